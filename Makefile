@@ -1,0 +1,59 @@
+# Everything a contributor runs. Needs Python 3.11 or newer and make; each target installs what it needs into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# pyright and Django's test client must not be told where to look by whoever calls make
+unexport PYTHONPATH
+unexport DJANGO_SETTINGS_MODULE
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test check types lint wheel matrix bench clean
+
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# One stamp a dependency group: .venv/.test, .venv/.check and so on.
+$(VENV)/.pip:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	touch $@
+
+$(VENV)/.%: pyproject.toml | $(VENV)/.pip
+	$(BIN)/python -m pip install --quiet --editable . --group $*
+	touch $@
+
+demo: $(VENV)/.demo ## Run the example shop, send it one event of each sort over HTTP, and show what became of them.
+	$(BIN)/python example/demo.py
+
+serve: $(VENV)/.demo ## Run the example shop until Ctrl-C, for the README's curl.
+	$(BIN)/python example/demo.py --serve
+
+test: $(VENV)/.test ## Run the tests, with branch coverage.
+	rm -f .coverage .coverage.*
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+check: lint types wheel ## Everything else that has to hold: style, types, layers, the wheel.
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/pyright --pythonpath $(BIN)/python --verifytypes gcp_event_router --ignoreexternal
+
+wheel: $(VENV)/.dev ## Build the wheel and run the tests against it, without src.
+	$(BIN)/python tests/wheel.py
+
+matrix: ## Run the tests on every supported Python that is found, with every Django that it can run.
+	$(PYTHON) tests/matrix.py
+
+bench: $(VENV)/.test ## Print what a dispatch costs, against the same thing written by hand.
+	$(BIN)/python benchmarks/dispatch.py
+
+clean: ## Remove what the other targets made.
+	rm -rf $(VENV) .venvs build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis

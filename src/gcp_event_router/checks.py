@@ -1,0 +1,140 @@
+"""System checks: what would fail later, said when the project starts. Registered by `apps`.
+
+Each has a stable id, a message that says what was found where, and a hint that says what to write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error
+from django.core.checks import Warning as Warn
+
+from . import auth, conf
+from .exceptions import ConfigurationError
+from .globs import Glob
+from .handlers import NO_SOURCE
+from .router import EventRouter, events
+
+__all__ = ["check_deployment", "check_project", "check_router"]
+
+
+def check_project(**_: Any) -> list[CheckMessage]:
+    """What `manage.py check` and `runserver` say of `events` and of the settings."""
+    return [*check_router(events), *_authenticators(), *_base_url()]
+
+
+def check_router(router: EventRouter) -> list[CheckMessage]:
+    """What is wrong with the registrations of a router; for routers beside `events`, call it in a check of your own."""
+    return [*_unresolvable(router), *_repeated(router), *_shadowed(router), *_imported_twice(router)]
+
+
+def check_deployment(**_: Any) -> list[CheckMessage]:
+    """What `manage.py check --deploy` adds: whether the door is closed."""
+    authentication = conf.current().AUTHENTICATION
+    if authentication is None:
+        return [
+            Error(
+                "The events endpoint has no authentication, so it answers 403 to everybody.",
+                hint='Write GCP_EVENT_ROUTER = {"AUTHENTICATION": [{"BACKEND": "dotted.path.of.Authenticator"}]}.',
+                id="gcp_event_router.E003",
+            )
+        ]
+    if not authentication:
+        return [
+            Error(
+                'The events endpoint is open: GCP_EVENT_ROUTER["AUTHENTICATION"] is empty, so anybody can send events.',
+                hint='Name an authenticator: "AUTHENTICATION": [{"BACKEND": "dotted.path.of.Authenticator"}].',
+                id="gcp_event_router.E004",
+            )
+        ]
+    return []
+
+
+def _unresolvable(router: EventRouter) -> Iterator[CheckMessage]:
+    for each in router:
+        try:
+            each.handler.prepare()
+        except ConfigurationError as error:
+            yield Error(
+                str(error),
+                hint="Until then, every event for it fails.",
+                obj=each.handler.name,
+                id="gcp_event_router.E001",
+            )
+
+
+def _authenticators() -> Iterator[CheckMessage]:
+    try:
+        auth.configured()
+    except ConfigurationError as error:
+        yield Error(
+            str(error),
+            hint="Until then, every request fails.",
+            obj='GCP_EVENT_ROUTER["AUTHENTICATION"]',
+            id="gcp_event_router.E002",
+        )
+
+
+def _base_url() -> Iterator[CheckMessage]:
+    if not getattr(settings, "BASE_URL", ""):
+        yield Warn(
+            "BASE_URL is not set, so get_event_url() cannot make absolute URLs.",
+            hint='Write BASE_URL = "https://your-server.example" in your settings, or silence this check.',
+            id="gcp_event_router.W001",
+        )
+
+
+def _repeated(router: EventRouter) -> Iterator[CheckMessage]:
+    """A function that has a kind twice, alone or within a wider glob. It runs once all the same."""
+    seen: dict[object, list[Glob]] = {}
+    for each in router:
+        earlier = seen.setdefault(each.handler.key, [])
+        for glob in each.globs:
+            covering = next((other for other in earlier if _covers(other, glob)), None)
+            if covering is not None and not each.is_fallback:
+                yield Warn(
+                    f"{each.handler} is registered for {glob.pattern!r}, although {covering.pattern!r} covers that already.",
+                    hint=f"Remove {glob.pattern!r}: the function runs once for an event in any case.",
+                    obj=each.handler.name,
+                    id="gcp_event_router.W002",
+                )
+            earlier.append(glob)
+
+
+def _shadowed(router: EventRouter) -> Iterator[CheckMessage]:
+    """A fallback that never runs, because something handles everything that it might."""
+    handlers = [each for each in router if not each.is_fallback]
+    for fallback in (each for each in router if each.is_fallback):
+        for each in handlers:
+            wider = next((glob for glob in each.globs if _covers(glob, fallback.globs[0])), None)
+            if wider is not None:
+                yield Warn(
+                    f"{fallback.handler} is a fallback that never runs, because {each.handler} handles {wider.pattern!r}.",
+                    hint="Remove the fallback, or register the other one for fewer kinds.",
+                    obj=fallback.handler.name,
+                    id="gcp_event_router.W003",
+                )
+
+
+def _imported_twice(router: EventRouter) -> Iterator[CheckMessage]:
+    """One function in the source that is two at run time, since its module was imported under two names."""
+    seen: dict[tuple[str, str], str] = {}
+    for each in router:
+        handler = each.handler
+        module, _, function = handler.name.rpartition(".")
+        first = seen.setdefault((handler.location, function), module)
+        if first != module and handler.location != NO_SOURCE:
+            yield Warn(
+                f"{handler} is registered twice, because its module is imported as {first!r} and as {module!r}.",
+                hint="Import it under one name only; until then the function runs twice for each event.",
+                obj=handler.name,
+                id="gcp_event_router.W004",
+            )
+
+
+def _covers(wider: Glob, glob: Glob) -> bool:
+    """Whether `wider` surely matches all that `glob` matches: it is the same, or a beginning with a star."""
+    return wider == glob or (wider.pattern == wider.prefix + "*" and glob.prefix.startswith(wider.prefix))

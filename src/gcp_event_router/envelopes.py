@@ -1,0 +1,349 @@
+"""From bytes and headers to an `Envelope`: the forms in which an event arrives.
+
+Called by `views` for each request, and by `dispatch` for events that were sent through the signal without a request.
+A form is one function, `(body, meta) -> Envelope | None`, in `FORMS`; to add one, write it here and name it there.
+
+Facts: Pub/Sub's REST reference of `PubsubMessage`, "Push subscriptions" and "Payload unwrapping" of its documentation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any, Final, Required
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from pydantic_core import from_json, to_json
+from typing_extensions import TypedDict, override
+
+from .exceptions import EnvelopeError, UndecodableBodyError
+
+__all__ = ["FORMS", "Envelope", "PubSubPush", "PubSubUnwrapped", "from_payload", "read", "read_json"]
+
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+class Envelope:
+    """What came around a payload, read-only. This class itself stands for a plain body, without any metadata.
+
+    Reaches handlers as `event.envelope`. All times are aware; what the sender left out is None.
+    """
+
+    __slots__ = ("_body", "_content_type", "_data")
+
+    #: The name of the form: `"plain"`, `"pubsub"` or `"pubsub-unwrapped"`.
+    form: str = "plain"
+
+    def __init__(self, body: bytes = b"", content_type: str = "", *, data: bytes | None = None) -> None:
+        """Hold `body` as it came, its Content-Type, and `data`: the payload's bytes, where they are not all of the body."""
+        self._body = body
+        self._content_type = content_type
+        self._data = body if data is None else data
+
+    @property
+    def body(self) -> bytes:
+        """The bytes of the request, as they came."""
+        return self._body
+
+    @property
+    def data(self) -> bytes:
+        """The bytes of the payload, unwrapped and decoded from base64."""
+        return self._data
+
+    @property
+    def message_id(self) -> str | None:
+        """Pub/Sub's id of the message: the same for every delivery of it, unique within its topic."""
+        return None
+
+    @property
+    def publish_time(self) -> datetime | None:
+        """When Pub/Sub took the message; microseconds, further digits are cut off."""
+        return None
+
+    @property
+    def attributes(self) -> Mapping[str, str]:
+        """The attributes of the message. Unwrapped: all headers that are not the transport's own, in lower case."""
+        return _NOTHING
+
+    @property
+    def ordering_key(self) -> str | None:
+        """Pub/Sub's ordering key."""
+        return None
+
+    @property
+    def subscription(self) -> str | None:
+        """The subscription that pushed, as `projects/P/subscriptions/S`."""
+        return None
+
+    @property
+    def delivery_attempt(self) -> int | None:
+        """How often Pub/Sub has tried to deliver, approximately; only where the subscription has a dead-letter topic."""
+        return None
+
+    def document(self) -> object:
+        """The body decoded, as plain receivers get it: JSON as Python values, None for an empty body, bytes for all others.
+
+        Raises `UndecodableBodyError` for a body that its Content-Type calls JSON, and that is not.
+        """
+        if not self._body:
+            return None
+        try:
+            return read_json(self._body)
+        except ValueError as error:
+            if _is_json(self._content_type):
+                msg = "The body is not JSON, although its Content-Type says so."
+                raise UndecodableBodyError(msg) from error
+            return self._body
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        return self._identity() == other._identity() if isinstance(other, Envelope) else NotImplemented
+
+    @override
+    def __hash__(self) -> int:
+        return hash((self._body, self.message_id))
+
+    @override
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} message_id={self.message_id!r} subscription={self.subscription!r}>"
+
+    def _identity(self) -> tuple[object, ...]:
+        return (type(self), self._body, self._data, self.message_id, self.publish_time, dict(self.attributes))
+
+
+# pydantic decodes base64 in full or refuses it, where `b64decode` drops what it cannot read
+_STRICT: Final = ConfigDict(val_json_bytes="base64", strict=True)
+
+
+@with_config(_STRICT)
+class _Message(TypedDict, total=False):
+    data: bytes | None
+    attributes: dict[str, str] | None
+    messageId: str | None
+    message_id: str | None
+    publishTime: datetime | None
+    publish_time: datetime | None
+    orderingKey: str | None
+    ordering_key: str | None
+
+
+@with_config(_STRICT)
+class _Push(TypedDict, total=False):
+    message: Required[_Message]
+    subscription: Required[str]
+    deliveryAttempt: int | None
+
+
+_read_push = TypeAdapter(_Push).validator.validate_json
+_read_time = TypeAdapter(datetime).validator.validate_strings
+
+
+class PubSubPush(Envelope):
+    """A Pub/Sub push in its usual, wrapped form: a JSON object with `message` and `subscription`."""
+
+    __slots__ = ("_push",)
+
+    form = "pubsub"
+
+    def __init__(self, body: bytes, push: _Push) -> None:
+        """Hold what `read_wrapped` read."""
+        self._body = body
+        self._content_type = "application/json"  # whatever the header said: it was read as JSON
+        self._data = push["message"].get("data") or b""
+        self._push = push
+
+    @property
+    @override
+    def message_id(self) -> str | None:
+        message = self._push["message"]
+        return message.get("messageId") or message.get("message_id")
+
+    @property
+    @override
+    def publish_time(self) -> datetime | None:
+        message = self._push["message"]
+        return _aware(message.get("publishTime") or message.get("publish_time"))
+
+    @property
+    @override
+    def attributes(self) -> Mapping[str, str]:
+        return MappingProxyType(self._push["message"].get("attributes") or {})
+
+    @property
+    @override
+    def ordering_key(self) -> str | None:
+        message = self._push["message"]
+        return message.get("orderingKey") or message.get("ordering_key")
+
+    @property
+    @override
+    def subscription(self) -> str | None:
+        return self._push["subscription"]
+
+    @property
+    @override
+    def delivery_attempt(self) -> int | None:
+        return self._push.get("deliveryAttempt")
+
+
+class PubSubUnwrapped(Envelope):
+    """A Pub/Sub push whose body is the data itself, with metadata in headers (`--push-no-wrapper-write-metadata`).
+
+    Nothing marks which headers were attributes, so anything in `attributes` may come from whoever sent the request.
+    """
+
+    __slots__ = ("_headers", "_publish_time")
+
+    form = "pubsub-unwrapped"
+
+    def __init__(self, body: bytes, content_type: str, headers: Mapping[str, str], publish_time: datetime | None) -> None:
+        """Hold what `read_unwrapped` read; the names of `headers` are in lower case."""
+        super().__init__(body, content_type)
+        self._headers = headers
+        self._publish_time = publish_time
+
+    @property
+    @override
+    def message_id(self) -> str | None:
+        return self._headers.get("x-goog-pubsub-message-id")
+
+    @property
+    @override
+    def publish_time(self) -> datetime | None:
+        return self._publish_time
+
+    @property
+    @override
+    def attributes(self) -> Mapping[str, str]:
+        return MappingProxyType(
+            {
+                name: value
+                for name, value in self._headers.items()
+                if name not in _TRANSPORT and not name.startswith("x-goog-pubsub-")
+            }
+        )
+
+    @property
+    @override
+    def ordering_key(self) -> str | None:
+        # the second is the emulator's spelling
+        return self._headers.get("x-goog-pubsub-ordering-key") or self._headers.get("x-goog-ordering-key")
+
+    @property
+    @override
+    def subscription(self) -> str | None:
+        return self._headers.get("x-goog-pubsub-subscription-name")
+
+
+_SECRET: Final = frozenset({"HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_PROXY_AUTHORIZATION", "HTTP_X_SERVERLESS_AUTHORIZATION"})
+#: Headers that clients, proxies and Google's front ends add on the way; none of them is a message's attribute.
+_TRANSPORT: Final = frozenset(
+    """
+    accept accept-charset accept-encoding accept-language authorization cache-control connection content-length
+    content-type cookie date expect forwarded from host keep-alive origin pragma proxy-authorization proxy-connection
+    referer te traceparent tracestate trailer transfer-encoding upgrade user-agent via x-cloud-trace-context
+    x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-proto x-goog-ordering-key x-real-ip x-request-id
+    x-serverless-authorization
+    """.split()  # noqa: SIM905 -- forty quoted names are harder to read
+)
+
+
+def read(body: bytes, meta: Mapping[str, Any] = _NOTHING) -> Envelope:
+    """The envelope of a request.
+
+    Args:
+        body: The bytes of the request.
+        meta: Django's `request.META`, whose CGI names (`HTTP_X_GOOG_…`, `CONTENT_TYPE`) the forms read.
+
+    Raises:
+        EnvelopeError: The body is in a form that it does not keep, such as a push whose data is not base64.
+
+    """
+    for form in FORMS:
+        envelope = form(body, meta)
+        if envelope is not None:
+            return envelope
+    return Envelope(body, meta.get("CONTENT_TYPE", ""))
+
+
+def read_json(data: bytes) -> object:
+    """Decode strict JSON from UTF-8: no NaN or Infinity, no byte order mark, a bounded depth. Raises `ValueError`."""
+    return from_json(data, allow_inf_nan=False)
+
+
+def from_payload(payload: object) -> Envelope:
+    """The envelope of an event that somebody sent through the signal: its payload is decoded JSON, or bytes."""
+    if isinstance(payload, bytes):
+        return read(payload)
+    try:
+        return read(to_json(payload, inf_nan_mode="constants"))
+    except ValueError as error:
+        if isinstance(error, EnvelopeError):
+            raise
+        msg = f"The event_payload is a {type(payload).__name__} that JSON cannot hold. Send decoded JSON, or bytes."
+        raise EnvelopeError(msg) from error
+
+
+def read_wrapped(body: bytes, _meta: Mapping[str, Any]) -> Envelope | None:
+    """A Pub/Sub push: an object with an object `message` and a string `subscription`, whatever else it holds.
+
+    Both spellings of a name are read, and names that are not known are passed over.
+    """
+    if b'"message"' not in body:  # found at once in a push, and spares most others a vain attempt
+        return None
+    try:
+        return PubSubPush(body, _read_push(body))
+    except ValidationError as error:
+        if _is_push(body):
+            places = ", ".join(sorted({".".join(map(str, detail["loc"][:2])) for detail in _details(error)}))
+            msg = f"The body is a Pub/Sub push, but it does not hold what one holds at: {places}."
+            raise EnvelopeError(msg) from error
+        return None
+
+
+def read_unwrapped(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
+    """A Pub/Sub push without a wrapper, known by the headers that its metadata is written to."""
+    if "HTTP_X_GOOG_PUBSUB_MESSAGE_ID" not in meta and "HTTP_X_GOOG_PUBSUB_SUBSCRIPTION_NAME" not in meta:
+        return None
+    # Authorization and cookies stay behind: what an envelope holds may be stored
+    headers = {
+        name[5:].replace("_", "-").lower(): value
+        for name, value in meta.items()
+        if name.startswith("HTTP_") and name not in _SECRET
+    }
+    time = headers.get("x-goog-pubsub-publish-time")
+    try:
+        published = None if time is None else _aware(_read_time(time))
+    except ValidationError as error:
+        msg = "The header x-goog-pubsub-publish-time does not hold a time."
+        raise EnvelopeError(msg) from error
+    return PubSubUnwrapped(body, meta.get("CONTENT_TYPE", ""), headers, published)
+
+
+#: The forms in order of precedence: the first that takes the request reads it; what none takes is a plain body.
+FORMS: Final[tuple[Callable[[bytes, Mapping[str, Any]], Envelope | None], ...]] = (read_wrapped, read_unwrapped)
+
+
+def _details(error: ValidationError) -> list[Any]:
+    return list(error.errors(include_url=False, include_context=False, include_input=False))
+
+
+def _is_push(body: bytes) -> bool:
+    try:
+        document: Any = from_json(body)
+    except ValueError:
+        return False
+    return (
+        isinstance(document, dict) and isinstance(document.get("message"), dict) and isinstance(document.get("subscription"), str)
+    )
+
+
+def _is_json(content_type: str) -> bool:
+    media_type = content_type.partition(";")[0].strip().lower()
+    return media_type == "application/json" or media_type.endswith("+json")
+
+
+def _aware(time: datetime | None) -> datetime | None:
+    """A time that came without an offset is in UTC, as all of Pub/Sub's are."""
+    return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time

@@ -1,0 +1,99 @@
+"""What arrived: the `Event` that a handler gets, and what its parts are made of.
+
+`handlers` makes an `Event` for each handler that it calls; users make them in their tests, or take them from `testing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final, Generic
+
+from typing_extensions import TypeVar
+
+from .envelopes import Envelope
+
+__all__ = ["LABEL_LENGTH", "Arrival", "Event", "Principal", "is_label"]
+
+#: The longest kind or reference, in characters.
+LABEL_LENGTH: Final = 255
+
+PayloadT = TypeVar("PayloadT", covariant=True)
+ParametersT = TypeVar("ParametersT", covariant=True, default=dict[str, str])
+
+
+def is_label(text: str) -> bool:
+    """Whether `text` can be a kind or a reference in a URL: printable, as `str.isprintable` has it, and without a slash."""
+    return 0 < len(text) <= LABEL_LENGTH and "/" not in text and text.isprintable()
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who sent an event, as an authenticator found out."""
+
+    #: The authenticator's name for its way of proof, such as `"oidc"`.
+    method: str
+    email: str | None = None
+    subject: str | None = None
+    #: What the sender's token claims, once verified. Left out of the repr.
+    claims: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+
+
+def _no_parameters() -> Any:
+    return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Event(Generic[PayloadT, ParametersT]):
+    """One event, as one handler sees it: `Event[Order]`, or `Event[Order, Params]` with typed parameters.
+
+    Frozen, and covariant: a handler of `Event[Base]` may be given an `Event[Derived]`. The payload and the parameters are
+    left out of its repr, so that a logged event does not tell them.
+    """
+
+    #: What happened, such as `"order-placed"`: the first part of the URL, and what globs match.
+    kind: str
+    #: What it happened to: the second part of the URL.
+    reference: str
+    #: The payload, validated against the type that the handler declares.
+    payload: PayloadT = field(repr=False)
+    #: The URL's query parameters: a dict of strings, or what the second type argument says.
+    parameters: ParametersT = field(default_factory=_no_parameters, repr=False)
+    #: What came around the payload: Pub/Sub's message id, attributes and so on.
+    envelope: Envelope = field(default_factory=Envelope)
+    #: Who sent it, where an authenticator knows.
+    principal: Principal | None = None
+
+
+_NO_QUERY: Mapping[str, list[str]] = MappingProxyType({})
+
+
+class Arrival:
+    """What the endpoint knows of a request, beside the five arguments of the signal. Private to this package.
+
+    The views make it, and the signal hands it to the routers' receivers alone.
+    """
+
+    __slots__ = ("_document", "envelope", "principal", "query")
+
+    def __init__(
+        self, envelope: Envelope, query: Mapping[str, list[str]] | None = None, principal: Principal | None = None
+    ) -> None:
+        """Hold the envelope, all values of all query parameters, and who sent the request."""
+        self.envelope = envelope
+        self.query = _NO_QUERY if query is None else query
+        self.principal = principal
+        self._document: object
+
+    def document(self) -> object:
+        """The body decoded, for plain receivers; once, whoever asks."""
+        try:
+            return self._document
+        except AttributeError:
+            self._document = self.envelope.document()
+            return self._document
+
+    def parameters(self) -> dict[str, str]:
+        """The query parameters; of a repeated one the last value, as Django's `QueryDict.dict()` has it."""
+        return {name: values[-1] for name, values in self.query.items()} if self.query else {}

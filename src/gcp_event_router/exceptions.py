@@ -1,0 +1,104 @@
+"""Every error that this package raises, sorted by whose fault it is.
+
+Read by `outcomes`, which gives each an answer, and by users who catch them. Three families: the project's configuration,
+the sender's request, and the registration of a handler. What a handler itself raises stays what it is; `Retry` and
+`Reject`, which handlers raise on purpose, are in `outcomes`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.core.exceptions import ImproperlyConfigured
+from typing_extensions import TypedDict
+
+__all__ = [
+    "AuthenticationError",
+    "BodyTooLargeError",
+    "ConfigurationError",
+    "EnvelopeError",
+    "ErrorDetail",
+    "EventRouterError",
+    "ForbiddenError",
+    "GlobError",
+    "InvalidEventError",
+    "InvalidPubSubMessageError",
+    "RegistrationError",
+    "SenderError",
+    "UnavailableError",
+    "UndecodableBodyError",
+    "UnhandledEventError",
+]
+
+
+class EventRouterError(Exception):
+    """The base of all errors of this package."""
+
+
+class ConfigurationError(EventRouterError, ImproperlyConfigured):
+    """Raised when a setting, or what a setting names, cannot be used."""
+
+
+class RegistrationError(EventRouterError, TypeError):
+    """Raised on the line that registers something which could never be called rightly."""
+
+
+class GlobError(EventRouterError, ValueError):
+    """Raised when a pattern of kinds cannot be read, or could never match."""
+
+
+class SenderError(EventRouterError):
+    """Raised when a request cannot be turned into an event, through no fault of the project."""
+
+
+class EnvelopeError(SenderError, ValueError):
+    """Raised when a body is not in the form that it claims, or cannot be read to its end."""
+
+
+class UndecodableBodyError(EnvelopeError):
+    """Raised when a body is not JSON, although its Content-Type says so."""
+
+
+class InvalidPubSubMessageError(EnvelopeError):
+    """Raised when a Pub/Sub message does not hold what Pub/Sub's documentation says that it holds."""
+
+
+class BodyTooLargeError(SenderError):
+    """Raised when a body is over `GCP_EVENT_ROUTER["MAX_BODY_SIZE"]`."""
+
+
+class UnhandledEventError(SenderError):
+    """Raised when nothing handles a kind and `GCP_EVENT_ROUTER["UNHANDLED"]` is `"error"`."""
+
+
+class ErrorDetail(TypedDict):
+    """One entry of the `errors` in a 400 answer: where, what, and which kind of error; never the value."""
+
+    loc: list[str | int]
+    msg: str
+    type: str
+
+
+class InvalidEventError(SenderError):
+    """Raised when a payload or parameters do not fit the type that a handler declares.
+
+    `errors` may leave the process: it holds no value of the payload, and is bounded in length.
+    """
+
+    def __init__(self, part: str, errors: Sequence[ErrorDetail], count: int) -> None:
+        super().__init__(f"invalid {part}: {count} error(s)")
+        self.part = part
+        self.errors = tuple(errors)
+        self.count = count
+
+
+class AuthenticationError(EventRouterError):
+    """Raised by an authenticator for missing or bad credentials: 401."""
+
+
+class ForbiddenError(EventRouterError):
+    """Raised by an authenticator for good credentials of somebody who may not send here: 403."""
+
+
+class UnavailableError(EventRouterError):
+    """Raised when something that we need to decide is away for now: 503, so that the sender tries again."""

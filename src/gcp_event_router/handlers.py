@@ -1,0 +1,263 @@
+"""One registered function: what it declares, where it stands in the code, and how an event is made for it.
+
+`router` makes a `Handler` for each registration; `dispatch` asks it for an event and calls its function; `checks` asks it to
+resolve what it declares.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import Annotated, Any, Final, Never, cast, get_args, get_origin, get_type_hints
+
+from pydantic import TypeAdapter
+from pydantic.errors import PydanticUserError
+from typing_extensions import override
+
+from .event import Arrival, Event
+from .exceptions import ConfigurationError, RegistrationError
+from .globs import Glob
+from .payloads import ParametersReader, PayloadReader, parameters_reader, payload_reader
+
+__all__ = ["NO_SOURCE", "Handler"]
+
+#: What a name that is not known, or not yet, raises in an annotation.
+_UNKNOWN = (NameError, AttributeError)
+#: The `location` of a function that is not written in Python.
+NO_SOURCE: Final = "no source"
+_HOW = "Write it as `def handler(event: Event[Model]) -> None`."
+
+
+class Handler:
+    """A function, the kinds that it handles, and the types that it declares. Made by `EventRouter.on`.
+
+    Types are read from the annotation once: at registration where its names are known by then, and otherwise when the project
+    has started, so that a model may stand further down in the file.
+    """
+
+    __slots__ = ("_given", "_parameter", "_readers", "_types", "function", "globs", "is_async", "key", "location", "name")
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        globs: tuple[Glob, ...],
+        payload: object = None,
+        scope: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Check `function` and keep it.
+
+        Args:
+            function: Anything that can be called with one `Event`, sync or async.
+            globs: Which kinds it handles; none for a fallback.
+            payload: What `payload=` said: a type or a `TypeAdapter`.
+            scope: Local names of the place of registration, in which annotations may be written.
+
+        Raises:
+            RegistrationError: The function could never be called rightly.
+
+        """
+        #: The function as it was registered.
+        self.function: Final = function
+        self.globs: Final = globs
+        if not callable(function):
+            _refuse(f"{function!r} is a {type(function).__name__}, which cannot be called. {_HOW}")
+        #: Module and qualified name of the function.
+        self.name: Final = _name(function)
+        #: The file and the line where it is written.
+        self.location: Final = _location(function)
+        self.is_async: Final = _is_async(function)
+        #: The same for two registrations of one function, or of one bound method.
+        self.key: Final = (id(getattr(function, "__self__", None)), id(getattr(function, "__func__", function)))
+        self._given = payload
+        self._parameter = _event_parameter(function, self.name)
+        self._types: tuple[object, object] | None = None
+        self._readers: tuple[PayloadReader, ParametersReader | None] | None = None
+        with suppress(*_UNKNOWN):  # perhaps defined further down; a system check looks again
+            self._resolve(scope)
+
+    @property
+    def payload_type(self) -> object:
+        """The type of the payload. Raises `ConfigurationError` where the annotation cannot be resolved."""
+        return self._resolved()[0]
+
+    @property
+    def parameters_type(self) -> object:
+        """The type of the parameters: `dict[str, str]`, or the second argument of `Event[...]`."""
+        return self._resolved()[1]
+
+    def event(self, kind: str, reference: str, arrival: Arrival) -> Event[Any, Any]:
+        """The event as this handler declares it, validated afresh, so that no handler sees what another one changed.
+
+        Raises:
+            InvalidEventError: The payload or the parameters are not what the handler declares.
+            ConfigurationError: The annotation cannot be resolved.
+
+        """
+        read_payload, read_parameters = self._readers or self.prepare()
+        envelope = arrival.envelope
+        return Event(
+            kind,
+            reference,
+            read_payload(envelope.data),
+            arrival.parameters() if read_parameters is None else read_parameters(arrival.query),
+            envelope,
+            arrival.principal,
+        )
+
+    def prepare(self) -> tuple[PayloadReader, ParametersReader | None]:
+        """Build the validators of the declared types; done once, at start-up or by the first event.
+
+        Raises `ConfigurationError` for an annotation that cannot be resolved, or that pydantic cannot validate.
+        """
+        payload_type, parameters_type = self._resolved()
+        try:
+            given = self._given
+            adapter = given if isinstance(given, TypeAdapter) else _adapter(payload_type)
+            parameters = None if parameters_type == dict[str, str] else parameters_reader(_adapter(parameters_type))
+            self._readers = payload_reader(adapter, payload_type), parameters
+        except (PydanticUserError, NameError) as error:
+            msg = (
+                f"{self} declares {_event_text(payload_type, parameters_type)}, which pydantic cannot validate "
+                f"({type(error).__name__}). Declare a type that it can: a model, a dataclass, a TypedDict, a built-in."
+            )
+            raise ConfigurationError(msg) from error
+        return self._readers
+
+    @override
+    def __repr__(self) -> str:
+        return f"<Handler {self.name} for {self.kinds}>"
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.name} ({self.location})"
+
+    @property
+    def kinds(self) -> str:
+        """The globs, for people."""
+        return ", ".join(repr(glob.pattern) for glob in self.globs) or "what nothing else handles"
+
+    def _resolved(self) -> tuple[object, object]:
+        try:
+            return self._types or self._resolve(None)
+        except _UNKNOWN as error:
+            msg = (
+                f"{self} annotates its parameter {_text(self._parameter.annotation)}, and the name {error.name!r} is not "
+                "known in its module. Import it there, outside of `if TYPE_CHECKING`, or give the type as `payload=`."
+            )
+            raise ConfigurationError(msg) from error
+
+    def _resolve(self, scope: Mapping[str, Any] | None) -> tuple[object, object]:
+        annotation = _annotation(self.function, self._parameter, scope)
+        self._types = _declared(annotation, self._given, self)
+        return self._types
+
+
+def _adapter(declared: object) -> TypeAdapter[Any]:
+    return TypeAdapter(cast("type[Any]", declared))  # any form of type, in fact; pydantic says if it is none
+
+
+def _event_parameter(function: Callable[..., Any], name: str) -> inspect.Parameter:
+    """The parameter that takes the event; the only one that may be required."""
+    if isinstance(function, type):
+        _refuse(f"{name} is a class, so calling it would only make an instance. Register a function, or an instance of it.")
+    code = _unwrapped(function)
+    if inspect.isgeneratorfunction(code) or inspect.isasyncgenfunction(code):
+        _refuse(f"{name} is a generator function: calling it would run none of its code. Take the `yield` out of it.")
+    parameters = list(inspect.signature(function).parameters.values())
+    positional = [each for each in parameters if each.kind in {each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD}]
+    if not positional:
+        _refuse(f"{name} takes no parameter, so it cannot be given an event. {_HOW}")
+    for each in parameters:
+        if each is not positional[0] and each.default is each.empty and each.kind not in {each.VAR_POSITIONAL, each.VAR_KEYWORD}:
+            hint = (
+                "If it is a method, register the bound method: `events.on(...)(instance.method)`."
+                if positional[0].name in {"self", "cls"}
+                else _HOW
+            )
+            _refuse(f"{name} requires the parameter {each.name!r} beside the event, and nothing would give it. {hint}")
+    return positional[0]
+
+
+def _annotation(function: Callable[..., Any], parameter: inspect.Parameter, scope: Mapping[str, Any] | None) -> object:
+    """The parameter's annotation, its strings resolved. Raises `NameError` or `AttributeError` for an unknown name."""
+    if not isinstance(parameter.annotation, str) and not _holds_text(parameter.annotation):
+        return parameter.annotation
+    code = _unwrapped(function)
+    namespace = {**getattr(code, "__globals__", {}), **(scope or {})}
+    holder = SimpleNamespace(__annotations__={"event": parameter.annotation})
+    try:
+        return get_type_hints(holder, namespace, include_extras=True)["event"]
+    except (SyntaxError, TypeError) as error:
+        msg = f"{_name(function)} annotates its parameter {_text(parameter.annotation)}, which cannot be read. {_HOW}"
+        raise RegistrationError(msg) from error
+
+
+def _holds_text(annotation: object) -> bool:
+    return any(not isinstance(argument, type) for argument in get_args(annotation))
+
+
+def _declared(annotation: object, given: object, handler: Handler) -> tuple[object, object]:
+    """The types of payload and parameters, from the annotation and from `payload=`."""
+    explicit = given._type if isinstance(given, TypeAdapter) else given  # noqa: SLF001 -- TypeAdapter has no public name for it
+    if get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    if get_origin(annotation) is Event:
+        payload_type, parameters_type = (*get_args(annotation), dict[str, str])[:2]
+        if given is not None and payload_type != explicit:
+            _refuse(
+                f"{handler} annotates its parameter {_event_text(payload_type, parameters_type)}, and payload= says "
+                f"{_text(explicit)}: they cannot both be right. Leave payload= out, or make them the same."
+            )
+        return payload_type, parameters_type
+    if given is not None and (annotation is Event or annotation is inspect.Parameter.empty):
+        return explicit, dict[str, str]
+    if annotation is Event:
+        _refuse(f"{handler} annotates its parameter Event, without the payload's type. Write Event[Model], or Event[Any].")
+    if annotation is inspect.Parameter.empty:
+        _refuse(f"{handler} does not annotate its parameter, so its payload's type is unknown. {_HOW}")
+    return _refuse(
+        f"{handler} annotates its parameter {_text(annotation)}, and it is given an Event. Write Event[{_text(annotation)}]."
+    )
+
+
+def _refuse(message: str) -> Never:
+    raise RegistrationError(message)
+
+
+def _event_text(payload_type: object, parameters_type: object) -> str:
+    more = "" if parameters_type == dict[str, str] else f", {_text(parameters_type)}"
+    return f"Event[{_text(payload_type)}{more}]"
+
+
+def _text(annotation: object) -> str:
+    return annotation.__name__ if isinstance(annotation, type) and not get_args(annotation) else str(annotation)
+
+
+def _unwrapped(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function whose code runs in the end: inside partials, bound methods, callable objects and decorators."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    if not inspect.isroutine(function):
+        function = type(function).__call__
+    function = inspect.unwrap(function)
+    return getattr(function, "__func__", function)
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    while isinstance(function, functools.partial):
+        function = function.func
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004 -- asks for its kind, not whether it is there
+
+
+def _name(function: Callable[..., Any]) -> str:
+    code = _unwrapped(function)
+    qualname = getattr(code, "__qualname__", type(function).__qualname__)
+    return f"{getattr(code, '__module__', '?')}.{qualname}"
+
+
+def _location(function: Callable[..., Any]) -> str:
+    code = getattr(_unwrapped(function), "__code__", None)
+    return f"{code.co_filename}:{code.co_firstlineno}" if code else NO_SOURCE

@@ -1,0 +1,83 @@
+"""What this package writes to the log: one line an event, with nothing of a payload, a token or an exception's text.
+
+Called by `signals`, `dispatch` and `views`. Names from outside are written with `%r`, so that a newline in them cannot forge
+a line. An exception appears as its type and the places that it passed; its text and full traceback follow at DEBUG only.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from pathlib import Path
+
+__all__ = ["log_event", "logger", "trail"]
+
+logger = logging.getLogger("gcp_event_router")
+
+_HERE = str(Path(__file__).parent)
+_FRAMES = 6
+
+
+def log_event(
+    level: int,
+    outcome: str,
+    *,
+    kind: str,
+    reference: str,
+    message_id: str | None = None,
+    handler: str = "",
+    duration: float = 0.0,
+    problem: str = "",
+) -> None:
+    """Write the line of one event.
+
+    Args:
+        level: A level of `logging`.
+        outcome: The name of the outcome, such as `"handled"`.
+        kind: The event's kind, as it came.
+        reference: The event's reference, as it came.
+        message_id: The sender's id of the message, where it has one.
+        handler: The names of the handlers that ran, comma-separated.
+        duration: Seconds from the first handler's start to the last one's end.
+        problem: What went wrong, made of safe parts only.
+
+    All of them are fields of the record too (`extra`), for structured logs.
+    """
+    if not logger.isEnabledFor(level):
+        return
+    logger.log(
+        level,
+        "Event of kind %r with reference %r (message %r): %s by %s in %.1f ms%s",
+        kind,
+        reference,
+        message_id,
+        outcome,
+        handler or "no handler",
+        duration * 1000,
+        f": {problem}" if problem else "",
+        extra={
+            "kind": kind,
+            "reference": reference,
+            "message_id": message_id,
+            "outcome": outcome,
+            "handler": handler,
+            "duration": duration,
+        },
+    )
+
+
+def trail(error: BaseException) -> str:
+    """The type of an exception, of what caused it, and the places it passed, the innermost first; never its text."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(_HERE)]
+    places = [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in reversed(frames[-_FRAMES:])]
+    types = " from ".join(type(cause).__qualname__ for cause in _chain(error))
+    return f"{types} at {' < '.join(places)}" if places else types
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    chain: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in chain and len(chain) < _FRAMES:
+        chain.append(current)
+        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
+    return chain

@@ -1,0 +1,174 @@
+"""What we tell the sender: one enum, one table to HTTP statuses, and the two exceptions by which a handler chooses.
+
+`dispatch` decides an outcome for each handler, `views` answers with the worst of them.
+
+Pub/Sub acknowledges on 102, 200, 201, 202 and 204 and redelivers on everything else; 200 and 201 are read the same by
+Pub/Sub, its emulator, Eventarc, Cloud Tasks and Cloud Scheduler.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from enum import Enum
+from math import ceil
+
+from django.core.exceptions import ValidationError
+from django.db import InterfaceError, OperationalError
+
+from .exceptions import (
+    AuthenticationError,
+    BodyTooLargeError,
+    EnvelopeError,
+    ErrorDetail,
+    EventRouterError,
+    ForbiddenError,
+    InvalidEventError,
+    UnavailableError,
+    UnhandledEventError,
+)
+
+__all__ = ["Outcome", "Reject", "Retry", "classify", "details", "leaves", "retry_after", "worst"]
+
+
+class Outcome(Enum):
+    """What became of an event, from the best to the worst: of several handlers' outcomes the worst is answered."""
+
+    HANDLED = "handled"
+    UNHANDLED = "unhandled"
+    DUPLICATE = "duplicate"
+    REJECTED = "rejected"
+    PARKED = "parked"
+    INVALID = "invalid"
+    BUSY = "busy"
+    RETRY = "retry"
+    UNAVAILABLE = "unavailable"
+    FAILED = "failed"
+    TOO_LARGE = "too large"
+    FORBIDDEN = "forbidden"
+    UNAUTHENTICATED = "unauthenticated"
+
+    @property
+    def status(self) -> int:
+        """The HTTP status that says it. `GCP_EVENT_ROUTER["FAILURE_STATUS"]` may say another one for `FAILED`."""
+        return _STATUSES[self]
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether the sender takes it as done and will not send it again."""
+        return self.status in {200, 201}
+
+
+_STATUSES = {
+    Outcome.HANDLED: 201,
+    Outcome.UNHANDLED: 201,
+    Outcome.DUPLICATE: 200,
+    Outcome.REJECTED: 200,
+    Outcome.PARKED: 200,
+    Outcome.INVALID: 400,
+    Outcome.BUSY: 409,
+    Outcome.RETRY: 503,
+    Outcome.UNAVAILABLE: 503,
+    Outcome.FAILED: 400,
+    Outcome.TOO_LARGE: 413,
+    Outcome.FORBIDDEN: 403,
+    Outcome.UNAUTHENTICATED: 401,
+}
+_RANK = {outcome: rank for rank, outcome in enumerate(Outcome)}
+
+
+class Retry(EventRouterError):  # noqa: N818 -- what it asks for, not what went wrong
+    """Raised by a handler that cannot do its work yet: the sender is asked to send the event again.
+
+    Answered 503, with `Retry-After` when `after` is given, and logged at INFO: waiting is not an error. Cloud Tasks reads
+    `Retry-After`; Pub/Sub follows the retry policy of its subscription.
+
+    Args:
+        reason: For people; it is logged at DEBUG only and never sent.
+        after: How long the sender should wait.
+
+    """
+
+    def __init__(self, reason: str = "", after: timedelta | None = None) -> None:
+        super().__init__(reason)
+        given: object = after
+        if given is not None and not isinstance(given, timedelta):
+            msg = f"Retry(after={given!r}) is not a timedelta, so its unit is unknown. Write timedelta(seconds={given!r})."
+            raise TypeError(msg)
+        if after is not None and after < timedelta(0):
+            msg = f"Retry(after={after!r}) lies in the past, and a sender cannot wait for that. Give a positive timedelta."
+            raise ValueError(msg)
+        self.after = after
+
+
+class Reject(EventRouterError):  # noqa: N818 -- as above
+    """Raised by a handler for an event that it will never accept: it is acknowledged, and not sent again.
+
+    Answered 200 and logged at WARNING. `reason` is for people; it is logged at DEBUG only and never sent.
+    """
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason)
+
+
+_CLASSES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Outcome], ...] = (
+    (Reject, Outcome.REJECTED),
+    (Retry, Outcome.RETRY),
+    ((InvalidEventError, EnvelopeError, UnhandledEventError, ValidationError), Outcome.INVALID),
+    ((UnavailableError, OperationalError, InterfaceError), Outcome.UNAVAILABLE),
+    (BodyTooLargeError, Outcome.TOO_LARGE),
+    (ForbiddenError, Outcome.FORBIDDEN),
+    (AuthenticationError, Outcome.UNAUTHENTICATED),
+)
+
+
+def classify(error: BaseException) -> Outcome:
+    """The outcome that an exception stands for. A group stands for the worst of what it holds."""
+    if isinstance(error, BaseExceptionGroup):
+        return worst(classify(leaf) for leaf in leaves(error))
+    for classes, outcome in _CLASSES:
+        if isinstance(error, classes):
+            return outcome
+    return Outcome.FAILED
+
+
+def worst(outcomes: Iterable[Outcome]) -> Outcome:
+    """The one outcome to answer with; `HANDLED` where there is none."""
+    return max(outcomes, key=_RANK.__getitem__, default=Outcome.HANDLED)
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """The exceptions that a group holds, at any depth; or the exception itself."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from leaves(inner)
+    else:
+        yield error
+
+
+def retry_after(error: BaseException) -> int | None:
+    """The seconds for `Retry-After`: the longest that any `Retry` in `error` asks for, or None."""
+    waits = [leaf.after for leaf in leaves(error) if isinstance(leaf, Retry) and leaf.after is not None]
+    return ceil(max(waits).total_seconds()) if waits else None
+
+
+def details(error: BaseException) -> list[ErrorDetail]:
+    """What the answer may say of validation errors: where and what, without any value that was sent."""
+    found: list[ErrorDetail] = []
+    for leaf in leaves(error):
+        if isinstance(leaf, InvalidEventError):
+            found.extend(leaf.errors)
+        elif isinstance(leaf, ValidationError):
+            found.extend(_django_details(leaf))
+    return found
+
+
+def _django_details(error: ValidationError) -> Iterator[ErrorDetail]:
+    """Messages as they were written in the code: `params`, which hold values, are not filled in."""
+    if hasattr(error, "error_dict"):
+        for field, errors in error.error_dict.items():
+            for inner in errors:
+                yield {"loc": [field], "msg": str(inner.message), "type": inner.code or "invalid"}
+    else:
+        for inner in error.error_list:
+            yield {"loc": [], "msg": str(inner.message), "type": inner.code or "invalid"}

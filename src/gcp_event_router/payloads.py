@@ -1,0 +1,195 @@
+"""From bytes to the type that a handler declares: readers of payloads and of parameters, and what their errors may tell.
+
+`handlers` makes one reader of each for a handler, once; `dispatch` calls them for each event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, TypeAlias, get_args, get_origin
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+from typing_extensions import override
+
+from .envelopes import read_json
+from .exceptions import ErrorDetail, InvalidEventError
+
+__all__ = ["MAX_ERRORS", "ParametersReader", "PayloadReader", "parameters_reader", "payload_reader"]
+
+PayloadReader: TypeAlias = Callable[[bytes], Any]
+ParametersReader: TypeAlias = Callable[[Mapping[str, list[str]]], Any]
+
+#: How many errors an answer lists. Listing all of 200,000 would take longer than validating.
+MAX_ERRORS = 20
+#: With more errors than these not even the first are listed, since pydantic can only give all of them.
+_COUNTED_ONLY = 1_000
+
+_PAYLOAD = "payload"
+_PARAMETERS = "parameters"
+
+
+def payload_reader(adapter: TypeAdapter[Any], declared: object) -> PayloadReader:
+    """A function from a payload's bytes to the declared type, in one pass.
+
+    `bytes` is the payload as it came. `str` is its text; a JSON string is decoded, anything else stands as it is. All other
+    types are read from JSON, where no payload at all reads as `null`.
+
+    The function raises `InvalidEventError`.
+    """
+    bare = get_args(declared)[0] if get_origin(declared) is Annotated else declared
+    if bare is bytes:
+        return _checked(adapter, adapter.validator.validate_python)
+    if bare is str:
+        validate = adapter.validator.validate_python
+        return _checked(adapter, lambda data: validate(_text(data)))
+    return _json_reader(adapter)
+
+
+def parameters_reader(adapter: TypeAdapter[Any]) -> ParametersReader:
+    """A function from query parameters, each with all its values, to the declared type.
+
+    A parameter has the list of its values where the type declares a list, tuple or set, and its last value elsewhere. The
+    function raises `InvalidEventError`.
+    """
+    schema = _schema(adapter)
+    properties = schema.get("properties", {})
+    rest = schema.get("additionalProperties")
+    validate = adapter.validator.validate_python
+
+    def read(query: Mapping[str, list[str]]) -> Any:
+        flat = {name: values if _holds_many(properties.get(name, rest), schema) else values[-1] for name, values in query.items()}
+        try:
+            return validate(flat, strict=False)
+        except ValidationError as error:
+            raise _invalid(_PARAMETERS, error, adapter) from error
+
+    return read
+
+
+def _json_reader(adapter: TypeAdapter[Any]) -> PayloadReader:
+    """The hot path: one call into pydantic's core."""
+    validate = adapter.validator.validate_json
+
+    def read(data: bytes) -> Any:
+        # pydantic reads NaN and Infinity; two searches for a single letter rule them out for most payloads
+        if (b"N" in data and b"NaN" in data) or (b"I" in data and b"Infinity" in data):
+            _refuse_non_finite(data)
+        try:
+            return validate(data or b"null")
+        except ValidationError as error:
+            raise _invalid(_PAYLOAD, error, adapter) from error
+
+    return read
+
+
+def _checked(adapter: TypeAdapter[Any], validate: PayloadReader) -> PayloadReader:
+    def read(data: bytes) -> Any:
+        try:
+            return validate(data)
+        except ValidationError as error:
+            raise _invalid(_PAYLOAD, error, adapter) from error
+
+    return read
+
+
+def _text(data: bytes) -> str:
+    try:
+        if data.startswith(b'"'):
+            try:
+                return str(read_json(data))
+            except ValueError:
+                pass  # text that merely begins with a quote
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise _refusal("string_unicode") from error
+
+
+def _refuse_non_finite(data: bytes) -> None:
+    """Raise for a non-finite number; the words may as well stand inside a string. Other errors are left to the validator."""
+    try:
+        read_json(data)
+    except ValueError as error:
+        raise _refusal("json_invalid") from error
+
+
+_REFUSALS = {"json_invalid": "JSON has no NaN and no Infinity", "string_unicode": "The text is not UTF-8"}
+
+
+def _refusal(kind: str) -> InvalidEventError:
+    return InvalidEventError(_PAYLOAD, [{"loc": [], "msg": _REFUSALS[kind], "type": kind}], 1)
+
+
+def _invalid(part: str, error: ValidationError, adapter: TypeAdapter[Any]) -> InvalidEventError:
+    """The error to answer: bounded, and free of whatever the sender wrote."""
+    count = error.error_count()
+    listed: list[ErrorDetail] = []
+    if count <= _COUNTED_ONLY:
+        known = _names(_schema(adapter))
+        for detail in error.errors(include_url=False, include_input=False)[:MAX_ERRORS]:
+            loc = [part if isinstance(part, int) or part in known else "[key]" for part in detail["loc"]]
+            listed.append({"loc": loc, "msg": _message(detail), "type": detail["type"]})
+    if count > len(listed):
+        more = count - len(listed)
+        listed.append({"loc": [], "msg": f"{more} {'more ' if listed else ''}errors", "type": "too_many_errors"})
+    return InvalidEventError(part, listed, count)
+
+
+#: Errors whose text may hold what was sent: a validator's own words, a key, a tag.
+_TELLING = {
+    "assertion_error": "The value was refused by a validator",
+    "value_error": "The value was refused by a validator",
+    "union_tag_invalid": "The tag does not match any of the expected tags",
+    "bytes_invalid_encoding": "The text is not in the encoding of the bytes",
+    "get_attribute_error": "An attribute could not be read",
+    "iteration_error": "The items could not be read",
+    "mapping_type": "The value is not a mapping",
+    "no_such_attribute": "There is no such attribute",
+    "uuid_parsing": "The value is not a UUID",
+}
+_BUILT_IN: frozenset[str] = frozenset(get_args(core_schema.ErrorType))
+
+
+def _message(detail: Any) -> str:
+    kind = detail["type"]
+    if kind in _TELLING:
+        return _TELLING[kind]
+    return str(detail["msg"]) if kind in _BUILT_IN else "The value was refused by a validator"
+
+
+class _Lenient(GenerateJsonSchema):
+    """A JSON Schema in which what has none may be anything."""
+
+    @override
+    def handle_invalid_for_json_schema(self, schema: core_schema.CoreSchema, error_info: str) -> JsonSchemaValue:
+        return {}
+
+
+def _schema(adapter: TypeAdapter[Any]) -> dict[str, Any]:
+    schema = adapter.json_schema(schema_generator=_Lenient)
+    return _resolved(schema, schema)
+
+
+def _resolved(schema: Any, root: dict[str, Any]) -> dict[str, Any]:
+    reference = schema.get("$ref", "")
+    return {**root["$defs"][reference.rpartition("/")[2]], "$defs": root["$defs"]} if reference else schema
+
+
+def _holds_many(schema: Any, root: dict[str, Any]) -> bool:
+    if not isinstance(schema, dict):
+        return False
+    schema = _resolved(schema, root)
+    options = schema.get("anyOf", [])
+    return schema.get("type") == "array" or any(_holds_many(option, root) for option in options)
+
+
+def _names(schema: Any) -> set[str]:
+    """All words of a schema: the only ones that the place of an error may hold, since other keys were chosen by the sender."""
+    if isinstance(schema, str):
+        return {schema}
+    if isinstance(schema, Mapping):
+        return set(schema).union(*map(_names, schema.values()))
+    if isinstance(schema, (list, tuple)):
+        return set().union(*map(_names, schema))
+    return set()

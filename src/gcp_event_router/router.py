@@ -1,0 +1,327 @@
+"""Who handles which kind: the `EventRouter`, and `events`, the one that a project uses unless it makes its own.
+
+Users register handlers here; `apps` connects `events` to the signals that the settings name; `checks` and the
+management commands read the registrations.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any, Generic, overload
+from weakref import WeakSet
+
+from django.dispatch import Signal
+from django.utils.module_loading import import_string
+from pydantic import TypeAdapter
+from typing_extensions import TypeVar, override
+
+from .dispatch import Dispatcher, Found
+from .event import Event
+from .exceptions import ConfigurationError, GlobError, RegistrationError
+from .globs import Glob, GlobIndex, escape
+from .handlers import Handler
+
+__all__ = ["Consulted", "EventRouter", "Explanation", "Registration", "events"]
+
+HandlerT = TypeVar("HandlerT", bound=Callable[[Event[Any, Any]], Awaitable[None] | None])
+PayloadT = TypeVar("PayloadT")
+ParametersT = TypeVar("ParametersT")
+
+#: Kinds whose handlers are remembered. Only kinds that something handles are, so strangers' kinds take no place.
+MEMORY = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A handler as one router sees it: with the prefix under which its own router is included."""
+
+    handler: Handler
+    globs: tuple[Glob, ...]
+    #: A fallback runs only for kinds that no other registration matches.
+    is_fallback: bool = False
+
+    def matching(self, kind: str) -> Glob | None:
+        """The first of the globs that matches `kind`."""
+        return next((glob for glob in self.globs if glob.matches(kind)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Consulted:
+    """One registration in an `Explanation`."""
+
+    registration: Registration
+    #: Whether it runs for the kind.
+    runs: bool
+    #: Why it runs, or why not; one clause.
+    reason: str
+
+    @override
+    def __str__(self) -> str:
+        return f"{'runs ' if self.runs else 'skips'} {self.registration.handler}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a router does with a kind, and why: `str()` of it is for people."""
+
+    kind: str
+    consulted: tuple[Consulted, ...]
+
+    @property
+    def handlers(self) -> tuple[Handler, ...]:
+        """The handlers that run, in order of registration."""
+        return tuple(each.registration.handler for each in self.consulted if each.runs)
+
+    @override
+    def __str__(self) -> str:
+        return "\n".join([f"{self.kind!r} is handled by {len(self.handlers)} handler(s)", *map(str, self.consulted)])
+
+
+class EventRouter:
+    """A collection of handlers, and the receiver that brings a signal's events to them.
+
+    Args:
+        signal: A signal, or its dotted path, that sends the arguments of `event_received`. Without one, the router
+            takes part by being included in another.
+
+    Raises:
+        ConfigurationError: There is no signal at the path.
+
+    """
+
+    def __init__(self, signal: Signal | str | None = None) -> None:
+        self._lock = Lock()
+        self._entries: list[Registration | _Inclusion] = []
+        self._parents: WeakSet[EventRouter] = WeakSet()
+        self._table: _Table | None = None
+        self._receiver = Dispatcher(self.find)
+        if signal is not None:
+            self.listen(signal)
+
+    @overload
+    def on(self, *kinds: str) -> Callable[[HandlerT], HandlerT]: ...
+
+    @overload
+    def on(self, *kinds: str, payload: type[PayloadT] | TypeAdapter[PayloadT]) -> PayloadDecorator[PayloadT]: ...
+
+    def on(self, *kinds: str, payload: object = None) -> Any:
+        """Register the decorated function for all kinds that match one of the globs; it stays the very same function.
+
+        Args:
+            kinds: Globs such as `"order-placed"`, `"order-*"` or `"order-v[12]"`.
+            payload: The payload's type, or a `TypeAdapter`, for functions that do not say it in their annotation.
+
+        Raises:
+            RegistrationError: A kind is not a string, or the function could never be called rightly.
+            GlobError: A kind is empty or malformed.
+
+        """
+        globs = _globs(kinds)
+        return lambda function: self._register(function, globs, payload, sys._getframe(1).f_locals)  # noqa: SLF001 -- the scope in which annotations may be written
+
+    def fallback(self, function: HandlerT) -> HandlerT:
+        """Register the decorated function for kinds that nothing else handles; it stays the very same function.
+
+        In an included router, only kinds under its prefix count.
+        """
+        self._register(function, (), None, sys._getframe(1).f_locals)  # noqa: SLF001 -- as in on()
+        return function
+
+    def include(self, router: EventRouter, prefix: str = "") -> None:
+        """Take in the handlers of another router, present and future, for kinds that begin with `prefix`.
+
+        Raises `RegistrationError` when a router would, directly or not, include itself.
+        """
+        if router is self or self in router._included():
+            msg = "A router cannot include itself, directly or through others: each event would be looked up without end."
+            raise RegistrationError(msg)
+        if prefix:
+            Glob(escape(prefix))  # refuses what no kind can begin with
+        router._parents.add(self)
+        self._append(_Inclusion(router, prefix))
+
+    def listen(self, signal: Signal | str) -> None:
+        """Connect to a signal, or to the one at a dotted path. Raises `ConfigurationError` when there is none."""
+        _signal(signal).connect(self._receiver, weak=False, dispatch_uid=("gcp_event_router", id(self)))
+
+    def ignore(self, signal: Signal | str) -> None:
+        """Undo `listen`."""
+        _signal(signal).disconnect(dispatch_uid=("gcp_event_router", id(self)))
+
+    def find(self, kind: str) -> Found:
+        """The handlers that run for `kind`; called for each event."""
+        return (self._table or self._build()).find(kind)
+
+    def explain(self, kind: str) -> Explanation:
+        """Which handlers run for `kind` and which do not, and why."""
+        consulted = []
+        running = {id(handler) for handlers in self.find(kind) for handler in handlers}
+        handled = any(not each.is_fallback and each.matching(kind) for each in self)
+        for each in self:
+            glob = each.matching(kind)
+            runs = id(each.handler) in running
+            if glob is None:
+                reason = " and ".join(other.why_not(kind) for other in each.globs)
+            elif each.is_fallback:
+                reason = "another handler matches" if handled else "it is a fallback, and nothing else matches"
+            else:
+                reason = (
+                    f"{glob.pattern!r} matches" if runs else f"{glob.pattern!r} matches, but its function is registered before"
+                )
+            consulted.append(Consulted(each, runs, reason))
+        return Explanation(kind, tuple(consulted))
+
+    @contextmanager
+    def isolated(self, *, empty: bool = False) -> Iterator[EventRouter]:
+        """Within a `with`, let registrations come and go; after it, all is as before. For tests.
+
+        Args:
+            empty: Begin without any registration.
+
+        """
+        before = self._entries
+        self._entries = [] if empty else before.copy()
+        self._forget()
+        try:
+            yield self
+        finally:
+            self._entries = before
+            self._forget()
+
+    def __iter__(self) -> Iterator[Registration]:
+        """All registrations, those of included routers too, in order."""
+        for entry in tuple(self._entries):
+            if isinstance(entry, Registration):
+                yield entry
+            else:
+                yield from entry
+
+    def __len__(self) -> int:
+        """How many registrations there are."""
+        return sum(1 for _ in self)
+
+    def __contains__(self, function: object) -> bool:
+        """Whether a function is registered."""
+        return any(each.handler.function == function for each in self)
+
+    def __bool__(self) -> bool:
+        """True, also while it is empty."""
+        return True
+
+    @override
+    def __repr__(self) -> str:
+        return f"<EventRouter with {len(self)} registration(s)>"
+
+    def _register(self, function: Any, globs: tuple[Glob, ...], payload: object, scope: Mapping[str, Any]) -> Any:
+        handler = Handler(function, globs, payload, scope)
+        self._append(Registration(handler, globs or (Glob("*"),), is_fallback=not globs))
+        return function
+
+    def _append(self, entry: Registration | _Inclusion) -> None:
+        with self._lock:
+            self._entries.append(entry)
+        self._forget()
+
+    def _forget(self) -> None:
+        """Drop what was built from older registrations, here and wherever this router is included."""
+        with self._lock:
+            self._table = None
+        for parent in tuple(self._parents):
+            parent._forget()  # noqa: SLF001 -- another one of its own class
+
+    def _build(self) -> _Table:
+        with self._lock:
+            table = _Table(tuple(self))
+            self._table = table
+        return table
+
+    def _included(self) -> Iterator[EventRouter]:
+        for entry in tuple(self._entries):
+            if isinstance(entry, _Inclusion):
+                yield entry.router
+                yield from entry.router._included()  # noqa: SLF001 -- another one of its own class
+
+
+class PayloadDecorator(Generic[PayloadT]):
+    """What `on(..., payload=Model)` returns, to type checkers: a decorator for handlers of that payload."""
+
+    @overload
+    def __call__(
+        self, function: Callable[[Event[PayloadT, ParametersT]], None]
+    ) -> Callable[[Event[PayloadT, ParametersT]], None]: ...
+
+    @overload
+    def __call__(
+        self, function: Callable[[Event[PayloadT, ParametersT]], Awaitable[None]]
+    ) -> Callable[[Event[PayloadT, ParametersT]], Awaitable[None]]: ...
+
+    def __call__(self, function: Any) -> Any:
+        """Register `function` and return it."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class _Inclusion:
+    router: EventRouter
+    prefix: str
+
+    def __iter__(self) -> Iterator[Registration]:
+        for each in self.router:
+            yield Registration(each.handler, tuple(glob.prefixed(self.prefix) for glob in each.globs), each.is_fallback)
+
+
+class _Table:
+    """The registrations of one moment, ready for look-ups."""
+
+    def __init__(self, registrations: tuple[Registration, ...]) -> None:
+        self._handlers = GlobIndex((glob, each.handler) for each in registrations if not each.is_fallback for glob in each.globs)
+        self._fallbacks = GlobIndex((glob, each.handler) for each in registrations if each.is_fallback for glob in each.globs)
+        self._memory: dict[str, Found] = {}
+
+    def find(self, kind: str) -> Found:
+        found = self._memory.get(kind)
+        if found is None:
+            matched = self._handlers.find(kind)
+            unique: dict[object, Handler] = {}  # a function that is registered twice runs once
+            for handler in matched or self._fallbacks.find(kind):
+                unique.setdefault(handler.key, handler)
+            found = Found.of(list(unique.values()))
+            if matched:
+                if len(self._memory) >= MEMORY:
+                    self._memory.clear()  # cheaper than choosing: each kind comes back at the price of one look-up
+                self._memory[kind] = found
+        return found
+
+
+def _globs(kinds: tuple[object, ...]) -> tuple[Glob, ...]:
+    if not kinds:
+        msg = 'on() is given no kind, so nothing would ever reach its function. Name one: `@events.on("order-placed")`.'
+        raise GlobError(msg)
+    for kind in kinds:
+        if not isinstance(kind, str):
+            what = f"the function {kind.__qualname__}" if hasattr(kind, "__qualname__") else f"{kind!r}, a {type(kind).__name__}"
+            msg = f'on() is given {what}, which is not a string. Call it with kinds: `@events.on("order-placed")`.'
+            raise RegistrationError(msg)
+    return tuple(Glob(kind) for kind in dict.fromkeys(kinds) if isinstance(kind, str))
+
+
+def _signal(signal: Signal | str) -> Signal:
+    if isinstance(signal, Signal):
+        return signal
+    try:
+        found = import_string(signal)
+    except ImportError as error:
+        msg = f"The signal {signal!r} cannot be imported. Give a dotted path, such as 'gcp_event_router.signals.event_received'."
+        raise ConfigurationError(msg) from error
+    if not isinstance(found, Signal):
+        msg = f"The signal {signal!r} is a {type(found).__name__}, which is no django.dispatch.Signal. Give the path of one."
+        raise ConfigurationError(msg)
+    return found
+
+
+#: The router of a project: `apps` connects it to `GCP_EVENT_ROUTER["SIGNALS"]`.
+events = EventRouter()

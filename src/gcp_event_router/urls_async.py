@@ -1,0 +1,10 @@
+"""The URL of the endpoint for projects on ASGI: `include("gcp_event_router.urls_async")`, in place of `urls`."""
+
+from __future__ import annotations
+
+from .urls import event_patterns
+from .views import AsyncEventView
+
+__all__ = ["urlpatterns"]
+
+urlpatterns = event_patterns(AsyncEventView.as_view())

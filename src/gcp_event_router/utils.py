@@ -1,0 +1,223 @@
+"""URLs of the endpoint and Pub/Sub messages, to make and to read.
+
+A closed list with django-gcp's names and positional order, so that changing `django_gcp.events` to `gcp_event_router` is a
+project's whole migration. Called by users, and by tests.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any, Final, Literal, overload
+from uuid import UUID
+
+from django.conf import settings
+from django.urls import NoReverseMatch, reverse
+from django.utils.http import urlencode
+from typing_extensions import TypedDict
+
+from .envelopes import PubSubPush, from_payload, read_json, read_wrapped
+from .event import LABEL_LENGTH, is_label
+from .exceptions import ConfigurationError, EnvelopeError, InvalidPubSubMessageError
+
+__all__ = ["DecodedPubSubMessage", "decode_pubsub_message", "get_event_url", "make_pubsub_message"]
+
+#: What a message for tests says where nobody says which subscription pushed it.
+SUBSCRIPTION: Final = "projects/my-project/subscriptions/my-subscription"
+
+
+class DecodedPubSubMessage(TypedDict):
+    """What `decode_pubsub_message` returns."""
+
+    #: Decoded JSON; or text; or bytes, if it is not text either; None for a message that has attributes only.
+    data: Any
+    attributes: dict[str, str] | None
+    message_id: str | None
+    ordering_key: str | None
+    #: Aware, with microseconds.
+    publish_time: datetime | None
+    subscription: str
+
+
+def get_event_url(
+    event_kind: str,
+    event_reference: str | int | UUID,
+    event_parameters: Mapping[str, Any] | None = None,
+    url_namespace: str = "gcp-events",
+    base_url: str | None = None,
+) -> str:
+    """The URL to which events of a kind and a reference are sent.
+
+    Args:
+        event_kind: Printable, at most 255 characters, without a slash; and so is the reference.
+        event_reference: What the event is about.
+        event_parameters: Become the query string; of a list or tuple each item does. Keep it short.
+        url_namespace: The name of the URL pattern, where a project has one of its own.
+        base_url: What to put before the path, instead of `settings.BASE_URL`. With `""` the URL is relative.
+
+    Raises:
+        ConfigurationError: There is no `BASE_URL`, or the endpoint is not in the URLs.
+        ValueError: The kind or the reference cannot stand in the URL.
+
+    """
+    if base_url is None:
+        base_url = getattr(settings, "BASE_URL", None)
+        if base_url is None:
+            msg = "get_event_url() has no base: settings.BASE_URL is not set. Set it, or give base_url='' for a relative URL."
+            raise ConfigurationError(msg)
+    try:
+        url = reverse(url_namespace, args=[event_kind, event_reference])
+    except NoReverseMatch as error:
+        _explain(event_kind, event_reference, url_namespace, error)
+        raise
+    if event_parameters:
+        url = f"{url}?{urlencode(dict(event_parameters), doseq=True)}"
+    return base_url.rstrip("/") + url
+
+
+@overload
+def make_pubsub_message(
+    data: object = ...,
+    subscription: str = ...,
+    attributes: Mapping[str, str] | None = ...,
+    message_id: str | None = ...,
+    ordering_key: str | None = ...,
+    publish_time: datetime | None = ...,
+    as_dict: Literal[False] = ...,
+) -> bytes: ...
+
+
+@overload
+def make_pubsub_message(
+    data: object = ...,
+    subscription: str = ...,
+    attributes: Mapping[str, str] | None = ...,
+    message_id: str | None = ...,
+    ordering_key: str | None = ...,
+    publish_time: datetime | None = ...,
+    *,
+    as_dict: Literal[True],
+) -> dict[str, Any]: ...
+
+
+@overload
+def make_pubsub_message(
+    data: object,
+    subscription: str,
+    attributes: Mapping[str, str] | None,
+    message_id: str | None,
+    ordering_key: str | None,
+    publish_time: datetime | None,
+    as_dict: Literal[True],
+) -> dict[str, Any]: ...
+
+
+def make_pubsub_message(
+    data: object = None,
+    subscription: str = SUBSCRIPTION,
+    attributes: Mapping[str, str] | None = None,
+    message_id: str | None = None,
+    ordering_key: str | None = None,
+    publish_time: datetime | None = None,
+    as_dict: bool = False,
+) -> bytes | dict[str, Any]:
+    """The body of a Pub/Sub push, as Pub/Sub would send it.
+
+    Args:
+        data: Becomes JSON; bytes are taken as they are, and None leaves the data out.
+        subscription: The path of the subscription that pushes.
+        attributes: Strings by strings.
+        message_id: Pub/Sub's id of the message.
+        ordering_key: The key by which messages are ordered.
+        publish_time: When it was published; a naive time is taken for UTC.
+        as_dict: Return a dict instead of bytes.
+
+    Raises:
+        ValueError: Something that has to be a string is not, or a number in the data is not finite.
+        TypeError: The data is not JSON-serialisable.
+
+    """
+    _require_string("subscription", subscription)
+    for name, value in (("message_id", message_id), ("ordering_key", ordering_key)):
+        if value is not None:
+            _require_string(name, value)
+    message: dict[str, Any] = {}
+    if data is not None:
+        raw = data if isinstance(data, bytes) else json.dumps(data, allow_nan=False).encode()
+        message["data"] = b64encode(raw).decode()
+    if publish_time is not None:
+        utc = publish_time.replace(tzinfo=UTC) if publish_time.tzinfo is None else publish_time.astimezone(UTC)
+        message["publishTime"] = f"{utc.replace(tzinfo=None).isoformat(timespec='microseconds')}000Z"
+    if attributes is not None:
+        for key, value in attributes.items():
+            _require_string("an attribute's key", key)
+            _require_string(f"the attribute {key!r}", value)
+        message["attributes"] = dict(attributes)
+    if message_id is not None:
+        message["messageId"] = message_id
+    if ordering_key is not None:
+        message["orderingKey"] = ordering_key
+    body = {"message": message, "subscription": subscription}
+    return body if as_dict else json.dumps(body).encode()
+
+
+def decode_pubsub_message(body: bytes | str | Mapping[str, Any]) -> DecodedPubSubMessage:
+    """What a Pub/Sub push holds: the `event_payload` that a receiver gets, or a body.
+
+    Raises:
+        InvalidPubSubMessageError: It is not a Pub/Sub push, or it is malformed. The error does not quote it.
+
+    """
+    advice = "Give the body of a push: an object with `message` and `subscription`."
+    try:
+        raw = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else from_payload(dict(body)).body
+        push = read_wrapped(raw, {})
+    except (EnvelopeError, TypeError, ValueError) as error:
+        msg = f"decode_pubsub_message() is given a {type(body).__name__} that is no readable Pub/Sub push. {advice}"
+        raise InvalidPubSubMessageError(msg) from error
+    if not isinstance(push, PubSubPush) or push.subscription is None:
+        msg = f"decode_pubsub_message() is given a {type(body).__name__} without a Pub/Sub message. {advice}"
+        raise InvalidPubSubMessageError(msg)
+    return {
+        "data": _decoded(push.data),
+        "attributes": dict(push.attributes) or None,
+        "message_id": push.message_id,
+        "ordering_key": push.ordering_key,
+        "publish_time": push.publish_time,
+        "subscription": push.subscription,
+    }
+
+
+def _decoded(data: bytes) -> Any:
+    if not data:
+        return None
+    try:
+        return read_json(data)
+    except ValueError:
+        try:
+            return data.decode()
+        except UnicodeDecodeError:
+            return data
+
+
+def _require_string(name: str, value: object) -> None:
+    if not isinstance(value, str):
+        what = f"{value!r}, a {type(value).__name__}"
+        msg = f"make_pubsub_message() is given {name} as {what}, which Pub/Sub cannot carry. Give a string."
+        raise ValueError(msg)  # noqa: TRY004 -- as in django-gcp
+
+
+def _explain(event_kind: object, event_reference: object, name: str, error: NoReverseMatch) -> None:
+    """Raise a better error than `NoReverseMatch`, where we know one."""
+    for part, value in (("event_kind", event_kind), ("event_reference", event_reference)):
+        if not is_label(str(value)):
+            msg = (
+                f"get_event_url() is given {part}={value!r}, which the URL cannot hold. "
+                f"Give 1 to {LABEL_LENGTH} printable characters, without a slash."
+            )
+            raise ValueError(msg) from error
+    if ":" not in name:
+        msg = f"get_event_url() finds no URL named {name!r}. Add path('', include('gcp_event_router.urls')) to your urlpatterns."
+        raise ConfigurationError(msg) from error

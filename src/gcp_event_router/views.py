@@ -1,0 +1,184 @@
+"""The endpoint: authenticate, read, send, answer; nothing of its own beyond that.
+
+`urls` routes to `EventView`, `urls_async` to `AsyncEventView`.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import SuspiciousOperation
+from django.core.handlers.wsgi import WSGIRequest
+from django.db import connections, transaction
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.views.decorators.csrf import csrf_exempt
+from django.views.generic import View
+from typing_extensions import override
+
+from . import auth, conf
+from .envelopes import read
+from .event import Arrival, Principal
+from .exceptions import (
+    AuthenticationError,
+    BodyTooLargeError,
+    ConfigurationError,
+    EnvelopeError,
+    ForbiddenError,
+    UnavailableError,
+    UndecodableBodyError,
+)
+from .logs import log_event, logger, trail
+from .outcomes import Outcome, classify, details, retry_after, worst
+from .signals import event_received
+
+__all__ = ["AsyncEventView", "EventView"]
+
+_EXPECTED = (EnvelopeError, BodyTooLargeError, AuthenticationError, ForbiddenError, UnavailableError)
+#: The same for every kind, so that a stranger learns nothing of which are known.
+_REFUSED = {Outcome.UNAUTHENTICATED: "Unauthorized", Outcome.FORBIDDEN: "Forbidden"}
+
+
+class EventView(View):
+    """Takes a POST, sends it as `event_received`, and answers with the worst outcome.
+
+    Exempt from CSRF, from `LoginRequiredMiddleware` and, for each database, from `ATOMIC_REQUESTS`: a handler's failure must
+    not undo what the others did.
+    """
+
+    http_method_names: list[str] = ["post"]  # noqa: RUF012 -- declared so in Django
+
+    #: Authenticators of this view, in place of those in the settings: `EventView.as_view(authentication=[...])`.
+    authentication: Sequence[auth.Authenticator] | None = None
+
+    @override
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
+        """Make the view function for a URL pattern."""
+        view = login_not_required(csrf_exempt(super().as_view(**initkwargs)))
+        for alias in connections:
+            view = transaction.non_atomic_requests(using=alias)(view)
+        return view
+
+    def post(self, request: HttpRequest, event_kind: str, event_reference: str) -> HttpResponse:
+        """Receive one event."""
+        try:
+            arrival = _arrival(request, auth.authenticate(request, self._authenticators()))
+        except Exception as error:  # noqa: BLE001 -- each becomes an answer
+            return _refusal(error, event_kind, event_reference)
+        try:
+            responses = event_received.send(type(self), event_kind=event_kind, event_reference=event_reference, arrival=arrival)
+        except Exception as error:  # noqa: BLE001 -- as above; the handlers' failures are in the log already
+            return _failure(error, event_kind, event_reference)
+        return _success(responses)
+
+    def _authenticators(self) -> Sequence[auth.Authenticator] | None:
+        return auth.configured() if self.authentication is None else self.authentication
+
+
+class AsyncEventView(EventView):
+    """`EventView` for ASGI: nothing in it blocks the event loop, and sync receivers and handlers share one thread hop."""
+
+    @override
+    async def post(self, request: HttpRequest, event_kind: str, event_reference: str) -> HttpResponse:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride] -- Django awaits it
+        """Receive one event."""
+        try:
+            arrival = _arrival(request, await auth.aauthenticate(request, self._authenticators()))
+        except Exception as error:  # noqa: BLE001 -- as in EventView
+            return _refusal(error, event_kind, event_reference)
+        try:
+            responses = await event_received.asend(
+                type(self), event_kind=event_kind, event_reference=event_reference, arrival=arrival
+            )
+        except Exception as error:  # noqa: BLE001 -- as in EventView
+            return _failure(error, event_kind, event_reference)
+        return _success(responses)
+
+
+def _arrival(request: HttpRequest, principal: Principal | None) -> Arrival:
+    """Read the request, now that its sender is known. Raises `SenderError`."""
+    envelope = read(_body(request, conf.current().MAX_BODY_SIZE), request.META)
+    if not request.META.get("QUERY_STRING"):
+        return Arrival(envelope, None, principal)
+    try:
+        return Arrival(envelope, dict(request.GET.lists()), principal)
+    except SuspiciousOperation as error:
+        msg = "The URL has more parameters than DATA_UPLOAD_MAX_NUMBER_FIELDS."
+        raise EnvelopeError(msg) from error
+
+
+def _body(request: HttpRequest, limit: int) -> bytes:
+    """All bytes of the request; Django's own limit is too low for Pub/Sub. Raises `SenderError`."""
+    announced = request.META.get("CONTENT_LENGTH") or ""
+    if announced and not announced.isdecimal():
+        msg = "The header Content-Length is not a number."
+        raise EnvelopeError(msg)
+    if announced and int(announced) > limit:
+        raise BodyTooLargeError
+    try:
+        body = _stream(request, announced)(limit + 1)
+    except OSError as error:  # Django's UnreadablePostError is one
+        msg = "The body could not be read to its end."
+        raise EnvelopeError(msg) from error
+    if len(body) > limit:
+        raise BodyTooLargeError
+    if announced and len(body) < int(announced):
+        msg = "The body ends before its Content-Length."
+        raise EnvelopeError(msg)
+    return body
+
+
+def _stream(request: HttpRequest, announced: str) -> Callable[[int], bytes]:
+    """What to read from. Under WSGI, Django takes a body without a length for empty, so chunks are read from the server."""
+    chunked = not announced and isinstance(request, WSGIRequest) and "HTTP_TRANSFER_ENCODING" in request.META
+    if not chunked:
+        return request.read
+    if not request.META.get("wsgi.input_terminated"):
+        msg = "The body comes in chunks, which this server does not pass on; it has to have a Content-Length."
+        raise EnvelopeError(msg)
+    read_chunks: Callable[[int], bytes] = request.META["wsgi.input"].read
+    return read_chunks
+
+
+def _success(responses: list[tuple[Any, Any]]) -> HttpResponse:
+    outcome = worst(response for _, response in responses if isinstance(response, Outcome))
+    return HttpResponse(b"{}", status=outcome.status, content_type="application/json")
+
+
+def _refusal(error: Exception, kind: str, reference: str) -> HttpResponse:
+    """The answer to a request that did not become an event, with its line in the log."""
+    outcome = classify(error)
+    level = logging.WARNING if isinstance(error, _EXPECTED) else logging.ERROR
+    # the first two are texts of ours; an authenticator's own may hold anything
+    problem = str(error) if isinstance(error, (EnvelopeError, ConfigurationError)) else trail(error)
+    log_event(level, outcome.value, kind=kind, reference=reference, problem=problem)
+    logger.debug("The request was refused", exc_info=error)
+    return _failure(error, kind, reference)
+
+
+def _failure(error: Exception, kind: str, reference: str) -> HttpResponse:
+    outcome = classify(error)
+    if outcome is Outcome.FAILED and settings.DEBUG:
+        raise error
+    if isinstance(error, UndecodableBodyError):
+        log_event(logging.WARNING, outcome.value, kind=kind, reference=reference, problem=str(error))
+    content: dict[str, object] = {
+        "error": _REFUSED.get(outcome, f"Unable to handle event of kind {kind} with reference {reference}")
+    }
+    if outcome is Outcome.INVALID and (listed := details(error)):
+        content["errors"] = listed
+    status = conf.current().FAILURE_STATUS if outcome is Outcome.FAILED else outcome.status
+    response = HttpResponse(json.dumps(content), status=status, content_type="application/json")
+    if outcome is Outcome.UNAUTHENTICATED:
+        response["WWW-Authenticate"] = "Bearer"
+    wait = retry_after(error)
+    if wait is not None:
+        response["Retry-After"] = str(wait)
+    # the event has its line in the log; Django would add one, and call each 503 an error
+    response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001 -- how Django's own log_response marks it
+    return response

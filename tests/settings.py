@@ -1,0 +1,15 @@
+"""The settings of the tests: as few as the library needs."""
+
+from __future__ import annotations
+
+from gcp_event_router.conf import RouterSettings
+
+SECRET_KEY = "for tests only"
+INSTALLED_APPS = ["gcp_event_router"]
+MIDDLEWARE: list[str] = []
+ROOT_URLCONF = "tests.urls"
+ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
+DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+USE_TZ = True
+BASE_URL = "https://shop.example"
+GCP_EVENT_ROUTER: RouterSettings = {"AUTHENTICATION": []}
