@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from functools import cache
-from typing import Any, Literal, NotRequired
+from typing import Any, Literal, Never, NotRequired, cast
 
 from django.conf import settings
 from django.core.signals import setting_changed
@@ -60,47 +60,62 @@ class Settings:
 @cache
 def current() -> Settings:
     """The validated settings. Raises `ConfigurationError` for a key or a value that cannot be used."""
-    given = getattr(settings, NAME, {})
-    if not isinstance(given, dict):
-        raise ConfigurationError(_message("", given, "is not a dict", f"Write {NAME} = {{...}}."))
-    known = {field.name for field in fields(Settings)}
+    given = _dict(getattr(settings, NAME, {}))
+    if given is None:
+        msg = f"{NAME} is a {type(getattr(settings, NAME)).__name__}, which is not a dict. Write {NAME} = {{...}}."
+        raise ConfigurationError(msg)
+    known = sorted(field.name for field in fields(Settings))
     for key in given:
         if key not in known:
             close = get_close_matches(str(key).upper(), known, n=1)
             advice = f"Did you mean {close[0]!r}? " if close else ""
-            msg = f"{NAME} has the key {key!r}, which does not exist. {advice}Choose from {', '.join(sorted(known))}."
+            msg = f"{NAME} has the key {key!r}, which does not exist. {advice}Choose from {', '.join(known)}."
             raise ConfigurationError(msg)
     return Settings(**{key: _READERS[key](value) for key, value in given.items()})
 
 
-def _message(key: str, value: object, problem: str, advice: str) -> str:
-    place = f'{NAME}["{key}"]' if key else NAME
-    return f"{place} is {value!r}, which {problem}. {advice}"
+def _refuse(key: str, value: object, problem: str, advice: str) -> Never:
+    msg = f'{NAME}["{key}"] is {value!r}, which {problem}. {advice}'
+    raise ConfigurationError(msg)
+
+
+def _dict(value: object) -> dict[Any, Any] | None:
+    if isinstance(value, dict):
+        entries: dict[Any, Any] = value
+        return entries
+    return None
+
+
+def _list(value: object) -> list[Any] | None:
+    return [*cast("Sequence[Any]", value)] if isinstance(value, (list, tuple)) else None
 
 
 def _authentication(value: object) -> tuple[AuthenticatorSetting, ...]:
-    key = "AUTHENTICATION"
-    example = 'Write [{"BACKEND": "dotted.path.of.Authenticator", "OPTIONS": {...}}], or [] to let everybody in.'
-    if not isinstance(value, (list, tuple)):
-        # its value may hold secrets, so the message names its type only
-        msg = f'{NAME}["{key}"] is a {type(value).__name__}, which is not a list. {example}'
+    """Its messages name types and keys only: the values may be secrets."""
+    place = f'{NAME}["AUTHENTICATION"]'
+    advice = 'Write [{"BACKEND": "dotted.path.of.Authenticator", "OPTIONS": {...}}], or [] to let everybody in.'
+    entries = _list(value)
+    if entries is None:
+        msg = f"{place} is a {type(value).__name__}, which is not a list. {advice}"
         raise ConfigurationError(msg)
-    for place, entry in enumerate(value):
-        keys = set(entry) if isinstance(entry, dict) else set()
-        if not isinstance(entry, dict) or not isinstance(entry.get("BACKEND"), str) or keys - {"BACKEND", "OPTIONS"}:
-            what = f"has the keys {sorted(map(str, keys))}" if keys else f"is a {type(entry).__name__}"
-            msg = f'{NAME}["{key}"][{place}] {what}, which is not a dict with "BACKEND" and, perhaps, "OPTIONS". {example}'
+    for number, each in enumerate(entries):
+        entry = _dict(each)
+        if entry is None:
+            msg = f"{place}[{number}] is a {type(each).__name__}, which is not a dict. {advice}"
             raise ConfigurationError(msg)
-        if not isinstance(entry.get("OPTIONS", {}), dict):
-            msg = f'{NAME}["{key}"][{place}]["OPTIONS"] is a {type(entry["OPTIONS"]).__name__}, which is not a dict. {example}'
+        if not isinstance(entry.get("BACKEND"), str) or set(entry) - {"BACKEND", "OPTIONS"}:
+            keys = ", ".join(sorted(map(repr, entry))) or "no keys"
+            msg = f'{place}[{number}] has {keys}, which is not "BACKEND", a dotted path, and perhaps "OPTIONS". {advice}'
             raise ConfigurationError(msg)
-    return tuple(value)
+        if _dict(entry.get("OPTIONS", {})) is None:
+            msg = f'{place}[{number}]["OPTIONS"] is a {type(entry["OPTIONS"]).__name__}, which is not a dict. {advice}'
+            raise ConfigurationError(msg)
+    return tuple(entries)
 
 
 def _max_body_size(value: object) -> int:
     if type(value) is not int or value <= 0:
-        advice = "Give the limit in bytes, such as 15 * 1024 * 1024."
-        raise ConfigurationError(_message("MAX_BODY_SIZE", value, "is not a positive whole number", advice))
+        _refuse("MAX_BODY_SIZE", value, "is not a positive whole number", "Give the limit in bytes, such as 15 * 1024 * 1024.")
     return value
 
 
@@ -109,21 +124,21 @@ def _unhandled(value: object) -> Literal["accept", "error"]:
         return "accept"
     if value == "error":
         return "error"
-    raise ConfigurationError(_message("UNHANDLED", value, "is not a choice", "Choose from 'accept', 'error'."))
+    return _refuse("UNHANDLED", value, "is not a choice", "Choose from 'accept', 'error'.")
 
 
 def _failure_status(value: object) -> int:
     if type(value) is not int or not 400 <= value <= 599:  # noqa: PLR2004 -- HTTP's error statuses
         advice = "Choose an HTTP status from 400 to 599: any other would acknowledge an event that failed."
-        raise ConfigurationError(_message("FAILURE_STATUS", value, "is not an error status", advice))
+        _refuse("FAILURE_STATUS", value, "is not an error status", advice)
     return value
 
 
 def _signals(value: object) -> tuple[str, ...]:
-    if not isinstance(value, (list, tuple)) or not all(isinstance(path, str) for path in value):
-        advice = f"Write a list, such as [{OWN_SIGNAL!r}]."
-        raise ConfigurationError(_message("SIGNALS", value, "is not a list of dotted paths", advice))
-    return tuple(value)
+    paths = _list(value)
+    if paths is None or not all(isinstance(path, str) for path in paths):
+        _refuse("SIGNALS", value, "is not a list of dotted paths", f"Write a list, such as [{OWN_SIGNAL!r}].")
+    return tuple(paths)
 
 
 _READERS: dict[str, Any] = {

@@ -38,7 +38,19 @@ class Handler:
     has started, so that a model may stand further down in the file.
     """
 
-    __slots__ = ("_given", "_parameter", "_readers", "_types", "function", "globs", "is_async", "key", "location", "name")
+    __slots__ = (
+        "_adapter",
+        "_given",
+        "_parameter",
+        "_readers",
+        "_types",
+        "function",
+        "globs",
+        "is_async",
+        "key",
+        "location",
+        "name",
+    )
 
     def __init__(
         self,
@@ -71,7 +83,9 @@ class Handler:
         self.is_async: Final = _is_async(function)
         #: The same for two registrations of one function, or of one bound method.
         self.key: Final = (id(getattr(function, "__self__", None)), id(getattr(function, "__func__", function)))
-        self._given = payload
+        self._adapter: TypeAdapter[Any] | None = payload if isinstance(payload, TypeAdapter) else None
+        # TypeAdapter has no public name for the type that it was made of
+        self._given: object = payload if self._adapter is None else vars(self._adapter)["_type"]
         self._parameter = _event_parameter(function, self.name)
         self._types: tuple[object, object] | None = None
         self._readers: tuple[PayloadReader, ParametersReader | None] | None = None
@@ -114,8 +128,7 @@ class Handler:
         """
         payload_type, parameters_type = self._resolved()
         try:
-            given = self._given
-            adapter = given if isinstance(given, TypeAdapter) else _adapter(payload_type)
+            adapter = self._adapter or _adapter(payload_type)
             parameters = None if parameters_type == dict[str, str] else parameters_reader(_adapter(parameters_type))
             self._readers = payload_reader(adapter, payload_type), parameters
         except (PydanticUserError, NameError) as error:
@@ -201,19 +214,18 @@ def _holds_text(annotation: object) -> bool:
 
 def _declared(annotation: object, given: object, handler: Handler) -> tuple[object, object]:
     """The types of payload and parameters, from the annotation and from `payload=`."""
-    explicit = given._type if isinstance(given, TypeAdapter) else given  # noqa: SLF001 -- TypeAdapter has no public name for it
     if get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     if get_origin(annotation) is Event:
         payload_type, parameters_type = (*get_args(annotation), dict[str, str])[:2]
-        if given is not None and payload_type != explicit:
+        if given is not None and payload_type != given:
             _refuse(
                 f"{handler} annotates its parameter {_event_text(payload_type, parameters_type)}, and payload= says "
-                f"{_text(explicit)}: they cannot both be right. Leave payload= out, or make them the same."
+                f"{_text(given)}: they cannot both be right. Leave payload= out, or make them the same."
             )
         return payload_type, parameters_type
     if given is not None and (annotation is Event or annotation is inspect.Parameter.empty):
-        return explicit, dict[str, str]
+        return given, dict[str, str]
     if annotation is Event:
         _refuse(f"{handler} annotates its parameter Event, without the payload's type. Write Event[Model], or Event[Any].")
     if annotation is inspect.Parameter.empty:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from enum import Enum
 from math import ceil
+from typing import cast
 
 from django.core.exceptions import ValidationError
 from django.db import InterfaceError, OperationalError
@@ -91,14 +92,19 @@ class Retry(EventRouterError):  # noqa: N818 -- what it asks for, not what went 
 
     def __init__(self, reason: str = "", after: timedelta | None = None) -> None:
         super().__init__(reason)
-        given: object = after
-        if given is not None and not isinstance(given, timedelta):
-            msg = f"Retry(after={given!r}) is not a timedelta, so its unit is unknown. Write timedelta(seconds={given!r})."
-            raise TypeError(msg)
-        if after is not None and after < timedelta(0):
-            msg = f"Retry(after={after!r}) lies in the past, and a sender cannot wait for that. Give a positive timedelta."
-            raise ValueError(msg)
+        _check_wait(after)
         self.after = after
+
+
+def _check_wait(after: object) -> None:
+    if after is None:
+        return
+    if not isinstance(after, timedelta):
+        msg = f"Retry(after={after!r}) is not a timedelta, so its unit is unknown. Write timedelta(seconds={after!r})."
+        raise TypeError(msg)
+    if after < timedelta(0):
+        msg = f"Retry(after={after!r}) lies in the past, and a sender cannot wait for that. Give a positive timedelta."
+        raise ValueError(msg)
 
 
 class Reject(EventRouterError):  # noqa: N818 -- as above
@@ -124,12 +130,11 @@ _CLASSES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Out
 
 def classify(error: BaseException) -> Outcome:
     """The outcome that an exception stands for. A group stands for the worst of what it holds."""
-    if isinstance(error, BaseExceptionGroup):
-        return worst(classify(leaf) for leaf in leaves(error))
-    for classes, outcome in _CLASSES:
-        if isinstance(error, classes):
-            return outcome
-    return Outcome.FAILED
+    return worst(_classify(leaf) for leaf in leaves(error))
+
+
+def _classify(error: BaseException) -> Outcome:
+    return next((outcome for classes, outcome in _CLASSES if isinstance(error, classes)), Outcome.FAILED)
 
 
 def worst(outcomes: Iterable[Outcome]) -> Outcome:
@@ -140,7 +145,7 @@ def worst(outcomes: Iterable[Outcome]) -> Outcome:
 def leaves(error: BaseException) -> Iterator[BaseException]:
     """The exceptions that a group holds, at any depth; or the exception itself."""
     if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
+        for inner in cast("BaseExceptionGroup[BaseException]", error).exceptions:
             yield from leaves(inner)
     else:
         yield error

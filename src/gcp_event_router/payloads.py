@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, TypeAlias, get_args, get_origin
+from typing import Annotated, Any, TypeAlias, cast, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
@@ -25,6 +25,9 @@ ParametersReader: TypeAlias = Callable[[Mapping[str, list[str]]], Any]
 MAX_ERRORS = 20
 #: With more errors than these not even the first are listed, since pydantic can only give all of them.
 _COUNTED_ONLY = 1_000
+
+_NOT_FINITE: ErrorDetail = {"loc": [], "msg": "JSON has no NaN and no Infinity", "type": "json_invalid"}
+_NOT_UTF8: ErrorDetail = {"loc": [], "msg": "The text is not UTF-8", "type": "string_unicode"}
 
 _PAYLOAD = "payload"
 _PARAMETERS = "parameters"
@@ -103,7 +106,7 @@ def _text(data: bytes) -> str:
                 pass  # text that merely begins with a quote
         return data.decode()
     except UnicodeDecodeError as error:
-        raise _refusal("string_unicode") from error
+        raise _refused(_NOT_UTF8) from error
 
 
 def _refuse_non_finite(data: bytes) -> None:
@@ -111,14 +114,11 @@ def _refuse_non_finite(data: bytes) -> None:
     try:
         read_json(data)
     except ValueError as error:
-        raise _refusal("json_invalid") from error
+        raise _refused(_NOT_FINITE) from error
 
 
-_REFUSALS = {"json_invalid": "JSON has no NaN and no Infinity", "string_unicode": "The text is not UTF-8"}
-
-
-def _refusal(kind: str) -> InvalidEventError:
-    return InvalidEventError(_PAYLOAD, [{"loc": [], "msg": _REFUSALS[kind], "type": kind}], 1)
+def _refused(detail: ErrorDetail) -> InvalidEventError:
+    return InvalidEventError(_PAYLOAD, [detail], 1)
 
 
 def _invalid(part: str, error: ValidationError, adapter: TypeAdapter[Any]) -> InvalidEventError:
@@ -162,7 +162,7 @@ class _Lenient(GenerateJsonSchema):
     """A JSON Schema in which what has none may be anything."""
 
     @override
-    def handle_invalid_for_json_schema(self, schema: core_schema.CoreSchema, error_info: str) -> JsonSchemaValue:
+    def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> JsonSchemaValue:
         return {}
 
 
@@ -171,7 +171,7 @@ def _schema(adapter: TypeAdapter[Any]) -> dict[str, Any]:
     return _resolved(schema, schema)
 
 
-def _resolved(schema: Any, root: dict[str, Any]) -> dict[str, Any]:
+def _resolved(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
     reference = schema.get("$ref", "")
     return {**root["$defs"][reference.rpartition("/")[2]], "$defs": root["$defs"]} if reference else schema
 
@@ -179,17 +179,17 @@ def _resolved(schema: Any, root: dict[str, Any]) -> dict[str, Any]:
 def _holds_many(schema: Any, root: dict[str, Any]) -> bool:
     if not isinstance(schema, dict):
         return False
-    schema = _resolved(schema, root)
-    options = schema.get("anyOf", [])
-    return schema.get("type") == "array" or any(_holds_many(option, root) for option in options)
+    whole = _resolved(cast("dict[str, Any]", schema), root)
+    return whole.get("type") == "array" or any(_holds_many(option, root) for option in whole.get("anyOf", []))
 
 
 def _names(schema: Any) -> set[str]:
     """All words of a schema: the only ones that the place of an error may hold, since other keys were chosen by the sender."""
     if isinstance(schema, str):
         return {schema}
-    if isinstance(schema, Mapping):
-        return set(schema).union(*map(_names, schema.values()))
-    if isinstance(schema, (list, tuple)):
-        return set().union(*map(_names, schema))
-    return set()
+    parts: list[Any] = []
+    if isinstance(schema, dict):
+        parts = [*cast("dict[str, Any]", schema).items()]
+    elif isinstance(schema, (list, tuple)):
+        parts = [*cast("list[Any]", schema)]
+    return set[str]().union(*map(_names, parts))

@@ -6,8 +6,8 @@ management commands read the registrations.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+import inspect
+from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
@@ -121,14 +121,19 @@ class EventRouter:
 
         """
         globs = _globs(kinds)
-        return lambda function: self._register(function, globs, payload, sys._getframe(1).f_locals)  # noqa: SLF001 -- the scope in which annotations may be written
+
+        def register(function: HandlerT) -> HandlerT:
+            self._register(function, globs, payload, _callers_scope())
+            return function
+
+        return register
 
     def fallback(self, function: HandlerT) -> HandlerT:
         """Register the decorated function for kinds that nothing else handles; it stays the very same function.
 
         In an included router, only kinds under its prefix count.
         """
-        self._register(function, (), None, sys._getframe(1).f_locals)  # noqa: SLF001 -- as in on()
+        self._register(function, (), None, _callers_scope())
         return function
 
     def include(self, router: EventRouter, prefix: str = "") -> None:
@@ -158,7 +163,7 @@ class EventRouter:
 
     def explain(self, kind: str) -> Explanation:
         """Which handlers run for `kind` and which do not, and why."""
-        consulted = []
+        consulted: list[Consulted] = []
         running = {id(handler) for handlers in self.find(kind) for handler in handlers}
         handled = any(not each.is_fallback and each.matching(kind) for each in self)
         for each in self:
@@ -176,7 +181,7 @@ class EventRouter:
         return Explanation(kind, tuple(consulted))
 
     @contextmanager
-    def isolated(self, *, empty: bool = False) -> Iterator[EventRouter]:
+    def isolated(self, *, empty: bool = False) -> Generator[EventRouter]:
         """Within a `with`, let registrations come and go; after it, all is as before. For tests.
 
         Args:
@@ -216,10 +221,9 @@ class EventRouter:
     def __repr__(self) -> str:
         return f"<EventRouter with {len(self)} registration(s)>"
 
-    def _register(self, function: Any, globs: tuple[Glob, ...], payload: object, scope: Mapping[str, Any]) -> Any:
+    def _register(self, function: Any, globs: tuple[Glob, ...], payload: object, scope: Mapping[str, Any]) -> None:
         handler = Handler(function, globs, payload, scope)
         self._append(Registration(handler, globs or (Glob("*"),), is_fallback=not globs))
-        return function
 
     def _append(self, entry: Registration | _Inclusion) -> None:
         with self._lock:
@@ -303,10 +307,18 @@ def _globs(kinds: tuple[object, ...]) -> tuple[Glob, ...]:
         raise GlobError(msg)
     for kind in kinds:
         if not isinstance(kind, str):
-            what = f"the function {kind.__qualname__}" if hasattr(kind, "__qualname__") else f"{kind!r}, a {type(kind).__name__}"
+            function = getattr(kind, "__qualname__", None)
+            what = f"the function {function}" if function else f"{kind!r}, a {type(kind).__name__}"
             msg = f'on() is given {what}, which is not a string. Call it with kinds: `@events.on("order-placed")`.'
             raise RegistrationError(msg)
     return tuple(Glob(kind) for kind in dict.fromkeys(kinds) if isinstance(kind, str))
+
+
+def _callers_scope() -> Mapping[str, Any]:
+    """The local names where a decorator is applied: annotations may be written in them."""
+    frame = inspect.currentframe()
+    caller = frame and frame.f_back and frame.f_back.f_back
+    return caller.f_locals if caller else {}
 
 
 def _signal(signal: Signal | str) -> Signal:

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from asgiref.sync import async_to_sync, iscoroutinefunction, markcoroutinefunction, sync_to_async
+from asgiref.sync import async_to_sync, markcoroutinefunction, sync_to_async
 from django.dispatch import Signal
 from typing_extensions import override
 
@@ -38,6 +38,7 @@ class Arrival(Protocol):
 
     def parameters(self) -> dict[str, str]:
         """The query parameters."""
+        ...
 
 
 class Split(Protocol):
@@ -46,6 +47,7 @@ class Split(Protocol):
     @property
     def blocking(self) -> bool:
         """Whether `run` has anything to do."""
+        ...
 
     def run(self) -> None:
         """Do what must not block the loop; keeps its failures for `finish`."""
@@ -198,7 +200,7 @@ class EventSignal(Signal):
         key = _identity(receiver)
         naming = self._namings.get(key)
         if naming is None:
-            kind = _AsyncNaming if iscoroutinefunction(receiver) else _Naming
+            kind = _AsyncNaming if inspect.iscoroutinefunction(receiver) else _Naming
             naming = self._namings[key] = kind(receiver, names, weak=weak)
             if weak:
                 weakref.finalize(getattr(receiver, "__self__", receiver), self._namings.pop, key, None)
