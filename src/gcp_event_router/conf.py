@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from functools import cache
-from typing import Any, Literal, Never, NotRequired, cast
+from typing import Any, Literal, Never, NotRequired, TypeGuard
 
 from django.conf import settings
 from django.core.signals import setting_changed
@@ -60,9 +60,9 @@ class Settings:
 @cache
 def current() -> Settings:
     """The validated settings. Raises `ConfigurationError` for a key or a value that cannot be used."""
-    given = _dict(getattr(settings, NAME, {}))
-    if given is None:
-        msg = f"{NAME} is a {type(getattr(settings, NAME)).__name__}, which is not a dict. Write {NAME} = {{...}}."
+    given: object = getattr(settings, NAME, {})
+    if not _is_dict(given):
+        msg = f"{NAME} is a {type(given).__name__}, which is not a dict. Write {NAME} = {{...}}."
         raise ConfigurationError(msg)
     known = sorted(field.name for field in fields(Settings))
     for key in given:
@@ -79,38 +79,33 @@ def _refuse(key: str, value: object, problem: str, advice: str) -> Never:
     raise ConfigurationError(msg)
 
 
-def _dict(value: object) -> dict[Any, Any] | None:
-    if isinstance(value, dict):
-        entries: dict[Any, Any] = value
-        return entries
-    return None
+def _is_dict(value: object) -> TypeGuard[dict[Any, Any]]:
+    return isinstance(value, dict)
 
 
-def _list(value: object) -> list[Any] | None:
-    return [*cast("Sequence[Any]", value)] if isinstance(value, (list, tuple)) else None
+def _is_list(value: object) -> TypeGuard[Sequence[Any]]:
+    return isinstance(value, (list, tuple))
 
 
 def _authentication(value: object) -> tuple[AuthenticatorSetting, ...]:
     """Its messages name types and keys only: the values may be secrets."""
     place = f'{NAME}["AUTHENTICATION"]'
     advice = 'Write [{"BACKEND": "dotted.path.of.Authenticator", "OPTIONS": {...}}], or [] to let everybody in.'
-    entries = _list(value)
-    if entries is None:
+    if not _is_list(value):
         msg = f"{place} is a {type(value).__name__}, which is not a list. {advice}"
         raise ConfigurationError(msg)
-    for number, each in enumerate(entries):
-        entry = _dict(each)
-        if entry is None:
-            msg = f"{place}[{number}] is a {type(each).__name__}, which is not a dict. {advice}"
+    for number, entry in enumerate(value):
+        if not _is_dict(entry):
+            msg = f"{place}[{number}] is a {type(entry).__name__}, which is not a dict. {advice}"
             raise ConfigurationError(msg)
         if not isinstance(entry.get("BACKEND"), str) or set(entry) - {"BACKEND", "OPTIONS"}:
             keys = ", ".join(sorted(map(repr, entry))) or "no keys"
             msg = f'{place}[{number}] has {keys}, which is not "BACKEND", a dotted path, and perhaps "OPTIONS". {advice}'
             raise ConfigurationError(msg)
-        if _dict(entry.get("OPTIONS", {})) is None:
+        if not _is_dict(entry.get("OPTIONS", {})):
             msg = f'{place}[{number}]["OPTIONS"] is a {type(entry["OPTIONS"]).__name__}, which is not a dict. {advice}'
             raise ConfigurationError(msg)
-    return tuple(entries)
+    return tuple(value)
 
 
 def _max_body_size(value: object) -> int:
@@ -135,10 +130,9 @@ def _failure_status(value: object) -> int:
 
 
 def _signals(value: object) -> tuple[str, ...]:
-    paths = _list(value)
-    if paths is None or not all(isinstance(path, str) for path in paths):
+    if not _is_list(value) or not all(isinstance(path, str) for path in value):
         _refuse("SIGNALS", value, "is not a list of dotted paths", f"Write a list, such as [{OWN_SIGNAL!r}].")
-    return tuple(paths)
+    return tuple(value)
 
 
 _READERS: dict[str, Any] = {

@@ -51,28 +51,16 @@ class Dispatcher(TwinReceiver):
     @override
     def __call__(self, *, event_kind: str, event_reference: str, arrival: Arrival | None = None, **named: Any) -> Outcome:
         """Handle an event to its end and return its outcome, or raise what the handlers raised."""
-        delivery = self.split(event_kind=event_kind, event_reference=event_reference, arrival=arrival, **named)
+        delivery = Delivery(event_kind, event_reference, arrival or _arrival(**named), self._find(event_kind))
         delivery.run()
         if delivery.found.awaited:
             wait_for(delivery.run_awaited)
         return delivery.conclude()
 
     @override
-    def split(
-        self,
-        *,
-        event_kind: str,
-        event_reference: str,
-        event_payload: object = None,
-        event_parameters: Mapping[str, str] | None = None,
-        arrival: Arrival | None = None,
-        **_: Any,
-    ) -> Delivery:
-        """Find the handlers. `arrival` is missing where a signal was sent by others than this package's views."""
-        if arrival is None:
-            query = {name: [value] for name, value in (event_parameters or {}).items()}
-            arrival = Arrival(from_payload(event_payload), query)
-        return Delivery(event_kind, event_reference, arrival, self._find(event_kind))
+    def split(self, *, event_kind: str, event_reference: str, arrival: Arrival | None = None, **named: Any) -> Delivery:
+        """Prepare to handle an event on an event loop."""
+        return Delivery(event_kind, event_reference, arrival or _arrival(**named), self._find(event_kind))
 
 
 class Delivery:
@@ -163,6 +151,11 @@ class Delivery:
                 duration=perf_counter() - self._started,
                 problem=problem,
             )
+
+
+def _arrival(event_payload: object = None, event_parameters: Mapping[str, str] | None = None, **_: Any) -> Arrival:
+    """What the views would have made of an event that somebody else sent."""
+    return Arrival(from_payload(event_payload), {name: [value] for name, value in (event_parameters or {}).items()})
 
 
 #: Outcomes that are somebody's ordinary answer; all others are logged as errors.

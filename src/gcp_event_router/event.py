@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
 from typing import Any, Final, Generic
 
@@ -40,11 +40,7 @@ class Principal:
     claims: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False)
 
 
-def _no_parameters() -> Any:
-    return {}
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Event(Generic[PayloadT, ParametersT]):
     """One event, as one handler sees it: `Event[Order]`, or `Event[Order, Params]` with typed parameters.
 
@@ -59,12 +55,34 @@ class Event(Generic[PayloadT, ParametersT]):
     #: The payload, validated against the type that the handler declares.
     payload: PayloadT = field(repr=False)
     #: The URL's query parameters: a dict of strings, or what the second type argument says.
-    parameters: ParametersT = field(default_factory=_no_parameters, repr=False)
+    parameters: ParametersT = field(repr=False)
     #: What came around the payload: Pub/Sub's message id, attributes and so on.
-    envelope: Envelope = field(default_factory=Envelope)
+    envelope: Envelope
     #: Who sent it, where an authenticator knows.
-    principal: Principal | None = None
+    principal: Principal | None
 
+    def __init__(
+        self,
+        kind: str,
+        reference: str,
+        payload: PayloadT,
+        parameters: ParametersT | None = None,
+        envelope: Envelope | None = None,
+        principal: Principal | None = None,
+    ) -> None:
+        """Make an event as a test would; without parameters they are an empty dict, without an envelope it is a plain one."""
+        _set_kind(self, kind)
+        _set_reference(self, reference)
+        _set_payload(self, payload)
+        _set_parameters(self, {} if parameters is None else parameters)
+        _set_envelope(self, Envelope() if envelope is None else envelope)
+        _set_principal(self, principal)
+
+
+# A dataclass that is frozen sets its fields through object.__setattr__, at twice the price; and each handler gets an event.
+_set_kind, _set_reference, _set_payload, _set_parameters, _set_envelope, _set_principal = (
+    getattr(Event, each.name).__set__ for each in fields(Event)
+)
 
 _NO_QUERY: Mapping[str, list[str]] = MappingProxyType({})
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import weakref
-from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -59,29 +59,11 @@ class Split(Protocol):
 class TwinReceiver:
     """A receiver that serves `send` and `asend` alike, and gets the `Arrival` too. Routers connect one."""
 
-    def __call__(
-        self,
-        *,
-        event_kind: str,
-        event_reference: str,
-        event_payload: object = None,
-        event_parameters: Mapping[str, str] | None = None,
-        arrival: Any = None,
-        **_: Any,
-    ) -> object:
+    def __call__(self, *, event_kind: str, event_reference: str, arrival: Any = None, **named: Any) -> object:
         """Do all the work; for `send`, and for signals that know nothing of `split`."""
         raise NotImplementedError
 
-    def split(
-        self,
-        *,
-        event_kind: str,
-        event_reference: str,
-        event_payload: object = None,
-        event_parameters: Mapping[str, str] | None = None,
-        arrival: Any = None,
-        **_: Any,
-    ) -> Split:
+    def split(self, *, event_kind: str, event_reference: str, arrival: Any = None, **named: Any) -> Split:
         """Prepare the same work for `asend`."""
         raise NotImplementedError
 

@@ -15,7 +15,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import SuspiciousOperation
 from django.core.handlers.wsgi import WSGIRequest
 from django.db import connections, transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import View
@@ -23,7 +23,7 @@ from typing_extensions import override
 
 from . import auth, conf
 from .envelopes import read
-from .event import Arrival, Principal
+from .event import Arrival, Principal, is_label
 from .exceptions import (
     AuthenticationError,
     BodyTooLargeError,
@@ -67,6 +67,7 @@ class EventView(View):
 
     def post(self, request: HttpRequest, event_kind: str, event_reference: str) -> HttpResponse:
         """Receive one event."""
+        _check_labels(event_kind, event_reference)
         try:
             arrival = _arrival(request, auth.authenticate(request, self._authenticators()))
         except Exception as error:  # noqa: BLE001 -- each becomes an answer
@@ -87,6 +88,7 @@ class AsyncEventView(EventView):
     @override
     async def post(self, request: HttpRequest, event_kind: str, event_reference: str) -> HttpResponse:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride] -- Django awaits it
         """Receive one event."""
+        _check_labels(event_kind, event_reference)
         try:
             arrival = _arrival(request, await auth.aauthenticate(request, self._authenticators()))
         except Exception as error:  # noqa: BLE001 -- as in EventView
@@ -98,6 +100,11 @@ class AsyncEventView(EventView):
         except Exception as error:  # noqa: BLE001 -- as in EventView
             return _failure(error, event_kind, event_reference)
         return _success(responses)
+
+
+def _check_labels(*labels: str) -> None:
+    if not all(map(is_label, labels)):
+        raise Http404
 
 
 def _arrival(request: HttpRequest, principal: Principal | None) -> Arrival:
