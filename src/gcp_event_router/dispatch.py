@@ -22,7 +22,7 @@ from .exceptions import InvalidEventError, UnhandledEventError
 from .handlers import Handler
 from .logs import log_event, logger, trail
 from .outcomes import Outcome, Reject, classify, worst
-from .signals import TwinReceiver, wait_for
+from .receivers import TwinReceiver, wait_for
 
 __all__ = ["Dispatcher", "Found"]
 
@@ -47,6 +47,7 @@ class Dispatcher(TwinReceiver):
 
     def __init__(self, find: Callable[[str], Found]) -> None:
         self._find = find
+        self.__qualname__ = "EventRouter"  # the name by which Django's send_robust logs a failing receiver
 
     @override
     def __call__(self, *, event_kind: str, event_reference: str, arrival: Arrival | None = None, **named: Any) -> Outcome:

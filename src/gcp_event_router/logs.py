@@ -7,6 +7,7 @@ a line. An exception appears as its type and the places that it passed; its text
 from __future__ import annotations
 
 import logging
+import os
 import traceback
 from pathlib import Path
 
@@ -14,7 +15,7 @@ __all__ = ["log_event", "logger", "trail"]
 
 logger = logging.getLogger("gcp_event_router")
 
-_HERE = str(Path(__file__).parent)
+_HERE = f"{Path(__file__).parent}{os.sep}"
 _FRAMES = 6
 
 
@@ -68,10 +69,11 @@ def log_event(
 
 def trail(error: BaseException) -> str:
     """The type of an exception, of what caused it, and the places it passed, the innermost first; never its text."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not frame.filename.startswith(_HERE)]
-    places = [f"{frame.filename}:{frame.lineno} in {frame.name}" for frame in reversed(frames[-_FRAMES:])]
+    places = [(frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    outside = [place for place in places if not place[0].co_filename.startswith(_HERE)] or places
+    passed = " < ".join(f"{code.co_filename}:{line} in {code.co_name}" for code, line in reversed(outside[-_FRAMES:]))
     types = " from ".join(type(cause).__qualname__ for cause in _chain(error))
-    return f"{types} at {' < '.join(places)}" if places else types
+    return f"{types} at {passed}" if passed else types
 
 
 def _chain(error: BaseException) -> list[BaseException]:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Annotated, Any, TypeAlias, cast, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
@@ -61,13 +62,14 @@ def parameters_reader(adapter: TypeAdapter[Any]) -> ParametersReader:
     properties = schema.get("properties", {})
     rest = schema.get("additionalProperties")
     validate = adapter.validator.validate_python
+    known = _known(adapter)
 
     def read(query: Mapping[str, list[str]]) -> Any:
         flat = {name: values if _holds_many(properties.get(name, rest), schema) else values[-1] for name, values in query.items()}
         try:
             return validate(flat, strict=False)
         except ValidationError as error:
-            raise _invalid(_PARAMETERS, error, adapter) from error
+            raise _invalid(_PARAMETERS, error, known) from _cause(error)
 
     return read
 
@@ -75,6 +77,7 @@ def parameters_reader(adapter: TypeAdapter[Any]) -> ParametersReader:
 def _json_reader(adapter: TypeAdapter[Any]) -> PayloadReader:
     """The hot path: one call into pydantic's core."""
     validate = adapter.validator.validate_json
+    known = _known(adapter)
 
     def read(data: bytes) -> Any:
         # pydantic reads NaN and Infinity; searching for one byte is the cheapest way to rule them out for most payloads
@@ -83,17 +86,19 @@ def _json_reader(adapter: TypeAdapter[Any]) -> PayloadReader:
         try:
             return validate(data or b"null")
         except ValidationError as error:
-            raise _invalid(_PAYLOAD, error, adapter) from error
+            raise _invalid(_PAYLOAD, error, known) from _cause(error)
 
     return read
 
 
 def _checked(adapter: TypeAdapter[Any], validate: PayloadReader) -> PayloadReader:
+    known = _known(adapter)
+
     def read(data: bytes) -> Any:
         try:
             return validate(data)
         except ValidationError as error:
-            raise _invalid(_PAYLOAD, error, adapter) from error
+            raise _invalid(_PAYLOAD, error, known) from _cause(error)
 
     return read
 
@@ -122,14 +127,24 @@ def _refused(detail: ErrorDetail) -> InvalidEventError:
     return InvalidEventError(_PAYLOAD, [detail], 1)
 
 
-def _invalid(part: str, error: ValidationError, adapter: TypeAdapter[Any]) -> InvalidEventError:
+def _known(adapter: TypeAdapter[Any]) -> Callable[[], set[str]]:
+    """The words of the type's schema, made when the first error needs them."""
+    return cache(lambda: _names(_schema(adapter)))
+
+
+def _cause(error: ValidationError) -> ValidationError | None:
+    """What a traceback at DEBUG shows: the text of an error with 200,000 parts is 40 MB."""
+    return error if error.error_count() <= _COUNTED_ONLY else None
+
+
+def _invalid(part: str, error: ValidationError, known: Callable[[], set[str]]) -> InvalidEventError:
     """The error to answer: bounded, and free of whatever the sender wrote."""
     count = error.error_count()
     listed: list[ErrorDetail] = []
     if count <= _COUNTED_ONLY:
-        known = _names(_schema(adapter))
+        words = known()
         for detail in error.errors(include_url=False, include_input=False)[:MAX_ERRORS]:
-            loc = [part if isinstance(part, int) or part in known else "[key]" for part in detail["loc"]]
+            loc = [step if isinstance(step, int) or step in words else "[key]" for step in detail["loc"]]
             listed.append({"loc": loc, "msg": _message(detail), "type": detail["type"]})
     if count > len(listed):
         more = count - len(listed)

@@ -24,8 +24,9 @@ from .event import Event
 from .exceptions import ConfigurationError, GlobError, RegistrationError
 from .globs import Glob, GlobIndex, escape
 from .handlers import Handler
+from .registrations import Explanation, Registration, explain
 
-__all__ = ["Consulted", "EventRouter", "Explanation", "Registration", "events"]
+__all__ = ["EventRouter", "events"]
 
 HandlerT = TypeVar("HandlerT", bound=Callable[[Event[Any, Any]], Awaitable[None] | None])
 PayloadT = TypeVar("PayloadT")
@@ -33,52 +34,6 @@ ParametersT = TypeVar("ParametersT")
 
 #: Kinds whose handlers are remembered. Only kinds that something handles are, so strangers' kinds take no place.
 MEMORY = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Registration:
-    """A handler as one router sees it: with the prefix under which its own router is included."""
-
-    handler: Handler
-    globs: tuple[Glob, ...]
-    #: A fallback runs only for kinds that no other registration matches.
-    is_fallback: bool = False
-
-    def matching(self, kind: str) -> Glob | None:
-        """The first of the globs that matches `kind`."""
-        return next((glob for glob in self.globs if glob.matches(kind)), None)
-
-
-@dataclass(frozen=True, slots=True)
-class Consulted:
-    """One registration in an `Explanation`."""
-
-    registration: Registration
-    #: Whether it runs for the kind.
-    runs: bool
-    #: Why it runs, or why not; one clause.
-    reason: str
-
-    @override
-    def __str__(self) -> str:
-        return f"{'runs ' if self.runs else 'skips'} {self.registration.handler}: {self.reason}"
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """What a router does with a kind, and why: `str()` of it is for people."""
-
-    kind: str
-    consulted: tuple[Consulted, ...]
-
-    @property
-    def handlers(self) -> tuple[Handler, ...]:
-        """The handlers that run, in order of registration."""
-        return tuple(each.registration.handler for each in self.consulted if each.runs)
-
-    @override
-    def __str__(self) -> str:
-        return "\n".join([f"{self.kind!r} is handled by {len(self.handlers)} handler(s)", *map(str, self.consulted)])
 
 
 class EventRouter:
@@ -163,22 +118,8 @@ class EventRouter:
 
     def explain(self, kind: str) -> Explanation:
         """Which handlers run for `kind` and which do not, and why."""
-        consulted: list[Consulted] = []
-        running = {id(handler) for handlers in self.find(kind) for handler in handlers}
-        handled = any(not each.is_fallback and each.matching(kind) for each in self)
-        for each in self:
-            glob = each.matching(kind)
-            runs = id(each.handler) in running
-            if glob is None:
-                reason = " and ".join(other.why_not(kind) for other in each.globs)
-            elif each.is_fallback:
-                reason = "another handler matches" if handled else "it is a fallback, and nothing else matches"
-            else:
-                reason = (
-                    f"{glob.pattern!r} matches" if runs else f"{glob.pattern!r} matches, but its function is registered before"
-                )
-            consulted.append(Consulted(each, runs, reason))
-        return Explanation(kind, tuple(consulted))
+        running = {handler for handlers in self.find(kind) for handler in handlers}
+        return explain(kind, tuple(self), running)
 
     @contextmanager
     def isolated(self, *, empty: bool = False) -> Generator[EventRouter]:

@@ -1,0 +1,54 @@
+"""From bytes and headers to an `Envelope`: the forms in which an event arrives.
+
+Called by `views` for each request, and by `dispatch` for events that were sent through the signal without a request.
+A form is one function, `(body, meta) -> Envelope | None`: to add one, write its module here and name it in `FORMS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from pydantic_core import to_json
+
+from ..exceptions import EnvelopeError
+from .base import Envelope, read_json
+from .pubsub import PubSubPush, PubSubUnwrapped, read_unwrapped, read_wrapped
+
+__all__ = ["FORMS", "Envelope", "PubSubPush", "PubSubUnwrapped", "from_payload", "read", "read_json", "read_wrapped"]
+
+#: The forms in order of precedence: the first that takes the request reads it; what none takes is a plain body.
+FORMS: Final[tuple[Callable[[bytes, Mapping[str, Any]], Envelope | None], ...]] = (read_wrapped, read_unwrapped)
+_NO_HEADERS: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+def read(body: bytes, meta: Mapping[str, Any] = _NO_HEADERS) -> Envelope:
+    """The envelope of a request.
+
+    Args:
+        body: The bytes of the request.
+        meta: Django's `request.META`, whose CGI names (`HTTP_X_GOOG_…`, `CONTENT_TYPE`) the forms read.
+
+    Raises:
+        EnvelopeError: The body is in a form that it does not keep, such as a push whose data is not base64.
+
+    """
+    for form in FORMS:
+        envelope = form(body, meta)
+        if envelope is not None:
+            return envelope
+    return Envelope(body, meta.get("CONTENT_TYPE", ""))
+
+
+def from_payload(payload: object) -> Envelope:
+    """The envelope of an event that somebody sent through the signal: its payload is decoded JSON, or bytes."""
+    if isinstance(payload, bytes):
+        return read(payload)
+    try:
+        return read(to_json(payload, inf_nan_mode="constants"))
+    except ValueError as error:
+        if isinstance(error, EnvelopeError):
+            raise
+        msg = f"The event_payload is a {type(payload).__name__} that JSON cannot hold. Send decoded JSON, or bytes."
+        raise EnvelopeError(msg) from error

@@ -1,0 +1,115 @@
+"""The `Envelope` itself, which is also the form of a plain body, and the one way to read JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+
+from pydantic_core import from_json
+from typing_extensions import override
+
+from ..exceptions import UndecodableBodyError
+
+__all__ = ["Envelope", "read_json"]
+
+_NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+class Envelope:
+    """What came around a payload, read-only. This class itself stands for a plain body, without any metadata.
+
+    Reaches handlers as `event.envelope`. All times are aware; what the sender left out is None.
+    """
+
+    __slots__ = ("_body", "_content_type", "_data")
+
+    #: The name of the form: `"plain"`, `"pubsub"` or `"pubsub-unwrapped"`.
+    form: str = "plain"
+
+    def __init__(self, body: bytes = b"", content_type: str = "", *, data: bytes | None = None) -> None:
+        """Hold `body` as it came, its Content-Type, and `data`: the payload's bytes, where they are not all of the body."""
+        self._body = body
+        self._content_type = content_type
+        self._data = body if data is None else data
+
+    @property
+    def body(self) -> bytes:
+        """The bytes of the request, as they came."""
+        return self._body
+
+    @property
+    def data(self) -> bytes:
+        """The bytes of the payload, unwrapped and decoded from base64."""
+        return self._data
+
+    @property
+    def message_id(self) -> str | None:
+        """Pub/Sub's id of the message: the same for every delivery of it, unique within its topic."""
+        return None
+
+    @property
+    def publish_time(self) -> datetime | None:
+        """When Pub/Sub took the message; microseconds, further digits are cut off."""
+        return None
+
+    @property
+    def attributes(self) -> Mapping[str, str]:
+        """The attributes of the message. Unwrapped: all headers that are not the transport's own, in lower case."""
+        return _NOTHING
+
+    @property
+    def ordering_key(self) -> str | None:
+        """Pub/Sub's ordering key."""
+        return None
+
+    @property
+    def subscription(self) -> str | None:
+        """The subscription that pushed, as `projects/P/subscriptions/S`."""
+        return None
+
+    @property
+    def delivery_attempt(self) -> int | None:
+        """How often Pub/Sub has tried to deliver, approximately; only where the subscription has a dead-letter topic."""
+        return None
+
+    def document(self) -> object:
+        """The body decoded, as plain receivers get it: JSON as Python values, None for an empty body, bytes for all others.
+
+        Raises `UndecodableBodyError` for a body that its Content-Type calls JSON, and that is not.
+        """
+        if not self._body:
+            return None
+        try:
+            return read_json(self._body)
+        except ValueError as error:
+            if _is_json(self._content_type):
+                msg = "The body is not JSON, although its Content-Type says so."
+                raise UndecodableBodyError(msg) from error
+            return self._body
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        return self._identity() == other._identity() if isinstance(other, Envelope) else NotImplemented
+
+    @override
+    def __hash__(self) -> int:
+        return hash((self._body, self.message_id))
+
+    @override
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} message_id={self.message_id!r} subscription={self.subscription!r}>"
+
+    def _identity(self) -> tuple[object, ...]:
+        return (type(self), self._body, self._data, self.message_id, self.publish_time, dict(self.attributes))
+
+
+def read_json(data: bytes) -> object:
+    """Decode strict JSON from UTF-8: no NaN or Infinity, no byte order mark, a bounded depth. Raises `ValueError`."""
+    return from_json(data, allow_inf_nan=False)
+
+
+def _is_json(content_type: str) -> bool:
+    media_type = content_type.partition(";")[0].strip().lower()
+    return media_type == "application/json" or media_type.endswith("+json")

@@ -1,0 +1,97 @@
+"""The README and the pages under docs: what they show is what happens."""
+
+from __future__ import annotations
+
+import io
+import re
+import sys
+from contextlib import ExitStack, redirect_stdout
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from django.test import Client, override_settings
+
+from gcp_event_router import checks, events
+from gcp_event_router.conf import Settings, current
+from gcp_event_router.signals import event_received
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+BLOCK = re.compile(r"^```(python|output)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+class Page:
+    """Runs the Python blocks of a page one after the other, each as if it were the file that its first line names."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.module = ModuleType(f"page_{path.stem}")
+        self.module.__dict__["client"] = Client()
+        self.printed = ""
+
+    def run(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        text = self.path.read_text()
+        with ExitStack() as until_end:
+            for found in BLOCK.finditer(text):
+                language, block = found.groups()
+                line = text.count("\n", 0, found.start()) + 2
+                if language == "output":
+                    assert block == self.printed, f"{self.path.name}:{line}"
+                    continue
+                self.execute(block, line)
+                if block.startswith("# settings.py"):
+                    until_end.enter_context(override_settings(GCP_EVENT_ROUTER=self.module.__dict__["GCP_EVENT_ROUTER"]))
+                if block.startswith("# shop/auth.py"):
+                    monkeypatch.setitem(sys.modules, "shop", self.module)
+                    monkeypatch.setitem(sys.modules, "shop.auth", self.module)
+
+    def execute(self, block: str, line: int) -> None:
+        names: dict[str, Any] = self.module.__dict__
+        printed = io.StringIO()
+        with redirect_stdout(printed):
+            exec(compile("\n" * (line - 1) + block, str(self.path), "exec", dont_inherit=True), names)
+        self.printed = printed.getvalue()
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_python_blocks_run_and_print_what_the_page_shows(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every Python block of a page runs, and prints exactly the output block that follows it."""
+    page = Page(path)
+    monkeypatch.setitem(sys.modules, page.module.__name__, page.module)
+    before = list(event_received.receivers)
+
+    with events.isolated(empty=True):
+        page.run(monkeypatch)
+
+    event_received.receivers[:] = before
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_links_lead_somewhere(path: Path) -> None:
+    """Every relative link of a page names a file that exists."""
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text())
+
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_readme_names_every_setting() -> None:
+    """The README's table has a row for each key of GCP_EVENT_ROUTER, in order."""
+    rows = re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+
+    assert rows == list(Settings.__dataclass_fields__)
+
+
+def test_checks_page_names_every_check() -> None:
+    """docs/checks.md lists each id that the module can report."""
+    ids = re.findall(r'id="(gcp_event_router\.[EW]\d+)"', Path(checks.__file__).read_text())
+    listed = re.findall(r"^\| `(gcp_event_router\.[EW]\d+)` \|", (ROOT / "docs" / "checks.md").read_text(), re.MULTILINE)
+
+    assert sorted(listed) == sorted(ids)
+
+
+@override_settings(GCP_EVENT_ROUTER={"SIGNALS": ["gcp_event_router.signals.event_received"]})
+def test_documented_settings_are_accepted() -> None:
+    """The form of settings that the README shows is read without complaint."""
+    assert current().SIGNALS == ("gcp_event_router.signals.event_received",)
