@@ -62,7 +62,7 @@ def current() -> Settings:
     """The validated settings. Raises `ConfigurationError` for a key or a value that cannot be used."""
     given: object = getattr(settings, NAME, {})
     if not _is_dict(given):
-        msg = f"{NAME} is a {type(given).__name__}, which is not a dict. Write {NAME} = {{...}}."
+        msg = f"{NAME} is of type {type(given).__name__}, which is not dict. Write {NAME} = {{...}}."
         raise ConfigurationError(msg)
     known = sorted(field.name for field in fields(Settings))
     for key in given:
@@ -92,18 +92,18 @@ def _authentication(value: object) -> tuple[AuthenticatorSetting, ...]:
     place = f'{NAME}["AUTHENTICATION"]'
     advice = 'Write [{"BACKEND": "dotted.path.of.Authenticator", "OPTIONS": {...}}], or [] to let everybody in.'
     if not _is_list(value):
-        msg = f"{place} is a {type(value).__name__}, which is not a list. {advice}"
+        msg = f"{place} is of type {type(value).__name__}, which is not a list. {advice}"
         raise ConfigurationError(msg)
     for number, entry in enumerate(value):
         if not _is_dict(entry):
-            msg = f"{place}[{number}] is a {type(entry).__name__}, which is not a dict. {advice}"
+            msg = f"{place}[{number}] is of type {type(entry).__name__}, which is not dict. {advice}"
             raise ConfigurationError(msg)
         if not isinstance(entry.get("BACKEND"), str) or set(entry) - {"BACKEND", "OPTIONS"}:
             keys = ", ".join(sorted(map(repr, entry))) or "no keys"
             msg = f'{place}[{number}] has {keys}, which is not "BACKEND", a dotted path, and perhaps "OPTIONS". {advice}'
             raise ConfigurationError(msg)
         if not _is_dict(entry.get("OPTIONS", {})):
-            msg = f'{place}[{number}]["OPTIONS"] is a {type(entry["OPTIONS"]).__name__}, which is not a dict. {advice}'
+            msg = f'{place}[{number}]["OPTIONS"] is of type {type(entry["OPTIONS"]).__name__}, which is not dict. {advice}'
             raise ConfigurationError(msg)
     return tuple(value)
 

@@ -75,7 +75,7 @@ class Handler:
         self.function: Final = function
         self.globs: Final = globs
         if not callable(function):
-            _refuse(f"{function!r} is a {type(function).__name__}, which cannot be called. {_HOW}")
+            _refuse(f"{function!r}, of type {type(function).__name__}, cannot be called. {_HOW}")
         #: Module and qualified name of the function.
         self.name: Final = _name(function)
         #: The file and the line where it is written.
@@ -265,7 +265,7 @@ def _is_async(function: Callable[..., Any]) -> bool:
 
 
 def _name(function: Callable[..., Any]) -> str:
-    code = _unwrapped(function)
+    code = function if isinstance(function, type) else _unwrapped(function)
     qualname = getattr(code, "__qualname__", type(function).__qualname__)
     return f"{getattr(code, '__module__', '?')}.{qualname}"
 

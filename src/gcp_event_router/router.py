@@ -249,7 +249,7 @@ def _globs(kinds: tuple[object, ...]) -> tuple[Glob, ...]:
     for kind in kinds:
         if not isinstance(kind, str):
             function = getattr(kind, "__qualname__", None)
-            what = f"the function {function}" if function else f"{kind!r}, a {type(kind).__name__}"
+            what = f"the function {function}" if function else f"{kind!r}, of type {type(kind).__name__}"
             msg = f'on() is given {what}, which is not a string. Call it with kinds: `@events.on("order-placed")`.'
             raise RegistrationError(msg)
     return tuple(Glob(kind) for kind in dict.fromkeys(kinds) if isinstance(kind, str))
@@ -271,7 +271,9 @@ def _signal(signal: Signal | str) -> Signal:
         msg = f"The signal {signal!r} cannot be imported. Give a dotted path, such as 'gcp_event_router.signals.event_received'."
         raise ConfigurationError(msg) from error
     if not isinstance(found, Signal):
-        msg = f"The signal {signal!r} is a {type(found).__name__}, which is no django.dispatch.Signal. Give the path of one."
+        msg = (
+            f"The signal {signal!r} is of type {type(found).__name__}, which is no django.dispatch.Signal. Give the path of one."
+        )
         raise ConfigurationError(msg)
     return found
 

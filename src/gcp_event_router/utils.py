@@ -175,10 +175,10 @@ def decode_pubsub_message(body: bytes | str | Mapping[str, Any]) -> DecodedPubSu
         raw = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else from_payload(dict(body)).body
         push = read_wrapped(raw, {})
     except (EnvelopeError, TypeError, ValueError) as error:
-        msg = f"decode_pubsub_message() is given a {type(body).__name__} that is no readable Pub/Sub push. {advice}"
+        msg = f"decode_pubsub_message() is given {type(body).__name__} that is no readable Pub/Sub push. {advice}"
         raise InvalidPubSubMessageError(msg) from error
     if not isinstance(push, PubSubPush) or push.subscription is None:
-        msg = f"decode_pubsub_message() is given a {type(body).__name__} without a Pub/Sub message. {advice}"
+        msg = f"decode_pubsub_message() is given {type(body).__name__} without a Pub/Sub message. {advice}"
         raise InvalidPubSubMessageError(msg)
     return {
         "data": _decoded(push.data),
@@ -204,7 +204,7 @@ def _decoded(data: bytes) -> Any:
 
 def _require_string(name: str, value: object) -> None:
     if not isinstance(value, str):
-        what = f"{value!r}, a {type(value).__name__}"
+        what = f"{value!r}, of type {type(value).__name__}"
         msg = f"make_pubsub_message() is given {name} as {what}, which Pub/Sub cannot carry. Give a string."
         raise ValueError(msg)  # noqa: TRY004 -- as in django-gcp
 

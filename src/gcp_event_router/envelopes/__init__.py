@@ -50,5 +50,5 @@ def from_payload(payload: object) -> Envelope:
     except ValueError as error:
         if isinstance(error, EnvelopeError):
             raise
-        msg = f"The event_payload is a {type(payload).__name__} that JSON cannot hold. Send decoded JSON, or bytes."
+        msg = f"The event_payload, of type {type(payload).__name__}, is nothing that JSON can hold. Send decoded JSON, or bytes."
         raise EnvelopeError(msg) from error
