@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from django.test import Client, override_settings
 
+import demo
 from gcp_event_router import checks, events
 from gcp_event_router.conf import Settings, current
 from gcp_event_router.signals import event_received
@@ -74,6 +75,11 @@ def test_links_lead_somewhere(path: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text())
 
     assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_readme_shows_the_curl_that_the_shop_prints() -> None:
+    """The README's curl is the command that `make serve` prints, and that example/test_demo.py sends."""
+    assert f"$ {demo.curl(8000)}\n" in (ROOT / "README.md").read_text()
 
 
 def test_readme_names_every_setting() -> None:

@@ -1,0 +1,67 @@
+"""What the shop does with its events. Found when Django starts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db.models import F
+
+from gcp_event_router import Event, Reject, Retry, events
+
+from .models import Label, Order, StockLevel, Subscriber
+from .payloads import OrderPlaced, Paid, Payment, Place, Shipment, Signup, StockMoved
+
+
+@events.on("order-placed")
+def record_order(event: Event[OrderPlaced]) -> None:
+    """Take an order; a second delivery of it changes nothing."""
+    Order.objects.update_or_create(pk=event.payload.order_id, defaults={"total": event.payload.total})
+
+
+@events.on("stock-*")
+def count_stock(event: Event[StockMoved, Place]) -> None:
+    """Count pieces in or out of a warehouse, which the URL names."""
+    level, _ = StockLevel.objects.get_or_create(sku=event.payload.sku, warehouse=event.parameters.warehouse)
+    StockLevel.objects.filter(pk=level.pk).update(quantity=F("quantity") + event.payload.quantity)
+
+
+@events.on("stock-received")
+def wake_backorders(event: Event[StockMoved]) -> None:
+    """Ship what waited for the article."""
+    Order.objects.filter(paid=True, shipped=False).update(shipped=True)
+
+
+@events.on("payment-*")
+async def settle_payment(event: Event[Payment]) -> None:
+    """Note who paid."""
+    match event.payload:
+        case Paid(order_id=order_id):
+            await Order.objects.filter(pk=order_id).aupdate(paid=True)
+        case refused:
+            await Order.objects.filter(pk=refused.order_id).adelete()
+
+
+@events.on("shipment-*")
+def ship(event: Event[Shipment]) -> None:
+    """Ship what is paid; wait for the payment of the rest."""
+    order = Order.objects.filter(pk=event.payload.order_id).first()
+    if order is None:
+        msg = "there is no such order"
+        raise Reject(msg)
+    if not order.paid:
+        msg = "the order is not paid yet"
+        raise Retry(msg, after=timedelta(minutes=5))
+    order.shipped = True
+    order.save(update_fields=["shipped"])
+
+
+@events.on("label-printed")
+def keep_label(event: Event[bytes]) -> None:
+    """Keep the image as the printer sent it."""
+    Label.objects.update_or_create(parcel=event.reference, defaults={"image": event.payload})
+
+
+@events.on("newsletter-signup")
+def subscribe(event: Event[Signup]) -> None:
+    """Add somebody to the newsletter, once."""
+    Subscriber.objects.get_or_create(email=event.payload.email)

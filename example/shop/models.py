@@ -1,0 +1,49 @@
+"""What the shop remembers."""
+
+# pyright: reportUnknownVariableType=false
+# mypy's Django plugin knows what a field holds; pyright has none
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Order(models.Model):
+    """An order, under the number that the web shop gave it."""
+
+    total = models.DecimalField(max_digits=10, decimal_places=2)
+    paid = models.BooleanField(default=False)
+    shipped = models.BooleanField(default=False)
+
+
+class StockLevel(models.Model):
+    """How many pieces of an article lie in a warehouse."""
+
+    sku = models.CharField(max_length=40)
+    warehouse = models.PositiveIntegerField()
+    quantity = models.IntegerField(default=0)
+
+    class Meta:
+        """One level for an article and a warehouse."""
+
+        constraints = [models.UniqueConstraint(fields=["sku", "warehouse"], name="one_level_each")]
+
+
+class Label(models.Model):
+    """A printed label, as the printer sent it."""
+
+    parcel = models.CharField(max_length=255, unique=True)
+    image = models.BinaryField()
+
+
+class Subscriber(models.Model):
+    """Somebody who wants the newsletter."""
+
+    email = models.EmailField(unique=True)
+
+
+class AuditEntry(models.Model):
+    """An event about stock, written by the shop's oldest receiver."""
+
+    kind = models.CharField(max_length=255)
+    reference = models.CharField(max_length=255)
