@@ -44,7 +44,7 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
-	$(BIN)/pyright --pythonpath $(BIN)/python --verifytypes gcp_event_router --ignoreexternal
+	PATH="$(CURDIR)/$(BIN):$$PATH" pyright --verifytypes gcp_event_router --ignoreexternal
 
 wheel: $(VENV)/.dev ## Build the wheel and run the tests against it, without src.
 	$(BIN)/python tests/wheel.py

@@ -33,7 +33,8 @@ def main() -> int:
                 shutil.copytree(source, project / name, ignore=shutil.ignore_patterns("__pycache__", "*.sqlite3"))
             else:
                 shutil.copy(source, project / name)
-        run(python, "-m", "pip", "install", "--quiet", str(wheel), "--group", f"{ROOT / 'pyproject.toml'}:test")
+        group = f"{ROOT / 'pyproject.toml'}:test"
+        run(python, "-m", "pip", "install", "--quiet", str(wheel), "--group", group)
         return subprocess.run([python, "-m", "pytest", "-q"], cwd=project, check=False).returncode
 
 

@@ -48,7 +48,7 @@ def ship(event: Event[Shipment]) -> None:
     if order is None:
         msg = "there is no such order"
         raise Reject(msg)
-    if not order.paid:
+    if not order.paid:  # pyright: ignore[reportUnknownMemberType] -- as in models.py
         msg = "the order is not paid yet"
         raise Retry(msg, after=timedelta(minutes=5))
     order.shipped = True

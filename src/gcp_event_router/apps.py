@@ -18,7 +18,7 @@ class GCPEventRouterConfig(AppConfig):
     """The Django app `gcp_event_router`."""
 
     name = "gcp_event_router"
-    verbose_name = "Event router"
+    verbose_name: str = "Event router"
 
     @override
     def ready(self) -> None:

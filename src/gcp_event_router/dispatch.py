@@ -73,7 +73,7 @@ class Delivery:
         self._kind = kind
         self._reference = reference
         self._arrival = arrival
-        self.found = found
+        self.found: Found = found
         self._failures: list[tuple[Handler, Exception]] = []
         self._started = perf_counter()
 

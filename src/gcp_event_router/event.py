@@ -99,9 +99,9 @@ class Arrival:
         self, envelope: Envelope, query: Mapping[str, list[str]] | None = None, principal: Principal | None = None
     ) -> None:
         """Hold the envelope, all values of all query parameters, and who sent the request."""
-        self.envelope = envelope
-        self.query = _NO_QUERY if query is None else query
-        self.principal = principal
+        self.envelope: Envelope = envelope
+        self.query: Mapping[str, list[str]] = _NO_QUERY if query is None else query
+        self.principal: Principal | None = principal
         self._document: object
 
     def document(self) -> object:

@@ -88,7 +88,7 @@ class InvalidEventError(SenderError):
     def __init__(self, part: str, errors: Sequence[ErrorDetail], count: int) -> None:
         super().__init__(f"invalid {part}: {count} error(s)")
         self.part = part
-        self.errors = tuple(errors)
+        self.errors: tuple[ErrorDetail, ...] = tuple(errors)
         self.count = count
 
 

@@ -35,13 +35,13 @@ class Glob:
     __slots__ = ("_match", "pattern", "prefix", "suffix")
 
     def __init__(self, pattern: str) -> None:
-        self.pattern = _checked(pattern)
+        self.pattern: str = _checked(pattern)
         first = _SPECIAL.search(pattern)
         #: The literal text before the first special character; all of it when there is none.
-        self.prefix = pattern if first is None else pattern[: first.start()]
+        self.prefix: str = pattern if first is None else pattern[: first.start()]
         #: The literal text after the last star, when nothing but literals follows it.
         tail = pattern.rpartition("*")[2]
-        self.suffix = "" if first is None or _SPECIAL.search(tail) or "]" in tail else tail
+        self.suffix: str = "" if first is None or _SPECIAL.search(tail) or "]" in tail else tail
         self._match: Callable[[str], object] | None = None
 
     @property

@@ -13,7 +13,7 @@ from pathlib import Path
 
 __all__ = ["log_event", "logger", "trail"]
 
-logger = logging.getLogger("gcp_event_router")
+logger: logging.Logger = logging.getLogger("gcp_event_router")
 
 _HERE = f"{Path(__file__).parent}{os.sep}"
 _FRAMES = 6

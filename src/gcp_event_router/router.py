@@ -279,4 +279,4 @@ def _signal(signal: Signal | str) -> Signal:
 
 
 #: The router of a project: `apps` connects it to `GCP_EVENT_ROUTER["SIGNALS"]`.
-events = EventRouter()
+events: EventRouter = EventRouter()

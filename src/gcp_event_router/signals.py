@@ -137,4 +137,4 @@ class EventSignal(Signal):
 
 #: Sent for each event, with `sender`, `event_kind` (str), `event_reference` (str), `event_payload` (the body: decoded JSON as
 #: it came, envelope included, or bytes if it is not JSON) and `event_parameters` (the query parameters, a dict of strings).
-event_received = EventSignal()
+event_received: EventSignal = EventSignal()

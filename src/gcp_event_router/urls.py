@@ -29,4 +29,4 @@ def event_patterns(view: Callable[..., HttpResponseBase]) -> list[URLPattern]:
     return [re_path(r"^events/(?P<event_kind>[^/]+)/(?P<event_reference>[^/]+)/?\Z", view, name="gcp-events")]
 
 
-urlpatterns = event_patterns(EventView.as_view())
+urlpatterns: list[URLPattern] = event_patterns(EventView.as_view())

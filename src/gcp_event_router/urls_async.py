@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from django.urls import URLPattern
+
 from .urls import event_patterns
 from .views import AsyncEventView
 
 __all__ = ["urlpatterns"]
 
-urlpatterns = event_patterns(AsyncEventView.as_view())
+urlpatterns: list[URLPattern] = event_patterns(AsyncEventView.as_view())

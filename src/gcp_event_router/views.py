@@ -51,7 +51,7 @@ class EventView(View):
     not undo what the others did.
     """
 
-    http_method_names = ["post"]  # noqa: RUF012 -- declared so in Django
+    http_method_names: Sequence[str] = ["post"]
 
     #: Authenticators of this view, in place of those in the settings: `EventView.as_view(authentication=[...])`.
     authentication: Sequence[auth.Authenticator] | None = None
