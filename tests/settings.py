@@ -9,7 +9,10 @@ INSTALLED_APPS = ["gcp_event_router"]
 MIDDLEWARE: list[str] = []
 ROOT_URLCONF = "tests.urls"
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}}
+# every view that is not exempt would open a transaction, and an async one would fail
+DATABASES = {
+    alias: {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:", "ATOMIC_REQUESTS": True} for alias in ("default", "other")
+}
 USE_TZ = True
 BASE_URL = "https://shop.example"
 GCP_EVENT_ROUTER: RouterSettings = {"AUTHENTICATION": []}

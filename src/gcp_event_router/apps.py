@@ -18,7 +18,6 @@ class GCPEventRouterConfig(AppConfig):
     """The Django app `gcp_event_router`."""
 
     name = "gcp_event_router"
-    verbose_name: str = "Event router"
 
     @override
     def ready(self) -> None:

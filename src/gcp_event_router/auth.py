@@ -6,8 +6,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cache
+from collections.abc import Awaitable, Sequence
+from functools import cache, partial
+from inspect import isawaitable, iscoroutinefunction
 from typing import Protocol
 
 from asgiref.sync import sync_to_async
@@ -20,6 +21,7 @@ from . import conf
 from .event import Principal
 from .exceptions import AuthenticationError, ConfigurationError, ForbiddenError, UnavailableError
 from .logs import logger
+from .receivers import wait_for
 
 __all__ = ["Authenticator", "aauthenticate", "authenticate", "configured", "load"]
 
@@ -28,13 +30,13 @@ _REFUSALS = (UnavailableError, ForbiddenError, AuthenticationError)
 
 
 class Authenticator(Protocol):
-    """What an authenticator is: a class of the user's own needs this one method.
+    """What an authenticator is: a class of the user's own needs this one method, as `def` or as `async def`.
 
-    One that waits may also have `async def aauthenticate(self, request)`, which the async view then awaits; without it,
-    `authenticate` runs in a thread there.
+    Under ASGI a sync one runs in a thread, so it may block. One that is sync and knows a way without blocking may have
+    `async def aauthenticate(self, request)` besides, which the async view then awaits.
     """
 
-    def authenticate(self, request: HttpRequest) -> Principal | None:
+    def authenticate(self, request: HttpRequest) -> Principal | Awaitable[Principal | None] | None:
         """Return who sent `request`, or None if it holds no credentials of this authenticator's kind.
 
         Must not read the body: nobody has been let in yet.
@@ -71,7 +73,8 @@ def authenticate(request: HttpRequest, authenticators: Sequence[Authenticator] |
     refusals: list[Exception] = []
     for each in authenticators or ():
         try:
-            principal = each.authenticate(request)
+            found = each.authenticate(request)
+            principal = _checked(each, wait_for(partial(_awaited, found)) if isawaitable(found) else found)
         except _REFUSALS as refusal:
             refusals.append(refusal)
         else:
@@ -85,9 +88,10 @@ async def aauthenticate(request: HttpRequest, authenticators: Sequence[Authentic
     """Do what `authenticate` does, without blocking the event loop."""
     refusals: list[Exception] = []
     for each in authenticators or ():
-        method = getattr(each, "aauthenticate", None) or sync_to_async(each.authenticate)
+        method = getattr(each, "aauthenticate", each.authenticate)
         try:
-            principal: Principal | None = await method(request)
+            found = await (method if iscoroutinefunction(method) else sync_to_async(method))(request)
+            principal = _checked(each, await found if isawaitable(found) else found)
         except _REFUSALS as refusal:
             refusals.append(refusal)
         else:
@@ -95,6 +99,21 @@ async def aauthenticate(request: HttpRequest, authenticators: Sequence[Authentic
                 return principal
     _let_in_or_raise(authenticators, refusals)
     return None
+
+
+async def _awaited(found: Awaitable[Principal | None]) -> Principal | None:
+    return await found
+
+
+def _checked(authenticator: Authenticator, found: object) -> Principal | None:
+    """What an authenticator found; anything that is no `Principal` lets nobody in."""
+    if found is None or isinstance(found, Principal):
+        return found
+    msg = (
+        f"The authenticator {type(authenticator).__qualname__} returned an object of type {type(found).__name__}, "
+        "which is no Principal. Return a Principal to let the sender in, or None."
+    )
+    raise ConfigurationError(msg)
 
 
 def _let_in_or_raise(authenticators: Sequence[Authenticator] | None, refusals: list[Exception]) -> None:

@@ -21,7 +21,7 @@ from .event import Arrival, Event
 from .exceptions import InvalidEventError, UnhandledEventError
 from .handlers import Handler
 from .logs import log_event, logger, trail
-from .outcomes import Outcome, Reject, classify, worst
+from .outcomes import Outcome, classify, worst
 from .receivers import TwinReceiver, wait_for
 
 __all__ = ["Dispatcher", "Found"]
@@ -120,7 +120,7 @@ class Delivery:
         self._log(_LEVELS.get(outcome, logging.ERROR), outcome, "; ".join(_problem(*each) for each in self._failures))
         for handler, error in self._failures:
             logger.debug("Handler %s did not finish", handler.name, exc_info=error)
-        open_errors = [error for _, error in self._failures if not isinstance(error, Reject)]
+        open_errors = [error for _, error in self._failures if classify(error) is not Outcome.REJECTED]
         if not open_errors:
             return outcome
         if len(open_errors) == 1:

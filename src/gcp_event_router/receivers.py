@@ -204,12 +204,18 @@ class _AsyncStandIn(_StandIn):
 
 def wait_for(start: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a coroutine to its end from sync code, also where the caller's thread runs an event loop."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if not _is_looping():
         return async_to_sync(start)()
     with ThreadPoolExecutor(1) as executor:  # send() inside a loop blocks it in any case; this at least does not fail
         return executor.submit(copy_context().run, lambda: asyncio.run(start())).result()
+
+
+def _is_looping() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def _original(receiver: Receiver) -> Receiver:

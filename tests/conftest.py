@@ -1,0 +1,59 @@
+"""What several test modules share: an empty router, and the endpoint's two doors."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.http import HttpResponse
+from django.test import AsyncClient, Client
+
+from gcp_event_router import EventRouter, events
+
+Post = Callable[..., HttpResponse]
+
+
+@pytest.fixture
+def router() -> Iterator[EventRouter]:
+    """`events` without any registration; what a test registers is gone after it."""
+    with events.isolated(empty=True) as scope:
+        yield scope
+
+
+@pytest.fixture(params=["wsgi", "asgi"])
+def post(request: pytest.FixtureRequest) -> Post:
+    """Post a body to a path, through Django's WSGI handler and the sync view, and through the ASGI handler and the async view."""
+    if request.param == "wsgi":
+        return post_wsgi
+    return post_asgi
+
+
+def post_wsgi(path: str, body: bytes = b"{}", content_type: str = "application/json", **headers: str) -> HttpResponse:
+    """Post to the sync view."""
+    response = Client().generic("POST", path, body, content_type, headers={n.replace("_", "-"): v for n, v in headers.items()})
+    assert isinstance(response, HttpResponse)
+    return response
+
+
+def post_asgi(path: str, body: bytes = b"{}", content_type: str = "application/json", **headers: str) -> HttpResponse:
+    """Post to the async view."""
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+
+    async def send() -> HttpResponse:
+        response = await AsyncClient().generic("POST", f"/async{path}", body, content_type, headers=sent)
+        assert isinstance(response, HttpResponse)
+        return response
+
+    return asyncio.run(send())
+
+
+@pytest.fixture
+def lines(caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+    """The lines of this package's log at INFO or above, each with its level, formatted in full."""
+    caplog.set_level(logging.DEBUG, "gcp_event_router")
+    formatter = logging.Formatter("%(levelname)s %(message)s")
+    return lambda: [
+        formatter.format(record) for record in caplog.records if record.levelno >= logging.INFO and "gcp_event" in record.name
+    ]

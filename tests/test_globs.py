@@ -1,0 +1,108 @@
+"""Globs and their index."""
+
+from __future__ import annotations
+
+import fnmatch
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from gcp_event_router.exceptions import GlobError
+from gcp_event_router.globs import Glob, GlobIndex, escape
+
+KINDS = st.text("ab-[]*?!", max_size=6)
+
+
+@st.composite
+def globs(draw: st.DrawFn) -> Glob:
+    """Any glob over a small alphabet."""
+    try:
+        return Glob(draw(st.text("ab-[]*?!", min_size=1, max_size=6)))
+    except GlobError:
+        assume(False)
+        raise
+
+
+@given(globs(), KINDS)
+def test_glob_matches_what_fnmatch_matches(glob: Glob, kind: str) -> None:
+    """A glob means what Python's fnmatchcase means by it."""
+    assert glob.matches(kind) == fnmatch.fnmatchcase(kind, glob.pattern)
+
+
+@given(st.lists(globs(), max_size=8), KINDS)
+def test_index_finds_what_trying_each_finds(patterns: list[Glob], kind: str) -> None:
+    """The index finds exactly the globs that match, in the order in which they were given."""
+    index = GlobIndex(list(zip(patterns, range(len(patterns)), strict=True)))
+
+    assert index.find(kind) == [place for place, glob in enumerate(patterns) if glob.matches(kind)]
+
+
+@given(KINDS.filter(bool), KINDS)
+def test_escaped_text_matches_itself_only(text: str, other: str) -> None:
+    """An escaped text is a glob of that text alone."""
+    assert Glob(escape(text)).matches(other) == (other == text)
+
+
+@given(KINDS, globs(), KINDS)
+def test_prefix_is_taken_literally(prefix: str, glob: Glob, kind: str) -> None:
+    """A prefixed glob matches the prefix followed by what the glob matches."""
+    matches = kind.startswith(prefix) and glob.matches(kind[len(prefix) :])
+
+    assert glob.prefixed(prefix).matches(kind) == matches
+
+
+def test_hostile_pattern_is_linear() -> None:
+    """Ten stars against two thousand letters end at once; a naive regular expression would not."""
+    assert Glob("*a" * 10 + "b").matches("a" * 2000) is False
+
+
+def test_globs_of_one_text_are_equal() -> None:
+    """Globs are equal by their text, and say it."""
+    assert (Glob("a-*"), hash(Glob("a-*")), repr(Glob("a-*")), str(Glob("a-*"))) == (
+        Glob("a-*"),
+        hash(Glob("a-*")),
+        "Glob('a-*')",
+        "a-*",
+    )
+    assert Glob("a") != "a"
+
+
+CLOSE = "Close the sequence, as in '[ab]', or write '[[]' for the character itself."
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("", "The kind '' is empty, and no event has an empty kind. Write a kind such as 'order-placed', or '*' for all."),
+        ("[", f"The kind '[' opens a '[' that is never closed, so it would match nothing. {CLOSE}"),
+        ("a[]", f"The kind 'a[]' opens a '[' that is never closed, so it would match nothing. {CLOSE}"),
+        ("[!]", f"The kind '[!]' opens a '[' that is never closed, so it would match nothing. {CLOSE}"),
+        ("[z-a]", "The kind '[z-a]' holds the range 'z-a', which runs backwards and matches nothing. Write 'a-z'."),
+        (
+            "a\n",
+            "The kind 'a\\n' holds a character that cannot be printed, and the endpoint answers 404 to such kinds. "
+            "Write it with printable characters only.",
+        ),
+    ],
+)
+def test_malformed_globs_are_refused(pattern: str, message: str) -> None:
+    """A glob that could match nothing is refused, with what to write instead."""
+    with pytest.raises(GlobError) as refused:
+        Glob(pattern)
+
+    assert str(refused.value) == message
+
+
+@pytest.mark.parametrize(
+    ("pattern", "reason"),
+    [
+        ("order", "'x-y' is not 'order'"),
+        ("order-*", "'x-y' does not begin with 'order-'"),
+        ("*-z", "'x-y' does not end in '-z'"),
+        ("x?*?y", "'x-y' does not fit 'x?*?y'"),
+    ],
+)
+def test_why_not(pattern: str, reason: str) -> None:
+    """A glob says in a clause why a kind does not match."""
+    assert Glob(pattern).why_not("x-y") == reason

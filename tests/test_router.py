@@ -1,0 +1,242 @@
+"""EventRouter: who handles which kind."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+from gcp_event_router import Event, EventRouter, events
+from gcp_event_router.exceptions import ConfigurationError, GlobError, RegistrationError
+from gcp_event_router.router import MEMORY
+from gcp_event_router.signals import EventSignal
+
+SENT = {"event_reference": "r", "event_payload": None, "event_parameters": {}}
+
+
+def one(event: Event[Any]) -> None: ...
+
+
+def two(event: Event[Any]) -> None: ...
+
+
+async def three(event: Event[Any]) -> None: ...
+
+
+def names(router: EventRouter, kind: str) -> list[str]:
+    """The functions that run for a kind."""
+    return [handler.function.__name__ for handlers in router.find(kind) for handler in handlers]
+
+
+def test_decorated_function_stays_itself() -> None:
+    """Decorating returns the very same object."""
+    router = EventRouter()
+
+    assert router.on("a")(one) is one
+    assert router.on("b", payload=Any)(two) is two
+    assert router.fallback(three) is three
+
+
+def test_overlapping_globs_run_in_order_of_registration() -> None:
+    """Every handler that matches runs, in order of registration, whatever its globs look like."""
+    router = EventRouter()
+    router.on("*-placed")(two)
+    router.on("order-placed", "order-*")(one)
+
+    assert names(router, "order-placed") == ["two", "one"]
+    assert names(router, "order-changed") == ["one"]
+    assert names(router, "Order-placed") == ["two"]
+
+
+def test_function_registered_twice_runs_once_at_its_first_place() -> None:
+    """A second registration of a function, or of a bound method, adds no second call."""
+    router = EventRouter()
+    for function, kind in ((one, "a*"), (two, "a*"), (one, "ab")):
+        router.on(kind)(function)
+
+    assert names(router, "ab") == ["one", "two"]
+
+
+def test_fallback_runs_for_what_nothing_else_matches() -> None:
+    """A fallback stands back for any other handler."""
+    router = EventRouter()
+    router.fallback(two)
+    router.on("a")(one)
+
+    assert (names(router, "a"), names(router, "b")) == (["one"], ["two"])
+
+
+def test_included_router_is_live_and_prefixed() -> None:
+    """What an included router registers later counts, too, under the prefix; so do its fallbacks, and routers within it."""
+    root, billing, inner = EventRouter(), EventRouter(), EventRouter()
+    root.include(billing, prefix="bill[1]-")
+    billing.include(inner, prefix="x-")
+    assert names(root, "bill[1]-paid") == []
+
+    billing.on("paid")(one)
+    inner.on("*")(two)
+    billing.fallback(three)
+
+    assert names(root, "bill[1]-paid") == ["one"]
+    assert names(root, "bill[1]-x-y") == ["two"]
+    assert names(root, "bill[1]-other") == ["three"]
+    assert names(root, "paid") == []
+
+
+def test_router_cannot_include_itself() -> None:
+    """A circle of routers is refused."""
+    first, second = EventRouter(), EventRouter()
+    first.include(second)
+
+    for router, other in ((first, first), (second, first)):
+        with pytest.raises(RegistrationError) as refused:
+            router.include(other)
+        assert str(refused.value) == (
+            "A router cannot include itself, directly or through others: each event would be looked up without end."
+        )
+
+
+def test_router_is_a_collection() -> None:
+    """A router can be iterated, counted, asked and printed."""
+    router = EventRouter()
+    router.on("a", "b-*")(one)
+    router.include(other := EventRouter())
+    other.on("c")(two)
+
+    assert [each.handler.function for each in router] == [one, two]
+    assert [str(glob) for each in router for glob in each.globs] == ["a", "b-*", "c"]
+    assert (len(router), one in router, two in router, three in router, bool(EventRouter())) == (2, True, True, False, True)
+    assert repr(router) == "<EventRouter with 2 registration(s)>"
+
+
+def test_explain() -> None:
+    """explain() says for each registration whether it runs and why; str() of it is for people."""
+    router = EventRouter()
+    router.on("order-*")(one)
+    router.on("order-placed")(one)
+    router.on("invoice-*", "refund")(two)
+    router.fallback(three)
+
+    explanation = router.explain("order-placed")
+    other = router.explain("weather")
+
+    assert [handler.function for handler in explanation.handlers] == [one]
+    assert [(each.runs, each.reason) for each in explanation.consulted] == [
+        (True, "'order-*' matches"),
+        (False, "'order-placed' matches, but its function is registered before"),
+        (False, "'order-placed' does not begin with 'invoice-' and 'order-placed' is not 'refund'"),
+        (False, "another handler matches"),
+    ]
+    lines = str(other).splitlines()
+    assert lines[0] == "'weather' is handled by 1 handler(s)"
+    assert lines[-1] == f"runs  {next(reversed(list(router))).handler}: it is a fallback, and nothing else matches"
+
+
+def test_isolated_restores() -> None:
+    """Registrations within isolated() are gone after it, also if it ends in an exception."""
+    router = EventRouter()
+    router.on("a")(one)
+
+    with pytest.raises(KeyError), router.isolated():
+        router.on("a")(two)
+        assert names(router, "a") == ["one", "two"]
+        raise KeyError
+    with router.isolated(empty=True):
+        assert names(router, "a") == []
+
+    assert names(router, "a") == ["one"]
+
+
+def test_memory_is_bounded_and_closed_to_strangers() -> None:
+    """Ten thousand kinds that match are not all remembered, and kinds that nothing handles not at all."""
+    router = EventRouter()
+    router.on("order-*")(one)
+    router.fallback(two)
+
+    for number in range(10_000):
+        router.find(f"stranger-{number}")
+    table = router._table
+    assert table is not None
+    assert table._memory == {}
+
+    for number in range(10_000):
+        router.find(f"order-{number}")
+    assert 0 < len(table._memory) <= MEMORY
+
+
+def test_signal_by_object_and_by_path() -> None:
+    """A router listens to the signal that it is given, once, and can stop to."""
+    seen: list[str] = []
+    signal = EventSignal()
+    router = EventRouter(signal=signal)
+    router.listen(signal)
+    router.on("*", payload=object)(lambda event: seen.append(event.kind))
+
+    signal.send(None, event_kind="a", **SENT)
+    router.ignore(signal)
+    signal.send(None, event_kind="b", **SENT)
+
+    assert seen == ["a"]
+
+    by_path = EventRouter(signal="gcp_event_router.signals.event_received")
+    by_path.ignore("gcp_event_router.signals.event_received")
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        (
+            "shop.nowhere",
+            "The signal 'shop.nowhere' cannot be imported. Give a dotted path, such as 'gcp_event_router.signals.event_received'.",
+        ),
+        ("os.path", "The signal 'os.path' is of type module, which is no django.dispatch.Signal. Give the path of one."),
+    ],
+)
+def test_wrong_signal_is_refused(path: str, message: str) -> None:
+    """A path that leads to no signal is refused where it is written."""
+    with pytest.raises(ConfigurationError) as refused:
+        EventRouter(signal=path)
+
+    assert str(refused.value) == message
+
+
+@pytest.mark.parametrize(
+    ("kinds", "error", "message"),
+    [
+        ((), GlobError, "on() is given no kind, so nothing would ever reach its function. Name one: "),
+        ((5,), RegistrationError, "on() is given 5, of type int, which is not a string. Call it with kinds: "),
+        ((one,), RegistrationError, "on() is given the function one, which is not a string. Call it with kinds: "),
+    ],
+)
+def test_wrong_kinds_are_refused(kinds: tuple[Any, ...], error: type[Exception], message: str) -> None:
+    """Kinds that are missing or not strings are refused."""
+    with pytest.raises(error) as refused:
+        events.on(*kinds)
+
+    assert str(refused.value) == message + '`@events.on("order-placed")`.'
+
+
+def test_threads_register_while_others_send() -> None:
+    """Handlers that are registered hear every event once, while others are registered in another thread."""
+    signal = EventSignal()
+    router = EventRouter(signal=signal)
+    heard: list[str] = []
+    router.on("*", payload=object)(lambda event: heard.append(event.kind))
+
+    def register() -> None:
+        for number in range(200):
+            router.on(f"other-{number}")(one)
+
+    def send() -> None:
+        for _ in range(300):
+            signal.send(None, event_kind="k", **SENT)
+
+    threads = [threading.Thread(target=send) for _ in range(8)] + [threading.Thread(target=register)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(heard) == 8 * 300
+    assert len(router) == 201

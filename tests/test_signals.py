@@ -1,0 +1,433 @@
+"""event_received: Django's signal, and the promises that it adds."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+from django.dispatch import receiver
+from django.test import override_settings
+
+from gcp_event_router import Event, EventRouter
+from gcp_event_router.envelopes import Envelope
+from gcp_event_router.event import Arrival
+from gcp_event_router.exceptions import RegistrationError
+from gcp_event_router.signals import EventSignal
+
+SENT = {"event_kind": "k", "event_reference": "r", "event_payload": {"a": 1}, "event_parameters": {"p": "1"}}
+
+
+@pytest.fixture
+def signal() -> EventSignal:
+    """A signal that nobody listens to yet."""
+    return EventSignal()
+
+
+@pytest.fixture(params=[False, True], ids=["debug-off", "debug-on"])
+def debug(request: pytest.FixtureRequest) -> Iterator[None]:
+    """DEBUG, off and on: Django looks at receivers more closely when it is on."""
+    with override_settings(DEBUG=request.param):
+        yield
+
+
+@pytest.mark.usefixtures("debug")
+def test_receiver_with_exactly_the_documented_parameters(signal: EventSignal) -> None:
+    """A receiver of five parameters, without **kwargs, is called with all of them."""
+    seen: list[object] = []
+
+    @receiver(signal)
+    def receive_event(sender: Any, event_kind: Any, event_reference: Any, event_payload: Any, event_parameters: Any) -> None:
+        seen.append((sender, event_kind, event_reference, event_payload, event_parameters))
+
+    signal.send("me", **SENT)
+
+    assert seen == [("me", "k", "r", {"a": 1}, {"p": "1"})]
+
+
+@pytest.mark.usefixtures("debug")
+def test_receiver_with_kwargs_gets_what_django_gives_and_no_more(signal: EventSignal) -> None:
+    """A receiver with **kwargs never sees the private extra of the views."""
+    seen: list[dict[str, object]] = []
+
+    def receive(**kwargs: object) -> None:
+        seen.append(kwargs)
+
+    signal.connect(receive)
+    arrival = Arrival(Envelope(b'{"a": 1}'), {"p": ["0", "1"]})
+    signal.send("me", event_kind="k", event_reference="r", arrival=arrival)
+
+    assert seen == [{"signal": signal, "sender": "me", **SENT}]
+
+
+@pytest.mark.usefixtures("debug")
+def test_receiver_may_name_fewer_arguments(signal: EventSignal) -> None:
+    """A receiver is called with the arguments that it names, also if they are few."""
+    seen: list[object] = []
+
+    def receive(event_kind: str, event_payload: object = None) -> None:
+        seen.append((event_kind, event_payload))
+
+    signal.connect(receive)
+    signal.send(None, **SENT)
+
+    assert seen == [("k", {"a": 1})]
+
+
+def test_argument_that_is_never_sent_is_refused(signal: EventSignal) -> None:
+    """A receiver that requires something else is refused where it is connected."""
+
+    def receive(sender: object, event_type: str) -> None: ...
+
+    with pytest.raises(RegistrationError) as refused:
+        signal.connect(receive)
+
+    assert str(refused.value) == (
+        "The receiver 'test_argument_that_is_never_sent_is_refused.<locals>.receive' requires the argument 'event_type', "
+        "which event_received cannot give it by name. Take any of signal, sender, event_kind, event_reference, event_payload, "
+        "event_parameters, or **kwargs."
+    )
+
+
+class Listener:
+    """Receivers of all sorts; falsy, as a container may be."""
+
+    def __init__(self, seen: list[str]) -> None:
+        self.seen = seen
+
+    def __bool__(self) -> bool:
+        return False
+
+    def method(self, event_kind: str) -> None:
+        self.seen.append("method")
+
+    def open_method(self, **kwargs: object) -> None:
+        self.seen.append("open_method")
+
+    def __call__(self, event_kind: str) -> None:
+        self.seen.append("object")
+
+
+@pytest.mark.usefixtures("debug")
+def test_methods_objects_partials_and_lambdas(signal: EventSignal) -> None:
+    """Whatever can be called is called, once, in order of connection."""
+    seen: list[str] = []
+    listener = Listener(seen)
+    named = partial(lambda event_kind, extra: seen.append(extra), extra="partial")
+    short = lambda event_kind: seen.append("lambda")  # noqa: E731 -- a lambda is what is tested
+
+    for each in (listener.method, listener.open_method, listener, named, short, listener.method):
+        signal.connect(each, weak=False)
+    signal.send(None, **SENT)
+
+    assert seen == ["method", "open_method", "object", "partial", "lambda"]
+
+
+def test_weak_references_stay_weak(signal: EventSignal) -> None:
+    """A receiver that nobody else holds is forgotten, with and without **kwargs."""
+    seen: list[str] = []
+    listener: Listener | None = Listener(seen)
+    assert listener is not None
+
+    def function(event_kind: str) -> None: ...
+
+    signal.connect(function)
+    signal.connect(listener.method)
+    signal.connect(listener.open_method)
+    assert len(signal.send(None, **SENT)) == 3
+
+    del function
+    listener = None
+    gc.collect()
+
+    assert signal.send(None, **SENT) == []
+    assert seen == ["method", "open_method"]
+    assert signal.has_listeners() is False
+
+
+def test_strong_references_stay_strong(signal: EventSignal) -> None:
+    """A receiver connected with weak=False lives as long as its connection, also if it was connected weakly before."""
+    seen: list[str] = []
+
+    def connect() -> None:
+        def function(event_kind: str) -> None:
+            seen.append(event_kind)
+
+        signal.connect(function)
+        signal.connect(function, weak=False, dispatch_uid="strong")
+
+    connect()
+    gc.collect()
+    signal.send(None, **SENT)
+
+    assert "k" in seen
+
+
+def test_disconnect(signal: EventSignal) -> None:
+    """A function, a bound method and a uid are disconnected by the name that they were connected by."""
+    listener = Listener([])
+
+    def function(event_kind: str) -> None: ...
+
+    signal.connect(function)
+    signal.connect(listener.method)
+    signal.connect(function, dispatch_uid="uid")
+
+    assert [signal.disconnect(function), signal.disconnect(function)] == [True, False]
+    assert [signal.disconnect(listener.method), signal.disconnect(dispatch_uid="uid")] == [True, True]
+    assert signal.receivers == []
+
+
+def test_dispatch_uid_connects_once(signal: EventSignal) -> None:
+    """A second receiver with the same uid is not connected."""
+    seen: list[str] = []
+
+    for name in ("first", "second"):
+        signal.connect(lambda event_kind, name=name: seen.append(name), weak=False, dispatch_uid="uid")
+    signal.send(None, **SENT)
+
+    assert seen == ["first"]
+
+
+def test_sender_is_heeded(signal: EventSignal) -> None:
+    """A receiver connected to one sender does not hear another, and is disconnected for one sender at a time."""
+    seen: list[str] = []
+
+    def function(sender: str) -> None:
+        seen.append(sender)
+
+    mine, yours = "mine", "yours"
+    signal.connect(function, sender=mine, weak=False)
+    signal.connect(function, sender=yours, weak=False)
+    for sender in (mine, yours, None):
+        signal.send(sender, **SENT)
+    assert signal.disconnect(function, sender=mine)
+    signal.send(yours, **SENT)
+    assert signal.disconnect(function, sender=yours)
+
+    assert seen == ["mine", "yours", "yours"]
+
+
+class Failures:
+    """A signal with a receiver that fails among others that do not."""
+
+    def __init__(self, signal: EventSignal, *errors: Exception) -> None:
+        self.ran: list[str] = []
+        self.receivers: list[Callable[..., Any]] = []
+        for number, error in enumerate(errors):
+            self.add(signal, f"fails {number}", error)
+        self.add(signal, "works", None)
+
+    def add(self, signal: EventSignal, name: str, error: Exception | None) -> None:
+        def function(**_: object) -> str:
+            self.ran.append(name)
+            if error:
+                raise error
+            return name
+
+        async def coroutine(event_kind: str) -> str:
+            self.ran.append(f"async {name}")
+            if error:
+                raise error
+            return name
+
+        for each in (function, coroutine):
+            self.receivers.append(each)
+            signal.connect(each)
+
+
+async def test_one_failure_is_raised_as_itself_after_all_ran(signal: EventSignal) -> None:
+    """One failing receiver does not keep the others from running."""
+    ran: list[str] = []
+
+    def fails(**_: object) -> None:
+        msg = "first"
+        raise KeyError(msg)
+
+    def works(**_: object) -> None:
+        ran.append("works")
+
+    signal.connect(fails)
+    signal.connect(works)
+
+    with pytest.raises(KeyError, match="first"):
+        signal.send(None, **SENT)
+    with pytest.raises(KeyError, match="first"):
+        await signal.asend(None, **SENT)
+    assert ran == ["works", "works"]
+
+
+def test_several_failures_are_raised_as_a_group(signal: EventSignal) -> None:
+    """Sync and async receivers all run; what they raise is raised together."""
+    failures = Failures(signal, KeyError("a"), ValueError("b"))
+
+    with pytest.raises(ExceptionGroup) as raised:
+        signal.send(None, **SENT)
+
+    assert sorted(type(error).__name__ for error in raised.value.exceptions) == [
+        "KeyError",
+        "KeyError",
+        "ValueError",
+        "ValueError",
+    ]
+    assert str(raised.value) == "several receivers of event_received failed (4 sub-exceptions)"
+    assert sorted(failures.ran) == sorted(
+        ["fails 0", "fails 1", "works", "async fails 0", "async fails 1", "async works"],
+    )
+
+
+async def test_asend_runs_all_and_groups_failures(signal: EventSignal) -> None:
+    """Asend keeps the same promises as send."""
+    failures = Failures(signal, KeyError("a"), ValueError("b"))
+
+    with pytest.raises(ExceptionGroup):
+        await signal.asend(None, **SENT)
+
+    assert len(failures.ran) == 6
+
+
+async def test_robust_forms_return_failures(signal: EventSignal) -> None:
+    """send_robust and asend_robust give each receiver's response or failure, under the receiver's own name."""
+    failures = Failures(signal, KeyError("a"))
+
+    for responses in (signal.send_robust(None, **SENT), await signal.asend_robust(None, **SENT)):
+        assert {receiver for receiver, _ in responses} == set(failures.receivers)
+        assert sorted(repr(response) for _, response in responses) == ["'works'", "'works'", "KeyError('a')", "KeyError('a')"]
+
+
+def test_exception_that_is_returned_is_a_response(signal: EventSignal) -> None:
+    """A receiver may return an exception; only raising one is a failure."""
+    error = KeyError("a")
+
+    def returns(**_: object) -> KeyError:
+        return error
+
+    signal.connect(returns)
+
+    assert signal.send(None, **SENT) == [(returns, error)]
+
+
+def test_failures_are_logged_without_their_text(signal: EventSignal, caplog: pytest.LogCaptureFixture) -> None:
+    """Each failing receiver has one line, with its name, the type and the place, and no text of the exception."""
+
+    def fails(event_kind: str) -> None:
+        msg = "secret"
+        raise KeyError(msg)
+
+    signal.connect(fails)
+    with pytest.raises(KeyError):
+        signal.send(None, **SENT)
+
+    (record,) = caplog.records
+    name = "test_failures_are_logged_without_their_text.<locals>.fails"
+    assert record.getMessage().startswith(f"Receiver {name} of event_received failed: KeyError at ")
+    assert "secret" not in record.getMessage()
+    assert record.exc_info is None
+
+
+async def test_all_sync_receivers_share_one_hop(signal: EventSignal) -> None:
+    """Under asend, sync receivers and the router's sync handlers run in one thread, in one go, and async ones on the loop."""
+    router = EventRouter(signal=signal)
+    threads: list[tuple[str, int]] = []
+
+    def note(name: str) -> None:
+        threads.append((name, threading.get_ident()))
+
+    signal.connect(lambda event_kind: note("plain"), weak=False)
+    router.on("k", payload=object)(lambda event: note("handler"))
+
+    @router.on("k")
+    async def coroutine(event: Event[Any]) -> None:
+        note("async")
+
+    await signal.asend(None, **SENT)
+
+    places = dict(threads)
+    assert [name for name, _ in threads] == ["plain", "handler", "async"]
+    assert places["plain"] == places["handler"] != places["async"] == threading.get_ident()
+
+
+async def test_send_within_a_running_loop(signal: EventSignal) -> None:
+    """send() reaches async receivers and handlers even where an event loop runs in the same thread."""
+    router = EventRouter(signal=signal)
+    seen: list[str] = []
+
+    async def plain(event_kind: str) -> None:
+        seen.append("receiver")
+
+    @router.on("k")
+    async def handler(event: Event[Any]) -> None:
+        seen.append("handler")
+
+    signal.connect(plain)
+    signal.send(None, **SENT)
+    signal.disconnect(plain)
+    signal.send(None, **SENT)
+
+    assert sorted(seen) == ["handler", "handler", "receiver"]
+
+
+class Counting(Arrival):
+    """An arrival that counts how often its body is decoded."""
+
+    decoded = 0
+
+    def document(self) -> object:  # type: ignore[explicit-override]  # the point is that it overrides
+        self.decoded += 1
+        return super().document()
+
+
+def test_body_is_decoded_only_for_plain_receivers(signal: EventSignal) -> None:
+    """With a router alone, the body is not decoded; with a plain receiver, it is."""
+    router = EventRouter(signal=signal)
+    router.on("k", payload=bytes)(lambda event: None)
+    arrival = Counting(Envelope(b"{}"))
+
+    signal.send(None, event_kind="k", event_reference="r", arrival=arrival)
+    assert arrival.decoded == 0
+
+    signal.connect(lambda event_payload: None, weak=False)
+    signal.send(None, event_kind="k", event_reference="r", arrival=arrival)
+    assert arrival.decoded == 1
+
+
+def test_thousand_handlers_and_a_receiver_are_two_receivers(signal: EventSignal) -> None:
+    """A project with one plain receiver and a thousand handlers has exactly two receivers connected."""
+    router = EventRouter(signal=signal)
+    for number in range(1000):
+        router.on(f"kind-{number}-*", payload=object)(lambda event: None)
+    signal.connect(lambda event_kind: None, weak=False)
+
+    assert len(signal.receivers) == 2
+
+
+def test_threads_connect_while_others_send(signal: EventSignal) -> None:
+    """A receiver that stays connected hears every event once, while others come and go in other threads."""
+    heard: list[str] = []
+    signal.connect(lambda event_kind: heard.append(event_kind), weak=False)
+    done = threading.Event()
+
+    def come_and_go() -> None:
+        while not done.is_set():
+            guest = lambda event_kind: None  # noqa: E731 -- a new receiver each time
+            signal.connect(guest)
+            signal.disconnect(guest)
+
+    def send() -> None:
+        for _ in range(500):
+            signal.send(None, **SENT)
+
+    restless = threading.Thread(target=come_and_go)
+    senders = [threading.Thread(target=send) for _ in range(8)]
+    restless.start()
+    for thread in senders:
+        thread.start()
+    for thread in senders:
+        thread.join()
+    done.set()
+    restless.join()
+
+    assert len(heard) == 8 * 500
