@@ -15,6 +15,7 @@ import json
 import os
 import queue
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
+from types import FrameType
 
 HERE = Path(__file__).resolve().parent
 SECRET = "open sesame"
@@ -149,7 +151,7 @@ CASES = (
         "/events/order-placed/seven",
         push({"order_id": "two", "total": "12.50"}),
         400,
-        "record_order",
+        "none: invalid for record_order",
         query="select count(*) from shop_order",
         rows=((1,),),
     ),
@@ -159,8 +161,18 @@ CASES = (
         push({"order_id": 99}),
         200,
         "ship",
+        query="select id, shipped from shop_order",
+        rows=((1, 1),),
     ),
-    Case("a kind that nothing handles", "/events/weather-changed/nine", push({"wind": 7}), 201, "no handler"),
+    Case(
+        "a kind that nothing handles",
+        "/events/weather-changed/nine",
+        push({"wind": 7}),
+        201,
+        "no handler",
+        query="select count(*) from shop_auditentry",
+        rows=((1,),),
+    ),
     Case(
         "a stranger",
         "/events/order-placed/ten",
@@ -178,7 +190,9 @@ class Server:
     """The shop on a real server, as a child process."""
 
     STARTED = re.compile(r"Uvicorn running on http://127\.0\.0\.1:(\d+)")
-    EVENT = re.compile(r"Event of kind '.*?' with reference '(.*?)' .*?: [\w ]+ by (.*?) in [\d.]+ ms")
+    EVENT = re.compile(r"Event of kind '.*?' with reference '(.*?)' .*?: ([\w ]+) by (.*?) in [\d.]+ ms")
+    #: uvicorn's own line, the last one of every request, whatever became of it.
+    ANSWERED = re.compile(r'"POST \S+ HTTP/1\.1" \d{3}')
 
     def __init__(self, environment: Mapping[str, str], port: int = 0) -> None:
         command = [sys.executable, "-m", "uvicorn", "shop.asgi:application", "--host", "127.0.0.1", "--port", str(port)]
@@ -194,20 +208,33 @@ class Server:
             self.lines.put(line)
         self.lines.put(None)
 
-    def wait_for(self, pattern: re.Pattern[str]) -> re.Match[str]:
-        """The next line that matches, or a `RuntimeError` with all that the server said instead."""
+    def lines_until(self, pattern: re.Pattern[str]) -> list[str]:
+        """The next lines up to one that matches, or a `RuntimeError` with all that the server said instead."""
         said: list[str] = []
-        while (line := self.lines.get(timeout=PATIENCE)) is not None:
+        while not said or not pattern.search(said[-1]):
+            try:
+                line = self.lines.get(timeout=PATIENCE)
+            except queue.Empty:
+                raise RuntimeError(f"the server says no more after {PATIENCE:.0f} s:\n" + "".join(said)) from None
+            if line is None:
+                raise RuntimeError("the server stopped:\n" + "".join(said))
             said.append(line)
-            if found := pattern.search(line):
-                return found
-        msg = "the server stopped:\n" + "".join(said)
-        raise RuntimeError(msg)
+        return said
+
+    def port(self) -> int:
+        """The port on which it listens, once it does."""
+        found = self.STARTED.search(self.lines_until(self.STARTED)[-1])
+        assert found is not None
+        return int(found.group(1))
 
     def stop(self) -> None:
         """End the process and wait for it."""
         self.process.terminate()
-        self.process.wait(PATIENCE)
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(PATIENCE)
         self._reader.join(PATIENCE)
         if self.process.stdout:
             self.process.stdout.close()
@@ -220,7 +247,7 @@ def running(database: Path, port: int = 0) -> Generator[tuple[Server, int]]:
     subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=HERE, env=environment, check=True)
     server = Server(environment, port)
     try:
-        yield server, int(server.wait_for(Server.STARTED).group(1))
+        yield server, server.port()
     finally:
         server.stop()
 
@@ -230,15 +257,22 @@ def send(case: Case, server: Server, port: int, database: Path) -> Result:
     with closing(HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as connection:
         connection.request("POST", case.path, case.body, dict(case.headers))
         status = connection.getresponse().status
-    reference, handlers = server.wait_for(Server.EVENT).groups()
-    if reference != case.reference:
-        handlers = f"somebody else's event, {reference}"
+    said = [found.groups() for line in server.lines_until(Server.ANSWERED) if (found := Server.EVENT.search(line))]
+    handlers = " and ".join(_who(case, *event) for event in said) or "nothing in the log"
     with closing(sqlite3.connect(database)) as opened:
         rows = tuple(opened.execute(case.query)) if case.query else ()
         # plain receivers are not in the event's line; this one leaves a row
         if opened.execute("select 1 from shop_auditentry where reference = ?", [case.reference]).fetchone():
             handlers += ", write_audit"
     return Result(case, status, handlers.replace("shop.event_handlers.", ""), rows)
+
+
+def _who(case: Case, reference: str, outcome: str, handlers: str) -> str:
+    """Who handled an event, by the server's line of it."""
+    if reference != case.reference:
+        return f"somebody else's event, {reference}"
+    # the line names the handlers whose event it was; one whose payload was invalid was never called
+    return f"none: invalid for {handlers}" if outcome == "invalid" else handlers
 
 
 def table(results: list[Result]) -> str:
@@ -282,7 +316,7 @@ def curl(port: int) -> str:
 def serve(port: int) -> int:
     """Leave the server running until Ctrl-C."""
     try:
-        with running(HERE / "db.sqlite3", port) as (server, listening):
+        with running(Path(os.environ.get("SHOP_DATABASE", HERE / "db.sqlite3")).resolve(), port) as (server, listening):
             print(
                 f"The shop listens on http://127.0.0.1:{listening}; Ctrl-C ends it. Send it an order:\n\n{curl(listening)}\n",
                 flush=True,
@@ -301,8 +335,14 @@ def serve(port: int) -> int:
     return 1
 
 
+def _leave(signum: int, frame: FrameType | None) -> None:
+    """Leave by way of every `finally`, so that the server ends, too."""
+    sys.exit(128 + signum)
+
+
 def main() -> int:
     """Read the command line."""
+    signal.signal(signal.SIGTERM, _leave)
     parser = argparse.ArgumentParser(description="Run the example shop.")
     parser.add_argument("--serve", action="store_true", help="leave the server running until Ctrl-C")
     parser.add_argument("--port", type=int, default=8000, help="where --serve listens (8000)")

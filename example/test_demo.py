@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
+import shlex
 import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Generator
+from contextlib import closing, contextmanager
 from dataclasses import replace
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
 
 import demo
 
@@ -16,10 +23,16 @@ HERE = Path(__file__).resolve().parent
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
 
 
-def python(*arguments: str) -> subprocess.CompletedProcess[str]:
+def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a script of this folder to its end."""
     return subprocess.run(
-        [sys.executable, *arguments], cwd=HERE, env=ENVIRONMENT, capture_output=True, text=True, check=False, timeout=120
+        [sys.executable, *arguments],
+        cwd=HERE,
+        env=ENVIRONMENT | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
 
 
@@ -47,31 +60,106 @@ def test_demo_tells_what_is_not_as_expected() -> None:
     )
 
 
-def test_serve_takes_the_curl_that_it_prints_and_ends_at_ctrl_c(tmp_path: Path) -> None:
-    """`make serve` prints a command that works, and Ctrl-C ends it without a traceback."""
-    environment = {**ENVIRONMENT, "SHOP_DATABASE": str(tmp_path / "db.sqlite3")}
+def test_demo_fails_if_one_event_is_not_as_expected(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """One wrong status is enough to fail, and is said beside the right one."""
+    monkeypatch.setattr(demo, "CASES", (replace(demo.CASES[0], status=204), demo.CASES[2]))
+
+    assert demo.demo() == 1
+
+    assert capsys.readouterr().out.splitlines()[-3:] == [
+        "a wrapped Pub/Sub push: expected (204, 'record_order', ((1, 12.5),)), got (201, 'record_order', ((1, 12.5),))",
+        "",
+        "1 of 2 events as expected",
+    ]
+
+
+def test_demo_tells_an_event_that_nothing_logged(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """An event that never reaches the endpoint gets its row, too, and the demo fails."""
+    monkeypatch.setattr(demo, "CASES", (replace(demo.CASES[0], path="/elsewhere/one", rows=()),))
+
+    assert demo.demo() == 1
+
+    assert (
+        "a wrapped Pub/Sub push: expected (201, 'record_order', ()), got (404, 'nothing in the log', ())"
+        in capsys.readouterr().out.splitlines()
+    )
+
+
+@contextmanager
+def serving(database: Path) -> Generator[tuple[subprocess.Popen[str], list[str]]]:
+    """`make serve` on a free port; yields the process and the words of the curl command that it prints."""
     command = [sys.executable, "demo.py", "--serve", "--port", "0"]
     process = subprocess.Popen(
-        command, cwd=HERE, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        command,
+        cwd=HERE,
+        env={**ENVIRONMENT, "SHOP_DATABASE": str(database)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     )
     assert process.stdout is not None
-    try:
-        first = process.stdout.readline()
-        found = re.search(r"http://127\.0\.0\.1:(\d+);", first)
-        assert found is not None, first + process.stdout.read()
-        sent = subprocess.run(
-            ["bash", "-c", demo.curl(int(found.group(1)))], capture_output=True, text=True, check=True, timeout=60
-        )
-    finally:
-        os.killpg(process.pid, signal.SIGINT)
+    with process.stdout:
+        try:
+            _, _, *lines = (process.stdout.readline() for _ in range(5))
+            yield process, shlex.split("".join(lines).replace("\\\n", ""))
+        finally:
+            process.terminate()
+            process.wait(60)
+
+
+def send(curl: list[str]) -> int:
+    """Do what curl does with these words, on machines without it too, and return the status."""
+    assert curl[:2] == ["curl", "-i"]
+    url = urlsplit(curl[2])
+    headers = dict(word.split(": ", 1) for option, word in zip(curl[3::2], curl[4::2], strict=True) if option == "-H")
+    body = curl[curl.index("-d") + 1]
+    with closing(HTTPConnection(url.netloc, timeout=60)) as connection:
+        connection.request("POST", url.path, body, headers)
+        return connection.getresponse().status
+
+
+def test_serve_takes_the_curl_that_it_prints_and_ends_at_ctrl_c(tmp_path: Path) -> None:
+    """`make serve` prints a command that works, and Ctrl-C ends it without a traceback."""
+    with serving(tmp_path / "db.sqlite3") as (process, curl):
+        assert process.stdout is not None
+        status = send(curl)
+        os.killpg(process.pid, signal.SIGINT)  # a terminal tells the whole group
         rest = process.stdout.read()
         process.wait(60)
-        process.stdout.close()
 
-    assert sent.stdout.startswith("HTTP/1.1 201 Created")
+    assert status == 201
     assert "Traceback" not in rest
     assert rest.splitlines()[-1] == "The shop is closed."
     assert process.returncode == 0
+
+
+def test_serve_takes_its_server_along_when_it_is_terminated(tmp_path: Path) -> None:
+    """Whoever ends `make serve` by SIGTERM leaves no server behind."""
+    with serving(tmp_path / "db.sqlite3") as (process, curl):
+        assert process.stdout is not None
+        process.terminate()
+        process.stdout.read()
+        process.wait(60)
+        url = urlsplit(curl[2])
+        assert url.hostname is not None
+        assert url.port is not None
+        with socket.socket() as probe:
+            refused = probe.connect_ex((url.hostname, url.port))
+
+    assert refused != 0
+    assert process.returncode == 128 + signal.SIGTERM
+
+
+def test_serve_says_in_a_sentence_that_its_port_is_taken(tmp_path: Path) -> None:
+    """A taken port is no traceback, but a sentence with what to type."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        run = python("demo.py", "--serve", "--port", port, SHOP_DATABASE=str(tmp_path / "db.sqlite3"))
+
+    assert run.returncode == 1
+    assert "Traceback" not in run.stderr
+    assert run.stderr.splitlines()[-1] == f"Port {port} is taken. Choose another: python example/demo.py --serve --port 8001"
 
 
 def test_shop_passes_its_own_tests() -> None:

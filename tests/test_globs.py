@@ -81,8 +81,10 @@ CLOSE = "Close the sequence, as in '[ab]', or write '[[]' for the character itse
         ("[z-a]", "The kind '[z-a]' holds the range 'z-a', which runs backwards and matches nothing. Write 'a-z'."),
         (
             "a\n",
-            "The kind 'a\\n' holds a character that cannot be printed, and the endpoint answers 404 to such kinds. "
-            "Write it with printable characters only.",
+            (
+                "The kind 'a\\n' holds a character that cannot be printed, and the endpoint answers 404 to such kinds. "
+                "Write it with printable characters only."
+            ),
         ),
     ],
 )

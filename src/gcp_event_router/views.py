@@ -15,7 +15,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import SuspiciousOperation
 from django.core.handlers.wsgi import WSGIRequest
 from django.db import connections, transaction
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import View
@@ -39,6 +39,8 @@ from .signals import event_received
 
 __all__ = ["AsyncEventView", "EventView"]
 
+_DIGITS = 19
+"""More digits of a Content-Length than any limit has."""
 _EXPECTED = (EnvelopeError, BodyTooLargeError, AuthenticationError, ForbiddenError, UnavailableError)
 #: The same for every kind, so that a stranger learns nothing of which are known.
 _REFUSED = {Outcome.UNAUTHENTICATED: "Unauthorized", Outcome.FORBIDDEN: "Forbidden"}
@@ -110,10 +112,12 @@ def _check_labels(*labels: str) -> None:
 def _arrival(request: HttpRequest, principal: Principal | None) -> Arrival:
     """Read the request, now that its sender is known. Raises `SenderError`."""
     envelope = read(_body(request, conf.current().MAX_BODY_SIZE), request.META)
-    if not request.META.get("QUERY_STRING"):
+    query = request.META.get("QUERY_STRING")
+    if not query:
         return Arrival(envelope, None, principal)
     try:
-        return Arrival(envelope, dict(request.GET.lists()), principal)
+        # not request.GET, whose encoding is whatever the sender writes into Content-Type
+        return Arrival(envelope, dict(QueryDict(query, encoding="utf-8").lists()), principal)
     except SuspiciousOperation as error:
         msg = "The URL has more parameters than DATA_UPLOAD_MAX_NUMBER_FIELDS."
         raise EnvelopeError(msg) from error
@@ -122,10 +126,11 @@ def _arrival(request: HttpRequest, principal: Principal | None) -> Arrival:
 def _body(request: HttpRequest, limit: int) -> bytes:
     """All bytes of the request; Django's own limit is too low for Pub/Sub. Raises `SenderError`."""
     announced = request.META.get("CONTENT_LENGTH") or ""
-    if announced and not announced.isdecimal():
+    if announced and not (announced.isascii() and announced.isdecimal()):
         msg = "The header Content-Length is not a number."
         raise EnvelopeError(msg)
-    if announced and int(announced) > limit:
+    length = int(announced[:_DIGITS] or 0)
+    if length > limit:
         raise BodyTooLargeError
     try:
         body = _stream(request, announced)(limit + 1)
@@ -134,7 +139,7 @@ def _body(request: HttpRequest, limit: int) -> bytes:
         raise EnvelopeError(msg) from error
     if len(body) > limit:
         raise BodyTooLargeError
-    if announced and len(body) < int(announced):
+    if len(body) < length:
         msg = "The body ends before its Content-Length."
         raise EnvelopeError(msg)
     return body
