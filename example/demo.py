@@ -196,6 +196,7 @@ class Server:
 
     def __init__(self, environment: Mapping[str, str], port: int = 0) -> None:
         command = [sys.executable, "-m", "uvicorn", "shop.asgi:application", "--host", "127.0.0.1", "--port", str(port)]
+        command += ["--workers", "1"]  # whatever WEB_CONCURRENCY says
         self.process = subprocess.Popen(
             command, cwd=HERE, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )

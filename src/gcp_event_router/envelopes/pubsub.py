@@ -187,15 +187,23 @@ class PubSubUnwrapped(Envelope):
         return self._headers.get("x-goog-pubsub-subscription-name")
 
 
-_SECRET: Final = frozenset({"HTTP_AUTHORIZATION", "HTTP_COOKIE", "HTTP_PROXY_AUTHORIZATION", "HTTP_X_SERVERLESS_AUTHORIZATION"})
+_SECRET: Final = frozenset(
+    {
+        "HTTP_AUTHORIZATION",
+        "HTTP_COOKIE",
+        "HTTP_PROXY_AUTHORIZATION",
+        "HTTP_X_GOOG_IAP_JWT_ASSERTION",
+        "HTTP_X_SERVERLESS_AUTHORIZATION",
+    }
+)
 #: Headers that clients, proxies and Google's front ends add on the way; none of them is a message's attribute.
 _TRANSPORT: Final = frozenset(
     """
     accept accept-charset accept-encoding accept-language authorization cache-control connection content-length
     content-type cookie date expect forwarded from host keep-alive origin pragma proxy-authorization proxy-connection
     referer te traceparent tracestate trailer transfer-encoding upgrade user-agent via x-cloud-trace-context
-    x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-proto x-goog-ordering-key x-real-ip x-request-id
-    x-serverless-authorization
+    x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-proto x-goog-authenticated-user-email
+    x-goog-authenticated-user-id x-goog-iap-jwt-assertion x-goog-ordering-key x-real-ip x-request-id x-serverless-authorization
     """.split()  # noqa: SIM905 -- forty quoted names are harder to read
 )
 
