@@ -163,7 +163,7 @@ def test_the_text_of_a_refusal_stays_at_debug(
         post("/events/k/r")
 
     (record,) = [each for each in caplog.records if each.name != "asyncio"]
-    assert f": {refusal.__name__} at " in record.getMessage()
+    assert record.getMessage().partition(" ms: ")[2].partition(" at ")[0] == refusal.__name__
     assert "secret text" not in caplog.text
 
 
@@ -264,7 +264,7 @@ class Blocking:
     """Does what is forbidden on an event loop."""
 
     def authenticate(self, request: HttpRequest) -> Principal | None:
-        with pytest.raises(RuntimeError, match="^no running event loop$"):
+        with pytest.raises(RuntimeError, match=r"^no running event loop$"):
             get_running_loop()
         return Principal("thread")
 

@@ -12,6 +12,7 @@ from gcp_event_router.exceptions import EnvelopeError, UndecodableBodyError
 from .test_pushes import DATA, NOTHING, SUBSCRIPTION, push
 from .test_unwrapped import HEADERS
 
+
 @pytest.mark.parametrize("payload", [{"message": {"data": DATA}, "subscription": "s"}, push({"data": DATA})])
 def test_an_event_sent_through_the_signal_has_its_envelope_too(payload: object) -> None:
     """Decoded JSON and bytes that somebody sends by the signal are read as if they had come over HTTP."""
@@ -29,7 +30,7 @@ def test_an_event_payload_that_is_no_json_is_refused(payload: object) -> None:
 
 
 JSON_TYPES = ["application/json", "Application/JSON; charset=utf-8", "application/problem+json"]
-BROKEN = [b"{", b"\xff", b"\xef\xbb\xbf{}", b"NaN", b"[Infinity]", b"1e999", b"[" * 100_000, b'"\\ud800"', b'{"a": 1}x', b" "]
+BROKEN = [b"{", b"\xff", b"\xef\xbb\xbf{}", b"NaN", b"[Infinity]", b"[" * 100_000, b'"\\ud800"', b'{"a": 1}x', b" "]
 
 
 @pytest.mark.parametrize("body", BROKEN)

@@ -12,7 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from gcp_event_router.envelopes import Envelope, read
-from gcp_event_router.exceptions import EnvelopeError
+from gcp_event_router.exceptions import EnvelopeError, UndecodableBodyError
 
 SUBSCRIPTION = "projects/p/subscriptions/s"
 DATA = base64.b64encode(b'{"a": 1}').decode()
@@ -120,7 +120,6 @@ def test_what_only_resembles_a_push_is_a_plain_body(body: bytes) -> None:
         ({"attributes": {str(number): 1 for number in range(101)}}, {}, "many places"),
         ({"messageId": 5, "orderingKey": 5}, {}, "message.messageId, message.orderingKey"),
         ({"publishTime": 1700000000}, {}, "message.publishTime"),
-        ({"publishTime": "1700000000"}, {}, "message.publishTime"),
         ({"publishTime": "yesterday"}, {}, "message.publishTime"),
         ({}, {"deliveryAttempt": "5"}, "deliveryAttempt"),
         ({}, {"deliveryAttempt": True}, "deliveryAttempt"),
@@ -134,11 +133,13 @@ def test_a_malformed_push_is_refused(message: object, more: dict[str, object], p
     assert str(caught.value) == f"The body is a Pub/Sub push, but it does not hold what one holds at: {places}."
 
 
-@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
-def test_a_push_holds_finite_numbers_only(number: str) -> None:
-    """NaN and Infinity are no JSON, and are refused in a push too, also under a name that is passed over."""
-    with pytest.raises(EnvelopeError):
-        read(f'{{"message": {{"other": {number}}}, "subscription": "s"}}'.encode())
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_a_push_hands_on_finite_numbers_only(number: str) -> None:
+    """NaN and Infinity are no JSON: under a name that is passed over they do no harm, and no plain receiver gets them."""
+    envelope = read(f'{{"message": {{"other": {number}}}, "subscription": "s"}}'.encode())
+
+    with pytest.raises(UndecodableBodyError):
+        envelope.document()
 
 
 @pytest.mark.parametrize(

@@ -193,8 +193,10 @@ def test_signal_by_object_and_by_path() -> None:
     [
         (
             "shop.nowhere",
-            "The signal 'shop.nowhere' cannot be imported. "
-            "Give a dotted path, such as 'gcp_event_router.signals.event_received'.",
+            (
+                "The signal 'shop.nowhere' cannot be imported. "
+                "Give a dotted path, such as 'gcp_event_router.signals.event_received'."
+            ),
         ),
         ("os.path", "The signal 'os.path' is of type module, which is no django.dispatch.Signal. Give the path of one."),
     ],

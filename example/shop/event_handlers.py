@@ -20,7 +20,7 @@ def record_order(event: Event[OrderPlaced]) -> None:
 
 @events.on("stock-*")
 def count_stock(event: Event[StockMoved, Place]) -> None:
-    """Count pieces in or out of a warehouse, which the URL names."""
+    """Count pieces in or out of a warehouse, which the URL names; an event that is delivered twice counts twice."""
     level, _ = StockLevel.objects.get_or_create(sku=event.payload.sku, warehouse=event.parameters.warehouse)
     StockLevel.objects.filter(pk=level.pk).update(quantity=F("quantity") + event.payload.quantity)
 
@@ -36,7 +36,8 @@ async def settle_payment(event: Event[Payment]) -> None:
     """Note who paid."""
     match event.payload:
         case Paid(order_id=order_id):
-            await Order.objects.filter(pk=order_id).aupdate(paid=True)
+            if not await Order.objects.filter(pk=order_id).aupdate(paid=True):
+                raise Retry("the order is still on its way", after=timedelta(seconds=10))
         case refused:
             await Order.objects.filter(pk=refused.order_id).adelete()
 
@@ -46,11 +47,9 @@ def ship(event: Event[Shipment]) -> None:
     """Ship what is paid; wait for the payment of the rest."""
     order = Order.objects.filter(pk=event.payload.order_id).first()
     if order is None:
-        msg = "there is no such order"
-        raise Reject(msg)
+        raise Reject("there is no such order")
     if not order.paid:  # pyright: ignore[reportUnknownMemberType] -- as in models.py
-        msg = "the order is not paid yet"
-        raise Retry(msg, after=timedelta(minutes=5))
+        raise Retry("the order is not paid yet", after=timedelta(minutes=5))
     order.shipped = True
     order.save(update_fields=["shipped"])
 

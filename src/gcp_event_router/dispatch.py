@@ -18,7 +18,7 @@ from typing_extensions import override
 from . import conf
 from .envelopes import from_payload
 from .event import Arrival, Event
-from .exceptions import InvalidEventError, UnhandledEventError
+from .exceptions import EnvelopeError, InvalidEventError, UnhandledEventError
 from .handlers import Handler
 from .logs import log_event, logger, trail
 from .outcomes import Outcome, classify, worst
@@ -132,7 +132,11 @@ class Delivery:
         return handler.event(self._kind, self._reference, self._arrival)
 
     def _unhandled(self) -> Outcome:
-        self._arrival.document()  # nobody looked at the body so far; a broken one is refused all the same
+        try:
+            self._arrival.document()  # nobody looked at the body so far; a broken one is refused all the same
+        except EnvelopeError as error:
+            self._log(logging.WARNING, Outcome.INVALID, str(error))
+            raise
         if conf.current().UNHANDLED == "error":
             self._log(logging.WARNING, Outcome.UNHANDLED)
             msg = "nothing handles this kind of event"
@@ -171,9 +175,10 @@ def _problem(handler: Handler, error: Exception) -> str:
     """What the line says of one handler's failure; nothing in it was written by the sender or by the exception."""
     outcome = classify(error)
     if isinstance(error, InvalidEventError):
+        part = "an invalid payload" if error.part == "payload" else f"invalid {error.part}"
         first = error.errors[0]
         where = ".".join(map(str, first["loc"])) or "its root"
-        return f"{handler.name} got an invalid {error.part}: {error.count} error(s), first {first['type']} at {where}"
+        return f"{handler.name} got {part}: {error.count} error(s), first {first['type']} at {where}"
     if outcome is Outcome.RETRY:
         return f"{handler.name} asked to retry"
     return f"{handler.name} {outcome.value}: {trail(error)}"

@@ -17,6 +17,7 @@ logger: logging.Logger = logging.getLogger("gcp_event_router")
 
 _HERE = f"{Path(__file__).parent}{os.sep}"
 _FRAMES = 6
+_LENGTH = 255
 
 
 def log_event(
@@ -38,7 +39,7 @@ def log_event(
         kind: The event's kind, as it came.
         reference: The event's reference, as it came.
         message_id: The sender's id of the message, where it has one.
-        handler: The names of the handlers that ran, comma-separated.
+        handler: The names of the handlers that the event was for, comma-separated.
         duration: Seconds from the first handler's start to the last one's end.
         problem: What went wrong, made of safe parts only.
 
@@ -49,9 +50,9 @@ def log_event(
     logger.log(
         level,
         "Event of kind %r with reference %r (message %r): %s by %s in %.1f ms%s",
-        kind,
-        reference,
-        message_id,
+        _short(kind),
+        _short(reference),
+        _short(message_id),
         outcome,
         handler or "no handler",
         duration * 1000,
@@ -65,6 +66,11 @@ def log_event(
             "duration": duration,
         },
     )
+
+
+def _short(text: str | None) -> str | None:
+    """The beginning of a text from outside, which may be of any length; the record's fields have all of it."""
+    return text if text is None or len(text) <= _LENGTH else f"{text[:_LENGTH]}..."
 
 
 def trail(error: BaseException) -> str:

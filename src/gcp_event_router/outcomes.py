@@ -28,6 +28,7 @@ from .exceptions import (
     UnavailableError,
     UnhandledEventError,
 )
+from .payloads import MAX_ERRORS, too_many
 
 __all__ = ["Outcome", "Reject", "Retry", "classify", "details", "leaves", "retry_after", "worst"]
 
@@ -158,13 +159,15 @@ def retry_after(error: BaseException) -> int | None:
 
 
 def details(error: BaseException) -> list[ErrorDetail]:
-    """What the answer may say of validation errors: where and what, without any value that was sent."""
+    """What the answer may say of validation errors: where and what, without any value that was sent; bounded in length."""
     found: list[ErrorDetail] = []
     for leaf in leaves(error):
         if isinstance(leaf, InvalidEventError):
             found.extend(leaf.errors)
         elif isinstance(leaf, ValidationError):
             found.extend(_django_details(leaf))
+    if len(found) > MAX_ERRORS + 1:
+        found[MAX_ERRORS:] = [too_many(len(found) - MAX_ERRORS, "more ")]
     return found
 
 
@@ -173,7 +176,7 @@ def _django_details(error: ValidationError) -> Iterator[ErrorDetail]:
     if hasattr(error, "error_dict"):
         for field, errors in error.error_dict.items():
             for inner in errors:
-                yield {"loc": [field], "msg": str(inner.message), "type": inner.code or "invalid"}
+                yield {"loc": [field], "msg": str(inner.message), "type": str(inner.code or "invalid")}
     else:
         for inner in error.error_list:
-            yield {"loc": [], "msg": str(inner.message), "type": inner.code or "invalid"}
+            yield {"loc": [], "msg": str(inner.message), "type": str(inner.code or "invalid")}

@@ -11,13 +11,12 @@ from typing import Annotated, Any, TypeAlias, cast, get_args, get_origin
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core import core_schema
 from typing_extensions import override
 
 from .envelopes import read_json
 from .exceptions import ErrorDetail, InvalidEventError
 
-__all__ = ["MAX_ERRORS", "ParametersReader", "PayloadReader", "parameters_reader", "payload_reader"]
+__all__ = ["MAX_ERRORS", "ParametersReader", "PayloadReader", "parameters_reader", "payload_reader", "too_many"]
 
 PayloadReader: TypeAlias = Callable[[bytes], Any]
 ParametersReader: TypeAlias = Callable[[Mapping[str, list[str]]], Any]
@@ -30,6 +29,10 @@ _COUNTED_ONLY = 1_000
 _NOT_FINITE: ErrorDetail = {"loc": [], "msg": "JSON has no NaN and no Infinity", "type": "json_invalid"}
 _NOT_UTF8: ErrorDetail = {"loc": [], "msg": "The text is not UTF-8", "type": "string_unicode"}
 
+#: Of a place that lies deeper, the rest is left out.
+_STEPS = 10
+
+_MANY = frozenset({"list_type", "tuple_type", "set_type", "frozen_set_type", "iterable_type"})
 _N, _I = b"NI"
 _PAYLOAD = "payload"
 _PARAMETERS = "parameters"
@@ -65,13 +68,29 @@ def parameters_reader(adapter: TypeAdapter[Any]) -> ParametersReader:
     known = _known(adapter)
 
     def read(query: Mapping[str, list[str]]) -> Any:
-        flat = {name: values if _holds_many(properties.get(name, rest), schema) else values[-1] for name, values in query.items()}
+        lists = {name for name in query if _holds_many(properties.get(name, rest), schema)}
         try:
-            return validate(flat, strict=False)
+            try:
+                return validate(_flat(query, lists), strict=False)
+            except ValidationError as error:
+                # a name that the schema does not show, such as a second alias
+                missed = _wants_lists(error) & query.keys() - lists
+                if not missed:
+                    raise
+                return validate(_flat(query, lists | missed), strict=False)
         except ValidationError as error:
             raise _invalid(_PARAMETERS, error, known) from _cause(error)
 
     return read
+
+
+def _flat(query: Mapping[str, list[str]], lists: set[str]) -> dict[str, str | list[str]]:
+    return {name: values if name in lists else values[-1] for name, values in query.items()}
+
+
+def _wants_lists(error: ValidationError) -> set[str]:
+    """The parameters for which a validator wanted a list, a tuple or a set."""
+    return {str(detail["loc"][0]) for detail in error.errors(include_url=False) if detail["type"] in _MANY and detail["loc"]}
 
 
 def _json_reader(adapter: TypeAdapter[Any]) -> PayloadReader:
@@ -127,6 +146,11 @@ def _refused(detail: ErrorDetail) -> InvalidEventError:
     return InvalidEventError(_PAYLOAD, [detail], 1)
 
 
+def too_many(count: int, more: str) -> ErrorDetail:
+    """The entry that stands for errors which are not listed."""
+    return {"loc": [], "msg": f"{count} {more}errors", "type": "too_many_errors"}
+
+
 def _known(adapter: TypeAdapter[Any]) -> Callable[[], set[str]]:
     """The words of the type's schema, made when the first error needs them."""
     return cache(lambda: _names(_schema(adapter)))
@@ -143,19 +167,19 @@ def _invalid(part: str, error: ValidationError, known: Callable[[], set[str]]) -
     listed: list[ErrorDetail] = []
     if count <= _COUNTED_ONLY:
         words = known()
-        for detail in error.errors(include_url=False, include_input=False)[:MAX_ERRORS]:
-            loc = [step if isinstance(step, int) or step in words else "[key]" for step in detail["loc"]]
+        for detail in error.errors(include_input=False)[:MAX_ERRORS]:
+            loc = [step if isinstance(step, int) or step in words else "[key]" for step in detail["loc"][:_STEPS]]
             listed.append({"loc": loc, "msg": _message(detail), "type": detail["type"]})
     if count > len(listed):
-        more = count - len(listed)
-        listed.append({"loc": [], "msg": f"{more} {'more ' if listed else ''}errors", "type": "too_many_errors"})
+        listed.append(too_many(count - len(listed), "more " if listed else ""))
     return InvalidEventError(part, listed, count)
 
 
+_REFUSED = "The value was refused by a validator"
 #: Errors whose text may hold what was sent: a validator's own words, a key, a tag.
 _TELLING = {
-    "assertion_error": "The value was refused by a validator",
-    "value_error": "The value was refused by a validator",
+    "assertion_error": _REFUSED,
+    "value_error": _REFUSED,
     "union_tag_invalid": "The tag does not match any of the expected tags",
     "bytes_invalid_encoding": "The text is not in the encoding of the bytes",
     "get_attribute_error": "An attribute could not be read",
@@ -164,14 +188,13 @@ _TELLING = {
     "no_such_attribute": "There is no such attribute",
     "uuid_parsing": "The value is not a UUID",
 }
-_BUILT_IN: frozenset[str] = frozenset(get_args(core_schema.ErrorType))
 
 
 def _message(detail: Any) -> str:
-    kind = detail["type"]
-    if kind in _TELLING:
-        return _TELLING[kind]
-    return str(detail["msg"]) if kind in _BUILT_IN else "The value was refused by a validator"
+    """Pydantic's own text; a validator of the project may have put the value into its text, and those have no URL."""
+    if "url" not in detail:
+        return _REFUSED
+    return _TELLING.get(detail["type"], str(detail["msg"]))
 
 
 class _Lenient(GenerateJsonSchema):

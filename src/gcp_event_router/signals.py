@@ -6,6 +6,7 @@ arguments that it names, and all receivers run, whichever of them fail.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Hashable
 from typing import Any, Protocol
 
@@ -13,6 +14,8 @@ from asgiref.sync import sync_to_async
 from django.dispatch import Signal
 from typing_extensions import override
 
+from .exceptions import EnvelopeError
+from .logs import log_event
 from .receivers import Receiver, Responses, Round, StandIns, TwinReceiver, wait_for
 
 __all__ = ["EventSignal", "event_received"]
@@ -118,12 +121,18 @@ class EventSignal(Signal):
             return twin, twin
         if not awaited and all(isinstance(receiver, TwinReceiver) for receiver in blocking):
             return {}, twin
+        kind, reference = named["event_kind"], named["event_reference"]
+        try:
+            payload = arrival.document()
+        except EnvelopeError as error:
+            log_event(logging.WARNING, "invalid", kind=kind, reference=reference, problem=str(error))
+            raise
         plain = {
             "signal": self,
             "sender": sender,
-            "event_kind": named["event_kind"],
-            "event_reference": named["event_reference"],
-            "event_payload": arrival.document(),
+            "event_kind": kind,
+            "event_reference": reference,
+            "event_payload": payload,
             "event_parameters": arrival.parameters(),
         }
         return plain, twin

@@ -31,7 +31,6 @@ from .exceptions import (
     EnvelopeError,
     ForbiddenError,
     UnavailableError,
-    UndecodableBodyError,
 )
 from .logs import log_event, logger, trail
 from .outcomes import Outcome, classify, details, retry_after, worst
@@ -165,9 +164,11 @@ def _success(responses: list[tuple[Any, Any]]) -> HttpResponse:
 def _refusal(error: Exception, kind: str, reference: str) -> HttpResponse:
     """The answer to a request that did not become an event, with its line in the log."""
     outcome = classify(error)
-    level = logging.WARNING if isinstance(error, _EXPECTED) else logging.ERROR
-    # the first two are texts of ours; an authenticator's own may hold anything
-    problem = str(error) if isinstance(error, (EnvelopeError, ConfigurationError)) else trail(error)
+    level, problem = logging.ERROR, trail(error)
+    if isinstance(error, _EXPECTED):
+        level, problem = logging.WARNING, type(error).__name__
+    if isinstance(error, (EnvelopeError, ConfigurationError)):  # texts of ours; an authenticator's own may hold anything
+        problem = str(error)
     log_event(level, outcome.value, kind=kind, reference=reference, problem=problem)
     logger.debug("The request was refused", exc_info=error)
     return _failure(error, kind, reference)
@@ -177,8 +178,6 @@ def _failure(error: Exception, kind: str, reference: str) -> HttpResponse:
     outcome = classify(error)
     if outcome is Outcome.FAILED and settings.DEBUG:
         raise error
-    if isinstance(error, UndecodableBodyError):
-        log_event(logging.WARNING, outcome.value, kind=kind, reference=reference, problem=str(error))
     content: dict[str, object] = {
         "error": _REFUSED.get(outcome, f"Unable to handle event of kind {kind} with reference {reference}")
     }

@@ -1,0 +1,269 @@
+"""The log: one line an event, with fields for machines, and nothing that the sender or an exception wrote."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from gcp_event_router import Event, EventRouter, Reject, Retry
+from gcp_event_router.logs import log_event, trail
+from gcp_event_router.signals import event_received
+from gcp_event_router.utils import make_pubsub_message
+
+from .conftest import Post
+
+SECRET = "s3cr3t"
+FIELDS = ("kind", "reference", "message_id", "outcome", "handler")
+
+
+class Order(BaseModel):
+    order_id: int
+
+
+def ours(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    return [record for record in caplog.records if record.name == "gcp_event_router"]
+
+
+def fields(record: logging.LogRecord) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in FIELDS}
+
+
+def message(record: logging.LogRecord) -> str:
+    """The line, without what differs from run to run."""
+    text = re.sub(r"in \d+\.\d ms", "in N ms", record.getMessage())
+    return re.sub(r"at .+:\d+ in \w+", "at PLACE", text).replace(f"{__name__}.", "")
+
+
+@pytest.mark.parametrize(
+    ("error", "body", "level", "outcome", "problem"),
+    [
+        (None, {"order_id": 1}, "INFO", "handled", ""),
+        (Retry(SECRET, after=timedelta(1)), {"order_id": 1}, "INFO", "retry", ": register.<locals>.handler asked to retry"),
+        (Reject(SECRET), {"order_id": 1}, "WARNING", "rejected", ": register.<locals>.handler rejected: Reject at PLACE"),
+        (
+            None,
+            {"order_id": SECRET},
+            "WARNING",
+            "invalid",
+            ": register.<locals>.handler got invalid payload: 1 error(s), first int_parsing at order_id",
+        ),
+        (
+            None,
+            [SECRET],
+            "WARNING",
+            "invalid",
+            ": register.<locals>.handler got invalid payload: 1 error(s), first model_type at its root",
+        ),
+        (KeyError(SECRET), {"order_id": 1}, "ERROR", "failed", ": register.<locals>.handler failed: KeyError at PLACE"),
+    ],
+)
+def test_each_event_is_one_line(
+    router: EventRouter,
+    post: Post,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception | None,
+    body: object,
+    level: str,
+    outcome: str,
+    problem: str,
+) -> None:
+    """The line says which event it was, what became of it, by whom and why; its parts are fields of the record too."""
+    register(router, error)
+
+    with caplog.at_level("INFO"):
+        post("/events/k/r", make_pubsub_message(body, message_id="17"))
+
+    (record,) = ours(caplog)
+    name = f"{__name__}.register.<locals>.handler"
+    assert fields(record) == {"kind": "k", "reference": "r", "message_id": "17", "outcome": outcome, "handler": name}
+    assert isinstance(record.__dict__["duration"], float)
+    assert (record.levelname, message(record)) == (
+        level,
+        f"Event of kind 'k' with reference 'r' (message '17'): {outcome} by register.<locals>.handler in N ms{problem}",
+    )
+
+
+def register(router: EventRouter, error: Exception | None) -> None:
+    @router.on("k")
+    def handler(event: Event[Order]) -> None:
+        if error is not None:
+            raise error
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome", "problem"),
+    [
+        (b"{}", "unhandled", ""),
+        (b"{", "invalid", ": The body is not JSON, although its Content-Type says so."),
+        (
+            b'{"message": {"data": "#"}, "subscription": "s"}',
+            "invalid",
+            ": The body is a Pub/Sub push, but it does not hold what one holds at: message.data.",
+        ),
+    ],
+)
+@pytest.mark.parametrize("listening", [True, False])
+def test_an_event_without_handlers_is_one_line_too(
+    router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture, body: bytes, outcome: str, problem: str, listening: bool
+) -> None:
+    """An event that nothing handles, or that is none, is one line, also where a plain receiver listens."""
+
+    def receiver() -> None: ...
+
+    if listening:
+        event_received.connect(receiver, weak=False)
+    try:
+        with caplog.at_level("INFO"):
+            post("/events/k/r", body)
+    finally:
+        event_received.disconnect(receiver)
+
+    (record,) = ours(caplog)
+    assert fields(record) == {"kind": "k", "reference": "r", "message_id": None, "outcome": outcome, "handler": ""}
+    assert message(record) == f"Event of kind 'k' with reference 'r' (message None): {outcome} by no handler in N ms{problem}"
+
+
+def test_a_handler_that_reads_a_broken_document_is_one_line(
+    router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What a handler finds undecodable is in its event's line, and in no second one."""
+
+    @router.on("k")
+    def handler(event: Event[bytes]) -> None:
+        event.envelope.document()
+
+    with caplog.at_level("INFO"):
+        assert post("/events/k/r", b"{").status_code == 400
+
+    assert [record.__dict__["outcome"] for record in ours(caplog)] == ["invalid"]
+
+
+CONTROL = "a\nb\r\x00\x1b[31m\u202e\u2028"
+
+
+def test_names_cannot_forge_a_line(router: EventRouter, caplog: pytest.LogCaptureFixture) -> None:
+    """A kind, a reference or a message id with control characters stays on its line, and is whole in the fields."""
+    body = json.loads(make_pubsub_message(message_id=CONTROL))
+
+    with caplog.at_level("INFO"):
+        event_received.send(None, event_kind=CONTROL, event_reference=CONTROL, event_payload=body, event_parameters={})
+
+    (record,) = ours(caplog)
+    assert record.getMessage().isprintable()
+    assert [record.__dict__[name] for name in ("kind", "reference", "message_id")] == [CONTROL] * 3
+
+
+def test_a_long_message_id_makes_no_long_line(router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture) -> None:
+    """A message id of any length does not fill the log: a line stays under 4 KB."""
+    with caplog.at_level("INFO"):
+        post("/events/k/r", make_pubsub_message(message_id="7" * 10_000))
+
+    assert [len(record.getMessage()) < 4096 for record in ours(caplog)] == [True]
+
+
+class SecretError(Exception):
+    """Tells in its text, its repr and its notes what it should not."""
+
+    def __init__(self) -> None:
+        super().__init__(SECRET)
+        self.add_note(SECRET)
+
+
+def raised(error: Exception, cause: BaseException | None = None) -> Exception:
+    try:
+        raise error from cause
+    except type(error) as caught:
+        return caught
+
+
+def chained() -> Exception:
+    try:
+        try:
+            raise SecretError
+        except SecretError:
+            raise KeyError(SECRET)  # noqa: B904 -- as above
+    except KeyError as caught:
+        return caught
+
+
+def looped() -> Exception:
+    first, second = SecretError(), KeyError(SECRET)
+    first.__cause__, second.__cause__ = second, first
+    return first
+
+
+def long() -> Exception:
+    error: Exception = SecretError()
+    for _ in range(100):
+        error = raised(SecretError(), error)
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (SecretError(), "SecretError"),
+        (raised(SecretError()), "SecretError at PLACE"),
+        (raised(SecretError(), KeyError(SECRET)), "SecretError from KeyError at PLACE"),
+        (chained(), "KeyError from SecretError at PLACE"),
+        (looped(), "SecretError from KeyError"),
+        (long(), " from ".join(["SecretError"] * 6) + " at PLACE"),
+        (raised(ExceptionGroup(SECRET, [SecretError()])), "ExceptionGroup at PLACE"),
+    ],
+)
+def test_a_trail_tells_types_and_places(error: Exception, text: str) -> None:
+    """An exception is told by its type, those of its causes, and where it passed: never by its text."""
+    assert re.sub(r"at .+:\d+ in \w+$", "at PLACE", trail(error)) == text
+
+
+def test_a_trail_begins_where_the_exception_was_raised() -> None:
+    """Places are named from the innermost on, at most six."""
+
+    def sink(levels: int) -> None:
+        if not levels:
+            raise SecretError
+        sink(levels - 1)
+
+    with pytest.raises(SecretError) as caught:
+        sink(10)
+
+    assert re.findall(r"in (\w+)", trail(caught.value)) == ["sink"] * 6
+
+
+def test_a_suppressed_context_is_not_told() -> None:
+    """What `raise ... from None` hides stays hidden."""
+    error = chained()
+    error.__suppress_context__ = True
+
+    assert trail(error).startswith("KeyError at ")
+
+
+def test_debug_has_the_traceback(router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture) -> None:
+    """At DEBUG, and only there, the exception follows with its text."""
+    error = SecretError()
+    register(router, error)
+
+    with caplog.at_level("DEBUG", "gcp_event_router"):
+        post("/events/k/r", b'{"order_id": 1}')
+
+    line, debug = ours(caplog)
+    name = f"{__name__}.register.<locals>.handler"
+    assert (line.levelname, line.exc_info, SECRET in line.getMessage()) == ("ERROR", None, False)
+    assert (debug.levelname, debug.getMessage()) == ("DEBUG", f"Handler {name} did not finish")
+    assert debug.exc_info is not None
+    assert debug.exc_info[1] is error
+
+
+def test_a_level_that_is_off_costs_no_record(caplog: pytest.LogCaptureFixture) -> None:
+    """Where the logger's level is higher, nothing is written."""
+    with caplog.at_level("WARNING", "gcp_event_router"):
+        log_event(logging.INFO, "handled", kind="k", reference="r")
+        log_event(logging.WARNING, "invalid", kind="k", reference="r")
+
+    assert [record.levelname for record in ours(caplog)] == ["WARNING"]

@@ -1,0 +1,225 @@
+"""Outcomes: what exceptions stand for, which of several is answered, and what may be told of them."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from enum import Enum
+from itertools import permutations
+from typing import Any
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import DatabaseError, IntegrityError, InterfaceError, OperationalError
+from django.utils.functional import lazystr
+
+from gcp_event_router import EventRouterError, Outcome, Reject, Retry
+from gcp_event_router.exceptions import (
+    AuthenticationError,
+    BodyTooLargeError,
+    EnvelopeError,
+    ErrorDetail,
+    ForbiddenError,
+    InvalidEventError,
+    UnavailableError,
+    UndecodableBodyError,
+    UnhandledEventError,
+)
+from gcp_event_router.outcomes import classify, details, leaves, retry_after, worst
+from gcp_event_router.payloads import MAX_ERRORS
+
+STATUSES = {
+    "handled": 201,
+    "unhandled": 201,
+    "duplicate": 200,
+    "rejected": 200,
+    "parked": 200,
+    "invalid": 400,
+    "busy": 409,
+    "retry": 503,
+    "unavailable": 503,
+    "failed": 400,
+    "too large": 413,
+    "forbidden": 403,
+    "unauthenticated": 401,
+}
+PUBSUB_ACKNOWLEDGES = {102, 200, 201, 202, 204}
+
+
+def detail(kind: str = "t") -> ErrorDetail:
+    return {"loc": ["a", 0], "msg": "m", "type": kind}
+
+
+def test_each_outcome_has_its_status() -> None:
+    """The table of outcomes and statuses is whole, and its order is from the best to the worst."""
+    assert {outcome.value: outcome.status for outcome in Outcome} == STATUSES
+    assert [outcome.value for outcome in Outcome] == list(STATUSES)
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_acknowledged_is_what_pubsub_says(outcome: Outcome) -> None:
+    """An outcome is acknowledged exactly where Pub/Sub takes its status for an acknowledgement."""
+    assert outcome.acknowledged is (outcome.status in PUBSUB_ACKNOWLEDGES)
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        (Reject(), Outcome.REJECTED),
+        (Retry(), Outcome.RETRY),
+        (InvalidEventError("payload", [detail()], 1), Outcome.INVALID),
+        (EnvelopeError(), Outcome.INVALID),
+        (UndecodableBodyError(), Outcome.INVALID),
+        (UnhandledEventError(), Outcome.INVALID),
+        (ValidationError("x"), Outcome.INVALID),
+        (UnavailableError(), Outcome.UNAVAILABLE),
+        (OperationalError(), Outcome.UNAVAILABLE),
+        (InterfaceError(), Outcome.UNAVAILABLE),
+        (BodyTooLargeError(), Outcome.TOO_LARGE),
+        (ForbiddenError(), Outcome.FORBIDDEN),
+        (AuthenticationError(), Outcome.UNAUTHENTICATED),
+        (IntegrityError(), Outcome.FAILED),
+        (DatabaseError(), Outcome.FAILED),
+        (ValueError(), Outcome.FAILED),
+        (EventRouterError(), Outcome.FAILED),
+        (ExceptionGroup("g", [Reject(), Reject()]), Outcome.REJECTED),
+        (ExceptionGroup("g", [Reject(), Retry()]), Outcome.RETRY),
+        (ExceptionGroup("g", [Retry(), ExceptionGroup("inner", [Reject(), KeyError()])]), Outcome.FAILED),
+        (BaseExceptionGroup("g", [Retry(), KeyboardInterrupt()]), Outcome.FAILED),
+    ],
+)
+def test_exceptions_stand_for_outcomes(error: BaseException, outcome: Outcome) -> None:
+    """Each exception stands for one outcome, and a group for the worst of what it holds at any depth."""
+    assert classify(error) is outcome
+
+
+@pytest.mark.parametrize("pair", list(permutations(Outcome, 2)))
+def test_of_two_the_worse_is_answered(pair: tuple[Outcome, Outcome]) -> None:
+    """The worst outcome is the one that comes last in the table, in whichever order they are found."""
+    order = list(STATUSES)
+
+    assert worst(pair).value == max((each.value for each in pair), key=order.index)
+
+
+def test_without_any_outcome_an_event_is_handled() -> None:
+    """Where nobody returns an outcome nothing went wrong."""
+    assert worst([]) is Outcome.HANDLED
+
+
+def test_leaves_are_the_exceptions_themselves() -> None:
+    """A group is walked to its leaves in order, and an exception that is no group is its own leaf."""
+    first, second, third = KeyError(), ValueError(), Retry()
+
+    assert list(leaves(ExceptionGroup("g", [first, ExceptionGroup("g", [second, third])]))) == [first, second, third]
+    assert list(leaves(first)) == [first]
+
+
+@pytest.mark.parametrize(
+    ("waits", "seconds"),
+    [
+        ([None], None),
+        ([timedelta(0)], 0),
+        ([timedelta(milliseconds=1)], 1),
+        ([timedelta(seconds=2.5)], 3),
+        ([timedelta(seconds=3), None, timedelta(minutes=1), timedelta(seconds=9)], 60),
+        ([timedelta(days=1)], 86400),
+    ],
+)
+def test_the_longest_wait_counts_in_whole_seconds(waits: list[timedelta | None], seconds: int | None) -> None:
+    """Retry-After is the longest wait that any Retry asks for, rounded up."""
+    retries = [Retry(after=wait) for wait in waits]
+
+    assert retry_after(ExceptionGroup("g", retries)) == seconds
+    assert retry_after(retries[0]) == retry_after(ExceptionGroup("g", retries[:1]))
+
+
+def test_other_exceptions_ask_for_no_wait() -> None:
+    """Only a Retry says when to come back."""
+    assert retry_after(KeyError()) is None
+
+
+@pytest.mark.parametrize(
+    ("after", "error", "message"),
+    [
+        (5, TypeError, "Retry(after=5) is not a timedelta, so its unit is unknown. Write timedelta(seconds=5)."),
+        (2.5, TypeError, "Retry(after=2.5) is not a timedelta, so its unit is unknown. Write timedelta(seconds=2.5)."),
+        (
+            timedelta(seconds=-1),
+            ValueError,
+            (
+                "Retry(after=datetime.timedelta(days=-1, seconds=86399)) lies in the past, and a sender cannot wait for that. "
+                "Give a positive timedelta."
+            ),
+        ),
+    ],
+)
+def test_a_wrong_wait_is_refused_where_it_is_written(after: Any, error: type[Exception], message: str) -> None:
+    """A Retry whose wait has no unit or lies in the past is refused in three beats."""
+    with pytest.raises(error) as caught:
+        Retry("why", after=after)
+
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("made", [Retry, Reject, lambda: Retry("why", timedelta(1)), lambda: Reject("why")])
+def test_retry_and_reject_are_errors_of_this_package(made: Any) -> None:
+    """Both can be raised with and without a reason, which is their text, and are caught as EventRouterError."""
+    error = made()
+
+    assert isinstance(error, EventRouterError)
+    assert str(error) in {"", "why"}
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (ValidationError("Bad"), [([], "Bad", "invalid")]),
+        (ValidationError("Bad", code="odd"), [([], "Bad", "odd")]),
+        (ValidationError("%(value)s is odd", "odd", {"value": "s3cr3t"}), [([], "%(value)s is odd", "odd")]),
+        (ValidationError(lazystr("Lazy")), [([], "Lazy", "invalid")]),
+        (ValidationError(["A", ValidationError("B", code="b")]), [([], "A", "invalid"), ([], "B", "b")]),
+        (
+            ValidationError({"name": ["A", ValidationError("%(x)s", "x", {"x": "s3cr3t"})], "age": "B"}),
+            [(["name"], "A", "invalid"), (["name"], "%(x)s", "x"), (["age"], "B", "invalid")],
+        ),
+        (
+            ExceptionGroup("g", [KeyError("s3cr3t"), ValidationError("A"), ValidationError("B")]),
+            [([], "A", "invalid"), ([], "B", "invalid")],
+        ),
+        (InvalidEventError("payload", [detail()], 1), [(["a", 0], "m", "t")]),
+        (KeyError("s3cr3t"), []),
+        (Retry("s3cr3t"), []),
+    ],
+)
+def test_validation_errors_are_told_as_they_were_written(error: BaseException, expected: list[tuple[Any, str, str]]) -> None:
+    """Django's messages are told without their params, which hold values, and no other exception is told."""
+    assert [(each["loc"], each["msg"], each["type"]) for each in details(error)] == expected
+
+
+class Code(Enum):
+    ODD = "odd"
+
+
+@pytest.mark.parametrize("code", [Code.ODD, 404, lazystr("odd")])
+def test_a_code_that_is_no_string_can_be_told(code: Any) -> None:
+    """Projects give members of an enum and numbers for codes; what is told of them can be written as JSON."""
+    (told,) = details(ValidationError("Bad", code=code))
+
+    assert json.loads(json.dumps(told)) == {"loc": [], "msg": "Bad", "type": str(code)}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValidationError(["Bad"] * 1000),
+        ValidationError({str(number): "Bad" for number in range(1000)}),
+        ExceptionGroup("g", [InvalidEventError("payload", [detail()] * MAX_ERRORS, MAX_ERRORS) for _ in range(10)]),
+    ],
+    ids=["a list", "a dict", "ten handlers"],
+)
+def test_details_are_bounded(error: Exception) -> None:
+    """However many validation errors there are, an answer lists 20 and says how many more there are."""
+    found = details(error)
+
+    assert len(found) <= MAX_ERRORS + 1
+    assert found[-1]["type"] == "too_many_errors"
