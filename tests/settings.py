@@ -5,7 +5,8 @@ from __future__ import annotations
 from gcp_event_router.conf import RouterSettings
 
 SECRET_KEY = "for tests only"
-INSTALLED_APPS = ["gcp_event_router"]
+# auth is here for its checks, which run wherever a test has imported it
+INSTALLED_APPS = ["gcp_event_router", "django.contrib.auth", "django.contrib.contenttypes"]
 MIDDLEWARE: list[str] = []
 ROOT_URLCONF = "tests.urls"
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]

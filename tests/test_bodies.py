@@ -14,6 +14,7 @@ from django.core.handlers.wsgi import WSGIHandler
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections
 from django.test import RequestFactory, override_settings
+from typing_extensions import override
 
 from gcp_event_router import Event, EventRouter
 from gcp_event_router.conf import Settings
@@ -152,10 +153,12 @@ def test_an_announced_excess_is_not_read(payloads: list[bytes]) -> None:
 class Broken(BytesIO):
     """A connection that is lost while it is read."""
 
+    @override
     def read(self, size: int | None = -1, /) -> bytes:
         msg = "secret text"
         raise OSError(msg)
 
+    @override
     def readline(self, size: int | None = -1, /) -> bytes:
         return self.read(size)
 

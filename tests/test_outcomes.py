@@ -170,28 +170,30 @@ def test_retry_and_reject_are_errors_of_this_package(made: Any) -> None:
     assert str(error) in {"", "why"}
 
 
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        (ValidationError("Bad"), [([], "Bad", "invalid")]),
-        (ValidationError("Bad", code="odd"), [([], "Bad", "odd")]),
-        (ValidationError("%(value)s is odd", "odd", {"value": "s3cr3t"}), [([], "%(value)s is odd", "odd")]),
-        (ValidationError(lazystr("Lazy")), [([], "Lazy", "invalid")]),
-        (ValidationError(["A", ValidationError("B", code="b")]), [([], "A", "invalid"), ([], "B", "b")]),
-        (
-            ValidationError({"name": ["A", ValidationError("%(x)s", "x", {"x": "s3cr3t"})], "age": "B"}),
-            [(["name"], "A", "invalid"), (["name"], "%(x)s", "x"), (["age"], "B", "invalid")],
-        ),
-        (
-            ExceptionGroup("g", [KeyError("s3cr3t"), ValidationError("A"), ValidationError("B")]),
-            [([], "A", "invalid"), ([], "B", "invalid")],
-        ),
-        (InvalidEventError("payload", [detail()], 1), [(["a", 0], "m", "t")]),
-        (KeyError("s3cr3t"), []),
-        (Retry("s3cr3t"), []),
-    ],
-)
-def test_validation_errors_are_told_as_they_were_written(error: BaseException, expected: list[tuple[Any, str, str]]) -> None:
+TOLD: list[tuple[Exception, list[tuple[list[int | str], str, str]]]] = [
+    (ValidationError("Bad"), [([], "Bad", "invalid")]),
+    (ValidationError("Bad", code="odd"), [([], "Bad", "odd")]),
+    (ValidationError("%(value)s is odd", "odd", {"value": "s3cr3t"}), [([], "%(value)s is odd", "odd")]),
+    (ValidationError(lazystr("Lazy")), [([], "Lazy", "invalid")]),
+    (ValidationError(["A", ValidationError("B", code="b")]), [([], "A", "invalid"), ([], "B", "b")]),
+    (
+        ValidationError({"name": ["A", ValidationError("%(x)s", "x", {"x": "s3cr3t"})], "age": "B"}),
+        [(["name"], "A", "invalid"), (["name"], "%(x)s", "x"), (["age"], "B", "invalid")],
+    ),
+    (
+        ExceptionGroup("g", [KeyError("s3cr3t"), ValidationError("A"), ValidationError("B")]),
+        [([], "A", "invalid"), ([], "B", "invalid")],
+    ),
+    (InvalidEventError("payload", [detail()], 1), [(["a", 0], "m", "t")]),
+    (KeyError("s3cr3t"), []),
+    (Retry("s3cr3t"), []),
+]
+
+
+@pytest.mark.parametrize(("error", "expected"), TOLD)
+def test_validation_errors_are_told_as_they_were_written(
+    error: Exception, expected: list[tuple[list[int | str], str, str]]
+) -> None:
     """Django's messages are told without their params, which hold values, and no other exception is told."""
     assert [(each["loc"], each["msg"], each["type"]) for each in details(error)] == expected
 

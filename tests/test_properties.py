@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,7 +20,7 @@ from django.http import HttpResponse
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from typing_extensions import TypedDict
+from typing_extensions import TypedDict, override
 
 from gcp_event_router import Event, EventRouter, Reject, Retry, events
 from gcp_event_router.event import is_label
@@ -71,6 +71,14 @@ class Point:
 
 Pet = Annotated[Cat | Dog, Field(discriminator="kind")]
 TYPES: list[Any] = [Model, Point, Size, list[Model], dict[str, int], Pet, bytes, str, NoneType, Any, Model | None]
+
+
+class OwnError(Exception):
+    @override
+    def __repr__(self) -> str:
+        return MARK
+
+
 ERRORS: list[Callable[[], BaseException | None]] = [
     lambda: None,
     lambda: KeyError(MARK),
@@ -82,7 +90,7 @@ ERRORS: list[Callable[[], BaseException | None]] = [
     lambda: UnavailableError(MARK),
     lambda: ValidationError("%(value)s", params={"value": MARK}),
     lambda: ExceptionGroup(MARK, [ValueError(MARK), Reject(MARK), Retry(MARK)]),
-    lambda: type(KeyError)("OwnError", (KeyError,), {"__str__": lambda _: MARK, "__repr__": lambda _: MARK})(MARK),
+    lambda: OwnError(MARK),
 ]
 
 
@@ -103,8 +111,9 @@ def payloads(draw: st.DrawFn) -> bytes:
     return draw(
         st.one_of(
             st.binary(),
-            st.builds(lambda before, after: before + MARK.encode() + after, st.binary(), st.binary()),
-            st.builds(lambda document: json.dumps(document).encode(), documents),
+            st.binary().map(lambda before: before + MARK.encode()),
+            st.binary().map(lambda after: MARK.encode() + after),
+            documents.map(json.dumps).map(str.encode),
         )
     )
 
@@ -140,13 +149,14 @@ class Recorder(logging.Handler):
         super().__init__(logging.INFO)
         self.text = ""
 
+    @override
     def emit(self, record: logging.LogRecord) -> None:
         own = {key: value for key, value in record.__dict__.items() if key not in {"request", "exc_info"}}
         self.text += f"{FORMATTER.format(record)}\n{record.exc_text} {record.stack_info} {own!r}\n"
 
 
 @contextmanager
-def recorded() -> Iterator[Recorder]:
+def recorded() -> Generator[Recorder]:
     recorder = Recorder()
     root = logging.getLogger()
     level = root.level
@@ -167,9 +177,11 @@ def register(router: EventRouter, declared: Any, error: Callable[[], BaseExcepti
         if raised is not None:
             raise raised
 
-    @router.on("*", payload=declared)
-    def plain(event: Event) -> None:
+    def plain(event: Any) -> None:
         fail()
+
+    plain.__annotations__["event"] = Event[declared]
+    router.on("*")(plain)
 
     @router.on("*")
     async def typed(event: Event[bytes, Query]) -> None:

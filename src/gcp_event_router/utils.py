@@ -67,11 +67,23 @@ def get_event_url(
         if base_url is None:
             msg = "get_event_url() has no base: settings.BASE_URL is not set. Set it, or give base_url='' for a relative URL."
             raise ConfigurationError(msg)
+    for part, value in (("event_kind", event_kind), ("event_reference", event_reference)):
+        if not is_label(str(value)):
+            msg = (
+                f"get_event_url() is given {part}={value!r}, which the URL cannot hold. "
+                f"Give 1 to {LABEL_LENGTH} printable characters, without a slash."
+            )
+            raise ValueError(msg)
     try:
         url = reverse(url_namespace, args=[event_kind, event_reference])
     except NoReverseMatch as error:
-        _explain(event_kind, event_reference, url_namespace, error)
-        raise
+        if ":" in url_namespace:  # Django names the namespace that is missing
+            raise
+        msg = (
+            f"get_event_url() finds no URL named {url_namespace!r}. "
+            "Add path('', include('gcp_event_router.urls')) to your urlpatterns."
+        )
+        raise ConfigurationError(msg) from error
     if event_parameters:
         url = f"{url}?{urlencode(dict(event_parameters), doseq=True)}"
     return base_url.rstrip("/") + url
@@ -207,17 +219,3 @@ def _require_string(name: str, value: object) -> None:
         what = f"{value!r}, of type {type(value).__name__}"
         msg = f"make_pubsub_message() is given {name} as {what}, which Pub/Sub cannot carry. Give a string."
         raise ValueError(msg)  # noqa: TRY004 -- as in django-gcp
-
-
-def _explain(event_kind: object, event_reference: object, name: str, error: NoReverseMatch) -> None:
-    """Raise a better error than `NoReverseMatch`, where we know one."""
-    for part, value in (("event_kind", event_kind), ("event_reference", event_reference)):
-        if not is_label(str(value)):
-            msg = (
-                f"get_event_url() is given {part}={value!r}, which the URL cannot hold. "
-                f"Give 1 to {LABEL_LENGTH} printable characters, without a slash."
-            )
-            raise ValueError(msg) from error
-    if ":" not in name:
-        msg = f"get_event_url() finds no URL named {name!r}. Add path('', include('gcp_event_router.urls')) to your urlpatterns."
-        raise ConfigurationError(msg) from error

@@ -1,0 +1,193 @@
+"""get_event_url, make_pubsub_message and decode_pubsub_message."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.test import override_settings
+from django.urls import NoReverseMatch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gcp_event_router import utils
+from gcp_event_router.exceptions import ConfigurationError, InvalidPubSubMessageError
+from gcp_event_router.utils import SUBSCRIPTION, decode_pubsub_message, get_event_url, make_pubsub_message
+
+WHOLE_SECOND = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner),
+)
+
+
+def test_list_is_closed() -> None:
+    """The module has django-gcp's three functions, and the type that one of them returns."""
+    assert sorted(utils.__all__) == ["DecodedPubSubMessage", "decode_pubsub_message", "get_event_url", "make_pubsub_message"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "url"),
+    [
+        ({}, "https://shop.example/events/the-kind/the-reference"),
+        ({"base_url": ""}, "/events/the-kind/the-reference"),
+        ({"base_url": "https://somewhere.else.com/"}, "https://somewhere.else.com/events/the-kind/the-reference"),
+        ({"event_parameters": {"a": "p & q", "b": [1, 2]}, "base_url": ""}, "/events/the-kind/the-reference?a=p+%26+q&b=1&b=2"),
+        ({"event_parameters": {}, "base_url": ""}, "/events/the-kind/the-reference"),
+        ({"url_namespace": "async:gcp-events", "base_url": ""}, "/async/events/the-kind/the-reference"),
+    ],
+)
+def test_url(arguments: dict[str, Any], url: str) -> None:
+    """URLs are absolute by BASE_URL, relative on request, and carry parameters."""
+    assert get_event_url("the-kind", "the-reference", **arguments) == url
+
+
+def test_url_of_a_primary_key() -> None:
+    """A reference may be a number or a UUID, and what a URL cannot hold is quoted."""
+    assert get_event_url("k", 5, base_url="") == "/events/k/5"
+    assert get_event_url("k", UUID(int=1), base_url="") == "/events/k/00000000-0000-0000-0000-000000000001"
+    assert get_event_url("a b", "ü?#", base_url="") == "/events/a%20b/%C3%BC%3F%23"
+
+
+@override_settings(BASE_URL=None)
+def test_url_without_a_base() -> None:
+    """Without BASE_URL, an absolute URL is refused, and the way out is named."""
+    with pytest.raises(ConfigurationError) as refused:
+        get_event_url("k", "r")
+
+    assert str(refused.value) == (
+        "get_event_url() has no base: settings.BASE_URL is not set. Set it, or give base_url='' for a relative URL."
+    )
+
+
+@pytest.mark.parametrize("label", ["", "a/b", "a\nb", "x" * 256])
+def test_url_of_what_the_endpoint_would_not_find(label: str) -> None:
+    """A kind or a reference that the endpoint answers 404 to is refused."""
+    for part, arguments in (("event_kind", (label, "r")), ("event_reference", ("k", label))):
+        with pytest.raises(ValueError) as refused:
+            get_event_url(*arguments)
+        assert str(refused.value) == (
+            f"get_event_url() is given {part}={label!r}, which the URL cannot hold. "
+            "Give 1 to 255 printable characters, without a slash."
+        )
+
+
+def test_url_of_an_unknown_name() -> None:
+    """A name that no URL has is refused; a namespace's own error is left as it is."""
+    with pytest.raises(ConfigurationError) as refused:
+        get_event_url("k", "r", url_namespace="nowhere")
+    assert str(refused.value) == (
+        "get_event_url() finds no URL named 'nowhere'. Add path('', include('gcp_event_router.urls')) to your urlpatterns."
+    )
+    with pytest.raises(NoReverseMatch):
+        get_event_url("k", "r", url_namespace="a:b")
+
+
+def test_message_has_django_gcps_positional_order() -> None:
+    """All arguments can be given by position, as in django-gcp."""
+    message = make_pubsub_message({"a": 1}, "projects/p/subscriptions/s", {"k": "v"}, "7", "key", WHOLE_SECOND, True)
+
+    assert message == {
+        "message": {
+            "data": "eyJhIjogMX0=",
+            "attributes": {"k": "v"},
+            "messageId": "7",
+            "orderingKey": "key",
+            "publishTime": "2026-01-02T03:04:05.000000000Z",
+        },
+        "subscription": "projects/p/subscriptions/s",
+    }
+    assert json.loads(make_pubsub_message({"a": 1})) == {"message": {"data": "eyJhIjogMX0="}, "subscription": SUBSCRIPTION}
+
+
+@given(JSON, st.none() | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), st.just("v"), min_size=1))
+def test_json_comes_back(data: Any, attributes: dict[str, str] | None) -> None:
+    """Any JSON and any attributes are read back as they were made, from bytes, text and dict."""
+    body = make_pubsub_message(data, attributes=attributes, message_id="7", ordering_key="key")
+
+    for each in (body, body.decode(), json.loads(body)):
+        assert decode_pubsub_message(each) == {
+            "data": data,
+            "attributes": attributes,
+            "message_id": "7",
+            "ordering_key": "key",
+            "publish_time": None,
+            "subscription": SUBSCRIPTION,
+        }
+
+
+@given(st.datetimes(timezones=st.none() | st.just(UTC) | st.just(timezone(timedelta(hours=2)))))
+def test_times_come_back(time: datetime) -> None:
+    """Times come back aware, to the microsecond; naive ones are taken for UTC."""
+    decoded = decode_pubsub_message(make_pubsub_message(publish_time=time))["publish_time"]
+
+    assert decoded is not None
+    assert decoded.tzinfo is not None
+    assert decoded == (time if time.tzinfo else time.replace(tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("raw", "data"),
+    [(b"\xff\x00", b"\xff\x00"), (b"plain text", "plain text"), (b'"text"', "text"), (b"", None), (b"{", "{"), (b"NaN", "NaN")],
+)
+def test_data_is_json_text_or_bytes(raw: bytes, data: object) -> None:
+    """Data is decoded as far as it can be: JSON, else text, else bytes; none at all is None."""
+    assert decode_pubsub_message(make_pubsub_message(raw))["data"] == data
+
+
+def test_message_with_attributes_only() -> None:
+    """A message without data is valid."""
+    decoded = decode_pubsub_message({"message": {"attributes": {"a": "b"}, "message_id": "7"}, "subscription": "s"})
+
+    assert (decoded["data"], decoded["attributes"], decoded["message_id"]) == (None, {"a": "b"}, "7")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"attributes": {1: "v"}}, "an attribute's key as 1, of type int"),
+        ({"attributes": {"k": 1}}, "the attribute 'k' as 1, of type int"),
+        ({"message_id": 1}, "message_id as 1, of type int"),
+        ({"ordering_key": 1}, "ordering_key as 1, of type int"),
+        ({"subscription": None}, "subscription as None, of type NoneType"),
+    ],
+)
+def test_what_is_no_string_is_refused(arguments: dict[str, Any], message: str) -> None:
+    """Pub/Sub carries strings; anything else is refused where it is written."""
+    with pytest.raises(ValueError) as refused:
+        make_pubsub_message({}, **arguments)
+
+    assert str(refused.value) == f"make_pubsub_message() is given {message}, which Pub/Sub cannot carry. Give a string."
+
+
+def test_nan_is_refused() -> None:
+    """JSON has no NaN, so a message has none."""
+    with pytest.raises(ValueError, match="Out of range float"):
+        make_pubsub_message(float("nan"))
+
+
+ADVICE = "Give the body of a push: an object with `message` and `subscription`."
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (b"secret", "bytes without a Pub/Sub message"),
+        ({}, "dict without a Pub/Sub message"),
+        ("{}", "str without a Pub/Sub message"),
+        ({"message": {"data": "secret"}}, "dict without a Pub/Sub message"),
+        ({"message": {"data": "###"}, "subscription": "secret"}, "dict that is no readable Pub/Sub push"),
+        ({"message": {"data": object()}, "subscription": "s"}, "dict that is no readable Pub/Sub push"),
+        (None, "NoneType that is no readable Pub/Sub push"),
+    ],
+)
+def test_what_is_no_push_is_refused(body: Any, problem: str) -> None:
+    """A body that is no readable push is refused, and not quoted."""
+    with pytest.raises(InvalidPubSubMessageError) as refused:
+        decode_pubsub_message(body)
+
+    assert str(refused.value) == f"decode_pubsub_message() is given {problem}. {ADVICE}"
+    assert isinstance(refused.value, ValueError)
