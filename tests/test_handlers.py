@@ -235,6 +235,29 @@ def test_model_further_down_in_the_file_is_found() -> None:
     assert read(early, b'{"n": 1}').payload == Later(n=1)
 
 
+def annotated(event: Annotated[Event[Order], "said twice"]) -> None: ...
+
+
+def test_annotated_event_is_an_event() -> None:
+    """An Annotated around Event[...] changes nothing."""
+    assert registered(annotated).payload_type is Order
+
+
+def test_annotation_that_cannot_be_read_is_refused() -> None:
+    """A string that is no annotation at all is refused where it is registered."""
+
+    def handler(event: Any) -> None: ...
+
+    handler.__annotations__["event"] = "Event[Order"
+    with pytest.raises(RegistrationError) as refused:
+        registered(handler)
+
+    assert str(refused.value) == (
+        f"{__name__}.test_annotation_that_cannot_be_read_is_refused.<locals>.handler annotates its parameter Event[Order, "
+        f"which cannot be read. {HOW}"
+    )
+
+
 def quoted(event: Event["list[Order]"]) -> None: ...  # noqa: UP037 -- what is tested
 
 
