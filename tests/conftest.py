@@ -11,6 +11,7 @@ from django.http import HttpResponse
 from django.test import AsyncClient, Client
 
 from gcp_event_router import EventRouter, events
+from gcp_event_router.signals import event_received
 
 Post = Callable[..., HttpResponse]
 
@@ -20,6 +21,15 @@ def router() -> Iterator[EventRouter]:
     """`events` without any registration; what a test registers is gone after it."""
     with events.isolated(empty=True) as scope:
         yield scope
+
+
+@pytest.fixture(autouse=True)
+def _receivers() -> Iterator[None]:
+    """What a test connects to `event_received` is gone after it, also what something still refers to."""
+    before = list(event_received.receivers)
+    yield
+    event_received.receivers[:] = before
+    event_received.disconnect(dispatch_uid="nobody")  # the signal looks at its receivers again
 
 
 @pytest.fixture(params=["wsgi", "asgi"])

@@ -58,7 +58,6 @@ def test_no_csrf_token_is_asked_for(router: EventRouter, mode: str) -> None:
 
 
 @override_settings(
-    INSTALLED_APPS=["django.contrib.contenttypes", "django.contrib.auth", "django.contrib.sessions", "gcp_event_router"],
     MIDDLEWARE=[
         "django.contrib.sessions.middleware.SessionMiddleware",
         "django.contrib.auth.middleware.AuthenticationMiddleware",

@@ -1,0 +1,177 @@
+"""What is refused where it is registered, in whole messages."""
+
+# pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false
+# functions without types are what some of these tests are about
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pydantic import BaseModel
+
+from gcp_event_router import Event, EventRouter
+from gcp_event_router.exceptions import RegistrationError
+from gcp_event_router.handlers import Handler
+
+
+class Order(BaseModel):
+    order_id: int
+
+
+class Where(BaseModel):
+    warehouse: int
+
+
+def good(event: Event[Order]) -> None: ...
+
+
+def none() -> None: ...
+
+
+def keywords(**kwargs: Any) -> None: ...
+
+
+def bare(event: Event) -> None: ...  # type: ignore[type-arg]  # pyright: ignore[reportMissingTypeArgument] -- what is tested
+
+
+def model(order: Order) -> None: ...
+
+
+def untyped(event): ...  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201  # pyright: ignore[reportMissingParameterType, reportUnknownParameterType]
+
+
+def second(event: Event[Order], other: int) -> None: ...
+
+
+def generator(event: Event[Order]) -> Any:
+    yield 1
+
+
+async def async_generator(event: Event[Order]) -> Any:
+    yield 1
+
+
+class Service:
+    def method(self, event: Event[Order]) -> None: ...
+
+    async def coroutine(self, event: Event[Order]) -> None: ...
+
+    @staticmethod
+    def static(event: Event[Order]) -> None: ...
+
+    @classmethod
+    def of_class(cls, event: Event[Order]) -> None: ...
+
+
+HOW = "Write it as `def handler(event: Event[Model]) -> None`."
+HERE = __file__
+
+
+def line(function: Callable[..., Any]) -> str:
+    """The place of a function, as messages have it."""
+    return f"({HERE}:{function.__code__.co_firstlineno})"
+
+
+@pytest.mark.parametrize(
+    ("function", "payload", "message"),
+    [
+        (none, None, f"{__name__}.none takes no parameter, so it cannot be given an event. {HOW}"),
+        (keywords, None, f"{__name__}.keywords takes no parameter, so it cannot be given an event. {HOW}"),
+        (
+            bare,
+            None,
+            f"{__name__}.bare {line(bare)} annotates its parameter Event, without the payload's type. "
+            "Write Event[Model], or Event[Any].",
+        ),
+        (
+            model,
+            None,
+            f"{__name__}.model {line(model)} annotates its parameter Order, and it is given an Event. Write Event[Order].",
+        ),
+        (
+            untyped,
+            None,
+            f"{__name__}.untyped {line(untyped)} does not annotate its parameter, so its payload's type is unknown. {HOW}",
+        ),
+        (second, None, f"{__name__}.second requires the parameter 'other' beside the event, and nothing would give it. {HOW}"),
+        (
+            Service.method,
+            None,
+            f"{__name__}.Service.method requires the parameter 'event' beside the event, and nothing would give it. "
+            "If it is a method, register the bound method: `events.on(...)(instance.method)`.",
+        ),
+        (
+            generator,
+            None,
+            f"{__name__}.generator is a generator function: calling it would run none of its code. Take the `yield` out of it.",
+        ),
+        (
+            async_generator,
+            None,
+            f"{__name__}.async_generator is a generator function: calling it would run none of its code. "
+            "Take the `yield` out of it.",
+        ),
+        (
+            Order,
+            None,
+            f"{__name__}.Order is a class, so calling it would only make an instance. Register a function, or an instance of it.",
+        ),
+        (5, None, f"5, of type int, cannot be called. {HOW}"),
+        (
+            good,
+            Where,
+            f"{__name__}.good {line(good)} annotates its parameter Event[Order], and payload= says Where: they cannot both be "
+            "right. Leave payload= out, or make them the same.",
+        ),
+    ],
+)
+def test_refusals(function: Any, payload: Any, message: str) -> None:
+    """What could never be called rightly is refused, with what was given, why it cannot work and what to write instead."""
+    router = EventRouter()
+
+    with pytest.raises(RegistrationError) as refused:
+        router.on("a", payload=payload)(function)
+
+    assert str(refused.value) == message
+    assert len(router) == 0
+
+
+def test_refusal_stands_on_the_users_line() -> None:
+    """The first line of the traceback is the one with the decorator."""
+    router = EventRouter()
+
+    with pytest.raises(RegistrationError) as refused:
+
+        @router.on("a")  # type: ignore[type-var]  # pyright: ignore[reportArgumentType] -- what is tested
+        def handler() -> None: ...
+
+    first = traceback.extract_tb(refused.value.__traceback__)[0]
+    assert (first.filename, first.line) == (HERE, first.line)
+    assert first.line is not None
+    assert first.line.startswith("@router.on(")
+
+
+def registered(function: Callable[..., Any], payload: Any = None) -> Handler:
+    """The handler of a function in a router of its own."""
+    router = EventRouter()
+    router.on("a", payload=payload)(function)
+    (registration,) = router
+    return registration.handler
+
+
+def test_annotation_that_cannot_be_read_is_refused() -> None:
+    """A string that is no annotation at all is refused where it is registered."""
+
+    def handler(event: Any) -> None: ...
+
+    handler.__annotations__["event"] = "Event[Order"
+    with pytest.raises(RegistrationError) as refused:
+        registered(handler)
+
+    assert str(refused.value) == (
+        f"{__name__}.test_annotation_that_cannot_be_read_is_refused.<locals>.handler annotates its parameter Event[Order, "
+        f"which cannot be read. {HOW}"
+    )
