@@ -246,6 +246,26 @@ def receiver() -> Iterator[list[object]]:
     event_received.disconnect(failing)
 
 
+@pytest.mark.parametrize(
+    ("error", "status", "body"),
+    [(Reject("why"), 200, {}), (Retry("why"), 503, {"error": UNABLE})],
+)
+def test_a_plain_receiver_may_answer_too(
+    router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture, error: Exception, status: int, body: object
+) -> None:
+    """Retry and Reject of a plain receiver are answered as a handler's, and are no errors in the log."""
+
+    def receiver(**_: object) -> NoReturn:
+        raise error
+
+    event_received.connect(receiver)
+    with caplog.at_level("INFO"):
+        response = post("/events/k/r")
+
+    assert (response.status_code, json.loads(response.content)) == (status, body)
+    assert {record.levelname for record in caplog.records if record.name == "gcp_event_router"} == {"INFO"}
+
+
 def test_a_failing_receiver_and_a_handler_do_not_stop_each_other(router: EventRouter, post: Post, receiver: list[object]) -> None:
     """A plain receiver fails and the handler runs all the same, and the answer tells neither text."""
     register(router, KeyError("another text"))

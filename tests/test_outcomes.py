@@ -211,6 +211,27 @@ def test_a_code_that_is_no_string_can_be_told(code: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: Retry(timedelta(seconds=5)),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] -- what is tested
+            "Retry(datetime.timedelta(seconds=5)) has a time for a reason. Write Retry('why', after=...).",
+        ),
+        (
+            lambda: Reject(5),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] -- what is tested
+            "Reject(5) has a reason of type int, which is not text. Write Reject('why').",
+        ),
+    ],
+)
+def test_a_reason_is_text(make: Any, message: str) -> None:
+    """A time or anything else in the place of the reason is refused."""
+    with pytest.raises(TypeError) as refused:
+        make()
+
+    assert str(refused.value) == message
+
+
+@pytest.mark.parametrize(
     "error",
     [
         ValidationError(["Bad"] * 1000),

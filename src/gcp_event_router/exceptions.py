@@ -13,6 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from typing_extensions import TypedDict
 
 __all__ = [
+    "Answer",
     "AuthenticationError",
     "BodyTooLargeError",
     "ConfigurationError",
@@ -90,6 +91,10 @@ class InvalidEventError(SenderError):
         self.part = part
         self.errors: tuple[ErrorDetail, ...] = tuple(errors)
         self.count = count
+
+
+class Answer(EventRouterError):  # noqa: N818 -- it says what to answer, not what went wrong
+    """The base of what a handler raises on purpose: `Retry` and `Reject`, in `outcomes`."""
 
 
 class AuthenticationError(EventRouterError):

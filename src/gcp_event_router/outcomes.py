@@ -18,11 +18,11 @@ from django.core.exceptions import ValidationError
 from django.db import InterfaceError, OperationalError
 
 from .exceptions import (
+    Answer,
     AuthenticationError,
     BodyTooLargeError,
     EnvelopeError,
     ErrorDetail,
-    EventRouterError,
     ForbiddenError,
     InvalidEventError,
     UnavailableError,
@@ -79,7 +79,7 @@ _STATUSES = {
 _RANK = {outcome: rank for rank, outcome in enumerate(Outcome)}
 
 
-class Retry(EventRouterError):  # noqa: N818 -- what it asks for, not what went wrong
+class Retry(Answer):
     """Raised by a handler that cannot do its work yet: the sender is asked to send the event again.
 
     Answered 503, with `Retry-After` when `after` is given, and logged at INFO: waiting is not an error. Cloud Tasks reads
@@ -93,8 +93,17 @@ class Retry(EventRouterError):  # noqa: N818 -- what it asks for, not what went 
 
     def __init__(self, reason: str = "", after: timedelta | None = None) -> None:
         super().__init__(reason)
+        _check_reason("Retry", reason)
         _check_wait(after)
         self.after = after
+
+
+def _check_reason(name: str, reason: object) -> None:
+    if not isinstance(reason, str):
+        msg = f"{name}({reason!r}) has a reason of type {type(reason).__name__}, which is not text. Write {name}('why')."
+        if isinstance(reason, timedelta):
+            msg = f"{name}({reason!r}) has a time for a reason. Write Retry('why', after=...)."
+        raise TypeError(msg)
 
 
 def _check_wait(after: object) -> None:
@@ -108,7 +117,7 @@ def _check_wait(after: object) -> None:
         raise ValueError(msg)
 
 
-class Reject(EventRouterError):  # noqa: N818 -- as above
+class Reject(Answer):
     """Raised by a handler for an event that it will never accept: it is acknowledged, and not sent again.
 
     Answered 200 and logged at WARNING. `reason` is for people; it is logged at DEBUG only and never sent.
@@ -116,6 +125,7 @@ class Reject(EventRouterError):  # noqa: N818 -- as above
 
     def __init__(self, reason: str = "") -> None:
         super().__init__(reason)
+        _check_reason("Reject", reason)
 
 
 _CLASSES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Outcome], ...] = (

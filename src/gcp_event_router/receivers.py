@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,7 +18,7 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 from asgiref.sync import async_to_sync, markcoroutinefunction
 from typing_extensions import override
 
-from .exceptions import RegistrationError
+from .exceptions import Answer, RegistrationError
 from .logs import logger, trail
 
 __all__ = ["Receiver", "Responses", "Round", "StandIns", "TwinReceiver", "wait_for"]
@@ -121,7 +122,8 @@ class Round:
         self.responses.append((_original(receiver), error))
         if not isinstance(receiver, TwinReceiver):
             name = getattr(_original(receiver), "__qualname__", type(receiver).__qualname__)
-            logger.error("Receiver %s of event_received failed: %s", name, trail(error), extra={"handler": name})
+            level, what = (logging.INFO, "answered") if isinstance(error, Answer) else (logging.ERROR, "failed")
+            logger.log(level, "Receiver %s of event_received %s: %s", name, what, trail(error), extra={"handler": name})
             logger.debug("Receiver %s of event_received failed", name, exc_info=error)
 
 
