@@ -166,7 +166,6 @@ VECTORS = {
     "YWJj": b"abc",
     "+/+/": b"\xfb\xff\xbf",
     "-_-_": b"\xfb\xff\xbf",
-    "YQ": b"a",
 }
 
 
@@ -199,5 +198,5 @@ def test_all_data_comes_back(data: bytes) -> None:
 
 @pytest.mark.parametrize(("text", "data"), VECTORS.items())
 def test_base64_vectors(text: str, data: bytes) -> None:
-    """Standard base64 is decoded; the URL's alphabet and missing padding are unambiguous, and decoded too."""
+    """Standard base64 is decoded; the URL's alphabet is unambiguous, and decoded too."""
     assert read(push({"data": text})).data == data
