@@ -158,7 +158,7 @@ def _stream(request: HttpRequest, announced: str) -> Callable[[int], bytes]:
 
 def _success(responses: list[tuple[Any, Any]]) -> HttpResponse:
     outcome = worst(response for _, response in responses if isinstance(response, Outcome))
-    return _answer({}, outcome.status)
+    return _answer(b"{}", outcome.status)
 
 
 def _refusal(error: Exception, kind: str, reference: str) -> HttpResponse:
@@ -177,7 +177,7 @@ def _refusal(error: Exception, kind: str, reference: str) -> HttpResponse:
 def _failure(error: Exception, kind: str, reference: str) -> HttpResponse:
     outcome = classify(error)
     if outcome.acknowledged:  # a plain receiver raised Reject
-        return _answer({}, outcome.status)
+        return _answer(b"{}", outcome.status)
     if outcome is Outcome.FAILED and settings.DEBUG:
         raise error
     content: dict[str, object] = {
@@ -186,7 +186,7 @@ def _failure(error: Exception, kind: str, reference: str) -> HttpResponse:
     if outcome is Outcome.INVALID and (listed := details(error)):
         content["errors"] = listed
     status = conf.current().FAILURE_STATUS if outcome is Outcome.FAILED else outcome.status
-    response = _answer(content, status)
+    response = _answer(json.dumps(content).encode(), status)
     if outcome is Outcome.UNAUTHENTICATED:
         response["WWW-Authenticate"] = "Bearer"
     wait = retry_after(error)
@@ -195,8 +195,8 @@ def _failure(error: Exception, kind: str, reference: str) -> HttpResponse:
     return response
 
 
-def _answer(content: dict[str, object], status: int) -> HttpResponse:
-    response = HttpResponse(json.dumps(content), status=status, content_type="application/json")
+def _answer(content: bytes, status: int) -> HttpResponse:
+    response = HttpResponse(content, status=status, content_type="application/json")
     # the event has its line in the log; Django would add one, and call each 503 an error
     response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001 -- how Django's own log_response marks it
     return response
