@@ -12,7 +12,7 @@ from typing_extensions import TypedDict
 
 from gcp_event_router import Event, EventRouter
 from gcp_event_router.exceptions import InvalidEventError
-from gcp_event_router.payloads import parameters_reader
+from gcp_event_router.payloads import _holds_many, parameters_reader  # pyright: ignore[reportPrivateUsage] -- no checker lets such a type be written
 
 from .conftest import Post
 
@@ -180,3 +180,10 @@ def test_each_handler_has_parameters_of_its_own(router: EventRouter, post: Post)
     post("/events/k/r?numbers=1&numbers=2")
 
     assert seen == [Numbers(numbers=[1, 2]), {"numbers": "2"}, {"numbers": "2"}]
+
+
+def test_a_type_that_leads_back_to_itself_has_an_end() -> None:
+    """Looking for lists in the schema of a union of itself comes to an end."""
+    itself = {"$ref": "#/$defs/A"}
+
+    assert _holds_many(itself, {"$defs": {"A": {"anyOf": [itself]}}}) is False

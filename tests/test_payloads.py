@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from types import NoneType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NewType
 
 import pytest
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Tag, TypeAdapter
 from pydantic_core import PydanticCustomError
-from typing_extensions import TypedDict
+from typing_extensions import TypeAliasType, TypedDict
 
 from gcp_event_router import Event, EventRouter
 from gcp_event_router.exceptions import ErrorDetail, InvalidEventError
@@ -247,3 +247,13 @@ def test_a_strict_model_means_the_same_in_every_envelope(
     answers = [post("/events/k/r", body, **headers) for body in with_prefix(text)]
 
     assert {(answer.status_code, answer.content) for answer in answers} == {(status, answers[0].content)}
+
+
+Raw = NewType("Raw", bytes)
+Words = TypeAliasType("Words", Annotated[str, Field(max_length=20)])
+
+
+@pytest.mark.parametrize(("declared", "data", "payload"), [(Raw, b"\xff", b"\xff"), (Words, b"plain text", "plain text")])
+def test_a_name_for_bytes_or_text_changes_nothing(declared: Any, data: bytes, payload: object) -> None:
+    """NewType, Annotated and type aliases of bytes and str are read as bytes and str."""
+    assert payload_reader(TypeAdapter(declared), declared)(data) == payload

@@ -46,7 +46,7 @@ def payload_reader(adapter: TypeAdapter[Any], declared: object) -> PayloadReader
 
     The function raises `InvalidEventError`.
     """
-    bare = get_args(declared)[0] if get_origin(declared) is Annotated else declared
+    bare = _bare(declared)
     if bare is bytes:
         return _checked(adapter, adapter.validator.validate_python)
     if bare is str:
@@ -82,6 +82,14 @@ def parameters_reader(adapter: TypeAdapter[Any]) -> ParametersReader:
             raise _invalid(_PARAMETERS, error, known) from _cause(error)
 
     return read
+
+
+def _bare(declared: object) -> object:
+    """The type inside `Annotated`, `NewType` and type aliases."""
+    if get_origin(declared) is Annotated:
+        return _bare(get_args(declared)[0])
+    inner = getattr(declared, "__supertype__", None) or getattr(declared, "__value__", None)
+    return declared if inner is None else _bare(inner)
 
 
 def _flat(query: Mapping[str, list[str]], lists: set[str]) -> dict[str, str | list[str]]:
@@ -215,11 +223,11 @@ def _resolved(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
     return {**root["$defs"][reference.rpartition("/")[2]], "$defs": root["$defs"]} if reference else schema
 
 
-def _holds_many(schema: Any, root: dict[str, Any]) -> bool:
-    if not isinstance(schema, dict):
+def _holds_many(schema: Any, root: dict[str, Any], depth: int = 0) -> bool:
+    if not isinstance(schema, dict) or depth > _STEPS:  # a type alias may lead back to itself
         return False
     whole = _resolved(cast("dict[str, Any]", schema), root)
-    return whole.get("type") == "array" or any(_holds_many(option, root) for option in whole.get("anyOf", []))
+    return whole.get("type") == "array" or any(_holds_many(option, root, depth + 1) for option in whole.get("anyOf", []))
 
 
 def _names(schema: Any) -> set[str]:
