@@ -1,12 +1,12 @@
-"""The files under tests/typing, which mypy and pyright read and nobody runs."""
+"""The files under tests/typing, which mypy and pyright read and nobody runs, and the stubs beside them."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
-from collections import defaultdict
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,7 +14,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 TYPING = ROOT / "tests" / "typing"
-IGNORE = re.compile(r"  # type: ignore\[(.*?)\]")
+REJECTED = TYPING / "rejected.py"
+IGNORE = re.compile(r"  # (?P<checker>type|pyright): ignore\[(?P<codes>.*?)\]")
 
 pytestmark = pytest.mark.skipif(
     find_spec("mypy") is None or find_spec("pyright") is None,
@@ -23,62 +24,86 @@ pytestmark = pytest.mark.skipif(
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
-    """Run a checker from the repository's folder."""
-    return subprocess.run([sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False)
+    """Run a checker from the repository's folder, with this Python's packages."""
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    return subprocess.run(
+        [sys.executable, "-m", *command], cwd=ROOT, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
+    )
 
 
 def pyright(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run pyright with the packages of this Python."""
-    return run("pyright", "--pythonpath", sys.executable, *arguments)
+    """Run pyright as the folder's own configuration has it."""
+    return run("pyright", "--pythonpath", sys.executable, "--project", str(TYPING), *arguments)
 
 
-def expected() -> dict[int, set[str]]:
-    """The lines of rejected.py with an ignore, and the codes that it names."""
-    lines = (TYPING / "rejected.py").read_text().splitlines()
-    found = {number: IGNORE.search(line) for number, line in enumerate(lines, 1)}
-    return {number: set(ignore.group(1).split(", ")) for number, ignore in found.items() if ignore}
+def named(checker: str) -> set[tuple[int, str]]:
+    """The lines of rejected.py with an ignore for `checker`, and each code that it names."""
+    return {
+        (number, code)
+        for number, line in enumerate(REJECTED.read_text().splitlines(), 1)
+        for ignore in IGNORE.finditer(line)
+        if ignore["checker"] == checker
+        for code in ignore["codes"].split(", ")
+    }
 
 
 @pytest.fixture
 def stripped(tmp_path: Path) -> str:
-    """A copy of rejected.py without its ignores."""
-    copy = tmp_path / "rejected.py"
-    copy.write_text(IGNORE.sub("", (TYPING / "rejected.py").read_text()))
+    """A copy of rejected.py without any ignore."""
+    copy = tmp_path / REJECTED.name
+    copy.write_text(IGNORE.sub("", REJECTED.read_text()))
     return str(copy)
 
 
 def test_enough_bad_uses() -> None:
-    """There are at least 25 bad uses."""
-    assert len(expected()) >= 25
+    """There are at least 60 bad uses, each with an ignore for either checker."""
+    lines = {number for number, _ in named("type")}
+
+    assert lines == {number for number, _ in named("pyright")}
+    assert len(lines) >= 60
 
 
 def test_mypy_is_content() -> None:
     """Good uses are accepted by mypy strict, and no bad use has an ignore that it does not need."""
     checked = run("mypy", str(TYPING))
 
-    assert checked.returncode == 0, checked.stdout
+    assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 def test_pyright_is_content() -> None:
     """Good uses are accepted by pyright strict, and no bad use has an ignore that it does not need."""
-    checked = pyright(str(TYPING))
+    checked = pyright()
 
-    assert checked.returncode == 0, checked.stdout
+    assert checked.returncode == 0, checked.stdout + checked.stderr
 
 
 def test_mypy_rejects_each_bad_use(stripped: str) -> None:
     """Without its ignore, each bad use is an error of mypy, of exactly the codes that the ignore names."""
     checked = run("mypy", stripped)
 
-    found: dict[int, set[str]] = defaultdict(set)
-    for line, code in re.findall(r"rejected\.py:(\d+): error: .*\[([\w-]+)\]$", checked.stdout, re.MULTILINE):
-        found[int(line)].add(code)
-    assert dict(found) == expected()
+    found = re.findall(r"rejected\.py:(\d+): error: .*\[([\w-]+)\]$", checked.stdout, re.MULTILINE)
+    assert {(int(line), code) for line, code in found} == named("type"), checked.stdout + checked.stderr
 
 
 def test_pyright_rejects_each_bad_use(stripped: str) -> None:
-    """Without its ignore, each bad use is an error of pyright."""
+    """Without its ignore, each bad use is an error of pyright, of exactly the rules that the ignore names."""
     checked = pyright("--outputjson", stripped)
 
-    diagnostics = json.loads(checked.stdout)["generalDiagnostics"]
-    assert {each["range"]["start"]["line"] + 1 for each in diagnostics if each["severity"] == "error"} == set(expected())
+    found = [each for each in json.loads(checked.stdout)["generalDiagnostics"] if each["severity"] == "error"]
+    assert {(each["range"]["start"]["line"] + 1, each.get("rule")) for each in found} == named("pyright")
+
+
+def test_types_are_complete() -> None:
+    """Every name that the package exports has a type that pyright knows in full."""
+    checked = run("pyright", "--verifytypes", "gcp_event_router", "--ignoreexternal")
+
+    assert "Type completeness score: 100%" in checked.stdout, checked.stdout + checked.stderr
+
+
+@pytest.mark.skipif(find_spec("django_gcp") is None, reason="django-gcp's releases that import need Python 3.12 or newer")
+def test_stubs_are_true() -> None:
+    """The stubs say of django-gcp what mypy's stubtest finds in the real package."""
+    modules = ("django_gcp.events", "django_gcp.exceptions", "django_gcp.urls")
+    checked = run("mypy.stubtest", "--mypy-config-file", "mypy.ini", "--ignore-missing-stub", *modules)
+
+    assert checked.returncode == 0, checked.stdout + checked.stderr

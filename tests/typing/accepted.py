@@ -1,27 +1,35 @@
-"""Good uses: what the checkers know about them."""
+"""Good uses, and what the checkers know about them."""
 # pyright: strict
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, NoReturn
+from uuid import UUID
 
-from django.dispatch import receiver
-from django.http import HttpRequest
-from django_gcp.events.signals import event_received as foreign_signal
+from django.dispatch import Signal, receiver
+from django.http import HttpRequest, HttpResponse
+from django_gcp.events import utils as legacy
+from django_gcp.events.signals import event_received as legacy_signal
+from django_gcp.events.views import GoogleCloudEventsView
+from django_gcp.exceptions import InvalidPubSubMessageError as LegacyError
+from django_gcp.urls import urlpatterns as legacy_urls
 from pydantic import BaseModel, TypeAdapter
-from typing_extensions import TypedDict, assert_type
+from typing_extensions import TypedDict, assert_type, override
 
 from gcp_event_router import Event, EventRouter, Outcome, Principal, Reject, Retry, events
 from gcp_event_router.auth import Authenticator
 from gcp_event_router.conf import RouterSettings
-from gcp_event_router.envelopes import Envelope
+from gcp_event_router.envelopes import Envelope, PubSubPush
 from gcp_event_router.exceptions import ErrorDetail, InvalidEventError
-from gcp_event_router.registrations import Explanation, Registration
+from gcp_event_router.globs import Glob
+from gcp_event_router.handlers import Handler
+from gcp_event_router.registrations import Consulted, Explanation, Registration
 from gcp_event_router.signals import EventSignal, event_received
 from gcp_event_router.utils import DecodedPubSubMessage, decode_pubsub_message, get_event_url, make_pubsub_message
 from gcp_event_router.views import AsyncEventView, EventView
@@ -49,6 +57,11 @@ class Point:
     x: int
 
 
+ORDER = Order(order_id=1, total=Decimal(2))
+
+# --- what an event holds
+
+
 @events.on("order-*")
 def record(event: Event[Order]) -> None:
     assert_type(event.payload, Order)
@@ -56,26 +69,27 @@ def record(event: Event[Order]) -> None:
     assert_type(event.kind, str)
     assert_type(event.reference, str)
     assert_type(event.parameters, dict[str, str])
+    assert_type(event.parameters["warehouse"], str)
+    assert_type(event.principal, Principal | None)
     assert_type(event.envelope, Envelope)
+    assert_type(event.envelope.form, str)
+    assert_type(event.envelope.body, bytes)
+    assert_type(event.envelope.data, bytes)
     assert_type(event.envelope.message_id, str | None)
     assert_type(event.envelope.publish_time, datetime | None)
     assert_type(event.envelope.attributes, Mapping[str, str])
+    assert_type(event.envelope.ordering_key, str | None)
+    assert_type(event.envelope.subscription, str | None)
     assert_type(event.envelope.delivery_attempt, int | None)
-    assert_type(event.principal, Principal | None)
-
-
-# the function is still itself: its parameter's name and all
-record(event=Event("order-placed", "1", Order(order_id=1, total=Decimal(2))))
+    if isinstance(event.envelope, PubSubPush):
+        assert_type(event.envelope, PubSubPush)
 
 
 @events.on("order-placed", "order-changed")
 async def notify(event: Event[Order, Where]) -> None:
+    assert_type(event.payload, Order)
     assert_type(event.parameters, Where)
     assert_type(event.parameters.warehouse, int)
-
-
-async def calls_notify(event: Event[Order, Where]) -> None:
-    await notify(event=event)
 
 
 @events.on("row")
@@ -93,96 +107,203 @@ def raw(event: Event[bytes]) -> None:
     assert_type(event.payload, bytes)
 
 
+@events.on("empty")
+def empty(event: Event[None]) -> None:
+    assert_type(event.payload, None)
+
+
 @events.on("any")
 def anything(event: Event[Any]) -> None:
     assert_type(event.payload, Any)
 
 
-@events.on("explicit", payload=Order)
-def explicit(event: Event[Order]) -> None: ...
+def covariant(event: Event[BigOrder, Where]) -> Event[Order, BaseModel]:
+    return event
 
 
-@events.on("explicit-async", payload=Order)
-async def explicit_async(event: Event[Order]) -> None: ...
+def matched(event: Event[Order]) -> Decimal:
+    match event:
+        case Event(kind="order-refunded", payload=payload):
+            return -payload.total
+        case _:
+            return event.payload.total
 
 
-@events.on("base", payload=BigOrder)
-def takes_the_base(event: Event[Order]) -> None: ...
+# --- events in tests, and handlers that are still themselves: their parameter's name, their result and all
+
+assert_type(Event("a", "1", ORDER), Event[Order])
+assert_type(Event("a", "1", ORDER, Where(warehouse=1)), Event[Order, Where])
+assert_type(Event("a", "1", ORDER, envelope=Envelope(b"{}"), principal=Principal("test")), Event[Order])
+assert_type(replace(Event("a", "1", ORDER), kind="b"), Event[Order])
+record(event=Event("order-placed", "1", BigOrder(order_id=1, total=Decimal(2), approved_by="me")))
+asyncio.run(notify(event=Event("order-placed", "1", ORDER, Where(warehouse=1))))
 
 
-@events.on("adapter", payload=TypeAdapter(list[Order]))
-def adapted(event: Event[list[Order]]) -> None:
-    assert_type(event.payload, list[Order])
+async def awaits() -> None:
+    assert_type(await notify(Event("order-placed", "1", ORDER, parameters=Where(warehouse=1))), None)
 
 
-assert_type(explicit, Callable[[Event[Order]], None])
-assert_type(explicit_async, Callable[[Event[Order]], Awaitable[None]])
+# --- what a handler may be
+
+
+class Service:
+    def handle(self, event: Event[Order]) -> None: ...
+
+    async def handle_async(self, event: Event[Order]) -> None: ...
+
+    async def __call__(self, event: Event[Order]) -> None: ...
+
+    @classmethod
+    def from_class(cls, event: Event[Order]) -> None: ...
+
+    @staticmethod
+    @events.on("static")
+    def static(event: Event[Order]) -> None: ...
+
+
+def with_more(event: Event[Order], *, loud: bool = False) -> None: ...
+
+
+async def with_more_async(event: Event[Order], loud: bool = False) -> None: ...
+
+
+@events.on("never")
+def gives_up(event: Event[Order]) -> NoReturn:
+    raise Reject(event.kind)
+
+
+events.on("method")(Service().handle)(event=Event("method", "1", ORDER))
+asyncio.run(events.on("async-method")(Service().handle_async)(event=Event("async-method", "1", ORDER)))
+events.on("class-method")(Service.from_class)
+Service.static(event=Event("static", "1", ORDER))
+assert_type(events.on("object")(Service()), Service)
+assert_type(events.on("partial")(partial(with_more, loud=True)), partial[None])
+events.on("async-partial")(partial(with_more_async, loud=True))
+events.on("optional")(with_more)
+events.on("optional-async")(with_more_async)
 
 
 @events.fallback
 def otherwise(event: Event[bytes]) -> None: ...
 
 
+@events.fallback
+async def otherwise_async(event: Event[Any]) -> None: ...
+
+
 otherwise(event=Event("x", "1", b""))
+asyncio.run(otherwise_async(event=Event("x", "1", b"")))
+
+# --- payload=
 
 
-class Service:
-    def handle(self, event: Event[Order]) -> None: ...
-
-    async def __call__(self, event: Event[Order]) -> None: ...
+@events.on("explicit", payload=Order)
+def explicit(event: Event[Order]) -> None: ...
 
 
-events.on("method")(Service().handle)
-events.on("object")(Service())
+@events.on("explicit-async", "explicit-parameters", payload=Order)
+async def explicit_async(event: Event[Order, Where]) -> None: ...
 
 
-def with_more(event: Event[Order], *, loud: bool = False) -> None: ...
+@events.on("rows", payload=list[Row])
+def rows(event: Event[list[Row]]) -> None: ...
 
 
-events.on("partial")(partial(with_more, loud=True))
+@events.on("adapter", payload=TypeAdapter(list[Order]))
+def adapted(event: Event[list[Order]]) -> None: ...
 
 
-def covariance(event: Event[BigOrder]) -> Event[Order]:
-    return event
+ORDER_OR_POINT: TypeAdapter[Order | Point] = TypeAdapter(Order | Point)
 
+
+@events.on("union", payload=ORDER_OR_POINT)
+def union(event: Event[Order | Point]) -> None: ...
+
+
+assert_type(explicit, Callable[[Event[Order]], None])
+assert_type(adapted, Callable[[Event[list[Order]]], None])
+events.on("lambda", payload=Order)(lambda event: print(event.payload.total + 1))
+events.on("lambda-adapter", payload=ORDER_OR_POINT)(lambda event: print(event.payload, event.parameters))
+
+
+async def awaits_explicit() -> None:
+    assert_type(await explicit_async(Event("explicit-async", "1", ORDER, Where(warehouse=1))), None)
+
+
+# --- routers and signals
 
 router = EventRouter()
 EventRouter(signal=event_received)
-EventRouter(signal=foreign_signal)
+EventRouter(signal=legacy_signal)
 EventRouter(signal="django_gcp.events.signals.event_received")
+router.listen(legacy_signal)
+router.ignore("django_gcp.events.signals.event_received")
 events.include(router)
 events.include(router, prefix="billing-")
 assert_type(list(router), list[Registration])
-assert_type(events.explain("order-placed"), Explanation)
+assert_type(len(router), int)
 assert_type(record in events, bool)
+for registration in events:
+    assert_type(registration.handler, Handler)
+    assert_type(registration.globs, tuple[Glob, ...])
+explanation = events.explain("order-placed")
+assert_type(explanation, Explanation)
+assert_type(explanation.handlers, tuple[Handler, ...])
+assert_type(explanation.consulted, tuple[Consulted, ...])
 with events.isolated(empty=True) as scope:
     assert_type(scope, EventRouter)
 
 
 @receiver(event_received)
-def legacy(
+def plain(
     sender: object, event_kind: str, event_reference: str, event_payload: object, event_parameters: dict[str, str]
 ) -> None: ...
 
 
+@receiver([event_received, legacy_signal])
+async def plain_async(sender: object, **named: Any) -> None: ...
+
+
 assert_type(event_received, EventSignal)
-assert_type(get_event_url("a", "b", {"c": 1}, base_url=""), str)
-assert_type(make_pubsub_message({"a": 1}), bytes)
+assert_type(event_received.connect(plain, weak=False, dispatch_uid="plain"), None)
+assert_type(event_received.disconnect(dispatch_uid="plain"), bool)
+
+# --- utilities
+
+assert_type(get_event_url("a", "b", {"c": 1}, "gcp-events", "https://shop.example"), str)
+assert_type(get_event_url("a", 1), str)
+assert_type(get_event_url("a", UUID(int=1), base_url=""), str)
+assert_type(make_pubsub_message(), bytes)
+assert_type(make_pubsub_message({"a": 1}, as_dict=False), bytes)
 assert_type(make_pubsub_message({"a": 1}, "projects/p/subscriptions/s", {"k": "v"}, "1", "key", datetime.now()), bytes)
 assert_type(make_pubsub_message({"a": 1}, as_dict=True), dict[str, Any])
-assert_type(decode_pubsub_message(b""), DecodedPubSubMessage)
-assert_type(decode_pubsub_message(b"")["publish_time"], datetime | None)
+assert_type(make_pubsub_message({"a": 1}, "projects/p/subscriptions/s", None, None, None, None, True), dict[str, Any])
+decoded = decode_pubsub_message(b"")
+assert_type(decoded, DecodedPubSubMessage)
+assert_type(decoded["data"], Any)
+assert_type(decoded["attributes"], dict[str, str] | None)
+assert_type(decoded["message_id"], str | None)
+assert_type(decoded["ordering_key"], str | None)
+assert_type(decoded["publish_time"], datetime | None)
+assert_type(decoded["subscription"], str)
+decode_pubsub_message("{}")
+decode_pubsub_message({"message": {"data": ""}, "subscription": "projects/p/subscriptions/s"})
+
+# --- outcomes
 
 
-def raises(error: InvalidEventError) -> None:
+def raises(error: InvalidEventError) -> NoReturn:
     assert_type(error.errors, tuple[ErrorDetail, ...])
     if error.count:
         raise Retry("later", after=timedelta(seconds=1)) from error
     raise Reject("never")
 
 
+assert_type(Retry().after, timedelta | None)
 assert_type(Outcome.HANDLED.status, int)
 assert_type(Outcome.HANDLED.acknowledged, bool)
+
+# --- the endpoint
 
 
 class ByHeader:
@@ -190,7 +311,37 @@ class ByHeader:
         return Principal("header", email="a@example.com") if "X-A" in request.headers else None
 
 
-authenticator: Authenticator = ByHeader()
-EventView.as_view(authentication=[authenticator])
+class ByHeaderAsync:
+    async def authenticate(self, request: HttpRequest) -> Principal | None:
+        return ByHeader().authenticate(request)
+
+
+authenticators: list[Authenticator] = [ByHeader(), ByHeaderAsync()]
+EventView.as_view(authentication=authenticators)
 AsyncEventView.as_view(authentication=[])
-settings: RouterSettings = {"AUTHENTICATION": [{"BACKEND": "a.b"}], "UNHANDLED": "error", "SIGNALS": ["a.b"]}
+settings: RouterSettings = {
+    "AUTHENTICATION": [{"BACKEND": "shop.auth.ByHeader"}, {"BACKEND": "shop.auth.ByToken", "OPTIONS": {"name": "X-A"}}],
+    "MAX_BODY_SIZE": 1024,
+    "UNHANDLED": "error",
+    "FAILURE_STATUS": 500,
+    "SIGNALS": ["django_gcp.events.signals.event_received"],
+}
+
+# --- legacy code, by the stubs
+
+assert_type(legacy_signal, Signal)
+assert_type(legacy.get_event_url("a", "b", {"c": 1}, "gcp-events", ""), str)
+assert_type(legacy.make_pubsub_message({"a": 1}, "projects/p/subscriptions/s", {"k": "v"}), bytes)
+assert_type(legacy.make_pubsub_message({"a": 1}, "projects/p/subscriptions/s", as_dict=True), dict[str, Any])
+assert_type(legacy.make_pubsub_message({"a": 1}, "projects/p/subscriptions/s", as_dict=record in events), bytes | dict[str, Any])
+assert_type(legacy.decode_pubsub_message(b""), dict[str, Any])
+legacy_urls.append(legacy_urls[0])
+
+
+class LegacyView(GoogleCloudEventsView):
+    @override
+    def post(self, request: HttpRequest, event_kind: str, event_reference: str) -> HttpResponse:
+        try:
+            return super().post(request, event_kind, event_reference)
+        except LegacyError as error:
+            return HttpResponse(str(error), status=400)

@@ -1,15 +1,22 @@
-"""Bad uses: each must be an error of the code that its ignore names."""
-# pyright: strict, reportUnnecessaryTypeIgnoreComment=true
+"""Bad uses: each must be an error of exactly the code (mypy) and the rule (pyright) that its ignores name."""
+# pyright: strict
+# off: what pyright says because of another error in the same line
+# pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false, reportUnknownMemberType=false
+# pyright: reportUnknownParameterType=false, reportUntypedFunctionDecorator=false, reportUnusedExpression=false
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncIterator, Iterator
+from datetime import timedelta
 
-from pydantic import BaseModel
+from django.http import HttpRequest
+from django_gcp.events import utils as legacy
+from pydantic import BaseModel, TypeAdapter
 
-from gcp_event_router import Event, EventRouter, Principal, Retry, events
+from gcp_event_router import Event, EventRouter, Outcome, Principal, Reject, Retry, events
 from gcp_event_router.auth import Authenticator
 from gcp_event_router.conf import RouterSettings
+from gcp_event_router.signals import event_received
 from gcp_event_router.utils import decode_pubsub_message, get_event_url, make_pubsub_message
 
 
@@ -25,89 +32,251 @@ class Where(BaseModel):
     warehouse: int
 
 
+# --- what an event holds
+
+
 @events.on("a")
 def handler(event: Event[Order, Where]) -> None:
-    event.payload.total  # type: ignore[attr-defined]  # a payload attribute that does not exist
-    event.parameters.shelf  # type: ignore[attr-defined]  # a parameter that does not exist
-    event.payload.order_id + "1"  # type: ignore[operator]  # a payload attribute of another type
-    event.kind = "b"  # type: ignore[misc]  # an event is frozen
-    event.payload = Order(order_id=1)  # type: ignore[misc]  # so is its payload
-    event.envelope.message_id.upper()  # type: ignore[union-attr]  # there may be no message id
-    event.envelope.message_id = "1"  # type: ignore[misc]  # and so is its envelope
-    event.principal.email  # type: ignore[union-attr]  # nobody may be known
+    # a payload attribute that does not exist
+    event.payload.total  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    # a payload attribute of another type
+    event.payload.order_id + "1"  # type: ignore[operator]  # pyright: ignore[reportOperatorIssue]
+    # a parameter that the parameters' model does not have
+    event.parameters.shelf  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    # a plain body has no message id
+    event.envelope.message_id.upper()  # type: ignore[union-attr]  # pyright: ignore[reportOptionalMemberAccess]
+    # perhaps nobody is known
+    event.principal.email  # type: ignore[union-attr]  # pyright: ignore[reportOptionalMemberAccess]
+    # an event is frozen
+    event.kind = "b"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+    # and so is what it holds
+    event.payload = Order(order_id=1)  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+    # an envelope is read-only
+    event.envelope.message_id = "1"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+    # and so are its attributes
+    event.envelope.attributes["a"] = "b"  # type: ignore[index]  # pyright: ignore[reportIndexIssue]
 
 
 @events.on("a")
-def defaults(event: Event[Order]) -> None:
-    event.parameters["warehouse"] + 1  # type: ignore[operator]  # without a model, parameters are strings
+def without_model(event: Event[Order | None]) -> None:
+    # the payload may be None
+    event.payload.order_id  # type: ignore[union-attr]  # pyright: ignore[reportOptionalMemberAccess]
+    # without a model, a parameter is a string
+    event.parameters["warehouse"] + 1  # type: ignore[operator]  # pyright: ignore[reportOperatorIssue]
+    # and the parameters are a dict
+    event.parameters.warehouse  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
 
 
-@events.on("a", payload=Invoice)  # type: ignore[arg-type]  # another model than the annotation
-def wrong_payload(event: Event[Order]) -> None: ...
+# --- what a handler is
 
 
-@events.on("a", payload=Invoice)  # type: ignore[arg-type]  # the same, async
-async def wrong_async_payload(event: Event[Order]) -> None: ...
-
-
-@events.on("a")  # type: ignore[type-var]  # no parameter
+# no parameter
+@events.on("a")  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
 def no_parameter() -> None: ...
 
 
-@events.on("a")  # type: ignore[type-var]  # a parameter that is not an event
+# a parameter that is not an event
+@events.on("a")  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
 def no_event(order: Order) -> None: ...
 
 
-@events.on("a")  # type: ignore[type-var]  # a second parameter that nothing gives
+# an event of nobody knows what
+@events.on("a")
+def no_payload_type(event: Event) -> None: ...  # type: ignore[type-arg]  # pyright: ignore[reportMissingTypeArgument]
+
+
+# a second parameter that nothing gives
+@events.on("a")  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
 def two_parameters(event: Event[Order], more: int) -> None: ...
 
 
-@events.on("a")  # type: ignore[type-var]  # a handler returns nothing
+# the event is given by position
+@events.on("a")  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
+def keyword_only(*, event: Event[Order]) -> None: ...
+
+
+# a handler returns nothing
+@events.on("a")  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
 def returns(event: Event[Order]) -> int:
     return 1
 
 
-@events.on("a")  # type: ignore[type-var]  # nor does an async one
+# nor does an async one
+@events.on("a")  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
 async def returns_async(event: Event[Order]) -> int:
     return 1
 
 
-@events.on("a")  # type: ignore[type-var]  # a generator runs nothing
-async def generates(event: Event[Order]) -> AsyncGenerator[int]:
-    yield 1
+# calling a generator function runs nothing of it
+@events.on("a")  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
+def generates(event: Event[Order]) -> Iterator[None]:
+    yield
 
 
-@events.on(1)  # type: ignore[call-overload, untyped-decorator]  # a kind is a string
-def number_kind(event: Event[Order]) -> None: ...
+# nor does awaiting an async one
+@events.on("a")  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
+async def generates_async(event: Event[Order]) -> AsyncIterator[None]:
+    yield
 
 
-@events.on  # type: ignore[call-overload]  # the decorator needs kinds
+class Service:
+    # a method without its object
+    @events.on("a")  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
+    def handle(self, event: Event[Order]) -> None: ...
+
+
+@events.on("a")
+async def awaited(event: Event[Order]) -> None: ...
+
+
+async def calls(event: Event[Order], invoice: Event[Invoice]) -> None:
+    # an async handler that nothing awaits
+    awaited(event)  # type: ignore[unused-coroutine]  # pyright: ignore[reportUnusedCoroutine]
+    # a sync handler has nothing to await
+    await without_model(event)  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues]
+    # the event of another payload
+    await awaited(invoice)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+# calling a class only makes an instance
+events.on("a")(Order)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
+# not a function
+events.on("a")("handler")  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
+
+# --- how it is registered
+
+
+# another model than the annotation
+@events.on("a", payload=Invoice)  # type: ignore[arg-type]  # pyright: ignore[reportCallIssue, reportArgumentType]
+def wrong_payload(event: Event[Order]) -> None: ...
+
+
+# the same, async
+@events.on("a", payload=Invoice)  # type: ignore[arg-type]  # pyright: ignore[reportCallIssue, reportArgumentType]
+async def wrong_async_payload(event: Event[Order]) -> None: ...
+
+
+# the same, by an adapter
+@events.on("a", payload=TypeAdapter(list[Order]))  # type: ignore[arg-type]  # pyright: ignore[reportCallIssue, reportArgumentType]
+def wrong_adapter(event: Event[Order]) -> None: ...
+
+
+# the payload's type is known where nothing is annotated
+events.on("a", payload=Order)(lambda event: print(event.payload.total))  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+# an instance is not a type
+events.on("a", payload=Order(order_id=1))  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+# nor is a type's name
+events.on("a", payload="Order")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+# a kind is a string
+events.on(1)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+# kinds are given one by one
+events.on(["a", "b"])  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+
+
+# the decorator needs kinds
+@events.on  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
 def not_called(event: Event[Order]) -> None: ...
 
 
-@events.fallback  # type: ignore[type-var]  # a fallback takes an event, too
+# a fallback takes an event, too
+@events.fallback  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
 def bad_fallback(order: Order) -> None: ...
 
 
-def sub(event: Event[object]) -> Event[Order]:
-    return event  # type: ignore[return-value]  # an event of anything is not one of an order
+# and no kinds
+events.fallback("a")  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
+# nor a call
+events.fallback()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+# neither a signal nor its path
+EventRouter(signal=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+# the same, later
+events.listen(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+# not a router
+events.include("billing")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+# a prefix is a string
+events.include(EventRouter(), prefix=1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+# so is the kind that is explained
+events.explain(1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+# a receiver is a function
+event_received.connect(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+# --- what handlers raise, and events in tests
+
+# seconds? minutes?
+Retry("later", after=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+# a time is no reason
+Retry(timedelta(seconds=5))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+# what is rejected does not come again
+Reject("never", after=timedelta(seconds=5))  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+# an outcome that does not exist
+Outcome.IGNORED  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+# a status is set in the settings
+Outcome.FAILED.status = 500  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+# no payload
+Event("a", "1")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+# a kind is a string
+Event(1, "1", None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def narrowed(event: Event[object]) -> Event[Order]:
+    # an event of anything is not one of an order
+    return event  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
+
+
+# --- the endpoint
+
+
+class WithoutRequest:
+    async def authenticate(self) -> Principal | None:
+        return None
+
+
+class SaysYes:
+    def authenticate(self, request: HttpRequest) -> bool:
+        return True
+
+
+# an authenticator takes a request
+without_request: Authenticator = WithoutRequest()  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+# and says who sent it
+says_yes: Authenticator = SaysYes()  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+# how is it known?
+Principal()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+# who was found out stays the same
+Principal("header").method = "token"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+# a typo
+typo: RouterSettings = {"AUTHENTICATON": []}  # type: ignore[typeddict-unknown-key]  # pyright: ignore[reportAssignmentType]
+# a value that is not a choice
+choice: RouterSettings = {"UNHANDLED": "ignore"}  # type: ignore[typeddict-item]  # pyright: ignore[reportAssignmentType]
+# an authenticator without its path
+no_backend: RouterSettings = {"AUTHENTICATION": [{"OPTIONS": {}}]}  # type: ignore[typeddict-item]  # pyright: ignore[reportAssignmentType]
+
+# --- the utilities
 
 
 def as_bytes() -> bytes:
-    return make_pubsub_message({}, as_dict=True)  # type: ignore[return-value]  # a dict
+    # this is a dict
+    return make_pubsub_message({}, as_dict=True)  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
 
 
-class Async:
-    async def authenticate(self) -> Principal | None: ...
+def as_dict() -> dict[str, object]:
+    # this is bytes
+    return make_pubsub_message({})  # type: ignore[return-value]  # pyright: ignore[reportReturnType]
 
 
-authenticator: Authenticator = Async()  # type: ignore[assignment]  # an authenticator takes a request
-settings: RouterSettings = {"AUTHENTICATON": []}  # type: ignore[typeddict-unknown-key]  # a typo
-EventRouter(signal=5)  # type: ignore[arg-type]  # neither a signal nor its path
-events.include("billing")  # type: ignore[arg-type]  # not a router
-Principal()  # type: ignore[call-arg]  # how is it known?
-Retry("later", after=5)  # type: ignore[arg-type]  # seconds? minutes?
-Event("a", "1")  # type: ignore[call-arg]  # no payload
-make_pubsub_message({}, attributes={"a": 1})  # type: ignore[dict-item]  # attributes are strings
-get_event_url("a")  # type: ignore[call-arg]  # no reference
-decode_pubsub_message(5)  # type: ignore[arg-type]  # no message
+# attributes are strings
+make_pubsub_message({}, attributes={"a": 1})  # type: ignore[dict-item]  # pyright: ignore[reportArgumentType]
+# a time is not text
+make_pubsub_message({}, publish_time="2026-01-01")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+# no message
+decode_pubsub_message(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+# a typo
+decode_pubsub_message(b"")["message"]  # type: ignore[typeddict-item]  # pyright: ignore[reportGeneralTypeIssues]
+# no reference
+get_event_url("a")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+# parameters have names
+get_event_url("a", "1", ["b"])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+# django-gcp's own needs a subscription
+legacy.make_pubsub_message({})  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+# its attributes are strings, too
+legacy.make_pubsub_message({}, "projects/p/subscriptions/s", {"a": 1})  # type: ignore[dict-item]  # pyright: ignore[reportCallIssue, reportArgumentType]
