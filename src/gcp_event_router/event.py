@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import Any, Final, Generic
+from typing import Any, Final, Generic, overload
 
 from typing_extensions import TypeVar
 
@@ -21,6 +21,7 @@ LABEL_LENGTH: Final = 255
 
 PayloadT = TypeVar("PayloadT", covariant=True)
 ParametersT = TypeVar("ParametersT", covariant=True, default=dict[str, str])
+GivenT = TypeVar("GivenT")  # a class's own variables may not annotate the self of its __init__
 
 
 def is_label(text: str) -> bool:
@@ -61,12 +62,34 @@ class Event(Generic[PayloadT, ParametersT]):
     #: Who sent it, where an authenticator knows.
     principal: Principal | None
 
+    @overload
+    def __init__(
+        self: Event[GivenT, dict[str, str]],
+        kind: str,
+        reference: str,
+        payload: GivenT,
+        parameters: None = None,
+        envelope: Envelope | None = None,
+        principal: Principal | None = None,
+    ) -> None: ...
+
+    @overload
     def __init__(
         self,
         kind: str,
         reference: str,
         payload: PayloadT,
-        parameters: ParametersT | None = None,
+        parameters: ParametersT,
+        envelope: Envelope | None = None,
+        principal: Principal | None = None,
+    ) -> None: ...
+
+    def __init__(
+        self,
+        kind: str,
+        reference: str,
+        payload: Any,
+        parameters: Any = None,
         envelope: Envelope | None = None,
         principal: Principal | None = None,
     ) -> None:

@@ -30,7 +30,8 @@ __all__ = ["EventRouter", "events"]
 
 HandlerT = TypeVar("HandlerT", bound=Callable[[Event[Any, Any]], Awaitable[None] | None])
 PayloadT = TypeVar("PayloadT")
-ParametersT = TypeVar("ParametersT")
+ParametersT = TypeVar("ParametersT", default=dict[str, str])
+ResultT = TypeVar("ResultT", bound=Awaitable[None] | None, default=None)
 
 #: Kinds whose handlers are remembered. Only kinds that something handles are, so strangers' kinds take no place.
 MEMORY = 1024
@@ -58,10 +59,10 @@ class EventRouter:
             self.listen(signal)
 
     @overload
-    def on(self, *kinds: str) -> Callable[[HandlerT], HandlerT]: ...
+    def on(self, kind: str, /, *kinds: str) -> Callable[[HandlerT], HandlerT]: ...
 
     @overload
-    def on(self, *kinds: str, payload: type[PayloadT] | TypeAdapter[PayloadT]) -> PayloadDecorator[PayloadT]: ...
+    def on(self, kind: str, /, *kinds: str, payload: type[PayloadT] | TypeAdapter[PayloadT]) -> PayloadDecorator[PayloadT]: ...
 
     def on(self, *kinds: str, payload: object = None) -> Any:
         """Register the decorated function for all kinds that match one of the globs; it stays the very same function.
@@ -194,17 +195,9 @@ class EventRouter:
 class PayloadDecorator(Generic[PayloadT]):
     """What `on(..., payload=Model)` returns, to type checkers: a decorator for handlers of that payload."""
 
-    @overload
     def __call__(
-        self, function: Callable[[Event[PayloadT, ParametersT]], None]
-    ) -> Callable[[Event[PayloadT, ParametersT]], None]: ...
-
-    @overload
-    def __call__(
-        self, function: Callable[[Event[PayloadT, ParametersT]], Awaitable[None]]
-    ) -> Callable[[Event[PayloadT, ParametersT]], Awaitable[None]]: ...
-
-    def __call__(self, function: Any) -> Any:
+        self, function: Callable[[Event[PayloadT, ParametersT]], ResultT]
+    ) -> Callable[[Event[PayloadT, ParametersT]], ResultT]:
         """Register `function` and return it."""
         raise NotImplementedError
 

@@ -126,6 +126,18 @@ def make_pubsub_message(
 ) -> dict[str, Any]: ...
 
 
+@overload
+def make_pubsub_message(
+    data: object = ...,
+    subscription: str = ...,
+    attributes: Mapping[str, str] | None = ...,
+    message_id: str | None = ...,
+    ordering_key: str | None = ...,
+    publish_time: datetime | None = ...,
+    as_dict: bool = ...,
+) -> bytes | dict[str, Any]: ...
+
+
 def make_pubsub_message(
     data: object = None,
     subscription: str = SUBSCRIPTION,

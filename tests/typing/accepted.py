@@ -222,12 +222,9 @@ def union(event: Event[Order | Point]) -> None: ...
 
 assert_type(explicit, Callable[[Event[Order]], None])
 assert_type(adapted, Callable[[Event[list[Order]]], None])
-events.on("lambda", payload=Order)(lambda event: print(event.payload.total + 1))
-events.on("lambda-adapter", payload=ORDER_OR_POINT)(lambda event: print(event.payload, event.parameters))
-
-
-async def awaits_explicit() -> None:
-    assert_type(await explicit_async(Event("explicit-async", "1", ORDER, Where(warehouse=1))), None)
+events.on("lambda", payload=Order)(lambda event: print(assert_type(event.payload.total, Decimal)))
+events.on("lambda-adapter", payload=ORDER_OR_POINT)(lambda event: print(assert_type(event.payload, Order | Point)))
+asyncio.run(explicit_async(Event("explicit-async", "1", ORDER, Where(warehouse=1))))
 
 
 # --- routers and signals
@@ -277,6 +274,7 @@ assert_type(make_pubsub_message(), bytes)
 assert_type(make_pubsub_message({"a": 1}, as_dict=False), bytes)
 assert_type(make_pubsub_message({"a": 1}, "projects/p/subscriptions/s", {"k": "v"}, "1", "key", datetime.now()), bytes)
 assert_type(make_pubsub_message({"a": 1}, as_dict=True), dict[str, Any])
+assert_type(make_pubsub_message({"a": 1}, as_dict=record in events), bytes | dict[str, Any])
 assert_type(make_pubsub_message({"a": 1}, "projects/p/subscriptions/s", None, None, None, None, True), dict[str, Any])
 decoded = decode_pubsub_message(b"")
 assert_type(decoded, DecodedPubSubMessage)

@@ -129,9 +129,15 @@ class Service:
 async def awaited(event: Event[Order]) -> None: ...
 
 
+@events.on("a", payload=Order)
+async def explicit(event: Event[Order]) -> None: ...
+
+
 async def calls(event: Event[Order], invoice: Event[Invoice]) -> None:
     # an async handler that nothing awaits
     awaited(event)  # type: ignore[unused-coroutine]  # pyright: ignore[reportUnusedCoroutine]
+    # the same, registered with payload=
+    explicit(event)  # type: ignore[unused-coroutine]  # pyright: ignore[reportUnusedCoroutine]
     # a sync handler has nothing to await
     await without_model(event)  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues]
     # the event of another payload
@@ -147,17 +153,17 @@ events.on("a")("handler")  # type: ignore[type-var]  # pyright: ignore[reportArg
 
 
 # another model than the annotation
-@events.on("a", payload=Invoice)  # type: ignore[arg-type]  # pyright: ignore[reportCallIssue, reportArgumentType]
+@events.on("a", payload=Invoice)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 def wrong_payload(event: Event[Order]) -> None: ...
 
 
 # the same, async
-@events.on("a", payload=Invoice)  # type: ignore[arg-type]  # pyright: ignore[reportCallIssue, reportArgumentType]
+@events.on("a", payload=Invoice)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 async def wrong_async_payload(event: Event[Order]) -> None: ...
 
 
 # the same, by an adapter
-@events.on("a", payload=TypeAdapter(list[Order]))  # type: ignore[arg-type]  # pyright: ignore[reportCallIssue, reportArgumentType]
+@events.on("a", payload=TypeAdapter(list[Order]))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 def wrong_adapter(event: Event[Order]) -> None: ...
 
 
@@ -167,6 +173,8 @@ events.on("a", payload=Order)(lambda event: print(event.payload.total))  # type:
 events.on("a", payload=Order(order_id=1))  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
 # nor is a type's name
 events.on("a", payload="Order")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+# without a kind, nothing would reach a function
+events.on()  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
 # a kind is a string
 events.on(1)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
 # kinds are given one by one
@@ -213,9 +221,11 @@ Outcome.IGNORED  # type: ignore[attr-defined]  # pyright: ignore[reportAttribute
 # a status is set in the settings
 Outcome.FAILED.status = 500  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
 # no payload
-Event("a", "1")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+Event("a", "1")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+# no parameters, which the handler's model needs
+no_parameters: Event[Order, Where] = Event("a", "1", Order(order_id=1))  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
 # a kind is a string
-Event(1, "1", None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+Event(1, "1", None)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
 
 
 def narrowed(event: Event[object]) -> Event[Order]:
@@ -265,9 +275,9 @@ def as_dict() -> dict[str, object]:
 
 
 # attributes are strings
-make_pubsub_message({}, attributes={"a": 1})  # type: ignore[dict-item]  # pyright: ignore[reportArgumentType]
+make_pubsub_message({}, attributes={"a": 1})  # type: ignore[dict-item]  # pyright: ignore[reportCallIssue, reportArgumentType]
 # a time is not text
-make_pubsub_message({}, publish_time="2026-01-01")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+make_pubsub_message({}, publish_time="2026-01-01")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
 # no message
 decode_pubsub_message(5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 # a typo
