@@ -24,6 +24,7 @@ __all__ = [
     "GlobError",
     "InvalidEventError",
     "InvalidPubSubMessageError",
+    "RefusalError",
     "RegistrationError",
     "SenderError",
     "UnavailableError",
@@ -97,13 +98,27 @@ class Answer(EventRouterError):  # noqa: N818 -- it says what to answer, not wha
     """The base of what a handler raises on purpose: `Retry` and `Reject`, in `outcomes`."""
 
 
-class AuthenticationError(EventRouterError):
+class RefusalError(EventRouterError):
+    """The base of an authenticator's ways to say no.
+
+    Args:
+        args: For who debugs: logged at DEBUG only.
+        reason: Why, in fixed words, which the log's line shows at WARNING. Put nothing of the request into them.
+
+    """
+
+    def __init__(self, *args: object, reason: str = "") -> None:
+        super().__init__(*args)
+        self.reason = reason
+
+
+class AuthenticationError(RefusalError):
     """Raised by an authenticator for missing or bad credentials: 401."""
 
 
-class ForbiddenError(EventRouterError):
+class ForbiddenError(RefusalError):
     """Raised by an authenticator for good credentials of somebody who may not send here: 403."""
 
 
-class UnavailableError(EventRouterError):
+class UnavailableError(RefusalError):
     """Raised when something that we need to decide is away for now: 503, so that the sender tries again."""

@@ -9,15 +9,18 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, overload
+from urllib.parse import unquote
 from uuid import UUID
 
 from django.conf import settings
-from django.urls import NoReverseMatch, reverse
+from django.http import QueryDict
+from django.urls import NoReverseMatch, get_script_prefix, reverse
 from django.utils.http import urlencode
 from typing_extensions import TypedDict
 
+from . import signatures
 from .envelopes import PubSubPush, from_payload, read_json, read_wrapped
 from .event import LABEL_LENGTH, is_label
 from .exceptions import ConfigurationError, EnvelopeError, InvalidPubSubMessageError
@@ -47,6 +50,10 @@ def get_event_url(
     event_parameters: Mapping[str, Any] | None = None,
     url_namespace: str = "gcp-events",
     base_url: str | None = None,
+    *,
+    signed: bool = False,
+    max_age: timedelta | None = None,
+    single_use: bool = False,
 ) -> str:
     """The URL to which events of a kind and a reference are sent.
 
@@ -56,10 +63,13 @@ def get_event_url(
         event_parameters: Become the query string; of a list or tuple each item does. Keep it short.
         url_namespace: The name of the URL pattern, where a project has one of its own.
         base_url: What to put before the path, instead of `settings.BASE_URL`. With `""` the URL is relative.
+        signed: Add a signature, which `auth.SignedURL` accepts, over the kind, the reference and every parameter.
+        max_age: How long a signed URL is accepted; for ever by default.
+        single_use: Have a signed URL accepted once only. Not for senders that try again, such as Pub/Sub.
 
     Raises:
         ConfigurationError: There is no `BASE_URL`, or the endpoint is not in the URLs.
-        ValueError: The kind or the reference cannot stand in the URL.
+        ValueError: The kind or the reference cannot stand in the URL, or the signature is asked for what cannot be.
 
     """
     if base_url is None:
@@ -84,9 +94,31 @@ def get_event_url(
             "Add path('', include('gcp_event_router.urls')) to your urlpatterns."
         )
         raise ConfigurationError(msg) from error
-    if event_parameters:
-        url = f"{url}?{urlencode(dict(event_parameters), doseq=True)}"
-    return base_url.rstrip("/") + url
+    query = urlencode(dict(event_parameters), doseq=True) if event_parameters else ""
+    if signed or max_age is not None or single_use:
+        query = _signed(url, query, signed=signed, max_age=max_age, single_use=single_use)
+    return base_url.rstrip("/") + (f"{url}?{query}" if query else url)
+
+
+def _signed(url: str, query: str, *, signed: bool, max_age: timedelta | None, single_use: bool) -> str:
+    """A query with its signature."""
+    given = f"get_event_url() is given signed={signed}, max_age={max_age!r} and single_use={single_use}"
+    parameters = dict(QueryDict(query, encoding="utf-8").lists())
+    problem = None
+    if not signed:
+        problem = "of which the last two say something of signed URLs only. Write signed=True."
+    elif max_age is not None and max_age <= timedelta(0):
+        problem = "after which it would never be accepted. Give a positive max_age."
+    elif single_use and max_age is None:
+        problem = "which would have to be remembered for ever. Give a max_age."
+    elif signatures.PARAMETER in parameters:
+        problem = f"but a parameter is called {signatures.PARAMETER!r} already. Choose another name for it."
+    if problem is not None:
+        msg = f"{given}, {problem}"
+        raise ValueError(msg)
+    path = unquote(url).removeprefix(get_script_prefix().rstrip("/"))
+    signature = signatures.make(path, parameters, max_age, single_use=single_use)
+    return f"{query}&{signatures.PARAMETER}={signature}".lstrip("&")
 
 
 @overload

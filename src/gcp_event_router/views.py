@@ -21,16 +21,15 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import View
 from typing_extensions import override
 
-from . import auth, conf
+from . import conf
+from .auth import Authenticator, Door, configured
 from .envelopes import read
 from .event import Arrival, Principal, is_label
 from .exceptions import (
-    AuthenticationError,
     BodyTooLargeError,
     ConfigurationError,
     EnvelopeError,
-    ForbiddenError,
-    UnavailableError,
+    RefusalError,
 )
 from .logs import log_event, logger, trail
 from .outcomes import Outcome, classify, details, retry_after, worst
@@ -40,7 +39,7 @@ __all__ = ["AsyncEventView", "EventView"]
 
 _DIGITS = 19
 """More digits of a Content-Length than any limit has."""
-_EXPECTED = (EnvelopeError, BodyTooLargeError, AuthenticationError, ForbiddenError, UnavailableError)
+_EXPECTED = (EnvelopeError, BodyTooLargeError, RefusalError)
 #: The same for every kind, so that a stranger learns nothing of which are known.
 _REFUSED = {Outcome.UNAUTHENTICATED: "Unauthorized", Outcome.FORBIDDEN: "Forbidden"}
 
@@ -55,12 +54,13 @@ class EventView(View):
     http_method_names: Sequence[str] = ["post"]
 
     #: Authenticators of this view, in place of those in the settings: `EventView.as_view(authentication=[...])`.
-    authentication: Sequence[auth.Authenticator] | None = None
+    authentication: Sequence[Authenticator] | None = None
 
     @override
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
-        """Make the view function for a URL pattern."""
+        """Make the view function for a URL pattern. Raises `ConfigurationError` for what is no authenticator."""
+        Door(initkwargs.get("authentication"))
         view = login_not_required(csrf_exempt(super().as_view(**initkwargs)))
         for alias in connections:
             view = transaction.non_atomic_requests(using=alias)(view)
@@ -70,7 +70,8 @@ class EventView(View):
         """Receive one event."""
         _check_labels(event_kind, event_reference)
         try:
-            arrival = _arrival(request, auth.authenticate(request, self._authenticators()))
+            door = self._door()
+            arrival = _arrival(request, door.authenticate(request), door)
         except Exception as error:  # noqa: BLE001 -- each becomes an answer
             return _refusal(error, event_kind, event_reference)
         try:
@@ -79,8 +80,8 @@ class EventView(View):
             return _failure(error, event_kind, event_reference)
         return _success(responses)
 
-    def _authenticators(self) -> Sequence[auth.Authenticator] | None:
-        return auth.configured() if self.authentication is None else self.authentication
+    def _door(self) -> Door:
+        return configured() if self.authentication is None else Door(self.authentication)
 
 
 class AsyncEventView(EventView):
@@ -91,7 +92,8 @@ class AsyncEventView(EventView):
         """Receive one event."""
         _check_labels(event_kind, event_reference)
         try:
-            arrival = _arrival(request, await auth.aauthenticate(request, self._authenticators()))
+            door = self._door()
+            arrival = _arrival(request, await door.aauthenticate(request), door)
         except Exception as error:  # noqa: BLE001 -- as in EventView
             return _refusal(error, event_kind, event_reference)
         try:
@@ -108,18 +110,21 @@ def _check_labels(*labels: str) -> None:
         raise Http404
 
 
-def _arrival(request: HttpRequest, principal: Principal | None) -> Arrival:
-    """Read the request, now that its sender is known. Raises `SenderError`."""
+def _arrival(request: HttpRequest, principal: Principal | None, door: Door) -> Arrival:
+    """Read the request, now that its sender is known; credentials in its query stay here. Raises `SenderError`."""
     envelope = read(_body(request, conf.current().MAX_BODY_SIZE), request.META)
     query = request.META.get("QUERY_STRING")
     if not query:
         return Arrival(envelope, None, principal)
     try:
         # not request.GET, whose encoding is whatever the sender writes into Content-Type
-        return Arrival(envelope, dict(QueryDict(query, encoding="utf-8").lists()), principal)
+        parameters = dict(QueryDict(query, encoding="utf-8").lists())
     except SuspiciousOperation as error:
         msg = "The URL has more parameters than DATA_UPLOAD_MAX_NUMBER_FIELDS."
         raise EnvelopeError(msg) from error
+    for name in door.secret_parameters:
+        parameters.pop(name, None)
+    return Arrival(envelope, parameters, principal)
 
 
 def _body(request: HttpRequest, limit: int) -> bytes:
@@ -169,6 +174,8 @@ def _refusal(error: Exception, kind: str, reference: str) -> HttpResponse:
         level, problem = logging.WARNING, type(error).__name__
     if isinstance(error, (EnvelopeError, ConfigurationError)):  # texts of ours; an authenticator's own may hold anything
         problem = str(error)
+    elif isinstance(error, RefusalError) and error.reason:
+        problem = f"{problem}, {error.reason}"
     log_event(level, outcome.value, kind=kind, reference=reference, problem=problem)
     logger.debug("The request was refused", exc_info=error)
     return _failure(error, kind, reference)

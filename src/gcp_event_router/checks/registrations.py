@@ -1,56 +1,23 @@
-"""System checks: what would fail later, said when the project starts. Registered by `apps`.
-
-Each has a stable id, a message that says what was found where, and a hint that says what to write.
-"""
+"""What is wrong with a router's registrations: handlers that fail, run twice, or never run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from django.conf import settings
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Warn
 
-from . import auth, conf
-from .exceptions import ConfigurationError
-from .globs import Glob
-from .handlers import NO_SOURCE
-from .router import EventRouter, events
+from ..exceptions import ConfigurationError
+from ..globs import Glob
+from ..handlers import NO_SOURCE
+from ..router import EventRouter
 
-__all__ = ["check_deployment", "check_project", "check_router"]
-
-
-def check_project(**_: Any) -> list[CheckMessage]:
-    """What `manage.py check` and `runserver` say of `events` and of the settings."""
-    return [*check_router(events), *_authenticators(), *_base_url()]
+__all__ = ["check_router"]
 
 
 def check_router(router: EventRouter) -> list[CheckMessage]:
     """What is wrong with the registrations of a router; for routers beside `events`, call it in a check of your own."""
     return [*_unresolvable(router), *_repeated(router), *_shadowed(router), *_imported_twice(router)]
-
-
-def check_deployment(**_: Any) -> list[CheckMessage]:
-    """What `manage.py check --deploy` adds: whether the door is closed."""
-    authentication = conf.current().AUTHENTICATION
-    if authentication is None:
-        return [
-            Error(
-                "The events endpoint has no authentication, so it answers 403 to everybody.",
-                hint='Write GCP_EVENT_ROUTER = {"AUTHENTICATION": [{"BACKEND": "dotted.path.of.Authenticator"}]}.',
-                id="gcp_event_router.E003",
-            )
-        ]
-    if not authentication:
-        return [
-            Error(
-                'The events endpoint is open: GCP_EVENT_ROUTER["AUTHENTICATION"] is empty, so anybody can send events.',
-                hint='Name an authenticator: "AUTHENTICATION": [{"BACKEND": "dotted.path.of.Authenticator"}].',
-                id="gcp_event_router.E004",
-            )
-        ]
-    return []
 
 
 def _unresolvable(router: EventRouter) -> Iterator[CheckMessage]:
@@ -64,27 +31,6 @@ def _unresolvable(router: EventRouter) -> Iterator[CheckMessage]:
                 obj=each.handler.name,
                 id="gcp_event_router.E001",
             )
-
-
-def _authenticators() -> Iterator[CheckMessage]:
-    try:
-        auth.configured()
-    except ConfigurationError as error:
-        yield Error(
-            str(error),
-            hint="Until then, every request fails.",
-            obj='GCP_EVENT_ROUTER["AUTHENTICATION"]',
-            id="gcp_event_router.E002",
-        )
-
-
-def _base_url() -> Iterator[CheckMessage]:
-    if not getattr(settings, "BASE_URL", ""):
-        yield Warn(
-            "BASE_URL is not set, so get_event_url() cannot make absolute URLs.",
-            hint='Write BASE_URL = "https://your-server.example" in your settings, or silence this check.',
-            id="gcp_event_router.W001",
-        )
 
 
 def _repeated(router: EventRouter) -> Iterator[CheckMessage]:

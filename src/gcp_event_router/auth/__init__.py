@@ -1,0 +1,34 @@
+"""Who may send: authenticators, and the door that asks them.
+
+`views` asks the door before it reads a body; `GCP_EVENT_ROUTER["AUTHENTICATION"]` names the authenticators by dotted path.
+"""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from ..exceptions import ConfigurationError
+from .base import Authenticator
+from .door import Door, configured, load
+from .shared_token import SharedToken
+from .signed_url import SignedURL
+
+if TYPE_CHECKING:
+    from .oidc import OIDC
+
+__all__ = ["OIDC", "Authenticator", "Door", "SharedToken", "SignedURL", "configured", "load"]
+
+
+def __getattr__(name: str) -> object:
+    """Import OIDC when it is asked for: it alone needs what the extra installs."""
+    if name != "OIDC":
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    for needed in ("jwt", "cryptography"):
+        if find_spec(needed) is None:
+            msg = f"gcp_event_router.auth.OIDC needs {needed}, which is not installed. pip install 'gcp-event-router[oidc]'."
+            raise ConfigurationError(msg)
+    from .oidc import OIDC  # noqa: PLC0415 -- see above
+
+    return OIDC

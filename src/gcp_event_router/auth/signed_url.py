@@ -1,0 +1,101 @@
+"""URLs that prove themselves: whoever holds one that `get_event_url(..., signed=True)` made may send to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from django.core.cache import caches
+from django.core.cache.backends.base import InvalidCacheBackendError
+from django.core.cache.backends.dummy import DummyCache
+from django.core.cache.backends.locmem import LocMemCache
+from django.core.checks import CheckMessage
+from django.core.checks import Warning as Warn
+from django.core.signing import BadSignature
+from django.http import HttpRequest
+
+from ..event import Principal
+from ..exceptions import AuthenticationError, ConfigurationError, UnavailableError
+from ..signatures import PARAMETER, Terms, verified
+from .base import check_query_credentials, query
+
+__all__ = ["SignedURL"]
+
+
+class SignedURL:
+    """Accepts requests to a URL with our signature, which covers its kind, its reference and every parameter.
+
+    Args:
+        cache: The alias of the cache that remembers which URLs for a single use have been used.
+
+    Raises:
+        ConfigurationError: There is no such cache.
+
+    """
+
+    secret_parameters = (PARAMETER,)
+
+    def __init__(self, *, cache: str = "default") -> None:
+        try:
+            caches[cache]
+        except InvalidCacheBackendError as error:
+            msg = f"SignedURL is given cache={cache!r}, which is not one of CACHES. Choose from {', '.join(map(repr, caches))}."
+            raise ConfigurationError(msg) from error
+        self.cache: str = cache
+
+    def authenticate(self, request: HttpRequest) -> Principal | None:
+        """Called by the door of the sync view."""
+        terms = _terms(request)
+        if terms is None:
+            return None
+        if terms.once:
+            try:
+                first = caches[self.cache].add(terms.once, True, terms.seconds_left)
+            except Exception as error:
+                raise UnavailableError(reason="the cache of used URLs is away") from error
+            _require(first)
+        return Principal("signed-url")
+
+    async def aauthenticate(self, request: HttpRequest) -> Principal | None:
+        """Do what `authenticate` does, without blocking the event loop."""
+        terms = _terms(request)
+        if terms is None:
+            return None
+        if terms.once:
+            try:
+                first = await caches[self.cache].aadd(terms.once, True, terms.seconds_left)
+            except Exception as error:
+                raise UnavailableError(reason="the cache of used URLs is away") from error
+            _require(first)
+        return Principal("signed-url")
+
+    def check_deployment(self) -> Iterator[CheckMessage]:
+        """Called by `manage.py check --deploy`."""
+        yield from check_query_credentials(self)
+        if isinstance(caches[self.cache], (LocMemCache, DummyCache)):
+            yield Warn(
+                f"SignedURL remembers used URLs in the cache {self.cache!r}, which other processes do not see, "
+                "so that a URL for a single use can be used once in each.",
+                hint="Name a cache that all share, such as Redis; or silence this check, if no URL is for a single use.",
+                id="gcp_event_router.W008",
+            )
+
+
+def _terms(request: HttpRequest) -> Terms | None:
+    """What a signature says, once it is verified; None for a URL without one. Raises `AuthenticationError`."""
+    parameters = query(request)
+    signatures = parameters.pop(PARAMETER, None)
+    if signatures is None:
+        return None
+    try:
+        (signature,) = signatures
+        terms = verified(signature, request.path_info, parameters)
+    except (ValueError, BadSignature) as error:
+        raise AuthenticationError(reason="the URL's signature is not right for it") from error
+    if terms.expired:
+        raise AuthenticationError(reason="the signed URL has expired")
+    return terms
+
+
+def _require(first: bool) -> None:
+    if not first:
+        raise AuthenticationError(reason="the signed URL was for a single use, and has been used")

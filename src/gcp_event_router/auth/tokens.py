@@ -1,0 +1,62 @@
+"""Google's identity tokens (OpenID Connect): whose key signed one, and what it claims. Called by `oidc`.
+
+RS256 only, whatever a token's header says. What is read here is hostile until its signature is verified.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NotRequired
+
+import jwt
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from typing_extensions import TypedDict
+
+from ..exceptions import AuthenticationError
+
+__all__ = ["Claims", "claims_of", "key_id"]
+
+#: Seconds since 1970, up to the year 9999.
+_Time = Annotated[int, Field(ge=0, le=253_402_300_799)]
+
+
+class Claims(TypedDict):
+    """What a token claims. Google's reference of OpenID Connect names more; they are kept as they are."""
+
+    __pydantic_config__ = ConfigDict(strict=True, extra="allow")  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues] -- how pydantic configures a TypedDict
+
+    iss: Literal["https://accounts.google.com", "accounts.google.com"]
+    aud: str
+    exp: _Time
+    iat: _Time
+    nbf: NotRequired[_Time]
+    sub: NotRequired[str]
+    #: Judged after everything else, since a wrong one is not a bad token, but somebody else's.
+    email: NotRequired[object]
+    email_verified: NotRequired[object]
+
+
+_CLAIMS = TypeAdapter(Claims)
+_JWS = jwt.PyJWS()
+
+
+def key_id(token: str) -> str:
+    """The id of the key that a token says it is signed with. Raises `AuthenticationError`."""
+    try:
+        kid = jwt.get_unverified_header(token).get("kid")
+    except (jwt.PyJWTError, RecursionError) as error:
+        raise AuthenticationError(reason="the token is not a JWT") from error
+    if not isinstance(kid, str):
+        raise AuthenticationError(reason="the token does not name its key")
+    return kid
+
+
+def claims_of(token: str, key: jwt.PyJWK) -> Claims:
+    """What a token claims, once its signature is verified. Raises `AuthenticationError`."""
+    try:
+        payload = _JWS.decode(token, key, algorithms=["RS256"])
+    except (jwt.PyJWTError, RecursionError) as error:
+        raise AuthenticationError(reason="the token's signature is not right") from error
+    try:
+        return _CLAIMS.validate_json(payload)
+    except ValidationError as error:
+        raise AuthenticationError(reason="the token does not claim what Google's tokens claim") from error

@@ -1,0 +1,99 @@
+"""What `manage.py check --deploy` adds: whether the door is closed, and whether events reach it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error
+from django.core.checks import Warning as Warn
+from django.urls import is_valid_path
+
+from .. import auth, conf
+from ..exceptions import ConfigurationError
+from .endpoints import Endpoint, endpoints
+
+__all__ = ["check_deployment"]
+
+_NAME_ONE = 'Name an authenticator: "AUTHENTICATION": [{"BACKEND": "gcp_event_router.auth.OIDC", "OPTIONS": {...}}].'
+
+
+def check_deployment(**_: Any) -> list[CheckMessage]:
+    """What is wrong with the endpoints for a deployment. Registered by `apps`."""
+    mounted = endpoints()
+    found: list[CheckMessage] = []
+    if not mounted or any(each.authentication is None for each in mounted):
+        found += _settings()
+    for each in mounted:
+        found += [*_own(each), *_redirects(each)]
+    return found
+
+
+def _settings() -> Iterator[CheckMessage]:
+    """Whether the settings close the door."""
+    if conf.current().AUTHENTICATION is None:
+        yield Error(
+            "The events endpoint has no authentication, so it answers 403 to everybody.",
+            hint=_NAME_ONE,
+            id="gcp_event_router.E003",
+        )
+        return
+    try:
+        authenticators = auth.configured().authenticators or ()
+    except ConfigurationError:
+        return  # gcp_event_router.E002 says it
+    if not authenticators:
+        yield Error(
+            'The events endpoint is open: GCP_EVENT_ROUTER["AUTHENTICATION"] is empty, so anybody can send events.',
+            hint=_NAME_ONE,
+            id="gcp_event_router.E004",
+        )
+    yield from _options(authenticators)
+
+
+def _own(endpoint: Endpoint) -> Iterator[CheckMessage]:
+    """Whether an endpoint that has authenticators of its own closes its door with them."""
+    if endpoint.authentication is None:
+        return
+    if not endpoint.authentication:
+        yield Error(
+            f"The events endpoint at {endpoint.path} is open: its view has authentication=[], so anybody can send events.",
+            hint="Give as_view() an authenticator, or leave authentication out for the one in the settings.",
+            id="gcp_event_router.E005",
+        )
+    yield from _options(endpoint.authentication)
+
+
+def _options(authenticators: Sequence[auth.Authenticator]) -> Iterator[CheckMessage]:
+    """What authenticators say of their own options."""
+    for each in authenticators:
+        yield from getattr(each, "check_deployment", tuple)()
+
+
+def _redirects(endpoint: Endpoint) -> Iterator[CheckMessage]:
+    """Whether Django answers a push with a redirect, which its sender takes for a failure and does not follow."""
+    if (
+        settings.SECURE_SSL_REDIRECT
+        and settings.SECURE_PROXY_SSL_HEADER is None
+        and "django.middleware.security.SecurityMiddleware" in settings.MIDDLEWARE
+        and not any(re.search(each, endpoint.path.lstrip("/")) for each in settings.SECURE_REDIRECT_EXEMPT)
+    ):
+        yield Warn(
+            f"SECURE_SSL_REDIRECT answers events at {endpoint.path} with a redirect, if a proxy takes the TLS off: "
+            "without SECURE_PROXY_SSL_HEADER, Django cannot know that they came over https.",
+            hint='On Google Cloud, write SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https").',
+            id="gcp_event_router.W005",
+        )
+    if (
+        settings.APPEND_SLASH
+        and "django.middleware.common.CommonMiddleware" in settings.MIDDLEWARE
+        and endpoint.path.endswith("/")
+        and not is_valid_path(endpoint.path.rstrip("/"))
+    ):
+        yield Warn(
+            f"APPEND_SLASH answers events at {endpoint.path.rstrip('/')} with a redirect to {endpoint.path}.",
+            hint='Have the pattern match both: re_path(r"^...(?P<event_kind>[^/]+)/(?P<event_reference>[^/]+)/?\\Z", ...).',
+            id="gcp_event_router.W006",
+        )
