@@ -90,8 +90,9 @@ class OIDC:
         for each in self.audience:
             url = getattr(settings, "BASE_URL", "") if each == EVENT_URL else each
             if not url.startswith("https://"):
+                which = f", which is {url!r}" if each == EVENT_URL else ""
                 yield Error(
-                    f"OIDC is given audience={each!r}{f', which is {url!r}' if each == EVENT_URL else ''}, and that is not https.",
+                    f"OIDC is given audience={each!r}{which}, and that is not https.",
                     hint="Have events sent to an https URL, and their tokens made for one; or silence this check.",
                     id="gcp_event_router.E007",
                 )
