@@ -47,12 +47,14 @@ def post_wsgi(path: str, body: bytes = b"{}", content_type: str = "application/j
     return response
 
 
-def post_asgi(path: str, body: bytes = b"{}", content_type: str = "application/json", **headers: str) -> HttpResponse:
-    """Post to the async view."""
+def post_asgi(
+    path: str, body: bytes = b"{}", content_type: str = "application/json", *, prefix: str = "/async", **headers: str
+) -> HttpResponse:
+    """Post to the async view, which `tests.urls` has below a prefix."""
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
 
     async def send() -> HttpResponse:
-        response = await AsyncClient().generic("POST", f"/async{path}", body, content_type, headers=sent)
+        response = await AsyncClient().generic("POST", f"{prefix}{path}", body, content_type, headers=sent)
         assert isinstance(response, HttpResponse)
         return response
 

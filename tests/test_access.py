@@ -195,7 +195,7 @@ def test_method_then_sender_then_size_then_body(
 
 CLOSED = (
     'The events endpoint is closed to everybody: write GCP_EVENT_ROUTER = {"AUTHENTICATION": [{"BACKEND": '
-    '"dotted.path.of.Authenticator"}]} in your settings, or {"AUTHENTICATION": []} to open it on purpose.'
+    '"gcp_event_router.auth.OIDC", "OPTIONS": {...}}]} in your settings, or {"AUTHENTICATION": []} to open it on purpose.'
 )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.core.checks import CheckMessage, Error, Tags, run_checks
+from django.core.checks import CheckMessage, Error, run_checks
 from django.core.checks import Warning as Warn
 from django.core.management import call_command
 from django.core.management.base import SystemCheckError
@@ -78,6 +78,15 @@ def test_e001_unresolvable_handler(router: EventRouter) -> None:
             {"BACKEND": "datetime.timedelta", "OPTIONS": {"secret": "x"}},
             "The authenticator 'datetime.timedelta' cannot be made with its OPTIONS (secret). Give those that it takes.",
         ),
+        (
+            {"BACKEND": "gcp_event_router.auth.SharedToken", "OPTIONS": {"token": ["x"], "header": "X"}},
+            "The authenticator 'gcp_event_router.auth.SharedToken' cannot be made with its OPTIONS (header, token). "
+            "Did you mean 'tokens'? It takes tokens, header, parameter.",
+        ),
+        (
+            {"BACKEND": "gcp_event_router.auth.SignedURL", "OPTIONS": {"salt": "x"}},
+            "The authenticator 'gcp_event_router.auth.SignedURL' cannot be made with its OPTIONS (salt). It takes cache.",
+        ),
     ],
 )
 def test_e002_authenticator(router: EventRouter, entry: dict[str, Any], message: str) -> None:
@@ -86,38 +95,6 @@ def test_e002_authenticator(router: EventRouter, entry: dict[str, Any], message:
         entry = {"BACKEND": "pathlib.Path"}
     with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [entry]}):
         assert told(run_checks()) == [(Error, "gcp_event_router.E002", "Until then, every request fails.", message)]
-
-
-@override_settings(GCP_EVENT_ROUTER={})
-def test_e003_unconfigured_endpoint() -> None:
-    """Check --deploy says that nobody may send."""
-    assert told(run_checks(tags=[Tags.security], include_deployment_checks=True)) == [
-        (
-            Error,
-            "gcp_event_router.E003",
-            'Write GCP_EVENT_ROUTER = {"AUTHENTICATION": [{"BACKEND": "dotted.path.of.Authenticator"}]}.',
-            "The events endpoint has no authentication, so it answers 403 to everybody.",
-        )
-    ]
-
-
-@override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": []})
-def test_e004_open_endpoint() -> None:
-    """Check --deploy says that anybody may send."""
-    assert told(run_checks(tags=[Tags.security], include_deployment_checks=True)) == [
-        (
-            Error,
-            "gcp_event_router.E004",
-            'Name an authenticator: "AUTHENTICATION": [{"BACKEND": "dotted.path.of.Authenticator"}].',
-            'The events endpoint is open: GCP_EVENT_ROUTER["AUTHENTICATION"] is empty, so anybody can send events.',
-        )
-    ]
-
-
-@override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [{"BACKEND": "tests.test_views.Guard"}]})
-def test_guarded_endpoint_is_okay_for_deployment() -> None:
-    """Check --deploy says nothing of an endpoint with an authenticator."""
-    assert told(run_checks(include_deployment_checks=True)) == []
 
 
 @override_settings(BASE_URL="")

@@ -43,7 +43,7 @@ class Door:
     """
 
     def __init__(self, authenticators: Sequence[Authenticator] | None) -> None:
-        self.authenticators = None if authenticators is None else tuple(authenticators)
+        self.authenticators: tuple[Authenticator, ...] | None = None if authenticators is None else tuple(authenticators)
         for each in self.authenticators or ():
             _require_authenticator(each, type(each).__qualname__)
 

@@ -118,8 +118,10 @@ class OIDC:
         claims = claims_of(token, key)
         self._require_now_and_here(claims, request)
         email = claims.get("email")
-        if not isinstance(email, str) or email not in self.service_accounts or claims.get("email_verified") is not True:
-            raise ForbiddenError(reason="the token is not of one of the service_accounts")
+        if not isinstance(email, str) or email not in self.service_accounts:
+            raise ForbiddenError(reason="the token is of an account that is not among service_accounts")
+        if claims.get("email_verified") is not True:
+            raise ForbiddenError(reason="the token's address is not verified")
         principal = Principal("oidc", email, claims.get("sub"), MappingProxyType(claims))
         with self._lock:
             while len(self._accepted) >= _REMEMBERED:
@@ -136,7 +138,7 @@ class OIDC:
             raise AuthenticationError(reason="the token is not valid yet; do the clocks differ?")
         audience = claims["aud"]
         if audience not in self.audience and not (EVENT_URL in self.audience and _is_event_url(audience, request)):
-            raise AuthenticationError(reason="the token is for another audience")
+            raise AuthenticationError(reason=f"the token is for another audience than {', '.join(self.audience)}")
 
 
 def _digest(token: str) -> bytes:

@@ -32,7 +32,7 @@ class SignedURL:
 
     """
 
-    secret_parameters = (PARAMETER,)
+    secret_parameters: tuple[str, ...] = (PARAMETER,)
 
     def __init__(self, *, cache: str = "default") -> None:
         try:

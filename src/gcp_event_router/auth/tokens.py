@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Annotated, Literal, NotRequired
 
 import jwt
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
 from ..exceptions import AuthenticationError
@@ -19,10 +19,9 @@ __all__ = ["Claims", "claims_of", "key_id"]
 _Time = Annotated[int, Field(ge=0, le=253_402_300_799)]
 
 
+@with_config(ConfigDict(strict=True, extra="allow"))
 class Claims(TypedDict):
     """What a token claims. Google's reference of OpenID Connect names more; they are kept as they are."""
-
-    __pydantic_config__ = ConfigDict(strict=True, extra="allow")  # type: ignore[misc]  # pyright: ignore[reportGeneralTypeIssues] -- how pydantic configures a TypedDict
 
     iss: Literal["https://accounts.google.com", "accounts.google.com"]
     aud: str
@@ -35,6 +34,8 @@ class Claims(TypedDict):
     email_verified: NotRequired[object]
 
 
+#: What Google's front ends leave of a token that they have verified themselves, so that nobody can use it again.
+_REMOVED = ".SIGNATURE_REMOVED_BY_GOOGLE"
 _CLAIMS = TypeAdapter(Claims)
 _JWS = jwt.PyJWS()
 
@@ -52,6 +53,8 @@ def key_id(token: str) -> str:
 
 def claims_of(token: str, key: jwt.PyJWK) -> Claims:
     """What a token claims, once its signature is verified. Raises `AuthenticationError`."""
+    if token.endswith(_REMOVED):
+        raise AuthenticationError(reason="Cloud Run took the signature off the token; see docs/authentication.md on Cloud Run")
     try:
         payload = _JWS.decode(token, key, algorithms=["RS256"])
     except (jwt.PyJWTError, RecursionError) as error:
