@@ -15,9 +15,9 @@ SLICE = float(os.environ.get("BENCH_SLICE", "0.05"))
 """Seconds that one contestant runs in one round."""
 
 
-def header() -> None:
-    """Print what was measured on what."""
-    names = ", ".join(f"{name} {version(name)}" for name in ("Django", "pydantic"))
+def header(*more: str) -> None:
+    """Print what was measured on what; `more` are further packages whose versions matter."""
+    names = ", ".join(f"{name} {version(name)}" for name in ("Django", "pydantic", *more))
     print(f"Python {platform.python_version()}, {names}; {os.cpu_count()} cores; median of {ROUNDS} rounds\n")
 
 

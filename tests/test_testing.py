@@ -43,18 +43,16 @@ def test_a_signed_token_is_accepted_for_what_it_claims(router: EventRouter, post
     def handler(event: Event[Any]) -> None:
         seen.append(event.principal)
 
+    changes: list[dict[str, Any]] = [
+        {},
+        {"email": "other@example.com"},
+        {"audience": "https://other.example"},
+        {"expires_in": timedelta(seconds=-11)},
+        {"email_verified": None},
+        {"iss": "https://issuer.example"},
+    ]
     with TokenSigner() as signer:
-        statuses = [
-            post("/events/k/r", **signer.headers(**{**SENDER, **changed})).status_code
-            for changed in (
-                {},
-                {"email": "other@example.com"},
-                {"audience": "https://other.example"},
-                {"expires_in": timedelta(seconds=-11)},
-                {"email_verified": None},
-                {"iss": "https://issuer.example"},
-            )
-        ]
+        statuses = [post("/events/k/r", **signer.headers(**{**SENDER, **each})).status_code for each in changes]
 
     assert statuses == [201, 403, 401, 401, 403, 401]
     assert [(each.method, each.email) for each in seen if each] == [("oidc", SENDER["email"])]
