@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 
 import demo
+from cases import CASES
 
 HERE = Path(__file__).resolve().parent
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
@@ -42,13 +43,13 @@ def test_demo_shows_every_event_as_expected() -> None:
 
     assert run.returncode == 0, run.stdout + run.stderr
     rows = [line for line in run.stdout.splitlines() if line.startswith(("ok", "NO"))]
-    assert [row.split("  ")[1] for row in rows] == [case.title for case in demo.CASES]
-    assert run.stdout.splitlines()[-1] == "10 of 10 events as expected"
+    assert [row.split("  ")[1] for row in rows] == [case.title for case in CASES]
+    assert run.stdout.splitlines()[-1] == "13 of 13 events as expected"
 
 
 def test_demo_tells_what_is_not_as_expected() -> None:
     """A result that differs in any part is marked, and said in full below the table."""
-    case = demo.CASES[0]
+    case = CASES[0]
     good = demo.Result(case, case.status, case.handlers, case.rows)
     bad = replace(good, status=500)
 
@@ -62,7 +63,7 @@ def test_demo_tells_what_is_not_as_expected() -> None:
 
 def test_demo_fails_if_one_event_is_not_as_expected(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """One wrong status is enough to fail, and is said beside the right one."""
-    monkeypatch.setattr(demo, "CASES", (replace(demo.CASES[0], status=204), demo.CASES[2]))
+    monkeypatch.setattr(demo, "CASES", (replace(CASES[0], status=204), CASES[2]))
 
     assert demo.demo() == 1
 
@@ -75,7 +76,7 @@ def test_demo_fails_if_one_event_is_not_as_expected(monkeypatch: pytest.MonkeyPa
 
 def test_demo_tells_an_event_that_nothing_logged(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """An event that never reaches the endpoint gets its row, too, and the demo fails."""
-    monkeypatch.setattr(demo, "CASES", (replace(demo.CASES[0], path="/elsewhere/one", rows=()),))
+    monkeypatch.setattr(demo, "CASES", (replace(CASES[0], path="/elsewhere/one", rows=()),))
 
     assert demo.demo() == 1
 

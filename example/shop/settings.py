@@ -33,6 +33,19 @@ INSTALLED_APPS = ["gcp_event_router", "shop"]
 BASE_URL = "https://shop.example"
 GCP_EVENT_ROUTER: RouterSettings = {
     "AUTHENTICATION": [
-        {"BACKEND": "shop.auth.SharedSecret", "OPTIONS": {"secret": os.environ.get("SHOP_SECRET", "open sesame")}},
+        {
+            "BACKEND": "gcp_event_router.auth.OIDC",  # Pub/Sub
+            "OPTIONS": {
+                "service_accounts": ["pubsub@shop.iam.gserviceaccount.com"],
+                "audience": BASE_URL,
+                # leave this out: only a demo has a Google of its own
+                "certs_url": os.environ.get("SHOP_CERTS_URL", "https://www.googleapis.com/oauth2/v3/certs"),
+            },
+        },
+        {
+            "BACKEND": "gcp_event_router.auth.SharedToken",  # webhooks, and who has curl
+            "OPTIONS": {"header": "X-Shop-Token", "tokens": [os.environ.get("SHOP_TOKEN", "open sesame")]},
+        },
+        {"BACKEND": "gcp_event_router.auth.SignedURL"},  # parcel services, which get a URL for each parcel
     ],
 }

@@ -46,11 +46,11 @@ class HandlerTests(TestCase):
 class EndpointTests(TestCase):
     """Events as they arrive."""
 
-    def push(self, kind: str, data: object, secret: str = "open sesame", **parameters: str) -> HttpResponse:
+    def push(self, kind: str, data: object, token: str = "open sesame", **parameters: str) -> HttpResponse:
         """Send a push as Pub/Sub does."""
         url = get_event_url(kind, "1", parameters, base_url="")
         body = make_pubsub_message(data, message_id="17")
-        response = self.client.post(url, body, content_type="application/json", headers={"X-Shop-Secret": secret})
+        response = self.client.post(url, body, content_type="application/json", headers={"X-Shop-Token": token})
         assert isinstance(response, HttpResponse)
         return response
 
@@ -90,7 +90,7 @@ class EndpointTests(TestCase):
 
     def test_wrong_secret_is_refused(self) -> None:
         """A stranger is told 401, and nothing happens."""
-        response = self.push("order-placed", {"order_id": 1, "total": "1"}, secret="guess")
+        response = self.push("order-placed", {"order_id": 1, "total": "1"}, token="guess")
 
         self.assertEqual(response.status_code, 401)
         self.assertFalse(Order.objects.exists())

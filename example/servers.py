@@ -1,0 +1,156 @@
+"""What the demo runs: the shop on a real server, and a key server in the place of Google's."""
+
+from __future__ import annotations
+
+import os
+import queue
+import re
+import subprocess
+import sys
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any, Self
+
+from typing_extensions import override
+
+from cases import TOKEN, Case
+from gcp_event_router.testing import TokenSigner
+
+HERE = Path(__file__).resolve().parent
+AUDIENCE = "https://shop.example"
+PATIENCE = 30.0
+"""Seconds to wait for something that the server should do at once."""
+
+
+class Server:
+    """The shop on a real server, as a child process."""
+
+    STARTED = re.compile(r"Uvicorn running on http://127\.0\.0\.1:(\d+)")
+    EVENT = re.compile(r"Event of kind '.*?' with reference '(.*?)' .*?: ([\w ]+) by (.*?) in [\d.]+ ms")
+    #: uvicorn's own line, the last one of every request, whatever became of it.
+    ANSWERED = re.compile(r'"POST \S+ HTTP/1\.1" \d{3}')
+
+    def __init__(self, environment: Mapping[str, str], port: int = 0) -> None:
+        command = [sys.executable, "-m", "uvicorn", "shop.asgi:application", "--host", "127.0.0.1", "--port", str(port)]
+        command += ["--workers", "1"]  # whatever WEB_CONCURRENCY says
+        self.process = subprocess.Popen(
+            command, cwd=HERE, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+        self.lines: queue.Queue[str | None] = queue.Queue()
+        self._reader = Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        for line in self.process.stdout or ():
+            self.lines.put(line)
+        self.lines.put(None)
+
+    def lines_until(self, pattern: re.Pattern[str]) -> list[str]:
+        """The next lines up to one that matches, or a `RuntimeError` with all that the server said instead."""
+        said: list[str] = []
+        while not said or not pattern.search(said[-1]):
+            try:
+                line = self.lines.get(timeout=PATIENCE)
+            except queue.Empty:
+                raise RuntimeError(f"the server says no more after {PATIENCE:.0f} s:\n" + "".join(said)) from None
+            if line is None:
+                raise RuntimeError("the server stopped:\n" + "".join(said))
+            said.append(line)
+        return said
+
+    def port(self) -> int:
+        """The port on which it listens, once it does."""
+        found = self.STARTED.search(self.lines_until(self.STARTED)[-1])
+        assert found is not None
+        return int(found.group(1))
+
+    def stop(self) -> None:
+        """End the process and wait for it."""
+        self.process.terminate()
+        try:
+            self.process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+        if self.process.stdout:
+            self.process.stdout.close()
+
+
+class Google(ThreadingHTTPServer):
+    """Serves the key that the demo's tokens are signed with, as Google serves its own; and signs them."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Keys)
+        self.signer = TokenSigner()
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/certs"
+
+    def headers(self, case: Case) -> dict[str, str]:
+        """The headers of a case, with a token if an account sends it."""
+        if case.account is None:
+            return dict(case.headers)
+        return {**case.headers, **self.signer.headers(email=case.account, audience=AUDIENCE)}
+
+    @override
+    def __enter__(self) -> Self:
+        Thread(target=self.serve_forever, daemon=True).start()
+        return self
+
+    @override
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+class Keys(BaseHTTPRequestHandler):
+    """Answers every GET with the key set."""
+
+    def do_GET(self) -> None:
+        assert isinstance(self.server, Google)
+        body = self.server.signer.jwks()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    @override
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing: the shop's lines are what is shown."""
+
+
+@dataclass(frozen=True)
+class Shop:
+    """A migrated database, and a server on it."""
+
+    server: Server
+    port: int
+    database: Path
+    environment: Mapping[str, str]
+
+    def signature(self) -> str:
+        """The signature of the URL to which the label of parcel twelve may be sent for an hour."""
+        script = (
+            "import django; django.setup(); from datetime import timedelta; from gcp_event_router.utils import get_event_url; "
+            "print(get_event_url('label-printed', 'twelve', signed=True, max_age=timedelta(hours=1)))"
+        )
+        command = [sys.executable, "-c", script]
+        url = subprocess.run(command, cwd=HERE, env=self.environment, check=True, capture_output=True, text=True).stdout
+        return url.strip().rpartition("=")[2]
+
+
+@contextmanager
+def running(database: Path, port: int = 0, certs_url: str | None = None) -> Generator[Shop]:
+    """The shop, as long as the block lasts."""
+    environment = {**os.environ, "SHOP_DATABASE": str(database), "SHOP_TOKEN": TOKEN, "DJANGO_SETTINGS_MODULE": "shop.settings"}
+    if certs_url is not None:
+        environment["SHOP_CERTS_URL"] = certs_url
+    subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=HERE, env=environment, check=True)
+    server = Server(environment, port)
+    try:
+        yield Shop(server, server.port(), database, environment)
+    finally:
+        server.stop()
