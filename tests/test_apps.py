@@ -6,7 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import gcp_event_router
+from gcp_event_router import auth
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -86,3 +89,26 @@ def test_urls_without_the_app_are_refused() -> None:
         "gcp_event_router.exceptions.ConfigurationError: The URLs of gcp_event_router are included, but the app is not "
         'installed, so no handler would ever be called. Add "gcp_event_router" to INSTALLED_APPS.'
     )
+
+
+def test_authenticators_of_ours_need_no_extra() -> None:
+    """Without PyJWT everything but OIDC can be used; whoever asks for OIDC is told what to install, also by the settings."""
+    program = configured(
+        "",
+        "for name in ('jwt', 'cryptography'): sys.modules[name] = None\n"
+        "from gcp_event_router import auth, testing\n"
+        "auth.SharedToken(tokens=['a'], header='X'), auth.SignedURL()\n"
+        "for ask in (lambda: auth.OIDC, lambda: auth.load([{'BACKEND': 'gcp_event_router.auth.OIDC'}])):\n"
+        "    try: ask()\n"
+        "    except auth.ConfigurationError as error: print(error)",
+    )
+    run = python(program)
+
+    message = "gcp_event_router.auth.OIDC needs jwt, which is not installed. pip install 'gcp-event-router[oidc]'."
+    assert (run.stdout.splitlines(), run.stderr) == ([message, message], "")
+
+
+def test_a_name_that_auth_has_not() -> None:
+    """Asking the package for what it does not have is an ordinary AttributeError."""
+    with pytest.raises(AttributeError, match=r"^module 'gcp_event_router\.auth' has no attribute 'OAuth'$"):
+        getattr(auth, "OAuth")  # noqa: B009 -- a checker would refuse the attribute

@@ -23,7 +23,7 @@ from pydantic import BaseModel, TypeAdapter
 from typing_extensions import TypedDict, assert_type, override
 
 from gcp_event_router import Event, EventRouter, Outcome, Principal, Reject, Retry, events
-from gcp_event_router.auth import Authenticator
+from gcp_event_router.auth import OIDC, Authenticator, SharedToken, SignedURL
 from gcp_event_router.conf import RouterSettings
 from gcp_event_router.envelopes import Envelope, PubSubPush
 from gcp_event_router.exceptions import ErrorDetail, InvalidEventError
@@ -31,6 +31,7 @@ from gcp_event_router.globs import Glob
 from gcp_event_router.handlers import Handler
 from gcp_event_router.registrations import Consulted, Explanation, Registration
 from gcp_event_router.signals import EventSignal, event_received
+from gcp_event_router.testing import TokenSigner
 from gcp_event_router.utils import DecodedPubSubMessage, decode_pubsub_message, get_event_url, make_pubsub_message
 from gcp_event_router.views import AsyncEventView, EventView
 
@@ -270,6 +271,7 @@ assert_type(event_received.disconnect(dispatch_uid="plain"), bool)
 assert_type(get_event_url("a", "b", {"c": 1}, "gcp-events", "https://shop.example"), str)
 assert_type(get_event_url("a", 1), str)
 assert_type(get_event_url("a", UUID(int=1), base_url=""), str)
+assert_type(get_event_url("a", 1, signed=True, max_age=timedelta(hours=1), single_use=True), str)
 assert_type(make_pubsub_message(), bytes)
 assert_type(make_pubsub_message({"a": 1}, as_dict=False), bytes)
 assert_type(make_pubsub_message({"a": 1}, "projects/p/subscriptions/s", {"k": "v"}, "1", "key", datetime.now()), bytes)
@@ -314,7 +316,15 @@ class ByHeaderAsync:
         return ByHeader().authenticate(request)
 
 
-authenticators: list[Authenticator] = [ByHeader(), ByHeaderAsync()]
+authenticators: list[Authenticator] = [
+    ByHeader(),
+    ByHeaderAsync(),
+    OIDC(service_accounts=["a@example.com"], audience="event-url", leeway=timedelta(seconds=5)),
+    OIDC(service_accounts=("a@example.com",), audience=["https://shop.example"], leeway=5, certs_url="http://localhost/"),
+    SharedToken(tokens=["secret"], header="X-A"),
+    SharedToken(tokens=["secret"], parameter="token"),
+    SignedURL(cache="urls"),
+]
 EventView.as_view(authentication=authenticators)
 AsyncEventView.as_view(authentication=[])
 settings: RouterSettings = {
@@ -324,6 +334,13 @@ settings: RouterSettings = {
     "FAILURE_STATUS": 500,
     "SIGNALS": ["django_gcp.events.signals.event_received"],
 }
+
+# --- tests of users
+
+with TokenSigner() as signer:
+    assert_type(signer.token(email="a@example.com", audience="https://shop.example", iat=1, sub=None), str)
+    assert_type(signer.headers(email="a@example.com", audience="b", expires_in=timedelta(hours=1)), Mapping[str, str])
+    assert_type(signer.jwks(), bytes)
 
 # --- legacy code, by the stubs
 

@@ -14,9 +14,10 @@ from django_gcp.events import utils as legacy
 from pydantic import BaseModel, TypeAdapter
 
 from gcp_event_router import Event, EventRouter, Outcome, Principal, Reject, Retry, events
-from gcp_event_router.auth import Authenticator
+from gcp_event_router.auth import OIDC, Authenticator, SharedToken
 from gcp_event_router.conf import RouterSettings
 from gcp_event_router.signals import event_received
+from gcp_event_router.testing import TokenSigner
 from gcp_event_router.utils import decode_pubsub_message, get_event_url, make_pubsub_message
 
 
@@ -286,6 +287,20 @@ decode_pubsub_message(b"")["message"]  # type: ignore[typeddict-item]  # pyright
 get_event_url("a")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 # parameters have names
 get_event_url("a", "1", ["b"])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+# what a signed URL is for is said by name
+get_event_url("a", "1", None, "gcp-events", "", True)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+# a time is not a number
+get_event_url("a", "1", signed=True, max_age=3600)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+# by name only
+SharedToken(["secret"], "X-A")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+# a list of them
+SharedToken(tokens=5, header="X-A")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+# one of its words
+OIDC(service_account="a@example.com", audience="b")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+# an audience is text
+OIDC(service_accounts=["a@example.com"], audience=None)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+# whom a token is for
+TokenSigner().token(email="a@example.com")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 # django-gcp's own needs a subscription
 legacy.make_pubsub_message({})  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
 # its attributes are strings, too
