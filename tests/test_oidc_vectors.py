@@ -146,7 +146,7 @@ def test_no_part_of_a_token_is_logged(post: Post) -> None:
         for vector in VECTORS:
             post("/events/k/r", Authorization=vector["authorization"])
 
-    logged = parts(log.text)
+    logged = parts(log.text.replace(DOCUMENT["audience"], ""))  # which the settings name, and a refusal may tell
     told = {each["name"]: logged & (parts(each["authorization"]) | parts(decoded(each["authorization"]))) for each in VECTORS}
     assert log.text.count("gcp_event_router Event of kind 'k'") == len(VECTORS)
     assert {name: found for name, found in told.items() if found} == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -94,6 +95,20 @@ def test_a_token_in_the_query_stays_at_the_door(router: EventRouter, post: Post,
         False,
         True,
     )
+
+
+def test_a_token_in_a_header_stays_at_the_door(router: EventRouter, post: Post) -> None:
+    """The header that holds the token is no attribute of an unwrapped push."""
+    seen: list[Mapping[str, str]] = []
+
+    @router.on("k")
+    def handler(event: Event[Any]) -> None:
+        seen.append(event.envelope.attributes)
+
+    with settings(header="X-Shop-Token"):
+        post("/events/k/r", **{"X-Shop-Token": NEW, "X-Other": "a", "x-goog-pubsub-message-id": "17"})
+
+    assert seen == [{"x-other": "a"}]
 
 
 def test_a_parameter_of_the_name_is_the_users_where_it_is_no_credential(router: EventRouter, post: Post) -> None:

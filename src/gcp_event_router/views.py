@@ -111,8 +111,11 @@ def _check_labels(*labels: str) -> None:
 
 
 def _arrival(request: HttpRequest, principal: Principal | None, door: Door) -> Arrival:
-    """Read the request, now that its sender is known; credentials in its query stay here. Raises `SenderError`."""
-    envelope = read(_body(request, conf.current().MAX_BODY_SIZE), request.META)
+    """Read the request, now that its sender is known; its credentials stay here. Raises `SenderError`."""
+    meta = request.META
+    if secret := door.secret_headers & meta.keys():
+        meta = {name: value for name, value in meta.items() if name not in secret}
+    envelope = read(_body(request, conf.current().MAX_BODY_SIZE), meta)
     query = request.META.get("QUERY_STRING")
     if not query:
         return Arrival(envelope, None, principal)

@@ -21,7 +21,8 @@ class Authenticator(Protocol):
 
     Under ASGI a sync one runs in a thread, so it may block. One that is sync and knows a way without blocking may have
     `async def aauthenticate(self, request)` besides, which the async view then awaits. One whose credentials are in the
-    query names those parameters in `secret_parameters`, a collection of strings, and neither handlers nor receivers see them.
+    query or in a header names those in `secret_parameters` or `secret_headers`, a collection of strings, and neither handlers
+    nor receivers see them.
     What `manage.py check --deploy` should say of its options, it returns from `check_deployment(self)`.
     """
 

@@ -52,6 +52,15 @@ class Door:
         """The query parameters that hold credentials, whoever accepted the request: nobody else is to see them."""
         return frozenset(name for each in self.authenticators or () for name in getattr(each, "secret_parameters", ()))
 
+    @property
+    def secret_headers(self) -> frozenset[str]:
+        """The same of headers, by their names in `request.META`; `Authorization` and cookies are no envelope's in any case."""
+        return frozenset(
+            f"HTTP_{name.upper().replace('-', '_')}"
+            for each in self.authenticators or ()
+            for name in getattr(each, "secret_headers", ())
+        )
+
     def authenticate(self, request: HttpRequest) -> Principal | None:
         """Who sent a request, as the first authenticator says that accepts it; None where the endpoint is open.
 

@@ -44,6 +44,7 @@ class SharedToken:
         self.header: str | None = header
         self.parameter: str | None = parameter
         self.secret_parameters: tuple[str, ...] = () if parameter is None else (parameter,)
+        self.secret_headers: tuple[str, ...] = () if header is None else (header,)
 
     def authenticate(self, request: HttpRequest) -> Principal | None:
         """Called by the door of the sync view."""
