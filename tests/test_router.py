@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from gcp_event_router import Event, EventRouter, events
 from gcp_event_router.exceptions import ConfigurationError, GlobError, RegistrationError
-from gcp_event_router.router import MEMORY
+from gcp_event_router.registrations import MEMORY
 from gcp_event_router.signals import EventSignal
 
 SENT: dict[str, Any] = {"event_reference": "r", "event_payload": None, "event_parameters": {}}

@@ -9,9 +9,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from contextvars import copy_context
+from functools import partial
 from inspect import isawaitable
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 
 from typing_extensions import override
 
@@ -20,26 +21,13 @@ from .envelopes import from_payload
 from .event import Arrival, Event
 from .exceptions import EnvelopeError, InvalidEventError, UnhandledEventError
 from .handlers import Handler
+from .keepers import HANDLED, Result, record_of
 from .logs import log_event, logger, trail
 from .outcomes import Outcome, classify, worst
 from .receivers import TwinReceiver, wait_for
+from .registrations import Found
 
-__all__ = ["Dispatcher", "Found"]
-
-
-class Found(NamedTuple):
-    """The handlers of a kind, in order of registration."""
-
-    blocking: tuple[Handler, ...]
-    awaited: tuple[Handler, ...]
-
-    @classmethod
-    def of(cls, handlers: list[Handler]) -> Found:
-        """Sort handlers into sync and async ones."""
-        return cls(
-            tuple(handler for handler in handlers if not handler.is_async),
-            tuple(handler for handler in handlers if handler.is_async),
-        )
+__all__ = ["Dispatcher"]
 
 
 class Dispatcher(TwinReceiver):
@@ -52,29 +40,34 @@ class Dispatcher(TwinReceiver):
     @override
     def __call__(self, *, event_kind: str, event_reference: str, arrival: Arrival | None = None, **named: Any) -> Outcome:
         """Handle an event to its end and return its outcome, or raise what the handlers raised."""
-        delivery = Delivery(event_kind, event_reference, arrival or _arrival(**named), self._find(event_kind))
-        delivery.run()
-        if delivery.found.awaited:
-            wait_for(delivery.run_awaited)
-        return delivery.conclude()
+        passage = Passage(event_kind, event_reference, arrival or _arrival(**named), self._find(event_kind))
+        passage.run()
+        if passage.found.awaited:
+            wait_for(passage.run_awaited)
+        return passage.conclude()
 
     @override
-    def split(self, *, event_kind: str, event_reference: str, arrival: Arrival | None = None, **named: Any) -> Delivery:
+    def split(self, *, event_kind: str, event_reference: str, arrival: Arrival | None = None, **named: Any) -> Passage:
         """Prepare to handle an event on an event loop."""
-        return Delivery(event_kind, event_reference, arrival or _arrival(**named), self._find(event_kind))
+        return Passage(event_kind, event_reference, arrival or _arrival(**named), self._find(event_kind))
 
 
-class Delivery:
+class Passage:
     """One event on its way through its handlers."""
 
-    __slots__ = ("_arrival", "_failures", "_kind", "_reference", "_started", "found")
+    __slots__ = ("_arrival", "_closed", "_is_open", "_kind", "_record", "_reference", "_results", "_started", "found")
 
     def __init__(self, kind: str, reference: str, arrival: Arrival, found: Found) -> None:
         self._kind = kind
         self._reference = reference
         self._arrival = arrival
         self.found: Found = found
-        self._failures: list[tuple[Handler, Exception]] = []
+        self._record = record_of(kind, reference, arrival, found)
+        self._is_open = self._record is None
+        #: What kept the record from being opened, so that no handler was called.
+        self._closed: Exception | None = None
+        #: Of all handlers but those that just did their work.
+        self._results: list[tuple[Handler, Result]] = []
         self._started = perf_counter()
 
     @property
@@ -84,22 +77,41 @@ class Delivery:
 
     def run(self) -> None:
         """Call the sync handlers."""
+        record = self._record
+        if record is None:
+            for handler in self.found.blocking:
+                try:
+                    self._call(handler)
+                except Exception as error:  # noqa: BLE001 -- kept until all have run, then raised by conclude()
+                    self._results.append((handler, Result(classify(error), error)))
+            return
+        self._is_open = True
+        try:
+            record.open()
+        except Exception as error:  # noqa: BLE001 -- as above
+            self._closed = error
+            return
         for handler in self.found.blocking:
-            try:
-                # in a context of its own, so that a language or time zone that it activates ends with it
-                result = copy_context().run(handler.function, self._event(handler))
-                if result is not None and isawaitable(result):
-                    _refuse_awaitable(handler, result)
-            except Exception as error:  # noqa: BLE001 -- kept until all have run, then raised by conclude()
-                self._failures.append((handler, error))
+            self._note(handler, record.run(handler, partial(self._call, handler)))
 
     async def run_awaited(self) -> None:
         """Call the async handlers."""
-        for handler in self.found.awaited:
+        record = self._record
+        if record is None:
+            for handler in self.found.awaited:
+                try:
+                    await self._acall(handler)
+                except Exception as error:  # noqa: BLE001 -- as in run()
+                    self._results.append((handler, Result(classify(error), error)))
+            return
+        if not self._is_open:
             try:
-                await handler.function(self._event(handler))
+                await record.aopen()
             except Exception as error:  # noqa: BLE001 -- as in run()
-                self._failures.append((handler, error))
+                self._closed = error
+        if self._closed is None:
+            for handler in self.found.awaited:
+                self._note(handler, await record.arun(handler, partial(self._acall, handler)))
 
     async def finish(self) -> Outcome:
         """Do what `run` left."""
@@ -109,24 +121,40 @@ class Delivery:
     def conclude(self) -> Outcome:
         """Log the event's line, and return its outcome or raise what was not settled here.
 
-        Of several exceptions an `ExceptionGroup` is raised; a `Reject` is an outcome and not raised.
+        Of several exceptions an `ExceptionGroup` is raised; one that is acknowledged, such as `Reject`, is not raised.
         """
-        if not self._failures:
+        if self._closed is not None:
+            self._log(logging.ERROR, classify(self._closed), trail(self._closed))
+            raise self._closed
+        if not self._results:
             if not self.found.blocking and not self.found.awaited:
                 return self._unhandled()
             self._log(logging.INFO, Outcome.HANDLED)
             return Outcome.HANDLED
-        outcome = worst(classify(error) for _, error in self._failures)
-        self._log(_LEVELS.get(outcome, logging.ERROR), outcome, "; ".join(_problem(*each) for each in self._failures))
-        for handler, error in self._failures:
-            logger.debug("Handler %s did not finish", handler.name, exc_info=error)
-        open_errors = [error for _, error in self._failures if classify(error) is not Outcome.REJECTED]
+        outcome = worst(result.outcome for _, result in self._results)
+        self._log(_LEVELS.get(outcome, logging.ERROR), outcome, "; ".join(_problem(*each) for each in self._results))
+        for handler, result in self._results:
+            logger.debug("Handler %s did not finish", handler.name, exc_info=result.error)
+        open_errors = [result.error for _, result in self._results if result.error and not result.outcome.acknowledged]
         if not open_errors:
             return outcome
         if len(open_errors) == 1:
             raise open_errors[0]
         msg = "several handlers failed"
         raise ExceptionGroup(msg, open_errors)
+
+    def _note(self, handler: Handler, result: Result) -> None:
+        if result is not HANDLED:
+            self._results.append((handler, result))
+
+    def _call(self, handler: Handler) -> None:
+        # in a context of its own, so that a language or time zone that it activates ends with it
+        result = copy_context().run(handler.function, self._event(handler))
+        if result is not None and isawaitable(result):
+            _refuse_awaitable(handler, result)
+
+    async def _acall(self, handler: Handler) -> None:
+        await handler.function(self._event(handler))
 
     def _event(self, handler: Handler) -> Event[Any, Any]:
         return handler.event(self._kind, self._reference, self._arrival)
@@ -165,15 +193,18 @@ def _arrival(event_payload: object = None, event_parameters: Mapping[str, str] |
 
 #: Outcomes that are somebody's ordinary answer; all others are logged as errors.
 _LEVELS = {
+    Outcome.HANDLED: logging.INFO,
+    Outcome.DUPLICATE: logging.INFO,
+    Outcome.BUSY: logging.INFO,
     Outcome.RETRY: logging.INFO,
     Outcome.REJECTED: logging.WARNING,
     Outcome.INVALID: logging.WARNING,
 }
 
 
-def _problem(handler: Handler, error: Exception) -> str:
+def _problem(handler: Handler, result: Result) -> str:
     """What the line says of one handler's failure; nothing in it was written by the sender or by the exception."""
-    outcome = classify(error)
+    outcome, error = result
     if isinstance(error, InvalidEventError):
         part = "an invalid payload" if error.part == "payload" else f"invalid {error.part}"
         first = error.errors[0]
@@ -181,7 +212,9 @@ def _problem(handler: Handler, error: Exception) -> str:
         return f"{handler.name} got {part}: {error.count} error(s), first {first['type']} at {where}"
     if outcome is Outcome.RETRY:
         return f"{handler.name} asked to retry"
-    return f"{handler.name} {outcome.value}: {trail(error)}"
+    if outcome is Outcome.BUSY:
+        return f"{handler.name} is at work elsewhere"
+    return f"{handler.name} {outcome.value}: {trail(error)}" if error else f"{handler.name} {outcome.value}"
 
 
 def _refuse_awaitable(handler: Handler, result: Any) -> None:

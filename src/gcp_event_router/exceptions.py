@@ -16,6 +16,7 @@ __all__ = [
     "Answer",
     "AuthenticationError",
     "BodyTooLargeError",
+    "BusyError",
     "ConfigurationError",
     "EnvelopeError",
     "ErrorDetail",
@@ -92,6 +93,14 @@ class InvalidEventError(SenderError):
         self.part = part
         self.errors: tuple[ErrorDetail, ...] = tuple(errors)
         self.count = count
+
+
+class BusyError(EventRouterError):
+    """Raised when another worker is at the same work; `after` is how many seconds the sender should wait."""
+
+    def __init__(self, after: int) -> None:
+        super().__init__()
+        self.after = after
 
 
 class Answer(EventRouterError):  # noqa: N818 -- it says what to answer, not what went wrong

@@ -20,6 +20,7 @@ from typing_extensions import override
 from .event import Arrival, Event
 from .exceptions import ConfigurationError, RegistrationError
 from .globs import Glob
+from .options import Options
 from .payloads import ParametersReader, PayloadReader, parameters_reader, payload_reader
 
 __all__ = ["NO_SOURCE", "Handler"]
@@ -28,6 +29,7 @@ __all__ = ["NO_SOURCE", "Handler"]
 _UNKNOWN = (NameError, AttributeError)
 #: The `location` of a function that is not written in Python.
 NO_SOURCE: Final = "no source"
+_DEFAULTS: Final = Options()
 _HOW = "Write it as `def handler(event: Event[Model]) -> None`."
 
 
@@ -50,6 +52,7 @@ class Handler:
         "key",
         "location",
         "name",
+        "options",
     )
 
     def __init__(
@@ -58,6 +61,7 @@ class Handler:
         globs: tuple[Glob, ...],
         payload: object = None,
         scope: Mapping[str, Any] | None = None,
+        options: Options = _DEFAULTS,
     ) -> None:
         """Check `function` and keep it.
 
@@ -66,6 +70,7 @@ class Handler:
             globs: Which kinds it handles; none for a fallback.
             payload: What `payload=` said: a type or a `TypeAdapter`.
             scope: Local names of the place of registration, in which annotations may be written.
+            options: How it is to be run.
 
         Raises:
             RegistrationError: The function could never be called rightly.
@@ -76,8 +81,9 @@ class Handler:
         self.globs: Final = globs
         if not callable(function):
             _refuse(f"{function!r}, of type {type(function).__name__}, cannot be called. {_HOW}")
-        #: Module and qualified name of the function.
-        self.name: Final = _name(function)
+        self.options: Final = options
+        #: Module and qualified name of the function, unless it is registered by another.
+        self.name: Final = options.name or _name(function)
         #: The file and the line where it is written.
         self.location: Final = _location(function)
         self.is_async: Final = _is_async(function)

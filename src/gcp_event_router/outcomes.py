@@ -21,6 +21,7 @@ from .exceptions import (
     Answer,
     AuthenticationError,
     BodyTooLargeError,
+    BusyError,
     EnvelopeError,
     ErrorDetail,
     ForbiddenError,
@@ -133,6 +134,7 @@ _CLASSES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Out
     (Retry, Outcome.RETRY),
     ((InvalidEventError, EnvelopeError, UnhandledEventError, ValidationError), Outcome.INVALID),
     ((UnavailableError, OperationalError, InterfaceError), Outcome.UNAVAILABLE),
+    (BusyError, Outcome.BUSY),
     (BodyTooLargeError, Outcome.TOO_LARGE),
     (ForbiddenError, Outcome.FORBIDDEN),
     (AuthenticationError, Outcome.UNAUTHENTICATED),
@@ -163,9 +165,10 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
 
 
 def retry_after(error: BaseException) -> int | None:
-    """The seconds for `Retry-After`: the longest that any `Retry` in `error` asks for, or None."""
-    waits = [leaf.after for leaf in leaves(error) if isinstance(leaf, Retry) and leaf.after is not None]
-    return ceil(max(waits).total_seconds()) if waits else None
+    """The seconds for `Retry-After`: the longest that anything in `error` asks for, or None."""
+    waits = [leaf.after.total_seconds() for leaf in leaves(error) if isinstance(leaf, Retry) and leaf.after is not None]
+    waits += [leaf.after for leaf in leaves(error) if isinstance(leaf, BusyError)]
+    return ceil(max(waits)) if waits else None
 
 
 def details(error: BaseException) -> list[ErrorDetail]:

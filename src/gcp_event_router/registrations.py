@@ -1,15 +1,19 @@
-"""What a router keeps of each registration, and how it explains what it does with a kind."""
+"""What a router keeps of each registration, how it finds those of a kind, and how it explains what it does with one."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from typing_extensions import override
 
-from .globs import Glob
+from .globs import Glob, GlobIndex
 from .handlers import Handler
 
-__all__ = ["Consulted", "Explanation", "Registration", "explain"]
+__all__ = ["Consulted", "Explanation", "Found", "Registration", "Table", "explain"]
+
+#: Kinds whose handlers are remembered. Only kinds that something handles are, so strangers' kinds take no place.
+MEMORY = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +28,45 @@ class Registration:
     def matching(self, kind: str) -> Glob | None:
         """The first of the globs that matches `kind`."""
         return next((glob for glob in self.globs if glob.matches(kind)), None)
+
+
+class Found(NamedTuple):
+    """The handlers of a kind, in order of registration."""
+
+    blocking: tuple[Handler, ...]
+    awaited: tuple[Handler, ...]
+
+    @classmethod
+    def of(cls, handlers: list[Handler]) -> Found:
+        """Sort handlers into sync and async ones."""
+        return cls(
+            tuple(handler for handler in handlers if not handler.is_async),
+            tuple(handler for handler in handlers if handler.is_async),
+        )
+
+
+class Table:
+    """The registrations of one moment, ready for look-ups."""
+
+    def __init__(self, registrations: tuple[Registration, ...]) -> None:
+        self._handlers = GlobIndex((glob, each.handler) for each in registrations if not each.is_fallback for glob in each.globs)
+        self._fallbacks = GlobIndex((glob, each.handler) for each in registrations if each.is_fallback for glob in each.globs)
+        self._memory: dict[str, Found] = {}
+
+    def find(self, kind: str) -> Found:
+        """The handlers of a kind, each function once."""
+        found = self._memory.get(kind)
+        if found is None:
+            matched = self._handlers.find(kind)
+            unique: dict[object, Handler] = {}  # a function that is registered twice runs once
+            for handler in matched or self._fallbacks.find(kind):
+                unique.setdefault(handler.key, handler)
+            found = Found.of(list(unique.values()))
+            if matched:
+                if len(self._memory) >= MEMORY:
+                    self._memory.clear()  # cheaper than choosing: each kind comes back at the price of one look-up
+                self._memory[kind] = found
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from threading import Lock
 from typing import Any, Generic, overload
 from weakref import WeakSet
@@ -19,12 +20,13 @@ from django.utils.module_loading import import_string
 from pydantic import TypeAdapter
 from typing_extensions import TypeVar, override
 
-from .dispatch import Dispatcher, Found
+from .dispatch import Dispatcher
 from .event import Event
 from .exceptions import ConfigurationError, GlobError, RegistrationError
-from .globs import Glob, GlobIndex, escape
+from .globs import Glob, escape
 from .handlers import Handler
-from .registrations import Explanation, Registration, explain
+from .options import Options
+from .registrations import Explanation, Found, Registration, Table, explain
 
 __all__ = ["EventRouter", "events"]
 
@@ -32,9 +34,6 @@ HandlerT = TypeVar("HandlerT", bound=Callable[[Event[Any, Any]], Awaitable[None]
 PayloadT = TypeVar("PayloadT")
 ParametersT = TypeVar("ParametersT", default=dict[str, str])
 ResultT = TypeVar("ResultT", bound=Awaitable[None] | None, default=None)
-
-#: Kinds whose handlers are remembered. Only kinds that something handles are, so strangers' kinds take no place.
-MEMORY = 1024
 
 
 class EventRouter:
@@ -53,44 +52,113 @@ class EventRouter:
         self._lock = Lock()
         self._entries: list[Registration | _Inclusion] = []
         self._parents: WeakSet[EventRouter] = WeakSet()
-        self._table: _Table | None = None
+        self._table: Table | None = None
         self._receiver = Dispatcher(self.find)
         if signal is not None:
             self.listen(signal)
 
     @overload
-    def on(self, kind: str, /, *kinds: str) -> Callable[[HandlerT], HandlerT]: ...
+    def on(
+        self,
+        kind: str,
+        /,
+        *kinds: str,
+        name: str | None = ...,
+        once: bool = ...,
+        deferred: bool | None = ...,
+        lease: timedelta | None = ...,
+        max_attempts: int | None = ...,
+    ) -> Callable[[HandlerT], HandlerT]: ...
 
     @overload
-    def on(self, kind: str, /, *kinds: str, payload: type[PayloadT] | TypeAdapter[PayloadT]) -> PayloadDecorator[PayloadT]: ...
+    def on(
+        self,
+        kind: str,
+        /,
+        *kinds: str,
+        payload: type[PayloadT] | TypeAdapter[PayloadT],
+        name: str | None = ...,
+        once: bool = ...,
+        deferred: bool | None = ...,
+        lease: timedelta | None = ...,
+        max_attempts: int | None = ...,
+    ) -> PayloadDecorator[PayloadT]: ...
 
-    def on(self, *kinds: str, payload: object = None) -> Any:
+    def on(
+        self,
+        *kinds: str,
+        payload: object = None,
+        name: str | None = None,
+        once: bool = True,
+        deferred: bool | None = None,
+        lease: timedelta | None = None,
+        max_attempts: int | None = None,
+    ) -> Any:
         """Register the decorated function for all kinds that match one of the globs; it stays the very same function.
 
         Args:
             kinds: Globs such as `"order-placed"`, `"order-*"` or `"order-v[12]"`.
             payload: The payload's type, or a `TypeAdapter`, for functions that do not say it in their annotation.
+            name: What the inbox knows the function by, instead of its module and qualified name.
+            once: Whether the inbox makes sure that its effects happen once.
+            deferred: Whether it runs after the sender is answered; the inbox's setting by default.
+            lease: How long one run may take; the inbox's setting by default.
+            max_attempts: After how many failed runs it is given up; the inbox's setting by default.
 
         Raises:
-            RegistrationError: A kind is not a string, or the function could never be called rightly.
+            RegistrationError: A kind is not a string, an option cannot be kept, or the function could never be called rightly.
             GlobError: A kind is empty or malformed.
 
         """
         globs = _globs(kinds)
+        options = Options(name, once, deferred, lease, max_attempts)
 
         def register(function: HandlerT) -> HandlerT:
-            self._register(function, globs, payload, _callers_scope())
+            self._register(function, globs, payload, _callers_scope(), options)
             return function
 
         return register
 
-    def fallback(self, function: HandlerT) -> HandlerT:
+    @overload
+    def fallback(self, function: HandlerT, /) -> HandlerT: ...
+
+    @overload
+    def fallback(
+        self,
+        /,
+        *,
+        name: str | None = ...,
+        once: bool = ...,
+        deferred: bool | None = ...,
+        lease: timedelta | None = ...,
+        max_attempts: int | None = ...,
+    ) -> Callable[[HandlerT], HandlerT]: ...
+
+    def fallback(
+        self,
+        function: Any = None,
+        /,
+        *,
+        name: str | None = None,
+        once: bool = True,
+        deferred: bool | None = None,
+        lease: timedelta | None = None,
+        max_attempts: int | None = None,
+    ) -> Any:
         """Register the decorated function for kinds that nothing else handles; it stays the very same function.
 
-        In an included router, only kinds under its prefix count.
+        Used bare, or with the options of `on`. In an included router, only kinds under its prefix count.
         """
-        self._register(function, (), None, _callers_scope())
-        return function
+        options = Options(name, once, deferred, lease, max_attempts)
+        if function is not None:
+            self._register(function, (), None, _callers_scope(), options)
+            return function
+
+        def register(function: HandlerT) -> HandlerT:
+            self._register(function, (), None, _callers_scope(), options)
+            return function
+
+        return register
 
     def include(self, router: EventRouter, prefix: str = "") -> None:
         """Take in the handlers of another router, present and future, for kinds that begin with `prefix`.
@@ -163,8 +231,10 @@ class EventRouter:
     def __repr__(self) -> str:
         return f"<EventRouter with {len(self)} registration(s)>"
 
-    def _register(self, function: Any, globs: tuple[Glob, ...], payload: object, scope: Mapping[str, Any]) -> None:
-        handler = Handler(function, globs, payload, scope)
+    def _register(
+        self, function: Any, globs: tuple[Glob, ...], payload: object, scope: Mapping[str, Any], options: Options
+    ) -> None:
+        handler = Handler(function, globs, payload, scope, options)
         self._append(Registration(handler, globs or (Glob("*"),), is_fallback=not globs))
 
     def _append(self, entry: Registration | _Inclusion) -> None:
@@ -179,9 +249,9 @@ class EventRouter:
         for parent in tuple(self._parents):
             parent._forget()  # noqa: SLF001 -- another one of its own class
 
-    def _build(self) -> _Table:
+    def _build(self) -> Table:
         with self._lock:
-            table = _Table(tuple(self))
+            table = Table(tuple(self))
             self._table = table
         return table
 
@@ -210,29 +280,6 @@ class _Inclusion:
     def __iter__(self) -> Iterator[Registration]:
         for each in self.router:
             yield Registration(each.handler, tuple(glob.prefixed(self.prefix) for glob in each.globs), each.is_fallback)
-
-
-class _Table:
-    """The registrations of one moment, ready for look-ups."""
-
-    def __init__(self, registrations: tuple[Registration, ...]) -> None:
-        self._handlers = GlobIndex((glob, each.handler) for each in registrations if not each.is_fallback for glob in each.globs)
-        self._fallbacks = GlobIndex((glob, each.handler) for each in registrations if each.is_fallback for glob in each.globs)
-        self._memory: dict[str, Found] = {}
-
-    def find(self, kind: str) -> Found:
-        found = self._memory.get(kind)
-        if found is None:
-            matched = self._handlers.find(kind)
-            unique: dict[object, Handler] = {}  # a function that is registered twice runs once
-            for handler in matched or self._fallbacks.find(kind):
-                unique.setdefault(handler.key, handler)
-            found = Found.of(list(unique.values()))
-            if matched:
-                if len(self._memory) >= MEMORY:
-                    self._memory.clear()  # cheaper than choosing: each kind comes back at the price of one look-up
-                self._memory[kind] = found
-        return found
 
 
 def _globs(kinds: tuple[object, ...]) -> tuple[Glob, ...]:

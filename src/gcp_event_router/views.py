@@ -56,11 +56,16 @@ class EventView(View):
     #: Authenticators of this view, in place of those in the settings: `EventView.as_view(authentication=[...])`.
     authentication: Sequence[Authenticator] | None = None
 
+    #: What `as_view` makes of them.
+    door: Door | None = None
+
     @override
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
         """Make the view function for a URL pattern. Raises `ConfigurationError` for what is no authenticator."""
-        Door(initkwargs.get("authentication"))
+        authentication = initkwargs.get("authentication", cls.authentication)
+        if authentication is not None:
+            initkwargs["door"] = Door(authentication)
         view = login_not_required(csrf_exempt(super().as_view(**initkwargs)))
         for alias in connections:
             view = transaction.non_atomic_requests(using=alias)(view)
@@ -81,7 +86,7 @@ class EventView(View):
         return _success(responses)
 
     def _door(self) -> Door:
-        return configured() if self.authentication is None else Door(self.authentication)
+        return self.door or configured()
 
 
 class AsyncEventView(EventView):
@@ -113,7 +118,8 @@ def _check_labels(*labels: str) -> None:
 def _arrival(request: HttpRequest, principal: Principal | None, door: Door) -> Arrival:
     """Read the request, now that its sender is known; its credentials stay here. Raises `SenderError`."""
     meta = request.META
-    if secret := door.secret_headers & meta.keys():
+    secret = door.secret_headers
+    if secret and not secret.isdisjoint(meta):
         meta = {name: value for name, value in meta.items() if name not in secret}
     envelope = read(_body(request, conf.current().MAX_BODY_SIZE), meta)
     query = request.META.get("QUERY_STRING")

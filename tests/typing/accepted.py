@@ -266,6 +266,23 @@ assert_type(event_received, EventSignal)
 assert_type(event_received.connect(plain, weak=False, dispatch_uid="plain"), None)
 assert_type(event_received.disconnect(dispatch_uid="plain"), bool)
 
+# --- how a handler is run
+
+
+@events.on("a", name="a", once=False, deferred=None, lease=timedelta(minutes=1), max_attempts=3)
+def with_options(event: Event[Order]) -> None: ...
+
+
+@events.on("a", payload=Order, once=False)
+def with_payload_and_options(event: Event[Order]) -> None: ...
+
+
+@events.fallback(once=False)
+def fallback_with_options(event: Event[bytes]) -> None: ...
+
+
+assert_type(with_options(Event("a", "b", Order(order_id=1, total=Decimal(1)))), None)
+
 # --- utilities
 
 assert_type(get_event_url("a", "b", {"c": 1}, "gcp-events", "https://shop.example"), str)

@@ -193,9 +193,13 @@ def bad_fallback(order: Order) -> None: ...
 
 
 # and no kinds
-events.fallback("a")  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
-# nor a call
-events.fallback()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+events.fallback("a")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+# a lease is a time
+events.on("a", lease=60)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+# no such option
+events.on("a", onse=False)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+# the same of a fallback
+events.fallback(max_attempts="5")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
 # neither a signal nor its path
 EventRouter(signal=5)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 # the same, later

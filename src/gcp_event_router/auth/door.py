@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from difflib import get_close_matches
 from functools import cache, partial
 from inspect import Parameter, isawaitable, isclass, iscoroutinefunction, signature
@@ -46,19 +46,11 @@ class Door:
         self.authenticators: tuple[Authenticator, ...] | None = None if authenticators is None else tuple(authenticators)
         for each in self.authenticators or ():
             _require_authenticator(each, type(each).__qualname__)
-
-    @property
-    def secret_parameters(self) -> frozenset[str]:
-        """The query parameters that hold credentials, whoever accepted the request: nobody else is to see them."""
-        return frozenset(name for each in self.authenticators or () for name in getattr(each, "secret_parameters", ()))
-
-    @property
-    def secret_headers(self) -> frozenset[str]:
-        """The same of headers, by their names in `request.META`; `Authorization` and cookies are no envelope's in any case."""
-        return frozenset(
-            f"HTTP_{name.upper().replace('-', '_')}"
-            for each in self.authenticators or ()
-            for name in getattr(each, "secret_headers", ())
+        #: The query parameters that hold credentials, whoever accepts the request: nobody else is to see them.
+        self.secret_parameters: frozenset[str] = frozenset(self._named("secret_parameters"))
+        #: The same of headers, by their names in `request.META`; `Authorization` and cookies are no envelope's in any case.
+        self.secret_headers: frozenset[str] = frozenset(
+            "HTTP_" + name.upper().replace("-", "_") for name in self._named("secret_headers")
         )
 
     def authenticate(self, request: HttpRequest) -> Principal | None:
@@ -98,6 +90,10 @@ class Door:
                     return principal
         self._let_in_or_raise(refusals)
         return None
+
+    def _named(self, attribute: str) -> Iterator[str]:
+        for each in self.authenticators or ():
+            yield from getattr(each, attribute, ())
 
     def _let_in_or_raise(self, refusals: list[Exception]) -> None:
         """Nobody accepted the request: let it in if there was nobody to ask, and raise the most telling refusal otherwise."""

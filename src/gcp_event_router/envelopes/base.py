@@ -74,6 +74,16 @@ class Envelope:
         """How often Pub/Sub has tried to deliver, approximately; only where the subscription has a dead-letter topic."""
         return None
 
+    @property
+    def identity(self) -> tuple[str, ...] | None:
+        """What two deliveries of one event have in common, and two events have not; None where nothing says."""
+        return None
+
+    @property
+    def meta(self) -> dict[str, str]:
+        """What `read` has to be given beside the body, to read it again."""
+        return {"CONTENT_TYPE": self._content_type}
+
     def document(self) -> object:
         """The body decoded, as plain receivers get it: JSON as Python values, None for an empty body, bytes for all others.
 

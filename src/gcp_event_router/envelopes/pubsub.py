@@ -137,6 +137,11 @@ class PubSubPush(Envelope):
     def delivery_attempt(self) -> int | None:
         return self._push.get("deliveryAttempt")
 
+    @property
+    @override
+    def identity(self) -> tuple[str, ...] | None:
+        return _identity(self)
+
 
 class PubSubUnwrapped(Envelope):
     """A Pub/Sub push whose body is the data itself, with metadata in headers (`--push-no-wrapper-write-metadata`).
@@ -186,6 +191,17 @@ class PubSubUnwrapped(Envelope):
     def subscription(self) -> str | None:
         return self._headers.get("x-goog-pubsub-subscription-name")
 
+    @property
+    @override
+    def identity(self) -> tuple[str, ...] | None:
+        return _identity(self)
+
+    @property
+    @override
+    def meta(self) -> dict[str, str]:
+        kept = {f"HTTP_{name.replace('-', '_').upper()}": value for name, value in self._headers.items()}
+        return {**super().meta, **kept}
+
 
 _SECRET: Final = frozenset(
     {
@@ -206,6 +222,11 @@ _TRANSPORT: Final = frozenset(
     x-goog-authenticated-user-id x-goog-iap-jwt-assertion x-goog-ordering-key x-real-ip x-request-id x-serverless-authorization
     """.split()  # noqa: SIM905 -- forty quoted names are harder to read
 )
+
+
+def _identity(push: Envelope) -> tuple[str, ...] | None:
+    """Ids are unique within a topic; and two subscriptions of one topic deliver the same message twice, on purpose."""
+    return ("pubsub", push.subscription or "", push.message_id) if push.message_id else None
 
 
 def _places(error: ValidationError) -> str:

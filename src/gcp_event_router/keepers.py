@@ -1,0 +1,70 @@
+"""What may keep events between the endpoint and the handlers, so that each handler's work is done once: the inbox does.
+
+`dispatch` hands every event to the keeper's record of it; without a keeper, every handler is called for every delivery.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple, Protocol
+
+from .event import Arrival
+from .handlers import Handler
+from .outcomes import Outcome
+from .registrations import Found
+
+__all__ = ["HANDLED", "Keeper", "Record", "Result", "keep_with", "record_of"]
+
+
+class Result(NamedTuple):
+    """What became of one handler."""
+
+    outcome: Outcome
+    #: What it raised, and what is raised again unless the outcome is acknowledged.
+    error: Exception | None = None
+
+
+#: What most handlers come to.
+HANDLED = Result(Outcome.HANDLED)
+
+
+class Record(Protocol):
+    """One event in a `Keeper`. All but `aopen` and `arun` may block."""
+
+    def open(self) -> None:
+        """Called once, before any handler. Raises what keeps the event from being kept."""
+
+    async def aopen(self) -> None:
+        """Do the same on an event loop."""
+
+    def run(self, handler: Handler, call: Callable[[], None]) -> Result:
+        """Have a sync handler do its work by `call`, unless it is done or somebody else is at it."""
+        ...
+
+    async def arun(self, handler: Handler, call: Callable[[], Awaitable[None]]) -> Result:
+        """Do the same with an async handler."""
+        ...
+
+
+class Keeper(Protocol):
+    """Keeps events, so that the work of each handler is done once; the inbox is one."""
+
+    def record(self, kind: str, reference: str, arrival: Arrival, found: Found) -> Record:
+        """Make the record of an event that is about to be handled; nothing is asked of a database yet."""
+        ...
+
+
+_keeper: Keeper | None = None
+
+
+def keep_with(keeper: Keeper | None) -> None:
+    """Have `keeper` keep all events from now on; None for none. Called by the app of the inbox."""
+    global _keeper  # noqa: PLW0603 -- one of a process, as its settings are
+    _keeper = keeper
+
+
+def record_of(kind: str, reference: str, arrival: Arrival, found: Found) -> Record | None:
+    """The record of an event that is about to be handled; None where nothing is kept, or nothing handles it."""
+    if _keeper is None or not (found.blocking or found.awaited):
+        return None
+    return _keeper.record(kind, reference, arrival, found)

@@ -1,0 +1,54 @@
+"""What a registration says of how its handler is run, beside what it handles: the keyword arguments of `EventRouter.on`.
+
+`router` makes them, `handlers` keeps them, and the inbox goes by them; without the inbox, only `name` means anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from .exceptions import RegistrationError
+
+__all__ = ["Options"]
+
+_NAME_LENGTH = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a handler is run. Raises `RegistrationError` for what cannot be kept."""
+
+    #: What the inbox knows the handler by; its module and qualified name unless it is given, which then survives a move.
+    name: str | None = None
+    #: Whether the inbox makes sure that its effects happen once.
+    once: bool = True
+    #: Whether it runs after the sender is answered; None for what the settings say.
+    deferred: bool | None = None
+    #: How long one run may take; None for what the settings say.
+    lease: timedelta | None = None
+    #: After how many failed runs it is given up; None for what the settings say.
+    max_attempts: int | None = None
+
+    def __post_init__(self) -> None:
+        name, lease, attempts = self.name, self.lease, self.max_attempts
+        problem = None
+        if name is not None and not (0 < len(name) <= _NAME_LENGTH and name.isprintable()):
+            problem = f"name={name!r}, which is no name. Give 1 to {_NAME_LENGTH} printable characters."
+        elif lease is not None and not _is_time(lease):
+            problem = f"lease={lease!r}, which is no time to work in. Give a positive timedelta."
+        elif attempts is not None and (not 0 < attempts <= MAX_ATTEMPTS):
+            problem = f"max_attempts={attempts!r}, which is no number of runs. Give a whole number from 1 to {MAX_ATTEMPTS}."
+        elif self.deferred and not self.once:
+            problem = "deferred=True and once=False, and what is deferred is kept in the inbox. Leave one of them out."
+        if problem is not None:
+            msg = f"on() is given {problem}"
+            raise RegistrationError(msg)
+
+
+#: What the inbox can count.
+MAX_ATTEMPTS = 32_767
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, timedelta) and value > timedelta(0)
