@@ -7,13 +7,53 @@ import logging
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.db import connections
 from django.http import HttpResponse
-from django.test import AsyncClient, Client
+from django.test import AsyncClient, Client, override_settings
+from pytest_django import DjangoDbBlocker
 
 from gcp_event_router import EventRouter, events
+from gcp_event_router.inbox.keeper import Inbox
+from gcp_event_router.keepers import keep_with
 from gcp_event_router.signals import event_received
 
+from . import postgres
+
 Post = Callable[..., HttpResponse]
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings() -> Iterator[None]:
+    """Start PostgreSQL before pytest-django makes the test databases."""
+    with postgres.server() as host:
+        connections["postgresql"].settings_dict["HOST"] = host
+        yield
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """At the end, close what threads and event loops left open: the tests' database cannot be dropped before."""
+    yield
+    with django_db_blocker.unblock(), connections["postgresql"].cursor() as cursor:
+        others = "datname = current_database() AND pid <> pg_backend_pid()"
+        cursor.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+
+
+@pytest.fixture(autouse=True)
+def _no_inbox() -> Iterator[None]:
+    """Events are not kept, in tests that do not ask for it."""
+    keep_with(None)
+    yield
+    keep_with(None)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def inbox(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[str]:
+    """Every event is kept in a database; yields its alias. The test has to be marked for all databases."""
+    alias: str = request.param
+    keep_with(Inbox())
+    with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [], "INBOX": {"DATABASE": alias}}):
+        yield alias
 
 
 @pytest.fixture

@@ -2,18 +2,48 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+from typing import Any
+
 from gcp_event_router.conf import RouterSettings
 
 SECRET_KEY = "for tests only"
 # auth is here for its checks, which run wherever a test has imported it
-INSTALLED_APPS = ["gcp_event_router", "django.contrib.auth", "django.contrib.contenttypes"]
+INSTALLED_APPS = [
+    "gcp_event_router",
+    "gcp_event_router.inbox",  # conftest takes it out of the way of tests that do not ask for it
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "tests.effects",
+]
 MIDDLEWARE: list[str] = []
 ROOT_URLCONF = "tests.urls"
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 # every view that is not exempt would open a transaction, and an async one would fail
-DATABASES = {
+DATABASES: dict[str, dict[str, Any]] = {
     alias: {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:", "ATOMIC_REQUESTS": True} for alias in ("default", "other")
 }
+# in a file, so that threads and processes share it
+DATABASES["sqlite"] = {
+    "ENGINE": "django.db.backends.sqlite3",
+    "NAME": "unused",
+    "TEST": {"NAME": f"{tempfile.gettempdir()}/gcp_event_router_{os.getpid()}.sqlite3"},
+    "ATOMIC_REQUESTS": True,
+    "OPTIONS": {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 30,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
+    },
+}
+# conftest starts it, and says where
+DATABASES["postgresql"] = {
+    "ENGINE": "django.db.backends.postgresql",
+    "NAME": "events",
+    "USER": "postgres",
+    "ATOMIC_REQUESTS": True,
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 BASE_URL = "https://shop.example"
 GCP_EVENT_ROUTER: RouterSettings = {"AUTHENTICATION": []}

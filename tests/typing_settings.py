@@ -1,4 +1,4 @@
-"""Settings for mypy's Django plugin alone: it must know the models of the shop, too."""
+"""Settings for mypy's Django plugin alone: it must know the models of the inbox and of the shop."""
 
 from __future__ import annotations
 
@@ -7,4 +7,12 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).resolve().parent.parent / "example"))
 SECRET_KEY = "for type checks only"
-INSTALLED_APPS = ["gcp_event_router", "shop"]
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "gcp_event_router",
+    "gcp_event_router.inbox",
+    "shop",
+    "tests.effects",
+]

@@ -7,7 +7,8 @@ Dotted paths are kept as they are: whoever uses one resolves it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from datetime import timedelta
 from difflib import get_close_matches
 from functools import cache
 from typing import Any, Literal, Never, NotRequired, TypeGuard
@@ -17,8 +18,9 @@ from django.core.signals import setting_changed
 from typing_extensions import TypedDict
 
 from .exceptions import ConfigurationError
+from .options import MAX_ATTEMPTS
 
-__all__ = ["AuthenticatorSetting", "RouterSettings", "Settings", "current"]
+__all__ = ["AuthenticatorSetting", "InboxSetting", "InboxSettings", "RouterSettings", "Settings", "current"]
 
 NAME = "GCP_EVENT_ROUTER"
 OWN_SIGNAL = "gcp_event_router.signals.event_received"
@@ -31,6 +33,16 @@ class AuthenticatorSetting(TypedDict):
     OPTIONS: NotRequired[dict[str, Any]]
 
 
+class InboxSetting(TypedDict, total=False):
+    """The entry `INBOX`, for projects that install `gcp_event_router.inbox`."""
+
+    DATABASE: str
+    LEASE: timedelta
+    MAX_ATTEMPTS: int
+    DEFERRED: bool
+    RETENTION: timedelta
+
+
 class RouterSettings(TypedDict, total=False):
     """The type of `GCP_EVENT_ROUTER`, for projects that check their settings' types."""
 
@@ -39,6 +51,23 @@ class RouterSettings(TypedDict, total=False):
     UNHANDLED: Literal["accept", "error"]
     FAILURE_STATUS: int
     SIGNALS: Sequence[str]
+    INBOX: InboxSetting
+
+
+@dataclass(frozen=True, slots=True)
+class InboxSettings:
+    """`GCP_EVENT_ROUTER["INBOX"]` with its defaults filled in; the fields are its keys."""
+
+    #: The alias of the database that has the inbox; None for the one that the project's routers write its models to.
+    DATABASE: str | None = None
+    #: How long one run of a handler may take; after that, another delivery of the event runs it again.
+    LEASE: timedelta = timedelta(minutes=5)
+    #: After how many failed runs a handler is given up for an event.
+    MAX_ATTEMPTS: int = 10
+    #: Whether handlers run after the sender is answered, unless they say otherwise.
+    DEFERRED: bool = False
+    #: How long finished events are kept, and so for how long a duplicate is known.
+    RETENTION: timedelta = timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +84,8 @@ class Settings:
     FAILURE_STATUS: int = 400
     #: Dotted paths of the signals that `events` listens to.
     SIGNALS: tuple[str, ...] = (OWN_SIGNAL,)
+    #: How the inbox works, where it is installed.
+    INBOX: InboxSettings = InboxSettings()
 
 
 @cache
@@ -64,18 +95,23 @@ def current() -> Settings:
     if not _is_dict(given):
         msg = f"{NAME} is of type {type(given).__name__}, which is not dict. Write {NAME} = {{...}}."
         raise ConfigurationError(msg)
-    known = sorted(field.name for field in fields(Settings))
+    _refuse_unknown(NAME, given, _READERS)
+    return Settings(**{key: _READERS[key](value) for key, value in given.items()})
+
+
+def _refuse_unknown(place: str, given: dict[Any, Any], readers: dict[str, Any]) -> None:
+    known = sorted(readers)
     for key in given:
         if key not in known:
             close = get_close_matches(str(key).upper(), known, n=1)
             advice = f"Did you mean {close[0]!r}? " if close else ""
-            msg = f"{NAME} has the key {key!r}, which does not exist. {advice}Choose from {', '.join(known)}."
+            msg = f"{place} has the key {key!r}, which does not exist. {advice}Choose from {', '.join(known)}."
             raise ConfigurationError(msg)
-    return Settings(**{key: _READERS[key](value) for key, value in given.items()})
 
 
 def _refuse(key: str, value: object, problem: str, advice: str) -> Never:
-    msg = f'{NAME}["{key}"] is {value!r}, which {problem}. {advice}'
+    place = "".join(f'["{each}"]' for each in key.split("."))
+    msg = f"{NAME}{place} is {value!r}, which {problem}. {advice}"
     raise ConfigurationError(msg)
 
 
@@ -135,12 +171,51 @@ def _signals(value: object) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _inbox(value: object) -> InboxSettings:
+    if not _is_dict(value):
+        _refuse("INBOX", value, "is not a dict", 'Write {}, or a dict such as {"MAX_ATTEMPTS": 5}.')
+    _refuse_unknown(f'{NAME}["INBOX"]', value, _INBOX_READERS)
+    return InboxSettings(**{key: _INBOX_READERS[key](f"INBOX.{key}", given) for key, given in value.items()})
+
+
+def _alias(key: str, value: object) -> str:
+    if not isinstance(value, str) or value not in settings.DATABASES:
+        _refuse(key, value, "is no alias in DATABASES", f"Choose from {', '.join(map(repr, settings.DATABASES))}.")
+    return value
+
+
+def _time(key: str, value: object) -> timedelta:
+    if not isinstance(value, timedelta) or value <= timedelta(0):
+        _refuse(key, value, "is not a positive time", "Give a timedelta, such as timedelta(minutes=5).")
+    return value
+
+
+def _count(key: str, value: object) -> int:
+    if type(value) is not int or not 0 < value <= MAX_ATTEMPTS:
+        _refuse(key, value, "is no number of runs", f"Give a whole number from 1 to {MAX_ATTEMPTS}.")
+    return value
+
+
+def _flag(key: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        _refuse(key, value, "is neither True nor False", "Choose one of them.")
+    return value
+
+
+_INBOX_READERS: dict[str, Any] = {
+    "DATABASE": _alias,
+    "LEASE": _time,
+    "MAX_ATTEMPTS": _count,
+    "DEFERRED": _flag,
+    "RETENTION": _time,
+}
 _READERS: dict[str, Any] = {
     "AUTHENTICATION": _authentication,
     "MAX_BODY_SIZE": _max_body_size,
     "UNHANDLED": _unhandled,
     "FAILURE_STATUS": _failure_status,
     "SIGNALS": _signals,
+    "INBOX": _inbox,
 }
 
 

@@ -18,7 +18,7 @@ from typing_extensions import override
 
 from . import conf
 from .envelopes import from_payload
-from .event import Arrival, Event
+from .event import Arrival
 from .exceptions import EnvelopeError, InvalidEventError, UnhandledEventError
 from .handlers import Handler
 from .keepers import HANDLED, Result, record_of
@@ -27,7 +27,7 @@ from .outcomes import Outcome, classify, worst
 from .receivers import TwinReceiver, wait_for
 from .registrations import Found
 
-__all__ = ["Dispatcher"]
+__all__ = ["Dispatcher", "acall", "call"]
 
 
 class Dispatcher(TwinReceiver):
@@ -50,6 +50,19 @@ class Dispatcher(TwinReceiver):
     def split(self, *, event_kind: str, event_reference: str, arrival: Arrival | None = None, **named: Any) -> Passage:
         """Prepare to handle an event on an event loop."""
         return Passage(event_kind, event_reference, arrival or _arrival(**named), self._find(event_kind))
+
+
+def call(handler: Handler, kind: str, reference: str, arrival: Arrival) -> None:
+    """Make a sync handler its event, and call it."""
+    # in a context of its own, so that a language or time zone that it activates ends with it
+    result = copy_context().run(handler.function, handler.event(kind, reference, arrival))
+    if result is not None and isawaitable(result):
+        _refuse_awaitable(handler, result)
+
+
+async def acall(handler: Handler, kind: str, reference: str, arrival: Arrival) -> None:
+    """Make an async handler its event, and await it."""
+    await handler.function(handler.event(kind, reference, arrival))
 
 
 class Passage:
@@ -81,7 +94,7 @@ class Passage:
         if record is None:
             for handler in self.found.blocking:
                 try:
-                    self._call(handler)
+                    call(handler, self._kind, self._reference, self._arrival)
                 except Exception as error:  # noqa: BLE001 -- kept until all have run, then raised by conclude()
                     self._results.append((handler, Result(classify(error), error)))
             return
@@ -92,7 +105,7 @@ class Passage:
             self._closed = error
             return
         for handler in self.found.blocking:
-            self._note(handler, record.run(handler, partial(self._call, handler)))
+            self._note(handler, record.run(handler, partial(call, handler, self._kind, self._reference, self._arrival)))
 
     async def run_awaited(self) -> None:
         """Call the async handlers."""
@@ -100,7 +113,7 @@ class Passage:
         if record is None:
             for handler in self.found.awaited:
                 try:
-                    await self._acall(handler)
+                    await acall(handler, self._kind, self._reference, self._arrival)
                 except Exception as error:  # noqa: BLE001 -- as in run()
                     self._results.append((handler, Result(classify(error), error)))
             return
@@ -111,7 +124,9 @@ class Passage:
                 self._closed = error
         if self._closed is None:
             for handler in self.found.awaited:
-                self._note(handler, await record.arun(handler, partial(self._acall, handler)))
+                self._note(
+                    handler, await record.arun(handler, partial(acall, handler, self._kind, self._reference, self._arrival))
+                )
 
     async def finish(self) -> Outcome:
         """Do what `run` left."""
@@ -146,18 +161,6 @@ class Passage:
     def _note(self, handler: Handler, result: Result) -> None:
         if result is not HANDLED:
             self._results.append((handler, result))
-
-    def _call(self, handler: Handler) -> None:
-        # in a context of its own, so that a language or time zone that it activates ends with it
-        result = copy_context().run(handler.function, self._event(handler))
-        if result is not None and isawaitable(result):
-            _refuse_awaitable(handler, result)
-
-    async def _acall(self, handler: Handler) -> None:
-        await handler.function(self._event(handler))
-
-    def _event(self, handler: Handler) -> Event[Any, Any]:
-        return handler.event(self._kind, self._reference, self._arrival)
 
     def _unhandled(self) -> Outcome:
         try:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 
 from .exceptions import RegistrationError
 
-__all__ = ["Options"]
+__all__ = ["MAX_ATTEMPTS", "Options"]
 
+#: What the inbox can count.
+MAX_ATTEMPTS: Final = 32_767
 _NAME_LENGTH = 255
 
 
@@ -44,10 +47,6 @@ class Options:
         if problem is not None:
             msg = f"on() is given {problem}"
             raise RegistrationError(msg)
-
-
-#: What the inbox can count.
-MAX_ATTEMPTS = 32_767
 
 
 def _is_time(value: object) -> bool:

@@ -28,7 +28,7 @@ from .handlers import Handler
 from .options import Options
 from .registrations import Explanation, Found, Registration, Table, explain
 
-__all__ = ["EventRouter", "events"]
+__all__ = ["EventRouter", "events", "find_everywhere"]
 
 HandlerT = TypeVar("HandlerT", bound=Callable[[Event[Any, Any]], Awaitable[None] | None])
 PayloadT = TypeVar("PayloadT")
@@ -175,6 +175,7 @@ class EventRouter:
 
     def listen(self, signal: Signal | str) -> None:
         """Connect to a signal, or to the one at a dotted path. Raises `ConfigurationError` when there is none."""
+        _LISTENING.add(self)
         _signal(signal).connect(self._receiver, weak=False, dispatch_uid=("gcp_event_router", id(self)))
 
     def ignore(self, signal: Signal | str) -> None:
@@ -316,6 +317,14 @@ def _signal(signal: Signal | str) -> Signal:
         )
         raise ConfigurationError(msg)
     return found
+
+
+_LISTENING: WeakSet[EventRouter] = WeakSet()
+
+
+def find_everywhere(kind: str) -> list[Found]:
+    """What each router that ever listened to a signal has for a kind; called for events that the inbox kept."""
+    return [router.find(kind) for router in tuple(_LISTENING)]
 
 
 #: The router of a project: `apps` connects it to `GCP_EVENT_ROUTER["SIGNALS"]`.

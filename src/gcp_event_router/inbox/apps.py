@@ -1,0 +1,27 @@
+"""The Django app of the inbox."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+from typing_extensions import override
+
+from ..keepers import keep_with
+
+__all__ = ["InboxConfig"]
+
+
+class InboxConfig(AppConfig):
+    """The Django app `gcp_event_router.inbox`."""
+
+    name = "gcp_event_router.inbox"
+    label = "gcp_event_inbox"
+    verbose_name = _("Event inbox")
+    default_auto_field = "django.db.models.BigAutoField"
+
+    @override
+    def ready(self) -> None:
+        """Keep every event from now on."""
+        from .keeper import Inbox  # noqa: PLC0415 -- models are ready only now
+
+        keep_with(Inbox())

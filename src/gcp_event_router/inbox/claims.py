@@ -1,0 +1,169 @@
+"""The one place where workers meet: who may run which delivery, and who still may end it. All of it by conditional writes.
+
+A claim is a lease with a token. The lease keeps others away until it ends, by the database's clock; the token makes sure
+that a worker which outlived its lease changes nothing any more. `keeper`, `tasks` and `replay` call this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.db import connections, transaction
+from django.db.models import (
+    Case,
+    CharField,
+    DateTimeField,
+    ExpressionWrapper,
+    F,
+    Field,
+    PositiveSmallIntegerField,
+    Q,
+    QuerySet,
+    TextField,
+    UUIDField,
+    Value,
+    When,
+)
+from django.db.models.functions import Now
+
+from . import postgresql
+from .leases import LOST, Claim, Wanted
+from .models import Delivery, State, StoredEvent
+
+__all__ = ["claim", "finish", "give_back", "give_up", "open_event", "reopen"]
+
+_SOON = 1.0
+"""Seconds to wait where nothing says how long."""
+
+
+def open_event(alias: str, row: StoredEvent, wanted: Sequence[Wanted], sender_attempt: int | None) -> dict[str, Claim]:
+    """Keep an event unless it is there, and claim what is open of it. One statement on PostgreSQL.
+
+    Args:
+        alias: The database.
+        row: The event.
+        wanted: Its handlers.
+        sender_attempt: How often the sender has tried, where it says.
+
+    Returns:
+        For each handler's name where its delivery stands.
+
+    Raises:
+        DatabaseError: The database cannot be asked, or says no.
+
+    """
+    token = uuid4()
+    if connections[alias].vendor == "postgresql":
+        claims = postgresql.open_event(alias, row, wanted, sender_attempt, token)
+    else:
+        claims = _open_event(alias, row, wanted, sender_attempt, token)
+    missing = [each.handler for each in wanted if each.handler not in claims]
+    if missing:
+        claims |= _standing(alias, row, missing)
+    return claims
+
+
+def claim(alias: str, delivery: int, lease: timedelta, max_attempts: int) -> Claim | None:
+    """Claim one delivery that is there; None if it is not open, or somebody else has it."""
+    token = uuid4()
+    row = Delivery.objects.using(alias).filter(pk=delivery)
+    if not _take(row, lease, max_attempts, token, F("sender_attempt")):
+        return None
+    state, attempts = row.values_list("state", "attempts").get()
+    return Claim(delivery, state, token if state == State.RUNNING else None, attempts, max_attempts)
+
+
+def reopen(alias: str, delivery: int, states: Collection[str]) -> bool:
+    """Have a delivery begin anew that is in one of some states. False if it is in another one by now."""
+    rows = Delivery.objects.using(alias).filter(pk=delivery, state__in=states)
+    return bool(rows.update(state=State.PENDING, attempts=0, token=None, lease_until=None, not_before=None, finished_at=None))
+
+
+def finish(alias: str, held: Claim) -> bool:
+    """End a run well. False if the claim is somebody else's by now; whoever wrote anything for it then has to undo it."""
+    return _end(alias, held, state=State.DONE, error_type="", error="")
+
+
+def give_up(alias: str, held: Claim, state: State, error: tuple[str, str], after: timedelta | None = None) -> bool:
+    """End a run as `REJECTED` or `PARKED`, for good; or as `FAILED`, to be tried again after a time. False as in `finish`."""
+    return _end(alias, held, state=state, error_type=error[0], error=error[1], not_before=after and _in(after))
+
+
+def give_back(alias: str, held: Claim, error: tuple[str, str], after: timedelta | None) -> bool:
+    """End a run as if it had not been begun: it does not count, and may be tried again. False as in `finish`."""
+    values = {"state": State.PENDING, "attempts": F("attempts") - 1, "finished_at": None, "not_before": after and _in(after)}
+    return _end(alias, held, error_type=error[0], error=error[1], **values)
+
+
+def _end(alias: str, held: Claim, **values: Any) -> bool:
+    rows = Delivery.objects.using(alias).filter(pk=held.delivery, token=held.token)
+    return bool(rows.update(**{"finished_at": Now(), **values, "token": None, "lease_until": None}))
+
+
+def _open_event(
+    alias: str, row: StoredEvent, wanted: Sequence[Wanted], sender_attempt: int | None, token: UUID
+) -> dict[str, Claim]:
+    """`open_event` for databases that cannot do it in one statement; here, too, the update decides."""
+    rows = Delivery.objects.using(alias).filter(event_id=row.key)
+    with transaction.atomic(using=alias):
+        StoredEvent.objects.using(alias).bulk_create([row], ignore_conflicts=True)
+        known = set(rows.values_list("handler", flat=True))
+        new = [each for each in wanted if each.handler not in known]
+        Delivery.objects.using(alias).bulk_create(
+            [Delivery(event_id=row.key, handler=each.handler, max_attempts=each.max_attempts) for each in new],
+            ignore_conflicts=True,
+        )
+        same = rows.filter(event__in=StoredEvent.objects.using(alias).filter(key=row.key, digest=row.digest))
+        for lease, max_attempts in {(each.lease, each.max_attempts) for each in wanted if not each.deferred}:
+            terms = (lease, max_attempts)
+            names = [each.handler for each in wanted if not each.deferred and (each.lease, each.max_attempts) == terms]
+            _take(same.filter(handler__in=names), lease, max_attempts, token, sender_attempt)
+        noted = {each.handler for each in new if each.deferred}
+        found = rows.filter(Q(token=token) | Q(handler__in=noted))
+        return {
+            handler: Claim(pk, state, its, attempts, most, is_new=handler in noted)
+            for pk, handler, state, its, attempts, most in found.values_list(
+                "pk", "handler", "state", "token", "attempts", "max_attempts"
+            )
+        }
+
+
+def _standing(alias: str, row: StoredEvent, handlers: Sequence[str]) -> dict[str, Claim]:
+    """Where the deliveries stand that could not be claimed."""
+    rows = Delivery.objects.using(alias).filter(event_id=row.key, handler__in=handlers).annotate(now=Now())
+    found = rows.values_list("pk", "handler", "state", "attempts", "max_attempts", "lease_until", "now", "event__digest")
+    claims = dict.fromkeys(handlers, Claim(0, State.RUNNING, wait=_SOON))  # one that is gone by now was purged meanwhile
+    for pk, handler, state, attempts, most, until, now, digest in found:
+        wait = max((until - now).total_seconds(), _SOON) if until else _SOON
+        claims[handler] = Claim(pk, state, None, attempts, most, wait, differs=bytes(digest) != row.digest)
+    return claims
+
+
+def _take(rows: QuerySet[Delivery], lease: timedelta, max_attempts: int, token: UUID, sender_attempt: object) -> int:
+    """Take what is open among some deliveries; one that was begun too often is parked. Returns how many rows changed."""
+    is_open = Q(state__in=[State.PENDING, State.FAILED]) | Q(state=State.RUNNING, lease_until__lt=Now())
+    spent, lost = Q(attempts__gte=max_attempts), Q(state=State.RUNNING)
+    return rows.filter(is_open).update(
+        state=_if(spent, Value(State.PARKED), Value(State.RUNNING), CharField()),
+        attempts=_if(spent, F("attempts"), F("attempts") + 1, PositiveSmallIntegerField()),
+        max_attempts=max_attempts,
+        lease_until=_if(spent, Value(None), _in(lease), DateTimeField()),
+        token=_if(spent, Value(None), Value(token), UUIDField()),
+        sender_attempt=sender_attempt,
+        started_at=_if(spent, F("started_at"), Now(), DateTimeField()),
+        finished_at=_if(spent, Now(), Value(None), DateTimeField()),
+        error_type=_if(lost, Value(""), F("error_type"), CharField()),
+        error=_if(lost, Value(LOST), F("error"), TextField()),
+        not_before=None,
+    )
+
+
+def _if(condition: Q, then: Any, otherwise: Any, kind: Field[Any, Any]) -> Case:
+    return Case(When(condition, then=then), default=otherwise, output_field=kind)
+
+
+def _in(time: timedelta) -> ExpressionWrapper[Any]:
+    return ExpressionWrapper(Now() + time, output_field=DateTimeField())

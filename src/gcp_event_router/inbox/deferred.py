@@ -1,0 +1,47 @@
+"""Deferred deliveries: handed to Django's Tasks framework, and so to whichever engine the project runs.
+
+Django 6 has the framework; for Django 5.2 the package `django-tasks` is it (extra `tasks`). Without either, and when an
+engine loses a task, `manage.py inbox process` runs the deliveries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+from django.db import transaction
+
+from ..logs import logger, trail
+
+__all__ = ["defer", "framework"]
+
+
+def framework() -> Callable[..., Any] | None:
+    """The decorator `task` of the framework that is there, Django's own before the package's."""
+    for module in ("django.tasks", "django_tasks"):
+        try:
+            found: Callable[..., Any] = import_module(module).task
+        except ImportError:
+            continue
+        return found
+    return None
+
+
+def defer(alias: str, deliveries: Iterable[int]) -> None:
+    """Have deliveries run by an engine, once they are committed."""
+    for delivery in deliveries:
+        transaction.on_commit(partial(_enqueue, delivery), using=alias, robust=True)
+
+
+def _enqueue(delivery: int) -> None:
+    from . import tasks  # noqa: PLC0415 -- tasks are made where the project configures them
+
+    if tasks.handle is None:
+        return
+    try:
+        tasks.handle.enqueue(delivery)
+    except Exception as error:  # noqa: BLE001 -- the delivery is kept; it is only later than it might be
+        logger.warning("A delivery is left to `manage.py inbox process`, as it cannot be enqueued: %s", trail(error))
+        logger.debug("A delivery cannot be enqueued", exc_info=error)

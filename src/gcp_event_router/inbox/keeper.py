@@ -1,0 +1,138 @@
+"""The inbox as the core sees it: a keeper, which keeps each event and runs what is open of it. Installed by `apps`."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from asgiref.sync import sync_to_async
+from django.db import router
+
+from .. import conf
+from ..event import Arrival
+from ..exceptions import UnavailableError
+from ..handlers import Handler
+from ..keepers import HANDLED, Result
+from ..logs import logger
+from ..outcomes import Outcome, classify
+from ..registrations import Found
+from . import claims, runs
+from .deferred import defer
+from .leases import Claim, Wanted
+from .models import State, StoredEvent
+from .rows import row_of
+
+__all__ = ["Inbox", "Kept", "database", "wanted"]
+
+_DUPLICATE = Result(Outcome.DUPLICATE)
+_SETTLED: Mapping[str, Result] = {
+    State.DONE: _DUPLICATE,
+    State.REJECTED: _DUPLICATE,
+    State.DISCARDED: _DUPLICATE,
+    State.PARKED: Result(Outcome.PARKED),
+}
+_NAME_LENGTH = 255
+
+
+def database() -> str:
+    """The alias of the database that has the inbox; never one that is only read."""
+    return conf.current().INBOX.DATABASE or router.db_for_write(StoredEvent)
+
+
+def wanted(found: Found) -> Mapping[Handler, Wanted]:
+    """On which terms the handlers are run that the inbox governs; each under a name of its own."""
+    settings = conf.current().INBOX
+    terms: dict[Handler, Wanted] = {}
+    names: set[str] = set()
+    for handler in (each for handlers in found for each in handlers if each.options.once):
+        own, name, number = handler.options, handler.name[:_NAME_LENGTH], 1
+        while name in names:  # two methods of one class, on two objects; a system check asks for names
+            number += 1
+            name = f"{handler.name[: _NAME_LENGTH - 8]}#{number}"
+        names.add(name)
+        deferred = settings.DEFERRED if own.deferred is None else own.deferred
+        terms[handler] = Wanted(name, own.lease or settings.LEASE, own.max_attempts or settings.MAX_ATTEMPTS, deferred)
+    return terms
+
+
+class Inbox:
+    """The keeper of a process."""
+
+    def record(self, kind: str, reference: str, arrival: Arrival, found: Found) -> Kept:
+        """Make the record of an event that is about to be handled."""
+        return Kept(kind, reference, arrival, wanted(found))
+
+
+class Kept:
+    """The record of one event."""
+
+    __slots__ = ("_alias", "_arrival", "_claims", "_kind", "_reference", "_wanted")
+
+    def __init__(self, kind: str, reference: str, arrival: Arrival, terms: Mapping[Handler, Wanted]) -> None:
+        self._kind = kind
+        self._reference = reference
+        self._arrival = arrival
+        self._alias = database()
+        self._wanted = terms
+        self._claims: dict[str, Claim] = {}
+
+    def open(self) -> None:
+        """Keep the event and claim what is open of it. Raises `UnavailableError` if the database cannot do that now."""
+        terms = list(self._wanted.values())
+        if not terms:
+            return
+        row = row_of(self._kind, self._reference, self._arrival)
+        try:
+            self._claims = claims.open_event(self._alias, row, terms, self._arrival.envelope.delivery_attempt)
+        except runs.AWAY as error:  # also if it says no, as for want of a table: nothing is lost while the sender has it
+            raise UnavailableError(reason="the inbox's database is away") from error
+        if any(each.differs for each in self._claims.values()):
+            message = "An event of kind %r with reference %r came again with another payload, which is not handled"
+            logger.error(message, self._kind, self._reference)
+        defer(self._alias, [each.delivery for each in self._claims.values() if each.is_new and each.token is None])
+
+    async def aopen(self) -> None:
+        """Do the same on an event loop."""
+        await sync_to_async(self.open)()
+
+    def run(self, handler: Handler, call: Callable[[], None]) -> Result:
+        """Have a sync handler do its work, if it is open and ours."""
+        terms = self._wanted.get(handler)
+        if terms is None:
+            return _unkept(call)
+        claim = self._claims[terms.handler]
+        return _standing(claim, terms) if claim.token is None else runs.run(self._alias, claim, call)
+
+    async def arun(self, handler: Handler, call: Callable[[], Awaitable[None]]) -> Result:
+        """Do the same with an async handler."""
+        terms = self._wanted.get(handler)
+        if terms is None:
+            return await _aunkept(call)
+        claim = self._claims[terms.handler]
+        return _standing(claim, terms) if claim.token is None else await runs.arun(self._alias, claim, call)
+
+
+def _standing(claim: Claim, terms: Wanted) -> Result:
+    """What to tell the sender of a delivery that is not ours to run."""
+    if terms.deferred and claim.is_new:
+        return HANDLED
+    settled = _SETTLED.get(claim.state)
+    if settled is not None:
+        return settled
+    return _DUPLICATE if terms.deferred or claim.differs else runs.busy(claim.wait)
+
+
+def _unkept(call: Callable[[], None]) -> Result:
+    """A handler that wants every delivery."""
+    try:
+        call()
+    except Exception as error:  # noqa: BLE001 -- the dispatcher raises it, once all have run
+        return Result(classify(error), error)
+    return HANDLED
+
+
+async def _aunkept(call: Callable[[], Awaitable[None]]) -> Result:
+    try:
+        await call()
+    except Exception as error:  # noqa: BLE001 -- as above
+        return Result(classify(error), error)
+    return HANDLED

@@ -1,0 +1,42 @@
+"""What is asked of the claims, and what they answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+__all__ = ["LOST", "Claim", "Wanted"]
+
+#: The error of a run that ended without a word.
+LOST: Final = "the worker ended, or took longer than its lease"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One handler of an event, and on which terms it is run."""
+
+    handler: str
+    lease: timedelta
+    max_attempts: int
+    #: Whether it is only to be noted, for a worker to run.
+    deferred: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Where one delivery stands, for who asked to run it."""
+
+    delivery: int
+    state: str
+    #: Set if the delivery is the caller's to run.
+    token: UUID | None = None
+    attempts: int = 0
+    max_attempts: int = 1
+    #: Seconds until somebody else's lease ends.
+    wait: float = 0.0
+    #: Whether the event was kept before with another payload.
+    differs: bool = False
+    #: Whether the delivery was noted just now.
+    is_new: bool = False

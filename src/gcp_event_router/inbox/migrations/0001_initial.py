@@ -1,0 +1,95 @@
+import django.db.models.deletion
+import django.db.models.functions.datetime
+from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    initial = True
+
+    dependencies = []
+
+    operations = [
+        migrations.CreateModel(
+            name="StoredEvent",
+            fields=[
+                ("key", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("kind", models.CharField(max_length=255)),
+                ("reference", models.CharField(max_length=255)),
+                ("message_id", models.CharField(blank=True, max_length=255)),
+                ("parameters", models.TextField(blank=True)),
+                ("body", models.BinaryField()),
+                ("form", models.CharField(max_length=32)),
+                ("meta", models.TextField(blank=True)),
+                ("principal", models.TextField(blank=True)),
+                ("digest", models.BinaryField(max_length=32)),
+                ("received_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
+            ],
+            options={
+                "verbose_name": "event",
+                "verbose_name_plural": "events",
+                "db_table": "gcp_event_inbox_event",
+                "ordering": ("-received_at",),
+                "indexes": [
+                    models.Index(fields=["-received_at"], name="gcp_event_inbox_received"),
+                    models.Index(fields=["kind", "-received_at"], name="gcp_event_inbox_kind"),
+                    models.Index(fields=["reference"], name="gcp_event_inbox_reference"),
+                    models.Index(fields=["message_id"], name="gcp_event_inbox_message"),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="Delivery",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("handler", models.CharField(blank=True, max_length=255)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "pending"),
+                            ("running", "running"),
+                            ("failed", "failed"),
+                            ("done", "done"),
+                            ("rejected", "rejected"),
+                            ("parked", "parked"),
+                            ("discarded", "discarded"),
+                        ],
+                        default="pending",
+                        max_length=10,
+                    ),
+                ),
+                ("deferred", models.BooleanField(default=False)),
+                ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("max_attempts", models.PositiveSmallIntegerField(default=1)),
+                ("lease_until", models.DateTimeField(blank=True, null=True)),
+                ("token", models.UUIDField(blank=True, null=True)),
+                ("not_before", models.DateTimeField(blank=True, null=True)),
+                ("sender_attempt", models.PositiveIntegerField(blank=True, null=True)),
+                ("error_type", models.CharField(blank=True, max_length=255)),
+                ("error", models.TextField(blank=True)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "event",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="deliveries",
+                        to="gcp_event_inbox.storedevent",
+                    ),
+                ),
+            ],
+            options={
+                "verbose_name": "delivery",
+                "verbose_name_plural": "deliveries",
+                "db_table": "gcp_event_inbox_delivery",
+                "permissions": (("replay_delivery", "Can run deliveries again"), ("discard_delivery", "Can give deliveries up")),
+                "indexes": [
+                    models.Index(fields=["state", "lease_until"], name="gcp_event_inbox_lease"),
+                    models.Index(fields=["state", "-id"], name="gcp_event_inbox_state"),
+                ],
+                "constraints": [models.UniqueConstraint(fields=("event", "handler"), name="gcp_event_inbox_once")],
+            },
+        ),
+    ]

@@ -1,0 +1,125 @@
+"""What the inbox keeps: one row an event, and one row for each handler that it is delivered to.
+
+Text from outside is kept as bytes, or as JSON in ASCII: PostgreSQL's text and jsonb take no NUL, and SQLite's length limits
+are none. All times are the database's.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+from typing_extensions import override
+
+__all__ = ["DELIVERIES", "EVENTS", "Delivery", "State", "StoredEvent"]
+
+#: The names of the tables, which `postgresql` writes into its statement.
+EVENTS: Final = "gcp_event_inbox_event"
+DELIVERIES: Final = "gcp_event_inbox_delivery"
+
+
+class State(models.TextChoices):
+    """Where a delivery stands. The first three are open: they wait for a worker, or have one."""
+
+    PENDING = "pending", _("pending")
+    RUNNING = "running", _("running")
+    FAILED = "failed", _("failed")
+    DONE = "done", _("done")
+    REJECTED = "rejected", _("rejected")
+    PARKED = "parked", _("parked")
+    DISCARDED = "discarded", _("discarded")
+
+
+class StoredEvent(models.Model):
+    """One event, with all that is needed to read it again. Its key is made of what all its deliveries have in common."""
+
+    key: models.UUIDField[UUID, UUID] = models.UUIDField(primary_key=True, editable=False)
+    kind: models.CharField[str, str] = models.CharField(max_length=255)
+    reference: models.CharField[str, str] = models.CharField(max_length=255)
+    #: Pub/Sub's id of the message, or its like, for people who look for it.
+    message_id: models.CharField[str, str] = models.CharField(max_length=255, blank=True)
+    #: All values of all query parameters, as JSON.
+    parameters: models.TextField[str, str] = models.TextField(blank=True)
+    body: models.BinaryField[bytes, bytes | memoryview] = models.BinaryField()
+    #: The name of the envelope's form, such as `"pubsub"`.
+    form: models.CharField[str, str] = models.CharField(max_length=32)
+    #: What the envelope's form is read from beside the body, as JSON; never `Authorization`.
+    meta: models.TextField[str, str] = models.TextField(blank=True)
+    #: Who sent it, as JSON.
+    principal: models.TextField[str, str] = models.TextField(blank=True)
+    #: SHA-256 of the payload, so that another payload under the same key is seen.
+    digest: models.BinaryField[bytes, bytes | memoryview] = models.BinaryField(max_length=32)
+    received_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        """Listed from the newest; found by kind, by reference and by the sender's id."""
+
+        db_table = EVENTS
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+        ordering = ("-received_at",)
+        # no db_index: on PostgreSQL that would be two indexes for each text, and one is enough
+        indexes = (
+            models.Index(fields=["-received_at"], name="gcp_event_inbox_received"),
+            models.Index(fields=["kind", "-received_at"], name="gcp_event_inbox_kind"),
+            models.Index(fields=["reference"], name="gcp_event_inbox_reference"),
+            models.Index(fields=["message_id"], name="gcp_event_inbox_message"),
+        )
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.reference}"
+
+
+class Delivery(models.Model):
+    """One event on its way to one handler."""
+
+    event: models.ForeignKey[StoredEvent, StoredEvent] = models.ForeignKey(
+        StoredEvent, models.CASCADE, related_name="deliveries", db_index=False
+    )
+    #: The handler's name; empty for an event that could not be read, and so is for no handler.
+    handler: models.CharField[str, str] = models.CharField(max_length=255, blank=True)
+    state: models.CharField[str, str] = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
+    #: Whether workers run it, and not the sender's requests.
+    deferred: models.BooleanField[bool, bool] = models.BooleanField(default=False)
+    #: How often it was begun; what ended in `Retry`, or for want of the database, is not counted.
+    attempts: models.PositiveSmallIntegerField[int, int] = models.PositiveSmallIntegerField(default=0)
+    max_attempts: models.PositiveSmallIntegerField[int, int] = models.PositiveSmallIntegerField(default=1)
+    #: Until when the worker that holds `token` has it for itself.
+    lease_until: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(null=True, blank=True)
+    #: Known to the one worker that may end this run.
+    token: models.UUIDField[UUID | None, UUID | None] = models.UUIDField(null=True, blank=True)
+    #: Before when it is not to be tried again, where the handler said so.
+    not_before: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(null=True, blank=True)
+    #: How often the sender had tried by the last run, where it says.
+    sender_attempt: models.PositiveIntegerField[int | None, int | None] = models.PositiveIntegerField(null=True, blank=True)
+    #: Of the last run that did not end well: the exception's type, and what is safe to keep of it.
+    error_type: models.CharField[str, str] = models.CharField(max_length=255, blank=True)
+    error: models.TextField[str, str] = models.TextField(blank=True)
+    created_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(db_default=Now(), editable=False)
+    started_at: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(null=True, blank=True)
+    finished_at: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        """One an event and handler; found by state, and open ones by the end of their lease."""
+
+        db_table = DELIVERIES
+        verbose_name = _("delivery")
+        verbose_name_plural = _("deliveries")
+        constraints = (models.UniqueConstraint(fields=["event", "handler"], name="gcp_event_inbox_once"),)
+        indexes = (
+            models.Index(fields=["state", "lease_until"], name="gcp_event_inbox_lease"),
+            models.Index(fields=["state", "-id"], name="gcp_event_inbox_state"),
+        )
+        permissions = (
+            ("replay_delivery", _("Can run deliveries again")),
+            ("discard_delivery", _("Can give deliveries up")),
+        )
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.event} to {self.handler or 'no handler'}"

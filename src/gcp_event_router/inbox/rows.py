@@ -1,0 +1,93 @@
+"""From an event as it arrives to its row, and back. Called by `claims` for what is kept, and by `replay` for what is read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from types import MappingProxyType
+from typing import Any
+from uuid import UUID, uuid4
+
+from ..envelopes import read
+from ..event import Arrival, Principal
+from .models import StoredEvent
+
+__all__ = ["arrival_of", "key_of", "row_of", "unread_row"]
+
+_LENGTH = 255
+
+
+def key_of(kind: str, reference: str, identity: tuple[str, ...] | None) -> UUID:
+    """The key of an event: the same for each of its deliveries, whatever else they say; one of its own where nothing tells.
+
+    The kind and the reference belong to it, since a message under another URL is for other handlers.
+    """
+    if identity is None:
+        return uuid4()
+    return UUID(bytes=sha256(json.dumps([kind, reference, *identity]).encode()).digest()[:16])
+
+
+def row_of(kind: str, reference: str, arrival: Arrival) -> StoredEvent:
+    """The row of an event, not saved yet."""
+    envelope = arrival.envelope
+    return StoredEvent(
+        key=key_of(kind, reference, envelope.identity),
+        kind=kind[:_LENGTH],
+        reference=reference[:_LENGTH],
+        message_id=_plain(envelope.message_id or ""),
+        parameters=_json(dict(arrival.query)) if arrival.query else "",
+        body=envelope.body,
+        form=envelope.form,
+        meta=_json(envelope.meta),
+        principal=_principal(arrival.principal),
+        digest=sha256(envelope.data).digest(),
+    )
+
+
+def arrival_of(row: StoredEvent) -> Arrival:
+    """The event of a row, read as if it had just arrived. Raises `EnvelopeError` for one that cannot be read."""
+    principal = None
+    if row.principal:
+        fields = json.loads(row.principal)
+        principal = Principal(fields["method"], fields["email"], fields["subject"], MappingProxyType(fields["claims"]))
+    return Arrival(
+        read(bytes(row.body), json.loads(row.meta) if row.meta else {}),
+        json.loads(row.parameters) if row.parameters else None,
+        principal,
+    )
+
+
+def unread_row(
+    kind: str, reference: str, body: bytes, meta: Mapping[str, Any], query: Mapping[str, list[str]], principal: Principal | None
+) -> StoredEvent:
+    """The row of an event that cannot be read; the same bytes at the same URL are the same event."""
+    digest = sha256(body)
+    return StoredEvent(
+        key=key_of(kind, reference, ("unread", digest.hexdigest())),
+        kind=kind[:_LENGTH],
+        reference=reference[:_LENGTH],
+        parameters=_json(dict(query)) if query else "",
+        body=body,
+        form="unread",
+        meta=_json(dict(meta)),
+        principal=_principal(principal),
+        digest=digest.digest(),
+    )
+
+
+def _principal(principal: Principal | None) -> str:
+    if principal is None:
+        return ""
+    fields = {name: getattr(principal, name) for name in ("method", "email", "subject")}
+    return _json({**fields, "claims": dict(principal.claims)})
+
+
+def _json(value: Any) -> str:
+    """JSON in ASCII, which every database keeps as it is."""
+    return json.dumps(value, default=str)
+
+
+def _plain(text: str) -> str:
+    """The beginning of a text from outside, without what a database might refuse."""
+    return text[:_LENGTH].encode("ascii", "backslashreplace").decode().replace("\0", "\\x00")[:_LENGTH]

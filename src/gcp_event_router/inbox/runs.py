@@ -1,0 +1,107 @@
+"""One run of a claimed delivery: the handler's work, and the note of how it ended. Called by `keeper` and by `workers`.
+
+A sync handler's effects on the inbox's database and the note that it is done are one transaction, which only who still holds
+the claim can commit. An async handler is awaited, and then noted as done: its effects are its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from functools import partial
+
+from asgiref.sync import sync_to_async
+from django.db import DatabaseError, InterfaceError, connections, transaction
+
+from ..exceptions import BusyError, UnavailableError
+from ..keepers import HANDLED, Result
+from ..logs import logger, trail
+from ..outcomes import Outcome, Retry, classify, leaves
+from . import claims
+from .errors import LeaseLostError, RolledBackError, as_raised, kept
+from .leases import Claim
+from .models import State
+
+__all__ = ["AWAY", "arun", "busy", "run"]
+
+#: What asking a database can raise when it is away, or says no to what is ours.
+AWAY = (DatabaseError, InterfaceError)
+_FIRST_WAIT = timedelta(seconds=10)
+_LAST_WAIT = timedelta(minutes=10)
+
+
+def run(alias: str, claim: Claim, call: Callable[[], None]) -> Result:
+    """Have a sync handler do its work by `call`, once."""
+    committed: list[bool] = []
+    try:
+        with transaction.atomic(using=alias):
+            transaction.on_commit(partial(committed.append, True), using=alias)  # before any of the handler's own
+            call()
+            if connections[alias].get_rollback():
+                raise RolledBackError  # noqa: TRY301 -- it is what rolls back
+            if not claims.finish(alias, claim):
+                raise LeaseLostError  # noqa: TRY301 -- as above
+    except LeaseLostError:
+        return busy()
+    except Exception as error:  # noqa: BLE001 -- each is noted
+        if not committed:
+            return _failed(alias, claim, error)
+        logger.error("What a handler left for after its commit failed: %s", trail(error))
+        logger.debug("What a handler left for after its commit failed", exc_info=error)
+    return HANDLED
+
+
+async def arun(alias: str, claim: Claim, call: Callable[[], Awaitable[None]]) -> Result:
+    """Await an async handler, and note how it ended, also if whoever waits for that is gone by then."""
+    try:
+        await call()
+    except Exception as error:  # noqa: BLE001 -- each is noted
+        note = partial(_failed, alias, claim, error)
+    else:
+        note = partial(_finished, alias, claim)
+    return await asyncio.shield(sync_to_async(note)())
+
+
+def busy(wait: float = 1.0) -> Result:
+    """The result of who finds somebody else at work."""
+    return Result(Outcome.BUSY, BusyError(max(1, round(wait))))
+
+
+def _finished(alias: str, claim: Claim) -> Result:
+    try:
+        return HANDLED if claims.finish(alias, claim) else busy()
+    except AWAY as error:
+        return _away(error)
+
+
+def _failed(alias: str, claim: Claim, raised: Exception) -> Result:
+    """Note how a run ended that did not end well."""
+    error = as_raised(raised)
+    outcome = classify(error)
+    try:
+        if outcome in {Outcome.RETRY, Outcome.UNAVAILABLE}:
+            waits = [leaf.after for leaf in leaves(error) if isinstance(leaf, Retry) and leaf.after is not None]
+            noted = claims.give_back(alias, claim, kept(raised), max(waits, default=None))
+        elif outcome in {Outcome.REJECTED, Outcome.INVALID}:
+            outcome = Outcome.REJECTED
+            noted = claims.give_up(alias, claim, State.REJECTED, kept(raised))
+        elif claim.attempts >= claim.max_attempts:
+            outcome = Outcome.PARKED
+            noted = claims.give_up(alias, claim, State.PARKED, kept(raised))
+        else:
+            noted = claims.give_up(alias, claim, State.FAILED, kept(raised), _wait(claim.attempts))
+    except AWAY:
+        return _away(raised)  # the lease ends by itself
+    return Result(outcome, error) if noted else busy()
+
+
+def _away(error: Exception) -> Result:
+    away = UnavailableError(reason="the inbox's database is away")
+    away.__cause__ = error
+    return Result(Outcome.UNAVAILABLE, away)
+
+
+def _wait(attempts: int) -> timedelta:
+    """How long workers wait after a failed run: each time twice as long. Senders have a policy of their own."""
+    return min(_FIRST_WAIT * (1 << min(attempts - 1, 10)), _LAST_WAIT)

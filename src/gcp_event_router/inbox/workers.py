@@ -1,0 +1,95 @@
+"""Deliveries that are run from their rows, and not from a request: by an engine's task, by the sweeper, by a replay."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from django.db import connections, transaction
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
+
+from ..dispatch import acall, call
+from ..exceptions import EnvelopeError
+from ..handlers import Handler
+from ..keepers import Result
+from ..outcomes import Outcome
+from ..receivers import wait_for
+from ..router import find_everywhere
+from . import claims, runs
+from .keeper import wanted
+from .leases import Wanted
+from .models import Delivery, State
+from .rows import arrival_of
+
+__all__ = ["due", "process", "work"]
+
+_GONE = Result(Outcome.UNHANDLED)
+_TAKEN = runs.busy()
+
+
+def work(alias: str, delivery: Delivery) -> Result:
+    """Run one open delivery, with validation and the handler as they are now.
+
+    Returns:
+        How it ended: `UNHANDLED` if its handler is there no more, `BUSY` if somebody else has it or it is not open.
+
+    """
+    found = _handler(delivery)
+    if found is None:
+        return _GONE
+    handler, terms = found
+    claim = claims.claim(alias, delivery.pk, terms.lease, terms.max_attempts)
+    if claim is None:
+        return _TAKEN
+    if claim.token is None:
+        return Result(Outcome.PARKED)
+    event = delivery.event
+    try:
+        arrival = arrival_of(event)
+    except EnvelopeError as error:
+        return runs.run(alias, claim, partial(_raise, error))
+    if handler.is_async:
+        awaited = partial(acall, handler, event.kind, event.reference, arrival)
+        return wait_for(partial(runs.arun, alias, claim, awaited))
+    return runs.run(alias, claim, partial(call, handler, event.kind, event.reference, arrival))
+
+
+def due(alias: str) -> QuerySet[Delivery]:
+    """The deferred deliveries whose time has come, those first that wait longest."""
+    is_open = Q(state__in=[State.PENDING, State.FAILED]) & (Q(not_before=None) | Q(not_before__lte=Now()))
+    is_lost = Q(state=State.RUNNING, lease_until__lt=Now())
+    return Delivery.objects.using(alias).filter(is_open | is_lost, deferred=True).order_by("pk")
+
+
+def process(alias: str) -> Iterator[tuple[Delivery, Result]]:
+    """Run what is due, one after the other, until nothing is. Several may run at once: each takes what no other has.
+
+    A delivery whose handler is there no more is passed over, and left as it is.
+    """
+    passed = 0
+    while (delivery := _next(alias, passed)) is not None:
+        result = work(alias, delivery)
+        passed = max(passed, delivery.pk)
+        yield delivery, result
+
+
+def _next(alias: str, after: int) -> Delivery | None:
+    skips = connections[alias].features.has_select_for_update_skip_locked
+    with transaction.atomic(using=alias):
+        rows = due(alias).filter(pk__gt=after)
+        locked = rows.select_for_update(skip_locked=True) if skips else rows
+        pk = locked.values_list("pk", flat=True).first()
+    return None if pk is None else Delivery.objects.using(alias).select_related("event").get(pk=pk)
+
+
+def _handler(delivery: Delivery) -> tuple[Handler, Wanted] | None:
+    for found in find_everywhere(delivery.event.kind):
+        for handler, terms in wanted(found).items():
+            if terms.handler == delivery.handler:
+                return handler, terms
+    return None
+
+
+def _raise(error: Exception) -> None:
+    raise error

