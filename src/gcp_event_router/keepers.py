@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import NamedTuple, Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
 
-from .event import Arrival
+from .event import Arrival, Principal
+from .exceptions import EnvelopeError
 from .handlers import Handler
 from .outcomes import Outcome
 from .registrations import Found
 
-__all__ = ["HANDLED", "Keeper", "Record", "Result", "keep_with", "record_of"]
+__all__ = ["HANDLED", "Keeper", "Record", "Result", "Unread", "UnreadError", "keep_with", "keeper", "record_of"]
 
 
 class Result(NamedTuple):
@@ -46,11 +48,36 @@ class Record(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """A request whose body is in a form that it does not keep, so that no event could be made of it."""
+
+    kind: str
+    reference: str
+    body: bytes
+    #: What `envelopes.read` was given beside it.
+    meta: Mapping[str, Any]
+    query: Mapping[str, list[str]]
+    principal: Principal | None
+
+
+class UnreadError(EnvelopeError):
+    """Raised for a request that cannot be read, with all that a keeper needs of it."""
+
+    def __init__(self, text: str, unread: Unread) -> None:
+        super().__init__(text)
+        self.unread = unread
+
+
 class Keeper(Protocol):
     """Keeps events, so that the work of each handler is done once; the inbox is one."""
 
     def record(self, kind: str, reference: str, arrival: Arrival, found: Found) -> Record:
         """Make the record of an event that is about to be handled; nothing is asked of a database yet."""
+        ...
+
+    def reject(self, unread: Unread, error: Exception) -> None:
+        """Keep a request that cannot be read, so that its sender need not. May block. Raises what keeps it from being kept."""
         ...
 
 
@@ -61,6 +88,11 @@ def keep_with(keeper: Keeper | None) -> None:
     """Have `keeper` keep all events from now on; None for none. Called by the app of the inbox."""
     global _keeper  # noqa: PLW0603 -- one of a process, as its settings are
     _keeper = keeper
+
+
+def keeper() -> Keeper | None:
+    """Who keeps events; called by `views`, and by `record_of`."""
+    return _keeper
 
 
 def record_of(kind: str, reference: str, arrival: Arrival, found: Found) -> Record | None:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import SuspiciousOperation
@@ -31,6 +32,8 @@ from .exceptions import (
     EnvelopeError,
     RefusalError,
 )
+from .keepers import Unread, UnreadError
+from .keepers import keeper as current_keeper
 from .logs import log_event, logger, trail
 from .outcomes import Outcome, classify, details, retry_after, worst
 from .signals import event_received
@@ -76,7 +79,9 @@ class EventView(View):
         _check_labels(event_kind, event_reference)
         try:
             door = self._door()
-            arrival = _arrival(request, door.authenticate(request), door)
+            arrival = _arrival(request, door.authenticate(request), door, event_kind, event_reference)
+        except UnreadError as error:
+            return _unreadable(error)
         except Exception as error:  # noqa: BLE001 -- each becomes an answer
             return _refusal(error, event_kind, event_reference)
         try:
@@ -98,7 +103,9 @@ class AsyncEventView(EventView):
         _check_labels(event_kind, event_reference)
         try:
             door = self._door()
-            arrival = _arrival(request, await door.aauthenticate(request), door)
+            arrival = _arrival(request, await door.aauthenticate(request), door, event_kind, event_reference)
+        except UnreadError as error:
+            return await sync_to_async(_unreadable)(error)
         except Exception as error:  # noqa: BLE001 -- as in EventView
             return _refusal(error, event_kind, event_reference)
         try:
@@ -115,25 +122,32 @@ def _check_labels(*labels: str) -> None:
         raise Http404
 
 
-def _arrival(request: HttpRequest, principal: Principal | None, door: Door) -> Arrival:
+def _arrival(request: HttpRequest, principal: Principal | None, door: Door, kind: str, reference: str) -> Arrival:
     """Read the request, now that its sender is known; its credentials stay here. Raises `SenderError`."""
-    meta = request.META
-    secret = door.secret_headers
+    meta, secret = request.META, door.secret_headers
     if secret and not secret.isdisjoint(meta):
         meta = {name: value for name, value in meta.items() if name not in secret}
-    envelope = read(_body(request, conf.current().MAX_BODY_SIZE), meta)
+    body = _body(request, conf.current().MAX_BODY_SIZE)
+    parameters = _parameters(request, door.secret_parameters)
+    try:
+        return Arrival(read(body, meta), parameters, principal)
+    except EnvelopeError as error:
+        raise UnreadError(str(error), Unread(kind, reference, body, meta, parameters or {}, principal)) from error
+
+
+def _parameters(request: HttpRequest, secret: Collection[str]) -> dict[str, list[str]] | None:
     query = request.META.get("QUERY_STRING")
     if not query:
-        return Arrival(envelope, None, principal)
+        return None
     try:
         # not request.GET, whose encoding is whatever the sender writes into Content-Type
         parameters = dict(QueryDict(query, encoding="utf-8").lists())
     except SuspiciousOperation as error:
         msg = "The URL has more parameters than DATA_UPLOAD_MAX_NUMBER_FIELDS."
         raise EnvelopeError(msg) from error
-    for name in door.secret_parameters:
+    for name in secret:
         parameters.pop(name, None)
-    return Arrival(envelope, parameters, principal)
+    return parameters
 
 
 def _body(request: HttpRequest, limit: int) -> bytes:
@@ -173,6 +187,20 @@ def _stream(request: HttpRequest, announced: str) -> Callable[[int], bytes]:
 def _success(responses: list[tuple[Any, Any]]) -> HttpResponse:
     outcome = worst(response for _, response in responses if isinstance(response, Outcome))
     return _answer(b"{}", outcome.status)
+
+
+def _unreadable(error: UnreadError) -> HttpResponse:
+    """The answer to a body that is in a form which it does not keep: where events are kept, it is, and not sent again."""
+    kind, reference = error.unread.kind, error.unread.reference
+    keeper = current_keeper()
+    if keeper is None:
+        return _refusal(error, kind, reference)
+    try:
+        keeper.reject(error.unread, error)
+    except Exception as away:  # noqa: BLE001 -- becomes an answer
+        return _refusal(away, kind, reference)
+    log_event(logging.WARNING, Outcome.REJECTED.value, kind=kind, reference=reference, problem=str(error))
+    return _answer(b"{}", Outcome.REJECTED.status)
 
 
 def _refusal(error: Exception, kind: str, reference: str) -> HttpResponse:

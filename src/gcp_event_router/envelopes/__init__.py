@@ -13,10 +13,10 @@ from typing import Any, Final
 from pydantic_core import to_json
 
 from ..exceptions import EnvelopeError
-from .base import Envelope, read_json
+from .base import SECRET, Envelope, read_json
 from .pubsub import PubSubPush, PubSubUnwrapped, read_unwrapped, read_wrapped
 
-__all__ = ["FORMS", "Envelope", "PubSubPush", "PubSubUnwrapped", "from_payload", "read", "read_json", "read_wrapped"]
+__all__ = ["FORMS", "SECRET", "Envelope", "PubSubPush", "PubSubUnwrapped", "from_payload", "read", "read_json", "read_wrapped"]
 
 #: The forms in order of precedence: the first that takes the request reads it; what none takes is a plain body.
 FORMS: Final[tuple[Callable[[bytes, Mapping[str, Any]], Envelope | None], ...]] = (read_wrapped, read_unwrapped)

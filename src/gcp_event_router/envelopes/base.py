@@ -12,8 +12,18 @@ from typing_extensions import override
 
 from ..exceptions import UndecodableBodyError
 
-__all__ = ["Envelope", "read_json"]
+__all__ = ["SECRET", "Envelope", "read_json"]
 
+#: Headers, by their names in `request.META`, that hold credentials: no envelope keeps them, since it may be stored.
+SECRET: Final[frozenset[str]] = frozenset(
+    {
+        "HTTP_AUTHORIZATION",
+        "HTTP_COOKIE",
+        "HTTP_PROXY_AUTHORIZATION",
+        "HTTP_X_GOOG_IAP_JWT_ASSERTION",
+        "HTTP_X_SERVERLESS_AUTHORIZATION",
+    }
+)
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 

@@ -14,7 +14,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict, override
 
 from ..exceptions import EnvelopeError
-from .base import Envelope
+from .base import SECRET, Envelope
 
 __all__ = ["PubSubPush", "PubSubUnwrapped", "read_unwrapped", "read_wrapped"]
 _LISTED: Final = 100
@@ -44,7 +44,7 @@ def read_unwrapped(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
     headers = {
         name[5:].replace("_", "-").lower(): value
         for name, value in meta.items()
-        if name.startswith("HTTP_") and name not in _SECRET
+        if name.startswith("HTTP_") and name not in SECRET
     }
     time = headers.get("x-goog-pubsub-publish-time")
     try:
@@ -203,15 +203,6 @@ class PubSubUnwrapped(Envelope):
         return {**super().meta, **kept}
 
 
-_SECRET: Final = frozenset(
-    {
-        "HTTP_AUTHORIZATION",
-        "HTTP_COOKIE",
-        "HTTP_PROXY_AUTHORIZATION",
-        "HTTP_X_GOOG_IAP_JWT_ASSERTION",
-        "HTTP_X_SERVERLESS_AUTHORIZATION",
-    }
-)
 #: Headers that clients, proxies and Google's front ends add on the way; none of them is a message's attribute.
 _TRANSPORT: Final = frozenset(
     """

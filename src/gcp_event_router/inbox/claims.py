@@ -33,7 +33,7 @@ from . import postgresql
 from .leases import LOST, Claim, Wanted
 from .models import Delivery, State, StoredEvent
 
-__all__ = ["claim", "finish", "give_back", "give_up", "open_event", "reopen"]
+__all__ = ["claim", "finish", "give_back", "give_up", "keep_rejected", "open_event", "reopen"]
 
 _SOON = 1.0
 """Seconds to wait where nothing says how long."""
@@ -64,6 +64,14 @@ def open_event(alias: str, row: StoredEvent, wanted: Sequence[Wanted], sender_at
     if missing:
         claims |= _standing(alias, row, missing)
     return claims
+
+
+def keep_rejected(alias: str, row: StoredEvent, error: tuple[str, str]) -> None:
+    """Keep an event that could not be read, unless it is there, with a delivery to nobody that says why."""
+    with transaction.atomic(using=alias):
+        StoredEvent.objects.using(alias).bulk_create([row], ignore_conflicts=True)
+        delivery = Delivery(event_id=row.key, state=State.REJECTED, error_type=error[0], error=error[1])
+        Delivery.objects.using(alias).bulk_create([delivery], ignore_conflicts=True)
 
 
 def claim(alias: str, delivery: int, lease: timedelta, max_attempts: int) -> Claim | None:

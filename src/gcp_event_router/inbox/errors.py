@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from ..exceptions import EventRouterError, UnavailableError
+from ..exceptions import EnvelopeError, EventRouterError, UnavailableError
 from ..logs import trail
 from ..outcomes import Outcome, classify, details, leaves
 
@@ -39,6 +39,8 @@ def kept(error: Exception) -> tuple[str, str]:
     """The type of an error, and what may be kept of it: what was invalid where, or the places it passed."""
     kind = type(error)
     name = f"{kind.__module__}.{kind.__qualname__}"[:_NAME_LENGTH]
+    if isinstance(error, EnvelopeError):
+        return name, str(error)[:_LENGTH]  # a text of ours, which quotes nothing
     if classify(error) is Outcome.INVALID and (listed := details(error)):
         return name, json.dumps(listed)[:_LENGTH]
     return name, trail(error)[:_LENGTH]

@@ -11,15 +11,16 @@ from .. import conf
 from ..event import Arrival
 from ..exceptions import UnavailableError
 from ..handlers import Handler
-from ..keepers import HANDLED, Result
+from ..keepers import HANDLED, Result, Unread
 from ..logs import logger
 from ..outcomes import Outcome, classify
 from ..registrations import Found
 from . import claims, runs
 from .deferred import defer
+from .errors import kept
 from .leases import Claim, Wanted
 from .models import State, StoredEvent
-from .rows import row_of
+from .rows import row_of, unread_row
 
 __all__ = ["Inbox", "Kept", "database", "wanted"]
 
@@ -60,6 +61,13 @@ class Inbox:
     def record(self, kind: str, reference: str, arrival: Arrival, found: Found) -> Kept:
         """Make the record of an event that is about to be handled."""
         return Kept(kind, reference, arrival, wanted(found))
+
+    def reject(self, unread: Unread, error: Exception) -> None:
+        """Keep a request that cannot be read. Raises `UnavailableError` if the database cannot do that now."""
+        try:
+            claims.keep_rejected(database(), unread_row(unread), kept(error))
+        except runs.AWAY as away:
+            raise UnavailableError(reason="the inbox's database is away") from away
 
 
 class Kept:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from hashlib import sha256
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 from uuid import UUID, uuid4
 
-from ..envelopes import read
+from ..envelopes import SECRET, read
 from ..event import Arrival, Principal
+from ..keepers import Unread
 from .models import StoredEvent
 
-__all__ = ["arrival_of", "key_of", "row_of", "unread_row"]
+__all__ = ["UNREAD", "arrival_of", "key_of", "row_of", "unread_row"]
 
+#: The form of an event that could not be read.
+UNREAD: Final = "unread"
 _LENGTH = 255
 
 
@@ -58,22 +60,25 @@ def arrival_of(row: StoredEvent) -> Arrival:
     )
 
 
-def unread_row(
-    kind: str, reference: str, body: bytes, meta: Mapping[str, Any], query: Mapping[str, list[str]], principal: Principal | None
-) -> StoredEvent:
+def unread_row(unread: Unread) -> StoredEvent:
     """The row of an event that cannot be read; the same bytes at the same URL are the same event."""
-    digest = sha256(body)
+    digest = sha256(unread.body)
     return StoredEvent(
-        key=key_of(kind, reference, ("unread", digest.hexdigest())),
-        kind=kind[:_LENGTH],
-        reference=reference[:_LENGTH],
-        parameters=_json(dict(query)) if query else "",
-        body=body,
-        form="unread",
-        meta=_json(dict(meta)),
-        principal=_principal(principal),
+        key=key_of(unread.kind, unread.reference, (UNREAD, digest.hexdigest())),
+        kind=unread.kind[:_LENGTH],
+        reference=unread.reference[:_LENGTH],
+        parameters=_json(dict(unread.query)) if unread.query else "",
+        body=unread.body,
+        form=UNREAD,
+        meta=_json({name: value for name, value in unread.meta.items() if _is_kept(name, value)}),
+        principal=_principal(unread.principal),
         digest=digest.digest(),
     )
+
+
+def _is_kept(name: str, value: object) -> bool:
+    """Whether something in `request.META` may be what an envelope is read from: a header that holds no credentials."""
+    return isinstance(value, str) and (name == "CONTENT_TYPE" or (name.startswith("HTTP_") and name not in SECRET))
 
 
 def _principal(principal: Principal | None) -> str:
