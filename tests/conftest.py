@@ -34,6 +34,8 @@ def django_db_modify_db_settings() -> Iterator[None]:
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """At the end, close what threads and event loops left open: the tests' database cannot be dropped before."""
     yield
+    if not connections["postgresql"].settings_dict["NAME"].startswith("test_"):  # no test asked for it
+        return
     with django_db_blocker.unblock(), connections["postgresql"].cursor() as cursor:
         others = "datname = current_database() AND pid <> pg_backend_pid()"
         cursor.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")

@@ -22,7 +22,13 @@ ROOT_URLCONF = "tests.urls"
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 # every view that is not exempt would open a transaction, and an async one would fail
 DATABASES: dict[str, dict[str, Any]] = {
-    alias: {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:", "ATOMIC_REQUESTS": True} for alias in ("default", "other")
+    alias: {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": ":memory:",
+        "ATOMIC_REQUESTS": True,
+        "OPTIONS": {"transaction_mode": "IMMEDIATE"},
+    }
+    for alias in ("default", "other")
 }
 # in a file, so that threads and processes share it
 DATABASES["sqlite"] = {

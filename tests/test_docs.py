@@ -16,6 +16,8 @@ from django.test import Client, override_settings
 import demo
 from gcp_event_router import checks, events
 from gcp_event_router.conf import Settings, current
+from gcp_event_router.inbox.keeper import Inbox
+from gcp_event_router.keepers import keep_with
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -55,10 +57,13 @@ class Page:
         self.printed = printed.getvalue()
 
 
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_python_blocks_run_and_print_what_the_page_shows(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every Python block of a page runs, and prints exactly the output block that follows it."""
     page = Page(path)
+    if path.stem == "inbox":
+        keep_with(Inbox())
     monkeypatch.setitem(sys.modules, page.module.__name__, page.module)
     with events.isolated(empty=True):
         page.run(monkeypatch)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Warn
 
-from .. import auth
+from .. import auth, conf
 from ..exceptions import ConfigurationError
 from ..router import events
 from .registrations import check_router
@@ -19,7 +20,7 @@ __all__ = ["check_project"]
 
 def check_project(**_: Any) -> list[CheckMessage]:
     """What is wrong with `events` and with the settings. Registered by `apps`."""
-    return [*check_router(events), *_authenticators(), *_base_url()]
+    return [*check_router(events), *_authenticators(), *_base_url(), *_inbox()]
 
 
 def _authenticators() -> Iterator[CheckMessage]:
@@ -40,4 +41,18 @@ def _base_url() -> Iterator[CheckMessage]:
             "BASE_URL is not set, so get_event_url() cannot make absolute URLs.",
             hint='Write BASE_URL = "https://your-server.example" in your settings, or silence this check.',
             id="gcp_event_router.W001",
+        )
+
+
+def _inbox() -> Iterator[CheckMessage]:
+    """Whether something counts on the inbox that is not there."""
+    if apps.is_installed("gcp_event_router.inbox"):
+        return
+    handlers = [each.handler for each in events if each.handler.options.deferred or each.handler.options.max_attempts]
+    if handlers or getattr(settings, conf.NAME, {}).get("INBOX"):
+        who = ", ".join(map(str, handlers)) or f'{conf.NAME}["INBOX"]'
+        yield Warn(
+            f"{who} asks for the inbox, which is not installed, so that events are handled as often as they are delivered.",
+            hint='Add "gcp_event_router.inbox" to INSTALLED_APPS, and run manage.py migrate.',
+            id="gcp_event_router.W013",
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.core import checks
 from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
@@ -22,6 +23,9 @@ class InboxConfig(AppConfig):
     @override
     def ready(self) -> None:
         """Keep every event from now on."""
-        from .keeper import Inbox  # noqa: PLC0415 -- models are ready only now
+        from .checks import check_inbox, check_tables  # noqa: PLC0415 -- models are ready only now
+        from .keeper import Inbox  # noqa: PLC0415 -- as above
 
         keep_with(Inbox())
+        checks.register(check_inbox)
+        checks.register(check_tables, checks.Tags.database)

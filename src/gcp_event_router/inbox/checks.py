@@ -1,0 +1,102 @@
+"""System checks of the inbox. Registered by `apps`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error
+from django.core.checks import Warning as Warn
+from django.db import connections
+
+from .. import conf
+from ..handlers import Handler
+from ..router import EventRouter, events
+from .deferred import framework
+from .keeper import database
+from .models import Delivery, StoredEvent
+
+__all__ = ["check_inbox", "check_tables"]
+
+_SHORTEST = timedelta(seconds=10)
+"""Pub/Sub's shortest ack deadline: for that long at least a handler may be at work while its sender waits."""
+_REDELIVERED = timedelta(days=7)
+"""For how long Pub/Sub delivers a message again, unless a subscription says otherwise."""
+
+
+def check_inbox(**_: Any) -> list[CheckMessage]:
+    """What is wrong with the inbox's settings, and with how handlers are registered for it."""
+    return [*_retention(), *_sqlite(), *_handlers(events)]
+
+
+def check_tables(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """Whether the tables are there; asked by `migrate`, and by `check --database`."""
+    alias = database()
+    if alias not in (databases or ()):
+        return []
+    there = set(connections[alias].introspection.table_names())
+    missing = [name for name in (StoredEvent._meta.db_table, Delivery._meta.db_table) if name not in there]  # noqa: SLF001 -- Django's own public name
+    if not missing:
+        return []
+    return [
+        Error(
+            f"The inbox's tables are not in the database {alias!r}, so every event is answered 503.",
+            hint=f"Run manage.py migrate --database {alias} gcp_event_inbox.",
+            id="gcp_event_router.E008",
+        )
+    ]
+
+
+def _retention() -> Iterator[CheckMessage]:
+    retention = conf.current().INBOX.RETENTION
+    if retention < _REDELIVERED:
+        yield Warn(
+            f'GCP_EVENT_ROUTER["INBOX"]["RETENTION"] is {retention!r}, and Pub/Sub delivers again for seven days: '
+            "what it delivers after an event is purged is handled once more.",
+            hint="Write timedelta(days=8) or more.",
+            id="gcp_event_router.W009",
+        )
+
+
+def _sqlite() -> Iterator[CheckMessage]:
+    alias = database()
+    options = settings.DATABASES[alias].get("OPTIONS", {})
+    if connections[alias].vendor == "sqlite" and options.get("transaction_mode") not in {"IMMEDIATE", "EXCLUSIVE"}:
+        yield Warn(
+            f"The inbox is in the SQLite database {alias!r} without IMMEDIATE transactions, "
+            "so that events which arrive at the same time are answered 503 at once, instead of waiting for each other.",
+            hint=f'Write "OPTIONS": {{"transaction_mode": "IMMEDIATE"}} in DATABASES[{alias!r}].',
+            id="gcp_event_router.W010",
+        )
+
+
+def _handlers(router: EventRouter) -> Iterator[CheckMessage]:
+    inbox = conf.current().INBOX
+    names: dict[str, Handler] = {}
+    kept = [each.handler for each in router if each.handler.options.once]
+    for handler in kept:
+        other = names.setdefault(handler.name, handler)
+        if other.key != handler.key:
+            yield Error(
+                f"{handler} and {other} have one name, so that the inbox cannot tell which of them an event is done for.",
+                hint='Name them: events.on(..., name="...").',
+                obj=handler.name,
+                id="gcp_event_router.E009",
+            )
+        lease = handler.options.lease or inbox.LEASE
+        if lease < _SHORTEST:
+            yield Warn(
+                f"{handler} has a lease of {lease!r}, which ends before Pub/Sub's shortest ack deadline: "
+                "a run that takes longer is begun again elsewhere, and undone here.",
+                hint="Give it as long as its longest run takes, and 10 seconds at least.",
+                obj=handler.name,
+                id="gcp_event_router.W011",
+            )
+    if framework() is None and any(inbox.DEFERRED if each.options.deferred is None else each.options.deferred for each in kept):
+        yield Warn(
+            "Handlers are deferred, and there is no framework that hands them to an engine.",
+            hint="pip install 'gcp-event-router[tasks]', or run manage.py inbox process --loop.",
+            id="gcp_event_router.W012",
+        )
