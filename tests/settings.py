@@ -16,6 +16,7 @@ INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "tests.effects",
+    "django_tasks_db",
 ]
 MIDDLEWARE: list[str] = []
 ROOT_URLCONF = "tests.urls"

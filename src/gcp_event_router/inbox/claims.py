@@ -120,10 +120,11 @@ def _open_event(
         StoredEvent.objects.using(alias).bulk_create([row], ignore_conflicts=True)
         known = set(rows.values_list("handler", flat=True))
         new = [each for each in wanted if each.handler not in known]
-        Delivery.objects.using(alias).bulk_create(
-            [Delivery(event_id=row.key, handler=each.handler, max_attempts=each.max_attempts) for each in new],
-            ignore_conflicts=True,
-        )
+        added = [
+            Delivery(event_id=row.key, handler=each.handler, deferred=each.deferred, max_attempts=each.max_attempts)
+            for each in new
+        ]
+        Delivery.objects.using(alias).bulk_create(added, ignore_conflicts=True)
         same = rows.filter(event__in=StoredEvent.objects.using(alias).filter(key=row.key, digest=row.digest))
         for lease, max_attempts in {(each.lease, each.max_attempts) for each in wanted if not each.deferred}:
             terms = (lease, max_attempts)

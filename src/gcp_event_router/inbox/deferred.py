@@ -32,16 +32,15 @@ def framework() -> Callable[..., Any] | None:
 def defer(alias: str, deliveries: Iterable[int]) -> None:
     """Have deliveries run by an engine, once they are committed."""
     for delivery in deliveries:
-        transaction.on_commit(partial(_enqueue, delivery), using=alias, robust=True)
+        transaction.on_commit(partial(_enqueue, delivery), using=alias)
 
 
 def _enqueue(delivery: int) -> None:
-    from . import tasks  # noqa: PLC0415 -- tasks are made where the project configures them
-
-    if tasks.handle is None:
+    if framework() is None:
         return
     try:
-        tasks.handle.enqueue(delivery)
+        tasks: Any = import_module(".tasks", __package__)  # it makes a task, for which the settings have to be right
+        tasks.run_delivery.enqueue(delivery)
     except Exception as error:  # noqa: BLE001 -- the delivery is kept; it is only later than it might be
-        logger.warning("A delivery is left to `manage.py inbox process`, as it cannot be enqueued: %s", trail(error))
+        logger.warning("A delivery cannot be enqueued, and is left to `manage.py inbox process`: %s", trail(error))
         logger.debug("A delivery cannot be enqueued", exc_info=error)

@@ -1,19 +1,17 @@
-"""The task by which an engine runs a delivery. Imported once the project is ready, since its settings say which engine."""
+"""The task by which an engine runs a delivery. Imported when the first is enqueued: the project's settings say which engine."""
 
 from __future__ import annotations
-
-from typing import Any, Final
 
 from .deferred import framework
 from .keeper import database
 from .models import Delivery
 from .workers import work
 
-__all__ = ["handle"]
+__all__ = ["run_delivery"]
 
 
-def _handle(delivery: int) -> None:
-    """Run a delivery, unless it is done. What fails is noted in the inbox, and tried again by the sweeper."""
+def run_delivery(delivery: int) -> None:
+    """Run a delivery, unless it is done. What fails is noted in the inbox, and tried again by `manage.py inbox process`."""
     alias = database()
     row = Delivery.objects.using(alias).select_related("event").filter(pk=delivery).first()
     if row is not None:  # not purged meanwhile
@@ -21,6 +19,5 @@ def _handle(delivery: int) -> None:
 
 
 _task = framework()
-
-#: The task, or None where there is no framework.
-handle: Final[Any] = None if _task is None else _task(_handle)
+if _task is not None:  # a worker finds the task by the name of its function
+    run_delivery = _task(run_delivery)

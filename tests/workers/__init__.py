@@ -1,0 +1,1 @@
+"""What the workers of an engine find, in processes of their own: an app with handlers."""
