@@ -21,6 +21,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from types import FrameType
 
+import incidents
 from cases import CASES, TOKEN, Case
 from servers import HERE, PATIENCE, Google, Server, Shop, running
 
@@ -62,8 +63,7 @@ def _who(case: Case, reference: str, outcome: str, handlers: str) -> str:
     """Who handled an event, by the server's line of it."""
     if reference != case.reference:
         return f"somebody else's event, {reference}"
-    # the line names the handlers whose event it was; one whose payload was invalid was never called
-    return f"none: invalid for {handlers}" if outcome == "invalid" else handlers
+    return handlers if outcome in {"handled", "unhandled", "unauthenticated", "forbidden"} else f"{handlers}: {outcome}"
 
 
 def table(results: list[Result]) -> str:
@@ -91,9 +91,13 @@ def demo() -> int:
         print(f"The shop listens on http://127.0.0.1:{shop.port}\n")
         signature = shop.signature()
         results = [send(case, shop, google, signature) for case in CASES]
-    print(table(results))
-    failed = sum(not each.as_expected for each in results)
-    print(f"\n{len(results) - failed} of {len(results)} events as expected")
+        print(table(results))
+        happened = [incident(shop, google) for incident in incidents.INCIDENTS]
+        if happened:
+            print(f"\n{incidents.table(happened)}")
+    expected = [each.as_expected for each in results] + [each.as_expected for each in happened]
+    failed = expected.count(False)
+    print(f"\n{len(expected) - failed} of {len(expected)} as expected")
     return 1 if failed else 0
 
 

@@ -131,6 +131,12 @@ class Shop:
     database: Path
     environment: Mapping[str, str]
 
+    def restarted(self) -> Shop:
+        """Another server on the same database, after this one was ended."""
+        self.server.stop()
+        server = Server(self.environment)
+        return Shop(server, server.port(), self.database, self.environment)
+
     def signature(self) -> str:
         """The signature of the URL to which the label of parcel twelve may be sent for an hour."""
         script = (
@@ -146,8 +152,8 @@ class Shop:
 def running(database: Path, port: int = 0, certs_url: str | None = None) -> Generator[Shop]:
     """The shop, as long as the block lasts."""
     environment = {**os.environ, "SHOP_DATABASE": str(database), "SHOP_TOKEN": TOKEN, "DJANGO_SETTINGS_MODULE": "shop.settings"}
-    if certs_url is not None:
-        environment["SHOP_CERTS_URL"] = certs_url
+    if certs_url is not None:  # the demo, which cannot wait for a minute
+        environment |= {"SHOP_CERTS_URL": certs_url, "SHOP_LEASE": "3"}
     subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=HERE, env=environment, check=True)
     server = Server(environment, port)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 
 from gcp_event_router.conf import RouterSettings
@@ -29,7 +30,7 @@ LOGGING = {
     "loggers": {"gcp_event_router": {"handlers": ["console"], "level": "INFO"}},
 }
 
-INSTALLED_APPS = ["gcp_event_router", "shop"]
+INSTALLED_APPS = ["gcp_event_router", "gcp_event_router.inbox", "shop"]
 BASE_URL = "https://shop.example"
 GCP_EVENT_ROUTER: RouterSettings = {
     "AUTHENTICATION": [
@@ -48,4 +49,5 @@ GCP_EVENT_ROUTER: RouterSettings = {
         },
         {"BACKEND": "gcp_event_router.auth.SignedURL"},  # parcel services, which get a URL for each parcel
     ],
+    "INBOX": {"LEASE": timedelta(seconds=float(os.environ.get("SHOP_LEASE", "60")))},
 }

@@ -147,7 +147,9 @@ class Passage:
             self._log(logging.INFO, Outcome.HANDLED)
             return Outcome.HANDLED
         outcome = worst(result.outcome for _, result in self._results)
-        self._log(_LEVELS.get(outcome, logging.ERROR), outcome, "; ".join(_problem(*each) for each in self._results))
+        several = len(self._results) > 1 or sum(map(len, self.found)) > 1
+        problems = [_problem(*each) for each in self._results if several or each[1].error is not None]
+        self._log(_LEVELS.get(outcome, logging.ERROR), outcome, "; ".join(problems))
         for handler, result in self._results:
             logger.debug("Handler %s did not finish", handler.name, exc_info=result.error)
         open_errors = [result.error for _, result in self._results if result.error and not result.outcome.acknowledged]

@@ -28,4 +28,4 @@ class InboxConfig(AppConfig):
 
         keep_with(Inbox())
         checks.register(check_inbox)
-        checks.register(check_tables, checks.Tags.database)
+        checks.register(check_tables, checks.Tags.database, deploy=True)  # not for `migrate`, which makes them

@@ -32,7 +32,7 @@ def check_inbox(**_: Any) -> list[CheckMessage]:
 
 
 def check_tables(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """Whether the tables are there; asked by `migrate`, and by `check --database`."""
+    """Whether the tables are there; asked by `check --deploy --database default`."""
     alias = database()
     if alias not in (databases or ()):
         return []
