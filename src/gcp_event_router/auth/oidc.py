@@ -65,6 +65,8 @@ class OIDC:
     ) -> None:
         self.service_accounts: frozenset[str] = _accounts(service_accounts)
         self.audience: tuple[str, ...] = _audience(audience)
+        self._fixed = frozenset(self.audience) - {EVENT_URL}  # which no token may name itself
+        self._by_url = EVENT_URL in self.audience
         self.leeway: float = _leeway(leeway)
         self.certs_url: str = _certs_url(certs_url)
         #: Who was accepted by which keys, by the digest of the token, the oldest first.
@@ -137,7 +139,7 @@ class OIDC:
         if max(claims["iat"], claims.get("nbf", 0)) - self.leeway > now:
             raise AuthenticationError(reason="the token is not valid yet; do the clocks differ?")
         audience = claims["aud"]
-        if audience not in self.audience and not (EVENT_URL in self.audience and _is_event_url(audience, request)):
+        if audience not in self._fixed and not (self._by_url and _is_event_url(audience, request)):
             raise AuthenticationError(reason=f"the token is for another audience than {', '.join(self.audience)}")
 
 
