@@ -171,7 +171,8 @@ def test_a_lost_run_is_begun_again(inbox: str, videos: EventRouter, post: Post) 
     """A run whose lease is over, as its worker was killed, is due again."""
     post("/events/video-up/r", PUSH)
     rows = Delivery.objects.using(inbox)
-    rows.update(state=State.RUNNING, attempts=1, lease_until="2026-01-01T00:00:00Z")
+    long_ago = "2026-01-01T00:00:00Z"
+    rows.update(state=State.RUNNING, attempts=1, started_at=long_ago, lease_until=long_ago)
 
     assert [result.outcome for _, result in process(inbox)] == [Outcome.HANDLED, Outcome.HANDLED]
     assert standing(inbox) == [("convert", "done", 2), ("mail", "done", 2)]

@@ -7,7 +7,8 @@ them fail: the sync ones in order of registration, then the async ones in order 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from asyncio import create_task
+from collections.abc import Awaitable, Callable, Mapping
 from contextvars import copy_context
 from functools import partial
 from inspect import isawaitable
@@ -61,8 +62,12 @@ def call(handler: Handler, kind: str, reference: str, arrival: Arrival) -> None:
 
 
 async def acall(handler: Handler, kind: str, reference: str, arrival: Arrival) -> None:
-    """Make an async handler its event, and await it."""
-    await handler.function(handler.event(kind, reference, arrival))
+    """Make an async handler its event, and await it, in a context of its own as well."""
+    await create_task(_awaited(handler.function(handler.event(kind, reference, arrival))), context=copy_context())
+
+
+async def _awaited(awaitable: Awaitable[None]) -> None:
+    await awaitable
 
 
 class Passage:

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
+from threading import Timer
 from time import monotonic
-from typing import Any, Final
+from typing import Final, Literal, NotRequired
 from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Request, build_opener
+from urllib.request import (
+    HTTPHandler,
+    HTTPRedirectHandler,
+    HTTPSHandler,
+    OpenerDirector,
+    ProxyHandler,
+    Request,
+    build_opener,
+)
 
-from jwt import PyJWK, PyJWKSet
-from pydantic import TypeAdapter
+from jwt import PyJWK, PyJWTError
+from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict, override
 
 __all__ = ["GOOGLE", "fetch", "is_acceptable", "served"]
@@ -23,9 +35,21 @@ _CHUNK = 64 * 1024
 
 
 class _Document(TypedDict):
-    keys: list[dict[str, Any]]
+    keys: list[object]
 
 
+class _Key(TypedDict):
+    """An RS256 key, among others that a set may hold."""
+
+    kty: Literal["RSA"]
+    kid: str
+    n: str
+    e: str
+    alg: NotRequired[Literal["RS256"]]
+    use: NotRequired[Literal["sig"]]
+
+
+_KEY = TypeAdapter(_Key)
 _DOCUMENT = TypeAdapter(_Document)
 #: Documents that `testing` serves in the place of their URLs.
 _SERVED: dict[str, bytes] = {}
@@ -59,14 +83,17 @@ def fetch(url: str, *, timeout: float, limit: int) -> Mapping[str, PyJWK]:
     deadline = monotonic() + timeout
     body = b""
     with _opener(url).open(Request(url, headers={"Accept": "application/json"}), timeout=timeout) as response:  # noqa: S310 -- is_acceptable
+        if response.status != HTTPStatus.OK:
+            msg = f"status {response.status}"
+            raise ValueError(msg)
         while chunk := response.read1(_CHUNK):
             body += chunk
             if len(body) > limit:
                 msg = f"more than {limit} bytes"
                 raise ValueError(msg)
-            if monotonic() > deadline:
-                msg = f"not all within {timeout} s"
-                raise TimeoutError(msg)
+    if monotonic() >= deadline:
+        msg = f"not all within {timeout} s"
+        raise TimeoutError(msg)
     return _read(body)
 
 
@@ -85,16 +112,53 @@ def served(url: str, document: bytes) -> Generator[None]:
 
 
 def _read(body: bytes) -> Mapping[str, PyJWK]:
-    document = PyJWKSet.from_dict(dict(_DOCUMENT.validate_json(body)))
-    keys = {
-        each.key_id: each
-        for each in document.keys
-        if isinstance(each.key_id, str) and each.algorithm_name == "RS256" and each.public_key_use in {None, "sig"}
-    }
+    keys: dict[str, PyJWK] = {}
+    for each in _DOCUMENT.validate_json(body)["keys"]:
+        with suppress(ValidationError, PyJWTError):  # other kinds of keys, and keys for other uses
+            jwk = _KEY.validate_python(each)
+            keys[jwk["kid"]] = PyJWK({**jwk}, algorithm="RS256")
     if not keys:
         msg = "no RS256 key"
         raise ValueError(msg)
     return keys
+
+
+class _Connection(HTTPConnection):
+    @override
+    def connect(self) -> None:
+        super().connect()
+        _end_after(self.sock, self.timeout)
+
+
+class _SecureConnection(HTTPSConnection):
+    @override
+    def connect(self) -> None:
+        super().connect()
+        _end_after(self.sock, self.timeout)
+
+
+def _end_after(connection: socket.socket, timeout: float | None) -> None:
+    """End a connection after a time, whatever it does: its own timeout counts each silence only."""
+    timer = Timer(timeout or 0, _end, [connection])
+    timer.daemon = True
+    timer.start()
+
+
+def _end(connection: socket.socket) -> None:
+    with suppress(OSError):  # it has ended before
+        connection.shutdown(socket.SHUT_RDWR)
+
+
+class _HTTP(HTTPHandler):
+    @override
+    def http_open(self, req: Request) -> HTTPResponse:
+        return self.do_open(_Connection, req)
+
+
+class _HTTPS(HTTPSHandler):
+    @override
+    def https_open(self, req: Request) -> HTTPResponse:
+        return self.do_open(_SecureConnection, req)
 
 
 class _NoRedirect(HTTPRedirectHandler):
@@ -108,4 +172,4 @@ class _NoRedirect(HTTPRedirectHandler):
 def _opener(url: str) -> OpenerDirector:
     """With the proxy that the environment names, unless the server is on this machine."""
     local = urlsplit(url).hostname in _LOOPBACK
-    return build_opener(_NoRedirect, *([ProxyHandler({})] if local else []))
+    return build_opener(_HTTP, _HTTPS, _NoRedirect, *([ProxyHandler({})] if local else []))

@@ -101,7 +101,9 @@ class KeySet:
             Thread(target=self._fetch, args=[flight], name="gcp_event_router.keys", daemon=True).start()
         except RuntimeError as error:  # no more threads, or the interpreter ends
             self._failed = True
-            raise UnavailableError(reason="no thread can be started that fetches keys") from error
+            logger.error("The keys at %s cannot be fetched: no thread can be started", self.url)
+            logger.debug("No thread can be started", exc_info=error)
+            return None
         self._flight = flight
         return flight
 

@@ -7,6 +7,7 @@ that a worker which outlived its lease changes nothing any more. `keeper`, `task
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import astuple
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -30,17 +31,21 @@ from django.db.models import (
 from django.db.models.functions import Now
 
 from . import postgresql
-from .leases import LOST, Claim, Wanted
+from .leases import LOST, Claim, Wanted, lost_runs
 from .models import Delivery, State, StoredEvent
 
-__all__ = ["claim", "finish", "give_back", "give_up", "keep_rejected", "open_event", "reopen"]
+__all__ = ["begin", "claim", "finish", "give_back", "give_up", "keep_rejected", "open_event", "reopen"]
 
+#: States in which nothing is to be claimed; what is running may have lost its worker.
+_SETTLED = {State.DONE, State.REJECTED, State.PARKED, State.DISCARDED}
 _SOON = 1.0
 """Seconds to wait where nothing says how long."""
 
 
 def open_event(alias: str, row: StoredEvent, wanted: Sequence[Wanted], sender_attempt: int | None) -> dict[str, Claim]:
     """Keep an event unless it is there, and claim what is open of it. One statement on PostgreSQL.
+
+    A single delivery is begun by its claim; of several, each has to be begun by `begin`, once its turn has come.
 
     Args:
         alias: The database.
@@ -78,16 +83,24 @@ def claim(alias: str, delivery: int, lease: timedelta, max_attempts: int) -> Cla
     """Claim one delivery that is there; None if it is not open, or somebody else has it."""
     token = uuid4()
     row = Delivery.objects.using(alias).filter(pk=delivery)
-    if not _take(row, lease, max_attempts, token, F("sender_attempt")):
+    if not _take(row, lease, max_attempts, token, F("sender_attempt"), begun=True):
         return None
-    state, attempts = row.values_list("state", "attempts").get()
-    return Claim(delivery, state, token if state == State.RUNNING else None, attempts, max_attempts)
+    state, attempts, lost = row.values_list("state", "attempts", "lost").get()
+    return Claim(delivery, state, token if state == State.RUNNING else None, attempts, lost, max_attempts)
 
 
 def reopen(alias: str, delivery: int, states: Collection[str]) -> bool:
     """Have a delivery begin anew that is in one of some states. False if it is in another one by now."""
     rows = Delivery.objects.using(alias).filter(pk=delivery, state__in=states)
-    return bool(rows.update(state=State.PENDING, attempts=0, token=None, lease_until=None, not_before=None, finished_at=None))
+    return bool(
+        rows.update(state=State.PENDING, attempts=0, lost=0, token=None, lease_until=None, not_before=None, finished_at=None)
+    )
+
+
+def begin(alias: str, held: Claim, lease: timedelta) -> bool:
+    """Begin a claimed delivery, whose lease counts from now. False if it is somebody else's by now."""
+    rows = Delivery.objects.using(alias).filter(pk=held.delivery, token=held.token)
+    return bool(rows.update(started_at=Now(), lease_until=_in(lease)))
 
 
 def finish(alias: str, held: Claim) -> bool:
@@ -116,53 +129,71 @@ def _open_event(
 ) -> dict[str, Claim]:
     """`open_event` for databases that cannot do it in one statement; here, too, the update decides."""
     rows = Delivery.objects.using(alias).filter(event_id=row.key)
+    known = dict(rows.values_list("handler", "state"))
+    if all(known.get(each.handler) in _SETTLED for each in wanted):
+        return {}  # a duplicate, most likely; and on SQLite whoever writes waits for every other who writes
     with transaction.atomic(using=alias):
         StoredEvent.objects.using(alias).bulk_create([row], ignore_conflicts=True)
-        known = set(rows.values_list("handler", flat=True))
-        new = [each for each in wanted if each.handler not in known]
-        added = [
-            Delivery(event_id=row.key, handler=each.handler, deferred=each.deferred, max_attempts=each.max_attempts)
-            for each in new
-        ]
-        Delivery.objects.using(alias).bulk_create(added, ignore_conflicts=True)
-        same = rows.filter(event__in=StoredEvent.objects.using(alias).filter(key=row.key, digest=row.digest))
-        for lease, max_attempts in {(each.lease, each.max_attempts) for each in wanted if not each.deferred}:
-            terms = (lease, max_attempts)
-            names = [each.handler for each in wanted if not each.deferred and (each.lease, each.max_attempts) == terms]
-            _take(same.filter(handler__in=names), lease, max_attempts, token, sender_attempt)
-        noted = {each.handler for each in new if each.deferred}
-        found = rows.filter(Q(token=token) | Q(handler__in=noted))
-        return {
-            handler: Claim(pk, state, its, attempts, most, is_new=handler in noted)
-            for pk, handler, state, its, attempts, most in found.values_list(
-                "pk", "handler", "state", "token", "attempts", "max_attempts"
-            )
-        }
+        if StoredEvent.objects.using(alias).filter(key=row.key, digest=row.digest).exists():
+            return _claimed(alias, row, [each for each in wanted if each.handler not in known], wanted, sender_attempt, token)
+    return {}
+
+
+def _claimed(
+    alias: str, row: StoredEvent, new: Sequence[Wanted], wanted: Sequence[Wanted], sender_attempt: int | None, token: UUID
+) -> dict[str, Claim]:
+    rows = Delivery.objects.using(alias).filter(event_id=row.key)
+    added = [
+        Delivery(event_id=row.key, handler=handler, deferred=deferred, max_attempts=most)
+        for handler, _, most, deferred in map(astuple, new)
+    ]
+    Delivery.objects.using(alias).bulk_create(added, ignore_conflicts=True)
+    now = [each for each in wanted if not each.deferred]
+    for terms in {(each.lease, each.max_attempts) for each in now}:
+        names = [each.handler for each in now if (each.lease, each.max_attempts) == terms]
+        _take(rows.filter(handler__in=names), *terms, token, sender_attempt, begun=len(now) == 1)
+    noted = {each.handler for each in new if each.deferred}
+    found = rows.filter(Q(token=token) | Q(handler__in=noted))
+    return {
+        handler: Claim(pk, state, its, attempts, lost, most, is_new=handler in noted)
+        for pk, handler, state, its, attempts, lost, most in found.values_list(
+            "pk", "handler", "state", "token", "attempts", "lost", "max_attempts"
+        )
+    }
 
 
 def _standing(alias: str, row: StoredEvent, handlers: Sequence[str]) -> dict[str, Claim]:
     """Where the deliveries stand that could not be claimed."""
-    rows = Delivery.objects.using(alias).filter(event_id=row.key, handler__in=handlers).annotate(now=Now())
-    found = rows.values_list("pk", "handler", "state", "attempts", "max_attempts", "lease_until", "now", "event__digest")
-    claims = dict.fromkeys(handlers, Claim(0, State.RUNNING, wait=_SOON))  # one that is gone by now was purged meanwhile
-    for pk, handler, state, attempts, most, until, now, digest in found:
+    places = ("pk", "handler", "state", "attempts", "lost", "max_attempts", "lease_until")
+    rows = StoredEvent.objects.using(alias).filter(key=row.key).annotate(now=Now())
+    claims: dict[str, Claim] = {}
+    differs = False
+    for digest, now, pk, handler, state, attempts, lost, most, until in rows.values_list(
+        "digest", "now", *(f"deliveries__{place}" for place in places)
+    ):
+        differs = bytes(digest) != row.digest
         wait = max((until - now).total_seconds(), _SOON) if until else _SOON
-        claims[handler] = Claim(pk, state, None, attempts, most, wait, differs=bytes(digest) != row.digest)
-    return claims
+        claims[handler] = Claim(pk, state, None, attempts, lost, most, wait, differs)
+    # one that is not there was purged meanwhile, or would be for another payload
+    return {each: claims.get(each, Claim(0, State.RUNNING, wait=_SOON, differs=differs)) for each in handlers}
 
 
-def _take(rows: QuerySet[Delivery], lease: timedelta, max_attempts: int, token: UUID, sender_attempt: object) -> int:
-    """Take what is open among some deliveries; one that was begun too often is parked. Returns how many rows changed."""
-    is_open = Q(state__in=[State.PENDING, State.FAILED]) | Q(state=State.RUNNING, lease_until__lt=Now())
-    spent, lost = Q(attempts__gte=max_attempts), Q(state=State.RUNNING)
-    return rows.filter(is_open).update(
+def _take(
+    rows: QuerySet[Delivery], lease: timedelta, max_attempts: int, token: UUID, sender_attempt: object, *, begun: bool
+) -> int:
+    """Take what is open among some deliveries; one that was lost too often is parked. Returns how many rows changed."""
+    running = Q(state=State.RUNNING)
+    lost, unbegun = running & Q(started_at__isnull=False), running & Q(started_at__isnull=True)
+    spent = lost & Q(lost__gte=lost_runs(max_attempts) - 1)
+    return rows.filter(Q(state__in=[State.PENDING, State.FAILED]) | (running & Q(lease_until__lt=Now()))).update(
         state=_if(spent, Value(State.PARKED), Value(State.RUNNING), CharField()),
-        attempts=_if(spent, F("attempts"), F("attempts") + 1, PositiveSmallIntegerField()),
+        attempts=_if(spent | unbegun, F("attempts"), F("attempts") + 1, PositiveSmallIntegerField()),
+        lost=_if(lost, F("lost") + 1, F("lost"), PositiveSmallIntegerField()),
         max_attempts=max_attempts,
         lease_until=_if(spent, Value(None), _in(lease), DateTimeField()),
         token=_if(spent, Value(None), Value(token), UUIDField()),
         sender_attempt=sender_attempt,
-        started_at=_if(spent, F("started_at"), Now(), DateTimeField()),
+        started_at=_if(spent, F("started_at"), Now() if begun else Value(None), DateTimeField()),
         finished_at=_if(spent, Now(), Value(None), DateTimeField()),
         error_type=_if(lost, Value(""), F("error_type"), CharField()),
         error=_if(lost, Value(LOST), F("error"), TextField()),

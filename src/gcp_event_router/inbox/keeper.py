@@ -108,7 +108,9 @@ class Kept:
         if terms is None:
             return _unkept(call)
         claim = self._claims[terms.handler]
-        return _standing(claim, terms) if claim.token is None else runs.run(self._alias, claim, call)
+        if claim.token is None:
+            return _standing(claim, terms)
+        return self._begun(claim, terms) or runs.run(self._alias, claim, call)
 
     async def arun(self, handler: Handler, call: Callable[[], Awaitable[None]]) -> Result:
         """Do the same with an async handler."""
@@ -116,7 +118,26 @@ class Kept:
         if terms is None:
             return await _aunkept(call)
         claim = self._claims[terms.handler]
-        return _standing(claim, terms) if claim.token is None else await runs.arun(self._alias, claim, call)
+        if claim.token is None:
+            return _standing(claim, terms)
+        if self._several:
+            problem = await sync_to_async(self._begun)(claim, terms)
+            if problem is not None:
+                return problem
+        return await runs.arun(self._alias, claim, call)
+
+    @property
+    def _several(self) -> bool:
+        return sum(not each.deferred for each in self._wanted.values()) > 1
+
+    def _begun(self, claim: Claim, terms: Wanted) -> Result | None:
+        """Begin a delivery whose turn has come, if it was claimed together with others; returns what keeps it from that."""
+        if not self._several:
+            return None
+        try:
+            return None if claims.begin(self._alias, claim, terms.lease) else runs.busy()
+        except runs.AWAY as error:
+            return runs.away(error)
 
 
 def _standing(claim: Claim, terms: Wanted) -> Result:

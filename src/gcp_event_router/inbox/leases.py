@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-__all__ = ["LOST", "Claim", "Wanted"]
+__all__ = ["LOST", "Claim", "Wanted", "lost_runs"]
 
 #: The error of a run that ended without a word.
 LOST: Final = "the worker ended, or took longer than its lease"
@@ -33,6 +33,7 @@ class Claim:
     #: Set if the delivery is the caller's to run.
     token: UUID | None = None
     attempts: int = 0
+    lost: int = 0
     max_attempts: int = 1
     #: Seconds until somebody else's lease ends.
     wait: float = 0.0
@@ -40,3 +41,13 @@ class Claim:
     differs: bool = False
     #: Whether the delivery was noted just now.
     is_new: bool = False
+
+    @property
+    def is_last(self) -> bool:
+        """Whether a failure of this run is one too many."""
+        return self.attempts - self.lost >= self.max_attempts
+
+
+def lost_runs(max_attempts: int) -> int:
+    """After how many runs that ended without a word a delivery is parked: as after failures, but one may be bad luck."""
+    return max(2, max_attempts)

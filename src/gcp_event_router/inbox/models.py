@@ -88,6 +88,8 @@ class Delivery(models.Model):
     deferred: models.BooleanField[bool, bool] = models.BooleanField(default=False)
     #: How often it was begun; what ended in `Retry`, or for want of the database, is not counted.
     attempts: models.PositiveSmallIntegerField[int, int] = models.PositiveSmallIntegerField(default=0)
+    #: How many of them ended without a word, as its worker was killed, or could not reach the database to note how it ended.
+    lost: models.PositiveSmallIntegerField[int, int] = models.PositiveSmallIntegerField(default=0)
     max_attempts: models.PositiveSmallIntegerField[int, int] = models.PositiveSmallIntegerField(default=1)
     #: Until when the worker that holds `token` has it for itself.
     lease_until: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(null=True, blank=True)
@@ -101,6 +103,7 @@ class Delivery(models.Model):
     error_type: models.CharField[str, str] = models.CharField(max_length=255, blank=True)
     error: models.TextField[str, str] = models.TextField(blank=True)
     created_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(db_default=Now(), editable=False)
+    #: When the handler was last begun; a claim of several deliveries begins none of them.
     started_at: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(null=True, blank=True)
     finished_at: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(null=True, blank=True)
 

@@ -23,7 +23,7 @@ from .errors import LeaseLostError, RolledBackError, as_raised, kept
 from .leases import Claim
 from .models import State
 
-__all__ = ["AWAY", "arun", "busy", "run"]
+__all__ = ["AWAY", "arun", "away", "busy", "run"]
 
 #: What asking a database can raise when it is away, or says no to what is ours.
 AWAY = (DatabaseError, InterfaceError)
@@ -72,7 +72,7 @@ def _finished(alias: str, claim: Claim) -> Result:
     try:
         return HANDLED if claims.finish(alias, claim) else busy()
     except AWAY as error:
-        return _away(error)
+        return away(error)
 
 
 def _failed(alias: str, claim: Claim, raised: Exception) -> Result:
@@ -86,20 +86,21 @@ def _failed(alias: str, claim: Claim, raised: Exception) -> Result:
         elif outcome in {Outcome.REJECTED, Outcome.INVALID}:
             outcome = Outcome.REJECTED
             noted = claims.give_up(alias, claim, State.REJECTED, kept(raised))
-        elif claim.attempts >= claim.max_attempts:
+        elif claim.is_last:
             outcome = Outcome.PARKED
             noted = claims.give_up(alias, claim, State.PARKED, kept(raised))
         else:
             noted = claims.give_up(alias, claim, State.FAILED, kept(raised), _wait(claim.attempts))
     except AWAY:
-        return _away(raised)  # the lease ends by itself
+        return away(raised)  # the lease ends by itself
     return Result(outcome, error) if noted else busy()
 
 
-def _away(error: Exception) -> Result:
-    away = UnavailableError(reason="the inbox's database is away")
-    away.__cause__ = error
-    return Result(Outcome.UNAVAILABLE, away)
+def away(error: Exception) -> Result:
+    """The result of who could not ask the database."""
+    unavailable = UnavailableError(reason="the inbox's database is away")
+    unavailable.__cause__ = error
+    return Result(Outcome.UNAVAILABLE, unavailable)
 
 
 def _wait(attempts: int) -> timedelta:

@@ -60,6 +60,7 @@ class Migration(migrations.Migration):
                 ),
                 ("deferred", models.BooleanField(default=False)),
                 ("attempts", models.PositiveSmallIntegerField(default=0)),
+                ("lost", models.PositiveSmallIntegerField(default=0)),
                 ("max_attempts", models.PositiveSmallIntegerField(default=1)),
                 ("lease_until", models.DateTimeField(blank=True, null=True)),
                 ("token", models.UUIDField(blank=True, null=True)),
