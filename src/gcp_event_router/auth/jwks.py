@@ -91,7 +91,7 @@ def fetch(url: str, *, timeout: float, limit: int) -> Mapping[str, PyJWK]:
             if len(body) > limit:
                 msg = f"more than {limit} bytes"
                 raise ValueError(msg)
-    if monotonic() >= deadline:
+    if monotonic() >= deadline:  # it was ended by us, perhaps in its middle
         msg = f"not all within {timeout} s"
         raise TimeoutError(msg)
     return _read(body)
@@ -138,8 +138,8 @@ class _SecureConnection(HTTPSConnection):
 
 
 def _end_after(connection: socket.socket, timeout: float | None) -> None:
-    """End a connection after a time, whatever it does: its own timeout counts each silence only."""
-    timer = Timer(timeout or 0, _end, [connection])
+    """End a connection after twice its timeout, whatever it does: that counts each silence only, and a head may drip."""
+    timer = Timer(2 * (timeout or 0), _end, [connection])
     timer.daemon = True
     timer.start()
 

@@ -101,8 +101,7 @@ class KeySet:
             Thread(target=self._fetch, args=[flight], name="gcp_event_router.keys", daemon=True).start()
         except RuntimeError as error:  # no more threads, or the interpreter ends
             self._failed = True
-            logger.error("The keys at %s cannot be fetched: no thread can be started", self.url)
-            logger.debug("No thread can be started", exc_info=error)
+            self._complain(error)
             return None
         self._flight = flight
         return flight
@@ -112,15 +111,18 @@ class KeySet:
         try:
             keys = fetch(self.url, timeout=TIMEOUT, limit=LIMIT)
         except Exception as error:  # noqa: BLE001 -- whatever it is, there are no keys, and nobody may wait in vain
-            level = logging.WARNING if self._fresh() else logging.ERROR
-            logger.log(level, "The keys at %s cannot be fetched: %s", self.url, type(error).__name__)
-            logger.debug("The keys cannot be fetched", exc_info=error)
+            self._complain(error)
         with self._lock:
             if keys is not None:
                 self._keys, self._fetched = keys, monotonic()
             self._failed = keys is None
             self._flight = None
         flight.set_result(None)
+
+    def _complain(self, error: Exception) -> None:
+        level = logging.WARNING if self._fresh() else logging.ERROR
+        logger.log(level, "The keys at %s cannot be fetched: %s", self.url, type(error).__name__)
+        logger.debug("The keys cannot be fetched", exc_info=error)
 
 
 @cache
