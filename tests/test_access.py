@@ -7,14 +7,22 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import connection
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, path
+from typing_extensions import override
 
-from gcp_event_router import Event, EventRouter, Principal
-from gcp_event_router.exceptions import AuthenticationError, ForbiddenError, UnavailableError
+from gcp_event_router import Event, EventRouter, Principal, Reject
+from gcp_event_router.exceptions import (
+    AuthenticationError,
+    ConfigurationError,
+    EnvelopeError,
+    ForbiddenError,
+    UnavailableError,
+)
 from gcp_event_router.signals import event_received
 from gcp_event_router.views import AsyncEventView, EventView
 
@@ -62,11 +70,12 @@ class Careless:
         return cast("Principal | None", self.answer)
 
 
-class OnlyAsync:
-    """An authenticator that a project wrote for its async view, and mounts on the sync one."""
+class OnlyAsync(Door):
+    """An authenticator that a project wrote for its async view."""
 
-    async def authenticate(self, request: HttpRequest) -> Principal | None:
-        return None
+    @override
+    async def authenticate(self, request: HttpRequest) -> Principal | None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride] -- awaited
+        return super().authenticate(request)
 
 
 def settings(*backends: tuple[str, dict[str, Any]], **more: Any) -> Any:
@@ -102,13 +111,20 @@ def seen() -> Iterator[list[str]]:
         ([AuthenticationError, ForbiddenError], FORBIDDEN),
         ([ForbiddenError, AuthenticationError], FORBIDDEN),
         ([AuthenticationError, UnavailableError, ForbiddenError], UNAVAILABLE),
-        ([RuntimeError], (400, UNABLE, JSON)),
+        ([RuntimeError], UNAVAILABLE),
+        ([RuntimeError, ForbiddenError], UNAVAILABLE),
+        ([PermissionDenied], FORBIDDEN),
+        ([Reject], UNAVAILABLE),
+        ([EnvelopeError], UNAVAILABLE),
+        ([ValidationError], UNAVAILABLE),
+        ([StopIteration], UNAVAILABLE),
+        ([Http404], UNAVAILABLE),
     ],
 )
 def test_a_stranger_is_told_the_most_telling_refusal(
     router: EventRouter, post: Post, refusals: list[type[Exception] | None], answer: object
 ) -> None:
-    """Of several authenticators' refusals 503 comes before 403, and 403 before 401."""
+    """Of several authenticators' refusals 503 comes before 403, and 403 before 401; whatever else one raises is a 503."""
     with settings(*[("Door", {"refusal": refusal}) for refusal in refusals]):
         assert whole(post("/events/k/r")) == answer
 
@@ -158,12 +174,13 @@ def test_a_stranger_costs_no_query_and_no_signal(router: EventRouter, post: Post
 def test_the_text_of_a_refusal_stays_at_debug(
     router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture, refusal: type[Exception]
 ) -> None:
-    """A refusal is one line in the log, with the type of the authenticator's exception and not its text."""
+    """A refusal's line in the log has its type, and not its text; nor has the line of an authenticator that failed."""
     with settings(("Door", {"refusal": refusal})), caplog.at_level("INFO"):
         post("/events/k/r")
 
-    (record,) = [each for each in caplog.records if each.name != "asyncio"]
-    assert record.getMessage().partition(" ms: ")[2].partition(" at ")[0] == refusal.__name__
+    *_, record = [each for each in caplog.records if each.name != "asyncio"]
+    kind = "UnavailableError, an authenticator failed" if refusal is RuntimeError else refusal.__name__
+    assert record.getMessage().partition(" ms: ")[2] == kind
     assert "secret text" not in caplog.text
 
 
@@ -248,16 +265,72 @@ def test_only_a_principal_opens_the_door(router: EventRouter, post: Post, seen: 
     with settings(("Careless", {"answer": answer})):
         response = post("/events/k/r")
 
-    assert (response.status_code >= 400, seen) == (True, [])
+    assert (whole(response), seen) == (UNAVAILABLE, [])
 
 
-@pytest.mark.filterwarnings("ignore:coroutine 'OnlyAsync.authenticate' was never awaited:RuntimeWarning")
-def test_an_async_authenticator_under_wsgi_does_not_open_the_door(router: EventRouter, post: Post, seen: list[str]) -> None:
-    """An `async def authenticate`, which the sync view cannot await, lets nobody in."""
-    with settings(("OnlyAsync", {})):
-        response = post("/events/k/r")
+def test_an_async_authenticator_under_wsgi(router: EventRouter, post: Post) -> None:
+    """An `async def authenticate` is awaited under WSGI as well."""
+    with settings(("OnlyAsync", {"name": "own"})):
+        assert [post("/events/k/r", Door=name).status_code for name in ("own", "other")] == [201, 401]
 
-    assert (response.status_code >= 400, seen) == (True, [])
+
+class Stricter(WaitingDoor):
+    """A subclass with a rule of its own, which its base's `aauthenticate` knows nothing of."""
+
+    @override
+    def authenticate(self, request: HttpRequest) -> Principal | None:
+        raise ForbiddenError
+
+
+def test_a_subclass_is_asked_by_its_own_method(router: EventRouter, post: Post) -> None:
+    """Under ASGI, too, what a subclass overrides is what is asked."""
+    with settings(("Stricter", {})):
+        assert whole(post("/events/k/r", Door="door")) == FORBIDDEN
+
+
+@pytest.mark.parametrize("route", ["of/<slug:tenant>/<event_kind>/<int:event_reference>", "of/x/<event_kind>/<event_reference>"])
+@pytest.mark.parametrize("view", [EventView, AsyncEventView])
+def test_other_patterns(router: EventRouter, view: type[EventView], route: str) -> None:
+    """A pattern may capture more than the view needs, and convert it: a stranger is told 401, and others are let in."""
+    references: list[str] = []
+
+    @router.on("k")
+    def handler(event: Event[Any]) -> None:
+        references.append(event.reference)
+
+    with override_settings(ROOT_URLCONF=(path(route, view.as_view(authentication=[Door()]), {"more": 1}),)):
+        statuses = [Client().generic("POST", "/of/x/k/17", b"", headers={"Door": name}).status_code for name in ("", "door")]
+
+    assert (statuses, references) == ([401, 201], ["17"])
+
+
+class Careful:
+    """Names its secret as one string, and not as a collection of names."""
+
+    secret_parameters = "key"
+
+    def authenticate(self, request: HttpRequest) -> Principal | None:
+        return None
+
+
+@pytest.mark.parametrize(
+    ("authentication", "message"),
+    [
+        (Door(), "authentication is of type Door, which is not a list. Give a list of authenticators; [] lets everybody in."),
+        ([Door], "The authenticator Door is a class, and not an object of it. Write Door(...)."),
+        ([5], "The authenticator int has no method authenticate(request). Give it one that returns a Principal or None."),
+        (
+            [Careful()],
+            "The authenticator Careful has secret_parameters that is a string, and not a collection of names. Write a tuple.",
+        ),
+    ],
+)
+def test_what_is_no_authenticator_is_refused_by_the_view(authentication: Any, message: str) -> None:
+    """A mistake in a URL pattern stops the start."""
+    with pytest.raises(ConfigurationError) as caught:
+        EventView.as_view(authentication=authentication)
+
+    assert str(caught.value) == message
 
 
 class Blocking:

@@ -191,23 +191,34 @@ def test_w007_short_token() -> None:
 
 
 @pytest.mark.parametrize(
-    ("backend", "warned"),
-    [("locmem.LocMemCache", True), ("dummy.DummyCache", True), ("db.DatabaseCache", False)],
+    ("backend", "problem"),
+    [
+        ("locmem.LocMemCache", "other processes do not see, so that a URL can be used once in each"),
+        ("dummy.DummyCache", "remembers nothing, so that no URL for a single use is ever accepted"),
+        ("filebased.FileBasedCache", "lets several add the same at once, so that a URL can be used more often"),
+        ("db.DatabaseCache", "drops entries when it has MAX_ENTRIES, so that a URL can be used again"),
+        ("redis.RedisCache", None),
+    ],
 )
-def test_w008_cache_that_is_not_shared(backend: str, warned: bool) -> None:
-    """Used URLs are to be remembered where all processes see it."""
+def test_w008_cache_that_forgets(backend: str, problem: str | None) -> None:
+    """Used URLs are to be remembered where all processes see it, and until they expire."""
     caches = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
-    caches["urls"] = {"BACKEND": f"django.core.cache.backends.{backend}", "LOCATION": "urls"}
+    caches["urls"] = {"BACKEND": f"django.core.cache.backends.{backend}", "LOCATION": "redis://urls"}
     entry = {"BACKEND": "gcp_event_router.auth.SignedURL", "OPTIONS": {"cache": "urls"}}
     message = (
         Warn,
         "gcp_event_router.W008",
         "Name a cache that all share, such as Redis; or silence this check, if no URL is for a single use.",
-        "SignedURL remembers used URLs in the cache 'urls', which other processes do not see, "
-        "so that a URL for a single use can be used once in each.",
+        f"SignedURL remembers used URLs in the cache 'urls', which {problem}.",
     )
 
-    assert deployed(CACHES=caches, GCP_EVENT_ROUTER={"AUTHENTICATION": [entry]}) == ([message] if warned else [])
+    said = deployed(CACHES=caches, GCP_EVENT_ROUTER={"AUTHENTICATION": [entry]})
+    assert said == ([] if problem is None else [message])
+
+
+def test_a_route_with_a_percent_sign() -> None:
+    """A route may hold what means something to formats."""
+    assert deployed(own(route="50%/<event_kind>/<int:event_reference>"))[0][3].startswith("The events endpoint at /50%/kind/")
 
 
 def test_an_authenticator_that_cannot_be_made_is_left_to_e002() -> None:

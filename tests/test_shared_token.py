@@ -125,6 +125,7 @@ def test_a_parameter_of_the_name_is_the_users_where_it_is_no_credential(router: 
 
 
 ONE = "of which exactly one has to name where the token is"
+NO_HEADER = 'which is no header\'s name. Give one, such as header="X-Shop-Token".'
 AS_A_LIST = 'Write them as a list, such as "tokens": [os.environ["SHOP_TOKEN"]].'
 PRINTABLE = "Use printable ASCII without spaces around it. Does it come from a file that ends in a newline? strip() it."
 
@@ -137,7 +138,19 @@ PRINTABLE = "Use printable ASCII without spaces around it. Does it come from a f
             {"tokens": [NEW], "header": "a", "parameter": "b"},
             f"header='a' and parameter='b', {ONE}. Give one, such as header=\"X-Shop-Token\".",
         ),
-        ({"tokens": [NEW], "header": ""}, f"header='' and parameter=None, {ONE}. Give one, such as header=\"X-Shop-Token\"."),
+        ({"tokens": [NEW], "header": ""}, f"header='', {NO_HEADER}"),
+        (
+            {"tokens": [NEW], "header": "X_A"},
+            f"header='X_A', {NO_HEADER}",
+        ),
+        (
+            {"tokens": [NEW], "header": "X-A:"},
+            f"header='X-A:', {NO_HEADER}",
+        ),
+        (
+            {"tokens": [NEW], "parameter": ""},
+            "parameter='', which is no parameter's name. Give one, such as parameter=\"token\".",
+        ),
         ({"header": "a"}, f"tokens of type tuple, which is no list of at least one token. {AS_A_LIST}"),
         ({"tokens": NEW, "header": "a"}, f"tokens of type str, which is no list of at least one token. {AS_A_LIST}"),
         ({"tokens": [NEW, None], "header": "a"}, f"tokens[1] of type NoneType, which is no string. {AS_A_LIST}"),

@@ -38,7 +38,7 @@ class Principal:
     email: str | None = None
     subject: str | None = None
     #: What the sender's token claims, once verified. Left out of the repr.
-    claims: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    claims: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False, hash=False)
 
 
 @dataclass(frozen=True, slots=True, init=False)

@@ -24,6 +24,8 @@ __all__ = ["PARAMETER", "Terms", "make", "verified"]
 #: The query parameter that holds the signature.
 PARAMETER: Final = "signature"
 
+_CLOCKS = 300
+"""Seconds by which the clocks of workers may differ."""
 _SALT = "gcp_event_router.signatures"
 _FORM = re.compile(r"(\d{0,12})\.([\w-]{0,22})\.([\w-]{1,64})", re.ASCII)
 
@@ -38,9 +40,9 @@ class Terms:
     once: str | None
 
     @property
-    def seconds_left(self) -> int | None:
-        """How long it may still be used."""
-        return None if self.expires is None else ceil(self.expires - time())
+    def seconds_to_remember(self) -> int | None:
+        """How long to remember that it was used: as long as it is accepted, and some more, since clocks differ."""
+        return None if self.expires is None else ceil(self.expires - time()) + _CLOCKS
 
     @property
     def expired(self) -> bool:

@@ -31,6 +31,9 @@ __all__ = ["DecodedPubSubMessage", "decode_pubsub_message", "get_event_url", "ma
 SUBSCRIPTION: Final = "projects/my-project/subscriptions/my-subscription"
 
 
+_MAX_AGE: Final = timedelta(days=36_500)
+
+
 class DecodedPubSubMessage(TypedDict):
     """What `decode_pubsub_message` returns."""
 
@@ -107,8 +110,8 @@ def _signed(url: str, query: str, *, signed: bool, max_age: timedelta | None, si
     problem = None
     if not signed:
         problem = "of which the last two say something of signed URLs only. Write signed=True."
-    elif max_age is not None and max_age <= timedelta(0):
-        problem = "after which it would never be accepted. Give a positive max_age."
+    elif max_age is not None and not timedelta(0) < max_age <= _MAX_AGE:
+        problem = "with which it would never be accepted. Give a positive max_age of at most a hundred years."
     elif single_use and max_age is None:
         problem = "which would have to be remembered for ever. Give a max_age."
     elif signatures.PARAMETER in parameters:

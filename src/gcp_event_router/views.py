@@ -59,8 +59,7 @@ class EventView(View):
     #: Authenticators of this view, in place of those in the settings: `EventView.as_view(authentication=[...])`.
     authentication: Sequence[Authenticator] | None = None
 
-    #: What `as_view` makes of them.
-    door: Door | None = None
+    _own_door: Door | None = None
 
     @override
     @classmethod
@@ -68,58 +67,58 @@ class EventView(View):
         """Make the view function for a URL pattern. Raises `ConfigurationError` for what is no authenticator."""
         authentication = initkwargs.get("authentication", cls.authentication)
         if authentication is not None:
-            initkwargs["door"] = Door(authentication)
+            initkwargs["_own_door"] = Door(authentication)
         view = login_not_required(csrf_exempt(super().as_view(**initkwargs)))
         for alias in connections:
             view = transaction.non_atomic_requests(using=alias)(view)
         return view
 
-    def post(self, request: HttpRequest, event_kind: str, event_reference: str) -> HttpResponse:
-        """Receive one event."""
-        _check_labels(event_kind, event_reference)
+    def post(self, request: HttpRequest, event_kind: object, event_reference: object, **_: object) -> HttpResponse:
+        """Receive one event; the pattern may capture more, and convert what it captures."""
+        kind, reference = _labels(event_kind, event_reference)
         try:
             door = self._door()
-            arrival = _arrival(request, door.authenticate(request), door, event_kind, event_reference)
+            arrival = _arrival(request, door.authenticate(request), door, kind, reference)
         except UnreadError as error:
             return _unreadable(error)
         except Exception as error:  # noqa: BLE001 -- each becomes an answer
-            return _refusal(error, event_kind, event_reference)
+            return _refusal(error, kind, reference)
         try:
-            responses = event_received.send(type(self), event_kind=event_kind, event_reference=event_reference, arrival=arrival)
+            responses = event_received.send(type(self), event_kind=kind, event_reference=reference, arrival=arrival)
         except Exception as error:  # noqa: BLE001 -- as above; the handlers' failures are in the log already
-            return _failure(error, event_kind, event_reference)
+            return _failure(error, kind, reference)
         return _success(responses)
 
     def _door(self) -> Door:
-        return self.door or configured()
+        return self._own_door or configured()
 
 
 class AsyncEventView(EventView):
     """`EventView` for ASGI: nothing in it blocks the event loop, and sync receivers and handlers share one thread hop."""
 
     @override
-    async def post(self, request: HttpRequest, event_kind: str, event_reference: str) -> HttpResponse:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride] -- Django awaits it
+    async def post(self, request: HttpRequest, event_kind: object, event_reference: object, **_: object) -> HttpResponse:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride] -- Django awaits it
         """Receive one event."""
-        _check_labels(event_kind, event_reference)
+        kind, reference = _labels(event_kind, event_reference)
         try:
             door = self._door()
-            arrival = _arrival(request, await door.aauthenticate(request), door, event_kind, event_reference)
+            arrival = _arrival(request, await door.aauthenticate(request), door, kind, reference)
         except UnreadError as error:
             return await sync_to_async(_unreadable)(error)
         except Exception as error:  # noqa: BLE001 -- as in EventView
-            return _refusal(error, event_kind, event_reference)
+            return _refusal(error, kind, reference)
         try:
-            responses = await event_received.asend(
-                type(self), event_kind=event_kind, event_reference=event_reference, arrival=arrival
-            )
+            responses = await event_received.asend(type(self), event_kind=kind, event_reference=reference, arrival=arrival)
         except Exception as error:  # noqa: BLE001 -- as in EventView
-            return _failure(error, event_kind, event_reference)
+            return _failure(error, kind, reference)
         return _success(responses)
 
 
-def _check_labels(*labels: str) -> None:
+def _labels(kind: object, reference: object) -> tuple[str, str]:
+    labels = str(kind), str(reference)
     if not all(map(is_label, labels)):
         raise Http404
+    return labels
 
 
 def _arrival(request: HttpRequest, principal: Principal | None, door: Door, kind: str, reference: str) -> Arrival:

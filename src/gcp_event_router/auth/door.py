@@ -1,30 +1,24 @@
-"""The door: how several authenticators come to one answer, and which ones the settings name.
-
-`views` asks `configured()`, or the door of its own, before it reads a body.
-"""
+"""The door: how several authenticators come to one answer. `views` asks one before it reads a body."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator, Sequence
-from difflib import get_close_matches
-from functools import cache, partial
-from inspect import Parameter, isawaitable, isclass, iscoroutinefunction, signature
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
+from inspect import isawaitable, isclass, iscoroutinefunction
 from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.core.signals import setting_changed
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
-from django.utils.module_loading import import_string
 
-from .. import conf
 from ..event import Principal
-from ..exceptions import AuthenticationError, ConfigurationError, ForbiddenError, UnavailableError
-from ..logs import logger
+from ..exceptions import AuthenticationError, ConfigurationError, ForbiddenError, RefusalError, UnavailableError
+from ..logs import logger, trail
 from ..receivers import wait_for
 from .base import Authenticator
 
-__all__ = ["Door", "configured", "load"]
+__all__ = ["Door", "require_authenticator"]
 
 #: What an authenticator says no with, the one that is answered first.
 _REFUSALS = (UnavailableError, ForbiddenError, AuthenticationError)
@@ -43,9 +37,14 @@ class Door:
     """
 
     def __init__(self, authenticators: Sequence[Authenticator] | None) -> None:
+        if authenticators is not None and not isinstance(authenticators, (list, tuple)):
+            what = type(authenticators).__name__
+            msg = f"authentication is of type {what}, which is not a list. Give a list of authenticators; [] lets everybody in."
+            raise ConfigurationError(msg)
         self.authenticators: tuple[Authenticator, ...] | None = None if authenticators is None else tuple(authenticators)
         for each in self.authenticators or ():
-            _require_authenticator(each, type(each).__qualname__)
+            require_authenticator(each, type(each).__qualname__)
+        self._asked = [_asynchronous(each) for each in self.authenticators or ()]
         #: The query parameters that hold credentials, whoever accepts the request: nobody else is to see them.
         self.secret_parameters: frozenset[str] = frozenset(self._named("secret_parameters"))
         #: The same of headers, by their names in `request.META`; `Authorization` and cookies are no envelope's in any case.
@@ -62,32 +61,33 @@ class Door:
             UnavailableError: One cannot decide now.
 
         """
-        refusals: list[Exception] = []
+        refusals: list[RefusalError] = []
         for each in self.authenticators or ():
             try:
                 found = each.authenticate(request)
-                principal = _checked(each, wait_for(partial(_awaited, found)) if isawaitable(found) else found)
-            except _REFUSALS as refusal:
-                refusals.append(refusal)
+                principal = wait_for(partial(_awaited, found)) if isawaitable(found) else found
+            except Exception as error:  # noqa: BLE001 -- whatever it is, it lets nobody in
+                refusals.append(_refusal(each, error))
             else:
-                if principal is not None:
+                if isinstance(principal, Principal):
                     return principal
+                refusals += _no_principal(each, principal)
         self._let_in_or_raise(refusals)
         return None
 
     async def aauthenticate(self, request: HttpRequest) -> Principal | None:
         """Do what `authenticate` does, without blocking the event loop."""
-        refusals: list[Exception] = []
-        for each in self.authenticators or ():
-            method = getattr(each, "aauthenticate", each.authenticate)
+        refusals: list[RefusalError] = []
+        for each, ask in zip(self.authenticators or (), self._asked, strict=False):
             try:
-                found = await (method if iscoroutinefunction(method) else sync_to_async(method))(request)
-                principal = _checked(each, await found if isawaitable(found) else found)
-            except _REFUSALS as refusal:
-                refusals.append(refusal)
+                found = await ask(request)
+                principal = await found if isawaitable(found) else found
+            except Exception as error:  # noqa: BLE001 -- as in authenticate()
+                refusals.append(_refusal(each, error))
             else:
-                if principal is not None:
+                if isinstance(principal, Principal):
                     return principal
+                refusals += _no_principal(each, principal)
         self._let_in_or_raise(refusals)
         return None
 
@@ -95,7 +95,7 @@ class Door:
         for each in self.authenticators or ():
             yield from getattr(each, attribute, ())
 
-    def _let_in_or_raise(self, refusals: list[Exception]) -> None:
+    def _let_in_or_raise(self, refusals: list[RefusalError]) -> None:
         """Nobody accepted the request: let it in if there was nobody to ask, and raise the most telling refusal otherwise."""
         if self.authenticators is None:
             if settings.DEBUG:
@@ -115,74 +115,61 @@ class Door:
         raise AuthenticationError(reason="it has no credentials that an authenticator reads")
 
 
-@cache
-def configured() -> Door:
-    """The door of the settings, made once. Raises `ConfigurationError` for an authenticator that cannot be made."""
-    entries = conf.current().AUTHENTICATION
-    return Door(None if entries is None else load(entries))
-
-
-def load(entries: Sequence[conf.AuthenticatorSetting]) -> tuple[Authenticator, ...]:
-    """Make the authenticators that settings name. Raises `ConfigurationError` for one that cannot be made."""
-    return tuple(_made(entry["BACKEND"], entry.get("OPTIONS", {})) for entry in entries)
-
-
 async def _awaited(found: Awaitable[Principal | None]) -> Principal | None:
     return await found
 
 
-def _checked(authenticator: Authenticator, found: object) -> Principal | None:
-    """What an authenticator found; anything that is no `Principal` lets nobody in."""
-    if found is None or isinstance(found, Principal):
-        return found
-    msg = (
-        f"The authenticator {type(authenticator).__qualname__} returned an object of type {type(found).__name__}, "
-        "which is no Principal. Return a Principal to let the sender in, or None."
-    )
-    raise ConfigurationError(msg)
+def _asynchronous(authenticator: Authenticator) -> Callable[[HttpRequest], Awaitable[Any]]:
+    """How to ask an authenticator on an event loop: by its `aauthenticate`, unless a subclass has another `authenticate`."""
+    for each in type(authenticator).__mro__:
+        if "aauthenticate" in vars(each):
+            method: Callable[[HttpRequest], Awaitable[Any]] = getattr(authenticator, "aauthenticate")  # noqa: B009 -- not in the protocol
+            return method
+        if "authenticate" in vars(each):
+            break
+    if iscoroutinefunction(authenticator.authenticate):
+        return authenticator.authenticate
+    return sync_to_async(partial(_in_thread, authenticator))
 
 
-def _made(path: str, options: dict[str, Any]) -> Authenticator:
+def _in_thread(authenticator: Authenticator, request: HttpRequest) -> object:
     try:
-        backend = import_string(path)
-    except ImportError as error:
-        msg = f"The authenticator {path!r} cannot be imported. Give the dotted path of a class as its BACKEND."
-        raise ConfigurationError(msg) from error
-    try:
-        authenticator: Authenticator = backend(**options)
-    except TypeError as error:  # names only: an option's value may be a secret
-        given = ", ".join(sorted(map(str, options))) or "none"
-        msg = f"The authenticator {path!r} cannot be made with its OPTIONS ({given}). {_advice(backend, options)}"
-        raise ConfigurationError(msg) from error
-    _require_authenticator(authenticator, repr(path))
-    return authenticator
+        return authenticator.authenticate(request)
+    except StopIteration as error:  # cannot pass a coroutine: whoever awaits it would wait for ever
+        msg = "StopIteration"
+        raise RuntimeError(msg) from error
 
 
-def _advice(backend: object, options: dict[str, Any]) -> str:
-    """Which options an authenticator takes, as far as its signature tells."""
-    try:
-        parameters = signature(backend).parameters.values()  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] -- what is not callable is what is caught
-    except (TypeError, ValueError):
-        return "Give those that it takes."
-    known = [each.name for each in parameters if each.kind not in {Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD}]
-    for name in options:
-        if name not in known and (close := get_close_matches(str(name), known, n=1)):
-            return f"Did you mean {close[0]!r}? It takes {', '.join(known)}."
-    return f"It takes {', '.join(known)}." if known else "It takes none."
+def _refusal(authenticator: Authenticator, error: Exception) -> RefusalError:
+    """What an authenticator's exception comes to; one that is none of the three is its own failure, and the sender's chance."""
+    if isinstance(error, _REFUSALS):
+        return error
+    if isinstance(error, PermissionDenied):
+        return ForbiddenError(reason="the authenticator denied permission")
+    logger.error("The authenticator %s failed: %s", type(authenticator).__qualname__, trail(error))
+    logger.debug("The authenticator %s failed", type(authenticator).__qualname__, exc_info=error)
+    return UnavailableError(reason="an authenticator failed")
 
 
-def _require_authenticator(found: object, name: str) -> None:
+def _no_principal(authenticator: Authenticator, found: object) -> Iterator[RefusalError]:
+    """What becomes of an answer that is no `Principal`: None says nothing, and anything else is a mistake."""
+    if found is not None:
+        message = (
+            "The authenticator %s returned an object of type %s, which is no Principal. Return one to let the sender in, or None."
+        )
+        logger.error(message, type(authenticator).__qualname__, type(found).__name__)
+        yield UnavailableError(reason="an authenticator failed")
+
+
+def require_authenticator(found: object, name: str) -> None:
+    """Raise `ConfigurationError` for what cannot be asked who sent a request."""
     if isclass(found):
         msg = f"The authenticator {found.__qualname__} is a class, and not an object of it. Write {found.__qualname__}(...)."
         raise ConfigurationError(msg)
     if not callable(getattr(found, "authenticate", None)):
         msg = f"The authenticator {name} has no method authenticate(request). Give it one that returns a Principal or None."
         raise ConfigurationError(msg)
-
-
-def _forget(*, setting: str, **_: object) -> None:
-    if setting == conf.NAME:
-        configured.cache_clear()
-
-
-setting_changed.connect(_forget, dispatch_uid="gcp_event_router.auth")
+    for attribute in ("secret_parameters", "secret_headers"):
+        if isinstance(getattr(found, attribute, ()), str):
+            msg = f"The authenticator {name} has {attribute} that is a string, and not a collection of names. Write a tuple."
+            raise ConfigurationError(msg)

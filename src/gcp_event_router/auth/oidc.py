@@ -173,7 +173,7 @@ def _accounts(value: Sequence[object]) -> frozenset[str]:
     for each in value:
         if ":" in each:  # as IAM policies and Terraform write members
             _refuse(option, f"has a prefix in {each!r}", f"Write {each.rpartition(':')[2]!r} alone.")
-        if "@" not in each or each != each.strip():
+        if "@" not in each or "*" in each or each != each.strip():
             _refuse(option, f"has {each!r}, which is no address", advice)
     return frozenset(value)
 

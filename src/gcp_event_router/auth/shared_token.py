@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Never
 
@@ -17,6 +18,8 @@ from .base import bearer, check_query_credentials, query
 __all__ = ["SharedToken"]
 
 _SHORT = 16
+_HEADER = re.compile(r"[A-Za-z0-9-]+")
+"""Without underscores: servers drop headers that have some, since to them X_A and X-A are one."""
 
 
 class SharedToken:
@@ -36,11 +39,13 @@ class SharedToken:
 
     def __init__(self, *, tokens: Sequence[str] = (), header: str | None = None, parameter: str | None = None) -> None:
         self._tokens = _checked(tokens)
-        if (header is None) == (parameter is None) or not _is_name(header if parameter is None else parameter):
-            _refuse(
-                f"header={header!r} and parameter={parameter!r}, of which exactly one has to name where the token is",
-                'Give one, such as header="X-Shop-Token".',
-            )
+        advice = 'Give one, such as header="X-Shop-Token".'
+        if (header is None) == (parameter is None):
+            _refuse(f"header={header!r} and parameter={parameter!r}, of which exactly one has to name where the token is", advice)
+        if header is not None and not _HEADER.fullmatch(header):
+            _refuse(f"header={header!r}, which is no header's name", advice)
+        if parameter is not None and not _is_name(parameter):
+            _refuse(f"parameter={parameter!r}, which is no parameter's name", 'Give one, such as parameter="token".')
         self.header: str | None = header
         self.parameter: str | None = parameter
         self.secret_parameters: tuple[str, ...] = () if parameter is None else (parameter,)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from django.core.cache import caches
-from django.core.cache.backends.base import InvalidCacheBackendError
+from django.core.cache.backends.base import BaseCache, InvalidCacheBackendError
+from django.core.cache.backends.db import DatabaseCache
 from django.core.cache.backends.dummy import DummyCache
+from django.core.cache.backends.filebased import FileBasedCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.checks import CheckMessage
 from django.core.checks import Warning as Warn
@@ -19,6 +21,14 @@ from ..signatures import PARAMETER, Terms, verified
 from .base import check_query_credentials, query
 
 __all__ = ["SignedURL"]
+
+#: Caches of Django's in which a URL for a single use can be used more often.
+_FORGETFUL: dict[type[BaseCache], str] = {
+    LocMemCache: "other processes do not see, so that a URL can be used once in each",
+    DummyCache: "remembers nothing, so that no URL for a single use is ever accepted",
+    FileBasedCache: "lets several add the same at once, so that a URL can be used more often",
+    DatabaseCache: "drops entries when it has MAX_ENTRIES, so that a URL can be used again",
+}
 
 
 class SignedURL:
@@ -48,11 +58,13 @@ class SignedURL:
         if terms is None:
             return None
         if terms.once:
+            cache = caches[self.cache]
             try:
-                first = caches[self.cache].add(terms.once, True, terms.seconds_left)
+                is_first = cache.add(terms.once, True, terms.seconds_to_remember)
+                is_known = is_first or cache.get(terms.once) is not None
             except Exception as error:
                 raise UnavailableError(reason="the cache of used URLs is away") from error
-            _require(first)
+            _require(is_first, is_known)
         return Principal("signed-url")
 
     async def aauthenticate(self, request: HttpRequest) -> Principal | None:
@@ -61,20 +73,22 @@ class SignedURL:
         if terms is None:
             return None
         if terms.once:
+            cache = caches[self.cache]
             try:
-                first = await caches[self.cache].aadd(terms.once, True, terms.seconds_left)
+                is_first = await cache.aadd(terms.once, True, terms.seconds_to_remember)
+                is_known = is_first or await cache.aget(terms.once) is not None
             except Exception as error:
                 raise UnavailableError(reason="the cache of used URLs is away") from error
-            _require(first)
+            _require(is_first, is_known)
         return Principal("signed-url")
 
     def check_deployment(self) -> Iterator[CheckMessage]:
         """Called by `manage.py check --deploy`."""
         yield from check_query_credentials(self)
-        if isinstance(caches[self.cache], (LocMemCache, DummyCache)):
+        problem = _FORGETFUL.get(type(caches[self.cache]))
+        if problem is not None:
             yield Warn(
-                f"SignedURL remembers used URLs in the cache {self.cache!r}, which other processes do not see, "
-                "so that a URL for a single use can be used once in each.",
+                f"SignedURL remembers used URLs in the cache {self.cache!r}, which {problem}.",
                 hint="Name a cache that all share, such as Redis; or silence this check, if no URL is for a single use.",
                 id="gcp_event_router.W008",
             )
@@ -96,6 +110,8 @@ def _terms(request: HttpRequest) -> Terms | None:
     return terms
 
 
-def _require(first: bool) -> None:
-    if not first:
+def _require(is_first: bool, is_known: bool) -> None:
+    if not is_known:  # some caches, such as the database's, do not raise when they cannot write
+        raise UnavailableError(reason="the cache of used URLs does not remember")
+    if not is_first:
         raise AuthenticationError(reason="the signed URL was for a single use, and has been used")

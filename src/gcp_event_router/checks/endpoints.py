@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -42,10 +43,11 @@ def _found(patterns: Sequence[URLPattern | URLResolver], prefix: str) -> Iterato
             continue
         view: Any = each.callback
         if issubclass(getattr(view, "view_class", object), EventView):
-            yield Endpoint(path, view.view_initkwargs.get("authentication", view.view_class.authentication))
+            door = view.view_initkwargs.get("_own_door")
+            yield Endpoint(path, None if door is None else door.authenticators)
 
 
 def _sample(pattern: URLPattern | URLResolver) -> str:
     """A part of a path that a pattern matches, as `reverse` would make it."""
     text: str = normalize(pattern.pattern.regex.pattern)[0][0]
-    return text % defaultdict(lambda: "x", event_kind="kind", event_reference="reference")
+    return re.sub(r"%(?!\()", "%%", text) % defaultdict(lambda: "x", event_kind="kind", event_reference="reference")

@@ -22,6 +22,15 @@ SECRET: Final[frozenset[str]] = frozenset(
         "HTTP_PROXY_AUTHORIZATION",
         "HTTP_X_GOOG_IAP_JWT_ASSERTION",
         "HTTP_X_SERVERLESS_AUTHORIZATION",
+        # copies that proxies make, of the header or of a URL with credentials in its query
+        "HTTP_REFERER",
+        "HTTP_X_ENVOY_ORIGINAL_PATH",
+        "HTTP_X_FORWARDED_ACCESS_TOKEN",
+        "HTTP_X_FORWARDED_AUTHORIZATION",
+        "HTTP_X_FORWARDED_URI",
+        "HTTP_X_ORIGINAL_URI",
+        "HTTP_X_ORIGINAL_URL",
+        "HTTP_X_REWRITE_URL",
     }
 )
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
