@@ -73,6 +73,8 @@ class KeySet:
             key = self._usable(kid)
             if key is not None and monotonic() - self._fetched < LIFETIME:
                 return key, None
+            if monotonic() - self._tried > max(INTERVAL, 3 * TIMEOUT):
+                self._flight = None  # a proxy or a name server holds it; it may land all the same
             flight = self._flight or self._start()
             return key, flight if key is None else None
 
@@ -110,14 +112,16 @@ class KeySet:
         keys: Mapping[str, PyJWK] | None = None
         try:
             keys = fetch(self.url, timeout=TIMEOUT, limit=LIMIT)
-        except Exception as error:  # noqa: BLE001 -- whatever it is, there are no keys, and nobody may wait in vain
+        except Exception as error:  # noqa: BLE001 -- whatever it is, there are no keys
             self._complain(error)
-        with self._lock:
-            if keys is not None:
-                self._keys, self._fetched = keys, monotonic()
-            self._failed = keys is None
-            self._flight = None
-        flight.set_result(None)
+        finally:  # nobody may wait in vain
+            with self._lock:
+                if keys is not None:
+                    self._keys, self._fetched = keys, monotonic()
+                self._failed = keys is None
+                if self._flight is flight:
+                    self._flight = None
+            flight.set_result(None)
 
     def _complain(self, error: Exception) -> None:
         level = logging.WARNING if self._fresh() else logging.ERROR
