@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 
 from django.db import connections, transaction
 from django.db.models import (
+    BooleanField,
     Case,
     CharField,
     DateTimeField,
@@ -36,8 +37,6 @@ from .models import Delivery, State, StoredEvent
 
 __all__ = ["begin", "claim", "finish", "give_back", "give_up", "keep_rejected", "open_event", "reopen"]
 
-#: States in which nothing is to be claimed; what is running may have lost its worker.
-_SETTLED = {State.DONE, State.REJECTED, State.PARKED, State.DISCARDED}
 _SOON = 1.0
 """Seconds to wait where nothing says how long."""
 
@@ -129,9 +128,9 @@ def _open_event(
 ) -> dict[str, Claim]:
     """`open_event` for databases that cannot do it in one statement; here, too, the update decides."""
     rows = Delivery.objects.using(alias).filter(event_id=row.key)
-    known = dict(rows.values_list("handler", "state"))
-    if all(known.get(each.handler) in _SETTLED for each in wanted):
-        return {}  # a duplicate, most likely; and on SQLite whoever writes waits for every other who writes
+    known = dict(rows.annotate(open=_if(_is_open(), Value(True), Value(False), BooleanField())).values_list("handler", "open"))
+    if all(each.handler in known and (each.deferred or not known[each.handler]) for each in wanted):
+        return {}  # nothing to write; and on SQLite, whoever writes waits for everybody else who does
     with transaction.atomic(using=alias):
         StoredEvent.objects.using(alias).bulk_create([row], ignore_conflicts=True)
         if StoredEvent.objects.using(alias).filter(key=row.key, digest=row.digest).exists():
@@ -185,7 +184,7 @@ def _take(
     running = Q(state=State.RUNNING)
     lost, unbegun = running & Q(started_at__isnull=False), running & Q(started_at__isnull=True)
     spent = lost & Q(lost__gte=lost_runs(max_attempts) - 1)
-    return rows.filter(Q(state__in=[State.PENDING, State.FAILED]) | (running & Q(lease_until__lt=Now()))).update(
+    return rows.filter(_is_open()).update(
         state=_if(spent, Value(State.PARKED), Value(State.RUNNING), CharField()),
         attempts=_if(spent | unbegun, F("attempts"), F("attempts") + 1, PositiveSmallIntegerField()),
         lost=_if(lost, F("lost") + 1, F("lost"), PositiveSmallIntegerField()),
@@ -199,6 +198,10 @@ def _take(
         error=_if(lost, Value(LOST), F("error"), TextField()),
         not_before=None,
     )
+
+
+def _is_open() -> Q:
+    return Q(state__in=[State.PENDING, State.FAILED]) | Q(state=State.RUNNING, lease_until__lt=Now())
 
 
 def _if(condition: Q, then: Any, otherwise: Any, kind: Field[Any, Any]) -> Case:
