@@ -1,0 +1,115 @@
+"""What the real servers of test_inbox_processes.py serve: `tests.inbox_server:wsgi` and `tests.inbox_server:asgi`.
+
+A request whose header `X-Stop` names a point stops there, and tells the tests' gate, until it is let through or killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextvars import ContextVar
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.inbox_server_settings")
+
+from django.core.asgi import get_asgi_application
+from django.core.wsgi import get_wsgi_application
+from typing_extensions import override
+
+_wsgi = get_wsgi_application()
+_asgi = get_asgi_application()
+
+from gcp_event_router import Event, events  # noqa: E402 -- settings come first
+from gcp_event_router.event import Arrival  # noqa: E402 -- as above
+from gcp_event_router.inbox.keeper import Inbox, Kept, wanted  # noqa: E402 -- as above
+from gcp_event_router.keepers import keep_with  # noqa: E402 -- as above
+from gcp_event_router.registrations import Found  # noqa: E402 -- as above
+
+from .effects.models import Effect  # noqa: E402 -- as above
+from .inbox_server_settings import GATE  # noqa: E402 -- as above
+
+STOP = ContextVar("STOP", default="")
+Message = Mapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+def stop(point: str) -> None:
+    if point == STOP.get():
+        with socket.socket(socket.AF_UNIX) as gate:
+            gate.connect(GATE)
+            gate.sendall(f"{os.getpid()} {point}\n".encode())
+            gate.recv(1)
+
+
+async def astop(point: str, *, wait: bool = True) -> None:
+    reader, writer = await asyncio.open_unix_connection(GATE)
+    try:
+        writer.write(f"{os.getpid()} {point}\n".encode())
+        await writer.drain()
+        if wait:
+            await reader.read(1)
+    finally:
+        writer.close()
+
+
+class StoppingInbox(Inbox):
+    """The inbox, which stops before and after the claim."""
+
+    @override
+    def record(self, kind: str, reference: str, arrival: Arrival, found: Found) -> Kept:
+        return StoppingKept(kind, reference, arrival, wanted(found))
+
+
+class StoppingKept(Kept):
+    @override
+    def open(self) -> None:
+        stop("before the claim")
+        super().open()
+        stop("after the claim")
+
+
+keep_with(StoppingInbox())
+
+
+@events.on("sync", "both", name="sync")
+def record(event: Event[object]) -> None:
+    Effect.objects.create(handler="sync", reference=event.reference)
+    stop("in the handler")
+
+
+@events.on("async", "both", name="async")
+async def record_async(event: Event[object]) -> None:
+    if STOP.get() == "in the async handler":
+        await astop(STOP.get())
+    await Effect.objects.acreate(handler="async", reference=event.reference)
+    if STOP.get() == "after the work":
+        await astop(STOP.get())
+
+
+def wsgi(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    STOP.set(environ.get("HTTP_X_STOP", ""))
+    answer = _wsgi(environ, start_response)
+    stop("before the answer")
+    return answer
+
+
+async def asgi(
+    scope: dict[str, Any], receive: Callable[[], Awaitable[Message]], send: Callable[[Message], Awaitable[None]]
+) -> None:
+    STOP.set(dict(scope.get("headers", ())).get(b"x-stop", b"").decode())
+
+    async def receive_and_tell() -> Message:
+        message = await receive()
+        if message["type"] == "http.disconnect" and STOP.get():
+            await astop("hung up", wait=False)
+        return message
+
+    async def stop_and_send(message: Message) -> None:
+        if message["type"] == "http.response.start" and STOP.get() == "before the answer":
+            await astop(STOP.get())
+        await send(message)
+
+    await _asgi(scope, receive_and_tell, stop_and_send)
