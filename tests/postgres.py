@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 
 @contextmanager
-def server() -> Iterator[str]:
+def server() -> Generator[str]:
     """Run a server as long as the block lasts; yields what Django calls its HOST."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a run-time folder that is not set

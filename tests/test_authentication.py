@@ -19,6 +19,7 @@ from django.test.utils import CaptureQueriesContext
 from gcp_event_router import Event, EventRouter
 
 from .conftest import Post
+from .deliveries import PUSH, with_databases
 from .issuers import ACCOUNT, HOUR, NOW, Google, Issuer, checked, google, guarded, listening, settled, status, url_of
 from .test_access import ACCEPTED, FORBIDDEN, UNAUTHORIZED, whole
 
@@ -221,6 +222,20 @@ def test_a12_captured_request(world: Google, router: EventRouter, post: Post) ->
 
     assert statuses == [201, 201, 401, 401, 401, 201, 401]
     assert seen == ["k r"] * 3
+
+
+@with_databases
+def test_a12_captured_message(inbox: str, world: Google, called: list[str], post: Post) -> None:
+    """With an inbox, a captured push is a duplicate, which is answered 200 and not handled, until its token has expired."""
+    kept = {"AUTHENTICATION": [world.backend()], "INBOX": {"DATABASE": inbox}}
+    headers = {"Authorization": f"Bearer {world.issuer.token()}"}
+
+    with override_settings(GCP_EVENT_ROUTER=kept):
+        statuses = [post(PATH, PUSH, **headers).status_code for _ in range(3)]
+        world.wall.now = NOW + HOUR + 10
+        statuses.append(post(PATH, PUSH, **headers).status_code)
+
+    assert (statuses, called.count("handler")) == ([201, 200, 200, 401], 1)
 
 
 @pytest.mark.parametrize(

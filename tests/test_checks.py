@@ -27,6 +27,19 @@ def two(event: Event[Any]) -> None: ...
 def unresolvable(event: Event[Nowhere]) -> None: ...  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore[reportUndefinedVariable, reportUnknownParameterType]
 
 
+class Choosy:
+    """An authenticator that is choosy about its options."""
+
+    def __init__(self, key: str) -> None:
+        raise ValueError(key)
+
+
+class Plain:
+    """An authenticator without options."""
+
+    def __init__(self) -> None: ...
+
+
 def handler_of(router: EventRouter, number: int = 0) -> str:
     """How messages name a handler."""
     return str(list(router)[number].handler)
@@ -82,6 +95,28 @@ def test_e001_unresolvable_handler(router: EventRouter) -> None:
             {"BACKEND": "gcp_event_router.auth.SharedToken", "OPTIONS": {"token": ["x"], "header": "X"}},
             "The authenticator 'gcp_event_router.auth.SharedToken' cannot be made with its OPTIONS (header, token). "
             "Did you mean 'tokens'? It takes tokens, header, parameter.",
+        ),
+        (
+            {"BACKEND": "django.nowhere.Door"},
+            "The authenticator 'django.nowhere.Door' cannot be imported. Give the dotted path of a class as its BACKEND.",
+        ),
+        (
+            {"BACKEND": "tests.broken_import.Door"},
+            "The authenticator 'tests.broken_import.Door' cannot be imported, since its module imports 'nowhere_at_all', "
+            "which is not there.",
+        ),
+        (
+            {"BACKEND": "os.path"},
+            "The authenticator 'os.path' cannot be made with its OPTIONS (none). Give the dotted path of a class as its BACKEND.",
+        ),
+        (
+            {"BACKEND": "tests.test_checks.Choosy", "OPTIONS": {"key": "secret"}},
+            "The authenticator 'tests.test_checks.Choosy' cannot be made with its OPTIONS (key): it raised ValueError. "
+            "See what it asks for.",
+        ),
+        (
+            {"BACKEND": "tests.test_checks.Plain", "OPTIONS": {"key": "secret"}},
+            "The authenticator 'tests.test_checks.Plain' cannot be made with its OPTIONS (key). It takes none.",
         ),
         (
             {"BACKEND": "gcp_event_router.auth.SignedURL", "OPTIONS": {"salt": "x"}},

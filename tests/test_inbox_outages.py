@@ -87,8 +87,9 @@ def test_e4_without_its_database_nothing_is_handled(inbox: str, router: EventRou
 def test_e4_a_handler_that_loses_its_database_is_undone(
     inbox: str, router: EventRouter, post: Post, server: OwnServer, point: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server goes down under a handler: 503, nothing of it is left, and after its lease it runs again."""
+    """The server goes down under a handler: 503, nothing of it is left, and after its lease it runs again; others run."""
     outages: list[Callable[[], None]] = [server.stop]
+    others: list[str] = []
 
     @router.on("k", name="h")
     def _(event: Event[Any]) -> None:
@@ -98,6 +99,7 @@ def test_e4_a_handler_that_loses_its_database_is_undone(
             if point == "in the handler":
                 take_effect(inbox, "another")
 
+    register(router, lambda event: others.append(event.reference), is_async=False, once=False)
     finish = claims.finish
 
     def finish_late(*args: Any) -> bool:
@@ -111,6 +113,7 @@ def test_e4_a_handler_that_loses_its_database_is_undone(
 
     assert [post(PATH, PUSH).status_code for _ in range(2)] == [503, 503]
 
+    assert others == ["r"]
     server.start()
     assert (rows(inbox), effects(inbox)) == ([("h", "running", 1)], [])
     assert post(PATH, PUSH).status_code == 409
@@ -134,13 +137,14 @@ def test_e4_an_async_handler_that_cannot_be_noted_runs_again(
             outages.pop()()
 
     register(router, work, is_async=True)
+    register(router, lambda event: runs.append("other"), is_async=True, once=False)
 
-    assert post(PATH, PUSH).status_code == 503
+    assert (post(PATH, PUSH).status_code, runs) == (503, ["r", "other"])
     close_old_connections()
     server.start()
     end_leases(inbox)
     assert [post(PATH, PUSH).status_code for _ in range(2)] == [201, 200]
-    assert (len(runs), rows(inbox)) == (2, [("h", "done", 2)])
+    assert (runs.count("r"), rows(inbox)) == (2, [("h", "done", 2)])
 
 
 @on_postgresql

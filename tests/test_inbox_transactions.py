@@ -60,6 +60,22 @@ def test_e7_a_broken_transaction_is_no_success(
     assert (rows(inbox), effects(inbox), error_type(inbox)) == ([("h", "failed", 1)], [], expected)
 
 
+def test_e7_a_connection_that_its_handler_closes_is_no_success(inbox: str, router: EventRouter, post: Post) -> None:
+    """A handler that closes the connection of its transaction failed, and nothing is committed; its thread goes on."""
+    closes = [True]
+
+    @router.on("k", name="h")
+    def _(event: Event[Any]) -> None:
+        take_effect(inbox, "h")
+        if closes:
+            closes.clear()
+            connections[inbox].close()
+
+    assert (post(PATH, PUSH).status_code, rows(inbox), effects(inbox)) == (400, [("h", "failed", 1)], [])
+    assert [post(PATH, PUSH).status_code for _ in range(2)] == [201, 200]
+    assert (rows(inbox), effects(inbox)) == ([("h", "done", 2)], ["h"])
+
+
 def test_e7_an_error_within_a_savepoint_may_be_swallowed(inbox: str, router: EventRouter, post: Post) -> None:
     """A handler that writes within an `atomic` of its own may go on after an IntegrityError."""
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable, Iterator
+from threading import Event as Flag
 from threading import Thread
+from typing import Any
 
 import pytest
 
@@ -13,7 +16,7 @@ from gcp_event_router.auth.keys import BOUND, INTERVAL, LIFETIME, LIMIT
 
 from .conftest import Post
 from .issuers import FETCHER, Google, Issuer, fetchers, google, settled, status
-from .key_server import HEAD, PATIENCE, Mode, answered, chunked, cut, documented, dripping, hanging, raw, with_keys
+from .key_server import HEAD, PATIENCE, Mode, answered, chunked, cut, documented, dripping, hanging, in_turn, raw, with_keys
 from .test_access import UNAVAILABLE, whole
 from .test_keys import fresh
 
@@ -95,6 +98,15 @@ def recover(world: Google) -> None:
 def one(world: Google, post: Post) -> int:
     """How a good token is answered that nobody has sent before."""
     return status(post, fresh(world.issuer)[0])
+
+
+def until_accepted(world: Google, post: Post) -> list[int]:
+    """How good tokens are answered, an interval after each other, until one is accepted; twenty at most."""
+    statuses = [one(world, post)]
+    while statuses[-1] != 201 and len(statuses) < 20:
+        world.steady.now += INTERVAL
+        statuses.append(one(world, post))
+    return statuses
 
 
 @pytest.mark.parametrize("failure", FAILURES)
@@ -187,15 +199,46 @@ def test_a10_slow_and_nothing_cached(
 @pytest.mark.parametrize("slowness", SLOW)
 def test_a10_slow_and_back(world: Google, post: Post, monkeypatch: pytest.MonkeyPatch, slowness: str) -> None:
     """When the server is itself again so are the answers, although the connection on which it was slow is as slow as before."""
-    world.server.mode = SLOW[slowness]
+    world.server.mode = in_turn(SLOW[slowness], with_keys(world.issuer))
     monkeypatch.setattr("gcp_event_router.auth.keys.TIMEOUT", 0.3)
-    statuses = [one(world, post)]
-    world.server.mode = with_keys(world.issuer)
-    while statuses[-1] != 201 and len(statuses) < 20:  # the timeout is that short
-        world.steady.now += INTERVAL
-        statuses.append(one(world, post))
+
+    statuses = until_accepted(world, post)
 
     assert (statuses[0], statuses[-1]) == (503, 201)
+
+
+@pytest.fixture
+def silence(monkeypatch: pytest.MonkeyPatch) -> Iterator[Flag]:
+    """What ends the silence of the name server, which holds the first fetch, and none after it."""
+    ended, resolve, silent = Flag(), socket.getaddrinfo, iter([True])
+
+    def resolved(*args: Any, **named: Any) -> Any:
+        if next(silent, False):
+            ended.wait(PATIENCE)
+        return resolve(*args, **named)
+
+    monkeypatch.setattr("gcp_event_router.auth.keys.TIMEOUT", 0.3)
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+    yield ended
+    ended.set()
+
+
+def test_a10_silent_name_server(world: Google, post: Post, silence: Flag) -> None:
+    """A fetch that something else than the server holds, for however long, does not keep those after it from the keys."""
+    statuses = until_accepted(world, post)
+
+    assert (statuses[0], statuses[-1], silence.is_set()) == (503, 201, False)
+
+
+def test_a10_late_end_of_a_fetch(world: Google, post: Post, silence: Flag) -> None:
+    """A fetch that ends after later ones have brought the keys takes nothing from them: what they do not hold is 401."""
+    until_accepted(world, post)
+    stranger = Issuer("second")
+    before = status(post, fresh(stranger)[0])
+    silence.set()
+    settled()
+
+    assert (before, [status(post, token) for token in (*fresh(world.issuer), *fresh(stranger))]) == (401, [201, 401])
 
 
 @pytest.mark.parametrize("slowness", SLOW)

@@ -43,6 +43,7 @@ WRONG: dict[str, list[Any]] = {
         [f"serviceAccount:{ACCOUNT}"],
         [ACCOUNT, f"user:{ACCOUNT}"],
         ["allUsers"],
+        ["*@my-project.iam.gserviceaccount.com"],
         1,
         True,
     ],
