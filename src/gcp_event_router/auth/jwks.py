@@ -6,7 +6,7 @@ import socket
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPResponse, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from threading import Timer
 from time import monotonic
 from typing import Final, Literal, NotRequired
@@ -80,7 +80,19 @@ def fetch(url: str, *, timeout: float, limit: int) -> Mapping[str, PyJWK]:
     """
     if url in _SERVED:
         return _read(_SERVED[url])
-    deadline = monotonic() + timeout
+    until = monotonic() + timeout
+    try:
+        body = _download(url, timeout, limit)
+    except (OSError, HTTPException) as error:
+        if monotonic() < until:
+            raise
+        raise TimeoutError from error  # it was ended by us
+    if monotonic() >= until:  # as above, in the middle of the body
+        raise TimeoutError
+    return _read(body)
+
+
+def _download(url: str, timeout: float, limit: int) -> bytes:
     body = b""
     with _opener(url).open(Request(url, headers={"Accept": "application/json"}), timeout=timeout) as response:  # noqa: S310 -- is_acceptable
         if response.status != HTTPStatus.OK:
@@ -91,10 +103,7 @@ def fetch(url: str, *, timeout: float, limit: int) -> Mapping[str, PyJWK]:
             if len(body) > limit:
                 msg = f"more than {limit} bytes"
                 raise ValueError(msg)
-    if monotonic() >= deadline:  # it was ended by us, perhaps in its middle
-        msg = f"not all within {timeout} s"
-        raise TimeoutError(msg)
-    return _read(body)
+    return body
 
 
 @contextmanager

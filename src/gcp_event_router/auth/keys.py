@@ -74,7 +74,7 @@ class KeySet:
             if key is not None and monotonic() - self._fetched < LIFETIME:
                 return key, None
             if monotonic() - self._tried > max(INTERVAL, 3 * TIMEOUT):
-                self._flight = None  # a proxy or a name server holds it; it may land all the same
+                self._flight = None  # a proxy or a name server holds it
             flight = self._flight or self._start()
             return key, flight if key is None else None
 
@@ -116,11 +116,11 @@ class KeySet:
             self._complain(error)
         finally:  # nobody may wait in vain
             with self._lock:
-                if keys is not None:
-                    self._keys, self._fetched = keys, monotonic()
-                self._failed = keys is None
-                if self._flight is flight:
+                if self._flight is flight:  # and not abandoned for a later one
                     self._flight = None
+                    self._failed = keys is None
+                    if keys is not None:
+                        self._keys, self._fetched = keys, monotonic()
             flight.set_result(None)
 
     def _complain(self, error: Exception) -> None:
