@@ -98,6 +98,7 @@ FORGERIES: dict[str, Make] = {
     "kid is a path": lambda issuer: issuer.token(fields={"kid": "../../first"}),
     **{f"kid is {kid!r}": signed(alg="RS256", kid=kid) for kid in (["first"], {"first": 1}, 1, True, None)},
     "a critical field": signed(alg="RS256", crit=["x"], x=1),
+    "a critical field that libraries know": signed(alg="RS256", crit=["b64"], b64=True),
 }
 
 

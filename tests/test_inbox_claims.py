@@ -151,14 +151,16 @@ def test_e12_what_ends_its_workers_is_parked(inbox: str, router: EventRouter, po
     assert Delivery.objects.using(inbox).get().error == LOST
 
 
-def test_e12_a_handler_that_was_never_begun_is_not_parked(inbox: str, router: EventRouter, post: Post) -> None:
-    """A handler ends its workers each time: those behind it that never had their turn have attempts left."""
+@pytest.mark.parametrize("once", [False, True], ids=["not once", "once"])
+def test_e12_a_handler_that_was_never_begun_is_not_parked(inbox: str, router: EventRouter, post: Post, once: bool) -> None:
+    """A handler ends its workers each time: one behind it that never had its turn has its attempts left."""
     ends: list[BaseException] = [SystemExit() for _ in range(2)]
 
     def end(event: Event[Any]) -> None:
-        raise ends.pop()
+        if ends:
+            raise ends.pop()
 
-    register(router, end, is_async=False, name="ends", max_attempts=2)
+    register(router, end, is_async=False, name="ends", once=once, max_attempts=2)
     register(router, lambda event: take_effect(inbox, "behind"), is_async=False, name="behind", max_attempts=2)
 
     for _each in range(2):
@@ -166,5 +168,5 @@ def test_e12_a_handler_that_was_never_begun_is_not_parked(inbox: str, router: Ev
             post(PATH, PUSH)
         end_leases(inbox)
 
-    assert post(PATH, PUSH).status_code == 200
+    assert post(PATH, PUSH).status_code == (200 if once else 201)
     assert effects(inbox) == ["behind"]

@@ -34,7 +34,9 @@ from .deliveries import (
 pytestmark = with_databases
 
 
-def test_another_attempt_of_a_message_is_the_same_event(inbox: str, router: EventRouter, post: Post) -> None:
+def test_another_attempt_of_a_message_is_the_same_event(
+    inbox: str, router: EventRouter, post: Post, lines: Callable[[], list[str]]
+) -> None:
     """What its sender writes around a message may differ from one delivery to the next: its id and data count."""
     register(router, lambda event: take_effect(inbox, "h"), is_async=False)
     first = make_pubsub_message({"a": 1}, "s", {"x": "1"}, "17", publish_time=datetime(2026, 1, 1, tzinfo=UTC))
@@ -42,6 +44,7 @@ def test_another_attempt_of_a_message_is_the_same_event(inbox: str, router: Even
 
     assert [post(PATH, body).status_code for body in (first, json.dumps(again).encode())] == [201, 200]
     assert effects(inbox) == ["h"]
+    assert [line.split()[0] for line in lines()] == ["INFO", "INFO"]
 
 
 WARNING = "ERROR An event of kind 'k' with reference 'r' came again with another payload, which is not handled"

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.core.exceptions import ValidationError
+from django.core.exceptions import SynchronousOnlyOperation, ValidationError
 from django.db import OperationalError
 
 from gcp_event_router import Event, EventRouter, Reject, Retry
@@ -183,6 +183,20 @@ def test_d5_the_outcome_is_the_same_without_a_request(
 
     assert together(1, send) == [raised]
     assert rows(inbox) == [("h", "failed" if raised else "done", 1)]
+
+
+@sync_or_async
+def test_d5_a_blocking_send_on_a_loop_is_refused(inbox: str, router: EventRouter, is_async: bool) -> None:
+    """Django lets no event loop ask a database: `send` on one raises before anything is kept or run; `asend` is for that."""
+    runs: list[str] = []
+    register(router, lambda event: runs.append(event.reference), is_async=is_async)
+
+    async def send() -> None:
+        event_received.send(None, event_payload=1, **SENT)
+
+    with pytest.raises(SynchronousOnlyOperation):
+        asyncio.run(send())
+    assert (runs, rows(inbox)) == ([], [])
 
 
 def test_d6_all_async_handlers_are_awaited_and_noted(inbox: str, router: EventRouter, post: Post) -> None:

@@ -207,35 +207,45 @@ def test_a10_slow_and_back(world: Google, post: Post, monkeypatch: pytest.Monkey
     assert (statuses[0], statuses[-1]) == (503, 201)
 
 
+class Silence:
+    """A name server that holds the first fetch until it is told to answer, and none after it."""
+
+    def __init__(self) -> None:
+        self.answer = Flag()
+        self.is_over = False
+        self._resolve = socket.getaddrinfo
+        self._held = iter([True])
+
+    def resolve(self, *args: Any, **named: Any) -> Any:
+        if next(self._held, False):
+            self.answer.wait(PATIENCE)
+            self.is_over = True
+        return self._resolve(*args, **named)
+
+
 @pytest.fixture
-def silence(monkeypatch: pytest.MonkeyPatch) -> Iterator[Flag]:
-    """What ends the silence of the name server, which holds the first fetch, and none after it."""
-    ended, resolve, silent = Flag(), socket.getaddrinfo, iter([True])
-
-    def resolved(*args: Any, **named: Any) -> Any:
-        if next(silent, False):
-            ended.wait(PATIENCE)
-        return resolve(*args, **named)
-
+def silence(monkeypatch: pytest.MonkeyPatch) -> Iterator[Silence]:
+    """The name server says nothing."""
+    made = Silence()
     monkeypatch.setattr("gcp_event_router.auth.keys.TIMEOUT", 0.3)
-    monkeypatch.setattr(socket, "getaddrinfo", resolved)
-    yield ended
-    ended.set()
+    monkeypatch.setattr(socket, "getaddrinfo", made.resolve)
+    yield made
+    made.answer.set()
 
 
-def test_a10_silent_name_server(world: Google, post: Post, silence: Flag) -> None:
+def test_a10_silent_name_server(world: Google, post: Post, silence: Silence) -> None:
     """A fetch that something else than the server holds, for however long, does not keep those after it from the keys."""
     statuses = until_accepted(world, post)
 
-    assert (statuses[0], statuses[-1], silence.is_set()) == (503, 201, False)
+    assert (statuses[0], statuses[-1], silence.is_over) == (503, 201, False)
 
 
-def test_a10_late_end_of_a_fetch(world: Google, post: Post, silence: Flag) -> None:
+def test_a10_late_end_of_a_fetch(world: Google, post: Post, silence: Silence) -> None:
     """A fetch that ends after later ones have brought the keys takes nothing from them: what they do not hold is 401."""
     until_accepted(world, post)
     stranger = Issuer("second")
     before = status(post, fresh(stranger)[0])
-    silence.set()
+    silence.answer.set()
     settled()
 
     assert (before, [status(post, token) for token in (*fresh(world.issuer), *fresh(stranger))]) == (401, [201, 401])

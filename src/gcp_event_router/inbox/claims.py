@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import astuple
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -41,16 +42,17 @@ _SOON = 1.0
 """Seconds to wait where nothing says how long."""
 
 
-def open_event(alias: str, row: StoredEvent, wanted: Sequence[Wanted], sender_attempt: int | None) -> dict[str, Claim]:
+def open_event(
+    alias: str, row: StoredEvent, wanted: Sequence[Wanted], sender_attempt: int | None, *, begun: bool
+) -> dict[str, Claim]:
     """Keep an event unless it is there, and claim what is open of it. One statement on PostgreSQL.
-
-    A single delivery is begun by its claim; of several, each has to be begun by `begin`, once its turn has come.
 
     Args:
         alias: The database.
         row: The event.
         wanted: Its handlers.
         sender_attempt: How often the sender has tried, where it says.
+        begun: Whether what is claimed is begun at once; else each is, by `begin`, when its turn has come.
 
     Returns:
         For each handler's name where its delivery stands.
@@ -61,9 +63,9 @@ def open_event(alias: str, row: StoredEvent, wanted: Sequence[Wanted], sender_at
     """
     token = uuid4()
     if connections[alias].vendor == "postgresql":
-        claims = postgresql.open_event(alias, row, wanted, sender_attempt, token)
+        claims = postgresql.open_event(alias, row, wanted, sender_attempt, token, begun=begun)
     else:
-        claims = _open_event(alias, row, wanted, sender_attempt, token)
+        claims = _open_event(alias, row, wanted, sender_attempt, token, begun=begun)
     missing = [each.handler for each in wanted if each.handler not in claims]
     if missing:
         claims |= _standing(alias, row, missing)
@@ -124,7 +126,7 @@ def _end(alias: str, held: Claim, **values: Any) -> bool:
 
 
 def _open_event(
-    alias: str, row: StoredEvent, wanted: Sequence[Wanted], sender_attempt: int | None, token: UUID
+    alias: str, row: StoredEvent, wanted: Sequence[Wanted], sender_attempt: int | None, token: UUID, *, begun: bool
 ) -> dict[str, Claim]:
     """`open_event` for databases that cannot do it in one statement; here, too, the update decides."""
     rows = Delivery.objects.using(alias).filter(event_id=row.key)
@@ -134,25 +136,25 @@ def _open_event(
     with transaction.atomic(using=alias):
         StoredEvent.objects.using(alias).bulk_create([row], ignore_conflicts=True)
         if StoredEvent.objects.using(alias).filter(key=row.key, digest=row.digest).exists():
-            return _claimed(alias, row, [each for each in wanted if each.handler not in known], wanted, sender_attempt, token)
+            new = [each for each in wanted if each.handler not in known]
+            return _claimed(rows, row.key, new, wanted, partial(_take, token=token, sender_attempt=sender_attempt, begun=begun))
     return {}
 
 
 def _claimed(
-    alias: str, row: StoredEvent, new: Sequence[Wanted], wanted: Sequence[Wanted], sender_attempt: int | None, token: UUID
+    rows: QuerySet[Delivery], key: UUID, new: Sequence[Wanted], wanted: Sequence[Wanted], take: partial[int]
 ) -> dict[str, Claim]:
-    rows = Delivery.objects.using(alias).filter(event_id=row.key)
     added = [
-        Delivery(event_id=row.key, handler=handler, deferred=deferred, max_attempts=most)
+        Delivery(event_id=key, handler=handler, deferred=deferred, max_attempts=most)
         for handler, _, most, deferred in map(astuple, new)
     ]
-    Delivery.objects.using(alias).bulk_create(added, ignore_conflicts=True)
+    rows.bulk_create(added, ignore_conflicts=True)
     now = [each for each in wanted if not each.deferred]
     for terms in {(each.lease, each.max_attempts) for each in now}:
         names = [each.handler for each in now if (each.lease, each.max_attempts) == terms]
-        _take(rows.filter(handler__in=names), *terms, token, sender_attempt, begun=len(now) == 1)
+        take(rows.filter(handler__in=names), *terms)
     noted = {each.handler for each in new if each.deferred}
-    found = rows.filter(Q(token=token) | Q(handler__in=noted))
+    found = rows.filter(Q(token=take.keywords["token"]) | Q(handler__in=noted))
     return {
         handler: Claim(pk, state, its, attempts, lost, most, is_new=handler in noted)
         for pk, handler, state, its, attempts, lost, most in found.values_list(

@@ -60,7 +60,7 @@ class Inbox:
 
     def record(self, kind: str, reference: str, arrival: Arrival, found: Found) -> Kept:
         """Make the record of an event that is about to be handled."""
-        return Kept(kind, reference, arrival, wanted(found))
+        return Kept(kind, reference, arrival, wanted(found), alone=sum(map(len, found)) == 1)
 
     def reject(self, unread: Unread, error: Exception) -> None:
         """Keep a request that cannot be read. Raises `UnavailableError` if the database cannot do that now."""
@@ -73,13 +73,15 @@ class Inbox:
 class Kept:
     """The record of one event."""
 
-    __slots__ = ("_alias", "_arrival", "_claims", "_kind", "_reference", "_wanted")
+    __slots__ = ("_alias", "_alone", "_arrival", "_claims", "_kind", "_reference", "_wanted")
 
-    def __init__(self, kind: str, reference: str, arrival: Arrival, terms: Mapping[Handler, Wanted]) -> None:
+    def __init__(self, kind: str, reference: str, arrival: Arrival, terms: Mapping[Handler, Wanted], *, alone: bool) -> None:
         self._kind = kind
         self._reference = reference
         self._arrival = arrival
         self._alias = database()
+        #: Whether the event has one handler, whose claim begins it; of several, each is begun in its turn.
+        self._alone = alone
         self._wanted = terms
         self._claims: dict[str, Claim] = {}
 
@@ -90,7 +92,7 @@ class Kept:
             return
         row = row_of(self._kind, self._reference, self._arrival)
         try:
-            self._claims = claims.open_event(self._alias, row, terms, self._arrival.envelope.delivery_attempt)
+            self._claims = claims.open_event(self._alias, row, terms, self._arrival.envelope.delivery_attempt, begun=self._alone)
         except runs.AWAY as error:  # also if it says no, as for want of a table: nothing is lost while the sender has it
             raise UnavailableError(reason="the inbox's database is away") from error
         if any(each.differs for each in self._claims.values()):
@@ -120,19 +122,15 @@ class Kept:
         claim = self._claims[terms.handler]
         if claim.token is None:
             return _standing(claim, terms)
-        if self._several:
+        if not self._alone:
             problem = await sync_to_async(self._begun)(claim, terms)
             if problem is not None:
                 return problem
         return await runs.arun(self._alias, claim, call)
 
-    @property
-    def _several(self) -> bool:
-        return sum(not each.deferred for each in self._wanted.values()) > 1
-
     def _begun(self, claim: Claim, terms: Wanted) -> Result | None:
         """Begin a delivery whose turn has come, if it was claimed together with others; returns what keeps it from that."""
-        if not self._several:
+        if self._alone:
             return None
         try:
             return None if claims.begin(self._alias, claim, terms.lease) else runs.busy()

@@ -67,11 +67,11 @@ RETURNING id, handler, state, token, attempts, lost, max_attempts
 
 
 def open_event(
-    alias: str, row: StoredEvent, wanted: Sequence[Wanted], sender_attempt: int | None, token: UUID
+    alias: str, row: StoredEvent, wanted: Sequence[Wanted], sender_attempt: int | None, token: UUID, *, begun: bool
 ) -> dict[str, Claim]:
     """What `claims.open_event` does; of the handlers that cannot be claimed nothing is said."""
     parameters: list[Any] = [str(row.key), *(getattr(row, name) for name in _EVENT[1:])]
-    parameters += [str(row.key), str(token), sender_attempt, sum(not each.deferred for each in wanted) == 1]
+    parameters += [str(row.key), str(token), sender_attempt, begun]
     for each in wanted:
         parameters += [each.handler, each.deferred, each.lease.total_seconds(), each.max_attempts]
     parameters += [str(row.key), row.digest]
