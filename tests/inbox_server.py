@@ -60,7 +60,7 @@ class StoppingInbox(Inbox):
 
     @override
     def record(self, kind: str, reference: str, arrival: Arrival, found: Found) -> Kept:
-        return StoppingKept(kind, reference, arrival, wanted(found))
+        return StoppingKept(kind, reference, arrival, wanted(found), alone=sum(map(len, found)) == 1)
 
 
 class StoppingKept(Kept):

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
+from uuid import uuid4
 
 import jwt
 import pytest
@@ -160,6 +161,16 @@ def settled() -> None:
 def status(post: Post, token: str, path: str = "/events/k/r") -> int:
     """How a request with a token is answered."""
     return post(path, Authorization=f"Bearer {token}").status_code
+
+
+def fresh(issuer: Issuer, count: int = 1) -> list[str]:
+    """Good tokens that have not been sent before."""
+    return [issuer.token(jti=uuid4().hex) for _ in range(count)]
+
+
+def one(world: Google, post: Post) -> int:
+    """How a good token is answered that nobody has sent before."""
+    return status(post, fresh(world.issuer)[0])
 
 
 async def asend(token: str, path: str = "/async/events/k/r") -> HttpResponse:

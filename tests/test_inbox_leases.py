@@ -87,10 +87,9 @@ def test_e3_a_stalled_worker_does_not_disturb_its_successor(
     assert _whole(inbox) == [DONE_TWICE_BEGUN]
 
 
-@ends
 @both_doors
-def test_e3_a_worker_may_stall_before_its_handler(inbox: str, router: EventRouter, post: Post, fails: bool) -> None:
-    """Its lease ends between the claim and the handler: what the handler then does is rolled back."""
+def test_e3_a_worker_may_stall_before_its_handler(inbox: str, router: EventRouter, post: Post) -> None:
+    """Its lease ends in another handler, between the claim and this one: it is not begun any more."""
     stall = Stall()
     stalls, runs = [stall], [""]
 
@@ -101,8 +100,6 @@ def test_e3_a_worker_may_stall_before_its_handler(inbox: str, router: EventRoute
     def work(event: Event[Any]) -> None:
         runs.append(f"run {len(runs)}")
         take_effect(inbox, runs[-1])
-        if fails and len(runs) > 2:
-            raise RuntimeError
 
     register(router, wait, is_async=False, once=False)
     register(router, work, is_async=False)
@@ -111,8 +108,7 @@ def test_e3_a_worker_may_stall_before_its_handler(inbox: str, router: EventRoute
         end_leases(inbox)
         assert post(PATH, PUSH).status_code == 201
 
-    assert (stalled.result().status_code, runs[1:], effects(inbox)) == (409, ["run 1", "run 2"], ["run 1"])
-    assert _whole(inbox) == [DONE_TWICE_BEGUN]
+    assert (stalled.result().status_code, runs[1:], effects(inbox)) == (409, ["run 1"], ["run 1"])
 
 
 @sync_or_async

@@ -15,9 +15,8 @@ from gcp_event_router import EventRouter
 from gcp_event_router.auth.keys import INTERVAL, LIFETIME
 
 from .conftest import post_asgi, post_wsgi
-from .issuers import Google, Issuer, asend, fetchers, google, settled, status
+from .issuers import Google, Issuer, asend, fetchers, fresh, google, settled, status
 from .key_server import PATIENCE, hanging, with_keys
-from .test_keys import fresh
 
 CROWD = 100
 

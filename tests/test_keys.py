@@ -1,6 +1,6 @@
 """Google's keys: when they are fetched, by whom, and which of them count. Row A8 of what a door has to stand.
 
-`test_key_floods.py` has row A9, `test_key_outages.py` row A10.
+`test_key_floods.py` has row A9, `test_key_outages.py` and `test_key_delays.py` have row A10.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import json
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
-from uuid import uuid4
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -19,7 +18,7 @@ from gcp_event_router import EventRouter
 from gcp_event_router.auth.keys import BOUND, INTERVAL, LIFETIME, LIMIT, TIMEOUT, key_set
 
 from .conftest import Post
-from .issuers import Google, Issuer, fetchers, google, guarded, settled, status
+from .issuers import Google, Issuer, fetchers, fresh, google, guarded, settled, status
 from .key_server import KeyServer, answered, chunked, documented, hanging, with_keys
 
 NEW = Issuer("second")
@@ -30,11 +29,6 @@ def world(router: EventRouter) -> Iterator[Google]:
     """OIDC guards the endpoint."""
     with google() as made:
         yield made
-
-
-def fresh(issuer: Issuer, count: int = 1) -> list[str]:
-    """Good tokens that have not been sent before."""
-    return [issuer.token(jti=uuid4().hex) for _ in range(count)]
 
 
 def test_how_often_and_how_long() -> None:
