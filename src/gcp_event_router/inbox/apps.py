@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django.apps import AppConfig
 from django.core import checks
-from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
 from ..keepers import keep_with
@@ -15,10 +14,10 @@ __all__ = ["InboxConfig"]
 class InboxConfig(AppConfig):
     """The Django app `gcp_event_router.inbox`."""
 
-    name = "gcp_event_router.inbox"
-    label = "gcp_event_inbox"
-    verbose_name = _("Event inbox")
-    default_auto_field = "django.db.models.BigAutoField"
+    name: str = "gcp_event_router.inbox"
+    label: str = "gcp_event_inbox"
+    verbose_name: str = "Event inbox"
+    default_auto_field: str = "django.db.models.BigAutoField"
 
     @override
     def ready(self) -> None:

@@ -1,14 +1,19 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
 import django.db.models.deletion
 import django.db.models.functions.datetime
 from django.db import migrations, models
+from django.db.migrations.operations.base import Operation
 
 
 class Migration(migrations.Migration):
-    initial = True
+    initial: bool | None = True
 
-    dependencies = []
+    dependencies: Sequence[tuple[str, str]] = []
 
-    operations = [
+    operations: Sequence[Operation] = [
         migrations.CreateModel(
             name="StoredEvent",
             fields=[
