@@ -16,8 +16,8 @@ class InboxConfig(AppConfig):
 
     name: str = "gcp_event_router.inbox"
     label: str = "gcp_event_inbox"
-    verbose_name: str = "Event inbox"
-    default_auto_field: str = "django.db.models.BigAutoField"
+    verbose_name: str = "Event inbox"  # pyright: ignore[reportIncompatibleVariableOverride] -- as Django's documentation has it
+    default_auto_field: str = "django.db.models.BigAutoField"  # pyright: ignore[reportIncompatibleVariableOverride] -- as above
 
     @override
     def ready(self) -> None:

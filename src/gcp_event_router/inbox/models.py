@@ -7,7 +7,7 @@ are none. All times are the database's.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
+from typing import ClassVar, Final
 from uuid import UUID
 
 from django.db import models
@@ -58,12 +58,12 @@ class StoredEvent(models.Model):
     class Meta:
         """Listed from the newest; found by kind, by reference and by the sender's id."""
 
-        db_table: str = EVENTS
-        verbose_name: str = "event"
-        verbose_name_plural: str = "events"
-        ordering: tuple[str, ...] = ("-received_at",)
+        db_table: ClassVar[str] = EVENTS
+        verbose_name: ClassVar[str] = "event"
+        verbose_name_plural: ClassVar[str] = "events"
+        ordering: ClassVar[tuple[str, ...]] = ("-received_at",)
         # no db_index: on PostgreSQL that would be two indexes for each text, and one is enough
-        indexes: tuple[models.Index, ...] = (
+        indexes: ClassVar[tuple[models.Index, ...]] = (
             models.Index(fields=["-received_at"], name="gcp_event_inbox_received"),
             models.Index(fields=["kind", "-received_at"], name="gcp_event_inbox_kind"),
             models.Index(fields=["reference"], name="gcp_event_inbox_reference"),
@@ -110,17 +110,17 @@ class Delivery(models.Model):
     class Meta:
         """One an event and handler; found by state, and open ones by the end of their lease."""
 
-        db_table: str = DELIVERIES
-        verbose_name: str = "delivery"
-        verbose_name_plural: str = "deliveries"
-        constraints: tuple[models.BaseConstraint, ...] = (
+        db_table: ClassVar[str] = DELIVERIES
+        verbose_name: ClassVar[str] = "delivery"
+        verbose_name_plural: ClassVar[str] = "deliveries"
+        constraints: ClassVar[tuple[models.BaseConstraint, ...]] = (
             models.UniqueConstraint(fields=["event", "handler"], name="gcp_event_inbox_once"),
         )
-        indexes: tuple[models.Index, ...] = (
+        indexes: ClassVar[tuple[models.Index, ...]] = (
             models.Index(fields=["state", "lease_until"], name="gcp_event_inbox_lease"),
             models.Index(fields=["state", "-id"], name="gcp_event_inbox_state"),
         )
-        permissions: tuple[tuple[str, str], ...] = (
+        permissions: ClassVar[tuple[tuple[str, str], ...]] = (
             ("replay_delivery", "Can run deliveries again"),
             ("discard_delivery", "Can give deliveries up"),
         )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import django.db.models.deletion
 import django.db.models.functions.datetime
@@ -9,11 +10,11 @@ from django.db.migrations.operations.base import Operation
 
 
 class Migration(migrations.Migration):
-    initial: bool | None = True
+    initial: ClassVar[bool | None] = True
 
-    dependencies: Sequence[tuple[str, str]] = []
+    dependencies: ClassVar[Sequence[tuple[str, str]]] = []
 
-    operations: Sequence[Operation] = [
+    operations: ClassVar[Sequence[Operation]] = [
         migrations.CreateModel(
             name="StoredEvent",
             fields=[
