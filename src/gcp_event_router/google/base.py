@@ -71,16 +71,16 @@ _DIGITS: Final = re.compile(r"-?[0-9]+")
 def _integer(value: object) -> object:
     """An integer as a number or as a string of its digits. Pydantic alone would also take true, "1_0" and " 1 "."""
     if isinstance(value, bool):
-        raise PydanticKnownError("int_type")  # noqa: EM101 -- a kind of error, not its text
+        raise PydanticKnownError("int_type")
     if isinstance(value, str) and not _DIGITS.fullmatch(value):
-        raise PydanticKnownError("int_parsing")  # noqa: EM101 -- as above
+        raise PydanticKnownError("int_parsing")
     return value
 
 
 def _number(value: object) -> object:
     """A number, its digits in a string, or one of "NaN", "Infinity" and "-Infinity". Pydantic alone would also take true."""
     if isinstance(value, bool):
-        raise PydanticKnownError("float_type")  # noqa: EM101 -- as above
+        raise PydanticKnownError("float_type")
     return value
 
 
@@ -91,9 +91,9 @@ def _time(value: object) -> object:
     """RFC 3339 with an offset. Pydantic alone would also take dates, and numbers as seconds or milliseconds."""
     if isinstance(value, str):
         if not _TIME.fullmatch(value):
-            raise PydanticKnownError("datetime_parsing", {"error": "not a time of RFC 3339"})  # noqa: EM101 -- as above
+            raise PydanticKnownError("datetime_parsing", {"error": "not a time of RFC 3339"})
     elif not isinstance(value, datetime):
-        raise PydanticKnownError("datetime_type")  # noqa: EM101 -- as above
+        raise PydanticKnownError("datetime_type")
     return value
 
 
@@ -107,7 +107,7 @@ def _duration(value: object) -> object:
         return value
     found = _SECONDS.fullmatch(value) if isinstance(value, str) else None
     if found is None:
-        raise PydanticKnownError("time_delta_parsing", {"error": "not decimal seconds followed by s"})  # noqa: EM101 -- as above
+        raise PydanticKnownError("time_delta_parsing", {"error": "not decimal seconds followed by s"})
     sign, seconds, fraction = found.groups(default="")
     length = timedelta(seconds=int(seconds), microseconds=int(fraction[:6].ljust(6, "0")))
     return -length if sign else length
@@ -131,7 +131,7 @@ def _bytes(value: object) -> object:
         return b64decode(text.translate(_STANDARD), validate=True)
     except ValueError:
         known = {"encoding": "base64", "encoding_error": "not base64"}
-        raise PydanticKnownError("bytes_invalid_encoding", known) from None  # noqa: EM101 -- as above
+        raise PydanticKnownError("bytes_invalid_encoding", known) from None
 
 
 #: A signed 64-bit integer, from a number or a string: JSON has it as a string, since a float cannot hold it.
