@@ -25,7 +25,7 @@ class UserInfo(Model):
     uid: str = ""
     email: str = ""
     display_name: str = ""
-    photo_url: str = Field(default="", alias="photoURL")
+    photo_url: str = Field(default="", validation_alias="photoURL", serialization_alias="photoURL")
     #: Such as `google.com`.
     provider_id: str = ""
 
@@ -37,7 +37,7 @@ class AuthEventData(Model):
     email: str = ""
     email_verified: bool = False
     display_name: str = ""
-    photo_url: str = Field(default="", alias="photoURL")
+    photo_url: str = Field(default="", validation_alias="photoURL", serialization_alias="photoURL")
     disabled: bool = False
     metadata: UserMetadata | None = None
     provider_data: list[UserInfo] = []

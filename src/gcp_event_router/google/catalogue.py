@@ -8,7 +8,6 @@ googleapis/google-cloudevents.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from importlib import import_module
 from types import MappingProxyType
 from typing import Final
@@ -34,21 +33,17 @@ def model_of(event_type: str) -> type[Model] | None:
 
 
 _CHANGES: Final = ("created", "updated", "deleted", "written")
+_DOCUMENT: Final = (*_CHANGES, *(f"{change}.withAuthContext" for change in _CHANGES))
+_OBJECT: Final = ("finalized", "archived", "deleted", "metadataUpdated")
 
-#: By the part of a type that its last part varies, the last parts and where the model is.
+#: What types begin with, what they end with, the module and the model.
 _TABLE: Final = (
     ("google.cloud.audit.log.v1", ("written",), "audit", "LogEntryData"),
     ("google.cloud.cloudbuild.build.v1", ("statusChanged",), "cloudbuild", "BuildEventData"),
-    ("google.cloud.firestore.document.v1", _CHANGES, "firestore", "DocumentEventData"),
-    (
-        "google.cloud.firestore.document.v1",
-        tuple(f"{change}.withAuthContext" for change in _CHANGES),
-        "firestore",
-        "DocumentEventData",
-    ),
+    ("google.cloud.firestore.document.v1", _DOCUMENT, "firestore", "DocumentEventData"),
     ("google.cloud.pubsub.topic.v1", ("messagePublished",), "pubsub", "MessagePublishedData"),
     ("google.cloud.scheduler.job.v1", ("executed",), "scheduler", "SchedulerJobData"),
-    ("google.cloud.storage.object.v1", ("finalized", "archived", "deleted", "metadataUpdated"), "storage", "StorageObjectData"),
+    ("google.cloud.storage.object.v1", _OBJECT, "storage", "StorageObjectData"),
     ("google.firebase.analytics.log.v1", ("written",), "analytics", "AnalyticsLogData"),
     ("google.firebase.auth.user.v1", ("created", "deleted"), "auth", "AuthEventData"),
     ("google.firebase.auth.user.v2", ("created", "updated", "deleted"), "auth", "AuthEventDataV2"),
@@ -59,10 +54,4 @@ _TABLE: Final = (
 )
 
 
-def _places() -> Iterator[tuple[str, tuple[str, str]]]:
-    for stem, verbs, module, name in _TABLE:
-        for verb in verbs:
-            yield f"{stem}.{verb}", (module, name)
-
-
-_MODELS: Final = MappingProxyType(dict(_places()))
+_MODELS: Final = MappingProxyType({f"{stem}.{end}": (module, name) for stem, ends, module, name in _TABLE for end in ends})

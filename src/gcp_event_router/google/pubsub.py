@@ -1,7 +1,6 @@
-"""Pub/Sub: a message as Eventarc wraps it, for handlers that want all of it in their payload.
+"""Pub/Sub: a message as Eventarc has it, the payload of `google.cloud.pubsub.topic.v1.messagePublished`.
 
-An endpoint of this package unwraps messages itself, and then the payload is the message's data: this is for events whose
-CloudEvents type is `google.cloud.pubsub.topic.v1.messagePublished`.
+A push that is no CloudEvent is unwrapped on its way in: there the payload is the message's data, and the rest is in the envelope.
 
 Facts: google/events/cloud/pubsub/v1/data.proto of googleapis/google-cloudevents.
 """

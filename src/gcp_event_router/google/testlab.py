@@ -5,6 +5,8 @@ Facts: google/events/firebase/testlab/v1/data.proto of googleapis/google-cloudev
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from .base import Model, Timestamp
 from .enums import Enumeration, OpenEnum
 
@@ -13,6 +15,8 @@ __all__ = ["ClientInfo", "OutcomeSummary", "ResultStorage", "TestMatrixEventData
 
 class TestState(Enumeration):
     """How far a matrix has come."""
+
+    __test__ = False  # pytest takes classes of this name for tests
 
     TEST_STATE_UNSPECIFIED = "TEST_STATE_UNSPECIFIED", 0
     VALIDATING = "VALIDATING", 1
@@ -50,6 +54,8 @@ class ClientInfo(Model):
 
 class TestMatrixEventData(Model):
     """A test matrix."""
+
+    __test__: ClassVar[bool] = False  # as above
 
     create_time: Timestamp | None = None
     state: OpenEnum[TestState] = TestState.TEST_STATE_UNSPECIFIED
