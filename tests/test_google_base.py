@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -35,7 +36,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 class Part(Model):
     total_count: Int64 = 7
     at: Timestamp | None = None
-    lines: list[str] = []
+    lines: list[str] = []  # noqa: RUF012 -- pydantic copies it
 
 
 def read(name: str, value: object) -> object:
@@ -148,12 +149,18 @@ def test_order_is_among_members(other: str) -> None:
     expected = r"^A LogSeverity has a place among its own members only\. Ask isinstance\(\.\.\., LogSeverity\) first\.$"
 
     with pytest.raises(TypeError, match=expected):
-        assert other > LogSeverity.ERROR
+        sorted([other, LogSeverity.ERROR])
 
 
+NO_DIGITS = ("", " 1", "1_0", "0x1", "1.0", "1e3", "NaN", "+1", "\u0661", "--1")
+NO_SECONDS = (3, True, "", "3", "P1D", "3.s", ".5s", "9" * 13 + "s", "1e3s", "\u0663s")
 WRONG: list[tuple[str, object, set[str]]] = [
     *((name, True, {"int_type"}) for name in BOUNDS),
-    *((name, bad, {"int_parsing"}) for name in BOUNDS for bad in ("", " 1", "1_0", "0x1", "1.0", "1e3", "NaN", "+1", "١", "--1")),
+    *(
+        (name, bad, {"int_parsing"})
+        for name in BOUNDS
+        for bad in ("", " 1", "1_0", "0x1", "1.0", "1e3", "NaN", "+1", "\u0661", "--1")
+    ),
     *((name, 10**400, {"less_than"}) for name in BOUNDS),
     *((name, "9" * 400, {"less_than"}) for name in BOUNDS),
     *((name, "9" * 10_000, {"int_parsing_size"}) for name in BOUNDS),
@@ -162,21 +169,26 @@ WRONG: list[tuple[str, object, set[str]]] = [
     ("Double", True, {"float_type"}),
     ("Double", "x", {"float_parsing"}),
     ("Double", [], {"float_type"}),
-    *(("Timestamp", bad, {"datetime_type"}) for bad in (0, 1e12, True, [], b"2026-02-19T10:00:00Z")),
+    *((("Timestamp", bad, {"datetime_type"})) for bad in cast("list[object]", [0, 1e12, True, [], b"2026-02-19T10:00:00Z"])),
     *(
         ("Timestamp", bad, {"datetime_parsing"})
         for bad in ("", "0", "2026-02-19", "2026-02-19T10:00:00", "2026-02-19T10:00Z", "2026-02-19T10:00:00.1234567890Z")
     ),
-    ("Timestamp", "2026-02-30T10:00:00Z", {"datetime_parsing"}),
-    ("Timestamp", "0000-01-01T00:00:00Z", {"datetime_parsing"}),
-    ("Timestamp", "2026-02-19T10:00:00+24:00", {"datetime_parsing"}),
+    # once the form is right, pydantic says what is wrong with the date
+    *(
+        ("Timestamp", bad, {"datetime_from_date_parsing"})
+        for bad in ("2026-02-30T10:00:00Z", "2026-02-19T10:00:00+24:00", "2026-02-19T10:00:60Z")
+    ),
     ("Timestamp", datetime(2026, 2, 19), {"timezone_aware"}),  # noqa: DTZ001 -- that is what is refused
-    *(("Duration", bad, {"time_delta_parsing"}) for bad in (3, True, "", "3", "P1D", "3.s", ".5s", "9" * 13 + "s", "1e3s", "٣s")),
+    *(
+        ("Duration", bad, {"time_delta_parsing"})
+        for bad in (3, True, "", "3", "P1D", "3.s", ".5s", "9" * 13 + "s", "1e3s", "\u0663s")
+    ),
     *(("Bytes", bad, {"bytes_invalid_encoding"}) for bad in ("A", "é", "A===", "AA=A", "AAA*", "AA\n==")),
     ("Bytes", 1, {"bytes_type"}),
     ("Struct", [], {"dict_type"}),
     ("Struct", {1: 2}, {"string_type"}),
-    *(("OpenEnum", bad, {"string_type", "int_type"}) for bad in (True, 1.5, [], {})),
+    *(("OpenEnum", bad, {"string_type", "int_type"}) for bad in cast("list[object]", [True, 1.5, [], {}])),
     ("OpenEnum", 2**31, {"string_type", "less_than"}),
 ]
 
@@ -202,22 +214,18 @@ _LEAVES = (
 @given(value=st.recursive(_LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8))
 def test_no_other_exception(name: str, value: object) -> None:
     """Whatever JSON can say is read, or it is an error of pydantic."""
-    for attempt in (ADAPTERS[name].validate_python, lambda each: ADAPTERS[name].validate_json(json.dumps(each))):
-        try:
-            attempt(value)
-        except ValidationError:
-            pass
+    with suppress(ValidationError):
+        ADAPTERS[name].validate_python(value)
+    with suppress(ValidationError):
+        ADAPTERS[name].validate_json(json.dumps(value))
 
 
 @pytest.mark.parametrize("text", ["9" * 5000, "-1" + "0" * 400, "1e400", "NaN", "Infinity", '"' + "9" * 5000 + '"', "[" * 9999])
 @pytest.mark.parametrize("name", ["Int64", "Double", "Struct", "OpenEnum"])
 def test_no_other_exception_from_hostile_json(name: str, text: str) -> None:
-    """Numbers without end, what is no JSON, and depth without end are errors of pydantic, or floats that are not finite."""
-    try:
-        found = ADAPTERS[name].validate_json(text)
-    except ValidationError:
-        return
-    assert isinstance(found, float)
+    """Numbers without end, what is no JSON, and depth without end are errors of pydantic, or what is no number at all."""
+    with suppress(ValidationError):
+        assert str(ADAPTERS[name].validate_json(text)) in {"inf", "nan", text.strip('"')}
 
 
 def test_null_is_the_default() -> None:
