@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -10,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from gcp_event_router import google
+from gcp_event_router.google.base import Model
 from gcp_event_router.google.catalogue import model_of, types
 
+PAGE = Path(__file__).parent.parent / "docs" / "google.md"
 TYPES = {
     "google.cloud.audit.log.v1.written": "LogEntryData",
     "google.cloud.cloudbuild.build.v1.statusChanged": "BuildEventData",
@@ -87,3 +90,26 @@ def test_every_model_is_exported() -> None:
             missing[product] = own ^ set(module.__all__)
 
     assert missing == {}
+
+
+def test_page_has_the_table() -> None:
+    """docs/google.md lists each type with its module and its model, and no other."""
+    listed: dict[str, str] = {}
+    for row in re.findall(r"^\|(?:[^|]*\|){4}$", PAGE.read_text(), re.MULTILINE):
+        _, _, module, models, names, _ = row.split("|")
+        of_version = dict(enumerate(re.findall(r"`(\w+)`", models), 1))
+        stem, found = "", list[str]()
+        for name in re.findall(r"`([^`]+)`", names):
+            if name == ".withAuthContext":
+                found += [each + name for each in found]
+            elif name.endswith("."):
+                stem = name
+            else:
+                found.append(name if name.startswith("google.") else stem + name)
+        listed |= {each: module.strip(" `") + "." + of_version[2 if ".v2." in each else 1] for each in found}
+
+    assert listed == {each: f"{model.__module__.rpartition('.')[2]}.{model.__name__}" for each, model in models_of_types()}
+
+
+def models_of_types() -> list[tuple[str, type[Model]]]:
+    return [(each, model) for each in types() if (model := model_of(each)) is not None]

@@ -43,7 +43,8 @@ class Model(BaseModel):
         alias_generator=_json_name,
         extra="allow",
         frozen=True,
-        populate_by_name=True,
+        populate_by_name=True,  # before pydantic 2.11; from there on its plugin for mypy asks for the other
+        validate_by_name=True,
         ser_json_bytes="base64",
         ser_json_inf_nan="strings",
     )
