@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from datetime import datetime, timedelta
-from typing import Annotated, Final, Self, TypeAlias
+from typing import Annotated, ClassVar, Final, Self, TypeAlias
 
 from pydantic import (
     AwareDatetime,
@@ -39,7 +39,7 @@ class Model(BaseModel):
     kept in `model_extra`. Models are frozen. `model_dump_json(by_alias=True)` writes what can be read again.
     """
 
-    model_config = ConfigDict(
+    model_config: ClassVar[ConfigDict] = ConfigDict(
         alias_generator=_json_name,
         extra="allow",
         frozen=True,
