@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from pydantic import ValidationError
 
 from gcp_event_router import Event, EventRouter
+from gcp_event_router.google.billing import BudgetAttributes
 from gcp_event_router.google.storage import NotificationAttributes, StorageObjectData
 from gcp_event_router.utils import make_pubsub_message
 
@@ -27,6 +29,16 @@ def test_notification_reaches_its_handler(router: EventRouter, post: Post) -> No
 
     assert response.status_code == 201
     assert seen == [(StorageObjectData.model_validate(data), NotificationAttributes.model_validate(attributes))]
+
+
+def test_attributes_of_another_message() -> None:
+    """Attributes that lack what a sender always writes are an error that names it."""
+    attributes = {key: str(value) for key, value in SAMPLES["budget_attributes"]["payload"].items()}
+
+    assert BudgetAttributes.of(attributes).budget_id == attributes["budgetId"]
+    with pytest.raises(ValidationError) as raised:
+        NotificationAttributes.of(attributes)
+    assert [each["loc"] for each in raised.value.errors()] == [("eventType",), ("bucketId",), ("objectId",)]
 
 
 @pytest.mark.parametrize(
