@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -200,10 +201,11 @@ def test_w007_short_token() -> None:
         ("redis.RedisCache", None),
     ],
 )
-def test_w008_cache_that_forgets(backend: str, problem: str | None) -> None:
+def test_w008_cache_that_forgets(backend: str, problem: str | None, tmp_path: Path) -> None:
     """Used URLs are to be remembered where all processes see it, and until they expire."""
+    location = "redis://urls" if "redis" in backend else str(tmp_path)
     caches = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
-    caches["urls"] = {"BACKEND": f"django.core.cache.backends.{backend}", "LOCATION": "redis://urls"}
+    caches["urls"] = {"BACKEND": f"django.core.cache.backends.{backend}", "LOCATION": location}
     entry = {"BACKEND": "gcp_event_router.auth.SignedURL", "OPTIONS": {"cache": "urls"}}
     message = (
         Warn,

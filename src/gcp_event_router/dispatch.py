@@ -28,7 +28,7 @@ from .outcomes import Outcome, classify, worst
 from .receivers import TwinReceiver, wait_for
 from .registrations import Found
 
-__all__ = ["Dispatcher", "acall", "call"]
+__all__ = ["Dispatcher", "Passage", "acall", "call"]
 
 
 class Dispatcher(TwinReceiver):
@@ -41,11 +41,7 @@ class Dispatcher(TwinReceiver):
     @override
     def __call__(self, *, event_kind: str, event_reference: str, arrival: Arrival | None = None, **named: Any) -> Outcome:
         """Handle an event to its end and return its outcome, or raise what the handlers raised."""
-        passage = Passage(event_kind, event_reference, arrival or _arrival(**named), self._find(event_kind))
-        passage.run()
-        if passage.found.awaited:
-            wait_for(passage.run_awaited)
-        return passage.conclude()
+        return Passage(event_kind, event_reference, arrival or _arrival(**named), self._find(event_kind)).complete()
 
     @override
     def split(self, *, event_kind: str, event_reference: str, arrival: Arrival | None = None, **named: Any) -> Passage:
@@ -92,6 +88,13 @@ class Passage:
     def blocking(self) -> bool:
         """Whether there are sync handlers."""
         return bool(self.found.blocking)
+
+    def complete(self) -> Outcome:
+        """Call all handlers, and conclude."""
+        self.run()
+        if self.found.awaited:
+            wait_for(self.run_awaited)
+        return self.conclude()
 
     def run(self) -> None:
         """Call the sync handlers."""

@@ -36,7 +36,7 @@ from . import postgresql
 from .leases import LOST, Claim, Wanted, lost_runs
 from .models import Delivery, State, StoredEvent
 
-__all__ = ["begin", "claim", "finish", "give_back", "give_up", "keep_rejected", "open_event", "reopen"]
+__all__ = ["begin", "claim", "discard", "finish", "give_back", "give_up", "keep_rejected", "open_event", "reopen", "settle"]
 
 _SOON = 1.0
 """Seconds to wait where nothing says how long."""
@@ -90,12 +90,22 @@ def claim(alias: str, delivery: int, lease: timedelta, max_attempts: int) -> Cla
     return Claim(delivery, state, token if state == State.RUNNING else None, attempts, lost, max_attempts)
 
 
-def reopen(alias: str, delivery: int, states: Collection[str]) -> bool:
-    """Have a delivery begin anew that is in one of some states. False if it is in another one by now."""
+def reopen(alias: str, delivery: Delivery) -> bool:
+    """Have a settled delivery be run once more, by a worker. False if it was run since it was read."""
+    rows = Delivery.objects.using(alias).filter(pk=delivery.pk, state=delivery.state, attempts=delivery.attempts)
+    return bool(rows.update(state=State.PENDING, deferred=True, finished_at=None))
+
+
+def settle(alias: str, delivery: int) -> bool:
+    """Note that a rejected delivery is done. False if it is not rejected any more."""
+    rows = Delivery.objects.using(alias).filter(pk=delivery, state=State.REJECTED)
+    return bool(rows.update(state=State.DONE, error_type="", error="", finished_at=Now()))
+
+
+def discard(alias: str, delivery: int, states: Collection[str]) -> bool:
+    """Give up a delivery that is in one of some states. False if it is in another one by now."""
     rows = Delivery.objects.using(alias).filter(pk=delivery, state__in=states)
-    return bool(
-        rows.update(state=State.PENDING, attempts=0, lost=0, token=None, lease_until=None, not_before=None, finished_at=None)
-    )
+    return bool(rows.update(state=State.DISCARDED, not_before=None, finished_at=Now()))
 
 
 def begin(alias: str, held: Claim, lease: timedelta) -> bool:

@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
-__all__ = ["DELIVERIES", "EVENTS", "Delivery", "State", "StoredEvent"]
+__all__ = ["DELIVERIES", "EVENTS", "SETTLED", "Delivery", "State", "StoredEvent"]
 
 #: The names of the tables, which `postgresql` writes into its statement.
 EVENTS: Final = "gcp_event_inbox_event"
@@ -32,6 +32,10 @@ class State(models.TextChoices):
     REJECTED = "rejected", _("rejected")
     PARKED = "parked", _("parked")
     DISCARDED = "discarded", _("discarded")
+
+
+#: The states of deliveries that are nobody's to run, unless they are replayed.
+SETTLED: Final = frozenset({State.DONE, State.REJECTED, State.PARKED, State.DISCARDED})
 
 
 class StoredEvent(models.Model):

@@ -19,7 +19,7 @@ from ..router import find_everywhere
 from . import claims, runs
 from .keeper import wanted
 from .leases import Wanted
-from .models import Delivery, State
+from .models import SETTLED, Delivery, State
 from .rows import arrival_of
 
 __all__ = ["due", "process", "work"]
@@ -28,8 +28,13 @@ _GONE = Result(Outcome.UNHANDLED)
 _TAKEN = runs.busy()
 
 
-def work(alias: str, delivery: Delivery) -> Result:
+def work(alias: str, delivery: Delivery, *, anew: bool = False) -> Result:
     """Run one open delivery, with validation and the handler as they are now.
+
+    Args:
+        alias: The database.
+        delivery: The delivery, with its event.
+        anew: Whether to run it also if it is settled, unless that changed since it was read.
 
     Returns:
         How it ended: `UNHANDLED` if its handler is there no more, `BUSY` if somebody else has it or it is not open.
@@ -39,6 +44,8 @@ def work(alias: str, delivery: Delivery) -> Result:
     if found is None:
         return _GONE
     handler, terms = found
+    if anew and delivery.state in SETTLED and not claims.reopen(alias, delivery):
+        return _TAKEN
     claim = claims.claim(alias, delivery.pk, terms.lease, terms.max_attempts)
     if claim is None:
         return _TAKEN

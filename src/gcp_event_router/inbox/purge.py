@@ -1,0 +1,81 @@
+"""Deleting events that are finished and old. Called by `manage.py inbox purge`, and by projects."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from datetime import timedelta
+from typing import Final, TypeVar
+from uuid import UUID
+
+from django.db import connections, transaction
+from django.db.models import DateTimeField, Exists, ExpressionWrapper, Model, OuterRef, QuerySet
+from django.db.models.functions import Now
+
+from .models import Delivery, State, StoredEvent
+
+__all__ = ["PURGEABLE", "PURGED", "purge"]
+
+RowT = TypeVar("RowT", bound=Model)
+
+#: The states in which nothing is left to do for anybody.
+PURGED: Final = (State.DONE, State.DISCARDED)
+#: These, and the states in which a delivery waits for a person, or for a sender who gave up long ago.
+PURGEABLE: Final = frozenset({*PURGED, State.REJECTED, State.PARKED, State.FAILED})
+
+
+def purge(
+    alias: str, older_than: timedelta, *, states: Collection[str] = PURGED, batch: int = 1000, dry_run: bool = False
+) -> Iterator[int]:
+    """Delete events whose deliveries are all in some states, the oldest first, as the result is iterated.
+
+    Each batch is a transaction of its own, and what anybody else is at is passed over, so that nobody waits for a purge. One
+    that is stopped has lost nothing, and the next goes on.
+
+    Args:
+        alias: The database.
+        older_than: For how long an event has to be there. Senders deliver again for days; what comes again later is new.
+        states: Some of `PURGEABLE`.
+        batch: How many events one transaction looks at.
+        dry_run: Whether to count only, all at once.
+
+    Yields:
+        How many events each batch deleted.
+
+    Raises:
+        ValueError: One of the states is not of `PURGEABLE`.
+
+    """
+    if others := sorted(set(states) - PURGEABLE):
+        msg = f"Deliveries cannot be purged while they are {' or '.join(others)}: somebody may run them. Discard them first."
+        raise ValueError(msg)
+    open_ones = Delivery.objects.using(alias).filter(event=OuterRef("pk")).exclude(state__in=states)
+    age = ExpressionWrapper(Now() - older_than, output_field=DateTimeField())
+    old = StoredEvent.objects.using(alias).filter(~Exists(open_ones), received_at__lt=age)
+    return iter([old.count()]) if dry_run else _batches(alias, old, frozenset(states), batch)
+
+
+def _batches(alias: str, old: QuerySet[StoredEvent], states: Collection[str], batch: int) -> Iterator[int]:
+    while True:
+        with transaction.atomic(using=alias):
+            keys = list(_locked(old.order_by("received_at")).values_list("key", flat=True)[:batch])
+            finished = _finished(alias, keys, states)
+            Delivery.objects.using(alias).filter(event__in=finished).delete()
+            StoredEvent.objects.using(alias).filter(key__in=finished).only("key").delete()
+        if not finished:
+            return
+        yield len(finished)
+
+
+def _finished(alias: str, keys: Sequence[UUID], states: Collection[str]) -> list[UUID]:
+    """Those of some events whose deliveries are still finished now that they are locked, and nobody else's."""
+    deliveries = Delivery.objects.using(alias).filter(event__in=keys)
+    there = Counter(deliveries.values_list("event_id", flat=True))
+    free = Counter(event for event, state in _locked(deliveries).values_list("event_id", "state") if state in states)
+    return [key for key in keys if free[key] == there[key]]
+
+
+def _locked(rows: QuerySet[RowT]) -> QuerySet[RowT]:
+    """The rows that nobody else is at, locked where the database can do that; SQLite has one writer at a time."""
+    skips = connections[rows.db].features.has_select_for_update_skip_locked
+    return rows.select_for_update(skip_locked=True) if skips else rows

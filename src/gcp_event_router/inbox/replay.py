@@ -1,0 +1,101 @@
+"""Running deliveries again, and giving them up: what a person decides. Called by the command, the admin, and projects.
+
+    for delivery, result in replay(Selection(kind="order-*", states=["parked"]).deliveries()):
+        print(delivery, result.outcome.value)
+
+A delivery is validated and run as its handler is now. What began and did not end, for want of the process, is left to
+`manage.py inbox process`, and to whoever replays it after its lease.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Final
+
+from django.db.models import Max, QuerySet
+
+from ..dispatch import Passage
+from ..exceptions import EnvelopeError
+from ..keepers import Result
+from ..outcomes import Outcome, classify, worst
+from ..router import find_everywhere
+from . import claims
+from .models import Delivery, State
+from .rows import arrival_of
+from .workers import work
+
+__all__ = ["DISCARDED", "REPLAYED", "discard", "replay"]
+
+#: The states that are replayed without being forced to, where nobody says which.
+REPLAYED: Final = (State.PENDING, State.RUNNING, State.FAILED, State.REJECTED, State.PARKED)
+#: The states from which a delivery can be discarded.
+DISCARDED: Final = (State.PENDING, State.FAILED, State.REJECTED, State.PARKED)
+_BATCH = 200
+
+
+def replay(deliveries: QuerySet[Delivery], *, force: bool = False) -> Iterator[tuple[Delivery, Result]]:
+    """Run deliveries again, one after the other, as the result is iterated. Several may do so at once: each runs once.
+
+    Args:
+        deliveries: Which ones, such as `Selection(...).deliveries()`. Those that begin to fit meanwhile are not run.
+        force: Whether to run those, too, that are done.
+
+    Yields:
+        Each delivery as it was, and how it ended. `DUPLICATE`: it is done, and was not forced; `UNHANDLED`: its handler is
+        there no more, and it stays as it was; `BUSY`: somebody else is at it.
+
+    Raises:
+        DatabaseError: The database cannot be asked.
+
+    """
+    alias = deliveries.db
+    for delivery in _one_by_one(deliveries):
+        if State(delivery.state) is State.DONE and not force:
+            yield delivery, Result(Outcome.DUPLICATE)
+        elif delivery.handler:
+            yield delivery, work(alias, delivery, anew=True)
+        else:
+            yield delivery, _read_again(alias, delivery)
+
+
+def discard(deliveries: QuerySet[Delivery]) -> int:
+    """Give up deliveries that are pending, failed, rejected or parked: nobody runs them, and their senders are told to stop.
+
+    Returns:
+        How many were given up.
+
+    """
+    return sum(claims.discard(deliveries.db, delivery.pk, DISCARDED) for delivery in _one_by_one(deliveries))
+
+
+def _one_by_one(deliveries: QuerySet[Delivery]) -> Iterator[Delivery]:
+    """Deliveries with their events, as they are when their turn comes, in bounded batches."""
+    rows = deliveries.order_by("pk")
+    last = rows.aggregate(last=Max("pk"))["last"]
+    passed = 0
+    while last is not None and (batch := list(rows.filter(pk__gt=passed, pk__lte=last).values_list("pk", flat=True)[:_BATCH])):
+        passed = batch[-1]
+        for pk in batch:
+            with suppress(Delivery.DoesNotExist):  # purged, or settled by somebody else
+                yield rows.select_related("event").get(pk=pk)
+
+
+def _read_again(alias: str, delivery: Delivery) -> Result:
+    """Read an event that could not be read, and bring it to its handlers; what they do of it is kept as of any event."""
+    event = delivery.event
+    try:
+        arrival = arrival_of(event)
+    except EnvelopeError as error:
+        return Result(Outcome.REJECTED, error)
+    outcomes: list[Outcome] = []
+    for found in find_everywhere(event.kind):
+        if found.blocking or found.awaited:
+            try:
+                outcomes.append(Passage(event.kind, event.reference, arrival, found).complete())
+            except Exception as error:  # noqa: BLE001 -- it is the result
+                return Result(classify(error), error)
+    if not outcomes:
+        return Result(Outcome.UNHANDLED)
+    claims.settle(alias, delivery.pk)
+    return Result(worst(outcomes))

@@ -1,0 +1,161 @@
+"""Deliveries and events as text for a terminal, and as JSON for scripts. Called by `manage.py inbox`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, TextIO
+
+from django.utils import timezone
+
+from ..exceptions import EnvelopeError
+from ..keepers import Result
+from .models import Delivery, StoredEvent
+from .rows import arrival_of
+from .shown import error_details, payload, printable
+
+__all__ = ["FIELDS", "Progress", "age", "counted", "described", "fields", "line", "result_fields", "table"]
+
+#: The columns of a list.
+FIELDS: Final = ("id", "state", "attempts", "age", "event", "handler", "error")
+_UNITS: Final = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+_WIDTH: Final = 30
+
+
+def age(time: timedelta) -> str:
+    """A time in its largest unit, such as `"3 h"`."""
+    seconds = max(0, int(time.total_seconds()))
+    unit, length = next((each for each in _UNITS if seconds >= each[1]), _UNITS[-1])
+    return f"{seconds // length} {unit}"
+
+
+def line(delivery: Delivery) -> tuple[str, ...]:
+    """One delivery in a list."""
+    event = delivery.event
+    return (
+        str(delivery.pk),
+        delivery.state,
+        f"{delivery.attempts} of {delivery.max_attempts}",
+        age(timezone.now() - _aware(event.received_at)),
+        printable(f"{event.kind}/{event.reference}"),
+        printable(delivery.handler) or "-",
+        printable(delivery.error_type.rpartition(".")[2]) or printable(delivery.error[:_WIDTH]),
+    )
+
+
+def table(rows: Iterable[Sequence[str]], titles: Sequence[str]) -> str:
+    """Columns under their titles."""
+    lines = [tuple(titles), *rows]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(each, widths, strict=True)).rstrip() for each in lines)
+
+
+def fields(delivery: Delivery) -> str:
+    """One delivery as a JSON object on a line."""
+    event = delivery.event
+    times = {name: getattr(delivery, name) for name in ("created_at", "started_at", "finished_at", "lease_until", "not_before")}
+    found = {
+        "id": delivery.pk,
+        "state": delivery.state,
+        "handler": delivery.handler,
+        "deferred": delivery.deferred,
+        "attempts": delivery.attempts,
+        "lost": delivery.lost,
+        "max_attempts": delivery.max_attempts,
+        "sender_attempt": delivery.sender_attempt,
+        "error_type": delivery.error_type,
+        "error": delivery.error,
+        **{name: _iso(time) for name, time in times.items()},
+        "event": str(event.key),
+        "kind": event.kind,
+        "reference": event.reference,
+        "message_id": event.message_id,
+        "received_at": _iso(event.received_at),
+    }
+    return json.dumps(found)
+
+
+def result_fields(delivery: Delivery, result: Result) -> str:
+    """What became of one delivery, as a JSON object on a line."""
+    event = delivery.event
+    found = {"id": delivery.pk, "event": str(event.key), "kind": event.kind, "reference": event.reference}
+    return json.dumps({**found, "handler": delivery.handler, "outcome": result.outcome.value})
+
+
+def described(event: StoredEvent, deliveries: Iterable[Delivery]) -> Iterator[str]:
+    """Everything about one event, line by line, for a person."""
+    yield printable(str(event))
+    principal: Mapping[str, Any] = json.loads(event.principal) if event.principal else {}
+    facts = {
+        "key": str(event.key),
+        "message id": event.message_id,
+        "received": _iso(event.received_at),
+        "form": event.form,
+        "sender": str(principal.get("email") or principal.get("subject") or principal.get("method") or ""),
+        "parameters": event.parameters,
+    }
+    for name, value in facts.items():
+        if value:
+            yield f"  {name:<10}  {printable(value)}"
+    for delivery in deliveries:
+        yield ""
+        number, state, attempts, _, _, handler, _ = line(delivery)
+        yield f"delivery {number} to {handler}: {state}, attempt {attempts}"
+        if delivery.error_type or delivery.error:
+            yield f"  {printable(delivery.error_type) or 'lost'}"
+        for place, message, kind in error_details(delivery.error):
+            yield f"    {place or '(root)'}: {message} ({kind})"
+        if not error_details(delivery.error):
+            yield from (f"    {printable(part)}" for part in delivery.error.splitlines())
+    shown = payload(_data(event))
+    yield ""
+    yield f"payload: {shown.sort}, {shown.size} bytes" if shown.sort else "no payload"
+    yield from (f"  {part}" for part in shown.text.splitlines())
+    if shown.left_out:
+        yield f"  ... and {shown.left_out} bytes more"
+
+
+def counted(numbers: Mapping[str, int]) -> str:
+    """Numbers with their names, such as `"3 parked, 1 rejected"`."""
+    return ", ".join(f"{number} {name}" for name, number in numbers.items())
+
+
+class Progress:
+    """A bar that shows how much is done, where somebody looks at a terminal; nothing elsewhere."""
+
+    def __init__(self, total: int, stream: TextIO | None = None) -> None:
+        self._total = total
+        self._done = 0
+        self._stream = sys.stderr if stream is None else stream
+        self._is_shown = total > 0 and self._stream.isatty()
+
+    def step(self) -> None:
+        """Count one more."""
+        self._done += 1
+        if self._is_shown:
+            filled = min(_WIDTH, _WIDTH * self._done // self._total)
+            self._stream.write(f"\r[{'#' * filled}{'.' * (_WIDTH - filled)}] {self._done} of {self._total}")
+            self._stream.flush()
+
+    def clear(self) -> None:
+        """Leave the line to others."""
+        if self._is_shown:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+
+
+def _data(event: StoredEvent) -> bytes:
+    try:
+        return arrival_of(event).envelope.data
+    except EnvelopeError:
+        return bytes(event.body)
+
+
+def _iso(time: datetime | None) -> str | None:
+    return None if time is None else time.isoformat()
+
+
+def _aware(time: datetime) -> datetime:
+    return timezone.make_aware(time) if timezone.is_naive(time) else time

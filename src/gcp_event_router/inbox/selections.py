@@ -1,0 +1,78 @@
+"""Which deliveries are meant: what people say when they look for some, made a query. Called by the command, and by projects."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.db.models import DateTimeField, ExpressionWrapper, F, Q, QuerySet
+from django.db.models.expressions import CombinedExpression
+from django.db.models.functions import Now
+
+from ..globs import Glob
+from .keeper import database
+from .models import Delivery, State
+
+__all__ = ["Selection"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Selection:
+    """The deliveries that fit all that is given; without anything, all of them.
+
+    Raises `GlobError` for a malformed glob.
+    """
+
+    #: One of these states.
+    states: Collection[str] = ()
+    #: A glob of kinds, as handlers are registered with.
+    kind: str = ""
+    #: A glob of handlers' names; a name itself is one.
+    handler: str = ""
+    #: The whole reference.
+    reference: str = ""
+    #: The keys of their events.
+    events: Collection[UUID] = ()
+    #: What the last error's type or text contains.
+    error: str = ""
+    #: How long ago the event came, at least and at most, by the database's clock.
+    older_than: timedelta | None = None
+    newer_than: timedelta | None = None
+    #: Only those that no worker is at.
+    idle: bool = False
+
+    def deliveries(self, alias: str | None = None) -> QuerySet[Delivery]:
+        """The query, on the inbox's database unless another one is named. Globs are compared with the names that there are."""
+        rows = Delivery.objects.using(alias or database())
+        if self.states:
+            rows = rows.filter(state__in=self.states)
+        if self.kind:
+            rows = _matching(rows, "event__kind", Glob(self.kind))
+        if self.handler:
+            rows = _matching(rows, "handler", Glob(self.handler))
+        if self.reference:
+            rows = rows.filter(event__reference=self.reference)
+        if self.events:
+            rows = rows.filter(event__in=self.events)
+        if self.error:
+            rows = rows.filter(Q(error_type__contains=self.error) | Q(error__contains=self.error))
+        if self.older_than is not None:
+            rows = rows.filter(event__received_at__lt=_ago(self.older_than))
+        if self.newer_than is not None:
+            rows = rows.filter(event__received_at__gte=_ago(self.newer_than))
+        if self.idle:
+            rows = rows.exclude(state=State.RUNNING, lease_until__gte=Now())
+        return rows.order_by("pk")
+
+
+def _matching(rows: QuerySet[Delivery], field: str, glob: Glob) -> QuerySet[Delivery]:
+    if glob.is_literal:
+        return rows.filter(**{field: glob.pattern})
+    names = rows.order_by().filter(**{f"{field}__startswith": glob.prefix}).values_list(F(field), flat=True).distinct()
+    return rows.filter(**{f"{field}__in": [name for name in names if glob.matches(name)]})
+
+
+def _ago(time: timedelta) -> ExpressionWrapper[CombinedExpression]:
+    return ExpressionWrapper(Now() - time, output_field=DateTimeField())

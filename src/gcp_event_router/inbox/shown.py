@@ -1,0 +1,111 @@
+"""What people see of an event: its payload and its errors as text, bounded, and with nothing in it that a screen would obey.
+
+Called by `admin` and `reports`. Nothing here is HTML: templates escape it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from pydantic_core import from_json
+
+__all__ = ["LIMIT", "Shown", "error_details", "payload", "printable"]
+
+#: How many characters of a payload are shown.
+LIMIT: Final = 64 * 1024
+_DUMPED: Final = 4 * 1024
+_IN_A_LINE: Final = 16
+#: A string, even if its end is cut off; a bracket, comma or colon; a number or a word. A string is matched without a way back.
+_TOKEN: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[][{}:,]|[^][{}:,"\s]++', re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A payload as it is shown."""
+
+    #: `"JSON"`, `"text"`, `"bytes"`, or empty for no payload.
+    sort: str
+    text: str
+    #: How many bytes the payload has, and how many of them are not shown.
+    size: int
+    left_out: int
+
+
+def payload(data: bytes) -> Shown:
+    """The beginning of a payload: JSON indented and otherwise as it came, text, or a hex dump."""
+    if not data:
+        return Shown("", "", 0, 0)
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return Shown("bytes", _dump(data[:_DUMPED]), len(data), max(0, len(data) - _DUMPED))
+    if _is_json(text):
+        shown, end = _indented(text)
+        return Shown("JSON", shown, len(data), len(data) - len(text[:end].encode()))
+    return Shown("text", printable(text[:LIMIT]), len(data), len(data) - len(text[:LIMIT].encode()))
+
+
+def printable(text: str) -> str:
+    """A text in which each character that does not print, or turns others around, is written as JSON writes it."""
+    if text.isprintable():
+        return text
+    return "".join(each if each.isprintable() or each in "\n\t" else json.dumps(each)[1:-1] for each in text)
+
+
+def error_details(error: str) -> list[tuple[str, str, str]]:
+    """What was invalid in a payload or in parameters: the place, the message and the type; nothing for other errors."""
+    try:
+        found: Any = json.loads(error) if error.startswith("[") else []
+        return [
+            (".".join(printable(str(step)) for step in each["loc"]), printable(str(each["msg"])), printable(str(each["type"])))
+            for each in cast("list[dict[str, Any]]", found)
+        ]
+    except (ValueError, TypeError, KeyError):
+        return []  # cut off, or something else that begins with a bracket
+
+
+def _is_json(text: str) -> bool:
+    """Whether a text is JSON; of a long one its beginning is asked alone, since nothing else of it is shown."""
+    try:
+        from_json(text[:LIMIT], allow_inf_nan=False, allow_partial=len(text) > LIMIT)
+    except ValueError:
+        return False
+    return True
+
+
+def _indented(text: str) -> tuple[str, int]:
+    """JSON with line breaks and indents, all else as it came: digits, escapes and repeated keys; and where it was cut off."""
+    parts: list[str] = []
+    depth = length = end = 0
+    before = ""
+    for token in _TOKEN.finditer(text, 0, LIMIT):
+        mark = token[0]
+        if mark in {"}", "]"}:
+            depth -= 1
+        begins_line = before == "," or (before in {"{", "["}) is not (mark in {"}", "]"})
+        space = " " if before == ":" else ""
+        if before and begins_line and mark not in {",", ":"}:
+            space = "\n" + "  " * depth
+        parts.append(space + printable(mark))
+        length += len(parts[-1])
+        if mark in {"{", "["}:
+            depth += 1
+        before, end = mark, token.end()
+        if length > LIMIT:
+            break
+    else:
+        end = min(len(text), LIMIT)
+    return "".join(parts), end
+
+
+def _dump(data: bytes) -> str:
+    """Lines of an offset, sixteen bytes in hexadecimal, and the letters among them."""
+    lines: list[str] = []
+    for offset in range(0, len(data), _IN_A_LINE):
+        part = data[offset : offset + _IN_A_LINE]
+        letters = "".join(chr(each) if chr(each).isascii() and chr(each).isprintable() else "." for each in part)
+        lines.append(f"{offset:08x}  {part.hex(' '):<{3 * _IN_A_LINE - 1}}  {letters}")
+    return "\n".join(lines)
