@@ -33,19 +33,16 @@ from django.db.models import (
 from django.db.models.functions import Now
 
 from . import postgresql
-from .leases import LOST, Claim, Wanted, lost_runs
+from .leases import LOST, SOON, Claim, Wanted, lost_runs
 from .models import Delivery, State, StoredEvent
 
 __all__ = ["begin", "claim", "discard", "finish", "give_back", "give_up", "keep_rejected", "open_event", "reopen", "settle"]
-
-_SOON = 1.0
-"""Seconds to wait where nothing says how long."""
 
 
 def open_event(
     alias: str, row: StoredEvent, wanted: Sequence[Wanted], sender_attempt: int | None, *, begun: bool
 ) -> dict[str, Claim]:
-    """Keep an event unless it is there, and claim what is open of it. One statement on PostgreSQL.
+    """Keep an event unless it is there, and claim what is open of it. A new event is one statement on PostgreSQL, a duplicate two.
 
     Args:
         alias: The database.
@@ -116,6 +113,8 @@ def begin(alias: str, held: Claim, lease: timedelta) -> bool:
 
 def finish(alias: str, held: Claim) -> bool:
     """End a run well. False if the claim is somebody else's by now; whoever wrote anything for it then has to undo it."""
+    if connections[alias].vendor == "postgresql":
+        return postgresql.finish(alias, held)
     return _end(alias, held, state=State.DONE, error_type="", error="")
 
 
@@ -183,10 +182,10 @@ def _standing(alias: str, row: StoredEvent, handlers: Sequence[str]) -> dict[str
         "digest", "now", *(f"deliveries__{place}" for place in places)
     ):
         differs = bytes(digest) != row.digest
-        wait = max((until - now).total_seconds(), _SOON) if until else _SOON
+        wait = max((until - now).total_seconds(), SOON) if until else SOON
         claims[handler] = Claim(pk, state, None, attempts, lost, most, wait, differs)
     # one that is not there was purged meanwhile, or would be for another payload
-    return {each: claims.get(each, Claim(0, State.RUNNING, wait=_SOON, differs=differs)) for each in handlers}
+    return {each: claims.get(each, Claim(0, State.RUNNING, wait=SOON, differs=differs)) for each in handlers}
 
 
 def _take(
