@@ -52,9 +52,10 @@ wheel: $(VENV)/.dev ## Build the wheel and run the tests against it, without src
 matrix: ## Run the tests on every supported Python that is found, with every Django that it can run.
 	$(PYTHON) tests/matrix.py
 
-bench: $(VENV)/.test ## Print what a dispatch and a token cost, against the same thing written by hand.
+bench: $(VENV)/.test ## Print what a dispatch, a token and the inbox cost, against the same thing written by hand.
 	$(BIN)/python benchmarks/dispatch.py
 	$(BIN)/python benchmarks/authentication.py
+	$(BIN)/python benchmarks/inbox.py
 
 clean: ## Remove what the other targets made.
 	rm -rf $(VENV) .venvs build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -3,13 +3,15 @@
 The handler writes one row. Without an inbox it is wrapped in `transaction.atomic`, as a careful person would write it, and
 that is all that differs. Every call is a push with a message id of its own, but for the duplicates. The server is a real one,
 on a socket, with the settings that its wheel gives it; those on which the figures depend are printed, and so is how often a
-call has it wait for the disk. Figures are printed and not asserted: on a shared machine only the ratios mean something.
+call commits: each commit of something written waits for the disk. Figures are printed and not asserted: on a shared machine
+only the ratios mean something.
 """
 
 from __future__ import annotations
 
 # ruff: noqa: E402 -- Django's settings come before its imports
 import logging
+import os
 import sys
 from collections.abc import Callable
 from io import BytesIO
@@ -18,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
+
+os.environ.setdefault("BENCH_SLICE", "0.4")  # a call takes a hundred times as long as elsewhere
 
 import django
 from django.conf import settings
@@ -50,6 +54,8 @@ from django.db import connection, transaction
 from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import include, path
+from tests.effects.models import Effect
+from tests.postgres import server
 
 from gcp_event_router import Event, events
 from gcp_event_router.envelopes import read
@@ -58,8 +64,6 @@ from gcp_event_router.inbox.keeper import Inbox
 from gcp_event_router.keepers import Keeper, keep_with
 from gcp_event_router.signals import event_received
 from gcp_event_router.utils import make_pubsub_message
-from tests.effects.models import Effect
-from tests.postgres import server
 
 BAR = 2.4
 SETTINGS = ("server_version", "fsync", "synchronous_commit", "full_page_writes", "wal_sync_method", "shared_buffers")
@@ -121,7 +125,9 @@ def request(kind: str, keeper: Keeper | None, body: Callable[[], bytes]) -> Call
     return cycle
 
 
-def contestants(make: Callable[[str, Keeper | None, Callable[[], bytes]], Callable[[], object]]) -> dict[str, Callable[[], object]]:
+def contestants(
+    make: Callable[[str, Keeper | None, Callable[[], bytes]], Callable[[], object]],
+) -> dict[str, Callable[[], object]]:
     """The three of them; the duplicate is one of an event that is done."""
     seen = push()
     duplicate = make("kept", INBOX, lambda: seen)

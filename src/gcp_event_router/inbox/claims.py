@@ -42,7 +42,9 @@ __all__ = ["begin", "claim", "discard", "finish", "give_back", "give_up", "keep_
 def open_event(
     alias: str, row: StoredEvent, wanted: Sequence[Wanted], sender_attempt: int | None, *, begun: bool
 ) -> dict[str, Claim]:
-    """Keep an event unless it is there, and claim what is open of it. A new event is one statement on PostgreSQL, a duplicate two.
+    """Keep an event unless it is there, and claim what is open of it.
+
+    On PostgreSQL a new event is one statement, and a duplicate two.
 
     Args:
         alias: The database.

@@ -166,7 +166,8 @@ def _taken(
 def _fetched(alias: str, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     with connections[alias].cursor() as cursor:
         cursor.execute(statement, parameters)
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
 
 
 @cache
