@@ -71,7 +71,7 @@ def replayed(shop: Shop, google: Google) -> Incident:
     return Incident("the order is there now: replay its shipment", ", ".join([*answers, "inbox replay"]), shipped, 1)
 
 
-INCIDENTS = (killed_worker,)
+INCIDENTS = (killed_worker, replayed)
 
 
 def table(incidents: list[Incident]) -> str:

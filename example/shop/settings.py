@@ -51,3 +51,5 @@ GCP_EVENT_ROUTER: RouterSettings = {
     ],
     "INBOX": {"LEASE": timedelta(seconds=float(os.environ.get("SHOP_LEASE", "60")))},
 }
+# the demo kills a worker, and nobody wants to wait a minute for its lease to end
+SILENCED_SYSTEM_CHECKS = ["gcp_event_router.W011"] if "SHOP_LEASE" in os.environ else []

@@ -14,12 +14,30 @@ from pydantic_core import to_json
 
 from ..exceptions import EnvelopeError
 from .base import SECRET, Envelope, read_json
+from .calls import CloudTask, SchedulerJob, read_job, read_task
 from .pubsub import PubSubPush, PubSubUnwrapped, read_unwrapped, read_wrapped
 
-__all__ = ["FORMS", "SECRET", "Envelope", "PubSubPush", "PubSubUnwrapped", "from_payload", "read", "read_json", "read_wrapped"]
+__all__ = [
+    "FORMS",
+    "SECRET",
+    "CloudTask",
+    "Envelope",
+    "PubSubPush",
+    "PubSubUnwrapped",
+    "SchedulerJob",
+    "from_payload",
+    "read",
+    "read_json",
+    "read_wrapped",
+]
 
 #: The forms in order of precedence: the first that takes the request reads it; what none takes is a plain body.
-FORMS: Final[tuple[Callable[[bytes, Mapping[str, Any]], Envelope | None], ...]] = (read_wrapped, read_unwrapped)
+FORMS: Final[tuple[Callable[[bytes, Mapping[str, Any]], Envelope | None], ...]] = (
+    read_wrapped,
+    read_unwrapped,
+    read_task,
+    read_job,
+)
 _NO_HEADERS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 

@@ -53,7 +53,7 @@ def _retention() -> Iterator[CheckMessage]:
     retention = conf.current().INBOX.RETENTION
     if retention < _REDELIVERED:
         yield Warn(
-            f'GCP_EVENT_ROUTER["INBOX"]["RETENTION"] is {retention!r}, and Pub/Sub delivers again for seven days: '
+            f'GCP_EVENT_ROUTER["INBOX"]["RETENTION"] is {retention}, and Pub/Sub delivers again for seven days: '
             "what it delivers after an event is purged is handled once more.",
             hint="Write timedelta(days=8) or more.",
             id="gcp_event_router.W009",
@@ -85,18 +85,23 @@ def _handlers(router: EventRouter) -> Iterator[CheckMessage]:
                 obj=handler.name,
                 id="gcp_event_router.E009",
             )
-        lease = handler.options.lease or inbox.LEASE
-        if lease < _SHORTEST:
-            yield Warn(
-                f"{handler} has a lease of {lease!r}, which ends before Pub/Sub's shortest ack deadline: "
-                "a run that takes longer is begun again elsewhere, and undone here.",
-                hint="Give it as long as its longest run takes, and 10 seconds at least.",
-                obj=handler.name,
-                id="gcp_event_router.W011",
-            )
+        if handler.options.lease is not None and handler.options.lease < _SHORTEST:
+            yield _short_lease(f"{handler} has a lease of {handler.options.lease}", handler.name)
+    if inbox.LEASE < _SHORTEST and any(each.options.lease is None for each in kept):
+        yield _short_lease(f'GCP_EVENT_ROUTER["INBOX"]["LEASE"] is {inbox.LEASE}')
     if framework() is None and any(inbox.DEFERRED if each.options.deferred is None else each.options.deferred for each in kept):
         yield Warn(
             "Handlers are deferred, and there is no framework that hands them to an engine.",
             hint="pip install 'gcp-event-router[tasks]', or run manage.py inbox process --loop.",
             id="gcp_event_router.W012",
         )
+
+
+def _short_lease(what: str, name: str | None = None) -> CheckMessage:
+    return Warn(
+        f"{what}, which ends before Pub/Sub's shortest ack deadline: a run that takes longer is begun again elsewhere, "
+        "and undone here.",
+        hint="Give it as long as the longest run takes, and 10 seconds at least.",
+        obj=name,
+        id="gcp_event_router.W011",
+    )
