@@ -26,7 +26,6 @@ from django.db.models import (
     Q,
     QuerySet,
     TextField,
-    UUIDField,
     Value,
     When,
 )
@@ -197,19 +196,21 @@ def _take(
     running = Q(state=State.RUNNING)
     lost, unbegun = running & Q(started_at__isnull=False), running & Q(started_at__isnull=True)
     spent = lost & Q(lost__gte=lost_runs(max_attempts) - 1)
-    return rows.filter(_is_open()).update(
-        state=_if(spent, Value(State.PARKED), Value(State.RUNNING), CharField()),
-        attempts=_if(spent | unbegun, F("attempts"), F("attempts") + 1, PositiveSmallIntegerField()),
-        lost=_if(lost, F("lost") + 1, F("lost"), PositiveSmallIntegerField()),
-        max_attempts=max_attempts,
-        lease_until=_if(spent, Value(None), _in(lease), DateTimeField()),
-        token=_if(spent, Value(None), Value(token), UUIDField()),
-        sender_attempt=sender_attempt,
-        started_at=_if(spent, F("started_at"), Now() if begun else Value(None), DateTimeField()),
-        finished_at=_if(spent, Now(), Value(None), DateTimeField()),
+    known = {"max_attempts": max_attempts, "sender_attempt": sender_attempt, "not_before": None}
+    parked = {"state": State.PARKED, "lost": F("lost") + 1, "error_type": "", "error": LOST, "finished_at": Now()}
+    count = rows.filter(_is_open(), spent).update(**known, **parked, token=None, lease_until=None)
+    # MySQL sets one column after the other, and each sees what was set before it: so those that others look at come last
+    return count + rows.filter(_is_open(), ~spent).update(
+        **known,
+        attempts=_if(unbegun, F("attempts"), F("attempts") + 1, PositiveSmallIntegerField()),
         error_type=_if(lost, Value(""), F("error_type"), CharField()),
         error=_if(lost, Value(LOST), F("error"), TextField()),
-        not_before=None,
+        lost=_if(lost, F("lost") + 1, F("lost"), PositiveSmallIntegerField()),
+        token=token,
+        lease_until=_in(lease),
+        finished_at=None,
+        started_at=Now() if begun else None,
+        state=State.RUNNING,
     )
 
 
