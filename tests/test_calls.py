@@ -33,7 +33,7 @@ def shown(value: Any) -> object:
     """A value as the file has it."""
     if isinstance(value, datetime):
         return value.isoformat()
-    return list(value) if isinstance(value, tuple) else value
+    return [*value] if isinstance(value, tuple) else value  # pyright: ignore[reportUnknownVariableType] -- Any
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["source"])

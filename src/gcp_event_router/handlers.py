@@ -46,6 +46,7 @@ class Handler:
         "_parameter",
         "_readers",
         "_types",
+        "ce_type",
         "function",
         "globs",
         "is_async",
@@ -62,15 +63,17 @@ class Handler:
         payload: object = None,
         scope: Mapping[str, Any] | None = None,
         options: Options = _DEFAULTS,
+        ce_type: Glob | None = None,
     ) -> None:
         """Check `function` and keep it.
 
         Args:
             function: Anything that can be called with one `Event`, sync or async.
-            globs: Which kinds it handles; none for a fallback.
+            globs: Which kinds it handles; without any, and without a type, it is a fallback.
             payload: What `payload=` said: a type or a `TypeAdapter`.
             scope: Local names of the place of registration, in which annotations may be written.
             options: How it is to be run.
+            ce_type: Which types of CloudEvents it handles.
 
         Raises:
             RegistrationError: The function could never be called rightly.
@@ -79,6 +82,7 @@ class Handler:
         #: The function as it was registered.
         self.function: Final = function
         self.globs: Final = globs
+        self.ce_type: Final = ce_type
         if not callable(function):
             _refuse(f"{function!r}, of type {type(function).__name__}, cannot be called. {_HOW}")
         self.options: Final = options
@@ -156,7 +160,9 @@ class Handler:
     @property
     def kinds(self) -> str:
         """The globs, for people."""
-        return ", ".join(repr(glob.pattern) for glob in self.globs) or "what nothing else handles"
+        parts = [repr(glob.pattern) for glob in self.globs]
+        parts += [f"ce_type={self.ce_type.pattern!r}"] if self.ce_type else []
+        return ", ".join(parts) or "what nothing else handles"
 
     def _resolved(self) -> tuple[object, object]:
         try:

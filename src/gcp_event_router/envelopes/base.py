@@ -64,6 +64,11 @@ class Envelope:
         return self._data
 
     @property
+    def type(self) -> str | None:
+        """What a CloudEvent says that it is, such as `"google.cloud.storage.object.v1.finalized"`; None for all others."""
+        return None
+
+    @property
     def message_id(self) -> str | None:
         """The sender's id: the same for every delivery of a message, unique within its topic; a task's name."""
         return None

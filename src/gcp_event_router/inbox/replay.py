@@ -89,7 +89,7 @@ def _read_again(alias: str, delivery: Delivery) -> Result:
     except EnvelopeError as error:
         return Result(Outcome.REJECTED, error)
     outcomes: list[Outcome] = []
-    for found in find_everywhere(event.kind):
+    for found in find_everywhere(event.kind, arrival.envelope.type):
         if found.blocking or found.awaited:
             try:
                 outcomes.append(Passage(event.kind, event.reference, arrival, found).complete())

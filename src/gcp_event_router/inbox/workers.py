@@ -10,6 +10,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from ..dispatch import acall, call
+from ..event import Arrival
 from ..exceptions import EnvelopeError
 from ..handlers import Handler
 from ..keepers import Result
@@ -37,10 +38,16 @@ def work(alias: str, delivery: Delivery, *, anew: bool = False) -> Result:
         anew: Whether to run it also if it is settled, unless that changed since it was read.
 
     Returns:
-        How it ended: `UNHANDLED` if its handler is there no more, `BUSY` if somebody else has it or it is not open.
+        How it ended: `UNHANDLED` if its handler is there no more, `BUSY` if somebody else has it or it is not open,
+        `INVALID` if the event cannot be read any more.
 
     """
-    found = _handler(delivery)
+    event = delivery.event
+    try:
+        arrival = arrival_of(event)
+    except EnvelopeError as error:
+        return Result(Outcome.INVALID, error)
+    found = _handler(delivery, arrival)
     if found is None:
         return _GONE
     handler, terms = found
@@ -51,11 +58,6 @@ def work(alias: str, delivery: Delivery, *, anew: bool = False) -> Result:
         return _TAKEN
     if claim.token is None:
         return Result(Outcome.PARKED)
-    event = delivery.event
-    try:
-        arrival = arrival_of(event)
-    except EnvelopeError as error:
-        return runs.run(alias, claim, partial(_raise, error))
     if handler.is_async:
         awaited = partial(acall, handler, event.kind, event.reference, arrival)
         return wait_for(partial(runs.arun, alias, claim, awaited))
@@ -90,13 +92,9 @@ def _next(alias: str, after: int) -> Delivery | None:
     return None if pk is None else Delivery.objects.using(alias).select_related("event").get(pk=pk)
 
 
-def _handler(delivery: Delivery) -> tuple[Handler, Wanted] | None:
-    for found in find_everywhere(delivery.event.kind):
+def _handler(delivery: Delivery, arrival: Arrival) -> tuple[Handler, Wanted] | None:
+    for found in find_everywhere(delivery.event.kind, arrival.envelope.type):
         for handler, terms in wanted(found).items():
             if terms.handler == delivery.handler:
                 return handler, terms
     return None
-
-
-def _raise(error: Exception) -> None:
-    raise error
