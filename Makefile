@@ -7,7 +7,7 @@ unexport PYTHONPATH
 unexport DJANGO_SETTINGS_MODULE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check types lint wheel matrix bench chaos clean
+.PHONY: help demo serve test check types lint wheel matrix bench chaos million clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,9 @@ bench: $(VENV)/.test ## Print what a dispatch, a token and the inbox cost, again
 
 chaos: $(VENV)/.test ## Kill processes while a thousand events are delivered, and look whether each took effect once.
 	$(BIN)/python benchmarks/chaos.py
+
+million: $(VENV)/.test ## Print what the admin's list and a purge take among a million events.
+	$(BIN)/python benchmarks/million.py
 
 clean: ## Remove what the other targets made.
 	rm -rf $(VENV) .venvs build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
