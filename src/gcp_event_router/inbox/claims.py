@@ -82,7 +82,7 @@ def claim(alias: str, delivery: int, lease: timedelta, max_attempts: int) -> Cla
     """Claim one delivery that is there; None if it is not open, or somebody else has it."""
     token = uuid4()
     row = Delivery.objects.using(alias).filter(pk=delivery)
-    if not _take(row, lease, max_attempts, token, F("sender_attempt"), begun=True):
+    if not _take(row, 1, lease, max_attempts, token, F("sender_attempt"), begun=True):
         return None
     state, attempts, lost = row.values_list("state", "attempts", "lost").get()
     return Claim(delivery, state, token if state == State.RUNNING else None, attempts, lost, max_attempts)
@@ -162,7 +162,7 @@ def _claimed(
     now = [each for each in wanted if not each.deferred]
     for terms in {(each.lease, each.max_attempts) for each in now}:
         names = [each.handler for each in now if (each.lease, each.max_attempts) == terms]
-        take(rows.filter(handler__in=names), *terms)
+        take(rows.filter(handler__in=names), len(names), *terms)
     noted = {each.handler for each in new if each.deferred}
     found = rows.filter(Q(token=take.keywords["token"]) | Q(handler__in=noted))
     return {
@@ -190,17 +190,15 @@ def _standing(alias: str, row: StoredEvent, handlers: Sequence[str]) -> dict[str
 
 
 def _take(
-    rows: QuerySet[Delivery], lease: timedelta, max_attempts: int, token: UUID, sender_attempt: object, *, begun: bool
+    rows: QuerySet[Delivery], count: int, lease: timedelta, max_attempts: int, token: UUID, sender_attempt: object, *, begun: bool
 ) -> int:
-    """Take what is open among some deliveries; one that was lost too often is parked. Returns how many rows changed."""
+    """Take what is open among so many deliveries; one that was lost too often is parked. Returns how many rows changed."""
     running = Q(state=State.RUNNING)
     lost, unbegun = running & Q(started_at__isnull=False), running & Q(started_at__isnull=True)
     spent = lost & Q(lost__gte=lost_runs(max_attempts) - 1)
     known = {"max_attempts": max_attempts, "sender_attempt": sender_attempt, "not_before": None}
-    parked = {"state": State.PARKED, "lost": F("lost") + 1, "error_type": "", "error": LOST, "finished_at": Now()}
-    count = rows.filter(_is_open(), spent).update(**known, **parked, token=None, lease_until=None)
     # MySQL sets one column after the other, and each sees what was set before it: so those that others look at come last
-    return count + rows.filter(_is_open(), ~spent).update(
+    taken = rows.filter(_is_open(), ~spent).update(
         **known,
         attempts=_if(unbegun, F("attempts"), F("attempts") + 1, PositiveSmallIntegerField()),
         error_type=_if(lost, Value(""), F("error_type"), CharField()),
@@ -212,6 +210,10 @@ def _take(
         started_at=Now() if begun else None,
         state=State.RUNNING,
     )
+    if taken == count:
+        return taken
+    parked = {"state": State.PARKED, "lost": F("lost") + 1, "error_type": "", "error": LOST, "finished_at": Now()}
+    return taken + rows.filter(_is_open(), spent).update(**known, **parked, token=None, lease_until=None)
 
 
 def _is_open() -> Q:
