@@ -23,7 +23,7 @@ from .globs import Glob
 from .options import Options
 from .payloads import ParametersReader, PayloadReader, parameters_reader, payload_reader
 
-__all__ = ["NO_SOURCE", "Handler"]
+__all__ = ["NO_SOURCE", "Handler", "type_text"]
 
 #: What a name that is not known, or not yet, raises in an annotation.
 _UNKNOWN = (NameError, AttributeError)
@@ -169,7 +169,7 @@ class Handler:
             return self._types or self._resolve(None)
         except _UNKNOWN as error:
             msg = (
-                f"{self} annotates its parameter {_text(self._parameter.annotation)}, and the name {error.name!r} is not "
+                f"{self} annotates its parameter {type_text(self._parameter.annotation)}, and the name {error.name!r} is not "
                 "known in its module. Import it there, outside of `if TYPE_CHECKING`, or give the type as `payload=`."
             )
             raise ConfigurationError(msg) from error
@@ -216,7 +216,7 @@ def _annotation(function: Callable[..., Any], parameter: inspect.Parameter, scop
     try:
         return get_type_hints(holder, namespace, include_extras=True)["event"]
     except (SyntaxError, TypeError) as error:
-        msg = f"{_name(function)} annotates its parameter {_text(parameter.annotation)}, which cannot be read. {_HOW}"
+        msg = f"{_name(function)} annotates its parameter {type_text(parameter.annotation)}, which cannot be read. {_HOW}"
         raise RegistrationError(msg) from error
 
 
@@ -233,7 +233,7 @@ def _declared(annotation: object, given: object, handler: Handler) -> tuple[obje
         if given is not None and payload_type != given:
             _refuse(
                 f"{handler} annotates its parameter {_event_text(payload_type, parameters_type)}, and payload= says "
-                f"{_text(given)}: they cannot both be right. Leave payload= out, or make them the same."
+                f"{type_text(given)}: they cannot both be right. Leave payload= out, or make them the same."
             )
         return payload_type, parameters_type
     if given is not None and (annotation is Event or annotation is inspect.Parameter.empty):
@@ -243,7 +243,8 @@ def _declared(annotation: object, given: object, handler: Handler) -> tuple[obje
     if annotation is inspect.Parameter.empty:
         _refuse(f"{handler} does not annotate its parameter, so its payload's type is unknown. {_HOW}")
     return _refuse(
-        f"{handler} annotates its parameter {_text(annotation)}, and it is given an Event. Write Event[{_text(annotation)}]."
+        f"{handler} annotates its parameter {type_text(annotation)}, and it is given an Event. "
+        f"Write Event[{type_text(annotation)}]."
     )
 
 
@@ -252,11 +253,12 @@ def _refuse(message: str) -> Never:
 
 
 def _event_text(payload_type: object, parameters_type: object) -> str:
-    more = "" if parameters_type == dict[str, str] else f", {_text(parameters_type)}"
-    return f"Event[{_text(payload_type)}{more}]"
+    more = "" if parameters_type == dict[str, str] else f", {type_text(parameters_type)}"
+    return f"Event[{type_text(payload_type)}{more}]"
 
 
-def _text(annotation: object) -> str:
+def type_text(annotation: object) -> str:
+    """A type as it is written in the code."""
     return annotation.__name__ if isinstance(annotation, type) and not get_args(annotation) else str(annotation)
 
 

@@ -6,12 +6,11 @@ management commands read the registrations.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, Generic, Unpack, overload
+from typing import Any, Unpack, overload
 from weakref import WeakSet
 
 from django.dispatch import Signal
@@ -24,6 +23,7 @@ from .event import Event
 from .exceptions import ConfigurationError, GlobError, RegistrationError
 from .globs import Glob, escape
 from .handlers import Handler
+from .kinds import Kind, PayloadDecorator, callers_scope
 from .options import HandlerOptions, Options
 from .registrations import Explanation, Found, Registration, Table, explain
 
@@ -31,8 +31,6 @@ __all__ = ["EventRouter", "events", "find_everywhere"]
 
 HandlerT = TypeVar("HandlerT", bound=Callable[[Event[Any, Any]], Awaitable[None] | None])
 PayloadT = TypeVar("PayloadT")
-ParametersT = TypeVar("ParametersT", default=dict[str, str])
-ResultT = TypeVar("ResultT", bound=Awaitable[None] | None, default=None)
 
 
 class EventRouter:
@@ -49,7 +47,7 @@ class EventRouter:
 
     def __init__(self, signal: Signal | str | None = None) -> None:
         self._lock = Lock()
-        self._entries: list[Registration | _Inclusion] = []
+        self._entries: list[Registration | _Inclusion | Kind[Any]] = []
         self._parents: WeakSet[EventRouter] = WeakSet()
         self._table: Table | None = None
         self._receiver = Dispatcher(self.find)
@@ -101,7 +99,7 @@ class EventRouter:
         kept = Options.of(options)
 
         def register(function: HandlerT) -> HandlerT:
-            self._register(Handler(function, globs, payload, _callers_scope(), kept, type_glob))
+            self._register(Handler(function, globs, payload, callers_scope(), kept, type_glob))
             return function
 
         return register
@@ -119,14 +117,44 @@ class EventRouter:
         """
         kept = Options.of(options)
         if function is not None:
-            self._register(Handler(function, (), None, _callers_scope(), kept))
+            self._register(Handler(function, (), None, callers_scope(), kept))
             return function
 
         def register(function: HandlerT) -> HandlerT:
-            self._register(Handler(function, (), None, _callers_scope(), kept))
+            self._register(Handler(function, (), None, callers_scope(), kept))
             return function
 
         return register
+
+    def kind(self, name: str, payload: type[PayloadT] | TypeAdapter[PayloadT]) -> Kind[PayloadT]:
+        """Declare a kind once, for those who send it and those who handle it.
+
+        Args:
+            name: The kind itself, not a glob.
+            payload: The type of its payload.
+
+        Raises:
+            RegistrationError: No event can have the name, or the kind is declared already, with another payload.
+
+        """
+        declared = Kind(name, payload, self._register)
+        other = next((each for each in self._entries if isinstance(each, Kind) and each.name == name), None)
+        if other is not None and other.payload_type != declared.payload_type:
+            msg = f"kind() is given {declared!r}, and there is {other!r} already. A kind has one payload: use that one."
+            raise RegistrationError(msg)
+        self._append(declared)
+        return declared
+
+    @property
+    def kinds(self) -> Mapping[str, Kind[Any]]:
+        """The declared kinds by their names; those of included routers by the names under their prefix."""
+        found: dict[str, Kind[Any]] = {}
+        for entry in tuple(self._entries):
+            if isinstance(entry, Kind):
+                found[entry.name] = entry
+            elif isinstance(entry, _Inclusion):
+                found |= {entry.prefix + name: kind for name, kind in entry.router.kinds.items()}
+        return found
 
     def include(self, router: EventRouter, prefix: str = "") -> None:
         """Take in the handlers of another router, present and future, for kinds that begin with `prefix`.
@@ -181,7 +209,7 @@ class EventRouter:
         for entry in tuple(self._entries):
             if isinstance(entry, Registration):
                 yield entry
-            else:
+            elif isinstance(entry, _Inclusion):
                 yield from entry
 
     def __len__(self) -> int:
@@ -204,7 +232,7 @@ class EventRouter:
         is_fallback = not handler.globs and handler.ce_type is None
         self._append(Registration(handler, (Glob("*"),) if is_fallback else handler.globs, is_fallback, handler.ce_type))
 
-    def _append(self, entry: Registration | _Inclusion) -> None:
+    def _append(self, entry: Registration | _Inclusion | Kind[Any]) -> None:
         with self._lock:
             self._entries.append(entry)
         self._forget()
@@ -227,16 +255,6 @@ class EventRouter:
             if isinstance(entry, _Inclusion):
                 yield entry.router
                 yield from entry.router._included()  # noqa: SLF001 -- another one of its own class
-
-
-class PayloadDecorator(Generic[PayloadT]):
-    """What `on(..., payload=Model)` returns, to type checkers: a decorator for handlers of that payload."""
-
-    def __call__(
-        self, function: Callable[[Event[PayloadT, ParametersT]], ResultT]
-    ) -> Callable[[Event[PayloadT, ParametersT]], ResultT]:
-        """Register `function` and return it."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,13 +283,6 @@ def _globs(kinds: tuple[object, ...], ce_type: object) -> tuple[Glob, ...]:
             msg = f'on() is given {what}, which is not a string. Call it with kinds: `@events.on("order-placed")`.'
             raise RegistrationError(msg)
     return tuple(Glob(kind) for kind in dict.fromkeys(kinds) if isinstance(kind, str))
-
-
-def _callers_scope() -> Mapping[str, Any]:
-    """The local names where a decorator is applied: annotations may be written in them."""
-    frame = inspect.currentframe()
-    caller = frame and frame.f_back and frame.f_back.f_back
-    return caller.f_locals if caller else {}
 
 
 def _signal(signal: Signal | str) -> Signal:
