@@ -28,7 +28,7 @@ WITH event AS (
 
 # Of many at once, one inserts the event, and has all of its deliveries; all others wait for that one, and then get no row.
 _NEW = f"""{_NEW_EVENT}
-    RETURNING key
+    RETURNING key{{sync}}
 )
 INSERT INTO {DELIVERIES} (
     event_id, sender_attempt, lost, error_type, error, created_at,
@@ -38,6 +38,9 @@ SELECT key, %s::integer, 0, '', '', statement_timestamp(), wanted.*
 FROM event, (VALUES {{wanted}}) AS wanted
 RETURNING id, handler
 """
+# A claim need not be on the disk at once: how its run ends is, before the sender is answered, and the log is written in
+# order. If the database crashes in between, the sender tries again, and its first attempt is not counted.
+_NO_SYNC = ", set_config('synchronous_commit', 'off', true)"
 _NOTED = f"(%s, %s, TRUE, '{State.PENDING}', 0, NULL::uuid, NULL::timestamptz, NULL::timestamptz)"
 _CLAIMED = f"(%s, %s, FALSE, '{State.RUNNING}', 1, %s::uuid, statement_timestamp() + make_interval(secs => %s), {{begun}})"
 
@@ -130,7 +133,10 @@ def _new(
         parameters += [each.handler, each.max_attempts]
         if not each.deferred:
             parameters += [str(token), each.lease.total_seconds()]
-    for pk, handler in _fetched(alias, _new_statement(tuple(each.deferred for each in wanted), begun=begun), parameters):
+    deferred = tuple(each.deferred for each in wanted)
+    # what is deferred is answered when this is committed; and a transaction that we are in is somebody else's
+    sync = any(deferred) or not connections[alias].get_autocommit()
+    for pk, handler in _fetched(alias, _new_statement(deferred, begun=begun, sync=sync), parameters):
         terms = next(each for each in wanted if each.handler == handler)
         if terms.deferred:
             claims[handler] = Claim(pk, State.PENDING, max_attempts=terms.max_attempts, is_new=True)
@@ -171,10 +177,10 @@ def _fetched(alias: str, statement: str, parameters: Sequence[Any]) -> list[tupl
 
 
 @cache
-def _new_statement(deferred: tuple[bool, ...], *, begun: bool) -> str:
+def _new_statement(deferred: tuple[bool, ...], *, begun: bool, sync: bool) -> str:
     """The statement for a new event with some handlers."""
     claimed = _CLAIMED.format(begun="statement_timestamp()" if begun else "NULL::timestamptz")
-    return _NEW.format(wanted=", ".join(_NOTED if each else claimed for each in deferred))
+    return _NEW.format(sync="" if sync else _NO_SYNC, wanted=", ".join(_NOTED if each else claimed for each in deferred))
 
 
 @cache
