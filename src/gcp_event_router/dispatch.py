@@ -215,6 +215,7 @@ _LEVELS = {
     Outcome.RETRY: logging.INFO,
     Outcome.REJECTED: logging.WARNING,
     Outcome.INVALID: logging.WARNING,
+    Outcome.UNSUPPORTED: logging.WARNING,
 }
 
 

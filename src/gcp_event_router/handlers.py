@@ -18,7 +18,7 @@ from pydantic.errors import PydanticUserError
 from typing_extensions import override
 
 from .event import Arrival, Event
-from .exceptions import ConfigurationError, RegistrationError
+from .exceptions import ConfigurationError, InvalidEventError, RegistrationError, UnsupportedMediaTypeError
 from .globs import Glob
 from .options import Options
 from .payloads import ParametersReader, PayloadReader, parameters_reader, payload_reader
@@ -45,6 +45,7 @@ class Handler:
         "_given",
         "_parameter",
         "_readers",
+        "_reads_body",
         "_types",
         "ce_type",
         "function",
@@ -99,6 +100,7 @@ class Handler:
         self._parameter = _event_parameter(function, self.name)
         self._types: tuple[object, object] | None = None
         self._readers: tuple[PayloadReader, ParametersReader | None] | None = None
+        self._reads_body = False
         with suppress(*_UNKNOWN):  # perhaps defined further down; a system check looks again
             self._resolve(scope)
 
@@ -117,15 +119,23 @@ class Handler:
 
         Raises:
             InvalidEventError: The payload or the parameters are not what the handler declares.
+            UnsupportedMediaTypeError: So is the payload, and its sender says that it is in another format than JSON.
             ConfigurationError: The annotation cannot be resolved.
 
         """
         read_payload, read_parameters = self._readers or self.prepare()
         envelope = arrival.envelope
+        try:
+            payload = read_payload(envelope.body if self._reads_body else envelope.data)
+        except InvalidEventError as error:
+            if envelope.is_json:
+                raise
+            msg = "The payload is in a format that the handler does not read: it declares a type that is read from JSON."
+            raise UnsupportedMediaTypeError(msg) from error
         return Event(
             kind,
             reference,
-            read_payload(envelope.data),
+            payload,
             arrival.parameters() if read_parameters is None else read_parameters(arrival.query),
             envelope,
             arrival.principal,
@@ -141,6 +151,7 @@ class Handler:
             adapter = self._adapter or _adapter(payload_type)
             parameters = None if parameters_type == dict[str, str] else parameters_reader(_adapter(parameters_type))
             self._readers = payload_reader(adapter, payload_type), parameters
+            self._reads_body = getattr(payload_type, "__reads_body__", False) is True
         except (PydanticUserError, NameError) as error:
             msg = (
                 f"{self} declares {_event_text(payload_type, parameters_type)}, which pydantic cannot validate "

@@ -20,6 +20,7 @@ from .cloudevents_http import from_push, is_batch, read_batch, read_binary, read
 from .pubsub import PubSubPush, PubSubUnwrapped, read_unwrapped, read_wrapped
 
 __all__ = [
+    "EVENTARC_MODE",
     "FORMS",
     "SECRET",
     "CloudEvent",
@@ -43,6 +44,8 @@ def _read_push(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
     return push and (from_push(push) or push)
 
 
+#: The parameter that Eventarc adds to the URLs of some pushes: it is no parameter of the event.
+EVENTARC_MODE: Final = "__GCP_CloudEventsMode"
 #: The forms in order of precedence: the first that takes the request reads it; what none takes is a plain body.
 FORMS: Final[tuple[Callable[[bytes, Mapping[str, Any]], Envelope | None], ...]] = (
     read_structured,

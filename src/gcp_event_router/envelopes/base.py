@@ -64,6 +64,11 @@ class Envelope:
         return self._data
 
     @property
+    def is_json(self) -> bool:
+        """Whether the payload may be JSON. Only CloudEvents say for sure that it is something else."""
+        return True
+
+    @property
     def type(self) -> str | None:
         """What a CloudEvent says that it is, such as `"google.cloud.storage.object.v1.finalized"`; None for all others."""
         return None

@@ -91,6 +91,11 @@ class CloudEvent(Envelope):
 
     @property
     @override
+    def is_json(self) -> bool:
+        return is_json(self.datacontenttype)
+
+    @property
+    @override
     def type(self) -> str:
         return self._attributes["type"]
 

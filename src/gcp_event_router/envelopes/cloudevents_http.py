@@ -44,8 +44,11 @@ _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 def read_structured(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
     """A CloudEvent as a JSON object, known by its Content-Type. Raises `UnsupportedMediaTypeError` for other formats."""
     media_type = _media_type(meta)
-    if not media_type.startswith(_STRUCTURED) or media_type.startswith(_BATCH):
+    if not media_type:
         return None
+    if media_type.startswith(_BATCH):
+        msg = "The body is a batch of CloudEvents, where one event is wanted."
+        raise EnvelopeError(msg)
     _require_json(media_type, _STRUCTURED)
     return _from_json(body, {"CONTENT_TYPE": meta["CONTENT_TYPE"]}, "cloudevents-structured")
 
@@ -107,8 +110,9 @@ def from_push(push: PubSubPush) -> CloudEvent | None:
 
 
 def _media_type(meta: Mapping[str, Any]) -> str:
-    content_type: str = meta.get("CONTENT_TYPE") or ""
-    return content_type.partition(";")[0].strip().lower()
+    """The media type, if it is one of CloudEvents; nothing for all others."""
+    content_type: str = (meta.get("CONTENT_TYPE") or "").lower()
+    return content_type.partition(";")[0].strip() if content_type.lstrip().startswith(_STRUCTURED) else ""
 
 
 def _require_json(media_type: str, prefix: str) -> None:
