@@ -49,8 +49,8 @@ types: $(VENV)/.dev
 wheel: $(VENV)/.dev ## Build the wheel and run the tests against it, without src.
 	$(BIN)/python tests/wheel.py
 
-matrix: ## Run the tests on every supported Python that is found, with every Django that it can run.
-	$(PYTHON) tests/matrix.py
+matrix: ## Run the tests on every supported Python that is found, with every Django; PAIRS=--few for as few as show each once.
+	$(PYTHON) tests/matrix.py $(PAIRS)
 
 bench: $(VENV)/.test ## Print what a dispatch, a token and the inbox cost, against the same thing written by hand.
 	$(BIN)/python benchmarks/dispatch.py
