@@ -6,63 +6,46 @@ time, looking for the few whose deliveries are in one state or for one handler: 
 
 from __future__ import annotations
 
-from calendar import monthrange
 from datetime import date, datetime
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, Final
 
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.contrib.admin.views.main import ALL_VAR, ORDER_VAR, SEARCH_VAR, ChangeList
-from django.db import connections
+from django.contrib.admin.views.main import ChangeList
+from django.db import DataError, connections
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.http import HttpRequest
-from django.utils import formats, timezone
-from django.utils.text import capfirst
-from django.utils.translation import gettext as _
+from django.utils import timezone
 from typing_extensions import override
 
-from .filters import MOST
 from ..keeper import database
 from ..models import Delivery, State, StoredEvent
+from .dates import Dates, dates
+from .filters import MOST
 from .summary import Summary
 
-__all__ = ["DateLink", "Dates", "EventList", "narrowing"]
+__all__ = ["EventList", "narrowing"]
 
-_OF_DELIVERIES = ("state", "handler")
-_DATE = ("year", "month", "day")
-_FEW = 500
+_OF_DELIVERIES: Final = ("state", "handler")
+_FEW: Final = 500
 """So few keys are looked up as they are."""
-
-
-class DateLink(NamedTuple):
-    """What Django's template of a date hierarchy takes."""
-
-    title: str
-    link: str | None
-
-
-class Dates(NamedTuple):
-    """As above."""
-
-    choices: list[DateLink]
-    back: DateLink | None
 
 
 class EventList(ChangeList):
     """Django's list, narrowed to deliveries of one state or handler without looking at all."""
 
     #: Whether there may be more than what was looked through.
-    _is_cut = False
+    _is_cut: bool = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            super().__init__(*args, **kwargs)
+        except (ValueError, OverflowError, DataError) as error:  # the year 0, the day after the last, a text with a NUL
+            raise IncorrectLookupParameters from error
 
     @override
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
-        if any("\0" in value for values in request.GET.lists() for value in values[1]):
-            raise IncorrectLookupParameters  # a value that no column holds, and some databases refuse
-        try:
-            found: QuerySet[Any] = super().get_queryset(request, exclude_parameters)
-        except (ValueError, OverflowError) as error:  # the day after the last
-            raise IncorrectLookupParameters from error
-        return self._narrowed(found, narrowing(request))
+        return self._narrowed(super().get_queryset(request, exclude_parameters), narrowing(request))
 
     @override
     def get_results(self, request: HttpRequest) -> None:
@@ -83,15 +66,19 @@ class EventList(ChangeList):
 
     @cached_property
     def dates(self) -> Dates:
-        """The years, months or days to choose from, by the first and last event, whether or not the others have any."""
-        events = StoredEvent.objects.using(database())
-        times = (
-            events.order_by(order).values_list("received_at", flat=True).first() for order in ("received_at", "-received_at")
-        )
-        first, last = (None if time is None else _local(time) for time in times)
+        """The years, months or days to choose from; called by the template."""
+        events = StoredEvent.objects.using(database()).values_list("received_at", flat=True)
+        first, last = events.order_by("received_at").first(), events.order_by("-received_at").first()
         if first is None or last is None:
             return Dates([], None)
-        return _dates(self, first, last)
+        return dates(_local(first), _local(last), self._chosen, self._address)
+
+    def _chosen(self, part: str) -> int | None:
+        value = self.params.get(f"received_at__{part}")
+        return None if value is None else int(value)
+
+    def _address(self, **parts: int) -> str:
+        return self.get_query_string({f"received_at__{part}": str(number) for part, number in parts.items()}, ["received_at__"])
 
     def _narrowed(self, found: QuerySet[Any], values: dict[str, str]) -> QuerySet[Any]:
         """The events that have a delivery with these values."""
@@ -105,8 +92,7 @@ class EventList(ChangeList):
             return found.filter(key__in=few)
         if connections[alias].features.allow_sliced_subqueries_with_in:  # as on all but MySQL
             has_more = deliveries[: MOST + 1].count() > MOST
-            is_alone = not self.query and set(self.filter_params) <= {*values, ORDER_VAR, SEARCH_VAR, ALL_VAR}
-            if is_alone or not has_more:
+            if not (has_more and found.query.has_filters()):
                 self._is_cut = has_more
                 return found.filter(key__in=deliveries.order_by("-pk").values("event")[:MOST])
         return found.filter(Exists(deliveries.filter(event=OuterRef("pk"))))
@@ -121,35 +107,6 @@ def narrowing(request: HttpRequest) -> dict[str, str]:
     if values.get("state", State.DONE) not in State.values:
         raise IncorrectLookupParameters
     return values
-
-
-def _dates(events: EventList, first: date, last: date) -> Dates:
-    """The years; or, of one year, its months; or, of one month, its days."""
-
-    def link(title: str, **chosen: int) -> DateLink:
-        values = {f"received_at__{name}": str(number) for name, number in chosen.items()}
-        return DateLink(capfirst(title), events.get_query_string(values, ["received_at__"]))
-
-    names = [f"received_at__{name}" for name in _DATE]
-    year, month, day = (int(events.params[name]) if name in events.params else None for name in names)
-    if year is None and first.year == last.year:
-        year = first.year
-        month = first.month if first.month == last.month else None
-    if year is None:
-        return Dates([link(str(each), year=each) for each in range(first.year, last.year + 1)], None)
-    if month is None:
-        months = (date(year, each, 1) for each in range(1, 13))
-        there = [each for each in months if first.replace(day=1) <= each <= last]
-        choices = [link(formats.date_format(each, "YEAR_MONTH_FORMAT"), year=year, month=each.month) for each in there]
-        return Dates(choices, link(_("All dates")))
-    if day is None:
-        days = (date(year, month, each) for each in range(1, monthrange(year, month)[1] + 1))
-        there = [each for each in days if first <= each <= last]
-        choices = [link(formats.date_format(each, "MONTH_DAY_FORMAT"), year=year, month=month, day=each.day) for each in there]
-        return Dates(choices, link(str(year), year=year))
-    chosen = date(year, month, day)
-    back = link(formats.date_format(chosen, "YEAR_MONTH_FORMAT"), year=year, month=month)
-    return Dates([DateLink(capfirst(formats.date_format(chosen, "MONTH_DAY_FORMAT")), None)], back)
 
 
 def _local(time: datetime) -> date:

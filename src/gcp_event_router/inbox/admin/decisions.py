@@ -1,36 +1,24 @@
-"""What people decide about deliveries in the admin: to run them again, or to give them up. Says what came of it."""
+"""What people decide about deliveries in the admin, and what they are told came of it."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
 from time import monotonic
 from typing import Final, NamedTuple
 
-from django.utils.functional import Promise
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import ngettext
 
 from ...outcomes import Outcome
-from ..models import Delivery, State
+from .. import replay as inbox
+from ..models import Delivery
 
-__all__ = ["GIVEN_UP", "Told", "give_up", "run_again"]
+__all__ = ["Told", "discard", "replay"]
 
-#: The states from which a delivery can be given up.
-GIVEN_UP: Final = (State.PENDING, State.FAILED, State.PARKED)
 _PATIENCE: Final = 20.0
 """Seconds after which a request begins no other delivery: servers end those that take long."""
-_WORDS: Final[Mapping[Outcome, str | Promise]] = {
-    Outcome.HANDLED: gettext_lazy("handled"),
-    Outcome.DUPLICATE: gettext_lazy("done before"),
-    Outcome.REJECTED: gettext_lazy("rejected"),
-    Outcome.PARKED: gettext_lazy("parked"),
-    Outcome.FAILED: gettext_lazy("failed"),
-    Outcome.RETRY: gettext_lazy("to be tried again"),
-    Outcome.UNAVAILABLE: gettext_lazy("without the database"),
-    Outcome.BUSY: gettext_lazy("at work elsewhere"),
-    Outcome.UNHANDLED: gettext_lazy("without a handler"),
-}
+_WELL: Final = frozenset({Outcome.HANDLED, Outcome.DUPLICATE})
 
 
 class Told(NamedTuple):
@@ -40,45 +28,35 @@ class Told(NamedTuple):
     is_success: bool
 
 
-def run_again(alias: str, deliveries: Collection[int], *, done: int = 0, force: bool = False) -> Told:
-    """Run deliveries again, one after the other.
-
-    Args:
-        alias: The inbox's database.
-        deliveries: Their keys.
-        done: How many others were chosen, which are done and so are left alone.
-        force: Whether to run what is done, too.
-
-    """
-    from ..replay import replay  # noqa: PLC0415
-
-    outcomes: Counter[Outcome] = Counter()
+def replay(deliveries: QuerySet[Delivery], *, force: bool = False) -> Told:
+    """Replay deliveries for as long as a request may take; `force` those, too, that are done."""
+    total = deliveries.count()
+    ended: Counter[Outcome] = Counter()
+    late = 0
     end = monotonic() + _PATIENCE
-    left = 0
-    for _delivery, result in replay(Delivery.objects.using(alias).filter(pk__in=deliveries), force=force):
-        outcomes[result.outcome] += 1
+    for _delivery, result in inbox.replay(deliveries, force=force):
+        ended[result.outcome] += 1
         if monotonic() > end:
-            left = len(deliveries) - outcomes.total()
+            late = total - ended.total()
             break
-    words = [f"{outcomes[each]} {_WORDS.get(each, each.value)}" for each in Outcome if outcomes[each]]
-    texts = [_("Run again: %s.") % ", ".join(words) if words else _("Nothing was run again.")]
-    if done:
-        texts.append(ngettext("%d is done, and was left alone.", "%d are done, and were left alone.", done) % done)
-    if left:
-        late = ngettext(
-            "%d was not begun, since this took long: choose it again.",
-            "%d were not begun, since this took long: choose them again, or use manage.py inbox replay.",
-            left,
+    if not ended:
+        return Told(_("Nothing was replayed. What is done can be replayed on its event's page."), is_success=False)
+    parts = ", ".join(f"{number} {outcome.value}" for outcome, number in ended.items())
+    text = ngettext("Replayed %d delivery:", "Replayed %d deliveries:", ended.total()) % ended.total()
+    text = f"{text} {parts}."
+    if late:
+        left = ngettext(
+            "%d was not begun, since this took long: replay it again.",
+            "%d were not begun, since this took long: replay them again, or use manage.py inbox replay.",
+            late,
         )
-        texts.append(late % left)
-    return Told(" ".join(texts), is_success=not left and set(outcomes) == {Outcome.HANDLED})
+        text = f"{text} {left % late}"
+    return Told(text, is_success=not late and ended.keys() <= _WELL)
 
 
-def give_up(alias: str, deliveries: Collection[int]) -> Told:
-    """Give deliveries up: nobody runs them any more, unless somebody has them run again."""
-    from ..replay import discard  # noqa: PLC0415
-
-    number = discard(Delivery.objects.using(alias).filter(pk__in=deliveries))
+def discard(deliveries: QuerySet[Delivery]) -> Told:
+    """Discard deliveries, of those that can be."""
+    number = inbox.discard(deliveries)
     if not number:
-        return Told(_("Nothing was given up."), is_success=False)
-    return Told(ngettext("%d delivery was given up.", "%d deliveries were given up.", number) % number, is_success=True)
+        return Told(_("Nothing was discarded. What is running or done cannot be."), is_success=False)
+    return Told(ngettext("Discarded %d delivery.", "Discarded %d deliveries.", number) % number, is_success=True)

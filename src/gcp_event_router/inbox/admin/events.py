@@ -1,49 +1,37 @@
-"""The inbox in Django's admin: what came, what became of it, and running it again or giving it up.
-
-Found by `admin.autodiscover`, so it is imported only where the admin is installed. All that it asks, it asks of the inbox's
-own database, which need not be the one that has the users.
-"""
+"""Events in Django's admin: the list, and what can be decided there. All that it asks, it asks of the inbox's own database."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.utils.html import format_html
-from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from typing_extensions import override
 
-from . import decisions
-from .changelist import EventList, narrowing
-from .filters import CappedPaginator, HandlerFilter, KindFilter, StateFilter
 from ..keeper import database
 from ..models import Delivery, State, StoredEvent
+from ..replay import DISCARDED, REPLAYED
+from . import columns, decisions
+from .changelist import EventList, narrowing
+from .filters import CappedPaginator, HandlerFilter, KindFilter, StateFilter
 from .pages import EventPages, by_itself
-from ..shown import printable
-from .summary import WORST_FIRST
 
 __all__ = ["StoredEventAdmin"]
 
-_AT_ONCE = 500
+_AT_ONCE: Final = 500
 """How many events an action takes: a request has to end, and holds 1,000 fields at the most."""
-_NAMED = 2
-"""So many handlers of an event are named in the list."""
 
 
-@admin.register(StoredEvent)
 class StoredEventAdmin(EventPages):
-    """Events can be looked at, and their deliveries run again or given up; nobody adds or changes one."""
+    """Events can be looked at, and their deliveries replayed or discarded; nobody adds, changes or deletes one."""
 
-    list_display = ("state", "kind_", "reference_", "handlers", "attempts", "age")
-    list_display_links = ("kind_",)
+    list_display = (columns.state, columns.kind, columns.reference, columns.handlers, columns.attempts, columns.age)
+    list_display_links = (columns.kind,)
     list_filter = (StateFilter, KindFilter, HandlerFilter)
     date_hierarchy = "received_at"
     search_fields = ("reference", "message_id", "key")
@@ -53,7 +41,7 @@ class StoredEventAdmin(EventPages):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     paginator = CappedPaginator
-    actions = ("run_again", "give_up")
+    actions = ("replay", "discard")
 
     class Media:
         """Its colours are variables of the admin's own, light and dark."""
@@ -82,45 +70,6 @@ class StoredEventAdmin(EventPages):
             found |= Q(key=UUID(term))
         return queryset.filter(found), False
 
-    # the columns of the list
-
-    @admin.display(description=_("state"))
-    def state(self, event: StoredEvent) -> str:
-        """The worst of its deliveries' states."""
-        worst = _worst(event)
-        if worst is None:
-            return "-"
-        return format_html('<span class="gei-state gei-{}">{}</span>', worst.state, State(worst.state).label)
-
-    @admin.display(description=_("kind"))
-    def kind_(self, event: StoredEvent) -> str:
-        """Its kind, and the link to its page."""
-        return format_html("<bdi>{}</bdi>", printable(event.kind))
-
-    @admin.display(description=_("reference"))
-    def reference_(self, event: StoredEvent) -> str:
-        """Its reference."""
-        return format_html("<bdi>{}</bdi>", printable(event.reference))
-
-    @admin.display(description=_("handlers"))
-    def handlers(self, event: StoredEvent) -> str:
-        """The names of few handlers, the number of many."""
-        names = [printable(each.handler) for each in _deliveries_of(event) if each.handler]
-        return ", ".join(names) if len(names) <= _NAMED else ngettext("%d handler", "%d handlers", len(names)) % len(names)
-
-    @admin.display(description=_("attempts"))
-    def attempts(self, event: StoredEvent) -> str:
-        """How often the worst delivery was begun."""
-        worst = _worst(event)
-        return "" if worst is None else _("%(number)d of %(most)d") % {"number": worst.attempts, "most": worst.max_attempts}
-
-    @admin.display(description=_("age"))
-    def age(self, event: StoredEvent) -> str:
-        """How long ago it came."""
-        return format_html('<time datetime="{}">{}</time>', event.received_at.isoformat(), timesince(event.received_at, depth=1))
-
-    # the list and its actions
-
     @override
     @by_itself
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -135,37 +84,31 @@ class StoredEventAdmin(EventPages):
             return None
         return super().response_action(request, queryset, *args, **kwargs)
 
-    @admin.action(permissions=["replay"], description=_("Run again"))
-    def run_again(self, request: HttpRequest, queryset: QuerySet[StoredEvent]) -> None:
-        """Run what is not done of the chosen events."""
+    @admin.action(permissions=["replay"], description=_("Replay"))
+    def replay(self, request: HttpRequest, queryset: QuerySet[StoredEvent]) -> None:
+        """Replay what is not done of the chosen events; what is discarded only where the list is narrowed to that."""
         events = list(queryset)
         rows = _deliveries(request, events)
-        keys = list(rows.exclude(state=State.DONE).values_list("pk", flat=True))
-        self.tell(request, events, decisions.run_again(database(), keys, done=rows.filter(state=State.DONE).count()))
+        rows = rows.filter(state=State.DISCARDED) if _shows(request, State.DISCARDED) else rows.filter(state__in=REPLAYED)
+        self.tell(request, events, decisions.replay(rows))
 
-    @admin.action(permissions=["discard"], description=_("Give up"))
-    def give_up(self, request: HttpRequest, queryset: QuerySet[StoredEvent]) -> HttpResponseBase | None:
-        """Give up what is open or parked of the chosen events, once it is confirmed."""
+    @admin.action(permissions=["discard"], description=_("Discard"))
+    def discard(self, request: HttpRequest, queryset: QuerySet[StoredEvent]) -> HttpResponseBase | None:
+        """Discard what is open, rejected or parked of the chosen events, once it is confirmed."""
         events = list(queryset)
-        keys = list(_deliveries(request, events).filter(state__in=decisions.GIVEN_UP).values_list("pk", flat=True))
-        if keys and "confirmed" not in request.POST:
-            fields = [("action", "give_up"), *((ACTION_CHECKBOX_NAME, str(event.pk)) for event in events)]
-            return self.confirm_giving_up(request, len(keys), fields)
-        self.tell(request, events, decisions.give_up(database(), keys))
+        rows = _deliveries(request, events).filter(state__in=DISCARDED)
+        number = rows.count()
+        if number and "confirmed" not in request.POST:
+            chosen = [(ACTION_CHECKBOX_NAME, str(event.pk)) for event in events]
+            return self.confirm_discarding(request, number, [("action", "discard"), *chosen])
+        self.tell(request, events, decisions.discard(rows))
         return None
 
 
-def _deliveries_of(event: StoredEvent) -> list[Delivery]:
-    """Those that the list fetched with it."""
-    return list(cast("Any", event).deliveries.all())  # the field on the other side declares them
-
-
-def _worst(event: StoredEvent) -> Delivery | None:
-    """The delivery that says most about an event."""
-    ranks = {state.value: rank for rank, state in enumerate(WORST_FIRST)}
-    return min(_deliveries_of(event), key=lambda delivery: ranks[delivery.state], default=None)
-
-
-def _deliveries(request: HttpRequest, events: Sequence[StoredEvent]) -> QuerySet[Delivery]:
+def _deliveries(request: HttpRequest, events: list[StoredEvent]) -> QuerySet[Delivery]:
     """The deliveries of some events; where the list is narrowed to those of a state or a handler, no others."""
     return Delivery.objects.using(database()).filter(event__in=[event.pk for event in events], **narrowing(request))
+
+
+def _shows(request: HttpRequest, state: State) -> bool:
+    return narrowing(request).get("state") == state

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import admin
 from django.core.paginator import Paginator
-from django.db import connections
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -15,24 +14,15 @@ from typing_extensions import override
 
 from ...router import find_everywhere
 from ..keeper import database, wanted
-from ..models import EVENTS, Delivery, StoredEvent
+from ..models import Delivery, StoredEvent
+from ..shown import printable
 from .summary import WORST_FIRST
 
-__all__ = ["MOST", "CappedPaginator", "HandlerFilter", "KindFilter", "StateFilter", "kinds"]
+__all__ = ["MOST", "CappedPaginator", "HandlerFilter", "KindFilter", "StateFilter"]
 
 #: How many rows are counted, or found by state and handler, before it is said that there are more.
 MOST: Final = 10_000
 _CHOICES: Final = 100
-
-# The next kind is looked up in the index, and the events of the last one are passed over: PostgreSQL does not do so by itself.
-_KINDS: Final = f"""
-WITH RECURSIVE kinds (kind) AS (
-    SELECT MIN(kind) FROM {EVENTS}
-    UNION ALL
-    SELECT (SELECT MIN(later.kind) FROM {EVENTS} AS later WHERE later.kind > kinds.kind) FROM kinds WHERE kinds.kind IS NOT NULL
-)
-SELECT kind FROM kinds WHERE kind IS NOT NULL LIMIT {_CHOICES}
-"""  # noqa: S608 -- names and numbers of our own
 
 if TYPE_CHECKING:
     EventPaginator = Paginator[StoredEvent]
@@ -83,7 +73,7 @@ class KindFilter(admin.SimpleListFilter):
 
     @override
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
-        return [(kind, kind) for kind in kinds()]
+        return [(kind, printable(kind)) for kind in _kinds()]
 
     @override
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
@@ -102,20 +92,21 @@ class HandlerFilter(admin.SimpleListFilter):
         deliveries = Delivery.objects.using(database())
         newest = deliveries.order_by("-pk").values_list("pk", flat=True).first() or 0
         names = set(deliveries.filter(pk__gt=newest - MOST).values_list("handler", flat=True).distinct())
-        for kind in kinds():
+        for kind in _kinds():
             names.update(each.handler for found in find_everywhere(kind) for each in wanted(found).values())
-        return [(name, name) for name in sorted(names - {""})[:_CHOICES]]
+        return [(name, printable(name)) for name in sorted(names - {""})[:_CHOICES]]
 
     @override
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         return None
 
 
-def kinds() -> list[str]:
-    """The kinds of all events, in order."""
-    connection = connections[database()]
-    if connection.vendor not in {"postgresql", "sqlite"}:  # others do by themselves what `_KINDS` says
-        return list(StoredEvent.objects.using(database()).order_by("kind").values_list("kind", flat=True).distinct()[:_CHOICES])
-    with connection.cursor() as cursor:
-        cursor.execute(_KINDS)
-        return [kind for (kind,) in cursor.fetchall()]
+def _kinds() -> list[str]:
+    """The kinds of all events, in order: each by its place in the index, so that the events between are not looked at."""
+    rows = StoredEvent.objects.using(database()).order_by("kind").values_list("kind", flat=True)
+    found: list[str] = []
+    kind = rows.first()
+    while kind is not None and len(found) < _CHOICES:
+        found.append(kind)
+        kind = rows.filter(kind__gt=kind).first()
+    return found
