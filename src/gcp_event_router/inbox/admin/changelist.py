@@ -1,7 +1,7 @@
 """The list of events in the admin: what it finds, and what its page says around that.
 
 With a million rows, each query has to end soon. So nothing is counted to its end, and no query walks all events in order of
-time, looking for the few whose deliveries are in one state or for one handler: their keys are found first, `MOST` at the most.
+time, looking for the few whose deliveries are in one state or for one handler: the keys of few are found first.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ from typing_extensions import override
 from ..keeper import database
 from ..models import Delivery, State, StoredEvent
 from .dates import Dates, dates
-from .filters import MOST
 from .summary import Summary
 
 __all__ = ["EventList", "narrowing"]
 
 _OF_DELIVERIES: Final = ("state", "handler")
 _FEW: Final = 500
-"""So few keys are looked up as they are."""
+"""So few keys are looked up as they are,"""
+_SOME: Final = 10_000
+"""and so few by a subquery."""
 
 
 class EventList(ChangeList):
@@ -91,10 +92,10 @@ class EventList(ChangeList):
         if len(few) <= _FEW:
             return found.filter(key__in=few)
         if connections[alias].features.allow_sliced_subqueries_with_in:  # as on all but MySQL
-            has_more = deliveries[: MOST + 1].count() > MOST
+            has_more = deliveries[: _SOME + 1].count() > _SOME
             if not (has_more and found.query.has_filters()):
                 self._is_cut = has_more
-                return found.filter(key__in=deliveries.order_by("-pk").values("event")[:MOST])
+                return found.filter(key__in=deliveries.order_by("-pk").values("event")[:_SOME])
         return found.filter(Exists(deliveries.filter(event=OuterRef("pk"))))
 
 

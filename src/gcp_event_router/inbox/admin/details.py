@@ -65,18 +65,18 @@ def data_of(event: StoredEvent, envelope: Envelope | None) -> bytes:
 
 
 def _facts(event: StoredEvent, envelope: Envelope | None) -> Iterator[tuple[Name, Name | datetime]]:
-    yield _("form"), _("could not be read") if event.form == UNREAD else event.form
-    yield _("key"), str(event.key)
-    yield _("received"), event.received_at
+    yield _("Form"), _("could not be read") if event.form == UNREAD else event.form
+    yield _("Key"), str(event.key)
+    yield _("Received"), event.received_at
     if envelope is not None:
-        yield _("message id"), printable(envelope.message_id or "")
-        yield _("subscription"), printable(envelope.subscription or "")
-        yield _("published"), envelope.publish_time or ""
-        yield _("ordering key"), printable(envelope.ordering_key or "")
+        yield _("Message id"), printable(envelope.message_id or "")
+        yield _("Subscription"), printable(envelope.subscription or "")
+        yield _("Published"), envelope.publish_time or ""
+        yield _("Ordering key"), printable(envelope.ordering_key or "")
     principal = _read(event.principal)
-    yield _("proved by"), printable(principal.get("method") or "")
-    yield _("sender"), printable(principal.get("email") or "")
-    yield _("subject"), printable(principal.get("subject") or "")
+    yield _("Proved by"), printable(principal.get("method") or "")
+    yield _("Sender"), printable(principal.get("email") or "")
+    yield _("Subject"), printable(principal.get("subject") or "")
 
 
 def _read(text: str) -> Mapping[str, Any]:

@@ -23,6 +23,8 @@ from .pages import EventPages, by_itself
 
 __all__ = ["StoredEventAdmin"]
 
+_FILTERS: Final = ("state", "kind", "handler")
+_DATES: Final = ("received_at__year", "received_at__month", "received_at__day")
 _AT_ONCE: Final = 500
 """How many events an action takes: a request has to end, and holds 1,000 fields at the most."""
 
@@ -69,6 +71,11 @@ class StoredEventAdmin(EventPages):
         with suppress(ValueError):
             found |= Q(key=UUID(term))
         return queryset.filter(found), False
+
+    @override
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """What the page itself has links to, and nothing that would be looked for in all events."""
+        return lookup in _FILTERS or (lookup in _DATES and _DATES[0] in request.GET)
 
     @override
     @by_itself
