@@ -21,6 +21,7 @@ from typing_extensions import override
 from ..keeper import database
 from ..models import Delivery, State, StoredEvent
 from .dates import Dates, dates
+from .filters import MOST
 from .summary import Summary
 
 __all__ = ["EventList", "narrowing"]
@@ -29,7 +30,7 @@ _OF_DELIVERIES: Final = ("state", "handler")
 _FEW: Final = 500
 """So few keys are looked up as they are,"""
 _SOME: Final = 10_000
-"""and so few by a subquery."""
+"""and so few by a subquery, among those that fit all else."""
 
 
 class EventList(ChangeList):
@@ -92,10 +93,12 @@ class EventList(ChangeList):
         if len(few) <= _FEW:
             return found.filter(key__in=few)
         if connections[alias].features.allow_sliced_subqueries_with_in:  # as on all but MySQL
-            has_more = deliveries[: _SOME + 1].count() > _SOME
-            if not (has_more and found.query.has_filters()):
+            is_alone = not found.query.has_filters()
+            most = MOST if is_alone else _SOME
+            has_more = deliveries[: most + 1].count() > most
+            if is_alone or not has_more:
                 self._is_cut = has_more
-                return found.filter(key__in=deliveries.order_by("-pk").values("event")[:_SOME])
+                return found.filter(key__in=deliveries.order_by("-pk").values("event")[:most])
         return found.filter(Exists(deliveries.filter(event=OuterRef("pk"))))
 
 

@@ -20,7 +20,7 @@ from .summary import WORST_FIRST
 __all__ = ["MOST", "CappedPaginator", "HandlerFilter", "KindFilter", "StateFilter"]
 
 #: How many events are counted, and can be paged through, before it is said that there are more.
-MOST: Final = 2_000
+MOST: Final = 1_000
 _CHOICES: Final = 50
 _NEWEST: Final = 1_000
 
