@@ -83,6 +83,7 @@ class Pages:
 
     def post(self, path: str, /, **data: Any) -> tuple[int, list[str]]:
         """Send a form; returns the status, and what the user is told."""
+        self.client.cookies.pop("messages", None)
         response = self.client.post(path, data)
         return response.status_code, [str(each) for each in get_messages(response.wsgi_request)]
 
