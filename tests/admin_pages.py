@@ -30,6 +30,7 @@ with_admin = pytest.mark.django_db(
         "django.contrib.auth",
         "django.contrib.contenttypes",
         "django.contrib.messages",
+        "django_tasks_db",  # whose models are in the admin, too
     ],
 )
 
