@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -11,7 +10,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.admin_server_settings")
 
 from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.core.wsgi import get_wsgi_application
-from django.http import HttpRequest, HttpResponse
 from pydantic import BaseModel
 
 application = StaticFilesHandler(get_wsgi_application())
@@ -53,17 +51,6 @@ def record_order(event: Event[Order]) -> None:
 @events.on("invoice-*", name="shop.invoices.send_the_invoice_by_electronic_mail", max_attempts=3)
 def send_invoice(event: Event[Order]) -> None:
     raise LookupError
-
-
-def no_inline(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Forbid browsers whatever is inline, or from elsewhere."""
-
-    def answer(request: HttpRequest) -> HttpResponse:
-        response = get_response(request)
-        response.headers.setdefault("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'; form-action 'self'")
-        return response
-
-    return answer
 
 
 def main() -> None:

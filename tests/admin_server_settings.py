@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
+
+from django.http import HttpRequest, HttpResponse
 
 from gcp_event_router.conf import RouterSettings
 
@@ -19,7 +22,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
 ]
 MIDDLEWARE = [
-    "tests.admin_server.no_inline",
+    "tests.admin_server_settings.no_inline",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -55,3 +58,14 @@ USE_TZ = True
 TIME_ZONE = "UTC"
 BASE_URL = "http://127.0.0.1"
 GCP_EVENT_ROUTER: RouterSettings = {"AUTHENTICATION": []}
+
+
+def no_inline(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Forbid browsers whatever is inline, or from elsewhere."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        response.headers.setdefault("Content-Security-Policy", "default-src 'self'; frame-ancestors 'none'; form-action 'self'")
+        return response
+
+    return answer
