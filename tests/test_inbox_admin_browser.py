@@ -167,7 +167,7 @@ def test_looking(page: Page, complaints: list[str]) -> None:
 
 
 def test_deciding(page: Page, complaints: list[str], tmp_path: Path) -> None:
-    """Replay and discard, from an event's page and from the list, by the keyboard, and with questions where there is no way back."""
+    """Replay and discard, from an event's page and from the list, also by the keyboard; with a question where one is due."""
     open_event(page, "41")
     page.get_by_role("button", name="Replay shop.record").press("Enter")
     expect(page.locator(".messagelist")).to_have_text("Replayed 1 delivery: 1 parked.")
