@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from html import unescape
 from typing import Any
 
@@ -35,6 +36,9 @@ with_admin = pytest.mark.django_db(
 )
 
 
+_BROKEN: Mapping[State, list[type[Exception]]] = {State.PARKED: [RuntimeError], State.REJECTED: [Reject]}
+
+
 class Order(BaseModel):
     order_id: int
 
@@ -61,7 +65,7 @@ class Shop:
 
     def order_in(self, state: State, number: int) -> StoredEvent:
         """Place an order that is in a state."""
-        event = self.order(number, *{State.PARKED: [RuntimeError], State.REJECTED: [Reject]}.get(state, []))
+        event = self.order(number, *_BROKEN.get(state, []))
         if state not in {State.PARKED, State.REJECTED, State.DONE}:
             Delivery.objects.using(self.alias).filter(event=event.pk).update(state=state)
         return event

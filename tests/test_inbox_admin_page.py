@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from uuid import UUID
 
 import pytest
 from django.utils.html import escape
@@ -147,8 +148,6 @@ def test_no_such_event(inbox: str, pages: Pages, view: str, name: str) -> None:
 
 def test_an_event_without_deliveries(inbox: str, pages: Pages) -> None:
     """An event that was for nobody says so."""
-    event = StoredEvent.objects.using(inbox).create(
-        key="00000000-0000-0000-0000-000000000000", kind="k", reference="r", body=b"{}", digest=b""
-    )
+    event = StoredEvent.objects.using(inbox).create(key=UUID(int=0), kind="k", reference="r", body=b"{}", digest=b"")
 
     assert section(pages.get(page_of(event)), "Deliveries") == "Deliveries Handler State Attempts Times None."

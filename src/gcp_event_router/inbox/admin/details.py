@@ -105,6 +105,6 @@ def _row(delivery: Delivery) -> Row:
         error=printable(delivery.error),
         error_details=error_details(delivery.error),
         times=[(name, time) for name, time in _times(delivery) if time is not None],
-        is_done=delivery.state == State.DONE,
+        is_done=State(delivery.state) is State.DONE,
         can_be_discarded=delivery.state in DISCARDED,
     )

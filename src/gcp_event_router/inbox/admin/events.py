@@ -95,8 +95,8 @@ class StoredEventAdmin(EventPages):
     def replay(self, request: HttpRequest, queryset: QuerySet[StoredEvent]) -> None:
         """Replay what is not done of the chosen events; what is discarded only where the list is narrowed to that."""
         events = list(queryset)
-        rows = _deliveries(request, events)
-        rows = rows.filter(state=State.DISCARDED) if _shows(request, State.DISCARDED) else rows.filter(state__in=REPLAYED)
+        discarded = narrowing(request).get("state") == State.DISCARDED.value
+        rows = _deliveries(request, events).filter(state__in=[State.DISCARDED] if discarded else REPLAYED)
         self.tell(request, events, decisions.replay(rows))
 
     @admin.action(permissions=["discard"], description=_("Discard"))
@@ -115,7 +115,3 @@ class StoredEventAdmin(EventPages):
 def _deliveries(request: HttpRequest, events: list[StoredEvent]) -> QuerySet[Delivery]:
     """The deliveries of some events; where the list is narrowed to those of a state or a handler, no others."""
     return Delivery.objects.using(database()).filter(event__in=[event.pk for event in events], **narrowing(request))
-
-
-def _shows(request: HttpRequest, state: State) -> bool:
-    return narrowing(request).get("state") == state

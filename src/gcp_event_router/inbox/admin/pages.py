@@ -142,7 +142,7 @@ class EventPages(EventModelAdmin):
             raise Http404(_("There is no such delivery."))
         is_confirmed = "confirmed" in request.POST
         if decision == "replay":
-            is_done = delivery.state == State.DONE
+            is_done = State(delivery.state) is State.DONE
             if is_done and not is_confirmed:
                 question = _("%s is done. Replay it all the same?") % printable(delivery.handler)
                 return self._confirm(request, question, _("Its effects happen once more."), _("Replay"), [(decision, number)])

@@ -17,9 +17,10 @@ from django.utils import timezone
 
 from ..models import Delivery, State, StoredEvent
 
-__all__ = ["HOURS", "WORST_FIRST", "Bar", "Count", "Summary"]
+__all__ = ["HOURS", "WORST_FIRST", "Bar", "Count", "Summary", "last_hours"]
 
 HOURS: Final = 24
+_HOUR: Final = timedelta(hours=1)
 #: Those first that want a person, then those that want time, then those that want nothing.
 WORST_FIRST: Final = (
     State.PARKED,
@@ -76,19 +77,18 @@ class Summary:
     """The figures of one moment. Made for a page, in four statements."""
 
     def __init__(self, alias: str) -> None:
-        begins = _hours()
-        events = StoredEvent.objects.using(alias)
-        states = [Delivery.objects.using(alias).filter(state=state).values_list("pk") for state in WORST_FIRST]
+        begins = last_hours()
+        events, deliveries = StoredEvent.objects.using(alias), Delivery.objects.using(alias)
+        states = [deliveries.filter(state=state).values_list("pk") for state in WORST_FIRST]
         hours = [events.filter(received_at__gte=hour, received_at__lt=hour + _HOUR).values_list("received_at") for hour in begins]
-        most = [*[_OF_A_STATE] * len(states), *[_OF_AN_HOUR] * len(hours)]
-        numbers = _counted(alias, [*states, *hours], most)
+        numbers = _counted(alias, [(rows, _OF_A_STATE) for rows in states] + [(rows, _OF_AN_HOUR) for rows in hours])
         #: Each state, from the worst.
-        self.counts = [
+        self.counts: list[Count] = [
             Count(state, min(number, _OF_A_STATE), number > _OF_A_STATE)
             for state, number in zip(WORST_FIRST, numbers, strict=False)
         ]
-        troubled = _troubled(alias, begins[0])
-        self.bars = _bars(begins, numbers[len(states) :], troubled)
+        #: Each hour, from the first.
+        self.bars: list[Bar] = _bars(begins, numbers[len(states) :], _troubled(alias, begins[0]))
 
     @property
     def total(self) -> int:
@@ -116,10 +116,7 @@ class Summary:
         return f"0 0 {HOURS * _WIDTH} {_HEIGHT}"
 
 
-_HOUR: Final = timedelta(hours=1)
-
-
-def _hours() -> list[datetime]:
+def last_hours() -> list[datetime]:
     """When the last hours began, the one that is not over included, by the clock on the wall."""
     now = timezone.localtime() if settings.USE_TZ else timezone.now()
     hour = now.replace(minute=0, second=0, microsecond=0)
@@ -127,12 +124,12 @@ def _hours() -> list[datetime]:
     return [hour - ago * _HOUR for ago in reversed(range(HOURS))]
 
 
-def _counted(alias: str, found: Sequence[QuerySet[Any, Any]], most: Sequence[int]) -> list[int]:
-    """How many rows each finds, at most one more than `most`, in one statement; the ORM has none for that."""
+def _counted(alias: str, found: Sequence[tuple[QuerySet[Any, Any], int]]) -> list[int]:
+    """How many rows each query finds, at most one more than is given with it, in one statement; the ORM has none for that."""
     counts: list[str] = []
     values: list[Any] = []
-    for number, (rows, limit) in enumerate(zip(found, most, strict=True)):
-        sql, parameters = rows.order_by()[: limit + 1].query.get_compiler(alias).as_sql()
+    for number, (rows, most) in enumerate(found):
+        sql, parameters = rows.order_by()[: most + 1].query.get_compiler(alias).as_sql()
         counts.append(f"(SELECT COUNT(*) FROM ({sql}) AS n{number})")  # noqa: S608 -- Django's own
         values += parameters
     with connections[alias].cursor() as cursor:
