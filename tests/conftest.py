@@ -74,6 +74,18 @@ def inbox(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[st
 
 
 @pytest.fixture
+def admin_site() -> Iterator[None]:
+    """The endpoint and the admin, with the middleware that the admin needs."""
+    names = (
+        "sessions.middleware.SessionMiddleware",
+        "auth.middleware.AuthenticationMiddleware",
+        "messages.middleware.MessageMiddleware",
+    )
+    with override_settings(ROOT_URLCONF="tests.admin_urls", MIDDLEWARE=[f"django.contrib.{name}" for name in names]):
+        yield
+
+
+@pytest.fixture
 def router() -> Iterator[EventRouter]:
     """`events` without any registration; what a test registers is gone after it."""
     with events.isolated(empty=True) as scope:

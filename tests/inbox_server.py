@@ -14,17 +14,17 @@ from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.inbox_server_settings")
 
+from asgiref.sync import sync_to_async
 from django.core.asgi import get_asgi_application
 from django.core.wsgi import get_wsgi_application
-from typing_extensions import override
 
 _wsgi = get_wsgi_application()
 _asgi = get_asgi_application()
 
 from gcp_event_router import Event, events  # noqa: E402 -- settings come first
 from gcp_event_router.event import Arrival  # noqa: E402 -- as above
-from gcp_event_router.inbox.keeper import Inbox, Kept, wanted  # noqa: E402 -- as above
-from gcp_event_router.keepers import keep_with  # noqa: E402 -- as above
+from gcp_event_router.inbox.keeper import Inbox  # noqa: E402 -- as above
+from gcp_event_router.keepers import Record, Unread, keep_with  # noqa: E402 -- as above
 from gcp_event_router.registrations import Found  # noqa: E402 -- as above
 
 from .effects.models import Effect  # noqa: E402 -- as above
@@ -55,20 +55,32 @@ async def astop(point: str, *, wait: bool = True) -> None:
         writer.close()
 
 
-class StoppingInbox(Inbox):
+class StoppingInbox:
     """The inbox, which stops before and after the claim."""
 
-    @override
-    def record(self, kind: str, reference: str, arrival: Arrival, found: Found) -> Kept:
-        return StoppingKept(kind, reference, arrival, wanted(found), alone=sum(map(len, found)) == 1)
+    def __init__(self) -> None:
+        self._inbox = Inbox()
+
+    def record(self, kind: str, reference: str, arrival: Arrival, found: Found) -> StoppingRecord:
+        return StoppingRecord(self._inbox.record(kind, reference, arrival, found))
+
+    def reject(self, unread: Unread, error: Exception) -> None:
+        self._inbox.reject(unread, error)
 
 
-class StoppingKept(Kept):
-    @override
+class StoppingRecord:
+    def __init__(self, kept: Record) -> None:
+        self._kept = kept
+        self.run = kept.run
+        self.arun = kept.arun
+
     def open(self) -> None:
         stop("before the claim")
-        super().open()
+        self._kept.open()
         stop("after the claim")
+
+    async def aopen(self) -> None:
+        await sync_to_async(self.open)()
 
 
 keep_with(StoppingInbox())

@@ -6,6 +6,7 @@ E3 with real processes is in test_inbox_processes.py.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from gcp_event_router import Event, EventRouter
+from gcp_event_router.inbox import claims
 from gcp_event_router.inbox.models import Delivery
 
 from .conftest import Post
@@ -87,51 +89,68 @@ def test_e3_a_stalled_worker_does_not_disturb_its_successor(
     assert _whole(inbox) == [DONE_TWICE_BEGUN]
 
 
+@ends
 @both_doors
-def test_e3_a_worker_may_stall_before_its_handler(inbox: str, router: EventRouter, post: Post) -> None:
-    """Its lease ends in another handler, between the claim and this one: it is not begun any more."""
+def test_e3_a_worker_may_stall_before_its_handler(
+    inbox: str, router: EventRouter, post: Post, fails: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its lease ends between the claim and the handler: what the handler then does is rolled back."""
     stall = Stall()
-    stalls, runs = [stall], [""]
+    stalls = [stall]
+    runs: list[str] = []
+    open_event = claims.open_event
 
-    def wait(event: Event[Any]) -> None:
+    def open_event_and_stall(*args: Any, **named: Any) -> Any:
+        claimed = open_event(*args, **named)
         if stalls:
             stalls.pop()()
+        return claimed
 
     def work(event: Event[Any]) -> None:
-        runs.append(f"run {len(runs)}")
+        runs.append(f"run {len(runs) + 1}")
         take_effect(inbox, runs[-1])
+        if fails and len(runs) > 1:
+            raise RuntimeError
 
-    register(router, wait, is_async=False, once=False)
+    monkeypatch.setattr(claims, "open_event", open_event_and_stall)
     register(router, work, is_async=False)
 
     with stall.during(lambda: post(PATH, PUSH)) as stalled:
         end_leases(inbox)
         assert post(PATH, PUSH).status_code == 201
 
-    assert (stalled.result().status_code, runs[1:], effects(inbox)) == (409, ["run 1"], ["run 1"])
+    assert (stalled.result().status_code, runs, effects(inbox)) == (409, ["run 1", "run 2"], ["run 1"])
+    assert _whole(inbox) == [DONE_TWICE_BEGUN]
 
 
+@pytest.mark.parametrize("names", [["first"], ["first", "second"]])
 @sync_or_async
 @both_doors
-def test_e3_a_worker_whose_lease_ended_begins_nothing_more(inbox: str, router: EventRouter, post: Post, is_async: bool) -> None:
-    """Its lease on several handlers ends before their turn comes: those that its successor has done are not begun again."""
+def test_e3_a_worker_whose_lease_ended_begins_nothing_more(
+    inbox: str, router: EventRouter, post: Post, is_async: bool, names: list[str]
+) -> None:
+    """Its lease ends in another handler, before the turn of these: what its successor has done is not begun again."""
     stall = Stall()
-    stalls, runs = [stall], [""]
+    stalls = [stall]
+    runs: list[str] = []
 
     def wait(event: Event[Any]) -> None:
         if stalls:
             stalls.pop()()
 
+    def work_of(name: str) -> Callable[[Event[Any]], None]:
+        return lambda event: runs.append(name)
+
     register(router, wait, is_async=False, once=False)
-    for name in ("first", "second"):
-        register(router, lambda event: runs.append(event.reference), is_async=is_async, name=name)
+    for name in names:
+        register(router, work_of(name), is_async=is_async, name=name)
 
     with stall.during(lambda: post(PATH, PUSH)) as stalled:
         end_leases(inbox)
         assert post(PATH, PUSH).status_code == 201
 
-    assert (stalled.result().status_code, runs) == (409, ["", "r", "r"])
-    assert [(state, attempts) for _, state, attempts in rows(inbox)] == [("done", 1), ("done", 1)]
+    assert (stalled.result().status_code, runs) == (409, names)
+    assert rows(inbox) == [(name, "done", 1) for name in names]
 
 
 @on_sqlite

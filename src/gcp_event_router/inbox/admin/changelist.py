@@ -1,0 +1,117 @@
+"""The list of events in the admin: what it finds, and what its page says around that.
+
+With a million rows, each query has to end soon. So nothing is counted to its end, and no query walks all events in order of
+time, looking for the few whose deliveries are in one state or for one handler: the keys of few are found first.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from functools import cached_property
+from typing import Any, Final
+
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
+from django.db import DataError, connections
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from typing_extensions import override
+
+from ..keeper import database
+from ..models import Delivery, State, StoredEvent
+from .dates import Dates, dates
+from .filters import MOST
+from .summary import Summary
+
+__all__ = ["EventList", "narrowing"]
+
+_OF_DELIVERIES: Final = ("state", "handler")
+_FEW: Final = 500
+"""So few keys are looked up as they are,"""
+_SOME: Final = 10_000
+"""and so few by a subquery, among those that fit all else."""
+
+
+class EventList(ChangeList):
+    """Django's list, narrowed to deliveries of one state or handler without looking at all."""
+
+    #: Whether there may be more than what was looked through.
+    _is_cut: bool = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            super().__init__(*args, **kwargs)
+        except (ValueError, OverflowError, DataError) as error:  # the year 0, the day after the last, a text with a NUL
+            raise IncorrectLookupParameters from error
+
+    @override
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
+        return self._narrowed(super().get_queryset(request, exclude_parameters), narrowing(request))
+
+    @override
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        columns = ("event", "handler", "state", "attempts", "max_attempts")
+        deliveries = Delivery.objects.using(database()).only(*columns).order_by("handler")
+        self.result_list = self.result_list.prefetch_related(Prefetch("deliveries", deliveries))
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there are more events than the result's count; called by the template."""
+        return self._is_cut or bool(self.paginator.has_more)
+
+    @cached_property
+    def summary(self) -> Summary:
+        """What the page begins with; called by the template."""
+        return Summary(database())
+
+    @cached_property
+    def dates(self) -> Dates:
+        """The years, months or days to choose from; called by the template."""
+        events = StoredEvent.objects.using(database()).values_list("received_at", flat=True)
+        first, last = events.order_by("received_at").first(), events.order_by("-received_at").first()
+        if first is None or last is None:
+            return Dates([], None)
+        return dates(_local(first), _local(last), self._chosen, self._address)
+
+    def _chosen(self, part: str) -> int | None:
+        value = self.params.get(f"received_at__{part}")
+        return None if value is None else int(value)
+
+    def _address(self, **parts: int) -> str:
+        return self.get_query_string({f"received_at__{part}": str(number) for part, number in parts.items()}, ["received_at__"])
+
+    def _narrowed(self, found: QuerySet[Any], values: dict[str, str]) -> QuerySet[Any]:
+        """The events that have a delivery with these values."""
+        self._is_cut = False
+        if not values:
+            return found
+        alias = database()
+        deliveries = Delivery.objects.using(alias).filter(**values)
+        few = list(deliveries.values_list("event", flat=True)[: _FEW + 1])
+        if len(few) <= _FEW:
+            return found.filter(key__in=few)
+        if connections[alias].features.allow_sliced_subqueries_with_in:  # as on all but MySQL
+            is_alone = not found.query.has_filters()
+            most = MOST if is_alone else _SOME
+            has_more = deliveries[: most + 1].count() > most
+            if is_alone or not has_more:
+                self._is_cut = has_more
+                return found.filter(key__in=deliveries.order_by("-pk").values("event")[:most])
+        return found.filter(Exists(deliveries.filter(event=OuterRef("pk"))))
+
+
+def narrowing(request: HttpRequest) -> dict[str, str]:
+    """What the list is narrowed to, of the deliveries: a state, a handler, both of one delivery, or nothing.
+
+    Raises `IncorrectLookupParameters` for a state that there is not.
+    """
+    values = {name: request.GET[name] for name in _OF_DELIVERIES if name in request.GET}
+    if values.get("state", State.DONE) not in State.values:
+        raise IncorrectLookupParameters
+    return values
+
+
+def _local(time: datetime) -> date:
+    return (timezone.localtime(time) if timezone.is_aware(time) else time).date()

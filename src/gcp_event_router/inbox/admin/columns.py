@@ -1,0 +1,73 @@
+"""The columns of the list of events in the admin. Each is told from what `changelist` fetched."""
+
+from __future__ import annotations
+
+from typing import Any, Final, cast
+
+from django.contrib import admin
+from django.utils.html import format_html
+from django.utils.timesince import timesince
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from ..models import Delivery, State, StoredEvent
+from ..shown import printable
+from .summary import WORST_FIRST
+
+__all__ = ["age", "attempts", "handlers", "kind", "reference", "state"]
+
+_NAMED: Final = 2
+"""So many handlers of an event are named."""
+
+
+@admin.display(description=_("state"))
+def state(event: StoredEvent) -> str:
+    """The worst of its deliveries' states."""
+    worst = _worst(event)
+    if worst is None:
+        return "-"
+    return format_html('<span class="gei-state gei-{}">{}</span>', worst.state, State(worst.state).label)
+
+
+@admin.display(description=_("kind"))
+def kind(event: StoredEvent) -> str:
+    """Its kind, and the link to its page."""
+    return format_html("<bdi>{}</bdi>", printable(event.kind))
+
+
+@admin.display(description=_("reference"))
+def reference(event: StoredEvent) -> str:
+    """Its reference."""
+    return format_html("<bdi>{}</bdi>", printable(event.reference))
+
+
+@admin.display(description=_("handlers"))
+def handlers(event: StoredEvent) -> str:
+    """The names of few handlers, the number of many."""
+    names = [printable(each.handler) for each in _deliveries(event) if each.handler]
+    return ", ".join(names) if len(names) <= _NAMED else ngettext("%d handler", "%d handlers", len(names)) % len(names)
+
+
+@admin.display(description=_("attempts"))
+def attempts(event: StoredEvent) -> str:
+    """How often the worst delivery was begun."""
+    worst = _worst(event)
+    return "-" if worst is None else _("%(number)d of %(most)d") % {"number": worst.attempts, "most": worst.max_attempts}
+
+
+@admin.display(description=_("age"))
+def age(event: StoredEvent) -> str:
+    """How long ago it came, and when."""
+    time = event.received_at
+    return format_html(
+        '<time datetime="{0}" title="{0}">{1}</time>', time.isoformat(timespec="seconds"), timesince(time, depth=1)
+    )
+
+
+def _deliveries(event: StoredEvent) -> list[Delivery]:
+    return list(cast("Any", event).deliveries.all())  # which the field on the other side declares
+
+
+def _worst(event: StoredEvent) -> Delivery | None:
+    """The delivery that says most about an event."""
+    return min(_deliveries(event), key=lambda delivery: WORST_FIRST.index(State(delivery.state)), default=None)

@@ -1,0 +1,117 @@
+"""Events in Django's admin: the list, and what can be decided there. All that it asks, it asks of the inbox's own database."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any, ClassVar, Final
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.translation import gettext_lazy as _
+from typing_extensions import override
+
+from ..keeper import database
+from ..models import Delivery, State, StoredEvent
+from ..replay import DISCARDED, REPLAYED
+from . import columns, decisions
+from .changelist import EventList, narrowing
+from .filters import CappedPaginator, HandlerFilter, KindFilter, StateFilter
+from .pages import EventPages, by_itself
+
+__all__ = ["StoredEventAdmin"]
+
+_FILTERS: Final = ("state", "kind", "handler")
+_DATES: Final = ("received_at__year", "received_at__month", "received_at__day")
+_AT_ONCE: Final = 500
+"""How many events an action takes: a request has to end, and holds 1,000 fields at the most."""
+
+
+class StoredEventAdmin(EventPages):
+    """Events can be looked at, and their deliveries replayed or discarded; nobody adds, changes or deletes one."""
+
+    list_display = (columns.state, columns.kind, columns.reference, columns.handlers, columns.attempts, columns.age)
+    list_display_links = (columns.kind,)
+    list_filter = (StateFilter, KindFilter, HandlerFilter)
+    date_hierarchy = "received_at"
+    search_fields = ("reference", "message_id", "key")
+    search_help_text = _("A reference, a message id or a key, in full.")
+    ordering = ("-received_at", "key")
+    sortable_by = ()  # other orders have no index
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+    paginator = CappedPaginator
+    actions = ("replay", "discard")
+
+    class Media:
+        """Its colours are variables of the admin's own, light and dark."""
+
+        css: ClassVar = {"all": ("gcp_event_inbox/admin.css",)}
+
+    @override
+    def get_queryset(self, request: HttpRequest) -> QuerySet[StoredEvent]:
+        """The events of the inbox's database, without what may be large."""
+        return super().get_queryset(request).using(database()).only("key", "kind", "reference", "message_id", "received_at")
+
+    @override
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[EventList]:
+        return EventList
+
+    @override
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[StoredEvent], search_term: str
+    ) -> tuple[QuerySet[StoredEvent], bool]:
+        """What is the term, and not what contains it: that would be looked for in all events."""
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        found = Q(reference=term) | Q(message_id=term)
+        with suppress(ValueError):
+            found |= Q(key=UUID(term))
+        return queryset.filter(found), False
+
+    @override
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """What the page itself has links to, and nothing that would be looked for in all events."""
+        return lookup in _FILTERS or (lookup in _DATES and _DATES[0] in request.GET)
+
+    @override
+    @by_itself
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().changelist_view(request, extra_context)
+
+    @override
+    def response_action(self, request: HttpRequest, queryset: QuerySet[StoredEvent], *args: Any, **kwargs: Any) -> Any:
+        """Refuse what is more than a request can do."""
+        if request.POST.get("select_across", "0") != "0" and queryset.order_by()[: _AT_ONCE + 1].count() > _AT_ONCE:
+            text = _("These are more than %d events. Narrow the list, or use manage.py inbox.") % _AT_ONCE
+            self.message_user(request, text, messages.ERROR)
+            return None
+        return super().response_action(request, queryset, *args, **kwargs)
+
+    @admin.action(permissions=["replay"], description=_("Replay"))
+    def replay(self, request: HttpRequest, queryset: QuerySet[StoredEvent]) -> None:
+        """Replay what is not done of the chosen events; what is discarded only where the list is narrowed to that."""
+        events = list(queryset)
+        discarded = narrowing(request).get("state") == State.DISCARDED.value
+        rows = _deliveries(request, events).filter(state__in=[State.DISCARDED] if discarded else REPLAYED)
+        self.tell(request, events, decisions.replay(rows))
+
+    @admin.action(permissions=["discard"], description=_("Discard"))
+    def discard(self, request: HttpRequest, queryset: QuerySet[StoredEvent]) -> HttpResponseBase | None:
+        """Discard what is open, rejected or parked of the chosen events, once it is confirmed."""
+        events = list(queryset)
+        rows = _deliveries(request, events).filter(state__in=DISCARDED)
+        number = rows.count()
+        if number and "confirmed" not in request.POST:
+            chosen = [(ACTION_CHECKBOX_NAME, str(event.pk)) for event in events]
+            return self.confirm_discarding(request, number, [("action", "discard"), *chosen])
+        self.tell(request, events, decisions.discard(rows))
+        return None
+
+
+def _deliveries(request: HttpRequest, events: list[StoredEvent]) -> QuerySet[Delivery]:
+    """The deliveries of some events; where the list is narrowed to those of a state or a handler, no others."""
+    return Delivery.objects.using(database()).filter(event__in=[event.pk for event in events], **narrowing(request))

@@ -1,0 +1,111 @@
+"""What the list of events in the admin can be narrowed to, and how far it counts. `changelist` puts it together."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from typing_extensions import override
+
+from ..keeper import database
+from ..models import Delivery, State, StoredEvent
+from ..shown import printable
+from .summary import WORST_FIRST
+
+__all__ = ["MOST", "CappedPaginator", "HandlerFilter", "KindFilter", "StateFilter"]
+
+#: How many events are counted, and can be paged through, before it is said that there are more.
+MOST: Final = 1_000
+_CHOICES: Final = 50
+_NEWEST: Final = 1_000
+
+if TYPE_CHECKING:
+    EventPaginator = Paginator[StoredEvent]
+else:
+    EventPaginator = Paginator
+
+
+class CappedPaginator(EventPaginator):
+    """Counts as far as it pages: to `MOST`."""
+
+    @cached_property
+    @override
+    def count(self) -> int:
+        """How many there are, or `MOST`."""
+        return min(self._counted, MOST)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there are more than are counted."""
+        return self._counted > MOST
+
+    @cached_property
+    def _counted(self) -> int:
+        rows: Any = self.object_list
+        return int(rows.order_by()[: MOST + 1].count())  # in any order, so that the first ones found will do
+
+
+class StateFilter(admin.SimpleListFilter):
+    """By the state of any delivery; with a handler, by that of its delivery. `EventList` does it."""
+
+    title = _("state")
+    parameter_name = "state"
+
+    @override
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
+        return [(state.value, str(state.label)) for state in WORST_FIRST]
+
+    @override
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        return None
+
+
+class KindFilter(admin.SimpleListFilter):
+    """By kind; where there are more of them than can be chosen from, the address takes the others."""
+
+    title = _("kind")
+    parameter_name = "kind"
+
+    @override
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
+        return [(kind, printable(kind)) for kind in _kinds()]
+
+    @override
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
+        kind = self.value()
+        return None if kind is None else queryset.filter(kind=kind)
+
+
+class HandlerFilter(admin.SimpleListFilter):
+    """By handler: those that the newest deliveries of each state are for; the address takes others. `EventList` does it."""
+
+    title = _("handler")
+    parameter_name = "handler"
+
+    @override
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
+        names: set[str] = set()
+        for state in State:
+            rows = Delivery.objects.using(database()).filter(state=state).order_by("-pk")
+            names.update(rows.values_list("handler", flat=True)[:_NEWEST])
+        return [(name, printable(name)) for name in sorted(names - {""})[:_CHOICES]]
+
+    @override
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        return None
+
+
+def _kinds() -> list[str]:
+    """The kinds of all events, in order: each looked up in the index, so that the events between are not walked."""
+    rows = StoredEvent.objects.using(database()).order_by("kind").values_list("kind", flat=True)
+    found: list[str] = []
+    kind = rows.first()
+    while kind is not None and len(found) < _CHOICES:
+        found.append(kind)
+        kind = rows.filter(kind__gt=kind).first()
+    return found

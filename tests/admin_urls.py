@@ -1,0 +1,15 @@
+"""The endpoint, and the admin."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.urls import include, path
+
+
+def favicon(request: HttpRequest) -> HttpResponse:
+    """What browsers ask for by themselves."""
+    return HttpResponse(status=204)
+
+
+urlpatterns = [path("admin/", admin.site.urls), path("favicon.ico", favicon), path("", include("tests.urls"))]

@@ -1,0 +1,220 @@
+"""The inbox's admin in a real browser: what somebody of the staff does there, on a screen and on a phone, light and dark."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, ViewportSize, expect, sync_playwright
+
+from .admin_pages import LIST
+from .deliveries import PATIENCE
+
+ROOT = Path(__file__).resolve().parent.parent
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here; apt-get install chromium")
+
+SCREEN, PHONE = ViewportSize(width=1280, height=900), ViewportSize(width=360, height=740)
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+CONTRAST = 4.5
+"""What WCAG 2 asks of text, at level AA."""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[str]:
+    """Where a server of its own serves events in every state; `<file>.mended` mends its handler."""
+    environment = {**os.environ, "EVENTS_FILE": str(tmp_path / "events.sqlite3"), "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment["DJANGO_SETTINGS_MODULE"] = "tests.admin_server_settings"
+    subprocess.run([sys.executable, "-m", "tests.admin_server"], cwd=ROOT, env=environment, check=True, capture_output=True)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        options = ["--bind", f"fd://{listening.fileno()}", "--threads", "4", "--log-level", "warning"]
+        command = [sys.executable, "-m", "gunicorn", "tests.admin_server:application", *options]
+        server = subprocess.Popen(command, cwd=ROOT, env=environment, pass_fds=[listening.fileno()])
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.terminate()
+            server.wait(PATIENCE)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A browser without a window."""
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def complaints() -> list[str]:
+    """What the browser complains of: scripts and styles that it refuses, errors of scripts, what is not found."""
+    return []
+
+
+@pytest.fixture(params=[SCREEN, PHONE], ids=["screen", "phone"])
+def page(request: pytest.FixtureRequest, browser: Browser, site: str, complaints: list[str]) -> Iterator[Page]:
+    """The list of events, as somebody sees it who has just logged in."""
+    context = browser.new_context(base_url=site, viewport=request.param)
+    context.set_default_timeout(PATIENCE * 1000)
+    page = context.new_page()
+
+    def complain(message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            complaints.append(f"{message.location} {message.text}")
+
+    page.on("console", complain)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto("/admin/")
+    page.get_by_label("Username:").fill("operator")
+    page.get_by_label("Password:").fill("a long one")
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("link", name="Events", exact=True).first.click()
+    yield page
+    context.close()
+
+
+def look(page: Page) -> None:
+    """See that a page fits its window, and that its states can be read, light and dark."""
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        page.evaluate("Promise.all(document.getAnimations().map(each => each.finished))")  # of links that change their colour
+        fits = page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+        assert fits, (page.url, page.viewport_size)
+        for text, colours in page.evaluate(COLOURS):
+            assert contrast(*colours) >= CONTRAST, (scheme, text, colours)
+
+
+COLOURS = """
+[...document.querySelectorAll(".gei-state, .gei-number, .gei-summary figcaption span, .gei-times dt, .gei-payload")].map(each => {
+    let behind = each
+    while (getComputedStyle(behind).backgroundColor === "rgba(0, 0, 0, 0)") behind = behind.parentElement
+    return [each.textContent, [getComputedStyle(each).color, getComputedStyle(behind).backgroundColor]]
+})
+"""
+
+
+def contrast(*colours: str) -> float:
+    """How much two colours differ, as WCAG 2 measures it."""
+    darker, lighter = sorted(map(luminance, colours))
+    return (lighter + 0.05) / (darker + 0.05)
+
+
+def luminance(colour: str) -> float:
+    parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def column(page: Page, name: str) -> Locator:
+    """A column of the list."""
+    return page.locator(f"#result_list tbody .field-{name}")
+
+
+def test_looking(page: Page, complaints: list[str]) -> None:
+    """The list and its summary, its filters, its search, and an event with a hostile payload; nothing of it is run."""
+    look(page)
+    counts = page.get_by_role("list", name="Deliveries by state").get_by_role("link")
+    assert [" ".join(each.split()) for each in counts.all_inner_texts()] == [
+        "5 parked",
+        "5 rejected",
+        "2 failed",
+        "1 running",
+        "2 pending",
+        "1 discarded",
+        "40 done",
+    ]
+    expect(page.get_by_role("img", name="Events of the last 24 hours")).to_be_visible()
+
+    counts.first.click()
+    expect(column(page, "state")).to_have_text(["parked"] * 5)
+    expect(column(page, "reference")).to_have_text(["41", "42", "43", "44", "45"])
+    page.locator("#changelist-filter a", has_text="rejected").click()
+    expect(column(page, "reference")).to_have_text(["broken", "51", "48", "47", "46"])
+    look(page)
+
+    page.goto(LIST)
+    page.locator("#searchbar").fill("43")
+    page.keyboard.press("Enter")
+    for name, text in (("reference", "43"), ("handlers", "shop.record"), ("attempts", "1 of 1")):
+        expect(column(page, name)).to_have_text([text])
+    page.locator("#result_list a").click()
+    expect(page.get_by_role("heading", level=2, name="order-placed/43")).to_be_visible()
+    assert (
+        page.locator(".gei-payload").inner_text()
+        == '{\n  "order_id": 43,\n  "note": "</pre><script>alert(document.domain)</script>"\n}'
+    )
+    assert "builtins.RuntimeError" in page.get_by_role("region", name="Deliveries").first.inner_text()
+    look(page)
+
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download it").click()
+    assert '"order_id": 43' in download.value.path().read_text()
+
+    page.goto(f"{LIST}?kind=order-paid")
+    look(page)
+    page.locator("#result_list a").first.click()
+    look(page)
+    assert complaints == []
+
+
+def test_deciding(page: Page, complaints: list[str], tmp_path: Path) -> None:
+    """Replay and discard, from an event's page and from the list, also by the keyboard; with a question where one is due."""
+    open_event(page, "41")
+    page.get_by_role("button", name="Replay shop.record").press("Enter")
+    expect(page.locator(".messagelist")).to_have_text("Replayed 1 delivery: 1 parked.")
+    (tmp_path / "events.sqlite3.mended").touch()
+    page.get_by_role("button", name="Replay shop.record").press("Enter")
+    expect(page.locator(".messagelist")).to_have_text("Replayed 1 delivery: 1 handled.")
+    look(page)
+
+    page.get_by_role("button", name="Replay shop.record").click()
+    expect(page.get_by_role("heading", name="shop.record is done. Replay it all the same?")).to_be_visible()
+    look(page)
+    page.get_by_role("link", name="No, take me back").click()
+    expect(page.locator(".gei-state")).to_have_text(["done"])
+
+    open_event(page, "42")
+    page.get_by_role("button", name="Discard shop.record").click()
+    expect(page.get_by_role("heading", name="Discard 1 delivery?")).to_be_visible()
+    page.get_by_role("button", name="Discard").press("Enter")
+    expect(page.locator(".messagelist")).to_have_text("Discarded 1 delivery.")
+    expect(page.locator(".gei-state")).to_have_text(["discarded"])
+    page.get_by_role("link", name="History").click()
+    expect(page.locator("#change-history")).to_contain_text("Discarded 1 delivery.")
+    look(page)
+
+    decide(page, "parked", "Replay")
+    expect(page.locator(".messagelist")).to_have_text("Replayed 3 deliveries: 3 handled.")
+    expect(column(page, "state")).to_have_count(0)
+    decide(page, "rejected", "Discard")
+    expect(page.get_by_role("heading", name="Discard 5 deliveries?")).to_be_visible()
+    look(page)
+    page.get_by_role("button", name="Discard").click()
+    expect(page.locator(".messagelist")).to_have_text("Discarded 5 deliveries.")
+    decide(page, "running", "Replay")
+    expect(page.locator(".messagelist")).to_have_text("Replayed 1 delivery: 1 busy.")
+    look(page)
+    assert complaints == []
+
+
+def open_event(page: Page, reference: str) -> None:
+    """Search for an event, and open its page."""
+    page.goto(f"{LIST}?q={reference}")
+    page.locator("#result_list a").click()
+
+
+def decide(page: Page, state: str, action: str) -> None:
+    """Choose all deliveries of a state in the list, and do something with them."""
+    page.goto(f"{LIST}?state={state}")
+    page.locator("#action-toggle").check()
+    page.get_by_label("Action:").select_option(action)
+    page.get_by_role("button", name=re.compile("^(Go|Run)")).click()
