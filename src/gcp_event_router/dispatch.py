@@ -41,15 +41,14 @@ class Dispatcher(TwinReceiver):
     @override
     def __call__(self, *, event_kind: str, event_reference: str, arrival: Arrival | None = None, **named: Any) -> Outcome:
         """Handle an event to its end and return its outcome, or raise what the handlers raised."""
-        return self._passage(event_kind, event_reference, arrival or _arrival(**named)).complete()
+        arrival = arrival or _arrival(**named)
+        return Passage(event_kind, event_reference, arrival, self._find(event_kind, arrival.envelope.type)).complete()
 
     @override
     def split(self, *, event_kind: str, event_reference: str, arrival: Arrival | None = None, **named: Any) -> Passage:
         """Prepare to handle an event on an event loop."""
-        return self._passage(event_kind, event_reference, arrival or _arrival(**named))
-
-    def _passage(self, kind: str, reference: str, arrival: Arrival) -> Passage:
-        return Passage(kind, reference, arrival, self._find(kind, arrival.envelope.type))
+        arrival = arrival or _arrival(**named)
+        return Passage(event_kind, event_reference, arrival, self._find(event_kind, arrival.envelope.type))
 
 
 def call(handler: Handler, kind: str, reference: str, arrival: Arrival) -> None:

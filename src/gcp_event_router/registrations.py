@@ -71,17 +71,18 @@ class Table:
     def find(self, kind: str, ce_type: str | None = None) -> Found:
         """The handlers of a kind and type, each function once."""
         key = (kind, ce_type) if self._has_types else kind
-        found = self._memory.get(key)
-        if found is None:
-            matched = self._matched(kind, ce_type)
-            unique: dict[object, Handler] = {}  # a function that is registered twice runs once
-            for _, each in matched or self._fallbacks.find(kind):
-                unique.setdefault(each.handler.key, each.handler)
-            found = Found.of(list(unique.values()))
-            if matched:
-                if len(self._memory) >= MEMORY:
-                    self._memory.clear()  # cheaper than choosing: each kind comes back at the price of one look-up
-                self._memory[key] = found
+        return self._memory.get(key) or self._found(key, kind, ce_type)
+
+    def _found(self, key: str | tuple[str, str | None], kind: str, ce_type: str | None) -> Found:
+        matched = self._matched(kind, ce_type)
+        unique: dict[object, Handler] = {}  # a function that is registered twice runs once
+        for _, each in matched or self._fallbacks.find(kind):
+            unique.setdefault(each.handler.key, each.handler)
+        found = Found.of(list(unique.values()))
+        if matched:
+            if len(self._memory) >= MEMORY:
+                self._memory.clear()  # cheaper than choosing: each kind comes back at the price of one look-up
+            self._memory[key] = found
         return found
 
     def _matched(self, kind: str, ce_type: str | None) -> list[_Placed]:

@@ -55,7 +55,7 @@ def read_structured(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
 
 def read_binary(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
     """A CloudEvent whose attributes are headers, and whose data is the body; known by the four that each has."""
-    if any(name not in meta for name in _REQUIRED):
+    if "HTTP_CE_ID" not in meta or any(name not in meta for name in _REQUIRED):  # the first is all that most are asked
         return None
     headers = {name: str(value) for name, value in meta.items() if name.startswith(_PREFIX)}
     attributes = {name.removeprefix(_PREFIX).lower(): _decoded(value) for name, value in headers.items()}
@@ -95,7 +95,9 @@ def read_batch(body: bytes, meta: Mapping[str, Any]) -> list[CloudEvent]:
 
 def from_push(push: PubSubPush) -> CloudEvent | None:
     """The CloudEvent that a Pub/Sub message carries: its attributes are the message's, or it is the message's data."""
-    attributes = push.attributes
+    attributes = push.carried
+    if not attributes or ("ce-id" not in attributes and "content-type" not in attributes):
+        return None
     content_type = attributes.get("content-type") or attributes.get("ce-datacontenttype")
     if content_type is not None and content_type.strip().lower().startswith(_STRUCTURED):
         _require_json(content_type.partition(";")[0].strip().lower(), _STRUCTURED)
@@ -112,7 +114,10 @@ def from_push(push: PubSubPush) -> CloudEvent | None:
 def _media_type(meta: Mapping[str, Any]) -> str:
     """The media type, if it is one of CloudEvents; nothing for all others."""
     content_type: str = (meta.get("CONTENT_TYPE") or "").lower()
-    return content_type.partition(";")[0].strip() if content_type.lstrip().startswith(_STRUCTURED) else ""
+    if "cloudevents" not in content_type:
+        return ""
+    media_type = content_type.partition(";")[0].strip()
+    return media_type if media_type.startswith(_STRUCTURED) else ""
 
 
 def _require_json(media_type: str, prefix: str) -> None:

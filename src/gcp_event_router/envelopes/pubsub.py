@@ -93,7 +93,7 @@ _read_time = TypeAdapter(datetime).validator.validate_strings
 class PubSubPush(Envelope):
     """A Pub/Sub push in its usual, wrapped form: a JSON object with `message` and `subscription`."""
 
-    __slots__ = ("_push",)
+    __slots__ = ("_push", "carried")
 
     form = "pubsub"
 
@@ -103,6 +103,8 @@ class PubSubPush(Envelope):
         self._content_type = "application/json"  # whatever the header said: it was read as JSON
         self._data = push["message"].get("data") or b""
         self._push = push
+        #: The attributes themselves, to be looked at only; `attributes` is for handlers.
+        self.carried: dict[str, str] | None = push["message"].get("attributes")
 
     @property
     @override
@@ -119,7 +121,7 @@ class PubSubPush(Envelope):
     @property
     @override
     def attributes(self) -> Mapping[str, str]:
-        return MappingProxyType(self._push["message"].get("attributes") or {})
+        return MappingProxyType(self.carried or {})
 
     @property
     @override
