@@ -7,7 +7,7 @@ unexport PYTHONPATH
 unexport DJANGO_SETTINGS_MODULE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check types lint wheel matrix bench clean
+.PHONY: help demo serve test check types lint wheel matrix bench chaos million clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,12 +49,19 @@ types: $(VENV)/.dev
 wheel: $(VENV)/.dev ## Build the wheel and run the tests against it, without src.
 	$(BIN)/python tests/wheel.py
 
-matrix: ## Run the tests on every supported Python that is found, with every Django that it can run.
-	$(PYTHON) tests/matrix.py
+matrix: ## Run the tests on every supported Python that is found, with every Django; PAIRS=--few for as few as show each once.
+	$(PYTHON) tests/matrix.py $(PAIRS)
 
-bench: $(VENV)/.test ## Print what a dispatch and a token cost, against the same thing written by hand.
+bench: $(VENV)/.test ## Print what a dispatch, a token and the inbox cost, against the same thing written by hand.
 	$(BIN)/python benchmarks/dispatch.py
 	$(BIN)/python benchmarks/authentication.py
+	$(BIN)/python benchmarks/inbox.py
+
+chaos: $(VENV)/.test ## Kill processes while a thousand events are delivered, and look whether each took effect once.
+	$(BIN)/python benchmarks/chaos.py
+
+million: $(VENV)/.test ## Print what the admin's list and a purge take among a million events.
+	$(BIN)/python benchmarks/million.py
 
 clean: ## Remove what the other targets made.
 	rm -rf $(VENV) .venvs build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -22,6 +22,21 @@ from . import postgres
 Post = Callable[..., HttpResponse]
 
 
+#: Modules that take long, and show nothing that differs between versions: the matrix has them once.
+SLOW = frozenset(
+    """
+    test_accepted_tokens test_chaos test_demo test_emulator test_inbox_admin_browser test_inbox_processes test_key_delays
+    test_key_floods test_key_outages test_oidc_properties test_oidc_vectors test_shutdown test_typing
+    """.split()  # noqa: SIM905 -- as one list
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.stem in SLOW:
+            item.add_marker("slow")
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings() -> Iterator[None]:
     """Start PostgreSQL before pytest-django makes the test databases."""

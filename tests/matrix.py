@@ -1,6 +1,10 @@
 """Runs the tests on every supported Python that is found, with every Django that it can run: `make matrix`.
 
-Each pair has its own virtual environment below `.venvs`. A Python that is not found is named and left out.
+    python tests/matrix.py          all pairs
+    python tests/matrix.py --few    as few as show each Python and each Django once
+
+Each pair has its own virtual environment below `.venvs`. A Python that is not found is named and left out. Two pairs are
+tested at a time; what they print is shown when they end, that of the newest pair, which alone has the slow tests, at the end.
 """
 
 from __future__ import annotations
@@ -10,31 +14,59 @@ import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-#: Which Pythons each Django supports, by Django's own release notes.
-DJANGOS = {"5.2": ("3.11", "3.12", "3.13"), "6.0": ("3.12", "3.13"), "6.1": ("3.12", "3.13")}
-PYTHONS = ("3.11", "3.12", "3.13")
 #: The oldest releases that pyproject.toml admits, tried with the oldest Python.
 OLDEST = ("pydantic==2.9.*", "typing-extensions==4.12.*")
 
 
+@dataclass(frozen=True)
+class Pair:
+    """One virtual environment."""
+
+    python: str
+    requirements: tuple[str, ...]
+    name: str
+    #: Whether it is among the few.
+    is_needed: bool = True
+
+
+PAIRS = (
+    Pair("3.11", ("Django==5.2.*", *OLDEST), "oldest"),
+    Pair("3.11", ("Django==5.2.*",), "py3.11-django5.2", is_needed=False),  # what `make test` has
+    Pair("3.12", ("Django==5.2.*",), "py3.12-django5.2", is_needed=False),
+    Pair("3.12", ("Django==6.0.*",), "py3.12-django6.0"),
+    Pair("3.12", ("Django==6.1.*",), "py3.12-django6.1", is_needed=False),
+    Pair("3.13", ("Django==5.2.*",), "py3.13-django5.2"),
+    Pair("3.13", ("Django==6.0.*",), "py3.13-django6.0", is_needed=False),
+    Pair("3.13", ("Django==6.1.*",), "py3.13-django6.1"),
+)
+
+
 def main() -> int:
     """Return 1 if any pair failed."""
+    pairs = [(pair, find(pair.python)) for pair in PAIRS if pair.is_needed or "--few" not in sys.argv[1:]]
+    for version in sorted({pair.python for pair, python in pairs if python is None}):
+        print(f"Python {version}: not found, left out", flush=True)
+    found = [(pair, python) for pair, python in pairs if python is not None]
     failed: list[str] = []
-    for version in PYTHONS:
-        python = find(version)
-        if python is None:
-            print(f"Python {version}: not found, left out", flush=True)
-            continue
-        for django, supported in DJANGOS.items():
-            if version in supported:
-                failed += tried(f"py{version}-django{django}", python, f"Django=={django}.*")
-        if version == PYTHONS[0]:
-            failed += tried("oldest", python, "Django==5.2.*", *OLDEST)
+    last = ""
+    with ThreadPoolExecutor(2) as pool:
+        runs = {pool.submit(tried, pair, python, whole=(pair, python) == found[-1]): pair for pair, python in found}
+        for run_ in as_completed(runs):
+            name, (status, printed) = runs[run_].name, run_.result()
+            failed += [name] if status else []
+            text = f"\n{name}\n{printed}"
+            if name == found[-1][0].name:
+                last = text
+            else:
+                print(text, flush=True)
     if failed:
         print(f"failed: {', '.join(failed)}", flush=True)
+    print(last.rstrip(), flush=True)
     return 1 if failed else 0
 
 
@@ -49,33 +81,22 @@ def find(version: str) -> str | None:
     return None
 
 
-def tried(name: str, python: str, *requirements: str) -> list[str]:
-    """Install and test one pair; its name, if that failed."""
-    place = ROOT / ".venvs" / name
+def tried(pair: Pair, python: str, *, whole: bool) -> tuple[int, str]:
+    """Install and test one pair; returns its status, and what it printed."""
+    place = ROOT / ".venvs" / pair.name
     inside = str(place / "bin" / "python")
-    print(f"\n{name}", flush=True)
-    if not place.exists():
-        run(python, "-m", "venv", str(place))
-        run(inside, "-m", "pip", "install", "--quiet", "--upgrade", "pip>=25.1")
-    run(
-        inside,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--editable",
-        str(ROOT),
-        *requirements,
-        "--group",
-        f"{ROOT / 'pyproject.toml'}:test",
-    )
-    status = subprocess.run([inside, "-m", "pytest", "-p", "no:cacheprovider"], cwd=ROOT, check=False).returncode
-    return [name] if status else []
-
-
-def run(*command: str) -> None:
-    """Run a command and stop at its failure."""
-    subprocess.run(command, check=True)
+    install = [inside, "-m", "pip", "install", "--quiet"]
+    commands = [] if place.exists() else [[python, "-m", "venv", str(place)], [*install, "--upgrade", "pip>=25.1"]]
+    group = f"{ROOT / 'pyproject.toml'}:test"
+    commands += [[*install, "--editable", str(ROOT), *pair.requirements, "--group", group]]
+    commands += [[inside, "-m", "pytest", "-p", "no:cacheprovider", *([] if whole else ["-m", "not slow"])]]
+    printed = ""
+    for command in commands:
+        ended = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        printed += ended.stdout
+        if ended.returncode:
+            return ended.returncode, printed
+    return 0, printed
 
 
 if __name__ == "__main__":

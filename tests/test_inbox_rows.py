@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from typing import Any
+from uuid import RFC_4122
 
 import pytest
 from django.db import connections
@@ -45,7 +46,10 @@ def test_an_event_survives_its_row(body: bytes, meta: dict[str, str], principal:
 
 
 def test_the_key_of_an_event() -> None:
-    """The same event has one key; another kind, reference, subscription or id has another; without an id each has its own."""
+    """The same event has one key; another kind, reference, subscription or id has another; without an id each has its own.
+
+    Each is a UUID by RFC 9562, as a column of that type may take no other bytes.
+    """
     identity = ("pubsub", "projects/p/subscriptions/s", "17")
     keys = [
         key_of("k", "r", identity),
@@ -59,6 +63,8 @@ def test_the_key_of_an_event() -> None:
 
     assert key_of("k", "r", identity) == keys[0]
     assert len(set(keys)) == len(keys)
+    assert {key.variant for key in keys} == {RFC_4122}
+    assert {key.version for key in keys} == {4, 5}
 
 
 @pytest.fixture

@@ -35,6 +35,7 @@ STATUSES = {
     "rejected": 200,
     "parked": 200,
     "invalid": 400,
+    "unsupported": 415,
     "busy": 409,
     "retry": 503,
     "unavailable": 503,

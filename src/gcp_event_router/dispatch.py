@@ -32,21 +32,24 @@ __all__ = ["Dispatcher", "Passage", "acall", "call"]
 
 
 class Dispatcher(TwinReceiver):
-    """Brings the events of a signal to the handlers that `find` names for their kind."""
+    """Brings the events of a signal to the handlers that `find` names for their kind and type."""
 
-    def __init__(self, find: Callable[[str], Found]) -> None:
+    def __init__(self, find: Callable[[str, str | None], Found]) -> None:
         self._find = find
         self.__qualname__ = "EventRouter"  # the name by which Django's send_robust logs a failing receiver
 
     @override
     def __call__(self, *, event_kind: str, event_reference: str, arrival: Arrival | None = None, **named: Any) -> Outcome:
         """Handle an event to its end and return its outcome, or raise what the handlers raised."""
-        return Passage(event_kind, event_reference, arrival or _arrival(**named), self._find(event_kind)).complete()
+        return self._passage(event_kind, event_reference, arrival or _arrival(**named)).complete()
 
     @override
     def split(self, *, event_kind: str, event_reference: str, arrival: Arrival | None = None, **named: Any) -> Passage:
         """Prepare to handle an event on an event loop."""
-        return Passage(event_kind, event_reference, arrival or _arrival(**named), self._find(event_kind))
+        return self._passage(event_kind, event_reference, arrival or _arrival(**named))
+
+    def _passage(self, kind: str, reference: str, arrival: Arrival) -> Passage:
+        return Passage(kind, reference, arrival, self._find(kind, arrival.envelope.type))
 
 
 def call(handler: Handler, kind: str, reference: str, arrival: Arrival) -> None:
@@ -212,6 +215,7 @@ _LEVELS = {
     Outcome.RETRY: logging.INFO,
     Outcome.REJECTED: logging.WARNING,
     Outcome.INVALID: logging.WARNING,
+    Outcome.UNSUPPORTED: logging.WARNING,
 }
 
 

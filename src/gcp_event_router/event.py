@@ -13,11 +13,14 @@ from typing import Any, Final, Generic, overload
 from typing_extensions import TypeVar
 
 from .envelopes import Envelope
+from .exceptions import EnvelopeError
 
-__all__ = ["LABEL_LENGTH", "Arrival", "Event", "Principal", "is_label"]
+__all__ = ["LABEL_LENGTH", "UNKNOWN", "Arrival", "Event", "Principal", "is_label", "labels_of"]
 
 #: The longest kind or reference, in characters.
 LABEL_LENGTH: Final = 255
+#: The kind and the reference of a request whose URL says neither, as long as nothing in it does.
+UNKNOWN: Final = "(unknown)"
 
 PayloadT = TypeVar("PayloadT", covariant=True)
 ParametersT = TypeVar("ParametersT", covariant=True, default=dict[str, str])
@@ -27,6 +30,23 @@ GivenT = TypeVar("GivenT")  # a class's own variables may not annotate the self 
 def is_label(text: str) -> bool:
     """Whether `text` can be a kind or a reference in a URL: printable, as `str.isprintable` has it, and without a slash."""
     return 0 < len(text) <= LABEL_LENGTH and "/" not in text and text.isprintable()
+
+
+def labels_of(envelope: Envelope) -> tuple[str, str]:
+    """The kind and the reference of an event whose URL says neither: the type of a CloudEvent, and its subject or id.
+
+    A subject may hold slashes. One that is too long, or not printable, stays in the envelope alone. Raises `EnvelopeError`.
+    """
+    kind = envelope.type
+    if kind is None:
+        msg = "The request is no CloudEvent, so nothing says what kind of event it is."
+        raise EnvelopeError(msg)
+    subject: str | None = getattr(envelope, "subject", None)
+    reference = next((each for each in (subject, envelope.message_id) if each and is_label(each.replace("/", ""))), None)
+    if not is_label(kind) or reference is None:
+        msg = f"The CloudEvent has a type or an id that is no label of 1 to {LABEL_LENGTH} printable characters."
+        raise EnvelopeError(msg)
+    return kind, reference
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ __all__ = [
     "UnavailableError",
     "UndecodableBodyError",
     "UnhandledEventError",
+    "UnsupportedMediaTypeError",
 ]
 
 
@@ -56,6 +57,10 @@ class SenderError(EventRouterError):
 
 class EnvelopeError(SenderError, ValueError):
     """Raised when a body is not in the form that it claims, or cannot be read to its end."""
+
+
+class UnsupportedMediaTypeError(EnvelopeError):
+    """Raised when an event, or its data, is in a format that is not read."""
 
 
 class UndecodableBodyError(EnvelopeError):

@@ -18,12 +18,12 @@ from pydantic.errors import PydanticUserError
 from typing_extensions import override
 
 from .event import Arrival, Event
-from .exceptions import ConfigurationError, RegistrationError
+from .exceptions import ConfigurationError, InvalidEventError, RegistrationError, UnsupportedMediaTypeError
 from .globs import Glob
 from .options import Options
 from .payloads import ParametersReader, PayloadReader, parameters_reader, payload_reader
 
-__all__ = ["NO_SOURCE", "Handler"]
+__all__ = ["NO_SOURCE", "Handler", "type_text"]
 
 #: What a name that is not known, or not yet, raises in an annotation.
 _UNKNOWN = (NameError, AttributeError)
@@ -45,7 +45,9 @@ class Handler:
         "_given",
         "_parameter",
         "_readers",
+        "_reads_body",
         "_types",
+        "ce_type",
         "function",
         "globs",
         "is_async",
@@ -62,15 +64,17 @@ class Handler:
         payload: object = None,
         scope: Mapping[str, Any] | None = None,
         options: Options = _DEFAULTS,
+        ce_type: Glob | None = None,
     ) -> None:
         """Check `function` and keep it.
 
         Args:
             function: Anything that can be called with one `Event`, sync or async.
-            globs: Which kinds it handles; none for a fallback.
+            globs: Which kinds it handles; without any, and without a type, it is a fallback.
             payload: What `payload=` said: a type or a `TypeAdapter`.
             scope: Local names of the place of registration, in which annotations may be written.
             options: How it is to be run.
+            ce_type: Which types of CloudEvents it handles.
 
         Raises:
             RegistrationError: The function could never be called rightly.
@@ -79,6 +83,7 @@ class Handler:
         #: The function as it was registered.
         self.function: Final = function
         self.globs: Final = globs
+        self.ce_type: Final = ce_type
         if not callable(function):
             _refuse(f"{function!r}, of type {type(function).__name__}, cannot be called. {_HOW}")
         self.options: Final = options
@@ -95,6 +100,7 @@ class Handler:
         self._parameter = _event_parameter(function, self.name)
         self._types: tuple[object, object] | None = None
         self._readers: tuple[PayloadReader, ParametersReader | None] | None = None
+        self._reads_body = False
         with suppress(*_UNKNOWN):  # perhaps defined further down; a system check looks again
             self._resolve(scope)
 
@@ -113,15 +119,23 @@ class Handler:
 
         Raises:
             InvalidEventError: The payload or the parameters are not what the handler declares.
+            UnsupportedMediaTypeError: So is the payload, and its sender says that it is in another format than JSON.
             ConfigurationError: The annotation cannot be resolved.
 
         """
         read_payload, read_parameters = self._readers or self.prepare()
         envelope = arrival.envelope
+        try:
+            payload = read_payload(envelope.body if self._reads_body else envelope.data)
+        except InvalidEventError as error:
+            if envelope.is_json:
+                raise
+            msg = "The payload is in a format that the handler does not read: it declares a type that is read from JSON."
+            raise UnsupportedMediaTypeError(msg) from error
         return Event(
             kind,
             reference,
-            read_payload(envelope.data),
+            payload,
             arrival.parameters() if read_parameters is None else read_parameters(arrival.query),
             envelope,
             arrival.principal,
@@ -137,6 +151,7 @@ class Handler:
             adapter = self._adapter or _adapter(payload_type)
             parameters = None if parameters_type == dict[str, str] else parameters_reader(_adapter(parameters_type))
             self._readers = payload_reader(adapter, payload_type), parameters
+            self._reads_body = getattr(payload_type, "__reads_body__", False) is True
         except (PydanticUserError, NameError) as error:
             msg = (
                 f"{self} declares {_event_text(payload_type, parameters_type)}, which pydantic cannot validate "
@@ -156,14 +171,16 @@ class Handler:
     @property
     def kinds(self) -> str:
         """The globs, for people."""
-        return ", ".join(repr(glob.pattern) for glob in self.globs) or "what nothing else handles"
+        parts = [repr(glob.pattern) for glob in self.globs]
+        parts += [f"ce_type={self.ce_type.pattern!r}"] if self.ce_type else []
+        return ", ".join(parts) or "what nothing else handles"
 
     def _resolved(self) -> tuple[object, object]:
         try:
             return self._types or self._resolve(None)
         except _UNKNOWN as error:
             msg = (
-                f"{self} annotates its parameter {_text(self._parameter.annotation)}, and the name {error.name!r} is not "
+                f"{self} annotates its parameter {type_text(self._parameter.annotation)}, and the name {error.name!r} is not "
                 "known in its module. Import it there, outside of `if TYPE_CHECKING`, or give the type as `payload=`."
             )
             raise ConfigurationError(msg) from error
@@ -210,7 +227,7 @@ def _annotation(function: Callable[..., Any], parameter: inspect.Parameter, scop
     try:
         return get_type_hints(holder, namespace, include_extras=True)["event"]
     except (SyntaxError, TypeError) as error:
-        msg = f"{_name(function)} annotates its parameter {_text(parameter.annotation)}, which cannot be read. {_HOW}"
+        msg = f"{_name(function)} annotates its parameter {type_text(parameter.annotation)}, which cannot be read. {_HOW}"
         raise RegistrationError(msg) from error
 
 
@@ -227,7 +244,7 @@ def _declared(annotation: object, given: object, handler: Handler) -> tuple[obje
         if given is not None and payload_type != given:
             _refuse(
                 f"{handler} annotates its parameter {_event_text(payload_type, parameters_type)}, and payload= says "
-                f"{_text(given)}: they cannot both be right. Leave payload= out, or make them the same."
+                f"{type_text(given)}: they cannot both be right. Leave payload= out, or make them the same."
             )
         return payload_type, parameters_type
     if given is not None and (annotation is Event or annotation is inspect.Parameter.empty):
@@ -237,7 +254,8 @@ def _declared(annotation: object, given: object, handler: Handler) -> tuple[obje
     if annotation is inspect.Parameter.empty:
         _refuse(f"{handler} does not annotate its parameter, so its payload's type is unknown. {_HOW}")
     return _refuse(
-        f"{handler} annotates its parameter {_text(annotation)}, and it is given an Event. Write Event[{_text(annotation)}]."
+        f"{handler} annotates its parameter {type_text(annotation)}, and it is given an Event. "
+        f"Write Event[{type_text(annotation)}]."
     )
 
 
@@ -246,11 +264,12 @@ def _refuse(message: str) -> Never:
 
 
 def _event_text(payload_type: object, parameters_type: object) -> str:
-    more = "" if parameters_type == dict[str, str] else f", {_text(parameters_type)}"
-    return f"Event[{_text(payload_type)}{more}]"
+    more = "" if parameters_type == dict[str, str] else f", {type_text(parameters_type)}"
+    return f"Event[{type_text(payload_type)}{more}]"
 
 
-def _text(annotation: object) -> str:
+def type_text(annotation: object) -> str:
+    """A type as it is written in the code."""
     return annotation.__name__ if isinstance(annotation, type) and not get_args(annotation) else str(annotation)
 
 

@@ -68,6 +68,11 @@ class UnreadError(EnvelopeError):
         super().__init__(text)
         self.unread = unread
 
+    @property
+    def reason(self) -> Exception:
+        """What was wrong with it."""
+        return self.__cause__ if isinstance(self.__cause__, EnvelopeError) else self
+
 
 class Keeper(Protocol):
     """Keeps events, so that the work of each handler is done once; the inbox is one."""

@@ -5,17 +5,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
-from typing import Final
+from typing import Final, Self
+
+from typing_extensions import TypedDict
 
 from .exceptions import RegistrationError
 
-__all__ = ["MAX_ATTEMPTS", "Options"]
+__all__ = ["MAX_ATTEMPTS", "HandlerOptions", "Options"]
 
 #: What the inbox can count.
 MAX_ATTEMPTS: Final = 32_767
 _NAME_LENGTH = 255
+
+
+class HandlerOptions(TypedDict, total=False):
+    """The keyword arguments themselves; what they mean is said by `Options`."""
+
+    name: str | None
+    once: bool
+    deferred: bool | None
+    lease: timedelta | None
+    max_attempts: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +44,16 @@ class Options:
     lease: timedelta | None = None
     #: After how many failed runs it is given up; None for what the settings say.
     max_attempts: int | None = None
+
+    @classmethod
+    def of(cls, given: HandlerOptions) -> Self:
+        """The options that the keyword arguments say."""
+        known = [each.name for each in fields(cls)]
+        for name in given:
+            if name not in known:
+                msg = f"on() is given {name}=, which it does not know. It takes payload=, ce_type=, {'=, '.join(known)}=."
+                raise RegistrationError(msg)
+        return cls(**given)
 
     def __post_init__(self) -> None:
         name, lease, attempts = self.name, self.lease, self.max_attempts

@@ -28,6 +28,7 @@ from .exceptions import (
     InvalidEventError,
     UnavailableError,
     UnhandledEventError,
+    UnsupportedMediaTypeError,
 )
 from .payloads import MAX_ERRORS, too_many
 
@@ -43,6 +44,7 @@ class Outcome(Enum):
     REJECTED = "rejected"
     PARKED = "parked"
     INVALID = "invalid"
+    UNSUPPORTED = "unsupported"
     BUSY = "busy"
     RETRY = "retry"
     UNAVAILABLE = "unavailable"
@@ -69,6 +71,7 @@ _STATUSES = {
     Outcome.REJECTED: 200,
     Outcome.PARKED: 200,
     Outcome.INVALID: 400,
+    Outcome.UNSUPPORTED: 415,
     Outcome.BUSY: 409,
     Outcome.RETRY: 503,
     Outcome.UNAVAILABLE: 503,
@@ -132,6 +135,7 @@ class Reject(Answer):
 _CLASSES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Outcome], ...] = (
     (Reject, Outcome.REJECTED),
     (Retry, Outcome.RETRY),
+    (UnsupportedMediaTypeError, Outcome.UNSUPPORTED),
     ((InvalidEventError, EnvelopeError, UnhandledEventError, ValidationError), Outcome.INVALID),
     ((UnavailableError, OperationalError, InterfaceError), Outcome.UNAVAILABLE),
     (BusyError, Outcome.BUSY),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from operator import itemgetter
+from typing import NamedTuple, TypeAlias
 
 from typing_extensions import override
 
@@ -21,13 +22,20 @@ class Registration:
     """A handler as one router sees it: with the prefix under which its own router is included."""
 
     handler: Handler
+    #: Of which one has to match the kind; none if the type is all that counts.
     globs: tuple[Glob, ...]
-    #: A fallback runs only for kinds that no other registration matches.
+    #: A fallback runs only for events that no other registration matches.
     is_fallback: bool = False
+    #: Which has to match the CloudEvents type, if it is given.
+    ce_type: Glob | None = None
 
     def matching(self, kind: str) -> Glob | None:
         """The first of the globs that matches `kind`."""
         return next((glob for glob in self.globs if glob.matches(kind)), None)
+
+    def wants(self, ce_type: str | None) -> bool:
+        """Whether it takes events of a type."""
+        return self.ce_type is None or (ce_type is not None and self.ce_type.matches(ce_type))
 
 
 class Found(NamedTuple):
@@ -45,28 +53,44 @@ class Found(NamedTuple):
         )
 
 
+#: A registration, with its place in their order.
+_Placed: TypeAlias = tuple[int, Registration]
+
+
 class Table:
     """The registrations of one moment, ready for look-ups."""
 
     def __init__(self, registrations: tuple[Registration, ...]) -> None:
-        self._handlers = GlobIndex((glob, each.handler) for each in registrations if not each.is_fallback for glob in each.globs)
-        self._fallbacks = GlobIndex((glob, each.handler) for each in registrations if each.is_fallback for glob in each.globs)
-        self._memory: dict[str, Found] = {}
+        placed = list(enumerate(registrations))
+        self._kinds = GlobIndex((glob, (place, each)) for place, each in placed if not each.is_fallback for glob in each.globs)
+        self._types = GlobIndex((each.ce_type, (place, each)) for place, each in placed if each.ce_type and not each.globs)
+        self._fallbacks = GlobIndex((glob, (place, each)) for place, each in placed if each.is_fallback for glob in each.globs)
+        self._has_types = any(each.ce_type for each in registrations)
+        self._memory: dict[str | tuple[str, str | None], Found] = {}
 
-    def find(self, kind: str) -> Found:
-        """The handlers of a kind, each function once."""
-        found = self._memory.get(kind)
+    def find(self, kind: str, ce_type: str | None = None) -> Found:
+        """The handlers of a kind and type, each function once."""
+        key = (kind, ce_type) if self._has_types else kind
+        found = self._memory.get(key)
         if found is None:
-            matched = self._handlers.find(kind)
+            matched = self._matched(kind, ce_type)
             unique: dict[object, Handler] = {}  # a function that is registered twice runs once
-            for handler in matched or self._fallbacks.find(kind):
-                unique.setdefault(handler.key, handler)
+            for _, each in matched or self._fallbacks.find(kind):
+                unique.setdefault(each.handler.key, each.handler)
             found = Found.of(list(unique.values()))
             if matched:
                 if len(self._memory) >= MEMORY:
                     self._memory.clear()  # cheaper than choosing: each kind comes back at the price of one look-up
-                self._memory[kind] = found
+                self._memory[key] = found
         return found
+
+    def _matched(self, kind: str, ce_type: str | None) -> list[_Placed]:
+        matched = self._kinds.find(kind)
+        if self._has_types:
+            matched = [placed for placed in matched if placed[1].wants(ce_type)]
+            matched += self._types.find(ce_type) if ce_type is not None else []
+            matched.sort(key=itemgetter(0))
+        return matched
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +113,7 @@ class Explanation:
     """What a router does with a kind, and why: `str()` of it is for people."""
 
     kind: str
+    ce_type: str | None
     consulted: tuple[Consulted, ...]
 
     @property
@@ -98,23 +123,34 @@ class Explanation:
 
     @override
     def __str__(self) -> str:
-        return "\n".join([f"{self.kind!r} is handled by {len(self.handlers)} handler(s)", *map(str, self.consulted)])
+        what = repr(self.kind) if self.ce_type is None else f"{self.kind!r} of the type {self.ce_type!r}"
+        return "\n".join([f"{what} is handled by {len(self.handlers)} handler(s)", *map(str, self.consulted)])
 
 
-def explain(kind: str, registrations: tuple[Registration, ...], running: set[Handler]) -> Explanation:
-    """Say for each registration why it runs for `kind`, or why not; `running` is what the router found."""
-    handled = any(not each.is_fallback and each.matching(kind) for each in registrations)
+def explain(kind: str, ce_type: str | None, registrations: tuple[Registration, ...], running: set[Handler]) -> Explanation:
+    """Say for each registration why it runs for a kind and type, or why not; `running` is what the router found."""
+    handled = any(not each.is_fallback and _misses(each, kind, ce_type) is None for each in registrations)
     consulted: list[Consulted] = []
     for each in registrations:
-        glob = each.matching(kind)
         runs = each.handler in running
-        if glob is None:
-            reason = " and ".join(other.why_not(kind) for other in each.globs)
-        elif each.is_fallback:
+        reason = _misses(each, kind, ce_type)
+        if reason is None and each.is_fallback:
             reason = "another handler matches" if handled else "it is a fallback, and nothing else matches"
-        elif runs:
-            reason = f"{glob.pattern!r} matches"
-        else:
-            reason = f"{glob.pattern!r} matches, but its function is registered before"
+        elif reason is None:
+            glob = each.matching(kind) or each.ce_type
+            reason = f"{glob and glob.pattern!r} matches"
+            if not runs:
+                reason += ", but its function is registered before"
         consulted.append(Consulted(each, runs, reason))
-    return Explanation(kind, tuple(consulted))
+    return Explanation(kind, ce_type, tuple(consulted))
+
+
+def _misses(registration: Registration, kind: str, ce_type: str | None) -> str | None:
+    """Why a registration does not match; None if it does."""
+    if registration.globs and registration.matching(kind) is None:
+        return " and ".join(glob.why_not(kind) for glob in registration.globs)
+    if registration.ce_type is None or registration.wants(ce_type):
+        return None
+    if ce_type is None:
+        return f"it wants the type {registration.ce_type.pattern!r}, and the event has none"
+    return f"of the type, {registration.ce_type.why_not(ce_type)}"

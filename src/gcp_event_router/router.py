@@ -6,13 +6,11 @@ management commands read the registrations.
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from threading import Lock
-from typing import Any, Generic, overload
+from typing import Any, Unpack, overload
 from weakref import WeakSet
 
 from django.dispatch import Signal
@@ -25,15 +23,14 @@ from .event import Event
 from .exceptions import ConfigurationError, GlobError, RegistrationError
 from .globs import Glob, escape
 from .handlers import Handler
-from .options import Options
+from .kinds import Kind, PayloadDecorator, callers_scope
+from .options import HandlerOptions, Options
 from .registrations import Explanation, Found, Registration, Table, explain
 
 __all__ = ["EventRouter", "events", "find_everywhere"]
 
 HandlerT = TypeVar("HandlerT", bound=Callable[[Event[Any, Any]], Awaitable[None] | None])
 PayloadT = TypeVar("PayloadT")
-ParametersT = TypeVar("ParametersT", default=dict[str, str])
-ResultT = TypeVar("ResultT", bound=Awaitable[None] | None, default=None)
 
 
 class EventRouter:
@@ -50,7 +47,7 @@ class EventRouter:
 
     def __init__(self, signal: Signal | str | None = None) -> None:
         self._lock = Lock()
-        self._entries: list[Registration | _Inclusion] = []
+        self._entries: list[Registration | _Inclusion | Kind[Any]] = []
         self._parents: WeakSet[EventRouter] = WeakSet()
         self._table: Table | None = None
         self._receiver = Dispatcher(self.find)
@@ -59,16 +56,11 @@ class EventRouter:
 
     @overload
     def on(
-        self,
-        kind: str,
-        /,
-        *kinds: str,
-        name: str | None = ...,
-        once: bool = ...,
-        deferred: bool | None = ...,
-        lease: timedelta | None = ...,
-        max_attempts: int | None = ...,
+        self, kind: str, /, *kinds: str, ce_type: str | None = ..., **options: Unpack[HandlerOptions]
     ) -> Callable[[HandlerT], HandlerT]: ...
+
+    @overload
+    def on(self, /, *, ce_type: str, **options: Unpack[HandlerOptions]) -> Callable[[HandlerT], HandlerT]: ...
 
     @overload
     def on(
@@ -77,44 +69,37 @@ class EventRouter:
         /,
         *kinds: str,
         payload: type[PayloadT] | TypeAdapter[PayloadT],
-        name: str | None = ...,
-        once: bool = ...,
-        deferred: bool | None = ...,
-        lease: timedelta | None = ...,
-        max_attempts: int | None = ...,
+        ce_type: str | None = ...,
+        **options: Unpack[HandlerOptions],
     ) -> PayloadDecorator[PayloadT]: ...
 
+    @overload
     def on(
-        self,
-        *kinds: str,
-        payload: object = None,
-        name: str | None = None,
-        once: bool = True,
-        deferred: bool | None = None,
-        lease: timedelta | None = None,
-        max_attempts: int | None = None,
-    ) -> Any:
-        """Register the decorated function for all kinds that match one of the globs; it stays the very same function.
+        self, /, *, payload: type[PayloadT] | TypeAdapter[PayloadT], ce_type: str, **options: Unpack[HandlerOptions]
+    ) -> PayloadDecorator[PayloadT]: ...
+
+    def on(self, *kinds: str, payload: object = None, ce_type: str | None = None, **options: Unpack[HandlerOptions]) -> Any:
+        """Register the decorated function for all events that fit; it stays the very same function.
 
         Args:
-            kinds: Globs such as `"order-placed"`, `"order-*"` or `"order-v[12]"`.
+            kinds: Globs such as `"order-placed"`, `"order-*"` or `"order-v[12]"`, of which one has to match the kind.
             payload: The payload's type, or a `TypeAdapter`, for functions that do not say it in their annotation.
-            name: What the inbox knows the function by, instead of its module and qualified name.
-            once: Whether the inbox makes sure that its effects happen once.
-            deferred: Whether it runs after the sender is answered; the inbox's setting by default.
-            lease: How long one run may take; the inbox's setting by default.
-            max_attempts: After how many failed runs it is given up; the inbox's setting by default.
+            ce_type: A glob of CloudEvents types, such as `"google.cloud.storage.object.v1.*"`, which has to match as well;
+                without kinds it is all that has to.
+            options: How the function is run, mostly by the inbox. `name`: what it is known by, instead of its module and
+                qualified name. `once`: whether its effects happen once. `deferred`: whether it runs after the sender is
+                answered. `lease`: how long one run may take. `max_attempts`: after how many failed runs it is given up.
 
         Raises:
             RegistrationError: A kind is not a string, an option cannot be kept, or the function could never be called rightly.
-            GlobError: A kind is empty or malformed.
+            GlobError: A kind or type is empty or malformed, or there is neither.
 
         """
-        globs = _globs(kinds)
-        options = Options(name, once, deferred, lease, max_attempts)
+        globs, type_glob = _globs(kinds, ce_type), None if ce_type is None else Glob(ce_type)
+        kept = Options.of(options)
 
         def register(function: HandlerT) -> HandlerT:
-            self._register(function, globs, payload, _callers_scope(), options)
+            self._register(Handler(function, globs, payload, callers_scope(), kept, type_glob))
             return function
 
         return register
@@ -123,42 +108,53 @@ class EventRouter:
     def fallback(self, function: HandlerT, /) -> HandlerT: ...
 
     @overload
-    def fallback(
-        self,
-        /,
-        *,
-        name: str | None = ...,
-        once: bool = ...,
-        deferred: bool | None = ...,
-        lease: timedelta | None = ...,
-        max_attempts: int | None = ...,
-    ) -> Callable[[HandlerT], HandlerT]: ...
+    def fallback(self, /, **options: Unpack[HandlerOptions]) -> Callable[[HandlerT], HandlerT]: ...
 
-    def fallback(
-        self,
-        function: Any = None,
-        /,
-        *,
-        name: str | None = None,
-        once: bool = True,
-        deferred: bool | None = None,
-        lease: timedelta | None = None,
-        max_attempts: int | None = None,
-    ) -> Any:
-        """Register the decorated function for kinds that nothing else handles; it stays the very same function.
+    def fallback(self, function: Any = None, /, **options: Unpack[HandlerOptions]) -> Any:
+        """Register the decorated function for events that nothing else handles; it stays the very same function.
 
         Used bare, or with the options of `on`. In an included router, only kinds under its prefix count.
         """
-        options = Options(name, once, deferred, lease, max_attempts)
+        kept = Options.of(options)
         if function is not None:
-            self._register(function, (), None, _callers_scope(), options)
+            self._register(Handler(function, (), None, callers_scope(), kept))
             return function
 
         def register(function: HandlerT) -> HandlerT:
-            self._register(function, (), None, _callers_scope(), options)
+            self._register(Handler(function, (), None, callers_scope(), kept))
             return function
 
         return register
+
+    def kind(self, name: str, payload: type[PayloadT] | TypeAdapter[PayloadT]) -> Kind[PayloadT]:
+        """Declare a kind once, for those who send it and those who handle it.
+
+        Args:
+            name: The kind itself, not a glob.
+            payload: The type of its payload.
+
+        Raises:
+            RegistrationError: No event can have the name, or the kind is declared already, with another payload.
+
+        """
+        declared = Kind(name, payload, self._register)
+        other = next((each for each in self._entries if isinstance(each, Kind) and each.name == name), None)
+        if other is not None and other.payload_type != declared.payload_type:
+            msg = f"kind() is given {declared!r}, and there is {other!r} already. A kind has one payload: use that one."
+            raise RegistrationError(msg)
+        self._append(declared)
+        return declared
+
+    @property
+    def kinds(self) -> Mapping[str, Kind[Any]]:
+        """The declared kinds by their names; those of included routers by the names under their prefix."""
+        found: dict[str, Kind[Any]] = {}
+        for entry in tuple(self._entries):
+            if isinstance(entry, Kind):
+                found[entry.name] = entry
+            elif isinstance(entry, _Inclusion):
+                found |= {entry.prefix + name: kind for name, kind in entry.router.kinds.items()}
+        return found
 
     def include(self, router: EventRouter, prefix: str = "") -> None:
         """Take in the handlers of another router, present and future, for kinds that begin with `prefix`.
@@ -182,14 +178,14 @@ class EventRouter:
         """Undo `listen`."""
         _signal(signal).disconnect(dispatch_uid=("gcp_event_router", id(self)))
 
-    def find(self, kind: str) -> Found:
-        """The handlers that run for `kind`; called for each event."""
-        return (self._table or self._build()).find(kind)
+    def find(self, kind: str, ce_type: str | None = None) -> Found:
+        """The handlers that run for events of a kind and, if they are CloudEvents, a type; called for each event."""
+        return (self._table or self._build()).find(kind, ce_type)
 
-    def explain(self, kind: str) -> Explanation:
-        """Which handlers run for `kind` and which do not, and why."""
-        running = {handler for handlers in self.find(kind) for handler in handlers}
-        return explain(kind, tuple(self), running)
+    def explain(self, kind: str, ce_type: str | None = None) -> Explanation:
+        """Which handlers run for a kind and a type and which do not, and why."""
+        running = {handler for handlers in self.find(kind, ce_type) for handler in handlers}
+        return explain(kind, ce_type, tuple(self), running)
 
     @contextmanager
     def isolated(self, *, empty: bool = False) -> Generator[EventRouter]:
@@ -213,7 +209,7 @@ class EventRouter:
         for entry in tuple(self._entries):
             if isinstance(entry, Registration):
                 yield entry
-            else:
+            elif isinstance(entry, _Inclusion):
                 yield from entry
 
     def __len__(self) -> int:
@@ -232,13 +228,11 @@ class EventRouter:
     def __repr__(self) -> str:
         return f"<EventRouter with {len(self)} registration(s)>"
 
-    def _register(
-        self, function: Any, globs: tuple[Glob, ...], payload: object, scope: Mapping[str, Any], options: Options
-    ) -> None:
-        handler = Handler(function, globs, payload, scope, options)
-        self._append(Registration(handler, globs or (Glob("*"),), is_fallback=not globs))
+    def _register(self, handler: Handler) -> None:
+        is_fallback = not handler.globs and handler.ce_type is None
+        self._append(Registration(handler, (Glob("*"),) if is_fallback else handler.globs, is_fallback, handler.ce_type))
 
-    def _append(self, entry: Registration | _Inclusion) -> None:
+    def _append(self, entry: Registration | _Inclusion | Kind[Any]) -> None:
         with self._lock:
             self._entries.append(entry)
         self._forget()
@@ -263,16 +257,6 @@ class EventRouter:
                 yield from entry.router._included()  # noqa: SLF001 -- another one of its own class
 
 
-class PayloadDecorator(Generic[PayloadT]):
-    """What `on(..., payload=Model)` returns, to type checkers: a decorator for handlers of that payload."""
-
-    def __call__(
-        self, function: Callable[[Event[PayloadT, ParametersT]], ResultT]
-    ) -> Callable[[Event[PayloadT, ParametersT]], ResultT]:
-        """Register `function` and return it."""
-        raise NotImplementedError
-
-
 @dataclass(frozen=True, slots=True)
 class _Inclusion:
     router: EventRouter
@@ -280,13 +264,18 @@ class _Inclusion:
 
     def __iter__(self) -> Iterator[Registration]:
         for each in self.router:
-            yield Registration(each.handler, tuple(glob.prefixed(self.prefix) for glob in each.globs), each.is_fallback)
+            globs = each.globs or ((Glob("*"),) if self.prefix else ())
+            prefixed = tuple(glob.prefixed(self.prefix) for glob in globs)
+            yield Registration(each.handler, prefixed, each.is_fallback, each.ce_type)
 
 
-def _globs(kinds: tuple[object, ...]) -> tuple[Glob, ...]:
-    if not kinds:
+def _globs(kinds: tuple[object, ...], ce_type: object) -> tuple[Glob, ...]:
+    if not kinds and ce_type is None:
         msg = 'on() is given no kind, so nothing would ever reach its function. Name one: `@events.on("order-placed")`.'
         raise GlobError(msg)
+    if ce_type is not None and not isinstance(ce_type, str):
+        msg = f"on() is given ce_type={ce_type!r}, which is not a string. Write a glob of types; for several, decorate again."
+        raise RegistrationError(msg)
     for kind in kinds:
         if not isinstance(kind, str):
             function = getattr(kind, "__qualname__", None)
@@ -294,13 +283,6 @@ def _globs(kinds: tuple[object, ...]) -> tuple[Glob, ...]:
             msg = f'on() is given {what}, which is not a string. Call it with kinds: `@events.on("order-placed")`.'
             raise RegistrationError(msg)
     return tuple(Glob(kind) for kind in dict.fromkeys(kinds) if isinstance(kind, str))
-
-
-def _callers_scope() -> Mapping[str, Any]:
-    """The local names where a decorator is applied: annotations may be written in them."""
-    frame = inspect.currentframe()
-    caller = frame and frame.f_back and frame.f_back.f_back
-    return caller.f_locals if caller else {}
 
 
 def _signal(signal: Signal | str) -> Signal:
@@ -322,9 +304,9 @@ def _signal(signal: Signal | str) -> Signal:
 _LISTENING: WeakSet[EventRouter] = WeakSet()
 
 
-def find_everywhere(kind: str) -> list[Found]:
-    """What each router that ever listened to a signal has for a kind; called for events that the inbox kept."""
-    return [router.find(kind) for router in tuple(_LISTENING)]
+def find_everywhere(kind: str, ce_type: str | None) -> list[Found]:
+    """What each router that ever listened to a signal has for an event; called for those that the inbox kept."""
+    return [router.find(kind, ce_type) for router in tuple(_LISTENING)]
 
 
 #: The router of a project: `apps` connects it to `GCP_EVENT_ROUTER["SIGNALS"]`.

@@ -1,6 +1,7 @@
 """The URL of the endpoint, for `include("gcp_event_router.urls")` in the project's `urlpatterns`.
 
-`urls_async` is the same for projects on ASGI. The name `gcp-events` is django-gcp's.
+`urls_async` is the same for projects on ASGI. The name `gcp-events` is django-gcp's; `gcp-cloudevents` takes CloudEvents, whose
+type is their kind.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ def event_patterns(view: Callable[..., HttpResponseBase]) -> list[URLPattern]:
         )
         raise ConfigurationError(msg)
     # one pattern for both forms; reverse() gives the one without a slash
-    return [re_path(r"^events/(?P<event_kind>[^/]+)/(?P<event_reference>[^/]+)/?\Z", view, name="gcp-events")]
+    return [
+        re_path(r"^events/(?P<event_kind>[^/]+)/(?P<event_reference>[^/]+)/?\Z", view, name="gcp-events"),
+        re_path(r"^events/?\Z", view, name="gcp-cloudevents"),
+    ]
 
 
 urlpatterns: list[URLPattern] = event_patterns(EventView.as_view())

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Collection, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -24,8 +24,8 @@ from typing_extensions import override
 
 from . import conf
 from .auth import Authenticator, Door, configured
-from .envelopes import read
-from .event import Arrival, Principal, is_label
+from .envelopes import EVENTARC_MODE, is_batch, read, read_batch
+from .event import UNKNOWN, Arrival, Principal, is_label, labels_of
 from .exceptions import (
     BodyTooLargeError,
     ConfigurationError,
@@ -40,6 +40,7 @@ from .signals import event_received
 
 __all__ = ["AsyncEventView", "EventView"]
 
+_Response: TypeAlias = tuple[Any, Any]
 _DIGITS = 19
 """More digits of a Content-Length than any limit has."""
 _EXPECTED = (EnvelopeError, BodyTooLargeError, RefusalError)
@@ -73,21 +74,24 @@ class EventView(View):
             view = transaction.non_atomic_requests(using=alias)(view)
         return view
 
-    def post(self, request: HttpRequest, event_kind: object, event_reference: object, **_: object) -> HttpResponse:
-        """Receive one event; the pattern may capture more, and convert what it captures."""
+    def post(self, request: HttpRequest, event_kind: object = None, event_reference: object = None, **_: object) -> HttpResponse:
+        """Receive one event, or a batch; the pattern may capture more, and convert what it captures."""
         kind, reference = _labels(event_kind, event_reference)
         try:
             door = self._door()
-            arrival = _arrival(request, door.authenticate(request), door, kind, reference)
+            arrivals = _arrivals(request, door.authenticate(request), door, kind, reference)
         except UnreadError as error:
             return _unreadable(error)
         except Exception as error:  # noqa: BLE001 -- each becomes an answer
             return _refusal(error, kind, reference)
-        try:
-            responses = event_received.send(type(self), event_kind=kind, event_reference=reference, arrival=arrival)
-        except Exception as error:  # noqa: BLE001 -- as above; the handlers' failures are in the log already
-            return _failure(error, kind, reference)
-        return _success(responses)
+        sent: list[_Response] = []
+        errors: list[Exception] = []
+        for kind, reference, arrival in arrivals:
+            try:
+                sent += event_received.send(type(self), event_kind=kind, event_reference=reference, arrival=arrival)
+            except Exception as error:  # noqa: BLE001 -- as above; the handlers' failures are in the log already
+                errors.append(error)
+        return _failure(_one(errors), kind, reference) if errors else _success(sent)
 
     def _door(self) -> Door:
         return self._own_door or configured()
@@ -97,31 +101,41 @@ class AsyncEventView(EventView):
     """`EventView` for ASGI: nothing in it blocks the event loop, and sync receivers and handlers share one thread hop."""
 
     @override
-    async def post(self, request: HttpRequest, event_kind: object, event_reference: object, **_: object) -> HttpResponse:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride] -- Django awaits it
-        """Receive one event."""
+    async def post(  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride] -- Django awaits it
+        self, request: HttpRequest, event_kind: object = None, event_reference: object = None, **_: object
+    ) -> HttpResponse:
+        """Receive one event, or a batch."""
         kind, reference = _labels(event_kind, event_reference)
         try:
             door = self._door()
-            arrival = _arrival(request, await door.aauthenticate(request), door, kind, reference)
+            arrivals = _arrivals(request, await door.aauthenticate(request), door, kind, reference)
         except UnreadError as error:
             return await sync_to_async(_unreadable)(error)
         except Exception as error:  # noqa: BLE001 -- as in EventView
             return _refusal(error, kind, reference)
-        try:
-            responses = await event_received.asend(type(self), event_kind=kind, event_reference=reference, arrival=arrival)
-        except Exception as error:  # noqa: BLE001 -- as in EventView
-            return _failure(error, kind, reference)
-        return _success(responses)
+        sent: list[_Response] = []
+        errors: list[Exception] = []
+        for kind, reference, arrival in arrivals:
+            try:
+                sent += await event_received.asend(type(self), event_kind=kind, event_reference=reference, arrival=arrival)
+            except Exception as error:  # noqa: BLE001 -- as in EventView
+                errors.append(error)
+        return _failure(_one(errors), kind, reference) if errors else _success(sent)
 
 
 def _labels(kind: object, reference: object) -> tuple[str, str]:
+    """The kind and the reference in the URL, if it has them."""
+    if kind is None and reference is None:
+        return UNKNOWN, UNKNOWN
     labels = str(kind), str(reference)
     if not all(map(is_label, labels)):
         raise Http404
     return labels
 
 
-def _arrival(request: HttpRequest, principal: Principal | None, door: Door, kind: str, reference: str) -> Arrival:
+def _arrivals(
+    request: HttpRequest, principal: Principal | None, door: Door, kind: str, reference: str
+) -> list[tuple[str, str, Arrival]]:
     """Read the request, now that its sender is known; its credentials stay here. Raises `SenderError`."""
     meta, secret = request.META, door.secret_headers
     if secret and not secret.isdisjoint(meta):
@@ -129,7 +143,10 @@ def _arrival(request: HttpRequest, principal: Principal | None, door: Door, kind
     body = _body(request, conf.current().MAX_BODY_SIZE)
     parameters = _parameters(request, door.secret_parameters)
     try:
-        return Arrival(read(body, meta), parameters, principal)
+        envelopes = read_batch(body, meta) if is_batch(meta) else [read(body, meta)]
+        if kind is UNKNOWN:
+            return [(*labels_of(each), Arrival(each, parameters, principal)) for each in envelopes]
+        return [(kind, reference, Arrival(each, parameters, principal)) for each in envelopes]
     except EnvelopeError as error:
         raise UnreadError(str(error), Unread(kind, reference, body, meta, parameters or {}, principal)) from error
 
@@ -144,7 +161,7 @@ def _parameters(request: HttpRequest, secret: Collection[str]) -> dict[str, list
     except SuspiciousOperation as error:
         msg = "The URL has more parameters than DATA_UPLOAD_MAX_NUMBER_FIELDS."
         raise EnvelopeError(msg) from error
-    for name in secret:
+    for name in (*secret, EVENTARC_MODE):
         parameters.pop(name, None)
     return parameters
 
@@ -183,7 +200,12 @@ def _stream(request: HttpRequest, announced: str) -> Callable[[int], bytes]:
     return read_chunks
 
 
-def _success(responses: list[tuple[Any, Any]]) -> HttpResponse:
+def _one(errors: list[Exception]) -> Exception:
+    """What went wrong with the events of a request, as one exception."""
+    return errors[0] if len(errors) == 1 else ExceptionGroup("several events failed", errors)
+
+
+def _success(responses: list[_Response]) -> HttpResponse:
     outcome = worst(response for _, response in responses if isinstance(response, Outcome))
     return _answer(b"{}", outcome.status)
 
@@ -193,7 +215,7 @@ def _unreadable(error: UnreadError) -> HttpResponse:
     kind, reference = error.unread.kind, error.unread.reference
     keeper = current_keeper()
     if keeper is None:
-        return _refusal(error, kind, reference)
+        return _refusal(error.reason, kind, reference)
     try:
         keeper.reject(error.unread, error)
     except Exception as away:  # noqa: BLE001 -- becomes an answer

@@ -19,7 +19,7 @@ from django_gcp.events.signals import event_received as legacy_signal
 from django_gcp.events.views import GoogleCloudEventsView
 from django_gcp.exceptions import InvalidPubSubMessageError as LegacyError
 from django_gcp.urls import urlpatterns as legacy_urls
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, JsonValue, TypeAdapter
 from typing_extensions import TypedDict, assert_type, override
 
 from gcp_event_router import Event, EventRouter, Outcome, Principal, Reject, Retry, events
@@ -28,6 +28,15 @@ from gcp_event_router.conf import RouterSettings
 from gcp_event_router.envelopes import Envelope, PubSubPush
 from gcp_event_router.exceptions import ErrorDetail, InvalidEventError
 from gcp_event_router.globs import Glob
+from gcp_event_router.google.auth import AuthEventData
+from gcp_event_router.google.base import Bytes, Duration, Int64, Model, Struct, Timestamp
+from gcp_event_router.google.catalogue import model_of, types
+from gcp_event_router.google.cloudbuild import BuildEventData, HashType, Status
+from gcp_event_router.google.enums import OpenEnum
+from gcp_event_router.google.firestore import DocumentEventData
+from gcp_event_router.google.logs import LogEntry
+from gcp_event_router.google.pubsub import MessagePublishedData
+from gcp_event_router.google.storage import NotificationAttributes, StorageObjectData
 from gcp_event_router.handlers import Handler
 from gcp_event_router.registrations import Consulted, Explanation, Registration
 from gcp_event_router.signals import EventSignal, event_received
@@ -351,6 +360,72 @@ settings: RouterSettings = {
     "FAILURE_STATUS": 500,
     "SIGNALS": ["django_gcp.events.signals.event_received"],
 }
+
+# --- Google's own payloads
+
+
+@events.on("gcs-*")
+def uploaded(event: Event[StorageObjectData]) -> None:
+    assert_type(event.payload.size, int)
+    assert_type(event.payload.time_created, datetime | None)
+    assert_type(event.payload.metadata, dict[str, str])
+    attributes = NotificationAttributes.of(event.envelope.attributes)
+    assert_type(attributes, NotificationAttributes)
+    assert_type(attributes.overwrote_generation, int | None)
+
+
+events.on("gcs-*", payload=StorageObjectData)(lambda event: print(event.payload.bucket))
+
+
+@events.on("build")
+def built(event: Event[BuildEventData]) -> None:
+    status = event.payload.status
+    assert_type(status, Status | str | int)
+    if isinstance(status, Status):
+        assert_type(status, Status)
+        assert_type(status.number, int)
+        assert_type(status >= Status.SUCCESS, bool)
+    assert_type(event.payload.timeout, timedelta | None)
+    assert_type([step.name for step in event.payload.steps], list[str])
+    assert_type(event.payload.options.source_provenance_hash if event.payload.options else [], list[HashType | str | int])
+
+
+@events.on("pubsub")
+def published(event: Event[MessagePublishedData]) -> None:
+    assert_type(event.payload.message.data if event.payload.message else b"", bytes)
+
+
+@events.on("document")
+def written(event: Event[DocumentEventData]) -> None:
+    if event.payload.value is not None:
+        assert_type(event.payload.value.unwrap(), dict[str, Any])
+        assert_type(event.payload.value.fields["a"].integer_value, int | None)
+
+
+@events.on("logs")
+def logged(event: Event[LogEntry]) -> None:
+    assert_type(event.payload.json_payload, dict[str, JsonValue] | None)
+
+
+assert_type(Event("gcs-photos", "new", StorageObjectData(name="cat.jpg", size=352)), Event[StorageObjectData])
+assert_type(AuthEventData(photo_url="https://shop.example/a.png").photo_url, str)
+assert_type(Status["SUCCESS"], Status)
+assert_type(model_of("google.cloud.storage.object.v1.finalized"), type[Model] | None)
+assert_type(types(), frozenset[str])
+
+
+class Mine(Model):
+    total_count: Int64 = 0
+    at: Timestamp | None = None
+    status: OpenEnum[Status] = Status.STATUS_UNKNOWN
+    raw: Bytes = b""
+    timeout: Duration | None = None
+    labels: Struct | None = None
+
+
+assert_type(Mine().total_count, int)
+assert_type(Mine().status, Status | str | int)
+assert_type(Mine().labels, dict[str, JsonValue] | None)
 
 # --- tests of users
 

@@ -16,6 +16,9 @@ from pydantic import BaseModel, TypeAdapter
 from gcp_event_router import Event, EventRouter, Outcome, Principal, Reject, Retry, events
 from gcp_event_router.auth import OIDC, Authenticator, SharedToken
 from gcp_event_router.conf import RouterSettings
+from gcp_event_router.google.catalogue import model_of
+from gcp_event_router.google.logs import LogEntry, LogSeverity
+from gcp_event_router.google.storage import NotificationAttributes, StorageObjectData
 from gcp_event_router.signals import event_received
 from gcp_event_router.testing import TokenSigner
 from gcp_event_router.utils import decode_pubsub_message, get_event_url, make_pubsub_message
@@ -265,6 +268,42 @@ typo: RouterSettings = {"AUTHENTICATON": []}  # type: ignore[typeddict-unknown-k
 choice: RouterSettings = {"UNHANDLED": "ignore"}  # type: ignore[typeddict-item]  # pyright: ignore[reportAssignmentType]
 # an authenticator without its path
 no_backend: RouterSettings = {"AUTHENTICATION": [{"OPTIONS": {}}]}  # type: ignore[typeddict-item]  # pyright: ignore[reportAssignmentType]
+
+# --- Google's own payloads
+
+
+@events.on("a")
+def misread(event: Event[StorageObjectData]) -> None:
+    # names are Python's
+    event.payload.timeCreated  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    # not every object was deleted
+    event.payload.time_deleted.year  # type: ignore[union-attr]  # pyright: ignore[reportOptionalMemberAccess]
+    # an integer, whatever JSON has
+    event.payload.size + "1"  # type: ignore[operator]  # pyright: ignore[reportOperatorIssue]
+    # attributes are not a string
+    NotificationAttributes.of(event.envelope.message_id)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+@events.on("a")
+def misordered(event: Event[LogEntry]) -> None:
+    # a severity that is not known has no order
+    print(event.payload.severity >= LogSeverity.ERROR)  # type: ignore[operator]  # pyright: ignore[reportOperatorIssue]
+    # and no number
+    event.payload.severity.number  # type: ignore[union-attr]  # pyright: ignore[reportAttributeAccessIssue]
+    # no such member
+    LogSeverity.FATAL  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    # perhaps there is none
+    event.payload.json_payload["a"]  # type: ignore[index]  # pyright: ignore[reportOptionalSubscript]
+
+
+# an integer in Python
+StorageObjectData(size="many")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+# what a notification always has
+NotificationAttributes(event_type="OBJECT_FINALIZE")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+# a type has a name
+model_of(StorageObjectData)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+# a type that is not known has no model
+model_of("com.example.order").model_validate({})  # type: ignore[union-attr]  # pyright: ignore[reportOptionalMemberAccess]
 
 # --- the utilities
 

@@ -15,6 +15,7 @@ from django.core.checks import Warning as Warn
 from django.core.signing import BadSignature
 from django.http import HttpRequest
 
+from ..envelopes import EVENTARC_MODE
 from ..event import Principal
 from ..exceptions import AuthenticationError, ConfigurationError, UnavailableError
 from ..signatures import PARAMETER, Terms, verified
@@ -98,6 +99,7 @@ def _terms(request: HttpRequest) -> Terms | None:
     """What a signature says, once it is verified; None for a URL without one. Raises `AuthenticationError`."""
     parameters = query(request)
     signatures = parameters.pop(PARAMETER, None)
+    parameters.pop(EVENTARC_MODE, None)  # added by Eventarc to the URL that it was given
     if signatures is None:
         return None
     try:

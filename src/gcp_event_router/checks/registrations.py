@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Warn
@@ -10,9 +11,12 @@ from django.core.checks import Warning as Warn
 from ..exceptions import ConfigurationError
 from ..globs import Glob
 from ..handlers import NO_SOURCE
+from ..registrations import Registration
 from ..router import EventRouter
 
 __all__ = ["check_router"]
+
+_ALL: Final = Glob("*")
 
 
 def check_router(router: EventRouter) -> list[CheckMessage]:
@@ -35,19 +39,19 @@ def _unresolvable(router: EventRouter) -> Iterator[CheckMessage]:
 
 def _repeated(router: EventRouter) -> Iterator[CheckMessage]:
     """A function that has a kind twice, alone or within a wider glob. It runs once all the same."""
-    seen: dict[object, list[Glob]] = {}
+    seen: dict[object, list[tuple[Glob, Glob]]] = {}
     for each in router:
         earlier = seen.setdefault(each.handler.key, [])
-        for glob in each.globs:
-            covering = next((other for other in earlier if _covers(other, glob)), None)
+        for pair in _pairs(each):
+            covering = next((other for other in earlier if all(map(_covers, other, pair))), None)
             if covering is not None and not each.is_fallback:
                 yield Warn(
-                    f"{each.handler} is registered for {glob.pattern!r}, although {covering.pattern!r} covers that already.",
-                    hint=f"Remove {glob.pattern!r}: the function runs once for an event in any case.",
+                    f"{each.handler} is registered for {_text(pair)}, although {_text(covering)} covers that already.",
+                    hint=f"Remove {_text(pair)}: the function runs once for an event in any case.",
                     obj=each.handler.name,
                     id="gcp_event_router.W002",
                 )
-            earlier.append(glob)
+            earlier.append(pair)
 
 
 def _shadowed(router: EventRouter) -> Iterator[CheckMessage]:
@@ -56,7 +60,7 @@ def _shadowed(router: EventRouter) -> Iterator[CheckMessage]:
     for fallback in (each for each in router if each.is_fallback):
         for each in handlers:
             wider = next((glob for glob in each.globs if _covers(glob, fallback.globs[0])), None)
-            if wider is not None:
+            if wider is not None and each.ce_type is None:
                 yield Warn(
                     f"{fallback.handler} is a fallback that never runs, because {each.handler} handles {wider.pattern!r}.",
                     hint="Remove the fallback, or register the other one for fewer kinds.",
@@ -84,3 +88,15 @@ def _imported_twice(router: EventRouter) -> Iterator[CheckMessage]:
 def _covers(wider: Glob, glob: Glob) -> bool:
     """Whether `wider` surely matches all that `glob` matches: it is the same, or a beginning with a star."""
     return wider == glob or (wider.pattern == wider.prefix + "*" and glob.prefix.startswith(wider.prefix))
+
+
+def _pairs(registration: Registration) -> list[tuple[Glob, Glob]]:
+    """What it handles, as globs of a kind and of a type."""
+    return [(glob, registration.ce_type or _ALL) for glob in registration.globs or (_ALL,)]
+
+
+def _text(pair: tuple[Glob, Glob]) -> str:
+    kind, ce_type = pair
+    if ce_type == _ALL:
+        return repr(kind.pattern)
+    return f"ce_type={ce_type.pattern!r}" if kind == _ALL else f"{kind.pattern!r} with ce_type={ce_type.pattern!r}"

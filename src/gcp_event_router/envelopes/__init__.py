@@ -14,12 +14,47 @@ from pydantic_core import to_json
 
 from ..exceptions import EnvelopeError
 from .base import SECRET, Envelope, read_json
+from .calls import CloudTask, SchedulerJob, read_job, read_task
+from .cloudevents import CloudEvent
+from .cloudevents_http import from_push, is_batch, read_batch, read_binary, read_structured
 from .pubsub import PubSubPush, PubSubUnwrapped, read_unwrapped, read_wrapped
 
-__all__ = ["FORMS", "SECRET", "Envelope", "PubSubPush", "PubSubUnwrapped", "from_payload", "read", "read_json", "read_wrapped"]
+__all__ = [
+    "EVENTARC_MODE",
+    "FORMS",
+    "SECRET",
+    "CloudEvent",
+    "CloudTask",
+    "Envelope",
+    "PubSubPush",
+    "PubSubUnwrapped",
+    "SchedulerJob",
+    "from_payload",
+    "is_batch",
+    "read",
+    "read_batch",
+    "read_json",
+    "read_wrapped",
+]
 
+
+def _read_push(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
+    """A wrapped push, or the CloudEvent in it."""
+    push = read_wrapped(body, meta)
+    return push and (from_push(push) or push)
+
+
+#: The parameter that Eventarc adds to the URLs of some pushes: it is no parameter of the event.
+EVENTARC_MODE: Final = "__GCP_CloudEventsMode"
 #: The forms in order of precedence: the first that takes the request reads it; what none takes is a plain body.
-FORMS: Final[tuple[Callable[[bytes, Mapping[str, Any]], Envelope | None], ...]] = (read_wrapped, read_unwrapped)
+FORMS: Final[tuple[Callable[[bytes, Mapping[str, Any]], Envelope | None], ...]] = (
+    read_structured,
+    read_binary,
+    _read_push,
+    read_unwrapped,
+    read_task,
+    read_job,
+)
 _NO_HEADERS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 

@@ -44,7 +44,7 @@ class Envelope:
 
     __slots__ = ("_body", "_content_type", "_data")
 
-    #: The name of the form: `"plain"`, `"pubsub"` or `"pubsub-unwrapped"`.
+    #: The name of the form, such as `"plain"` or `"pubsub"`.
     form: str = "plain"
 
     def __init__(self, body: bytes = b"", content_type: str = "", *, data: bytes | None = None) -> None:
@@ -64,8 +64,18 @@ class Envelope:
         return self._data
 
     @property
+    def is_json(self) -> bool:
+        """Whether the payload may be JSON. Only CloudEvents say for sure that it is something else."""
+        return True
+
+    @property
+    def type(self) -> str | None:
+        """What a CloudEvent says that it is, such as `"google.cloud.storage.object.v1.finalized"`; None for all others."""
+        return None
+
+    @property
     def message_id(self) -> str | None:
-        """Pub/Sub's id of the message: the same for every delivery of it, unique within its topic."""
+        """The sender's id: the same for every delivery of a message, unique within its topic; a task's name."""
         return None
 
     @property
@@ -90,7 +100,7 @@ class Envelope:
 
     @property
     def delivery_attempt(self) -> int | None:
-        """How often Pub/Sub has tried to deliver, approximately; only where the subscription has a dead-letter topic."""
+        """How often the sender has tried, approximately. Pub/Sub says it only where the subscription has a dead-letter topic."""
         return None
 
     @property

@@ -20,7 +20,7 @@ __all__ = ["PubSubPush", "PubSubUnwrapped", "read_unwrapped", "read_wrapped"]
 _LISTED: Final = 100
 
 
-def read_wrapped(body: bytes, _meta: Mapping[str, Any]) -> Envelope | None:
+def read_wrapped(body: bytes, _meta: Mapping[str, Any]) -> PubSubPush | None:
     """A Pub/Sub push: an object with an object `message` and a string `subscription`, whatever else it holds.
 
     Both spellings of a name are read, and names that are not known are passed over.

@@ -26,26 +26,24 @@ from django.db.models import (
     Q,
     QuerySet,
     TextField,
-    UUIDField,
     Value,
     When,
 )
 from django.db.models.functions import Now
 
 from . import postgresql
-from .leases import LOST, Claim, Wanted, lost_runs
+from .leases import LOST, SOON, Claim, Wanted, lost_runs
 from .models import Delivery, State, StoredEvent
 
 __all__ = ["begin", "claim", "discard", "finish", "give_back", "give_up", "keep_rejected", "open_event", "reopen", "settle"]
-
-_SOON = 1.0
-"""Seconds to wait where nothing says how long."""
 
 
 def open_event(
     alias: str, row: StoredEvent, wanted: Sequence[Wanted], sender_attempt: int | None, *, begun: bool
 ) -> dict[str, Claim]:
-    """Keep an event unless it is there, and claim what is open of it. One statement on PostgreSQL.
+    """Keep an event unless it is there, and claim what is open of it.
+
+    On PostgreSQL a new event is one statement, and a duplicate two.
 
     Args:
         alias: The database.
@@ -84,7 +82,7 @@ def claim(alias: str, delivery: int, lease: timedelta, max_attempts: int) -> Cla
     """Claim one delivery that is there; None if it is not open, or somebody else has it."""
     token = uuid4()
     row = Delivery.objects.using(alias).filter(pk=delivery)
-    if not _take(row, lease, max_attempts, token, F("sender_attempt"), begun=True):
+    if not _take(row, 1, lease, max_attempts, token, F("sender_attempt"), begun=True):
         return None
     state, attempts, lost = row.values_list("state", "attempts", "lost").get()
     return Claim(delivery, state, token if state == State.RUNNING else None, attempts, lost, max_attempts)
@@ -116,6 +114,8 @@ def begin(alias: str, held: Claim, lease: timedelta) -> bool:
 
 def finish(alias: str, held: Claim) -> bool:
     """End a run well. False if the claim is somebody else's by now; whoever wrote anything for it then has to undo it."""
+    if connections[alias].vendor == "postgresql":
+        return postgresql.finish(alias, held)
     return _end(alias, held, state=State.DONE, error_type="", error="")
 
 
@@ -162,7 +162,7 @@ def _claimed(
     now = [each for each in wanted if not each.deferred]
     for terms in {(each.lease, each.max_attempts) for each in now}:
         names = [each.handler for each in now if (each.lease, each.max_attempts) == terms]
-        take(rows.filter(handler__in=names), *terms)
+        take(rows.filter(handler__in=names), len(names), *terms)
     noted = {each.handler for each in new if each.deferred}
     found = rows.filter(Q(token=take.keywords["token"]) | Q(handler__in=noted))
     return {
@@ -183,33 +183,37 @@ def _standing(alias: str, row: StoredEvent, handlers: Sequence[str]) -> dict[str
         "digest", "now", *(f"deliveries__{place}" for place in places)
     ):
         differs = bytes(digest) != row.digest
-        wait = max((until - now).total_seconds(), _SOON) if until else _SOON
+        wait = max((until - now).total_seconds(), SOON) if until else SOON
         claims[handler] = Claim(pk, state, None, attempts, lost, most, wait, differs)
     # one that is not there was purged meanwhile, or would be for another payload
-    return {each: claims.get(each, Claim(0, State.RUNNING, wait=_SOON, differs=differs)) for each in handlers}
+    return {each: claims.get(each, Claim(0, State.RUNNING, wait=SOON, differs=differs)) for each in handlers}
 
 
 def _take(
-    rows: QuerySet[Delivery], lease: timedelta, max_attempts: int, token: UUID, sender_attempt: object, *, begun: bool
+    rows: QuerySet[Delivery], count: int, lease: timedelta, max_attempts: int, token: UUID, sender_attempt: object, *, begun: bool
 ) -> int:
-    """Take what is open among some deliveries; one that was lost too often is parked. Returns how many rows changed."""
+    """Take what is open among so many deliveries; one that was lost too often is parked. Returns how many rows changed."""
     running = Q(state=State.RUNNING)
     lost, unbegun = running & Q(started_at__isnull=False), running & Q(started_at__isnull=True)
     spent = lost & Q(lost__gte=lost_runs(max_attempts) - 1)
-    return rows.filter(_is_open()).update(
-        state=_if(spent, Value(State.PARKED), Value(State.RUNNING), CharField()),
-        attempts=_if(spent | unbegun, F("attempts"), F("attempts") + 1, PositiveSmallIntegerField()),
-        lost=_if(lost, F("lost") + 1, F("lost"), PositiveSmallIntegerField()),
-        max_attempts=max_attempts,
-        lease_until=_if(spent, Value(None), _in(lease), DateTimeField()),
-        token=_if(spent, Value(None), Value(token), UUIDField()),
-        sender_attempt=sender_attempt,
-        started_at=_if(spent, F("started_at"), Now() if begun else Value(None), DateTimeField()),
-        finished_at=_if(spent, Now(), Value(None), DateTimeField()),
+    known = {"max_attempts": max_attempts, "sender_attempt": sender_attempt, "not_before": None}
+    # MySQL sets one column after the other, and each sees what was set before it: so those that others look at come last
+    taken = rows.filter(_is_open(), ~spent).update(
+        **known,
+        attempts=_if(unbegun, F("attempts"), F("attempts") + 1, PositiveSmallIntegerField()),
         error_type=_if(lost, Value(""), F("error_type"), CharField()),
         error=_if(lost, Value(LOST), F("error"), TextField()),
-        not_before=None,
+        lost=_if(lost, F("lost") + 1, F("lost"), PositiveSmallIntegerField()),
+        token=token,
+        lease_until=_in(lease),
+        finished_at=None,
+        started_at=Now() if begun else None,
+        state=State.RUNNING,
     )
+    if taken == count:
+        return taken
+    parked = {"state": State.PARKED, "lost": F("lost") + 1, "error_type": "", "error": LOST, "finished_at": Now()}
+    return taken + rows.filter(_is_open(), spent).update(**known, **parked, token=None, lease_until=None)
 
 
 def _is_open() -> Q:

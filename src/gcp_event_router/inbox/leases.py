@@ -7,10 +7,12 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-__all__ = ["LOST", "Claim", "Wanted", "lost_runs"]
+__all__ = ["LOST", "SOON", "Claim", "Wanted", "lost_runs"]
 
 #: The error of a run that ended without a word.
 LOST: Final = "the worker ended, or took longer than its lease"
+#: Seconds to wait where nothing says how long.
+SOON: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,8 @@
-"""`claims.open_event` in one statement, for PostgreSQL."""
+"""What `claims` does for each new event and each duplicate, for PostgreSQL: in few statements, written once.
+
+PostgreSQL plans each of them anew, which takes longer than to do it. So there is a short one for an event that is new, a look
+at the rows of one that is not, and a long one for what that look finds open.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +13,44 @@ from uuid import UUID
 
 from django.db import connections
 
-from .leases import LOST, Claim, Wanted
+from .leases import LOST, SOON, Claim, Wanted
 from .models import DELIVERIES, EVENTS, State, StoredEvent
 
-__all__ = ["open_event"]
+__all__ = ["finish", "open_event"]
 
+# ruff: noqa: S608 -- the names and states in the statements are our own; values are parameters
 _EVENT = ("key", "kind", "reference", "message_id", "parameters", "body", "form", "meta", "principal", "digest")
+_NEW_EVENT = f"""
+WITH event AS (
+    INSERT INTO {EVENTS} ({", ".join(_EVENT)}, received_at)
+    VALUES (%s::uuid, {", ".join(["%s"] * (len(_EVENT) - 1))}, statement_timestamp())
+    ON CONFLICT (key) DO NOTHING"""
+
+# Of many at once, one inserts the event, and has all of its deliveries; all others wait for that one, and then get no row.
+_NEW = f"""{_NEW_EVENT}
+    RETURNING key{{sync}}
+)
+INSERT INTO {DELIVERIES} (
+    event_id, sender_attempt, lost, error_type, error, created_at,
+    handler, max_attempts, deferred, state, attempts, token, lease_until, started_at
+)
+SELECT key, %s::integer, 0, '', '', statement_timestamp(), wanted.*
+FROM event, (VALUES {{wanted}}) AS wanted
+RETURNING id, handler
+"""
+# A claim need not be on the disk at once: how its run ends is, before the sender is answered, and the log is written in
+# order. If the database crashes in between, the sender tries again, and its first attempt is not counted.
+_NO_SYNC = ", set_config('synchronous_commit', 'off', true)"
+_NOTED = f"(%s, %s, TRUE, '{State.PENDING}', 0, NULL::uuid, NULL::timestamptz, NULL::timestamptz)"
+_CLAIMED = f"(%s, %s, FALSE, '{State.RUNNING}', 1, %s::uuid, statement_timestamp() + make_interval(secs => %s), {{begun}})"
+
+_STANDING = f"""
+SELECT id, handler, state, attempts, lost, max_attempts, EXTRACT(EPOCH FROM lease_until - statement_timestamp())::float
+FROM {DELIVERIES}
+JOIN {EVENTS} ON key = event_id
+WHERE event_id = %s::uuid AND digest = %s
+"""
+
 _WANTED = "(%s::varchar, %s::boolean, make_interval(secs => %s), %s::smallint)"
 _LOST = f"(old.state = '{State.RUNNING}' AND old.started_at IS NOT NULL)"
 _UNBEGUN = f"(old.state = '{State.RUNNING}' AND old.started_at IS NULL)"
@@ -22,11 +58,7 @@ _SPENT = f"({_LOST} AND old.lost >= GREATEST(2, EXCLUDED.max_attempts) - 1)"
 
 # A delivery that is there and open is taken by the UPDATE, whose WHERE PostgreSQL checks once more on the newest version of
 # the row, after waiting for whoever is writing it: so of many at once, one gets it. GREATEST is `leases.lost_runs`.
-_OPEN = f"""
-WITH event AS (
-    INSERT INTO {EVENTS} ({", ".join(_EVENT)}, received_at)
-    VALUES (%s::uuid, {", ".join(["%s"] * (len(_EVENT) - 1))}, statement_timestamp())
-    ON CONFLICT (key) DO NOTHING
+_OPEN = f"""{_NEW_EVENT}
 )
 INSERT INTO {DELIVERIES} AS old (
     event_id, handler, deferred, state, attempts, lost, max_attempts, lease_until, token, sender_attempt,
@@ -63,28 +95,95 @@ WHERE EXCLUDED.state = '{State.RUNNING}'
         OR old.state = '{State.RUNNING}' AND old.lease_until < statement_timestamp()
     )
 RETURNING id, handler, state, token, attempts, lost, max_attempts
-"""  # noqa: S608 -- names and states of our own; values are parameters
+"""
+
+_FINISH = f"""
+UPDATE {DELIVERIES}
+SET state = '{State.DONE}', finished_at = statement_timestamp(), token = NULL, lease_until = NULL, error_type = '', error = ''
+WHERE id = %s AND token = %s::uuid
+"""
 
 
 def open_event(
     alias: str, row: StoredEvent, wanted: Sequence[Wanted], sender_attempt: int | None, token: UUID, *, begun: bool
 ) -> dict[str, Claim]:
-    """What `claims.open_event` does; of the handlers that cannot be claimed nothing is said."""
-    parameters: list[Any] = [str(row.key), *(getattr(row, name) for name in _EVENT[1:])]
-    parameters += [str(row.key), str(token), sender_attempt, begun]
+    """What `claims.open_event` does; of handlers that cannot be claimed it may say nothing."""
+    event: list[Any] = [str(row.key), *(getattr(row, name) for name in _EVENT[1:])]
+    return (
+        _new(alias, event, wanted, sender_attempt, token, begun=begun)
+        or _settled(alias, event, wanted)
+        or _taken(alias, event, wanted, sender_attempt, token, begun=begun)
+    )
+
+
+def finish(alias: str, held: Claim) -> bool:
+    """What `claims.finish` does."""
+    with connections[alias].cursor() as cursor:
+        cursor.execute(_FINISH, [held.delivery, str(held.token)])
+        return bool(cursor.rowcount)
+
+
+def _new(
+    alias: str, event: list[Any], wanted: Sequence[Wanted], sender_attempt: int | None, token: UUID, *, begun: bool
+) -> dict[str, Claim]:
+    """The claims on an event that was not there, of all its handlers."""
+    parameters = [*event, sender_attempt]
+    claims: dict[str, Claim] = {}
+    for each in wanted:
+        parameters += [each.handler, each.max_attempts]
+        if not each.deferred:
+            parameters += [str(token), each.lease.total_seconds()]
+    deferred = tuple(each.deferred for each in wanted)
+    # what is deferred is answered when this is committed; and a transaction that we are in is somebody else's
+    sync = any(deferred) or not connections[alias].get_autocommit()
+    for pk, handler in _fetched(alias, _new_statement(deferred, begun=begun, sync=sync), parameters):
+        terms = next(each for each in wanted if each.handler == handler)
+        if terms.deferred:
+            claims[handler] = Claim(pk, State.PENDING, max_attempts=terms.max_attempts, is_new=True)
+        else:
+            claims[handler] = Claim(pk, State.RUNNING, token, 1, max_attempts=terms.max_attempts)
+    return claims
+
+
+def _settled(alias: str, event: list[Any], wanted: Sequence[Wanted]) -> dict[str, Claim]:
+    """Where the deliveries of an event stand, if it is the same event, and nothing of it is to be claimed now."""
+    claims: dict[str, Claim] = {}
+    is_open: dict[str, bool] = {}
+    for pk, handler, state, attempts, lost, most, wait in _fetched(alias, _STANDING, [event[0], event[-1]]):
+        claims[handler] = Claim(pk, state, None, attempts, lost, most, max(wait or 0.0, SOON))
+        is_open[handler] = state in {State.PENDING, State.FAILED} or (state == State.RUNNING and (wait is None or wait < 0))
+    return claims if all(each.handler in claims and (each.deferred or not is_open[each.handler]) for each in wanted) else {}
+
+
+def _taken(
+    alias: str, event: list[Any], wanted: Sequence[Wanted], sender_attempt: int | None, token: UUID, *, begun: bool
+) -> dict[str, Claim]:
+    """The claims on what is open of an event, or not there; of the others nothing is said."""
+    parameters = [*event, event[0], str(token), sender_attempt, begun]
     for each in wanted:
         parameters += [each.handler, each.deferred, each.lease.total_seconds(), each.max_attempts]
-    parameters += [str(row.key), row.digest]
-    with connections[alias].cursor() as cursor:
-        cursor.execute(_statement(len(wanted)), parameters)
-        found = cursor.fetchall()
+    parameters += [event[0], event[-1]]
     return {
         handler: Claim(pk, state, its, attempts, lost, most, is_new=state == State.PENDING)
-        for pk, handler, state, its, attempts, lost, most in found
+        for pk, handler, state, its, attempts, lost, most in _fetched(alias, _statement(len(wanted)), parameters)
     }
+
+
+def _fetched(alias: str, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    with connections[alias].cursor() as cursor:
+        cursor.execute(statement, parameters)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
+
+
+@cache
+def _new_statement(deferred: tuple[bool, ...], *, begun: bool, sync: bool) -> str:
+    """The statement for a new event with some handlers."""
+    claimed = _CLAIMED.format(begun="statement_timestamp()" if begun else "NULL::timestamptz")
+    return _NEW.format(sync="" if sync else _NO_SYNC, wanted=", ".join(_NOTED if each else claimed for each in deferred))
 
 
 @cache
 def _statement(count: int) -> str:
-    """The statement for a number of handlers."""
+    """The statement for what is open of a number of handlers."""
     return _OPEN.format(wanted=", ".join([_WANTED] * count))

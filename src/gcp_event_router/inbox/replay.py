@@ -16,6 +16,7 @@ from typing import Final
 from django.db.models import Max, QuerySet
 
 from ..dispatch import Passage
+from ..event import UNKNOWN, labels_of
 from ..exceptions import EnvelopeError
 from ..keepers import Result
 from ..outcomes import Outcome, classify, worst
@@ -86,13 +87,14 @@ def _read_again(alias: str, delivery: Delivery) -> Result:
     event = delivery.event
     try:
         arrival = arrival_of(event)
+        kind, reference = labels_of(arrival.envelope) if event.kind == UNKNOWN else (event.kind, event.reference)
     except EnvelopeError as error:
         return Result(Outcome.REJECTED, error)
     outcomes: list[Outcome] = []
-    for found in find_everywhere(event.kind):
+    for found in find_everywhere(kind, arrival.envelope.type):
         if found.blocking or found.awaited:
             try:
-                outcomes.append(Passage(event.kind, event.reference, arrival, found).complete())
+                outcomes.append(Passage(kind, reference, arrival, found).complete())
             except Exception as error:  # noqa: BLE001 -- it is the result
                 return Result(classify(error), error)
     if not outcomes:

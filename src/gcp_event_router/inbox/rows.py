@@ -27,7 +27,8 @@ def key_of(kind: str, reference: str, identity: tuple[str, ...] | None) -> UUID:
     """
     if identity is None:
         return uuid4()
-    return UUID(bytes=sha256(json.dumps([kind, reference, *identity]).encode()).digest()[:16])
+    digest = sha256(json.dumps([kind, reference, *identity]).encode()).digest()
+    return UUID(bytes=digest[:16], version=5)  # MariaDB takes no other bytes for a UUID
 
 
 def row_of(kind: str, reference: str, arrival: Arrival) -> StoredEvent:

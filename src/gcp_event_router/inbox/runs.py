@@ -83,7 +83,7 @@ def _failed(alias: str, claim: Claim, raised: Exception) -> Result:
         if outcome in {Outcome.RETRY, Outcome.UNAVAILABLE}:
             waits = [leaf.after for leaf in leaves(error) if isinstance(leaf, Retry) and leaf.after is not None]
             noted = claims.give_back(alias, claim, kept(raised), max(waits, default=None))
-        elif outcome in {Outcome.REJECTED, Outcome.INVALID}:
+        elif outcome in {Outcome.REJECTED, Outcome.INVALID, Outcome.UNSUPPORTED}:
             outcome = Outcome.REJECTED
             noted = claims.give_up(alias, claim, State.REJECTED, kept(raised))
         elif claim.is_last:

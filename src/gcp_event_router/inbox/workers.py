@@ -9,7 +9,9 @@ from django.db import connections, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
+from .. import conf
 from ..dispatch import acall, call
+from ..event import Arrival
 from ..exceptions import EnvelopeError
 from ..handlers import Handler
 from ..keepers import Result
@@ -18,7 +20,7 @@ from ..receivers import wait_for
 from ..router import find_everywhere
 from . import claims, runs
 from .keeper import wanted
-from .leases import Wanted
+from .leases import Claim, Wanted
 from .models import SETTLED, Delivery, State
 from .rows import arrival_of
 
@@ -40,22 +42,20 @@ def work(alias: str, delivery: Delivery, *, anew: bool = False) -> Result:
         How it ended: `UNHANDLED` if its handler is there no more, `BUSY` if somebody else has it or it is not open.
 
     """
-    found = _handler(delivery)
-    if found is None:
-        return _GONE
-    handler, terms = found
-    if anew and delivery.state in SETTLED and not claims.reopen(alias, delivery):
-        return _TAKEN
-    claim = claims.claim(alias, delivery.pk, terms.lease, terms.max_attempts)
-    if claim is None:
-        return _TAKEN
-    if claim.token is None:
-        return Result(Outcome.PARKED)
     event = delivery.event
     try:
         arrival = arrival_of(event)
     except EnvelopeError as error:
-        return runs.run(alias, claim, partial(_raise, error))
+        inbox = conf.current().INBOX
+        claim = _claimed(alias, delivery, Wanted(delivery.handler, inbox.LEASE, inbox.MAX_ATTEMPTS), anew=anew)
+        return claim if isinstance(claim, Result) else runs.run(alias, claim, partial(_raise, error))
+    found = _handler(delivery, arrival)
+    if found is None:
+        return _GONE
+    handler, terms = found
+    claim = _claimed(alias, delivery, terms, anew=anew)
+    if isinstance(claim, Result):
+        return claim
     if handler.is_async:
         awaited = partial(acall, handler, event.kind, event.reference, arrival)
         return wait_for(partial(runs.arun, alias, claim, awaited))
@@ -90,8 +90,18 @@ def _next(alias: str, after: int) -> Delivery | None:
     return None if pk is None else Delivery.objects.using(alias).select_related("event").get(pk=pk)
 
 
-def _handler(delivery: Delivery) -> tuple[Handler, Wanted] | None:
-    for found in find_everywhere(delivery.event.kind):
+def _claimed(alias: str, delivery: Delivery, terms: Wanted, *, anew: bool) -> Claim | Result:
+    """The claim of a delivery that is ours to run now; or what became of it instead."""
+    if anew and delivery.state in SETTLED and not claims.reopen(alias, delivery):
+        return _TAKEN
+    claim = claims.claim(alias, delivery.pk, terms.lease, terms.max_attempts)
+    if claim is None:
+        return _TAKEN
+    return claim if claim.token is not None else Result(Outcome.PARKED)
+
+
+def _handler(delivery: Delivery, arrival: Arrival) -> tuple[Handler, Wanted] | None:
+    for found in find_everywhere(delivery.event.kind, arrival.envelope.type):
         for handler, terms in wanted(found).items():
             if terms.handler == delivery.handler:
                 return handler, terms

@@ -1,0 +1,181 @@
+"""What the inbox costs on PostgreSQL, against the same endpoint without one: run by `make bench`.
+
+The handler writes one row. Without an inbox it is wrapped in `transaction.atomic`, as a careful person would write it, and
+that is all that differs. Every call is a push with a message id of its own, but for the duplicates. The server is a real one,
+on a socket, with the settings that its wheel gives it; those on which the figures depend are printed, and so is how often a
+call commits: each commit of something written waits for the disk. Figures are printed and not asserted: on a shared machine
+only the ratios mean something.
+"""
+
+from __future__ import annotations
+
+# ruff: noqa: E402 -- Django's settings come before its imports
+import logging
+import os
+import sys
+from collections.abc import Callable
+from io import BytesIO
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
+
+os.environ.setdefault("BENCH_SLICE", "0.4")  # a call takes a hundred times as long as elsewhere
+
+import django
+from django.conf import settings
+from measure import compare, header
+
+settings.configure(
+    SECRET_KEY="not secret",
+    ROOT_URLCONF=__name__,
+    ALLOWED_HOSTS=["*"],
+    MIDDLEWARE=[],
+    INSTALLED_APPS=["gcp_event_router", "gcp_event_router.inbox", "tests.effects"],
+    DATABASES={
+        "default": {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": "postgres",
+            "USER": "postgres",
+            "CONN_MAX_AGE": None,  # a new connection for each request would hide what is measured
+        }
+    },
+    DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+    USE_TZ=True,
+    GCP_EVENT_ROUTER={"AUTHENTICATION": []},
+)
+django.setup()
+logging.getLogger("gcp_event_router").setLevel(logging.WARNING)
+
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.management import call_command
+from django.db import connection, transaction
+from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext
+from django.urls import include, path
+from tests.effects.models import Effect
+from tests.postgres import server
+
+from gcp_event_router import Event, events
+from gcp_event_router.envelopes import read
+from gcp_event_router.event import Arrival
+from gcp_event_router.inbox.keeper import Inbox
+from gcp_event_router.keepers import Keeper, keep_with
+from gcp_event_router.signals import event_received
+from gcp_event_router.utils import make_pubsub_message
+
+BAR = 2.4
+SETTINGS = ("server_version", "fsync", "synchronous_commit", "full_page_writes", "wal_sync_method", "shared_buffers")
+META = {"CONTENT_TYPE": "application/json"}
+INBOX = Inbox()
+PUSH = make_pubsub_message({"order_id": 4711, "customer": "Customer 4711"}, message_id="0123456789abcdef")
+NUMBERS = count()
+
+WITHOUT = "(a) without an inbox, the handler in transaction.atomic()"
+NEW = "(b) with the inbox, a new event"
+DUPLICATE = "(c) with the inbox, a duplicate"
+
+urlpatterns = [path("", include("gcp_event_router.urls"))]
+application = WSGIHandler()
+
+
+@events.on("kept")
+def work(event: Event[dict[str, Any]]) -> None:
+    """What each event is for."""
+    Effect.objects.create(handler="work", reference=event.reference)
+
+
+@events.on("bare")
+def work_in_transaction(event: Event[dict[str, Any]]) -> None:
+    """The same by hand."""
+    with transaction.atomic():
+        work(event)
+
+
+def push() -> bytes:
+    """A push that nobody has seen."""
+    return PUSH.replace(b"0123456789abcdef", b"%016d" % next(NUMBERS))
+
+
+def dispatch(kind: str, keeper: Keeper | None, body: Callable[[], bytes]) -> Callable[[], object]:
+    """From the bytes of a push to the outcome, by the signal that the endpoint sends."""
+
+    def send() -> None:
+        keep_with(keeper)
+        event_received.send(None, event_kind=kind, event_reference="1", arrival=Arrival(read(body(), META)))
+
+    return send
+
+
+def request(kind: str, keeper: Keeper | None, body: Callable[[], bytes]) -> Callable[[], object]:
+    """A whole request cycle of Django, without a server."""
+    environ = RequestFactory().post(f"/events/{kind}/1", PUSH, content_type="application/json").environ
+
+    def start_response(status: str, headers: Any, exc_info: Any = None) -> Any:
+        if not status.startswith("20"):
+            raise AssertionError(status)
+
+    def cycle() -> None:
+        keep_with(keeper)
+        response = application({**environ, "wsgi.input": BytesIO(body())}, start_response)
+        b"".join(response)
+        response.close()
+
+    return cycle
+
+
+def contestants(
+    make: Callable[[str, Keeper | None, Callable[[], bytes]], Callable[[], object]],
+) -> dict[str, Callable[[], object]]:
+    """The three of them; the duplicate is one of an event that is done."""
+    seen = push()
+    duplicate = make("kept", INBOX, lambda: seen)
+    duplicate()
+    return {WITHOUT: make("bare", None, push), NEW: make("kept", INBOX, push), DUPLICATE: duplicate}
+
+
+def describe() -> None:
+    """Print what the figures depend on."""
+    with connection.cursor() as cursor:
+        for name in SETTINGS:
+            cursor.execute(f"SHOW {name}")
+            print(f"{name} = {cursor.fetchone()[0]}", end="\n" if name == SETTINGS[-1] else ", ")
+    print()
+
+
+def statements() -> None:
+    """Print what one call of each asks of the database."""
+    print(f"{'Statements of one call':<64} {'':>12} {'COMMITs':>7}\n{'-' * 85}")
+    for name, call in contestants(dispatch).items():
+        call()
+        with CaptureQueriesContext(connection) as captured:
+            call()
+        asked = [query["sql"].split(None, 1)[0] for query in captured]
+        own = [each for each in asked if each not in {"BEGIN", "COMMIT"}]
+        # what is not in a transaction is one of its own, which has to reach the disk if it wrote anything
+        inside = asked[asked.index("BEGIN") : asked.index("COMMIT")] if "BEGIN" in asked else []
+        commits = asked.count("COMMIT") + len(own) - (len(inside) - 1 if inside else 0)
+        print(f"{name:<64} {len(own):>12} {commits:>7}")
+    print()
+
+
+def main() -> None:
+    """Print all tables."""
+    header("psycopg")
+    with server() as host:
+        connection.settings_dict["HOST"] = host
+        try:
+            call_command("migrate", run_syncdb=True, verbosity=0)
+            describe()
+            statements()
+            ratios = compare("event_received.send of a push, one handler, one row", contestants(dispatch))
+            print(f"(b) is {ratios[NEW]:.2f} times (a), and ought to be at most {BAR}\n")
+            ratios = compare("A whole request through Django's WSGI handler", contestants(request))
+            print(f"(b) is {ratios[NEW]:.2f} times (a)")
+        finally:
+            connection.close()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,232 @@
+"""A CloudEvent, in whichever of its modes it came, and the rules that its attributes keep.
+
+Facts: CloudEvents 1.0.2, `spec.md`. `cloudevents_http` reads it from requests, and from Pub/Sub messages that carry one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Final, Never
+
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import override
+
+from ..exceptions import EnvelopeError
+from .base import Envelope
+from .pubsub import PubSubPush
+
+__all__ = ["REQUIRED", "CloudEvent", "is_json"]
+
+#: §Required Attributes.
+REQUIRED: Final = ("id", "source", "specversion", "type")
+_OWN: Final = frozenset({*REQUIRED, "datacontenttype", "dataschema", "subject", "time"})
+_NAME: Final = re.compile(r"[a-z0-9]+")
+#: §Type System, String: no control characters, no surrogates, no noncharacters.
+_FORBIDDEN: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff"
+    + "".join(chr(plane * 0x10000 + last) for plane in range(1, 17) for last in (0xFFFE, 0xFFFF))
+    + "]"
+)
+#: RFC 2046, of which the parameters are left to who reads the data.
+_MEDIA_TYPE: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+\s*(;.*)?")
+_RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
+_TIME: Final = TypeAdapter(datetime)
+
+
+class CloudEvent(Envelope):
+    """An event in the format of CloudEvents: read-only, its attributes by their own names."""
+
+    __slots__ = ("_attributes", "_form", "_meta", "_time", "push")
+
+    def __init__(
+        self,
+        body: bytes,
+        attributes: Mapping[str, str],
+        data: bytes,
+        *,
+        form: str,
+        meta: Mapping[str, str],
+        push: PubSubPush | None = None,
+    ) -> None:
+        """Hold an event, if its attributes are right.
+
+        Args:
+            body: What `read` was given, or would be given for this event of a batch.
+            attributes: The context attributes by their names.
+            data: The bytes of the payload.
+            form: In which mode it came.
+            meta: What `read` has to be given beside the body.
+            push: The push that carried it.
+
+        Raises:
+            EnvelopeError: An attribute is missing, or is not what it has to be. No value is quoted.
+
+        """
+        super().__init__(body, meta.get("CONTENT_TYPE", ""), data=data)
+        self._time = _checked(attributes)
+        self._attributes = attributes
+        self._form = form
+        self._meta = meta
+        #: The Pub/Sub push that carried the event, if one did.
+        self.push: PubSubPush | None = push
+
+    @property
+    @override
+    def form(self) -> str:  # type: ignore[override]  # pyright: ignore[reportIncompatibleVariableOverride] -- a constant of the other forms
+        """`"cloudevents-binary"`, `"cloudevents-structured"` or `"cloudevents-pubsub"`."""
+        return self._form
+
+    @property
+    def id(self) -> str:
+        """Tells the event from all others of its source."""
+        return self._attributes["id"]
+
+    @property
+    def source(self) -> str:
+        """Where it happened."""
+        return self._attributes["source"]
+
+    @property
+    @override
+    def is_json(self) -> bool:
+        return is_json(self.datacontenttype)
+
+    @property
+    @override
+    def type(self) -> str:
+        return self._attributes["type"]
+
+    @property
+    def specversion(self) -> str:
+        """The version of CloudEvents, `"1.0"`."""
+        return self._attributes["specversion"]
+
+    @property
+    def subject(self) -> str | None:
+        """What it happened to, within the source."""
+        return self._attributes.get("subject")
+
+    @property
+    def time(self) -> datetime | None:
+        """When it happened, aware; what is finer than microseconds is cut off."""
+        return self._time
+
+    @property
+    def datacontenttype(self) -> str | None:
+        """The media type of the data, with its parameters."""
+        return self._attributes.get("datacontenttype")
+
+    @property
+    def dataschema(self) -> str | None:
+        """The URI of the schema that the data keeps."""
+        return self._attributes.get("dataschema")
+
+    @property
+    def extensions(self) -> Mapping[str, str]:
+        """All attributes that the specification does not define, as text."""
+        return MappingProxyType({name: value for name, value in self._attributes.items() if name not in _OWN})
+
+    @property
+    def context(self) -> Mapping[str, str]:
+        """All attributes by their names."""
+        return MappingProxyType(dict(self._attributes))
+
+    @property
+    @override
+    def message_id(self) -> str:
+        return self.id
+
+    @property
+    @override
+    def publish_time(self) -> datetime | None:
+        return self.time if self.push is None else self.push.publish_time
+
+    @property
+    @override
+    def attributes(self) -> Mapping[str, str]:
+        return super().attributes if self.push is None else self.push.attributes
+
+    @property
+    @override
+    def ordering_key(self) -> str | None:
+        if self.push is not None:
+            return self.push.ordering_key
+        return self._meta.get("HTTP_X_GOOG_PUBSUB_ORDERING_KEY") or self._meta.get("HTTP_X_GOOG_ORDERING_KEY")
+
+    @property
+    @override
+    def subscription(self) -> str | None:
+        return self._meta.get("HTTP_X_GOOG_PUBSUB_SUBSCRIPTION_NAME") if self.push is None else self.push.subscription
+
+    @property
+    @override
+    def delivery_attempt(self) -> int | None:
+        return None if self.push is None else self.push.delivery_attempt
+
+    @property
+    @override
+    def identity(self) -> tuple[str, ...]:
+        """§source: "Producers MUST ensure that source + id is unique for each distinct event"."""
+        return ("cloudevents", self.source, self.id)
+
+    @property
+    @override
+    def meta(self) -> dict[str, str]:
+        return dict(self._meta)
+
+    @override
+    def _identity(self) -> tuple[object, ...]:
+        return (*super()._identity(), dict(self._attributes))
+
+
+def is_json(content_type: str | None) -> bool:
+    """Whether data of a media type is JSON; so is data that does not say. `json-format.md` §3.1."""
+    if content_type is None:
+        return True
+    subtype = content_type.partition(";")[0].strip().lower().partition("/")[2]
+    return subtype == "json" or subtype.endswith("+json")
+
+
+def _checked(attributes: Mapping[str, str]) -> datetime | None:
+    """The time, if all attributes are right."""
+    for name in REQUIRED:
+        if not attributes.get(name):
+            _refuse(f"lacks {name}")
+    if attributes["specversion"] != "1.0":
+        _refuse("is not of specversion 1.0, which is the one that is read")
+    for name, value in attributes.items():
+        if not _NAME.fullmatch(name) or name == "data":
+            _refuse("has an attribute whose name is not of lower-case letters and digits")
+        if _FORBIDDEN.search(value):
+            _refuse(f"has characters in {_shown(name)} that no attribute may have")
+    for name in ("subject", "dataschema", "datacontenttype"):
+        if attributes.get(name) == "":
+            _refuse(f"has an empty {name}")
+    content_type = attributes.get("datacontenttype")
+    if content_type is not None and not _MEDIA_TYPE.fullmatch(content_type):
+        _refuse("has a datacontenttype that is no media type")
+    return _time(attributes.get("time"))
+
+
+def _time(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    if not _RFC3339.fullmatch(text):
+        _refuse("has a time that is none of RFC 3339")
+    try:
+        return _TIME.validate_strings(text).astimezone(UTC)
+    except (ValidationError, OverflowError):
+        _refuse("has a time that is none of RFC 3339")
+
+
+def _shown(name: str) -> str:
+    """The name of an attribute, if the specification gave it; others were chosen by the sender."""
+    return name if name in _OWN else "an extension"
+
+
+def _refuse(problem: str) -> Never:
+    msg = f"The CloudEvent {problem}."
+    raise EnvelopeError(msg)

@@ -1,0 +1,80 @@
+"""Publishing through Google's client, which the extra `pubsub` installs. Called by `kinds`."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from concurrent.futures import Future
+from functools import lru_cache
+from importlib import import_module
+from typing import Any, Final, Protocol
+
+from .exceptions import ConfigurationError
+
+__all__ = ["Publisher", "publish"]
+
+_TOPIC: Final = re.compile(r"projects/[^/]+/topics/[^/]+")
+#: Names of the client's own parameters, which it would take an attribute for.
+_TAKEN: Final = frozenset({"self", "topic", "data", "ordering_key", "retry", "timeout"})
+#: Pub/Sub's limits: "Quotas and limits" of its documentation. It counts bytes.
+_ATTRIBUTES: Final = 100
+_KEY: Final = 256
+_VALUE: Final = 1024
+
+
+class Publisher(Protocol):
+    """What publishes: `google.cloud.pubsub_v1.PublisherClient`, or what a test has in its place."""
+
+    def publish(self, topic: str, data: bytes, ordering_key: str = "", **attrs: str) -> Future[str]:
+        """Publish a message; the future has its id."""
+        ...
+
+
+def publish(
+    topic: str, data: bytes, attributes: Mapping[str, str] | None, ordering_key: str, client: Publisher | None
+) -> Future[str]:
+    """Publish a message, by a client that is made once for each process unless one is given.
+
+    Raises:
+        ConfigurationError: Google's client is not installed.
+        ValueError: The topic is no path of one, or an attribute cannot be carried.
+
+    """
+    if not _TOPIC.fullmatch(topic):
+        msg = f"publish() is given the topic {topic!r}, which is no path of one. Write 'projects/my-project/topics/my-topic'."
+        raise ValueError(msg)
+    _check(attributes or {})
+    publisher = _client(os.getpid()) if client is None else client
+    return publisher.publish(topic, data, ordering_key=ordering_key, **(attributes or {}))
+
+
+@lru_cache(maxsize=1)
+def _client(_process: int) -> Publisher:
+    """The client of this process; one made before a fork does not work after it."""
+    try:
+        pubsub: Any = import_module("google.cloud.pubsub_v1")
+    except ImportError as error:
+        msg = "publish() needs Google's client, which is not installed: pip install 'gcp-event-router[pubsub]'."
+        raise ConfigurationError(msg) from error
+    publisher: Publisher = pubsub.PublisherClient(pubsub.types.PublisherOptions(enable_message_ordering=True))
+    return publisher
+
+
+def _check(attributes: Mapping[Any, Any]) -> None:
+    if len(attributes) > _ATTRIBUTES:
+        msg = f"publish() is given {len(attributes)} attributes, and Pub/Sub carries {_ATTRIBUTES}. Put some into the payload."
+        raise ValueError(msg)
+    for key, value in attributes.items():
+        problem = None
+        if not isinstance(key, str) or not isinstance(value, str):
+            problem = "is not text. Give strings by strings."
+        elif not 0 < len(key.encode()) <= _KEY or len(value.encode()) > _VALUE:
+            problem = f"is too long, or has no name: Pub/Sub carries names of {_KEY} bytes and values of {_VALUE}."
+        elif key.lower().startswith("goog"):
+            problem = "has a name that Pub/Sub keeps for itself. Choose one that does not begin with 'goog'."
+        elif key in _TAKEN:
+            problem = "has the name of a parameter of Google's client, which would take it for that. Choose another name."
+        if problem is not None:
+            msg = f"publish() is given the attribute {key!r}, which {problem}"
+            raise ValueError(msg)

@@ -1,0 +1,222 @@
+"""Kinds that are declared once: the same name and payload for handlers, URLs, messages and publishers."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import Future
+from datetime import timedelta
+from decimal import Decimal
+from typing import Annotated, Any, cast
+
+import pytest
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+
+from gcp_event_router import Event, EventRouter
+from gcp_event_router.exceptions import ConfigurationError, RegistrationError
+from gcp_event_router.kinds import Kind
+from gcp_event_router.publishing import _client as client_of  # pyright: ignore[reportPrivateUsage] -- is made but once
+
+from .conftest import Post
+
+TOPIC = "projects/p/topics/orders"
+
+
+class Order(BaseModel):
+    order_id: Annotated[int, Field(validation_alias="orderId", serialization_alias="orderId")]
+    total: Decimal = Decimal(0)
+
+    @classmethod
+    def of(cls, order_id: int, total: str = "0") -> Order:
+        return cls.model_validate({"orderId": order_id, "total": total})
+
+
+class Client:
+    """What publishes in these tests; Google's own client does in those with the emulator."""
+
+    def __init__(self) -> None:
+        self.published: list[tuple[str, bytes, str, dict[str, str]]] = []
+
+    def publish(self, topic: str, data: bytes, ordering_key: str = "", **attrs: str) -> Future[str]:
+        self.published.append((topic, data, ordering_key, attrs))
+        future: Future[str] = Future()
+        future.set_result("17")
+        return future
+
+
+@pytest.fixture
+def placed(router: EventRouter) -> Kind[Order]:
+    return router.kind("order-placed", Order)
+
+
+def test_what_is_sent_is_handled(placed: Kind[Order], post: Post) -> None:
+    """A message of a kind, posted to its URL, reaches its handlers with an equal payload."""
+    seen: list[Order] = []
+
+    @placed.on
+    def record(event: Event[Order]) -> None:
+        seen.append(event.payload)
+
+    order = Order.of(4711, "19.99")
+    answer = post(placed.url(4711, base_url=""), placed.message(order, message_id="1", attributes={"a": "b"}))
+
+    assert (answer.status_code, seen) == (201, [order])
+    assert placed.url("a b", {"x": "1"}, base_url="https://shop.example") == (
+        "https://shop.example/events/order-placed/a%20b?x=1"
+    )
+    assert "signature" in placed.url(1, base_url="", signed=True, max_age=timedelta(days=1))
+
+
+def test_a_handler_with_options_or_without_an_annotation(placed: Kind[Order], router: EventRouter) -> None:
+    """The decorator takes the options of `on`; the kind says the payload of a function that does not."""
+
+    @placed.on(name="shop.record", max_attempts=3)
+    def record(event: Event[Order]) -> None: ...
+
+    @placed.on()
+    def other(event): ...  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202  # pyright: ignore[reportUnknownParameterType, reportMissingParameterType] -- as untyped projects have it
+
+
+def test_a_function_of_another_payload_is_refused(placed: Kind[Order]) -> None:
+    """What checkers refuse is refused on the line of the registration, too."""
+
+    def record(event: Event[str]) -> None: ...
+
+    with pytest.raises(RegistrationError) as caught:
+        placed.on(cast("Any", record))
+    assert str(caught.value).endswith(
+        "annotates its parameter Event[str], and payload= says Order: they cannot both be right. "
+        "Leave payload= out, or make them the same."
+    )
+
+
+def test_a_kind_is_a_name_and_not_a_glob(router: EventRouter) -> None:
+    """Characters that mean something in globs stand for themselves; what no event can have is refused."""
+    router.kind("order-[x]*", int).on(lambda_handler)
+    assert [len(handlers) for handlers in router.find("order-[x]*")] == [1, 0]
+    assert [len(handlers) for handlers in router.find("order-xy")] == [0, 0]
+
+    for wrong in ("", "a/b", "a\n", "x" * 256, cast("str", 1)):
+        with pytest.raises(RegistrationError) as caught:
+            router.kind(wrong, int)
+        assert str(caught.value) == (
+            f"kind() is given the name {wrong!r}, which no event can have. Give 1 to 255 printable characters, without a slash."
+        )
+
+
+def lambda_handler(event: Event[int]) -> None: ...
+
+
+def test_a_kind_has_one_payload(router: EventRouter) -> None:
+    """It can be declared again with the same payload, and not with another one; what a test declares is gone after it."""
+    first = router.kind("a", Order)
+    assert router.kind("a", Order).name == "a"
+    with pytest.raises(RegistrationError) as caught:
+        router.kind("a", int)
+    assert str(caught.value) == (
+        "kind() is given <Kind 'a' of int>, and there is <Kind 'a' of Order> already. A kind has one payload: use that one."
+    )
+    with router.isolated():
+        router.kind("b", TypeAdapter(list[int]))
+        assert list(router.kinds) == ["a", "b"]
+        assert repr(router.kinds["b"]) == "<Kind 'b' of list[int]>"
+    assert list(router.kinds) == ["a"]
+    assert first.payload_type is Order
+
+
+def test_kinds_of_included_routers(router: EventRouter) -> None:
+    """They are known under their prefix."""
+    inner = EventRouter()
+    placed = inner.kind("placed", Order)
+    router.include(inner, prefix="order-")
+
+    assert router.kinds == {"order-placed": placed}
+
+
+@pytest.mark.parametrize(
+    ("payload_type", "payload", "data"),
+    [
+        (Order, Order.of(1), b'{"orderId":1,"total":"0"}'),
+        (bytes, b"\xff", b"\xff"),
+        (str, "17", b'"17"'),
+        (type(None), None, b""),
+        (TypeAdapter(list[int]), [1, 2], b"[1,2]"),
+    ],
+)
+def test_data(payload_type: Any, payload: object, data: bytes, router: EventRouter, post: Post) -> None:
+    """A payload is written as a handler of its type reads it."""
+    kind = router.kind("a", payload_type)
+    seen: list[object] = []
+    router.on("a", payload=payload_type)(lambda event: seen.append(event.payload))
+
+    assert kind.data(payload) == data
+    assert post(kind.url(1, base_url=""), kind.message(payload)).status_code == 201
+    assert seen == [payload]
+
+
+def test_what_is_no_such_payload_is_not_sent(placed: Kind[Order]) -> None:
+    """A payload is validated before it is sent."""
+    with pytest.raises(ValidationError):
+        placed.message(cast("Order", {"orderId": "four"}))
+
+
+async def test_publish(placed: Kind[Order]) -> None:
+    """The client gets the topic, the bytes, the key and the attributes; a future has the id, and the async twin awaits it."""
+    client = Client()
+    order = Order.of(1)
+
+    assert placed.publish(TOPIC, order, client=client, ordering_key="k", attributes={"a": "b"}).result() == "17"
+    assert await placed.apublish(TOPIC, order, client=client) == "17"
+    data = json.dumps({"orderId": 1, "total": "0"}, separators=(",", ":")).encode()
+    assert client.published == [(TOPIC, data, "k", {"a": "b"}), (TOPIC, data, "", {})]
+
+
+@pytest.mark.parametrize(
+    ("topic", "attributes", "message"),
+    [
+        ("orders", {}, "the topic 'orders', which is no path of one. Write 'projects/my-project/topics/my-topic'."),
+        (
+            TOPIC,
+            {"googclient": "a"},
+            "the attribute 'googclient', which has a name that Pub/Sub keeps for itself. Choose one "
+            "that does not begin with 'goog'.",
+        ),
+        (TOPIC, {"a": 1}, "the attribute 'a', which is not text. Give strings by strings."),
+        (
+            TOPIC,
+            {"timeout": "a"},
+            "the attribute 'timeout', which has the name of a parameter of Google's client, which would "
+            "take it for that. Choose another name.",
+        ),
+        (
+            TOPIC,
+            {"": "a"},
+            "the attribute '', which is too long, or has no name: Pub/Sub carries names of 256 bytes and values of 1024.",
+        ),
+        (
+            TOPIC,
+            {"a": "ä" * 513},
+            "the attribute 'a', which is too long, or has no name: Pub/Sub carries names of 256 bytes and values of 1024.",
+        ),
+        (
+            TOPIC,
+            {str(number): "" for number in range(101)},
+            "101 attributes, and Pub/Sub carries 100. Put some into the payload.",
+        ),
+    ],
+)
+def test_what_pubsub_cannot_carry_is_refused(placed: Kind[Order], topic: str, attributes: dict[str, Any], message: str) -> None:
+    """It is said at once, and not by a future much later."""
+    with pytest.raises(ValueError) as caught:
+        placed.publish(topic, Order.of(1), attributes=attributes, client=Client())
+    assert str(caught.value) == f"publish() is given {message}"
+
+
+def test_without_googles_client(placed: Kind[Order], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the extra it is said what to install."""
+    client_of.cache_clear()
+    monkeypatch.setitem(__import__("sys").modules, "google.cloud.pubsub_v1", None)
+    with pytest.raises(ConfigurationError) as caught:
+        placed.publish(TOPIC, Order.of(1))
+    assert str(caught.value) == (
+        "publish() needs Google's client, which is not installed: pip install 'gcp-event-router[pubsub]'."
+    )
