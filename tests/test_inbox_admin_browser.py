@@ -78,6 +78,7 @@ def page(request: pytest.FixtureRequest, browser: Browser, site: str, complaints
     page.get_by_label("Password:").fill("a long one")
     page.get_by_role("button", name="Log in").click()
     page.get_by_role("link", name="Events", exact=True).first.click()
+    expect(page.locator("#result_list")).to_be_visible()
     yield page
     context.close()
 
@@ -162,6 +163,7 @@ def test_looking(page: Page, complaints: list[str]) -> None:
     page.goto(f"{LIST}?kind=order-paid")
     look(page)
     page.locator("#result_list a").first.click()
+    expect(page.locator(".gei-event")).to_be_visible()
     look(page)
     assert complaints == []
 
@@ -210,6 +212,7 @@ def open_event(page: Page, reference: str) -> None:
     """Search for an event, and open its page."""
     page.goto(f"{LIST}?q={reference}")
     page.locator("#result_list a").click()
+    expect(page.locator(".gei-event")).to_be_visible()
 
 
 def decide(page: Page, state: str, action: str) -> None:

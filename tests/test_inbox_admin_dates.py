@@ -59,11 +59,11 @@ def test_the_list_of_a_day(inbox: str, router: EventRouter) -> None:
     assert references(pages.get(received_at__year=2026, received_at__month=2, received_at__day=27)) == ["1"]
     assert references(pages.get(received_at__year=2026, received_at__month=2)) == ["2", "1"]
     assert references(pages.get(received_at__year=2025)) == []
-    assert '<nav class="toplinks">' in pages.get(received_at__year=2025)
+    assert '<nav class="toplinks"' in pages.get(received_at__year=2025)
 
 
 @with_admin
 @pytest.mark.usefixtures("admin_site")
 def test_an_empty_list_has_no_dates(inbox: str) -> None:
     """Without events there is nothing to choose."""
-    assert '<nav class="toplinks">' not in Pages("view_storedevent").get()
+    assert '<nav class="toplinks"' not in Pages("view_storedevent").get()

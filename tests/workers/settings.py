@@ -16,4 +16,6 @@ DATABASES = {"default": given["database"]}
 TASKS = given["tasks"]
 RQ_QUEUES = given["queues"]
 INSTALLED_APPS = [*dict.fromkeys([*ours.INSTALLED_APPS, "tests.workers", *given["apps"]])]
+SILENCED_SYSTEM_CHECKS = ours.SILENCED_SYSTEM_CHECKS
+TEMPLATES = ours.TEMPLATES
 GCP_EVENT_ROUTER: RouterSettings = {"AUTHENTICATION": []}

@@ -54,7 +54,7 @@ class EventList(ChangeList):
         super().get_results(request)
         columns = ("event", "handler", "state", "attempts", "max_attempts")
         deliveries = Delivery.objects.using(database()).only(*columns).order_by("handler")
-        self.result_list = self.result_list.prefetch_related(Prefetch("deliveries", deliveries))
+        self.result_list: Any = self.result_list.prefetch_related(Prefetch("deliveries", deliveries))
 
     @property
     def has_more(self) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 from uuid import UUID
 
 from django.contrib import admin, messages
@@ -21,7 +22,15 @@ from .changelist import EventList, narrowing
 from .filters import CappedPaginator, HandlerFilter, KindFilter, StateFilter
 from .pages import EventPages, by_itself
 
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
 __all__ = ["StoredEventAdmin"]
+
+Column = str | Callable[[StoredEvent], str | bool]
+Filters = tuple[type[admin.SimpleListFilter], ...]
+Names = list[str] | tuple[str, ...]
+Columns = list[Column] | tuple[Column, ...]
 
 _FILTERS: Final = ("state", "kind", "handler")
 _DATES: Final = ("received_at__year", "received_at__month", "received_at__day")
@@ -32,23 +41,23 @@ _AT_ONCE: Final = 500
 class StoredEventAdmin(EventPages):
     """Events can be looked at, and their deliveries replayed or discarded; nobody adds, changes or deletes one."""
 
-    list_display = (columns.state, columns.kind, columns.reference, columns.handlers, columns.attempts, columns.age)
-    list_display_links = (columns.kind,)
-    list_filter = (StateFilter, KindFilter, HandlerFilter)
-    date_hierarchy = "received_at"
-    search_fields = ("reference", "message_id", "key")
-    search_help_text = _("A reference, a message id or a key, in full.")
-    ordering = ("-received_at", "key")
-    sortable_by = ()  # other orders have no index
+    list_display: Columns = (columns.state, columns.kind, columns.reference, columns.handlers, columns.attempts, columns.age)
+    list_display_links: Columns | None = (columns.kind,)
+    list_filter: ClassVar[Filters] = (StateFilter, KindFilter, HandlerFilter)  # pyright: ignore[reportIncompatibleVariableOverride] -- nobody writes it
+    date_hierarchy: ClassVar[str | None] = "received_at"
+    search_fields: ClassVar[Names] = ("reference", "message_id", "key")
+    search_help_text: ClassVar[StrOrPromise | None] = _("A reference, a message id or a key, in full.")
+    ordering: ClassVar[Names] = ("-received_at", "key")  # pyright: ignore[reportIncompatibleVariableOverride] -- as above
+    sortable_by: ClassVar[Names | None] = ()  # other orders have no index
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     paginator = CappedPaginator
-    actions = ("replay", "discard")
+    actions: Sequence[Any] | None = ("replay", "discard")
 
     class Media:
         """Its colours are variables of the admin's own, light and dark."""
 
-        css: ClassVar = {"all": ("gcp_event_inbox/admin.css",)}
+        css: ClassVar[Mapping[str, tuple[str, ...]]] = {"all": ("gcp_event_inbox/admin.css",)}
 
     @override
     def get_queryset(self, request: HttpRequest) -> QuerySet[StoredEvent]:

@@ -25,6 +25,8 @@ _CHOICES: Final = 50
 _NEWEST: Final = 1_000
 
 if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
+
     EventPaginator = Paginator[StoredEvent]
 else:
     EventPaginator = Paginator
@@ -53,8 +55,8 @@ class CappedPaginator(EventPaginator):
 class StateFilter(admin.SimpleListFilter):
     """By the state of any delivery; with a handler, by that of its delivery. `EventList` does it."""
 
-    title = _("state")
-    parameter_name = "state"
+    title: StrOrPromise | None = _("state")
+    parameter_name: str | None = "state"
 
     @override
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
@@ -68,8 +70,8 @@ class StateFilter(admin.SimpleListFilter):
 class KindFilter(admin.SimpleListFilter):
     """By kind; where there are more of them than can be chosen from, the address takes the others."""
 
-    title = _("kind")
-    parameter_name = "kind"
+    title: StrOrPromise | None = _("kind")
+    parameter_name: str | None = "kind"
 
     @override
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
@@ -84,8 +86,8 @@ class KindFilter(admin.SimpleListFilter):
 class HandlerFilter(admin.SimpleListFilter):
     """By handler: those that the newest deliveries of each state are for; the address takes others. `EventList` does it."""
 
-    title = _("handler")
-    parameter_name = "handler"
+    title: StrOrPromise | None = _("handler")
+    parameter_name: str | None = "handler"
 
     @override
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
