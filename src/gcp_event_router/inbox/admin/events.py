@@ -47,7 +47,7 @@ class StoredEventAdmin(EventPages):
     date_hierarchy: ClassVar[str | None] = "received_at"
     search_fields: ClassVar[Names] = ("reference", "message_id", "key")
     search_help_text: ClassVar[StrOrPromise | None] = _("A reference, a message id or a key, in full.")
-    ordering: ClassVar[Names] = ("-received_at", "key")  # pyright: ignore[reportIncompatibleVariableOverride] -- as above
+    ordering: ClassVar[tuple[str, ...]] = ("-received_at", "key")  # pyright: ignore[reportIncompatibleVariableOverride] -- as above
     sortable_by: ClassVar[Names | None] = ()  # other orders have no index
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
