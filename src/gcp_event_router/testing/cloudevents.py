@@ -32,7 +32,7 @@ class CloudEventRequest:
 
     body: bytes
     content_type: str
-    headers: Mapping[str, str] = _NOTHING
+    headers: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
