@@ -214,15 +214,7 @@ def test_data_in_another_format_is_kept(inbox: str, router: EventRouter, post: P
     assert list(states) == [("h", "rejected", name), ("", "rejected", "gcp_event_router.keepers.UnreadError")]
 
 
-PUSH = {
-    "message": {
-        "data": b64encode(b'{"a": 1}').decode(),
-        "attributes": {},
-        "messageId": "7",
-        "publishTime": "2026-01-02T03:04:05Z",
-    },
-    "subscription": "projects/p/subscriptions/s",
-}
+PUSH = make_pubsub_message({"a": 1}, "projects/p/subscriptions/s", message_id="7")
 PUBLISHED = {
     "ce_id": "7",
     "ce_source": "//pubsub.googleapis.com/projects/p/topics/t",
