@@ -115,6 +115,16 @@ def test_list_is_bounded(shop: Shop) -> None:
     assert len(run("list", "--limit", "2", "--json").splitlines()) == 2
 
 
+@override_settings(USE_TZ=False)
+def test_without_time_zones(shop: Shop) -> None:
+    """A site whose times have no zone has its lists, its events and its replays as any other."""
+    pk = number(shop.alias, "4")
+    assert len(run("list").splitlines()) == 5
+    assert f"delivery {pk} to shop.record: rejected" in run("show", str(pk))
+    with pytest.raises(CommandError, match=r"1 of 3 are not done\."):
+        run("replay")
+
+
 @pytest.mark.parametrize("by", ["id", "message_id", "key"])
 def test_show(shop: Shop, by: str) -> None:
     """An event is shown by its delivery's number, its message id or its key: facts, deliveries, the payload."""

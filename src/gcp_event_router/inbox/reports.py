@@ -38,7 +38,7 @@ def line(delivery: Delivery) -> tuple[str, ...]:
         str(delivery.pk),
         delivery.state,
         f"{delivery.attempts} of {delivery.max_attempts}",
-        age(timezone.now() - _aware(event.received_at)),
+        age(timezone.now() - event.received_at),
         printable(f"{event.kind}/{event.reference}"),
         printable(delivery.handler) or "-",
         printable(delivery.error_type.rpartition(".")[2]) or printable(delivery.error[:_WIDTH]),
@@ -155,7 +155,3 @@ def _data(event: StoredEvent) -> bytes:
 
 def _iso(time: datetime | None) -> str | None:
     return None if time is None else time.isoformat()
-
-
-def _aware(time: datetime) -> datetime:
-    return timezone.make_aware(time) if timezone.is_naive(time) else time
