@@ -34,9 +34,7 @@ def start(alias: str, *arguments: str, **environ: str) -> subprocess.Popen[str]:
         "EVENTS_WORKER": json.dumps(given),
     }
     command = [sys.executable, "-m", "django", "inbox", *arguments]
-    return subprocess.Popen(
-        command, cwd=ROOT, env={**os.environ, **environ, **worker}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 
 def keep(alias: str, count: int, state: State, reference: str = "") -> None:
