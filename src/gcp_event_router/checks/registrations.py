@@ -13,6 +13,7 @@ from ..globs import Glob
 from ..handlers import NO_SOURCE
 from ..registrations import Registration
 from ..router import EventRouter
+from .payloads import check_payloads
 
 __all__ = ["check_router"]
 
@@ -21,7 +22,13 @@ _ALL: Final = Glob("*")
 
 def check_router(router: EventRouter) -> list[CheckMessage]:
     """What is wrong with the registrations of a router; for routers beside `events`, call it in a check of your own."""
-    return [*_unresolvable(router), *_repeated(router), *_shadowed(router), *_imported_twice(router)]
+    return [
+        *_unresolvable(router),
+        *_repeated(router),
+        *_shadowed(router),
+        *_imported_twice(router),
+        *check_payloads(router),
+    ]
 
 
 def _unresolvable(router: EventRouter) -> Iterator[CheckMessage]:

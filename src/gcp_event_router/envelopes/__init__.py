@@ -16,12 +16,13 @@ from ..exceptions import EnvelopeError
 from .base import SECRET, Envelope, read_json
 from .calls import CloudTask, SchedulerJob, read_job, read_task
 from .cloudevents import CloudEvent
-from .cloudevents_http import from_push, is_batch, read_batch, read_binary, read_structured
+from .cloudevents_http import MESSAGE_PUBLISHED, from_push, is_batch, read_batch, read_binary, read_structured
 from .pubsub import PubSubPush, PubSubUnwrapped, read_unwrapped, read_wrapped
 
 __all__ = [
     "EVENTARC_MODE",
     "FORMS",
+    "MESSAGE_PUBLISHED",
     "SECRET",
     "CloudEvent",
     "CloudTask",
