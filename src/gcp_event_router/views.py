@@ -35,7 +35,7 @@ from .exceptions import (
 from .keepers import Unread, UnreadError
 from .keepers import keeper as current_keeper
 from .logs import log_event, logger, trail
-from .outcomes import Outcome, classify, details, retry_after, worst
+from .outcomes import Outcome, classify, details, of_responses, retry_after
 from .signals import event_received
 
 __all__ = ["AsyncEventView", "EventView"]
@@ -184,8 +184,7 @@ def _stream(request: HttpRequest, announced: str) -> Callable[[int], bytes]:
 
 
 def _success(responses: list[tuple[Any, Any]]) -> HttpResponse:
-    outcome = worst(response for _, response in responses if isinstance(response, Outcome))
-    return _answer(b"{}", outcome.status)
+    return _answer(b"{}", of_responses(responses).status)
 
 
 def _unreadable(error: UnreadError) -> HttpResponse:
