@@ -36,7 +36,7 @@ class Pull(Subcommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("subscription", metavar="SUBSCRIPTION", help="projects/P/subscriptions/S, or S alone")
         parser.add_argument("--kind", type=label, required=True, help="the kind of the events")
-        parser.add_argument("--reference", type=label, default="", help="their reference; each one's message id unless given")
+        parser.add_argument("--reference", type=label, help="their reference; each one's message id unless given")
         parser.add_argument("--project", default="", help="of a SUBSCRIPTION without one; GOOGLE_CLOUD_PROJECT unless given")
         text = "post each as a push: to URL/events/KIND/REFERENCE, or to URL if that has a path; acknowledge what it does"
         parser.add_argument("--forward", default="", metavar="URL", help=text)
@@ -64,7 +64,7 @@ class Pull(Subcommand):
         subscription: str,
         project: str,
         kind: str,
-        reference: str,
+        reference: str | None,
         forward: str,
         workers: int,
         max_messages: int,
@@ -81,7 +81,7 @@ class Pull(Subcommand):
 
         with stop_flag() as stop:
             destination = Forward(forward, kind, stop) if forward else Here()
-            told = tell if forward or verbosity > 1 else None
+            told = tell if verbosity > 1 or (forward and not logger.isEnabledFor(logging.INFO)) else None
             puller = Puller(destination, name, kind, reference, stop=stop, limit=limit, tell=told)
             _say(out, f"Pulling from {name}, as events of kind {kind!r}; Ctrl-C ends it.", subscription=name, kind=kind)
             try:
@@ -130,6 +130,8 @@ def _name(subscription: str, project: str) -> str:
 
 
 def _say(out: OutputWrapper, text: str, **fields: object) -> None:
-    """Write a line for who looks, and one for who searches the log."""
-    out.write(text)
-    logger.log(logging.INFO, "%s", text, extra=fields)
+    """Log what happens; or write it, where the log does not take it."""
+    if logger.isEnabledFor(logging.INFO):
+        logger.info("%s", text, extra=fields)
+    else:
+        out.write(text)

@@ -51,7 +51,7 @@ class Puller:
         destination: Destination,
         subscription: str,
         kind: str,
-        reference: str = "",
+        reference: str | None = None,
         *,
         stop: Flag,
         limit: int | None = None,
