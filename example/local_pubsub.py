@@ -13,7 +13,6 @@ import tempfile
 import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import IO, Any
 from unittest.mock import patch
@@ -63,9 +62,6 @@ class Emulator:
             request["push_config"] = {"push_endpoint": endpoint, **push}
         if dead_letters:
             request["dead_letter_policy"] = {"dead_letter_topic": dead_letters, "max_delivery_attempts": 5}
-        if "retry_policy" not in request:  # else, what fails comes again ten seconds later
-            wait = timedelta(milliseconds=100)
-            request["retry_policy"] = {"minimum_backoff": wait, "maximum_backoff": wait}
         return self.subscriber.create_subscription(request).name
 
     def publish(self, topic: str, data: bytes, ordering_key: str = "", **attributes: str) -> str:

@@ -40,8 +40,8 @@ class Puller:
         subscription: The full name of the subscription, as it stands in a push.
         kind: The kind of the events: a push would have it from its URL.
         reference: The reference of the events; without one, each has its message id.
-        stop: Once it is set, no more messages are delivered: they are given back.
-        limit: Sets `stop` once so many messages are delivered.
+        stop: Once it is set, no more messages are taken.
+        limit: How many messages to take, before `stop` is set.
         tell: Called with each message's id and what became of it.
 
     """
@@ -71,11 +71,13 @@ class Puller:
         #: How many messages were delivered in vain, and are delivered again.
         self.given_back: int = 0
 
-    def receive(self, message: PulledMessage) -> None:
-        """Deliver a message, and acknowledge it or give it back. Called by several threads at once; raises nothing."""
+    def receive(self, message: PulledMessage) -> bool:
+        """Deliver a message, and acknowledge it or give it back; returns whether it was taken.
+
+        Called by several threads at once; raises nothing.
+        """
         if not self._take():
-            message.nack()
-            return
+            return False
         reference = self._reference or message.message_id
         try:
             delivered = self._destination.deliver(self._kind, reference, as_push(message, self._subscription))
@@ -95,12 +97,15 @@ class Puller:
         else:
             message.nack()
         self._note(message, delivered)
+        return True
 
     def _take(self) -> bool:
         with self._lock:
-            if self._stop.is_set() or self._taken == self._limit:
+            if self._stop.is_set():
                 return False
             self._taken += 1
+            if self._taken == self._limit:
+                self._stop.set()
             return True
 
     def _note(self, message: PulledMessage, delivered: Delivered) -> None:
@@ -111,5 +116,3 @@ class Puller:
                 self.given_back += 1
             if self._tell is not None:
                 self._tell(message.message_id, delivered)
-            if self.acknowledged + self.given_back == self._limit:
-                self._stop.set()

@@ -27,7 +27,7 @@ _PATIENCE: Final = 10.0
 
 def pull(
     subscription: str,
-    receive: Callable[[Message], None],
+    receive: Callable[[Message], bool],
     stop: Flag,
     *,
     workers: int,
@@ -41,7 +41,8 @@ def pull(
 
     Args:
         subscription: Its full name, `projects/P/subscriptions/S`.
-        receive: Called in one of the workers' threads; acknowledges the message or gives it back, and raises nothing.
+        receive: Called in one of the workers' threads; acknowledges the message or gives it back, or returns False to have that
+            done in the end. Raises nothing.
         stop: Set by whoever wants it to end. It is set in the end in any case.
         workers: How many messages are received at once.
         max_messages: How many messages may be here at once: Pub/Sub sends no more.
@@ -57,15 +58,19 @@ def pull(
             _look(client, subscription)
             scheduler = Workers(workers)
             flow = FlowControl(max_messages=max_messages, max_bytes=max_bytes)
+
+            def take(message: Message) -> None:
+                if not receive(message):
+                    scheduler.leave(message)
+
             future = client.subscribe(
-                subscription, receive, flow_control=flow, scheduler=scheduler, await_callbacks_on_shutdown=True
+                subscription, take, flow_control=flow, scheduler=scheduler, await_callbacks_on_shutdown=True
             )
             future.add_done_callback(lambda _: stop.set())
             try:
                 stop.wait(timeout)
             finally:
                 stop.set()
-                scheduler.give_back()
                 future.cancel()
             future.result()  # once the last message is received, and all that was said of messages is sent
     except (GoogleAPIError, GoogleAuthError) as error:
@@ -73,16 +78,18 @@ def pull(
 
 
 class Workers(Scheduler):
-    """Threads that receive messages, and what waits for them, which is given back as soon as that is known to be vain.
+    """Threads that receive messages. In the end, what still waits is given back, and then the threads are waited for.
 
-    The library's own scheduler waits for the threads first. It calls `schedule` and `shutdown`.
+    The library's own scheduler waits first. Nothing is given back as long as messages come: it would come again at once, and
+    what comes while the stream ends is nobody's until its deadline is over. The library calls `schedule` and `shutdown`.
     """
 
     def __init__(self, number: int) -> None:
         self._queue: Queue[object] = Queue()
         self._executor = ThreadPoolExecutor(number, thread_name_prefix="events-pull")
-        self._waiting: dict[Future[None], Message] = {}
         self._lock = Lock()
+        self._waiting: dict[Future[None], Message] = {}
+        self._left: list[Message] = []
         self._closed = False
 
     @property
@@ -102,20 +109,24 @@ class Workers(Scheduler):
                 return
         message.nack()
 
+    def leave(self, message: Message) -> None:
+        """Have a message given back in the end."""
+        with self._lock:
+            if not self._closed:
+                self._left.append(message)
+                return
+        message.nack()
+
     @override
     def shutdown(self, await_msg_callbacks: bool = False) -> list[Message]:
-        """Receive no more; returns what is left for the library to give back, which is nothing."""
-        self.give_back()
-        self._executor.shutdown(wait=await_msg_callbacks)
-        return []
-
-    def give_back(self) -> None:
-        """Give back all messages that wait, and all that come."""
+        """Give back what waits, and receive no more; returns what the library should give back, which is nothing."""
         with self._lock:
             self._closed = True
-        for future, message in list(self._waiting.items()):
-            if future.cancel():
-                message.nack()
+        waiting = [message for future, message in list(self._waiting.items()) if future.cancel()]
+        for message in (*waiting, *self._left):
+            message.nack()
+        self._executor.shutdown(wait=await_msg_callbacks)
+        return []
 
 
 def _look(client: SubscriberClient, subscription: str) -> None:
