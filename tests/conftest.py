@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from django.db import connections
@@ -18,6 +19,9 @@ from gcp_event_router.keepers import keep_with
 from gcp_event_router.signals import event_received
 
 from . import postgres
+
+if TYPE_CHECKING:
+    from local_pubsub import Emulator
 
 Post = Callable[..., HttpResponse]
 
@@ -54,6 +58,19 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     with django_db_blocker.unblock(), connections["postgresql"].cursor() as cursor:
         others = "datname = current_database() AND pid <> pg_backend_pid()"
         cursor.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[Emulator]:
+    """Google's Pub/Sub emulator; what asks for it is skipped where there is none."""
+    import local_pubsub  # noqa: PLC0415 -- Google's client takes a second, which most tests need not wait
+
+    try:
+        local_pubsub.command()
+    except local_pubsub.NoEmulatorError as error:
+        pytest.skip(f"no emulator: {error}")
+    with local_pubsub.running() as found:
+        yield found
 
 
 @pytest.fixture(autouse=True)

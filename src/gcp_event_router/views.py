@@ -35,7 +35,7 @@ from .exceptions import (
 from .keepers import Unread, UnreadError
 from .keepers import keeper as current_keeper
 from .logs import log_event, logger, trail
-from .outcomes import Outcome, classify, details, retry_after, worst
+from .outcomes import Outcome, classify, details, of_responses, retry_after
 from .signals import event_received
 
 __all__ = ["AsyncEventView", "EventView"]
@@ -206,8 +206,7 @@ def _one(errors: list[Exception]) -> Exception:
 
 
 def _success(responses: list[_Response]) -> HttpResponse:
-    outcome = worst(response for _, response in responses if isinstance(response, Outcome))
-    return _answer(b"{}", outcome.status)
+    return _answer(b"{}", of_responses(responses).status)
 
 
 def _unreadable(error: UnreadError) -> HttpResponse:
