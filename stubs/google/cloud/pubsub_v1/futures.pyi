@@ -1,6 +1,6 @@
 from concurrent import futures
 from typing import TypeVar
 
-T = TypeVar("T")
+_T = TypeVar("_T")
 
-class Future(futures.Future[T]): ...
+class Future(futures.Future[_T]): ...
