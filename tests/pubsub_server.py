@@ -9,7 +9,6 @@ from queue import Empty, Queue
 from types import TracebackType
 from typing import Any, Final, Self
 
-from google.protobuf.empty_pb2 import Empty as Nothing
 from google.pubsub_v1 import types
 
 from .deliveries import PATIENCE
@@ -37,13 +36,11 @@ class PubSubServer:
         self._told: Queue[str] = Queue()
         self._server = grpc.server(ThreadPoolExecutor(8))
         handlers = {
-            "GetSubscription": self._unary(self._get, types.GetSubscriptionRequest.deserialize, types.Subscription.serialize),
-            "Acknowledge": self._unary(self._acknowledge, types.AcknowledgeRequest.deserialize, Nothing.SerializeToString),
-            "ModifyAckDeadline": self._unary(self._modify, types.ModifyAckDeadlineRequest.deserialize, Nothing.SerializeToString),
+            "GetSubscription": self._unary(self._get, types.GetSubscriptionRequest, types.Subscription),
+            "Acknowledge": self._unary(self._acknowledge, types.AcknowledgeRequest),
+            "ModifyAckDeadline": self._unary(self._modify, types.ModifyAckDeadlineRequest),
             "StreamingPull": grpc.stream_stream_rpc_method_handler(
-                self._stream,
-                request_deserializer=types.StreamingPullRequest.deserialize,
-                response_serializer=types.StreamingPullResponse.serialize,
+                self._stream, **_coded(types.StreamingPullRequest, types.StreamingPullResponse)
             ),
         }
         self._server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("google.pubsub.v1.Subscriber", handlers)])
@@ -71,8 +68,8 @@ class PubSubServer:
                 return more
 
     @staticmethod
-    def _unary(method: Any, read: Any, write: Any) -> Any:
-        return grpc.unary_unary_rpc_method_handler(method, request_deserializer=read, response_serializer=write)
+    def _unary(method: Any, request: Any, response: Any = None) -> Any:
+        return grpc.unary_unary_rpc_method_handler(method, **_coded(request, response))
 
     def _refuse(self, method: str, context: Any) -> None:
         if code := self.refused.get(method):
@@ -82,16 +79,16 @@ class PubSubServer:
         self._refuse("GetSubscription", context)
         return types.Subscription(name=request.subscription, push_config=types.PushConfig(push_endpoint=self._endpoint))
 
-    def _acknowledge(self, request: types.AcknowledgeRequest, context: Any) -> Nothing:
+    def _acknowledge(self, request: types.AcknowledgeRequest, context: Any) -> bytes:
         for each in request.ack_ids:
             self._told.put(f"ack {each[1:]}")
-        return Nothing()
+        return b""  # google.protobuf.Empty
 
-    def _modify(self, request: types.ModifyAckDeadlineRequest, context: Any) -> Nothing:
+    def _modify(self, request: types.ModifyAckDeadlineRequest, context: Any) -> bytes:
         if request.ack_deadline_seconds == 0:
             for each in request.ack_ids:
                 self._told.put(f"nack {each[1:]}")
-        return Nothing()
+        return b""  # google.protobuf.Empty
 
     def _stream(self, requests: Iterator[types.StreamingPullRequest], context: Any) -> Iterator[types.StreamingPullResponse]:
         self._refuse("StreamingPull", context)
@@ -100,3 +97,8 @@ class PubSubServer:
         if self._messages:
             yield types.StreamingPullResponse(received_messages=self._messages)
         ended.get()
+
+
+def _coded(request: Any, response: Any) -> dict[str, Any]:
+    """How bytes become a request, and a response bytes; without a class it is bytes already."""
+    return {"request_deserializer": request.deserialize, "response_serializer": response and response.serialize}

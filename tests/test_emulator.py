@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
+from itertools import count
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ import pytest
 from local_pubsub import PATIENCE, PROJECT, Emulator
 from servers import HERE, Shop, running
 
-from .subscriptions import new_subscription, new_topic
+_numbers = count(1)
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +32,14 @@ def shop(tmp_path_factory: pytest.TempPathFactory, emulator: Emulator) -> Iterat
 @pytest.fixture
 def topic(emulator: Emulator) -> str:
     return new_topic(emulator)
+
+
+def new_topic(emulator: Emulator) -> str:
+    return emulator.topic(f"topic-{next(_numbers)}")
+
+
+def new_subscription(emulator: Emulator, topic: str, endpoint: str = "", **more: Any) -> str:
+    return emulator.subscription(f"subscription-{next(_numbers)}", topic, endpoint, **more)
 
 
 def query(shop: Shop, text: str, *values: object) -> list[Any]:

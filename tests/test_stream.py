@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Event as Flag
@@ -43,7 +43,7 @@ def run(
 
 
 @contextmanager
-def client_of(address: str) -> Iterator[None]:
+def client_of(address: str) -> Generator[None]:
     """Google's clients ask this address, in the block."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PUBSUB_EMULATOR_HOST", address)
