@@ -48,6 +48,8 @@ class Pull(Subcommand):
         parser.add_argument("--limit", type=positive, metavar="N", help="stop after so many messages")
         parser.add_argument("--timeout", type=age, metavar="AGE", help="stop after so long, such as 30s or 2h")
 
+        parser.add_argument("--verbose", action="store_true", help="print a line for each message")
+
     @override
     def run(self, out: OutputWrapper, **options: Any) -> None:
         stream = _stream()
@@ -71,7 +73,7 @@ class Pull(Subcommand):
         max_bytes: int,
         limit: int | None,
         timeout: timedelta | None,
-        verbosity: int,
+        verbose: bool,
         **_: Any,
     ) -> None:
         name = _name(subscription, project)
@@ -81,7 +83,7 @@ class Pull(Subcommand):
 
         with stop_flag() as stop:
             destination = Forward(forward, kind, stop) if forward else Here()
-            told = tell if verbosity > 1 or (forward and not logger.isEnabledFor(logging.INFO)) else None
+            told = tell if verbose or (forward and not logger.isEnabledFor(logging.INFO)) else None
             puller = Puller(destination, name, kind, reference, stop=stop, limit=limit, tell=told)
             _say(out, f"Pulling from {name}, as events of kind {kind!r}; Ctrl-C ends it.", subscription=name, kind=kind)
             try:
