@@ -3,47 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
-from pathlib import Path
 from threading import Thread
-from typing import Any
 
 import pytest
-from django.db import connections
 
-from gcp_event_router.envelopes import read
-from gcp_event_router.event import Arrival
-from gcp_event_router.inbox.models import Delivery, State, StoredEvent
-from gcp_event_router.inbox.rows import row_of
+from gcp_event_router.inbox.models import Delivery, State
 from gcp_event_router.shutdown import stop_flag
 
-from .deliveries import PATIENCE, effects, push, with_databases
-
-ROOT = Path(__file__).resolve().parent.parent
-HANDLER = "tests.workers.handlers.convert"
-
-
-def start(alias: str, *arguments: str) -> subprocess.Popen[str]:
-    """The command, in a process of its own, on the test's database."""
-    settings = connections[alias].settings_dict
-    database = {key: settings[key] for key in ("ENGINE", "NAME", "USER", "HOST", "OPTIONS")}
-    given: dict[str, Any] = {"database": database, "tasks": {}, "apps": [], "queues": {}}
-    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.workers.settings", "EVENTS_WORKER": json.dumps(given)}
-    command = [sys.executable, "-m", "django", "inbox", *arguments]
-    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def keep(alias: str, count: int, state: State) -> None:
-    """Have deferred deliveries been kept."""
-    arrivals = [(number, Arrival(read(push(number, {"a": number})))) for number in range(count)]
-    events = [row_of("video-up", str(number), arrival) for number, arrival in arrivals]
-    StoredEvent.objects.using(alias).bulk_create(events)
-    Delivery.objects.using(alias).bulk_create(
-        Delivery(event=each, handler=HANDLER, state=state, deferred=True) for each in events
-    )
+from .commands import keep, start
+from .deliveries import PATIENCE, effects, with_databases
 
 
 @with_databases
