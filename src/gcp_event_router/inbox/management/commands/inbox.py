@@ -104,6 +104,9 @@ class Command(BaseCommand):
         self._say("\n\n".join(texts))
 
     def _replay(self, *, force: bool, dry_run: bool, json: bool, **options: Any) -> None:
+        if State.DONE in (options["state"] or ()) and not force:
+            text = "What is done is replayed only with --force, and then has its effects twice."
+            raise CommandError(text, returncode=2)
         states = [*REPLAYED, State.DONE] if force else REPLAYED
         deliveries = selection(options, states, idle=True).deliveries()
         if dry_run:
