@@ -27,12 +27,8 @@ def start(alias: str, *arguments: str, **environ: str) -> subprocess.Popen[str]:
     settings = connections[alias].settings_dict
     database = {key: settings[key] for key in ("ENGINE", "NAME", "USER", "HOST", "OPTIONS")}
     given: dict[str, Any] = {"database": database, "tasks": {}, "apps": [], "queues": {}}
-    environment = {
-        **os.environ,
-        **environ,
-        "DJANGO_SETTINGS_MODULE": "tests.workers.settings",
-        "EVENTS_WORKER": json.dumps(given),
-    }
+    worker = {"DJANGO_SETTINGS_MODULE": "tests.workers.settings", "EVENTS_WORKER": json.dumps(given)}
+    environment = {**os.environ, **environ, **worker}
     command = [sys.executable, "-m", "django", "inbox", *arguments]
     return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 

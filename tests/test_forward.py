@@ -7,7 +7,6 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event as Flag
 from threading import Thread
 from typing import Any
 
@@ -18,6 +17,7 @@ from typing_extensions import override
 from gcp_event_router import Event, EventRouter
 from gcp_event_router.exceptions import ConfigurationError, PullError
 from gcp_event_router.pulling import Delivered, Forward
+from gcp_event_router.shutdown import StopFlag
 from gcp_event_router.utils import make_pubsub_message
 
 from .conftest import post_wsgi
@@ -65,7 +65,7 @@ def server(answers: Answers) -> Generator[str]:
 
 def forward(url: str, kind: str = "order-placed", reference: str = "1") -> Delivered:
     """Forward a push, without a pause where it fails."""
-    stop = Flag()
+    stop = StopFlag()
     stop.set()
     return Forward(url, kind, stop).deliver(kind, reference, PUSH)
 
@@ -98,10 +98,10 @@ def test_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a failure it waits, so that what comes again at once does not keep it busy; told to stop, it does not."""
     waited: list[float | None] = []
 
-    class Stop(Flag):
+    class Stop(StopFlag):
         @override
-        def wait(self, timeout: float | None = None) -> bool:
-            waited.append(timeout)
+        def wait(self, seconds: float | None = None) -> bool:
+            waited.append(seconds)
             return False
 
     with server(Answers(503)) as url:
@@ -178,7 +178,7 @@ def test_line_of_a_failure(lines: Callable[[], list[str]]) -> None:
 def test_urls_that_cannot_be_posted_to(url: str) -> None:
     """Such a URL is refused before anything is pulled."""
     with pytest.raises(PullError) as raised:
-        Forward(url, "k", Flag())
+        Forward(url, "k", StopFlag())
     assert str(raised.value) == (
         f"{url!r} is no URL to forward to. Write http:// or https://, a host, and a port if it has one: http://localhost:8000."
     )
@@ -187,7 +187,7 @@ def test_urls_that_cannot_be_posted_to(url: str) -> None:
 def test_password_in_the_url() -> None:
     """A password in the URL, which would not be sent, is refused, and not repeated."""
     with pytest.raises(PullError) as raised:
-        Forward("http://me:secret@localhost:8000", "k", Flag())
+        Forward("http://me:secret@localhost:8000", "k", StopFlag())
     assert str(raised.value) == (
         "The URL to forward to holds a name or a password, which would not be sent. "
         "Write http:// or https://, a host, and a port if it has one: http://localhost:8000."
@@ -198,4 +198,4 @@ def test_password_in_the_url() -> None:
 def test_project_without_endpoint() -> None:
     """Without the endpoint's URL in the project, nothing says where below the server events go."""
     with pytest.raises(ConfigurationError, match=r"^get_event_url\(\) finds no URL named 'gcp-events'\. "):
-        Forward("http://localhost:8000", "k", Flag())
+        Forward("http://localhost:8000", "k", StopFlag())

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from asgiref.sync import sync_to_async
 from django.db import connections
 from pydantic import BaseModel
@@ -296,6 +297,28 @@ def test_an_event_that_can_be_read_now(inbox: str, router: EventRouter, is_async
     assert sorted(rows(inbox)) == [("", "done", 0), ("h", "done", 1)]
     assert post_wsgi(PATH, PUSH).status_code == 200
     assert effects(inbox) == ["h"]
+
+
+@pytest.mark.parametrize("operators", [1, 4])
+def test_an_event_without_an_identity_that_can_be_read_now(inbox: str, router: EventRouter, operators: int) -> None:
+    """It is one event however often, and by however many at once, it is read again: what is done of it is not done twice."""
+    broken = [True]
+
+    def fails(event: Event[Any]) -> None:
+        if broken:
+            raise RuntimeError
+
+    register(router, lambda _: take_effect(inbox, "h"))
+    register(router, fails, name="fails")
+    post_wsgi(PATH, UNREAD)
+    StoredEvent.objects.using(inbox).update(body=b"{}")
+
+    together(operators, lambda _: replayed(inbox, handler=""))
+    broken.clear()
+    replayed(inbox, states=["rejected"])
+
+    assert effects(inbox) == ["h"]
+    assert StoredEvent.objects.using(inbox).count() == 2
 
 
 def test_an_event_that_can_be_read_now_and_fails(inbox: str, router: EventRouter) -> None:

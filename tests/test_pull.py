@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime
 from queue import Queue
-from threading import Event as Flag
 from threading import Thread
 from typing import Any
 
@@ -22,6 +21,7 @@ from gcp_event_router import Event, EventRouter, Reject, Retry
 from gcp_event_router.envelopes import read
 from gcp_event_router.inbox.models import StoredEvent
 from gcp_event_router.pulling import Delivered, Here, Puller, as_push
+from gcp_event_router.shutdown import StopFlag
 from gcp_event_router.signals import event_received
 from gcp_event_router.utils import make_pubsub_message
 
@@ -45,7 +45,7 @@ def pull(*messages: Message, kind: str = "k", reference: str | None = "r", subsc
     def tell(message_id: str, delivered: Delivered) -> None:
         said.append(delivered.said)
 
-    puller = Puller(Here(), subscription, kind, reference, stop=Flag(), tell=tell)
+    puller = Puller(Here(), subscription, kind, reference, stop=StopFlag(), tell=tell)
     with beside(lambda: [puller.receive(each) for each in messages]) as taken:
         pass
     assert taken.result() == [True] * len(messages)
@@ -200,7 +200,7 @@ def test_line_of_what_nobody_expects(router: EventRouter, lines: Callable[[], li
 
 def test_stop() -> None:
     """Told to stop, it leaves a message as it is; with a limit, it tells itself."""
-    stop = Flag()
+    stop = StopFlag()
     puller = Puller(Here(), SUBSCRIPTION, "k", stop=stop, limit=1)
     (first, one), (second, two) = message(data=b"{}", message_id="1"), message(data=b"{}", message_id="2")
 

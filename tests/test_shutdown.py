@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
+from itertools import count, takewhile
 from threading import Thread
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -65,6 +69,42 @@ def test_the_second_signal_does_as_ever() -> None:
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def test_a_signal_at_any_line_of_a_wait() -> None:
+    """Wherever the signal finds the thread that waits, the flag is set, and nobody waits for ever."""
+    tracing = sys.gettrace()
+
+    def interrupted(line: int) -> bool | None:
+        """Whether a signal at a line ends the wait; None if it has fewer lines."""
+        lines = iter(range(line + 1))
+
+        def trace(_frame: FrameType, event: str, _argument: object) -> Any:
+            if event == "line" and next(lines, None) == line:
+                signal.raise_signal(signal.SIGTERM)
+            return trace
+
+        with stop_flag() as stop:
+            sys.settrace(trace)
+            try:
+                stop.wait(0.001)
+            finally:
+                sys.settrace(tracing)
+            return stop.is_set() or (None if next(lines, None) is not None else False)
+
+    def stuck(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, stuck)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+    try:
+        found = list(takewhile(lambda each: each is not None, map(interrupted, count())))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+    assert found
+    assert all(found)
 
 
 def test_in_another_thread() -> None:

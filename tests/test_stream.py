@@ -7,7 +7,6 @@ import socket
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event as Flag
 
 import pytest
 from typing_extensions import override
@@ -15,6 +14,7 @@ from typing_extensions import override
 from gcp_event_router.exceptions import PullError
 from gcp_event_router.pulling import Delivered, Destination, Puller
 from gcp_event_router.pulling.stream import pull
+from gcp_event_router.shutdown import StopFlag
 
 from .deliveries import PATIENCE, Stall
 from .pubsub_server import NAME, PubSubServer, received
@@ -33,10 +33,15 @@ class Called(Destination):
 
 
 def run(
-    server: PubSubServer, function: Callable[[str], None], stop: Flag | None = None, *, workers: int = 1, limit: int | None = None
+    server: PubSubServer,
+    function: Callable[[str], None],
+    stop: StopFlag | None = None,
+    *,
+    workers: int = 1,
+    limit: int | None = None,
 ) -> None:
     """Pull until told to stop."""
-    stop = stop or Flag()
+    stop = stop or StopFlag()
     puller = Puller(Called(function), NAME, "k", stop=stop, limit=limit)
     with client_of(server.address):
         pull(NAME, puller.receive, stop, workers=workers, max_messages=10, max_bytes=1000, timeout=PATIENCE)
@@ -52,7 +57,7 @@ def client_of(address: str) -> Generator[None]:
 
 def test_told_to_stop() -> None:
     """What waits is given back at once; what is under way is finished, and then acknowledged; nothing else is begun."""
-    stall, stop, begun = Stall(), Flag(), list[str]()
+    stall, stop, begun = Stall(), StopFlag(), list[str]()
 
     def work(reference: str) -> None:
         begun.append(reference)
@@ -68,7 +73,7 @@ def test_told_to_stop() -> None:
 
 def test_told_to_stop_with_ordered_messages() -> None:
     """What is behind a message of the same ordering key is not begun when that is finished, and comes again in its order."""
-    stall, stop, begun = Stall(), Flag(), list[str]()
+    stall, stop, begun = Stall(), StopFlag(), list[str]()
 
     def work(reference: str) -> None:
         begun.append(reference)
@@ -112,7 +117,7 @@ def test_limit() -> None:
 def test_workers_deliver_at_once() -> None:
     """As many messages are delivered at the same time as there are workers."""
     seen: set[str] = set()
-    all_here = Flag()
+    all_here = StopFlag()
 
     def work(reference: str) -> None:
         seen.add(reference)
@@ -167,7 +172,7 @@ def test_nobody_answers() -> None:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         address = f"127.0.0.1:{probe.getsockname()[1]}"
     with client_of(address), pytest.raises(PullError, match=r"^Cannot pull from .* Google's client says: ServiceUnavailable: "):
-        pull(NAME, lambda _: True, Flag(), workers=1, max_messages=1, max_bytes=1)
+        pull(NAME, lambda _: True, StopFlag(), workers=1, max_messages=1, max_bytes=1)
 
 
 def test_no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -175,5 +180,5 @@ def test_no_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     monkeypatch.delenv("PUBSUB_EMULATOR_HOST", raising=False)
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", os.fspath(tmp_path / "none.json"))
     with pytest.raises(PullError) as raised:
-        pull(NAME, lambda _: True, Flag(), workers=1, max_messages=1, max_bytes=1)
+        pull(NAME, lambda _: True, StopFlag(), workers=1, max_messages=1, max_bytes=1)
     assert str(raised.value) == REFUSALS["UNAUTHENTICATED"]

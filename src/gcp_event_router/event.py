@@ -136,15 +136,21 @@ class Arrival:
     The views make it, and the signal hands it to the routers' receivers alone.
     """
 
-    __slots__ = ("_document", "envelope", "principal", "query")
+    __slots__ = ("_document", "envelope", "kept_as", "principal", "query")
 
     def __init__(
-        self, envelope: Envelope, query: Mapping[str, list[str]] | None = None, principal: Principal | None = None
+        self,
+        envelope: Envelope,
+        query: Mapping[str, list[str]] | None = None,
+        principal: Principal | None = None,
+        kept_as: str | None = None,
     ) -> None:
-        """Hold the envelope, all values of all query parameters, and who sent the request."""
+        """Hold the envelope, all values of all query parameters, who sent the request, and what the inbox knows it by."""
         self.envelope: Envelope = envelope
         self.query: Mapping[str, list[str]] = _NO_QUERY if query is None else query
         self.principal: Principal | None = principal
+        #: The key of the row that it was read from; None if it just arrived.
+        self.kept_as: str | None = kept_as
         self._document: object
 
     def document(self) -> object:

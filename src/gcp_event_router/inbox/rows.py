@@ -34,8 +34,11 @@ def key_of(kind: str, reference: str, identity: tuple[str, ...] | None) -> UUID:
 def row_of(kind: str, reference: str, arrival: Arrival) -> StoredEvent:
     """The row of an event, not saved yet."""
     envelope = arrival.envelope
+    identity = envelope.identity
+    if identity is None and arrival.kept_as is not None:  # it is read again, which makes no other event of it
+        identity = (UNREAD, arrival.kept_as)
     return StoredEvent(
-        key=key_of(kind, reference, envelope.identity),
+        key=key_of(kind, reference, identity),
         kind=kind[:_LENGTH],
         reference=reference[:_LENGTH],
         message_id=_plain(envelope.message_id or ""),
@@ -58,6 +61,7 @@ def arrival_of(row: StoredEvent) -> Arrival:
         read(bytes(row.body), json.loads(row.meta) if row.meta else {}),
         json.loads(row.parameters) if row.parameters else None,
         principal,
+        str(row.key),
     )
 
 

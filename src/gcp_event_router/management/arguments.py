@@ -47,7 +47,7 @@ def label(text: str) -> str:
 
 
 def _number(text: str, most: int) -> int:
-    if not (text.isascii() and text.isdecimal() and 0 < int(text[:20]) <= most):
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(most)) and 0 < int(text) <= most):
         msg = f"{text!r} is not a number from 1 to {most}."
         raise ArgumentTypeError(msg)
     return int(text)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from datetime import timedelta
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from threading import Event as Flag
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
@@ -14,6 +13,7 @@ from typing_extensions import override
 from ..auth import SignedURL, configured
 from ..exceptions import PullError
 from ..logs import logger
+from ..shutdown import StopFlag
 from ..utils import get_event_url
 from .puller import Delivered, Destination
 
@@ -46,7 +46,7 @@ class Forward(Destination):
 
     """
 
-    def __init__(self, url: str, kind: str, stop: Flag) -> None:
+    def __init__(self, url: str, kind: str, stop: StopFlag) -> None:
         self._parts = _split(url)
         self._stop = stop
         self._own = bool(self._parts.path.strip("/") or self._parts.query)

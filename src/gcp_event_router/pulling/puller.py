@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from threading import Event as Flag
 from threading import Lock
 from typing import NamedTuple, Protocol
 
 from ..logs import log_event, trail
 from ..outcomes import Outcome
+from ..shutdown import StopFlag
 from .messages import PulledMessage, as_push
 
 __all__ = ["Delivered", "Destination", "Puller"]
@@ -53,7 +53,7 @@ class Puller:
         kind: str,
         reference: str | None = None,
         *,
-        stop: Flag,
+        stop: StopFlag,
         limit: int | None = None,
         tell: Callable[[str, Delivered], None] | None = None,
     ) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import Queue
-from threading import Event as Flag
 from threading import Lock
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from google.cloud.pubsub_v1.types import FlowControl
 from typing_extensions import override
 
 from ..exceptions import PullError
+from ..shutdown import StopFlag
 
 __all__ = ["Workers", "pull"]
 
@@ -28,7 +28,7 @@ _PATIENCE: Final = 10.0
 def pull(
     subscription: str,
     receive: Callable[[Message], bool],
-    stop: Flag,
+    stop: StopFlag,
     *,
     workers: int,
     max_messages: int,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Any
 
 from django.core.management.base import CommandParser
 
+from ...exceptions import GlobError
+from ...globs import Glob
 from ...management.arguments import age, positive
 from ..models import State
 from ..purge import PURGEABLE
@@ -28,7 +30,7 @@ def add_actions(parser: CommandParser) -> None:
     listing = action("list", "List deliveries, the newest first.")
     listing.add_argument("--limit", type=positive, default=50, metavar="N", help="at most so many; 50 unless given")
     showing = action("show", "Show all that is known of an event.")
-    showing.add_argument("id", help="a delivery's number, a message id, or an event's key")
+    showing.add_argument("id", type=_text, help="a delivery's number, a message id, or an event's key")
     replaying = action("replay", "Run deliveries again, with their handlers as they are now.")
     replaying.add_argument("--force", action="store_true", help="also those that are done")
     discarding = action("discard", "Give deliveries up.")
@@ -54,10 +56,10 @@ def selection(options: Mapping[str, Any], states: Collection[str] = (), *, idle:
     """The deliveries that the options name; of some states, unless the options name others."""
     return Selection(
         states=options["state"] or states,
-        kind=options["kind"],
-        handler=options["handler"],
-        reference=options["reference"],
-        error=options["error"],
+        kind=options["kind"] or "",
+        handler=options["handler"] or "",
+        reference=options["reference"] or "",
+        error=options["error"] or "",
         older_than=options["older_than"],
         newer_than=options["newer_than"],
         idle=idle,
@@ -67,9 +69,24 @@ def selection(options: Mapping[str, Any], states: Collection[str] = (), *, idle:
 def _add_filters(parser: ArgumentParser, states: Collection[str]) -> None:
     filters = parser.add_argument_group("which deliveries")
     filters.add_argument("--state", action="append", choices=[str(each) for each in states], help="repeatable")
-    filters.add_argument("--kind", default="", metavar="GLOB", help="such as 'order-*'")
-    filters.add_argument("--handler", default="", metavar="GLOB", help="such as 'shop.handlers.*'")
-    filters.add_argument("--reference", default="", help="in full")
-    filters.add_argument("--error", default="", metavar="TEXT", help="that the error's type or text contains")
+    filters.add_argument("--kind", type=_glob, metavar="GLOB", help="such as 'order-*'")
+    filters.add_argument("--handler", type=_glob, metavar="GLOB", help="such as 'shop.handlers.*'")
+    filters.add_argument("--reference", type=_text, help="in full")
+    filters.add_argument("--error", type=_text, metavar="TEXT", help="that the error's type or text contains")
     filters.add_argument("--older-than", type=age, metavar="AGE", help="such as 90s, 15m, 2h, 7d or 2w")
     filters.add_argument("--newer-than", type=age, metavar="AGE", help="as above")
+
+
+def _glob(text: str) -> str:
+    try:
+        return Glob(text).pattern
+    except GlobError as error:
+        raise ArgumentTypeError(str(error)) from error
+
+
+def _text(text: str) -> str:
+    """What may be looked for. An empty text would mean everything, and be the value of a variable that is not set."""
+    if not text or not text.isprintable():
+        msg = f"{text!r} is empty, or cannot be printed, so nothing is found by it. Write the text itself."
+        raise ArgumentTypeError(msg)
+    return text

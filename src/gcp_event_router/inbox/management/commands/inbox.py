@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import timedelta
-from threading import Event as Flag
 from typing import Any, Final, Literal
 from uuid import UUID
 
@@ -21,7 +20,7 @@ from .... import conf
 from ....exceptions import GlobError
 from ....keepers import Result
 from ....outcomes import Outcome
-from ....shutdown import stop_flag
+from ....shutdown import StopFlag, stop_flag
 from ...keeper import database
 from ...models import Delivery, State, StoredEvent
 from ...purge import PURGED, purge
@@ -105,6 +104,9 @@ class Command(BaseCommand):
         self._say("\n\n".join(texts))
 
     def _replay(self, *, force: bool, dry_run: bool, json: bool, **options: Any) -> None:
+        if State.DONE in (options["state"] or ()) and not force:
+            text = "What is done is replayed only with --force, and then has its effects twice."
+            raise CommandError(text, returncode=2)
         states = [*REPLAYED, State.DONE] if force else REPLAYED
         deliveries = selection(options, states, idle=True).deliveries()
         if dry_run:
@@ -151,7 +153,7 @@ class Command(BaseCommand):
                 if not loop or stop.wait(interval.total_seconds()):
                     return
 
-    def _run(self, results: Iterable[tuple[Delivery, Result]], total: int, stop: Flag, *, json: bool) -> Counter[Outcome]:
+    def _run(self, results: Iterable[tuple[Delivery, Result]], total: int, stop: StopFlag, *, json: bool) -> Counter[Outcome]:
         """Run what is run as it is iterated, with a line for each that is worth one; returns how they ended."""
         ended: Counter[Outcome] = Counter()
         progress = Progress(total, sys.stderr)
