@@ -63,6 +63,13 @@ class Server:
             said.append(line)
         return said
 
+    def outcome(self, reference: str) -> str:
+        """What became of an event, by the next line about it."""
+        pattern = re.compile(rf"Event of kind '.*?' with reference '{re.escape(reference)}' .*?: ([\w ]+) by ")
+        found = pattern.search(self.lines_until(pattern)[-1])
+        assert found is not None
+        return found.group(1)
+
     def port(self) -> int:
         """The port on which it listens, once it does."""
         found = self.STARTED.search(self.lines_until(self.STARTED)[-1])

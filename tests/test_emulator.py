@@ -53,14 +53,6 @@ def kept(shop: Shop, message_id: str) -> list[dict[str, Any]]:
     return [{"form": form, "body": body} for form, body in found]
 
 
-def said_of(shop: Shop, reference: str) -> str:
-    """What became of an event, by the server's next line about it."""
-    pattern = re.compile(rf"Event of kind '\S+' with reference '{reference}' .*?: ([\w ]+) by ")
-    found = pattern.search(shop.server.lines_until(pattern)[-1])
-    assert found
-    return found.group(1)
-
-
 def signed(shop: Shop, kind: str, reference: str) -> str:
     return shop.signed_urls((kind, reference))[0]
 
@@ -96,7 +88,7 @@ def test_wrapped_push(emulator: Emulator, shop: Shop, topic: str) -> None:
 
     message_id = emulator.publish(topic, b'{"order_id": 101, "total": "12.50"}', origin="web")
 
-    assert said_of(shop, "pushed") == "handled"
+    assert shop.server.outcome("pushed") == "handled"
     assert query(shop, "select total from shop_order where id = 101") == [(12.5,)]
     [event] = kept(shop, message_id)
     body = json.loads(event["body"])
@@ -110,7 +102,7 @@ def test_unwrapped_push(emulator: Emulator, shop: Shop, topic: str) -> None:
 
     message_id = emulator.publish(topic, b"a label")
 
-    assert said_of(shop, "unwrapped") == "handled"
+    assert shop.server.outcome("unwrapped") == "handled"
     assert query(shop, "select image from shop_label where parcel = 'unwrapped'") == [(b"a label",)]
     assert kept(shop, message_id) == [{"form": "pubsub-unwrapped", "body": b"a label"}]
 
@@ -122,9 +114,9 @@ def test_retry_is_redelivered(emulator: Emulator, shop: Shop, topic: str) -> Non
 
     message_id = emulator.publish(topic, b'{"order_id": 102}')
 
-    assert said_of(shop, "unpaid") == "retry"
+    assert shop.server.outcome("unpaid") == "retry"
     query(shop, "update shop_order set paid = true where id = 102")
-    while (outcome := said_of(shop, "unpaid")) == "retry":
+    while (outcome := shop.server.outcome("unpaid")) == "retry":
         pass
     assert (outcome, query(shop, "select shipped from shop_order where id = 102")) == ("handled", [(1,)])
     assert len(kept(shop, message_id)) == 1
@@ -139,7 +131,7 @@ def test_dead_letter_after_five_attempts(emulator: Emulator, shop: Shop, topic: 
 
     emulator.publish(topic, b'{"order_id": 103}', origin="web")
 
-    assert [said_of(shop, "never") for _ in range(5)] == ["retry"] * 5
+    assert [shop.server.outcome("never") for _ in range(5)] == ["retry"] * 5
     with pulling(shop, emulator, dead_letters, "--kind", "order-placed", "--reference", "dead", "--limit", "1") as process:
         assert "INVALID" not in ended(process)
     [(body,)] = query(shop, "select body from gcp_event_inbox_event where reference = 'dead'")
@@ -184,7 +176,7 @@ def test_pushed_and_pulled(emulator: Emulator, shop: Shop, topic: str) -> None:
 
     message_id = emulator.publish(topic, b'{"order_id": 105, "total": "1"}')
 
-    assert said_of(shop, "twice") == "handled"
+    assert shop.server.outcome("twice") == "handled"
     with pulling(shop, emulator, subscription, "--kind", "order-placed", "--reference", "twice", "--limit", "1") as process:
         assert ": handled by" in ended(process)[1]
     assert [event["form"] for event in kept(shop, message_id)] == ["pubsub", "pubsub"]
@@ -217,9 +209,9 @@ def test_forward(emulator: Emulator, shop: Shop, topic: str) -> None:
     message_id = emulator.publish(topic, b'{"order_id": 106}')
 
     with pulling(shop, emulator, subscription, "--kind", "shipment-ready", "--forward", url, "--limit", "2") as process:
-        assert said_of(shop, message_id) == "retry"
+        assert shop.server.outcome(message_id) == "retry"
         query(shop, "update shop_order set paid = true where id = 106")
-        assert said_of(shop, message_id) == "handled"
+        assert shop.server.outcome(message_id) == "handled"
         assert ended(process)[1:] == [
             f"Forwarded an event to '{url}/events/shipment-ready/{message_id}': answered 503",
             f"Forwarded an event to '{url}/events/shipment-ready/{message_id}': answered 201",
