@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import sqlite3
@@ -15,7 +16,10 @@ from itertools import count
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
+from gcp_event_router import EventRouter
+from gcp_event_router.publishing import _client as client_of  # pyright: ignore[reportPrivateUsage] -- is made but once
 from local_pubsub import PATIENCE, PROJECT, Emulator
 from servers import HERE, Shop, running
 
@@ -217,3 +221,33 @@ def test_forward(emulator: Emulator, shop: Shop, topic: str) -> None:
             f"Forwarded an event to '{url}/events/shipment-ready/{message_id}': answered 201",
             f"Stopped pulling from {subscription}: 1 acknowledged, 1 given back.",
         ]
+
+
+class Count(BaseModel):
+    sku: str
+
+
+async def test_publish_by_kind(emulator: Emulator, topic: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kind publishes through Google's own client, with attributes and an ordering key; the future has the message's id."""
+    for name, value in emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    subscription = new_subscription(emulator, topic, enable_message_ordering=True)
+    counted = EventRouter().kind("stock-counted", Count)
+
+    client_of.cache_clear()  # made for this emulator
+    try:
+        first = counted.publish(topic, Count(sku="A"), attributes={"origin": "shop"}, ordering_key="k").result(PATIENCE)
+        second = await counted.apublish(topic, Count(sku="B"), ordering_key="k")
+        client_of(os.getpid()).stop()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] -- Google's has it
+    finally:
+        client_of.cache_clear()
+
+    found: list[Any] = []
+    subscriber: Any = emulator.subscriber  # of whose methods the stubs have few
+    while len(found) < 2:
+        answer = subscriber.pull(subscription=subscription, max_messages=2, timeout=PATIENCE)
+        found += [each.message for each in answer.received_messages]
+    assert [(each.data, dict(each.attributes), each.ordering_key, each.message_id) for each in found] == [
+        (b'{"sku":"A"}', {"origin": "shop"}, "k", first),
+        (b'{"sku":"B"}', {}, "k", second),
+    ]
