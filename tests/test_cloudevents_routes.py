@@ -13,7 +13,7 @@ from django.urls import reverse
 from pydantic import BaseModel
 
 from gcp_event_router import Event, EventRouter, Reject
-from gcp_event_router.envelopes import CloudEvent
+from gcp_event_router.envelopes import CloudEvent, read
 from gcp_event_router.google.pubsub import MessagePublishedData
 from gcp_event_router.google.storage import StorageObjectData
 from gcp_event_router.inbox.models import Delivery, StoredEvent
@@ -268,3 +268,24 @@ def test_a_storage_event_by_its_type(router: EventRouter, post: Post) -> None:
     assert sent(post, "/events/", message.binary()).status_code == 201
     assert sent(post, "/events/gcs-photos/new", message.structured()).status_code == 201
     assert seen == [("cat.jpg", 352)] * 2
+
+
+def test_text_that_is_none(router: EventRouter, post: Post) -> None:
+    """Text in a structured event that no encoding holds is refused; JSON is left to who reads it."""
+    members = {"specversion": "1.0", "id": "1", "source": "s", "type": "t", "data": "\ud800"}
+    router.on("k", payload=bytes)(lambda _: None)
+    statuses: list[int] = []
+    for content_type in ("text/plain", "application/json"):
+        body = json.dumps({**members, "datacontenttype": content_type}).encode()
+        statuses.append(post("/events/k/r", body, "application/cloudevents+json").status_code)
+
+    assert statuses == [400, 201]
+
+
+def test_attributes_are_all_there() -> None:
+    """`context` has all attributes by their names, those of the specification and extensions."""
+    request = CloudEventMessage(id="1", source="s", type="t", subject="x", extensions={"mine": "y"}).structured()
+    event = read(request.body, {"CONTENT_TYPE": request.content_type})
+
+    assert isinstance(event, CloudEvent)
+    assert event.context == {"id": "1", "source": "s", "type": "t", "specversion": "1.0", "subject": "x", "mine": "y"}

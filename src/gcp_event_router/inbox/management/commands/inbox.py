@@ -17,7 +17,6 @@ from django.db.models import Count, Q, QuerySet
 from typing_extensions import override
 
 from .... import conf
-from ....exceptions import GlobError
 from ....keepers import Result
 from ....outcomes import Outcome
 from ....shutdown import StopFlag, stop_flag
@@ -64,8 +63,6 @@ class Command(BaseCommand):
         try:
             actions[action](**options)
             self.stdout.flush()
-        except GlobError as error:
-            raise CommandError(str(error), returncode=2) from error
         except AWAY as error:
             text = f"The database {database()!r} cannot be asked ({type(error).__name__}). Is it there, and migrated?"
             raise CommandError(text) from error
