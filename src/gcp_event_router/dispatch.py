@@ -7,28 +7,28 @@ them fail: the sync ones in order of registration, then the async ones in order 
 from __future__ import annotations
 
 import logging
-from asyncio import create_task
-from collections.abc import Awaitable, Callable, Mapping
-from contextvars import copy_context
+from collections.abc import Callable, Mapping
 from functools import partial
-from inspect import isawaitable
 from time import perf_counter
 from typing import Any
 
 from typing_extensions import override
 
 from . import conf
+from .calls import acall, aobserved, call, is_observed, observed
 from .envelopes import from_payload
 from .event import Arrival
 from .exceptions import EnvelopeError, InvalidEventError, UnhandledEventError
 from .handlers import Handler
-from .keepers import HANDLED, Result, record_of
+from .keepers import HANDLED, Result, aattempt, attempt, record_of
+from .lifecycle import event_rejected
 from .logs import log_event, logger, trail
 from .outcomes import Outcome, classify, worst
 from .receivers import TwinReceiver, wait_for
 from .registrations import Found
+from .tracing import Span, tracer
 
-__all__ = ["Dispatcher", "Passage", "acall", "call"]
+__all__ = ["Dispatcher", "Passage", "passage"]
 
 
 class Dispatcher(TwinReceiver):
@@ -42,36 +42,38 @@ class Dispatcher(TwinReceiver):
     def __call__(self, *, event_kind: str, event_reference: str, arrival: Arrival | None = None, **named: Any) -> Outcome:
         """Handle an event to its end and return its outcome, or raise what the handlers raised."""
         arrival = arrival or _arrival(**named)
-        return Passage(event_kind, event_reference, arrival, self._find(event_kind, arrival.envelope.type)).complete()
+        return passage(event_kind, event_reference, arrival, self._find(event_kind, arrival.envelope.type)).complete()
 
     @override
     def split(self, *, event_kind: str, event_reference: str, arrival: Arrival | None = None, **named: Any) -> Passage:
         """Prepare to handle an event on an event loop."""
         arrival = arrival or _arrival(**named)
-        return Passage(event_kind, event_reference, arrival, self._find(event_kind, arrival.envelope.type))
+        return passage(event_kind, event_reference, arrival, self._find(event_kind, arrival.envelope.type))
 
 
-def call(handler: Handler, kind: str, reference: str, arrival: Arrival) -> None:
-    """Make a sync handler its event, and call it."""
-    # in a context of its own, so that a language or time zone that it activates ends with it
-    result = copy_context().run(handler.function, handler.event(kind, reference, arrival))
-    if result is not None and isawaitable(result):
-        _refuse_awaitable(handler, result)
-
-
-async def acall(handler: Handler, kind: str, reference: str, arrival: Arrival) -> None:
-    """Make an async handler its event, and await it, in a context of its own as well."""
-    await create_task(_awaited(handler.function(handler.event(kind, reference, arrival))), context=copy_context())
-
-
-async def _awaited(awaitable: Awaitable[None]) -> None:
-    await awaitable
+def passage(kind: str, reference: str, arrival: Arrival, found: Found) -> Passage:
+    """Begin the way of an event through its handlers, in a span where events are traced."""
+    traced = tracer()
+    if traced is None:
+        return Passage(kind, reference, arrival, found)
+    return TracedPassage(kind, reference, arrival, found, traced.event(kind, reference, arrival, found))
 
 
 class Passage:
     """One event on its way through its handlers."""
 
-    __slots__ = ("_arrival", "_closed", "_is_open", "_kind", "_record", "_reference", "_results", "_started", "found")
+    __slots__ = (
+        "_arrival",
+        "_closed",
+        "_is_open",
+        "_is_turned_away",
+        "_kind",
+        "_record",
+        "_reference",
+        "_results",
+        "_started",
+        "found",
+    )
 
     def __init__(self, kind: str, reference: str, arrival: Arrival, found: Found) -> None:
         self._kind = kind
@@ -82,6 +84,8 @@ class Passage:
         self._is_open = self._record is None
         #: What kept the record from being opened, so that no handler was called.
         self._closed: Exception | None = None
+        #: Whether what `conclude` raises is our own no, and no handler's.
+        self._is_turned_away = False
         #: Of all handlers but those that just did their work.
         self._results: list[tuple[Handler, Result]] = []
         self._started = perf_counter()
@@ -96,11 +100,20 @@ class Passage:
         self.run()
         if self.found.awaited:
             wait_for(self.run_awaited)
-        return self.conclude()
+        try:
+            return self.conclude()
+        except Exception as error:
+            if self._is_turned_away:
+                event_rejected.tell(None, **self._rejection(error))
+            raise
 
     def run(self) -> None:
         """Call the sync handlers."""
         record = self._record
+        if record is None and is_observed():
+            for handler in self.found.blocking:
+                self._note(handler, observed(handler, self._kind, self._reference, self._arrival, attempt))
+            return
         if record is None:
             for handler in self.found.blocking:
                 try:
@@ -115,11 +128,16 @@ class Passage:
             self._closed = error
             return
         for handler in self.found.blocking:
-            self._note(handler, record.run(handler, partial(call, handler, self._kind, self._reference, self._arrival)))
+            run = partial(record.run, handler)
+            self._note(handler, observed(handler, self._kind, self._reference, self._arrival, run))
 
     async def run_awaited(self) -> None:
         """Call the async handlers."""
         record = self._record
+        if record is None and is_observed():
+            for handler in self.found.awaited:
+                self._note(handler, await aobserved(handler, self._kind, self._reference, self._arrival, aattempt))
+            return
         if record is None:
             for handler in self.found.awaited:
                 try:
@@ -134,14 +152,18 @@ class Passage:
                 self._closed = error
         if self._closed is None:
             for handler in self.found.awaited:
-                self._note(
-                    handler, await record.arun(handler, partial(acall, handler, self._kind, self._reference, self._arrival))
-                )
+                run = partial(record.arun, handler)
+                self._note(handler, await aobserved(handler, self._kind, self._reference, self._arrival, run))
 
     async def finish(self) -> Outcome:
         """Do what `run` left."""
         await self.run_awaited()
-        return self.conclude()
+        try:
+            return self.conclude()
+        except Exception as error:
+            if self._is_turned_away:
+                await event_rejected.atell(None, **self._rejection(error))
+            raise
 
     def conclude(self) -> Outcome:
         """Log the event's line, and return its outcome or raise what was not settled here.
@@ -150,6 +172,7 @@ class Passage:
         """
         if self._closed is not None:
             self._log(logging.ERROR, classify(self._closed), trail(self._closed))
+            self._is_turned_away = True
             raise self._closed
         if not self._results:
             if not self.found.blocking and not self.found.awaited:
@@ -179,26 +202,70 @@ class Passage:
             self._arrival.document()  # nobody looked at the body so far; a broken one is refused all the same
         except EnvelopeError as error:
             self._log(logging.WARNING, Outcome.INVALID, str(error))
+            self._is_turned_away = True
             raise
         if conf.current().UNHANDLED == "error":
             self._log(logging.WARNING, Outcome.UNHANDLED)
+            self._is_turned_away = True
             msg = "nothing handles this kind of event"
             raise UnhandledEventError(msg)
         self._log(logging.INFO, Outcome.UNHANDLED)
         return Outcome.UNHANDLED
 
+    def _rejection(self, error: Exception) -> dict[str, Any]:
+        return {
+            "event_kind": self._kind,
+            "event_reference": self._reference,
+            "outcome": classify(error),
+            "error": error,
+            "principal": self._arrival.principal,
+        }
+
     def _log(self, level: int, outcome: Outcome, problem: str = "") -> None:
         if logger.isEnabledFor(level):
+            trace = self._arrival.trace
             log_event(
                 level,
                 outcome.value,
                 kind=self._kind,
                 reference=self._reference,
                 message_id=self._arrival.envelope.message_id,
-                handler=", ".join(handler.name for handlers in self.found for handler in handlers),
+                handlers=[handler.name for handlers in self.found for handler in handlers],
                 duration=perf_counter() - self._started,
                 problem=problem,
+                traceparent=trace and trace.traceparent,
             )
+
+
+class TracedPassage(Passage):
+    """One event on its way, in a span of its own."""
+
+    __slots__ = ("_span",)
+
+    def __init__(self, kind: str, reference: str, arrival: Arrival, found: Found, span: Span) -> None:
+        super().__init__(kind, reference, arrival, found)
+        self._span = span
+
+    @override
+    def run(self) -> None:
+        with self._span.current():
+            super().run()
+
+    @override
+    async def run_awaited(self) -> None:
+        with self._span.current():
+            await super().run_awaited()
+
+    @override
+    def conclude(self) -> Outcome:
+        try:
+            with self._span.current():
+                outcome = super().conclude()
+        except Exception as error:
+            self._span.end(classify(error), error)
+            raise
+        self._span.end(outcome)
+        return outcome
 
 
 def _arrival(event_payload: object = None, event_parameters: Mapping[str, str] | None = None, **_: Any) -> Arrival:
@@ -231,13 +298,3 @@ def _problem(handler: Handler, result: Result) -> str:
     if outcome is Outcome.BUSY:
         return f"{handler.name} is at work elsewhere"
     return f"{handler.name} {outcome.value}: {trail(error)}" if error else f"{handler.name} {outcome.value}"
-
-
-def _refuse_awaitable(handler: Handler, result: Any) -> None:
-    if hasattr(result, "close"):
-        result.close()  # spares the user the second complaint, that it was never awaited
-    msg = (
-        f"{handler} returned an awaitable, although it is not an async function, so nothing awaited it. "
-        "Declare it, or whatever wraps it, with `async def`."
-    )
-    raise TypeError(msg)

@@ -14,6 +14,7 @@ from typing_extensions import TypeVar
 
 from .envelopes import Envelope
 from .exceptions import EnvelopeError
+from .traces import Trace, TraceHeaders
 
 __all__ = ["LABEL_LENGTH", "UNKNOWN", "Arrival", "Event", "Principal", "is_label", "labels_of"]
 
@@ -136,7 +137,7 @@ class Arrival:
     The views make it, and the signal hands it to the routers' receivers alone.
     """
 
-    __slots__ = ("_document", "envelope", "kept_as", "principal", "query")
+    __slots__ = ("_document", "_headers", "envelope", "kept_as", "principal", "query")
 
     def __init__(
         self,
@@ -144,14 +145,21 @@ class Arrival:
         query: Mapping[str, list[str]] | None = None,
         principal: Principal | None = None,
         kept_as: str | None = None,
+        headers: TraceHeaders | None = None,
     ) -> None:
-        """Hold the envelope, all values of all query parameters, who sent the request, and what the inbox knows it by."""
+        """Hold the envelope, all values of all query parameters, who sent it, its key in the inbox, and its trace's headers."""
         self.envelope: Envelope = envelope
         self.query: Mapping[str, list[str]] = _NO_QUERY if query is None else query
         self.principal: Principal | None = principal
         #: The key of the row that it was read from; None if it just arrived.
         self.kept_as: str | None = kept_as
+        self._headers = headers
         self._document: object
+
+    @property
+    def trace(self) -> Trace | None:
+        """The trace of the request; None where it says none, and for an event without a request."""
+        return None if self._headers is None else self._headers.read()
 
     def document(self) -> object:
         """The body decoded, for plain receivers; once, whoever asks."""

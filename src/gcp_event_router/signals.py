@@ -14,11 +14,15 @@ from asgiref.sync import sync_to_async
 from django.dispatch import Signal
 from typing_extensions import override
 
-from .exceptions import EnvelopeError
+from .exceptions import EnvelopeError, UndecodableBodyError
 from .logs import log_event
 from .receivers import Receiver, Responses, Round, StandIns, TwinReceiver, wait_for
 
-__all__ = ["EventSignal", "event_received"]
+__all__ = ["DocumentError", "EventSignal", "event_received"]
+
+
+class DocumentError(UndecodableBodyError):
+    """Raised where plain receivers listen, for a body that they cannot be given: nobody was called."""
 
 
 class Arrival(Protocol):
@@ -126,7 +130,7 @@ class EventSignal(Signal):
             payload = arrival.document()
         except EnvelopeError as error:
             log_event(logging.WARNING, "invalid", kind=kind, reference=reference, problem=str(error))
-            raise
+            raise DocumentError(str(error)) from error
         plain = {
             "signal": self,
             "sender": sender,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from asgiref.sync import sync_to_async
@@ -34,9 +34,11 @@ from .exceptions import (
 )
 from .keepers import Unread, UnreadError
 from .keepers import keeper as current_keeper
+from .lifecycle import event_rejected
 from .logs import log_event, logger, trail
 from .outcomes import Outcome, classify, details, of_responses, retry_after
-from .signals import event_received
+from .signals import DocumentError, event_received
+from .traces import TraceHeaders
 
 __all__ = ["AsyncEventView", "EventView"]
 
@@ -77,19 +79,24 @@ class EventView(View):
     def post(self, request: HttpRequest, event_kind: object = None, event_reference: object = None, **_: object) -> HttpResponse:
         """Receive one event, or a batch; the pattern may capture more, and convert what it captures."""
         kind, reference = _labels(event_kind, event_reference)
+        principal: Principal | None = None
         try:
             door = self._door()
-            arrivals = _arrivals(request, door.authenticate(request), door, kind, reference)
+            principal = door.authenticate(request)
+            arrivals = _arrivals(request, principal, door, kind, reference)
         except UnreadError as error:
             return _unreadable(error)
         except Exception as error:  # noqa: BLE001 -- each becomes an answer
-            return _refusal(error, kind, reference)
+            event_rejected.tell(None, **_rejection(error, kind, reference, principal))
+            return _refusal(error, kind, reference, request.META)
         sent: list[_Response] = []
         errors: list[Exception] = []
         for kind, reference, arrival in arrivals:
             try:
                 sent += event_received.send(type(self), event_kind=kind, event_reference=reference, arrival=arrival)
             except Exception as error:  # noqa: BLE001 -- as above; the handlers' failures are in the log already
+                if isinstance(error, DocumentError):
+                    event_rejected.tell(None, **_rejection(error, kind, reference, principal))
                 errors.append(error)
         return _failure(_one(errors), kind, reference) if errors else _success(sent)
 
@@ -106,19 +113,24 @@ class AsyncEventView(EventView):
     ) -> HttpResponse:
         """Receive one event, or a batch."""
         kind, reference = _labels(event_kind, event_reference)
+        principal: Principal | None = None
         try:
             door = self._door()
-            arrivals = _arrivals(request, await door.aauthenticate(request), door, kind, reference)
+            principal = await door.aauthenticate(request)
+            arrivals = _arrivals(request, principal, door, kind, reference)
         except UnreadError as error:
             return await sync_to_async(_unreadable)(error)
         except Exception as error:  # noqa: BLE001 -- as in EventView
-            return _refusal(error, kind, reference)
+            await event_rejected.atell(None, **_rejection(error, kind, reference, principal))
+            return _refusal(error, kind, reference, request.META)
         sent: list[_Response] = []
         errors: list[Exception] = []
         for kind, reference, arrival in arrivals:
             try:
                 sent += await event_received.asend(type(self), event_kind=kind, event_reference=reference, arrival=arrival)
             except Exception as error:  # noqa: BLE001 -- as in EventView
+                if isinstance(error, DocumentError):
+                    await event_rejected.atell(None, **_rejection(error, kind, reference, principal))
                 errors.append(error)
         return _failure(_one(errors), kind, reference) if errors else _success(sent)
 
@@ -142,11 +154,12 @@ def _arrivals(
         meta = {name: value for name, value in meta.items() if name not in secret}
     body = _body(request, conf.current().MAX_BODY_SIZE)
     parameters = _parameters(request, door.secret_parameters)
+    headers = TraceHeaders.of(meta)
     try:
         envelopes = read_batch(body, meta) if is_batch(meta) else [read(body, meta)]
         if kind is UNKNOWN:
-            return [(*labels_of(each), Arrival(each, parameters, principal)) for each in envelopes]
-        return [(kind, reference, Arrival(each, parameters, principal)) for each in envelopes]
+            return [(*labels_of(each), Arrival(each, parameters, principal, headers=headers)) for each in envelopes]
+        return [(kind, reference, Arrival(each, parameters, principal, headers=headers)) for each in envelopes]
     except EnvelopeError as error:
         raise UnreadError(str(error), Unread(kind, reference, body, meta, parameters or {}, principal)) from error
 
@@ -211,19 +224,47 @@ def _success(responses: list[_Response]) -> HttpResponse:
 
 def _unreadable(error: UnreadError) -> HttpResponse:
     """The answer to a body that is in a form which it does not keep: where events are kept, it is, and not sent again."""
-    kind, reference = error.unread.kind, error.unread.reference
-    keeper = current_keeper()
+    unread, keeper = error.unread, current_keeper()
+    kind, reference = unread.kind, unread.reference
     if keeper is None:
-        return _refusal(error.reason, kind, reference)
+        event_rejected.tell(None, **_rejection(error.reason, kind, reference, unread.principal))
+        return _refusal(error.reason, kind, reference, unread.meta)
     try:
-        keeper.reject(error.unread, error)
+        keeper.reject(unread, error)
     except Exception as away:  # noqa: BLE001 -- becomes an answer
-        return _refusal(away, kind, reference)
-    log_event(logging.WARNING, Outcome.REJECTED.value, kind=kind, reference=reference, problem=str(error))
+        event_rejected.tell(None, **_rejection(away, kind, reference, unread.principal))
+        return _refusal(away, kind, reference, unread.meta)
+    rejection = _rejection(error.reason, kind, reference, unread.principal)
+    event_rejected.tell(None, **rejection | {"outcome": Outcome.REJECTED})
+    log_event(
+        logging.WARNING,
+        Outcome.REJECTED.value,
+        kind=kind,
+        reference=reference,
+        problem=str(error),
+        traceparent=_traceparent(unread.meta),
+    )
     return _answer(b"{}", Outcome.REJECTED.status)
 
 
-def _refusal(error: Exception, kind: str, reference: str) -> HttpResponse:
+def _rejection(error: Exception, kind: str, reference: str, principal: Principal | None) -> dict[str, Any]:
+    """What the listeners of `event_rejected` are told."""
+    return {
+        "event_kind": kind,
+        "event_reference": reference,
+        "outcome": classify(error),
+        "error": error,
+        "principal": principal,
+    }
+
+
+def _traceparent(meta: Mapping[str, Any]) -> str | None:
+    headers = TraceHeaders.of(meta)
+    trace = headers and headers.read()
+    return trace and trace.traceparent
+
+
+def _refusal(error: Exception, kind: str, reference: str, meta: Mapping[str, Any]) -> HttpResponse:
     """The answer to a request that did not become an event, with its line in the log."""
     outcome = classify(error)
     level, problem = logging.ERROR, trail(error)
@@ -233,7 +274,7 @@ def _refusal(error: Exception, kind: str, reference: str) -> HttpResponse:
         problem = str(error)
     elif isinstance(error, RefusalError) and error.reason:
         problem = f"{problem}, {error.reason}"
-    log_event(level, outcome.value, kind=kind, reference=reference, problem=problem)
+    log_event(level, outcome.value, kind=kind, reference=reference, problem=problem, traceparent=_traceparent(meta))
     logger.debug("The request was refused", exc_info=error)
     return _failure(error, kind, reference)
 

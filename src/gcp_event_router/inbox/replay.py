@@ -15,7 +15,7 @@ from typing import Final
 
 from django.db.models import Max, QuerySet
 
-from ..dispatch import Passage
+from ..dispatch import passage
 from ..event import UNKNOWN, labels_of
 from ..exceptions import EnvelopeError
 from ..keepers import Result
@@ -94,7 +94,7 @@ def _read_again(alias: str, delivery: Delivery) -> Result:
     for found in find_everywhere(kind, arrival.envelope.type):
         if found.blocking or found.awaited:
             try:
-                outcomes.append(Passage(kind, reference, arrival, found).complete())
+                outcomes.append(passage(kind, reference, arrival, found).complete())
             except Exception as error:  # noqa: BLE001 -- it is the result
                 return Result(classify(error), error)
     if not outcomes:
