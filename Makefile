@@ -57,6 +57,7 @@ matrix: ## Run the tests on every supported Python that is found, with every Dja
 
 bench: $(VENV)/.test ## Print what a dispatch, a token and the inbox cost, against the same thing written by hand.
 	$(BIN)/python benchmarks/dispatch.py
+	$(BIN)/python benchmarks/observability.py
 	$(BIN)/python benchmarks/authentication.py
 	$(BIN)/python benchmarks/inbox.py
 

@@ -11,7 +11,7 @@ from django.test import override_settings
 from gcp_event_router import conf
 from gcp_event_router.conf import RouterSettings, Settings, current
 
-KEYS = "AUTHENTICATION, FAILURE_STATUS, INBOX, MAX_BODY_SIZE, SIGNALS, UNHANDLED"
+KEYS = "AUTHENTICATION, FAILURE_STATUS, INBOX, MAX_BODY_SIZE, SIGNALS, TRACING, UNHANDLED"
 ENTRY = 'Write [{"BACKEND": "dotted.path.of.Authenticator", "OPTIONS": {...}}], or [] to let everybody in.'
 
 

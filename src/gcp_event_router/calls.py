@@ -19,20 +19,17 @@ from .keepers import Result
 from .lifecycle import handler_finished, handler_started
 from .tracing import Span, tracer
 
-__all__ = ["AsyncCall", "Call", "acall", "aobserved", "call", "is_observed", "observed"]
+__all__ = ["AsyncCall", "Call", "acall", "aobserved", "call", "observed"]
 
 
 def call(handler: Handler, kind: str, reference: str, arrival: Arrival) -> None:
     """Make a sync handler its event, and call it."""
     # in a context of its own, so that a language or time zone that it activates ends with it
-    result = copy_context().run(_call, handler, kind, reference, arrival)
+    context = copy_context()
+    context.run(enter, (kind, reference, arrival))
+    result = context.run(handler.function, handler.event(kind, reference, arrival))
     if result is not None and isawaitable(result):
         _refuse_awaitable(handler, result)
-
-
-def _call(handler: Handler, kind: str, reference: str, arrival: Arrival) -> Any:
-    enter((kind, reference, arrival))
-    return handler.function(handler.event(kind, reference, arrival))
 
 
 async def acall(handler: Handler, kind: str, reference: str, arrival: Arrival) -> None:
@@ -43,11 +40,6 @@ async def acall(handler: Handler, kind: str, reference: str, arrival: Arrival) -
 async def _acall(handler: Handler, kind: str, reference: str, arrival: Arrival) -> None:
     enter((kind, reference, arrival))
     await handler.function(handler.event(kind, reference, arrival))
-
-
-def is_observed() -> bool:
-    """Whether anybody watches handlers."""
-    return bool(handler_started.receivers or handler_finished.receivers) or tracer() is not None
 
 
 def observed(handler: Handler, kind: str, reference: str, arrival: Arrival, run: Callable[[Call], Result]) -> Result:

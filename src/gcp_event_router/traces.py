@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from .envelopes import CloudEvent, Envelope
 
-__all__ = ["Trace", "TraceHeaders", "trace_of"]
+__all__ = ["Trace", "TraceHeaders", "trace_headers", "trace_of"]
 
 _TRACEPARENT: Final = re.compile(r"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.DOTALL)
 _CLOUD: Final = re.compile(r"([0-9a-fA-F]{32})(?:/([0-9]{1,20}))?(?:;o=([0-9]))?")
@@ -49,17 +49,17 @@ class TraceHeaders(NamedTuple):
     tracestate: str
     cloud: str
 
-    @classmethod
-    def of(cls, meta: Mapping[str, Any]) -> TraceHeaders | None:
-        """Those in Django's `request.META`; None where it has none."""
-        if "HTTP_TRACEPARENT" not in meta and "HTTP_X_CLOUD_TRACE_CONTEXT" not in meta:
-            return None
-        names = ("HTTP_TRACEPARENT", "HTTP_TRACESTATE", "HTTP_X_CLOUD_TRACE_CONTEXT")
-        return cls(*(str(meta.get(name, "")) for name in names))
-
     def read(self) -> Trace | None:
         """The trace of the request; None where no header is what it has to be."""
         return _traceparent(self.traceparent, self.tracestate) or _cloud(self.cloud)
+
+
+def trace_headers(meta: Mapping[str, Any]) -> TraceHeaders | None:
+    """Those in Django's `request.META`; None where it has none."""
+    if "HTTP_TRACEPARENT" in meta or "HTTP_X_CLOUD_TRACE_CONTEXT" in meta:
+        names = ("HTTP_TRACEPARENT", "HTTP_TRACESTATE", "HTTP_X_CLOUD_TRACE_CONTEXT")
+        return TraceHeaders(*(str(meta.get(name, "")) for name in names))
+    return None
 
 
 def trace_of(envelope: Envelope) -> Trace | None:

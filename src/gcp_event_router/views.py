@@ -38,7 +38,7 @@ from .lifecycle import event_rejected
 from .logs import log_event, logger, trail
 from .outcomes import Outcome, classify, details, of_responses, retry_after
 from .signals import DocumentError, event_received
-from .traces import TraceHeaders
+from .traces import trace_headers
 
 __all__ = ["AsyncEventView", "EventView"]
 
@@ -154,7 +154,7 @@ def _arrivals(
         meta = {name: value for name, value in meta.items() if name not in secret}
     body = _body(request, conf.current().MAX_BODY_SIZE)
     parameters = _parameters(request, door.secret_parameters)
-    headers = TraceHeaders.of(meta)
+    headers = trace_headers(meta)
     try:
         envelopes = read_batch(body, meta) if is_batch(meta) else [read(body, meta)]
         if kind is UNKNOWN:
@@ -259,7 +259,7 @@ def _rejection(error: Exception, kind: str, reference: str, principal: Principal
 
 
 def _traceparent(meta: Mapping[str, Any]) -> str | None:
-    headers = TraceHeaders.of(meta)
+    headers = trace_headers(meta)
     trace = headers and headers.read()
     return trace and trace.traceparent
 

@@ -15,11 +15,11 @@ from typing import Final
 
 from django.db.models import Max, QuerySet
 
-from ..dispatch import passage
 from ..event import UNKNOWN, labels_of
 from ..exceptions import EnvelopeError
 from ..keepers import Result
 from ..outcomes import Outcome, classify, worst
+from ..passages import passage
 from ..router import find_everywhere
 from . import claims
 from .models import Delivery, State

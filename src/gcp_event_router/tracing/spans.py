@@ -41,8 +41,8 @@ _SYSTEMS: Final = {
     "cloudevents-pubsub": "gcp_pubsub",
     "cloudevents-binary": "cloudevents",
     "cloudevents-structured": "cloudevents",
-    "cloud-tasks": "gcp_cloud_tasks",
-    "cloud-scheduler": "gcp_cloud_scheduler",
+    "cloud-task": "gcp_cloud_tasks",
+    "scheduler-job": "gcp_cloud_scheduler",
 }
 #: Seconds, as the conventions recommend.
 _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
