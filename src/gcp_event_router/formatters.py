@@ -9,6 +9,7 @@ import json
 import logging
 import math
 import os
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -28,6 +29,7 @@ _SEVERITIES: Final = ((50, "CRITICAL"), (40, "ERROR"), (30, "WARNING"), (20, "IN
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 #: Which event it was: labels, by which Cloud Logging finds all lines of one event.
 _LABELS: Final = ("event_kind", "event_reference", "event_message_id")
+_TRACEPARENT: Final = re.compile("00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _TEXT: Final = 32_768
 """Characters of one text; Cloud Logging takes 256 KiB an entry."""
 _REPR: Final = 1024
@@ -97,10 +99,10 @@ class CloudLoggingFormatter(logging.Formatter):
 
     def _trace(self, found: Mapping[str, Any]) -> dict[str, object]:
         """The trace of the span that is current in OpenTelemetry, or of the request that brought the event."""
-        traceparent = _current_span() or found.get("event_trace")
-        if not traceparent:
+        traceparent = _current_span() or found["event_trace"]
+        if not isinstance(traceparent, str) or not _TRACEPARENT.fullmatch(traceparent):
             return {}
-        _, trace_id, span_id, flags = str(traceparent).split("-")
+        _, trace_id, span_id, flags = traceparent.split("-")
         return {
             f"{_PREFIX}trace": f"projects/{self._project}/traces/{trace_id}" if self._project else trace_id,
             f"{_PREFIX}spanId": span_id,
