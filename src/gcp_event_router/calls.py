@@ -25,11 +25,14 @@ __all__ = ["AsyncCall", "Call", "acall", "aobserved", "call", "observed"]
 def call(handler: Handler, kind: str, reference: str, arrival: Arrival) -> None:
     """Make a sync handler its event, and call it."""
     # in a context of its own, so that a language or time zone that it activates ends with it
-    context = copy_context()
-    context.run(enter, (kind, reference, arrival))
-    result = context.run(handler.function, handler.event(kind, reference, arrival))
+    result = copy_context().run(_call, handler, kind, reference, arrival)
     if result is not None and isawaitable(result):
         _refuse_awaitable(handler, result)
+
+
+def _call(handler: Handler, kind: str, reference: str, arrival: Arrival) -> Any:
+    enter((kind, reference, arrival))
+    return handler.function(handler.event(kind, reference, arrival))
 
 
 async def acall(handler: Handler, kind: str, reference: str, arrival: Arrival) -> None:
