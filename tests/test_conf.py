@@ -77,7 +77,7 @@ def test_every_key_is_typed_read_and_filled_in() -> None:
             "GCP_EVENT_ROUTER[\"SIGNALS\"] is 'a.b', which is not a list of dotted paths. "
             "Write a list, such as ['gcp_event_router.signals.event_received'].",
         ),
-        ({"TRACING": "yes"}, 'GCP_EVENT_ROUTER["TRACING"] is \'yes\', which is neither True nor False. Choose one of them.'),
+        ({"TRACING": "yes"}, "GCP_EVENT_ROUTER[\"TRACING\"] is 'yes', which is neither True nor False. Choose one of them."),
         ({"AUTHENTICATION": "secret"}, f'GCP_EVENT_ROUTER["AUTHENTICATION"] is of type str, which is not a list. {ENTRY}'),
         ({"AUTHENTICATION": ["secret"]}, f'GCP_EVENT_ROUTER["AUTHENTICATION"][0] is of type str, which is not dict. {ENTRY}'),
         (
@@ -108,5 +108,5 @@ def test_tracing_without_opentelemetry(monkeypatch: pytest.MonkeyPatch) -> None:
         current()
 
     assert str(refused.value) == (
-        "GCP_EVENT_ROUTER[\"TRACING\"] is True, which needs OpenTelemetry's API. Install gcp-event-router[otel], or write False."
+        'GCP_EVENT_ROUTER["TRACING"] is True, which needs OpenTelemetry\'s API. Install gcp-event-router[otel], or write False.'
     )

@@ -91,7 +91,16 @@ def test_the_project_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch,
 
 @pytest.mark.parametrize(
     ("level", "severity"),
-    [(5, "DEFAULT"), (10, "DEBUG"), (19, "DEBUG"), (25, "INFO"), (30, "WARNING"), (40, "ERROR"), (50, "CRITICAL"), (99, "CRITICAL")],
+    [
+        (5, "DEFAULT"),
+        (10, "DEBUG"),
+        (19, "DEBUG"),
+        (25, "INFO"),
+        (30, "WARNING"),
+        (40, "ERROR"),
+        (50, "CRITICAL"),
+        (99, "CRITICAL"),
+    ],
 )
 def test_severities(level: int, severity: str) -> None:
     """Every level is a severity, those in between the one below."""
