@@ -16,6 +16,7 @@ from pytest_django import DjangoDbBlocker
 from gcp_event_router import EventRouter, events
 from gcp_event_router.inbox.keeper import Inbox
 from gcp_event_router.keepers import keep_with
+from gcp_event_router.lifecycle import event_rejected, handler_finished, handler_started
 from gcp_event_router.signals import event_received
 
 from . import postgres
@@ -111,10 +112,12 @@ def router() -> Iterator[EventRouter]:
 
 @pytest.fixture(autouse=True)
 def _receivers() -> Iterator[None]:
-    """What a test connects to `event_received` is gone after it, also what something still refers to."""
-    before = list(event_received.receivers)
+    """What a test connects to our signals is gone after it, also what something still refers to."""
+    signals = (event_received, handler_started, handler_finished, event_rejected)
+    before = [list(signal.receivers) for signal in signals]
     yield
-    event_received.receivers[:] = before
+    for signal, receivers in zip(signals, before, strict=True):
+        signal.receivers[:] = receivers
     event_received.disconnect(dispatch_uid="nobody")  # the signal looks at its receivers again
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from pydantic import BaseModel, field_validator
+from typing_extensions import override
 
 from gcp_event_router import Event, EventRouter
 from gcp_event_router.contexts import CurrentEvent, current_event
@@ -34,6 +35,7 @@ class Lines(logging.Handler):
         self.setFormatter(formatter)
         self.written: list[str] = []
 
+    @override
     def emit(self, record: logging.LogRecord) -> None:
         self.written.append(self.format(record))
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.test import RequestFactory
+from typing_extensions import override
 
 from gcp_event_router.formatters import CloudLoggingFormatter, EventContextFilter
 
@@ -120,6 +121,7 @@ def test_the_traceback_is_where_error_reporting_looks() -> None:
 
 
 class Odd:
+    @override
     def __repr__(self) -> str:
         msg = "no repr"
         raise RuntimeError(msg)
@@ -128,6 +130,7 @@ class Odd:
 class Text(str):
     __slots__ = ()
 
+    @override
     def __str__(self) -> str:
         return "something else"
 
@@ -168,7 +171,7 @@ def test_extras(value: object, written: object) -> None:
 
 def test_extras_cannot_pose_as_our_fields() -> None:
     """An extra that has the name of a field of ours does not replace it."""
-    forged = {"severity": "DEBUG", "time": "never", "logger": "x", f"{GOOGLE}sourceLocation": {}}
+    forged: dict[str, Any] = {"severity": "DEBUG", "time": "never", "logger": "x", f"{GOOGLE}sourceLocation": {}}
 
     assert entry(record(**forged)) == PLAIN
 

@@ -46,7 +46,7 @@ def told(inbox: str) -> Iterator[Told]:
 @pytest.fixture
 def traced(inbox: str) -> Iterator[None]:
     SPANS.clear()
-    settings = {"AUTHENTICATION": [], "INBOX": {"DATABASE": inbox}, "TRACING": True}
+    settings: dict[str, Any] = {"AUTHENTICATION": [], "INBOX": {"DATABASE": inbox}, "TRACING": True}
     with override_settings(GCP_EVENT_ROUTER=settings):
         yield
     SPANS.clear()

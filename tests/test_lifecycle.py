@@ -256,7 +256,12 @@ def test_a_handler_that_is_cancelled_is_not_told_to_have_finished(router: EventR
         await asyncio.Event().wait()
 
     async def cancel() -> None:
-        named = {"event_kind": "order-placed", "event_reference": "1", "event_payload": {}, "event_parameters": {}}
+        named: dict[str, Any] = {
+            "event_kind": "order-placed",
+            "event_reference": "1",
+            "event_payload": {},
+            "event_parameters": {},
+        }
         task = asyncio.create_task(event_received.asend(None, **named))
         await started.wait()
         task.cancel()

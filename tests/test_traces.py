@@ -58,6 +58,7 @@ def test_a_traceparent_is_read(text: str, flags: str, is_sampled: bool) -> None:
     """The parts of version 00 are read, of later versions as well, and are passed on in version 00."""
     trace = TraceHeaders(text, "a=b", "").read()
 
+    assert trace is not None
     assert trace == Trace(f"00-{TRACE_ID}-{SPAN_ID}-{flags}", "a=b")
     assert (trace.trace_id, trace.span_id, trace.is_sampled) == (TRACE_ID, SPAN_ID, is_sampled)
 

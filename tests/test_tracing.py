@@ -194,6 +194,7 @@ def test_a_cloudevent(router: EventRouter, post: Post) -> None:
 
     event = spans()[0]
     assert parent(event) == PARENT
+    assert event.context is not None
     assert event.context.trace_state.to_header() == "a=b"
     assert described(event)["attributes"] == OPERATION | LABELS | {
         "messaging.system": "cloudevents",
@@ -301,7 +302,12 @@ def test_a_cancelled_request_ends_its_spans(router: EventRouter) -> None:
         await asyncio.Event().wait()
 
     async def cancel() -> None:
-        named = {"event_kind": "order-placed", "event_reference": "1", "event_payload": {}, "event_parameters": {}}
+        named: dict[str, Any] = {
+            "event_kind": "order-placed",
+            "event_reference": "1",
+            "event_payload": {},
+            "event_parameters": {},
+        }
         task = asyncio.create_task(event_received.asend(None, **named))
         await started.wait()
         task.cancel()

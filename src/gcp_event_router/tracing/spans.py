@@ -8,7 +8,7 @@ Facts: semantic conventions 1.27 to 1.45, `messaging-spans.md`, `messaging-metri
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from importlib.metadata import version
 from time import perf_counter
@@ -63,7 +63,7 @@ class Span:
         self._has_ended = False
 
     @contextmanager
-    def current(self) -> Iterator[None]:
+    def current(self) -> Generator[None, None, None]:
         """Make it the current span: those that begin meanwhile are its children."""
         token = context.attach(trace.set_span_in_context(self._span))
         try:
