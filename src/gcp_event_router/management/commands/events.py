@@ -8,19 +8,21 @@ from typing import Any, Final, Literal
 from django.core.management.base import BaseCommand, CommandParser
 from typing_extensions import override
 
+from ..explaining import Explain
+from ..listing import List
 from ..pull import Pull
 from ..subcommands import Subcommand
 
 __all__ = ["SUBCOMMANDS", "Command"]
 
 #: By name, in the order in which `--help` lists them.
-SUBCOMMANDS: Final[Mapping[str, Subcommand]] = {"pull": Pull()}
+SUBCOMMANDS: Final[Mapping[str, Subcommand]] = {"list": List(), "explain": Explain(), "pull": Pull()}
 
 
 class Command(BaseCommand):
     """Exits with 1 if something failed, with 2 for wrong arguments."""
 
-    help: str = "Get events by other ways than a push."
+    help: str = "See who handles which events, and get events by other ways than a push."
 
     requires_system_checks: (
         list[str] | tuple[str, ...] | Literal["__all__"]

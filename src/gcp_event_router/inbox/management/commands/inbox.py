@@ -18,13 +18,14 @@ from typing_extensions import override
 
 from .... import conf
 from ....keepers import Result
+from ....management.tables import table
 from ....outcomes import Outcome
 from ....shutdown import StopFlag, stop_flag
 from ...keeper import database
 from ...models import Delivery, State, StoredEvent
 from ...purge import PURGED, purge
 from ...replay import DISCARDED, REPLAYED, discard, replay
-from ...reports import FIELDS, Progress, counted, described, fields, line, result_fields, table
+from ...reports import FIELDS, Progress, counted, described, fields, line, result_fields
 from ...runs import AWAY
 from ...workers import process
 from ..arguments import add_actions, selection
