@@ -51,7 +51,7 @@ def replay(deliveries: QuerySet[Delivery], *, force: bool = False) -> Iterator[t
 
     """
     alias = deliveries.db
-    for delivery in _one_by_one(deliveries):
+    for delivery in _one_by_one(deliveries.select_related("event")):
         if State(delivery.state) is State.DONE and not force:
             yield delivery, Result(Outcome.DUPLICATE)
         elif delivery.handler:
@@ -71,7 +71,7 @@ def discard(deliveries: QuerySet[Delivery]) -> int:
 
 
 def _one_by_one(deliveries: QuerySet[Delivery]) -> Iterator[Delivery]:
-    """Deliveries with their events, as they are when their turn comes, in bounded batches."""
+    """Deliveries as they are when their turn comes, in bounded batches."""
     rows = deliveries.order_by("pk")
     last = rows.aggregate(last=Max("pk"))["last"]
     passed = 0
@@ -79,7 +79,7 @@ def _one_by_one(deliveries: QuerySet[Delivery]) -> Iterator[Delivery]:
         passed = batch[-1]
         for pk in batch:
             with suppress(Delivery.DoesNotExist):  # purged, or settled by somebody else
-                yield rows.select_related("event").get(pk=pk)
+                yield rows.get(pk=pk)
 
 
 def _read_again(alias: str, delivery: Delivery) -> Result:

@@ -12,7 +12,7 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connections
+from django.db import close_old_connections
 from django.db.models import Count, Q, QuerySet
 from typing_extensions import override
 
@@ -144,12 +144,12 @@ class Command(BaseCommand):
                     if not loop:
                         raise
                     self.stderr.write(f"The database {alias!r} cannot be asked ({type(error).__name__}); trying again.")
-                    connections[alias].close()
                 else:
                     if ended or not loop:
                         self._conclude("Processed", ended, json=json)
                 if not loop or stop.wait(interval.total_seconds()):
                     return
+                close_old_connections()  # as Django does between two requests: also those of handlers, which may be broken
 
     def _run(self, results: Iterable[tuple[Delivery, Result]], total: int, stop: StopFlag, *, json: bool) -> Counter[Outcome]:
         """Run what is run as it is iterated, with a line for each that is worth one; returns how they ended."""
