@@ -37,6 +37,7 @@ _PUBSUB: Final = (
 _JSON: Final = {"CONTENT_TYPE": "application/cloudevents+json"}
 _NO_JSON: Final = "The body is not JSON, although its Content-Type says that it holds CloudEvents."
 _INTEGER: Final = re.compile(r"-?\d{1,10}", re.ASCII)
+_NAME: Final = re.compile(r"[A-Za-z0-9]+")
 _QUOTED: Final = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 
@@ -57,7 +58,10 @@ def read_binary(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
     """A CloudEvent whose attributes are headers, and whose data is the body; known by the four that each has."""
     if "HTTP_CE_ID" not in meta or any(name not in meta for name in _REQUIRED):  # the first is all that most are asked
         return None
-    headers = {name: str(value) for name, value in meta.items() if name.startswith(_PREFIX)}
+    # a name with more than letters and digits is no attribute's, whoever added the header
+    headers = {
+        name: str(value) for name, value in meta.items() if name.startswith(_PREFIX) and _NAME.fullmatch(name, len(_PREFIX))
+    }
     attributes = {name.removeprefix(_PREFIX).lower(): _decoded(value) for name, value in headers.items()}
     if "datacontenttype" in attributes:
         msg = "The CloudEvent has a header ce-datacontenttype, and Content-Type is that."
@@ -105,7 +109,7 @@ def from_push(push: PubSubPush) -> CloudEvent | None:
         return CloudEvent(push.body, event.context, event.data, form=event.form, meta=push.meta, push=push)
     if any(f"ce-{name}" not in attributes for name in REQUIRED):
         return None
-    context = {name[3:]: value for name, value in attributes.items() if name.startswith("ce-")}
+    context = {name[3:]: value for name, value in attributes.items() if name.startswith("ce-") and _NAME.fullmatch(name, 3)}
     if content_type is not None:
         context["datacontenttype"] = content_type
     return CloudEvent(push.body, context, push.data, form="cloudevents-pubsub", meta=push.meta, push=push)
