@@ -19,7 +19,7 @@ from typing_extensions import override
 from ..exceptions import PullError
 from ..shutdown import StopFlag
 
-__all__ = ["Workers", "pull"]
+__all__ = ["pull"]
 
 _PATIENCE: Final = 10.0
 """Seconds to wait for the first answer."""
