@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -162,3 +165,15 @@ def test_explain_what_nothing_handles(router: EventRouter) -> None:
     """It fails, for scripts that ask; a kind that cannot be is refused."""
     assert run("explain", "weather").splitlines()[-1] == "CommandError: No handler runs for 'weather'."
     assert "'a/b' cannot be in an event's URL." in run("explain", "a/b")
+
+
+def test_djangos_own_options_after_the_action() -> None:
+    """As cron lines have them: `manage.py events list --settings=... --no-color -v 2`."""
+    command = [sys.executable, "-m", "django", "events", "list", "--settings=shop.settings", "--no-color", "-v", "2"]
+    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    ended = subprocess.run(
+        command, cwd=Path(__file__).parent.parent / "example", env=environment, capture_output=True, text=True, check=False
+    )
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "shop.event_handlers.record_order" in ended.stdout

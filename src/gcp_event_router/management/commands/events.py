@@ -8,6 +8,7 @@ from typing import Any, Final, Literal
 from django.core.management.base import BaseCommand, CommandParser
 from typing_extensions import override
 
+from ..arguments import django_options
 from ..explaining import Explain
 from ..listing import List
 from ..pull import Pull
@@ -32,7 +33,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
         for name, each in SUBCOMMANDS.items():
-            each.add_arguments(actions.add_parser(name, help=each.help, description=each.help))
+            each.add_arguments(actions.add_parser(name, help=each.help, description=each.help, parents=[django_options()]))
 
     @override
     def handle(self, *args: Any, action: str, **options: Any) -> None:
