@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError
+from argparse import SUPPRESS, ArgumentTypeError
 from datetime import timedelta
 from typing import Final
+
+from django.core.management.base import CommandParser
 
 from ..event import LABEL_LENGTH, is_label
 
@@ -18,9 +20,9 @@ _MOST: Final = 1_000_000
 _LARGEST: Final = 1 << 40
 
 
-def django_options() -> ArgumentParser:
+def django_options() -> CommandParser:
     """Django's own options, to be taken after the name of an action, too; the parent of each action's parser."""
-    parser = ArgumentParser(add_help=False)
+    parser = CommandParser(add_help=False)
     for name in ("--settings", "--pythonpath"):
         parser.add_argument(name, default=SUPPRESS, help=SUPPRESS)
     for name in ("--traceback", "--no-color", "--force-color"):
