@@ -10,6 +10,7 @@ import re
 from base64 import b64decode
 from binascii import Error as BinasciiError
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
@@ -19,7 +20,16 @@ from .cloudevents import REQUIRED, CloudEvent, is_json
 from .members import Number, elements, members
 from .pubsub import PubSubPush, read_wrapped
 
-__all__ = ["MAX_EVENTS", "MESSAGE_PUBLISHED", "from_push", "is_batch", "read_batch", "read_binary", "read_structured"]
+__all__ = [
+    "EVENT_META",
+    "MAX_EVENTS",
+    "MESSAGE_PUBLISHED",
+    "from_push",
+    "is_batch",
+    "read_binary",
+    "read_structured",
+    "split_batch",
+]
 
 #: The most events that one request may bring; each is handled by itself, and all of them before the answer.
 MAX_EVENTS: Final = 1_000
@@ -34,7 +44,8 @@ _PUBSUB: Final = (
     "HTTP_X_GOOG_ORDERING_KEY",
     "HTTP_X_GOOG_PUBSUB_SUBSCRIPTION_NAME",
 )
-_JSON: Final = {"CONTENT_TYPE": "application/cloudevents+json"}
+#: What `read` is given beside an event of a batch.
+EVENT_META: Final[Mapping[str, str]] = MappingProxyType({"CONTENT_TYPE": "application/cloudevents+json"})
 _NO_JSON: Final = "The body is not JSON, although its Content-Type says that it holds CloudEvents."
 _INTEGER: Final = re.compile(r"-?\d{1,10}", re.ASCII)
 _NAME: Final = re.compile(r"[A-Za-z0-9]+")
@@ -81,8 +92,8 @@ def is_batch(meta: Mapping[str, Any]) -> bool:
     return _media_type(meta).startswith(_BATCH)
 
 
-def read_batch(body: bytes, meta: Mapping[str, Any]) -> list[CloudEvent]:
-    """The events of a batch, each as if it had come alone. Raises `EnvelopeError` if one of them cannot be read."""
+def split_batch(body: bytes, meta: Mapping[str, Any]) -> list[bytes]:
+    """The events of a batch, each to be read with `EVENT_META`. Raises `EnvelopeError` for what is no batch."""
     _require_json(_media_type(meta), _BATCH)
     try:
         found = elements(body)
@@ -94,7 +105,7 @@ def read_batch(body: bytes, meta: Mapping[str, Any]) -> list[CloudEvent]:
     if len(found) > MAX_EVENTS:
         msg = f"The batch has more than {MAX_EVENTS} CloudEvents."
         raise EnvelopeError(msg)
-    return [_from_json(each, _JSON, "cloudevents-structured") for each in found]
+    return found
 
 
 def from_push(push: PubSubPush) -> CloudEvent | None:

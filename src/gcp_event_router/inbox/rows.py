@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from ..envelopes import SECRET, Envelope, is_batch, read, read_batch
+from ..envelopes import EVENT_META, SECRET, Envelope, is_batch, read, split_batch
 from ..event import Arrival, Principal
 from ..keepers import Unread
 from .models import StoredEvent
@@ -59,7 +59,9 @@ def arrival_of(row: StoredEvent) -> Arrival:
 def arrivals_of(row: StoredEvent) -> list[Arrival]:
     """The same for what could not be read when it came, and so may be a batch."""
     meta = _meta(row)
-    return [_arrival(row, each) for each in read_batch(bytes(row.body), meta)] if is_batch(meta) else [arrival_of(row)]
+    if not is_batch(meta):
+        return [arrival_of(row)]
+    return [_arrival(row, read(each, EVENT_META)) for each in split_batch(bytes(row.body), meta)]
 
 
 def unread_row(unread: Unread) -> StoredEvent:
