@@ -201,3 +201,14 @@ def test_shop_has_all_its_migrations() -> None:
     run = python("manage.py", "makemigrations", "--check", "--dry-run")
 
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_the_page_about_commands_shows_what_the_shop_prints() -> None:
+    """What `docs/commands.md` shows of `events list` and `explain` is what they print."""
+    page = (HERE.parent / "docs" / "commands.md").read_text()
+    listed = python("manage.py", "events", "list")
+    explained = python("manage.py", "events", "explain", "payment-changed").stdout.splitlines()
+
+    assert f"$ python manage.py events list\n{listed.stdout}```" in page
+    runs = next(place for place, line in enumerate(explained) if "runs" in line)
+    assert f"| grep -A1 runs\n{explained[runs]}\n{explained[runs + 1]}\n```" in page

@@ -48,12 +48,12 @@ def labels(router: EventRouter) -> list[tuple[str, str]]:
 def test_the_type_is_the_kind(router: EventRouter, post: Post, path: str) -> None:
     """Without a kind in the URL it is the type, and the reference is the subject, slashes and all; or the id."""
     seen = labels(router)
-    for subject in ("objects/a b/c", None, "x" * 256, "a\u200b"):
+    for subject in ("objects/a b/c", None, "x" * 256, "/" * 200 + "x" * 56, "a\u200b"):
         request = CloudEventMessage(id="17", source="s", type=FINALIZED, subject=subject, data={})
         assert sent(post, path, request.binary()).status_code == 201
         assert sent(post, path, request.structured()).status_code == 201
 
-    assert seen == [(FINALIZED, "objects/a b/c")] * 2 + [(FINALIZED, "17")] * 6
+    assert seen == [(FINALIZED, "objects/a b/c")] * 2 + [(FINALIZED, "17")] * 8
     assert reverse("gcp-cloudevents") == "/events"
 
 
@@ -139,12 +139,42 @@ def test_of_a_batch_only_what_is_not_done_runs_again(inbox: str, router: EventRo
 @pytest.mark.parametrize("path", ["/events/k/r", "/events/"])
 def test_an_unreadable_batch_is_kept(inbox: str, router: EventRouter, post: Post, path: str) -> None:
     """With the inbox it is kept whole and acknowledged, and a replay finds it as unreadable as before."""
-    request = CloudEventRequest(b"[{}]", "application/cloudevents-batch+json")
+    request = CloudEventRequest(b"[{}", "application/cloudevents-batch+json")
 
     assert [sent(post, path, request).status_code for _ in range(2)] == [200, 200]
     event = StoredEvent.objects.using(inbox).get()
-    assert (bytes(event.body), event.form, event.kind) == (b"[{}]", "unread", "k" if path != "/events/" else "(unknown)")
+    assert (bytes(event.body), event.form, event.kind) == (b"[{}", "unread", "k" if path != "/events/" else "(unknown)")
     assert [result.outcome.value for _, result in replay(Selection().deliveries(inbox))] == ["rejected"]
+
+
+MIXED = CloudEventRequest(b"[%s]" % b",".join([b"{}", PLACED.structured().body, b"1"]), "application/cloudevents-batch+json")
+
+
+def test_an_unreadable_event_of_a_batch(router: EventRouter, post: Post, lines: Callable[[], list[str]]) -> None:
+    """The others are handled, and the answer is for it."""
+    seen = labels(router)
+
+    assert sent(post, "/events/", MIXED).status_code == 400
+    assert seen == [("com.example.placed", "1")]
+    assert [line.partition("0.0 ms: ")[2] for line in lines() if "WARNING" in line] == [
+        "The CloudEvent lacks id.",
+        "The CloudEvent is no JSON object.",
+    ]
+
+
+@with_databases
+def test_an_unreadable_event_of_a_batch_is_kept(inbox: str, router: EventRouter, post: Post) -> None:
+    """With the inbox it is kept by itself, and the others have their effects, once, however often the batch comes."""
+
+    @router.on("com.example.*", name="h")
+    def _(event: Event[Order]) -> None:
+        take_effect(inbox, "h", event.reference)
+
+    assert [sent(post, "/events/", MIXED).status_code for _ in range(2)] == [200, 200]
+    assert sorted(rows(inbox)) == [("", "rejected", 0), ("", "rejected", 0), ("h", "done", 1)]
+    assert effects(inbox) == ["h"]
+    kept = StoredEvent.objects.using(inbox).filter(form="unread").values_list("body", flat=True)
+    assert sorted(bytes(each) for each in kept) == [b"1", b"{}"]
 
 
 @with_databases

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import OperationalError
+from django.db import OperationalError, connections
 from django.test import override_settings
 from pydantic import BaseModel
 from typing_extensions import override
@@ -22,7 +22,7 @@ from gcp_event_router.inbox.models import Delivery, State, StoredEvent
 from gcp_event_router.inbox.reports import Progress
 
 from .conftest import post_wsgi
-from .deliveries import effects, end_leases, push, rows, take_effect, with_databases
+from .deliveries import effects, end_leases, on_sqlite, push, rows, take_effect, with_databases
 
 pytestmark = with_databases
 
@@ -325,3 +325,22 @@ def test_a_loop_outlives_its_database(inbox: str, monkeypatch: pytest.MonkeyPatc
     assert run("process", "--loop", "--interval", "1s") == (
         f"The database {inbox!r} cannot be asked (OperationalError); trying again.\n"
     )
+
+
+@on_sqlite
+@override_settings(TASKS={"default": {"BACKEND": "django_tasks.backends.dummy.DummyBackend"}})
+def test_a_loop_outlives_a_handlers_own_connection(inbox: str, router: EventRouter) -> None:
+    """A connection of a handler's that broke is closed before the next round, which has a new one."""
+    statements = ["SELECT pg_terminate_backend(pg_backend_pid())", "SELECT 1"]
+
+    def work(event: Event[Any]) -> None:
+        if len(statements) == 1:
+            signal.raise_signal(signal.SIGTERM)
+        with connections["postgresql"].cursor() as cursor:
+            cursor.execute(statements.pop(0))
+
+    router.on("k", deferred=True)(work)
+    post_wsgi("/events/k/1", push(1))
+
+    lines = run("process", "--loop", "--interval", "1s").splitlines()
+    assert [each.rpartition(": ")[2] for each in lines] == ["unavailable", "1 unavailable.", "1 handled."]

@@ -43,7 +43,8 @@ def labels_of(envelope: Envelope) -> tuple[str, str]:
         msg = "The request is no CloudEvent, so nothing says what kind of event it is."
         raise EnvelopeError(msg)
     subject: str | None = getattr(envelope, "subject", None)
-    reference = next((each for each in (subject, envelope.message_id) if each and is_label(each.replace("/", ""))), None)
+    # a slash for a letter, since a reference that is in no URL may have some
+    reference = next((each for each in (subject, envelope.message_id) if each and is_label(each.replace("/", "_"))), None)
     if not is_label(kind) or reference is None:
         msg = f"The CloudEvent has a type or an id that is no label of 1 to {LABEL_LENGTH} printable characters."
         raise EnvelopeError(msg)

@@ -118,14 +118,11 @@ class Unread:
 class UnreadError(EnvelopeError):
     """Raised for a request that cannot be read, with all that a keeper needs of it."""
 
-    def __init__(self, text: str, unread: Unread) -> None:
-        super().__init__(text)
+    def __init__(self, reason: EnvelopeError, unread: Unread) -> None:
+        super().__init__(str(reason))
+        #: What was wrong with it.
+        self.reason = reason
         self.unread = unread
-
-    @property
-    def reason(self) -> Exception:
-        """What was wrong with it."""
-        return self.__cause__ if isinstance(self.__cause__, EnvelopeError) else self
 
 
 class Keeper(Protocol):

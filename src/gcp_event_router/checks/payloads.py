@@ -9,11 +9,12 @@ from django.core.checks import CheckMessage, Error
 from pydantic import BaseModel, TypeAdapter
 from pydantic.errors import PydanticUserError
 
+from ..declarations import type_text
 from ..envelopes import MESSAGE_PUBLISHED
 from ..exceptions import ConfigurationError
 from ..google.base import Model
 from ..google.catalogue import model_of
-from ..handlers import Handler, type_text
+from ..handlers import Handler
 from ..router import EventRouter
 from ..schemas import Schema, conflict, read_schema, written_schema
 

@@ -8,9 +8,9 @@ from typing import Final
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Warn
 
+from ..declarations import NO_SOURCE
 from ..exceptions import ConfigurationError
 from ..globs import Glob
-from ..handlers import NO_SOURCE
 from ..registrations import Registration
 from ..router import EventRouter
 from .payloads import check_payloads

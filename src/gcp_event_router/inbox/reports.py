@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, TextIO
 
@@ -16,7 +16,7 @@ from .models import Delivery, StoredEvent
 from .rows import arrival_of
 from .shown import error_details, payload, printable
 
-__all__ = ["FIELDS", "Progress", "age", "counted", "described", "fields", "line", "result_fields", "table"]
+__all__ = ["FIELDS", "Progress", "age", "counted", "described", "fields", "line", "result_fields"]
 
 #: The columns of a list.
 FIELDS: Final = ("id", "state", "attempts", "age", "event", "handler", "error")
@@ -43,13 +43,6 @@ def line(delivery: Delivery) -> tuple[str, ...]:
         printable(delivery.handler) or "-",
         printable(delivery.error_type.rpartition(".")[2]) or printable(delivery.error[:_WIDTH]),
     )
-
-
-def table(rows: Iterable[Sequence[str]], titles: Sequence[str]) -> str:
-    """Columns under their titles."""
-    lines = [tuple(titles), *rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(each, widths, strict=True)).rstrip() for each in lines)
 
 
 def fields(delivery: Delivery) -> str:

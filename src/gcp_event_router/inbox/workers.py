@@ -75,19 +75,20 @@ def process(alias: str) -> Iterator[tuple[Delivery, Result]]:
     A delivery whose handler is there no more is passed over, and left as it is.
     """
     passed = 0
-    while (delivery := _next(alias, passed)) is not None:
-        result = work(alias, delivery)
-        passed = max(passed, delivery.pk)
-        yield delivery, result
+    while (pk := _next(alias, passed)) is not None:
+        passed = pk
+        delivery = Delivery.objects.using(alias).select_related("event").filter(pk=pk).first()
+        if delivery is not None:  # not purged meanwhile
+            yield delivery, work(alias, delivery)
 
 
-def _next(alias: str, after: int) -> Delivery | None:
+def _next(alias: str, after: int) -> int | None:
+    """The next that nobody is writing to."""
     skips = connections[alias].features.has_select_for_update_skip_locked
     with transaction.atomic(using=alias):
         rows = due(alias).filter(pk__gt=after)
         locked = rows.select_for_update(skip_locked=True) if skips else rows
-        pk = locked.values_list("pk", flat=True).first()
-    return None if pk is None else Delivery.objects.using(alias).select_related("event").get(pk=pk)
+        return locked.values_list("pk", flat=True).first()
 
 
 def _claimed(alias: str, delivery: Delivery, terms: Wanted, *, anew: bool) -> Claim | Result:

@@ -3,19 +3,32 @@
 from __future__ import annotations
 
 import re
-from argparse import ArgumentTypeError
+from argparse import SUPPRESS, ArgumentTypeError
 from datetime import timedelta
 from typing import Final
 
+from django.core.management.base import CommandParser
+
 from ..event import LABEL_LENGTH, is_label
 
-__all__ = ["age", "label", "positive", "size"]
+__all__ = ["age", "django_options", "label", "positive", "size"]
 
 _AGE: Final = re.compile(r"([1-9][0-9]{0,8})([smhdw])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _LONGEST: Final = timedelta(days=36500)
 _MOST: Final = 1_000_000
 _LARGEST: Final = 1 << 40
+
+
+def django_options() -> CommandParser:
+    """Django's own options, to be taken after the name of an action, too; the parent of each action's parser."""
+    parser = CommandParser(add_help=False)
+    for name in ("--settings", "--pythonpath"):
+        parser.add_argument(name, default=SUPPRESS, help=SUPPRESS)
+    for name in ("--traceback", "--no-color", "--force-color"):
+        parser.add_argument(name, action="store_true", default=SUPPRESS, help=SUPPRESS)
+    parser.add_argument("-v", "--verbosity", type=int, choices=range(4), default=SUPPRESS, help=SUPPRESS)
+    return parser
 
 
 def age(text: str) -> timedelta:

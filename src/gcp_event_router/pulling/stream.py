@@ -19,7 +19,7 @@ from typing_extensions import override
 from ..exceptions import PullError
 from ..shutdown import StopFlag
 
-__all__ = ["Workers", "pull"]
+__all__ = ["pull"]
 
 _PATIENCE: Final = 10.0
 """Seconds to wait for the first answer."""
@@ -56,7 +56,7 @@ def pull(
     try:
         with SubscriberClient() as client:
             _look(client, subscription)
-            scheduler = Workers(workers)
+            scheduler = _Workers(workers)
             flow = FlowControl(max_messages=max_messages, max_bytes=max_bytes)
 
             def take(message: Message) -> None:
@@ -77,7 +77,7 @@ def pull(
         raise _explained(error, subscription) from error
 
 
-class Workers(Scheduler):
+class _Workers(Scheduler):
     """Threads that receive messages. In the end, what still waits is given back, and then the threads are waited for.
 
     The library's own scheduler waits first. Nothing is given back as long as messages come: it would come again at once, and

@@ -11,7 +11,7 @@ from django.core.management.base import CommandParser
 
 from ...exceptions import GlobError
 from ...globs import Glob
-from ...management.arguments import age, positive
+from ...management.arguments import age, django_options, positive
 from ..models import State
 from ..purge import PURGEABLE
 from ..replay import DISCARDED
@@ -25,7 +25,7 @@ def add_actions(parser: CommandParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
     def action(name: str, text: str) -> ArgumentParser:
-        return actions.add_parser(name, help=text, description=text)
+        return actions.add_parser(name, help=text, description=text, parents=[django_options()])
 
     listing = action("list", "List deliveries, the newest first.")
     listing.add_argument("--limit", type=positive, default=50, metavar="N", help="at most so many; 50 unless given")

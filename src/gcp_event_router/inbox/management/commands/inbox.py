@@ -12,19 +12,20 @@ from typing import Any, Final, Literal
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connections
+from django.db import close_old_connections
 from django.db.models import Count, Q, QuerySet
 from typing_extensions import override
 
 from .... import conf
 from ....keepers import Result
+from ....management.tables import table
 from ....outcomes import Outcome
 from ....shutdown import StopFlag, stop_flag
 from ...keeper import database
 from ...models import Delivery, State, StoredEvent
 from ...purge import PURGED, purge
 from ...replay import DISCARDED, REPLAYED, discard, replay
-from ...reports import FIELDS, Progress, counted, described, fields, line, result_fields, table
+from ...reports import FIELDS, Progress, counted, described, fields, line, result_fields
 from ...runs import AWAY
 from ...workers import process
 from ..arguments import add_actions, selection
@@ -143,12 +144,12 @@ class Command(BaseCommand):
                     if not loop:
                         raise
                     self.stderr.write(f"The database {alias!r} cannot be asked ({type(error).__name__}); trying again.")
-                    connections[alias].close()
                 else:
                     if ended or not loop:
                         self._conclude("Processed", ended, json=json)
                 if not loop or stop.wait(interval.total_seconds()):
                     return
+                close_old_connections()  # as Django does between two requests: also those of handlers, which may be broken
 
     def _run(self, results: Iterable[tuple[Delivery, Result]], total: int, stop: StopFlag, *, json: bool) -> Counter[Outcome]:
         """Run what is run as it is iterated, with a line for each that is worth one; returns how they ended."""
