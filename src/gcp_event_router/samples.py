@@ -43,6 +43,7 @@ _FORMATS: Final[Mapping[str, str]] = {
     "base64url": "dGV4dA==",
     "base64": "dGV4dA==",
     "json-string": "{}",
+    "application/json": "{}",
     "regex": "[a-z]+",
     "path": "some/path",
     "file-path": "some/path",
@@ -76,8 +77,24 @@ class _Sampler:
         for key in ("oneOf", "anyOf"):
             if key in schema:
                 return self.value(_plainest(schema[key], self._resolved, depth), depth, name)
-        make = self._makers.get(_type(schema))
-        return make(self, schema, depth, name) if make else "something" if "contentMediaType" in schema else {}
+        return self._of_type(schema, depth, name)
+
+    def _of_type(self, schema: Schema, depth: int, name: str) -> object:
+        match _type(schema):
+            case "object":
+                return self._object(schema, depth)
+            case "array":
+                return self._array(schema, depth, name)
+            case "string":
+                return _string(schema, name)
+            case "integer" | "number":
+                return _number(schema)
+            case "boolean":
+                return True
+            case "null":
+                return None
+            case _:  # of no type; bytes, if it says in which format
+                return "something" if "contentMediaType" in schema else {}
 
     def _resolved(self, schema: Schema) -> Schema:
         """A schema with what it refers to, and all of its `allOf`, put into one."""
@@ -93,7 +110,7 @@ class _Sampler:
             merged = {**part, **merged, **{key: value for key, value in both.items() if value}}
         return merged
 
-    def _object(self, schema: Schema, depth: int, _name: str) -> object:
+    def _object(self, schema: Schema, depth: int) -> dict[str, object]:
         properties: Mapping[str, Schema] = schema.get("properties", {})
         required = schema.get("required", ())
         # what may be left out is shown, unless it would never end
@@ -107,41 +124,36 @@ class _Sampler:
             made["key"] = self.value(cast("Schema", more), depth - 1, "key")
         return made
 
-    def _array(self, schema: Schema, depth: int, name: str) -> object:
+    def _array(self, schema: Schema, depth: int, name: str) -> list[object]:
         first = [self.value(each, depth - 1, name) for each in schema.get("prefixItems", ())]
         least = max(int(schema.get("minItems", 0)), 1 if depth > 0 and schema.get("items") and not first else 0)
         items: Schema = schema.get("items") or {}
         return first + [self.value(items, depth - 1, name) for _ in range(least - len(first))]
 
-    def _string(self, schema: Schema, _depth: int, name: str) -> object:
-        text = _FORMATS.get(schema.get("format", ""), "") or ("1.00" if _is_decimal(schema) else name or "text")
-        text = text.ljust(int(schema.get("minLength", 0)), "x")
-        return text[: int(schema["maxLength"])] if "maxLength" in schema else text
-
-    def _number(self, schema: Schema, _depth: int, _name: str) -> object:
-        least, most = schema.get("minimum"), schema.get("maximum")
-        if (above := schema.get("exclusiveMinimum")) is not None:
-            least = above + 1
-        if (below := schema.get("exclusiveMaximum")) is not None:
-            most = below - 1 if least is None or below - 1 >= least else (below + least - 1) / 2
-        found = 1 if least is None else max(1, least)
-        found = found if most is None else min(found, most)
-        step = schema.get("multipleOf")
-        return found if not step else -(-found // step) * step
-
     def _is_null(self, schema: Schema) -> bool:
         """Whether a field that may be left out has nothing to show."""
         return self._resolved(schema).get("type") == "null"
 
-    _makers: Mapping[str, Callable[[_Sampler, Schema, int, str], object]] = {
-        "object": _object,
-        "array": _array,
-        "string": _string,
-        "integer": _number,
-        "number": _number,
-        "boolean": lambda *_: True,
-        "null": lambda *_: None,
-    }
+
+def _string(schema: Schema, name: str) -> str:
+    known = _FORMATS.get(schema.get("format") or schema.get("contentMediaType", ""))
+    text = known or ("1.00" if _is_decimal(schema) else name or "text")
+    text = text.ljust(int(schema.get("minLength", 0)), "x")
+    return text[: int(schema["maxLength"])] if "maxLength" in schema else text
+
+
+def _number(schema: Schema) -> float:
+    """The one that is nearest to 1 within the bounds."""
+    least: float | None = schema.get("minimum")
+    most: float | None = schema.get("maximum")
+    if (above := schema.get("exclusiveMinimum")) is not None:
+        least = above + 1
+    if (below := schema.get("exclusiveMaximum")) is not None:
+        most = below - 1 if least is None or below - 1 >= least else (below + least - 1) / 2
+    found = 1 if least is None else max(1, least)
+    found = found if most is None else min(found, most)
+    step = schema.get("multipleOf")
+    return -(-found // step) * step if step else found
 
 
 def _type(schema: Schema) -> str:
