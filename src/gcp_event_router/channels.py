@@ -5,6 +5,7 @@ Read by the commands, the documents and the catalogue. Nothing of it is made whi
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from pydantic import TypeAdapter
 from typing_extensions import override
 
-from .definitions import Mode, payload_schemas
+from .definitions import Mode, bare, payload_schemas
 from .globs import Glob, escape
 from .handlers import Handler
 from .kinds import Kind
@@ -21,7 +22,7 @@ from .router import EventRouter
 from .samples import sample
 from .schemas import Schema
 
-__all__ = ["Channel", "channels"]
+__all__ = ["Channel", "channel_of", "channels"]
 
 _ALL = Glob("*")
 
@@ -64,6 +65,13 @@ class Channel:
         """A payload that fits the schema, as JSON has it; the examples that a model names come first."""
         return sample(self.schema())
 
+    def sample_data(self) -> bytes:
+        """The same as a sender writes it."""
+        found = self.sample()
+        if any(bare(declared) is bytes for declared, _ in self.payloads):
+            return str(found).encode()
+        return b"" if found is None else json.dumps(found, ensure_ascii=False).encode()
+
     @override
     def __str__(self) -> str:
         if self.ce_type is None:
@@ -87,6 +95,13 @@ def channels(router: EventRouter) -> tuple[Channel, ...]:
         )
         for glob, ce_type, is_fallback in keys
     )
+
+
+def channel_of(router: EventRouter, kind: str, ce_type: str | None = None) -> Channel:
+    """What may be sent as one kind, and type; its handlers are those that run for it."""
+    handlers = tuple(handler for found in router.find(kind, ce_type) for handler in found)
+    glob, type_glob = Glob(escape(kind)), None if ce_type is None else Glob(escape(ce_type))
+    return Channel(glob, type_glob, handlers, router.kinds.get(kind))
 
 
 def _running(

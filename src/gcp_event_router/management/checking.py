@@ -30,13 +30,15 @@ class Check(Subcommand):
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--deploy", action="store_true", help="also what matters in production, such as an open endpoint")
+        text = "also whether this database has the inbox's tables, with --deploy; may be repeated"
+        parser.add_argument("--database", action="append", choices=tuple(connections), metavar="ALIAS", help=text)
         text = "fail for what is at least this; ERROR unless given"
         parser.add_argument("--fail-level", choices=tuple(_LEVELS), default="ERROR", help=text)
         parser.add_argument("--format", choices=("text", "json"), default="text", help="text unless given")
 
     @override
     def run(self, out: OutputWrapper, **options: Any) -> None:
-        found = _found(deploy=options["deploy"])
+        found = _found(options["database"], deploy=options["deploy"])
         out.write(_json(found) if options["format"] == "json" else _text(found))
         worst = sum(each.level >= _LEVELS[options["fail_level"]] and not each.is_silenced() for each in found)
         if worst:
@@ -44,9 +46,9 @@ class Check(Subcommand):
             raise CommandError(msg)
 
 
-def _found(*, deploy: bool) -> list[checks.CheckMessage]:
+def _found(databases: list[str] | None, *, deploy: bool) -> list[checks.CheckMessage]:
     """Messages of ours, the worst first."""
-    messages = checks.run_checks(include_deployment_checks=deploy, databases=list(connections))
+    messages = checks.run_checks(include_deployment_checks=deploy, databases=databases)
     return sorted((each for each in messages if (each.id or "").startswith(_OURS)), key=lambda each: (-each.level, each.id or ""))
 
 

@@ -13,12 +13,19 @@ from ..checking import Check
 from ..explaining import Explain
 from ..listing import List
 from ..pull import Pull
+from ..sending import Send
 from ..subcommands import Subcommand
 
 __all__ = ["SUBCOMMANDS", "Command"]
 
 #: By name, in the order in which `--help` lists them.
-SUBCOMMANDS: Final[Mapping[str, Subcommand]] = {"list": List(), "explain": Explain(), "check": Check(), "pull": Pull()}
+SUBCOMMANDS: Final[Mapping[str, Subcommand]] = {
+    "list": List(),
+    "explain": Explain(),
+    "send": Send(),
+    "check": Check(),
+    "pull": Pull(),
+}
 
 
 class Command(BaseCommand):
