@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 from typing_extensions import override
@@ -22,9 +22,17 @@ from .router import EventRouter
 from .samples import sample
 from .schemas import Schema
 
-__all__ = ["Channel", "channel_of", "channels"]
+__all__ = ["Channel", "Key", "channel_at", "channel_of", "channels", "keys"]
 
 _ALL = Glob("*")
+
+
+class Key(NamedTuple):
+    """What tells a channel of a router from all others; as the fields of `Channel`."""
+
+    kind: Glob
+    ce_type: Glob | None = None
+    is_fallback: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,20 +89,19 @@ class Channel:
 
 def channels(router: EventRouter) -> tuple[Channel, ...]:
     """All that a router can be sent, in order of registration; then kinds that are declared, and have no handler here."""
-    declared = {Glob(escape(name)): kind for name, kind in router.kinds.items()}
-    registrations = tuple(router)
-    keys = {(glob, each.ce_type, each.is_fallback): None for each in registrations for glob in each.globs or (_ALL,)}
-    keys |= {(glob, None, False): None for glob in declared}
-    return tuple(
-        Channel(
-            glob,
-            ce_type,
-            tuple(_running(glob, ce_type, registrations, is_fallback=is_fallback)),
-            None if is_fallback or ce_type else declared.get(glob),
-            is_fallback,
-        )
-        for glob, ce_type, is_fallback in keys
-    )
+    registrations, declared = tuple(router), _declared(router)
+    return tuple(_channel(key, registrations, declared) for key in _keys(registrations, declared))
+
+
+def keys(router: EventRouter) -> tuple[Key, ...]:
+    """The same without its handlers, which take a look at each registration: for who wants few of many."""
+    return tuple(_keys(tuple(router), _declared(router)))
+
+
+def channel_at(router: EventRouter, key: Key) -> Channel | None:
+    """The channel of a key, if there is one."""
+    registrations, declared = tuple(router), _declared(router)
+    return _channel(key, registrations, declared) if key in _keys(registrations, declared) else None
 
 
 def channel_of(router: EventRouter, kind: str, ce_type: str | None = None) -> Channel:
@@ -102,6 +109,21 @@ def channel_of(router: EventRouter, kind: str, ce_type: str | None = None) -> Ch
     handlers = tuple(handler for found in router.find(kind, ce_type) for handler in found)
     glob, type_glob = Glob(escape(kind)), None if ce_type is None else Glob(escape(ce_type))
     return Channel(glob, type_glob, handlers, router.kinds.get(kind))
+
+
+def _declared(router: EventRouter) -> dict[Glob, Kind[Any]]:
+    return {Glob(escape(name)): kind for name, kind in router.kinds.items()}
+
+
+def _keys(registrations: tuple[Registration, ...], declared: dict[Glob, Kind[Any]]) -> dict[Key, None]:
+    found = {Key(glob, each.ce_type, each.is_fallback): None for each in registrations for glob in each.globs or (_ALL,)}
+    return found | {Key(glob): None for glob in declared}
+
+
+def _channel(key: Key, registrations: tuple[Registration, ...], declared: dict[Glob, Kind[Any]]) -> Channel:
+    handlers = _running(key.kind, key.ce_type, registrations, is_fallback=key.is_fallback)
+    kind = None if key.is_fallback or key.ce_type else declared.get(key.kind)
+    return Channel(key.kind, key.ce_type, tuple(handlers), kind, key.is_fallback)
 
 
 def _running(

@@ -1,0 +1,61 @@
+"""Who may see the catalogue: the staff. Everybody else is told to log in, or 403, before anything is looked up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.db import connections, transaction
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import resolve_url
+from django.urls import NoReverseMatch, reverse
+from django.views.decorators.cache import never_cache
+from django.views.generic import View
+from typing_extensions import override
+
+from ..exceptions import ConfigurationError
+
+__all__ = ["StaffView", "login_url"]
+
+
+class StaffView(View):
+    """A page for the staff, which is read only and which nobody keeps a copy of."""
+
+    http_method_names: Sequence[str] = ["get", "head"]
+
+    @override
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
+        """Make the view function; it is kept out of `ATOMIC_REQUESTS`, so that a page is shown while a table is missing."""
+        view = never_cache(super().as_view(**initkwargs))
+        for alias in connections:
+            view = transaction.non_atomic_requests(using=alias)(view)
+        return view
+
+    @override
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Ask who it is, whatever the method is. Raises `PermissionDenied` for who is logged in and not of the staff."""
+        user: Any = getattr(request, "user", None)
+        if user is None:
+            msg = (
+                "The catalogue is mounted, and requests have no user, so nobody could be let in. Add SessionMiddleware and "
+                "AuthenticationMiddleware to MIDDLEWARE: manage.py check says what else is missing."
+            )
+            raise ConfigurationError(msg)
+        if not user.is_authenticated:
+            return redirect_to_login(request.get_full_path(), login_url())
+        if not (user.is_active and user.is_staff):
+            raise PermissionDenied
+        return super().dispatch(request, *args, **kwargs)
+
+
+def login_url() -> str:
+    """Where the staff logs in: at the admin's page where there is one, else at `LOGIN_URL`."""
+    try:
+        return reverse("admin:login")
+    except NoReverseMatch:
+        return resolve_url(settings.LOGIN_URL)
