@@ -6,7 +6,7 @@ Read by the commands, the documents and the catalogue. Nothing of it is made whi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ from .router import EventRouter
 from .samples import sample
 from .schemas import Schema
 
-__all__ = ["Channel", "Key", "channel_at", "channel_of", "channels", "keys"]
+__all__ = ["Channel", "Key", "channel_of", "channels", "keys"]
 
 _ALL = Glob("*")
 
@@ -87,21 +87,20 @@ class Channel:
         return self.ce_type.pattern if self.kind == _ALL else f"{self.kind.pattern} of the type {self.ce_type.pattern}"
 
 
-def channels(router: EventRouter) -> tuple[Channel, ...]:
-    """All that a router can be sent, in order of registration; then kinds that are declared, and have no handler here."""
+def channels(router: EventRouter, only: Iterable[Key] | None = None) -> tuple[Channel, ...]:
+    """All that a router can be sent, in order of registration; then kinds that are declared, and have no handler here.
+
+    Each takes a look at every registration: who wants few of many says which `only`, in the order in which they are to come.
+    """
     registrations, declared = tuple(router), _declared(router)
-    return tuple(_channel(key, registrations, declared) for key in _keys(registrations, declared))
+    there = _keys(registrations, declared)
+    wanted = there if only is None else [key for key in only if key in there]
+    return tuple(_channel(key, registrations, declared) for key in wanted)
 
 
 def keys(router: EventRouter) -> tuple[Key, ...]:
-    """The same without its handlers, which take a look at each registration: for who wants few of many."""
+    """What `channels` has, at the price of one look at each registration."""
     return tuple(_keys(tuple(router), _declared(router)))
-
-
-def channel_at(router: EventRouter, key: Key) -> Channel | None:
-    """The channel of a key, if there is one."""
-    registrations, declared = tuple(router), _declared(router)
-    return _channel(key, registrations, declared) if key in _keys(registrations, declared) else None
 
 
 def channel_of(router: EventRouter, kind: str, ce_type: str | None = None) -> Channel:

@@ -87,6 +87,11 @@ class OIDC:
             return None
         return self._recall(token, keys, request) or self._judge(token, await keys.afind(key_id(token)), keys, request)
 
+    def public_facts(self) -> Iterator[tuple[str, str]]:
+        """Called by the catalogue."""
+        yield "audience", ", ".join(self.audience)
+        yield "service accounts", ", ".join(sorted(self.service_accounts))
+
     def check_deployment(self) -> Iterator[CheckMessage]:
         """Called by `manage.py check --deploy`."""
         for each in self.audience:

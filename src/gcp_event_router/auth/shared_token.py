@@ -65,6 +65,10 @@ class SharedToken:
         """Do the same on the event loop: there is nothing to wait for."""
         return self.authenticate(request)
 
+    def public_facts(self) -> Iterator[tuple[str, str]]:
+        """Called by the catalogue; none is of a token."""
+        yield ("header", self.header) if self.header is not None else ("query parameter", self.parameter or "")
+
     def check_deployment(self) -> Iterator[CheckMessage]:
         """Called by `manage.py check --deploy`."""
         if self.parameter is not None:

@@ -83,6 +83,10 @@ class SignedURL:
             _require(is_first, is_known)
         return Principal("signed-url")
 
+    def public_facts(self) -> Iterator[tuple[str, str]]:
+        """Called by the catalogue."""
+        yield "query parameter", PARAMETER
+
     def check_deployment(self) -> Iterator[CheckMessage]:
         """Called by `manage.py check --deploy`."""
         yield from check_query_credentials(self)

@@ -90,7 +90,7 @@ class _Tables:
             if self._section(schema, name) is None:
                 told = {"title": str(schema.get("title", "")), "description": str(schema.get("description", ""))}
                 anchor = f"{self.prefix}-{len(self._objects) + len(sections)}-value"
-                parts, notes = tuple(words.type(schema)), tuple(words.notes(schema))
+                parts, notes = tuple(words.type(schema)), tuple(dict.fromkeys(words.notes(schema)))
                 sections.append(Section(anchor, type=parts, notes=notes, rows=(), left_out=0, is_closed=False, **told))
         for each in self._objects:  # which grows as they are told
             sections.append(_told(each, words))
@@ -138,7 +138,7 @@ def _row(name: str, schema: Schema, words: Words, *, is_required: bool) -> Row:
         tuple(words.type(schema)),
         is_required,
         as_json(schema["default"]) if "default" in schema else "",
-        tuple(words.notes(schema)),
+        tuple(dict.fromkeys(words.notes(schema))),
         # what a section says of itself is said there
         str((schema if has_section else whole).get("description", "")),
     )

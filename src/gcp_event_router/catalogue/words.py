@@ -107,10 +107,9 @@ class Words:
         if "discriminator" in schema:
             yield f"told apart by {schema['discriminator'].get('propertyName', '?')}"
         for key in ("oneOf", "anyOf"):
-            members = [each for each in schema.get(key, ()) if each.get("type") != "null"]
-            members = [each for each in members if not _is_digits(each)]
-            if len(members) == 1:
-                yield from self.notes(members[0], depth - 1)
+            for member in schema.get(key, ()):
+                if not _is_digits(member):
+                    yield from self.notes(member, depth - 1)
         for key, words in (("items", "each"), ("additionalProperties", "each value"), ("propertyNames", "each key")):
             if isinstance(schema.get(key), Mapping):
                 yield from (f"{words}: {note}" for note in self.notes(schema[key], depth - 1))
