@@ -92,8 +92,7 @@ class _Tables:
                 anchor = f"{self.prefix}-{len(self._objects) + len(sections)}-value"
                 parts, notes = tuple(words.type(schema)), tuple(dict.fromkeys(words.notes(schema)))
                 sections.append(Section(anchor, type=parts, notes=notes, rows=(), left_out=0, is_closed=False, **told))
-        for each in self._objects:  # which grows as they are told
-            sections.append(_told(each, words))
+        sections += [_told(each, words) for each in self._objects]  # which grows as they are told
         return Table(tuple(sections), self._is_cut)
 
     def _section(self, schema: Schema, name: str) -> Part | None:

@@ -7,10 +7,10 @@ https://cloud.google.com/sdk/gcloud/reference/auth/print-identity-token, of whic
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from shlex import quote
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 from urllib.parse import quote as url_quote
 
 from ..auth import Authenticator, SharedToken, SignedURL
@@ -76,9 +76,10 @@ class Sending:
             scheme = "Bearer " if authenticator.header.lower() == "authorization" else ""
             header = f'"{authenticator.header}: {scheme}$TOKEN"'
             return Line("curl, with a shared token", self._curl(url, header), hint)
-        audience, accounts = getattr(authenticator, "audience", ()), getattr(authenticator, "service_accounts", ())
-        if _are_strings(audience) and _are_strings(accounts):
-            header = f'"Authorization: Bearer $({self._identity(min(audience), min(accounts))})"'
+        # not by its class, whose module needs what the extra installs
+        audience, account = _first(getattr(authenticator, "audience", ())), _first(getattr(authenticator, "service_accounts", ()))
+        if audience and account:
+            header = f'"Authorization: Bearer $({self._identity(audience, account)})"'
             hint = "You have to be allowed to impersonate that service account."
             return Line("curl, with a token of Google's", self._curl(url, header), hint)
         return Line(f"curl, for {name}", self._curl(url), f"Add what {name} reads from a request.")
@@ -126,8 +127,11 @@ class Sending:
         return self.data.decode(errors="replace")
 
 
-def _are_strings(value: object) -> bool:
-    return isinstance(value, (Sequence, frozenset)) and bool(value) and all(isinstance(each, str) for each in value)
+def _first(values: Any) -> str:
+    """The first of the strings that an attribute of an authenticator holds, if it holds any."""
+    if not isinstance(values, (tuple, list, frozenset)):
+        return ""
+    return min((each for each in cast("Collection[object]", values) if isinstance(each, str)), default="")
 
 
 def _dictionary(values: Mapping[str, str]) -> str:

@@ -8,12 +8,13 @@ from __future__ import annotations
 from django.apps import apps
 from django.urls import URLPattern, path
 
+from ..checks.catalogue import APP_NAME
 from ..exceptions import ConfigurationError
 from .views import ChannelView, ListView
 
 __all__ = ["app_name", "urlpatterns"]
 
-app_name: str = "gcp-catalogue"
+app_name: str = APP_NAME
 
 if not apps.is_installed("gcp_event_router"):
     msg = (

@@ -34,8 +34,8 @@ class Page(StaffView):
     def answer(self, request: HttpRequest, template: str, status: int = 200, **context: Any) -> HttpResponse:
         """A page, with what stands at the top of each."""
         user: Any = request.user
-        whole = {"site": _base_url(request).partition("://")[2], "user_name": user.get_username(), "admin_url": _admin(), **context}
-        return render(request, f"{_TEMPLATES}/{template}.html", whole, status=status)
+        top = {"site": _base_url(request).partition("://")[2], "user_name": user.get_username(), "admin_url": _admin()}
+        return render(request, f"{_TEMPLATES}/{template}.html", {**top, **context}, status=status)
 
 
 class ListView(Page):

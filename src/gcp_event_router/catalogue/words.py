@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from ..schemas import Schema
 
@@ -154,7 +154,7 @@ class Words:
     def _plain(self, schema: Schema, depth: int) -> list[Part]:
         found = schema.get("type")
         if isinstance(found, list):
-            return self._union([{**schema, "type": each} for each in found], depth)
+            return self._union([{**schema, "type": each} for each in cast("list[str]", found)], depth)
         if found == "array":
             return self._array(schema, depth)
         if found == "object":
@@ -171,7 +171,7 @@ class Words:
 
     def _array(self, schema: Schema, depth: int) -> list[Part]:
         first: Sequence[Schema] = schema.get("prefixItems", ())
-        items = schema.get("items")
+        items: Schema | bool | None = schema.get("items")
         noun = "set" if schema.get("uniqueItems") else "list"
         if first:
             more = [[Part("more")]] if items else []
@@ -182,7 +182,8 @@ class Words:
         return [Part(f"{noun} of "), *_enclosed(self.type(items, depth - 1))]
 
     def _map(self, schema: Schema, depth: int) -> list[Part]:
-        values = schema.get("additionalProperties") or next(iter(schema.get("patternProperties", {}).values()), None)
+        patterns: Mapping[str, Schema] = schema.get("patternProperties", {})
+        values: Schema | bool | None = schema.get("additionalProperties") or next(iter(patterns.values()), None)
         if not isinstance(values, Mapping) or not values:
             return [Part("object")]
         return [Part("map of text to "), *_enclosed(self.type(values, depth - 1))]

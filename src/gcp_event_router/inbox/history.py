@@ -22,7 +22,16 @@ __all__ = ["InboxHistory"]
 
 _NEWEST: Final = 1_000
 """Among so many deliveries those are looked for that no index finds."""
-_COLUMNS: Final = ("event", "handler", "state", "attempts", "max_attempts", "event__kind", "event__reference", "event__received_at")
+_COLUMNS: Final = (
+    "event",
+    "handler",
+    "state",
+    "attempts",
+    "max_attempts",
+    "event__kind",
+    "event__reference",
+    "event__received_at",
+)
 _NAME_LENGTH: Final = 255
 
 
