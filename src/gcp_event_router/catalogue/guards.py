@@ -36,8 +36,8 @@ class Guard(NamedTuple):
 class Security(NamedTuple):
     """Who is let in at one endpoint."""
 
-    #: Such as `/events/kind/reference`; empty for what is not mounted.
-    path: str
+    #: Such as `/events/kind/reference`; none for what is not mounted.
+    paths: tuple[str, ...]
     standing: Standing
     summary: str
     guards: tuple[Guard, ...]
@@ -45,8 +45,12 @@ class Security(NamedTuple):
 
 
 def mounted() -> list[Security]:
-    """That of each endpoint in the URLs."""
-    return [_security(each.path, each.authentication) for each in endpoints()]
+    """That of each endpoint in the URLs; those with the same one together."""
+    found: dict[tuple[Authenticator, ...] | None, list[str]] = {}
+    for each in endpoints():
+        own = None if each.authentication is None else tuple(each.authentication)
+        found.setdefault(own, []).append(each.path)
+    return [_security(tuple(paths), own) for own, paths in found.items()]
 
 
 def at_path(path: str) -> Security:
@@ -56,20 +60,20 @@ def at_path(path: str) -> Security:
     except Resolver404:
         keywords = {}
     own: Door | None = keywords.get("_own_door")
-    return _security(path, None if own is None else own.authenticators)
+    return _security((path,), None if own is None else own.authenticators)
 
 
-def _security(path: str, own: Sequence[Authenticator] | None) -> Security:
+def _security(paths: tuple[str, ...], own: Sequence[Authenticator] | None) -> Security:
     if own is None:
         try:
             own = configured().authenticators
         except ConfigurationError:
-            return Security(path, "closed", _BROKEN, (), ())
+            return Security(paths, "closed", _BROKEN, (), ())
         if own is None:
-            return Security(path, "open", _DEBUG, (), ()) if settings.DEBUG else Security(path, "closed", _UNSET, (), ())
+            return Security(paths, "open", _DEBUG, (), ()) if settings.DEBUG else Security(paths, "closed", _UNSET, (), ())
     if not own:
-        return Security(path, "open", _OPEN, (), ())
-    return Security(path, "guarded", _ONE if len(own) == 1 else _SEVERAL, tuple(map(_guard, own)), tuple(own))
+        return Security(paths, "open", _OPEN, (), ())
+    return Security(paths, "guarded", _ONE if len(own) == 1 else _SEVERAL, tuple(map(_guard, own)), tuple(own))
 
 
 def _guard(authenticator: Authenticator) -> Guard:

@@ -7,6 +7,7 @@ https://cloud.google.com/sdk/gcloud/reference/auth/print-identity-token, of whic
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from shlex import quote
@@ -90,7 +91,9 @@ class Sending:
         return f"gcloud auth print-identity-token {options}"
 
     def _signed(self) -> str:
-        call = f"get_event_url({self.kind!r}, {REFERENCE!r}, base_url={self.base_url!r}, signed=True, max_age=timedelta(hours=1))"
+        # double quotes, since the shell has the single ones
+        kind, reference, base = (json.dumps(each, ensure_ascii=False) for each in (self.kind, REFERENCE, self.base_url))
+        call = f"get_event_url({kind}, {reference}, base_url={base}, signed=True, max_age=timedelta(hours=1))"
         code = f"from datetime import timedelta; from gcp_event_router.utils import get_event_url; print({call})"
         return f'"$(python manage.py shell -v 0 -c {quote(code)})"'
 
