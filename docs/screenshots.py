@@ -24,7 +24,7 @@ sys.path.append(str(HERE.parent / "example"))
 from cases import CASES, TOKEN  # noqa: E402 -- as the demo's own scripts
 from servers import PATIENCE, Google, Shop, running  # noqa: E402 -- as above
 
-NAME, PASSWORD = "anna", "a picture's password"  # noqa: S105 -- of a site that lives for a minute
+NAME, PASSWORD = "anna", "a picture's password"
 SIZES: Final = (ViewportSize(width=1280, height=860), ViewportSize(width=360, height=740))
 SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 INBOX: Final = "/admin/gcp_event_inbox/storedevent/"

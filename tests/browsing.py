@@ -1,6 +1,6 @@
 """What the tests in a real browser share: the browser, a site of its own, a page with somebody logged in, and axe.
 
-`chromium` of the system is driven by Playwright; where there is none, the tests that are marked `in_browser` are skipped, and say so.
+Playwright drives the system's `chromium`; where there is none, the tests that are marked `in_browser` are skipped, and say so.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def looking(browser: Browser, site: str, size: ViewportSize, complaints: list[st
     page = context.new_page()
 
     def complain(message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
+        # what is put into a page from here, as axe is, has no address
+        if message.type in {"error", "warning"} and message.location["url"]:
             complaints.append(f"{message.location} {message.text}")
 
     page.on("console", complain)
