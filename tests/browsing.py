@@ -81,6 +81,10 @@ def looking(browser: Browser, site: str, size: ViewportSize, complaints: list[st
     context.close()
 
 
+#: It would ask for styles once more, and not find those that another file imports.
+AXE = "excluded => axe.run({exclude: excluded}, {preload: false})"
+
+
 def violations(page: Page, *excluded: str) -> list[str]:
     """What axe finds, light and dark, outside of some elements: the rule, the element, and what is wrong with it."""
     found: list[str] = []
@@ -88,7 +92,7 @@ def violations(page: Page, *excluded: str) -> list[str]:
         page.emulate_media(color_scheme=scheme)
         page.evaluate("Promise.all(document.getAnimations().map(each => each.finished))")  # of links that change their colour
         page.evaluate(AXE_SCRIPT)
-        answer: dict[str, Any] = page.evaluate("excluded => axe.run({exclude: excluded})", [[each] for each in excluded])
+        answer: dict[str, Any] = page.evaluate(AXE, [[each] for each in excluded])
         found += [
             f"{scheme} {page.url} {rule['id']}: {node['html'][:200]} {node['failureSummary']}"
             for rule in answer["violations"]

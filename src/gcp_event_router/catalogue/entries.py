@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from django.http import QueryDict
 
 from ..channels import Channel, Key, channels, keys
 from ..exceptions import ConfigurationError, GlobError
-from ..globs import Glob
+from ..globs import Glob, escape
 from ..handlers import Handler
 from ..management.tables import type_words
 from ..router import EventRouter
@@ -43,12 +43,13 @@ class Entry(NamedTuple):
 
 
 def found(router: EventRouter, words: str) -> list[Key]:
-    """The channels that fit a search, by kind: by a part of the kind, of the type, of a handler's name or of a payload's; or
-    those that a kind, as it is searched for, comes to. Fallbacks stand last.
-    """  # noqa: D205 -- one sentence
-    direct: Mapping[Key, list[Handler]] = _direct(router)
+    """The channels that fit a search, by kind, and fallbacks last.
+
+    Found is what has the words in its kind, its type, a handler's name or its payload's; and what takes events of that kind, or type.
+    """
     wanted = words.strip()[:LONGEST]
-    fitting = [key for key in keys(router) if not wanted or _fits(key, direct.get(key, ()), wanted)]
+    texts = _texts(router) if wanted else {}
+    fitting = [key for key in keys(router) if not wanted or _fits(key, texts.get(key, ()), wanted)]
     return sorted(fitting, key=lambda key: (key.is_fallback, key.kind.pattern, key.ce_type.pattern if key.ce_type else ""))
 
 
@@ -107,21 +108,21 @@ def _entry(channel: Channel) -> Entry:
     )
 
 
-def _direct(router: EventRouter) -> dict[Key, list[Handler]]:
-    """The handlers that are registered for just this, which is enough to find it by."""
-    handlers: dict[Key, list[Handler]] = defaultdict(list)
+def _texts(router: EventRouter) -> dict[Key, list[str]]:
+    """What each channel is found by beside its kind and type: what is registered or declared for just that is enough."""
+    texts: dict[Key, list[str]] = defaultdict(list)
     for each in router:
         for glob in each.globs or (Glob("*"),):
-            handlers[Key(glob, each.ce_type, each.is_fallback)].append(each.handler)
-    return handlers
+            texts[Key(glob, each.ce_type, each.is_fallback)] += [each.handler.name, _payload(each.handler)]
+    for name, kind in router.kinds.items():
+        texts[Key(Glob(escape(name)))].append(type_words(kind.payload_type))
+    return texts
 
 
-def _fits(key: Key, handlers: Iterable[Handler], wanted: str) -> bool:
+def _fits(key: Key, texts: Iterable[str], wanted: str) -> bool:
     text = wanted.casefold()
     patterns = [key.kind.pattern, key.ce_type.pattern if key.ce_type else ""]
-    if any(text in each.casefold() for each in patterns):
-        return True
-    if any(text in each.name.casefold() or text in _payload(each).casefold() for each in handlers):
+    if any(text in each.casefold() for each in (*patterns, *texts)):
         return True
     globs = [] if key.is_fallback else [key.ce_type, key.kind] if key.kind.pattern != "*" else [key.ce_type]
     return any(glob is not None and glob.matches(wanted) for glob in globs)
