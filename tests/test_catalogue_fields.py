@@ -82,7 +82,7 @@ def words(section: Section | Row) -> str:
         (date, "date"),
         (time, "time"),
         (timedelta, "duration"),
-        (UUID, "text (uuid)"),
+        (UUID, "UUID"),
         (AnyUrl, "URL"),
         (Json[list[int]], "JSON in a text: list of whole number"),
         (JsonValue, "anything"),

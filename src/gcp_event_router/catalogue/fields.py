@@ -90,7 +90,7 @@ class _Tables:
             if self._section(schema, name) is None:
                 told = {"title": str(schema.get("title", "")), "description": str(schema.get("description", ""))}
                 anchor = f"{self.prefix}-{len(self._objects) + len(sections)}-value"
-                parts, notes = tuple(words.type(schema)), tuple(dict.fromkeys(words.notes(schema)))
+                parts, notes = tuple(words.type(root)), tuple(dict.fromkeys(words.notes(root)))
                 sections.append(Section(anchor, type=parts, notes=notes, rows=(), left_out=0, is_closed=False, **told))
         sections += [_told(each, words) for each in self._objects]  # which grows as they are told
         return Table(tuple(sections), self._is_cut)

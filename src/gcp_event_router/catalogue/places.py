@@ -29,7 +29,7 @@ def place_of(location: str) -> Place:
         return Place("")
     file = Path(name)
     for root in _roots():
-        if file.is_relative_to(root):
+        if file.is_relative_to(root) and "site-packages" not in file.parts:  # a virtual environment may lie in the project
             path = file.relative_to(root).as_posix()
             template = conf.current().SOURCE_URL
             return Place(f"{path}:{line}", template.format(path=quote(path), line=line) if template else "")

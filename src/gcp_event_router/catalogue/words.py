@@ -22,6 +22,7 @@ _FORMATS: Final[Mapping[str, str]] = {
     "duration": "duration",
     "email": "e-mail address",
     "name-email": "name and e-mail address",
+    "uuid": "UUID",
     "uri": "URL",
     "multi-host-uri": "URL",
     "binary": "text, read as bytes",
