@@ -12,11 +12,11 @@ import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-from axe_playwright_python.base import AXE_SCRIPT
 from playwright.sync_api import Browser, ConsoleMessage, Page, ViewportSize, expect, sync_playwright
 
 from .deliveries import PATIENCE
@@ -81,6 +81,7 @@ def looking(browser: Browser, site: str, size: ViewportSize, complaints: list[st
     context.close()
 
 
+AXE_SCRIPT = files("axe_playwright_python").joinpath("axe.min.js").read_text()
 #: It would ask for styles once more, and not find those that another file imports.
 AXE = "excluded => axe.run({exclude: excluded}, {preload: false})"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.test import Client, override_settings
 from django.urls import include, path
 
@@ -20,10 +20,12 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("admin_site")]
 LIST, CHANNEL = "/catalogue/", "/catalogue/channel/?kind=order-placed"
 PATHS = pytest.mark.parametrize("page", [LIST, CHANNEL, "/catalogue/channel/?kind=nowhere", "/catalogue/?q=%00&page=x"])
 
-urlpatterns = [
-    path("catalogue/", include("gcp_event_router.catalogue.urls")),
-    path("in/", lambda request: HttpResponse(), name="login-here"),
-]
+
+def log_in(request: HttpRequest) -> HttpResponse:
+    return HttpResponse()
+
+
+urlpatterns = [path("catalogue/", include("gcp_event_router.catalogue.urls")), path("in/", log_in, name="login-here")]
 
 
 @pytest.fixture(autouse=True)
@@ -84,6 +86,10 @@ def test_nobody_keeps_a_copy(page: str) -> None:
 def test_without_the_admin_the_site_has_its_own_login() -> None:
     """Where the admin is not in the URLs, LOGIN_URL is where strangers go, and the page has no link to the admin."""
     assert Client().get(LIST)["Location"] == "/in/?next=/catalogue/"
+    with override_settings(LOGIN_URL="https://login.example/?from=shop"):
+        assert Client().get(CHANNEL)["Location"] == (
+            "https://login.example/?from=shop&next=/catalogue/channel/%3Fkind%3Dorder-placed"
+        )
     assert ">Admin<" not in Pages().get(LIST)
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +16,7 @@ from gcp_event_router import EventRouter
 
 from .test_checks import told
 
+ROOT = Path(__file__).resolve().parent.parent
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -47,17 +51,34 @@ def test_okay() -> None:
             assert [name for name, *_ in ids()] == []
 
 
+E020 = (
+    "The catalogue is for the staff, and nobody can be known to be of it without {}"
+    "'django.contrib.sessions.middleware.SessionMiddleware' in MIDDLEWARE and "
+    "'django.contrib.auth.middleware.AuthenticationMiddleware' in MIDDLEWARE."
+)
+
+
 @override_settings(MIDDLEWARE=[f"{__name__}.function", f"{__name__}.Session"])
-@modify_settings(INSTALLED_APPS={"remove": ["django.contrib.auth", "django.contrib.admin"]})
 def test_e020_without_users() -> None:
     """Without sessions and users, nobody of the staff could be known."""
-    assert ids()[0] == (
-        "gcp_event_router.E020",
-        "The catalogue is for the staff, and nobody can be known to be of it without 'django.contrib.auth' in INSTALLED_APPS and "
-        "'django.contrib.sessions.middleware.SessionMiddleware' in MIDDLEWARE and "
-        "'django.contrib.auth.middleware.AuthenticationMiddleware' in MIDDLEWARE.",
-        "Add it, or take gcp_event_router.catalogue.urls out of the URLs.",
-    )
+    hint = "Add it, or take gcp_event_router.catalogue.urls out of the URLs."
+
+    assert ids() == [("gcp_event_router.E020", E020.format(""), hint)]
+
+
+def test_e020_in_a_small_project() -> None:
+    """In a project that has no users at all, it is this check that says so, and nothing fails before."""
+    code = """
+from django.conf import settings
+settings.configure(INSTALLED_APPS=["gcp_event_router"], ROOT_URLCONF="tests.catalogue_urls", BASE_URL="https://shop.example")
+import django; django.setup()
+from django.core.checks import run_checks
+print([(each.id, each.msg) for each in run_checks()][0])
+"""
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    said = E020.format("'django.contrib.auth' in INSTALLED_APPS and ")
+    assert run.stdout == f"{('gcp_event_router.E020', said)}\n"
 
 
 @pytest.mark.parametrize("templates", [[], [{**settings.TEMPLATES[0], "APP_DIRS": False}]])

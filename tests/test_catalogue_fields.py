@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum, IntEnum
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, Optional, TypeVar
 from uuid import UUID
 
 import pytest
@@ -124,7 +124,7 @@ def test_words(declared: Any, expected: str) -> None:
         (list[Annotated[int, Field(ge=1)]], ["each: at least 1"]),
         (Annotated[list[int], Field(min_length=2)], ["items: at least 2"]),
         (dict[str, Annotated[int, Field(ge=1)]], ["each value: at least 1"]),
-        (Annotated[int, Field(ge=1)] | None, ["at least 1"]),
+        (Optional[Annotated[int, Field(ge=1)]], ["at least 1"]),
         (Annotated[Cat | Dog, Field(discriminator="sort")], ["told apart by sort"]),
         (list[Tree], []),
     ],
@@ -158,7 +158,7 @@ def test_rows() -> None:
 
         order_id: int = Field(alias="orderId", description="Its number.")
         note: str = "none"
-        lines: list[Line] = Field(default_factory=list)
+        lines: list[Line] = Field(default_factory=list[Line])
         line: Line = Field(Line(sku="a"), description="The first.")
 
     order, line = table(Order).sections
@@ -204,7 +204,7 @@ def test_limits() -> None:
     (section,) = table(wide).sections
     assert (len(section.rows), section.left_out) == (ROWS, 5)
 
-    parts = {
+    parts: dict[str, Any] = {
         f"part_{number}": {"type": "object", "properties": {"a": {}}, "title": f"P{number}"} for number in range(SECTIONS + 5)
     }
     many = table_of({"type": "object", "properties": parts}, "p")

@@ -65,7 +65,6 @@ class Talking(Own):
         ({"BACKEND": f"{__name__}.Failing"}, Guard("Failing", ())),
         ({"BACKEND": f"{__name__}.Talking"}, Guard("Talking", (("ports", "443"),))),
     ],
-    ids=lambda each: each["BACKEND"] if isinstance(each, dict) else "",
 )
 def test_guards(entry: Any, guard: Guard) -> None:
     """Each authenticator is told by its class, and by what it says of itself; never by its secrets."""

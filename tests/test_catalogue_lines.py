@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -28,7 +29,8 @@ STUBS = """
 words() { printf '%s\\0' "$@"; }
 curl() { words "$@"; }
 gcloud() { if [ "$1" = auth ]; then printf 'TOKEN<%s>' "$*"; else words "$@"; fi; }
-python() { if [ "$2" = shell ]; then command "$PYTHON" -c 'import sys, ast; ast.parse(sys.argv[1]); print(sys.argv[1])' "$6"; else words "$@"; fi; }
+python() { if [ "$2" = shell ]; then "$PYTHON" -c 'import sys, ast; ast.parse(sys.argv[1]); print(sys.argv[1])' "$6"
+    else words "$@"; fi; }
 TOKEN='the token'
 """
 
@@ -42,7 +44,14 @@ class Own:
 
 def sending(*guards: Authenticator, kind: str = "order-placed", data: bytes = b'{"a": 1}', **options: Any) -> Sending:
     security = Security(("/",), "guarded" if guards else "open", "", (), guards)
-    chosen = {"ce_type": None, "is_json": True, "base_url": BASE, "path": f"/events/{kind}/1", "security": security, **options}
+    chosen: dict[str, Any] = {
+        "ce_type": None,
+        "is_json": True,
+        "base_url": BASE,
+        "path": f"/events/{kind}/1",
+        "security": security,
+        **options,
+    }
     return Sending(kind=kind, data=data, **chosen)
 
 
@@ -60,8 +69,7 @@ def texts(found: Sending) -> dict[str, str]:
 
 
 def headers(words: Sequence[str]) -> Mapping[str, str]:
-    pairs = zip(words, words[1:], strict=False)
-    return dict(value.split(": ", 1) for option, value in pairs if option == "-H")
+    return dict(value.split(": ", 1) for option, value in pairwise(words) if option == "-H")
 
 
 def test_open() -> None:

@@ -36,6 +36,9 @@ def of_bytes(event: Event[bytes]) -> None: ...
 def plain(sender: object, event_kind: str, **_: object) -> None: ...
 
 
+def lost(event: Event[Nowhere]) -> None: ...  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore[reportUndefinedVariable, reportUnknownParameterType]
+
+
 @pytest.fixture
 def shop(router: EventRouter) -> EventRouter:
     """Channels of each sort."""
@@ -130,7 +133,7 @@ def test_pages(router: EventRouter) -> None:
 
 def test_nothing(router: EventRouter) -> None:
     """Without handlers the page says where to put one."""
-    assert "There are no handlers. Register one in an app’s event_handlers.py ." in text(Pages().get("/catalogue/"))
+    assert "There are no handlers. Register one in event_handlers.py of an app." in text(Pages().get("/catalogue/"))
 
 
 def test_list_makes_no_schema(router: EventRouter, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,9 +172,6 @@ def test_names_are_escaped(router: EventRouter) -> None:
 
 def test_annotation_that_cannot_be_resolved(router: EventRouter) -> None:
     """A handler whose annotation names nothing is listed all the same."""
-
-    def lost(event: Event[Nowhere]) -> None: ...  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore[reportUndefinedVariable, reportUnknownParameterType]
-
     router.on("lost")(lost)  # pyright: ignore[reportUnknownArgumentType] -- as above
 
     assert listed(Pages().get("/catalogue/"))[0][:2] == ["lost", "?"]
@@ -183,10 +183,8 @@ def test_endpoints(shop: EventRouter) -> None:
     said = text(Pages().get("/catalogue/"))
 
     assert "/events/kind/reference and /events open Open to everybody: no authenticator is configured." in said
-    assert (
-        "/own/kind/reference guarded Closed to all whom this authenticator does not accept. Authenticator SharedToken Header X-Own"
-        in said
-    )
+    summary = "Closed to all whom this authenticator does not accept."
+    assert f"/own/kind/reference guarded {summary} Authenticator SharedToken Header X-Own" in said
 
 
 @override_settings(ROOT_URLCONF="tests.test_catalogue_access")

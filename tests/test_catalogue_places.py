@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
-from django.conf import settings
 from django.test import override_settings
 
 from gcp_event_router.catalogue.places import Place, place_of
+from gcp_event_router.conf import RouterSettings
 
 URL = "https://git.example/blob/main/{path}#L{line}"
-LINKED = {**settings.GCP_EVENT_ROUTER, "SOURCE_URL": URL}
+LINKED: RouterSettings = {"AUTHENTICATION": [], "SOURCE_URL": URL}
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +48,7 @@ def test_installed() -> None:
 def test_installed_in_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """So has one whose virtual environment lies in the project."""
     packages = tmp_path / ".venv" / "lib" / "site-packages"
-    monkeypatch.syspath_prepend(str(packages))
+    monkeypatch.setattr(sys, "path", [str(packages), *sys.path])
 
     assert place_of(f"{packages}/billing/handlers.py:7") == Place("billing/handlers.py:7", "")
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db import connections, transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import resolve_url
 from django.urls import NoReverseMatch, reverse
@@ -19,7 +19,7 @@ from typing_extensions import override
 
 from ..exceptions import ConfigurationError
 
-__all__ = ["StaffView", "login_url"]
+__all__ = ["StaffView"]
 
 
 class StaffView(View):
@@ -47,15 +47,22 @@ class StaffView(View):
             )
             raise ConfigurationError(msg)
         if not user.is_authenticated:
-            return redirect_to_login(request.get_full_path(), login_url())
+            return HttpResponseRedirect(_login(request.get_full_path()))
         if not (user.is_active and user.is_staff):
             raise PermissionDenied
         return super().dispatch(request, *args, **kwargs)
 
 
-def login_url() -> str:
-    """Where the staff logs in: at the admin's page where there is one, else at `LOGIN_URL`."""
+def _login(path: str) -> str:
+    """Where the staff logs in, and comes back from: at the admin's page where there is one, else at `LOGIN_URL`.
+
+    As `redirect_to_login` makes it, which cannot be imported where the app of users is not installed.
+    """
     try:
-        return reverse("admin:login")
+        url = reverse("admin:login")
     except NoReverseMatch:
-        return resolve_url(settings.LOGIN_URL)
+        url = resolve_url(settings.LOGIN_URL)
+    parts = urlsplit(url)
+    query = QueryDict(parts.query, mutable=True)
+    query["next"] = path
+    return parts._replace(query=query.urlencode(safe="/")).geturl()

@@ -45,7 +45,7 @@ class Entry(NamedTuple):
 def found(router: EventRouter, words: str) -> list[Key]:
     """The channels that fit a search, by kind, and fallbacks last.
 
-    Found is what has the words in its kind, its type, a handler's name or its payload's; and what takes events of that kind, or type.
+    Found is what has the words in its kind, its type, a handler's name or its payload's; and what takes that kind, or type.
     """
     wanted = words.strip()[:LONGEST]
     texts = _texts(router) if wanted else {}

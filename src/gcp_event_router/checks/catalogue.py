@@ -91,7 +91,6 @@ def _login() -> Iterator[CheckMessage]:
 
 
 def _has(path: str) -> bool:
-    """Whether a middleware, or one that is made of it, is there."""
-    wanted = import_string(path)
-    found = [import_string(each) for each in settings.MIDDLEWARE]
-    return any(isclass(each) and issubclass(each, wanted) for each in found)
+    """Whether a middleware, or one that is made of it, is there; by its name, since without its app it cannot be imported."""
+    classes = [found for found in map(import_string, settings.MIDDLEWARE) if isclass(found)]
+    return any(f"{base.__module__}.{base.__qualname__}" == path for found in classes for base in found.__mro__)
