@@ -43,7 +43,9 @@ def test_catalogue_has_no_violation(browser: Browser, site: str, size: ViewportS
     """Its pages are without a violation of any of axe's rules, fit their window, and have the browser say nothing."""
     complaints: list[str] = []
     with looking(browser, site, size, complaints) as page:
-        page.goto(path)
+        response = page.goto(path)
+        assert response is not None
+        assert response.headers["content-security-policy"].startswith("default-src 'self';")
         for each in page.locator("summary").all():
             each.click()
 

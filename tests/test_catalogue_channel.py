@@ -222,6 +222,18 @@ def test_parameters(router: EventRouter) -> None:
     ) in section(Pages().get(CHANNEL, kind="placed"), "payload")
 
 
+def test_parameters_that_cannot_be_described(router: EventRouter) -> None:
+    """Parameters that have no schema have no table; all else of the page is there."""
+
+    def place(event: Event[Order, Strange]) -> None: ...
+
+    router.on("placed")(place)
+
+    html = Pages().get(CHANNEL, kind="placed")
+    assert "Parameters of the URL" not in html
+    assert len(commands(html)) == 3
+
+
 def test_declared_kind(router: EventRouter) -> None:
     """A kind that is declared and has no handler here has a page, with its payload."""
     router.kind("a*b", Order)

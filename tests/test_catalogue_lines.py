@@ -42,6 +42,11 @@ class Own:
         return None
 
 
+class Other(Own):
+    audience = frozenset({"https://shop.example"})
+    service_accounts = 7
+
+
 def sending(*guards: Authenticator, kind: str = "order-placed", data: bytes = b'{"a": 1}', **options: Any) -> Sending:
     security = Security(("/",), "guarded" if guards else "open", "", (), guards)
     chosen: dict[str, Any] = {
@@ -108,6 +113,11 @@ def test_each_way_in_has_a_curl() -> None:
     assert headers(own) == {"Content-Type": "application/json"}
     assert (lines[4].title, lines[4].hint) == ("curl, for Own", "Add what Own reads from a request.")
     assert SECRET.replace(" ", "-") not in str(lines)
+
+
+def test_authenticator_with_an_audience_of_its_own() -> None:
+    """One that has an audience, and is not made as ours is, has a command that says that something is missing."""
+    assert sending(Other()).lines()[0].title == "curl, for Other"
 
 
 def test_audience_of_the_event() -> None:
