@@ -13,6 +13,7 @@ from ..checking import Check
 from ..explaining import Explain
 from ..listing import List
 from ..pull import Pull
+from ..schema import Schema
 from ..sending import Send
 from ..subcommands import Subcommand
 
@@ -23,6 +24,7 @@ SUBCOMMANDS: Final[Mapping[str, Subcommand]] = {
     "list": List(),
     "explain": Explain(),
     "send": Send(),
+    "schema": Schema(),
     "check": Check(),
     "pull": Pull(),
 }

@@ -1,0 +1,182 @@
+"""What became of a JSON Schema, place by place: whether all that fitted the old one surely fits the new one.
+
+A change that may refuse what fitted is breaking; where it cannot be told, it counts as breaking, and says so. Fields that the old
+schema did not name are not counted, although an open model let them pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, cast
+
+from ..schemas import Schema
+from .change import Change
+from .keywords import KNOWN, NOTES, limits, texts, values
+from .words import items_of, listed, path, prefix_of, tags_of, types_of, words
+
+__all__ = ["changes"]
+
+
+def changes(
+    old: Schema, new: Schema, old_definitions: Mapping[str, Schema], new_definitions: Mapping[str, Schema]
+) -> list[Change]:
+    """All that is different, from the root on. A place is a field's path; that of the root is empty."""
+    found = _Comparison(old_definitions, new_definitions).compare(old, new, "")
+    return list({(each.place, each.what): each for each in found}.values())
+
+
+class _Comparison:
+    """One old schema beside one new one."""
+
+    def __init__(self, old: Mapping[str, Schema], new: Mapping[str, Schema]) -> None:
+        self._old = old
+        self._new = new
+        #: Pairs of definitions that are being compared: a type that holds itself is compared once.
+        self._open: set[tuple[str, str]] = set()
+
+    def compare(self, old: Schema, new: Schema, place: str) -> list[Change]:
+        """The changes of one place and of all below it."""
+        pair = str(old.get("$ref", "")), str(new.get("$ref", ""))
+        if all(pair):
+            if pair in self._open:
+                return []
+            self._open.add(pair)
+        try:
+            return self._alternatives(_expanded(old, self._old), _expanded(new, self._new), place)
+        finally:
+            self._open.discard(pair)
+
+    def _alternatives(self, olds: list[Schema], news: list[Schema], place: str) -> list[Change]:
+        """Each of the old alternatives has to fit one of the new ones."""
+        found: list[Change] = []
+        used: set[int] = set()
+        for old in olds:
+            best: list[Change] | None = None
+            chosen = -1
+            for number, new in sorted(enumerate(news), key=lambda each: _distance(old, each[1])):
+                made = list(self._single(old, new, place))
+                if best is None or _weight(made) < _weight(best):
+                    best, chosen = made, number
+                if not _weight(made):
+                    break
+            used.add(chosen)
+            if best and _distance(old, news[chosen]) >= _OTHER:  # nothing of its sort is left
+                best = [Change(place, f"{words(old)} is not taken any more, only {listed(news)}", is_breaking=True)]
+            found += best or []
+        added = [new for number, new in enumerate(news) if number not in used]
+        if added:
+            found.append(Change(place, f"{listed(added)} is taken, too", is_breaking=False))
+        return found
+
+    def _single(self, old: Schema, new: Schema, place: str) -> Iterator[Change]:
+        if not types_of(old) <= types_of(new):
+            what = f"{words(old)} is not taken any more, only {words(new)}"
+            yield Change(place, what, is_breaking=True)
+            return
+        if types_of(old) != types_of(new):
+            yield Change(place, f"{words(new)} is taken, and not only {words(old)}", is_breaking=False)
+        yield from values(old, new, place)
+        yield from limits(old, new, place)
+        yield from texts(old, new, place)
+        yield from self._object(old, new, place)
+        yield from self._array(old, new, place)
+        for key in sorted((old.keys() | new.keys()) - KNOWN):
+            if not key.startswith("x-") and old.get(key) != new.get(key):
+                yield Change(place, f"{key!r} is different, and what that means cannot be told", is_breaking=True)
+
+    def _object(self, old: Schema, new: Schema, place: str) -> Iterator[Change]:
+        before: Mapping[str, Schema] = old.get("properties", {})
+        after: Mapping[str, Schema] = new.get("properties", {})
+        always, needed = set(old.get("required", ())), set(new.get("required", ()))
+        rest = new.get("additionalProperties", True)
+        for name in [*before, *(name for name in after if name not in before)]:
+            where = path(place, name)
+            if name not in before:
+                what = "a required field is new" if name in needed else "an optional field is new"
+                yield Change(where, what, is_breaking=name in needed)
+                continue
+            if name in after:
+                yield from self.compare(before[name], after[name], where)
+            elif rest is False:
+                yield Change(where, "the field is refused now", is_breaking=True)
+            elif isinstance(rest, Mapping):
+                yield from self.compare(before[name], cast("Schema", rest), where)
+            else:
+                yield Change(where, "the field is not read any more", is_breaking=False)
+            if name in needed - always:
+                yield Change(where, "the field was optional and is required", is_breaking=True)
+            elif name in always - needed and name in after:
+                yield Change(where, "the field was required and is optional", is_breaking=False)
+        yield from self._others(old, new, place)
+
+    def _others(self, old: Schema, new: Schema, place: str) -> Iterator[Change]:
+        """Fields that no name is given for."""
+        before, after = old.get("additionalProperties", True), new.get("additionalProperties", True)
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            yield from self.compare(cast("Schema", before), cast("Schema", after), path(place, "*"))
+        elif before != after and {"object"} & types_of(old):
+            narrower = after is False or (isinstance(after, Mapping) and before is True)
+            what = "fields that it does not name are refused now" if narrower else "fields that it does not name are taken"
+            yield Change(place, what, is_breaking=narrower)
+        names = old.get("propertyNames"), new.get("propertyNames")
+        if any(names):
+            yield from self.compare(names[0] or {"type": "string"}, names[1] or {"type": "string"}, path(place, "(names)"))
+
+    def _array(self, old: Schema, new: Schema, place: str) -> Iterator[Change]:
+        before, after = prefix_of(old), prefix_of(new)
+        for number in range(max(len(before), len(after))):
+            one = before[number] if number < len(before) else items_of(old)
+            other = after[number] if number < len(after) else items_of(new)
+            yield from self.compare(one, other, f"{place}[{number}]")
+        if not before and not after and ("items" in old or "items" in new):
+            yield from self.compare(items_of(old), items_of(new), f"{place}[]")
+        if new.get("uniqueItems") and not old.get("uniqueItems"):
+            yield Change(place, "items have to differ from each other now", is_breaking=True)
+
+
+#: A distance from which on two alternatives have nothing in common.
+_OTHER: Final = 2
+
+
+def _distance(old: Schema, new: Schema) -> int:
+    """How little two alternatives have in common: the tag of a union tells, and so does the type."""
+    if not types_of(old) & types_of(new):
+        return _OTHER
+    ours, theirs = tags_of(old), tags_of(new)
+    shared = ours.keys() & theirs.keys()
+    if shared and all(set(ours[name]).isdisjoint(theirs[name]) for name in shared):
+        return _OTHER
+    return 0 if ours == theirs else 1
+
+
+def _weight(found: Sequence[Change]) -> int:
+    return sum(each.is_breaking for each in found)
+
+
+def _expanded(schema: Schema, definitions: Mapping[str, Schema]) -> list[Schema]:
+    """The alternatives of a schema, references followed, and each `allOf` put into one."""
+    if "$ref" in schema:
+        found = definitions.get(str(schema["$ref"]).rpartition("/")[2], {})
+        beside = {key: value for key, value in schema.items() if key != "$ref" and key not in NOTES}
+        return _expanded({**found, **beside}, definitions)
+    for key in ("anyOf", "oneOf"):
+        if key in schema:
+            beside = {name: value for name, value in schema.items() if name != key and name not in NOTES}
+            return [{**beside, **one} for each in schema[key] for one in _expanded(each, definitions)]
+    if "allOf" in schema:
+        whole: dict[str, Any] = {key: value for key, value in schema.items() if key != "allOf"}
+        for each in schema["allOf"]:
+            for part in _expanded(each, definitions)[:1]:
+                whole = _merged(whole, part)
+        return [whole]
+    return [schema]
+
+
+def _merged(one: Schema, other: Schema) -> dict[str, Any]:
+    both: dict[str, Any] = {**one, **other}
+    names = {**one.get("properties", {}), **other.get("properties", {})}
+    if names:
+        both["properties"] = names
+    if one.get("required") or other.get("required"):
+        both["required"] = [*dict.fromkeys([*one.get("required", ()), *other.get("required", ())])]
+    return both
