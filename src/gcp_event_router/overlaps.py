@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import pairwise
 from typing import Final
 
 from .event import LABEL_LENGTH, is_label
@@ -125,11 +126,7 @@ class _Letters:
         for character in set[str]().union(*told_apart):
             cuts |= {ord(character), ord(character) + 1}
         bounds = sorted(cuts)
-        found = [
-            (character, low)
-            for low, high in zip(bounds, bounds[1:], strict=False)
-            if (character := _first(low, high, texts.allows)) is not None
-        ]
+        found = [(character, low) for low, high in pairwise(bounds) if (character := _first(low, high, texts.allows)) is not None]
         found.sort(key=_unreadable)  # examples take the first letter that fits
         self.characters: list[str] = [character for character, _ in found]
         self._lows = [low for _, low in found]
@@ -138,7 +135,7 @@ class _Letters:
 
     def of(self, token: str) -> int:
         """The letters that one part of a glob stands for, other than a star."""
-        if token == "?":
+        if token == "?":  # noqa: S105 -- a part of a glob
             return self.all
         if len(token) == 1:
             return self._bits.get(ord(token), 0)

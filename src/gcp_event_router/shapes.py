@@ -22,10 +22,19 @@ _DEPTH: Final = 12
 _FORMS: Final = 32
 
 _SCALARS: Final = frozenset(
-    ("bool", "bytes", "complex", "date", "datetime", "decimal", "enum", "float", "int", "json", "multi-host-url", "str", "time")
-    + ("timedelta", "url", "uuid")
+    """
+    bool bytes complex date datetime decimal enum float int json multi-host-url str time timedelta url uuid
+    """.split()  # noqa: SIM905 -- as one list
 )
 _ARRAYS: Final = frozenset({"frozenset", "list", "set", "tuple"})
+#: What takes no more than the schema inside of it, and where that is.
+_INSIDE: Final = {
+    "dataclass": "schema",
+    "definitions": "schema",
+    "function-after": "schema",
+    "json-or-python": "json_schema",
+    "lax-or-strict": "lax_schema",
+}
 #: How many strings a reason lists.
 _LISTED: Final = 4
 
@@ -39,7 +48,7 @@ class Form:
     #: The strings that it may be, where it may be nothing else.
     strings: frozenset[str] | None = None
     #: What is known of the fields of an object.
-    fields: Mapping[str, Field] = field(default_factory=dict)
+    fields: Mapping[str, Field] = field(default_factory=dict[str, "Field"])
     #: Whether an object may have no other fields.
     closed: bool = False
 
@@ -161,11 +170,12 @@ class _Reader:
 
     def _alternatives(self, part: dict[str, Any]) -> list[Any] | None:
         """The schemas of which one has to fit; None where that is not known."""
-        match part["type"]:
+        kind = part["type"]
+        if kind in _INSIDE:
+            return [part[_INSIDE[kind]]]
+        match kind:
             case "definition-ref":
                 return [self._definitions.get(part["schema_ref"])]
-            case "definitions" | "function-after" | "dataclass":
-                return [part["schema"]]
             case "model" if not part.get("custom_init"):
                 return [part["schema"]]
             case "default" if part.get("on_error", "raise") == "raise":
@@ -173,15 +183,10 @@ class _Reader:
             case "nullable":
                 return [part["schema"], {"type": "none"}]
             case "union":
-                return [each[0] if isinstance(each, tuple) else each for each in part["choices"]]  # pyright: ignore[reportUnknownVariableType] -- as pydantic has it
+                choices = cast("list[Any]", part["choices"])
+                return [cast("Any", each[0]) if isinstance(each, tuple) else each for each in choices]
             case "tagged-union":
                 return list(part["choices"].values())
-            case "json-or-python":
-                return [part["json_schema"]]
-            case "lax-or-strict":
-                return [part["lax_schema"], part["strict_schema"]]
-            case "chain":
-                return part["steps"][:1]
             case _:
                 return None
 
