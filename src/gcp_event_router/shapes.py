@@ -17,8 +17,8 @@ __all__ = ["Field", "Form", "Shape", "conflict", "shape"]
 #: The key of a field where there is but one, its schema, and whether it is required, if it has no default.
 _Declared: TypeAlias = tuple[str | None, Any, bool]
 
-#: How deep a type is looked into, and how many alternatives are told apart; beyond that it may be anything.
-_DEPTH: Final = 12
+#: How many objects within objects are looked into, and how many alternatives are told apart; beyond that may be anything.
+_DEPTH: Final = 3
 _FORMS: Final = 32
 
 _SCALARS: Final = frozenset(
@@ -35,6 +35,8 @@ _INSIDE: Final = {
     "json-or-python": "json_schema",
     "lax-or-strict": "lax_schema",
 }
+#: How many times a field's schema may be wrapped, where its default is looked for.
+_WRAPPINGS: Final = 10
 #: How many strings a reason lists.
 _LISTED: Final = 4
 
@@ -72,7 +74,7 @@ _ARRAY: Final = Form("an array")
 
 def shape(schema: Any) -> Shape:
     """What JSON a type takes, from its `TypeAdapter.core_schema`."""
-    return _Reader().read(schema, {})
+    return _Reader().read(schema, {}, 0)
 
 
 def conflict(one: Shape, other: Shape) -> str | None:
@@ -124,26 +126,37 @@ class _Reader:
 
     def __init__(self) -> None:
         self._definitions: dict[str, Any] = {}
+        # of a part that others refer to, at a depth; while it is being read, it may be anything
+        self._referred: dict[tuple[str, int], Shape] = {}
 
-    def read(self, schema: Any, config: Mapping[str, Any], depth: int = 0) -> Shape:
+    def read(self, schema: Any, config: Mapping[str, Any], depth: int) -> Shape:
         """The shape of a part; `config` is that of the class whose part it is."""
         if depth > _DEPTH or not isinstance(schema, dict):
             return None
         part = cast("dict[str, Any]", schema)
         if part["type"] == "definitions":
             self._definitions |= {each["ref"]: each for each in part["definitions"]}
+        if part["type"] == "definition-ref":
+            return self._defined(part["schema_ref"], depth)
         simple = _simple(part)
         if simple is not None:
             return simple
         fields = _fields(part, config)
         if fields is not None:
-            return (self._object(part, config, fields, depth),)
-        return self._joined(self._alternatives(part), part.get("config", {}), depth)
+            return (self._object(part, config, fields, depth + 1),)
+        return self._joined(_alternatives(part), part.get("config", {}), depth)
+
+    def _defined(self, reference: str, depth: int) -> Shape:
+        key = reference, depth
+        if key not in self._referred:
+            self._referred[key] = None
+            self._referred[key] = self.read(self._definitions.get(reference), {}, depth)
+        return self._referred[key]
 
     def _joined(self, alternatives: list[Any] | None, config: Mapping[str, Any], depth: int) -> Shape:
         forms: list[Form] = []
         for each in alternatives or (None,):
-            found = self.read(each, config, depth + 1)
+            found = self.read(each, config, depth)
             if found is None:
                 return None
             forms += found
@@ -151,7 +164,7 @@ class _Reader:
 
     def _object(self, part: dict[str, Any], config: Mapping[str, Any], fields: list[_Declared], depth: int) -> Form:
         known = {
-            name: Field(self.read(schema, {}, depth + 1), required=required and not self._has_default(schema))
+            name: Field(self.read(schema, {}, depth), required=required and not self._has_default(schema))
             for name, schema, required in fields
             if name is not None
         }
@@ -159,7 +172,7 @@ class _Reader:
         return Form("an object", fields=known, closed=extra == "forbid" and len(known) == len(fields))
 
     def _has_default(self, schema: Any) -> bool:
-        for _ in range(_DEPTH):
+        for _ in range(_WRAPPINGS):
             if not isinstance(schema, dict):
                 return False
             part = cast("dict[str, Any]", schema)
@@ -168,27 +181,26 @@ class _Reader:
             schema = self._definitions.get(part["schema_ref"]) if part["type"] == "definition-ref" else part.get("schema")
         return True
 
-    def _alternatives(self, part: dict[str, Any]) -> list[Any] | None:
-        """The schemas of which one has to fit; None where that is not known."""
-        kind = part["type"]
-        if kind in _INSIDE:
-            return [part[_INSIDE[kind]]]
-        match kind:
-            case "definition-ref":
-                return [self._definitions.get(part["schema_ref"])]
-            case "model" if not part.get("custom_init"):
-                return [part["schema"]]
-            case "default" if part.get("on_error", "raise") == "raise":
-                return [part["schema"]]
-            case "nullable":
-                return [part["schema"], {"type": "none"}]
-            case "union":
-                choices = cast("list[Any]", part["choices"])
-                return [cast("Any", each[0]) if isinstance(each, tuple) else each for each in choices]
-            case "tagged-union":
-                return list(part["choices"].values())
-            case _:
-                return None
+
+def _alternatives(part: dict[str, Any]) -> list[Any] | None:
+    """The schemas of which one has to fit; None where that is not known."""
+    kind = part["type"]
+    if kind in _INSIDE:
+        return [part[_INSIDE[kind]]]
+    match kind:
+        case "model" if not part.get("custom_init"):
+            return [part["schema"]]
+        case "default" if part.get("on_error", "raise") == "raise":
+            return [part["schema"]]
+        case "nullable":
+            return [part["schema"], {"type": "none"}]
+        case "union":
+            choices = cast("list[Any]", part["choices"])
+            return [cast("Any", each[0]) if isinstance(each, tuple) else each for each in choices]
+        case "tagged-union":
+            return list(part["choices"].values())
+        case _:
+            return None
 
 
 def _simple(part: dict[str, Any]) -> Shape:
