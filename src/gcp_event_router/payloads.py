@@ -57,7 +57,8 @@ def payload_reader(adapter: TypeAdapter[Any], declared: object) -> PayloadReader
 
 def reads_json(declared: object) -> bool:
     """Whether payloads of a type are read from the JSON of the event's data, whatever it is; for checks."""
-    return _bare(declared) not in {bytes, str} and getattr(declared, "__reads_body__", False) is not True
+    bare = _bare(declared)
+    return bare is not bytes and bare is not str and getattr(declared, "__reads_body__", False) is not True
 
 
 def parameters_reader(adapter: TypeAdapter[Any]) -> ParametersReader:

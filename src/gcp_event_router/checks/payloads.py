@@ -52,7 +52,7 @@ def check_payloads(router: EventRouter) -> Iterator[CheckMessage]:
         told.add(other.handler)
         yield Warn(
             f"{_text(one.handler)} and {_text(other.handler)} both handle {kind!r}, and no payload satisfies both: {reason}.",
-            hint="Register one of them for fewer kinds, or let both declare one payload; until then, one of them fails each time.",
+            hint="Register one of them for fewer kinds, or declare one payload in both; until then, one fails each time.",
             obj=other.handler.name,
             id="gcp_event_router.W015",
         )
