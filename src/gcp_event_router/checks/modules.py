@@ -13,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 from types import ModuleType
 from typing import Final, NamedTuple
+from warnings import catch_warnings, simplefilter
 
 from django.apps import AppConfig, apps
 from django.conf import settings
@@ -103,25 +104,30 @@ def _files(folder: str, others: set[str], parts: tuple[str, ...] = ()) -> Iterat
     with os.scandir(folder) as found:
         entries = sorted(found, key=lambda entry: entry.name)
     for entry in entries:
-        stem, suffix = os.path.splitext(entry.name)
-        if suffix == ".py" and stem.isidentifier() and not _TEST.fullmatch(stem) and entry.is_file():
-            yield os.path.realpath(entry.path), (*parts, stem) if stem != "__init__" else parts
-        elif stem.isidentifier() and not suffix and stem not in _PASSED_OVER and entry.is_dir(follow_symlinks=False):
-            if entry.path not in others and os.path.isfile(os.path.join(entry.path, "__init__.py")):
+        stem, dot, suffix = entry.name.partition(".")
+        if not stem.isidentifier():
+            continue
+        if dot:
+            if suffix == "py" and not _TEST.fullmatch(stem) and entry.is_file():
+                yield os.path.realpath(entry.path), (*parts, stem) if stem != "__init__" else parts
+        elif stem not in _PASSED_OVER and entry.path not in others and entry.is_dir(follow_symlinks=False):
+            if Path(entry.path, "__init__.py").is_file():  # what is no package is no part of the app
                 yield from _files(entry.path, others, (*parts, stem))
 
 
 def _registration(module: _Module) -> int | None:
-    """The line of the first registration in a module; None where there is surely none."""
+    """The line of the first registration in a module; None where there is none that is sure."""
     try:
-        with open(module.path, "rb") as file:
+        with Path(module.path).open("rb") as file:
             source = file.read(LARGEST + 1)
         if len(source) > LARGEST or not _MENTIONS.search(source):
             return None
-        tree = ast.parse(source)
+        with catch_warnings():
+            simplefilter("ignore")  # what the source is warned of is not ours to tell
+            tree = ast.parse(source)
+        return _Source(module).first(tree)
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
         return None  # whoever imports it is told
-    return _Source(module).first(tree)
 
 
 class _Source:
