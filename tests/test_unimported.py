@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Iterator
-from importlib import import_module
+from importlib import import_module, invalidate_caches
 from pathlib import Path
 
 import pytest
@@ -38,7 +37,8 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
             file = folder / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(source)
-        monkeypatch.syspath_prepend(tmp_path)
+        monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+        invalidate_caches()
         installing.enable()
         return folder
 
@@ -160,7 +160,7 @@ def test_what_is_passed_over(app: App) -> None:
     names = ["tests/test_a.py", "tests/__init__.py", "tests.py", "test_a.py", "a_test.py", "conftest.py", "__main__.py"]
     names += ["migrations/__init__.py", "management/__init__.py", "folder/a.py", "no-module.py", "a.b.py", "text.txt"]
     folder = app(dict.fromkeys(names, HANDLER))
-    os.symlink(folder, folder / "again")  # would lead round in circles
+    (folder / "again").symlink_to(folder)  # would lead round in circles
 
     assert list(check_modules()) == []
 

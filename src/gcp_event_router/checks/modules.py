@@ -110,9 +110,10 @@ def _files(folder: str, others: set[str], parts: tuple[str, ...] = ()) -> Iterat
         if dot:
             if suffix == "py" and not _TEST.fullmatch(stem) and entry.is_file():
                 yield os.path.realpath(entry.path), (*parts, stem) if stem != "__init__" else parts
-        elif stem not in _PASSED_OVER and entry.path not in others and entry.is_dir(follow_symlinks=False):
-            if Path(entry.path, "__init__.py").is_file():  # what is no package is no part of the app
-                yield from _files(entry.path, others, (*parts, stem))
+            continue
+        is_package = entry.is_dir(follow_symlinks=False) and Path(entry.path, "__init__.py").is_file()
+        if is_package and stem not in _PASSED_OVER and entry.path not in others:
+            yield from _files(entry.path, others, (*parts, stem))
 
 
 def _registration(module: _Module) -> int | None:
