@@ -64,8 +64,9 @@ def _repeated(router: EventRouter) -> Iterator[CheckMessage]:
     for registered in functions.values():
         index = GlobIndex((glob, place) for place, (_, glob, _) in enumerate(registered))
         for place, (handler, kind, ce_type) in enumerate(registered):
-            # what covers a glob matches all that it matches, and so its example
-            earlier = [registered[other][1:] for other in index.find(example(kind) or "") if other < place]
+            # what covers a glob matches all that it matches, and so its example; without one it is W017's
+            found = example(kind)
+            earlier = [registered[other][1:] for other in index.find(found) if other < place] if found else []
             for wider, wider_type in earlier:
                 if covers(wider, kind, KINDS) and covers(wider_type, ce_type, TYPES):
                     yield Warn(
