@@ -86,7 +86,7 @@ def _shadowed(router: EventRouter) -> Iterator[CheckMessage]:
         covering = _covering(handled, fallback.globs[0])
         if covering:
             what = ", ".join(f"{handler} handles {glob.pattern!r}" for glob, handler in covering[:_LISTED])
-            what += f", and {len(covering) - _LISTED} more handle the rest" if len(covering) > _LISTED else ""
+            what += f", and so on: {len(covering)} in all" if len(covering) > _LISTED else ""
             others = "the other one" if len(covering) == 1 else "one of the others"
             yield Warn(
                 f"{fallback.handler} is a fallback that never runs, because {what}.",
