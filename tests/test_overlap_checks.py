@@ -15,7 +15,7 @@ from gcp_event_router import Event, EventRouter
 from gcp_event_router.checks import check_router
 from gcp_event_router.signals import event_received
 
-from .test_checks import handler_of, told
+from .test_checks import handler_of, told, unresolvable
 
 
 class Order(BaseModel):
@@ -196,12 +196,13 @@ def test_w015_needs_one_event(router: EventRouter) -> None:
 
 
 def test_w015_of_a_type_adapter_and_of_what_cannot_be_read(router: EventRouter) -> None:
-    """A payload may be given as an adapter; a type that pydantic cannot validate is E001's to tell."""
+    """A payload may be given as an adapter; a type that pydantic cannot validate, or an unknown name, is E001's to tell."""
     router.on("a", payload=TypeAdapter(list[int]))(lambda event: None)
     router.on("a", payload=Order)(lambda event: None)
     router.on("a", payload=EventRouter)(lambda event: None)
+    router.on("a")(unresolvable)
 
-    assert [each[1] for each in told(check_router(router))] == ["gcp_event_router.E001", "gcp_event_router.W015"]
+    assert [each[1] for each in told(check_router(router))] == [*["gcp_event_router.E001"] * 2, "gcp_event_router.W015"]
 
 
 @pytest.mark.parametrize("glob", ["a/b", "[/]*", "a" * 256, "?" * 256])

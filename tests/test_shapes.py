@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple, NotRequired
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import (
     AfterValidator,
@@ -154,6 +154,7 @@ def takes(adapter: TypeAdapter[Any], text: str) -> bool:
     return True
 
 
+@settings(deadline=None)
 @given(values)
 def test_no_json_is_taken_by_both_of_a_conflict(value: object) -> None:
     """Two types that are said to leave each other nothing have no JSON in common, as pydantic itself validates it."""
@@ -230,5 +231,7 @@ def test_bounds() -> None:
     for depth, known in ((1, True), (3, True), (4, False)):
         one, other = (shape(TypeAdapter[Any](nested(each, depth)).core_schema) for each in (Order, list[int]))
         assert (conflict(one, other) is not None) == known
+    assert conflict(shape({"type": "default", "schema": {"type": "int"}, "default": 1}), shape({"type": "none"})) is not None
+    assert shape({"type": "default", "schema": {"type": "int"}, "default": 1, "on_error": "default"}) is None
     assert shape({"type": "union", "choices": [{"type": "int"}] * 33}) is None
     assert conflict(shape(TypeAdapter(Tree).core_schema), shape(TypeAdapter(Tree).core_schema)) is None
