@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import itertools
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -11,7 +12,16 @@ from hypothesis import strategies as st
 
 from gcp_event_router.event import is_label
 from gcp_event_router.globs import Glob, escape
-from gcp_event_router.overlaps import TYPES, Texts, cover, covers, example, intersects, neighbours
+from gcp_event_router.overlaps import (
+    TYPES,
+    Texts,
+    _Machine,  # pyright: ignore[reportPrivateUsage] -- its moves are counted
+    cover,
+    covers,
+    example,
+    intersects,
+    neighbours,
+)
 
 #: Whoever first asks for a character beyond those in use walks through many.
 patient = settings(deadline=None)
@@ -154,6 +164,23 @@ def test_longest_globs(one: str, other: str) -> None:
     assert answer is not True or (kind := example(narrower)) is None or wider.matches(kind)
     common = intersects(wider, narrower)
     assert common is None or (wider.matches(common) and narrower.matches(common))
+
+
+@pytest.mark.parametrize("one", LONGEST)
+def test_intersections_of_longest_globs(one: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each pair of places is gone through once: of the first glob's moves there are no more than pairs, and one for the start."""
+    calls: list[int] = []
+    moves = _Machine.moves
+
+    def counted(machine: _Machine, place: int, everything: int) -> Iterator[tuple[int, int]]:
+        calls.append(place)
+        return moves(machine, place, everything)
+
+    monkeypatch.setattr(_Machine, "moves", counted)
+    for other in LONGEST:
+        calls.clear()
+        intersects(Glob(one), Glob(other))
+        assert len(calls) <= 3 * (256 * 256 + 1)  # the first glob's once, and the second's for each of at most two of those
 
 
 def test_what_takes_too_many_steps_is_unknown() -> None:
