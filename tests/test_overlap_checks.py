@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
 from typing import Any, Literal
 
@@ -229,6 +230,13 @@ def line() -> int:
     return frame.f_back.f_lineno
 
 
+@pytest.fixture
+def _alone() -> None:
+    """Routers of other tests that listened are gone."""
+    gc.collect()
+
+
+@pytest.mark.usefixtures("_alone")
 def test_i001_kinds_of_nobody(router: EventRouter) -> None:
     """A declared kind that nothing handles is told, with the place of its declaration, and what may be meant."""
     here = line() + 1
@@ -250,6 +258,7 @@ def test_i001_kinds_of_nobody(router: EventRouter) -> None:
         assert [each.is_silenced() for each in check_router(router)] == [True]
 
 
+@pytest.mark.usefixtures("_alone")
 def test_i001_of_another_router_that_listens(router: EventRouter) -> None:
     """Whoever listens may handle a kind."""
     other = EventRouter(event_received)
