@@ -14,8 +14,8 @@ from ..globs import Glob, GlobIndex
 from ..handlers import NO_SOURCE, Handler
 from ..overlaps import KINDS, TYPES, cover, covers, example
 from ..router import EventRouter
+from .exclusions import check_exclusions
 from .kinds import check_kinds
-from .payloads import check_payloads
 
 __all__ = ["check_router"]
 
@@ -32,7 +32,7 @@ def check_router(router: EventRouter) -> list[CheckMessage]:
         *_repeated(router),
         *_shadowed(router),
         *_imported_twice(router),
-        *check_payloads(router),
+        *check_exclusions(router),
         *_impossible(router),
         *check_kinds(router),
     ]

@@ -18,7 +18,7 @@ from ..payloads import reads_json
 from ..router import EventRouter
 from ..shapes import Shape, conflict, shape
 
-__all__ = ["check_payloads"]
+__all__ = ["check_exclusions"]
 
 _ALL = Glob("*")
 
@@ -31,7 +31,7 @@ class _Entry(NamedTuple):
     ce_type: Glob
 
 
-def check_payloads(router: EventRouter) -> Iterator[CheckMessage]:
+def check_exclusions(router: EventRouter) -> Iterator[CheckMessage]:
     """Which handlers run for one event, while no payload satisfies both; each is named with the first such other one."""
     entries = [
         _Entry(each.handler, glob, each.ce_type or _ALL)
