@@ -7,10 +7,10 @@ unexport PYTHONPATH
 unexport DJANGO_SETTINGS_MODULE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check types lint wheel matrix bench chaos million clean
+.PHONY: help demo demo-emulator serve test check types lint wheel matrix bench chaos million clean
 
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # One stamp a dependency group: .venv/.test, .venv/.check and so on.
 $(VENV)/.pip:
@@ -24,6 +24,9 @@ $(VENV)/.%: pyproject.toml | $(VENV)/.pip
 
 demo: $(VENV)/.demo ## Run the example shop, send it one event of each sort over HTTP, and show what became of them.
 	$(BIN)/python example/demo.py
+
+demo-emulator: $(VENV)/.emulator ## The same shop with Google's own Pub/Sub emulator, where that is installed.
+	$(BIN)/python example/emulator.py
 
 serve: $(VENV)/.demo ## Run the example shop until Ctrl-C, for the README's curl.
 	$(BIN)/python example/demo.py --serve
@@ -54,6 +57,7 @@ matrix: ## Run the tests on every supported Python that is found, with every Dja
 
 bench: $(VENV)/.test ## Print what a dispatch, a token and the inbox cost, against the same thing written by hand.
 	$(BIN)/python benchmarks/dispatch.py
+	$(BIN)/python benchmarks/observability.py
 	$(BIN)/python benchmarks/authentication.py
 	$(BIN)/python benchmarks/inbox.py
 

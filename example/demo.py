@@ -133,14 +133,14 @@ def serve(port: int) -> int:
     return 1
 
 
-def _leave(signum: int, frame: FrameType | None) -> None:
+def leave(signum: int, frame: FrameType | None) -> None:
     """Leave by way of every `finally`, so that the server ends, too."""
     sys.exit(128 + signum)
 
 
 def main() -> int:
     """Read the command line."""
-    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGTERM, leave)
     parser = argparse.ArgumentParser(description="Run the example shop.")
     parser.add_argument("--serve", action="store_true", help="leave the server running until Ctrl-C")
     parser.add_argument("--port", type=int, default=8000, help="where --serve listens (8000)")

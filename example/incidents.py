@@ -74,9 +74,9 @@ def replayed(shop: Shop, google: Google) -> Incident:
 INCIDENTS = (killed_worker, replayed)
 
 
-def table(incidents: list[Incident]) -> str:
+def table(incidents: list[Incident], what: str = "the inbox", told: str = "answers") -> str:
     """The incidents for people."""
-    lines = [("", "the inbox", "answers", "in the database")]
+    lines = [("", what, told, "in the database")]
     for each in incidents:
         found = str(each.found) if each.as_expected else f"{each.found}, and not {each.expected}"
         lines.append(("ok" if each.as_expected else "NO", each.title, each.told, found))

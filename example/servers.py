@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import queue
 import re
@@ -61,6 +62,13 @@ class Server:
                 raise RuntimeError("the server stopped:\n" + "".join(said))
             said.append(line)
         return said
+
+    def outcome(self, reference: str) -> str:
+        """What became of an event, by the next line about it."""
+        pattern = re.compile(rf"Event of kind '.*?' with reference '{re.escape(reference)}' .*?: ([\w ]+) by ")
+        found = pattern.search(self.lines_until(pattern)[-1])
+        assert found is not None
+        return found.group(1)
 
     def port(self) -> int:
         """The port on which it listens, once it does."""
@@ -139,13 +147,20 @@ class Shop:
 
     def signature(self) -> str:
         """The signature of the URL to which the label of parcel twelve may be sent for an hour."""
+        return self.signed_urls(("label-printed", "twelve"))[0].rpartition("=")[2]
+
+    def signed_urls(self, *events: tuple[str, str]) -> list[str]:
+        """The URLs of this server to which events of a kind and a reference may be sent for an hour."""
         script = (
-            "import django; django.setup(); from datetime import timedelta; from gcp_event_router.utils import get_event_url; "
-            "print(get_event_url('label-printed', 'twelve', signed=True, max_age=timedelta(hours=1)))"
+            "import django, json, sys; django.setup(); from datetime import timedelta; "
+            "from gcp_event_router.utils import get_event_url; "
+            "print(json.dumps([get_event_url(kind, reference, base_url=sys.argv[1], signed=True, max_age=timedelta(hours=1)) "
+            "for kind, reference in json.loads(sys.argv[2])]))"
         )
-        command = [sys.executable, "-c", script]
-        url = subprocess.run(command, cwd=HERE, env=self.environment, check=True, capture_output=True, text=True).stdout
-        return url.strip().rpartition("=")[2]
+        command = [sys.executable, "-c", script, f"http://127.0.0.1:{self.port}", json.dumps(events)]
+        said = subprocess.run(command, cwd=HERE, env=self.environment, check=True, capture_output=True, text=True).stdout
+        urls: list[str] = json.loads(said)
+        return urls
 
 
 @contextmanager

@@ -94,6 +94,24 @@ def test_demo_tells_an_event_that_nothing_logged(monkeypatch: pytest.MonkeyPatch
     )
 
 
+def test_emulator_shows_what_became_of_every_message() -> None:
+    """`make demo-emulator` prints a row for each message, and succeeds; without an emulator it says that it is skipped."""
+    run = python("emulator.py")
+
+    assert run.returncode == 0, run.stdout + run.stderr
+    if run.stdout.startswith("skipped: "):
+        pytest.skip(run.stdout)
+    assert [line[:2] for line in run.stdout.splitlines()[3:-2]] == ["ok"] * 6
+    assert run.stdout.splitlines()[-1] == "6 of 6 as expected"
+
+
+def test_emulator_is_skipped_where_there_is_none(tmp_path: Path) -> None:
+    """Where the emulator cannot run, `make demo-emulator` says what is missing, and succeeds."""
+    run = python("emulator.py", PATH=str(tmp_path), JAVA_HOME="")
+
+    assert (run.returncode, run.stdout) == (0, "skipped: there is no java, which Google's Pub/Sub emulator needs\n")
+
+
 @contextmanager
 def serving(database: Path) -> Generator[tuple[subprocess.Popen[str], list[str]]]:
     """`make serve` on a free port; yields the process and the words of the curl command that it prints."""
@@ -183,3 +201,14 @@ def test_shop_has_all_its_migrations() -> None:
     run = python("manage.py", "makemigrations", "--check", "--dry-run")
 
     assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_the_page_about_commands_shows_what_the_shop_prints() -> None:
+    """What `docs/commands.md` shows of `events list` and `explain` is what they print."""
+    page = (HERE.parent / "docs" / "commands.md").read_text()
+    listed = python("manage.py", "events", "list")
+    explained = python("manage.py", "events", "explain", "payment-changed").stdout.splitlines()
+
+    assert f"$ python manage.py events list\n{listed.stdout}```" in page
+    runs = next(place for place, line in enumerate(explained) if "runs" in line)
+    assert f"| grep -A1 runs\n{explained[runs]}\n{explained[runs + 1]}\n```" in page

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from django.db import connections
@@ -15,9 +16,13 @@ from pytest_django import DjangoDbBlocker
 from gcp_event_router import EventRouter, events
 from gcp_event_router.inbox.keeper import Inbox
 from gcp_event_router.keepers import keep_with
+from gcp_event_router.lifecycle import event_rejected, handler_finished, handler_started
 from gcp_event_router.signals import event_received
 
 from . import postgres
+
+if TYPE_CHECKING:
+    from local_pubsub import Emulator
 
 Post = Callable[..., HttpResponse]
 
@@ -25,8 +30,8 @@ Post = Callable[..., HttpResponse]
 #: Modules that take long, and show nothing that differs between versions: the matrix has them once.
 SLOW = frozenset(
     """
-    test_accepted_tokens test_chaos test_demo test_emulator test_inbox_admin_browser test_inbox_processes test_key_delays
-    test_key_floods test_key_outages test_oidc_properties test_oidc_vectors test_shutdown test_typing
+    test_accepted_tokens test_chaos test_demo test_emulator test_inbox_admin_browser test_inbox_output test_inbox_processes
+    test_key_delays test_key_floods test_key_outages test_oidc_properties test_oidc_vectors test_shutdown test_typing
     """.split()  # noqa: SIM905 -- as one list
 )
 
@@ -54,6 +59,19 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     with django_db_blocker.unblock(), connections["postgresql"].cursor() as cursor:
         others = "datname = current_database() AND pid <> pg_backend_pid()"
         cursor.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
+
+
+@pytest.fixture(scope="session")
+def emulator() -> Iterator[Emulator]:
+    """Google's Pub/Sub emulator; what asks for it is skipped where there is none."""
+    import local_pubsub  # noqa: PLC0415 -- Google's client takes a second, which most tests need not wait
+
+    try:
+        local_pubsub.command()
+    except local_pubsub.NoEmulatorError as error:
+        pytest.skip(f"no emulator: {error}")
+    with local_pubsub.running() as found:
+        yield found
 
 
 @pytest.fixture(autouse=True)
@@ -94,10 +112,12 @@ def router() -> Iterator[EventRouter]:
 
 @pytest.fixture(autouse=True)
 def _receivers() -> Iterator[None]:
-    """What a test connects to `event_received` is gone after it, also what something still refers to."""
-    before = list(event_received.receivers)
+    """What a test connects to our signals is gone after it, also what something still refers to."""
+    signals = (event_received, handler_started, handler_finished, event_rejected)
+    before = [list(signal.receivers) for signal in signals]
     yield
-    event_received.receivers[:] = before
+    for signal, receivers in zip(signals, before, strict=True):
+        signal.receivers[:] = receivers
     event_received.disconnect(dispatch_uid="nobody")  # the signal looks at its receivers again
 
 

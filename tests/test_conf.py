@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from django.test import override_settings
 from gcp_event_router import conf
 from gcp_event_router.conf import RouterSettings, Settings, current
 
-KEYS = "AUTHENTICATION, FAILURE_STATUS, INBOX, MAX_BODY_SIZE, SIGNALS, UNHANDLED"
+KEYS = "AUTHENTICATION, FAILURE_STATUS, INBOX, MAX_BODY_SIZE, SIGNALS, TRACING, UNHANDLED"
 ENTRY = 'Write [{"BACKEND": "dotted.path.of.Authenticator", "OPTIONS": {...}}], or [] to let everybody in.'
 
 
@@ -76,6 +77,7 @@ def test_every_key_is_typed_read_and_filled_in() -> None:
             "GCP_EVENT_ROUTER[\"SIGNALS\"] is 'a.b', which is not a list of dotted paths. "
             "Write a list, such as ['gcp_event_router.signals.event_received'].",
         ),
+        ({"TRACING": "yes"}, "GCP_EVENT_ROUTER[\"TRACING\"] is 'yes', which is neither True nor False. Choose one of them."),
         ({"AUTHENTICATION": "secret"}, f'GCP_EVENT_ROUTER["AUTHENTICATION"] is of type str, which is not a list. {ENTRY}'),
         ({"AUTHENTICATION": ["secret"]}, f'GCP_EVENT_ROUTER["AUTHENTICATION"][0] is of type str, which is not dict. {ENTRY}'),
         (
@@ -95,3 +97,16 @@ def test_mistakes(given: Any, message: str) -> None:
         current()
 
     assert str(refused.value) == message
+
+
+def test_tracing_without_opentelemetry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tracing that is asked for, and cannot be had, stops the start."""
+    monkeypatch.setattr(sys, "path", [])  # where the package would be found
+    monkeypatch.delitem(sys.modules, "opentelemetry", raising=False)
+
+    with override_settings(GCP_EVENT_ROUTER={"TRACING": True}), pytest.raises(ImproperlyConfigured) as refused:
+        current()
+
+    assert str(refused.value) == (
+        'GCP_EVENT_ROUTER["TRACING"] is True, which needs OpenTelemetry\'s API. Install gcp-event-router[otel], or write False.'
+    )

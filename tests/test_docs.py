@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import logging
 import re
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack, redirect_stdout
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +20,8 @@ from gcp_event_router import checks, events
 from gcp_event_router.conf import Settings, current
 from gcp_event_router.inbox.keeper import Inbox
 from gcp_event_router.keepers import keep_with
+
+from . import telemetry as telemetry  # noqa: PLC0414 -- sets up the SDK of which a process has one, before a page would
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -57,6 +61,18 @@ class Page:
         self.printed = printed.getvalue()
 
 
+@pytest.fixture
+def _logging() -> Iterator[None]:
+    """What a page sets up for its log is gone after it."""
+    loggers = [logging.getLogger(name) for name in ("shop", "gcp_event_router")]
+    before = [(each, each.level, each.handlers[:]) for each in loggers]
+    yield
+    for each, level, handlers in before:
+        each.setLevel(level)
+        each.handlers[:] = handlers
+
+
+@pytest.mark.usefixtures("_logging")
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_python_blocks_run_and_print_what_the_page_shows(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import OperationalError
+from django.db import OperationalError, connections
 from django.test import override_settings
 from pydantic import BaseModel
 from typing_extensions import override
@@ -22,7 +22,7 @@ from gcp_event_router.inbox.models import Delivery, State, StoredEvent
 from gcp_event_router.inbox.reports import Progress
 
 from .conftest import post_wsgi
-from .deliveries import effects, end_leases, push, rows, take_effect, with_databases
+from .deliveries import effects, end_leases, on_sqlite, push, rows, take_effect, with_databases
 
 pytestmark = with_databases
 
@@ -113,6 +113,16 @@ def test_list_is_bounded(shop: Shop) -> None:
     assert run("list", "--limit", "2").splitlines()[-1] == "There are more; these are the newest 2."
     assert run("list", "--kind", "invoice-*") == "No deliveries.\n"
     assert len(run("list", "--limit", "2", "--json").splitlines()) == 2
+
+
+@override_settings(USE_TZ=False)
+def test_without_time_zones(shop: Shop) -> None:
+    """A site whose times have no zone has its lists, its events and its replays as any other."""
+    pk = number(shop.alias, "4")
+    assert len(run("list").splitlines()) == 5
+    assert f"delivery {pk} to shop.record: rejected" in run("show", str(pk))
+    with pytest.raises(CommandError, match=r"1 of 3 are not done\."):
+        run("replay")
 
 
 @pytest.mark.parametrize("by", ["id", "message_id", "key"])
@@ -237,7 +247,15 @@ def lambda_handler(alias: str) -> Any:
         (("list", "--limit", "0"), "argument --limit: '0' is not a number from 1 to 1000000."),
         (("discard", "--state", "done"), "argument --state: invalid choice: 'done'"),
         (("purge", "--state", "running"), "argument --state: invalid choice: 'running'"),
-        (("list", "--kind", "order-["), "The kind 'order-[' opens a '[' that is never closed"),
+        (("list", "--limit", "00010000009999"), "argument --limit: '00010000009999' is not a number from 1 to 1000000."),
+        (("list", "--kind", "order-["), "argument --kind: The kind 'order-[' opens a '[' that is never closed"),
+        (("discard", "--kind", ""), "argument --kind: The kind '' is empty"),
+        (("discard", "--handler", ""), "argument --handler: The kind '' is empty"),
+        (("discard", "--reference", ""), "argument --reference: '' is empty, or cannot be printed, so nothing is found by it."),
+        (("discard", "--error", ""), "argument --error: '' is empty"),
+        (("list", "--reference", "\udcff"), r"argument --reference: '\udcff' is empty, or cannot be printed"),
+        (("show", "\udcff"), r"argument id: '\udcff' is empty, or cannot be printed"),
+        (("replay", "--state", "done"), "What is done is replayed only with --force, and then has its effects twice."),
         ((), "the following arguments are required: ACTION"),
     ],
 )
@@ -307,3 +325,22 @@ def test_a_loop_outlives_its_database(inbox: str, monkeypatch: pytest.MonkeyPatc
     assert run("process", "--loop", "--interval", "1s") == (
         f"The database {inbox!r} cannot be asked (OperationalError); trying again.\n"
     )
+
+
+@on_sqlite
+@override_settings(TASKS={"default": {"BACKEND": "django_tasks.backends.dummy.DummyBackend"}})
+def test_a_loop_outlives_a_handlers_own_connection(inbox: str, router: EventRouter) -> None:
+    """A connection of a handler's that broke is closed before the next round, which has a new one."""
+    statements = ["SELECT pg_terminate_backend(pg_backend_pid())", "SELECT 1"]
+
+    def work(event: Event[Any]) -> None:
+        if len(statements) == 1:
+            signal.raise_signal(signal.SIGTERM)
+        with connections["postgresql"].cursor() as cursor:
+            cursor.execute(statements.pop(0))
+
+    router.on("k", deferred=True)(work)
+    post_wsgi("/events/k/1", push(1))
+
+    lines = run("process", "--loop", "--interval", "1s").splitlines()
+    assert [each.rpartition(": ")[2] for each in lines] == ["unavailable", "1 unavailable.", "1 handled."]

@@ -12,6 +12,7 @@ import pytest
 from django.db import connections, transaction
 from django.db.models import DateTimeField, ExpressionWrapper
 from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
 
 from gcp_event_router import Event, EventRouter
 from gcp_event_router.inbox.models import Delivery, State, StoredEvent
@@ -123,6 +124,32 @@ def test_a_purge_waits_for_nobody(inbox: str) -> None:
         cursor.execute("ROLLBACK")
 
     assert list(purge(inbox, WEEK)) == [2]
+
+
+@on_postgresql
+def test_a_purge_passes_a_batch_that_others_are_at(inbox: str) -> None:
+    """What is locked at the front does not end it, however small the batches are."""
+    for days in (9, 8):
+        keep(inbox, ["done"], timedelta(days=days), count=2)
+    first = Delivery.objects.using(inbox).order_by("event__received_at").values_list("pk", flat=True)[:2]
+    with session(inbox) as other, other.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("SELECT 1 FROM gcp_event_inbox_delivery WHERE id = ANY(%s) FOR UPDATE", [list(first)])
+        assert sum(purge(inbox, WEEK, batch=2)) == 2
+        cursor.execute("ROLLBACK")
+
+    assert list(purge(inbox, WEEK)) == [2]
+
+
+def test_a_batch_begins_where_the_last_one_ended(inbox: str) -> None:
+    """What is older and stays is looked at once a purge, and not once a batch."""
+    keep(inbox, ["parked"], timedelta(days=9), count=5)
+    keep(inbox, ["done"], timedelta(days=8), count=40)
+    with CaptureQueriesContext(connections[inbox]) as queries:
+        assert list(purge(inbox, WEEK, batch=10)) == [10, 10, 10, 10]
+
+    begins = [bool(re.search(r"received_at\S* >= ", each["sql"])) for each in queries if "ORDER BY" in each["sql"]]
+    assert begins == [False, True, True, True, True]
 
 
 @on_postgresql

@@ -10,8 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from asgiref.sync import sync_to_async
 from django.db import connections
+from django.test.utils import CaptureQueriesContext
 from pydantic import BaseModel
 
 from gcp_event_router import Event, EventRouter, Reject, Retry
@@ -298,6 +300,52 @@ def test_an_event_that_can_be_read_now(inbox: str, router: EventRouter, is_async
     assert effects(inbox) == ["h"]
 
 
+@pytest.mark.parametrize("operators", [1, 4])
+def test_an_event_without_an_identity_that_can_be_read_now(inbox: str, router: EventRouter, operators: int) -> None:
+    """It is one event however often, and by however many at once, it is read again: what is done of it is not done twice."""
+    broken = [True]
+
+    def fails(event: Event[Any]) -> None:
+        if broken:
+            raise RuntimeError
+
+    register(router, lambda _: take_effect(inbox, "h"))
+    register(router, fails, name="fails")
+    post_wsgi(PATH, UNREAD)
+    StoredEvent.objects.using(inbox).update(body=b"{}")
+
+    together(operators, lambda _: replayed(inbox, handler=""))
+    broken.clear()
+    replayed(inbox, states=["rejected"])
+
+    assert effects(inbox) == ["h"]
+    assert StoredEvent.objects.using(inbox).count() == 2
+
+
+def test_a_batch_that_can_be_read_now(inbox: str, router: EventRouter) -> None:
+    """Each of its events is handled, also beside one that fails; a second replay does what is not done."""
+    broken = [True]
+
+    def work(event: Event[Any]) -> None:
+        if broken and event.payload == 0:
+            raise RuntimeError
+        take_effect(inbox, "h", str(event.payload))
+
+    register(router, work)
+    event = {"specversion": "1.0", "source": "/s", "type": "t"}
+    body = json.dumps([{**event, "id": str(number), "data": number} for number in range(2)]).encode()
+    post_wsgi(PATH, body[:-1], "application/cloudevents-batch+json")
+    assert replayed(inbox) == [("rejected", Outcome.REJECTED)]
+    StoredEvent.objects.using(inbox).update(body=body)  # as if the package had learned to read it
+
+    assert replayed(inbox) == [("rejected", Outcome.FAILED)]
+    assert effects(inbox) == ["h"]
+    broken.clear()
+    assert replayed(inbox, states=["rejected"]) == [("rejected", Outcome.DUPLICATE)]  # as the one that was done before
+    assert sorted(rows(inbox)) == [("", "done", 0), ("h", "done", 1), ("h", "done", 2)]
+    assert effects(inbox) == ["h", "h"]
+
+
 def test_an_event_that_can_be_read_now_and_fails(inbox: str, router: EventRouter) -> None:
     """It stays rejected for nobody, beside the failure of its handler; without a handler it stays as it was."""
     post_wsgi(PATH, UNREAD)
@@ -328,6 +376,15 @@ def test_what_is_discarded_is_run_by_nobody(inbox: str, router: EventRouter) -> 
     assert post_wsgi("/events/k/failed", push(1)).status_code == 200
     assert list(process(inbox)) == []
     assert discard(Selection().deliveries(inbox)) == 0
+
+
+def test_a_discard_reads_no_bodies(inbox: str) -> None:
+    """Megabytes of payloads are not read to be given up."""
+    post_wsgi(PATH, UNREAD)
+    with CaptureQueriesContext(connections[inbox]) as queries:
+        assert discard(Selection(kind="*").deliveries(inbox)) == 1
+
+    assert not any("body" in each["sql"] for each in queries)
 
 
 def test_a_discarded_delivery_can_be_replayed(inbox: str, router: EventRouter) -> None:

@@ -19,7 +19,7 @@ from gcp_event_router.utils import make_pubsub_message
 from .conftest import Post
 
 SECRET = "s3cr3t"
-FIELDS = ("kind", "reference", "message_id", "outcome", "handler")
+FIELDS = ("event_kind", "event_reference", "event_message_id", "event_outcome", "event_handlers", "event_trace")
 
 
 class Order(BaseModel):
@@ -81,8 +81,15 @@ def test_each_event_is_one_line(
 
     (record,) = ours(caplog)
     name = f"{__name__}.register.<locals>.handler"
-    assert fields(record) == {"kind": "k", "reference": "r", "message_id": "17", "outcome": outcome, "handler": name}
-    assert isinstance(record.__dict__["duration"], float)
+    assert fields(record) == {
+        "event_kind": "k",
+        "event_reference": "r",
+        "event_message_id": "17",
+        "event_outcome": outcome,
+        "event_handlers": [name],
+        "event_trace": "",
+    }
+    assert isinstance(record.__dict__["event_duration_ms"], float)
     assert (record.levelname, message(record)) == (
         level,
         f"Event of kind 'k' with reference 'r' (message '17'): {outcome} by register.<locals>.handler in N ms{problem}",
@@ -125,7 +132,14 @@ def test_an_event_without_handlers_is_one_line_too(
         event_received.disconnect(receiver)
 
     (record,) = ours(caplog)
-    assert fields(record) == {"kind": "k", "reference": "r", "message_id": None, "outcome": outcome, "handler": ""}
+    assert fields(record) == {
+        "event_kind": "k",
+        "event_reference": "r",
+        "event_message_id": "",
+        "event_outcome": outcome,
+        "event_handlers": [],
+        "event_trace": "",
+    }
     assert message(record) == f"Event of kind 'k' with reference 'r' (message None): {outcome} by no handler in N ms{problem}"
 
 
@@ -141,7 +155,7 @@ def test_a_handler_that_reads_a_broken_document_is_one_line(
     with caplog.at_level("INFO"):
         assert post("/events/k/r", b"{").status_code == 400
 
-    assert [record.__dict__["outcome"] for record in ours(caplog)] == ["invalid"]
+    assert [record.__dict__["event_outcome"] for record in ours(caplog)] == ["invalid"]
 
 
 CONTROL = "a\nb\r\x00\x1b[31m\u202e\u2028"
@@ -156,7 +170,7 @@ def test_names_cannot_forge_a_line(router: EventRouter, caplog: pytest.LogCaptur
 
     (record,) = ours(caplog)
     assert record.getMessage().isprintable()
-    assert [record.__dict__[name] for name in ("kind", "reference", "message_id")] == [CONTROL] * 3
+    assert [record.__dict__[name] for name in ("event_kind", "event_reference", "event_message_id")] == [CONTROL] * 3
 
 
 def test_a_long_message_id_makes_no_long_line(router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture) -> None:

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from gcp_event_router import Event, EventRouter, events
 from gcp_event_router.exceptions import ConfigurationError, GlobError, RegistrationError
 from gcp_event_router.registrations import MEMORY
+from gcp_event_router.router import find_everywhere
 from gcp_event_router.signals import EventSignal
 
 SENT: dict[str, Any] = {"event_reference": "r", "event_payload": None, "event_parameters": {}}
@@ -136,6 +137,26 @@ def test_explain() -> None:
     lines = str(other).splitlines()
     assert lines[0] == "'weather' is handled by 1 handler(s)"
     assert lines[-1] == f"runs  {next(reversed(list(router))).handler}: it is a fallback, and nothing else matches"
+
+
+def test_what_was_kept_is_found_where_somebody_listens() -> None:
+    """A router's handlers are found for kept events as long as it listens to one signal."""
+    first, second = EventSignal(), EventSignal()
+    router = EventRouter(signal=first)
+    router.listen(second)
+
+    @router.on("only-here")
+    def only_here(event: Event[Any]) -> None: ...
+
+    def is_found() -> bool:
+        return any(only_here is handler.function for found in find_everywhere("only-here", None) for handler in found.blocking)
+
+    listening_to_both = is_found()
+    router.ignore(first)
+    listening_to_one = is_found()
+    router.ignore(second)
+
+    assert (listening_to_both, listening_to_one, is_found()) == (True, True, False)
 
 
 def test_isolated_restores() -> None:

@@ -3,47 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
 import sys
-from pathlib import Path
+from itertools import count, takewhile
 from threading import Thread
+from types import FrameType
 from typing import Any
 
 import pytest
-from django.db import connections
 
-from gcp_event_router.envelopes import read
-from gcp_event_router.event import Arrival
-from gcp_event_router.inbox.models import Delivery, State, StoredEvent
-from gcp_event_router.inbox.rows import row_of
+from gcp_event_router.inbox.models import Delivery, State
 from gcp_event_router.shutdown import stop_flag
 
-from .deliveries import PATIENCE, effects, push, with_databases
-
-ROOT = Path(__file__).resolve().parent.parent
-HANDLER = "tests.workers.handlers.convert"
-
-
-def start(alias: str, *arguments: str) -> subprocess.Popen[str]:
-    """The command, in a process of its own, on the test's database."""
-    settings = connections[alias].settings_dict
-    database = {key: settings[key] for key in ("ENGINE", "NAME", "USER", "HOST", "OPTIONS")}
-    given: dict[str, Any] = {"database": database, "tasks": {}, "apps": [], "queues": {}}
-    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.workers.settings", "EVENTS_WORKER": json.dumps(given)}
-    command = [sys.executable, "-m", "django", "inbox", *arguments]
-    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def keep(alias: str, count: int, state: State) -> None:
-    """Have deferred deliveries been kept."""
-    arrivals = [(number, Arrival(read(push(number, {"a": number})))) for number in range(count)]
-    events = [row_of("video-up", str(number), arrival) for number, arrival in arrivals]
-    StoredEvent.objects.using(alias).bulk_create(events)
-    Delivery.objects.using(alias).bulk_create(
-        Delivery(event=each, handler=HANDLER, state=state, deferred=True) for each in events
-    )
+from .commands import keep, start
+from .deliveries import PATIENCE, effects, with_databases
 
 
 @with_databases
@@ -86,14 +59,52 @@ def test_a_replay_ends_after_the_delivery_that_it_is_at(inbox: str) -> None:
 
 def test_the_second_signal_does_as_ever() -> None:
     """What does not end after the first can be ended by the second; after the block all is as before."""
-    before = signal.getsignal(signal.SIGINT)
-    with stop_flag() as stop:
-        signal.raise_signal(signal.SIGINT)
-        assert stop.is_set()
-        with pytest.raises(KeyboardInterrupt):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever this process was started with
+    try:
+        with stop_flag() as stop:
             signal.raise_signal(signal.SIGINT)
+            assert stop.is_set()
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
-    assert signal.getsignal(signal.SIGINT) is before
+
+def test_a_signal_at_any_line_of_a_wait() -> None:
+    """Wherever the signal finds the thread that waits, the flag is set, and nobody waits for ever."""
+    tracing = sys.gettrace()
+
+    def interrupted(line: int) -> bool | None:
+        """Whether a signal at a line ends the wait; None if it has fewer lines."""
+        lines = iter(range(line + 1))
+
+        def trace(_frame: FrameType, event: str, _argument: object) -> Any:
+            if event == "line" and next(lines, None) == line:
+                signal.raise_signal(signal.SIGTERM)
+            return trace
+
+        with stop_flag() as stop:
+            sys.settrace(trace)
+            try:
+                stop.wait(0.001)
+            finally:
+                sys.settrace(tracing)
+            return stop.is_set() or (None if next(lines, None) is not None else False)
+
+    def stuck(*_: object) -> None:
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, stuck)
+    signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+    try:
+        found = list(takewhile(lambda each: each is not None, map(interrupted, count())))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+    assert found
+    assert all(found)
 
 
 def test_in_another_thread() -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from django.core.checks import Warning as Warn
-from django.core.checks import run_checks
 from django.test import modify_settings, override_settings
 
+from gcp_event_router.checks import check_project
 from gcp_event_router.checks.modules import LARGEST, check_modules
 
 from .test_checks import told
@@ -87,7 +87,7 @@ def test_w016_module_that_nothing_imports(app: App, files: dict[str, str], name:
         import_module("till.event_handlers")
 
     path = next(folder / file for file, source in files.items() if source)
-    assert told(run_checks()) == [
+    assert told(check_project()) == [
         (
             Warn,
             "gcp_event_router.W016",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
 from functools import cache
+from importlib.util import find_spec
 from typing import Any, Literal, Never, NotRequired, TypeGuard
 
 from django.conf import settings
@@ -52,6 +53,7 @@ class RouterSettings(TypedDict, total=False):
     FAILURE_STATUS: int
     SIGNALS: Sequence[str]
     INBOX: InboxSetting
+    TRACING: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,8 @@ class Settings:
     SIGNALS: tuple[str, ...] = (OWN_SIGNAL,)
     #: How the inbox works, where it is installed.
     INBOX: InboxSettings = InboxSettings()
+    #: Whether OpenTelemetry is told of events and handlers.
+    TRACING: bool = False
 
 
 @cache
@@ -178,6 +182,13 @@ def _inbox(value: object) -> InboxSettings:
     return InboxSettings(**{key: _INBOX_READERS[key](f"INBOX.{key}", given) for key, given in value.items()})
 
 
+def _tracing(value: object) -> bool:
+    is_on = _flag("TRACING", value)
+    if is_on and find_spec("opentelemetry") is None:
+        _refuse("TRACING", value, "needs OpenTelemetry's API", "Install gcp-event-router[otel], or write False.")
+    return is_on
+
+
 def _alias(key: str, value: object) -> str:
     if not isinstance(value, str) or value not in settings.DATABASES:
         _refuse(key, value, "is no alias in DATABASES", f"Choose from {', '.join(map(repr, settings.DATABASES))}.")
@@ -216,6 +227,7 @@ _READERS: dict[str, Any] = {
     "FAILURE_STATUS": _failure_status,
     "SIGNALS": _signals,
     "INBOX": _inbox,
+    "TRACING": _tracing,
 }
 
 

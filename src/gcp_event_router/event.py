@@ -14,6 +14,7 @@ from typing_extensions import TypeVar
 
 from .envelopes import Envelope
 from .exceptions import EnvelopeError
+from .traces import Trace, TraceHeaders
 
 __all__ = ["LABEL_LENGTH", "UNKNOWN", "Arrival", "Event", "Principal", "is_label", "labels_of"]
 
@@ -42,7 +43,8 @@ def labels_of(envelope: Envelope) -> tuple[str, str]:
         msg = "The request is no CloudEvent, so nothing says what kind of event it is."
         raise EnvelopeError(msg)
     subject: str | None = getattr(envelope, "subject", None)
-    reference = next((each for each in (subject, envelope.message_id) if each and is_label(each.replace("/", ""))), None)
+    # a slash for a letter, since a reference that is in no URL may have some
+    reference = next((each for each in (subject, envelope.message_id) if each and is_label(each.replace("/", "_"))), None)
     if not is_label(kind) or reference is None:
         msg = f"The CloudEvent has a type or an id that is no label of 1 to {LABEL_LENGTH} printable characters."
         raise EnvelopeError(msg)
@@ -136,16 +138,29 @@ class Arrival:
     The views make it, and the signal hands it to the routers' receivers alone.
     """
 
-    __slots__ = ("_document", "envelope", "principal", "query")
+    __slots__ = ("_document", "_headers", "envelope", "kept_as", "principal", "query")
 
     def __init__(
-        self, envelope: Envelope, query: Mapping[str, list[str]] | None = None, principal: Principal | None = None
+        self,
+        envelope: Envelope,
+        query: Mapping[str, list[str]] | None = None,
+        principal: Principal | None = None,
+        kept_as: str | None = None,
+        headers: TraceHeaders | None = None,
     ) -> None:
-        """Hold the envelope, all values of all query parameters, and who sent the request."""
+        """Hold the envelope, all values of all query parameters, who sent it, its key in the inbox, and its trace's headers."""
         self.envelope: Envelope = envelope
         self.query: Mapping[str, list[str]] = _NO_QUERY if query is None else query
         self.principal: Principal | None = principal
+        #: The key of the row that it was read from; None if it just arrived.
+        self.kept_as: str | None = kept_as
+        self._headers = headers
         self._document: object
+
+    @property
+    def trace(self) -> Trace | None:
+        """The trace of the request; None where it says none, and for an event without a request."""
+        return None if self._headers is None else self._headers.read()
 
     def document(self) -> object:
         """The body decoded, for plain receivers; once, whoever asks."""

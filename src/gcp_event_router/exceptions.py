@@ -25,6 +25,7 @@ __all__ = [
     "GlobError",
     "InvalidEventError",
     "InvalidPubSubMessageError",
+    "PullError",
     "RefusalError",
     "RegistrationError",
     "SenderError",
@@ -106,6 +107,10 @@ class BusyError(EventRouterError):
     def __init__(self, after: int) -> None:
         super().__init__()
         self.after = after
+
+
+class PullError(EventRouterError):
+    """Raised when a subscription cannot be pulled from, or what is pulled cannot be forwarded; says what to do."""
 
 
 class Answer(EventRouterError):  # noqa: N818 -- it says what to answer, not what went wrong

@@ -6,31 +6,37 @@ resolve what it declares.
 
 from __future__ import annotations
 
-import functools
-import inspect
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from types import SimpleNamespace
-from typing import Annotated, Any, Final, Never, cast, get_args, get_origin, get_type_hints
+from typing import Any, Final, cast
 
 from pydantic import TypeAdapter
 from pydantic.errors import PydanticUserError
 from typing_extensions import override
 
+from .declarations import (
+    HOW,
+    annotation_of,
+    declared_types,
+    event_parameter,
+    event_text,
+    is_async,
+    location_of,
+    name_of,
+    refuse,
+    type_text,
+)
 from .event import Arrival, Event
-from .exceptions import ConfigurationError, InvalidEventError, RegistrationError, UnsupportedMediaTypeError
+from .exceptions import ConfigurationError, InvalidEventError, UnsupportedMediaTypeError
 from .globs import Glob
 from .options import Options
 from .payloads import ParametersReader, PayloadReader, parameters_reader, payload_reader
 
-__all__ = ["NO_SOURCE", "Handler", "type_text"]
+__all__ = ["Handler"]
 
 #: What a name that is not known, or not yet, raises in an annotation.
 _UNKNOWN = (NameError, AttributeError)
-#: The `location` of a function that is not written in Python.
-NO_SOURCE: Final = "no source"
 _DEFAULTS: Final = Options()
-_HOW = "Write it as `def handler(event: Event[Model]) -> None`."
 
 
 class Handler:
@@ -85,19 +91,19 @@ class Handler:
         self.globs: Final = globs
         self.ce_type: Final = ce_type
         if not callable(function):
-            _refuse(f"{function!r}, of type {type(function).__name__}, cannot be called. {_HOW}")
+            refuse(f"{function!r}, of type {type(function).__name__}, cannot be called. {HOW}")
         self.options: Final = options
         #: Module and qualified name of the function, unless it is registered by another.
-        self.name: Final = options.name or _name(function)
+        self.name: Final = options.name or name_of(function)
         #: The file and the line where it is written.
-        self.location: Final = _location(function)
-        self.is_async: Final = _is_async(function)
+        self.location: Final = location_of(function)
+        self.is_async: Final = is_async(function)
         #: The same for two registrations of one function, or of one bound method.
         self.key: Final = (id(getattr(function, "__self__", None)), id(getattr(function, "__func__", function)))
         self._adapter: TypeAdapter[Any] | None = payload if isinstance(payload, TypeAdapter) else None
         # TypeAdapter has no public name for the type that it was made of
         self._given: object = payload if self._adapter is None else vars(self._adapter)["_type"]
-        self._parameter = _event_parameter(function, self.name)
+        self._parameter = event_parameter(function, self.name)
         self._types: tuple[object, object] | None = None
         self._readers: tuple[PayloadReader, ParametersReader | None] | None = None
         self._reads_body = False
@@ -154,7 +160,7 @@ class Handler:
             self._reads_body = getattr(payload_type, "__reads_body__", False) is True
         except (PydanticUserError, NameError) as error:
             msg = (
-                f"{self} declares {_event_text(payload_type, parameters_type)}, which pydantic cannot validate "
+                f"{self} declares {event_text(payload_type, parameters_type)}, which pydantic cannot validate "
                 f"({type(error).__name__}). Declare a type that it can: a model, a dataclass, a TypedDict, a built-in."
             )
             raise ConfigurationError(msg) from error
@@ -186,115 +192,10 @@ class Handler:
             raise ConfigurationError(msg) from error
 
     def _resolve(self, scope: Mapping[str, Any] | None) -> tuple[object, object]:
-        annotation = _annotation(self.function, self._parameter, scope)
-        self._types = _declared(annotation, self._given, self)
+        annotation = annotation_of(self.function, self._parameter, scope)
+        self._types = declared_types(annotation, self._given, self)
         return self._types
 
 
 def _adapter(declared: object) -> TypeAdapter[Any]:
     return TypeAdapter(cast("type[Any]", declared))  # any form of type, in fact; pydantic says if it is none
-
-
-def _event_parameter(function: Callable[..., Any], name: str) -> inspect.Parameter:
-    """The parameter that takes the event; the only one that may be required."""
-    if isinstance(function, type):
-        _refuse(f"{name} is a class, so calling it would only make an instance. Register a function, or an instance of it.")
-    code = _unwrapped(function)
-    if inspect.isgeneratorfunction(code) or inspect.isasyncgenfunction(code):
-        _refuse(f"{name} is a generator function: calling it would run none of its code. Take the `yield` out of it.")
-    parameters = list(inspect.signature(function).parameters.values())
-    positional = [each for each in parameters if each.kind in {each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD}]
-    if not positional:
-        _refuse(f"{name} takes no parameter, so it cannot be given an event. {_HOW}")
-    for each in parameters:
-        if each is not positional[0] and each.default is each.empty and each.kind not in {each.VAR_POSITIONAL, each.VAR_KEYWORD}:
-            hint = (
-                "If it is a method, register the bound method: `events.on(...)(instance.method)`."
-                if positional[0].name in {"self", "cls"}
-                else _HOW
-            )
-            _refuse(f"{name} requires the parameter {each.name!r} beside the event, and nothing would give it. {hint}")
-    return positional[0]
-
-
-def _annotation(function: Callable[..., Any], parameter: inspect.Parameter, scope: Mapping[str, Any] | None) -> object:
-    """The parameter's annotation, its strings resolved. Raises `NameError` or `AttributeError` for an unknown name."""
-    if not isinstance(parameter.annotation, str) and not _holds_text(parameter.annotation):
-        return parameter.annotation
-    code = _unwrapped(function)
-    namespace = {**getattr(code, "__globals__", {}), **(scope or {})}
-    holder = SimpleNamespace(__annotations__={"event": parameter.annotation})
-    try:
-        return get_type_hints(holder, namespace, include_extras=True)["event"]
-    except (SyntaxError, TypeError) as error:
-        msg = f"{_name(function)} annotates its parameter {type_text(parameter.annotation)}, which cannot be read. {_HOW}"
-        raise RegistrationError(msg) from error
-
-
-def _holds_text(annotation: object) -> bool:
-    return any(not isinstance(argument, type) for argument in get_args(annotation))
-
-
-def _declared(annotation: object, given: object, handler: Handler) -> tuple[object, object]:
-    """The types of payload and parameters, from the annotation and from `payload=`."""
-    if get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
-    if get_origin(annotation) is Event:
-        payload_type, parameters_type = (*get_args(annotation), dict[str, str])[:2]
-        if given is not None and payload_type != given:
-            _refuse(
-                f"{handler} annotates its parameter {_event_text(payload_type, parameters_type)}, and payload= says "
-                f"{type_text(given)}: they cannot both be right. Leave payload= out, or make them the same."
-            )
-        return payload_type, parameters_type
-    if given is not None and (annotation is Event or annotation is inspect.Parameter.empty):
-        return given, dict[str, str]
-    if annotation is Event:
-        _refuse(f"{handler} annotates its parameter Event, without the payload's type. Write Event[Model], or Event[Any].")
-    if annotation is inspect.Parameter.empty:
-        _refuse(f"{handler} does not annotate its parameter, so its payload's type is unknown. {_HOW}")
-    return _refuse(
-        f"{handler} annotates its parameter {type_text(annotation)}, and it is given an Event. "
-        f"Write Event[{type_text(annotation)}]."
-    )
-
-
-def _refuse(message: str) -> Never:
-    raise RegistrationError(message)
-
-
-def _event_text(payload_type: object, parameters_type: object) -> str:
-    more = "" if parameters_type == dict[str, str] else f", {type_text(parameters_type)}"
-    return f"Event[{type_text(payload_type)}{more}]"
-
-
-def type_text(annotation: object) -> str:
-    """A type as it is written in the code."""
-    return annotation.__name__ if isinstance(annotation, type) and not get_args(annotation) else str(annotation)
-
-
-def _unwrapped(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function whose code runs in the end: inside partials, bound methods, callable objects and decorators."""
-    while isinstance(function, functools.partial):
-        function = function.func
-    if not inspect.isroutine(function):
-        function = type(function).__call__
-    function = inspect.unwrap(function)
-    return getattr(function, "__func__", function)
-
-
-def _is_async(function: Callable[..., Any]) -> bool:
-    while isinstance(function, functools.partial):
-        function = function.func
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004 -- asks for its kind, not whether it is there
-
-
-def _name(function: Callable[..., Any]) -> str:
-    code = function if isinstance(function, type) else _unwrapped(function)
-    qualname = getattr(code, "__qualname__", type(function).__qualname__)
-    return f"{getattr(code, '__module__', '?')}.{qualname}"
-
-
-def _location(function: Callable[..., Any]) -> str:
-    code = getattr(_unwrapped(function), "__code__", None)
-    return f"{code.co_filename}:{code.co_firstlineno}" if code else NO_SOURCE

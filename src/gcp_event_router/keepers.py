@@ -5,17 +5,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 from .event import Arrival, Principal
 from .exceptions import EnvelopeError
 from .handlers import Handler
-from .outcomes import Outcome
+from .outcomes import Outcome, classify
 from .registrations import Found
 
-__all__ = ["HANDLED", "Keeper", "Record", "Result", "Unread", "UnreadError", "keep_with", "keeper", "record_of"]
+__all__ = [
+    "HANDLED",
+    "AsyncWork",
+    "Keeper",
+    "Record",
+    "Result",
+    "Unread",
+    "UnreadError",
+    "Work",
+    "aattempt",
+    "attempt",
+    "keep_with",
+    "keeper",
+    "record_of",
+]
 
 
 class Result(NamedTuple):
@@ -30,6 +44,26 @@ class Result(NamedTuple):
 HANDLED = Result(Outcome.HANDLED)
 
 
+class Work(Protocol):
+    """The call of a sync handler."""
+
+    def announce(self) -> None:
+        """Tell who watches that the handler is about to be called; outside of any transaction that could undo what they do."""
+
+    def __call__(self) -> None:
+        """Call it."""
+
+
+class AsyncWork(Protocol):
+    """The call of an async handler."""
+
+    async def announce(self) -> None:
+        """Tell who watches that the handler is about to be called."""
+
+    async def __call__(self) -> None:
+        """Await it."""
+
+
 class Record(Protocol):
     """One event in a `Keeper`. All but `aopen` and `arun` may block."""
 
@@ -39,13 +73,33 @@ class Record(Protocol):
     async def aopen(self) -> None:
         """Do the same on an event loop."""
 
-    def run(self, handler: Handler, call: Callable[[], None]) -> Result:
-        """Have a sync handler do its work by `call`, unless it is done or somebody else is at it."""
+    def run(self, handler: Handler, call: Work) -> Result:
+        """Announce `call` and have a sync handler do its work by it, unless it is done or somebody else is at it."""
         ...
 
-    async def arun(self, handler: Handler, call: Callable[[], Awaitable[None]]) -> Result:
+    async def arun(self, handler: Handler, call: AsyncWork) -> Result:
         """Do the same with an async handler."""
         ...
+
+
+def attempt(call: Work) -> Result:
+    """Have a sync handler do its work where nothing is kept of it."""
+    call.announce()
+    try:
+        call()
+    except Exception as error:  # noqa: BLE001 -- the dispatcher raises it, once all have run
+        return Result(classify(error), error)
+    return HANDLED
+
+
+async def aattempt(call: AsyncWork) -> Result:
+    """Do the same with an async handler."""
+    await call.announce()
+    try:
+        await call()
+    except Exception as error:  # noqa: BLE001 -- as above
+        return Result(classify(error), error)
+    return HANDLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +118,11 @@ class Unread:
 class UnreadError(EnvelopeError):
     """Raised for a request that cannot be read, with all that a keeper needs of it."""
 
-    def __init__(self, text: str, unread: Unread) -> None:
-        super().__init__(text)
+    def __init__(self, reason: EnvelopeError, unread: Unread) -> None:
+        super().__init__(str(reason))
+        #: What was wrong with it.
+        self.reason = reason
         self.unread = unread
-
-    @property
-    def reason(self) -> Exception:
-        """What was wrong with it."""
-        return self.__cause__ if isinstance(self.__cause__, EnvelopeError) else self
 
 
 class Keeper(Protocol):

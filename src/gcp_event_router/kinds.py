@@ -23,10 +23,11 @@ from uuid import UUID
 from pydantic import TypeAdapter
 from typing_extensions import TypeVar, override
 
+from .declarations import NO_SOURCE, type_text
 from .event import LABEL_LENGTH, Event, is_label
 from .exceptions import RegistrationError
 from .globs import Glob, escape
-from .handlers import NO_SOURCE, Handler, type_text
+from .handlers import Handler
 from .options import HandlerOptions, Options
 from .publishing import Publisher, publish
 from .utils import SUBSCRIPTION, get_event_url, make_pubsub_message

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 __all__ = ["log_event", "logger", "trail"]
@@ -27,9 +28,10 @@ def log_event(
     kind: str,
     reference: str,
     message_id: str | None = None,
-    handler: str = "",
+    handlers: Sequence[str] = (),
     duration: float = 0.0,
     problem: str = "",
+    traceparent: str | None = None,
 ) -> None:
     """Write the line of one event.
 
@@ -39,11 +41,12 @@ def log_event(
         kind: The event's kind, as it came.
         reference: The event's reference, as it came.
         message_id: The sender's id of the message, where it has one.
-        handler: The names of the handlers that the event was for, comma-separated.
+        handlers: The names of the handlers that the event was for.
         duration: Seconds from the first handler's start to the last one's end.
         problem: What went wrong, made of safe parts only.
+        traceparent: That of the request that brought the event.
 
-    All of them are fields of the record too (`extra`), for structured logs.
+    The record has them as attributes too (`extra`), for structured logs; docs/observability.md lists their names.
     """
     if not logger.isEnabledFor(level):
         return
@@ -54,16 +57,17 @@ def log_event(
         _short(reference),
         _short(message_id),
         outcome,
-        handler or "no handler",
+        ", ".join(handlers) or "no handler",
         duration * 1000,
         f": {problem}" if problem else "",
         extra={
-            "kind": kind,
-            "reference": reference,
-            "message_id": message_id,
-            "outcome": outcome,
-            "handler": handler,
-            "duration": duration,
+            "event_kind": kind,
+            "event_reference": reference,
+            "event_message_id": message_id or "",
+            "event_outcome": outcome,
+            "event_handlers": list(handlers),
+            "event_duration_ms": round(duration * 1000, 3),
+            "event_trace": traceparent or "",
         },
     )
 

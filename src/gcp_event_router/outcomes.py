@@ -32,7 +32,7 @@ from .exceptions import (
 )
 from .payloads import MAX_ERRORS, too_many
 
-__all__ = ["Outcome", "Reject", "Retry", "classify", "details", "leaves", "retry_after", "worst"]
+__all__ = ["Outcome", "Reject", "Retry", "classify", "details", "leaves", "of_responses", "retry_after", "worst"]
 
 
 class Outcome(Enum):
@@ -157,6 +157,11 @@ def _classify(error: BaseException) -> Outcome:
 def worst(outcomes: Iterable[Outcome]) -> Outcome:
     """The one outcome to answer with; `HANDLED` where there is none."""
     return max(outcomes, key=_RANK.__getitem__, default=Outcome.HANDLED)
+
+
+def of_responses(responses: Iterable[tuple[object, object]]) -> Outcome:
+    """The outcome of an event, from what the receivers of its signal returned; plain ones return what they like."""
+    return worst(response for _, response in responses if isinstance(response, Outcome))
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:

@@ -57,7 +57,7 @@ def _client(_process: int) -> Publisher:
     except ImportError as error:
         msg = "publish() needs Google's client, which is not installed: pip install 'gcp-event-router[pubsub]'."
         raise ConfigurationError(msg) from error
-    publisher: Publisher = pubsub.PublisherClient(pubsub.types.PublisherOptions(enable_message_ordering=True))
+    publisher: Publisher = pubsub.PublisherClient(publisher_options=pubsub.types.PublisherOptions(enable_message_ordering=True))
     return publisher
 
 

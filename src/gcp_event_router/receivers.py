@@ -21,7 +21,7 @@ from typing_extensions import override
 from .exceptions import Answer, RegistrationError
 from .logs import logger, trail
 
-__all__ = ["Receiver", "Responses", "Round", "StandIns", "TwinReceiver", "wait_for"]
+__all__ = ["Receiver", "Responses", "Round", "StandIns", "TwinReceiver", "original", "wait_for"]
 
 T = TypeVar("T")
 Receiver: TypeAlias = Callable[..., Any]
@@ -97,7 +97,7 @@ class Round:
         except Exception as error:  # noqa: BLE001 -- kept, so that the others run
             self._failed(receiver, error)
         else:
-            self.responses.append((_original(receiver), response))
+            self.responses.append((original(receiver), response))
 
     def raised(self) -> Responses:
         """The responses, or what the receivers raised."""
@@ -114,14 +114,14 @@ class Round:
         except Exception as error:  # noqa: BLE001 -- as in call()
             self._failed(receiver, error)
         else:
-            self.responses.append((_original(receiver), response))
+            self.responses.append((original(receiver), response))
 
     def _failed(self, receiver: Receiver, error: Exception) -> None:
         """Keep a failure, with a line in the log; twins write their own."""
         self._failures.append(error)
-        self.responses.append((_original(receiver), error))
+        self.responses.append((original(receiver), error))
         if not isinstance(receiver, TwinReceiver):
-            name = getattr(_original(receiver), "__qualname__", type(receiver).__qualname__)
+            name = getattr(original(receiver), "__qualname__", type(receiver).__qualname__)
             level, what = (logging.INFO, "answered") if isinstance(error, Answer) else (logging.ERROR, "failed")
             logger.log(level, "Receiver %s of event_received %s: %s", name, what, trail(error), extra={"handler": name})
             logger.debug("Receiver %s of event_received failed", name, exc_info=error)
@@ -220,7 +220,8 @@ def _is_looping() -> bool:
     return True
 
 
-def _original(receiver: Receiver) -> Receiver:
+def original(receiver: Receiver) -> Receiver:
+    """The receiver that was connected, behind its stand-in."""
     return (receiver.target() or receiver) if isinstance(receiver, _StandIn) else receiver
 
 

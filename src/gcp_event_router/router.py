@@ -50,6 +50,8 @@ class EventRouter:
         self._entries: list[Registration | _Inclusion | Kind[Any]] = []
         self._parents: WeakSet[EventRouter] = WeakSet()
         self._table: Table | None = None
+        #: The signals that it listens to, which outlive it.
+        self._signals: set[int] = set()
         self._receiver = Dispatcher(self.find)
         if signal is not None:
             self.listen(signal)
@@ -171,12 +173,18 @@ class EventRouter:
 
     def listen(self, signal: Signal | str) -> None:
         """Connect to a signal, or to the one at a dotted path. Raises `ConfigurationError` when there is none."""
+        found = _signal(signal)
+        found.connect(self._receiver, weak=False, dispatch_uid=("gcp_event_router", id(self)))
+        self._signals.add(id(found))
         _LISTENING.add(self)
-        _signal(signal).connect(self._receiver, weak=False, dispatch_uid=("gcp_event_router", id(self)))
 
     def ignore(self, signal: Signal | str) -> None:
         """Undo `listen`."""
-        _signal(signal).disconnect(dispatch_uid=("gcp_event_router", id(self)))
+        found = _signal(signal)
+        found.disconnect(dispatch_uid=("gcp_event_router", id(self)))
+        self._signals.discard(id(found))
+        if not self._signals:
+            _LISTENING.discard(self)
 
     def find(self, kind: str, ce_type: str | None = None) -> Found:
         """The handlers that run for events of a kind and, if they are CloudEvents, a type; called for each event."""
@@ -305,7 +313,7 @@ _LISTENING: WeakSet[EventRouter] = WeakSet()
 
 
 def find_everywhere(kind: str, ce_type: str | None) -> list[Found]:
-    """What each router that ever listened to a signal has for an event; called for those that the inbox kept."""
+    """What each router that listens to a signal has for an event; called for those that the inbox kept."""
     return [router.find(kind, ce_type) for router in tuple(_LISTENING)]
 
 

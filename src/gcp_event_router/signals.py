@@ -9,16 +9,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Hashable
 from typing import Any, Protocol
+from weakref import ReferenceType
 
 from asgiref.sync import sync_to_async
 from django.dispatch import Signal
 from typing_extensions import override
 
-from .exceptions import EnvelopeError
+from .exceptions import EnvelopeError, UndecodableBodyError
 from .logs import log_event
-from .receivers import Receiver, Responses, Round, StandIns, TwinReceiver, wait_for
+from .receivers import Receiver, Responses, Round, StandIns, TwinReceiver, original, wait_for
 
-__all__ = ["EventSignal", "event_received"]
+__all__ = ["DocumentError", "EventSignal", "event_received"]
+
+
+class DocumentError(UndecodableBodyError):
+    """Raised where plain receivers listen, for a body that they cannot be given: nobody was called."""
 
 
 class Arrival(Protocol):
@@ -89,6 +94,12 @@ class EventSignal(Signal):
         """Do what `send_robust` does, on an event loop."""
         return (await self._asend(sender, named)).responses
 
+    def plain_receivers(self) -> list[Receiver]:
+        """The receivers that are connected beside routers, whatever sender they listen to; called by `manage.py events`."""
+        references: list[Any] = [entry[1] for entry in self.receivers]
+        found: list[Any] = [each() if isinstance(each, ReferenceType) else each for each in references]
+        return [original(each) for each in found if each is not None and not isinstance(each, TwinReceiver)]
+
     def _send(self, sender: object, named: dict[str, Any]) -> Round:
         blocking, awaited = self._live_receivers(sender)
         plain, twin = self._calls(sender, named, blocking, awaited)
@@ -126,7 +137,7 @@ class EventSignal(Signal):
             payload = arrival.document()
         except EnvelopeError as error:
             log_event(logging.WARNING, "invalid", kind=kind, reference=reference, problem=str(error))
-            raise
+            raise DocumentError(str(error)) from error
         plain = {
             "signal": self,
             "sender": sender,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -25,7 +26,7 @@ from typing_extensions import TypedDict, assert_type, override
 from gcp_event_router import Event, EventRouter, Outcome, Principal, Reject, Retry, events
 from gcp_event_router.auth import OIDC, Authenticator, SharedToken, SignedURL
 from gcp_event_router.conf import RouterSettings
-from gcp_event_router.envelopes import Envelope, PubSubPush
+from gcp_event_router.envelopes import CloudEvent, CloudTask, Envelope, PubSubPush, SchedulerJob
 from gcp_event_router.exceptions import ErrorDetail, InvalidEventError
 from gcp_event_router.globs import Glob
 from gcp_event_router.google.auth import AuthEventData
@@ -38,9 +39,11 @@ from gcp_event_router.google.logs import LogEntry
 from gcp_event_router.google.pubsub import MessagePublishedData
 from gcp_event_router.google.storage import NotificationAttributes, StorageObjectData
 from gcp_event_router.handlers import Handler
+from gcp_event_router.kinds import Kind
+from gcp_event_router.publishing import Publisher
 from gcp_event_router.registrations import Consulted, Explanation, Registration
 from gcp_event_router.signals import EventSignal, event_received
-from gcp_event_router.testing import TokenSigner
+from gcp_event_router.testing import CloudEventMessage, CloudEventRequest, TokenSigner, batch
 from gcp_event_router.utils import DecodedPubSubMessage, decode_pubsub_message, get_event_url, make_pubsub_message
 from gcp_event_router.views import AsyncEventView, EventView
 
@@ -452,3 +455,71 @@ class LegacyView(GoogleCloudEventsView):
             return super().post(request, event_kind, event_reference)
         except LegacyError as error:
             return HttpResponse(str(error), status=400)
+
+
+# --- CloudEvents, and calls of Cloud Tasks and Cloud Scheduler
+
+
+@events.on(ce_type="google.cloud.storage.object.v1.*")
+def stored(event: Event[StorageObjectData]) -> None:
+    envelope = event.envelope
+    assert_type(envelope.type, str | None)
+    if isinstance(envelope, CloudEvent):
+        assert_type(envelope.type, str)
+        assert_type(envelope.subject, str | None)
+        assert_type(envelope.time, datetime | None)
+        assert_type(envelope.extensions, Mapping[str, str])
+        assert_type(envelope.push, PubSubPush | None)
+
+
+@events.on("gcs-*", ce_type="*.deleted", max_attempts=3)
+async def deleted(event: Event[StorageObjectData]) -> None: ...
+
+
+events.on(ce_type="com.example.*", payload=Order)(lambda event: print(event.payload.order_id))
+assert_type(events.explain("gcs-photos", "com.example.placed"), Explanation)
+
+
+@events.on("mail-*")
+def called(event: Event[None]) -> None:
+    if isinstance(event.envelope, CloudTask):
+        assert_type(event.envelope.queue, str)
+        assert_type(event.envelope.retry_count, int | None)
+        assert_type(event.envelope.eta, datetime | None)
+    elif isinstance(event.envelope, SchedulerJob):
+        assert_type(event.envelope.job_name, str)
+        assert_type(event.envelope.schedule_time, datetime | None)
+
+
+message = CloudEventMessage(id="1", source="s", type="t", data={"a": 1}, time=datetime.now(), extensions={"mine": "x"})
+assert_type(message.binary(), CloudEventRequest)
+assert_type(message.structured().headers, Mapping[str, str])
+assert_type(batch([message, message]).body, bytes)
+
+# --- kinds that are declared once
+
+placed = events.kind("order-placed", Order)
+assert_type(placed, Kind[Order])
+assert_type(events.kind("orders", TypeAdapter(list[Order])), Kind[list[Order]])
+
+
+@placed.on
+def of_a_kind(event: Event[Order]) -> None: ...
+
+
+@placed.on
+async def of_a_kind_with_parameters(event: Event[Order, Where]) -> None: ...
+
+
+@placed.on(deferred=True, lease=timedelta(minutes=1))
+def of_a_kind_with_options(event: Event[Order]) -> None: ...
+
+
+assert_type(placed.url(4711, {"a": ["b", "c"]}, signed=True, max_age=timedelta(days=1)), str)
+assert_type(placed.message(BigOrder(order_id=1, total=Decimal(1), approved_by="me"), attributes={"a": "b"}), bytes)
+assert_type(events.kinds["order-placed"].name, str)
+
+
+async def published_by_kind(order: Order, client: Publisher) -> None:
+    assert_type(placed.publish("projects/p/topics/t", order, client=client, ordering_key="k"), Future[str])
+    assert_type(await placed.apublish("projects/p/topics/t", order, attributes={"a": "b"}), str)

@@ -20,7 +20,7 @@ from gcp_event_router.google.catalogue import model_of
 from gcp_event_router.google.logs import LogEntry, LogSeverity
 from gcp_event_router.google.storage import NotificationAttributes, StorageObjectData
 from gcp_event_router.signals import event_received
-from gcp_event_router.testing import TokenSigner
+from gcp_event_router.testing import CloudEventMessage, TokenSigner
 from gcp_event_router.utils import decode_pubsub_message, get_event_url, make_pubsub_message
 
 
@@ -348,3 +348,37 @@ TokenSigner().token(email="a@example.com")  # type: ignore[call-arg]  # pyright:
 legacy.make_pubsub_message({})  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
 # its attributes are strings, too
 legacy.make_pubsub_message({}, "projects/p/subscriptions/s", {"a": 1})  # type: ignore[dict-item]  # pyright: ignore[reportCallIssue, reportArgumentType]
+
+
+# --- CloudEvents, and kinds that are declared once
+
+# a type is a string
+events.on(ce_type=1)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+# one type; for more, decorate again
+events.on("a", ce_type=["b", "c"])  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+# neither a kind nor a type
+events.on()  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+# an envelope is read-only
+CloudEventMessage(id="1", source="s", type="t").id = "2"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+# an event has an id
+CloudEventMessage(source="s", type="t")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+# extensions are text
+CloudEventMessage(id="1", source="s", type="t", extensions={"a": 1})  # type: ignore[dict-item]  # pyright: ignore[reportArgumentType]
+placed = events.kind("order-placed", Order)
+
+
+def of_text(event: Event[str]) -> None: ...
+
+
+# a handler of another payload
+placed.on(of_text)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+# the same, with options
+placed.on(name="a")(of_text)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+# another payload in a message
+placed.message("order")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+# and in what is published
+placed.publish("projects/p/topics/t", {"order_id": 1})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+# attributes are text
+placed.publish("t", Order(order_id=1), attributes={"a": 1})  # type: ignore[dict-item]  # pyright: ignore[reportArgumentType]
+# a kind has a payload
+events.kind("a")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]

@@ -10,9 +10,10 @@ from django.core.checks import Warning as Warn
 from pydantic import TypeAdapter
 from pydantic.errors import PydanticUserError
 
+from ..declarations import type_text
 from ..exceptions import ConfigurationError
 from ..globs import Glob
-from ..handlers import Handler, type_text
+from ..handlers import Handler
 from ..overlaps import TYPES, intersects, neighbours
 from ..payloads import reads_json
 from ..router import EventRouter

@@ -8,14 +8,16 @@ from typing import Final
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Warn
 
+from ..declarations import NO_SOURCE
 from ..event import LABEL_LENGTH
 from ..exceptions import ConfigurationError
 from ..globs import Glob, GlobIndex
-from ..handlers import NO_SOURCE, Handler
+from ..handlers import Handler
 from ..overlaps import KINDS, TYPES, cover, covers, example
 from ..router import EventRouter
 from .exclusions import check_exclusions
 from .kinds import check_kinds
+from .payloads import check_payloads
 
 __all__ = ["check_router"]
 
@@ -35,6 +37,7 @@ def check_router(router: EventRouter) -> list[CheckMessage]:
         *check_exclusions(router),
         *_impossible(router),
         *check_kinds(router),
+        *check_payloads(router),
     ]
 
 

@@ -16,12 +16,14 @@ from ..exceptions import EnvelopeError
 from .base import SECRET, Envelope, read_json
 from .calls import CloudTask, SchedulerJob, read_job, read_task
 from .cloudevents import CloudEvent
-from .cloudevents_http import from_push, is_batch, read_batch, read_binary, read_structured
+from .cloudevents_http import EVENT_META, MESSAGE_PUBLISHED, from_push, is_batch, read_binary, read_structured, split_batch
 from .pubsub import PubSubPush, PubSubUnwrapped, read_unwrapped, read_wrapped
 
 __all__ = [
     "EVENTARC_MODE",
+    "EVENT_META",
     "FORMS",
+    "MESSAGE_PUBLISHED",
     "SECRET",
     "CloudEvent",
     "CloudTask",
@@ -32,9 +34,9 @@ __all__ = [
     "from_payload",
     "is_batch",
     "read",
-    "read_batch",
     "read_json",
     "read_wrapped",
+    "split_batch",
 ]
 
 

@@ -10,6 +10,7 @@ import re
 from base64 import b64decode
 from binascii import Error as BinasciiError
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
@@ -19,7 +20,16 @@ from .cloudevents import REQUIRED, CloudEvent, is_json
 from .members import Number, elements, members
 from .pubsub import PubSubPush, read_wrapped
 
-__all__ = ["MAX_EVENTS", "MESSAGE_PUBLISHED", "from_push", "is_batch", "read_batch", "read_binary", "read_structured"]
+__all__ = [
+    "EVENT_META",
+    "MAX_EVENTS",
+    "MESSAGE_PUBLISHED",
+    "from_push",
+    "is_batch",
+    "read_binary",
+    "read_structured",
+    "split_batch",
+]
 
 #: The most events that one request may bring; each is handled by itself, and all of them before the answer.
 MAX_EVENTS: Final = 1_000
@@ -34,9 +44,11 @@ _PUBSUB: Final = (
     "HTTP_X_GOOG_ORDERING_KEY",
     "HTTP_X_GOOG_PUBSUB_SUBSCRIPTION_NAME",
 )
-_JSON: Final = {"CONTENT_TYPE": "application/cloudevents+json"}
+#: What `read` is given beside an event of a batch.
+EVENT_META: Final[Mapping[str, str]] = MappingProxyType({"CONTENT_TYPE": "application/cloudevents+json"})
 _NO_JSON: Final = "The body is not JSON, although its Content-Type says that it holds CloudEvents."
 _INTEGER: Final = re.compile(r"-?\d{1,10}", re.ASCII)
+_NAME: Final = re.compile(r"[A-Za-z0-9]+")
 _QUOTED: Final = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 
@@ -57,7 +69,10 @@ def read_binary(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
     """A CloudEvent whose attributes are headers, and whose data is the body; known by the four that each has."""
     if "HTTP_CE_ID" not in meta or any(name not in meta for name in _REQUIRED):  # the first is all that most are asked
         return None
-    headers = {name: str(value) for name, value in meta.items() if name.startswith(_PREFIX)}
+    # a name with more than letters and digits is no attribute's, whoever added the header
+    headers = {
+        name: str(value) for name, value in meta.items() if name.startswith(_PREFIX) and _NAME.fullmatch(name, len(_PREFIX))
+    }
     attributes = {name.removeprefix(_PREFIX).lower(): _decoded(value) for name, value in headers.items()}
     if "datacontenttype" in attributes:
         msg = "The CloudEvent has a header ce-datacontenttype, and Content-Type is that."
@@ -77,8 +92,8 @@ def is_batch(meta: Mapping[str, Any]) -> bool:
     return _media_type(meta).startswith(_BATCH)
 
 
-def read_batch(body: bytes, meta: Mapping[str, Any]) -> list[CloudEvent]:
-    """The events of a batch, each as if it had come alone. Raises `EnvelopeError` if one of them cannot be read."""
+def split_batch(body: bytes, meta: Mapping[str, Any]) -> list[bytes]:
+    """The events of a batch, each to be read with `EVENT_META`. Raises `EnvelopeError` for what is no batch."""
     _require_json(_media_type(meta), _BATCH)
     try:
         found = elements(body)
@@ -90,7 +105,7 @@ def read_batch(body: bytes, meta: Mapping[str, Any]) -> list[CloudEvent]:
     if len(found) > MAX_EVENTS:
         msg = f"The batch has more than {MAX_EVENTS} CloudEvents."
         raise EnvelopeError(msg)
-    return [_from_json(each, _JSON, "cloudevents-structured") for each in found]
+    return found
 
 
 def from_push(push: PubSubPush) -> CloudEvent | None:
@@ -105,7 +120,7 @@ def from_push(push: PubSubPush) -> CloudEvent | None:
         return CloudEvent(push.body, event.context, event.data, form=event.form, meta=push.meta, push=push)
     if any(f"ce-{name}" not in attributes for name in REQUIRED):
         return None
-    context = {name[3:]: value for name, value in attributes.items() if name.startswith("ce-")}
+    context = {name[3:]: value for name, value in attributes.items() if name.startswith("ce-") and _NAME.fullmatch(name, 3)}
     if content_type is not None:
         context["datacontenttype"] = content_type
     return CloudEvent(push.body, context, push.data, form="cloudevents-pubsub", meta=push.meta, push=push)

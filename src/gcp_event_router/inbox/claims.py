@@ -84,8 +84,11 @@ def claim(alias: str, delivery: int, lease: timedelta, max_attempts: int) -> Cla
     row = Delivery.objects.using(alias).filter(pk=delivery)
     if not _take(row, 1, lease, max_attempts, token, F("sender_attempt"), begun=True):
         return None
-    state, attempts, lost = row.values_list("state", "attempts", "lost").get()
-    return Claim(delivery, state, token if state == State.RUNNING else None, attempts, lost, max_attempts)
+    found = row.filter(Q(token=token) | Q(state=State.PARKED)).values_list("state", "token", "attempts", "lost").first()
+    if found is None:  # it was parked, and somebody replays it already, or has purged it
+        return None
+    state, its, attempts, lost = found
+    return Claim(delivery, state, its, attempts, lost, max_attempts)
 
 
 def reopen(alias: str, delivery: Delivery) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 
 from asgiref.sync import sync_to_async
 from django.db import router
@@ -11,9 +11,9 @@ from .. import conf
 from ..event import Arrival
 from ..exceptions import UnavailableError
 from ..handlers import Handler
-from ..keepers import HANDLED, Result, Unread
+from ..keepers import HANDLED, AsyncWork, Result, Unread, Work, aattempt, attempt
 from ..logs import logger
-from ..outcomes import Outcome, classify
+from ..outcomes import Outcome
 from ..registrations import Found
 from . import claims, runs
 from .deferred import defer
@@ -104,21 +104,21 @@ class Kept:
         """Do the same on an event loop."""
         await sync_to_async(self.open)()
 
-    def run(self, handler: Handler, call: Callable[[], None]) -> Result:
+    def run(self, handler: Handler, call: Work) -> Result:
         """Have a sync handler do its work, if it is open and ours."""
         terms = self._wanted.get(handler)
         if terms is None:
-            return _unkept(call)
+            return attempt(call)
         claim = self._claims[terms.handler]
         if claim.token is None:
             return _standing(claim, terms)
         return self._begun(claim, terms) or runs.run(self._alias, claim, call)
 
-    async def arun(self, handler: Handler, call: Callable[[], Awaitable[None]]) -> Result:
+    async def arun(self, handler: Handler, call: AsyncWork) -> Result:
         """Do the same with an async handler."""
         terms = self._wanted.get(handler)
         if terms is None:
-            return await _aunkept(call)
+            return await aattempt(call)
         claim = self._claims[terms.handler]
         if claim.token is None:
             return _standing(claim, terms)
@@ -146,20 +146,3 @@ def _standing(claim: Claim, terms: Wanted) -> Result:
     if settled is not None:
         return settled
     return _DUPLICATE if terms.deferred or claim.differs else runs.busy(claim.wait)
-
-
-def _unkept(call: Callable[[], None]) -> Result:
-    """A handler that wants every delivery."""
-    try:
-        call()
-    except Exception as error:  # noqa: BLE001 -- the dispatcher raises it, once all have run
-        return Result(classify(error), error)
-    return HANDLED
-
-
-async def _aunkept(call: Callable[[], Awaitable[None]]) -> Result:
-    try:
-        await call()
-    except Exception as error:  # noqa: BLE001 -- as above
-        return Result(classify(error), error)
-    return HANDLED

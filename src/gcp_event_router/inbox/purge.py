@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -22,6 +22,9 @@ RowT = TypeVar("RowT", bound=Model)
 PURGED: Final = (State.DONE, State.DISCARDED)
 #: These, and the states in which a delivery waits for a person, or for a sender who gave up long ago.
 PURGEABLE: Final = frozenset({*PURGED, State.REJECTED, State.PARKED, State.FAILED})
+
+_OVERLAP: Final = timedelta(seconds=1)
+"""More than databases differ in how finely they write a time."""
 
 
 def purge(
@@ -56,15 +59,23 @@ def purge(
 
 
 def _batches(alias: str, old: QuerySet[StoredEvent], states: Collection[str], batch: int) -> Iterator[int]:
+    begin: datetime | None = None  # what is older was looked at
+    passed: set[UUID] = set()
     while True:
+        rows = old.exclude(key__in=passed)
+        if begin is not None:
+            rows = rows.filter(received_at__gte=begin)
         with transaction.atomic(using=alias):
-            keys = list(_locked(old.order_by("received_at")).values_list("key", flat=True)[:batch])
-            finished = _finished(alias, keys, states)
+            found = dict(_locked(rows.order_by("received_at")).values_list("key", "received_at")[:batch])
+            finished = _finished(alias, list(found), states)
             Delivery.objects.using(alias).filter(event__in=finished).delete()
             StoredEvent.objects.using(alias).filter(key__in=finished).only("key").delete()
-        if not finished:
+        if not found:
             return
-        yield len(finished)
+        begin = max(found.values()) - _OVERLAP
+        passed.update(found.keys() - set(finished))  # somebody is at these
+        if finished:
+            yield len(finished)
 
 
 def _finished(alias: str, keys: Sequence[UUID], states: Collection[str]) -> list[UUID]:

@@ -15,15 +15,15 @@ from typing import Final
 
 from django.db.models import Max, QuerySet
 
-from ..dispatch import Passage
 from ..event import UNKNOWN, labels_of
 from ..exceptions import EnvelopeError
 from ..keepers import Result
 from ..outcomes import Outcome, classify, worst
+from ..passages import passage
 from ..router import find_everywhere
 from . import claims
 from .models import Delivery, State
-from .rows import arrival_of
+from .rows import arrivals_of
 from .workers import work
 
 __all__ = ["DISCARDED", "REPLAYED", "discard", "replay"]
@@ -51,7 +51,7 @@ def replay(deliveries: QuerySet[Delivery], *, force: bool = False) -> Iterator[t
 
     """
     alias = deliveries.db
-    for delivery in _one_by_one(deliveries):
+    for delivery in _one_by_one(deliveries.select_related("event")):
         if State(delivery.state) is State.DONE and not force:
             yield delivery, Result(Outcome.DUPLICATE)
         elif delivery.handler:
@@ -71,7 +71,7 @@ def discard(deliveries: QuerySet[Delivery]) -> int:
 
 
 def _one_by_one(deliveries: QuerySet[Delivery]) -> Iterator[Delivery]:
-    """Deliveries with their events, as they are when their turn comes, in bounded batches."""
+    """Deliveries as they are when their turn comes, in bounded batches."""
     rows = deliveries.order_by("pk")
     last = rows.aggregate(last=Max("pk"))["last"]
     passed = 0
@@ -79,24 +79,30 @@ def _one_by_one(deliveries: QuerySet[Delivery]) -> Iterator[Delivery]:
         passed = batch[-1]
         for pk in batch:
             with suppress(Delivery.DoesNotExist):  # purged, or settled by somebody else
-                yield rows.select_related("event").get(pk=pk)
+                yield rows.get(pk=pk)
 
 
 def _read_again(alias: str, delivery: Delivery) -> Result:
-    """Read an event that could not be read, and bring it to its handlers; what they do of it is kept as of any event."""
+    """Read what could not be read, and bring its events to their handlers; what they do of it is kept as of any event."""
     event = delivery.event
     try:
-        arrival = arrival_of(event)
-        kind, reference = labels_of(arrival.envelope) if event.kind == UNKNOWN else (event.kind, event.reference)
+        arrivals = [
+            (*(labels_of(each.envelope) if event.kind == UNKNOWN else (event.kind, event.reference)), each)
+            for each in arrivals_of(event)
+        ]
     except EnvelopeError as error:
         return Result(Outcome.REJECTED, error)
     outcomes: list[Outcome] = []
-    for found in find_everywhere(kind, arrival.envelope.type):
-        if found.blocking or found.awaited:
-            try:
-                outcomes.append(Passage(kind, reference, arrival, found).complete())
-            except Exception as error:  # noqa: BLE001 -- it is the result
-                return Result(classify(error), error)
+    errors: list[Exception] = []
+    for kind, reference, arrival in arrivals:
+        for found in find_everywhere(kind, arrival.envelope.type):
+            if found.blocking or found.awaited:
+                try:
+                    outcomes.append(passage(kind, reference, arrival, found).complete())
+                except Exception as error:  # noqa: BLE001 -- it is the result
+                    errors.append(error)
+    if errors:
+        return Result(classify(errors[0]), errors[0])
     if not outcomes:
         return Result(Outcome.UNHANDLED)
     claims.settle(alias, delivery.pk)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final, TextIO
 
@@ -16,7 +16,7 @@ from .models import Delivery, StoredEvent
 from .rows import arrival_of
 from .shown import error_details, payload, printable
 
-__all__ = ["FIELDS", "Progress", "age", "counted", "described", "fields", "line", "result_fields", "table"]
+__all__ = ["FIELDS", "Progress", "age", "counted", "described", "fields", "line", "result_fields"]
 
 #: The columns of a list.
 FIELDS: Final = ("id", "state", "attempts", "age", "event", "handler", "error")
@@ -38,18 +38,11 @@ def line(delivery: Delivery) -> tuple[str, ...]:
         str(delivery.pk),
         delivery.state,
         f"{delivery.attempts} of {delivery.max_attempts}",
-        age(timezone.now() - _aware(event.received_at)),
+        age(timezone.now() - event.received_at),
         printable(f"{event.kind}/{event.reference}"),
         printable(delivery.handler) or "-",
         printable(delivery.error_type.rpartition(".")[2]) or printable(delivery.error[:_WIDTH]),
     )
-
-
-def table(rows: Iterable[Sequence[str]], titles: Sequence[str]) -> str:
-    """Columns under their titles."""
-    lines = [tuple(titles), *rows]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(each, widths, strict=True)).rstrip() for each in lines)
 
 
 def fields(delivery: Delivery) -> str:
@@ -155,7 +148,3 @@ def _data(event: StoredEvent) -> bytes:
 
 def _iso(time: datetime | None) -> str | None:
     return None if time is None else time.isoformat()
-
-
-def _aware(time: datetime) -> datetime:
-    return timezone.make_aware(time) if timezone.is_naive(time) else time

@@ -8,12 +8,12 @@ from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from ..envelopes import SECRET, read
+from ..envelopes import EVENT_META, SECRET, Envelope, is_batch, read, split_batch
 from ..event import Arrival, Principal
 from ..keepers import Unread
 from .models import StoredEvent
 
-__all__ = ["UNREAD", "arrival_of", "key_of", "row_of", "unread_row"]
+__all__ = ["UNREAD", "arrival_of", "arrivals_of", "key_of", "row_of", "unread_row"]
 
 #: The form of an event that could not be read.
 UNREAD: Final = "unread"
@@ -34,8 +34,11 @@ def key_of(kind: str, reference: str, identity: tuple[str, ...] | None) -> UUID:
 def row_of(kind: str, reference: str, arrival: Arrival) -> StoredEvent:
     """The row of an event, not saved yet."""
     envelope = arrival.envelope
+    identity = envelope.identity
+    if identity is None and arrival.kept_as is not None:  # it is read again, which makes no other event of it
+        identity = (UNREAD, arrival.kept_as)
     return StoredEvent(
-        key=key_of(kind, reference, envelope.identity),
+        key=key_of(kind, reference, identity),
         kind=kind[:_LENGTH],
         reference=reference[:_LENGTH],
         message_id=_plain(envelope.message_id or ""),
@@ -50,15 +53,15 @@ def row_of(kind: str, reference: str, arrival: Arrival) -> StoredEvent:
 
 def arrival_of(row: StoredEvent) -> Arrival:
     """The event of a row, read as if it had just arrived. Raises `EnvelopeError` for one that cannot be read."""
-    principal = None
-    if row.principal:
-        fields = json.loads(row.principal)
-        principal = Principal(fields["method"], fields["email"], fields["subject"], MappingProxyType(fields["claims"]))
-    return Arrival(
-        read(bytes(row.body), json.loads(row.meta) if row.meta else {}),
-        json.loads(row.parameters) if row.parameters else None,
-        principal,
-    )
+    return _arrival(row, read(bytes(row.body), _meta(row)))
+
+
+def arrivals_of(row: StoredEvent) -> list[Arrival]:
+    """The same for what could not be read when it came, and so may be a batch."""
+    meta = _meta(row)
+    if not is_batch(meta):
+        return [arrival_of(row)]
+    return [_arrival(row, read(each, EVENT_META)) for each in split_batch(bytes(row.body), meta)]
 
 
 def unread_row(unread: Unread) -> StoredEvent:
@@ -74,6 +77,23 @@ def unread_row(unread: Unread) -> StoredEvent:
         meta=_json({name: value for name, value in unread.meta.items() if _is_kept(name, value)}),
         principal=_principal(unread.principal),
         digest=digest.digest(),
+    )
+
+
+def _meta(row: StoredEvent) -> dict[str, str]:
+    return json.loads(row.meta) if row.meta else {}
+
+
+def _arrival(row: StoredEvent, envelope: Envelope) -> Arrival:
+    principal = None
+    if row.principal:
+        fields = json.loads(row.principal)
+        principal = Principal(fields["method"], fields["email"], fields["subject"], MappingProxyType(fields["claims"]))
+    return Arrival(
+        envelope,
+        json.loads(row.parameters) if row.parameters else None,
+        principal,
+        str(row.key),
     )
 
 

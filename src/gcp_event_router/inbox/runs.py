@@ -7,7 +7,6 @@ the claim can commit. An async handler is awaited, and then noted as done: its e
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
 
@@ -15,7 +14,7 @@ from asgiref.sync import sync_to_async
 from django.db import DatabaseError, InterfaceError, connections, transaction
 
 from ..exceptions import BusyError, UnavailableError
-from ..keepers import HANDLED, Result
+from ..keepers import HANDLED, AsyncWork, Result, Work
 from ..logs import logger, trail
 from ..outcomes import Outcome, Retry, classify, leaves
 from . import claims
@@ -31,8 +30,9 @@ _FIRST_WAIT = timedelta(seconds=10)
 _LAST_WAIT = timedelta(minutes=10)
 
 
-def run(alias: str, claim: Claim, call: Callable[[], None]) -> Result:
+def run(alias: str, claim: Claim, call: Work) -> Result:
     """Have a sync handler do its work by `call`, once."""
+    call.announce()
     committed: list[bool] = []
     try:
         with transaction.atomic(using=alias):
@@ -52,8 +52,9 @@ def run(alias: str, claim: Claim, call: Callable[[], None]) -> Result:
     return HANDLED
 
 
-async def arun(alias: str, claim: Claim, call: Callable[[], Awaitable[None]]) -> Result:
+async def arun(alias: str, claim: Claim, call: AsyncWork) -> Result:
     """Await an async handler, and note how it ended, also if whoever waits for that is gone by then."""
+    await call.announce()
     try:
         await call()
     except Exception as error:  # noqa: BLE001 -- each is noted

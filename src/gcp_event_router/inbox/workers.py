@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from .. import conf
-from ..dispatch import acall, call
+from ..calls import aobserved, observed
 from ..event import Arrival
 from ..exceptions import EnvelopeError
 from ..handlers import Handler
@@ -48,7 +48,7 @@ def work(alias: str, delivery: Delivery, *, anew: bool = False) -> Result:
     except EnvelopeError as error:
         inbox = conf.current().INBOX
         claim = _claimed(alias, delivery, Wanted(delivery.handler, inbox.LEASE, inbox.MAX_ATTEMPTS), anew=anew)
-        return claim if isinstance(claim, Result) else runs.run(alias, claim, partial(_raise, error))
+        return claim if isinstance(claim, Result) else runs.run(alias, claim, _Unreadable(error))
     found = _handler(delivery, arrival)
     if found is None:
         return _GONE
@@ -57,9 +57,9 @@ def work(alias: str, delivery: Delivery, *, anew: bool = False) -> Result:
     if isinstance(claim, Result):
         return claim
     if handler.is_async:
-        awaited = partial(acall, handler, event.kind, event.reference, arrival)
-        return wait_for(partial(runs.arun, alias, claim, awaited))
-    return runs.run(alias, claim, partial(call, handler, event.kind, event.reference, arrival))
+        awaited = partial(runs.arun, alias, claim)
+        return wait_for(partial(aobserved, handler, event.kind, event.reference, arrival, awaited))
+    return observed(handler, event.kind, event.reference, arrival, partial(runs.run, alias, claim))
 
 
 def due(alias: str) -> QuerySet[Delivery]:
@@ -75,19 +75,20 @@ def process(alias: str) -> Iterator[tuple[Delivery, Result]]:
     A delivery whose handler is there no more is passed over, and left as it is.
     """
     passed = 0
-    while (delivery := _next(alias, passed)) is not None:
-        result = work(alias, delivery)
-        passed = max(passed, delivery.pk)
-        yield delivery, result
+    while (pk := _next(alias, passed)) is not None:
+        passed = pk
+        delivery = Delivery.objects.using(alias).select_related("event").filter(pk=pk).first()
+        if delivery is not None:  # not purged meanwhile
+            yield delivery, work(alias, delivery)
 
 
-def _next(alias: str, after: int) -> Delivery | None:
+def _next(alias: str, after: int) -> int | None:
+    """The next that nobody is writing to."""
     skips = connections[alias].features.has_select_for_update_skip_locked
     with transaction.atomic(using=alias):
         rows = due(alias).filter(pk__gt=after)
         locked = rows.select_for_update(skip_locked=True) if skips else rows
-        pk = locked.values_list("pk", flat=True).first()
-    return None if pk is None else Delivery.objects.using(alias).select_related("event").get(pk=pk)
+        return locked.values_list("pk", flat=True).first()
 
 
 def _claimed(alias: str, delivery: Delivery, terms: Wanted, *, anew: bool) -> Claim | Result:
@@ -108,5 +109,14 @@ def _handler(delivery: Delivery, arrival: Arrival) -> tuple[Handler, Wanted] | N
     return None
 
 
-def _raise(error: Exception) -> None:
-    raise error
+class _Unreadable:
+    """The work on an event that cannot be read any more: no handler is called, and the run fails all the same."""
+
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def announce(self) -> None:
+        """Tell nobody."""
+
+    def __call__(self) -> None:
+        raise self._error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .cloudevents import CloudEventMessage, CloudEventRequest, batch
 from .tokens import TokenSigner
 
-__all__ = ["TokenSigner"]
+__all__ = ["CloudEventMessage", "CloudEventRequest", "TokenSigner", "batch"]

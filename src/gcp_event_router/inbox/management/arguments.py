@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Collection, Mapping
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 from django.core.management.base import CommandParser
 
+from ...exceptions import GlobError
+from ...globs import Glob
+from ...management.arguments import age, django_options, positive
 from ..models import State
 from ..purge import PURGEABLE
 from ..replay import DISCARDED
@@ -17,35 +19,30 @@ from ..selections import Selection
 
 __all__ = ["add_actions", "selection"]
 
-_AGE: Final = re.compile(r"([1-9][0-9]{0,8})([smhdw])")
-_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_MOST: Final = 1_000_000
-_LONGEST: Final = timedelta(days=36500)
-
 
 def add_actions(parser: CommandParser) -> None:
     """Add the actions and their options."""
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
     def action(name: str, text: str) -> ArgumentParser:
-        return actions.add_parser(name, help=text, description=text)
+        return actions.add_parser(name, help=text, description=text, parents=[django_options()])
 
     listing = action("list", "List deliveries, the newest first.")
-    listing.add_argument("--limit", type=_positive, default=50, metavar="N", help="at most so many; 50 unless given")
+    listing.add_argument("--limit", type=positive, default=50, metavar="N", help="at most so many; 50 unless given")
     showing = action("show", "Show all that is known of an event.")
-    showing.add_argument("id", help="a delivery's number, a message id, or an event's key")
+    showing.add_argument("id", type=_text, help="a delivery's number, a message id, or an event's key")
     replaying = action("replay", "Run deliveries again, with their handlers as they are now.")
     replaying.add_argument("--force", action="store_true", help="also those that are done")
     discarding = action("discard", "Give deliveries up.")
     purging = action("purge", "Delete events that are finished and old.")
-    purging.add_argument("--older-than", type=_age, metavar="AGE", help="such as 30d; the setting RETENTION unless given")
-    purging.add_argument("--batch", type=_positive, default=1000, metavar="N", help="so many a transaction; 1000 unless given")
+    purging.add_argument("--older-than", type=age, metavar="AGE", help="such as 30d; the setting RETENTION unless given")
+    purging.add_argument("--batch", type=positive, default=1000, metavar="N", help="so many a transaction; 1000 unless given")
     text = "events whose deliveries are all in such a state; done and discarded unless given; repeatable"
     purging.add_argument("--state", action="append", choices=sorted(PURGEABLE), help=text)
     processing = action("process", "Run the deferred deliveries that are due.")
     processing.add_argument("--loop", action="store_true", help="go on until SIGTERM or Ctrl-C")
     text = "how long to wait between two rounds; 5s unless given"
-    processing.add_argument("--interval", type=_age, default=timedelta(seconds=5), metavar="AGE", help=text)
+    processing.add_argument("--interval", type=age, default=timedelta(seconds=5), metavar="AGE", help=text)
 
     for each, states in ((listing, State.values), (replaying, State.values), (discarding, DISCARDED)):
         _add_filters(each, states)
@@ -59,10 +56,10 @@ def selection(options: Mapping[str, Any], states: Collection[str] = (), *, idle:
     """The deliveries that the options name; of some states, unless the options name others."""
     return Selection(
         states=options["state"] or states,
-        kind=options["kind"],
-        handler=options["handler"],
-        reference=options["reference"],
-        error=options["error"],
+        kind=options["kind"] or "",
+        handler=options["handler"] or "",
+        reference=options["reference"] or "",
+        error=options["error"] or "",
         older_than=options["older_than"],
         newer_than=options["newer_than"],
         idle=idle,
@@ -72,25 +69,24 @@ def selection(options: Mapping[str, Any], states: Collection[str] = (), *, idle:
 def _add_filters(parser: ArgumentParser, states: Collection[str]) -> None:
     filters = parser.add_argument_group("which deliveries")
     filters.add_argument("--state", action="append", choices=[str(each) for each in states], help="repeatable")
-    filters.add_argument("--kind", default="", metavar="GLOB", help="such as 'order-*'")
-    filters.add_argument("--handler", default="", metavar="GLOB", help="such as 'shop.handlers.*'")
-    filters.add_argument("--reference", default="", help="in full")
-    filters.add_argument("--error", default="", metavar="TEXT", help="that the error's type or text contains")
-    filters.add_argument("--older-than", type=_age, metavar="AGE", help="such as 90s, 15m, 2h, 7d or 2w")
-    filters.add_argument("--newer-than", type=_age, metavar="AGE", help="as above")
+    filters.add_argument("--kind", type=_glob, metavar="GLOB", help="such as 'order-*'")
+    filters.add_argument("--handler", type=_glob, metavar="GLOB", help="such as 'shop.handlers.*'")
+    filters.add_argument("--reference", type=_text, help="in full")
+    filters.add_argument("--error", type=_text, metavar="TEXT", help="that the error's type or text contains")
+    filters.add_argument("--older-than", type=age, metavar="AGE", help="such as 90s, 15m, 2h, 7d or 2w")
+    filters.add_argument("--newer-than", type=age, metavar="AGE", help="as above")
 
 
-def _age(text: str) -> timedelta:
-    match = _AGE.fullmatch(text)
-    age = match and timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
-    if not age or age > _LONGEST:
-        msg = f"{text!r} is not an age. Write a number and a unit, such as 90s, 15m, 2h, 7d or 2w; at most 36500d."
+def _glob(text: str) -> str:
+    try:
+        return Glob(text).pattern
+    except GlobError as error:
+        raise ArgumentTypeError(str(error)) from error
+
+
+def _text(text: str) -> str:
+    """What may be looked for. An empty text would mean everything, and be the value of a variable that is not set."""
+    if not text or not text.isprintable():
+        msg = f"{text!r} is empty, or cannot be printed, so nothing is found by it. Write the text itself."
         raise ArgumentTypeError(msg)
-    return age
-
-
-def _positive(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and 0 < int(text[:10]) <= _MOST):
-        msg = f"{text!r} is not a number from 1 to {_MOST}."
-        raise ArgumentTypeError(msg)
-    return int(text)
+    return text

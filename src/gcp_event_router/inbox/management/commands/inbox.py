@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from datetime import timedelta
-from threading import Event as Flag
 from typing import Any, Final, Literal
 from uuid import UUID
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import connections
+from django.db import close_old_connections
 from django.db.models import Count, Q, QuerySet
 from typing_extensions import override
 
 from .... import conf
-from ....exceptions import GlobError
 from ....keepers import Result
+from ....management.tables import table
 from ....outcomes import Outcome
-from ....shutdown import stop_flag
+from ....shutdown import StopFlag, stop_flag
 from ...keeper import database
 from ...models import Delivery, State, StoredEvent
 from ...purge import PURGED, purge
 from ...replay import DISCARDED, REPLAYED, discard, replay
-from ...reports import FIELDS, Progress, counted, described, fields, line, result_fields, table
+from ...reports import FIELDS, Progress, counted, described, fields, line, result_fields
 from ...runs import AWAY
 from ...workers import process
 from ..arguments import add_actions, selection
@@ -63,24 +63,26 @@ class Command(BaseCommand):
         }
         try:
             actions[action](**options)
-        except GlobError as error:
-            raise CommandError(str(error), returncode=2) from error
+            self.stdout.flush()
         except AWAY as error:
             text = f"The database {database()!r} cannot be asked ({type(error).__name__}). Is it there, and migrated?"
             raise CommandError(text) from error
+        except BrokenPipeError:  # whoever read this has read enough, as `head` does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.stdout.fileno())  # Python writes what it has left to write at its end
+            sys.exit(1)
 
     def _list(self, *, limit: int, json: bool, **options: Any) -> None:
         rows = selection(options).deliveries().order_by("-pk").select_related("event")
         found = list(rows.defer("event__body", "event__meta")[: limit + 1])
         if json:
             for each in found[:limit]:
-                self.stdout.write(fields(each))
+                self._say(fields(each))
         elif found:
-            self.stdout.write(table(map(line, found[:limit]), FIELDS))
+            self._say(table(map(line, found[:limit]), FIELDS))
             if len(found) > limit:
-                self.stdout.write(f"There are more; these are the newest {limit}.")
+                self._say(f"There are more; these are the newest {limit}.")
         else:
-            self.stdout.write("No deliveries.")
+            self._say("No deliveries.")
 
     def _show(self, *, id: str, **_: Any) -> None:  # noqa: A002 -- the argument's name
         alias = database()
@@ -97,9 +99,12 @@ class Command(BaseCommand):
         if not texts:
             text = f"{id!r} is no delivery's number, no message id and no event's key that the inbox has. See `inbox list`."
             raise CommandError(text)
-        self.stdout.write("\n\n".join(texts))
+        self._say("\n\n".join(texts))
 
     def _replay(self, *, force: bool, dry_run: bool, json: bool, **options: Any) -> None:
+        if State.DONE in (options["state"] or ()) and not force:
+            text = "What is done is replayed only with --force, and then has its effects twice."
+            raise CommandError(text, returncode=2)
         states = [*REPLAYED, State.DONE] if force else REPLAYED
         deliveries = selection(options, states, idle=True).deliveries()
         if dry_run:
@@ -120,14 +125,14 @@ class Command(BaseCommand):
         if dry_run:
             self._would("discard", deliveries)
         else:
-            self.stdout.write(f"Discarded {_number(discard(deliveries), 'delivery', 'deliveries')}.")
+            self._say(f"Discarded {_number(discard(deliveries), 'delivery', 'deliveries')}.")
 
     def _purge(self, *, older_than: timedelta | None, state: list[str] | None, batch: int, dry_run: bool, **_: Any) -> None:
         age = older_than or conf.current().INBOX.RETENTION
         number = 0
         for deleted in purge(database(), age, states=state or PURGED, batch=batch, dry_run=dry_run):
             number += deleted
-        self.stdout.write(f"{'Would purge' if dry_run else 'Purged'} {_number(number, 'event', 'events')}.")
+        self._say(f"{'Would purge' if dry_run else 'Purged'} {_number(number, 'event', 'events')}.")
 
     def _process(self, *, loop: bool, interval: timedelta, json: bool, **_: Any) -> None:
         alias = database()
@@ -139,14 +144,14 @@ class Command(BaseCommand):
                     if not loop:
                         raise
                     self.stderr.write(f"The database {alias!r} cannot be asked ({type(error).__name__}); trying again.")
-                    connections[alias].close()
                 else:
                     if ended or not loop:
                         self._conclude("Processed", ended, json=json)
                 if not loop or stop.wait(interval.total_seconds()):
                     return
+                close_old_connections()  # as Django does between two requests: also those of handlers, which may be broken
 
-    def _run(self, results: Iterable[tuple[Delivery, Result]], total: int, stop: Flag, *, json: bool) -> Counter[Outcome]:
+    def _run(self, results: Iterable[tuple[Delivery, Result]], total: int, stop: StopFlag, *, json: bool) -> Counter[Outcome]:
         """Run what is run as it is iterated, with a line for each that is worth one; returns how they ended."""
         ended: Counter[Outcome] = Counter()
         progress = Progress(total, sys.stderr)
@@ -156,7 +161,7 @@ class Command(BaseCommand):
                 progress.clear()
                 number, _, _, _, event, handler, _ = line(delivery)
                 text = f"{number} {event} to {handler}: {result.outcome.value}"
-                self.stdout.write(result_fields(delivery, result) if json else text)
+                self._say(result_fields(delivery, result) if json else text)
             progress.step()
             if stop.is_set():
                 break
@@ -166,12 +171,17 @@ class Command(BaseCommand):
     def _conclude(self, what: str, ended: Counter[Outcome], *, json: bool) -> None:
         if not json:
             parts = counted({outcome.value: number for outcome, number in ended.items()})
-            self.stdout.write(f"{what} {_number(ended.total(), 'delivery', 'deliveries')}{parts and f': {parts}'}.")
+            self._say(f"{what} {_number(ended.total(), 'delivery', 'deliveries')}{parts and f': {parts}'}.")
+
+    def _say(self, text: str) -> None:
+        """Print a line; what the terminal has no letters for is written as in Python."""
+        encoding = getattr(self.stdout, "encoding", None) or "utf-8"
+        self.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
 
     def _would(self, what: str, deliveries: QuerySet[Delivery]) -> None:
         numbers: Mapping[str, int] = dict(deliveries.order_by("state").values_list("state").annotate(Count("pk")))
         parts = counted(numbers)
-        self.stdout.write(f"Would {what} {_number(sum(numbers.values()), 'delivery', 'deliveries')}{parts and f': {parts}'}.")
+        self._say(f"Would {what} {_number(sum(numbers.values()), 'delivery', 'deliveries')}{parts and f': {parts}'}.")
 
 
 def _number(number: int, one: str, several: str) -> str:

@@ -1,0 +1,143 @@
+"""Runs the shop with Google's own Pub/Sub emulator: publishes, has it push and pulls, and shows what became of each message.
+
+`make demo-emulator` calls it. Where there is no emulator it says so, and succeeds.
+"""
+
+from __future__ import annotations
+
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import local_pubsub
+from demo import leave
+from incidents import Incident, table
+from local_pubsub import Emulator
+from servers import HERE, PATIENCE, Shop, running
+
+
+def wrapped(shop: Shop, emulator: Emulator) -> Incident:
+    """An order, pushed as Pub/Sub usually pushes."""
+    topic = _topic(shop, emulator, "orders", "order-placed")
+    emulator.publish(topic, b'{"order_id": 1, "total": "12.50"}')
+    return Incident(
+        "pushed in its wrapper", _outcome(shop, "orders"), _one(shop, "select total from shop_order where id = 1"), 12.5
+    )
+
+
+def unwrapped(shop: Shop, emulator: Emulator) -> Incident:
+    """A label, pushed as it is, with its metadata in headers."""
+    topic = _topic(shop, emulator, "labels", "label-printed", push={"no_wrapper": {"write_metadata": True}})
+    emulator.publish(topic, b"a label")
+    return Incident("pushed without one", _outcome(shop, "labels"), _one(shop, "select image from shop_label"), b"a label")
+
+
+def retried(shop: Shop, emulator: Emulator) -> Incident:
+    """A shipment that waits for the payment of its order."""
+    topic = _topic(shop, emulator, "shipments", "shipment-ready")
+    emulator.publish(topic, b'{"order_id": 1}')
+    told = [_outcome(shop, "shipments")]
+    _do(shop, "update shop_order set paid = true where id = 1")
+    while told[-1] == "retry":
+        told.append(_outcome(shop, "shipments"))
+    text = ", ".join(dict.fromkeys(told))
+    return Incident("Retry, until the order is paid", text, _one(shop, "select shipped from shop_order where id = 1"), 1)
+
+
+def given_up(shop: Shop, emulator: Emulator) -> Incident:
+    """A shipment whose order is never paid; what pulls the dead-letter topic keeps it."""
+    _do(shop, "insert into shop_order values (2, 1, false, false)")
+    dead = emulator.topic("dead-letters")
+    dead_letters = emulator.subscription("dead-letters", dead)
+    emulator.publish(_topic(shop, emulator, "lost", "shipment-ready", dead_letters=dead), b'{"order_id": 2}')
+    told = [_outcome(shop, "lost") for _ in range(5)]
+    _pull(shop, emulator, dead_letters, "--kind", "label-printed", "--reference", "lost-shipment")
+    found = _one(shop, "select image from shop_label where parcel = 'lost-shipment'")
+    return Incident(
+        "Retry, five times: a dead letter", f"{told.count('retry')} times retry, events pull", found, b'{"order_id": 2}'
+    )
+
+
+def pulled(shop: Shop, emulator: Emulator) -> Incident:
+    """An order, pulled by a process beside the server."""
+    topic = emulator.topic("pulled")
+    subscription = emulator.subscription("pulled", topic)
+    emulator.publish(topic, b'{"order_id": 3, "total": "7.00"}')
+    _pull(shop, emulator, subscription, "--kind", "order-placed")
+    return Incident("pulled", "events pull", _one(shop, "select total from shop_order where id = 3"), 7)
+
+
+def forwarded(shop: Shop, emulator: Emulator) -> Incident:
+    """An order, pulled, and posted to the server as a push."""
+    topic = emulator.topic("forwarded")
+    subscription = emulator.subscription("forwarded", topic)
+    emulator.publish(topic, b'{"order_id": 4, "total": "8.00"}')
+    url = f"http://127.0.0.1:{shop.port}"
+    _pull(shop, emulator, subscription, "--kind", "order-placed", "--reference", "forwarded", "--forward", url)
+    told = f"events pull --forward, {_outcome(shop, 'forwarded')}"
+    return Incident("pulled for a server", told, _one(shop, "select total from shop_order where id = 4"), 8)
+
+
+STEPS = (wrapped, unwrapped, retried, given_up, pulled, forwarded)
+
+
+def main() -> int:
+    """Do all of it; 0 if each message did as it should, or there is no emulator."""
+    signal.signal(signal.SIGTERM, leave)
+    try:
+        local_pubsub.command()
+    except local_pubsub.NoEmulatorError as error:
+        print(f"skipped: {error}")
+        return 0
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        local_pubsub.running() as emulator,
+        running(Path(folder) / "db.sqlite3") as shop,
+    ):
+        print(
+            f"The shop listens on http://127.0.0.1:{shop.port}, the emulator on {emulator.environment['PUBSUB_EMULATOR_HOST']}\n"
+        )
+        happened = [step(shop, emulator) for step in STEPS]
+    print(table(happened, "a message, published by Google's client", "outcomes"))
+    failed = [each.as_expected for each in happened].count(False)
+    print(f"\n{len(happened) - failed} of {len(happened)} as expected")
+    return 1 if failed else 0
+
+
+def _topic(shop: Shop, emulator: Emulator, name: str, kind: str, **more: Any) -> str:
+    """A topic whose messages are pushed to the shop, as events of a kind; the reference is the name."""
+    topic = emulator.topic(name)
+    emulator.subscription(name, topic, shop.signed_urls((kind, name))[0], **more)
+    return topic
+
+
+def _outcome(shop: Shop, reference: str) -> str:
+    return shop.server.outcome(reference)
+
+
+def _pull(shop: Shop, emulator: Emulator, *arguments: str) -> None:
+    """Pull one message."""
+    command = [sys.executable, "manage.py", "events", "pull", *arguments, "--limit", "1", "--timeout", "30s"]
+    environment = {**shop.environment, **emulator.environment}
+    subprocess.run(command, cwd=HERE, env=environment, check=True, stdout=subprocess.DEVNULL)
+
+
+def _do(shop: Shop, statement: str) -> None:
+    with closing(sqlite3.connect(shop.database, timeout=PATIENCE)) as opened, opened:
+        opened.execute(statement)
+
+
+def _one(shop: Shop, query: str) -> object:
+    """The one value that a query finds."""
+    with closing(sqlite3.connect(shop.database, timeout=PATIENCE)) as opened:
+        row = opened.execute(query).fetchone()
+        return row and row[0]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,158 @@
+"""The call of one handler for one event, and how it is told to those who watch: `lifecycle`'s listeners, and a trace.
+
+`dispatch` calls handlers as events arrive, and the inbox's workers what is kept. Where nobody watches, that is `call` alone.
+"""
+
+from __future__ import annotations
+
+from asyncio import create_task
+from collections.abc import Awaitable, Callable
+from contextvars import copy_context
+from inspect import isawaitable
+from time import perf_counter
+from typing import Any
+
+from .contexts import enter
+from .event import Arrival
+from .handlers import Handler
+from .keepers import Result
+from .lifecycle import handler_finished, handler_started
+from .tracing import Span, tracer
+
+__all__ = ["AsyncCall", "Call", "acall", "aobserved", "call", "observed"]
+
+
+def call(handler: Handler, kind: str, reference: str, arrival: Arrival) -> None:
+    """Make a sync handler its event, and call it."""
+    # in a context of its own, so that a language or time zone that it activates ends with it
+    result = copy_context().run(_call, handler, kind, reference, arrival)
+    if result is not None and isawaitable(result):
+        _refuse_awaitable(handler, result)
+
+
+def _call(handler: Handler, kind: str, reference: str, arrival: Arrival) -> Any:
+    enter((kind, reference, arrival))
+    return handler.function(handler.event(kind, reference, arrival))
+
+
+async def acall(handler: Handler, kind: str, reference: str, arrival: Arrival) -> None:
+    """Make an async handler its event, and await it, in a context of its own as well."""
+    await create_task(_acall(handler, kind, reference, arrival), context=copy_context())
+
+
+async def _acall(handler: Handler, kind: str, reference: str, arrival: Arrival) -> None:
+    enter((kind, reference, arrival))
+    await handler.function(handler.event(kind, reference, arrival))
+
+
+def observed(handler: Handler, kind: str, reference: str, arrival: Arrival, run: Callable[[Call], Result]) -> Result:
+    """Have `run` call a sync handler, unless it knows better, and tell those who watch how it ended."""
+    made = Call(handler, kind, reference, arrival)
+    try:
+        result = run(made)
+    except BaseException as error:
+        made.abandon(error)
+        raise
+    if made.is_announced:
+        handler_finished.tell(handler.function, **made.ended(result))
+    return result
+
+
+async def aobserved(
+    handler: Handler, kind: str, reference: str, arrival: Arrival, run: Callable[[AsyncCall], Awaitable[Result]]
+) -> Result:
+    """Do the same with an async handler."""
+    made = AsyncCall(handler, kind, reference, arrival)
+    try:
+        result = await run(made)
+    except BaseException as error:
+        made.abandon(error)
+        raise
+    if made.is_announced:
+        await handler_finished.atell(handler.function, **made.ended(result))
+    return result
+
+
+class _Announced:
+    """What the calls of sync and of async handlers have in common."""
+
+    def __init__(self, handler: Handler, kind: str, reference: str, arrival: Arrival) -> None:
+        self._handler = handler
+        self._kind = kind
+        self._reference = reference
+        self._arrival = arrival
+        self._span: Span | None = None
+        self._started = 0.0
+        #: Whether the handler was called, or was about to be.
+        self.is_announced: bool = False
+
+    def ended(self, result: Result) -> dict[str, Any]:
+        """Note how it ended, and return what listeners are told of it."""
+        duration = perf_counter() - self._started
+        if self._span is not None:
+            self._span.end(result.outcome, result.error)
+        return {**self._named(), "outcome": result.outcome, "duration": duration, "error": result.error}
+
+    def abandon(self, error: BaseException) -> None:
+        """Note that the process, or who waited, has ended it."""
+        if self._span is not None:
+            self._span.abandon(error)
+
+    def _begin(self) -> dict[str, Any]:
+        traced = tracer()
+        if traced is not None:
+            self._span = traced.handler(self._handler, self._kind, self._reference, self._arrival)
+        self.is_announced = True
+        self._started = perf_counter()
+        return self._named()
+
+    def _named(self) -> dict[str, Any]:
+        return {
+            "handler": self._handler.name,
+            "event_kind": self._kind,
+            "event_reference": self._reference,
+            "envelope": self._arrival.envelope,
+            "principal": self._arrival.principal,
+        }
+
+
+class Call(_Announced):
+    """The call of a sync handler, as keepers are given it: `keepers.Work`."""
+
+    def announce(self) -> None:
+        """Tell those who watch that the handler is about to be called."""
+        handler_started.tell(self._handler.function, **self._begin())
+
+    def __call__(self) -> None:
+        """Call the handler."""
+        if self._span is None:
+            call(self._handler, self._kind, self._reference, self._arrival)
+        else:
+            with self._span.current():
+                call(self._handler, self._kind, self._reference, self._arrival)
+
+
+class AsyncCall(_Announced):
+    """The call of an async handler: `keepers.AsyncWork`."""
+
+    async def announce(self) -> None:
+        """Tell those who watch that the handler is about to be called."""
+        await handler_started.atell(self._handler.function, **self._begin())
+
+    async def __call__(self) -> None:
+        """Await the handler."""
+        if self._span is None:
+            await acall(self._handler, self._kind, self._reference, self._arrival)
+        else:
+            with self._span.current():
+                await acall(self._handler, self._kind, self._reference, self._arrival)
+
+
+def _refuse_awaitable(handler: Handler, result: Any) -> None:
+    if hasattr(result, "close"):
+        result.close()  # spares the user the second complaint, that it was never awaited
+    msg = (
+        f"{handler} returned an awaitable, although it is not an async function, so nothing awaited it. "
+        "Declare it, or whatever wraps it, with `async def`."
+    )
+    raise TypeError(msg)

@@ -1,0 +1,55 @@
+"""Signals for whoever watches handlers: metrics, error trackers, audits. They cost nothing while nobody listens.
+
+`calls` sends the first two, `dispatch` and `views` the third. What a listener raises is logged, and changes nothing else.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from django.dispatch import Signal
+
+from .logs import logger, trail
+from .receivers import wait_for
+
+__all__ = ["LifecycleSignal", "event_rejected", "handler_finished", "handler_started"]
+
+
+class LifecycleSignal(Signal):
+    """A signal whose listeners, sync and async, cannot break what they watch."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name: str = name
+
+    def tell(self, sender: object, **named: Any) -> None:
+        """Call all listeners, also where the caller's thread runs an event loop, and wait for them."""
+        if not self.receivers:
+            return
+        _, awaited = self._live_receivers(sender)
+        if awaited:
+            wait_for(partial(self.asend_robust, sender, **named))
+        else:
+            self.send_robust(sender, **named)
+
+    async def atell(self, sender: object, **named: Any) -> None:
+        """Do the same without blocking the event loop: sync listeners run in a thread."""
+        if self.receivers:
+            await self.asend_robust(sender, **named)
+
+    def _log_robust_failure(self, receiver: object, err: Exception) -> None:
+        """Called by Django, whose own would log the exception's text."""
+        name = getattr(receiver, "__qualname__", type(receiver).__qualname__)
+        logger.error("Receiver %s of %s failed: %s", name, self.name, trail(err))
+        logger.debug("Receiver %s of %s failed", name, self.name, exc_info=err)
+
+
+#: A handler is about to be called. `sender` is the function as it was registered; `handler` (its name), `event_kind`,
+#: `event_reference`, `envelope` and `principal` say for what.
+handler_started: LifecycleSignal = LifecycleSignal("handler_started")
+#: A handler that was started has ended. The same, with `outcome` (an `Outcome`: with the inbox, what it noted), `duration`
+#: (seconds) and `error` (the exception, or None). Not sent where the process or the request ended first.
+handler_finished: LifecycleSignal = LifecycleSignal("handler_finished")
+#: A request or an event was turned away before any handler: `event_kind`, `event_reference`, `outcome`, `error` and `principal`.
+event_rejected: LifecycleSignal = LifecycleSignal("event_rejected")

@@ -1,0 +1,66 @@
+"""Types of arguments that several commands read."""
+
+from __future__ import annotations
+
+import re
+from argparse import SUPPRESS, ArgumentTypeError
+from datetime import timedelta
+from typing import Final
+
+from django.core.management.base import CommandParser
+
+from ..event import LABEL_LENGTH, is_label
+
+__all__ = ["age", "django_options", "label", "positive", "size"]
+
+_AGE: Final = re.compile(r"([1-9][0-9]{0,8})([smhdw])")
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_LONGEST: Final = timedelta(days=36500)
+_MOST: Final = 1_000_000
+_LARGEST: Final = 1 << 40
+
+
+def django_options() -> CommandParser:
+    """Django's own options, to be taken after the name of an action, too; the parent of each action's parser."""
+    parser = CommandParser(add_help=False)
+    for name in ("--settings", "--pythonpath"):
+        parser.add_argument(name, default=SUPPRESS, help=SUPPRESS)
+    for name in ("--traceback", "--no-color", "--force-color"):
+        parser.add_argument(name, action="store_true", default=SUPPRESS, help=SUPPRESS)
+    parser.add_argument("-v", "--verbosity", type=int, choices=range(4), default=SUPPRESS, help=SUPPRESS)
+    return parser
+
+
+def age(text: str) -> timedelta:
+    """A length of time, such as `90s` or `2h`; at most 36500 days."""
+    match = _AGE.fullmatch(text)
+    found = match and timedelta(seconds=int(match[1]) * _SECONDS[match[2]])
+    if not found or found > _LONGEST:
+        msg = f"{text!r} is not an age. Write a number and a unit, such as 90s, 15m, 2h, 7d or 2w; at most 36500d."
+        raise ArgumentTypeError(msg)
+    return found
+
+
+def positive(text: str) -> int:
+    """A number from 1 to a million."""
+    return _number(text, _MOST)
+
+
+def size(text: str) -> int:
+    """A number of bytes, at most a TiB."""
+    return _number(text, _LARGEST)
+
+
+def label(text: str) -> str:
+    """A kind or a reference in full, as it could stand in the URL of an event."""
+    if not is_label(text):
+        msg = f"{text!r} cannot be in an event's URL. Write 1 to {LABEL_LENGTH} printable characters, without a slash."
+        raise ArgumentTypeError(msg)
+    return text
+
+
+def _number(text: str, most: int) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(most)) and 0 < int(text) <= most):
+        msg = f"{text!r} is not a number from 1 to {most}."
+        raise ArgumentTypeError(msg)
+    return int(text)

@@ -1,0 +1,86 @@
+"""`manage.py events explain KIND`: why an event of a kind reaches which handlers."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from typing import Any, ClassVar
+
+from django.core.management.base import CommandError, OutputWrapper
+from typing_extensions import override
+
+from ..auth import configured
+from ..exceptions import ConfigurationError
+from ..registrations import Explanation
+from ..router import events
+from ..signals import event_received
+from .arguments import label
+from .subcommands import Subcommand
+from .tables import place, receiver_name
+
+__all__ = ["Explain"]
+
+
+class Explain(Subcommand):
+    """Every registration with its reason, in order; plain receivers; who is let in. Fails if no handler runs."""
+
+    help: ClassVar[str] = "Say for each handler why it runs for a kind, or why not."
+
+    @override
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("kind", type=label, metavar="KIND", help="such as order-placed")
+        parser.add_argument("--ce-type", metavar="TYPE", help="the type of the CloudEvent, if it is one")
+        parser.add_argument("--format", choices=("text", "json"), default="text", help="text unless given")
+
+    @override
+    def run(self, out: OutputWrapper, **options: Any) -> None:
+        kind: str = options["kind"]
+        explanation = events.explain(kind, options["ce_type"])
+        receivers = [receiver_name(each) for each in event_received.plain_receivers()]
+        out.write(_json(explanation, receivers) if options["format"] == "json" else _text(explanation, receivers))
+        if not explanation.handlers:
+            msg = f"No handler runs for {kind!r}."
+            raise CommandError(msg)
+
+
+def _text(explanation: Explanation, receivers: list[str]) -> str:
+    title, *_ = str(explanation).splitlines()
+    lines = [title]
+    for each in explanation.consulted:
+        handler = each.registration.handler
+        lines += [f"  {'runs ' if each.runs else 'skips'} {handler.name} ({place(handler.location)})", f"        {each.reason}"]
+    lines += ["plain receivers, which see every event:", *(f"  {name}" for name in receivers or ["none"])]
+    lines += ["let in by:", *(f"  {name}" for name in _authenticators())]
+    return "\n".join(lines)
+
+
+def _json(explanation: Explanation, receivers: list[str]) -> str:
+    found = {
+        "kind": explanation.kind,
+        "ce_type": explanation.ce_type,
+        "consulted": [
+            {
+                "handler": each.registration.handler.name,
+                "where": place(each.registration.handler.location),
+                "runs": each.runs,
+                "reason": each.reason,
+            }
+            for each in explanation.consulted
+        ],
+        "receivers": receivers,
+        "authenticators": _authenticators(),
+    }
+    return json.dumps(found, indent=2)
+
+
+def _authenticators() -> list[str]:
+    """Who lets requests in, by the settings; a view of the project's own may have others."""
+    try:
+        authenticators = configured().authenticators
+    except ConfigurationError as error:
+        return [f"nobody, since the settings cannot be used: {error}"]
+    if authenticators is None:
+        return ["nobody, unless DEBUG is on: AUTHENTICATION is not set"]
+    return [f"{type(each).__module__}.{type(each).__qualname__}" for each in authenticators] or [
+        "everybody: AUTHENTICATION is []"
+    ]

@@ -1,0 +1,139 @@
+"""`manage.py events pull`: a subscription's messages, in the same handlers."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+from argparse import ArgumentParser
+from collections.abc import Callable
+from datetime import timedelta
+from types import ModuleType
+from typing import Any, ClassVar, Final
+
+from django.core.management.base import CommandError, OutputWrapper
+from typing_extensions import override
+
+from ..exceptions import ConfigurationError, PullError
+from ..logs import logger
+from ..pulling import Delivered, Forward, Here, Puller
+from ..shutdown import stop_flag
+from .arguments import age, label, positive, size
+from .subcommands import Subcommand
+
+__all__ = ["Pull"]
+
+_FULL: Final = re.compile(r"projects/[^/\s]{1,255}/subscriptions/[^/\s]{1,255}")
+_SHORT: Final = re.compile(r"[^/\s]{1,255}")
+
+
+class Pull(Subcommand):
+    """Runs until SIGTERM, Ctrl-C, `--limit` or `--timeout`."""
+
+    help: ClassVar[str] = "Pull the messages of a Pub/Sub subscription, and handle each as if it had been pushed."
+
+    @override
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("subscription", metavar="SUBSCRIPTION", help="projects/P/subscriptions/S, or S alone")
+        parser.add_argument("--kind", type=label, required=True, help="the kind of the events")
+        parser.add_argument("--reference", type=label, help="their reference; each one's message id unless given")
+        parser.add_argument("--project", default="", help="of a SUBSCRIPTION without one; GOOGLE_CLOUD_PROJECT unless given")
+        text = "post each as a push: to URL/events/KIND/REFERENCE, or to URL if that has a path; acknowledge what it does"
+        parser.add_argument("--forward", default="", metavar="URL", help=text)
+        parser.add_argument("--workers", type=positive, default=4, metavar="N", help="so many threads; 4 unless given")
+        text = "so many messages here at once, those that wait for a thread included; 100 unless given"
+        parser.add_argument("--max-messages", type=positive, default=100, metavar="N", help=text)
+        text = "so many bytes of messages here at once; 100 MiB unless given"
+        parser.add_argument("--max-bytes", type=size, default=100 * 1024 * 1024, metavar="N", help=text)
+        parser.add_argument("--limit", type=positive, metavar="N", help="stop after so many messages")
+        parser.add_argument("--timeout", type=age, metavar="AGE", help="stop after so long, such as 30s or 2h")
+
+        parser.add_argument("--verbose", action="store_true", help="print a line for each message")
+
+    @override
+    def run(self, out: OutputWrapper, **options: Any) -> None:
+        stream = _stream()
+        try:
+            self._pull(stream.pull, out, **options)
+        except (PullError, ConfigurationError) as error:
+            raise CommandError(str(error)) from error
+
+    def _pull(
+        self,
+        pull: Callable[..., None],
+        out: OutputWrapper,
+        *,
+        subscription: str,
+        project: str,
+        kind: str,
+        reference: str | None,
+        forward: str,
+        workers: int,
+        max_messages: int,
+        max_bytes: int,
+        limit: int | None,
+        timeout: timedelta | None,
+        verbose: bool,
+        **_: Any,
+    ) -> None:
+        name = _name(subscription, project)
+
+        def tell(message_id: str, delivered: Delivered) -> None:
+            out.write(f"{message_id}: {delivered.said}; {'acknowledged' if delivered.acknowledged else 'given back'}")
+
+        with stop_flag() as stop:
+            destination = Forward(forward, kind, stop) if forward else Here()
+            told = tell if verbose or (forward and not logger.isEnabledFor(logging.INFO)) else None
+            puller = Puller(destination, name, kind, reference, stop=stop, limit=limit, tell=told)
+            _say(out, f"Pulling from {name}, as events of kind {kind!r}; Ctrl-C ends it.", subscription=name, kind=kind)
+            try:
+                pull(
+                    name,
+                    puller.receive,
+                    stop,
+                    workers=workers,
+                    max_messages=max_messages if limit is None else min(max_messages, limit),
+                    max_bytes=max_bytes,
+                    timeout=timeout and timeout.total_seconds(),
+                )
+            finally:
+                done, back = puller.acknowledged, puller.given_back
+                text = f"Stopped pulling from {name}: {done} acknowledged, {back} given back."
+                _say(out, text, subscription=name, kind=kind, acknowledged=done, given_back=back)
+
+
+def _stream() -> ModuleType:
+    """What needs google-cloud-pubsub."""
+    try:
+        from ..pulling import stream  # noqa: PLC0415 -- only here it is asked for
+    except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("google"):
+            raise
+        msg = "events pull needs google-cloud-pubsub, which is not installed. pip install 'gcp-event-router[pubsub]'."
+        raise CommandError(msg) from error
+    return stream
+
+
+def _name(subscription: str, project: str) -> str:
+    """The full name of a subscription."""
+    if _FULL.fullmatch(subscription):
+        return subscription
+    if not _SHORT.fullmatch(subscription):
+        msg = f"{subscription!r} names no subscription. Write projects/P/subscriptions/S, or S alone."
+        raise CommandError(msg, returncode=2)
+    project = project or os.environ.get("GOOGLE_CLOUD_PROJECT", "")
+    if not _SHORT.fullmatch(project):
+        msg = (
+            f"The project of {subscription!r} is not known. Give --project, set GOOGLE_CLOUD_PROJECT, "
+            f"or write projects/P/subscriptions/{subscription}."
+        )
+        raise CommandError(msg, returncode=2)
+    return f"projects/{project}/subscriptions/{subscription}"
+
+
+def _say(out: OutputWrapper, text: str, **fields: object) -> None:
+    """Log what happens; or write it, where the log does not take it."""
+    if logger.isEnabledFor(logging.INFO):
+        logger.info("%s", text, extra=fields)
+    else:
+        out.write(text)

@@ -1,0 +1,276 @@
+"""One event on its way through its handlers: each is called, whichever of them fail; then one line in the log, one outcome.
+
+`dispatch` makes a passage of each event that arrives, and the inbox of what could not be read when it did.
+"""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+from typing_extensions import override
+
+from . import conf
+from .calls import acall, aobserved, call, observed
+from .event import Arrival
+from .exceptions import EnvelopeError, InvalidEventError, UnhandledEventError
+from .handlers import Handler
+from .keepers import HANDLED, Result, aattempt, attempt, record_of
+from .lifecycle import event_rejected, handler_finished, handler_started
+from .logs import log_event, logger, trail
+from .outcomes import Outcome, classify, worst
+from .receivers import wait_for
+from .registrations import Found
+from .tracing import Span, tracer
+
+__all__ = ["Passage", "passage"]
+
+
+def passage(kind: str, reference: str, arrival: Arrival, found: Found) -> Passage:
+    """Begin the way of an event through its handlers, in a span where events are traced."""
+    traced = tracer()
+    if traced is None:
+        return Passage(kind, reference, arrival, found)
+    return TracedPassage(kind, reference, arrival, found, traced.event(kind, reference, arrival, found))
+
+
+class Passage:
+    """One event on its way through its handlers."""
+
+    __slots__ = (
+        "_arrival",
+        "_closed",
+        "_is_open",
+        "_is_turned_away",
+        "_kind",
+        "_record",
+        "_reference",
+        "_results",
+        "_started",
+        "found",
+    )
+
+    _is_traced = False
+
+    def __init__(self, kind: str, reference: str, arrival: Arrival, found: Found) -> None:
+        self._kind = kind
+        self._reference = reference
+        self._arrival = arrival
+        self.found: Found = found
+        self._record = record_of(kind, reference, arrival, found)
+        self._is_open = self._record is None
+        #: What kept the record from being opened, so that no handler was called.
+        self._closed: Exception | None = None
+        #: Whether what `conclude` raises is our own no, and no handler's.
+        self._is_turned_away = False
+        #: Of all handlers but those that just did their work.
+        self._results: list[tuple[Handler, Result]] = []
+        self._started = perf_counter()
+
+    @property
+    def blocking(self) -> bool:
+        """Whether there are sync handlers."""
+        return bool(self.found.blocking)
+
+    def complete(self) -> Outcome:
+        """Call all handlers, and conclude."""
+        self.run()
+        if self.found.awaited:
+            wait_for(self.run_awaited)
+        try:
+            return self.conclude()
+        except Exception as error:
+            if self._is_turned_away:
+                event_rejected.tell(None, **self._rejection(error))
+            raise
+
+    def run(self) -> None:
+        """Call the sync handlers."""
+        record = self._record
+        if record is None:
+            if self._is_traced or handler_started.receivers or handler_finished.receivers:
+                for handler in self.found.blocking:
+                    self._note(handler, observed(handler, self._kind, self._reference, self._arrival, attempt))
+                return
+            for handler in self.found.blocking:
+                try:
+                    call(handler, self._kind, self._reference, self._arrival)
+                except Exception as error:  # noqa: BLE001 -- kept until all have run, then raised by conclude()
+                    self._results.append((handler, Result(classify(error), error)))
+            return
+        self._is_open = True
+        try:
+            record.open()
+        except Exception as error:  # noqa: BLE001 -- as above
+            self._closed = error
+            return
+        for handler in self.found.blocking:
+            run = partial(record.run, handler)
+            self._note(handler, observed(handler, self._kind, self._reference, self._arrival, run))
+
+    async def run_awaited(self) -> None:
+        """Call the async handlers."""
+        record = self._record
+        if record is None:
+            if self._is_traced or handler_started.receivers or handler_finished.receivers:
+                for handler in self.found.awaited:
+                    self._note(handler, await aobserved(handler, self._kind, self._reference, self._arrival, aattempt))
+                return
+            for handler in self.found.awaited:
+                try:
+                    await acall(handler, self._kind, self._reference, self._arrival)
+                except Exception as error:  # noqa: BLE001 -- as in run()
+                    self._results.append((handler, Result(classify(error), error)))
+            return
+        if not self._is_open:
+            try:
+                await record.aopen()
+            except Exception as error:  # noqa: BLE001 -- as in run()
+                self._closed = error
+        if self._closed is None:
+            for handler in self.found.awaited:
+                run = partial(record.arun, handler)
+                self._note(handler, await aobserved(handler, self._kind, self._reference, self._arrival, run))
+
+    async def finish(self) -> Outcome:
+        """Do what `run` left."""
+        await self.run_awaited()
+        try:
+            return self.conclude()
+        except Exception as error:
+            if self._is_turned_away:
+                await event_rejected.atell(None, **self._rejection(error))
+            raise
+
+    def conclude(self) -> Outcome:
+        """Log the event's line, and return its outcome or raise what was not settled here.
+
+        Of several exceptions an `ExceptionGroup` is raised; one that is acknowledged, such as `Reject`, is not raised.
+        """
+        if self._closed is not None:
+            self._log(logging.ERROR, classify(self._closed), trail(self._closed))
+            self._is_turned_away = True
+            raise self._closed
+        if not self._results:
+            if not self.found.blocking and not self.found.awaited:
+                return self._unhandled()
+            self._log(logging.INFO, Outcome.HANDLED)
+            return Outcome.HANDLED
+        outcome = worst(result.outcome for _, result in self._results)
+        several = len(self._results) > 1 or sum(map(len, self.found)) > 1
+        problems = [_problem(*each) for each in self._results if several or each[1].error is not None]
+        self._log(_LEVELS.get(outcome, logging.ERROR), outcome, "; ".join(problems))
+        for handler, result in self._results:
+            logger.debug("Handler %s did not finish", handler.name, exc_info=result.error)
+        open_errors = [result.error for _, result in self._results if result.error and not result.outcome.acknowledged]
+        if not open_errors:
+            return outcome
+        if len(open_errors) == 1:
+            raise open_errors[0]
+        msg = "several handlers failed"
+        raise ExceptionGroup(msg, open_errors)
+
+    def _note(self, handler: Handler, result: Result) -> None:
+        if result is not HANDLED:
+            self._results.append((handler, result))
+
+    def _unhandled(self) -> Outcome:
+        try:
+            self._arrival.document()  # nobody looked at the body so far; a broken one is refused all the same
+        except EnvelopeError as error:
+            self._log(logging.WARNING, Outcome.INVALID, str(error))
+            self._is_turned_away = True
+            raise
+        if conf.current().UNHANDLED == "error":
+            self._log(logging.WARNING, Outcome.UNHANDLED)
+            self._is_turned_away = True
+            msg = "nothing handles this kind of event"
+            raise UnhandledEventError(msg)
+        self._log(logging.INFO, Outcome.UNHANDLED)
+        return Outcome.UNHANDLED
+
+    def _rejection(self, error: Exception) -> dict[str, Any]:
+        return {
+            "event_kind": self._kind,
+            "event_reference": self._reference,
+            "outcome": classify(error),
+            "error": error,
+            "principal": self._arrival.principal,
+        }
+
+    def _log(self, level: int, outcome: Outcome, problem: str = "") -> None:
+        if logger.isEnabledFor(level):
+            trace = self._arrival.trace
+            log_event(
+                level,
+                outcome.value,
+                kind=self._kind,
+                reference=self._reference,
+                message_id=self._arrival.envelope.message_id,
+                handlers=[handler.name for handlers in self.found for handler in handlers],
+                duration=perf_counter() - self._started,
+                problem=problem,
+                traceparent=trace and trace.traceparent,
+            )
+
+
+class TracedPassage(Passage):
+    """One event on its way, in a span of its own."""
+
+    __slots__ = ("_span",)
+
+    _is_traced = True
+
+    def __init__(self, kind: str, reference: str, arrival: Arrival, found: Found, span: Span) -> None:
+        super().__init__(kind, reference, arrival, found)
+        self._span = span
+
+    @override
+    def run(self) -> None:
+        with self._span.current():
+            super().run()
+
+    @override
+    async def run_awaited(self) -> None:
+        with self._span.current():
+            await super().run_awaited()
+
+    @override
+    def conclude(self) -> Outcome:
+        try:
+            with self._span.current():
+                outcome = super().conclude()
+        except Exception as error:
+            self._span.end(classify(error), error)
+            raise
+        self._span.end(outcome)
+        return outcome
+
+
+#: Outcomes that are somebody's ordinary answer; all others are logged as errors.
+_LEVELS = {
+    Outcome.HANDLED: logging.INFO,
+    Outcome.DUPLICATE: logging.INFO,
+    Outcome.BUSY: logging.INFO,
+    Outcome.RETRY: logging.INFO,
+    Outcome.REJECTED: logging.WARNING,
+    Outcome.INVALID: logging.WARNING,
+    Outcome.UNSUPPORTED: logging.WARNING,
+}
+
+
+def _problem(handler: Handler, result: Result) -> str:
+    """What the line says of one handler's failure; nothing in it was written by the sender or by the exception."""
+    outcome, error = result
+    if isinstance(error, InvalidEventError):
+        part = "an invalid payload" if error.part == "payload" else f"invalid {error.part}"
+        first = error.errors[0]
+        where = ".".join(map(str, first["loc"])) or "its root"
+        return f"{handler.name} got {part}: {error.count} error(s), first {first['type']} at {where}"
+    if outcome is Outcome.RETRY:
+        return f"{handler.name} asked to retry"
+    if outcome is Outcome.BUSY:
+        return f"{handler.name} is at work elsewhere"
+    return f"{handler.name} {outcome.value}: {trail(error)}" if error else f"{handler.name} {outcome.value}"

@@ -1,0 +1,43 @@
+"""Delivery to the handlers of this process, as the endpoint does it."""
+
+from __future__ import annotations
+
+from django.core.cache import caches
+from django.db import close_old_connections, reset_queries
+from typing_extensions import override
+
+from ..envelopes import read
+from ..event import Arrival
+from ..outcomes import Outcome, classify, of_responses
+from ..signals import event_received
+from .puller import Delivered, Destination
+
+__all__ = ["Here"]
+
+
+class Here(Destination):
+    """Sends `event_received` for each message, to routers and plain receivers alike, and reads the worst outcome.
+
+    No authenticator is asked: whoever may pull the subscription was asked by Google. `MAX_BODY_SIZE` does not apply either,
+    since Pub/Sub's own limit of 10 MB does.
+    """
+
+    @override
+    def deliver(self, kind: str, reference: str, body: bytes) -> Delivered:
+        """Handle an event to its end."""
+        # what Django does before and after a request, by which a thread that lives for long gets working connections
+        reset_queries()
+        close_old_connections()
+        try:
+            outcome = self._outcome(kind, reference, body)
+        finally:
+            close_old_connections()
+            caches.close_all()
+        return Delivered(outcome.acknowledged, outcome.value)
+
+    def _outcome(self, kind: str, reference: str, body: bytes) -> Outcome:
+        try:
+            responses = event_received.send(type(self), event_kind=kind, event_reference=reference, arrival=Arrival(read(body)))
+        except Exception as error:  # noqa: BLE001 -- becomes an outcome; the handlers' failures are in the log already
+            return classify(error)
+        return of_responses(responses)

@@ -1,0 +1,110 @@
+"""Where an event belongs in a trace: what its request and its envelope say of that, read strictly and without OpenTelemetry.
+
+Read by `formatters`, so that log lines are shown with their trace, and by `tracing`, whose spans have it for a parent.
+Facts: W3C Trace Context, §3.2 and §3.3; the header `X-Cloud-Trace-Context` of Google's load balancers, which is older.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from .envelopes import CloudEvent, Envelope
+
+__all__ = ["Trace", "TraceHeaders", "trace_headers", "trace_of"]
+
+_TRACEPARENT: Final = re.compile(r"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.DOTALL)
+_CLOUD: Final = re.compile(r"([0-9a-fA-F]{32})(?:/([0-9]{1,20}))?(?:;o=([0-9]))?")
+_LENGTH: Final = 512
+"""Longer headers are taken for none; of a tracestate that many characters have to be passed on, and no more are."""
+
+
+class Trace(NamedTuple):
+    """A valid traceparent, in version 00, and the tracestate that came with it. Its ids are never all zeros."""
+
+    traceparent: str
+    tracestate: str = ""
+
+    @property
+    def trace_id(self) -> str:
+        """32 hexadecimal digits, in lower case."""
+        return self.traceparent[3:35]
+
+    @property
+    def span_id(self) -> str:
+        """16 hexadecimal digits, in lower case."""
+        return self.traceparent[36:52]
+
+    @property
+    def is_sampled(self) -> bool:
+        """Whether who began the trace records it."""
+        return int(self.traceparent[53:], 16) & 1 == 1
+
+
+class TraceHeaders(NamedTuple):
+    """The headers of a request that tell of its trace, as they came: most requests are handled without anybody asking."""
+
+    traceparent: str
+    tracestate: str
+    cloud: str
+
+    def read(self) -> Trace | None:
+        """The trace of the request; None where no header is what it has to be."""
+        return _traceparent(self.traceparent, self.tracestate) or _cloud(self.cloud)
+
+
+def trace_headers(meta: Mapping[str, Any]) -> TraceHeaders | None:
+    """Those in Django's `request.META`; None where it has none."""
+    if "HTTP_TRACEPARENT" in meta or "HTTP_X_CLOUD_TRACE_CONTEXT" in meta:
+        names = ("HTTP_TRACEPARENT", "HTTP_TRACESTATE", "HTTP_X_CLOUD_TRACE_CONTEXT")
+        return TraceHeaders(*(str(meta.get(name, "")) for name in names))
+    return None
+
+
+def trace_of(envelope: Envelope) -> Trace | None:
+    """The trace in which a message was published, as far as its attributes are what they have to be.
+
+    First what Google's client libraries write, then the attribute that everybody else writes, then the CloudEvents extension
+    "distributed tracing". The request that delivers the message may belong to another trace.
+    """
+    attributes = envelope.attributes
+    for parent, state in _ATTRIBUTES:
+        found = attributes.get(parent)
+        trace = found and _traceparent(found, attributes.get(state, ""))
+        if trace:
+            return trace
+    if isinstance(envelope, CloudEvent):
+        extensions = envelope.extensions
+        return _traceparent(extensions.get("traceparent", ""), extensions.get("tracestate", ""))
+    return None
+
+
+#: The second in the spelling of headers, as an unwrapped push has it.
+_ATTRIBUTES: Final = (
+    ("googclient_traceparent", "googclient_tracestate"),
+    ("googclient-traceparent", "googclient-tracestate"),
+    ("traceparent", "tracestate"),
+)
+
+
+def _traceparent(text: str, state: str) -> Trace | None:
+    """§3.2.2; of a higher version the part is read that version 00 has (§3.2.4)."""
+    found = _TRACEPARENT.fullmatch(text) if len(text) <= _LENGTH else None
+    if found is None:
+        return None
+    version, trace_id, span_id, flags, more = found.groups()
+    if (version == "00" and more) or not int(trace_id, 16) or not int(span_id, 16):
+        return None
+    return Trace(f"00-{trace_id}-{span_id}-{flags}", state if len(state) <= _LENGTH else "")
+
+
+def _cloud(text: str) -> Trace | None:
+    found = _CLOUD.fullmatch(text) if len(text) <= _LENGTH else None
+    if found is None:
+        return None
+    trace_id, span, sampled = found.groups()
+    span_id = int(span or 0)
+    if not int(trace_id, 16) or not 0 < span_id < 1 << 64:
+        return None
+    return Trace(f"00-{trace_id.lower()}-{span_id:016x}-{int(sampled or 0) & 1:02x}")

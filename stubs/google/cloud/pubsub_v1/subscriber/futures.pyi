@@ -1,0 +1,3 @@
+from google.cloud.pubsub_v1.futures import Future
+
+class StreamingPullFuture(Future[bool]): ...

@@ -1,0 +1,43 @@
+"""`manage.py inbox` in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.db import connections
+
+from gcp_event_router.envelopes import read
+from gcp_event_router.event import Arrival
+from gcp_event_router.inbox.models import Delivery, State, StoredEvent
+from gcp_event_router.inbox.rows import row_of
+
+from .deliveries import push
+
+ROOT = Path(__file__).resolve().parent.parent
+HANDLER = "tests.workers.handlers.convert"
+
+
+def start(alias: str, *arguments: str, **environ: str) -> subprocess.Popen[str]:
+    """The command, in a process of its own, on the test's database."""
+    settings = connections[alias].settings_dict
+    database = {key: settings[key] for key in ("ENGINE", "NAME", "USER", "HOST", "OPTIONS")}
+    given: dict[str, Any] = {"database": database, "tasks": {}, "apps": [], "queues": {}}
+    worker = {"DJANGO_SETTINGS_MODULE": "tests.workers.settings", "EVENTS_WORKER": json.dumps(given)}
+    environment = {**os.environ, **environ, **worker}
+    command = [sys.executable, "-m", "django", "inbox", *arguments]
+    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def keep(alias: str, count: int, state: State, reference: str = "") -> None:
+    """Have deferred deliveries been kept, whose references are numbers after some text."""
+    arrivals = [(number, Arrival(read(push(number, {"a": number})))) for number in range(count)]
+    events = [row_of("video-up", f"{reference}{number}", arrival) for number, arrival in arrivals]
+    StoredEvent.objects.using(alias).bulk_create(events)
+    Delivery.objects.using(alias).bulk_create(
+        Delivery(event=each, handler=HANDLER, state=state, deferred=True) for each in events
+    )

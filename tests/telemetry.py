@@ -1,0 +1,50 @@
+"""OpenTelemetry's SDK, set up once for the process of the tests: what is exported stays in memory."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opentelemetry import metrics, trace
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import HistogramDataPoint, InMemoryMetricReader, NumberDataPoint
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+__all__ = ["READER", "SPANS", "described", "measured"]
+
+SPANS = InMemorySpanExporter()
+READER = InMemoryMetricReader()
+
+_provider = TracerProvider()
+_provider.add_span_processor(SimpleSpanProcessor(SPANS))
+trace.set_tracer_provider(_provider)
+metrics.set_meter_provider(MeterProvider([READER]))
+
+Point = tuple[str, int, dict[str, Any]]
+
+
+def described(span: ReadableSpan) -> dict[str, Any]:
+    """All of a span but its ids and times."""
+    return {
+        "name": span.name,
+        "kind": span.kind.name,
+        "status": (span.status.status_code.name, span.status.description),
+        "events": [event.name for event in span.events],
+        "attributes": dict(span.attributes or {}),
+    }
+
+
+def measured() -> list[Point]:
+    """All measurements since the process began: the name, how many, and the attributes."""
+    data = READER.get_metrics_data()
+    found: list[Point] = []
+    for resource in data.resource_metrics if data else ():
+        for scope in resource.scope_metrics:
+            for metric in scope.metrics:
+                for point in metric.data.data_points:
+                    if isinstance(point, HistogramDataPoint):
+                        found.append((metric.name, point.count, dict(point.attributes or {})))
+                    elif isinstance(point, NumberDataPoint):
+                        found.append((metric.name, int(point.value), dict(point.attributes or {})))
+    return found

@@ -1,0 +1,89 @@
+"""What people see of an event: text, bounded, with nothing in it that a screen would obey."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gcp_event_router.inbox.shown import LIMIT, Shown, error_details, payload, printable
+
+NESTED = '{\n  "a": [\n    1,\n    {\n      "b": null\n    }\n  ],\n  "c": {}\n}'
+DIGITS = '{\n  "a": 0.10000000000000000555,\n  "a": 1e400\n}'
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        (b"", Shown("", "", 0, 0)),
+        (b"[]", Shown("JSON", "[]", 2, 0)),
+        (b"17", Shown("JSON", "17", 2, 0)),
+        (
+            b'{"a":[1,{"b":null}],"c":{}}',
+            Shown("JSON", '{\n  "a": [\n    1,\n    {\n      "b": null\n    }\n  ],\n  "c": {}\n}', 27, 0),
+        ),
+        (
+            b'{"a": 0.10000000000000000555, "a": 1e400}',
+            Shown("JSON", '{\n  "a": 0.10000000000000000555,\n  "a": 1e400\n}', 41, 0),
+        ),
+        (b"plain\ttext\n", Shown("text", "plain\ttext\n", 11, 0)),
+        (b"a\x1b[2Jb\xe2\x80\xaec", Shown("text", "a\\u001b[2Jb\\u202ec", 10, 0)),
+        (b"NaN", Shown("text", "NaN", 3, 0)),
+        (b"\xff\x00abc", Shown("bytes", "00000000  ff 00 61 62 63                                   ..abc", 5, 0)),
+    ],
+)
+def test_payload(data: bytes, shown: Shown) -> None:
+    """JSON is indented and otherwise as it came; text is itself; other bytes are a hex dump."""
+    assert payload(data) == shown
+
+
+def test_a_long_payload_is_cut_off() -> None:
+    """Of each sort the beginning is shown, and how much is left out."""
+    long_json = json.dumps(["x" * 10] * 20_000).encode()
+    for data in (long_json, b"text " * 100_000, bytes(range(256)) * 1_000):
+        shown = payload(data)
+        assert len(shown.text) < 2 * LIMIT
+        assert 0 < shown.left_out < shown.size == len(data)
+
+
+@given(st.text())
+def test_nothing_is_printed_that_a_screen_obeys(text: str) -> None:
+    """What is printed is printable, but for line breaks and tabs; and printable text is itself."""
+    for shown in (printable(text), payload(text.encode("utf-8", "surrogatepass")).text):
+        assert all(each.isprintable() or each in "\n\t" for each in shown)
+    if text.isprintable():
+        assert printable(text) == text
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+)
+
+
+@given(JSON)
+def test_indented_json_is_the_same_json(value: object) -> None:
+    """Line breaks and spaces are all that is added to JSON; what cannot be printed is escaped."""
+    shown = payload(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+    if shown.sort == "JSON":
+        assert json.loads(shown.text) == value
+        assert not re.search(r"[ \t]$", shown.text, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("error", "details"),
+    [
+        ('[{"loc": ["a", 0], "msg": "m\\u001b", "type": "t"}]', [("a.0", "m\\u001b", "t")]),
+        ('[{"loc": [], "msg": "m", "type": "t"}]', [("", "m", "t")]),
+        ("ValueError at shop.py:1 in f", []),
+        ('[{"loc": ["a", 0], "msg', []),
+        ("[1]", []),
+        ('[{"loc": []}]', []),
+    ],
+)
+def test_error_details(error: str, details: list[tuple[str, str, str]]) -> None:
+    """Validation errors are told apart; anything else has none, also what was cut off."""
+    assert error_details(error) == details

@@ -1,0 +1,155 @@
+"""Whether what one type writes can be what another one reads: only what is certain is named."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated, Any, Literal, cast
+
+import pytest
+from hypothesis import given, reject
+from hypothesis import strategies as st
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
+
+from gcp_event_router.schemas import conflict, read_schema, written_schema
+
+
+class Order(BaseModel):
+    order_id: int
+    total: Decimal = Decimal(0)
+    note: str | None = None
+
+
+class Wider(BaseModel):
+    order_id: int
+
+
+class Other(BaseModel):
+    invoice: int
+
+
+class Both(BaseModel):
+    order_id: int
+    invoice: int
+
+
+class Texts(BaseModel):
+    order_id: list[str]
+
+
+class Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    order_id: int
+
+
+class Aliased(BaseModel):
+    number: Annotated[int, Field(validation_alias=AliasChoices("id", "order_id"))]
+
+
+class ByName(BaseModel):
+    model_config = ConfigDict(populate_by_name=True)
+    order_id: Annotated[int, Field(alias="orderId")]
+
+
+class Camel(BaseModel):
+    order_id: Annotated[int, Field(alias="orderId")]
+
+
+class Nested(BaseModel):
+    order: Order
+
+
+class NestedOther(BaseModel):
+    order: Other
+
+
+class Tree(BaseModel):
+    children: list[Tree]
+    left: Tree | None = None
+
+
+class Colour(Enum):
+    RED = "red"
+
+
+class Times(BaseModel):
+    order_id: datetime
+
+
+CASES: list[tuple[Any, Any, str | None]] = [
+    (Order, Order, None),
+    (Order, Wider, None),
+    (Wider, Order, None),
+    (Order, Other, "invoice is required, and is never sent"),
+    (Order, Texts, "order_id is an integer, and an array is read"),
+    (Order, Closed, None),
+    (Both, Closed, "invoice is sent, and is forbidden"),
+    (Wider, Closed, None),
+    (Order, Aliased, None),
+    (Order, ByName, None),
+    (Order, Camel, "orderId is required, and is never sent"),
+    (Camel, ByName, None),
+    (Nested, NestedOther, "order.invoice is required, and is never sent"),
+    (Nested, Order, "order_id is required, and is never sent"),
+    (Order, list[Order], "the payload is an object, and an array is read"),
+    (list[int], list[str], None),
+    (Order, int, "the payload is an object, and an integer is read"),
+    (Order, int | Order, None),
+    (Order | int, Other | str, "invoice is required, and is never sent"),
+    (Order | int, Other | float, None),
+    (int, float, None),
+    (float, int, None),
+    (str, int, None),
+    (int, str, "the payload is an integer, and a string is read"),
+    (int, datetime, None),
+    (int, timedelta, None),
+    (Order, Times, None),
+    (bool, str, "the payload is a boolean, and a string is read"),
+    (type(None), int, "the payload is null, and an integer is read"),
+    (Colour, Literal["red"], None),
+    (dict[str, int], Other, None),
+    (Order, dict[str, Any], None),
+    (Order, Any, None),
+    (Any, Order, None),
+    (Tree, Tree, None),
+    (Tree, Order, "order_id is required, and is never sent"),
+]
+
+
+def between(writer: Any, reader: Any) -> str | None:
+    return conflict(written_schema(TypeAdapter(writer)), read_schema(TypeAdapter(reader), reader))
+
+
+@pytest.mark.parametrize(("writer", "reader", "reason"), CASES)
+def test_what_is_certain(writer: Any, reader: Any, reason: str | None) -> None:
+    """A reason is given where no document of the writer's can be read, and none where one may be."""
+    assert between(writer, reader) == reason
+
+
+TYPES: list[Any] = [int, float, str, bool, list[int], dict[str, int], int | str, Decimal, Wider, datetime]
+
+
+@st.composite
+def models(draw: st.DrawFn) -> type[BaseModel]:
+    """A model of a few fields, some of them required."""
+    fields: dict[str, Any] = {}
+    for name in draw(st.sets(st.sampled_from("abcd"))):
+        kind = draw(st.sampled_from(TYPES))
+        fields[name] = (kind, ...) if draw(st.booleans()) else (kind | None, None)
+    config = ConfigDict(extra="forbid") if draw(st.booleans()) else ConfigDict()
+    return create_model("Drawn", __config__=config, **fields)
+
+
+@given(models(), models(), st.data())
+def test_a_conflict_is_one(writer: type[BaseModel], reader: type[BaseModel], data: st.DataObject) -> None:
+    """Where a reason is given, nothing that the writer writes is read."""
+    if between(writer, reader) is None:
+        return
+    values = {name: data.draw(st.from_type(cast("type[Any]", field.annotation))) for name, field in writer.model_fields.items()}
+    try:
+        document = writer(**values).model_dump_json()
+    except ValidationError:  # an infinite Decimal
+        reject()
+    with pytest.raises(ValidationError):
+        reader.model_validate_json(document)
