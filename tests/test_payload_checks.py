@@ -74,7 +74,7 @@ def test_e010_a_handler_of_another_payload() -> None:
             "gcp_event_router.E010",
             "Declare Event[Order], or register the handler for other kinds.",
             f"{handler} handles 'order-placed', and reads Invoice; the kind is declared with Order, which that never is: "
-            "invoice is required, and is never sent.",
+            "invoice is required in Invoice, and Order has none.",
         )
     ]
 
@@ -101,7 +101,8 @@ def test_e011_a_handler_of_another_model() -> None:
             Error,
             "gcp_event_router.E011",
             hint,
-            f"{order} handles {FINALIZED!r}, and reads Order, which that never is: order_id is required, and is never sent.",
+            f"{order} handles {FINALIZED!r}, and reads Order, which that never is: order_id is required in Order, and "
+            "StorageObjectData has none.",
         ),
     ]
 

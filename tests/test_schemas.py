@@ -1,4 +1,4 @@
-"""Whether what one type writes can be what another one reads: only what is certain is named."""
+"""Whether what is sent as one type can be what another one reads: only what is certain is named."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
 
-from gcp_event_router.schemas import conflict, read_schema, written_schema
+from gcp_event_router.schemas import read_shape, sent_shape
+from gcp_event_router.shapes import conflict
 
 
 class Order(BaseModel):
@@ -118,7 +119,7 @@ CASES: list[tuple[Any, Any, str | None]] = [
 
 
 def between(writer: Any, reader: Any) -> str | None:
-    return conflict(written_schema(TypeAdapter(writer)), read_schema(TypeAdapter(reader), reader))
+    return conflict(sent_shape(TypeAdapter(writer)), read_shape(TypeAdapter(reader)), ("W", "R"))
 
 
 @pytest.mark.parametrize(("writer", "reader", "reason"), CASES)

@@ -30,7 +30,8 @@ from pydantic import (
 )
 from typing_extensions import TypedDict
 
-from gcp_event_router.shapes import conflict, shape
+from gcp_event_router.schemas import read_shape
+from gcp_event_router.shapes import Shape, conflict
 
 
 class Color(Enum):

@@ -120,6 +120,11 @@ class Handler:
         """The type of the parameters: `dict[str, str]`, or the second argument of `Event[...]`."""
         return self._resolved()[1]
 
+    @property
+    def adapter(self) -> TypeAdapter[Any]:
+        """What validates the payload: what `payload=` gave, or one made afresh. Raises what `payload_type` and pydantic raise."""
+        return self._adapter or _adapter(self.payload_type)
+
     def event(self, kind: str, reference: str, arrival: Arrival) -> Event[Any, Any]:
         """The event as this handler declares it, validated afresh, so that no handler sees what another one changed.
 
@@ -154,9 +159,8 @@ class Handler:
         """
         payload_type, parameters_type = self._resolved()
         try:
-            adapter = self._adapter or _adapter(payload_type)
             parameters = None if parameters_type == dict[str, str] else parameters_reader(_adapter(parameters_type))
-            self._readers = payload_reader(adapter, payload_type), parameters
+            self._readers = payload_reader(self.adapter, payload_type), parameters
             self._reads_body = getattr(payload_type, "__reads_body__", False) is True
         except (PydanticUserError, NameError) as error:
             msg = (

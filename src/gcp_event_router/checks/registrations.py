@@ -11,17 +11,16 @@ from django.core.checks import Warning as Warn
 from ..declarations import NO_SOURCE
 from ..event import LABEL_LENGTH
 from ..exceptions import ConfigurationError
-from ..globs import Glob, GlobIndex
+from ..globs import Glob
 from ..handlers import Handler
-from ..overlaps import KINDS, TYPES, cover, covers, example
+from ..overlaps import cover, covers, example
 from ..router import EventRouter
-from .exclusions import check_exclusions
 from .kinds import check_kinds
 from .payloads import check_payloads
+from .repeats import check_repeats
 
 __all__ = ["check_router"]
 
-_ALL: Final = Glob("*")
 #: Of globs that cover something together: how many a message names, and how many may be found to be needless.
 _LISTED: Final = 3
 _TRIED: Final = 50
@@ -31,10 +30,9 @@ def check_router(router: EventRouter) -> list[CheckMessage]:
     """What is wrong with the registrations of a router; for routers beside `events`, call it in a check of your own."""
     return [
         *_unresolvable(router),
-        *_repeated(router),
+        *check_repeats(router),
         *_shadowed(router),
         *_imported_twice(router),
-        *check_exclusions(router),
         *_impossible(router),
         *check_kinds(router),
         *check_payloads(router),
@@ -42,44 +40,16 @@ def check_router(router: EventRouter) -> list[CheckMessage]:
 
 
 def _unresolvable(router: EventRouter) -> Iterator[CheckMessage]:
-    for each in router:
+    for handler in dict.fromkeys(each.handler for each in router):
         try:
-            each.handler.prepare()
+            handler.prepare()
         except ConfigurationError as error:
             yield Error(
                 str(error),
                 hint="Until then, every event for it fails.",
-                obj=each.handler.name,
+                obj=handler.name,
                 id="gcp_event_router.E001",
             )
-
-
-def _repeated(router: EventRouter) -> Iterator[CheckMessage]:
-    """A function that has a kind twice, alone or within a wider glob. It runs once all the same.
-
-    A wider glob that comes later is none: the function then runs for the narrower one with options of its own.
-    """
-    functions: dict[object, list[tuple[Handler, Glob, Glob]]] = {}
-    for each in router:
-        if not each.is_fallback:
-            ce_type = each.ce_type or _ALL
-            functions.setdefault(each.handler.key, []).extend((each.handler, glob, ce_type) for glob in each.globs or (_ALL,))
-    for registered in functions.values():
-        index = GlobIndex((glob, place) for place, (_, glob, _) in enumerate(registered))
-        for place, (handler, kind, ce_type) in enumerate(registered):
-            # what covers a glob matches all that it matches, and so its example; without one it is W017's
-            found = example(kind)
-            earlier = [registered[other][1:] for other in index.find(found) if other < place] if found else []
-            for wider, wider_type in earlier:
-                if covers(wider, kind, KINDS) and covers(wider_type, ce_type, TYPES):
-                    yield Warn(
-                        f"{handler} is registered for {_text(kind, ce_type)}, "
-                        f"although {_text(wider, wider_type)} covers that already.",
-                        hint=f"Remove {_text(kind, ce_type)}: the function runs once for an event in any case.",
-                        obj=handler.name,
-                        id="gcp_event_router.W002",
-                    )
-                    break
 
 
 def _shadowed(router: EventRouter) -> Iterator[CheckMessage]:
@@ -141,9 +111,3 @@ def _imported_twice(router: EventRouter) -> Iterator[CheckMessage]:
                 obj=handler.name,
                 id="gcp_event_router.W004",
             )
-
-
-def _text(kind: Glob, ce_type: Glob) -> str:
-    if ce_type == _ALL:
-        return repr(kind.pattern)
-    return f"ce_type={ce_type.pattern!r}" if kind == _ALL else f"{kind.pattern!r} with ce_type={ce_type.pattern!r}"
