@@ -61,7 +61,7 @@ def read_shape(adapter: TypeAdapter[Any]) -> Shape:
 
 
 def sent_shape(adapter: TypeAdapter[Any]) -> Shape:
-    """What JSON is sent as a type: what it reads as well as what it writes, without fields that it does not declare."""
+    """What JSON is sent as a type: what pydantic writes, under any of a field's names, without fields that are not declared."""
     return _shape(adapter, is_sent=True)
 
 

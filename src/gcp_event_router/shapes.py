@@ -54,15 +54,16 @@ def conflict(one: Shape, other: Shape, names: tuple[str, str]) -> str | None:
 def _conflict(one: Shape, other: Shape, names: tuple[str, str], place: str) -> str | None:
     if one is None or other is None:
         return None
-    reasons: list[str] = []
+    close: str | None = None
     for left in one:
         for right in other:
             reason = _between(left, right, names, place)
             if reason is None:
                 return None
-            reasons.append(reason)
-    # of several alternatives, what they are says more than what is wrong with the first
-    return reasons[0] if _text(one) == _text(other) or len(reasons) == 1 else _unlike(_text(one), _text(other), names, place)
+            if left.types & right.types:
+                close = close or reason
+    # what is wrong with the most similar ones says more than that others are of other types
+    return close or _unlike(_text(one), _text(other), names, place)
 
 
 def _between(one: Form, other: Form, names: tuple[str, str], place: str) -> str | None:
