@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from typing_extensions import override
 
+from ..automata import Steps
 from ..globs import Glob
 from ..handlers import Handler
 from ..overlaps import KINDS, TYPES, covers, intersects
@@ -30,23 +31,23 @@ class Entry(NamedTuple):
         """Which kinds it is for."""
         return self.kind or _ALL
 
-    def covers(self, other: Entry) -> bool | None:
-        """Whether it handles all that another one does; None where that would take too long to find out."""
+    def covers(self, other: Entry, steps: Steps) -> bool | None:
+        """Whether it handles all that another one does; None where `steps` do not suffice to tell."""
         if self.ce_type is None:
-            return covers(self.kinds, other.kinds, KINDS)
-        types = other.ce_type is not None and covers(self.ce_type, other.ce_type, TYPES)
-        kinds = types is not False and covers(self.kinds, other.kinds, KINDS)
+            return covers(self.kinds, other.kinds, KINDS, steps)
+        types = other.ce_type is not None and covers(self.ce_type, other.ce_type, TYPES, steps)
+        kinds = types is not False and covers(self.kinds, other.kinds, KINDS, steps)
         return False if kinds is False else types and kinds
 
-    def common(self, other: Entry) -> str | None:
-        """A kind whose events both handle; None where there is none, and where it is not sure that there ever is one."""
+    def common(self, other: Entry, steps: Steps) -> str | None:
+        """A kind whose events both handle; None where there is none, or none for sure."""
         for typed, plain in ((self, other), (other, self)):
             if typed.kind is None and typed.ce_type is not None and plain.kind is not None and plain.ce_type is None:
                 # what has a kind of its own need not have such a type, but without one, the type is the kind
-                return intersects(typed.ce_type, plain.kind)
-        if intersects(self.ce_type or _ALL, other.ce_type or _ALL, TYPES) is None:
+                return intersects(typed.ce_type, plain.kind, KINDS, steps)
+        if intersects(self.ce_type or _ALL, other.ce_type or _ALL, TYPES, steps) is None:
             return None
-        return intersects(self.kinds, other.kinds)
+        return intersects(self.kinds, other.kinds, KINDS, steps)
 
     @override
     def __str__(self) -> str:

@@ -10,7 +10,7 @@ from django.core.checks import Warning as Warn
 
 from ..declarations import type_text
 from ..handlers import Handler
-from ..overlaps import neighbours
+from ..overlaps import neighbours, patience
 from ..router import EventRouter
 from .entries import entries_of
 from .readers import Readers
@@ -25,14 +25,15 @@ def check_exclusions(router: EventRouter, readers: Readers, wrong: AbstractSet[H
     """
     entries = [each for each in entries_of(router) if each.handler not in wrong and readers.shape(each.handler) is not None]
     told: set[Handler] = set()
+    steps = patience()
     for first, second in neighbours([each.kinds for each in entries]):
         one, other = entries[first], entries[second]
         if one.handler.key == other.handler.key or other.handler in told:
             continue
-        reason = readers.conflict(one.handler, other.handler)
-        kind = reason and one.common(other)
+        kind = one.common(other, steps) if readers.exclude(one.handler, other.handler) else None
         if kind is None:
             continue
+        reason = readers.reason(one.handler, other.handler)
         told.add(other.handler)
         yield Warn(
             f"{_text(one.handler)} and {_text(other.handler)} both handle {kind!r}, and no payload satisfies both: {reason}.",

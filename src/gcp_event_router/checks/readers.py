@@ -19,24 +19,28 @@ class Readers:
 
     def __init__(self) -> None:
         self._shapes: dict[Handler, Shape] = {}
-        # by the ids of types, which the handlers keep
-        self._conflicts: dict[tuple[int, int], str | None] = {}
+        # of shapes that are alike there is but one, so that few are compared with each other
+        self._alike: dict[str, Shape] = {}
+        self._exclusions: dict[tuple[int, int], bool] = {}
 
     def shape(self, handler: Handler) -> Shape:
         """What a handler reads; None for what reads anything, and for what another check complains of."""
         if handler not in self._shapes:
-            self._shapes[handler] = _shape(handler)
+            shape = _shape(handler)
+            self._shapes[handler] = self._alike.setdefault(repr(shape), shape)
         return self._shapes[handler]
 
-    def conflict(self, one: Handler, other: Handler) -> str | None:
-        """Why no payload satisfies both; None where one may."""
+    def exclude(self, one: Handler, other: Handler) -> bool:
+        """Whether no payload satisfies both."""
         shapes = self.shape(one), self.shape(other)
-        if None in shapes or one.payload_type is other.payload_type:
-            return None
-        key = id(one.payload_type), id(other.payload_type)
-        if key not in self._conflicts:
-            self._conflicts[key] = conflict(*shapes, names_of(one.payload_type, other.payload_type))
-        return self._conflicts[key]
+        key = id(shapes[0]), id(shapes[1])
+        if key not in self._exclusions:
+            self._exclusions[key] = shapes[0] is not shapes[1] and self.reason(one, other) is not None
+        return self._exclusions[key]
+
+    def reason(self, one: Handler, other: Handler) -> str | None:
+        """Why no payload satisfies both; None where one may."""
+        return conflict(self.shape(one), self.shape(other), names_of(one.payload_type, other.payload_type))
 
 
 def names_of(one: object, other: object) -> tuple[str, str]:

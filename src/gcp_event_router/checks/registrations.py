@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Final
 
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Warn
 
+from ..automata import Steps
 from ..declarations import NO_SOURCE
 from ..event import LABEL_LENGTH
 from ..exceptions import ConfigurationError
 from ..globs import Glob
 from ..handlers import Handler
-from ..overlaps import cover, covers, example
+from ..overlaps import KINDS, cover, covers, example, patience
 from ..router import EventRouter
 from .kinds import check_kinds
 from .payloads import check_payloads
@@ -55,12 +57,14 @@ def _unresolvable(router: EventRouter) -> Iterator[CheckMessage]:
 def _shadowed(router: EventRouter) -> Iterator[CheckMessage]:
     """A fallback that never runs, because something handles everything that it might."""
     handled = [(glob, each.handler) for each in router if not each.is_fallback and each.ce_type is None for glob in each.globs]
+    steps = patience()
+    covering = cache(lambda glob: _covering(handled, glob, steps))
     for fallback in (each for each in router if each.is_fallback):
-        covering = _covering(handled, fallback.globs[0])
-        if covering:
-            what = ", ".join(f"{handler} handles {glob.pattern!r}" for glob, handler in covering[:_LISTED])
-            what += f", and so on: {len(covering)} in all" if len(covering) > _LISTED else ""
-            others = "the other one" if len(covering) == 1 else "one of the others"
+        found = covering(fallback.globs[0])
+        if found:
+            what = ", ".join(f"{handler} handles {glob.pattern!r}" for glob, handler in found[:_LISTED])
+            what += f", and so on: {len(found)} in all" if len(found) > _LISTED else ""
+            others = "the other one" if len(found) == 1 else "one of the others"
             yield Warn(
                 f"{fallback.handler} is a fallback that never runs, because {what}.",
                 hint=f"Remove the fallback, or register {others} for fewer kinds.",
@@ -69,17 +73,17 @@ def _shadowed(router: EventRouter) -> Iterator[CheckMessage]:
             )
 
 
-def _covering(handled: list[tuple[Glob, Handler]], narrower: Glob) -> list[tuple[Glob, Handler]]:
+def _covering(handled: list[tuple[Glob, Handler]], narrower: Glob, steps: Steps) -> list[tuple[Glob, Handler]]:
     """Those that together leave a glob nothing: one if that does, and else none that is not needed; none if some kind is left."""
     for glob, handler in handled:
-        if covers(glob, narrower):
+        if covers(glob, narrower, KINDS, steps):
             return [(glob, handler)]
-    if not cover((glob for glob, _ in handled), narrower):
+    if not cover((glob for glob, _ in handled), narrower, KINDS, steps):
         return []
     needed = handled
     for each in handled[:_TRIED]:
         fewer = [other for other in needed if other is not each]
-        if cover((glob for glob, _ in fewer), narrower):
+        if cover((glob for glob, _ in fewer), narrower, KINDS, steps):
             needed = fewer
     return needed
 

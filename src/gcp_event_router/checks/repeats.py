@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from django.core.checks import CheckMessage
 from django.core.checks import Warning as Warn
 
+from ..automata import Steps
 from ..exceptions import ConfigurationError
 from ..globs import GlobIndex
 from ..handlers import Handler
-from ..overlaps import example, neighbours
+from ..overlaps import example, neighbours, patience
 from ..router import EventRouter
 from .entries import Entry, entries_of
 
@@ -22,12 +23,13 @@ def check_repeats(router: EventRouter) -> Iterator[CheckMessage]:
     functions: dict[object, list[Entry]] = {}
     for entry in entries_of(router):
         functions.setdefault(entry.handler.key, []).append(entry)
+    steps = patience()
     for entries in functions.values():
-        yield from _covered(entries)
-        yield from _ambiguous(entries)
+        yield from _covered(entries, steps)
+        yield from _ambiguous(entries, steps)
 
 
-def _covered(entries: list[Entry]) -> Iterator[CheckMessage]:
+def _covered(entries: list[Entry], steps: Steps) -> Iterator[CheckMessage]:
     """A glob that an earlier one covers.
 
     A wider glob that comes later is none: the function then runs for the narrower one with options of its own.
@@ -37,7 +39,7 @@ def _covered(entries: list[Entry]) -> Iterator[CheckMessage]:
         # what covers a glob matches all that it matches, and so its example; without one it is W017's
         found = example(entry.kinds)
         earlier = (entries[other] for other in index.find(found) if other < place) if found else ()
-        wider = next((other for other in earlier if other.covers(entry)), None)
+        wider = next((other for other in earlier if other.covers(entry, steps)), None)
         if wider is not None:
             hint = f"Remove {entry}: the function runs once for an event in any case."
             if _differs(wider.handler, entry.handler):
@@ -50,17 +52,18 @@ def _covered(entries: list[Entry]) -> Iterator[CheckMessage]:
             )
 
 
-def _ambiguous(entries: list[Entry]) -> Iterator[CheckMessage]:
-    """Registrations with different options, of which each has some events of the other's, and not all."""
-    told: set[tuple[Handler, Handler]] = set()
+def _ambiguous(entries: list[Entry], steps: Steps) -> Iterator[CheckMessage]:
+    """Registrations with different options, of which each has some events of the other's, and not all.
+
+    Each is named with the first such other one.
+    """
+    told: set[Handler] = set()
     for first, second in neighbours([entry.kinds for entry in entries]):
         one, other = entries[first], entries[second]
-        key = one.handler, other.handler
-        if key in told or not _differs(*key) or one.covers(other) is not False or other.covers(one) is not False:
+        if other.handler in told or not _differs(one.handler, other.handler):
             continue
-        kind = one.common(other)
-        if kind is not None:
-            told.add(key)
+        if one.covers(other, steps) is False and other.covers(one, steps) is False and (kind := one.common(other, steps)):
+            told.add(other.handler)
             yield Warn(
                 f"{one.handler} is registered for {one} and, with other options, for {other}: those of {one} count for {kind!r}.",
                 hint="Give both the same options, or globs that have no kind in common.",
