@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gcp_event_router.automata import Machine, Texts
 from gcp_event_router.event import is_label
 from gcp_event_router.globs import Glob, escape
 from gcp_event_router.overlaps import (
     TYPES,
-    Texts,
-    _Machine,  # pyright: ignore[reportPrivateUsage] -- its moves are counted
     cover,
     covers,
     example,
     intersects,
     neighbours,
+    patience,
 )
 
 #: Whoever first asks for a character beyond those in use walks through many.
@@ -160,7 +160,7 @@ def test_longest_globs(one: str, other: str) -> None:
     wider, narrower = Glob(one), Glob(other)
     answer = covers(wider, narrower)
 
-    assert covers(wider, narrower, steps=10) in {None, answer}
+    assert covers(wider, narrower, steps=patience(10)) in {None, answer}
     assert answer is not True or (kind := example(narrower)) is None or wider.matches(kind)
     common = intersects(wider, narrower)
     assert common is None or (wider.matches(common) and narrower.matches(common))
@@ -170,13 +170,13 @@ def test_longest_globs(one: str, other: str) -> None:
 def test_intersections_of_longest_globs(one: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each pair of places is gone through once: of the first glob's moves there are no more than pairs, and one for the start."""
     calls: list[int] = []
-    moves = _Machine.moves
+    moves = Machine.moves
 
-    def counted(machine: _Machine, place: int, everything: int) -> Iterator[tuple[int, int]]:
+    def counted(machine: Machine, place: int, everything: int) -> Iterator[tuple[int, int]]:
         calls.append(place)
         return moves(machine, place, everything)
 
-    monkeypatch.setattr(_Machine, "moves", counted)
+    monkeypatch.setattr(Machine, "moves", counted)
     for other in LONGEST:
         calls.clear()
         intersects(Glob(one), Glob(other))
@@ -186,4 +186,15 @@ def test_intersections_of_longest_globs(one: str, monkeypatch: pytest.MonkeyPatc
 def test_what_takes_too_many_steps_is_unknown() -> None:
     """Where all sets of places would have to be gone through, the search ends with its steps."""
     assert covers(Glob("*a" + "?" * 100 + "*"), Glob("*a" * 100 + "*")) is None
-    assert cover([Glob("*[!a]" + "?" * 30), Glob("*a" + "?" * 30)], Glob("[ab]" * 40), steps=20) is None
+    assert cover([Glob("*[!a]" + "?" * 30), Glob("*a" + "?" * 30)], Glob("[ab]" * 40), steps=patience(20)) is None
+
+
+def test_questions_that_share_their_steps() -> None:
+    """Once the steps of all are taken, every further question is unknown, at no cost; what needs no search is still told."""
+    steps = patience(together=100)
+    answers = [intersects(Glob("*a"), Glob("a*"), steps=steps) for _ in range(6)]
+
+    assert answers[0] == "a"
+    assert answers[-1] is None
+    assert covers(Glob("*a"), Glob("a*b"), steps=steps) is None
+    assert covers(Glob("*a"), Glob("ba"), steps=steps) is True

@@ -45,7 +45,7 @@ class Entry(NamedTuple):
             if typed.kind is None and typed.ce_type is not None and plain.kind is not None and plain.ce_type is None:
                 # what has a kind of its own need not have such a type, but without one, the type is the kind
                 return intersects(typed.ce_type, plain.kind, KINDS, steps)
-        if intersects(self.ce_type or _ALL, other.ce_type or _ALL, TYPES, steps) is None:
+        if self.ce_type and other.ce_type and intersects(self.ce_type, other.ce_type, TYPES, steps) is None:
             return None
         return intersects(self.kinds, other.kinds, KINDS, steps)
 
