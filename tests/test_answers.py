@@ -167,7 +167,7 @@ def test_a_kind_that_nothing_handles_may_be_an_error(router: EventRouter, post: 
 
     error = {"error": "Unable to handle event of kind other with reference r"}
     assert (whole(unknown), known.status_code) == ((400, error, {"Content-Type": "application/json"}), 201)
-    assert [(each.levelname, getattr(each, "outcome", None)) for each in caplog.records if each.levelname == "WARNING"] == [
+    assert [(each.levelname, getattr(each, "event_outcome", None)) for each in caplog.records if each.levelname == "WARNING"] == [
         ("WARNING", "unhandled")
     ]
 

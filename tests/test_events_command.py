@@ -67,7 +67,12 @@ def test_log(handled: list[str], monkeypatch: pytest.MonkeyPatch, caplog: pytest
         assert run("orders", "--project", "shop-project", "--kind", "k", "--limit", "1") == ""
 
     first, event, last = (record.__dict__ for record in caplog.records)
-    assert (first["subscription"], first["kind"], event["outcome"], event["message_id"]) == (NAME, "k", "handled", "1")
+    assert (first["subscription"], first["event_kind"], event["event_outcome"], event["event_message_id"]) == (
+        NAME,
+        "k",
+        "handled",
+        "1",
+    )
     assert (last["subscription"], last["acknowledged"], last["given_back"]) == (NAME, 1, 0)
 
 
@@ -139,7 +144,7 @@ def test_url_that_is_refused() -> None:
     """A wrong URL is said before anything is pulled."""
     assert refusal(NAME, "--kind", "k", "--forward", "localhost") == (
         1,
-        "'localhost' is no URL to forward to. Write http:// or https://, a host, and a port if it has one: http://localhost:8000.",
+        "'localhost' is no URL to post to. Write http:// or https://, a host, and a port if it has one: http://localhost:8000.",
     )
 
 

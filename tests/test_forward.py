@@ -15,7 +15,7 @@ from django.test import override_settings
 from typing_extensions import override
 
 from gcp_event_router import Event, EventRouter
-from gcp_event_router.exceptions import ConfigurationError, PullError
+from gcp_event_router.exceptions import ConfigurationError, PostError
 from gcp_event_router.pulling import Delivered, Forward
 from gcp_event_router.shutdown import StopFlag
 from gcp_event_router.utils import make_pubsub_message
@@ -177,19 +177,19 @@ def test_line_of_a_failure(lines: Callable[[], list[str]]) -> None:
 )
 def test_urls_that_cannot_be_posted_to(url: str) -> None:
     """Such a URL is refused before anything is pulled."""
-    with pytest.raises(PullError) as raised:
+    with pytest.raises(PostError) as raised:
         Forward(url, "k", StopFlag())
     assert str(raised.value) == (
-        f"{url!r} is no URL to forward to. Write http:// or https://, a host, and a port if it has one: http://localhost:8000."
+        f"{url!r} is no URL to post to. Write http:// or https://, a host, and a port if it has one: http://localhost:8000."
     )
 
 
 def test_password_in_the_url() -> None:
     """A password in the URL, which would not be sent, is refused, and not repeated."""
-    with pytest.raises(PullError) as raised:
+    with pytest.raises(PostError) as raised:
         Forward("http://me:secret@localhost:8000", "k", StopFlag())
     assert str(raised.value) == (
-        "The URL to forward to holds a name or a password, which would not be sent. "
+        "The URL to post to holds a name or a password, which would not be sent. "
         "Write http:// or https://, a host, and a port if it has one: http://localhost:8000."
     )
 

@@ -108,7 +108,9 @@ def test_a_handler_is_told_of_before_and_after(
         "message_id": "17",
         "principal": None,
     }
+    event = told[1][1].pop("event")
     assert told == [("handler_started", named), ("handler_finished", named | {"outcome": outcome, "error": error})]
+    assert (event.kind, event.reference, event.payload) == ("order-placed", "4711", {"a": 1})
 
 
 def test_a_payload_that_does_not_fit_is_a_handler_s_failure(router: EventRouter, post: Post, told: Told) -> None:
@@ -118,7 +120,7 @@ def test_a_payload_that_does_not_fit_is_a_handler_s_failure(router: EventRouter,
     post("/events/order-placed/4711", make_pubsub_message({"a": "s3cr3t"}))
 
     assert [name for name, _ in told] == ["handler_started", "handler_finished"]
-    assert told[1][1]["outcome"] is Outcome.INVALID
+    assert (told[1][1]["outcome"], told[1][1]["event"]) == (Outcome.INVALID, None)
     assert isinstance(told[1][1]["error"], InvalidEventError)
 
 

@@ -21,7 +21,7 @@ from pydantic import (
     create_model,
 )
 
-from gcp_event_router.schemas import read_shape, sent_shape
+from gcp_event_router.core_schemas import read_shape, sent_shape
 from gcp_event_router.shapes import Shape, conflict
 
 from .payload_types import (

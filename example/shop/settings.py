@@ -26,7 +26,7 @@ DATABASES = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "handlers": {"console": {"class": "logging.StreamHandler", "stream": "ext://sys.stdout"}},
+    "handlers": {"console": {"class": "logging.StreamHandler"}},
     "loggers": {"gcp_event_router": {"handlers": ["console"], "level": "INFO"}},
 }
 

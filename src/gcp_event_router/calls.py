@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Callable
 from contextvars import copy_context
 from inspect import isawaitable
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeAlias
 
 from .contexts import enter
-from .event import Arrival
+from .event import Arrival, Event
 from .handlers import Handler
 from .keepers import Result
 from .lifecycle import handler_finished, handler_started
@@ -21,28 +21,37 @@ from .tracing import Span, tracer
 
 __all__ = ["AsyncCall", "Call", "acall", "aobserved", "call", "observed"]
 
+#: Is given an event that was made for a handler.
+Note: TypeAlias = Callable[[Event[Any, Any]], None]
 
-def call(handler: Handler, kind: str, reference: str, arrival: Arrival) -> None:
-    """Make a sync handler its event, and call it."""
+
+def call(handler: Handler, kind: str, reference: str, arrival: Arrival, note: Note | None = None) -> None:
+    """Make a sync handler its event, give it to `note`, and call the handler with it."""
     # in a context of its own, so that a language or time zone that it activates ends with it
-    result = copy_context().run(_call, handler, kind, reference, arrival)
+    result = copy_context().run(_call, handler, kind, reference, arrival, note)
     if result is not None and isawaitable(result):
         _refuse_awaitable(handler, result)
 
 
-def _call(handler: Handler, kind: str, reference: str, arrival: Arrival) -> Any:
+def _call(handler: Handler, kind: str, reference: str, arrival: Arrival, note: Note | None) -> Any:
     enter((kind, reference, arrival))
-    return handler.function(handler.event(kind, reference, arrival))
+    event = handler.event(kind, reference, arrival)
+    if note is not None:
+        note(event)
+    return handler.function(event)
 
 
-async def acall(handler: Handler, kind: str, reference: str, arrival: Arrival) -> None:
-    """Make an async handler its event, and await it, in a context of its own as well."""
-    await create_task(_acall(handler, kind, reference, arrival), context=copy_context())
+async def acall(handler: Handler, kind: str, reference: str, arrival: Arrival, note: Note | None = None) -> None:
+    """Do the same with an async handler, which is awaited in a context of its own as well."""
+    await create_task(_acall(handler, kind, reference, arrival, note), context=copy_context())
 
 
-async def _acall(handler: Handler, kind: str, reference: str, arrival: Arrival) -> None:
+async def _acall(handler: Handler, kind: str, reference: str, arrival: Arrival, note: Note | None) -> None:
     enter((kind, reference, arrival))
-    await handler.function(handler.event(kind, reference, arrival))
+    event = handler.event(kind, reference, arrival)
+    if note is not None:
+        note(event)
+    await handler.function(event)
 
 
 def observed(handler: Handler, kind: str, reference: str, arrival: Arrival, run: Callable[[Call], Result]) -> Result:
@@ -83,6 +92,7 @@ class _Announced:
         self._arrival = arrival
         self._span: Span | None = None
         self._started = 0.0
+        self._event: Event[Any, Any] | None = None
         #: Whether the handler was called, or was about to be.
         self.is_announced: bool = False
 
@@ -91,12 +101,16 @@ class _Announced:
         duration = perf_counter() - self._started
         if self._span is not None:
             self._span.end(result.outcome, result.error)
-        return {**self._named(), "outcome": result.outcome, "duration": duration, "error": result.error}
+        ending = {"outcome": result.outcome, "duration": duration, "error": result.error, "event": self._event}
+        return {**self._named(), **ending}
 
     def abandon(self, error: BaseException) -> None:
         """Note that the process, or who waited, has ended it."""
         if self._span is not None:
             self._span.abandon(error)
+
+    def _note(self, event: Event[Any, Any]) -> None:
+        self._event = event
 
     def _begin(self) -> dict[str, Any]:
         traced = tracer()
@@ -126,10 +140,10 @@ class Call(_Announced):
     def __call__(self) -> None:
         """Call the handler."""
         if self._span is None:
-            call(self._handler, self._kind, self._reference, self._arrival)
+            call(self._handler, self._kind, self._reference, self._arrival, self._note)
         else:
             with self._span.current():
-                call(self._handler, self._kind, self._reference, self._arrival)
+                call(self._handler, self._kind, self._reference, self._arrival, self._note)
 
 
 class AsyncCall(_Announced):
@@ -142,10 +156,10 @@ class AsyncCall(_Announced):
     async def __call__(self) -> None:
         """Await the handler."""
         if self._span is None:
-            await acall(self._handler, self._kind, self._reference, self._arrival)
+            await acall(self._handler, self._kind, self._reference, self._arrival, self._note)
         else:
             with self._span.current():
-                await acall(self._handler, self._kind, self._reference, self._arrival)
+                await acall(self._handler, self._kind, self._reference, self._arrival, self._note)
 
 
 def _refuse_awaitable(handler: Handler, result: Any) -> None:

@@ -110,7 +110,11 @@ class BusyError(EventRouterError):
 
 
 class PullError(EventRouterError):
-    """Raised when a subscription cannot be pulled from, or what is pulled cannot be forwarded; says what to do."""
+    """Raised when a subscription cannot be pulled from; says what to do."""
+
+
+class PostError(EventRouterError):
+    """Raised for a URL that no event can be posted to; says what to write."""
 
 
 class Answer(EventRouterError):  # noqa: N818 -- it says what to answer, not what went wrong

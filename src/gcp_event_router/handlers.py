@@ -122,8 +122,9 @@ class Handler:
 
     @property
     def adapter(self) -> TypeAdapter[Any]:
-        """What validates the payload: what `payload=` gave, or one made afresh. Raises what `payload_type` and pydantic raise."""
-        return self._adapter or _adapter(self.payload_type)
+        """What validates a payload. Raises `ConfigurationError` where that cannot be."""
+        self.prepare()
+        return cast("TypeAdapter[Any]", self._adapter)
 
     def event(self, kind: str, reference: str, arrival: Arrival) -> Event[Any, Any]:
         """The event as this handler declares it, validated afresh, so that no handler sees what another one changed.
@@ -159,8 +160,9 @@ class Handler:
         """
         payload_type, parameters_type = self._resolved()
         try:
+            self._adapter = adapter = self._adapter or _adapter(payload_type)
             parameters = None if parameters_type == dict[str, str] else parameters_reader(_adapter(parameters_type))
-            self._readers = payload_reader(self.adapter, payload_type), parameters
+            self._readers = payload_reader(adapter, payload_type), parameters
             self._reads_body = getattr(payload_type, "__reads_body__", False) is True
         except (PydanticUserError, NameError) as error:
             msg = (

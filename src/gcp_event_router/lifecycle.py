@@ -49,7 +49,8 @@ class LifecycleSignal(Signal):
 #: `event_reference`, `envelope` and `principal` say for what.
 handler_started: LifecycleSignal = LifecycleSignal("handler_started")
 #: A handler that was started has ended. The same, with `outcome` (an `Outcome`: with the inbox, what it noted), `duration`
-#: (seconds) and `error` (the exception, or None). Not sent where the process or the request ended first.
+#: (seconds), `error` (the exception, or None) and `event` (what the handler was given; None where its payload could not be
+#: read). Not sent where the process or the request ended first.
 handler_finished: LifecycleSignal = LifecycleSignal("handler_finished")
 #: A request or an event was turned away before any handler: `event_kind`, `event_reference`, `outcome`, `error` and `principal`.
 event_rejected: LifecycleSignal = LifecycleSignal("event_rejected")

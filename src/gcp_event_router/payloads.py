@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Annotated, Any, TypeAlias, cast, get_args, get_origin
+from typing import Any, TypeAlias, cast
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from typing_extensions import override
 
+from .definitions import LenientSchema, bare
 from .envelopes import read_json
 from .exceptions import ErrorDetail, InvalidEventError
 
@@ -46,10 +45,10 @@ def payload_reader(adapter: TypeAdapter[Any], declared: object) -> PayloadReader
 
     The function raises `InvalidEventError`.
     """
-    bare = _bare(declared)
-    if bare is bytes:
+    inner = bare(declared)
+    if inner is bytes:
         return _checked(adapter, adapter.validator.validate_python)
-    if bare is str:
+    if inner is str:
         validate = adapter.validator.validate_python
         return _checked(adapter, lambda data: validate(_text(data)))
     return _json_reader(adapter)
@@ -57,8 +56,8 @@ def payload_reader(adapter: TypeAdapter[Any], declared: object) -> PayloadReader
 
 def reads_json(declared: object) -> bool:
     """Whether payloads of a type are read from the JSON of the event's data, whatever it is; for checks."""
-    bare = _bare(declared)
-    return bare is not bytes and bare is not str and getattr(declared, "__reads_body__", False) is not True
+    inner = bare(declared)
+    return inner is not bytes and inner is not str and getattr(declared, "__reads_body__", False) is not True
 
 
 def parameters_reader(adapter: TypeAdapter[Any]) -> ParametersReader:
@@ -88,14 +87,6 @@ def parameters_reader(adapter: TypeAdapter[Any]) -> ParametersReader:
             raise _invalid(_PARAMETERS, error, known) from _cause(error)
 
     return read
-
-
-def _bare(declared: object) -> object:
-    """The type inside `Annotated`, `NewType` and type aliases."""
-    if get_origin(declared) is Annotated:
-        return _bare(get_args(declared)[0])
-    inner = getattr(declared, "__supertype__", None) or getattr(declared, "__value__", None)
-    return declared if inner is None else _bare(inner)
 
 
 def _flat(query: Mapping[str, list[str]], lists: set[str]) -> dict[str, str | list[str]]:
@@ -211,16 +202,8 @@ def _message(detail: Any) -> str:
     return _TELLING.get(detail["type"], str(detail["msg"]))
 
 
-class _Lenient(GenerateJsonSchema):
-    """A JSON Schema in which what has none may be anything."""
-
-    @override
-    def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> JsonSchemaValue:
-        return {}
-
-
 def _schema(adapter: TypeAdapter[Any]) -> dict[str, Any]:
-    schema = adapter.json_schema(schema_generator=_Lenient)
+    schema = adapter.json_schema(schema_generator=LenientSchema)
     return _resolved(schema, schema)
 
 

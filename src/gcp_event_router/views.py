@@ -5,13 +5,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from asgiref.sync import sync_to_async
-from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.db import connections, transaction
 from django.http import Http404, HttpRequest, HttpResponse
@@ -20,7 +18,6 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import View
 from typing_extensions import override
 
-from . import conf
 from .arrivals import arrivals_of
 from .auth import Authenticator, Door, configured
 from .event import UNKNOWN, Principal, is_label
@@ -34,7 +31,8 @@ from .keepers import UnreadError
 from .keepers import keeper as current_keeper
 from .lifecycle import event_rejected
 from .logs import log_event, logger, trail
-from .outcomes import Outcome, classify, details, of_responses, retry_after
+from .outcomes import Outcome, classify, of_responses
+from .responses import failure, success
 from .signals import DocumentError, event_received
 from .traces import trace_headers
 
@@ -42,8 +40,6 @@ __all__ = ["AsyncEventView", "EventView"]
 
 _Response: TypeAlias = tuple[Any, Any]
 _EXPECTED = (EnvelopeError, BodyTooLargeError, RefusalError)
-#: The same for every kind, so that a stranger learns nothing of which are known.
-_REFUSED = {Outcome.UNAUTHENTICATED: "Unauthorized", Outcome.FORBIDDEN: "Forbidden"}
 
 
 class EventView(View):
@@ -96,7 +92,7 @@ class EventView(View):
                 if isinstance(error, DocumentError):
                     event_rejected.tell(None, **_rejection(error, kind, reference, principal))
                 errors.append(error)
-        return _failure(_one(errors), kind, reference) if errors else _success(sent)
+        return failure(_one(errors), kind, reference) if errors else success(of_responses(sent))
 
     def _door(self) -> Door:
         return self._own_door or configured()
@@ -132,7 +128,7 @@ class AsyncEventView(EventView):
                 if isinstance(error, DocumentError):
                     await event_rejected.atell(None, **_rejection(error, kind, reference, principal))
                 errors.append(error)
-        return _failure(_one(errors), kind, reference) if errors else _success(sent)
+        return failure(_one(errors), kind, reference) if errors else success(of_responses(sent))
 
 
 def _labels(kind: object, reference: object) -> tuple[str, str]:
@@ -148,10 +144,6 @@ def _labels(kind: object, reference: object) -> tuple[str, str]:
 def _one(errors: list[Exception]) -> Exception:
     """What went wrong with the events of a request, as one exception."""
     return errors[0] if len(errors) == 1 else ExceptionGroup("several events failed", errors)
-
-
-def _success(responses: list[_Response]) -> HttpResponse:
-    return _answer(b"{}", of_responses(responses).status)
 
 
 def _kept(error: UnreadError, meta: Mapping[str, Any]) -> Outcome:
@@ -196,7 +188,7 @@ def _rejection(error: Exception, kind: str, reference: str, principal: Principal
 def _refusal(error: Exception, kind: str, reference: str, meta: Mapping[str, Any]) -> HttpResponse:
     """The answer to a request that did not become an event, with its line in the log."""
     _log_refusal(error, kind, reference, meta)
-    return _failure(error, kind, reference)
+    return failure(error, kind, reference)
 
 
 def _log_refusal(error: Exception, kind: str, reference: str, meta: Mapping[str, Any]) -> None:
@@ -216,31 +208,3 @@ def _traceparent(meta: Mapping[str, Any]) -> str | None:
     headers = trace_headers(meta)
     trace = headers and headers.read()
     return trace and trace.traceparent
-
-
-def _failure(error: Exception, kind: str, reference: str) -> HttpResponse:
-    outcome = classify(error)
-    if outcome.acknowledged:  # a plain receiver raised Reject
-        return _answer(b"{}", outcome.status)
-    if outcome is Outcome.FAILED and settings.DEBUG:
-        raise error
-    content: dict[str, object] = {
-        "error": _REFUSED.get(outcome, f"Unable to handle event of kind {kind} with reference {reference}")
-    }
-    if outcome is Outcome.INVALID and (listed := details(error)):
-        content["errors"] = listed
-    status = conf.current().FAILURE_STATUS if outcome is Outcome.FAILED else outcome.status
-    response = _answer(json.dumps(content).encode(), status)
-    if outcome is Outcome.UNAUTHENTICATED:
-        response["WWW-Authenticate"] = "Bearer"
-    wait = retry_after(error)
-    if wait is not None:
-        response["Retry-After"] = str(wait)
-    return response
-
-
-def _answer(content: bytes, status: int) -> HttpResponse:
-    response = HttpResponse(content, status=status, content_type="application/json")
-    # the event has its line in the log; Django would add one, and call each 503 an error
-    response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001 -- how Django's own log_response marks it
-    return response

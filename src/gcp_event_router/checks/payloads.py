@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from django.core.checks import CheckMessage, Error
 
+from ..core_schemas import sent_shape
 from ..declarations import type_text
 from ..envelopes import MESSAGE_PUBLISHED
 from ..google.base import Model
@@ -13,7 +14,6 @@ from ..google.catalogue import model_of
 from ..handlers import Handler
 from ..payloads import reads_json
 from ..router import EventRouter
-from ..schemas import sent_shape
 from ..shapes import OBJECT, Field, Form, conflict
 from .exclusions import check_exclusions
 from .readers import Readers, names_of

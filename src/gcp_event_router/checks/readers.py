@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pydantic.errors import PydanticUserError
-
+from ..core_schemas import read_shape
 from ..declarations import type_text
 from ..exceptions import ConfigurationError
 from ..handlers import Handler
 from ..payloads import reads_json
-from ..schemas import read_shape
 from ..shapes import Shape, conflict
 
 __all__ = ["Readers", "names_of"]
@@ -52,7 +50,7 @@ def names_of(one: object, other: object) -> tuple[str, str]:
 def _shape(handler: Handler) -> Shape:
     try:
         return read_shape(handler.adapter) if reads_json(handler.payload_type) else None
-    except (ConfigurationError, PydanticUserError, NameError, TypeError):
+    except ConfigurationError:
         return None
 
 

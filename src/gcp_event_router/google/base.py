@@ -18,6 +18,7 @@ from pydantic import (
     Field,
     JsonValue,
     PlainSerializer,
+    WithJsonSchema,
     field_validator,
     model_validator,
 )
@@ -146,7 +147,12 @@ Double: TypeAlias = Annotated[float, BeforeValidator(_number)]
 #: A time with its offset. Nanoseconds are cut to microseconds.
 Timestamp: TypeAlias = Annotated[AwareDatetime, BeforeValidator(_time)]
 #: A length of time, from and to seconds such as "3.5s". Nanoseconds are cut to microseconds.
-Duration: TypeAlias = Annotated[timedelta, BeforeValidator(_duration), PlainSerializer(_seconds, str, when_used="json")]
+Duration: TypeAlias = Annotated[
+    timedelta,
+    BeforeValidator(_duration),
+    PlainSerializer(_seconds, str, when_used="json"),
+    WithJsonSchema({"type": "string", "format": "google-duration", "examples": ["3.5s"]}),
+]
 #: Bytes, from base64; bytes themselves in Python.
 Bytes: TypeAlias = Annotated[bytes, BeforeValidator(_bytes)]
 #: Any JSON object: protobuf's `Struct`, and its `Any` with the type's URL at "@type".

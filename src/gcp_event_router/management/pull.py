@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final
 from django.core.management.base import CommandError, OutputWrapper
 from typing_extensions import override
 
-from ..exceptions import ConfigurationError, PullError
+from ..exceptions import ConfigurationError, PostError, PullError
 from ..logs import logger
 from ..pulling import Delivered, Forward, Here, Puller
 from ..shutdown import stop_flag
@@ -55,7 +55,7 @@ class Pull(Subcommand):
         stream = _stream()
         try:
             self._pull(stream.pull, out, **options)
-        except (PullError, ConfigurationError) as error:
+        except (PullError, PostError, ConfigurationError) as error:
             raise CommandError(str(error)) from error
 
     def _pull(
@@ -85,7 +85,7 @@ class Pull(Subcommand):
             destination = Forward(forward, kind, stop) if forward else Here()
             told = tell if verbose or (forward and not logger.isEnabledFor(logging.INFO)) else None
             puller = Puller(destination, name, kind, reference, stop=stop, limit=limit, tell=told)
-            _say(out, f"Pulling from {name}, as events of kind {kind!r}; Ctrl-C ends it.", subscription=name, kind=kind)
+            _say(out, f"Pulling from {name}, as events of kind {kind!r}; Ctrl-C ends it.", subscription=name, event_kind=kind)
             try:
                 pull(
                     name,
@@ -99,7 +99,7 @@ class Pull(Subcommand):
             finally:
                 done, back = puller.acknowledged, puller.given_back
                 text = f"Stopped pulling from {name}: {done} acknowledged, {back} given back."
-                _say(out, text, subscription=name, kind=kind, acknowledged=done, given_back=back)
+                _say(out, text, subscription=name, event_kind=kind, acknowledged=done, given_back=back)
 
 
 def _stream() -> ModuleType:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .cloudevents import CloudEventMessage, CloudEventRequest, batch
+from .requests import EventMessage, Form
 from .tokens import TokenSigner
 
-__all__ = ["CloudEventMessage", "CloudEventRequest", "TokenSigner", "batch"]
+__all__ = ["CloudEventMessage", "CloudEventRequest", "EventMessage", "Form", "TokenSigner", "batch"]

@@ -9,15 +9,23 @@ from django.core.management.base import BaseCommand, CommandParser
 from typing_extensions import override
 
 from ..arguments import django_options
+from ..checking import Check
 from ..explaining import Explain
 from ..listing import List
 from ..pull import Pull
+from ..sending import Send
 from ..subcommands import Subcommand
 
 __all__ = ["SUBCOMMANDS", "Command"]
 
 #: By name, in the order in which `--help` lists them.
-SUBCOMMANDS: Final[Mapping[str, Subcommand]] = {"list": List(), "explain": Explain(), "pull": Pull()}
+SUBCOMMANDS: Final[Mapping[str, Subcommand]] = {
+    "list": List(),
+    "explain": Explain(),
+    "send": Send(),
+    "check": Check(),
+    "pull": Pull(),
+}
 
 
 class Command(BaseCommand):

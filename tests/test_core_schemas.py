@@ -12,7 +12,7 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model, model_validator
 
-from gcp_event_router.schemas import read_shape, sent_shape
+from gcp_event_router.core_schemas import read_shape, sent_shape
 from gcp_event_router.shapes import conflict
 
 

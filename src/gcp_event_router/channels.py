@@ -1,0 +1,127 @@
+"""What a site can be sent: a `Channel` for each kind, glob of kinds and type of CloudEvents that is handled or declared.
+
+Read by the commands, the documents and the catalogue. Nothing of it is made while events are handled.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter
+from typing_extensions import override
+
+from .definitions import Mode, bare, payload_schemas
+from .globs import Glob, escape
+from .handlers import Handler
+from .kinds import Kind
+from .registrations import Registration
+from .router import EventRouter
+from .samples import sample
+from .schemas import Schema
+
+__all__ = ["Channel", "channel_of", "channels"]
+
+_ALL = Glob("*")
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """What may be sent, and who handles it. Made by `channels`."""
+
+    #: Which kinds; `*` where only the type counts.
+    kind: Glob
+    #: Which types of CloudEvents; None where the type does not count.
+    ce_type: Glob | None
+    #: Those that run for whatever may be sent here, in order of registration.
+    handlers: tuple[Handler, ...]
+    #: The kind as it is declared, if it is.
+    declared: Kind[Any] | None = None
+    #: Whether its handlers run only for what no other channel has.
+    is_fallback: bool = False
+
+    @property
+    def payloads(self) -> tuple[tuple[object, TypeAdapter[Any]], ...]:
+        """The types that a payload has to satisfy, all of them, each once; that of the declaration first.
+
+        Raises `ConfigurationError` for a handler whose annotation cannot be used.
+        """
+        found: dict[object, tuple[object, TypeAdapter[Any]]] = {}
+        if self.declared is not None:
+            found[repr(self.declared.payload_type)] = self.declared.payload_type, self.declared.adapter
+        for handler in self.handlers:
+            found.setdefault(repr(handler.payload_type), (handler.payload_type, handler.adapter))
+        return tuple(found.values())
+
+    def schema(self, mode: Mode = "validation") -> Schema:
+        """The JSON Schema of a payload: what is read, or what is written. Raises as `payloads` does."""
+        schemas, definitions = payload_schemas(self.payloads, mode)
+        whole: dict[str, Any] = schemas[0] if len(schemas) == 1 else {"allOf": schemas} if schemas else {}
+        return {**whole, "$defs": definitions} if definitions else whole
+
+    def sample(self) -> object:
+        """A payload that fits the schema, as JSON has it; the examples that a model names come first."""
+        return sample(self.schema())
+
+    def sample_data(self) -> bytes:
+        """The same as a sender writes it."""
+        found = self.sample()
+        if any(bare(declared) is bytes for declared, _ in self.payloads):
+            return str(found).encode()
+        return b"" if found is None else json.dumps(found, ensure_ascii=False).encode()
+
+    @override
+    def __str__(self) -> str:
+        if self.ce_type is None:
+            return self.kind.pattern
+        return self.ce_type.pattern if self.kind == _ALL else f"{self.kind.pattern} of the type {self.ce_type.pattern}"
+
+
+def channels(router: EventRouter) -> tuple[Channel, ...]:
+    """All that a router can be sent, in order of registration; then kinds that are declared, and have no handler here."""
+    declared = {Glob(escape(name)): kind for name, kind in router.kinds.items()}
+    registrations = tuple(router)
+    keys = {(glob, each.ce_type, each.is_fallback): None for each in registrations for glob in each.globs or (_ALL,)}
+    keys |= {(glob, None, False): None for glob in declared}
+    return tuple(
+        Channel(
+            glob,
+            ce_type,
+            tuple(_running(glob, ce_type, registrations, is_fallback=is_fallback)),
+            None if is_fallback or ce_type else declared.get(glob),
+            is_fallback,
+        )
+        for glob, ce_type, is_fallback in keys
+    )
+
+
+def channel_of(router: EventRouter, kind: str, ce_type: str | None = None) -> Channel:
+    """What may be sent as one kind, and type; its handlers are those that run for it."""
+    handlers = tuple(handler for found in router.find(kind, ce_type) for handler in found)
+    glob, type_glob = Glob(escape(kind)), None if ce_type is None else Glob(escape(ce_type))
+    return Channel(glob, type_glob, handlers, router.kinds.get(kind))
+
+
+def _running(
+    glob: Glob, ce_type: Glob | None, registrations: tuple[Registration, ...], *, is_fallback: bool
+) -> Iterator[Handler]:
+    """The handlers that surely run for whatever matches, each function once."""
+    seen: set[object] = set()
+    for each in registrations:
+        if (
+            each.is_fallback == is_fallback
+            and each.handler.key not in seen
+            and (not each.globs or any(_covers(wider, glob) for wider in each.globs))
+            and (each.ce_type is None or (ce_type is not None and _covers(each.ce_type, ce_type)))
+        ):
+            seen.add(each.handler.key)
+            yield each.handler
+
+
+def _covers(wider: Glob, glob: Glob) -> bool:
+    """Whether `wider` surely matches all that `glob` does."""
+    if wider == glob or (wider.pattern == wider.prefix + "*" and glob.prefix.startswith(wider.prefix)):
+        return True
+    return glob.is_literal and wider.matches(glob.pattern)

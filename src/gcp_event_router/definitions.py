@@ -1,0 +1,65 @@
+"""JSON Schemas of the types that payloads have, as pydantic makes them; what has none may be anything.
+
+Made for documents, for samples and for the checks, never for an event.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Final, Literal, TypeAlias, get_args, get_origin
+
+from pydantic import TypeAdapter
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from typing_extensions import override
+
+__all__ = ["DEFINITIONS", "LenientSchema", "Mode", "bare", "payload_schemas"]
+
+#: Where a schema that stands alone has its definitions.
+DEFINITIONS: Final = "#/$defs/{model}"
+#: What is read, or what is written.
+Mode: TypeAlias = Literal["validation", "serialization"]
+
+
+class LenientSchema(GenerateJsonSchema):
+    """A JSON Schema in which what has none may be anything, instead of an exception; and nobody is warned."""
+
+    ignored_warning_kinds = {"skipped-choice", "non-serializable-default", "skipped-discriminator"}  # noqa: RUF012 -- as pydantic has it
+
+    @override
+    def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> JsonSchemaValue:
+        return {}
+
+
+def payload_schemas(
+    payloads: Sequence[tuple[object, TypeAdapter[Any]]], mode: Mode, ref_template: str = DEFINITIONS
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The schema of each type, and the definitions that they share.
+
+    Args:
+        payloads: Types as they are declared, with their adapters.
+        mode: What is read, or what is written.
+        ref_template: Where the definitions will stand, with `{model}` for the name of one.
+
+    """
+    made, shared = TypeAdapter.json_schemas(
+        [(str(number), mode, adapter) for number, (_, adapter) in enumerate(payloads)],
+        by_alias=True,
+        ref_template=ref_template,
+        schema_generator=LenientSchema,
+    )
+    schemas = [
+        _OF_BYTES if bare(declared) is bytes else dict(made[str(number), mode]) for number, (declared, _) in enumerate(payloads)
+    ]
+    return schemas, dict(shared.get("$defs", {}))
+
+
+def bare(declared: object) -> object:
+    """The type inside `Annotated`, `NewType` and type aliases."""
+    if get_origin(declared) is Annotated:
+        return bare(get_args(declared)[0])
+    inner = getattr(declared, "__supertype__", None) or getattr(declared, "__value__", None)
+    return declared if inner is None else bare(inner)
+
+
+#: Such a payload is taken as it comes, and is no JSON.
+_OF_BYTES: Final[dict[str, Any]] = {"contentMediaType": "application/octet-stream"}

@@ -1,0 +1,128 @@
+"""What came back for an event that `manage.py events send` sent, for people and for scripts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, cast
+
+from ..exceptions import ErrorDetail
+
+__all__ = ["Answer", "Called", "answer_of", "errors_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Called:
+    """What became of one handler; known where it ran in this process."""
+
+    handler: str
+    outcome: str
+    milliseconds: float
+    #: What was wrong with the event, or with the handler.
+    problem: str = ""
+    errors: Sequence[ErrorDetail] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer."""
+
+    #: Where it comes from: a URL without its query, or `this process`.
+    place: str
+    status: int
+    acknowledged: bool
+    error: str = ""
+    errors: Sequence[ErrorDetail] = ()
+    retry_after: str | None = None
+    called: Sequence[Called] = ()
+    #: Why nobody was called, or what else went wrong.
+    problem: str = ""
+
+    def text(self) -> str:
+        """For a terminal: the status and how Pub/Sub reads it, then handlers, then errors."""
+        read = "done, and not sent again" if self.acknowledged else "not done, and sent again"
+        wait = f", after {self.retry_after} s" if self.retry_after else ""
+        place = self.place.replace("this", "This", 1)
+        lines = [f"{place} answered {self.status} {_phrase(self.status)}: to Pub/Sub that is {read}{wait}."]
+        for each in self.called:
+            lines.append(f"  {each.handler}: {each.outcome} in {each.milliseconds:.1f} ms")
+            lines += [f"    {each.problem}"] if each.problem else []
+            lines += _listed(each.errors, "    ")
+        lines += [f"  {self.error}"] if self.error and not self.called else []
+        lines += [] if any(each.errors for each in self.called) else _listed(self.errors, "  ")
+        lines += [f"  {self.problem}"] if self.problem else []
+        return "\n".join(lines)
+
+    def fields(self) -> dict[str, Any]:
+        """For scripts."""
+        return {
+            "place": self.place,
+            "status": self.status,
+            "acknowledged": self.acknowledged,
+            "retry_after": self.retry_after,
+            "error": self.error,
+            "errors": list(self.errors),
+            "handlers": [
+                {
+                    "handler": each.handler,
+                    "outcome": each.outcome,
+                    "duration_ms": round(each.milliseconds, 3),
+                    "problem": each.problem,
+                    "errors": list(each.errors),
+                }
+                for each in self.called
+            ],
+            "problem": self.problem,
+        }
+
+
+def answer_of(
+    place: str, status: int, body: bytes, *, acknowledged: bool, retry_after: str | None, called: Sequence[Called], problem: str
+) -> Answer:
+    """An answer of the endpoint, its body read as far as it is ours."""
+    content: Mapping[str, Any] = {}
+    try:
+        decoded: object = json.loads(body)
+    except ValueError:
+        problem = problem or (
+            "" if acknowledged or not body else "Its body is not the endpoint's: is something else at that URL?"
+        )
+    else:
+        content = cast("Mapping[str, Any]", decoded) if isinstance(decoded, dict) else {}
+    return Answer(
+        place,
+        status,
+        acknowledged,
+        str(content.get("error", "")),
+        errors_of(content.get("errors")),
+        retry_after,
+        called,
+        problem,
+    )
+
+
+def errors_of(listed: object) -> list[ErrorDetail]:
+    """Validation errors, as far as they are what the endpoint lists."""
+    found = cast("list[object]", listed) if isinstance(listed, list) else []
+    return [
+        {"loc": each.get("loc", []), "msg": str(each.get("msg", "")), "type": str(each.get("type", ""))}
+        for each in (cast("dict[str, Any]", one) for one in found if isinstance(one, dict))
+    ]
+
+
+def _listed(errors: Sequence[ErrorDetail], indent: str) -> list[str]:
+    return [f"{indent}{_place(each['loc'])}: {each['msg']} ({each['type']})" for each in errors]
+
+
+def _place(loc: object) -> str:
+    steps = cast("list[object]", loc) if isinstance(loc, (list, tuple)) else []
+    return ".".join(map(str, steps)) or "the payload"
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""

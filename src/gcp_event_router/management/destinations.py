@@ -1,0 +1,135 @@
+"""Where `manage.py events send` sends an event: to the handlers of this process, or to a URL."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http.client import HTTPException
+from typing import Any, Final
+
+from django.core.management.base import CommandError
+from django.test import RequestFactory
+
+from ..exceptions import InvalidEventError
+from ..lifecycle import event_rejected, handler_finished
+from ..logs import trail
+from ..outcomes import Outcome, classify
+from ..posts import Target
+from ..router import events
+from ..signals import event_received
+from ..testing import CloudEventRequest
+from ..views import EventView
+from .answers import Answer, Called, answer_of
+
+__all__ = ["InProcess", "OverHTTP"]
+
+
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+
+
+class InProcess:
+    """The endpoint's own view, in this process: whoever may run commands here need not show who they are."""
+
+    def send(
+        self,
+        kind: str,
+        reference: str,
+        parameters: Mapping[str, Sequence[str]],
+        request: CloudEventRequest,
+        headers: Mapping[str, str],
+    ) -> Answer:
+        """Send it, and watch who is called."""
+        # the project's middleware and URLs have no part in it, and neither have its authenticators
+        made = RequestFactory().post(
+            "/",
+            request.body,
+            content_type=request.content_type,
+            headers={**request.headers, **headers},
+            query_params={name: list(values) for name, values in parameters.items()},
+        )
+        called: list[Called] = []
+        problems: list[str] = []
+
+        def finished(handler: str, outcome: Outcome, duration: float, error: Exception | None, **_: Any) -> None:
+            called.append(_called(handler, outcome, duration, error))
+
+        def rejected(error: Exception, **_: Any) -> None:
+            problems.append(str(error) or type(error).__name__)
+
+        handler_finished.connect(finished)
+        event_rejected.connect(rejected)
+        try:
+            response = EventView.as_view(authentication=[])(made, event_kind=kind, event_reference=reference)
+        except Exception as error:  # noqa: BLE001 -- with DEBUG on, the view raises what a handler raised
+            outcome = classify(error)
+            status, body, retry = outcome.status, b"", None
+        else:
+            status, body, retry = response.status_code, bytes(getattr(response, "content", b"")), response.get("Retry-After")
+        finally:
+            handler_finished.disconnect(finished)
+            event_rejected.disconnect(rejected)
+        if not called and not problems:
+            problems += [_nobody(kind)]
+        return answer_of(
+            "this process",
+            status,
+            body,
+            acknowledged=status in {200, 201},
+            retry_after=retry,
+            called=called,
+            problem="; ".join(problems),
+        )
+
+
+class OverHTTP:
+    """A URL. Raises `PostError` for one that cannot be posted to."""
+
+    def __init__(self, url: str) -> None:
+        self._target = Target(url)
+
+    def url(self, kind: str, reference: str, parameters: Mapping[str, Sequence[str]]) -> str:
+        """The whole URL."""
+        return self._target.base + self._target.path(kind, reference, parameters)
+
+    def send(
+        self,
+        kind: str,
+        reference: str,
+        parameters: Mapping[str, Sequence[str]],
+        request: CloudEventRequest,
+        headers: Mapping[str, str],
+    ) -> Answer:
+        """Post it."""
+        path = self._target.path(kind, reference, parameters)
+        place = self._target.base + path.partition("?")[0]
+        sent = {**request.headers, **({"Content-Type": request.content_type} if request.content_type else {}), **headers}
+        try:
+            posted = self._target.post(path, request.body, sent)
+        except (OSError, HTTPException) as error:
+            msg = f"There is no answer from {place}: {type(error).__name__}. Is the server running?"
+            raise CommandError(msg) from error
+        problem = "It redirects: write the URL that it redirects to." if posted.status in _REDIRECTS else ""
+        return answer_of(
+            place,
+            posted.status,
+            posted.body,
+            acknowledged=posted.acknowledged,
+            retry_after=posted.retry_after,
+            called=(),
+            problem=problem,
+        )
+
+
+def _called(handler: str, outcome: Outcome, duration: float, error: Exception | None) -> Called:
+    if isinstance(error, InvalidEventError):
+        problem = f"The event's {error.part} cannot be read as what it declares:"
+        return Called(handler, outcome.value, duration * 1000, problem, error.errors)
+    problem = "" if error is None else f"{trail(error)}: {error}" if str(error) else trail(error)
+    return Called(handler, outcome.value, duration * 1000, problem)
+
+
+def _nobody(kind: str) -> str:
+    if any(events.find(kind)):
+        return "No handler was called: its work is done already, or waits for a worker."
+    if event_received.plain_receivers():
+        return "No handler is registered for it; plain receivers were called."
+    return "No handler is registered for it: see manage.py events explain."

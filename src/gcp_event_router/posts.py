@@ -1,0 +1,117 @@
+"""A POST to a URL, as the senders of events make it: no redirect is followed, and no more is read than is asked for.
+
+`pulling.forward` posts what it pulls, `manage.py events send` what it is told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from http.client import HTTPConnection, HTTPSConnection
+from typing import Final, NamedTuple
+from urllib.parse import SplitResult, urlsplit
+
+from .auth import SignedURL, configured
+from .exceptions import PostError
+from .utils import get_event_url
+
+__all__ = ["Posted", "Target"]
+
+#: What Pub/Sub takes as done, by its documentation of push subscriptions.
+_ACKNOWLEDGED: Final = frozenset({102, 200, 201, 202, 204})
+#: Seconds to wait for an answer: the longest that a push subscription waits, and time for a debugger.
+_PATIENCE: Final = 600.0
+#: So many bytes of an answer are read.
+_ANSWER: Final = 65536
+_SIGNED_FOR: Final = timedelta(hours=1)
+
+
+class Posted(NamedTuple):
+    """An answer."""
+
+    status: int
+    #: What stands behind the status, such as `Created`.
+    reason: str
+    body: bytes
+    retry_after: str | None
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether Pub/Sub would take it as done."""
+        return self.status in _ACKNOWLEDGED
+
+
+def split_url(url: str) -> SplitResult:
+    """The parts of a URL that can be posted to. Raises `PostError`, which quotes no password."""
+    how = "http:// or https://, a host, and a port if it has one: http://localhost:8000"
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+        parts = urlsplit("")
+    if "@" in parts.netloc:
+        msg = f"The URL to post to holds a name or a password, which would not be sent. Write {how}."
+        raise PostError(msg)
+    if not usable or not url.isascii() or not url.isprintable() or " " in url:
+        msg = f"{url!r} is no URL to post to. Write {how}."
+        raise PostError(msg)
+    return parts
+
+
+class Target:
+    """Where events are posted to.
+
+    Args:
+        url: `http://localhost:8000`, to which the path of the project's endpoint is added, `/events/KIND/REFERENCE`; signed, if
+            the settings name `auth.SignedURL`. A URL with a path or a query of its own is used as it is.
+
+    Raises:
+        PostError: The URL cannot be posted to.
+        ConfigurationError: The project's authenticators cannot be used.
+
+    """
+
+    def __init__(self, url: str) -> None:
+        self._parts = _split(url)
+        self._own = bool(self._parts.path.strip("/") or self._parts.query)
+        self._signed = not self._own and any(isinstance(each, SignedURL) for each in configured().authenticators or ())
+        #: Scheme and host.
+        self.base: str = f"{self._parts.scheme}://{self._parts.netloc}"
+
+    def path(self, kind: str, reference: str, parameters: Mapping[str, object] | None = None) -> str:
+        """The path and the query for an event. Raises `ConfigurationError` where the project has no endpoint."""
+        if self._own:
+            query = f"?{self._parts.query}" if self._parts.query else ""
+            return f"{self._parts.path or '/'}{query}"
+        max_age = _SIGNED_FOR if self._signed else None
+        return get_event_url(kind, reference, parameters, base_url="", signed=self._signed, max_age=max_age)
+
+    def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Posted:
+        """Post a body, with some headers. Raises `OSError` and `HTTPException`, if there is no answer."""
+        connect = HTTPSConnection if self._parts.scheme == "https" else HTTPConnection
+        connection = connect(self._parts.hostname or "", self._parts.port, timeout=_PATIENCE)
+        try:
+            connection.request("POST", path, body, {"User-Agent": "gcp-event-router", **headers})
+            response = connection.getresponse()
+            return Posted(response.status, response.reason, response.read(_ANSWER), response.getheader("Retry-After"))
+        finally:
+            connection.close()
+
+
+def _split(url: str) -> SplitResult:
+    """The parts of a URL that can be posted to. Raises `PostError`, which quotes no password."""
+    how = "http:// or https://, a host, and a port if it has one: http://localhost:8000"
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+        parts = urlsplit("")
+    if "@" in parts.netloc:
+        msg = f"The URL to post to holds a name or a password, which would not be sent. Write {how}."
+        raise PostError(msg)
+    if not usable or not url.isascii() or not url.isprintable() or " " in url:
+        msg = f"{url!r} is no URL to post to. Write {how}."
+        raise PostError(msg)
+    return parts

@@ -1,0 +1,141 @@
+"""Channels: what a site can be sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, Field
+
+from gcp_event_router import Event, EventRouter
+from gcp_event_router.channels import channels
+from gcp_event_router.exceptions import ConfigurationError
+
+
+class Order(BaseModel):
+    order_id: int = Field(alias="orderId")
+
+
+class Paid(BaseModel):
+    paid: bool = True
+
+
+def place(event: Event[Order]) -> None: ...
+
+
+def pay(event: Event[Paid]) -> None: ...
+
+
+def watch(event: Event[Any]) -> None: ...
+
+
+def keep(event: Event[bytes]) -> None: ...
+
+
+def summary(router: EventRouter) -> list[tuple[str, list[str]]]:
+    return [(str(each), [handler.function.__name__ for handler in each.handlers]) for each in channels(router)]
+
+
+def test_each_glob_is_one() -> None:
+    """Each glob is a channel, with all handlers that surely run for whatever it matches."""
+    router = EventRouter()
+    router.on("order-placed", "order-changed")(place)
+    router.on("order-*")(pay)
+    router.on("order-placed")(watch)
+    router.on("*-placed")(keep)
+
+    assert summary(router) == [
+        ("order-placed", ["place", "pay", "watch", "keep"]),
+        ("order-changed", ["place", "pay"]),
+        ("order-*", ["pay"]),
+        ("*-placed", ["keep"]),
+    ]
+
+
+def test_types_are_channels() -> None:
+    """A type of CloudEvents is a channel; a handler of it runs for no kind that says nothing of types."""
+    router = EventRouter()
+    router.on("gcs-*")(watch)
+    router.on(ce_type="google.cloud.storage.object.v1.*")(keep)
+    router.on("gcs-a", ce_type="google.cloud.storage.object.v1.finalized")(pay)
+
+    assert summary(router) == [
+        ("gcs-*", ["watch"]),
+        ("google.cloud.storage.object.v1.*", ["keep"]),
+        ("gcs-a of the type google.cloud.storage.object.v1.finalized", ["watch", "keep", "pay"]),
+    ]
+
+
+def test_fallbacks_stand_apart() -> None:
+    """A fallback has a channel of its own, and no part in others."""
+    router, inner = EventRouter(), EventRouter()
+    router.on("order-placed")(place)
+    inner.fallback(watch)
+    router.include(inner, "billing-")
+
+    assert summary(router) == [("order-placed", ["place"]), ("billing-*", ["watch"])]
+    assert [each.is_fallback for each in channels(router)] == [False, True]
+
+
+def test_declared_kinds_are_channels() -> None:
+    """A declared kind is a channel, also where nothing here handles it; special characters stand for themselves."""
+    router = EventRouter()
+    router.kind("sent-only", Order)
+    odd = router.kind("what?", Paid)
+    odd.on(pay)
+
+    assert summary(router) == [("what[?]", ["pay"]), ("sent-only", [])]
+    assert [each.declared and each.declared.name for each in channels(router)] == ["what?", "sent-only"]
+
+
+def test_one_schema_for_all_handlers() -> None:
+    """A payload has to satisfy all handlers that say what it is; its sample does."""
+    router = EventRouter()
+    router.on("order-placed")(place)
+    router.on("order-placed")(pay)
+    router.on("order-placed", name="again")(place)
+
+    (channel,) = channels(router)
+
+    assert channel.schema() == {
+        "allOf": [{"$ref": "#/$defs/Order"}, {"$ref": "#/$defs/Paid"}],
+        "$defs": {
+            "Order": {
+                "properties": {"orderId": {"title": "Orderid", "type": "integer"}},
+                "required": ["orderId"],
+                "title": "Order",
+                "type": "object",
+            },
+            "Paid": {
+                "properties": {"paid": {"default": True, "title": "Paid", "type": "boolean"}},
+                "title": "Paid",
+                "type": "object",
+            },
+        },
+    }
+    assert channel.schema("serialization")["$defs"]["Order"]["required"] == ["orderId"]
+    assert channel.sample() == {"orderId": 1, "paid": True}
+
+
+def test_bytes_are_no_json() -> None:
+    """Bytes are taken as they come."""
+    router = EventRouter()
+    router.on("label-printed")(keep)
+
+    (channel,) = channels(router)
+
+    assert channel.schema() == {"contentMediaType": "application/octet-stream"}
+    assert channel.sample() == "something"
+
+
+def test_what_cannot_be_resolved_is_said() -> None:
+    """An annotation of unknown names is the error that the check tells, and keeps nobody from the list."""
+    router = EventRouter()
+
+    @router.on("a")
+    def lost(event: Event[Unknown]) -> None: ...  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore[reportUndefinedVariable, reportUnknownParameterType] -- the point
+
+    (channel,) = channels(router)
+
+    with pytest.raises(ConfigurationError, match="and the name 'Unknown' is not known in its module"):
+        channel.schema()

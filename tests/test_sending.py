@@ -1,0 +1,395 @@
+"""`manage.py events send`: in this process, and over HTTP to a real server."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from base64 import urlsafe_b64decode
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from urllib.parse import parse_qs
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.management import CommandError, call_command
+from django.test import override_settings
+from pydantic import BaseModel
+from typing_extensions import override
+
+from gcp_event_router import Event, EventRouter, Reject, Retry
+from gcp_event_router.signals import event_received
+from gcp_event_router.testing import TokenSigner
+from gcp_event_router.testing.requests import FORMS
+
+ROOT = Path(__file__).parent.parent
+ACCOUNT = "sender@shop.iam.gserviceaccount.com"
+OIDC = {"BACKEND": "gcp_event_router.auth.OIDC", "OPTIONS": {"service_accounts": [ACCOUNT], "audience": "https://shop.example"}}
+
+
+class Order(BaseModel):
+    order_id: int
+    total: float = 12.5
+
+
+@pytest.fixture
+def seen(router: EventRouter) -> list[Event[Any, Any]]:
+    """The events that a handler of `order-*` gets, and other handlers that answer otherwise."""
+    found: list[Event[Any, Any]] = []
+
+    @router.on("order-*", name="shop.store")
+    def store(event: Event[Order]) -> None:
+        found.append(event)
+
+    @router.on("later", name="shop.later")
+    def later(event: Event[Order]) -> None:
+        raise Retry(after=timedelta(seconds=7))
+
+    @router.on("never", name="shop.never")
+    async def never(event: Event[None]) -> None:
+        raise Reject
+
+    @router.on("broken", name="shop.broken")
+    def broken(event: Event[Any]) -> None:
+        msg = "out of order"
+        raise RuntimeError(msg)
+
+    @router.on("label", name="shop.label")
+    def label(event: Event[bytes]) -> None:
+        found.append(event)
+
+    return found
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    """The exit code, and what is printed, without times and places."""
+    out, code = io.StringIO(), 0
+    try:
+        call_command("events", "send", *arguments, stdout=out, stderr=out)
+    except CommandError as error:
+        out.write(f"CommandError: {error}\n")
+        code = error.returncode
+    text = re.sub(r"\d+\.\d+ ms", "0.0 ms", out.getvalue())
+    return code, re.sub(r"/\S+\.py:\d+", "file.py:0", re.sub(r"127\.0\.0\.1:\d+", "localhost:0", text))
+
+
+def test_example(seen: list[Event[Any, Any]]) -> None:
+    """Without a payload, an example is sent that the handler reads; as a push, and with a new id each time."""
+    code, printed = run("order-placed")
+
+    assert (code, printed) == (
+        0,
+        "An example of order-placed, since neither --data nor --file is given:\n"
+        '  {"order_id": 1, "total": 12.5}\n'
+        "This process answered 201 Created: to Pub/Sub that is done, and not sent again.\n"
+        "  shop.store: handled in 0.0 ms\n",
+    )
+    run("order-placed")
+    first, second = seen
+    assert first.payload == Order(order_id=1)
+    assert (first.kind, first.reference, first.envelope.form) == ("order-placed", "1", "pubsub")
+    assert first.envelope.message_id != second.envelope.message_id
+
+
+def test_invalid(seen: list[Event[Any, Any]]) -> None:
+    """What is wrong with a payload is listed, by its place."""
+    assert run("order-placed", "7", "--data", '{"order_id": "x"}') == (
+        1,
+        "This process answered 400 Bad Request: to Pub/Sub that is not done, and sent again.\n"
+        "  shop.store: invalid in 0.0 ms\n"
+        "    The event's payload cannot be read as what it declares:\n"
+        "    order_id: Input should be a valid integer, unable to parse string as an integer (int_parsing)\n"
+        "CommandError: The event was not taken.\n",
+    )
+    assert seen == []
+
+
+def test_other_answers(seen: list[Event[Any, Any]]) -> None:
+    """Each outcome is told, with how Pub/Sub reads it."""
+    assert run("later", "--data", '{"order_id": 1}') == (
+        1,
+        "This process answered 503 Service Unavailable: to Pub/Sub that is not done, and sent again, after 7 s.\n"
+        "  shop.later: retry in 0.0 ms\n"
+        "    Retry at file.py:0 in later\n"
+        "CommandError: The event was not taken.\n",
+    )
+    assert run("never") == (
+        0,
+        "An example of never, since neither --data nor --file is given:\n  \n"
+        "This process answered 200 OK: to Pub/Sub that is done, and not sent again.\n"
+        "  shop.never: rejected in 0.0 ms\n"
+        "    Reject at file.py:0 in never\n",
+    )
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_failure(seen: list[Event[Any, Any]], *, debug: bool) -> None:
+    """A handler's exception is told with its text and place, since only who runs the command sees it; also with DEBUG."""
+    with override_settings(DEBUG=debug):
+        assert run("broken", "--data", "1") == (
+            1,
+            "This process answered 400 Bad Request: to Pub/Sub that is not done, and sent again.\n"
+            "  shop.broken: failed in 0.0 ms\n"
+            "    RuntimeError at file.py:0 in broken: out of order\n"
+            "CommandError: The event was not taken.\n",
+        )
+
+
+def test_nobody(seen: list[Event[Any, Any]], tmp_path: Path) -> None:
+    """For a kind that nothing handles a payload has to be given, and that nobody was called is told."""
+    plain: list[object] = []
+    assert run("order_placed") == (
+        2,
+        "CommandError: Nothing here handles 'order_placed', so there is no example of its payload. Give --data or --file.\n",
+    )
+    assert run("labl")[1].endswith("Give --data or --file. Is 'label' meant?\n")
+    assert run("other", "--data", "1")[1].endswith("\n  No handler is registered for it: see manage.py events explain.\n")
+
+    def receiver(sender: object, event_payload: Any, **_: object) -> None:
+        plain.append(event_payload)
+
+    event_received.connect(receiver)
+    assert run("other", "--data", "1", "--envelope", "plain")[1].endswith(
+        "\n  No handler is registered for it; plain receivers were called.\n"
+    )
+    assert plain == [1]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_envelopes(seen: list[Event[Any, Any]], form: str) -> None:
+    """Each form is sent, with what it has a place for."""
+    options = ["--envelope", form, "--message-id", "17", "--attribute", "region=eu", "--ce-type", "com.example.a"]
+
+    code, _ = run("order-placed", "4711", "--data", '{"order_id": 3}', "--parameter", "a=1", "--parameter", "a=2", *options)
+
+    (event,) = seen
+    assert code == 0
+    assert (event.envelope.form, event.payload.order_id, event.reference) == (form, 3, "4711")
+    assert event.parameters == {"a": "2"}
+
+
+def test_bytes_from_a_file(seen: list[Event[Any, Any]], tmp_path: Path) -> None:
+    """A file's bytes are sent as they are."""
+    file = tmp_path / "label.png"
+    file.write_bytes(b"\x89PNG\xff")
+
+    assert run("label", "--file", str(file))[0] == 0
+    assert run("label")[0] == 0
+
+    assert [event.payload for event in seen] == [b"\x89PNG\xff", b"something"]
+
+
+def test_stdin() -> None:
+    """`--file -` reads what is piped in, also bytes; what is printed is told apart from errors."""
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    command = [sys.executable, "-m", "django", "events", "send", "any", "--file", "-", "--format", "json", "--no-color"]
+
+    ended = subprocess.run(command, cwd=ROOT, env=environment, input=b"\xff\x00", capture_output=True, check=False, timeout=60)
+
+    assert (ended.returncode, json.loads(ended.stdout)["status"]) == (0, 201), ended.stderr
+
+
+def test_json(seen: list[Event[Any, Any]]) -> None:
+    """The same for scripts."""
+    code, printed = run("order-placed", "--data", "[]", "--format", "json")
+
+    found = json.loads(printed.partition("\nCommandError")[0])
+    found["handlers"][0]["duration_ms"] = 0.0
+    error: dict[str, object] = {"loc": [], "msg": "Input should be an object", "type": "model_type"}
+    assert (code, found) == (
+        1,
+        {
+            "place": "this process",
+            "status": 400,
+            "acknowledged": False,
+            "retry_after": None,
+            "error": "Unable to handle event of kind order-placed with reference 1",
+            "errors": [error],
+            "handlers": [
+                {
+                    "handler": "shop.store",
+                    "outcome": "invalid",
+                    "duration_ms": 0.0,
+                    "problem": "The event's payload cannot be read as what it declares:",
+                    "errors": [error],
+                }
+            ],
+            "problem": "",
+        },
+    )
+
+
+@contextmanager
+def site() -> Generator[str]:
+    """The project on a real server, in a thread; yields its URL."""
+
+    class Quiet(WSGIRequestHandler):
+        @override
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    with make_server("127.0.0.1", 0, WSGIHandler(), handler_class=Quiet) as running:
+        thread = Thread(target=running.serve_forever, args=[0.01])
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{running.server_port}"
+        finally:
+            running.shutdown()
+            thread.join()
+
+
+@override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": []})
+def test_over_http(seen: list[Event[Any, Any]]) -> None:
+    """Over HTTP the status is all that is known, and what the endpoint says of errors."""
+    with site() as url:
+        assert run("order-placed", "4711", "--data", '{"order_id": 3}', "--url", url) == (
+            0,
+            "http://localhost:0/events/order-placed/4711 answered 201 Created: to Pub/Sub that is done, and not sent again.\n",
+        )
+        assert run("order-placed", "a b", "--data", "{}", "--url", f"{url}/") == (
+            1,
+            "http://localhost:0/events/order-placed/a%20b answered 400 Bad Request: "
+            "to Pub/Sub that is not done, and sent again.\n"
+            "  Unable to handle event of kind order-placed with reference a b\n"
+            "  order_id: Field required (missing)\n"
+            "CommandError: The event was not taken.\n",
+        )
+        assert run("order-placed", "--data", "{}", "--url", f"{url}/elsewhere")[1].startswith(
+            "http://localhost:0/elsewhere answered 404 Not Found: to Pub/Sub that is not done, and sent again.\n"
+            "  Its body is not the endpoint's: is something else at that URL?\n"
+        )
+    assert run("order-placed", "--url", url, "--data", "{}") == (
+        1,
+        "CommandError: There is no answer from http://localhost:0/events/order-placed/1: ConnectionRefusedError. "
+        "Is the server running?\n",
+    )
+    assert [event.payload.order_id for event in seen] == [3]
+
+
+SHARED = {
+    "BACKEND": "gcp_event_router.auth.SharedToken",
+    "OPTIONS": {"header": "X-Shop-Token", "tokens": ["a long secret token"]},
+}
+
+
+@override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [SHARED]})
+def test_headers(seen: list[Event[Any, Any]]) -> None:
+    """A header that is given opens the door, and without it the door is closed."""
+    with site() as url:
+        assert run("order-placed", "--data", '{"order_id": 3}', "--url", url)[0] == 1
+        assert (
+            run("order-placed", "--data", '{"order_id": 3}', "--url", url, "--header", "X-Shop-Token: a long secret token")[0]
+            == 0
+        )
+    assert len(seen) == 1
+
+
+@override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [{"BACKEND": "gcp_event_router.auth.SignedURL"}]})
+def test_signed(seen: list[Event[Any, Any]]) -> None:
+    """Where the settings name signed URLs, the URL is signed."""
+    with site() as url:
+        assert run("order-placed", "--data", '{"order_id": 3}', "--url", url, "--parameter", "a=1")[0] == 0
+    assert [event.parameters for event in seen] == [{"a": "1"}]
+
+
+@contextmanager
+def token_server(signer: TokenSigner) -> Generator[str]:
+    """What Google's token endpoint does: gives an identity token for whom the assertion says; yields its URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            claims = form["assertion"][0].split(".")[1]
+            wanted = json.loads(urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
+            body = json.dumps({"id_token": signer.token(email=wanted["iss"], audience=wanted["target_audience"])}).encode()
+            self.send_response_only(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        @override
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        thread = Thread(target=running.serve_forever, args=[0.01])
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{running.server_address[1]}/token"
+        finally:
+            running.shutdown()
+            thread.join()
+
+
+@override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [OIDC]})
+def test_identity(seen: list[Event[Any, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service account's key file is exchanged for a token, which the endpoint accepts; for another audience it does not."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    file = tmp_path / "account.json"
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
+    send = ["order-placed", "--data", '{"order_id": 3}', "--identity", "--url"]
+    with TokenSigner() as signer, token_server(signer) as token_uri, site() as url:
+        account = {"type": "service_account", "client_email": ACCOUNT, "private_key": pem, "token_uri": token_uri}
+        file.write_text(json.dumps(account))
+
+        assert run(*send, url)[0] == 0
+        assert run(*send, url, "--audience", "https://other.example")[0] == 1
+    assert [event.principal and event.principal.email for event in seen] == [ACCOUNT]
+
+    file.write_text("{}")
+    code, printed = run(*send, "http://127.0.0.1:9")
+    assert (code, printed.partition(". ")[0]) == (
+        1,
+        "CommandError: Google gives no token for the audience 'https://shop.example' (DefaultCredentialsError)",
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--header", "a: b"], "--header is for requests to a --url, and without one the event is handled in this process."),
+        (["--identity"], "--identity is for requests to a --url, and without one the event is handled in this process."),
+        (["--url", "http://x", "--audience", "a"], "--audience is whom the token of --identity is for, and that is not given."),
+        (["--file", "missing.json"], "The file 'missing.json' cannot be read: No such file or directory."),
+        (["--attribute", "x"], "Error: argument --attribute: 'x' has no name or no '='. Write it as NAME=VALUE."),
+        (
+            ["--header", "secret"],
+            "Error: argument --header: a header is written as 'NAME: VALUE', in ASCII; its text is not repeated here, "
+            "since it may be a secret.",
+        ),
+        (
+            ["--url", "http://127.0.0.1:9", "--identity"],
+            "Nothing says whom the token is for: the settings name no auth.OIDC. Give --audience.",
+        ),
+    ],
+)
+def test_refused(seen: list[Event[Any, Any]], arguments: list[str], message: str) -> None:
+    """Arguments that mean nothing are refused before anything is sent, with what to write."""
+    with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": []}), pytest.raises(CommandError) as raised:
+        call_command("events", "send", "order-placed", *arguments, stdout=io.StringIO())
+
+    assert str(raised.value) == message
+    assert seen == []
+
+
+def test_bad_url(seen: list[Event[Any, Any]]) -> None:
+    """A URL that cannot be posted to is refused, and a password in one is not repeated."""
+    assert run("order-placed", "--url", "localhost") == (
+        1,
+        "CommandError: 'localhost' is no URL to post to. Write http:// or https://, a host, and a port if it has one: "
+        "http://localhost:8000.\n",
+    )
+    assert "geheim" not in run("order-placed", "--url", "http://me:geheim@localhost")[1]
