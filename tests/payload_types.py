@@ -131,7 +131,7 @@ class Rewritten(BaseModel):
 class Computed(BaseModel):
     type: Literal["order", "a"]
 
-    @computed_field
+    @computed_field  # type: ignore[prop-decorator]  # as pydantic has it
     @property
     def a(self) -> int:
         return 1

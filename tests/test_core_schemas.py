@@ -83,8 +83,8 @@ class Legacy(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _renamed(cls, value: object) -> object:
-        return {"invoice": value["order_id"]} if isinstance(value, dict) and "order_id" in value else value
+    def _renamed(cls, value: Any) -> Any:
+        return {"invoice": value["order_id"]} if "order_id" in value else value
 
 
 class Described(BaseModel):

@@ -72,10 +72,13 @@ def _types(router: EventRouter, readers: Readers, wrong: set[Handler]) -> Iterat
 
 def _disagrees(handler: Handler, model: type[Model], readers: Readers) -> str | None:
     """Why a handler reads nothing of what Google's model says is sent; None if it may."""
-    declared = handler.payload_type
-    if isinstance(declared, type) and issubclass(declared, Model):  # of which no field is required
-        return None if issubclass(declared, model) else "it is the model of other events"
+    if _is_model(handler.payload_type, Model):  # of which no field is required
+        return None if _is_model(handler.payload_type, model) else "it is the model of other events"
     # what Google may add one day is not what anybody requires today
     names = (field.alias or name for name, field in model.model_fields.items())
     sent = Form(OBJECT.name, OBJECT.types, fields=dict.fromkeys(names, Field(None, required=False)), closed=True)
-    return conflict((sent,), readers.shape(handler), names_of(model, declared))
+    return conflict((sent,), readers.shape(handler), names_of(model, handler.payload_type))
+
+
+def _is_model(declared: object, model: type[Model]) -> bool:
+    return isinstance(declared, type) and issubclass(declared, model)

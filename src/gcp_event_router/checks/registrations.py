@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
 from typing import Final
 
 from django.core.checks import CheckMessage, Error
@@ -58,9 +57,10 @@ def _shadowed(router: EventRouter) -> Iterator[CheckMessage]:
     """A fallback that never runs, because something handles everything that it might."""
     handled = [(glob, each.handler) for each in router if not each.is_fallback and each.ce_type is None for glob in each.globs]
     steps = patience()
-    covering = cache(lambda glob: _covering(handled, glob, steps))
+    known: dict[Glob, list[tuple[Glob, Handler]]] = {}
     for fallback in (each for each in router if each.is_fallback):
-        found = covering(fallback.globs[0])
+        glob = fallback.globs[0]
+        found = known[glob] if glob in known else known.setdefault(glob, _covering(handled, glob, steps))
         if found:
             what = ", ".join(f"{handler} handles {glob.pattern!r}" for glob, handler in found[:_LISTED])
             what += f", and so on: {len(found)} in all" if len(found) > _LISTED else ""
