@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from importlib import import_module, invalidate_caches
 from pathlib import Path
 
@@ -30,7 +32,6 @@ App = Callable[[dict[str, str]], Path]
 def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
     """Write an app of some files, and install it; the folder of it is returned."""
     folder = tmp_path / "till"
-    installing = modify_settings(INSTALLED_APPS={"append": "till"})
 
     def write(files: dict[str, str]) -> Path:
         for name, source in {"__init__.py": "", **files}.items():
@@ -39,12 +40,11 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
             file.write_text(source)
         monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
         invalidate_caches()
-        installing.enable()
+        installed.enter_context(modify_settings(INSTALLED_APPS={"append": "till"}))
         return folder
 
-    yield write
-    if folder.exists():
-        installing.disable()
+    with ExitStack() as installed:
+        yield write
     for name in [name for name in sys.modules if name.partition(".")[0] == "till"]:
         del sys.modules[name]
 
@@ -92,7 +92,7 @@ def test_w016_module_that_nothing_imports(app: App, files: dict[str, str], name:
             Warn,
             "gcp_event_router.W016",
             advice,
-            f"{name} ({path}:3) registers a handler, and nothing imports it, so the handler never runs.",
+            f"{name} ({path}:3) registers a handler, which does not run, since nothing imports the module.",
         )
     ]
     assert name not in sys.modules or name == "till.event_handlers"
@@ -151,7 +151,7 @@ def test_what_registers_a_handler(app: App, source: str, line: int | None) -> No
     assert [str(each.msg) for each in check_modules()] == (
         []
         if line is None
-        else [f"till.more ({folder}/more.py:{line}) registers a handler, and nothing imports it, so the handler never runs."]
+        else [f"till.more ({folder}/more.py:{line}) registers a handler, which does not run, since nothing imports the module."]
     )
 
 
@@ -161,6 +161,14 @@ def test_what_is_passed_over(app: App) -> None:
     names += ["migrations/__init__.py", "management/__init__.py", "folder/a.py", "no-module.py", "a.b.py", "text.txt"]
     folder = app(dict.fromkeys(names, HANDLER))
     (folder / "again").symlink_to(folder)  # would lead round in circles
+    (folder / "loop.py").symlink_to("loop.py")
+
+    assert list(check_modules()) == []
+
+
+def test_a_folder_that_is_not_there(app: App) -> None:
+    """What cannot be listed holds nothing that could be imported."""
+    shutil.rmtree(app({"handlers.py": HANDLER}))
 
     assert list(check_modules()) == []
 

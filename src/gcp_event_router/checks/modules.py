@@ -66,7 +66,7 @@ def check_modules() -> Iterator[CheckMessage]:
 def _message(module: _Module, line: int) -> CheckMessage:
     name = ".".join((module.app.name, *module.parts))
     return Warn(
-        f"{name} ({module.path}:{line}) registers a handler, and nothing imports it, so the handler never runs.",
+        f"{name} ({module.path}:{line}) registers a handler, which does not run, since nothing imports the module.",
         hint=_advice(module),
         obj=name,
         id="gcp_event_router.W016",
@@ -101,19 +101,22 @@ def _unloaded() -> Iterator[_Module]:
 
 def _files(folder: str, others: set[str], parts: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[str, ...]]]:
     """The modules of a package and of those within it, in order; `others` are the folders of other apps."""
-    with os.scandir(folder) as found:
-        entries = sorted(found, key=lambda entry: entry.name)
-    for entry in entries:
-        stem, dot, suffix = entry.name.partition(".")
-        if not stem.isidentifier():
-            continue
-        if dot:
-            if suffix == "py" and not _TEST.fullmatch(stem) and entry.is_file():
-                yield os.path.realpath(entry.path), (*parts, stem) if stem != "__init__" else parts
-            continue
-        is_package = entry.is_dir(follow_symlinks=False) and Path(entry.path, "__init__.py").is_file()
-        if is_package and stem not in _PASSED_OVER and entry.path not in others:
-            yield from _files(entry.path, others, (*parts, stem))
+    try:
+        with os.scandir(folder) as found:
+            entries = sorted(found, key=lambda entry: entry.name)
+        for entry in entries:
+            stem, dot, suffix = entry.name.partition(".")
+            if not stem.isidentifier():
+                continue
+            if dot:
+                if suffix == "py" and not _TEST.fullmatch(stem) and Path(entry.path).is_file():
+                    yield os.path.realpath(entry.path), (*parts, stem) if stem != "__init__" else parts
+                continue
+            is_package = entry.is_dir(follow_symlinks=False) and Path(entry.path, "__init__.py").is_file()
+            if is_package and stem not in _PASSED_OVER and entry.path not in others:
+                yield from _files(entry.path, others, (*parts, stem))
+    except OSError:
+        return  # what cannot be listed cannot be imported either
 
 
 def _registration(module: _Module) -> int | None:
