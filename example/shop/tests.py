@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from django.http import HttpResponse
 from django.test import TestCase
 
-from gcp_event_router import Event, Reject, Retry
-from gcp_event_router.utils import get_event_url, make_pubsub_message
+from gcp_event_router import Event, Outcome, Principal, Reject, Retry
+from gcp_event_router.testing import FORMS, EventTestMixin
 
-from .event_handlers import record_order, ship
+from .event_handlers import count_stock, keep_label, record_order, settle_payment, ship, subscribe, wake_backorders
 from .models import AuditEntry, Label, Order, StockLevel, Subscriber
-from .payloads import OrderPlaced, Shipment
+from .payloads import OrderPlaced, Refused, Shipment, Signup, StockMoved
+
+SECRET = {"X-Shop-Token": "open sesame"}
 
 
 class HandlerTests(TestCase):
@@ -43,26 +44,18 @@ class HandlerTests(TestCase):
             ship(Event("shipment-ready", "1", Shipment(order_id=1)))
 
 
-class EndpointTests(TestCase):
+class EndpointTests(EventTestMixin, TestCase):
     """Events as they arrive."""
 
-    def push(
-        self, kind: str, data: object, token: str = "open sesame", message_id: str = "17", **parameters: str
-    ) -> HttpResponse:
-        """Send a push as Pub/Sub does."""
-        url = get_event_url(kind, "1", parameters, base_url="")
-        body = make_pubsub_message(data, message_id=message_id)
-        response = self.client.post(url, body, content_type="application/json", headers={"X-Shop-Token": token})
-        assert isinstance(response, HttpResponse)
-        return response
+    event_principal = Principal("test", "pubsub@shop.iam.gserviceaccount.com")
 
     def test_stock_is_counted_woken_and_audited(self) -> None:
         """One event reaches two handlers and the plain receiver."""
         Order.objects.create(pk=1, total=5, paid=True)
 
-        response = self.push("stock-received", {"sku": "A-1", "quantity": 5}, warehouse="3")
+        pushed = self.push("stock-received", "1", StockMoved(sku="A-1", quantity=5), parameters={"warehouse": 3})
 
-        self.assertEqual(response.status_code, 201)
+        self.assertEqual(pushed.handled, (count_stock, wake_backorders))
         self.assertEqual(list(StockLevel.objects.values_list("sku", "warehouse", "quantity")), [("A-1", 3, 5)])
         self.assertTrue(Order.objects.get().shipped)
         self.assertEqual(list(AuditEntry.objects.values_list("kind", "reference")), [("stock-received", "1")])
@@ -71,31 +64,59 @@ class EndpointTests(TestCase):
         """The async handler tells the members of the union apart."""
         Order.objects.create(pk=1, total=5)
 
-        response = self.push("payment-changed", {"state": "refused", "order_id": 1, "reason": "no funds"})
+        self.push("payment-changed", "1", Refused(state="refused", order_id=1, reason="no funds"))
 
-        self.assertEqual(response.status_code, 201)
+        event = self.assertHandled(settle_payment)
+        self.assertEqual(event.payload.state, "refused")
         self.assertFalse(Order.objects.exists())
 
     def test_binary_label_is_kept_as_it_came(self) -> None:
-        """A bytes payload is not decoded."""
-        response = self.push("label-printed", b"\x89PNG\x00\xff")
+        """A bytes payload is not decoded, in whichever envelope."""
+        for parcel, envelope in enumerate(FORMS):
+            pushed = self.push("label-printed", parcel, b"\x89PNG\x00\xff", envelope=envelope)
 
-        self.assertEqual(response.status_code, 201)
-        self.assertEqual(bytes(Label.objects.get().image), b"\x89PNG\x00\xff")
+            self.assertEqual(pushed.handled, (keep_label,))
+        self.assertEqual([bytes(each.image) for each in Label.objects.all()], [b"\x89PNG\x00\xff"] * len(FORMS))
 
     def test_signup_twice_is_one_subscriber(self) -> None:
         """A second signup changes nothing, whether it is the same event or another one."""
-        statuses = [
-            self.push("newsletter-signup", {"email": "reader@example.com"}, message_id=message_id).status_code
-            for message_id in ("17", "17", "18")
-        ]
+        signup = Signup(email="reader@example.com")
 
-        self.assertEqual(statuses, [201, 200, 201])
+        outcomes = [self.push("newsletter-signup", "1", signup, message_id=each).outcome for each in ("17", "17", "18")]
+
+        self.assertEqual(outcomes, [Outcome.HANDLED, Outcome.DUPLICATE, Outcome.HANDLED])
+        self.assertHandled(subscribe, payload=signup, times=2)
         self.assertEqual(Subscriber.objects.count(), 1)
+
+    def test_early_shipment_is_sent_again(self) -> None:
+        """A shipment that comes before its payment is not lost."""
+        Order.objects.create(pk=1, total=5)
+
+        pushed = self.push("shipment-ready", "1", Shipment(order_id=1))
+
+        self.assertEqual((pushed.outcome, pushed.acknowledged), (Outcome.RETRY, False))
+
+    def test_typo_is_kept_and_named(self) -> None:
+        """An order without a total is kept as rejected, and what is wrong is known."""
+        self.push("order-placed", "1", {"order_id": 1})
+
+        error = self.recording.assert_outcome(record_order, Outcome.REJECTED).error
+        self.assertEqual(str(error), "invalid payload: 1 error(s)")
+        self.assertFalse(Order.objects.exists())
+
+
+class DoorTests(EventTestMixin, TestCase):
+    """Who is let in; here nobody says who sends."""
+
+    def test_secret_opens(self) -> None:
+        """Who knows the secret may send."""
+        pushed = self.push("order-placed", "1", OrderPlaced(order_id=1, total=Decimal(1)), headers=SECRET)
+
+        self.assertEqual(pushed.handled, (record_order,))
 
     def test_wrong_secret_is_refused(self) -> None:
         """A stranger is told 401, and nothing happens."""
-        response = self.push("order-placed", {"order_id": 1, "total": "1"}, token="guess")
+        pushed = self.push("order-placed", "1", OrderPlaced(order_id=1, total=Decimal(1)), headers={"X-Shop-Token": "guess"})
 
-        self.assertEqual(response.status_code, 401)
+        self.assertEqual((pushed.status, pushed.called), (401, ()))
         self.assertFalse(Order.objects.exists())

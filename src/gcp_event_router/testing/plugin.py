@@ -1,0 +1,115 @@
+"""Fixtures for pytest, which finds them by itself; a project that uses none of them notices nothing.
+
+`event_push` and `event_apush` send events; `event_recording` has what was delivered since the test began; `event_router` is
+`events` without any handler, for handlers of the test's own; `event_signer` signs tokens, as Google does.
+"""
+
+# ruff: noqa: PLC0415 -- pytest imports this before Django has its settings
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Protocol, Unpack
+
+import pytest
+
+if TYPE_CHECKING:
+    from ..event import Principal
+    from ..router import EventRouter
+    from .pushes import Pushed, PushOptions
+    from .recording import Recording
+    from .tokens import TokenSigner
+
+__all__ = [
+    "APush",
+    "Push",
+    "event_apush",
+    "event_principal",
+    "event_push",
+    "event_recording",
+    "event_router",
+    "event_signer",
+]
+
+
+class Push(Protocol):
+    """What `event_push` is: `testing.push`, with the principal of `event_principal`."""
+
+    def __call__(
+        self, kind: Any, reference: Any = "1", payload: Any = None, *, raises: bool = True, **options: Unpack[PushOptions]
+    ) -> Pushed:
+        """Send an event."""
+        ...
+
+
+class APush(Protocol):
+    """What `event_apush` is."""
+
+    async def __call__(
+        self, kind: Any, reference: Any = "1", payload: Any = None, *, raises: bool = True, **options: Unpack[PushOptions]
+    ) -> Pushed:
+        """Send an event."""
+        ...
+
+
+@pytest.fixture
+def event_principal() -> Principal | None:
+    """Who is said to send, by the two below; have it return a `Principal` in your conftest, or leave it to the settings."""
+    return None
+
+
+@pytest.fixture
+def event_push(event_principal: Principal | None) -> Push:
+    """`testing.push`, sent by `event_principal`."""
+    from .pushes import push
+
+    def pushed(
+        kind: Any, reference: Any = "1", payload: Any = None, *, raises: bool = True, **options: Unpack[PushOptions]
+    ) -> Pushed:
+        if event_principal is not None:
+            options.setdefault("principal", event_principal)
+        return push(kind, reference, payload, raises=raises, **options)
+
+    return pushed
+
+
+@pytest.fixture
+def event_apush(event_principal: Principal | None) -> APush:
+    """`testing.apush`, sent by `event_principal`."""
+    from .pushes import apush
+
+    async def pushed(
+        kind: Any, reference: Any = "1", payload: Any = None, *, raises: bool = True, **options: Unpack[PushOptions]
+    ) -> Pushed:
+        if event_principal is not None:
+            options.setdefault("principal", event_principal)
+        return await apush(kind, reference, payload, raises=raises, **options)
+
+    return pushed
+
+
+@pytest.fixture
+def event_recording() -> Iterator[Recording]:
+    """What is delivered to handlers during the test."""
+    from .recording import record
+
+    with record() as recording:
+        yield recording
+
+
+@pytest.fixture
+def event_router() -> Iterator[EventRouter]:
+    """`events` without any registration; after the test all is as before."""
+    from .isolation import isolated
+
+    with isolated(empty=True) as router:
+        yield router
+
+
+@pytest.fixture
+def event_signer() -> Iterator[TokenSigner]:
+    """Signs tokens that `auth.OIDC` accepts during the test. Needs the extra `oidc`."""
+    from .tokens import TokenSigner
+
+    with TokenSigner() as signer:
+        yield signer

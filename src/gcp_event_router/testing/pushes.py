@@ -1,0 +1,273 @@
+"""An event sent to the project's own endpoint, through Django's test client, and what came of it.
+
+pushed = push("order-placed", "4711", OrderPlaced(order_id=4711), principal=SENDER)
+assert pushed.handled == (record_order,)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Unpack, cast, overload
+from uuid import UUID
+
+from django.http import HttpResponse
+from django.test import AsyncClient, Client
+from django.urls import NoReverseMatch, reverse
+from pydantic_core import to_json
+from typing_extensions import TypedDict, TypeVar, override
+
+from ..event import Principal
+from ..exceptions import ConfigurationError, ErrorDetail
+from ..kinds import Kind
+from ..outcomes import Outcome
+from ..responses import EventResponse
+from ..utils import get_event_url
+from .recording import Delivery, Recording, Rejection, record_own
+from .requests import EventMessage, Form
+from .trust import trusting
+
+__all__ = ["PushOptions", "Pushed", "apush", "push"]
+
+PayloadT = TypeVar("PayloadT")
+
+#: What the endpoint without kind and reference in its URL is named.
+_CLOUDEVENTS: Final = "gcp-cloudevents"
+
+
+class PushOptions(TypedDict, total=False):
+    """The options of `push`."""
+
+    #: How the event is wrapped; `"pubsub"` unless given.
+    envelope: Form
+    #: The URL's parameters; of a list each item is one.
+    parameters: Mapping[str, Any]
+    attributes: Mapping[str, str]
+    #: The same one twice is a redelivery; a new one unless given.
+    message_id: str
+    ordering_key: str
+    publish_time: datetime
+    ce_type: str
+    ce_source: str
+    ce_subject: str
+    queue: str
+    job_name: str
+    #: Who is said to send, without credentials: this request alone is let in. Without it the settings decide, as ever.
+    principal: Principal
+    #: Such as those of `TokenSigner.headers`.
+    headers: Mapping[str, str]
+    #: Where to post to instead: a path, such as one that is signed.
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What came of a push."""
+
+    status: int
+    outcome: Outcome
+    #: One a handler that was called, in the order in which they ended.
+    deliveries: tuple[Delivery[Any, Any], ...]
+    #: What turned the event away before any handler.
+    rejections: tuple[Rejection, ...]
+    #: The validation errors that the answer tells the sender.
+    details: tuple[ErrorDetail, ...]
+    response: HttpResponse
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether Pub/Sub takes it as done."""
+        return self.status in {102, 200, 201, 202, 204}
+
+    @property
+    def called(self) -> tuple[Callable[..., Any], ...]:
+        """The handlers that were called, whatever came of it."""
+        return tuple(each.handler for each in self.deliveries)
+
+    @property
+    def handled(self) -> tuple[Callable[..., Any], ...]:
+        """The handlers that did their work."""
+        return tuple(each.handler for each in self.deliveries if each.outcome is Outcome.HANDLED)
+
+    @property
+    def errors(self) -> tuple[Exception, ...]:
+        """What handlers raised, and what turned the event away."""
+        raised = [each.error for each in self.deliveries if each.error is not None]
+        return (*raised, *(each.error for each in self.rejections))
+
+    @override
+    def __repr__(self) -> str:
+        """What a failing assertion shows."""
+        lines = [f"<Pushed: {self.status} {self.outcome.value}"]
+        lines += [f"  {each}" for each in self.deliveries]
+        lines += [f"  rejected: {each}" for each in self.rejections]
+        if self.outcome in {Outcome.FORBIDDEN, Outcome.UNAUTHENTICATED}:
+            lines.append("  The settings let nobody in without credentials. Give push() headers=, or principal=.")
+        return "\n".join(lines) + ">"
+
+
+@overload
+def push(
+    kind: Kind[PayloadT],
+    reference: str | int | UUID = ...,
+    payload: PayloadT = ...,
+    *,
+    client: Client | None = ...,
+    raises: bool = ...,
+    **options: Unpack[PushOptions],
+) -> Pushed: ...
+
+
+@overload
+def push(
+    kind: str | None,
+    reference: str | int | UUID | None = ...,
+    payload: object = ...,
+    *,
+    client: Client | None = ...,
+    raises: bool = ...,
+    **options: Unpack[PushOptions],
+) -> Pushed: ...
+
+
+def push(
+    kind: str | Kind[Any] | None,
+    reference: str | int | UUID | None = "1",
+    payload: Any = None,
+    *,
+    client: Client | None = None,
+    raises: bool = True,
+    **options: Unpack[PushOptions],
+) -> Pushed:
+    """Send a real request to the project's endpoint, and say what came of it.
+
+    Args:
+        kind: What happened, as a string or as it is declared. None posts a CloudEvent to where its type is the kind.
+        reference: What it happened to.
+        payload: A model, a dataclass or whatever else JSON can hold; bytes as they are; None for no payload.
+        client: A `django.test.Client` of your own.
+        raises: Raise what a handler raised, if it is nobody's answer: not for `Retry`, `Reject` and what is invalid.
+        options: See `PushOptions`.
+
+    Raises:
+        ConfigurationError: The endpoint is not in the URLs, or `principal` is given outside of a test.
+        ValueError: The kind or the reference cannot stand in a URL.
+        pydantic.ValidationError: A declared kind has no such payload.
+
+    """
+    sent = _Sent(kind, reference, payload, options)
+    with sent.headers as headers, record_own() as recording:
+        response = (client or Client()).post(sent.path, sent.body, content_type=sent.content_type, headers=headers)
+    return _pushed(cast("HttpResponse", response), recording, raises=raises)
+
+
+@overload
+async def apush(
+    kind: Kind[PayloadT],
+    reference: str | int | UUID = ...,
+    payload: PayloadT = ...,
+    *,
+    client: AsyncClient | None = ...,
+    raises: bool = ...,
+    **options: Unpack[PushOptions],
+) -> Pushed: ...
+
+
+@overload
+async def apush(
+    kind: str | None,
+    reference: str | int | UUID | None = ...,
+    payload: object = ...,
+    *,
+    client: AsyncClient | None = ...,
+    raises: bool = ...,
+    **options: Unpack[PushOptions],
+) -> Pushed: ...
+
+
+async def apush(
+    kind: str | Kind[Any] | None,
+    reference: str | int | UUID | None = "1",
+    payload: Any = None,
+    *,
+    client: AsyncClient | None = None,
+    raises: bool = True,
+    **options: Unpack[PushOptions],
+) -> Pushed:
+    """Do the same through Django's async client."""
+    sent = _Sent(kind, reference, payload, options)
+    with sent.headers as headers, record_own() as recording:
+        response = await (client or AsyncClient()).post(sent.path, sent.body, content_type=sent.content_type, headers=headers)
+    return _pushed(cast("HttpResponse", response), recording, raises=raises)
+
+
+class _Sent:
+    """A request, as it is given to a client."""
+
+    def __init__(self, kind: str | Kind[Any] | None, reference: object, payload: Any, options: PushOptions) -> None:
+        message = EventMessage(_data(kind, payload), **_of_message(options))
+        request = message.written(options.get("envelope", "cloudevents-binary" if kind is None else "pubsub"))
+        self.body = request.body
+        self.content_type = request.content_type
+        self.path = options.get("path") or _path(kind, reference, options.get("parameters"))
+        self.headers = _headers({**request.headers, **options.get("headers", {})}, options.get("principal"))
+
+
+@contextmanager
+def _headers(given: Mapping[str, str], principal: Principal | None) -> Generator[dict[str, str]]:
+    """All headers of a request, while it is under way."""
+    if principal is None:
+        yield {**given}
+        return
+    with trusting(principal) as trusted:
+        yield {**given, **trusted}
+
+
+def _data(kind: str | Kind[Any] | None, payload: Any) -> bytes:
+    if isinstance(payload, bytes):
+        return payload
+    if isinstance(kind, Kind):
+        return kind.data(payload)
+    return b"" if payload is None else to_json(payload, by_alias=True)
+
+
+def _of_message(options: PushOptions) -> dict[str, Any]:
+    names = EventMessage.__dataclass_fields__
+    return {name: value for name, value in options.items() if name in names}
+
+
+def _path(kind: str | Kind[Any] | None, reference: object, parameters: Mapping[str, Any] | None) -> str:
+    if kind is not None:
+        return get_event_url(kind.name if isinstance(kind, Kind) else kind, str(reference), parameters, base_url="")
+    try:
+        return reverse(_CLOUDEVENTS)
+    except NoReverseMatch as error:
+        msg = (
+            f"push(None) finds no URL named {_CLOUDEVENTS!r}. Add path('', include('gcp_event_router.urls')) to your urlpatterns."
+        )
+        raise ConfigurationError(msg) from error
+
+
+def _pushed(response: HttpResponse, recording: Recording, *, raises: bool) -> Pushed:
+    if not isinstance(response, EventResponse):
+        msg = (
+            f"push() is answered {response.status_code} by something else than the events endpoint: "
+            "by a middleware, or by another view at its path."
+        )
+        raise ConfigurationError(msg)
+    if raises and response.outcome is Outcome.FAILED:
+        _raise([each.error for each in recording.deliveries if each.outcome is Outcome.FAILED and each.error is not None])
+    content: Mapping[str, Any] = json.loads(response.content)
+    deliveries, rejections = tuple(recording.deliveries), tuple(recording.rejections)
+    return Pushed(response.status_code, response.outcome, deliveries, rejections, tuple(content.get("errors", ())), response)
+
+
+def _raise(errors: Sequence[Exception]) -> None:
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        msg = "several handlers failed"
+        raise ExceptionGroup(msg, errors)

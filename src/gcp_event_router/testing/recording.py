@@ -1,0 +1,204 @@
+"""What handlers are given while a test watches, and what becomes of it.
+
+with record() as recording:
+    client.post(...)
+event = recording.assert_handled(record_order, payload=OrderPlaced(order_id=4711))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any, Final, Generic, cast
+
+from typing_extensions import TypeVar, override
+
+from ..event import Event
+from ..lifecycle import event_rejected, handler_finished
+from ..outcomes import Outcome
+
+__all__ = ["Delivery", "Recording", "Rejection", "record"]
+
+PayloadT = TypeVar("PayloadT", default=Any)
+ParametersT = TypeVar("ParametersT", default=Any)
+
+_ANY: Final[Any] = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery(Generic[PayloadT, ParametersT]):
+    """One event that was brought to one handler."""
+
+    #: The function, as it was registered.
+    handler: Callable[[Event[PayloadT, ParametersT]], Any]
+    #: By what it is known: its module and qualified name, or `name=`.
+    name: str
+    kind: str
+    reference: str
+    outcome: Outcome
+    #: What the handler was given; None if its payload or its parameters could not be read.
+    event: Event[PayloadT, ParametersT] | None
+    #: What it raised.
+    error: Exception | None
+
+    @override
+    def __str__(self) -> str:
+        what = f"{self.name} for {self.kind!r}, {self.reference!r}: {self.outcome.value}"
+        what += f", with the payload {self.event.payload!r}" if self.event is not None else ""
+        return what + (f", by {self.error!r}" if self.error is not None else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A request or an event that was turned away before any handler."""
+
+    kind: str
+    reference: str
+    outcome: Outcome
+    error: Exception
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.kind!r}, {self.reference!r}: {self.outcome.value}, by {self.error!r}"
+
+
+class Recording:
+    """All deliveries and rejections in this process since `record` was entered, also those in other threads."""
+
+    def __init__(self) -> None:
+        self.deliveries: list[Delivery[Any, Any]] = []
+        self.rejections: list[Rejection] = []
+
+    def of(self, handler: Callable[[Event[PayloadT, ParametersT]], Any]) -> list[Delivery[PayloadT, ParametersT]]:
+        """The deliveries to one handler, in their order."""
+        return [each for each in self.deliveries if each.handler == handler]
+
+    def assert_handled(
+        self,
+        handler: Callable[[Event[PayloadT, ParametersT]], Any],
+        *,
+        payload: PayloadT = _ANY,
+        parameters: ParametersT = _ANY,
+        reference: str = _ANY,
+        times: int | None = None,
+    ) -> Event[PayloadT, ParametersT]:
+        """Assert that a handler did its work on an event, and return the last such event.
+
+        Args:
+            handler: The function itself.
+            payload: What it was given; and so are the others. What is not given does not count.
+            parameters: The event's parameters.
+            reference: The event's reference.
+            times: How often, exactly; at least once unless given.
+
+        Raises:
+            AssertionError: It did not; the message says what was recorded instead.
+
+        """
+        found = [
+            each.event
+            for each in self.of(handler)
+            if each.outcome is Outcome.HANDLED
+            and each.event is not None
+            and (payload is _ANY or each.event.payload == payload)
+            and (parameters is _ANY or each.event.parameters == parameters)
+            and (reference is _ANY or each.reference == reference)
+        ]
+        if not found or (times is not None and len(found) != times):
+            wanted = {"payload": payload, "parameters": parameters, "reference": reference}
+            named = "".join(f", {name} {value!r}" for name, value in wanted.items() if value is not _ANY)
+            often = "" if times is None else f" {times} time(s), and not {len(found)}"
+            self._fail(f"{_name(handler)} should have handled an event{named}{often}")
+        return found[-1]
+
+    def assert_outcome(
+        self, handler: Callable[[Event[PayloadT, ParametersT]], Any], outcome: Outcome
+    ) -> Delivery[PayloadT, ParametersT]:
+        """Assert that a delivery to a handler came to an outcome, such as `Outcome.INVALID`, and return the last that did."""
+        found = [each for each in self.of(handler) if each.outcome is outcome]
+        if not found:
+            self._fail(f"{_name(handler)} should have come to {outcome.value!r}")
+        return found[-1]
+
+    def assert_not_called(self, handler: Callable[..., Any]) -> None:
+        """Assert that nothing was delivered to a handler."""
+        if self.of(handler):
+            self._fail(f"{_name(handler)} should not have been called")
+
+    def assert_rejected(self, outcome: Outcome | None = None) -> Rejection:
+        """Assert that a request or an event was turned away before any handler, and return the last one."""
+        found = [each for each in self.rejections if outcome in {None, each.outcome}]
+        if not found:
+            self._fail(f"something should have been rejected{'' if outcome is None else f' as {outcome.value!r}'}")
+        return found[-1]
+
+    @override
+    def __str__(self) -> str:
+        lines = [f"  {each}" for each in self.deliveries] + [f"  rejected: {each}" for each in self.rejections]
+        return "\n".join(lines) or "  nothing"
+
+    @override
+    def __repr__(self) -> str:
+        return f"<Recording of {len(self.deliveries)} delivery(s), {len(self.rejections)} rejection(s)>"
+
+    def _fail(self, wanted: str) -> None:
+        msg = f"{wanted}. Recorded:\n{self}"
+        raise AssertionError(msg)
+
+
+@contextmanager
+def record() -> Generator[Recording]:
+    """Watch what is delivered to handlers. Nothing is changed by it: what would be called is called."""
+    recording = Recording()
+    with _watched(recording, lambda: True):
+        yield recording
+
+
+#: The recording of the push that is under way, for what is called on its behalf, in whichever thread.
+_pushing: ContextVar[Recording | None] = ContextVar("gcp_event_router.testing.pushing", default=None)
+
+
+@contextmanager
+def record_own() -> Generator[Recording]:
+    """The same for what is called from within the block alone; `pushes` records so."""
+    recording = Recording()
+    token = _pushing.set(recording)
+    try:
+        with _watched(recording, lambda: _pushing.get() is recording):
+            yield recording
+    finally:
+        _pushing.reset(token)
+
+
+@contextmanager
+def _watched(recording: Recording, wants: Callable[[], bool]) -> Generator[None]:
+    def finished(
+        sender: Callable[..., Any],
+        handler: str,
+        event_kind: str,
+        event_reference: str,
+        outcome: Outcome,
+        event: Event[Any, Any] | None,
+        error: Exception | None,
+        **_: Any,
+    ) -> None:
+        if wants():
+            recording.deliveries.append(Delivery(sender, handler, event_kind, event_reference, outcome, event, error))
+
+    def rejected(event_kind: str, event_reference: str, outcome: Outcome, error: Exception, **_: Any) -> None:
+        if wants():
+            recording.rejections.append(Rejection(event_kind, event_reference, outcome, error))
+
+    handler_finished.connect(finished, weak=False)
+    event_rejected.connect(rejected, weak=False)
+    try:
+        yield
+    finally:
+        handler_finished.disconnect(finished)
+        event_rejected.disconnect(rejected)
+
+
+def _name(handler: Callable[..., Any]) -> str:
+    return cast("str", getattr(handler, "__qualname__", type(handler).__qualname__))

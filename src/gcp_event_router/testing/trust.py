@@ -1,0 +1,65 @@
+"""How a test says who sends, without credentials of the project: asked for by name, and for that request alone.
+
+The request carries a random token, which means its `Principal` to the door of this process while the request is under way.
+Everything else about the door is as ever: other requests, such as those of a live server's clients, are judged by the settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from secrets import token_urlsafe
+from threading import Lock
+from typing import Final
+
+from django.core import mail
+from django.http import HttpRequest
+
+from ..auth import Door
+from ..auth.base import bearer
+from ..event import Principal
+from ..exceptions import ConfigurationError
+
+__all__ = ["trusting"]
+
+_original: Final = Door.authenticate, Door.aauthenticate
+_lock: Final = Lock()
+_known: Final[dict[str, Principal]] = {}
+
+
+@contextmanager
+def trusting(principal: Principal) -> Generator[Mapping[str, str]]:
+    """Within the block, the door takes a request with the headers that this yields for one of `principal`.
+
+    Raises `ConfigurationError` outside of tests: where Django's `setup_test_environment` has not been called.
+    """
+    if not hasattr(mail, "outbox"):  # what setup_test_environment makes
+        msg = (
+            "push(principal=...) is for tests only, and no test environment is set up. Run by Django's test runner or with "
+            "pytest-django, or call django.test.utils.setup_test_environment()."
+        )
+        raise ConfigurationError(msg)
+    token = token_urlsafe()
+    with _lock:
+        _known[token] = principal
+        _replace(_authenticate, _aauthenticate)
+    try:
+        yield {"Authorization": f"Bearer {token}"}  # which no envelope keeps
+    finally:
+        with _lock:
+            del _known[token]
+            if not _known:
+                _replace(*_original)
+
+
+def _replace(authenticate: object, aauthenticate: object) -> None:
+    setattr(Door, "authenticate", authenticate)  # noqa: B010 -- says that a method is replaced
+    setattr(Door, "aauthenticate", aauthenticate)  # noqa: B010 -- as above
+
+
+def _authenticate(door: Door, request: HttpRequest) -> Principal | None:
+    return _known.get(bearer(request) or "") or _original[0](door, request)
+
+
+async def _aauthenticate(door: Door, request: HttpRequest) -> Principal | None:
+    return _known.get(bearer(request) or "") or await _original[1](door, request)

@@ -1,0 +1,130 @@
+"""`testing.record`: what handlers are given while a test watches."""
+
+from __future__ import annotations
+
+import re
+from threading import Thread
+from typing import Any
+
+import pytest
+from django.test import Client
+from pydantic import BaseModel
+
+from gcp_event_router import Event, EventRouter, Outcome
+from gcp_event_router.lifecycle import event_rejected, handler_finished
+from gcp_event_router.testing import Recording, push, record
+
+
+class Order(BaseModel):
+    order_id: int
+
+
+def store(event: Event[Order]) -> None: ...
+
+
+def fail(event: Event[Any]) -> None:
+    raise KeyError
+
+
+@pytest.fixture
+def shop(router: EventRouter) -> EventRouter:
+    router.on("order-*")(store)
+    router.on("broken")(fail)
+    return router
+
+
+def test_assert_handled(shop: EventRouter, event_recording: Recording) -> None:
+    """The last event that fits is returned, with its types; what is not asked for does not count."""
+    push("order-placed", "1", Order(order_id=1))
+    push("order-changed", "2", Order(order_id=2), parameters={"a": 1})
+
+    assert event_recording.assert_handled(store).payload.order_id == 2
+    assert event_recording.assert_handled(store, payload=Order(order_id=1), times=1).kind == "order-placed"
+    assert event_recording.assert_handled(store, reference="2", parameters={"a": "1"}).payload == Order(order_id=2)
+    event_recording.assert_not_called(fail)
+
+
+def test_failed_assertions_say_what_was_recorded(shop: EventRouter) -> None:
+    """The message of a failed assertion names what was wanted, and lists what there was instead."""
+    with record() as recording:
+        push("order-placed", "1", Order(order_id=1))
+        push("order-placed", "2", {"order_id": "x"})
+        push("k", "1", b"{", headers={"Content-Type": "application/cloudevents+json"}, envelope="plain")
+        push("broken", "1", raises=False)
+
+    def message(assertion: Any, *arguments: Any, **named: Any) -> str:
+        with pytest.raises(AssertionError) as raised:
+            assertion(*arguments, **named)
+        return str(raised.value)
+
+    recorded = (
+        "  tests.test_testing_recording.store for 'order-placed', '1': handled, with the payload Order(order_id=1)\n"
+        "  tests.test_testing_recording.store for 'order-placed', '2': invalid, "
+        "by InvalidEventError('invalid payload: 1 error(s)')\n"
+        "  tests.test_testing_recording.fail for 'broken', '1': failed, with the payload None, by KeyError()\n"
+        "  rejected: 'k', '1': invalid, by EnvelopeError('The body is not JSON, although its Content-Type says that it holds "
+        "CloudEvents.')"
+    )
+    assert str(recording) == recorded
+    assert message(recording.assert_handled, store, payload=Order(order_id=7), reference="1") == (
+        f"store should have handled an event, payload Order(order_id=7), reference '1'. Recorded:\n{recorded}"
+    )
+    assert message(recording.assert_handled, store, times=2) == (
+        f"store should have handled an event 2 time(s), and not 1. Recorded:\n{recorded}"
+    )
+    assert message(recording.assert_not_called, store) == f"store should not have been called. Recorded:\n{recorded}"
+    assert message(recording.assert_outcome, store, Outcome.RETRY) == f"store should have come to 'retry'. Recorded:\n{recorded}"
+    assert message(recording.assert_rejected, Outcome.FORBIDDEN) == (
+        f"something should have been rejected as 'forbidden'. Recorded:\n{recorded}"
+    )
+    assert message(Recording().assert_rejected) == "something should have been rejected. Recorded:\n  nothing"
+    assert recording.assert_rejected(Outcome.INVALID) is recording.assert_rejected()
+    assert recording.assert_outcome(store, Outcome.INVALID).event is None
+    assert [each.reference for each in recording.of(store)] == ["1", "2"]
+    assert repr(recording) == "<Recording of 3 delivery(s), 1 rejection(s)>"
+
+
+def test_all_threads(shop: EventRouter) -> None:
+    """What is delivered in another thread is recorded, too; a push of that thread tells only its own."""
+
+    def elsewhere() -> None:
+        Client().post("/events/order-placed/2", {"order_id": 2}, content_type="application/json")
+
+    def here(event: Event[Order]) -> None:
+        thread = Thread(target=elsewhere)
+        thread.start()
+        thread.join()
+
+    shop.on("order-first")(here)
+    with record() as recording:
+        pushed = push("order-first", "1", Order(order_id=1))
+
+    assert sorted(each.reference for each in recording.of(store)) == ["1", "2"]
+    assert pushed.handled == (store, here)
+
+
+def test_nested(shop: EventRouter) -> None:
+    """A recording within another sees its own part; after both, nobody listens."""
+    before = len(handler_finished.receivers), len(event_rejected.receivers)
+    with record() as outer:
+        push("order-placed", "1", Order(order_id=1))
+        with record() as inner:
+            push("order-placed", "2", Order(order_id=2))
+
+    assert (len(outer.deliveries), len(inner.deliveries)) == (2, 1)
+    assert (len(handler_finished.receivers), len(event_rejected.receivers)) == before
+
+
+def test_bound_methods(router: EventRouter) -> None:
+    """A bound method is found by an equal one."""
+
+    class Shop:
+        def store(self, event: Event[Order]) -> None: ...
+
+    shop = Shop()
+    router.on("order-placed")(shop.store)
+    with record() as recording:
+        push("order-placed", "1", Order(order_id=1))
+
+    assert recording.assert_handled(shop.store).reference == "1"
+    assert re.match(r".*Shop\.store for 'order-placed'", str(recording).strip())

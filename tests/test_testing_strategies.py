@@ -1,0 +1,176 @@
+"""`testing.examples`: payloads for property tests, which the handler's own validator has read."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from ipaddress import IPv4Address
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import AnyUrl, BaseModel, Field, JsonValue, TypeAdapter, field_validator
+from typing_extensions import TypedDict
+
+from gcp_event_router import Event, EventRouter
+from gcp_event_router.exceptions import ConfigurationError
+from gcp_event_router.google.catalogue import model_of, types
+from gcp_event_router.testing import examples
+
+ROUTER = EventRouter()
+
+
+class Colour(Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class Node(BaseModel):
+    value: Annotated[int, Field(ge=1, le=9)]
+    next: Node | None = None
+    children: list[Node] = []
+
+
+class Line(TypedDict):
+    sku: Annotated[str, Field(pattern=r"^[A-Z]-\d{1,3}$")]
+    quantity: Annotated[int, Field(gt=0, multiple_of=6)]
+
+
+class Paid(BaseModel):
+    state: Literal["paid"]
+    amount: Annotated[Decimal, Field(gt=0, decimal_places=2)]
+
+
+class Refused(BaseModel):
+    state: Literal["refused"]
+    reason: Annotated[str, Field(min_length=3, max_length=8)]
+
+
+class Order(BaseModel, extra="forbid"):
+    order_id: int = Field(alias="orderId", gt=0)
+    colour: Colour
+    lines: Annotated[list[Line], Field(min_length=1, max_length=3)]
+    payment: Annotated[Paid | Refused, Field(discriminator="state")]
+    at: datetime
+    day: date
+    key: UUID
+    host: IPv4Address
+    url: AnyUrl
+    ratio: Annotated[float, Field(gt=0, lt=1)]
+    pair: tuple[int, str]
+    tags: set[str] = set()
+    labels: dict[str, int] = {}
+    wait: timedelta | None = None
+    more: JsonValue = None
+
+
+class Even(BaseModel):
+    number: int
+
+    @field_validator("number")
+    @classmethod
+    def check(cls, value: int) -> int:
+        assert value % 2 == 0
+        return value
+
+
+@ROUTER.on("order")
+def order(event: Event[Order]) -> None: ...
+
+
+@ROUTER.on("node")
+def node(event: Event[Node]) -> None: ...
+
+
+@ROUTER.on("even")
+def even(event: Event[Even]) -> None: ...
+
+
+@ROUTER.on("bytes")
+def label(event: Event[bytes]) -> None: ...
+
+
+@ROUTER.on("any")
+async def anything(event: Event[Any]) -> None: ...
+
+
+@given(payload=examples(order, router=ROUTER))
+def test_of_a_model(payload: Order) -> None:
+    """Bounds, patterns, aliases, unions and formats are kept: examples are made, and read by the model."""
+    assert payload.order_id > 0
+    assert all(line["quantity"] % 6 == 0 for line in payload.lines)
+    assert 0 < payload.ratio < 1
+
+
+@given(payload=examples(node, router=ROUTER))
+def test_of_what_holds_itself(payload: Node) -> None:
+    """A model that holds itself has examples that end."""
+    assert 1 <= payload.value <= 9
+
+
+@given(payload=examples(even, router=ROUTER))
+def test_validators(payload: Even) -> None:
+    """What a validator of the project refuses is left out."""
+    assert payload.number % 2 == 0
+
+
+@given(payload=examples(label, router=ROUTER))
+def test_of_bytes(payload: bytes) -> None:
+    """A handler of bytes has any."""
+    assert isinstance(payload, bytes)
+
+
+@given(payload=examples(anything, router=ROUTER))
+def test_of_anything(payload: object) -> None:
+    """A handler of anything has whatever JSON can hold."""
+    TypeAdapter(JsonValue).validate_python(payload)
+
+
+@given(payload=examples(EventRouter().kind("k", list[int])))
+def test_of_a_kind(payload: list[int]) -> None:
+    """A declared kind has examples of its payload."""
+    assert all(isinstance(each, int) for each in payload)
+
+
+@pytest.mark.parametrize("event_type", sorted({types.rpartition(".")[0] for types in types()}))
+def test_of_googles_models(event_type: str) -> None:
+    """Google's models have examples, too."""
+    name = min(each for each in types() if each.startswith(event_type))
+    model = model_of(name)
+    assert model is not None
+    kind: Any = EventRouter().kind("k", model)
+    found: list[object] = []
+
+    @given(payload=examples(kind))
+    @settings(max_examples=10)
+    def collect(payload: object) -> None:
+        found.append(payload)
+
+    collect()
+    assert all(isinstance(each, model) for each in found)
+
+
+def test_no_handler() -> None:
+    """A function that nobody registered is refused."""
+
+    def lost(event: Event[int]) -> None: ...
+
+    with pytest.raises(ConfigurationError) as raised:
+        examples(lost, router=ROUTER)
+
+    assert str(raised.value) == (
+        f"examples() is given test_no_handler.<locals>.lost, which is no handler of {ROUTER!r}. "
+        "Register it by @events.on(...), or give its router."
+    )
+
+
+def test_found(router: EventRouter) -> None:
+    """Without a router, `events` is asked."""
+
+    @router.on("k")
+    def handler(event: Event[int]) -> None: ...
+
+    assert isinstance(examples(handler), st.SearchStrategy)
