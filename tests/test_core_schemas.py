@@ -10,7 +10,17 @@ from typing import Annotated, Any, Literal, cast
 import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model, model_validator
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    create_model,
+    model_validator,
+)
 
 from gcp_event_router.core_schemas import read_shape, sent_shape
 from gcp_event_router.shapes import conflict
@@ -198,3 +208,12 @@ def test_an_adapter_with_a_configuration_of_its_own() -> None:
 
     assert adapter.validate_json("[1]") == ["1"]
     assert conflict(sent_shape(TypeAdapter(dict[str, int])), read_shape(adapter), ("W", "R")) is None
+
+
+def test_a_field_in_many_wrappings() -> None:
+    """Where a default is too deep to be found, there may be one."""
+    few: Any = Annotated[int, *[BeforeValidator(int)] * 8]
+    many: Any = Annotated[int, *[BeforeValidator(int)] * 10]
+
+    assert between(Other, create_model("Few", order_id=(few, ...))) == "order_id is required in R, and W has none"
+    assert between(Other, create_model("Many", order_id=(many, ...))) is None
