@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Final, Generic, cast
 
 from typing_extensions import TypeVar, override
@@ -24,7 +25,14 @@ __all__ = ["Delivery", "Recording", "Rejection", "record"]
 PayloadT = TypeVar("PayloadT", default=Any)
 ParametersT = TypeVar("ParametersT", default=Any)
 
-_ANY: Final[Any] = object()
+
+class _Unset(Enum):
+    """What an argument is that is not given: None may be a payload."""
+
+    UNSET = 0
+
+
+_UNSET: Final = _Unset.UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +87,9 @@ class Recording:
         self,
         handler: Callable[[Event[PayloadT, ParametersT]], Any],
         *,
-        payload: PayloadT = _ANY,
-        parameters: ParametersT = _ANY,
-        reference: str = _ANY,
+        payload: PayloadT | _Unset = _UNSET,
+        parameters: ParametersT | _Unset = _UNSET,
+        reference: str | _Unset = _UNSET,
         times: int | None = None,
     ) -> Event[PayloadT, ParametersT]:
         """Assert that a handler did its work on an event, and return the last such event.
@@ -102,13 +110,16 @@ class Recording:
             for each in self.of(handler)
             if each.outcome is Outcome.HANDLED
             and each.event is not None
-            and (payload is _ANY or each.event.payload == payload)
-            and (parameters is _ANY or each.event.parameters == parameters)
-            and (reference is _ANY or each.reference == reference)
+            and (payload is _UNSET or each.event.payload == payload)
+            and (parameters is _UNSET or each.event.parameters == parameters)
+            and (reference is _UNSET or each.reference == reference)
         ]
         if not found or (times is not None and len(found) != times):
             wanted = {"payload": payload, "parameters": parameters, "reference": reference}
-            named = "".join(f", {name} {value!r}" for name, value in wanted.items() if value is not _ANY)
+            given = {
+                name: value for name, value in wanted.items() if value is not _UNSET and (name, value) != ("reference", None)
+            }
+            named = "".join(f", {name} {value!r}" for name, value in given.items())
             often = "" if times is None else f" {times} time(s), and not {len(found)}"
             self._fail(f"{_name(handler)} should have handled an event{named}{often}")
         return found[-1]
