@@ -114,6 +114,15 @@ class Hidden(BaseModel):
     order_id: Annotated[int, Field(exclude=True)]
 
 
+class Deferred(BaseModel):
+    model_config = ConfigDict(defer_build=True)
+    invoice: int
+
+
+class Incomplete(BaseModel):
+    invoice: Missing  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore[reportUndefinedVariable]
+
+
 class Text(BaseModel):
     model_config = ConfigDict(coerce_numbers_to_str=True)
     order_id: str
@@ -159,6 +168,8 @@ CASES: list[tuple[Any, Any, str | None]] = [
     (Order, Stripped, None),  # a Decimal is sent as a string
     (Hidden, Wider, None),  # others may send it
     (Order, Text, None),
+    (Order, Deferred, "invoice is required in R, and W has none"),
+    (Incomplete, list[int], None),
     (Tree, Tree, None),
     (Tree, Order, "order_id is required in R, and W has none"),
 ]

@@ -103,12 +103,27 @@ def test_w018_ambiguous_options(router: EventRouter) -> None:
         (
             Warn,
             "gcp_event_router.W018",
-            "Give both the same options, or globs that have no kind in common.",
+            "Register it once, as `on('order-*', '*-placed')`, or give both the same options.",
             f"{handler_of(router)} is registered for 'order-*' and, with other options, for '*-placed': those of 'order-*' count "
             "for 'order-placed'.",
         )
     ]
     assert [each.is_silenced() for each in messages] == [True]
+
+
+def test_w018_of_types(router: EventRouter) -> None:
+    """Types that meet in part are told, too."""
+    router.on(ce_type="com.*", name="placing")(one)
+    router.on(ce_type="*.placed")(one)
+
+    assert [each[1:] for each in told(check_router(router))] == [
+        (
+            "gcp_event_router.W018",
+            "Give both the same options.",
+            f"{handler_of(router)} is registered for ce_type='com.*' and, with other options, for ce_type='*.placed': those of "
+            "ce_type='com.*' count for 'com.placed'.",
+        )
+    ]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any, Final, TypeAlias, cast
 
 from pydantic import TypeAdapter
+from pydantic.errors import PydanticUserError
 
 from .shapes import ARRAY, NULL, OBJECT, Field, Form, Shape
 
@@ -68,7 +69,11 @@ def sent_shape(adapter: TypeAdapter[Any]) -> Shape:
 def _shape(adapter: TypeAdapter[Any], *, is_sent: bool) -> Shape:
     if vars(adapter).get("_config"):  # which has no public name, and is not in the schema
         return None
-    return _Walk(is_sent=is_sent).shape(adapter.core_schema, {}, 0)
+    try:
+        schema = {**adapter.core_schema}  # which is built now where it was deferred
+    except PydanticUserError:
+        return None
+    return _Walk(is_sent=is_sent).shape(schema, {}, 0)
 
 
 class _Walk:

@@ -40,11 +40,14 @@ class Entry(NamedTuple):
         return False if kinds is False else types and kinds
 
     def common(self, other: Entry, steps: Steps) -> str | None:
-        """A kind whose events both handle; None where there is none, or none for sure."""
+        """A kind whose events both handle, or a type where only that counts; None where there is none for sure."""
         for typed, plain in ((self, other), (other, self)):
             if typed.kind is None and typed.ce_type is not None and plain.kind is not None and plain.ce_type is None:
                 # what has a kind of its own need not have such a type, but without one, the type is the kind
                 return intersects(typed.ce_type, plain.kind, KINDS, steps)
+        if self.kind is None and other.kind is None:
+            types = self.ce_type or _ALL, other.ce_type or _ALL
+            return intersects(*types, KINDS, steps) or intersects(*types, TYPES, steps)
         if self.ce_type and other.ce_type and intersects(self.ce_type, other.ce_type, TYPES, steps) is None:
             return None
         return intersects(self.kinds, other.kinds, KINDS, steps)

@@ -64,9 +64,11 @@ def _ambiguous(entries: list[Entry], steps: Steps) -> Iterator[CheckMessage]:
             continue
         if one.covers(other, steps) is False and other.covers(one, steps) is False and (kind := one.common(other, steps)):
             told.add(other.handler)
+            plain = one.ce_type is None and other.ce_type is None
+            hint = f"Register it once, as `on({one}, {other})`, or give both the same options."
             yield Warn(
                 f"{one.handler} is registered for {one} and, with other options, for {other}: those of {one} count for {kind!r}.",
-                hint="Give both the same options, or globs that have no kind in common.",
+                hint=hint if plain else "Give both the same options.",
                 obj=one.handler.name,
                 id="gcp_event_router.W018",
             )
