@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from ..exceptions import DocumentFileError, GlobError
 from ..globs import Glob
+from ..overlaps import TYPES, covers
 from ..schemas import Schema
 from .change import Change
 from .schemas import changes
@@ -33,8 +34,8 @@ class _Received(NamedTuple):
     def covers(self, other: _Received) -> bool:
         """Whether it takes all that another one takes."""
         return (
-            _covers(self.kind, other.kind)
-            and (self.ce_type is None or (other.ce_type is not None and _covers(self.ce_type, other.ce_type)))
+            bool(covers(self.kind, other.kind))
+            and (self.ce_type is None or (other.ce_type is not None and bool(covers(self.ce_type, other.ce_type, TYPES))))
             and (not self.is_fallback or other.is_fallback)
         )
 
@@ -109,10 +110,3 @@ def _channel(document: Mapping[str, Any], channel: Mapping[str, Any]) -> _Receiv
         message["payload"],
         ours.get("parameters", {}),
     )
-
-
-def _covers(wider: Glob, glob: Glob) -> bool:
-    """Whether `wider` surely matches all that `glob` does."""
-    if wider == glob or (wider.pattern == wider.prefix + "*" and glob.prefix.startswith(wider.prefix)):
-        return True
-    return glob.is_literal and wider.matches(glob.pattern)

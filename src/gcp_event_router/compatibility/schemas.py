@@ -7,11 +7,12 @@ schema did not name are not counted, although an open model let them pass.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from ..schemas import Schema
+from .alternatives import Alternative, expanded
 from .change import Change
-from .keywords import KNOWN, NOTES, limits, texts, values
+from .keywords import KNOWN, limits, texts, values
 from .words import items_of, listed, path, prefix_of, tags_of, types_of, words
 
 __all__ = ["changes"]
@@ -31,42 +32,42 @@ class _Comparison:
     def __init__(self, old: Mapping[str, Schema], new: Mapping[str, Schema]) -> None:
         self._old = old
         self._new = new
-        #: Pairs of definitions that are being compared: a type that holds itself is compared once.
-        self._open: set[tuple[str, str]] = set()
+        #: What became of pairs of definitions, with places from there on; nothing yet of what is being compared.
+        self._known: dict[tuple[str, str], list[Change]] = {}
 
     def compare(self, old: Schema, new: Schema, place: str) -> list[Change]:
-        """The changes of one place and of all below it."""
-        pair = str(old.get("$ref", "")), str(new.get("$ref", ""))
-        if all(pair):
-            if pair in self._open:
-                return []
-            self._open.add(pair)
-        try:
-            return self._alternatives(_expanded(old, self._old), _expanded(new, self._new), place)
-        finally:
-            self._open.discard(pair)
-
-    def _alternatives(self, olds: list[Schema], news: list[Schema], place: str) -> list[Change]:
-        """Each of the old alternatives has to fit one of the new ones."""
+        """The changes of one place and of all below it. Each of the old alternatives has to fit one of the new ones."""
+        olds, news = expanded(old, self._old), expanded(new, self._new)
         found: list[Change] = []
         used: set[int] = set()
-        for old in olds:
+        for each in olds:
             best: list[Change] | None = None
             chosen = -1
-            for number, new in sorted(enumerate(news), key=lambda each: _distance(old, each[1])):
-                made = list(self._single(old, new, place))
+            for number, other in sorted(enumerate(news), key=lambda one: _distance(each.schema, one[1].schema)):
+                made = self._between(each, other, place)
                 if best is None or _weight(made) < _weight(best):
                     best, chosen = made, number
                 if not _weight(made):
                     break
             used.add(chosen)
-            if best and _distance(old, news[chosen]) >= _OTHER:  # nothing of its sort is left
-                best = [Change(place, f"{words(old)} is not taken any more, only {listed(news)}", is_breaking=True)]
+            if best and _distance(each.schema, news[chosen].schema) >= _OTHER:  # nothing of its sort is left
+                what = f"{words(each.schema)} is not taken any more, only {listed([one.schema for one in news])}"
+                best = [Change(place, what, is_breaking=True)]
             found += best or []
-        added = [new for number, new in enumerate(news) if number not in used]
+        added = [one.schema for number, one in enumerate(news) if number not in used]
         if added:
             found.append(Change(place, f"{listed(added)} is taken, too", is_breaking=False))
         return found
+
+    def _between(self, old: Alternative, new: Alternative, place: str) -> list[Change]:
+        """The changes from one alternative to another; those of two definitions are found once."""
+        if not old.name or not new.name:
+            return list(self._single(old.schema, new.schema, place))
+        pair = old.name, new.name
+        if pair not in self._known:
+            self._known[pair] = []
+            self._known[pair] = list(self._single(old.schema, new.schema, ""))
+        return [Change(path(place, each.place), each.what, each.is_breaking) for each in self._known[pair]]
 
     def _single(self, old: Schema, new: Schema, place: str) -> Iterator[Change]:
         if not types_of(old) <= types_of(new):
@@ -151,32 +152,3 @@ def _distance(old: Schema, new: Schema) -> int:
 
 def _weight(found: Sequence[Change]) -> int:
     return sum(each.is_breaking for each in found)
-
-
-def _expanded(schema: Schema, definitions: Mapping[str, Schema]) -> list[Schema]:
-    """The alternatives of a schema, references followed, and each `allOf` put into one."""
-    if "$ref" in schema:
-        found = definitions.get(str(schema["$ref"]).rpartition("/")[2], {})
-        beside = {key: value for key, value in schema.items() if key != "$ref" and key not in NOTES}
-        return _expanded({**found, **beside}, definitions)
-    for key in ("anyOf", "oneOf"):
-        if key in schema:
-            beside = {name: value for name, value in schema.items() if name != key and name not in NOTES}
-            return [{**beside, **one} for each in schema[key] for one in _expanded(each, definitions)]
-    if "allOf" in schema:
-        whole: dict[str, Any] = {key: value for key, value in schema.items() if key != "allOf"}
-        for each in schema["allOf"]:
-            for part in _expanded(each, definitions)[:1]:
-                whole = _merged(whole, part)
-        return [whole]
-    return [schema]
-
-
-def _merged(one: Schema, other: Schema) -> dict[str, Any]:
-    both: dict[str, Any] = {**one, **other}
-    names = {**one.get("properties", {}), **other.get("properties", {})}
-    if names:
-        both["properties"] = names
-    if one.get("required") or other.get("required"):
-        both["required"] = [*dict.fromkeys([*one.get("required", ()), *other.get("required", ())])]
-    return both

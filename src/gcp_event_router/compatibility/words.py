@@ -92,7 +92,9 @@ def shown(value: object) -> str:
 
 def path(place: str, name: str) -> str:
     """The place of a field."""
-    return f"{place}.{name}" if place else name
+    if not place or not name:
+        return place or name
+    return f"{place}{name}" if name.startswith("[") else f"{place}.{name}"
 
 
 def tags_of(schema: Schema) -> dict[str, tuple[str, ...]]:
