@@ -21,4 +21,4 @@ class Change:
 
     @override
     def __str__(self) -> str:
-        return f"{self.place}: {self.what}"
+        return f"{self.place}: {self.what}" if self.place else self.what

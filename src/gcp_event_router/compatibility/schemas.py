@@ -13,7 +13,7 @@ from ..schemas import Schema
 from .alternatives import Alternative, expanded
 from .change import Change
 from .keywords import KNOWN, limits, texts, values
-from .words import items_of, listed, path, prefix_of, tags_of, types_of, words
+from .words import is_bytes, items_of, listed, path, prefix_of, tags_of, types_of, words
 
 __all__ = ["changes"]
 
@@ -45,16 +45,17 @@ class _Comparison:
             chosen = -1
             for number, other in sorted(enumerate(news), key=lambda one: _distance(each.schema, one[1].schema)):
                 made = self._between(each, other, place)
-                if best is None or _weight(made) < _weight(best):
+                if best is None or (_weight(made), len(made)) < (_weight(best), len(best)):
                     best, chosen = made, number
-                if not _weight(made):
+                if not made:
                     break
             used.add(chosen)
-            if best and _distance(each.schema, news[chosen].schema) >= _OTHER:  # nothing of its sort is left
+            several = len(olds) > 1 or len(news) > 1
+            if several and best and _distance(each.schema, news[chosen].schema) >= _OTHER:  # nothing of its sort is left
                 what = f"{words(each.schema)} is not taken any more, only {listed([one.schema for one in news])}"
                 best = [Change(place, what, is_breaking=True)]
             found += best or []
-        added = [one.schema for number, one in enumerate(news) if number not in used]
+        added = [one.schema for number, one in enumerate(news) if number not in used and one not in olds]
         if added:
             found.append(Change(place, f"{listed(added)} is taken, too", is_breaking=False))
         return found
@@ -70,6 +71,10 @@ class _Comparison:
         return [Change(path(place, each.place), each.what, each.is_breaking) for each in self._known[pair]]
 
     def _single(self, old: Schema, new: Schema, place: str) -> Iterator[Change]:
+        if is_bytes(old) != is_bytes(new):
+            what = "bytes are not taken any more, only JSON" if is_bytes(old) else "whatever bytes are taken"
+            yield Change(place, what, is_breaking=is_bytes(old))
+            return
         if not types_of(old) <= types_of(new):
             what = f"{words(old)} is not taken any more, only {words(new)}"
             yield Change(place, what, is_breaking=True)
@@ -117,8 +122,8 @@ class _Comparison:
             yield from self.compare(cast("Schema", before), cast("Schema", after), path(place, "*"))
         elif before != after and {"object"} & types_of(old):
             narrower = after is False or (isinstance(after, Mapping) and before is True)
-            what = "fields that it does not name are refused now" if narrower else "fields that it does not name are taken"
-            yield Change(place, what, is_breaking=narrower)
+            now = "are refused now" if after is False else "have to fit now" if narrower else "are taken"
+            yield Change(place, f"fields that it does not name {now}", is_breaking=narrower)
         names = old.get("propertyNames"), new.get("propertyNames")
         if any(names):
             yield from self.compare(names[0] or {"type": "string"}, names[1] or {"type": "string"}, path(place, "(names)"))

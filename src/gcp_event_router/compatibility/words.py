@@ -8,7 +8,7 @@ from typing import Final, cast
 
 from ..schemas import Schema
 
-__all__ = ["enum_of", "items_of", "listed", "path", "prefix_of", "shown", "some", "tags_of", "types_of", "words"]
+__all__ = ["enum_of", "is_bytes", "items_of", "listed", "path", "prefix_of", "shown", "some", "tags_of", "types_of", "words"]
 
 _ALL: Final = frozenset({"null", "boolean", "integer", "number", "string", "object", "array"})
 
@@ -39,6 +39,11 @@ def _type_of(value: object) -> str:
             return "string"
         case _:
             return "object" if isinstance(value, Mapping) else "array"
+
+
+def is_bytes(schema: Schema) -> bool:
+    """Whether it is that of a payload which is taken as it comes."""
+    return "contentMediaType" in schema and "type" not in schema
 
 
 def enum_of(schema: Schema) -> list[object] | None:
