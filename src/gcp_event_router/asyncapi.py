@@ -224,7 +224,7 @@ def _names(found: Sequence[Channel]) -> list[str]:
     """Keys that AsyncAPI takes: of what is left of two names that come to the same, the later one is numbered."""
     names: list[str] = []
     for each in found:
-        plain = _UNSAFE.sub("_", f"fallback.{each}" if each.is_fallback else str(each).replace("*", "any")).strip("_") or "any"
+        plain = _UNSAFE.sub("_", f"{'fallback.' * each.is_fallback}{each}".replace("*", "any")).strip("_") or "any"
         same = sum(re.fullmatch(re.escape(plain) + r"(\.\d+)?", name) is not None for name in names)
         names.append(f"{plain}.{same + 1}" if same else plain)
     return names

@@ -45,13 +45,9 @@ def document_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Cha
 
     Raises `DocumentFileError` for what is no document of `asyncapi`.
     """
-    before, after = _read(old), _read(new)
-    found = [
-        *_gone(before, after),
-        *_new(before, after),
-        *_changed(before, after, old["components"]["schemas"], new["components"]["schemas"]),
-    ]
-    return sorted(dict.fromkeys(found), key=lambda each: not each.is_breaking)
+    (before, old_schemas), (after, new_schemas) = _read(old), _read(new)
+    found = [*_gone(before, after), *_new(before, after), *_changed(before, after, old_schemas, new_schemas)]
+    return sorted(dict.fromkeys(found), key=lambda each: (not each.is_breaking, each.place))
 
 
 def _gone(before: list[_Received], after: list[_Received]) -> Iterator[Change]:
@@ -90,9 +86,10 @@ def _is_new_within(new: _Received, old: _Received, before: list[_Received]) -> b
     return old.covers(new) and not any((each.kind, each.ce_type) == (new.kind, new.ce_type) for each in before)
 
 
-def _read(document: Mapping[str, Any]) -> list[_Received]:
+def _read(document: Mapping[str, Any]) -> tuple[list[_Received], Mapping[str, Schema]]:
+    """The channels of a document, and the definitions of their schemas."""
     try:
-        return [_channel(document, channel) for channel in document["channels"].values()]
+        return [_channel(document, each) for each in document["channels"].values()], {**document["components"]["schemas"]}
     except (KeyError, TypeError, AttributeError, GlobError) as error:
         msg = "It is no AsyncAPI document that `events schema` wrote. Write it anew: manage.py events schema --output FILE."
         raise DocumentFileError(msg) from error
