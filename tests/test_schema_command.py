@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
-from pydantic import BaseModel, Field, field_serializer
+from pydantic import BaseModel, Field, create_model, field_serializer
 
 from gcp_event_router import Event, EventRouter
 
@@ -184,3 +185,18 @@ def test_what_cannot_be_resolved(router: EventRouter) -> None:
     code, text = run()
 
     assert (code, "and the name 'Unknown' is not known in its module" in text) == (1, True)
+
+
+def test_the_page(router: EventRouter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What docs/commands.md shows of a change that breaks senders is what is said."""
+    monkeypatch.chdir(tmp_path)
+    before = create_model("OrderPlaced", order_id=(int, ...), total=(Decimal, ...))
+    after = create_model("OrderPlaced", order_id=(int, ...), total=(int, ...), currency=(str, ...))
+    with router.isolated(empty=True):
+        router.on("order-placed", payload=before)(lambda event: None)
+        run("--output", "asyncapi.json")
+    router.on("order-placed", payload=after)(lambda event: None)
+
+    page = (Path(__file__).parent.parent / "docs" / "commands.md").read_text()
+
+    assert f"```\n{run('--check', 'asyncapi.json')[1]}```" in page
