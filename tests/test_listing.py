@@ -177,3 +177,19 @@ def test_djangos_own_options_after_the_action() -> None:
 
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "shop.event_handlers.record_order" in ended.stdout
+
+
+def test_nothing_but_the_core_is_needed() -> None:
+    """Every subcommand is there without any extra, and says of what is missing only where it is asked for."""
+    missing = ("jwt", "cryptography", "hypothesis", "pytest", "opentelemetry", "google.cloud", "google.auth", "requests")
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({missing}));"
+        "import django; from django.core.management import call_command; django.setup();"
+        "call_command('events', 'list'); call_command('events', 'check'); call_command('events', 'schema');"
+        "call_command('events', 'send', 'k', data='1', format='json')"
+    )
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    root = Path(__file__).parent.parent
+    ended = subprocess.run([sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 0, ended.stderr

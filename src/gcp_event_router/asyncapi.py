@@ -18,14 +18,13 @@ from django.conf import settings
 from django.urls import NoReverseMatch, reverse
 from pydantic import TypeAdapter
 
-from .auth import OIDC, Door, SharedToken, SignedURL
+from .auth import Door
 from .channels import Channel, channels
 from .declarations import type_text
 from .definitions import bare, payload_schemas
 from .exceptions import ConfigurationError
 from .globs import Glob
 from .router import EventRouter
-from .signatures import PARAMETER
 
 __all__ = ["EXTENSION", "asyncapi"]
 
@@ -207,17 +206,11 @@ def _servers(security: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _security(door: Door) -> Iterator[tuple[str, dict[str, Any]]]:
-    """How each authenticator of ours is satisfied; nothing of it is a secret."""
+    """How each authenticator that says so is satisfied."""
     for each in door.authenticators or ():
-        if isinstance(each, OIDC):
-            told = f"A token that Google signed, for the audience {' or '.join(each.audience)}."
-            yield "oidc", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": told}
-        elif isinstance(each, SharedToken):
-            place = {"in": "header", "name": each.header} if each.header else {"in": "query", "name": each.parameter}
-            yield "sharedToken", {"type": "httpApiKey", **place, "description": "A secret that sender and site share."}
-        elif isinstance(each, SignedURL):
-            told = "A signature of the whole URL, which the site makes."
-            yield "signedUrl", {"type": "httpApiKey", "in": "query", "name": PARAMETER, "description": told}
+        described = getattr(each, "security_scheme", None)
+        if described is not None:
+            yield described()
 
 
 def _names(found: Sequence[Channel]) -> list[str]:
