@@ -105,6 +105,7 @@ class Recording:
             AssertionError: It did not; the message says what was recorded instead.
 
         """
+        __tracebackhide__ = True  # pytest shows the test, and not what stands here
         found = [
             each.event
             for each in self.of(handler)
@@ -128,6 +129,7 @@ class Recording:
         self, handler: Callable[[Event[PayloadT, ParametersT]], Any], outcome: Outcome
     ) -> Delivery[PayloadT, ParametersT]:
         """Assert that a delivery to a handler came to an outcome, such as `Outcome.INVALID`, and return the last that did."""
+        __tracebackhide__ = True
         found = [each for each in self.of(handler) if each.outcome is outcome]
         if not found:
             self._fail(f"{_name(handler)} should have come to {outcome.value!r}")
@@ -135,11 +137,13 @@ class Recording:
 
     def assert_not_called(self, handler: Callable[..., Any]) -> None:
         """Assert that nothing was delivered to a handler."""
+        __tracebackhide__ = True
         if self.of(handler):
             self._fail(f"{_name(handler)} should not have been called")
 
     def assert_rejected(self, outcome: Outcome | None = None) -> Rejection:
         """Assert that a request or an event was turned away before any handler, and return the last one."""
+        __tracebackhide__ = True
         found = [each for each in self.rejections if outcome in {None, each.outcome}]
         if not found:
             self._fail(f"something should have been rejected{'' if outcome is None else f' as {outcome.value!r}'}")
@@ -155,6 +159,7 @@ class Recording:
         return f"<Recording of {len(self.deliveries)} delivery(s), {len(self.rejections)} rejection(s)>"
 
     def _fail(self, wanted: str) -> None:
+        __tracebackhide__ = True
         msg = f"{wanted}. Recorded:\n{self}"
         raise AssertionError(msg)
 
