@@ -75,7 +75,7 @@ def test_list(shop: EventRouter) -> None:
     assert run("list") == (
         f"kind                                  payload         handler                        where{' ' * (len(HERE) - 1)}how\n"
         f"order-*, invoice-paid                 dict[str, int]  tests.test_list_command.one    {HERE}:0  sync\n"
-        f"gcs-* ce_type=google.cloud.storage.*  int | str       storage                   {HERE}:0  async\n"
+        f"gcs-* ce_type=google.cloud.storage.*  int | str       storage                        {HERE}:0  async\n"
         f"ce_type=com.example.*                 bytes           tests.test_list_command.three  {HERE}:0  sync, every delivery\n"
         f"(what nothing else handles)           bytes           tests.test_list_command.three  {HERE}:0  sync, deferred\n"
         "\n"
