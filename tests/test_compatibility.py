@@ -125,6 +125,13 @@ TABLE: list[tuple[str, Any, Any, list[str]]] = [
         model(a=Literal["y"]),
         ['!a: "x" is not taken any more', 'a: "y" is taken, too'],
     ),
+    (
+        "values of several sorts",
+        model(a=Literal["a", 1, True]),
+        model(a=Literal["a"]),
+        ["!a: 1 or true is not taken any more"],
+    ),
+    ("more values of several sorts", model(a=Literal["a", "b"]), model(a=Literal["a", "b", 1]), ["a: 1 is taken, too"]),
     ("a least value is set", model(a=int), model(a=bounded(int, ge=1)), ["!a: minimum was not given and is 1"]),
     ("a least value is lowered", model(a=bounded(int, ge=5)), model(a=bounded(int, ge=1)), ["a: minimum was 5 and is 1"]),
     ("a least value is raised", model(a=bounded(int, ge=1)), model(a=bounded(int, ge=5)), ["!a: minimum was 1 and is 5"]),

@@ -13,7 +13,7 @@ from ..schemas import Schema
 from .alternatives import Alternative, expanded
 from .change import Change
 from .keywords import KNOWN, limits, texts, values
-from .words import is_bytes, items_of, listed, path, prefix_of, tags_of, types_of, words
+from .words import enum_of, is_bytes, items_of, listed, path, prefix_of, tags_of, types_of, words
 
 __all__ = ["changes"]
 
@@ -74,6 +74,9 @@ class _Comparison:
         if is_bytes(old) != is_bytes(new):
             what = "bytes are not taken any more, only JSON" if is_bytes(old) else "whatever bytes are taken"
             yield Change(place, what, is_breaking=is_bytes(old))
+            return
+        if enum_of(old) is not None and enum_of(new) is not None:
+            yield from values(old, new, place)
             return
         if not types_of(old) <= types_of(new):
             what = f"{words(old)} is not taken any more, only {words(new)}"
