@@ -1,4 +1,4 @@
-"""The site that test_inbox_admin_browser.py looks at: `tests.admin_server:application`; run as a script, it makes its data."""
+"""The site that the tests in a browser look at: `tests.admin_server:application`; run as a script, it makes its data."""
 
 from __future__ import annotations
 
@@ -23,9 +23,11 @@ from gcp_event_router import Event, Reject, Retry, events  # noqa: E402 -- as ab
 from gcp_event_router.inbox.models import Delivery, State, StoredEvent  # noqa: E402 -- as above
 from gcp_event_router.utils import make_pubsub_message  # noqa: E402 -- as above
 
+from . import catalogue_handlers as catalogue_handlers  # noqa: E402, PLC0414 -- as above; registers them
+from .catalogue_handlers import HOSTILE  # noqa: E402 -- as above
+
 #: Whether the handler's mistake is mended, which the test says by making this file.
 MENDED = Path(f"{os.environ.get('EVENTS_FILE', 'nothing')}.mended")
-HOSTILE = "</pre><script>alert(document.domain)</script>"
 LONG = "shop-" + "0123456789" * 12
 #: References of orders, and what their handler does until it is mended.
 ORDERS = {

@@ -1,4 +1,4 @@
-"""The endpoint, and the admin."""
+"""The endpoint, the admin and the catalogue."""
 
 from __future__ import annotations
 
@@ -12,4 +12,9 @@ def favicon(request: HttpRequest) -> HttpResponse:
     return HttpResponse(status=204)
 
 
-urlpatterns = [path("admin/", admin.site.urls), path("favicon.ico", favicon), path("", include("tests.urls"))]
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("catalogue/", include("gcp_event_router.catalogue.urls")),
+    path("favicon.ico", favicon),
+    path("", include("tests.urls")),
+]

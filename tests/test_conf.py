@@ -12,7 +12,7 @@ from django.test import override_settings
 from gcp_event_router import conf
 from gcp_event_router.conf import RouterSettings, Settings, current
 
-KEYS = "AUTHENTICATION, FAILURE_STATUS, INBOX, MAX_BODY_SIZE, SIGNALS, TRACING, UNHANDLED"
+KEYS = "AUTHENTICATION, FAILURE_STATUS, INBOX, MAX_BODY_SIZE, SIGNALS, SOURCE_URL, TRACING, UNHANDLED"
 ENTRY = 'Write [{"BACKEND": "dotted.path.of.Authenticator", "OPTIONS": {...}}], or [] to let everybody in.'
 
 

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Locator, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from .admin_pages import LIST
-from .deliveries import PATIENCE
+from .browsing import PHONE, SCHEMES, SCREEN, browsing, fits, in_browser, looking, serving
 
-ROOT = Path(__file__).resolve().parent.parent
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here; apt-get install chromium")
-
-SCREEN, PHONE = ViewportSize(width=1280, height=900), ViewportSize(width=360, height=740)
-SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+pytestmark = in_browser
 CONTRAST = 4.5
 """What WCAG 2 asks of text, at level AA."""
 
@@ -31,56 +20,29 @@ CONTRAST = 4.5
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[str]:
     """Where a server of its own serves events in every state; `<file>.mended` mends its handler."""
-    environment = {**os.environ, "EVENTS_FILE": str(tmp_path / "events.sqlite3"), "PYTHONPATH": os.pathsep.join(sys.path)}
-    environment["DJANGO_SETTINGS_MODULE"] = "tests.admin_server_settings"
-    subprocess.run([sys.executable, "-m", "tests.admin_server"], cwd=ROOT, env=environment, check=True, capture_output=True)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        options = ["--bind", f"fd://{listening.fileno()}", "--threads", "4", "--log-level", "warning"]
-        command = [sys.executable, "-m", "gunicorn", "tests.admin_server:application", *options]
-        server = subprocess.Popen(command, cwd=ROOT, env=environment, pass_fds=[listening.fileno()])
-        try:
-            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        finally:
-            server.terminate()
-            server.wait(PATIENCE)
+    with serving(tmp_path) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A browser without a window."""
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with browsing() as running:
         yield running
-        running.close()
 
 
 @pytest.fixture
 def complaints() -> list[str]:
-    """What the browser complains of: scripts and styles that it refuses, errors of scripts, what is not found."""
+    """What the browser complains of."""
     return []
 
 
 @pytest.fixture(params=[SCREEN, PHONE], ids=["screen", "phone"])
 def page(request: pytest.FixtureRequest, browser: Browser, site: str, complaints: list[str]) -> Iterator[Page]:
     """The list of events, as somebody sees it who has just logged in."""
-    context = browser.new_context(base_url=site, viewport=request.param)
-    context.set_default_timeout(PATIENCE * 1000)
-    page = context.new_page()
-
-    def complain(message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"}:
-            complaints.append(f"{message.location} {message.text}")
-
-    page.on("console", complain)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.goto("/admin/")
-    page.get_by_label("Username:").fill("operator")
-    page.get_by_label("Password:").fill("a long one")
-    page.get_by_role("button", name="Log in").click()
-    page.get_by_role("link", name="Events", exact=True).first.click()
-    expect(page.locator("#result_list")).to_be_visible()
-    yield page
-    context.close()
+    with looking(browser, site, request.param, complaints) as page:
+        page.get_by_role("link", name="Events", exact=True).first.click()
+        expect(page.locator("#result_list")).to_be_visible()
+        yield page
 
 
 def look(page: Page) -> None:
@@ -88,8 +50,7 @@ def look(page: Page) -> None:
     for scheme in SCHEMES:
         page.emulate_media(color_scheme=scheme)
         page.evaluate("Promise.all(document.getAnimations().map(each => each.finished))")  # of links that change their colour
-        fits = page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-        assert fits, (page.url, page.viewport_size)
+        assert fits(page), (page.url, page.viewport_size)
         for text, colours in page.evaluate(COLOURS):
             assert contrast(*colours) >= CONTRAST, (scheme, text, colours)
 

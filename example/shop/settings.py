@@ -15,6 +15,7 @@ DEBUG = False
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "testserver"]
 ROOT_URLCONF = "shop.urls"
 USE_TZ = True
+TIME_ZONE = "UTC"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATABASES = {
     "default": {
@@ -30,7 +31,31 @@ LOGGING = {
     "loggers": {"gcp_event_router": {"handlers": ["console"], "level": "INFO"}},
 }
 
-INSTALLED_APPS = ["gcp_event_router", "gcp_event_router.inbox", "shop"]
+# for the staff: the admin, and the catalogue of events
+DJANGO_APPS = [f"django.contrib.{name}" for name in ("admin", "auth", "contenttypes", "messages", "sessions", "staticfiles")]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+STATIC_URL = "static/"
+
+INSTALLED_APPS = ["gcp_event_router", "gcp_event_router.inbox", "shop", *DJANGO_APPS]
 BASE_URL = "https://shop.example"
 GCP_EVENT_ROUTER: RouterSettings = {
     "AUTHENTICATION": [
@@ -50,6 +75,7 @@ GCP_EVENT_ROUTER: RouterSettings = {
         {"BACKEND": "gcp_event_router.auth.SignedURL"},  # parcel services, which get a URL for each parcel
     ],
     "INBOX": {"LEASE": timedelta(seconds=float(os.environ.get("SHOP_LEASE", "60")))},
+    "SOURCE_URL": "https://git.shop.example/shop/blob/main/{path}#L{line}",
 }
 # the demo kills a worker, and nobody wants to wait a minute for its lease to end
 SILENCED_SYSTEM_CHECKS = ["gcp_event_router.W011"] if "SHOP_LEASE" in os.environ else []

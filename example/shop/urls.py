@@ -1,10 +1,13 @@
-"""The shop has one URL: that of its events."""
+"""The shop's events, and two pages for its staff: the catalogue of all that it can be sent, and the admin with its inbox."""
 
 from __future__ import annotations
 
+from django.contrib import admin
 from django.urls import include, path
 
 urlpatterns = [
     # for ASGI, as in asgi.py; under WSGI it is "gcp_event_router.urls"
     path("", include("gcp_event_router.urls_async")),
+    path("catalogue/", include("gcp_event_router.catalogue.urls")),
+    path("admin/", admin.site.urls),
 ]

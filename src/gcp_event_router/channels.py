@@ -6,9 +6,9 @@ Read by the commands, the documents and the catalogue. Nothing of it is made whi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter
 from typing_extensions import override
@@ -23,9 +23,17 @@ from .router import EventRouter
 from .samples import sample
 from .schemas import Schema
 
-__all__ = ["Channel", "channel_of", "channels"]
+__all__ = ["Channel", "Key", "channel_of", "channels", "keys"]
 
 _ALL = Glob("*")
+
+
+class Key(NamedTuple):
+    """What tells a channel of a router from all others; as the fields of `Channel`."""
+
+    kind: Glob
+    ce_type: Glob | None = None
+    is_fallback: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,22 +88,20 @@ class Channel:
         return self.ce_type.pattern if self.kind == _ALL else f"{self.kind.pattern} of the type {self.ce_type.pattern}"
 
 
-def channels(router: EventRouter) -> tuple[Channel, ...]:
-    """All that a router can be sent, in order of registration; then kinds that are declared, and have no handler here."""
-    declared = {Glob(escape(name)): kind for name, kind in router.kinds.items()}
-    registrations = tuple(router)
-    keys = {(glob, each.ce_type, each.is_fallback): None for each in registrations for glob in each.globs or (_ALL,)}
-    keys |= {(glob, None, False): None for glob in declared}
-    return tuple(
-        Channel(
-            glob,
-            ce_type,
-            tuple(_running(glob, ce_type, registrations, is_fallback=is_fallback)),
-            None if is_fallback or ce_type else declared.get(glob),
-            is_fallback,
-        )
-        for glob, ce_type, is_fallback in keys
-    )
+def channels(router: EventRouter, only: Iterable[Key] | None = None) -> tuple[Channel, ...]:
+    """All that a router can be sent, in order of registration; then kinds that are declared, and have no handler here.
+
+    Each takes a look at every registration: who wants few of many says which `only`, in the order in which they are to come.
+    """
+    registrations, declared = tuple(router), _declared(router)
+    there = _keys(registrations, declared)
+    wanted = there if only is None else [key for key in only if key in there]
+    return tuple(_channel(key, registrations, declared) for key in wanted)
+
+
+def keys(router: EventRouter) -> tuple[Key, ...]:
+    """What `channels` has, at the price of one look at each registration."""
+    return tuple(_keys(tuple(router), _declared(router)))
 
 
 def channel_of(router: EventRouter, kind: str, ce_type: str | None = None) -> Channel:
@@ -103,6 +109,21 @@ def channel_of(router: EventRouter, kind: str, ce_type: str | None = None) -> Ch
     handlers = tuple(handler for found in router.find(kind, ce_type) for handler in found)
     glob, type_glob = Glob(escape(kind)), None if ce_type is None else Glob(escape(ce_type))
     return Channel(glob, type_glob, handlers, router.kinds.get(kind))
+
+
+def _declared(router: EventRouter) -> dict[Glob, Kind[Any]]:
+    return {Glob(escape(name)): kind for name, kind in router.kinds.items()}
+
+
+def _keys(registrations: tuple[Registration, ...], declared: dict[Glob, Kind[Any]]) -> dict[Key, None]:
+    found = {Key(glob, each.ce_type, each.is_fallback): None for each in registrations for glob in each.globs or (_ALL,)}
+    return found | {Key(glob): None for glob in declared}
+
+
+def _channel(key: Key, registrations: tuple[Registration, ...], declared: dict[Glob, Kind[Any]]) -> Channel:
+    handlers = _running(key.kind, key.ce_type, registrations, is_fallback=key.is_fallback)
+    kind = None if key.is_fallback or key.ce_type else declared.get(key.kind)
+    return Channel(key.kind, key.ce_type, tuple(handlers), kind, key.is_fallback)
 
 
 def _running(

@@ -12,6 +12,7 @@ from datetime import timedelta
 from difflib import get_close_matches
 from functools import cache
 from importlib.util import find_spec
+from string import Formatter
 from typing import Any, Literal, Never, NotRequired, TypeGuard
 
 from django.conf import settings
@@ -54,6 +55,7 @@ class RouterSettings(TypedDict, total=False):
     SIGNALS: Sequence[str]
     INBOX: InboxSetting
     TRACING: bool
+    SOURCE_URL: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,8 @@ class Settings:
     INBOX: InboxSettings = InboxSettings()
     #: Whether OpenTelemetry is told of events and handlers.
     TRACING: bool = False
+    #: Where a browser finds a line of the project's code, with `{path}` and `{line}`; empty for nowhere.
+    SOURCE_URL: str = ""
 
 
 @cache
@@ -189,6 +193,19 @@ def _tracing(value: object) -> bool:
     return is_on
 
 
+def _source_url(value: object) -> str:
+    advice = 'Write it with {path} and {line}, such as "https://github.com/me/shop/blob/main/{path}#L{line}".'
+    if not isinstance(value, str) or not value.startswith(("https://", "http://")):
+        _refuse("SOURCE_URL", value, "is no URL of http or https", advice)
+    try:
+        fields = [(name, spec, conversion) for _, name, spec, conversion in Formatter().parse(value) if name is not None]
+    except ValueError:
+        fields = [("", "", None)]
+    if ("path", "", None) not in fields or not set(fields) <= {("path", "", None), ("line", "", None)}:
+        _refuse("SOURCE_URL", value, "does not name a file", advice)
+    return value
+
+
 def _alias(key: str, value: object) -> str:
     if not isinstance(value, str) or value not in settings.DATABASES:
         _refuse(key, value, "is no alias in DATABASES", f"Choose from {', '.join(map(repr, settings.DATABASES))}.")
@@ -228,6 +245,7 @@ _READERS: dict[str, Any] = {
     "SIGNALS": _signals,
     "INBOX": _inbox,
     "TRACING": _tracing,
+    "SOURCE_URL": _source_url,
 }
 
 

@@ -92,6 +92,11 @@ class OIDC:
         told = f"A token that Google signed, for the audience {' or '.join(self.audience)}."
         return "oidc", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": told}
 
+    def public_facts(self) -> Iterator[tuple[str, str]]:
+        """Called by the catalogue."""
+        yield "audience", ", ".join(self.audience)
+        yield "service accounts", ", ".join(sorted(self.service_accounts))
+
     def check_deployment(self) -> Iterator[CheckMessage]:
         """Called by `manage.py check --deploy`."""
         for each in self.audience:

@@ -70,6 +70,10 @@ class SharedToken:
         place = {"in": "header", "name": self.header} if self.header else {"in": "query", "name": self.parameter}
         return "sharedToken", {"type": "httpApiKey", **place, "description": "A secret that sender and site share."}
 
+    def public_facts(self) -> Iterator[tuple[str, str]]:
+        """Called by the catalogue; none is of a token."""
+        yield ("header", self.header) if self.header is not None else ("query parameter", self.parameter or "")
+
     def check_deployment(self) -> Iterator[CheckMessage]:
         """Called by `manage.py check --deploy`."""
         if self.parameter is not None:

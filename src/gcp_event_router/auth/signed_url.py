@@ -89,6 +89,10 @@ class SignedURL:
         told = "A signature of the whole URL, which the site makes."
         return "signedUrl", {"type": "httpApiKey", "in": "query", "name": PARAMETER, "description": told}
 
+    def public_facts(self) -> Iterator[tuple[str, str]]:
+        """Called by the catalogue."""
+        yield "query parameter", PARAMETER
+
     def check_deployment(self) -> Iterator[CheckMessage]:
         """Called by `manage.py check --deploy`."""
         yield from check_query_credentials(self)

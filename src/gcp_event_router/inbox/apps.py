@@ -6,6 +6,7 @@ from django.apps import AppConfig
 from django.core import checks
 from typing_extensions import override
 
+from ..histories import tell_from
 from ..keepers import keep_with
 
 __all__ = ["InboxConfig"]
@@ -21,10 +22,12 @@ class InboxConfig(AppConfig):
 
     @override
     def ready(self) -> None:
-        """Keep every event from now on."""
+        """Keep every event from now on, and tell of them."""
         from .checks import check_inbox, check_tables  # noqa: PLC0415 -- models are ready only now
+        from .history import InboxHistory  # noqa: PLC0415 -- as above
         from .keeper import Inbox  # noqa: PLC0415 -- as above
 
         keep_with(Inbox())
+        tell_from(InboxHistory())
         checks.register(check_inbox)
         checks.register(check_tables, checks.Tags.database, deploy=True)  # not for `migrate`, which makes them

@@ -1,0 +1,153 @@
+"""One channel, as its page shows it. What fails in it, such as a type that pydantic cannot describe, is said in its place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple, cast
+
+from django.db import DatabaseError
+from django.urls import NoReverseMatch
+from pydantic import TypeAdapter
+
+from ..channels import Channel
+from ..definitions import bare, payload_schemas
+from ..event import is_label
+from ..exceptions import ConfigurationError
+from ..histories import Delivered, history
+from ..logs import logger
+from ..utils import get_event_url
+from .fields import Table, table_of
+from .guards import Security, at_path
+from .instances import instance_of, only_of
+from .lines import REFERENCE, Line, Sending
+
+__all__ = ["DELIVERIES", "Details", "Lately", "Parameters", "Payload", "details_of", "lately"]
+
+#: So many deliveries are shown.
+DELIVERIES: Final = 10
+
+_NO_SCHEMA: Final = "The declared type cannot be described: manage.py check says what is wrong with it."
+
+
+class Payload(NamedTuple):
+    """What an event has to hold."""
+
+    table: Table
+    schema: str
+    #: An example, as people read it; and whether its models take it.
+    sample: str
+    fits: bool
+    is_json: bool
+    data: bytes
+
+
+class Parameters(NamedTuple):
+    """What a handler reads from the query of the event's URL."""
+
+    handler: str
+    table: Table
+
+
+class Lately(NamedTuple):
+    """The last deliveries, or why there are none to be seen."""
+
+    rows: Sequence[Delivered]
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Details:
+    """All of the page but the deliveries."""
+
+    payload: Payload | None
+    #: What keeps the payload from being described.
+    problem: str
+    parameters: list[Parameters]
+    security: Security
+    lines: list[Line]
+    #: A kind that the commands send; differs from a glob.
+    kind: str
+
+
+def details_of(channel: Channel, base_url: str) -> Details:
+    """What there is to say of a channel of which events are sent to `base_url`."""
+    ce_type = None if channel.ce_type is None else instance_of(channel.ce_type)
+    kind = _kind(channel, ce_type)
+    path = _path(kind)
+    security = at_path(path)
+    payload = _payload(channel)
+    data, is_json = (payload.data, payload.is_json) if payload else (b"{}", True)
+    sending = Sending(kind, ce_type, data, is_json, base_url.rstrip("/"), path, security)
+    problem = "" if payload else _NO_SCHEMA
+    return Details(payload, problem, list(_parameters(channel)), security, sending.lines(), kind)
+
+
+def lately(channel: Channel, user: object) -> Lately | None:
+    """The last deliveries of a channel, as far as a user may know; None where nothing keeps events."""
+    keeper = history()
+    if keeper is None:
+        return None
+    if not keeper.may_view(user):
+        return Lately((), f"To see them takes the permission {keeper.permission}.")
+    handlers = [each.name for each in channel.handlers] if channel.ce_type or channel.is_fallback else None
+    try:
+        return Lately(keeper.last(channel.kind, only_of(channel.kind), handlers, DELIVERIES))
+    except DatabaseError:
+        logger.debug("The catalogue cannot read the last deliveries", exc_info=True)
+        return Lately((), "The database cannot be read now.")
+
+
+def _kind(channel: Channel, ce_type: str | None) -> str:
+    """A kind that comes here; the type, where it is all that counts, as it is for events without a kind in their URL."""
+    if ce_type is not None and channel.kind.pattern == "*" and is_label(ce_type):
+        return ce_type
+    made = instance_of(channel.kind)
+    return made if made is not None and is_label(made) else "KIND"
+
+
+def _path(kind: str) -> str:
+    try:
+        return get_event_url(kind, REFERENCE, base_url="")
+    except (ConfigurationError, NoReverseMatch):
+        return ""
+
+
+def _payload(channel: Channel) -> Payload | None:
+    try:
+        payloads, schema = channel.payloads, channel.schema()
+        data, sample = channel.sample_data(), channel.sample()
+        table = table_of(schema, "payload")
+    except Exception:  # noqa: BLE001 -- models have methods of their own, and checks say what is wrong
+        logger.debug("The catalogue cannot describe %s", channel, exc_info=True)
+        return None
+    is_json = not any(bare(declared) is bytes for declared, _ in payloads)
+    shown = json.dumps(sample, indent=2, ensure_ascii=False) if is_json and data else data.decode(errors="replace")
+    fits = all(_takes(declared, adapter, data) for declared, adapter in payloads)
+    return Payload(table, json.dumps(schema, indent=2, ensure_ascii=False, default=str), shown, fits, is_json, data)
+
+
+def _takes(declared: object, adapter: TypeAdapter[Any], data: bytes) -> bool:
+    try:
+        if bare(declared) in {bytes, type(None), None}:
+            return True
+        adapter.validate_json(data)
+    except Exception:  # noqa: BLE001 -- validators are the project's own
+        return False
+    return True
+
+
+def _parameters(channel: Channel) -> list[Parameters]:
+    """Those of the handlers that declare any."""
+    told: list[Parameters] = []
+    for handler in channel.handlers:
+        try:
+            declared = handler.parameters_type
+            if declared == dict[str, str]:
+                continue
+            (schema,), definitions = payload_schemas([(declared, TypeAdapter(cast("type[Any]", declared)))], "validation")
+            told.append(Parameters(handler.name, table_of({**schema, "$defs": definitions}, f"parameters-{len(told)}")))
+        except Exception:  # noqa: BLE001 -- as above
+            logger.debug("The catalogue cannot describe the parameters of %s", handler.name, exc_info=True)
+    return told

@@ -1,0 +1,44 @@
+"""Where code stands, and the link to it. Never the whole path of a machine: it says who runs what where."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import quote
+
+from django.conf import settings
+
+from .. import conf
+
+__all__ = ["Place", "place_of"]
+
+
+class Place(NamedTuple):
+    """A file and a line, for people; and the link, where `SOURCE_URL` says how to make one. Empty where nothing is known."""
+
+    text: str
+    url: str = ""
+
+
+def place_of(location: str) -> Place:
+    """The place of a `Handler.location`: below the project if it is the project's, below its package if it is installed."""
+    name, colon, line = location.rpartition(":")
+    if not colon or not line.isdecimal():
+        return Place("")
+    file = Path(name)
+    for root in _roots():
+        if file.is_relative_to(root) and "site-packages" not in file.parts:  # a virtual environment may lie in the project
+            path = file.relative_to(root).as_posix()
+            template = conf.current().SOURCE_URL
+            return Place(f"{path}:{line}", template.format(path=quote(path), line=line) if template else "")
+    found = [file.relative_to(root) for root in map(Path, sys.path) if root.parts and file.is_relative_to(root)]
+    return Place(f"{min(found, key=lambda path: len(path.parts), default=Path(file.name)).as_posix()}:{line}")
+
+
+def _roots() -> Iterator[Path]:
+    base = getattr(settings, "BASE_DIR", None)
+    if base:
+        yield Path(base).absolute()
+    yield Path.cwd()

@@ -1,0 +1,95 @@
+"""The pages: the list with its search, and a page for each channel. Both only read."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import NoReverseMatch, reverse
+
+from ..channels import channels, keys
+from ..declarations import location_of, name_of
+from ..router import events
+from ..signals import event_received
+from . import entries
+from .access import StaffView
+from .details import details_of, lately
+from .entries import HandlerLine
+from .guards import mounted
+from .places import place_of
+
+__all__ = ["ChannelView", "ListView"]
+
+#: So many channels stand on a page of the list.
+_ON_A_PAGE: Final = 100
+_TEMPLATES: Final = "gcp_event_router/catalogue"
+
+
+class Page(StaffView):
+    """What both have in common."""
+
+    def answer(self, request: HttpRequest, template: str, status: int = 200, **context: Any) -> HttpResponse:
+        """A page, with what stands at the top of each."""
+        user: Any = request.user
+        top = {"site": _base_url(request).partition("://")[2], "user_name": user.get_username(), "admin_url": _admin()}
+        return render(request, f"{_TEMPLATES}/{template}.html", {**top, **context}, status=status)
+
+
+class ListView(Page):
+    """All channels, or those that a search finds; the endpoints with who is let in; plain receivers."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Answer `?q=` and `?page=`; nonsense in either is no error."""
+        words = request.GET.get("q", "").strip()[: entries.LONGEST]
+        found = entries.found(events, words)
+        page = Paginator(found, _ON_A_PAGE).get_page(request.GET.get("page"))
+        receivers = [HandlerLine(name_of(each), place_of(location_of(each)), "") for each in event_received.plain_receivers()]
+        return self.answer(
+            request,
+            "list",
+            words=words,
+            longest=entries.LONGEST,
+            number=len(found),
+            total=len(found) if not words else len(keys(events)),
+            page=page,
+            entries=entries.entries(events, page.object_list),
+            endpoints=mounted(),
+            receivers=receivers,
+        )
+
+
+class ChannelView(Page):
+    """One channel, named by `?kind=`, and by `&type=` and `&fallback=yes` where these tell it from others."""
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Answer 404 for what there is not."""
+        key = entries.key_of(request.GET)
+        found = channels(events, [key]) if key else ()
+        if key is None or not found:
+            return self.answer(request, "missing", status=404, words=request.GET.get("kind", "")[: entries.LONGEST])
+        (channel,) = found
+        return self.answer(
+            request,
+            "channel",
+            title=entries.title_of(key),
+            channel=channel,
+            handlers=[entries.handler_line(each) for each in channel.handlers],
+            details=details_of(channel, _base_url(request)),
+            lately=lately(channel, request.user),
+        )
+
+
+def _base_url(request: HttpRequest) -> str:
+    """Where events are sent: as the settings say, and otherwise where this page is."""
+    base: str = getattr(settings, "BASE_URL", None) or f"{request.scheme}://{request.get_host()}"
+    return base
+
+
+def _admin() -> str:
+    try:
+        return reverse("admin:index")
+    except NoReverseMatch:
+        return ""

@@ -1,0 +1,96 @@
+"""What the catalogue needs, where the project's URLs include it. Its URLs are known by their name, so that it is not imported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from inspect import isclass
+from typing import Final
+
+from django.apps import apps
+from django.conf import settings
+from django.core.checks import CheckMessage, Error
+from django.core.checks import Warning as Warn
+from django.core.exceptions import ImproperlyConfigured
+from django.shortcuts import resolve_url
+from django.template import TemplateDoesNotExist
+from django.template.loader import get_template
+from django.urls import NoReverseMatch, Resolver404, URLPattern, URLResolver, get_resolver, resolve, reverse
+from django.utils.module_loading import import_string
+
+__all__ = ["APP_NAME", "check_catalogue"]
+
+#: The `app_name` of the catalogue's URLs.
+APP_NAME: Final = "gcp-catalogue"
+_MIDDLEWARE: Final = (
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+)
+_TEMPLATE: Final = "gcp_event_router/catalogue/list.html"
+
+
+def check_catalogue() -> Iterator[CheckMessage]:
+    """Called by `check_project`."""
+    if getattr(settings, "ROOT_URLCONF", None) and _is_mounted(get_resolver().url_patterns):
+        yield from _users()
+        yield from _page()
+        yield from _login()
+
+
+def _is_mounted(patterns: Sequence[URLPattern | URLResolver]) -> bool:
+    resolvers = [each for each in patterns if isinstance(each, URLResolver)]
+    return any(each.app_name == APP_NAME or _is_mounted(each.url_patterns) for each in resolvers)
+
+
+def _users() -> Iterator[CheckMessage]:
+    """Whether requests can have a user."""
+    missing = [] if apps.is_installed("django.contrib.auth") else ["'django.contrib.auth' in INSTALLED_APPS"]
+    missing += [f"{path!r} in MIDDLEWARE" for path in _MIDDLEWARE if not _has(path)]
+    if missing:
+        yield Error(
+            f"The catalogue is for the staff, and nobody can be known to be of it without {' and '.join(missing)}.",
+            hint="Add it, or take gcp_event_router.catalogue.urls out of the URLs.",
+            id="gcp_event_router.E020",
+        )
+
+
+def _page() -> Iterator[CheckMessage]:
+    """Whether it can be shown."""
+    try:
+        get_template(_TEMPLATE)
+    except (TemplateDoesNotExist, ImproperlyConfigured):
+        yield Error(
+            f"The catalogue's template {_TEMPLATE} is not found, so its pages fail.",
+            hint="Write a DjangoTemplates backend with APP_DIRS = True into TEMPLATES.",
+            id="gcp_event_router.E021",
+        )
+    if not apps.is_installed("django.contrib.staticfiles"):
+        yield Warn(
+            "The catalogue's style is served by 'django.contrib.staticfiles', which is not installed.",
+            hint="Add it to INSTALLED_APPS; or silence this check, if STATIC_URL has the files from elsewhere.",
+            id="gcp_event_router.W020",
+        )
+
+
+def _login() -> Iterator[CheckMessage]:
+    """Whether there is a page to log in at."""
+    try:
+        reverse("admin:login")
+    except NoReverseMatch:
+        url = resolve_url(settings.LOGIN_URL)
+    else:
+        return
+    try:
+        if url.startswith("/"):
+            resolve(url.partition("?")[0])
+    except Resolver404:
+        yield Warn(
+            f"The catalogue sends who is not logged in to LOGIN_URL, {url!r}, which no URL leads to.",
+            hint="Put the admin into the URLs, or have LOGIN_URL name a page of your own.",
+            id="gcp_event_router.W021",
+        )
+
+
+def _has(path: str) -> bool:
+    """Whether a middleware, or one that is made of it, is there; by its name, since without its app it cannot be imported."""
+    classes = [found for found in map(import_string, settings.MIDDLEWARE) if isclass(found)]
+    return any(f"{base.__module__}.{base.__qualname__}" == path for found in classes for base in found.__mro__)

@@ -1,0 +1,79 @@
+"""The last deliveries of a kind, as the catalogue shows them. Installed by `apps`.
+
+However many events are kept, few are looked at: those of one kind by their index, those of many among the newest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, Final
+from uuid import UUID
+
+from django.urls import NoReverseMatch, reverse
+from typing_extensions import override
+
+from ..globs import Glob
+from ..histories import Delivered, History
+from .keeper import database
+from .models import Delivery, State, StoredEvent
+from .shown import printable
+
+__all__ = ["InboxHistory"]
+
+_NEWEST: Final = 1_000
+"""Among so many deliveries those are looked for that no index finds."""
+_COLUMNS: Final = (
+    "event",
+    "handler",
+    "state",
+    "attempts",
+    "max_attempts",
+    "event__kind",
+    "event__reference",
+    "event__received_at",
+)
+_NAME_LENGTH: Final = 255
+
+
+class InboxHistory(History):
+    """What the inbox's tables say."""
+
+    permission: str = "gcp_event_inbox.view_storedevent"
+
+    @override
+    def may_view(self, user: Any) -> bool:
+        return bool(user.has_perm(self.permission))
+
+    @override
+    def last(self, kind: Glob, kind_only: str | None, handlers: Collection[str] | None, most: int) -> Sequence[Delivered]:
+        rows = Delivery.objects.using(database()).select_related("event").only(*_COLUMNS).order_by("-pk")
+        if kind_only is not None:
+            newest = StoredEvent.objects.using(database()).filter(kind=kind_only).order_by("-received_at")
+            found = list(rows.filter(event__in=list(newest.values_list("pk", flat=True)[:most])))
+            found.sort(key=lambda each: each.event.received_at, reverse=True)
+        else:
+            found = [each for each in rows[:_NEWEST] if kind.matches(each.event.kind)]
+        names = None if handlers is None else {name[:_NAME_LENGTH] for name in handlers}
+        return [_told(each) for each in found if names is None or each.handler in names][:most]
+
+
+def _told(delivery: Delivery) -> Delivered:
+    event = delivery.event
+    return Delivered(
+        state=delivery.state,
+        label=str(State(delivery.state).label),
+        kind=printable(event.kind),
+        reference=printable(event.reference),
+        handler=printable(delivery.handler),
+        attempts=delivery.attempts,
+        max_attempts=delivery.max_attempts,
+        received_at=event.received_at,
+        url=_page(event.key),
+    )
+
+
+def _page(key: UUID) -> str:
+    try:
+        return reverse("admin:gcp_event_inbox_storedevent_change", args=[key])
+    except NoReverseMatch:
+        return ""

@@ -1,0 +1,209 @@
+"""The commands that send an event: read by a real shell, they say what they should; and none holds a secret."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from django.http import HttpRequest
+from django.test import Client
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gcp_event_router import Event, EventRouter, Principal
+from gcp_event_router.auth import OIDC, Authenticator, SharedToken, SignedURL
+from gcp_event_router.catalogue.guards import Security
+from gcp_event_router.catalogue.lines import Sending
+from gcp_event_router.utils import get_event_url
+
+BASE = "https://shop.example"
+SECRET = "a secret that nobody may see"
+HOSTILE = "a'b\"c$(touch x)`id`\\ !#&;|<>*?[x]{1,2}~é\t@/etc/passwd"
+#: Programs that print their words, each with a NUL behind it, instead of doing anything.
+STUBS = """
+words() { printf '%s\\0' "$@"; }
+curl() { words "$@"; }
+gcloud() { if [ "$1" = auth ]; then printf 'TOKEN<%s>' "$*"; else words "$@"; fi; }
+python() { if [ "$2" = shell ]; then "$PYTHON" -c 'import sys, ast; ast.parse(sys.argv[1]); print(sys.argv[1])' "$6"
+    else words "$@"; fi; }
+TOKEN='the token'
+"""
+
+
+class Own:
+    """An authenticator of a project's own."""
+
+    def authenticate(self, request: HttpRequest) -> Principal | None:
+        return None
+
+
+def sending(*guards: Authenticator, kind: str = "order-placed", data: bytes = b'{"a": 1}', **options: Any) -> Sending:
+    security = Security(("/",), "guarded" if guards else "open", "", (), guards)
+    chosen: dict[str, Any] = {
+        "ce_type": None,
+        "is_json": True,
+        "base_url": BASE,
+        "path": f"/events/{kind}/1",
+        "security": security,
+        **options,
+    }
+    return Sending(kind=kind, data=data, **chosen)
+
+
+def read(command: str) -> list[str]:
+    """The words of a command, as a shell reads it."""
+    run = subprocess.run(
+        ["bash", "-c", STUBS + command], env={"PYTHON": sys.executable, "PATH": "/usr/bin:/bin"}, check=True, capture_output=True
+    )
+    assert run.stderr == b""
+    return run.stdout.decode().split("\0")[:-1]
+
+
+def texts(found: Sending) -> dict[str, str]:
+    return {line.title: line.text for line in found.lines()}
+
+
+def headers(words: Sequence[str]) -> Mapping[str, str]:
+    return dict(value.split(": ", 1) for option, value in pairwise(words) if option == "-H")
+
+
+def test_open() -> None:
+    """Without authenticators there is one curl, the gcloud line, and the command of this package."""
+    assert texts(sending()) == {
+        "curl": (
+            "curl -i https://shop.example/events/order-placed/1 \\\n  -H 'Content-Type: application/json' \\\n"
+            "  --data-raw '{\"a\": 1}'"
+        ),
+        "gcloud": "gcloud pubsub topics publish TOPIC \\\n  --message='{\"a\": 1}'",
+        "manage.py": "python manage.py events send --data '{\"a\": 1}' order-placed",
+    }
+
+
+def test_each_way_in_has_a_curl() -> None:
+    """Each authenticator has a command with its own credentials, of which the shell makes what the sender has; one of a project's
+    own says that something is missing.
+    """  # noqa: D205 -- one sentence
+    guards = (
+        OIDC(service_accounts=["b@p.iam.gserviceaccount.com", "a@p.iam.gserviceaccount.com"], audience=[BASE]),
+        SharedToken(tokens=[SECRET.replace(" ", "-")], header="X-Shop-Token"),
+        SharedToken(tokens=[SECRET.replace(" ", "-")], header="Authorization"),
+        SharedToken(tokens=[SECRET.replace(" ", "-")], parameter="to&ken"),
+        Own(),
+    )
+    lines = sending(*guards).lines()
+
+    oidc, header, bearer, parameter, own = (read(each.text) for each in lines[:5])
+    assert headers(oidc)["Authorization"] == (
+        "Bearer TOKEN<auth print-identity-token --impersonate-service-account=a@p.iam.gserviceaccount.com --include-email "
+        "--audiences=https://shop.example>"
+    )
+    assert headers(header)["X-Shop-Token"] == "the token"
+    assert headers(bearer)["Authorization"] == "Bearer the token"
+    assert parameter[1] == "https://shop.example/events/order-placed/1?to%26ken=the token"
+    assert headers(own) == {"Content-Type": "application/json"}
+    assert (lines[4].title, lines[4].hint) == ("curl, for Own", "Add what Own reads from a request.")
+    assert SECRET.replace(" ", "-") not in str(lines)
+
+
+def test_audience_of_the_event() -> None:
+    """Where a token is for the event's own URL, that is what it is asked for."""
+    found = sending(OIDC(service_accounts=["a@p.iam.gserviceaccount.com"], audience="event-url"))
+
+    assert f"--audiences={BASE}/events/order-placed/1>" in headers(read(found.lines()[0].text))["Authorization"]
+
+
+def test_signed_url() -> None:
+    """The command has the site sign the URL: what it runs makes one that is let in."""
+    code = read(sending(SignedURL()).lines()[0].text)[1]
+
+    printed: list[str] = []
+    exec(code, {"print": printed.append})
+    path = printed[0].removeprefix(BASE)
+    assert path.startswith("/events/order-placed/1?signature=")
+    request = HttpRequest()
+    request.path_info, _, request.META["QUERY_STRING"] = path.partition("?")
+    assert SignedURL().authenticate(request) == Principal("signed-url")
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.text(alphabet=st.characters(exclude_categories=("Cs", "Cc")) | st.sampled_from(HOSTILE), max_size=30))
+def test_nothing_is_run_or_lost(text: str) -> None:
+    """Whatever a kind, a type and a payload hold, a shell hands it on as it is, and runs nothing of it."""
+    data = json.dumps({"a": text}, ensure_ascii=False).encode()
+    kind = text.replace("/", "") or "k"
+    path = get_event_url(kind, 1, base_url="") if kind.isprintable() else "/events/k/1"
+    found = sending(
+        SharedToken(tokens=["t" * 16], header="X-T"), SignedURL(), kind=kind, data=data, path=path, ce_type=f"t{text}"
+    )
+    shared, signed, gcloud, own = (read(each.text) for each in found.lines())
+
+    assert shared[:2] == ["-i", BASE + path]
+    assert shared[-2:] == signed[-2:] == ["--data-raw", data.decode()]
+    assert headers(shared)["ce-type"] == f"t{text}"
+    assert json.dumps(kind, ensure_ascii=False) in signed[1]
+    assert gcloud[:5] == ["pubsub", "topics", "publish", "TOPIC", f"--message={data.decode()}"]
+    assert f"ce-type=t{text}" in gcloud[5]
+    assert own[-1] == kind
+    assert own[own.index("--data") + 1] == data.decode()
+
+
+def test_hostile_text() -> None:
+    """The same, of what shells read in their own way."""
+    test_nothing_is_run_or_lost.hypothesis.inner_test(HOSTILE)  # type: ignore[attr-defined]  # pyright: ignore[reportFunctionMemberAccess] -- hypothesis adds it
+
+
+@pytest.mark.parametrize(
+    ("ce_type", "expected"),
+    [
+        ("com.example", "ce-specversion=1.0,ce-id=1,ce-source=//example.com/you,ce-type=com.example"),
+        ("a,b", "^;^ce-specversion=1.0;ce-id=1;ce-source=//example.com/you;ce-type=a,b"),
+        ("a,;b", "^|^ce-specversion=1.0|ce-id=1|ce-source=//example.com/you|ce-type=a,;b"),
+    ],
+)
+def test_attributes(ce_type: str, expected: str) -> None:
+    """A CloudEvent in a message has its attributes, between delimiters that none of them holds."""
+    assert read(sending(ce_type=ce_type).lines()[1].text)[-1] == f"--attribute={expected}"
+
+
+def test_other_payloads() -> None:
+    """Bytes say that they are; a message without data has an attribute, since it has to have one of both."""
+    octets = sending(data=b"something", is_json=False, ce_type="t")
+    assert headers(read(octets.lines()[0].text))["Content-Type"] == "application/octet-stream"
+    assert read(octets.lines()[1].text)[-1].endswith(",content-type=application/octet-stream")
+    assert read(sending(data=b"").lines()[1].text) == ["pubsub", "topics", "publish", "TOPIC", "--attribute=sent-by=gcloud"]
+
+
+def test_kind_like_an_option() -> None:
+    """A kind that begins as options do is none."""
+    assert read(sending(kind="--help").lines()[2].text)[-2:] == ["--", "--help"]
+
+
+def test_no_endpoint_and_closed() -> None:
+    """Without an endpoint there is no curl; where nobody gets in, that is said."""
+    closed = Security((), "closed", "", (), ())
+
+    assert [each.title for each in sending(path="").lines()] == ["gcloud", "manage.py"]
+    assert sending(security=closed).lines()[0].hint == "As it stands, nobody gets in."
+
+
+@pytest.mark.django_db
+def test_curl_is_taken(router: EventRouter) -> None:
+    """What curl would send is handled."""
+    seen: list[object] = []
+
+    def record(event: Event[dict[str, int]]) -> None:
+        seen.append((event.kind, event.payload, event.envelope.type))
+
+    router.on("order-placed")(record)
+    for each in (sending(), sending(ce_type="com.example")):
+        words = read(each.lines()[0].text)
+        given = {name: value for name, value in headers(words).items() if name != "Content-Type"}
+        response = Client().post(words[1].removeprefix(BASE), words[-1], content_type="application/json", headers=given)
+        assert response.status_code == 201
+
+    assert seen == [("order-placed", {"a": 1}, None), ("order-placed", {"a": 1}, "com.example")]
