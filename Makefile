@@ -7,7 +7,7 @@ unexport PYTHONPATH
 unexport DJANGO_SETTINGS_MODULE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-emulator serve test check types lint asyncapi wheel matrix bench chaos million clean
+.PHONY: help demo demo-emulator serve screenshots test check types lint asyncapi wheel matrix bench chaos million clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ demo-emulator: $(VENV)/.emulator ## The same shop with Google's own Pub/Sub emul
 
 serve: $(VENV)/.demo ## Run the example shop until Ctrl-C, for the README's curl.
 	$(BIN)/python example/demo.py --serve
+
+screenshots: $(VENV)/.test ## Take the pictures in docs/images: the shop's catalogue, and the inbox in its admin.
+	$(BIN)/python docs/screenshots.py
 
 test: $(VENV)/.test ## Run the tests, with branch coverage.
 	rm -f .coverage .coverage.*

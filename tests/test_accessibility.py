@@ -119,8 +119,6 @@ def test_keyboard_reaches_everything(browser: Browser, site: str) -> None:
         page.keyboard.type("order-placed")
         page.keyboard.press("Enter")
         expect(page.locator("a.kind")).to_have_text(["order-*"])
-        for _ in range(4):
-            page.keyboard.press("Tab")
         page.locator("a.kind").focus()
         page.keyboard.press("Enter")
         expect(page.get_by_role("heading", level=1)).to_have_text("order-*")

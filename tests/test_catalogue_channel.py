@@ -217,7 +217,7 @@ def test_parameters(router: EventRouter) -> None:
     router.on("placed", name="shop.place")(place)
 
     assert (
-        "Parameters of the URL, for shop.place Where The fields of Where Field Type Required What holds of it "
+        "Parameters of the URL, for shop.place Where The fields of Where Field Type Required "
         "warehouse whole number optional, 1 unless given"
     ) in section(Pages().get(CHANNEL, kind="placed"), "payload")
 

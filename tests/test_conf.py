@@ -110,3 +110,25 @@ def test_tracing_without_opentelemetry(monkeypatch: pytest.MonkeyPatch) -> None:
     assert str(refused.value) == (
         'GCP_EVENT_ROUTER["TRACING"] is True, which needs OpenTelemetry\'s API. Install gcp-event-router[otel], or write False.'
     )
+
+
+SOURCE = 'Write it with {path} and {line}, such as "https://github.com/me/shop/blob/main/{path}#L{line}".'
+
+
+@pytest.mark.parametrize("url", ["", "javascript:{path}", "//host/{path}", "vscode://file/{path}", 7, None])
+def test_source_url_that_a_browser_would_not_open(url: object) -> None:
+    """Where code is has to be at a URL of http or https: it becomes a link."""
+    with override_settings(GCP_EVENT_ROUTER={"SOURCE_URL": url}), pytest.raises(ImproperlyConfigured) as refused:
+        current()
+
+    assert str(refused.value) == f'GCP_EVENT_ROUTER["SOURCE_URL"] is {url!r}, which is no URL of http or https. {SOURCE}'
+
+
+@pytest.mark.parametrize("rest", ["a", "{line}", "{path", "{path}{file}", "{path!r}", "{path:>9}", "{path.parent}", "{}{path}"])
+def test_source_url_that_names_no_file(rest: str) -> None:
+    """It has to say where the file's name goes, and nothing else that there is not."""
+    url = f"https://git.example/{rest}"
+    with override_settings(GCP_EVENT_ROUTER={"SOURCE_URL": url}), pytest.raises(ImproperlyConfigured) as refused:
+        current()
+
+    assert str(refused.value) == f'GCP_EVENT_ROUTER["SOURCE_URL"] is {url!r}, which does not name a file. {SOURCE}'

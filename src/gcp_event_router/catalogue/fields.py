@@ -47,6 +47,11 @@ class Section(NamedTuple):
     #: Whether other fields are refused.
     is_closed: bool
 
+    @property
+    def has_notes(self) -> bool:
+        """Whether there is more to say of any field than its type; called by the template."""
+        return any(row.notes or row.description for row in self.rows)
+
 
 class Table(NamedTuple):
     """All sections: those of the payload itself, then those that they refer to."""
