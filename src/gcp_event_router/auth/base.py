@@ -24,8 +24,8 @@ class Authenticator(Protocol):
     query or in a header names those in `secret_parameters` or `secret_headers`, a collection of strings, and neither handlers
     nor receivers see them.
     What `manage.py check --deploy` should say of its options, it returns from `check_deployment(self)`; from
-    `security_scheme(self)` what AsyncAPI calls a security scheme, with a name for it; from `public_facts(self)` what the catalogue
-    may show, pairs of a name and a value. None of it is a secret.
+    `security_scheme(self)` what AsyncAPI calls a security scheme, with a name for it; from `public_facts(self)` what the
+    catalogue may show, pairs of a name and a value. None of it is a secret.
     """
 
     def authenticate(self, request: HttpRequest) -> Principal | Awaitable[Principal | None] | None:
