@@ -7,7 +7,7 @@ unexport PYTHONPATH
 unexport DJANGO_SETTINGS_MODULE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-emulator serve screenshots test check types lint wheel matrix bench chaos million clean
+.PHONY: help demo demo-emulator serve screenshots test check types lint asyncapi wheel matrix bench chaos million clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,7 +40,7 @@ test: $(VENV)/.test ## Run the tests, with branch coverage.
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-check: lint types wheel ## Everything else that has to hold: style, types, layers, the wheel.
+check: lint types asyncapi wheel ## Everything else that has to hold: style, types, layers, the shop's AsyncAPI document, the wheel.
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -51,6 +51,13 @@ types: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	PATH="$(CURDIR)/$(BIN):$$PATH" pyright --verifytypes gcp_event_router --ignoreexternal
+
+# With AsyncAPI's own parser, from npm.
+asyncapi:
+	@if command -v npm > /dev/null; then \
+		npm install --prefix tests/asyncapi --ignore-scripts --no-audit --no-fund --no-package-lock --silent && \
+		node tests/asyncapi/validate.mjs example/asyncapi.json; \
+	else echo "skipped: there is no npm, which AsyncAPI's parser needs"; fi
 
 wheel: $(VENV)/.dev ## Build the wheel and run the tests against it, without src.
 	$(BIN)/python tests/wheel.py
@@ -71,4 +78,4 @@ million: $(VENV)/.test ## Print what the admin's list and a purge take among a m
 	$(BIN)/python benchmarks/million.py
 
 clean: ## Remove what the other targets made.
-	rm -rf $(VENV) .venvs build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venvs tests/asyncapi/node_modules build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis

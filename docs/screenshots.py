@@ -24,7 +24,7 @@ sys.path.append(str(HERE.parent / "example"))
 from cases import CASES, TOKEN  # noqa: E402 -- as the demo's own scripts
 from servers import PATIENCE, Google, Shop, running  # noqa: E402 -- as above
 
-NAME, PASSWORD = "anna", "a picture's password"
+NAME, PASSWORD = "staff", "a picture's password"
 SIZES: Final = (ViewportSize(width=1280, height=860), ViewportSize(width=360, height=740))
 SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 INBOX: Final = "/admin/gcp_event_inbox/storedevent/"
@@ -61,7 +61,7 @@ def main() -> int:
 def fill(shop: Shop, google: Google) -> None:
     """Make somebody of the staff, and send the shop what the demo sends it, and a few payments."""
     environment = {**shop.environment, "DJANGO_SUPERUSER_PASSWORD": PASSWORD}
-    command = [sys.executable, "manage.py", "createsuperuser", "--noinput", "--username", NAME, "--email", "anna@shop.example"]
+    command = [sys.executable, "manage.py", "createsuperuser", "--noinput", "--username", NAME, "--email", "staff@shop.example"]
     subprocess.run(command, cwd=HERE.parent / "example", env=environment, check=True, stdout=subprocess.DEVNULL)
     signature = shop.signature()
     for case in CASES:

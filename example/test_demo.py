@@ -204,6 +204,15 @@ def test_shop_has_all_its_migrations() -> None:
     assert run.returncode == 0, run.stdout + run.stderr
 
 
+def test_shop_has_written_its_document(tmp_path: Path) -> None:
+    """The committed AsyncAPI document is what `events schema` writes, and `--check` is content with it."""
+    written = python("manage.py", "events", "schema")
+    checked = python("manage.py", "events", "schema", "--check", "asyncapi.json")
+
+    assert written.stdout == (HERE / "asyncapi.json").read_text()
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
 PAGE = (HERE.parent / "docs" / "commands.md").read_text()
 BLOCKS = re.findall(r"^```console\n\$ (.*)\n((?:.*\n)*?)```$", PAGE, re.MULTILINE)
 

@@ -177,5 +177,5 @@ def test_checks_know_types() -> None:
     router.on(ce_type="google.cloud.*")(two)
     handler = list(router)[2].handler
     assert [each[3] for each in told(check_router(router))] == [
-        f"{handler} is registered for ce_type='google.cloud.*', although '*' covers that already."
+        f"{handler} is registered for ce_type='google.cloud.*', although '*' with ce_type='*' covers that already."
     ]

@@ -69,7 +69,7 @@ def pulling(shop: Shop, emulator: Emulator, *arguments: str) -> Generator[subpro
         cwd=HERE,
         env={**shop.environment, **emulator.environment},
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
     )
     with process:
@@ -80,9 +80,9 @@ def pulling(shop: Shop, emulator: Emulator, *arguments: str) -> Generator[subpro
 
 
 def ended(process: subprocess.Popen[str]) -> list[str]:
-    """What the command says until it ends, but for the durations; it has to succeed, and to complain of nothing."""
-    out, error = process.communicate(timeout=PATIENCE)
-    assert (process.returncode, error) == (0, "")
+    """What the command says and logs until it ends, but for the durations; it has to succeed."""
+    out, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, out
     return re.sub(r"in [\d.]+ ms", "in a moment", out).splitlines()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -131,6 +132,36 @@ def test_a_deferred_handler_is_watched_when_it_runs(
         "messaging.message.body.size": 8,
         **subscription(),
     }
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_deferred_handler_has_a_line_when_it_runs(
+    router: EventRouter, post: Post, inbox: str, caplog: pytest.LogCaptureFixture, is_async: bool
+) -> None:
+    """What a worker runs has a line of its own in the log: what the handler is, and how it ended."""
+    register(router, is_async=is_async, deferred=True)
+
+    @router.on("k", name="shop.broken", deferred=True)
+    def broken(event: Event[Any]) -> None:
+        msg = "s3cr3t"
+        raise RuntimeError(msg)
+
+    caplog.set_level("INFO", "gcp_event_router")
+    with override_settings(TASKS={"default": {"BACKEND": "django_tasks.backends.dummy.DummyBackend"}}):
+        post("/events/k/r", PUSH)
+    caplog.clear()
+
+    assert len(list(process(inbox))) == 2
+
+    records = sorted(caplog.records, key=lambda each: each.levelno)  # sync handlers' rows come before those of async ones
+    lines = [re.sub(r"[0-9.]+ ms", "1 ms", re.sub(r"at \S+", "at file", each.getMessage())) for each in records]
+    assert [each.levelname for each in records] == ["INFO", "ERROR"]
+    assert lines == [
+        "Event of kind 'k' with reference 'r' (message '17'): handled by shop.store in 1 ms",
+        "Event of kind 'k' with reference 'r' (message '17'): failed by shop.broken in 1 ms: "
+        "shop.broken failed: RuntimeError at file in broken",
+    ]
+    assert [each.__dict__["event_handlers"] for each in records] == [["shop.store"], ["shop.broken"]]
 
 
 def subscription() -> dict[str, str]:

@@ -74,7 +74,7 @@ def test_e010_a_handler_of_another_payload() -> None:
             "gcp_event_router.E010",
             "Declare Event[Order], or register the handler for other kinds.",
             f"{handler} handles 'order-placed', and reads Invoice; the kind is declared with Order, which that never is: "
-            "invoice is required, and is never sent.",
+            "invoice is required in Invoice, and Order has none.",
         )
     ]
 
@@ -101,7 +101,8 @@ def test_e011_a_handler_of_another_model() -> None:
             Error,
             "gcp_event_router.E011",
             hint,
-            f"{order} handles {FINALIZED!r}, and reads Order, which that never is: order_id is required, and is never sent.",
+            f"{order} handles {FINALIZED!r}, and reads Order, which that never is: order_id is required in Order, and "
+            "StorageObjectData has none.",
         ),
     ]
 
@@ -111,8 +112,19 @@ def test_what_cannot_be_resolved_is_left_to_e001() -> None:
     router = EventRouter()
     router.kind("a", Order)
     router.on("a", ce_type=FINALIZED)(of_nothing_known)  # pyright: ignore[reportUnknownArgumentType] -- as above
+    router.on("a*", ce_type=FINALIZED, name="another")(of_nothing_known)  # pyright: ignore[reportUnknownArgumentType]
 
-    assert [each[1] for each in told(check_router(router))] == ["gcp_event_router.E001"]
+    assert [each[1] for each in told(check_router(router))] == ["gcp_event_router.E001"] * 2
+
+
+def test_what_is_no_json_is_not_compared() -> None:
+    """Of bytes and of text nothing is known, whichever side declares them."""
+    router = EventRouter()
+    router.kind("a", bytes)
+    router.kind("b", str)
+    router.on("a", "b")(of_invoice)
+
+    assert check_router(router) == []
 
 
 @override_settings(SILENCED_SYSTEM_CHECKS=["gcp_event_router.E010"])

@@ -72,6 +72,30 @@ def test_handled(router: EventRouter, send: Callable[..., Pushed]) -> None:
     assert (event.envelope.form, event.envelope.message_id, dict(event.envelope.attributes)) == ("pubsub", "17", {"region": "eu"})
 
 
+def test_assert_handled(router: EventRouter) -> None:
+    """`assert_handled` is for exactly these handlers, in any order; its message says all that is known."""
+
+    @router.on("k")
+    def one(event: Event[Order]) -> None: ...
+
+    @router.on("k")
+    def two(event: Event[Any]) -> None: ...
+
+    pushed = push("k", "1", Order(orderId=3))
+    pushed.assert_handled(two, one)
+    push("other").assert_handled()
+    with pytest.raises(AssertionError) as raised:
+        push("k", "1", {}).assert_handled(one)
+
+    here = "tests.test_testing_pushes.test_assert_handled.<locals>"
+    assert str(raised.value) == (
+        f"{here}.one should have handled it:\n"
+        "<Pushed: 400 invalid\n"
+        f"  {here}.one for 'k', '1': invalid, by InvalidEventError('invalid payload: 1 error(s)')\n"
+        f"  {here}.two for 'k', '1': handled, with the payload {{}}>"
+    )
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_envelopes(router: EventRouter, send: Callable[..., Pushed], form: Form) -> None:
     """Each envelope can be asked for, and brings the same payload."""

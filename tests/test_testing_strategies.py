@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -165,6 +166,18 @@ def test_no_handler() -> None:
         f"examples() is given test_no_handler.<locals>.lost, which is no handler of {ROUTER!r}. "
         "Register it by @events.on(...), or give its router."
     )
+
+
+def test_without_hypothesis(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where hypothesis is not installed, what to install is said."""
+    monkeypatch.setitem(sys.modules, "hypothesis", None)
+    monkeypatch.delitem(sys.modules, "gcp_event_router.testing.schema_strategies")
+    monkeypatch.delattr("gcp_event_router.testing.schema_strategies")
+
+    with pytest.raises(ConfigurationError) as raised:
+        examples(order, router=ROUTER)
+
+    assert str(raised.value) == "examples() needs hypothesis, which is not installed. pip install hypothesis."
 
 
 def test_found(router: EventRouter) -> None:

@@ -30,7 +30,7 @@ def main() -> int:
         for name in COPIED:
             source = ROOT / name
             if source.is_dir():
-                shutil.copytree(source, project / name, ignore=shutil.ignore_patterns("__pycache__", "*.sqlite3"))
+                shutil.copytree(source, project / name, ignore=shutil.ignore_patterns("__pycache__", "*.sqlite3", "node_modules"))
             else:
                 shutil.copy(source, project / name)
         group = f"{ROOT / 'pyproject.toml'}:test"

@@ -17,6 +17,7 @@ from .definitions import Mode, bare, payload_schemas
 from .globs import Glob, escape
 from .handlers import Handler
 from .kinds import Kind
+from .overlaps import TYPES, covers
 from .registrations import Registration
 from .router import EventRouter
 from .samples import sample
@@ -134,15 +135,8 @@ def _running(
         if (
             each.is_fallback == is_fallback
             and each.handler.key not in seen
-            and (not each.globs or any(_covers(wider, glob) for wider in each.globs))
-            and (each.ce_type is None or (ce_type is not None and _covers(each.ce_type, ce_type)))
+            and (not each.globs or any(covers(wider, glob) for wider in each.globs))
+            and (each.ce_type is None or (ce_type is not None and covers(each.ce_type, ce_type, TYPES)))
         ):
             seen.add(each.handler.key)
             yield each.handler
-
-
-def _covers(wider: Glob, glob: Glob) -> bool:
-    """Whether `wider` surely matches all that `glob` does."""
-    if wider == glob or (wider.pattern == wider.prefix + "*" and glob.prefix.startswith(wider.prefix)):
-        return True
-    return glob.is_literal and wider.matches(glob.pattern)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Final, Literal, TypeAlias, get_args, get_origin
 
 from pydantic import TypeAdapter
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, JsonSchemaWarningKind
 from typing_extensions import override
 
 __all__ = ["DEFINITIONS", "LenientSchema", "Mode", "bare", "payload_schemas"]
@@ -23,7 +23,7 @@ Mode: TypeAlias = Literal["validation", "serialization"]
 class LenientSchema(GenerateJsonSchema):
     """A JSON Schema in which what has none may be anything, instead of an exception; and nobody is warned."""
 
-    ignored_warning_kinds = {"skipped-choice", "non-serializable-default", "skipped-discriminator"}  # noqa: RUF012 -- as pydantic has it
+    ignored_warning_kinds: set[JsonSchemaWarningKind] = {"skipped-choice", "non-serializable-default", "skipped-discriminator"}  # noqa: RUF012 -- as pydantic has it
 
     @override
     def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> JsonSchemaValue:

@@ -113,6 +113,10 @@ class PullError(EventRouterError):
     """Raised when a subscription cannot be pulled from; says what to do."""
 
 
+class DocumentFileError(EventRouterError):
+    """Raised for a file that is no document of what a site receives; says what to do."""
+
+
 class PostError(EventRouterError):
     """Raised for a URL that no event can be posted to; says what to write."""
 

@@ -23,7 +23,7 @@ from uuid import UUID
 from pydantic import TypeAdapter
 from typing_extensions import TypeVar, override
 
-from .declarations import type_text
+from .declarations import NO_SOURCE, type_text
 from .event import LABEL_LENGTH, Event, is_label
 from .exceptions import RegistrationError
 from .globs import Glob, escape
@@ -32,7 +32,7 @@ from .options import HandlerOptions, Options
 from .publishing import Publisher, publish
 from .utils import SUBSCRIPTION, get_event_url, make_pubsub_message
 
-__all__ = ["Kind", "PayloadDecorator", "callers_scope"]
+__all__ = ["Kind", "PayloadDecorator", "callers_place", "callers_scope"]
 
 PayloadT = TypeVar("PayloadT")
 ParametersT = TypeVar("ParametersT", default=dict[str, str])
@@ -52,10 +52,18 @@ class PayloadDecorator(Generic[PayloadT]):
 class Kind(Generic[PayloadT]):
     """One kind of event, and the type of its payload. Made by `EventRouter.kind`."""
 
-    def __init__(self, name: str, payload: type[PayloadT] | TypeAdapter[PayloadT], register: Callable[[Handler], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        payload: type[PayloadT] | TypeAdapter[PayloadT],
+        register: Callable[[Handler], None],
+        location: str = NO_SOURCE,
+    ) -> None:
         """Declare a kind. Raises `RegistrationError` for a name that no event can have."""
         _check(name)
         self.name: Final = name
+        #: The file and the line where it is declared.
+        self.location: Final = location
         self.adapter: Final[TypeAdapter[PayloadT]] = payload if isinstance(payload, TypeAdapter) else TypeAdapter(payload)
         #: As it was declared: a type, or the type inside of a `TypeAdapter`.
         self.payload_type: Final[object] = vars(payload)["_type"] if isinstance(payload, TypeAdapter) else payload
@@ -186,3 +194,10 @@ def callers_scope() -> Mapping[str, Any]:
     frame = inspect.currentframe()
     caller = frame and frame.f_back and frame.f_back.f_back
     return caller.f_locals if caller else {}
+
+
+def callers_place() -> str:
+    """The file and the line where the caller's caller stands."""
+    frame = inspect.currentframe()
+    caller = frame and frame.f_back and frame.f_back.f_back
+    return f"{caller.f_code.co_filename}:{caller.f_lineno}" if caller else NO_SOURCE

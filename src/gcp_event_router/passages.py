@@ -15,11 +15,12 @@ from typing_extensions import override
 from . import conf
 from .calls import acall, aobserved, call, observed
 from .event import Arrival
-from .exceptions import EnvelopeError, InvalidEventError, UnhandledEventError
+from .exceptions import EnvelopeError, UnhandledEventError
 from .handlers import Handler
 from .keepers import HANDLED, Result, aattempt, attempt, record_of
 from .lifecycle import event_rejected, handler_finished, handler_started
-from .logs import log_event, logger, trail
+from .lines import level_of, log_line, problem_of
+from .logs import logger, trail
 from .outcomes import Outcome, classify, worst
 from .receivers import wait_for
 from .registrations import Found
@@ -160,8 +161,8 @@ class Passage:
             return Outcome.HANDLED
         outcome = worst(result.outcome for _, result in self._results)
         several = len(self._results) > 1 or sum(map(len, self.found)) > 1
-        problems = [_problem(*each) for each in self._results if several or each[1].error is not None]
-        self._log(_LEVELS.get(outcome, logging.ERROR), outcome, "; ".join(problems))
+        problems = [problem_of(*each) for each in self._results if several or each[1].error is not None]
+        self._log(level_of(outcome), outcome, "; ".join(problems))
         for handler, result in self._results:
             logger.debug("Handler %s did not finish", handler.name, exc_info=result.error)
         open_errors = [result.error for _, result in self._results if result.error and not result.outcome.acknowledged]
@@ -202,18 +203,9 @@ class Passage:
 
     def _log(self, level: int, outcome: Outcome, problem: str = "") -> None:
         if logger.isEnabledFor(level):
-            trace = self._arrival.trace
-            log_event(
-                level,
-                outcome.value,
-                kind=self._kind,
-                reference=self._reference,
-                message_id=self._arrival.envelope.message_id,
-                handlers=[handler.name for handlers in self.found for handler in handlers],
-                duration=perf_counter() - self._started,
-                problem=problem,
-                traceparent=trace and trace.traceparent,
-            )
+            handlers = [handler.name for handlers in self.found for handler in handlers]
+            duration = perf_counter() - self._started
+            log_line(level, outcome, self._kind, self._reference, self._arrival, handlers, duration, problem)
 
 
 class TracedPassage(Passage):
@@ -247,30 +239,3 @@ class TracedPassage(Passage):
             raise
         self._span.end(outcome)
         return outcome
-
-
-#: Outcomes that are somebody's ordinary answer; all others are logged as errors.
-_LEVELS = {
-    Outcome.HANDLED: logging.INFO,
-    Outcome.DUPLICATE: logging.INFO,
-    Outcome.BUSY: logging.INFO,
-    Outcome.RETRY: logging.INFO,
-    Outcome.REJECTED: logging.WARNING,
-    Outcome.INVALID: logging.WARNING,
-    Outcome.UNSUPPORTED: logging.WARNING,
-}
-
-
-def _problem(handler: Handler, result: Result) -> str:
-    """What the line says of one handler's failure; nothing in it was written by the sender or by the exception."""
-    outcome, error = result
-    if isinstance(error, InvalidEventError):
-        part = "an invalid payload" if error.part == "payload" else f"invalid {error.part}"
-        first = error.errors[0]
-        where = ".".join(map(str, first["loc"])) or "its root"
-        return f"{handler.name} got {part}: {error.count} error(s), first {first['type']} at {where}"
-    if outcome is Outcome.RETRY:
-        return f"{handler.name} asked to retry"
-    if outcome is Outcome.BUSY:
-        return f"{handler.name} is at work elsewhere"
-    return f"{handler.name} {outcome.value}: {trail(error)}" if error else f"{handler.name} {outcome.value}"

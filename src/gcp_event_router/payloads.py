@@ -15,7 +15,7 @@ from .definitions import LenientSchema, bare
 from .envelopes import read_json
 from .exceptions import ErrorDetail, InvalidEventError
 
-__all__ = ["MAX_ERRORS", "ParametersReader", "PayloadReader", "parameters_reader", "payload_reader", "too_many"]
+__all__ = ["MAX_ERRORS", "ParametersReader", "PayloadReader", "parameters_reader", "payload_reader", "reads_json", "too_many"]
 
 PayloadReader: TypeAlias = Callable[[bytes], Any]
 ParametersReader: TypeAlias = Callable[[Mapping[str, list[str]]], Any]
@@ -52,6 +52,12 @@ def payload_reader(adapter: TypeAdapter[Any], declared: object) -> PayloadReader
         validate = adapter.validator.validate_python
         return _checked(adapter, lambda data: validate(_text(data)))
     return _json_reader(adapter)
+
+
+def reads_json(declared: object) -> bool:
+    """Whether payloads of a type are read from the JSON of the event's data, whatever it is; for checks."""
+    inner = bare(declared)
+    return inner is not bytes and inner is not str and getattr(declared, "__reads_body__", False) is not True
 
 
 def parameters_reader(adapter: TypeAdapter[Any]) -> ParametersReader:

@@ -41,24 +41,6 @@ class Posted(NamedTuple):
         return self.status in _ACKNOWLEDGED
 
 
-def split_url(url: str) -> SplitResult:
-    """The parts of a URL that can be posted to. Raises `PostError`, which quotes no password."""
-    how = "http:// or https://, a host, and a port if it has one: http://localhost:8000"
-    try:
-        parts = urlsplit(url)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        usable = False
-        parts = urlsplit("")
-    if "@" in parts.netloc:
-        msg = f"The URL to post to holds a name or a password, which would not be sent. Write {how}."
-        raise PostError(msg)
-    if not usable or not url.isascii() or not url.isprintable() or " " in url:
-        msg = f"{url!r} is no URL to post to. Write {how}."
-        raise PostError(msg)
-    return parts
-
-
 class Target:
     """Where events are posted to.
 

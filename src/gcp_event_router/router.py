@@ -23,7 +23,7 @@ from .event import Event
 from .exceptions import ConfigurationError, GlobError, RegistrationError
 from .globs import Glob, escape
 from .handlers import Handler
-from .kinds import Kind, PayloadDecorator, callers_scope
+from .kinds import Kind, PayloadDecorator, callers_place, callers_scope
 from .options import HandlerOptions, Options
 from .registrations import Explanation, Found, Registration, Table, explain
 
@@ -139,7 +139,7 @@ class EventRouter:
             RegistrationError: No event can have the name, or the kind is declared already, with another payload.
 
         """
-        declared = Kind(name, payload, self._register)
+        declared = Kind(name, payload, self._register, callers_place())
         other = next((each for each in self._entries if isinstance(each, Kind) and each.name == name), None)
         if other is not None and other.payload_type != declared.payload_type:
             msg = f"kind() is given {declared!r}, and there is {other!r} already. A kind has one payload: use that one."

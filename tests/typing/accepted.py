@@ -20,6 +20,7 @@ from django_gcp.events.signals import event_received as legacy_signal
 from django_gcp.events.views import GoogleCloudEventsView
 from django_gcp.exceptions import InvalidPubSubMessageError as LegacyError
 from django_gcp.urls import urlpatterns as legacy_urls
+from hypothesis.strategies import SearchStrategy
 from pydantic import BaseModel, JsonValue, TypeAdapter
 from typing_extensions import TypedDict, assert_type, override
 
@@ -40,10 +41,29 @@ from gcp_event_router.google.pubsub import MessagePublishedData
 from gcp_event_router.google.storage import NotificationAttributes, StorageObjectData
 from gcp_event_router.handlers import Handler
 from gcp_event_router.kinds import Kind
+from gcp_event_router.lifecycle import handler_finished
 from gcp_event_router.publishing import Publisher
 from gcp_event_router.registrations import Consulted, Explanation, Registration
 from gcp_event_router.signals import EventSignal, event_received
-from gcp_event_router.testing import CloudEventMessage, CloudEventRequest, TokenSigner, batch
+from gcp_event_router.testing import (
+    CloudEventMessage,
+    CloudEventRequest,
+    EventMessage,
+    EventTestMixin,
+    Pushed,
+    Recording,
+    Rejection,
+    TokenSigner,
+    apush,
+    batch,
+    examples,
+    isolated,
+    push,
+)
+from gcp_event_router.testing import (
+    record as watch,
+)
+from gcp_event_router.testing.plugin import APush, Push
 from gcp_event_router.utils import DecodedPubSubMessage, decode_pubsub_message, get_event_url, make_pubsub_message
 from gcp_event_router.views import AsyncEventView, EventView
 
@@ -523,3 +543,47 @@ assert_type(events.kinds["order-placed"].name, str)
 async def published_by_kind(order: Order, client: Publisher) -> None:
     assert_type(placed.publish("projects/p/topics/t", order, client=client, ordering_key="k"), Future[str])
     assert_type(await placed.apublish("projects/p/topics/t", order, attributes={"a": "b"}), str)
+
+
+# --- the testing kit
+
+
+pushed = push("order-placed", 4711, {"order_id": 1}, envelope="plain", principal=Principal("test"), parameters={"a": [1]})
+assert_type(pushed, Pushed)
+assert_type(pushed.outcome, Outcome)
+assert_type(pushed.handled, tuple[Callable[..., Any], ...])
+assert_type(push(placed, "1", Order(order_id=1, total=Decimal(1))), Pushed)
+assert_type(push(None, None, b"", ce_type="com.example.a").errors, tuple[Exception, ...])
+
+
+async def pushes(event_push: Push, event_apush: APush) -> None:
+    assert_type(await apush(placed, "1", Order(order_id=1, total=Decimal(1)), raises=False), Pushed)
+    assert_type(event_push("order-placed"), Pushed)
+    assert_type(await event_apush("order-placed", message_id="17"), Pushed)
+
+
+with watch() as recording:
+    assert_type(recording, Recording)
+assert_type(recording.assert_handled(record, payload=Order(order_id=1, total=Decimal(1))), Event[Order, dict[str, str]])
+assert_type(recording.assert_handled(of_a_kind_with_parameters, parameters=Where(warehouse=1)).parameters, Where)
+assert_type(recording.assert_outcome(record, Outcome.RETRY).error, Exception | None)
+assert_type(recording.assert_rejected(), Rejection)
+assert_type(examples(record), SearchStrategy[Order])
+assert_type(examples(placed), SearchStrategy[Order])
+with isolated(empty=True) as scope:
+    assert_type(scope, EventRouter)
+
+
+class KitTests(EventTestMixin):
+    event_principal = Principal("test")
+
+    def test(self) -> None:
+        assert_type(self.push("order-placed", "1", envelope="cloud-task"), Pushed)
+        assert_type(self.assertHandled(record, times=1).payload, Order)
+
+
+assert_type(EventMessage(b"", attributes={"a": "b"}).written("plain").headers, Mapping[str, str])
+
+
+@receiver(handler_finished)
+def watches(sender: object, handler: str, outcome: Outcome, event: Event[Any] | None, **more: object) -> None: ...

@@ -20,7 +20,7 @@ from gcp_event_router.google.catalogue import model_of
 from gcp_event_router.google.logs import LogEntry, LogSeverity
 from gcp_event_router.google.storage import NotificationAttributes, StorageObjectData
 from gcp_event_router.signals import event_received
-from gcp_event_router.testing import CloudEventMessage, TokenSigner
+from gcp_event_router.testing import CloudEventMessage, EventMessage, Recording, TokenSigner, examples, push
 from gcp_event_router.utils import decode_pubsub_message, get_event_url, make_pubsub_message
 
 
@@ -382,3 +382,20 @@ placed.publish("projects/p/topics/t", {"order_id": 1})  # type: ignore[arg-type]
 placed.publish("t", Order(order_id=1), attributes={"a": 1})  # type: ignore[dict-item]  # pyright: ignore[reportArgumentType]
 # a kind has a payload
 events.kind("a")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+# --- the testing kit
+
+# an envelope that there is not
+push("a", "1", envelope="pub-sub")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+# an option that there is not
+push("a", "1", messageid="17")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+# a kind's payload is its type
+push(placed, "1", Invoice(number="1"))  # type: ignore[misc]  # pyright: ignore[reportArgumentType, reportCallIssue]
+# the payload that a handler had is of its type
+Recording().assert_handled(of_text, payload=1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+# and so is what is returned
+Recording().assert_handled(of_text).payload.order_id  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+# examples are of a handler
+examples(Order)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+# a form that there is not
+EventMessage(b"").written("pub-sub")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -23,8 +23,9 @@ class Authenticator(Protocol):
     `async def aauthenticate(self, request)` besides, which the async view then awaits. One whose credentials are in the
     query or in a header names those in `secret_parameters` or `secret_headers`, a collection of strings, and neither handlers
     nor receivers see them.
-    What `manage.py check --deploy` should say of its options, it returns from `check_deployment(self)`; what the catalogue may
-    show of them, from `public_facts(self)`: pairs of a name and a value, none of which is a secret.
+    What `manage.py check --deploy` should say of its options, it returns from `check_deployment(self)`; from
+    `security_scheme(self)` what AsyncAPI calls a security scheme, with a name for it; from `public_facts(self)` what the
+    catalogue may show, pairs of a name and a value. None of it is a secret.
     """
 
     def authenticate(self, request: HttpRequest) -> Principal | Awaitable[Principal | None] | None:

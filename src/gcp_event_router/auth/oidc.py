@@ -87,6 +87,11 @@ class OIDC:
             return None
         return self._recall(token, keys, request) or self._judge(token, await keys.afind(key_id(token)), keys, request)
 
+    def security_scheme(self) -> tuple[str, dict[str, Any]]:
+        """Called by `asyncapi`."""
+        told = f"A token that Google signed, for the audience {' or '.join(self.audience)}."
+        return "oidc", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": told}
+
     def public_facts(self) -> Iterator[tuple[str, str]]:
         """Called by the catalogue."""
         yield "audience", ", ".join(self.audience)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Never
+from typing import Any, Never
 
 from django.core.checks import CheckMessage
 from django.core.checks import Warning as Warn
@@ -64,6 +64,11 @@ class SharedToken:
     async def aauthenticate(self, request: HttpRequest) -> Principal | None:
         """Do the same on the event loop: there is nothing to wait for."""
         return self.authenticate(request)
+
+    def security_scheme(self) -> tuple[str, dict[str, Any]]:
+        """Called by `asyncapi`."""
+        place = {"in": "header", "name": self.header} if self.header else {"in": "query", "name": self.parameter}
+        return "sharedToken", {"type": "httpApiKey", **place, "description": "A secret that sender and site share."}
 
     def public_facts(self) -> Iterator[tuple[str, str]]:
         """Called by the catalogue; none is of a token."""

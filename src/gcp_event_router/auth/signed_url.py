@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from django.core.cache import caches
 from django.core.cache.backends.base import BaseCache, InvalidCacheBackendError
@@ -82,6 +83,11 @@ class SignedURL:
                 raise UnavailableError(reason="the cache of used URLs is away") from error
             _require(is_first, is_known)
         return Principal("signed-url")
+
+    def security_scheme(self) -> tuple[str, dict[str, Any]]:
+        """Called by `asyncapi`."""
+        told = "A signature of the whole URL, which the site makes."
+        return "signedUrl", {"type": "httpApiKey", "in": "query", "name": PARAMETER, "description": told}
 
     def public_facts(self) -> Iterator[tuple[str, str]]:
         """Called by the catalogue."""

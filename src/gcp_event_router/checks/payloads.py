@@ -1,43 +1,47 @@
-"""Whether handlers can read what is known to be sent: payloads of declared kinds, and of Google's own types."""
+"""Whether handlers can read what is known to be sent: payloads of declared kinds, of Google's own types, and what others read."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Final, cast
 
 from django.core.checks import CheckMessage, Error
-from pydantic import BaseModel, TypeAdapter
-from pydantic.errors import PydanticUserError
 
+from ..core_schemas import sent_shape
 from ..declarations import type_text
 from ..envelopes import MESSAGE_PUBLISHED
-from ..exceptions import ConfigurationError
 from ..google.base import Model
 from ..google.catalogue import model_of
 from ..handlers import Handler
+from ..payloads import reads_json
 from ..router import EventRouter
-from ..schemas import Schema, conflict, read_schema, written_schema
+from ..shapes import OBJECT, Field, Form, conflict
+from .exclusions import check_exclusions
+from .readers import Readers, names_of
 
 __all__ = ["check_payloads"]
 
-#: What reads anything, or is not read from JSON.
-_ANYTHING: Final[frozenset[object]] = frozenset({bytes, str, object, type(None), Any})
 
-
-def check_payloads(router: EventRouter) -> list[CheckMessage]:
+def check_payloads(router: EventRouter) -> Iterator[CheckMessage]:
     """What is wrong with the payloads that a router's handlers declare; called by `check_router`."""
-    readers: dict[Handler, Schema | None] = {}
-    return [*_kinds(router, readers), *_types(router, readers)]
+    readers = Readers()
+    wrong: set[Handler] = set()
+    yield from _kinds(router, readers, wrong)
+    yield from _types(router, readers, wrong)
+    yield from check_exclusions(router, readers, wrong)
 
 
-def _kinds(router: EventRouter, readers: dict[Handler, Schema | None]) -> Iterator[CheckMessage]:
+def _kinds(router: EventRouter, readers: Readers, wrong: set[Handler]) -> Iterator[CheckMessage]:
     for name, kind in router.kinds.items():
+        if not reads_json(kind.payload_type):
+            continue
+        sent = sent_shape(kind.adapter)
         for handler in (each for handlers in router.find(name) for each in handlers):
-            reader = _reader(handler, readers)
+            reader = readers.shape(handler)
             if reader is None or handler.payload_type == kind.payload_type:
                 continue
-            reason = conflict(written_schema(kind.adapter), reader)
+            reason = conflict(sent, reader, names_of(kind.payload_type, handler.payload_type))
             if reason is not None:
+                wrong.add(handler)
                 yield Error(
                     f"{handler} handles {name!r}, and reads {type_text(handler.payload_type)}; the kind is declared with "
                     f"{type_text(kind.payload_type)}, which that never is: {reason}.",
@@ -47,16 +51,16 @@ def _kinds(router: EventRouter, readers: dict[Handler, Schema | None]) -> Iterat
                 )
 
 
-def _types(router: EventRouter, readers: dict[Handler, Schema | None]) -> Iterator[CheckMessage]:
-    for handler in (each.handler for each in router):
+def _types(router: EventRouter, readers: Readers, wrong: set[Handler]) -> Iterator[CheckMessage]:
+    for handler in dict.fromkeys(each.handler for each in router):
         if handler.ce_type is None or not handler.ce_type.is_literal or handler.ce_type.pattern == MESSAGE_PUBLISHED:
             continue
         model = model_of(handler.ce_type.pattern)
-        reader = _reader(handler, readers)
-        if model is None or reader is None:
+        if model is None or readers.shape(handler) is None:
             continue
-        reason = _disagrees(handler.payload_type, model, reader)
+        reason = _disagrees(handler, model, readers)
         if reason is not None:
+            wrong.add(handler)
             yield Error(
                 f"{handler} handles {handler.ce_type.pattern!r}, and reads {type_text(handler.payload_type)}, "
                 f"which that never is: {reason}.",
@@ -66,22 +70,15 @@ def _types(router: EventRouter, readers: dict[Handler, Schema | None]) -> Iterat
             )
 
 
-def _disagrees(declared: object, model: type[Model], reader: Schema) -> str | None:
-    """Why a type reads nothing of what Google's model says is sent; None if it may."""
-    if isinstance(declared, type) and issubclass(declared, Model):  # of which no field is required
-        return None if issubclass(declared, model) else "it is the model of other events"
+def _disagrees(handler: Handler, model: type[Model], readers: Readers) -> str | None:
+    """Why a handler reads nothing of what Google's model says is sent; None if it may."""
+    if _is_model(handler.payload_type, Model):  # of which no field is required
+        return None if _is_model(handler.payload_type, model) else "it is the model of other events"
     # what Google may add one day is not what anybody requires today
-    return conflict({**written_schema(TypeAdapter(model)), "additionalProperties": False}, reader)
+    names = (field.alias or name for name, field in model.model_fields.items())
+    sent = Form(OBJECT.name, OBJECT.types, fields=dict.fromkeys(names, Field(None, required=False)), closed=True)
+    return conflict((sent,), readers.shape(handler), names_of(model, handler.payload_type))
 
 
-def _reader(handler: Handler, readers: dict[Handler, Schema | None]) -> Schema | None:
-    """The schema of what a handler reads; None for what reads anything, and for what another check complains of."""
-    if handler not in readers:
-        readers[handler] = None
-        try:
-            declared = handler.payload_type
-            if declared not in _ANYTHING:
-                readers[handler] = read_schema(TypeAdapter(cast("type[BaseModel]", declared)), declared)
-        except (ConfigurationError, PydanticUserError, NameError, TypeError):
-            pass
-    return readers[handler]
+def _is_model(declared: object, model: type[Model]) -> bool:
+    return isinstance(declared, type) and issubclass(declared, model)

@@ -14,6 +14,7 @@ from .. import auth, conf
 from ..exceptions import ConfigurationError
 from ..router import events
 from .catalogue import check_catalogue
+from .modules import check_modules
 from .registrations import check_router
 
 __all__ = ["check_project"]
@@ -21,7 +22,7 @@ __all__ = ["check_project"]
 
 def check_project(**_: Any) -> list[CheckMessage]:
     """What is wrong with `events` and with the settings. Registered by `apps`."""
-    return [*check_router(events), *_authenticators(), *_base_url(), *_inbox(), *check_catalogue()]
+    return [*check_router(events), *_authenticators(), *_base_url(), *_inbox(), *check_modules(), *check_catalogue()]
 
 
 def _authenticators() -> Iterator[CheckMessage]:

@@ -8,71 +8,96 @@ from typing import Final
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Warn
 
+from ..automata import Steps
 from ..declarations import NO_SOURCE
+from ..event import LABEL_LENGTH
 from ..exceptions import ConfigurationError
 from ..globs import Glob
-from ..registrations import Registration
+from ..handlers import Handler
+from ..overlaps import KINDS, cover, covers, example, patience
 from ..router import EventRouter
+from .kinds import check_kinds
 from .payloads import check_payloads
+from .repeats import check_repeats
 
 __all__ = ["check_router"]
 
-_ALL: Final = Glob("*")
+#: Of globs that cover something together: how many a message names, and how many may be found to be needless.
+_LISTED: Final = 3
+_TRIED: Final = 50
 
 
 def check_router(router: EventRouter) -> list[CheckMessage]:
     """What is wrong with the registrations of a router; for routers beside `events`, call it in a check of your own."""
     return [
         *_unresolvable(router),
-        *_repeated(router),
+        *check_repeats(router),
         *_shadowed(router),
         *_imported_twice(router),
+        *_impossible(router),
+        *check_kinds(router),
         *check_payloads(router),
     ]
 
 
 def _unresolvable(router: EventRouter) -> Iterator[CheckMessage]:
-    for each in router:
+    for handler in dict.fromkeys(each.handler for each in router):
         try:
-            each.handler.prepare()
+            handler.prepare()
         except ConfigurationError as error:
             yield Error(
                 str(error),
                 hint="Until then, every event for it fails.",
-                obj=each.handler.name,
+                obj=handler.name,
                 id="gcp_event_router.E001",
             )
 
 
-def _repeated(router: EventRouter) -> Iterator[CheckMessage]:
-    """A function that has a kind twice, alone or within a wider glob. It runs once all the same."""
-    seen: dict[object, list[tuple[Glob, Glob]]] = {}
-    for each in router:
-        earlier = seen.setdefault(each.handler.key, [])
-        for pair in _pairs(each):
-            covering = next((other for other in earlier if all(map(_covers, other, pair))), None)
-            if covering is not None and not each.is_fallback:
-                yield Warn(
-                    f"{each.handler} is registered for {_text(pair)}, although {_text(covering)} covers that already.",
-                    hint=f"Remove {_text(pair)}: the function runs once for an event in any case.",
-                    obj=each.handler.name,
-                    id="gcp_event_router.W002",
-                )
-            earlier.append(pair)
-
-
 def _shadowed(router: EventRouter) -> Iterator[CheckMessage]:
     """A fallback that never runs, because something handles everything that it might."""
-    handlers = [each for each in router if not each.is_fallback]
+    handled = [(glob, each.handler) for each in router if not each.is_fallback and each.ce_type is None for glob in each.globs]
+    steps = patience()
+    known: dict[Glob, list[tuple[Glob, Handler]]] = {}
     for fallback in (each for each in router if each.is_fallback):
-        for each in handlers:
-            wider = next((glob for glob in each.globs if _covers(glob, fallback.globs[0])), None)
-            if wider is not None and each.ce_type is None:
+        glob = fallback.globs[0]
+        found = known[glob] if glob in known else known.setdefault(glob, _covering(handled, glob, steps))
+        if found:
+            what = ", ".join(f"{handler} handles {glob.pattern!r}" for glob, handler in found[:_LISTED])
+            what += f", and so on: {len(found)} in all" if len(found) > _LISTED else ""
+            others = "the other one" if len(found) == 1 else "one of the others"
+            yield Warn(
+                f"{fallback.handler} is a fallback that never runs, because {what}.",
+                hint=f"Remove the fallback, or register {others} for fewer kinds.",
+                obj=fallback.handler.name,
+                id="gcp_event_router.W003",
+            )
+
+
+def _covering(handled: list[tuple[Glob, Handler]], narrower: Glob, steps: Steps) -> list[tuple[Glob, Handler]]:
+    """Those that together leave a glob nothing: one if that does, and else none that is not needed; none if some kind is left."""
+    for glob, handler in handled:
+        if covers(glob, narrower, KINDS, steps):
+            return [(glob, handler)]
+    if not cover((glob for glob, _ in handled), narrower, KINDS, steps):
+        return []
+    needed = handled
+    for each in handled[:_TRIED]:
+        fewer = [other for other in needed if other is not each]
+        if cover((glob for glob, _ in fewer), narrower, KINDS, steps):
+            needed = fewer
+    return needed
+
+
+def _impossible(router: EventRouter) -> Iterator[CheckMessage]:
+    """A glob that no kind can match, however it is sent."""
+    for each in router:
+        for glob in each.globs:
+            if example(glob) is None:
                 yield Warn(
-                    f"{fallback.handler} is a fallback that never runs, because {each.handler} handles {wider.pattern!r}.",
-                    hint="Remove the fallback, or register the other one for fewer kinds.",
-                    obj=fallback.handler.name,
-                    id="gcp_event_router.W003",
+                    f"{each.handler} is registered for {glob.pattern!r}, which no kind matches.",
+                    hint=f"Write a kind without a slash, of at most {LABEL_LENGTH} characters.",
+                    obj=each.handler.name,
+                    id="gcp_event_router.W017",
                 )
 
 
@@ -90,20 +115,3 @@ def _imported_twice(router: EventRouter) -> Iterator[CheckMessage]:
                 obj=handler.name,
                 id="gcp_event_router.W004",
             )
-
-
-def _covers(wider: Glob, glob: Glob) -> bool:
-    """Whether `wider` surely matches all that `glob` matches: it is the same, or a beginning with a star."""
-    return wider == glob or (wider.pattern == wider.prefix + "*" and glob.prefix.startswith(wider.prefix))
-
-
-def _pairs(registration: Registration) -> list[tuple[Glob, Glob]]:
-    """What it handles, as globs of a kind and of a type."""
-    return [(glob, registration.ce_type or _ALL) for glob in registration.globs or (_ALL,)]
-
-
-def _text(pair: tuple[Glob, Glob]) -> str:
-    kind, ce_type = pair
-    if ce_type == _ALL:
-        return repr(kind.pattern)
-    return f"ce_type={ce_type.pattern!r}" if kind == _ALL else f"{kind.pattern!r} with ce_type={ce_type.pattern!r}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from time import perf_counter
 
 from django.db import connections, transaction
 from django.db.models import Q, QuerySet
@@ -15,6 +16,7 @@ from ..event import Arrival
 from ..exceptions import EnvelopeError
 from ..handlers import Handler
 from ..keepers import Result
+from ..lines import log_run
 from ..outcomes import Outcome
 from ..receivers import wait_for
 from ..router import find_everywhere
@@ -56,10 +58,14 @@ def work(alias: str, delivery: Delivery, *, anew: bool = False) -> Result:
     claim = _claimed(alias, delivery, terms, anew=anew)
     if isinstance(claim, Result):
         return claim
+    started = perf_counter()
     if handler.is_async:
         awaited = partial(runs.arun, alias, claim)
-        return wait_for(partial(aobserved, handler, event.kind, event.reference, arrival, awaited))
-    return observed(handler, event.kind, event.reference, arrival, partial(runs.run, alias, claim))
+        result = wait_for(partial(aobserved, handler, event.kind, event.reference, arrival, awaited))
+    else:
+        result = observed(handler, event.kind, event.reference, arrival, partial(runs.run, alias, claim))
+    log_run(handler, result, event.kind, event.reference, arrival, perf_counter() - started)
+    return result
 
 
 def due(alias: str) -> QuerySet[Delivery]:

@@ -20,6 +20,7 @@ from django.urls import NoReverseMatch, reverse
 from pydantic_core import to_json
 from typing_extensions import TypedDict, TypeVar, override
 
+from ..declarations import name_of
 from ..event import Principal
 from ..exceptions import ConfigurationError, ErrorDetail
 from ..kinds import Kind
@@ -97,6 +98,14 @@ class Pushed:
         """What handlers raised, and what turned the event away."""
         raised = [each.error for each in self.deliveries if each.error is not None]
         return (*raised, *(each.error for each in self.rejections))
+
+    def assert_handled(self, *handlers: Callable[..., Any]) -> None:
+        """Assert that these handlers did their work, and no others. Raises `AssertionError` with all that is known."""
+        __tracebackhide__ = True  # pytest shows the test
+        if sorted(map(name_of, self.handled)) != sorted(map(name_of, handlers)):
+            wanted = " and ".join(map(name_of, handlers)) or "nobody"
+            msg = f"{wanted} should have handled it:\n{self!r}"
+            raise AssertionError(msg)
 
     @override
     def __repr__(self) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, Final, Generic, cast
 
 from typing_extensions import TypeVar, override
@@ -24,7 +25,14 @@ __all__ = ["Delivery", "Recording", "Rejection", "record"]
 PayloadT = TypeVar("PayloadT", default=Any)
 ParametersT = TypeVar("ParametersT", default=Any)
 
-_ANY: Final[Any] = object()
+
+class _Unset(Enum):
+    """What an argument is that is not given: None may be a payload."""
+
+    UNSET = 0
+
+
+_UNSET: Final = _Unset.UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +87,9 @@ class Recording:
         self,
         handler: Callable[[Event[PayloadT, ParametersT]], Any],
         *,
-        payload: PayloadT = _ANY,
-        parameters: ParametersT = _ANY,
-        reference: str = _ANY,
+        payload: PayloadT | _Unset = _UNSET,
+        parameters: ParametersT | _Unset = _UNSET,
+        reference: str | _Unset = _UNSET,
         times: int | None = None,
     ) -> Event[PayloadT, ParametersT]:
         """Assert that a handler did its work on an event, and return the last such event.
@@ -97,18 +105,22 @@ class Recording:
             AssertionError: It did not; the message says what was recorded instead.
 
         """
+        __tracebackhide__ = True  # pytest shows the test, and not what stands here
         found = [
             each.event
             for each in self.of(handler)
             if each.outcome is Outcome.HANDLED
             and each.event is not None
-            and (payload is _ANY or each.event.payload == payload)
-            and (parameters is _ANY or each.event.parameters == parameters)
-            and (reference is _ANY or each.reference == reference)
+            and (payload is _UNSET or each.event.payload == payload)
+            and (parameters is _UNSET or each.event.parameters == parameters)
+            and (reference is _UNSET or each.reference == reference)
         ]
         if not found or (times is not None and len(found) != times):
             wanted = {"payload": payload, "parameters": parameters, "reference": reference}
-            named = "".join(f", {name} {value!r}" for name, value in wanted.items() if value is not _ANY)
+            given = {
+                name: value for name, value in wanted.items() if value is not _UNSET and (name, value) != ("reference", None)
+            }
+            named = "".join(f", {name} {value!r}" for name, value in given.items())
             often = "" if times is None else f" {times} time(s), and not {len(found)}"
             self._fail(f"{_name(handler)} should have handled an event{named}{often}")
         return found[-1]
@@ -117,6 +129,7 @@ class Recording:
         self, handler: Callable[[Event[PayloadT, ParametersT]], Any], outcome: Outcome
     ) -> Delivery[PayloadT, ParametersT]:
         """Assert that a delivery to a handler came to an outcome, such as `Outcome.INVALID`, and return the last that did."""
+        __tracebackhide__ = True
         found = [each for each in self.of(handler) if each.outcome is outcome]
         if not found:
             self._fail(f"{_name(handler)} should have come to {outcome.value!r}")
@@ -124,11 +137,13 @@ class Recording:
 
     def assert_not_called(self, handler: Callable[..., Any]) -> None:
         """Assert that nothing was delivered to a handler."""
+        __tracebackhide__ = True
         if self.of(handler):
             self._fail(f"{_name(handler)} should not have been called")
 
     def assert_rejected(self, outcome: Outcome | None = None) -> Rejection:
         """Assert that a request or an event was turned away before any handler, and return the last one."""
+        __tracebackhide__ = True
         found = [each for each in self.rejections if outcome in {None, each.outcome}]
         if not found:
             self._fail(f"something should have been rejected{'' if outcome is None else f' as {outcome.value!r}'}")
@@ -144,6 +159,7 @@ class Recording:
         return f"<Recording of {len(self.deliveries)} delivery(s), {len(self.rejections)} rejection(s)>"
 
     def _fail(self, wanted: str) -> None:
+        __tracebackhide__ = True
         msg = f"{wanted}. Recorded:\n{self}"
         raise AssertionError(msg)
 

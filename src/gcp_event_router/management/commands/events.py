@@ -9,11 +9,12 @@ from django.core.management.base import BaseCommand, CommandParser
 from typing_extensions import override
 
 from ..arguments import django_options
-from ..checking import Check
-from ..explaining import Explain
-from ..listing import List
+from ..check import Check
+from ..explain import Explain
+from ..list import List
 from ..pull import Pull
-from ..sending import Send
+from ..schema import Schema
+from ..send import Send
 from ..subcommands import Subcommand
 
 __all__ = ["SUBCOMMANDS", "Command"]
@@ -23,6 +24,7 @@ SUBCOMMANDS: Final[Mapping[str, Subcommand]] = {
     "list": List(),
     "explain": Explain(),
     "send": Send(),
+    "schema": Schema(),
     "check": Check(),
     "pull": Pull(),
 }

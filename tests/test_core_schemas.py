@@ -1,4 +1,4 @@
-"""Whether what one type writes can be what another one reads: only what is certain is named."""
+"""Whether what is sent as one type can be what another one reads: only what is certain is named."""
 
 from __future__ import annotations
 
@@ -10,9 +10,20 @@ from typing import Annotated, Any, Literal, cast
 import pytest
 from hypothesis import given, reject
 from hypothesis import strategies as st
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, create_model
+from pydantic import (
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    create_model,
+    model_validator,
+)
 
-from gcp_event_router.schemas import conflict, read_schema, written_schema
+from gcp_event_router.core_schemas import read_shape, sent_shape
+from gcp_event_router.shapes import conflict
 
 
 class Order(BaseModel):
@@ -77,48 +88,95 @@ class Times(BaseModel):
     order_id: datetime
 
 
+class Legacy(BaseModel):
+    invoice: int
+
+    @model_validator(mode="before")
+    @classmethod
+    def _renamed(cls, value: Any) -> Any:
+        return {"invoice": value["order_id"]} if "order_id" in value else value
+
+
+class Described(BaseModel):
+    note: Annotated[list[str], Field(json_schema_extra={"type": "object"})]
+
+
+class Listed(BaseModel):
+    note: list[str]
+
+
+class Stripped(BaseModel):
+    order_id: int
+    total: str
+
+
+class Hidden(BaseModel):
+    order_id: Annotated[int, Field(exclude=True)]
+
+
+class Deferred(BaseModel):
+    model_config = ConfigDict(defer_build=True)
+    invoice: int
+
+
+class Incomplete(BaseModel):
+    invoice: Missing  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore[reportUndefinedVariable]
+
+
+class Text(BaseModel):
+    model_config = ConfigDict(coerce_numbers_to_str=True)
+    order_id: str
+
+
 CASES: list[tuple[Any, Any, str | None]] = [
     (Order, Order, None),
     (Order, Wider, None),
     (Wider, Order, None),
-    (Order, Other, "invoice is required, and is never sent"),
-    (Order, Texts, "order_id is an integer, and an array is read"),
+    (Order, Other, "invoice is required in R, and W has none"),
+    (Order, Texts, "order_id is an integer in W, and an array in R"),
     (Order, Closed, None),
-    (Both, Closed, "invoice is sent, and is forbidden"),
+    (Both, Closed, "invoice is required in W, and R has none"),
     (Wider, Closed, None),
     (Order, Aliased, None),
     (Order, ByName, None),
-    (Order, Camel, "orderId is required, and is never sent"),
+    (Order, Camel, "orderId is required in R, and W has none"),
     (Camel, ByName, None),
-    (Nested, NestedOther, "order.invoice is required, and is never sent"),
-    (Nested, Order, "order_id is required, and is never sent"),
-    (Order, list[Order], "the payload is an object, and an array is read"),
+    (Nested, NestedOther, "order.invoice is required in R, and W has none"),
+    (Nested, Order, "order_id is required in R, and W has none"),
+    (Order, list[Order], "the payload is an object in W, and an array in R"),
     (list[int], list[str], None),
-    (Order, int, "the payload is an object, and an integer is read"),
+    (Order, int, "the payload is an object in W, and an integer in R"),
     (Order, int | Order, None),
-    (Order | int, Other | str, "invoice is required, and is never sent"),
+    (Order | int, Other | str, "invoice is required in R, and W has none"),
     (Order | int, Other | float, None),
     (int, float, None),
     (float, int, None),
     (str, int, None),
-    (int, str, "the payload is an integer, and a string is read"),
+    (int, str, "the payload is an integer in W, and a string in R"),
     (int, datetime, None),
     (int, timedelta, None),
     (Order, Times, None),
-    (bool, str, "the payload is a boolean, and a string is read"),
-    (type(None), int, "the payload is null, and an integer is read"),
+    (bool, str, "the payload is a boolean in W, and a string in R"),
+    (type(None), int, "the payload is null in W, and an integer in R"),
     (Colour, Literal["red"], None),
     (dict[str, int], Other, None),
     (Order, dict[str, Any], None),
     (Order, Any, None),
     (Any, Order, None),
+    (Order, Legacy, None),  # which its JSON Schema does not tell
+    (Described, Listed, None),  # nor what it says of another type
+    (Order, Stripped, None),  # a Decimal is sent as a string
+    (Hidden, Wider, None),  # others may send it
+    (Order, Text, None),
+    (Order, Deferred, "invoice is required in R, and W has none"),
+    (Incomplete, list[int], None),
     (Tree, Tree, None),
-    (Tree, Order, "order_id is required, and is never sent"),
+    (Tree, Order, "order_id is required in R, and W has none"),
 ]
 
 
 def between(writer: Any, reader: Any) -> str | None:
-    return conflict(written_schema(TypeAdapter(writer)), read_schema(TypeAdapter(reader), reader))
+    return conflict(sent_shape(TypeAdapter(writer)), read_shape(TypeAdapter(reader)), ("W", "R"))
 
 
 @pytest.mark.parametrize(("writer", "reader", "reason"), CASES)
@@ -153,3 +211,20 @@ def test_a_conflict_is_one(writer: type[BaseModel], reader: type[BaseModel], dat
         reject()
     with pytest.raises(ValidationError):
         reader.model_validate_json(document)
+
+
+def test_an_adapter_with_a_configuration_of_its_own() -> None:
+    """What pydantic does not say in the schema is not guessed."""
+    adapter = TypeAdapter(list[str], config=ConfigDict(coerce_numbers_to_str=True))
+
+    assert adapter.validate_json("[1]") == ["1"]
+    assert conflict(sent_shape(TypeAdapter(dict[str, int])), read_shape(adapter), ("W", "R")) is None
+
+
+def test_a_field_in_many_wrappings() -> None:
+    """Where a default is too deep to be found, there may be one."""
+    few: Any = Annotated[int, *[BeforeValidator(int)] * 8]
+    many: Any = Annotated[int, *[BeforeValidator(int)] * 10]
+
+    assert between(Other, create_model("Few", order_id=(few, ...))) == "order_id is required in R, and W has none"
+    assert between(Other, create_model("Many", order_id=(many, ...))) is None

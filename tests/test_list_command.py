@@ -20,7 +20,7 @@ from pydantic import Field
 from gcp_event_router import Event, EventRouter
 from gcp_event_router.signals import event_received
 
-HERE = "tests/test_listing.py"
+HERE = "tests/test_list_command.py"
 FINALIZED = "google.cloud.storage.object.v1.finalized"
 
 
@@ -67,22 +67,22 @@ def run(*arguments: str) -> str:
         call_command("events", *arguments, stdout=out, stderr=out)
     except CommandError as error:
         out.write(f"CommandError: {error}\n")
-    return re.sub(r"\.py:\d+", ".py:0", re.sub(r"where {5,}how", "where                     how", out.getvalue()))
+    return re.sub(r"\.py:\d+", ".py:0", re.sub(r"where {5,}how", f"where{' ' * (len(HERE) - 1)}how", out.getvalue()))
 
 
 def test_list(shop: EventRouter) -> None:
     """Each registration has its kinds, payload, handler, place and manner; plain receivers and declared kinds follow."""
     assert run("list") == (
-        "kind                                  payload         handler                   where                     how\n"
-        f"order-*, invoice-paid                 dict[str, int]  tests.test_listing.one    {HERE}:0  sync\n"
-        f"gcs-* ce_type=google.cloud.storage.*  int | str       storage                   {HERE}:0  async\n"
-        f"ce_type=com.example.*                 bytes           tests.test_listing.three  {HERE}:0  sync, every delivery\n"
-        f"(what nothing else handles)           bytes           tests.test_listing.three  {HERE}:0  sync, deferred\n"
+        f"kind                                  payload         handler                        where{' ' * (len(HERE) - 1)}how\n"
+        f"order-*, invoice-paid                 dict[str, int]  tests.test_list_command.one    {HERE}:0  sync\n"
+        f"gcs-* ce_type=google.cloud.storage.*  int | str       storage                        {HERE}:0  async\n"
+        f"ce_type=com.example.*                 bytes           tests.test_list_command.three  {HERE}:0  sync, every delivery\n"
+        f"(what nothing else handles)           bytes           tests.test_list_command.three  {HERE}:0  sync, deferred\n"
         "\n"
         "plain receivers, which see every event\n"
-        f"  tests.test_listing.plain ({HERE}:0)\n"
-        "  tests.test_listing.Receiver\n"
-        f"  tests.test_listing.narrow ({HERE}:0)\n"
+        f"  tests.test_list_command.plain ({HERE}:0)\n"
+        "  tests.test_list_command.Receiver\n"
+        f"  tests.test_list_command.narrow ({HERE}:0)\n"
     )
 
 
@@ -94,7 +94,7 @@ def test_list_as_json(shop: EventRouter) -> None:
         "kinds": ["order-*", "invoice-paid"],
         "ce_type": None,
         "fallback": False,
-        "handler": "tests.test_listing.one",
+        "handler": "tests.test_list_command.one",
         "where": f"{HERE}:0",
         "payload": "dict[str, int]",
         "parameters": "dict[str, str]",
@@ -124,18 +124,18 @@ def test_explain(shop: EventRouter) -> None:
     """Every registration has its reason; plain receivers and authenticators follow."""
     assert run("explain", "gcs-photos", "--ce-type", FINALIZED) == (
         f"'gcs-photos' of the type {FINALIZED!r} is handled by 1 handler(s)\n"
-        f"  skips tests.test_listing.one ({HERE}:0)\n"
+        f"  skips tests.test_list_command.one ({HERE}:0)\n"
         "        'gcs-photos' does not begin with 'order-' and 'gcs-photos' is not 'invoice-paid'\n"
         f"  runs  storage ({HERE}:0)\n"
         "        'gcs-*' matches\n"
-        f"  skips tests.test_listing.three ({HERE}:0)\n"
+        f"  skips tests.test_list_command.three ({HERE}:0)\n"
         f"        of the type, {FINALIZED!r} does not begin with 'com.example.'\n"
-        f"  skips tests.test_listing.three ({HERE}:0)\n"
+        f"  skips tests.test_list_command.three ({HERE}:0)\n"
         "        another handler matches\n"
         "plain receivers, which see every event:\n"
-        f"  tests.test_listing.plain ({HERE}:0)\n"
-        "  tests.test_listing.Receiver\n"
-        f"  tests.test_listing.narrow ({HERE}:0)\n"
+        f"  tests.test_list_command.plain ({HERE}:0)\n"
+        "  tests.test_list_command.Receiver\n"
+        f"  tests.test_list_command.narrow ({HERE}:0)\n"
         "let in by:\n"
         "  everybody: AUTHENTICATION is []\n"
     )
@@ -177,3 +177,19 @@ def test_djangos_own_options_after_the_action() -> None:
 
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "shop.event_handlers.record_order" in ended.stdout
+
+
+def test_nothing_but_the_core_is_needed() -> None:
+    """Every subcommand is there without any extra, and says of what is missing only where it is asked for."""
+    missing = ("jwt", "cryptography", "hypothesis", "pytest", "opentelemetry", "google.cloud", "google.auth", "requests")
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({missing}));"
+        "import django; from django.core.management import call_command; django.setup();"
+        "call_command('events', 'list'); call_command('events', 'check'); call_command('events', 'schema');"
+        "call_command('events', 'send', 'k', data='1', format='json')"
+    )
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    root = Path(__file__).parent.parent
+    ended = subprocess.run([sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 0, ended.stderr

@@ -1,0 +1,227 @@
+"""An AsyncAPI 3.0 document of all that a site can be sent: what `manage.py events schema` writes.
+
+Schemas are in the part of JSON Schema that AsyncAPI's own format has, draft 7. Beside what AsyncAPI knows, each channel says in
+`x-gcp-event-router` what `compatibility` compares: the glob of kinds, the type, the parameters of the URL.
+
+Facts: https://www.asyncapi.com/docs/reference/specification/v3.0.0 and the HTTP binding, 0.3.0.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final, cast
+from urllib.parse import quote, urlsplit
+
+from django.conf import settings
+from django.urls import NoReverseMatch, reverse
+from pydantic import TypeAdapter
+
+from .auth import Door
+from .channels import Channel, channels
+from .declarations import type_text
+from .definitions import bare, payload_schemas
+from .exceptions import ConfigurationError
+from .globs import Glob
+from .router import EventRouter
+
+__all__ = ["EXTENSION", "asyncapi"]
+
+#: Under which each channel says what AsyncAPI has no word for.
+EXTENSION: Final = "x-gcp-event-router"
+_SCHEMAS: Final = "#/components/schemas/{model}"
+_KIND, _REFERENCE = "kind", "reference"
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.-]+")
+_SPECIAL: Final = re.compile(r"\*|\?|\[!?\]?[^\]]*\]")
+_JSON: Final = "application/json"
+_SUBSCHEMAS: Final = frozenset({"items", "prefixItems", "anyOf", "oneOf", "allOf", "additionalProperties", "propertyNames"})
+_WRAPPED: Final = (
+    "What the payload says is the data of the event: of a Pub/Sub push `message.data` in base64, of a CloudEvent its data, and "
+    "otherwise the body itself."
+)
+
+
+def asyncapi(router: EventRouter, door: Door, *, title: str, version: str) -> dict[str, Any]:
+    """The document.
+
+    Args:
+        router: Whose channels to tell.
+        door: Who is let in.
+        title: What the site is called.
+        version: Which version of the document it is.
+
+    Raises:
+        ConfigurationError: A handler's annotation cannot be used, or the endpoint is not in the URLs.
+
+    """
+    found = sorted(channels(router), key=lambda each: (each.is_fallback, str(each)))
+    names = _names(found)
+    payloads, schemas = _schemas(found)
+    security = dict(_security(door))
+    return {
+        "asyncapi": "3.0.0",
+        "info": {"title": title, "version": version, "description": _WRAPPED},
+        "defaultContentType": _JSON,
+        **_servers(security),
+        "channels": {name: _channel(each, name, payloads) for name, each in zip(names, found, strict=True)},
+        "operations": {
+            f"receive.{name}": {
+                "action": "receive",
+                "channel": {"$ref": f"#/channels/{name}"},
+                "messages": [{"$ref": f"#/channels/{name}/messages/event"}],
+                "bindings": {"http": {"method": "POST", "bindingVersion": "0.3.0"}},
+            }
+            for name in names
+        },
+        "components": {
+            "messages": {name: _message(each, payloads) for name, each in zip(names, found, strict=True)},
+            "schemas": schemas,
+            **({"securitySchemes": security} if security else {}),
+        },
+    }
+
+
+def _channel(channel: Channel, name: str, payloads: Mapping[str, Any]) -> dict[str, Any]:
+    ours: dict[str, Any] = {"kind": channel.kind.pattern}
+    if channel.ce_type is not None:
+        ours["ce-type"] = channel.ce_type.pattern
+    if channel.is_fallback:
+        ours["fallback"] = True
+    ours["handlers"] = [handler.name for handler in channel.handlers]
+    parameters = [payloads[_key(declared)] for declared, _ in _parameters(channel)]
+    if parameters:
+        ours["parameters"] = parameters[0] if len(parameters) == 1 else {"allOf": parameters}
+    address, inside = _address(channel)
+    return {
+        "title": str(channel),
+        "address": address,
+        "messages": {"event": {"$ref": f"#/components/messages/{name}"}},
+        **({"parameters": inside} if inside else {}),
+        EXTENSION: ours,
+    }
+
+
+def _message(channel: Channel, payloads: Mapping[str, Any]) -> dict[str, Any]:
+    schemas = [payloads[_key(declared)] for declared, _ in channel.payloads]
+    binary = any(bare(declared) is bytes for declared, _ in channel.payloads)
+    told = [text for handler in channel.handlers if (text := inspect.getdoc(handler.function))]
+    message: dict[str, Any] = {
+        "name": str(channel),
+        "title": " and ".join(type_text(declared) for declared, _ in channel.payloads) or "anything",
+        "contentType": "application/octet-stream" if binary else _JSON,
+        "payload": schemas[0] if len(schemas) == 1 else {"allOf": schemas} if schemas else {},
+        "examples": [{"payload": channel.sample()}],
+    }
+    if told:
+        message["description"] = "\n\n".join(told)
+    if channel.ce_type is not None:
+        message["headers"] = {"type": "object", "properties": {"ce-type": _of_type(channel.ce_type)}, "required": ["ce-type"]}
+    return message
+
+
+def _of_type(glob: Glob) -> dict[str, Any]:
+    what = {"const": glob.pattern} if glob.is_literal else {"description": f"A type that matches {glob.pattern}"}
+    return {"type": "string", **what}
+
+
+def _parameters(channel: Channel) -> Iterator[tuple[object, TypeAdapter[Any]]]:
+    """The types that the URL's parameters have to satisfy, where handlers say so."""
+    seen: set[str] = set()
+    for handler in channel.handlers:
+        declared = handler.parameters_type
+        if declared != dict[str, str] and repr(declared) not in seen:
+            seen.add(repr(declared))
+            yield declared, TypeAdapter(cast("type[Any]", declared))
+
+
+def _schemas(found: Iterable[Channel]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The schema of each type by its key, and the definitions, all made at once so that equal names are told apart."""
+    types = {_key(declared): (declared, adapter) for each in found for declared, adapter in (*each.payloads, *_parameters(each))}
+    made, definitions = payload_schemas(list(types.values()), "validation", _SCHEMAS)
+    return (
+        {key: _draft7(schema) for key, schema in zip(types, made, strict=True)},
+        {name: _draft7(schema) for name, schema in sorted(definitions.items())},
+    )
+
+
+def _draft7(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """What pydantic writes for 2020-12, in the spelling of draft 7; without OpenAPI's `discriminator`: its tags are constants."""
+    made: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key == "properties":
+            made[key] = {name: _draft7(each) for name, each in value.items()}
+        elif key in _SUBSCHEMAS and isinstance(value, dict):
+            made[key] = _draft7(cast("dict[str, Any]", value))
+        elif key in _SUBSCHEMAS and isinstance(value, list):
+            listed = [_draft7(each) for each in cast("list[dict[str, Any]]", value)]
+            made["items" if key == "prefixItems" else key] = listed
+        elif key != "discriminator":
+            made[key] = value
+    return made
+
+
+def _address(channel: Channel) -> tuple[str, dict[str, Any]]:
+    """The path, with what may stand for the parts of a glob as parameters."""
+    if channel.ce_type is not None and channel.kind.pattern == "*":
+        return _path("gcp-cloudevents").strip("/"), {}
+    parameters: dict[str, Any] = {}
+
+    def named(special: re.Match[str]) -> str:
+        name = f"any{len(parameters) + 1}"
+        parameters[name] = {"description": f"What {special[0]!r} stands for in the glob {channel.kind.pattern!r}."}
+        return f"{{{name}}}"
+
+    kind, last = "", 0
+    for special in _SPECIAL.finditer(channel.kind.pattern):
+        kind += quote(channel.kind.pattern[last : special.start()], safe="") + named(special)
+        last = special.end()
+    kind += quote(channel.kind.pattern[last:], safe="")
+    parameters["reference"] = {"description": "What it happened to."}
+    path = _path("gcp-events", _KIND, _REFERENCE)
+    return path.replace(f"{_KIND}/{_REFERENCE}", f"{kind}/{{reference}}").strip("/"), parameters
+
+
+def _path(name: str, *arguments: str) -> str:
+    try:
+        return reverse(name, args=arguments)
+    except NoReverseMatch as error:
+        msg = (
+            f"There is no URL named {name!r} that events are sent to. "
+            "Add path('', include('gcp_event_router.urls')) to your urlpatterns."
+        )
+        raise ConfigurationError(msg) from error
+
+
+def _servers(security: Mapping[str, Any]) -> dict[str, Any]:
+    parts = urlsplit(getattr(settings, "BASE_URL", None) or "")
+    if not parts.netloc:
+        return {}
+    server: dict[str, Any] = {"host": parts.netloc, "protocol": parts.scheme}
+    if parts.path.strip("/"):
+        server["pathname"] = parts.path
+    if security:
+        server["security"] = [{"$ref": f"#/components/securitySchemes/{name}"} for name in security]
+    return {"servers": {"site": server}}
+
+
+def _security(door: Door) -> Iterator[tuple[str, dict[str, Any]]]:
+    """How each authenticator that says so is satisfied."""
+    for each in door.authenticators or ():
+        described = getattr(each, "security_scheme", None)
+        if described is not None:
+            yield described()
+
+
+def _names(found: Sequence[Channel]) -> list[str]:
+    """Keys that AsyncAPI takes: of what is left of two names that come to the same, the later one is numbered."""
+    names: list[str] = []
+    for each in found:
+        plain = _UNSAFE.sub("_", f"{'fallback.' * each.is_fallback}{each}".replace("*", "any")).strip("_") or "any"
+        same = sum(re.fullmatch(re.escape(plain) + r"(\.\d+)?", name) is not None for name in names)
+        names.append(f"{plain}.{same + 1}" if same else plain)
+    return names
+
+
+def _key(declared: object) -> str:
+    return repr(declared)

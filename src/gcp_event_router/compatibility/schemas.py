@@ -1,0 +1,162 @@
+"""What became of a JSON Schema, place by place: whether all that fitted the old one surely fits the new one.
+
+A change that may refuse what fitted is breaking; where it cannot be told, it counts as breaking, and says so. Fields that the old
+schema did not name are not counted, although an open model let them pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, cast
+
+from ..schemas import Schema
+from .alternatives import Alternative, expanded
+from .change import Change
+from .keywords import KNOWN, limits, texts, values
+from .words import enum_of, is_bytes, items_of, listed, path, prefix_of, tags_of, types_of, words
+
+__all__ = ["changes"]
+
+
+def changes(
+    old: Schema, new: Schema, old_definitions: Mapping[str, Schema], new_definitions: Mapping[str, Schema]
+) -> list[Change]:
+    """All that is different, from the root on. A place is a field's path; that of the root is empty."""
+    found = _Comparison(old_definitions, new_definitions).compare(old, new, "")
+    return list({(each.place, each.what): each for each in found}.values())
+
+
+class _Comparison:
+    """One old schema beside one new one."""
+
+    def __init__(self, old: Mapping[str, Schema], new: Mapping[str, Schema]) -> None:
+        self._old = old
+        self._new = new
+        #: What became of pairs of definitions, with places from there on; nothing yet of what is being compared.
+        self._known: dict[tuple[str, str], list[Change]] = {}
+
+    def compare(self, old: Schema, new: Schema, place: str) -> list[Change]:
+        """The changes of one place and of all below it. Each of the old alternatives has to fit one of the new ones."""
+        olds, news = expanded(old, self._old), expanded(new, self._new)
+        found: list[Change] = []
+        used: set[int] = set()
+        for each in olds:
+            best: list[Change] | None = None
+            chosen = -1
+            for number, other in sorted(enumerate(news), key=lambda one: _distance(each.schema, one[1].schema)):
+                made = self._between(each, other, place)
+                if best is None or (_weight(made), len(made)) < (_weight(best), len(best)):
+                    best, chosen = made, number
+                if not made:
+                    break
+            used.add(chosen)
+            several = len(olds) > 1 or len(news) > 1
+            if several and best and _distance(each.schema, news[chosen].schema) >= _OTHER:  # nothing of its sort is left
+                what = f"{words(each.schema)} is not taken any more, only {listed([one.schema for one in news])}"
+                best = [Change(place, what, is_breaking=True)]
+            found += best or []
+        added = [one.schema for number, one in enumerate(news) if number not in used and one not in olds]
+        if added:
+            found.append(Change(place, f"{listed(added)} is taken, too", is_breaking=False))
+        return found
+
+    def _between(self, old: Alternative, new: Alternative, place: str) -> list[Change]:
+        """The changes from one alternative to another; those of two definitions are found once."""
+        if not old.name or not new.name:
+            return list(self._single(old.schema, new.schema, place))
+        pair = old.name, new.name
+        if pair not in self._known:
+            self._known[pair] = []
+            self._known[pair] = list(self._single(old.schema, new.schema, ""))
+        return [Change(path(place, each.place), each.what, each.is_breaking) for each in self._known[pair]]
+
+    def _single(self, old: Schema, new: Schema, place: str) -> Iterator[Change]:
+        if is_bytes(old) != is_bytes(new):
+            what = "bytes are not taken any more, only JSON" if is_bytes(old) else "whatever bytes are taken"
+            yield Change(place, what, is_breaking=is_bytes(old))
+            return
+        if enum_of(old) is not None and enum_of(new) is not None:
+            yield from values(old, new, place)
+            return
+        if not types_of(old) <= types_of(new):
+            what = f"{words(old)} is not taken any more, only {words(new)}"
+            yield Change(place, what, is_breaking=True)
+            return
+        if types_of(old) != types_of(new):
+            yield Change(place, f"{words(new)} is taken, and not only {words(old)}", is_breaking=False)
+        yield from values(old, new, place)
+        yield from limits(old, new, place)
+        yield from texts(old, new, place)
+        yield from self._object(old, new, place)
+        yield from self._array(old, new, place)
+        for key in sorted((old.keys() | new.keys()) - KNOWN):
+            if not key.startswith("x-") and old.get(key) != new.get(key):
+                yield Change(place, f"{key!r} is different, and what that means cannot be told", is_breaking=True)
+
+    def _object(self, old: Schema, new: Schema, place: str) -> Iterator[Change]:
+        before: Mapping[str, Schema] = old.get("properties", {})
+        after: Mapping[str, Schema] = new.get("properties", {})
+        always, needed = set(old.get("required", ())), set(new.get("required", ()))
+        rest = new.get("additionalProperties", True)
+        for name in [*before, *(name for name in after if name not in before)]:
+            where = path(place, name)
+            if name not in before:
+                what = "a required field is new" if name in needed else "an optional field is new"
+                yield Change(where, what, is_breaking=name in needed)
+                continue
+            if name in after:
+                yield from self.compare(before[name], after[name], where)
+            elif rest is False:
+                yield Change(where, "the field is refused now", is_breaking=True)
+            elif isinstance(rest, Mapping):
+                yield from self.compare(before[name], cast("Schema", rest), where)
+            else:
+                yield Change(where, "the field is not read any more", is_breaking=False)
+            if name in needed - always:
+                yield Change(where, "the field was optional and is required", is_breaking=True)
+            elif name in always - needed and name in after:
+                yield Change(where, "the field was required and is optional", is_breaking=False)
+        yield from self._others(old, new, place)
+
+    def _others(self, old: Schema, new: Schema, place: str) -> Iterator[Change]:
+        """Fields that no name is given for."""
+        before, after = old.get("additionalProperties", True), new.get("additionalProperties", True)
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            yield from self.compare(cast("Schema", before), cast("Schema", after), path(place, "*"))
+        elif before != after and {"object"} & types_of(old):
+            narrower = after is False or (isinstance(after, Mapping) and before is True)
+            now = "are refused now" if after is False else "have to fit now" if narrower else "are taken"
+            yield Change(place, f"fields that it does not name {now}", is_breaking=narrower)
+        names = old.get("propertyNames"), new.get("propertyNames")
+        if any(names):
+            yield from self.compare(names[0] or {"type": "string"}, names[1] or {"type": "string"}, path(place, "(names)"))
+
+    def _array(self, old: Schema, new: Schema, place: str) -> Iterator[Change]:
+        before, after = prefix_of(old), prefix_of(new)
+        for number in range(max(len(before), len(after))):
+            one = before[number] if number < len(before) else items_of(old)
+            other = after[number] if number < len(after) else items_of(new)
+            yield from self.compare(one, other, f"{place}[{number}]")
+        if not before and not after and ("items" in old or "items" in new):
+            yield from self.compare(items_of(old), items_of(new), f"{place}[]")
+        if new.get("uniqueItems") and not old.get("uniqueItems"):
+            yield Change(place, "items have to differ from each other now", is_breaking=True)
+
+
+#: A distance from which on two alternatives have nothing in common.
+_OTHER: Final = 2
+
+
+def _distance(old: Schema, new: Schema) -> int:
+    """How little two alternatives have in common: the tag of a union tells, and so does the type."""
+    if not types_of(old) & types_of(new):
+        return _OTHER
+    ours, theirs = tags_of(old), tags_of(new)
+    shared = ours.keys() & theirs.keys()
+    if shared and all(set(ours[name]).isdisjoint(theirs[name]) for name in shared):
+        return _OTHER
+    return 0 if ours == theirs else 1
+
+
+def _weight(found: Sequence[Change]) -> int:
+    return sum(each.is_breaking for each in found)

@@ -1,0 +1,332 @@
+"""Whether a change of a payload breaks its senders: pairs of models, as pydantic describes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+from importlib import import_module
+from typing import Annotated, Any, Literal, NamedTuple, cast
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, Field, TypeAdapter, create_model
+
+from gcp_event_router.compatibility import changes
+from gcp_event_router.definitions import payload_schemas
+from gcp_event_router.testing.schema_strategies import SchemaStrategies
+
+
+def model(name: str = "Order", /, *, extra: Any = None, **fields: Any) -> Any:
+    """A model of fields, each a type, or a type and its default."""
+    named: dict[str, Any] = {field: value if isinstance(value, tuple) else (value, ...) for field, value in fields.items()}
+    return create_model(name, __config__={"extra": extra} if extra else {}, **cast("Any", named))
+
+
+class Colour(Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+class OneColour(Enum):
+    RED = "red"
+
+
+class Node(BaseModel):
+    value: int
+    next: Node | None = None
+
+
+class NodeOfText(BaseModel):
+    value: str
+    next: NodeOfText | None = None
+
+
+class Renamed(BaseModel):
+    a: int
+
+
+class Other(BaseModel):
+    a: int
+
+
+class Pair(NamedTuple):
+    x: int
+    y: int
+
+
+Paid = model("Paid", state=Literal["paid"], amount=int)
+PaidInText = model("Paid", state=Literal["paid"], amount=str)
+Refused = model("Refused", state=Literal["refused"])
+Late = model("Late", state=Literal["late"])
+
+
+def tagged(one: Any, other: Any) -> Any:
+    return Annotated[one | other, Field(discriminator="state")]
+
+
+def bounded(base: Any, **keywords: Any) -> Any:
+    return Annotated[base, Field(**keywords)]
+
+
+#: What, before, after, the changes: those that break senders begin with an exclamation mark.
+TABLE: list[tuple[str, Any, Any, list[str]]] = [
+    ("nothing", model(a=int), model(a=int), []),
+    ("a required field is added", model(a=int), model(a=int, b=int), ["!b: a required field is new"]),
+    ("an optional field is added", model(a=int), model(a=int, b=(int, 1)), ["b: an optional field is new"]),
+    ("a field becomes required", model(a=(int, 1)), model(a=int), ["!a: the field was optional and is required"]),
+    ("a field becomes optional", model(a=int), model(a=(int, 1)), ["a: the field was required and is optional"]),
+    ("a field is removed", model(a=int, b=int), model(a=int), ["b: the field is not read any more"]),
+    (
+        "a field is removed where others are forbidden",
+        model(extra="forbid", a=int, b=int),
+        model(extra="forbid", a=int),
+        ["!b: the field is refused now"],
+    ),
+    (
+        "a field is renamed",
+        model(a=int),
+        model(b=int),
+        ["a: the field is not read any more", "!b: a required field is new"],
+    ),
+    (
+        "a field gets an alias",
+        model(a=int),
+        model(a=(int, Field(alias="A"))),
+        ["a: the field is not read any more", "!A: a required field is new"],
+    ),
+    ("others are forbidden", model(a=int), model(extra="forbid", a=int), ["!fields that it does not name are refused now"]),
+    ("others are allowed", model(extra="forbid", a=int), model(a=int), ["fields that it does not name are taken"]),
+    ("a type changes", model(a=int), model(a=str), ["!a: an integer is not taken any more, only a string"]),
+    ("a type narrows", model(a=float), model(a=int), ["!a: a number is not taken any more, only an integer"]),
+    ("a type widens", model(a=int), model(a=float), ["a: a number is taken, and not only an integer"]),
+    ("anything becomes something", model(a=Any), model(a=int), ["!a: anything is not taken any more, only an integer"]),
+    ("something becomes anything", model(a=int), model(a=Any), ["a: anything is taken, and not only an integer"]),
+    ("null is taken", model(a=int), model(a=int | None), ["a: null is taken, too"]),
+    ("null is not taken any more", model(a=int | None), model(a=int), ["!a: null is not taken any more, only an integer"]),
+    ("a union grows", model(a=int | str), model(a=int | str | bool), ["a: a boolean is taken, too"]),
+    ("a union shrinks", model(a=int | str), model(a=int), ["!a: a string is not taken any more, only an integer"]),
+    ("a union is ordered otherwise", model(a=int | str), model(a=str | int), []),
+    (
+        "an enumeration grows",
+        model(a=OneColour),
+        model(a=Colour),
+        ["a: other values".replace("other values", '"blue" is taken, too')],
+    ),
+    ("an enumeration shrinks", model(a=Colour), model(a=OneColour), ['!a: "blue" is not taken any more']),
+    ("text becomes an enumeration", model(a=str), model(a=Colour), ['!a: only "red" or "blue" is taken now']),
+    ("an enumeration becomes text", model(a=Colour), model(a=str), ["a: other values are taken, too"]),
+    (
+        "a constant changes",
+        model(a=Literal["x"]),
+        model(a=Literal["y"]),
+        ['!a: "x" is not taken any more', 'a: "y" is taken, too'],
+    ),
+    (
+        "values of several sorts",
+        model(a=Literal["a", 1, True]),
+        model(a=Literal["a"]),
+        ["!a: 1 or true is not taken any more"],
+    ),
+    ("more values of several sorts", model(a=Literal["a", "b"]), model(a=Literal["a", "b", 1]), ["a: 1 is taken, too"]),
+    ("a least value is set", model(a=int), model(a=bounded(int, ge=1)), ["!a: minimum was not given and is 1"]),
+    ("a least value is lowered", model(a=bounded(int, ge=5)), model(a=bounded(int, ge=1)), ["a: minimum was 5 and is 1"]),
+    ("a least value is raised", model(a=bounded(int, ge=1)), model(a=bounded(int, ge=5)), ["!a: minimum was 1 and is 5"]),
+    (
+        "above becomes at least",
+        model(a=bounded(int, gt=1)),
+        model(a=bounded(int, ge=1)),
+        ["a: exclusiveMinimum was 1 and is not given"],
+    ),
+    (
+        "at least becomes above",
+        model(a=bounded(int, ge=1)),
+        model(a=bounded(int, gt=1)),
+        ["a: minimum was 1 and is not given", "!a: exclusiveMinimum was not given and is 1"],
+    ),
+    ("a greatest value is lowered", model(a=bounded(float, le=5)), model(a=bounded(float, le=1)), ["!a: maximum was 5 and is 1"]),
+    (
+        "a greatest value is dropped",
+        model(a=bounded(float, lt=5)),
+        model(a=float),
+        ["a: exclusiveMaximum was 5 and is not given"],
+    ),
+    ("a step is set", model(a=int), model(a=bounded(int, multiple_of=2)), ["!a: multipleOf was not given and is 2"]),
+    (
+        "a step becomes finer",
+        model(a=bounded(int, multiple_of=6)),
+        model(a=bounded(int, multiple_of=2)),
+        ["a: multipleOf was 6 and is 2"],
+    ),
+    (
+        "a step becomes another",
+        model(a=bounded(int, multiple_of=2)),
+        model(a=bounded(int, multiple_of=3)),
+        ["!a: multipleOf was 2 and is 3"],
+    ),
+    (
+        "a text gets shorter",
+        model(a=bounded(str, max_length=9)),
+        model(a=bounded(str, max_length=5)),
+        ["!a: maxLength was 9 and is 5"],
+    ),
+    ("a text may be shorter", model(a=bounded(str, min_length=9)), model(a=str), ["a: minLength was 9 and is not given"]),
+    ("a pattern is set", model(a=str), model(a=bounded(str, pattern="^a$")), ['!a: pattern was not given and is "^a$"']),
+    ("a pattern is dropped", model(a=bounded(str, pattern="^a$")), model(a=str), ['a: pattern was "^a$" and is not given']),
+    (
+        "a pattern is another",
+        model(a=bounded(str, pattern="^a$")),
+        model(a=bounded(str, pattern="^b$")),
+        ['!a: pattern was "^a$" and is "^b$", and whether the old ones fit cannot be told'],
+    ),
+    ("text becomes a time", model(a=str), model(a=datetime), ['!a: format was not given and is "date-time"']),
+    ("an id becomes text", model(a=UUID), model(a=str), ['a: format was "uuid" and is not given']),
+    ("items change", model(a=list[int]), model(a=list[str]), ["!a[]: an integer is not taken any more, only a string"]),
+    ("fewer items", model(a=list[int]), model(a=bounded(list[int], max_length=3)), ["!a: maxItems was not given and is 3"]),
+    ("a list becomes a set", model(a=list[int]), model(a=set[int]), ["!a: items have to differ from each other now"]),
+    ("a set becomes a list", model(a=set[int]), model(a=list[int]), []),
+    (
+        "a tuple's item changes",
+        model(a=tuple[int, int]),
+        model(a=tuple[int, str]),
+        ["!a[1]: an integer is not taken any more, only a string"],
+    ),
+    (
+        "a tuple gets longer",
+        model(a=tuple[int]),
+        model(a=tuple[int, int]),
+        ["!a: minItems was 1 and is 2", "a: maxItems was 1 and is 2", "!a[1]: anything is not taken any more, only an integer"],
+    ),
+    ("a map's values change", dict[str, int], dict[str, str], ["!*: an integer is not taken any more, only a string"]),
+    ("a model becomes a map", model(a=int), dict[str, int], ["!fields that it does not name have to fit now"]),
+    (
+        "a nested field changes",
+        model(a=model("In", b=int)),
+        model(a=model("In", b=str)),
+        ["!a.b: an integer is not taken any more, only a string"],
+    ),
+    ("a nested model is renamed", model(a=Renamed), model(a=Other), []),
+    (
+        "a member of a tagged union is gone",
+        tagged(Paid, Refused),
+        Paid,
+        ['!an object with state "refused" is not taken any more, only an object with state "paid"'],
+    ),
+    ("a member is added", tagged(Paid, Refused), tagged(Paid, Refused) | Late, ['an object with state "late" is taken, too']),
+    (
+        "a member changes",
+        tagged(Paid, Refused),
+        tagged(PaidInText, Refused),
+        ["!amount: an integer is not taken any more, only a string"],
+    ),
+    ("what holds itself stays", Node, Node, []),
+    ("what holds itself changes", Node, NodeOfText, ["!value: an integer is not taken any more, only a string"]),
+    ("bytes become a payload", bytes, model(a=int), ["!bytes are not taken any more, only JSON"]),
+    ("a payload becomes bytes", model(a=int), bytes, ["whatever bytes are taken"]),
+    (
+        "a title, an example and a default change",
+        model(a=(int, Field(1, title="x", examples=[1]))),
+        model(a=(int, Field(2, title="y"))),
+        [],
+    ),
+    ("money loses its text", model(a=Decimal), model(a=float), ["!a: a string is not taken any more, only a number"]),
+]
+
+
+def schema_of(declared: Any) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    (schema,), definitions = payload_schemas([(declared, TypeAdapter(declared))], "validation")
+    return schema, definitions
+
+
+@pytest.mark.parametrize(("before", "after", "expected"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
+def test_changes(before: Any, after: Any, expected: list[str]) -> None:
+    """Each change is called what it is, and those are breaking that may refuse what was sent before."""
+    (old, old_definitions), (new, new_definitions) = schema_of(before), schema_of(after)
+
+    found = changes(old, new, old_definitions, new_definitions)
+
+    assert [f"{'!' if each.is_breaking else ''}{each}" for each in found] == expected
+
+
+def test_enough() -> None:
+    """The table has more than 25 changes, of both sorts."""
+    breaking = [row for row in TABLE if any(each.startswith("!") for each in row[3])]
+
+    assert len(TABLE) > 50
+    assert len(breaking) > 25
+    assert len(TABLE) - len(breaking) > 20
+
+
+LEAVES = st.sampled_from(
+    [
+        {"type": "integer"},
+        {"type": "number"},
+        {"type": "string"},
+        {"type": "boolean"},
+        {"type": "null"},
+        {"const": "a"},
+        {"enum": ["a", "b"], "type": "string"},
+        {"enum": [1, 2], "type": "integer"},
+        {"type": "integer", "minimum": 1},
+        {"type": "integer", "exclusiveMinimum": 0, "maximum": 9},
+        {"type": "number", "maximum": 5},
+        {"type": "integer", "multipleOf": 2},
+        {"type": "string", "maxLength": 3},
+        {"type": "string", "minLength": 1},
+        {"type": "string", "pattern": "^a+$"},
+        {},
+    ]
+)
+
+
+def larger(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Schemas made of others, as pydantic writes them."""
+    fields = st.dictionaries(st.sampled_from("abc"), inner, min_size=1, max_size=3)
+    objects = fields.flatmap(
+        lambda found: st.fixed_dictionaries(
+            {
+                "type": st.just("object"),
+                "properties": st.just(found),
+                "required": st.lists(st.sampled_from(sorted(found)), unique=True),
+                "additionalProperties": st.just(False),
+            }
+        )
+    )
+    return (
+        objects
+        | st.fixed_dictionaries({"type": st.just("array"), "items": inner})
+        | st.fixed_dictionaries({"type": st.just("array"), "items": inner, "maxItems": st.just(2)})
+        | st.fixed_dictionaries({"type": st.just("object"), "additionalProperties": inner})
+        | st.fixed_dictionaries({"anyOf": st.lists(inner, min_size=2, max_size=3)})
+    )
+
+
+SCHEMAS = st.recursive(LEAVES, larger, max_leaves=5)
+
+
+def fits(value: object, schema: Any) -> bool:
+    validator: Any = import_module("jsonschema").Draft202012Validator(schema)  # without types of its own
+    is_valid: bool = validator.is_valid(value)
+    return is_valid
+
+
+@given(old=SCHEMAS, new=SCHEMAS, data=st.data())
+def test_what_is_not_breaking_refuses_nothing(old: Any, new: Any, data: st.DataObject) -> None:
+    """If no change is breaking, whatever fitted the old schema fits the new one."""
+    found = changes(old, new, {}, {})
+    if any(each.is_breaking for each in found):
+        return
+
+    value = data.draw(SchemaStrategies({}).of(old))
+
+    assert fits(value, old)
+    assert fits(value, new)
+
+
+@given(schema=SCHEMAS)
+def test_a_schema_is_compatible_with_itself(schema: Any) -> None:
+    """Nothing is different from itself."""
+    assert changes(schema, schema, {}, {}) == []

@@ -1,0 +1,74 @@
+"""What the checks say of fallbacks that never run, and of globs that match nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core.checks import Warning as Warn
+
+from gcp_event_router import Event, EventRouter
+from gcp_event_router.checks import check_router
+
+from .test_checks import handler_of, told
+
+
+def one(event: Event[Any]) -> None: ...
+
+
+def two(event: Event[Any]) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("globs", "said"),
+    [
+        (["a", "*[!b]*", "??*", "?"], "{1} handles '??*', {1} handles '?'"),
+        (["?*", "*"], "{1} handles '?*'"),
+        (["[!a-c]*", "a*", "[b-c]*"], "{1} handles '[!a-c]*', {1} handles 'a*', {1} handles '[b-c]*'"),
+        (["[!a-c]*", "a*", "b*", "c*"], "{1} handles '[!a-c]*', {1} handles 'a*', {1} handles 'b*', and so on: 4 in all"),
+        (["[!a-c]*", "a*", "b*"], None),
+        (["a", "b"], None),
+        ([], None),
+    ],
+)
+def test_w003_several_together(router: EventRouter, globs: list[str], said: str | None) -> None:
+    """A fallback never runs where several handlers leave it nothing; those that it takes are named."""
+    router.fallback(one)
+    for glob in globs:
+        router.on(glob)(two)
+    found = [each for each in told(check_router(router)) if each[1] == "gcp_event_router.W003"]
+
+    which = "the other one" if said == "{1} handles '?*'" else "one of the others"
+    because = (said or "").replace("{1}", handler_of(router, 1)) if globs else ""
+    assert [(each[0], each[2], each[3]) for each in found] == [
+        (
+            Warn,
+            f"Remove the fallback, or register {which} for fewer kinds.",
+            f"{handler_of(router)} is a fallback that never runs, because {because}.",
+        )
+    ] * (said is not None)
+
+
+def test_w003_under_a_prefix() -> None:
+    """The fallback of an included router needs no more than its prefix to be covered."""
+    router, inner = EventRouter(), EventRouter()
+    inner.fallback(one)
+    router.include(inner, "order-")
+    router.on("*-*")(two)
+
+    assert [each[1] for each in told(check_router(router))] == ["gcp_event_router.W003"]
+
+
+@pytest.mark.parametrize("glob", ["a/b", "[/]*", "a" * 256, "?" * 256])
+def test_w017_no_kind_matches(router: EventRouter, glob: str) -> None:
+    """A glob that wants a slash, or more characters than a kind can have, is in vain."""
+    router.on("*", glob)(one)
+
+    said = told(check_router(router))
+    assert (
+        Warn,
+        "gcp_event_router.W017",
+        "Write a kind without a slash, of at most 255 characters.",
+        f"{handler_of(router)} is registered for {glob!r}, which no kind matches.",
+    ) in said
+    assert len(said) == 1

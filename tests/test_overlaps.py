@@ -1,0 +1,200 @@
+"""What globs have in common and what they cover, compared with trying every kind."""
+
+from __future__ import annotations
+
+import fnmatch
+import itertools
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gcp_event_router.automata import Machine, Texts
+from gcp_event_router.event import is_label
+from gcp_event_router.globs import Glob, escape
+from gcp_event_router.overlaps import (
+    TYPES,
+    cover,
+    covers,
+    example,
+    intersects,
+    neighbours,
+    patience,
+)
+
+#: Whoever first asks for a character beyond those in use walks through many.
+patient = settings(deadline=None)
+
+
+def _small(character: str) -> bool:
+    return character in "ab-"
+
+
+#: A world with so few kinds that all can be tried.
+SMALL = Texts(_small, 1, 5)
+EVERY = ["".join(letters) for length in range(1, 6) for letters in itertools.product("ab-", repeat=length)]
+
+SEQUENCES = ["[ab]", "[!a]", "[a-b]", "[!b-]", "[!ab]", "[+-b]", "[]a]", "[!]a]"]
+parts = st.sampled_from(["a", "b", "-", "*", "*", "?", *SEQUENCES, "\U0001f600"])
+globs = st.lists(parts, min_size=1, max_size=7).map("".join).map(Glob)
+
+
+def tried(glob: Glob) -> set[str]:
+    """All kinds that a glob matches, as fnmatch has it."""
+    return {kind for kind in EVERY if fnmatch.fnmatchcase(kind, glob.pattern)}
+
+
+@patient
+@given(globs, globs)
+def test_intersections(one: Glob, other: Glob) -> None:
+    """Two globs intersect just where some kind matches both, and the example is a shortest one of those."""
+    both = tried(one) & tried(other)
+    found = intersects(one, other, SMALL)
+
+    assert (found in both and len(found) == min(map(len, both))) if found is not None else not both
+
+
+@patient
+@given(globs, globs)
+def test_coverage(wider: Glob, narrower: Glob) -> None:
+    """A glob covers another just where it matches all kinds that the other matches."""
+    assert covers(wider, narrower, SMALL) is (tried(narrower) <= tried(wider))
+
+
+@patient
+@given(st.lists(globs, max_size=4), globs)
+def test_coverage_by_several(several: list[Glob], narrower: Glob) -> None:
+    """Several globs cover another one just where each kind that it matches is matched by one of them."""
+    assert cover(several, narrower, SMALL) is (tried(narrower) <= set[str]().union(*map(tried, several)))
+
+
+@patient
+@given(st.lists(globs, max_size=6))
+def test_neighbours(several: list[Glob]) -> None:
+    """Each pair that intersects is among the neighbours, once, in order."""
+    found = list(neighbours(several))
+
+    assert len(found) == len(set(found))
+    for pair in itertools.combinations(range(len(several)), 2):
+        assert pair in found or not tried(several[pair[0]]) & tried(several[pair[1]])
+
+
+printable = st.characters(codec="utf-8").filter(str.isprintable)
+sequences = st.tuples(st.sampled_from(["", "!"]), printable.filter(lambda each: each not in "!]")).map(
+    lambda each: f"[{each[0]}{each[1]}]"
+)
+anything = st.lists(st.sampled_from("*?") | printable.map(escape) | sequences, min_size=1, max_size=5).map("".join).map(Glob)
+
+
+@patient
+@given(anything, anything)
+def test_examples_are_kinds(one: Glob, other: Glob) -> None:
+    """Whatever characters globs are made of, an example is a kind that an event can have, and that both match."""
+    found = intersects(one, other)
+
+    assert found is None or (is_label(found) and one.matches(found) and other.matches(found))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "kind"),
+    [
+        ("order-*", "*-placed", "order-placed"),
+        ("order-*", "*", "order-"),
+        ("*", "*", "a"),
+        ("order-[!a-z]", "order-?", "order-0"),
+        ("[\U0001f600-\U0001f64f]", "[!\U0001f600]", "\U0001f601"),
+        ("[.-0]", "[!.0]", None),  # only a slash is between the two
+        ("[!\x20-~]", "?", "\xa1"),  # what comes before cannot be printed
+        ("a/b", "*", None),
+        ("a*c", "*b", None),
+        ("a" * 200 + "*", "*" + "b" * 55, "a" * 200 + "b" * 55),
+        ("a" * 200 + "*", "*" + "b" * 56, None),
+    ],
+)
+def test_kinds_in_common(one: str, other: str, kind: str | None) -> None:
+    """Only kinds count: printable, without a slash, of 1 to 255 characters."""
+    assert intersects(Glob(one), Glob(other)) == intersects(Glob(other), Glob(one)) == kind
+
+
+@pytest.mark.parametrize(
+    ("wider", "narrower", "covered"),
+    [
+        (["?*"], "*", True),  # no kind is empty
+        (["?", "??*"], "*", True),
+        (["a*", "[!a]*"], "*", True),
+        (["a*", "[!ab]*"], "*", False),
+        (["[a-m]*", "[n-z]*"], "[a-z]*", True),
+        (["[a-m]*", "[o-z]*"], "[a-z]*", False),
+        (["*a*"], "*[a]b*", True),
+        (["*-*-*"], "*-*", False),
+        (["[!/]"], "?", True),  # no kind has a slash
+        (["*?" * 200], "?" * 200, True),
+        (["?" * 255], "?" * 255 + "*", True),  # no kind is longer
+        ([], "a/b", True),
+        ([], "a", False),
+    ],
+)
+def test_covered_kinds(wider: list[str], narrower: str, covered: bool) -> None:
+    """Coverage is a matter of kinds, too."""
+    assert cover(map(Glob, wider), Glob(narrower)) is covered
+
+
+def test_types_may_be_anything() -> None:
+    """Of types nothing is ruled out: they may be empty, hold slashes and be of any length."""
+    assert covers(Glob("?*"), Glob("*"), TYPES) is False
+    assert covers(Glob("[!/]"), Glob("?"), TYPES) is False
+    assert covers(Glob("?" * 255), Glob("?" * 255 + "*"), TYPES) is False
+    assert covers(Glob("*a*"), Glob("a*"), TYPES) is True
+    assert intersects(Glob("*"), Glob("*"), TYPES) == ""
+    assert example(Glob("a/b"), TYPES) == "a/b"
+
+
+LONGEST = ["*a" * 127, "*b?" * 85, "?*" * 127, "*[!a]" * 51, "*a" + "?" * 253, "*" + "[ab]" * 63, "[!b]" * 63 + "*", "a*" * 127]
+
+
+@pytest.mark.parametrize("one", LONGEST)
+@pytest.mark.parametrize("other", LONGEST)
+def test_longest_globs(one: str, other: str) -> None:
+    """Globs of 255 characters cost no more than was granted; what that does not suffice for is unknown, and never wrong."""
+    wider, narrower = Glob(one), Glob(other)
+    answer = covers(wider, narrower)
+
+    assert covers(wider, narrower, steps=patience(10)) in {None, answer}
+    assert answer is not True or (kind := example(narrower)) is None or wider.matches(kind)
+    common = intersects(wider, narrower)
+    assert common is None or (wider.matches(common) and narrower.matches(common))
+
+
+@pytest.mark.parametrize("one", LONGEST)
+def test_intersections_of_longest_globs(one: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each pair of places is gone through once: of the first glob's moves there are no more than pairs, and one for the start."""
+    calls: list[int] = []
+    moves = Machine.moves
+
+    def counted(machine: Machine, place: int, everything: int) -> Iterator[tuple[int, int]]:
+        calls.append(place)
+        return moves(machine, place, everything)
+
+    monkeypatch.setattr(Machine, "moves", counted)
+    for other in LONGEST:
+        calls.clear()
+        intersects(Glob(one), Glob(other))
+        assert len(calls) <= 3 * (256 * 256 + 1)  # the first glob's once, and the second's for each of at most two of those
+
+
+def test_what_takes_too_many_steps_is_unknown() -> None:
+    """Where all sets of places would have to be gone through, the search ends with its steps."""
+    assert covers(Glob("*a" + "?" * 100 + "*"), Glob("*a" * 100 + "*")) is None
+    assert cover([Glob("*[!a]" + "?" * 30), Glob("*a" + "?" * 30)], Glob("[ab]" * 40), steps=patience(20)) is None
+
+
+def test_questions_that_share_their_steps() -> None:
+    """Once the steps of all are taken, every further question is unknown, at no cost; what needs no search is still told."""
+    steps = patience(together=100)
+    answers = [intersects(Glob("*a"), Glob("a*"), steps=steps) for _ in range(6)]
+
+    assert answers[0] == "a"
+    assert answers[-1] is None
+    assert covers(Glob("*a"), Glob("a*b"), steps=steps) is None
+    assert covers(Glob("*a"), Glob("ba"), steps=steps) is True
