@@ -1,4 +1,4 @@
-"""Handlers of every sort, for what the catalogue shows of them; `tests.admin_server` has them, and nobody sends their events."""
+"""Handlers of every sort, for what the catalogue shows of them; nobody sends their events."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
-from gcp_event_router import Event, events
+from gcp_event_router import Event, EventRouter
 
+#: Of its own, so that other tests have nothing of it; `tests.admin_server` includes it.
+ROUTER = EventRouter()
 HOSTILE = "</pre><script>alert(document.domain)</script>"
 #: Patterns that a URL, HTML, a shell and a query read in their own way.
 ODD = ("<script>alert(document.domain)<[/]script>", "a b?c#d%25&e=f'g\"h;$(i)-ü-[*]", "[!a]['\"]x*")
@@ -43,24 +45,24 @@ class Strange:
     """What pydantic has no schema for."""
 
 
-@events.on("every-sort-of-field")
+@ROUTER.on("every-sort-of-field")
 async def plant(event: Event[Node, Turn]) -> None: ...
 
 
-@events.on(*ODD, name=HOSTILE, max_attempts=3)
+@ROUTER.on(*ODD, name=HOSTILE, max_attempts=3)
 def hostile(event: Event[bytes]) -> None: ...
 
 
-@events.on("ce-*", ce_type="com.example.*")
-@events.on(ce_type="com.example.ce.v1")
+@ROUTER.on("ce-*", ce_type="com.example.*")
+@ROUTER.on(ce_type="com.example.ce.v1")
 def of_type(event: Event[dict[str, Node]]) -> None: ...
 
 
-@events.on("broken-description")
+@ROUTER.on("broken-description")
 def broken(event: Event[Strange]) -> None: ...
 
 
-@events.fallback
+@ROUTER.fallback
 def rest(event: Event[Any]) -> None: ...
 
 
@@ -68,4 +70,4 @@ def numbered(event: Event[None]) -> None: ...
 
 
 for number in range(110):  # so that the list has two pages
-    events.on(f"numbered-{number:03}", name=f"shop.numbered_{number}")(numbered)
+    ROUTER.on(f"numbered-{number:03}", name=f"shop.numbered_{number}")(numbered)

@@ -92,6 +92,8 @@ def some(values: Sequence[object]) -> str:
 
 def shown(value: object) -> str:
     """The value of a keyword."""
+    if isinstance(value, float) and value.is_integer():  # pydantic's releases differ
+        value = int(value)
     return "not given" if value is None else json.dumps(value, ensure_ascii=False)
 
 

@@ -24,7 +24,7 @@ def identity_token(audience: str | None, url: str) -> str:
         google: Any = import_module("google.oauth2.id_token")
         request: Any = import_module("google.auth.transport.requests").Request()
         exceptions: Any = import_module("google.auth.exceptions")
-    except ModuleNotFoundError as error:
+    except ImportError as error:  # google-auth raises it for requests, with a text of its own
         raise CommandError(_INSTALL) from error
     try:
         return str(google.fetch_id_token(request, wanted))
