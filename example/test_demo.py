@@ -16,6 +16,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pydantic
 import pytest
 
 import demo
@@ -209,7 +210,8 @@ def test_shop_has_written_its_document(tmp_path: Path) -> None:
     written = python("manage.py", "events", "schema")
     checked = python("manage.py", "events", "schema", "--check", "asyncapi.json")
 
-    assert written.stdout == (HERE / "asyncapi.json").read_text()
+    if tuple(map(int, pydantic.VERSION.split(".")[:2])) >= (2, 10):  # older ones write a constant in two ways at once
+        assert written.stdout == (HERE / "asyncapi.json").read_text()
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
