@@ -52,7 +52,7 @@ DATABASES: dict[str, dict[str, Any]] = {
 # in a file, so that threads and processes share it
 DATABASES["sqlite"] = {
     "ENGINE": "django.db.backends.sqlite3",
-    "NAME": "unused",
+    "NAME": ":memory:",
     "TEST": {"NAME": f"{tempfile.gettempdir()}/gcp_event_router_{os.getpid()}.sqlite3"},
     "ATOMIC_REQUESTS": True,
     "OPTIONS": {
