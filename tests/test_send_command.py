@@ -18,6 +18,7 @@ from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs
 from wsgiref.simple_server import WSGIRequestHandler, make_server
+from wsgiref.types import StartResponse, WSGIApplication
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -231,15 +232,15 @@ def test_json(seen: list[Event[Any, Any]]) -> None:
 
 
 @contextmanager
-def site() -> Generator[str]:
-    """The project on a real server, in a thread; yields its URL."""
+def site(application: WSGIApplication | None = None) -> Generator[str]:
+    """The project, or something else, on a real server, in a thread; yields its URL."""
 
     class Quiet(WSGIRequestHandler):
         @override
         def log_message(self, format: str, *args: Any) -> None:
             pass
 
-    with make_server("127.0.0.1", 0, WSGIHandler(), handler_class=Quiet) as running:
+    with make_server("127.0.0.1", 0, application or WSGIHandler(), handler_class=Quiet) as running:
         thread = Thread(target=running.serve_forever, args=[0.01])
         thread.start()
         try:
@@ -275,6 +276,31 @@ def test_over_http(seen: list[Event[Any, Any]]) -> None:
         "Is the server running?\n",
     )
     assert [event.payload.order_id for event in seen] == [3]
+
+
+FOREIGN = {
+    b'["a list"]': "  Its body is not the endpoint's: is something else at that URL?\n",
+    b"[" * 60_000: "  Its body is not the endpoint's: is something else at that URL?\n",
+    rb'{"error": "\u001b[2Jgone", "errors": [{"loc": ["\u0007"], "msg": "a\nb", "type": 1}]}': "  ?[2Jgone\n  ?: a?b (1)\n",
+    b'{"error": {}, "errors": "none"}': "  {}\n",
+}
+
+
+@pytest.mark.parametrize("body", FOREIGN)
+def test_foreign_answer(body: bytes, seen: list[Event[Any, Any]]) -> None:
+    """Whatever a server answers, it is told in lines that no terminal obeys."""
+
+    def answer(_: object, start: StartResponse) -> list[bytes]:
+        start("400 Bad Request", [("Content-Type", "application/json")])
+        return [body]
+
+    with site(answer) as url:
+        assert run("order-placed", "--data", "{}", "--url", url) == (
+            1,
+            "http://localhost:0/events/order-placed/1 answered 400 Bad Request: "
+            f"to Pub/Sub that is not done, and sent again.\n{FOREIGN[body]}CommandError: The event was not taken.\n",
+        )
+    assert seen == []
 
 
 SHARED = {

@@ -82,22 +82,17 @@ def answer_of(
     place: str, status: int, body: bytes, *, acknowledged: bool, retry_after: str | None, called: Sequence[Called], problem: str
 ) -> Answer:
     """An answer of the endpoint, its body read as far as it is ours."""
-    content: Mapping[str, Any] = {}
-    try:
-        decoded: object = json.loads(body)
-    except ValueError:
-        problem = problem or (
-            "" if acknowledged or not body else "Its body is not the endpoint's: is something else at that URL?"
-        )
-    else:
-        content = cast("Mapping[str, Any]", decoded) if isinstance(decoded, dict) else {}
+    content = _content(body)
+    if content is None and body and not acknowledged:
+        problem = problem or "Its body is not the endpoint's: is something else at that URL?"
+    content = content or {}
     return Answer(
         place,
         status,
         acknowledged,
-        str(content.get("error", "")),
+        _line(content.get("error", "")),
         errors_of(content.get("errors")),
-        retry_after,
+        None if retry_after is None else _line(retry_after),
         called,
         problem,
     )
@@ -107,9 +102,23 @@ def errors_of(listed: object) -> list[ErrorDetail]:
     """Validation errors, as far as they are what the endpoint lists."""
     found = cast("list[object]", listed) if isinstance(listed, list) else []
     return [
-        {"loc": each.get("loc", []), "msg": str(each.get("msg", "")), "type": str(each.get("type", ""))}
+        {"loc": each.get("loc", []), "msg": _line(each.get("msg", "")), "type": _line(each.get("type", ""))}
         for each in (cast("dict[str, Any]", one) for one in found if isinstance(one, dict))
     ]
+
+
+def _content(body: bytes) -> Mapping[str, Any] | None:
+    """The JSON object of an answer; None, if it is something else, and so not the endpoint's."""
+    try:
+        decoded: object = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return cast("Mapping[str, Any]", decoded) if isinstance(decoded, dict) else None
+
+
+def _line(text: object) -> str:
+    """Foreign text for a terminal, which obeys some characters that cannot be printed."""
+    return "".join(letter if letter.isprintable() else "?" for letter in str(text))
 
 
 def _listed(errors: Sequence[ErrorDetail], indent: str) -> list[str]:
@@ -118,7 +127,7 @@ def _listed(errors: Sequence[ErrorDetail], indent: str) -> list[str]:
 
 def _place(loc: object) -> str:
     steps = cast("list[object]", loc) if isinstance(loc, (list, tuple)) else []
-    return ".".join(map(str, steps)) or "the payload"
+    return ".".join(map(_line, steps)) or "the payload"
 
 
 def _phrase(status: int) -> str:
