@@ -20,6 +20,7 @@ from ..exceptions import ConfigurationError, DocumentFileError
 from ..router import events
 from .arguments import label
 from .subcommands import Subcommand
+from .terminals import spells
 
 __all__ = ["Schema"]
 
@@ -61,7 +62,8 @@ class Schema(Subcommand):
         elif options["output"]:
             _write(options["output"], made)
         else:
-            out.write(_text(made))
+            text = _text(made)
+            out.write(text if spells(out, text) else json.dumps(made, indent=2))
 
 
 def _document(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from ..pull import Pull
 from ..schema import Schema
 from ..send import Send
 from ..subcommands import Subcommand
+from ..terminals import printing
 
 __all__ = ["SUBCOMMANDS", "Command"]
 
@@ -47,4 +48,5 @@ class Command(BaseCommand):
 
     @override
     def handle(self, *args: Any, action: str, **options: Any) -> None:
-        SUBCOMMANDS[action].run(self.stdout, **options)
+        with printing(self.stdout):
+            SUBCOMMANDS[action].run(self.stdout, **options)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -19,6 +18,7 @@ from typing_extensions import override
 from .... import conf
 from ....keepers import Result
 from ....management.tables import table
+from ....management.terminals import printing
 from ....outcomes import Outcome
 from ....shutdown import StopFlag, stop_flag
 from ...keeper import database
@@ -62,27 +62,24 @@ class Command(BaseCommand):
             "process": self._process,
         }
         try:
-            actions[action](**options)
-            self.stdout.flush()
+            with printing(self.stdout):
+                actions[action](**options)
         except AWAY as error:
             text = f"The database {database()!r} cannot be asked ({type(error).__name__}). Is it there, and migrated?"
             raise CommandError(text) from error
-        except BrokenPipeError:  # whoever read this has read enough, as `head` does
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self.stdout.fileno())  # Python writes what it has left to write at its end
-            sys.exit(1)
 
     def _list(self, *, limit: int, json: bool, **options: Any) -> None:
         rows = selection(options).deliveries().order_by("-pk").select_related("event")
         found = list(rows.defer("event__body", "event__meta")[: limit + 1])
         if json:
             for each in found[:limit]:
-                self._say(fields(each))
+                self.stdout.write(fields(each))
         elif found:
-            self._say(table(map(line, found[:limit]), FIELDS))
+            self.stdout.write(table(map(line, found[:limit]), FIELDS))
             if len(found) > limit:
-                self._say(f"There are more; these are the newest {limit}.")
+                self.stdout.write(f"There are more; these are the newest {limit}.")
         else:
-            self._say("No deliveries.")
+            self.stdout.write("No deliveries.")
 
     def _show(self, *, id: str, **_: Any) -> None:  # noqa: A002 -- the argument's name
         alias = database()
@@ -99,7 +96,7 @@ class Command(BaseCommand):
         if not texts:
             text = f"{id!r} is no delivery's number, no message id and no event's key that the inbox has. See `inbox list`."
             raise CommandError(text)
-        self._say("\n\n".join(texts))
+        self.stdout.write("\n\n".join(texts))
 
     def _replay(self, *, force: bool, dry_run: bool, json: bool, **options: Any) -> None:
         if State.DONE in (options["state"] or ()) and not force:
@@ -125,14 +122,14 @@ class Command(BaseCommand):
         if dry_run:
             self._would("discard", deliveries)
         else:
-            self._say(f"Discarded {_number(discard(deliveries), 'delivery', 'deliveries')}.")
+            self.stdout.write(f"Discarded {_number(discard(deliveries), 'delivery', 'deliveries')}.")
 
     def _purge(self, *, older_than: timedelta | None, state: list[str] | None, batch: int, dry_run: bool, **_: Any) -> None:
         age = older_than or conf.current().INBOX.RETENTION
         number = 0
         for deleted in purge(database(), age, states=state or PURGED, batch=batch, dry_run=dry_run):
             number += deleted
-        self._say(f"{'Would purge' if dry_run else 'Purged'} {_number(number, 'event', 'events')}.")
+        self.stdout.write(f"{'Would purge' if dry_run else 'Purged'} {_number(number, 'event', 'events')}.")
 
     def _process(self, *, loop: bool, interval: timedelta, json: bool, **_: Any) -> None:
         alias = database()
@@ -161,7 +158,7 @@ class Command(BaseCommand):
                 progress.clear()
                 number, _, _, _, event, handler, _ = line(delivery)
                 text = f"{number} {event} to {handler}: {result.outcome.value}"
-                self._say(result_fields(delivery, result) if json else text)
+                self.stdout.write(result_fields(delivery, result) if json else text)
             progress.step()
             if stop.is_set():
                 break
@@ -171,17 +168,12 @@ class Command(BaseCommand):
     def _conclude(self, what: str, ended: Counter[Outcome], *, json: bool) -> None:
         if not json:
             parts = counted({outcome.value: number for outcome, number in ended.items()})
-            self._say(f"{what} {_number(ended.total(), 'delivery', 'deliveries')}{parts and f': {parts}'}.")
-
-    def _say(self, text: str) -> None:
-        """Print a line; what the terminal has no letters for is written as in Python."""
-        encoding = getattr(self.stdout, "encoding", None) or "utf-8"
-        self.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding))
+            self.stdout.write(f"{what} {_number(ended.total(), 'delivery', 'deliveries')}{parts and f': {parts}'}.")
 
     def _would(self, what: str, deliveries: QuerySet[Delivery]) -> None:
         numbers: Mapping[str, int] = dict(deliveries.order_by("state").values_list("state").annotate(Count("pk")))
         parts = counted(numbers)
-        self._say(f"Would {what} {_number(sum(numbers.values()), 'delivery', 'deliveries')}{parts and f': {parts}'}.")
+        self.stdout.write(f"Would {what} {_number(sum(numbers.values()), 'delivery', 'deliveries')}{parts and f': {parts}'}.")
 
 
 def _number(number: int, one: str, several: str) -> str:

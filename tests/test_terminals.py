@@ -1,0 +1,55 @@
+"""What `manage.py events` prints reaches terminals and pipes of all sorts."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+PATIENCE = 60
+SITE = """
+import sys
+from django.conf import settings
+from django.core.management import execute_from_command_line
+from gcp_event_router import events
+
+settings.configure(INSTALLED_APPS=["gcp_event_router"], ROOT_URLCONF="gcp_event_router.urls", SECRET_KEY="s" * 50)
+for number in range(int(sys.argv.pop(1))):
+    @events.on(f"\\u00f1-{number}", payload=dict, name=f"n{number}")
+    def handle(event): ...
+execute_from_command_line(["manage.py", "events", *sys.argv[1:]])
+"""
+
+
+def start(kinds: int, *arguments: str) -> subprocess.Popen[str]:
+    """The command in a process of its own, whose terminal knows ASCII alone, on a site with some kinds."""
+    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    command = [sys.executable, "-c", SITE, str(kinds), *arguments]
+    environment |= {"PYTHONIOENCODING": "ascii", "PYTHONUNBUFFERED": ""}
+    root = Path(__file__).parent
+    return subprocess.Popen(command, cwd=root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def test_characters_that_a_terminal_lacks() -> None:
+    """They are written as Python writes them, and in a document as JSON does."""
+    with start(1, "list") as listing:
+        shown, error = listing.communicate(timeout=PATIENCE)
+    assert (listing.returncode, error) == (0, "")
+    assert shown.splitlines()[1].split()[0] == r"\xf1-0"
+
+    with start(1, "schema") as writing:
+        shown, error = writing.communicate(timeout=PATIENCE)
+    assert (writing.returncode, error) == (0, "")
+    assert [each["title"] for each in json.loads(shown)["channels"].values()] == ["\u00f1-0"]
+
+
+def test_a_reader_who_has_read_enough() -> None:
+    """`events schema | head` ends without a word."""
+    with start(1000, "schema") as process:
+        assert process.stdout
+        assert process.stderr
+        assert process.stdout.readline() == "{\n"
+        process.stdout.close()
+        assert (process.wait(PATIENCE), process.stderr.read()) == (1, "")
