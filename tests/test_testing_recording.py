@@ -72,6 +72,8 @@ def test_failed_assertions_say_what_was_recorded(shop: EventRouter) -> None:
     assert message(recording.assert_handled, store, times=2) == (
         f"store should have handled an event 2 time(s), and not 1. Recorded:\n{recorded}"
     )
+    with pytest.raises(ValueError, match=r"given times=0, and returns an event\. Say assert_not_called\(store\)\.$"):
+        recording.assert_handled(store, times=0)
     assert message(recording.assert_not_called, store) == f"store should not have been called. Recorded:\n{recorded}"
     assert message(recording.assert_outcome, store, Outcome.RETRY) == f"store should have come to 'retry'. Recorded:\n{recorded}"
     assert message(recording.assert_rejected, Outcome.FORBIDDEN) == (

@@ -162,7 +162,7 @@ def push(
         options: See `PushOptions`.
 
     Raises:
-        ConfigurationError: The endpoint is not in the URLs, or `principal` is given outside of a test.
+        ConfigurationError: The endpoint is not in the URLs, or `principal` is given outside of a test, or is no `Principal`.
         ValueError: The kind or the reference cannot stand in a URL.
         pydantic.ValidationError: A declared kind has no such payload.
 

@@ -103,9 +103,13 @@ class Recording:
 
         Raises:
             AssertionError: It did not; the message says what was recorded instead.
+            ValueError: `times` is less than 1.
 
         """
         __tracebackhide__ = True  # pytest shows the test, and not what stands here
+        if times is not None and times < 1:
+            msg = f"assert_handled() is given times={times}, and returns an event. Say assert_not_called({_name(handler)})."
+            raise ValueError(msg)
         found = [
             each.event
             for each in self.of(handler)
@@ -117,10 +121,7 @@ class Recording:
         ]
         if not found or (times is not None and len(found) != times):
             wanted = {"payload": payload, "parameters": parameters, "reference": reference}
-            given = {
-                name: value for name, value in wanted.items() if value is not _UNSET and (name, value) != ("reference", None)
-            }
-            named = "".join(f", {name} {value!r}" for name, value in given.items())
+            named = "".join(f", {name} {value!r}" for name, value in wanted.items() if value is not _UNSET)
             often = "" if times is None else f" {times} time(s), and not {len(found)}"
             self._fail(f"{_name(handler)} should have handled an event{named}{often}")
         return found[-1]

@@ -28,11 +28,15 @@ _known: Final[dict[str, Principal]] = {}
 
 
 @contextmanager
-def trusting(principal: Principal) -> Generator[Mapping[str, str]]:
+def trusting(principal: object) -> Generator[Mapping[str, str]]:
     """Within the block, the door takes a request with the headers that this yields for one of `principal`.
 
-    Raises `ConfigurationError` outside of tests: where Django's `setup_test_environment` has not been called.
+    Raises `ConfigurationError` for what is no `Principal`, and outside of tests: where Django's `setup_test_environment` has
+    not been called.
     """
+    if not isinstance(principal, Principal):
+        msg = f'push() is given principal={principal!r}, which is no Principal. Give one: Principal("test", "me@example.com").'
+        raise ConfigurationError(msg)
     if not hasattr(mail, "outbox"):  # what setup_test_environment makes
         msg = (
             "push(principal=...) is for tests only, and no test environment is set up. Run by Django's test runner or with "
