@@ -243,6 +243,19 @@ def test_equal_names() -> None:
     assert [list(each["properties"]) for each in schemas] == [["a"], ["b"]]
 
 
+def test_kinds_that_look_alike() -> None:
+    """No channel takes the key of another, whatever characters AsyncAPI does not take in keys."""
+    router = EventRouter()
+    kinds = ["a.2", "a\u00e9", "a\u00f1", "b", "b.2", "b\u00e9", "b_"]
+    for kind in kinds:
+        router.on(kind, payload=dict)(lambda event: None)
+
+    made = document(router)
+
+    assert sorted(each["title"] for each in made["channels"].values()) == sorted(kinds)
+    assert len(made["operations"]) == len(kinds)
+
+
 def _messages(made: dict[str, Any]) -> list[dict[str, Any]]:
     return list(made["components"]["messages"].values())
 

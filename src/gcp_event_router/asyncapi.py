@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 from urllib.parse import quote, urlsplit
@@ -215,12 +216,15 @@ def _security(door: Door) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _names(found: Sequence[Channel]) -> list[str]:
     """Keys that AsyncAPI takes: of what is left of two names that come to the same, the later one is numbered."""
-    names: list[str] = []
+    names: dict[str, None] = {}
+    numbers: Counter[str] = Counter()
     for each in found:
-        plain = _UNSAFE.sub("_", f"{'fallback.' * each.is_fallback}{each}".replace("*", "any")).strip("_") or "any"
-        same = sum(re.fullmatch(re.escape(plain) + r"(\.\d+)?", name) is not None for name in names)
-        names.append(f"{plain}.{same + 1}" if same else plain)
-    return names
+        plain = name = _UNSAFE.sub("_", f"{'fallback.' * each.is_fallback}{each}".replace("*", "any")).strip("_") or "any"
+        while name in names:
+            numbers[plain] += 1
+            name = f"{plain}.{numbers[plain] + 1}"
+        names[name] = None
+    return list(names)
 
 
 def _key(declared: object) -> str:

@@ -6,7 +6,7 @@ Read by the commands, the documents and the catalogue. Nothing of it is made whi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from typing_extensions import override
 
 from .definitions import Mode, bare, payload_schemas
-from .globs import Glob, escape
+from .globs import Glob, GlobIndex, escape
 from .handlers import Handler
 from .kinds import Kind
 from .overlaps import TYPES, covers
@@ -91,12 +91,16 @@ class Channel:
 def channels(router: EventRouter, only: Iterable[Key] | None = None) -> tuple[Channel, ...]:
     """All that a router can be sent, in order of registration; then kinds that are declared, and have no handler here.
 
-    Each takes a look at every registration: who wants few of many says which `only`, in the order in which they are to come.
+    Each that is no plain kind takes a look at every registration: who wants few of many says which `only`, in the order in which
+    they are to come.
     """
     registrations, declared = tuple(router), _declared(router)
     there = _keys(registrations, declared)
     wanted = there if only is None else [key for key in only if key in there]
-    return tuple(_channel(key, registrations, declared) for key in wanted)
+    by_glob = GlobIndex((glob, each) for each in registrations for glob in each.globs or (_ALL,))
+    return tuple(
+        _channel(key, by_glob.find(key.kind.pattern) if key.kind.is_literal else registrations, declared) for key in wanted
+    )
 
 
 def keys(router: EventRouter) -> tuple[Key, ...]:
@@ -120,15 +124,13 @@ def _keys(registrations: tuple[Registration, ...], declared: dict[Glob, Kind[Any
     return found | {Key(glob): None for glob in declared}
 
 
-def _channel(key: Key, registrations: tuple[Registration, ...], declared: dict[Glob, Kind[Any]]) -> Channel:
+def _channel(key: Key, registrations: Sequence[Registration], declared: dict[Glob, Kind[Any]]) -> Channel:
     handlers = _running(key.kind, key.ce_type, registrations, is_fallback=key.is_fallback)
     kind = None if key.is_fallback or key.ce_type else declared.get(key.kind)
     return Channel(key.kind, key.ce_type, tuple(handlers), kind, key.is_fallback)
 
 
-def _running(
-    glob: Glob, ce_type: Glob | None, registrations: tuple[Registration, ...], *, is_fallback: bool
-) -> Iterator[Handler]:
+def _running(glob: Glob, ce_type: Glob | None, registrations: Sequence[Registration], *, is_fallback: bool) -> Iterator[Handler]:
     """The handlers that surely run for whatever matches, each function once."""
     seen: set[object] = set()
     for each in registrations:
