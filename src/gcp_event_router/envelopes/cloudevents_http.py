@@ -128,7 +128,10 @@ def from_push(push: PubSubPush) -> CloudEvent | None:
 
 def _media_type(meta: Mapping[str, Any]) -> str:
     """The media type, if it is one of CloudEvents; nothing for all others."""
-    content_type: str = (meta.get("CONTENT_TYPE") or "").lower()
+    content_type: str = meta.get("CONTENT_TYPE") or ""
+    if content_type == "application/json":  # what nearly all say
+        return ""
+    content_type = content_type.lower()
     if "cloudevents" not in content_type:
         return ""
     media_type = content_type.partition(";")[0].strip()
