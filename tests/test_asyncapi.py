@@ -248,7 +248,7 @@ def test_kinds_that_look_alike() -> None:
     router = EventRouter()
     kinds = ["a.2", "a\u00e9", "a\u00f1", "b", "b.2", "b\u00e9", "b_"]
     for kind in kinds:
-        router.on(kind, payload=dict)(lambda event: None)
+        router.on(kind, payload=dict[str, int])(lambda event: None)
 
     made = document(router)
 
