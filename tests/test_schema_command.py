@@ -129,6 +129,11 @@ def test_check_what_is_gone(router: EventRouter, shop: EventRouter, file: str) -
         assert run("--check", file)[1].splitlines()[0] == "BREAKS stamped: nothing handles it any more"
 
 
+def test_no_name_of_a_file(shop: EventRouter) -> None:
+    """`--check ""`, as of a variable that is not set, compares nothing, and does not succeed."""
+    assert run("--check", "")[0] == 2
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -164,6 +169,8 @@ def test_wrong_files(shop: EventRouter, tmp_path: Path, content: bytes | None, m
     ("arguments", "message"),
     [
         (["a", "--check", "f"], "--check compares the document of all kinds. Leave the kinds out."),
+        (["a", "--check", ""], "--check compares the document of all kinds. Leave the kinds out."),
+        (["--output", ""], "The file '' cannot be written: Is a directory."),
         (["--mode", "validation"], "--mode is for the JSON Schemas of kinds: name them."),
         (
             ["--output", "/nowhere/asyncapi.json"],

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
 from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs
@@ -201,6 +202,16 @@ def test_stdin() -> None:
     assert (ended.returncode, json.loads(ended.stdout)["status"]) == (0, 201), ended.stderr
 
 
+def test_closed_stdin(seen: list[Event[Any, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--file - <&-` has nothing to read, and is told so."""
+    monkeypatch.setattr(sys, "stdin", None)
+
+    assert run("order-placed", "--file", "-") == (
+        2,
+        "CommandError: Nothing is piped in: the standard input is closed. Give --data, or the name of a file.\n",
+    )
+
+
 def test_json(seen: list[Event[Any, Any]]) -> None:
     """The same for scripts."""
     code, printed = run("order-placed", "--data", "[]", "--format", "json")
@@ -282,7 +293,8 @@ FOREIGN = {
     b'["a list"]': "  Its body is not the endpoint's: is something else at that URL?\n",
     b"[" * 60_000: "  Its body is not the endpoint's: is something else at that URL?\n",
     rb'{"error": "\u001b[2Jgone", "errors": [{"loc": ["\u0007"], "msg": "a\nb", "type": 1}]}': "  ?[2Jgone\n  ?: a?b (1)\n",
-    b'{"error": {}, "errors": "none"}': "  {}\n",
+    b'{"error": [], "errors": "none"}': "",
+    b'{"error": null, "errors": {"a": 1}}': "",
 }
 
 
@@ -301,6 +313,41 @@ def test_foreign_answer(body: bytes, seen: list[Event[Any, Any]]) -> None:
             f"to Pub/Sub that is not done, and sent again.\n{FOREIGN[body]}CommandError: The event was not taken.\n",
         )
     assert seen == []
+
+
+@contextmanager
+def raw(answer: bytes) -> Generator[str]:
+    """A server that answers each request so, whatever that is; yields its URL."""
+
+    class Raw(BaseRequestHandler):
+        @override
+        def handle(self) -> None:
+            while (read := self.request.recv(65536)) and b"}" not in read:  # the end of the event
+                pass
+            self.request.sendall(answer)
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Raw) as running:
+        thread = Thread(target=running.serve_forever, args=[0.01])
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{running.server_address[1]}"
+        finally:
+            running.shutdown()
+            thread.join()
+
+
+def test_no_http() -> None:
+    """Where something else than HTTP answers, or not in https, that is what is asked about."""
+    with raw(b"SSH-2.0-OpenSSH_9.6\r\n") as url:
+        assert run("k", "--data", "{}", "--url", f"{url}/x")[1] == (
+            "CommandError: There is no answer from http://localhost:0/x: BadStatusLine. "
+            "What came back is not HTTP as it should be: is something else at that port?\n"
+        )
+    with site() as url:
+        assert run("k", "--data", "{}", "--url", f"{url.replace('http', 'https')}/x")[1] == (
+            "CommandError: There is no answer from https://localhost:0/x: SSLError. "
+            "Does it speak https there, with a certificate that this machine trusts?\n"
+        )
 
 
 SHARED = {
@@ -383,6 +430,12 @@ def test_identity(seen: list[Event[Any, Any]], tmp_path: Path, monkeypatch: pyte
     )
 
 
+NO_HEADER = (
+    "The event cannot be sent in this envelope: an id, a key or an attribute is a header there, which holds no line breaks and "
+    "no letters but Latin ones. Write it in ASCII, or choose --envelope pubsub."
+)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -391,6 +444,19 @@ def test_identity(seen: list[Event[Any, Any]], tmp_path: Path, monkeypatch: pyte
         (["--url", "http://x", "--audience", "a"], "--audience is whom the token of --identity is for, and that is not given."),
         (["--file", "missing.json"], "The file 'missing.json' cannot be read: No such file or directory."),
         (["--attribute", "x"], "Error: argument --attribute: 'x' has no name or no '='. Write it as NAME=VALUE."),
+        (
+            ["--parameter", "x=\udcff"],
+            r"Error: argument --parameter: 'x=\udcff' is not UTF-8, which it is sent in. Write it in UTF-8.",
+        ),
+        (
+            ["--url", "http://a..b"],
+            "'http://a..b' is no URL to post to. Write http:// or https://, a host, and a port if it has one: "
+            "http://localhost:8000.",
+        ),
+        *(
+            (["--url", "http://127.0.0.1:9", "--data", "{}", "--envelope", "pubsub-unwrapped", name, value], NO_HEADER)
+            for name, value in (("--message-id", "a\nb"), ("--ordering-key", "\u65e5"), ("--attribute", "\u00e9=1"))
+        ),
         (
             ["--header", "secret"],
             "Error: argument --header: a header is written as 'NAME: VALUE', in ASCII; its text is not repeated here, "
@@ -414,8 +480,21 @@ def test_refused(seen: list[Event[Any, Any]], arguments: list[str], message: str
 def test_bad_url(seen: list[Event[Any, Any]]) -> None:
     """A URL that cannot be posted to is refused, and a password in one is not repeated."""
     assert run("order-placed", "--url", "localhost") == (
-        1,
+        2,
         "CommandError: 'localhost' is no URL to post to. Write http:// or https://, a host, and a port if it has one: "
         "http://localhost:8000.\n",
     )
-    assert "geheim" not in run("order-placed", "--url", "http://me:geheim@localhost")[1]
+    for url in (
+        "http://me:geheim@localhost",
+        "me:geheim@localhost",
+        "http://me:geheim@localhost:99999",
+        "http://me:geheim@[localhost",
+        "http://no host/?signature=geheim",
+    ):
+        assert "geheim" not in run("order-placed", "--url", url)[1]
+
+
+def test_empty_url(seen: list[Event[Any, Any]]) -> None:
+    """An empty URL, as of a variable that is not set, is refused; no handler here is called instead."""
+    assert run("order-placed", "--url", "")[0] == 2
+    assert seen == []

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from http.client import HTTPConnection, HTTPSConnection
@@ -82,18 +83,20 @@ class Target:
 
 
 def _split(url: str) -> SplitResult:
-    """The parts of a URL that can be posted to. Raises `PostError`, which quotes no password."""
+    """The parts of a URL that can be posted to. Raises `PostError`, which quotes no password and no query."""
     how = "http:// or https://, a host, and a port if it has one: http://localhost:8000"
     try:
         parts = urlsplit(url)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        (parts.hostname or "").encode("idna")  # as is done where it is looked up
     except ValueError:
         usable = False
         parts = urlsplit("")
-    if "@" in parts.netloc:
+    usable = usable and url.isascii() and url.isprintable() and " " not in url
+    if "@" in parts.netloc or (not usable and "@" in url):
         msg = f"The URL to post to holds a name or a password, which would not be sent. Write {how}."
         raise PostError(msg)
-    if not usable or not url.isascii() or not url.isprintable() or " " in url:
-        msg = f"{url!r} is no URL to post to. Write {how}."
+    if not usable:
+        msg = f"{re.split('[?#]', url)[0]!r} is no URL to post to. Write {how}."
         raise PostError(msg)
     return parts

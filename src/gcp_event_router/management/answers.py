@@ -90,7 +90,7 @@ def answer_of(
         place,
         status,
         acknowledged,
-        _line(content.get("error", "")),
+        _line(content.get("error") or ""),
         errors_of(content.get("errors")),
         None if retry_after is None else _line(retry_after),
         called,

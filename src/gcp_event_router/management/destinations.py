@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from http.client import HTTPException
+from ssl import SSLError
 from typing import Any, Final
 
 from django.core.management.base import CommandError
@@ -105,8 +106,14 @@ class OverHTTP:
         try:
             posted = self._target.post(path, request.body, sent)
         except (OSError, HTTPException) as error:
-            msg = f"There is no answer from {place}: {type(error).__name__}. Is the server running?"
+            msg = f"There is no answer from {place}: {type(error).__name__}. {_question(error)}"
             raise CommandError(msg) from error
+        except ValueError as error:  # of http.client, for a header
+            msg = (
+                "The event cannot be sent in this envelope: an id, a key or an attribute is a header there, which holds no line "
+                "breaks and no letters but Latin ones. Write it in ASCII, or choose --envelope pubsub."
+            )
+            raise CommandError(msg, returncode=2) from error
         problem = "It redirects: write the URL that it redirects to." if posted.status in _REDIRECTS else ""
         return answer_of(
             place,
@@ -117,6 +124,15 @@ class OverHTTP:
             called=(),
             problem=problem,
         )
+
+
+def _question(error: Exception) -> str:
+    """What to look at where nobody answered."""
+    if isinstance(error, SSLError):
+        return "Does it speak https there, with a certificate that this machine trusts?"
+    if isinstance(error, OSError):
+        return "Is the server running?"
+    return "What came back is not HTTP as it should be: is something else at that port?"
 
 
 def _called(handler: str, outcome: Outcome, duration: float, error: Exception | None) -> Called:

@@ -50,16 +50,16 @@ class Schema(Subcommand):
     @override
     def run(self, out: OutputWrapper, **options: Any) -> None:
         kinds: list[str] = options["kinds"]
-        if kinds and options["check"]:
+        if kinds and options["check"] is not None:
             msg = "--check compares the document of all kinds. Leave the kinds out."
             raise CommandError(msg, returncode=2)
         try:
             made = _of_kinds(kinds, options["mode"] or "validation") if kinds else _document(options)
         except ConfigurationError as error:
             raise CommandError(str(error)) from error
-        if options["check"]:
+        if options["check"] is not None:
             _check(out, options["check"], made, as_json=options["format"] == "json")
-        elif options["output"]:
+        elif options["output"] is not None:
             _write(options["output"], made)
         else:
             text = _text(made)

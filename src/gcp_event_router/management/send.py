@@ -66,8 +66,10 @@ class Send(Subcommand):
     def run(self, out: OutputWrapper, **options: Any) -> None:
         try:
             answer = self._answer(out, **options)
-        except (ConfigurationError, PostError) as error:
+        except ConfigurationError as error:
             raise CommandError(str(error)) from error
+        except PostError as error:  # the URL is none
+            raise CommandError(str(error), returncode=2) from error
         out.write(json.dumps(answer.fields(), indent=2) if options["format"] == "json" else answer.text())
         if not answer.acknowledged:
             msg = "The event was not taken."
@@ -76,7 +78,7 @@ class Send(Subcommand):
     def _answer(self, out: OutputWrapper, **options: Any) -> Answer:
         kind, reference, url = options["kind"], options["reference"], options["url"]
         _require_url(**options)
-        destination = OverHTTP(url) if url else InProcess()
+        destination = InProcess() if url is None else OverHTTP(url)
         data = _data(out, **options)
         parameters: dict[str, list[str]] = {}
         for name, value in options["parameter"]:
@@ -95,7 +97,7 @@ class Send(Subcommand):
 def _require_url(url: str | None, *, header: list[Any], identity: bool, audience: str | None, **_: Any) -> None:
     """Refuse what only means something to a URL: in this process nobody is asked who sends."""
     given = [name for name, value in (("--header", header), ("--identity", identity), ("--audience", audience)) if value]
-    if given and not url:
+    if given and url is None:
         msg = f"{given[0]} is for requests to a --url, and without one the event is handled in this process."
         raise CommandError(msg, returncode=2)
     if audience and not identity:
@@ -122,6 +124,9 @@ def _data(out: OutputWrapper, *, kind: str, data: str | None, file: str | None, 
 
 
 def _read(file: str) -> bytes:
+    if file == "-" and sys.stdin is None:  # pyright: ignore[reportUnnecessaryComparison] -- it is closed
+        msg = "Nothing is piped in: the standard input is closed. Give --data, or the name of a file."
+        raise CommandError(msg, returncode=2)
     try:
         with sys.stdin.buffer if file == "-" else Path(file).open("rb") as opened:
             found = opened.read(_MOST + 1)
@@ -139,6 +144,11 @@ def _pair(text: str) -> tuple[str, str]:
     if not name or not equals:
         msg = f"{text!r} has no name or no '='. Write it as NAME=VALUE."
         raise ArgumentTypeError(msg)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:  # bytes that the terminal's encoding does not have
+        msg = f"{text!r} is not UTF-8, which it is sent in. Write it in UTF-8."
+        raise ArgumentTypeError(msg) from error
     return name, value
 
 
