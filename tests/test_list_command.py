@@ -167,6 +167,17 @@ def test_explain_what_nothing_handles(router: EventRouter) -> None:
     assert "'a/b' cannot be in an event's URL." in run("explain", "a/b")
 
 
+def test_what_cannot_be_resolved(router: EventRouter) -> None:
+    """A handler whose annotation is of unknown names is listed all the same, beside all others."""
+
+    @router.on("a", name="lost")
+    def lost(event: Event[Unknown]) -> None: ...  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore[reportUndefinedVariable, reportUnknownParameterType] -- the point
+
+    assert run("list").splitlines()[1].split()[:3] == ["a", "?", "lost"]
+    (found,) = json.loads(run("list", "--format", "json"))["handlers"]
+    assert (found["payload"], found["parameters"]) == ("?", "?")
+
+
 def test_djangos_own_options_after_the_action() -> None:
     """As cron lines have them: `manage.py events list --settings=... --no-color -v 2`."""
     command = [sys.executable, "-m", "django", "events", "list", "--settings=shop.settings", "--no-color", "-v", "2"]

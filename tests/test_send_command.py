@@ -368,6 +368,16 @@ def test_headers(seen: list[Event[Any, Any]]) -> None:
     assert len(seen) == 1
 
 
+@override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": []})
+def test_header_of_the_envelope(seen: list[Event[Any, Any]]) -> None:
+    """A header that is given stands for the envelope's own, in whatever letters; it is not sent beside it."""
+    send = ["label", "--data", "x", "--envelope", "cloud-task"]
+    with site() as url:
+        assert run(*send, "--url", url, "--header", "x-cloudtasks-taskname: 17")[0] == 0
+    (event,) = seen
+    assert event.envelope.message_id == "17"
+
+
 @override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [{"BACKEND": "gcp_event_router.auth.SignedURL"}]})
 def test_signed(seen: list[Event[Any, Any]]) -> None:
     """Where the settings name signed URLs, the URL is signed."""

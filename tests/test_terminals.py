@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import OutputWrapper
+
+from gcp_event_router.management.terminals import printing
 
 PATIENCE = 60
 SITE = """
@@ -53,3 +60,23 @@ def test_a_reader_who_has_read_enough() -> None:
         assert process.stdout.readline() == "{\n"
         process.stdout.close()
         assert (process.wait(PATIENCE), process.stderr.read()) == (1, "")
+
+
+def test_the_stream_is_as_it_was() -> None:
+    """Whoever calls a command from Python gets the stream back that was given."""
+    written = io.BytesIO()
+    out = io.TextIOWrapper(written, encoding="ascii")
+    with printing(OutputWrapper(out)):
+        out.write("gr\u00f6\u00dfe")
+
+    assert (written.getvalue(), out.errors) == (rb"gr\xf6\xdfe", "strict")
+
+
+def test_a_command_that_fails_where_nobody_reads() -> None:
+    """What it has written is written before it ends, so that Python finds nothing to complain of."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w", encoding="utf-8") as out, pytest.raises(SystemExit) as raised:
+        call_command("events", "explain", "nobody-handles-this", stdout=out)
+
+    assert raised.value.code == 1

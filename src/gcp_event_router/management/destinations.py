@@ -102,7 +102,9 @@ class OverHTTP:
         """Post it."""
         path = self._target.path(kind, reference, parameters)
         place = self._target.base + path.partition("?")[0]
-        sent = {**request.headers, **({"Content-Type": request.content_type} if request.content_type else {}), **headers}
+        given = {name.lower() for name in headers}
+        ours = {**request.headers, **({"Content-Type": request.content_type} if request.content_type else {})}
+        sent = {name: value for name, value in ours.items() if name.lower() not in given} | {**headers}
         try:
             posted = self._target.post(path, request.body, sent)
         except (OSError, HTTPException) as error:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from django.core.management.base import OutputWrapper
 from typing_extensions import override
 
+from ..exceptions import ConfigurationError
 from ..handlers import Handler
 from ..registrations import Registration
 from ..router import EventRouter, events
@@ -36,7 +37,7 @@ class List(Subcommand):
 
 
 def _text(router: EventRouter) -> str:
-    rows = [(_kinds(each), type_words(each.handler.payload_type), each.handler.name, *_where(each.handler)) for each in router]
+    rows = [(_kinds(each), _declared(each.handler, "payload_type"), each.handler.name, *_where(each.handler)) for each in router]
     parts = [table(rows, _TITLES)] if rows else ["No handlers. Register one in an app's event_handlers.py."]
     names = [receiver_name(each) for each in event_received.plain_receivers()]
     if names:
@@ -53,6 +54,14 @@ def _kinds(registration: Registration) -> str:
         return "(what nothing else handles)" if pattern == "*" else f"(what nothing else handles of {pattern})"
     parts = [", ".join(glob.pattern for glob in registration.globs)] if registration.globs else []
     return " ".join([*parts, *([f"ce_type={registration.ce_type.pattern}"] if registration.ce_type else [])])
+
+
+def _declared(handler: Handler, which: Literal["payload_type", "parameters_type"]) -> str:
+    """A type; a question mark where the annotation cannot be resolved, of which a system check tells."""
+    try:
+        return type_words(getattr(handler, which))
+    except ConfigurationError:
+        return "?"
 
 
 def _where(handler: Handler) -> tuple[str, str]:
@@ -72,8 +81,8 @@ def _fields(router: EventRouter) -> dict[str, Any]:
                 "fallback": each.is_fallback,
                 "handler": each.handler.name,
                 "where": place(each.handler.location),
-                "payload": type_words(each.handler.payload_type),
-                "parameters": type_words(each.handler.parameters_type),
+                "payload": _declared(each.handler, "payload_type"),
+                "parameters": _declared(each.handler, "parameters_type"),
                 "async": each.handler.is_async,
                 "once": each.handler.options.once,
                 "deferred": each.handler.options.deferred,

@@ -15,14 +15,21 @@ __all__ = ["printing", "spells"]
 @contextmanager
 def printing(out: OutputWrapper) -> Generator[None]:
     """Within a `with`, letters that the terminal does not have become escapes, and a reader who leaves early ends the command."""
-    if hasattr(out, "reconfigure"):
-        out.reconfigure(errors="backslashreplace")
+    reconfigure = getattr(out, "reconfigure", None)  # which a StringIO has not
+    errors: str | None = getattr(out, "errors", None)
+    if reconfigure:
+        reconfigure(errors="backslashreplace")
     try:
-        yield
-        out.flush()
+        try:
+            yield
+        finally:
+            out.flush()
     except BrokenPipeError:  # whoever read this has read enough, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())  # Python writes what it has left to write at its end
         sys.exit(1)
+    finally:
+        if reconfigure:
+            reconfigure(errors=errors)
 
 
 def spells(out: OutputWrapper, text: str) -> bool:
