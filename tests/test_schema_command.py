@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from pydantic import BaseModel, Field, create_model, field_serializer
+from pydantic import BaseModel, ConfigDict, Field, create_model, field_serializer
 
 from gcp_event_router import Event, EventRouter
 
@@ -81,6 +83,25 @@ def test_of_kinds(shop: EventRouter) -> None:
         1,
         "CommandError: Nothing here handles 'weather', so it has no schema. See manage.py events list.\n",
     )
+
+
+def test_what_json_does_not_have(router: EventRouter) -> None:
+    """Defaults that are no number, examples of any sort and halves of letters are written as JSON has them, or left out."""
+    more: Any = {"examples": [{"at": datetime(2026, 1, 31, tzinfo=UTC)}]}
+
+    class Odd(BaseModel):
+        model_config = ConfigDict(json_schema_extra=more)
+        share: float = float("nan")
+        most: float = float("inf")
+        text: str = Field("", pattern="^[^\ud800-\udfff]*$")
+
+    router.on("odd", payload=Odd)(lambda event: None)
+
+    code, text = run("odd")
+    found = json.loads(text, parse_constant=pytest.fail)["$defs"]["Odd"]
+    assert (code, found["examples"]) == (0, [{"at": "2026-01-31T00:00:00Z"}])
+    assert [each["default"] for each in found["properties"].values()] == [None, None, ""]
+    text.encode()
 
 
 def test_document(shop: EventRouter) -> None:

@@ -78,8 +78,8 @@ class Channel:
         """The same as a sender writes it."""
         found = self.sample()
         if any(bare(declared) is bytes for declared, _ in self.payloads):
-            return str(found).encode()
-        return b"" if found is None else json.dumps(found, ensure_ascii=False).encode()
+            return str(found).encode(errors="replace")
+        return b"" if found is None else json.dumps(found, ensure_ascii=False).encode(errors="replace")
 
     @override
     def __str__(self) -> str:

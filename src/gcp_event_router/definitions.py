@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, get_args, get_orig
 
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, JsonSchemaWarningKind
+from pydantic_core import to_jsonable_python
 from typing_extensions import override
 
 __all__ = ["DEFINITIONS", "LenientSchema", "Mode", "bare", "payload_schemas"]
@@ -33,7 +34,7 @@ class LenientSchema(GenerateJsonSchema):
 def payload_schemas(
     payloads: Sequence[tuple[object, TypeAdapter[Any]]], mode: Mode, ref_template: str = DEFINITIONS
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """The schema of each type, and the definitions that they share.
+    """The schema of each type, and the definitions that they share; all as JSON has it, whatever a model adds to its own.
 
     Args:
         payloads: Types as they are declared, with their adapters.
@@ -47,10 +48,12 @@ def payload_schemas(
         ref_template=ref_template,
         schema_generator=LenientSchema,
     )
-    schemas = [
+    found = [
         _OF_BYTES if bare(declared) is bytes else dict(made[str(number), mode]) for number, (declared, _) in enumerate(payloads)
     ]
-    return schemas, dict(shared.get("$defs", {}))
+    # a default may be no number, and an example a date
+    schemas, definitions = to_jsonable_python((found, shared.get("$defs", {})), inf_nan_mode="null", fallback=str)
+    return schemas, definitions
 
 
 def bare(declared: object) -> object:

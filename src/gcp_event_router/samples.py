@@ -6,7 +6,8 @@ guess is made: whoever needs a valid value validates it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from math import inf
 from typing import Any, Final, cast
 
 from .schemas import Schema
@@ -15,6 +16,8 @@ __all__ = ["sample"]
 
 #: Of a place that lies deeper, nothing is made unless it has to be.
 _DEPTH: Final = 6
+#: After so many values, the rest is as what lies deeper: models that hold each other in many fields have millions.
+_MOST: Final = 5_000
 #: A value of each format that pydantic names.
 _FORMATS: Final[Mapping[str, str]] = {
     "date-time": "2026-01-31T12:00:00Z",
@@ -63,20 +66,29 @@ class _Sampler:
 
     def __init__(self, whole: Schema) -> None:
         self._definitions: Mapping[str, Schema] = whole.get("$defs", {})
+        self._left = _MOST
+        #: Of each definition of which there is a value that ends, how many lie within each other in the least one.
+        self._heights: dict[str, int] = {}
 
     def value(self, schema: Schema, depth: int, name: str = "") -> object:
         """A value that fits a part of it; `name` is that of the field that holds it."""
+        self._left -= 1
+        depth = depth if self._left > 0 else min(depth, 0)
+        if depth <= 0:
+            self._measure()
+            if self._height(schema) == inf:
+                return None
         schema = self._resolved(schema)
         if "const" in schema:
             return schema["const"]
         for key in ("examples", "enum"):
-            if schema.get(key):
+            if schema.get(key) and isinstance(schema[key], list):  # of OpenAPI they are an object
                 return schema[key][0]
         if "default" in schema and schema["default"] is not None:
             return schema["default"]
         for key in ("oneOf", "anyOf"):
             if key in schema:
-                return self.value(_plainest(schema[key], self._resolved, depth), depth, name)
+                return self.value(self._plainest(schema[key], depth), depth, name)
         return self._of_type(schema, depth, name)
 
     def _of_type(self, schema: Schema, depth: int, name: str) -> object:
@@ -121,7 +133,8 @@ class _Sampler:
         }
         more = schema.get("additionalProperties")
         if not properties and isinstance(more, Mapping) and depth > 0:
-            made["key"] = self.value(cast("Schema", more), depth - 1, "key")
+            key = str(self.value(schema.get("propertyNames", {"type": "string"}), depth, "key"))
+            made[key] = self.value(cast("Schema", more), depth - 1, "key")
         return made
 
     def _array(self, schema: Schema, depth: int, name: str) -> list[object]:
@@ -129,6 +142,30 @@ class _Sampler:
         least = max(int(schema.get("minItems", 0)), 1 if depth > 0 and schema.get("items") and not first else 0)
         items: Schema = schema.get("items") or {}
         return first + [self.value(items, depth - 1, name) for _ in range(least - len(first))]
+
+    def _plainest(self, options: list[Schema], depth: int) -> Schema:
+        """The first that is not null, as people would write it; deep down, the one that ends soonest."""
+        if depth > 0:
+            return next((each for each in options if not self._is_null(each)), options[0])
+        return next((each for each in options if self._is_null(each)), min(options, key=self._height))
+
+    def _height(self, schema: Schema) -> float:
+        """How many definitions lie within each other in the least value of it; infinite, if it has none that ends."""
+        if "$ref" in schema:
+            return self._heights.get(str(schema["$ref"]).rpartition("/")[2], inf)
+        properties: Mapping[str, Schema] = schema.get("properties", {})
+        first: list[Schema] = schema.get("prefixItems", [])
+        needed = [properties[name] for name in schema.get("required", ()) if name in properties]
+        parts = [*schema.get("allOf", ()), *first, *needed]
+        parts += [schema["items"]] if schema.get("items") and schema.get("minItems", 0) > len(first) else []
+        options: list[Schema] = schema.get("oneOf") or schema.get("anyOf") or []
+        return max([min(map(self._height, options), default=0), *map(self._height, parts)])
+
+    def _measure(self) -> None:
+        """Find the heights: first of what refers to nothing, then of what refers to that, and so on."""
+        known = self._heights
+        while more := [name for name, each in self._definitions.items() if name not in known and self._height(each) < inf]:
+            known |= dict.fromkeys(more, 1 + max(known.values(), default=0))
 
     def _is_null(self, schema: Schema) -> bool:
         """Whether a field that may be left out has nothing to show."""
@@ -159,14 +196,6 @@ def _number(schema: Schema) -> float:
 def _type(schema: Schema) -> str:
     found = schema.get("type", "object" if "properties" in schema else "")
     return found if isinstance(found, str) else next((each for each in found if each != "null"), "null")
-
-
-def _plainest(options: list[Schema], resolved: Callable[[Schema], Schema], depth: int) -> Schema:
-    """The first that is not null, as people would write it; deep down, one that ends."""
-    whole = [(each, resolved(each)) for each in options]
-    if depth <= 0:
-        return next((each for each, found in whole if found.get("type") == "null"), options[-1])
-    return next((each for each, found in whole if found.get("type") != "null"), options[0])
 
 
 def _is_decimal(schema: Schema) -> bool:
