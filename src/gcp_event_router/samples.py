@@ -75,7 +75,8 @@ class _Sampler:
         self._left -= 1
         depth = depth if self._left > 0 else min(depth, 0)
         if depth <= 0:
-            self._measure()
+            if not self._heights:
+                self._measure()
             if self._height(schema) == inf:
                 return None
         schema = self._resolved(schema)

@@ -3,47 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final
 
 from ..schemas import Schema
 from .keywords import NOTES
+from .words import enum_of
 
-__all__ = ["Alternative", "expanded"]
+__all__ = ["expanded"]
 
-
-class Alternative(NamedTuple):
-    """One of them."""
-
-    schema: Schema
-    #: Its name, if it is a definition and nothing else.
-    name: str = ""
+#: Of parts that come to more alternatives when they are put together, the last ones are left out, so that more seems to fit.
+_MOST: Final = 100
 
 
-def expanded(schema: Schema, definitions: Mapping[str, Schema]) -> list[Alternative]:
-    """The alternatives of a schema; it is the only one, if it is no union."""
+def expanded(schema: Schema, definitions: Mapping[str, Schema], within: frozenset[str] = frozenset()) -> list[Schema]:
+    """The alternatives of a schema; it is the only one, if it is no union. `within` are the definitions that it stands for."""
     if "$ref" in schema:
         name = str(schema["$ref"]).rpartition("/")[2]
+        if name in within:  # which only a document made by hand has
+            return [{}]
         beside = {key: value for key, value in schema.items() if key != "$ref" and key not in NOTES}
-        found = expanded({**definitions.get(name, {}), **beside}, definitions)
-        return [Alternative(found[0].schema, name)] if len(found) == 1 and not beside else found
+        return expanded({**definitions.get(name, {}), **beside}, definitions, within | {name})
     for key in ("anyOf", "oneOf"):
         if key in schema:
             beside = {name: value for name, value in schema.items() if name != key and name not in NOTES}
-            found = [one for each in schema[key] for one in expanded(each, definitions)]
-            return [Alternative({**beside, **one.schema}) for one in found] if beside else found
+            found = [one for each in schema[key] for one in expanded(each, definitions, within)]
+            return [{**beside, **one} for one in found] if beside else found
     if "allOf" in schema:
-        whole: dict[str, Any] = {key: value for key, value in schema.items() if key != "allOf"}
+        whole: list[Schema] = [{key: value for key, value in schema.items() if key != "allOf"}]
         for each in schema["allOf"]:
-            whole = _merged(whole, expanded(each, definitions)[0].schema)
-        return [Alternative(whole)]
-    return [Alternative(schema)]
+            more = expanded(each, definitions, within)
+            if len(whole) * len(more) <= _MOST:
+                whole = [_merged(one, other) for one in whole for other in more]
+        return whole
+    return _without_null(schema)
+
+
+def _without_null(schema: Schema) -> list[Schema]:
+    """Null apart from the other values of an enumeration, as it is in a union."""
+    values = enum_of(schema)
+    if values is None or None not in values:
+        return [schema]
+    others = [each for each in values if each is not None]
+    rest = {key: value for key, value in schema.items() if key not in {"const", "enum"}}
+    return [*([{**rest, "enum": others}] if others else []), {"type": "null"}]
 
 
 def _merged(one: Schema, other: Schema) -> dict[str, Any]:
+    """What fits both, or more: of two values of a keyword the other's is taken."""
     both: dict[str, Any] = {**one, **other}
-    names = {**one.get("properties", {}), **other.get("properties", {})}
+    mine, its = one.get("properties", {}), other.get("properties", {})
+    names = {**mine, **its}
+    names |= {name: {"allOf": [mine[name], its[name]]} for name in mine.keys() & its.keys() if mine[name] != its[name]}
     if names:
-        both["properties"] = names
+        both["properties"] = {name: names[name] for name in [*mine, *its]}
     if one.get("required") or other.get("required"):
         both["required"] = [*dict.fromkeys([*one.get("required", ()), *other.get("required", ())])]
     return both

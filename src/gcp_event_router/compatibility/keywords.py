@@ -24,7 +24,7 @@ KNOWN: Final = NOTES.union(
     _MOST,
     ("type", "enum", "const", "multipleOf", "pattern", "format", "contentMediaType"),
     ("items", "prefixItems", "uniqueItems", "additionalItems"),
-    ("properties", "required", "additionalProperties", "propertyNames"),
+    ("properties", "required", "additionalProperties", "propertyNames", "patternProperties", "contentSchema"),
 )
 
 

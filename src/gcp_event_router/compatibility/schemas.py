@@ -6,13 +6,14 @@ schema did not name are not counted, although an open model let them pass.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, cast
 
 from ..schemas import Schema
-from .alternatives import Alternative, expanded
+from .alternatives import expanded
 from .change import Change
-from .keywords import KNOWN, limits, texts, values
+from .keywords import KNOWN, NOTES, limits, texts, values
 from .words import enum_of, is_bytes, items_of, listed, path, prefix_of, tags_of, types_of, words
 
 __all__ = ["changes"]
@@ -32,43 +33,57 @@ class _Comparison:
     def __init__(self, old: Mapping[str, Schema], new: Mapping[str, Schema]) -> None:
         self._old = old
         self._new = new
-        #: What became of pairs of definitions, with places from there on; nothing yet of what is being compared.
+        #: What became of pairs of alternatives, with places from there on; nothing yet of what is being compared.
         self._known: dict[tuple[str, str], list[Change]] = {}
 
     def compare(self, old: Schema, new: Schema, place: str) -> list[Change]:
-        """The changes of one place and of all below it. Each of the old alternatives has to fit one of the new ones."""
+        """The changes of one place and of all below it."""
+        return [Change(path(place, each.place), each.what, each.is_breaking) for each in self._whole(old, new)]
+
+    def _whole(self, old: Schema, new: Schema) -> list[Change]:
+        """What fitted all parts of the old schema has to fit each part of the new one: because of one of them, or of all."""
+        olds, news = _all_of(old), _all_of(new)
+        found = self._alternatives(old, new)
+        if len(olds) == len(news) == 1:
+            return found
+        breaking: list[Change] = []
+        for part in news:
+            made = [found if part is new else self._alternatives(old, part)]
+            made += [self.compare(one, part, "") for one in olds] if len(olds) > 1 else []
+            breaking += [each for each in min(made, key=_weight) if each.is_breaking]
+        return [*breaking, *(each for each in found if not each.is_breaking)]
+
+    def _alternatives(self, old: Schema, new: Schema) -> list[Change]:
+        """Each of the old alternatives has to fit one of the new ones."""
         olds, news = expanded(old, self._old), expanded(new, self._new)
         found: list[Change] = []
         used: set[int] = set()
         for each in olds:
             best: list[Change] | None = None
             chosen = -1
-            for number, other in sorted(enumerate(news), key=lambda one: _distance(each.schema, one[1].schema)):
-                made = self._between(each, other, place)
+            for number, other in sorted(enumerate(news), key=lambda one: _distance(each, one[1])):
+                made = self._between(each, other)
                 if best is None or (_weight(made), len(made)) < (_weight(best), len(best)):
                     best, chosen = made, number
                 if not made:
                     break
             used.add(chosen)
             several = len(olds) > 1 or len(news) > 1
-            if several and best and _distance(each.schema, news[chosen].schema) >= _OTHER:  # nothing of its sort is left
-                what = f"{words(each.schema)} is not taken any more, only {listed([one.schema for one in news])}"
-                best = [Change(place, what, is_breaking=True)]
+            if several and best and _distance(each, news[chosen]) >= _OTHER:  # nothing of its sort is left
+                best = [Change("", f"{words(each)} is not taken any more, only {listed(news)}", is_breaking=True)]
             found += best or []
-        added = [one.schema for number, one in enumerate(news) if number not in used and one not in olds]
+        added = [one for number, one in enumerate(news) if number not in used and one not in olds]
         if added:
-            found.append(Change(place, f"{listed(added)} is taken, too", is_breaking=False))
+            found.append(Change("", f"{listed(added)} is taken, too", is_breaking=False))
         return found
 
-    def _between(self, old: Alternative, new: Alternative, place: str) -> list[Change]:
-        """The changes from one alternative to another; those of two definitions are found once."""
-        if not old.name or not new.name:
-            return list(self._single(old.schema, new.schema, place))
-        pair = old.name, new.name
+    def _between(self, old: Schema, new: Schema) -> list[Change]:
+        """The changes from one alternative to another, which are found once."""
+        pair = json.dumps(old, sort_keys=True), json.dumps(new, sort_keys=True)
         if pair not in self._known:
             self._known[pair] = []
-            self._known[pair] = list(self._single(old.schema, new.schema, ""))
-        return [Change(path(place, each.place), each.what, each.is_breaking) for each in self._known[pair]]
+            self._known[pair] = list(self._single(old, new, ""))
+        return self._known[pair]
 
     def _single(self, old: Schema, new: Schema, place: str) -> Iterator[Change]:
         if is_bytes(old) != is_bytes(new):
@@ -89,6 +104,8 @@ class _Comparison:
         yield from texts(old, new, place)
         yield from self._object(old, new, place)
         yield from self._array(old, new, place)
+        if "contentSchema" in old or "contentSchema" in new:  # of JSON within a text
+            yield from self.compare(old.get("contentSchema", {}), new.get("contentSchema", {}), path(place, "(JSON)"))
         for key in sorted((old.keys() | new.keys()) - KNOWN):
             if not key.startswith("x-") and old.get(key) != new.get(key):
                 yield Change(place, f"{key!r} is different, and what that means cannot be told", is_breaking=True)
@@ -101,6 +118,9 @@ class _Comparison:
         for name in [*before, *(name for name in after if name not in before)]:
             where = path(place, name)
             if name not in before:
+                others = old.get("additionalProperties")
+                if isinstance(others, Mapping):
+                    yield from self.compare(cast("Schema", others), after[name], where)
                 what = "a required field is new" if name in needed else "an optional field is new"
                 yield Change(where, what, is_breaking=name in needed)
                 continue
@@ -127,6 +147,10 @@ class _Comparison:
             narrower = after is False or (isinstance(after, Mapping) and before is True)
             now = "are refused now" if after is False else "have to fit now" if narrower else "are taken"
             yield Change(place, f"fields that it does not name {now}", is_breaking=narrower)
+        patterns: tuple[Mapping[str, Schema], Mapping[str, Schema]]
+        patterns = old.get("patternProperties", {}), new.get("patternProperties", {})
+        for pattern in sorted({*patterns[0], *patterns[1]}):
+            yield from self.compare(patterns[0].get(pattern, {}), patterns[1].get(pattern, {}), path(place, f"({pattern})"))
         names = old.get("propertyNames"), new.get("propertyNames")
         if any(names):
             yield from self.compare(names[0] or {"type": "string"}, names[1] or {"type": "string"}, path(place, "(names)"))
@@ -141,6 +165,13 @@ class _Comparison:
             yield from self.compare(items_of(old), items_of(new), f"{place}[]")
         if new.get("uniqueItems") and not old.get("uniqueItems"):
             yield Change(place, "items have to differ from each other now", is_breaking=True)
+
+
+def _all_of(schema: Schema) -> Sequence[Schema]:
+    """The schemas that a value has to fit, all of them."""
+    beside = {key: value for key, value in schema.items() if key != "allOf" and key not in NOTES}
+    found: list[Schema] = [*schema.get("allOf", ()), *([beside] if beside else [])]
+    return found if len(found) > 1 else [schema]
 
 
 #: A distance from which on two alternatives have nothing in common.
