@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.test import SimpleTestCase, override_settings
@@ -48,6 +48,13 @@ class MixinTests(EventTestMixin, SimpleTestCase):
         self.assertNotCalled(other)
         with pytest.raises(AssertionError):
             self.assertHandled(store, reference="2")
+
+    def test_payload_of_none(self) -> None:
+        """None is a payload like others: an assertion of it fails where there was another one."""
+        self.push("order-placed", "1", Order(order_id=1))
+
+        with pytest.raises(AssertionError):
+            self.assertHandled(store, payload=cast("Order", None))
 
     async def test_apush(self) -> None:
         """So are async ones."""

@@ -96,6 +96,31 @@ def test_assert_handled(router: EventRouter) -> None:
     )
 
 
+def test_handlers_of_one_name(router: EventRouter) -> None:
+    """`assert_handled` tells functions apart that share their name, such as closures and methods of two objects."""
+
+    def make(*, refuses: bool) -> Callable[[Event[Any]], None]:
+        def handler(event: Event[Any]) -> None:
+            if refuses:
+                raise Reject
+
+        return handler
+
+    class Shop:
+        def store(self, event: Event[Any]) -> None: ...
+
+    working, refusing, shop = make(refuses=False), make(refuses=True), Shop()
+    for each in (working, refusing, shop.store):
+        router.on("k")(each)
+
+    pushed = push("k")
+
+    pushed.assert_handled(shop.store, working)
+    for others in ((shop.store, refusing), (Shop().store, working), (working, working), (working, shop.store, refusing)):
+        with pytest.raises(AssertionError):
+            pushed.assert_handled(*others)
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_envelopes(router: EventRouter, send: Callable[..., Pushed], form: Form) -> None:
     """Each envelope can be asked for, and brings the same payload."""

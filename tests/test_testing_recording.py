@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import wraps
 from threading import Thread
 from typing import Any
 
@@ -115,6 +117,29 @@ def test_nested(shop: EventRouter) -> None:
 
     assert (len(outer.deliveries), len(inner.deliveries)) == (2, 1)
     assert (len(handler_finished.receivers), len(event_rejected.receivers)) == before
+
+
+def test_decorated(router: EventRouter) -> None:
+    """A decorator between the test's name and what is registered hides nothing, on whichever side it stands."""
+
+    def loud(function: Callable[[Event[Order]], None]) -> Callable[[Event[Order]], None]:
+        @wraps(function)
+        def call(event: Event[Order]) -> None:
+            function(event)
+
+        return call
+
+    outside = loud(router.on("order-placed")(store))
+    inside = fail
+    router.on("order-placed")(loud(inside))
+    with record() as recording:
+        pushed = push("order-placed", "1", Order(order_id=1), raises=False)
+
+    pushed.assert_handled(outside)
+    for each in (outside, inside):
+        assert len(recording.of(each)) == 1
+        with pytest.raises(AssertionError):
+            recording.assert_not_called(each)
 
 
 def test_bound_methods(router: EventRouter) -> None:

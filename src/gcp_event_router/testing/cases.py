@@ -12,7 +12,7 @@ from typing_extensions import TypeVar, override
 from ..event import Event, Principal
 from ..kinds import Kind
 from .pushes import Pushed, PushOptions, apush, push
-from .recording import Recording, record
+from .recording import UNSET, Recording, Unset, record
 
 __all__ = ["EventTestMixin"]
 
@@ -69,14 +69,12 @@ class EventTestMixin(TestCase):
         self,
         handler: Callable[[Event[PayloadT, ParametersT]], Any],
         *,
-        payload: PayloadT | None = None,
-        reference: str | None = None,
+        payload: PayloadT | Unset = UNSET,
+        reference: str | Unset = UNSET,
         times: int | None = None,
     ) -> Event[PayloadT, ParametersT]:
         """As `Recording.assert_handled`."""
-        given: dict[str, Any] = {"payload": payload, "reference": reference}
-        named = {name: value for name, value in given.items() if value is not None}
-        return self.recording.assert_handled(handler, times=times, **named)
+        return self.recording.assert_handled(handler, payload=payload, reference=reference, times=times)
 
     def assertNotCalled(self, handler: Callable[..., Any]) -> None:  # noqa: N802 -- as above
         """As `Recording.assert_not_called`."""

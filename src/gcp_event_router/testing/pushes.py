@@ -27,7 +27,7 @@ from ..kinds import Kind
 from ..outcomes import Outcome
 from ..responses import EventResponse
 from ..utils import get_event_url
-from .recording import Delivery, Recording, Rejection, record_own
+from .recording import Delivery, Recording, Rejection, is_same, record_own
 from .requests import EventMessage, Form
 from .trust import trusting
 
@@ -102,7 +102,7 @@ class Pushed:
     def assert_handled(self, *handlers: Callable[..., Any]) -> None:
         """Assert that these handlers did their work, and no others. Raises `AssertionError` with all that is known."""
         __tracebackhide__ = True  # pytest shows the test
-        if sorted(map(name_of, self.handled)) != sorted(map(name_of, handlers)):
+        if not _are_same(self.handled, handlers):
             wanted = " and ".join(map(name_of, handlers)) or "nobody"
             msg = f"{wanted} should have handled it:\n{self!r}"
             raise AssertionError(msg)
@@ -272,6 +272,17 @@ def _pushed(response: HttpResponse, recording: Recording, *, raises: bool) -> Pu
     content: Mapping[str, Any] = json.loads(response.content)
     deliveries, rejections = tuple(recording.deliveries), tuple(recording.rejections)
     return Pushed(response.status_code, response.outcome, deliveries, rejections, tuple(content.get("errors", ())), response)
+
+
+def _are_same(some: Sequence[Callable[..., Any]], others: Sequence[Callable[..., Any]]) -> bool:
+    """Whether both hold the same functions, in any order. Names would not do: closures and bound methods share theirs."""
+    left = list(others)
+    for each in some:
+        found = next((place for place, other in enumerate(left) if is_same(each, other)), None)
+        if found is None:
+            return False
+        del left[found]
+    return not left
 
 
 def _raise(errors: Sequence[Exception]) -> None:

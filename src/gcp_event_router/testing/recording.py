@@ -7,7 +7,7 @@ event = recording.assert_handled(record_order, payload=OrderPlaced(order_id=4711
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -20,19 +20,19 @@ from ..event import Event
 from ..lifecycle import event_rejected, handler_finished
 from ..outcomes import Outcome
 
-__all__ = ["Delivery", "Recording", "Rejection", "record"]
+__all__ = ["UNSET", "Delivery", "Recording", "Rejection", "Unset", "is_same", "record"]
 
 PayloadT = TypeVar("PayloadT", default=Any)
 ParametersT = TypeVar("ParametersT", default=Any)
 
 
-class _Unset(Enum):
+class Unset(Enum):
     """What an argument is that is not given: None may be a payload."""
 
     UNSET = 0
 
 
-_UNSET: Final = _Unset.UNSET
+UNSET: Final = Unset.UNSET
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +81,15 @@ class Recording:
 
     def of(self, handler: Callable[[Event[PayloadT, ParametersT]], Any]) -> list[Delivery[PayloadT, ParametersT]]:
         """The deliveries to one handler, in their order."""
-        return [each for each in self.deliveries if each.handler == handler]
+        return [each for each in self.deliveries if is_same(each.handler, handler)]
 
     def assert_handled(
         self,
         handler: Callable[[Event[PayloadT, ParametersT]], Any],
         *,
-        payload: PayloadT | _Unset = _UNSET,
-        parameters: ParametersT | _Unset = _UNSET,
-        reference: str | _Unset = _UNSET,
+        payload: PayloadT | Unset = UNSET,
+        parameters: ParametersT | Unset = UNSET,
+        reference: str | Unset = UNSET,
         times: int | None = None,
     ) -> Event[PayloadT, ParametersT]:
         """Assert that a handler did its work on an event, and return the last such event.
@@ -115,13 +115,13 @@ class Recording:
             for each in self.of(handler)
             if each.outcome is Outcome.HANDLED
             and each.event is not None
-            and (payload is _UNSET or each.event.payload == payload)
-            and (parameters is _UNSET or each.event.parameters == parameters)
-            and (reference is _UNSET or each.reference == reference)
+            and (payload is UNSET or each.event.payload == payload)
+            and (parameters is UNSET or each.event.parameters == parameters)
+            and (reference is UNSET or each.reference == reference)
         ]
         if not found or (times is not None and len(found) != times):
             wanted = {"payload": payload, "parameters": parameters, "reference": reference}
-            named = "".join(f", {name} {value!r}" for name, value in wanted.items() if value is not _UNSET)
+            named = "".join(f", {name} {value!r}" for name, value in wanted.items() if value is not UNSET)
             often = "" if times is None else f" {times} time(s), and not {len(found)}"
             self._fail(f"{_name(handler)} should have handled an event{named}{often}")
         return found[-1]
@@ -215,6 +215,17 @@ def _watched(recording: Recording, wants: Callable[[], bool]) -> Generator[None]
     finally:
         handler_finished.disconnect(finished)
         event_rejected.disconnect(rejected)
+
+
+def is_same(one: Callable[..., Any], other: Callable[..., Any]) -> bool:
+    """Whether both are one function: equal, or one decorates the other, as `functools.wraps` notes it."""
+    return one in _layers(other) or other in _layers(one)
+
+
+def _layers(function: Any) -> Iterator[Any]:
+    while function is not None:
+        yield function
+        function = getattr(function, "__wrapped__", None)
 
 
 def _name(handler: Callable[..., Any]) -> str:
