@@ -169,10 +169,15 @@ def test_by_type(router: EventRouter) -> None:
     @router.on(ce_type="com.example.*")
     def store(event: Event[Order]) -> None: ...
 
-    pushed = push(None, None, Order(orderId=1), ce_type="com.example.order", ce_subject="orders/4711")
+    pushed = push(
+        None, None, Order(orderId=1), ce_type="com.example.order", ce_subject="orders/4711", parameters={"a": [1, 2], "b": "é"}
+    )
 
     assert pushed.handled == (store,)
     assert [(each.kind, each.reference) for each in pushed.deliveries] == [("com.example.order", "orders/4711")]
+    event = pushed.deliveries[0].event
+    assert event is not None
+    assert event.parameters == {"a": "2", "b": "é"}
 
 
 def test_invalid(router: EventRouter, send: Callable[..., Pushed]) -> None:
@@ -355,6 +360,36 @@ def test_own_clients(router: EventRouter) -> None:
     assert push("k", client=Counting()).handled == (handler,)
     assert Counting.posts == 1
     assert asyncio.run(apush("k", client=AsyncClient())).handled == (handler,)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "options", "message"),
+    [
+        (
+            ("k",),
+            {"evelope": "plain", "data": {}},
+            "push() is given data, evelope, which is no option of it. Choose from ",
+        ),
+        ((7,), {}, "push() is given the kind 7, of type int. Give a string, or a kind that is declared."),
+        (("k", None), {}, "push() is given None for a reference, of which a URL has none. Give a string, an int or a UUID."),
+        (
+            ("k",),
+            {"path": "/events/k/1", "parameters": {"a": 1}},
+            "push() is given path= and parameters=, which are part of a path. Write them into it.",
+        ),
+        (
+            ("k",),
+            {"attributes": {"n": 1}},
+            "written() is given 'n' as 1, of type int, and senders carry strings only. Give a string.",
+        ),
+    ],
+)
+def test_mistakes(send: Callable[..., Pushed], arguments: Any, options: Any, message: str) -> None:
+    """What would send another event than is meant, or the same without a part of it, is refused."""
+    with pytest.raises((TypeError, ValueError)) as raised:
+        send(*arguments, **options)
+
+    assert str(raised.value).startswith(message)
 
 
 def test_no_endpoint(settings: Any) -> None:

@@ -70,6 +70,22 @@ def test_each_form_says_what_it_can() -> None:
     assert (job.job_name, job.schedule_time) == ("j", AT)
 
 
+@pytest.mark.parametrize("form", FORMS[:-1])
+def test_naive_times(form: Form) -> None:
+    """In each form a naive time is taken for UTC, whatever the time zone of the process is."""
+    read = received(EventMessage(b"{}", publish_time=AT.replace(tzinfo=None)), form)
+
+    assert AT in [getattr(read, name, None) for name in ("publish_time", "eta", "schedule_time")]
+
+
+def test_strings_only() -> None:
+    """What no sender can carry is refused in each form, also where a header would take it."""
+    for form in FORMS:
+        for message in (EventMessage(b"", cast("str", 7)), EventMessage(b"", "1", {"a": cast("str", 7)})):
+            with pytest.raises(ValueError, match=r"' as 7, of type int, and senders carry strings only\. Give a string\.$"):
+                message.written(form)
+
+
 def test_unknown_form() -> None:
     """A form that there is not is refused, with those that there are."""
     with pytest.raises(ValueError, match=r"is given the form 'pub-sub', which there is not\. Choose from 'pubsub', 'pubsub-unw"):

@@ -17,6 +17,7 @@ from uuid import UUID
 from django.http import HttpResponse
 from django.test import AsyncClient, Client
 from django.urls import NoReverseMatch, reverse
+from django.utils.http import urlencode
 from pydantic_core import to_json
 from typing_extensions import TypedDict, TypeVar, override
 
@@ -163,7 +164,8 @@ def push(
 
     Raises:
         ConfigurationError: The endpoint is not in the URLs, or `principal` is given outside of a test, or is no `Principal`.
-        ValueError: The kind or the reference cannot stand in a URL.
+        TypeError: There is no such option, or something is of another type than can be sent.
+        ValueError: The kind or the reference cannot stand in a URL, or an option cannot be carried.
         pydantic.ValidationError: A declared kind has no such payload.
 
     """
@@ -217,12 +219,31 @@ class _Sent:
     """A request, as it is given to a client."""
 
     def __init__(self, kind: str | Kind[Any] | None, reference: object, payload: Any, options: PushOptions) -> None:
+        _check(kind, reference, options)
         message = EventMessage(_data(kind, payload), **_of_message(options))
         request = message.written(options.get("envelope", "cloudevents-binary" if kind is None else "pubsub"))
         self.body = request.body
         self.content_type = request.content_type
         self.path = options.get("path") or _path(kind, reference, options.get("parameters"))
         self.headers = _headers({**request.headers, **options.get("headers", {})}, options.get("principal"))
+
+
+def _check(kind: object, reference: object, options: PushOptions) -> None:
+    """Refuse what would send another event than the test means, or the same without a part of it."""
+    msg = None
+    unknown = sorted(options.keys() - PushOptions.__optional_keys__)
+    if unknown:
+        known = ", ".join(sorted(PushOptions.__optional_keys__))
+        msg = f"push() is given {', '.join(unknown)}, which is no option of it. Choose from {known}."
+    elif not isinstance(kind, str | Kind | None):
+        msg = f"push() is given the kind {kind!r}, of type {type(kind).__name__}. Give a string, or a kind that is declared."
+    elif reference is None and kind is not None:
+        msg = "push() is given None for a reference, of which a URL has none. Give a string, an int or a UUID."
+    if msg is not None:
+        raise TypeError(msg)
+    if "path" in options and options.get("parameters"):
+        msg = "push() is given path= and parameters=, which are part of a path. Write them into it."
+        raise ValueError(msg)
 
 
 @contextmanager
@@ -252,12 +273,13 @@ def _path(kind: str | Kind[Any] | None, reference: object, parameters: Mapping[s
     if kind is not None:
         return get_event_url(kind.name if isinstance(kind, Kind) else kind, str(reference), parameters, base_url="")
     try:
-        return reverse(_CLOUDEVENTS)
+        path = reverse(_CLOUDEVENTS)
     except NoReverseMatch as error:
         msg = (
             f"push(None) finds no URL named {_CLOUDEVENTS!r}. Add path('', include('gcp_event_router.urls')) to your urlpatterns."
         )
         raise ConfigurationError(msg) from error
+    return f"{path}?{urlencode(dict(parameters), doseq=True)}" if parameters else path
 
 
 def _pushed(response: HttpResponse, recording: Recording, *, raises: bool) -> Pushed:

@@ -61,12 +61,18 @@ class EventMessage:
     job_name: str = "my-job"
 
     def written(self, form: Form) -> CloudEventRequest:
-        """The request. Raises `ValueError` for a form that there is not."""
+        """The request. Raises `ValueError` for a form that there is not, and for what no form can carry."""
         write = _WRITERS.get(form)
         if write is None:
             msg = f"written() is given the form {form!r}, which there is not. Choose from {', '.join(map(repr, FORMS))}."
             raise ValueError(msg)
+        _require_strings({"message_id": self.message_id, "ordering_key": self.ordering_key or "", **self.attributes})
         return write(self)
+
+    @property
+    def sent_at(self) -> datetime:
+        """When it was published; a naive time is taken for UTC, as `make_pubsub_message` does."""
+        return self.publish_time if self.publish_time.tzinfo is not None else self.publish_time.replace(tzinfo=UTC)
 
     @property
     def content_type(self) -> str:
@@ -80,6 +86,14 @@ def _value(data: bytes) -> Any:
         return read_json(data)
     except ValueError:
         return None
+
+
+def _require_strings(given: Mapping[str, object]) -> None:
+    for name, value in given.items():
+        if not isinstance(value, str):
+            what = f"{value!r}, of type {type(value).__name__}"
+            msg = f"written() is given {name!r} as {what}, and senders carry strings only. Give a string."
+            raise ValueError(msg)  # noqa: TRY004 -- as make_pubsub_message does
 
 
 def _push(message: EventMessage) -> CloudEventRequest:
@@ -99,7 +113,7 @@ def _unwrapped(message: EventMessage) -> CloudEventRequest:
         **message.attributes,
         "x-goog-pubsub-subscription-name": message.subscription,
         "x-goog-pubsub-message-id": message.message_id,
-        "x-goog-pubsub-publish-time": message.publish_time.isoformat(),
+        "x-goog-pubsub-publish-time": message.sent_at.isoformat(),
     }
     if message.ordering_key is not None:
         headers["x-goog-pubsub-ordering-key"] = message.ordering_key
@@ -114,7 +128,7 @@ def _cloudevent(message: EventMessage) -> CloudEventMessage:
         source=message.ce_source,
         type=message.ce_type,
         subject=message.ce_subject,
-        time=message.publish_time,
+        time=message.sent_at,
         data=value if is_json else message.data or None,
         datacontenttype=_JSON if is_json else _OCTETS if message.data else None,
         extensions=message.attributes,
@@ -132,7 +146,7 @@ def _task(message: EventMessage) -> CloudEventRequest:
         "X-CloudTasks-TaskName": message.message_id,
         "X-CloudTasks-TaskRetryCount": "0",
         "X-CloudTasks-TaskExecutionCount": "0",
-        "X-CloudTasks-TaskETA": f"{message.publish_time.timestamp():.6f}",
+        "X-CloudTasks-TaskETA": f"{message.sent_at.timestamp():.6f}",
     }
     return CloudEventRequest(message.data, message.content_type, headers)
 
@@ -141,7 +155,7 @@ def _job(message: EventMessage) -> CloudEventRequest:
     headers = {
         "X-CloudScheduler": "true",
         "X-CloudScheduler-JobName": message.job_name,
-        "X-CloudScheduler-ScheduleTime": message.publish_time.isoformat(),
+        "X-CloudScheduler-ScheduleTime": message.sent_at.isoformat(),
     }
     return CloudEventRequest(message.data, message.content_type, headers)
 
