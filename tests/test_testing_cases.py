@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
@@ -77,6 +79,35 @@ def test_isolated() -> None:
         assert (router is events, len(events)) == (True, 1)
     assert decorated() == before + 1
     assert len(events) == before
+
+
+async def test_isolated_decorates_async_functions() -> None:
+    """Registrations of a decorated async function are gone once it has run, and are there while it does."""
+    before = len(events)
+
+    @isolated(empty=True)
+    async def decorated() -> int:
+        await asyncio.sleep(0)
+        events.on("k")(store)
+        return len(events)
+
+    assert (await decorated(), await decorated(), len(events)) == (1, 1, before)
+
+
+def test_isolated_decorates_functions_only() -> None:
+    """A class or a generator would run after the block has ended, or not at all: they are refused."""
+
+    def generator() -> Iterator[None]:
+        yield
+
+    message = "isolated() decorates {}, which is {}, and would end before it runs. Write `with isolated():`."
+    with pytest.raises(TypeError) as raised:
+        isolated()(MixinTests)
+    assert str(raised.value) == message.format("MixinTests", "a class")
+    with pytest.raises(TypeError) as raised:
+        isolated()(generator)
+    here = "test_isolated_decorates_functions_only.<locals>"
+    assert str(raised.value) == message.format(f"{here}.generator", "a generator function")
 
 
 class TestFixtures:

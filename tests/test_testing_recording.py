@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable
 from functools import wraps
@@ -14,7 +15,7 @@ from pydantic import BaseModel
 
 from gcp_event_router import Event, EventRouter, Outcome
 from gcp_event_router.lifecycle import event_rejected, handler_finished
-from gcp_event_router.testing import Recording, push, record
+from gcp_event_router.testing import Recording, apush, push, record
 
 
 class Order(BaseModel):
@@ -138,6 +139,30 @@ def test_decorated(router: EventRouter) -> None:
     pushed.assert_handled(outside)
     for each in (outside, inside):
         assert len(recording.of(each)) == 1
+        with pytest.raises(AssertionError):
+            recording.assert_not_called(each)
+
+
+def test_unfinished(router: EventRouter) -> None:
+    """A handler that never ended was called all the same: one that is cancelled, and one that ends the process."""
+
+    @router.on("slow")
+    async def slow(event: Event[Any]) -> None:
+        raise asyncio.CancelledError
+
+    @router.on("exit")
+    def leave(event: Event[Any]) -> None:
+        raise SystemExit
+
+    with record() as recording:
+        with pytest.raises(asyncio.CancelledError):
+            asyncio.run(apush("slow"))
+        with pytest.raises(SystemExit):
+            push("exit")
+
+    here = "tests.test_testing_recording.test_unfinished.<locals>"
+    assert str(recording) == f"  {here}.slow for 'slow', '1': has not ended\n  {here}.leave for 'exit', '1': has not ended"
+    for each in (slow, leave):
         with pytest.raises(AssertionError):
             recording.assert_not_called(each)
 

@@ -8,7 +8,7 @@ event = recording.assert_handled(record_order, payload=OrderPlaced(order_id=4711
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import Enum
@@ -17,7 +17,7 @@ from typing import Any, Final, Generic, cast
 from typing_extensions import TypeVar, override
 
 from ..event import Event
-from ..lifecycle import event_rejected, handler_finished
+from ..lifecycle import event_rejected, handler_finished, handler_started
 from ..outcomes import Outcome
 
 __all__ = ["UNSET", "Delivery", "Recording", "Rejection", "Unset", "is_same", "record"]
@@ -53,7 +53,7 @@ class Delivery(Generic[PayloadT, ParametersT]):
 
     @override
     def __str__(self) -> str:
-        what = f"{self.name} for {self.kind!r}, {self.reference!r}: {self.outcome.value}"
+        what = f"{_text(self.name, self.kind, self.reference)}: {self.outcome.value}"
         what += f", with the payload {self.event.payload!r}" if self.event is not None else ""
         return what + (f", by {self.error!r}" if self.error is not None else "")
 
@@ -78,6 +78,8 @@ class Recording:
     def __init__(self) -> None:
         self.deliveries: list[Delivery[Any, Any]] = []
         self.rejections: list[Rejection] = []
+        #: What was called and has not ended, as text: it runs in another thread, or was cancelled, or ended the process.
+        self.unfinished: list[tuple[Callable[..., Any], str]] = []
 
     def of(self, handler: Callable[[Event[PayloadT, ParametersT]], Any]) -> list[Delivery[PayloadT, ParametersT]]:
         """The deliveries to one handler, in their order."""
@@ -137,9 +139,9 @@ class Recording:
         return found[-1]
 
     def assert_not_called(self, handler: Callable[..., Any]) -> None:
-        """Assert that nothing was delivered to a handler."""
+        """Assert that nothing was delivered to a handler, also nothing that it has not ended with."""
         __tracebackhide__ = True
-        if self.of(handler):
+        if self.of(handler) or any(is_same(function, handler) for function, _ in self.unfinished):
             self._fail(f"{_name(handler)} should not have been called")
 
     def assert_rejected(self, outcome: Outcome | None = None) -> Rejection:
@@ -152,7 +154,8 @@ class Recording:
 
     @override
     def __str__(self) -> str:
-        lines = [f"  {each}" for each in self.deliveries] + [f"  rejected: {each}" for each in self.rejections]
+        lines = [f"  {each}" for each in self.deliveries] + [f"  {text}: has not ended" for _, text in self.unfinished]
+        lines += [f"  rejected: {each}" for each in self.rejections]
         return "\n".join(lines) or "  nothing"
 
     @override
@@ -191,6 +194,10 @@ def record_own() -> Generator[Recording]:
 
 @contextmanager
 def _watched(recording: Recording, wants: Callable[[], bool]) -> Generator[None]:
+    def started(sender: Callable[..., Any], handler: str, event_kind: str, event_reference: str, **_: Any) -> None:
+        if wants():
+            recording.unfinished.append((sender, _text(handler, event_kind, event_reference)))
+
     def finished(
         sender: Callable[..., Any],
         handler: str,
@@ -203,18 +210,26 @@ def _watched(recording: Recording, wants: Callable[[], bool]) -> Generator[None]
     ) -> None:
         if wants():
             recording.deliveries.append(Delivery(sender, handler, event_kind, event_reference, outcome, event, error))
+            with suppress(ValueError):  # it was started before
+                recording.unfinished.remove((sender, _text(handler, event_kind, event_reference)))
 
     def rejected(event_kind: str, event_reference: str, outcome: Outcome, error: Exception, **_: Any) -> None:
         if wants():
             recording.rejections.append(Rejection(event_kind, event_reference, outcome, error))
 
+    handler_started.connect(started, weak=False)
     handler_finished.connect(finished, weak=False)
     event_rejected.connect(rejected, weak=False)
     try:
         yield
     finally:
+        handler_started.disconnect(started)
         handler_finished.disconnect(finished)
         event_rejected.disconnect(rejected)
+
+
+def _text(name: str, kind: str, reference: str) -> str:
+    return f"{name} for {kind!r}, {reference!r}"
 
 
 def is_same(one: Callable[..., Any], other: Callable[..., Any]) -> bool:
