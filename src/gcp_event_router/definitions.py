@@ -32,7 +32,10 @@ class LenientSchema(GenerateJsonSchema):
 
 
 def payload_schemas(
-    payloads: Sequence[tuple[object, TypeAdapter[Any]]], mode: Mode, ref_template: str = DEFINITIONS
+    payloads: Sequence[tuple[object, TypeAdapter[Any]]],
+    mode: Mode,
+    ref_template: str = DEFINITIONS,
+    generator: type[GenerateJsonSchema] = LenientSchema,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """The schema of each type, and the definitions that they share; all as JSON has it, whatever a model adds to its own.
 
@@ -40,13 +43,14 @@ def payload_schemas(
         payloads: Types as they are declared, with their adapters.
         mode: What is read, or what is written.
         ref_template: Where the definitions will stand, with `{model}` for the name of one.
+        generator: What writes them.
 
     """
     made, shared = TypeAdapter.json_schemas(
         [(str(number), mode, adapter) for number, (_, adapter) in enumerate(payloads)],
         by_alias=True,
         ref_template=ref_template,
-        schema_generator=LenientSchema,
+        schema_generator=generator,
     )
     found = [
         _OF_BYTES if bare(declared) is bytes else dict(made[str(number), mode]) for number, (declared, _) in enumerate(payloads)

@@ -6,26 +6,21 @@ hypothesis-jsonschema does the same for any schema, but not for types that hold 
 from __future__ import annotations
 
 import json
-import re
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping, Sequence
-from datetime import UTC
 from typing import Any, Final, cast
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from ..schemas import Schema
+from .number_strategies import SAFE, decimals, integers, numbers
+from .text_strategies import TEXT, texts
 
 __all__ = ["SchemaStrategies"]
 
-#: JSON's own numbers, as far as every reader keeps them.
-_SAFE: Final = 2**53 - 1
-#: Without surrogates, which UTF-8 cannot hold.
-_TEXT: Final = st.characters(codec="utf-8")
-_SCALARS: Final = st.none() | st.booleans() | st.integers(-_SAFE, _SAFE) | st.floats(allow_nan=False, allow_infinity=False)
+_SCALARS: Final = st.none() | st.booleans() | st.integers(-SAFE, SAFE) | st.floats(allow_nan=False, allow_infinity=False)
 _ANYTHING: Final[SearchStrategy[Any]] = st.recursive(
-    _SCALARS | st.text(_TEXT), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(_TEXT), inner, max_size=3)
+    _SCALARS | st.text(TEXT), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(TEXT), inner, max_size=3)
 )
 _MOST: Final = 5
 """So many items, at most, of what may have any number."""
@@ -73,15 +68,20 @@ class SchemaStrategies:
             case "array":
                 return self._array(schema)
             case "string":
-                return _strings(schema)
+                return self._text(schema)
             case "integer":
-                return _integers(schema)
+                return integers(schema)
             case "number":
-                return _numbers(schema)
+                return numbers(schema)
             case "boolean":
                 return st.booleans()
             case _:
                 return st.none()
+
+    def _text(self, schema: Schema) -> SearchStrategy[str]:
+        if schema.get("contentMediaType") == "application/json":
+            return self.of(schema.get("contentSchema", {})).map(json.dumps)
+        return decimals(schema) if schema.get("format") == "decimal" else texts(schema)
 
     def _object(self, schema: Schema) -> SearchStrategy[Any]:
         properties: Mapping[str, Schema] = schema.get("properties", {})
@@ -94,7 +94,7 @@ class SchemaStrategies:
             return made
         values = self.of(cast("Schema", more)) if isinstance(more, Mapping) else _ANYTHING
         least, most = _sizes(schema, "minProperties", "maxProperties")
-        names = _strings(schema.get("propertyNames", {}))
+        names = self.of(schema["propertyNames"]).map(_key) if "propertyNames" in schema else st.text(TEXT)
         return st.dictionaries(names, values, min_size=least, max_size=most)
 
     def _array(self, schema: Schema) -> SearchStrategy[Any]:
@@ -119,78 +119,10 @@ def _merged(schema: Schema, definitions: Mapping[str, Schema]) -> Schema:
     return whole
 
 
+def _key(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 def _sizes(schema: Schema, least: str, most: str) -> tuple[int, int]:
     smallest = int(schema.get(least, 0))
     return smallest, int(schema.get(most, smallest + _MOST))
-
-
-def _strings(schema: Schema) -> SearchStrategy[str]:
-    known = _FORMATS.get(schema.get("format", ""))
-    if known is not None:
-        return known
-    if "pattern" in schema:
-        return st.from_regex(re.compile(schema["pattern"]), alphabet=_TEXT)
-    if schema.get("contentMediaType") == "application/json":
-        return _ANYTHING.map(json.dumps)
-    least = int(schema.get("minLength", 0))
-    most = schema.get("maxLength")
-    return st.text(_TEXT, min_size=least, max_size=None if most is None else int(most))
-
-
-def _integers(schema: Schema) -> SearchStrategy[Any]:
-    least, most = schema.get("minimum"), schema.get("maximum")
-    if "exclusiveMinimum" in schema:
-        least = schema["exclusiveMinimum"] + 1
-    if "exclusiveMaximum" in schema:
-        most = schema["exclusiveMaximum"] - 1
-    step = schema.get("multipleOf")
-    if step:
-        low = None if least is None else -(-int(least) // int(step))
-        high = None if most is None else int(most) // int(step)
-        return st.integers(low, high).map(lambda value: value * int(step))
-    return st.integers(_bound(least, -_SAFE), _bound(most, _SAFE))
-
-
-def _numbers(schema: Schema) -> SearchStrategy[Any]:
-    least, most = schema.get("minimum"), schema.get("maximum")
-    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
-    return st.floats(
-        min_value=above if least is None else least,
-        max_value=below if most is None else most,
-        exclude_min=least is None and above is not None,
-        exclude_max=most is None and below is not None,
-        allow_nan=False,
-        allow_infinity=False,
-        allow_subnormal=False,
-    )
-
-
-def _bound(given: float | None, otherwise: int) -> int:
-    return otherwise if given is None else int(given)
-
-
-_HOSTS: Final = st.from_regex(r"[a-z]{1,10}\.example", fullmatch=True)
-_WORDS: Final = st.from_regex(r"[a-z0-9]{1,10}", fullmatch=True)
-#: A strategy of each format that pydantic names.
-_FORMATS: Final[Mapping[str, SearchStrategy[str]]] = {
-    "date-time": st.datetimes(timezones=st.just(UTC)).map(lambda value: value.isoformat()),
-    "date": st.dates().map(lambda value: value.isoformat()),
-    "time": st.times().map(lambda value: value.isoformat()),
-    "duration": st.integers(0, 10**9).map(lambda seconds: f"PT{seconds}S"),
-    "google-duration": st.integers(0, 10**9).map(lambda seconds: f"{seconds}s"),
-    "uuid": st.uuids().map(str),
-    "uuid1": st.uuids(version=1).map(str),
-    "uuid3": st.uuids(version=3).map(str),
-    "uuid4": st.uuids(version=4).map(str),
-    "uuid5": st.uuids(version=5).map(str),
-    "email": st.builds("{}@{}".format, _WORDS, _HOSTS),
-    "name-email": st.builds("{} <{}@{}>".format, _WORDS, _WORDS, _HOSTS),
-    "uri": st.builds("https://{}/{}".format, _HOSTS, _WORDS),
-    "multi-host-uri": st.builds("https://{}/{}".format, _HOSTS, _WORDS),
-    "ipv4": st.ip_addresses(v=4).map(str),
-    "ipv6": st.ip_addresses(v=6).map(str),
-    "ipvanyaddress": st.ip_addresses().map(str),
-    "ipv4network": st.ip_addresses(v=4).map("{}/32".format),
-    "ipv6network": st.ip_addresses(v=6).map("{}/128".format),
-    "base64url": st.binary(max_size=24).map(lambda value: urlsafe_b64encode(value).decode()),
-}

@@ -21,6 +21,7 @@ from ..event import Event
 from ..exceptions import ConfigurationError
 from ..kinds import Kind
 from ..router import EventRouter, events
+from .example_schemas import ExampleSchema
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -44,7 +45,7 @@ def examples(
     strategies = _strategies()
     if bare(declared) is bytes:
         return _read(strategies.st.binary(), adapter.validate_python)
-    (schema,), definitions = payload_schemas([(declared, adapter)], "validation")
+    (schema,), definitions = payload_schemas([(declared, adapter)], "validation", generator=ExampleSchema)
     made = strategies.SchemaStrategies(definitions).of(schema)
     return _read(made.map(json.dumps), adapter.validate_json)
 
