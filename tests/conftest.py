@@ -11,6 +11,7 @@ import pytest
 from django.db import connections
 from django.http import HttpResponse
 from django.test import AsyncClient, Client, override_settings
+from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
 
 from gcp_event_router import EventRouter, events
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 Post = Callable[..., HttpResponse]
 
+# of time, a busy machine takes as much as it takes
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 #: Modules that take long, and show nothing that differs between versions: the matrix has them once.
 SLOW = frozenset(

@@ -140,7 +140,7 @@ def test_signed_url() -> None:
     assert SignedURL().authenticate(request) == Principal("signed-url")
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.text(alphabet=st.characters(exclude_categories=("Cs", "Cc")) | st.sampled_from(HOSTILE), max_size=30))
 def test_nothing_is_run_or_lost(text: str) -> None:
     """Whatever a kind, a type and a payload hold, a shell hands it on as it is, and runs nothing of it."""

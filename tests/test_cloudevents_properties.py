@@ -178,7 +178,7 @@ def test_any_request_is_an_event_or_is_refused(path: str, is_async: bool, router
     """No header, type or body leads to anything but an event, a 400 or a 415; nothing but that is raised below it."""
     router.on("*", payload=bytes)(lambda _: None)
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(HEADERS, TYPES, BODIES)
     def check(headers: dict[str, str], content_type: str, body: bytes) -> None:
         meta = {f"HTTP_CE_{name}": value for name, value in headers.items()}

@@ -8,7 +8,7 @@ from types import NoneType, UnionType
 from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
@@ -178,7 +178,7 @@ def extras(value: object) -> list[dict[str, Any]]:
 
 
 @EACH
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60)
 @given(data=st.data())
 def test_random_messages_survive(payload: type[Model], name: str, data: st.DataObject) -> None:
     """Any message that protobuf writes as JSON is read, nothing of it is unknown, and what is written is the same message."""

@@ -20,7 +20,7 @@ CLAIMED: dict[str, Any] = json.loads(written(CLAIMS))
 ISSUERS = ["https://accounts.google.com", "accounts.google.com"]
 
 both = pytest.mark.parametrize("send", [post_wsgi, post_asgi], ids=["wsgi", "asgi"])
-examples = settings(deadline=None, max_examples=150)
+examples = settings(max_examples=150)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gcp_event_router.automata import Machine, Texts
@@ -22,9 +22,6 @@ from gcp_event_router.overlaps import (
     neighbours,
     patience,
 )
-
-#: Whoever first asks for a character beyond those in use walks through many.
-patient = settings(deadline=None)
 
 
 def _small(character: str) -> bool:
@@ -45,7 +42,6 @@ def tried(glob: Glob) -> set[str]:
     return {kind for kind in EVERY if fnmatch.fnmatchcase(kind, glob.pattern)}
 
 
-@patient
 @given(globs, globs)
 def test_intersections(one: Glob, other: Glob) -> None:
     """Two globs intersect just where some kind matches both, and the example is a shortest one of those."""
@@ -55,21 +51,18 @@ def test_intersections(one: Glob, other: Glob) -> None:
     assert (found in both and len(found) == min(map(len, both))) if found is not None else not both
 
 
-@patient
 @given(globs, globs)
 def test_coverage(wider: Glob, narrower: Glob) -> None:
     """A glob covers another just where it matches all kinds that the other matches."""
     assert covers(wider, narrower, SMALL) is (tried(narrower) <= tried(wider))
 
 
-@patient
 @given(st.lists(globs, max_size=4), globs)
 def test_coverage_by_several(several: list[Glob], narrower: Glob) -> None:
     """Several globs cover another one just where each kind that it matches is matched by one of them."""
     assert cover(several, narrower, SMALL) is (tried(narrower) <= set[str]().union(*map(tried, several)))
 
 
-@patient
 @given(st.lists(globs, max_size=6))
 def test_neighbours(several: list[Glob]) -> None:
     """Each pair that intersects is among the neighbours, once, in order."""
@@ -87,7 +80,6 @@ sequences = st.tuples(st.sampled_from(["", "!"]), printable.filter(lambda each: 
 anything = st.lists(st.sampled_from("*?") | printable.map(escape) | sequences, min_size=1, max_size=5).map("".join).map(Glob)
 
 
-@patient
 @given(anything, anything)
 def test_examples_are_kinds(one: Glob, other: Glob) -> None:
     """Whatever characters globs are made of, an example is a kind that an event can have, and that both match."""

@@ -17,7 +17,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import OperationalError
 from django.http import HttpResponse
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from typing_extensions import TypedDict, override
@@ -189,7 +189,7 @@ def register(router: EventRouter, declared: Any, error: Callable[[], BaseExcepti
 
 
 @pytest.mark.parametrize("send", [post_wsgi, post_asgi], ids=["wsgi", "asgi"])
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(
     kind=LABELS,
     reference=LABELS,

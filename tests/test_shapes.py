@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import (
     BaseModel,
@@ -75,7 +75,6 @@ def taking(text: str | bytes) -> set[int]:
     return {place for place, adapter in enumerate(ADAPTERS) if takes(adapter, text)}
 
 
-@settings(deadline=None)
 @given(values)
 def test_no_json_is_taken_by_both_of_a_conflict(value: object) -> None:
     """Two types that are said to leave each other nothing have no JSON in common, as pydantic itself validates it."""
@@ -84,7 +83,6 @@ def test_no_json_is_taken_by_both_of_a_conflict(value: object) -> None:
     assert [pair for pair in PAIRS if {*pair} <= found] == []
 
 
-@settings(deadline=None)
 @given(values)
 def test_nothing_that_is_sent_is_read_by_the_other_of_a_conflict(value: object) -> None:
     """What pydantic writes of a type is read by none that is said to read nothing of it."""
