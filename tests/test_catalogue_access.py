@@ -105,6 +105,19 @@ def test_without_users_nobody_gets_in() -> None:
     )
 
 
+def as_user(found: object) -> Any:
+    """A middleware that says who it is."""
+
+    def middleware(get_response: Any) -> Any:
+        def answer(request: Any) -> Any:
+            request.user = found
+            return get_response(request)
+
+        return answer
+
+    return middleware
+
+
 def test_user_of_another_model() -> None:
     """A user model of the project's own needs what Django's abstract one has, and no more."""
 
@@ -117,16 +130,26 @@ def test_user_of_another_model() -> None:
         def has_perm(self, permission: str) -> bool:
             return False
 
-    def as_somebody(get_response: Any) -> Any:
-        def answer(request: Any) -> Any:
-            request.user = Somebody()
-            return get_response(request)
-
-        return answer
-
-    globals()["as_somebody"] = as_somebody
+    globals()["as_somebody"] = as_user(Somebody())
     with override_settings(MIDDLEWARE=["tests.test_catalogue_access.as_somebody"]):
         html = Client().get(CHANNEL).content.decode()
 
     assert "&lt;somebody&gt;" in html
     assert "To see them takes the permission gcp_event_inbox.view_storedevent." in html
+
+
+def test_user_who_cannot_be_of_the_staff() -> None:
+    """A user model without `is_staff`, as Django's most abstract one is, has nobody of the staff: 403, and no failure."""
+
+    class Somebody:
+        is_authenticated, is_active = True, True
+
+    globals()["as_somebody"] = as_user(Somebody())
+    with override_settings(MIDDLEWARE=["tests.test_catalogue_access.as_somebody"]):
+        assert Client().get(LIST).status_code == 403
+
+
+@override_settings(ROOT_URLCONF="tests.test_catalogue_access", LOGIN_URL="no-such-name")
+def test_stranger_where_there_is_no_login() -> None:
+    """Where LOGIN_URL names no page, strangers get 403, and no failure; W021 tells of it."""
+    assert Client().get(LIST).status_code == 403

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 from django.test import override_settings
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, SecretStr, field_validator
 
 from gcp_event_router import Event, EventRouter
 
@@ -259,3 +259,50 @@ def test_without_an_endpoint(router: EventRouter) -> None:
     router.on("a")(record)
 
     assert [each.split()[0] for each in commands(Pages().get(CHANNEL, kind="a"))] == ["gcloud", "python"]
+
+
+class Half(BaseModel):
+    text: str = Field("\ud800", description="Half a pair: \ud800.")
+
+
+def test_half_a_surrogate_pair(router: EventRouter) -> None:
+    """What no answer can hold is written as an escape, and in the example as a question mark."""
+
+    def half(event: Event[Half]) -> None: ...
+
+    router.on("half")(half)
+
+    html = Pages().get(CHANNEL, kind="half")
+    assert "Half a pair: \\ud800." in section(html, "payload")
+    assert """--data-raw '{"text": "?"}'""" in commands(html)[0]
+
+
+PLAIN: Any = "open sesame"
+
+
+class Secret(BaseModel):
+    hidden: SecretStr = SecretStr("open sesame")
+    plain: SecretStr = PLAIN
+    perhaps: SecretStr | None = PLAIN
+
+
+def test_defaults_of_secrets(router: EventRouter) -> None:
+    """The default of a secret is not told, whichever way it is written."""
+
+    def secret(event: Event[Secret]) -> None: ...
+
+    router.on("secret")(secret)
+
+    html = Pages().get(CHANNEL, kind="secret")
+    assert "open sesame" not in html
+    assert section(html, "example").startswith(
+        'Example { "hidden": "**********", "plain": "**********", "perhaps": "**********" }'
+    )
+
+
+def test_kind_of_many_stars(router: EventRouter) -> None:
+    """A pattern whose plainest kind would be too long is shown with another that it matches."""
+    pattern = "*".join("abcdefghij" * 5)
+    router.on(pattern)(record)
+
+    assert f"/events/{'abcdefghij' * 5}/1" in commands(Pages().get(CHANNEL, kind=pattern))[0]

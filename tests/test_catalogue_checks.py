@@ -11,6 +11,7 @@ import pytest
 from django.conf import settings
 from django.core.checks import run_checks
 from django.test import modify_settings, override_settings
+from django.urls import clear_script_prefix, reverse_lazy, set_script_prefix
 
 from gcp_event_router import EventRouter
 
@@ -121,3 +122,41 @@ def test_w021_without_a_login() -> None:
     for url in ("login-here", "/in/?from=catalogue", "https://login.example/"):
         with override_settings(LOGIN_URL=url):
             assert ids() == []
+
+
+@override_settings(ROOT_URLCONF=WITHOUT_ADMIN)
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("no-such-name", " 'no-such-name',"),
+        ("", " '',"),
+        (reverse_lazy("no-such-name"), ""),
+        ("/accounts/login/#form", " '/accounts/login/#form',"),
+    ],
+)
+def test_w021_of_a_name(url: object, told: str) -> None:
+    """A LOGIN_URL that names no page is told of as one that leads to none, and does not break the check."""
+    with override_settings(LOGIN_URL=url):
+        found = ids()
+
+    assert [message for _, message, _ in found] == [
+        f"The catalogue sends who is not logged in to LOGIN_URL,{told} which no URL leads to."
+    ]
+
+
+@override_settings(ROOT_URLCONF=WITHOUT_ADMIN)
+@pytest.mark.parametrize("url", ["login-here", "/shop/in/#form", "//login.example/in/"])
+def test_no_w021_below_a_prefix(url: str) -> None:
+    """A login below the site's own prefix is there, and one of another host is trusted to."""
+    set_script_prefix("/shop/")
+    try:
+        with override_settings(LOGIN_URL=url):
+            assert ids() == []
+    finally:
+        clear_script_prefix()
+
+
+@override_settings(MIDDLEWARE=["nowhere.Nothing", *MIDDLEWARE])
+def test_middleware_that_cannot_be_imported() -> None:
+    """A middleware that is not there is not ours to tell, and does not break the check."""
+    assert ids() == []

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 from django.http import HttpRequest
 from django.test import override_settings
+from django.urls import clear_script_prefix, path, set_script_prefix
 
 from gcp_event_router import Principal
 from gcp_event_router.catalogue.guards import Guard, Security, at_path, mounted
+from gcp_event_router.views import EventView
 
 SECRET = "a-secret-that-nobody-may-see"
 OIDC = {
@@ -118,6 +121,41 @@ def test_endpoint_of_its_own() -> None:
     assert [(each.paths, each.standing, each.guards) for each in mounted()] == [
         (("/own/kind/reference",), "guarded", (own,)),
         (("/events/kind/reference", "/events"), "open", ()),
+    ]
+
+
+@override_settings(ROOT_URLCONF="tests.catalogue_urls")
+def test_endpoint_below_a_prefix() -> None:
+    """Where the whole site lies below a prefix, a path that `get_event_url` made leads to its endpoint all the same."""
+    set_script_prefix("/shop/")
+    try:
+        found = at_path("/shop/own/%C3%A4/1")
+    finally:
+        clear_script_prefix()
+
+    assert (found.paths, found.standing) == (("/shop/own/%C3%A4/1",), "guarded")
+
+
+@dataclass
+class Unhashable(Own):
+    """As a dataclass is that may change."""
+
+    ports: int = 443
+
+
+first, second = Unhashable(), Unhashable()
+urlpatterns = [
+    path(f"{name}/<event_kind>/<event_reference>", EventView.as_view(authentication=[each]))
+    for name, each in (("a", first), ("b", second), ("c", first))
+]
+
+
+@override_settings(ROOT_URLCONF=__name__)
+def test_authenticators_without_a_hash() -> None:
+    """Endpoints are told together if they have the same authenticators, whether or not these can be hashed."""
+    assert [(each.paths, each.guards) for each in mounted()] == [
+        (("/a/kind/reference", "/c/kind/reference"), (Guard("Unhashable", ()),)),
+        (("/b/kind/reference",), (Guard("Unhashable", ()),)),
     ]
 
 

@@ -217,3 +217,14 @@ def test_curl_is_taken(router: EventRouter) -> None:
         assert response.status_code == 201
 
     assert seen == [("order-placed", {"a": 1}, None), ("order-placed", {"a": 1}, "com.example")]
+
+
+class Failing(Own):
+    @property
+    def audience(self) -> str:
+        raise RuntimeError
+
+
+def test_authenticator_whose_audience_fails() -> None:
+    """A property of an authenticator that fails leaves a command that says what to add."""
+    assert texts(sending(Failing()))["curl, for Failing"].startswith("curl -i https://shop.example/events/order-placed/1 ")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.test import override_settings
+from django.urls import include, path
 from pydantic import BaseModel, TypeAdapter
 
 from gcp_event_router import Event, EventRouter
@@ -191,3 +192,30 @@ def test_endpoints(shop: EventRouter) -> None:
 def test_no_endpoint(shop: EventRouter) -> None:
     """Without an endpoint, the page says that nothing comes."""
     assert "No endpoint is in the URLs, so nothing comes by HTTP." in Pages().get("/catalogue/")
+
+
+CATALOGUE = include("gcp_event_router.catalogue.urls")
+NAMED = include("gcp_event_router.catalogue.urls", namespace="ours")
+
+
+class Mounted:
+    """The catalogue within other URLs, which have a namespace; and in one of a project's own."""
+
+    urlpatterns = [  # noqa: RUF012 -- as a module of URLs has it
+        path("inner/", include(([path("catalogue/", CATALOGUE), path("named/", NAMED)], "shop"))),
+        path("named/", NAMED),
+        path("", include("gcp_event_router.urls")),
+    ]
+
+
+@override_settings(ROOT_URLCONF=Mounted)
+@pytest.mark.parametrize("place", ["/inner/catalogue/", "/inner/named/", "/named/"])
+def test_namespaces(router: EventRouter, place: str) -> None:
+    """Within other namespaces, the pages' links lead to the pages."""
+    router.on("a")(record)
+    pages = Pages()
+
+    assert f'<a class="kind" href="{place}channel/?kind=a">' in pages.get(place)
+    assert f'<a href="{place}">Events</a>' in pages.get(f"{place}channel/", kind="a")
+    assert f'<a href="{place}">Show all</a>' in pages.get(place, q="a")
+    assert f'<a href="{place}">all events</a>' in pages.client.get(f"{place}channel/").content.decode()

@@ -61,3 +61,15 @@ def test_installed_in_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_elsewhere(location: str, expected: str) -> None:
     """Of a file that is nowhere near, the name alone is told; of what is in no file, nothing."""
     assert place_of(location) == Place(expected, "")
+
+
+def test_where_the_folder_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server whose folder was deleted, as a deployment may, still names what lies below BASE_DIR, and the names of the rest."""
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+
+    with override_settings(BASE_DIR=tmp_path):
+        assert place_of(f"{tmp_path}/shop/a.py:1") == Place("shop/a.py:1", "")
+    assert place_of("/somewhere/else/a.py:3") == Place("a.py:3", "")

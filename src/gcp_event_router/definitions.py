@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, get_args, get_orig
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, JsonSchemaWarningKind
 from pydantic_core import to_jsonable_python
+from pydantic_core.core_schema import WithDefaultSchema
 from typing_extensions import override
 
 __all__ = ["DEFINITIONS", "LenientSchema", "Mode", "bare", "payload_schemas"]
@@ -19,6 +20,7 @@ __all__ = ["DEFINITIONS", "LenientSchema", "Mode", "bare", "payload_schemas"]
 DEFINITIONS: Final = "#/$defs/{model}"
 #: What is read, or what is written.
 Mode: TypeAlias = Literal["validation", "serialization"]
+_HIDDEN: Final = "**********"
 
 
 class LenientSchema(GenerateJsonSchema):
@@ -29,6 +31,14 @@ class LenientSchema(GenerateJsonSchema):
     @override
     def handle_invalid_for_json_schema(self, schema: Any, error_info: str) -> JsonSchemaValue:
         return {}
+
+    @override
+    def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
+        """Hide the default of a secret that is written as a plain text, as pydantic hides that of a `SecretStr`."""
+        made = super().default_schema(schema)
+        if isinstance(made.get("default"), str) and any(each.get("writeOnly") for each in (made, *made.get("anyOf", ()))):
+            made["default"] = _HIDDEN
+        return made
 
 
 def payload_schemas(

@@ -48,7 +48,7 @@ class StaffView(View):
             raise ConfigurationError(msg)
         if not user.is_authenticated:
             return HttpResponseRedirect(_login(request.get_full_path()))
-        if not (user.is_active and user.is_staff):
+        if not (user.is_active and getattr(user, "is_staff", False)):  # which `AbstractBaseUser` does not have
             raise PermissionDenied
         return super().dispatch(request, *args, **kwargs)
 
@@ -56,12 +56,16 @@ class StaffView(View):
 def _login(path: str) -> str:
     """Where the staff logs in, and comes back from: at the admin's page where there is one, else at `LOGIN_URL`.
 
-    As `redirect_to_login` makes it, which cannot be imported where the app of users is not installed.
+    As `redirect_to_login` makes it, which cannot be imported where the app of users is not installed. Raises `PermissionDenied`
+    where there is no such page.
     """
     try:
         url = reverse("admin:login")
     except NoReverseMatch:
-        url = resolve_url(settings.LOGIN_URL)
+        try:
+            url = resolve_url(settings.LOGIN_URL)
+        except NoReverseMatch as error:  # which W021 tells
+            raise PermissionDenied from error
     parts = urlsplit(url)
     query = QueryDict(parts.query, mutable=True)
     query["next"] = path

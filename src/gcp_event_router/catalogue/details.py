@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, cast
 
-from django.db import DatabaseError
+from django.db import Error as DatabaseError
 from django.urls import NoReverseMatch
 from pydantic import TypeAdapter
 
@@ -17,6 +17,7 @@ from ..event import is_label
 from ..exceptions import ConfigurationError
 from ..histories import Delivered, history
 from ..logs import logger
+from ..overlaps import example
 from ..utils import get_event_url
 from .fields import Table, table_of
 from .guards import Security, at_path
@@ -104,7 +105,7 @@ def _kind(channel: Channel, ce_type: str | None) -> str:
     if ce_type is not None and channel.kind.pattern == "*" and is_label(ce_type):
         return ce_type
     made = instance_of(channel.kind)
-    return made if made is not None and is_label(made) else "KIND"
+    return made if made is not None and is_label(made) else example(channel.kind) or "KIND"
 
 
 def _path(kind: str) -> str:

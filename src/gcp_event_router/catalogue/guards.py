@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
+from urllib.parse import unquote
 
 from django.conf import settings
-from django.urls import Resolver404, resolve
+from django.urls import Resolver404, get_script_prefix, resolve
 
 from ..auth import Authenticator, Door, configured
 from ..checks.endpoints import endpoints
@@ -46,21 +47,27 @@ class Security(NamedTuple):
 
 def mounted() -> list[Security]:
     """That of each endpoint in the URLs; those with the same one together."""
-    found: dict[tuple[Authenticator, ...] | None, list[str]] = {}
+    # by identity, since an authenticator of the project's own need not be hashable
+    found: dict[tuple[int, ...] | None, tuple[Sequence[Authenticator] | None, list[str]]] = {}
     for each in endpoints():
-        own = None if each.authentication is None else tuple(each.authentication)
-        found.setdefault(own, []).append(each.path)
-    return [_security(tuple(paths), own) for own, paths in found.items()]
+        own = each.authentication
+        found.setdefault(None if own is None else tuple(map(id, own)), (own, []))[1].append(each.path)
+    return [_security(tuple(paths), own) for own, paths in found.values()]
 
 
 def at_path(path: str) -> Security:
     """That of the endpoint which a path leads to."""
     try:
-        keywords = getattr(resolve(path).func, "view_initkwargs", {})
+        keywords = getattr(resolve(_without_prefix(path)).func, "view_initkwargs", {})
     except Resolver404:
         keywords = {}
     own: Door | None = keywords.get("_own_door")
     return _security((path,), None if own is None else own.authenticators)
+
+
+def _without_prefix(path: str) -> str:
+    """A path as requests have it: decoded, and below the site's own prefix."""
+    return path and "/" + unquote(path).removeprefix(get_script_prefix())
 
 
 def _security(paths: tuple[str, ...], own: Sequence[Authenticator] | None) -> Security:

@@ -78,7 +78,7 @@ class Sending:
             header = f'"{authenticator.header}: {scheme}$TOKEN"'
             return Line("curl, with a shared token", self._curl(url, header), hint)
         # not by its class, whose module needs what the extra installs
-        audience, account = _first(getattr(authenticator, "audience", ())), _first(getattr(authenticator, "service_accounts", ()))
+        audience, account = _first(authenticator, "audience"), _first(authenticator, "service_accounts")
         if audience and account:
             header = f'"Authorization: Bearer $({self._identity(audience, account)})"'
             hint = "You have to be allowed to impersonate that service account."
@@ -130,8 +130,12 @@ class Sending:
         return self.data.decode(errors="replace")
 
 
-def _first(values: Any) -> str:
+def _first(authenticator: Authenticator, name: str) -> str:
     """The first of the strings that an attribute of an authenticator holds, if it holds any."""
+    try:
+        values: Any = getattr(authenticator, name, ())
+    except Exception:  # noqa: BLE001 -- a property of the project's own
+        return ""
     if not isinstance(values, (tuple, list, frozenset)):
         return ""
     return min((each for each in cast("Collection[object]", values) if isinstance(each, str)), default="")

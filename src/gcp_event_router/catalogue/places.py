@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
@@ -41,4 +42,5 @@ def _roots() -> Iterator[Path]:
     base = getattr(settings, "BASE_DIR", None)
     if base:
         yield Path(base).absolute()
-    yield Path.cwd()
+    with suppress(FileNotFoundError):  # a folder that is gone, as after a deployment
+        yield Path.cwd()

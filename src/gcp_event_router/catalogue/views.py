@@ -7,10 +7,11 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
 
 from ..channels import channels, keys
+from ..checks.catalogue import APP_NAME
 from ..declarations import location_of, name_of
 from ..router import events
 from ..signals import event_received
@@ -34,8 +35,18 @@ class Page(StaffView):
     def answer(self, request: HttpRequest, template: str, status: int = 200, **context: Any) -> HttpResponse:
         """A page, with what stands at the top of each."""
         user: Any = request.user
-        top = {"site": _base_url(request).partition("://")[2], "user_name": user.get_username(), "admin_url": _admin()}
-        return render(request, f"{_TEMPLATES}/{template}.html", {**top, **context}, status=status)
+        namespace = request.resolver_match.namespace if request.resolver_match else APP_NAME
+        top = {
+            "site": _base_url(request).partition("://")[2],
+            "user_name": user.get_username(),
+            "admin_url": _admin(),
+            # within another namespace, the app's name alone leads nowhere
+            "list_url": reverse(f"{namespace}:list"),
+            "channel_url": reverse(f"{namespace}:channel"),
+        }
+        html = render_to_string(f"{_TEMPLATES}/{template}.html", {**top, **context}, request)
+        # a description may hold half a surrogate pair, which no answer can
+        return HttpResponse(html.encode(errors="backslashreplace").decode(), status=status)
 
 
 class ListView(Page):

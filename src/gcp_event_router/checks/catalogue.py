@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from inspect import isclass
 from typing import Final
+from urllib.parse import urlsplit
 
 from django.apps import apps
 from django.conf import settings
@@ -14,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.shortcuts import resolve_url
 from django.template import TemplateDoesNotExist
 from django.template.loader import get_template
-from django.urls import NoReverseMatch, Resolver404, URLPattern, URLResolver, get_resolver, resolve, reverse
+from django.urls import NoReverseMatch, Resolver404, URLPattern, URLResolver, get_resolver, get_script_prefix, resolve, reverse
 from django.utils.module_loading import import_string
 
 __all__ = ["APP_NAME", "check_catalogue"]
@@ -76,15 +77,19 @@ def _login() -> Iterator[CheckMessage]:
     try:
         reverse("admin:login")
     except NoReverseMatch:
-        url = resolve_url(settings.LOGIN_URL)
+        pass
     else:
         return
+    url: object = settings.LOGIN_URL
     try:
-        if url.startswith("/"):
-            resolve(url.partition("?")[0])
-    except Resolver404:
+        url = resolve_url(settings.LOGIN_URL)
+        parts = urlsplit(url)
+        if not parts.netloc and parts.path.startswith("/"):
+            resolve("/" + parts.path.removeprefix(get_script_prefix()).lstrip("/"))
+    except (NoReverseMatch, Resolver404):
+        told = f" {url!r}," if isinstance(url, str) else ""  # what is lazy cannot be told
         yield Warn(
-            f"The catalogue sends who is not logged in to LOGIN_URL, {url!r}, which no URL leads to.",
+            f"The catalogue sends who is not logged in to LOGIN_URL,{told} which no URL leads to.",
             hint="Put the admin into the URLs, or have LOGIN_URL name a page of your own.",
             id="gcp_event_router.W021",
         )
@@ -92,5 +97,13 @@ def _login() -> Iterator[CheckMessage]:
 
 def _has(path: str) -> bool:
     """Whether a middleware, or one that is made of it, is there; by its name, since without its app it cannot be imported."""
-    classes = [found for found in map(import_string, settings.MIDDLEWARE) if isclass(found)]
+    classes = [found for found in map(_imported, settings.MIDDLEWARE) if isclass(found)]
     return any(f"{base.__module__}.{base.__qualname__}" == path for found in classes for base in found.__mro__)
+
+
+def _imported(path: str) -> object:
+    try:
+        found: object = import_string(path)
+    except Exception:  # noqa: BLE001 -- whoever starts the site is told
+        return None
+    return found
