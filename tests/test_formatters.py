@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
+from types import ModuleType
 from typing import Any
 
 import pytest
+from django.core.exceptions import SynchronousOnlyOperation
 from django.test import RequestFactory
+from django.utils.functional import SimpleLazyObject
 from typing_extensions import override
 
 from gcp_event_router.formatters import CloudLoggingFormatter, EventContextFilter
@@ -135,10 +139,40 @@ class Text(str):
         return "something else"
 
 
+def wide(depth: int) -> Any:
+    """Little in memory, and a hundred times as much with each level where it is written."""
+    return [wide(depth - 1)] * 100 if depth else "x"
+
+
 def looped() -> list[Any]:
     found: list[Any] = []
     found.append(found)
     return found
+
+
+class Unreadable(Mapping[str, int]):
+    """As a map is that another thread changes meanwhile."""
+
+    @override
+    def __getitem__(self, key: str) -> int:
+        raise KeyError
+
+    @override
+    def __iter__(self) -> Iterator[str]:
+        raise RuntimeError
+
+    @override
+    def __len__(self) -> int:
+        return 1
+
+    @override
+    def __repr__(self) -> str:
+        return "unreadable"
+
+
+def unknown() -> object:
+    """As `request.user` is, where the database may not be asked."""
+    raise SynchronousOnlyOperation
 
 
 @pytest.mark.parametrize(
@@ -161,12 +195,63 @@ def looped() -> list[Any]:
         ({Odd(): Odd()}, {"<Odd without a repr>": "<Odd without a repr>"}),
         (list(range(1000)), list(range(100))),
         (looped(), [[[["[[...]]"]]]]),
+        ([Unreadable()], ["unreadable"]),
         (RequestFactory().post("/events/k/r?token=s3cr3t"), "POST /events/k/r"),
     ],
 )
 def test_extras(value: object, written: object) -> None:
     """Whatever somebody logs becomes JSON: bounded in length and depth, without NaN, without a request's query."""
     assert entry(record(what=value)) == PLAIN | {"what": written}
+
+
+def test_extras_that_ask_a_database() -> None:
+    """An object that is looked up when it is looked at, and cannot be, such as `request.user` on an event loop, costs no line."""
+    found = entry(record(user=SimpleLazyObject(unknown)))
+
+    assert found == PLAIN | {"user": f"<SimpleLazyObject: {unknown!r}>"}
+
+
+@pytest.mark.parametrize(
+    "value", [["x" * 40_000] * 100, wide(4), {str(number): wide(3) for number in range(100)}, [{"k" * 40_000: 1}] * 100]
+)
+def test_extras_have_room_together(value: object) -> None:
+    """However many small parts a value has, and however often the same one, a line stays well under 256 KiB."""
+    line = CloudLoggingFormatter("p").format(record(what=value, last="still there"))
+
+    assert len(line) < 200_000
+    assert json.loads(line)["last"] == "still there"
+
+
+@pytest.mark.parametrize(("name", "written"), [(b"a", "b'a'"), ((1, 2), "(1, 2)"), (7, "7"), ("\udc80", "\\udc80")])
+def test_names_of_extras(name: Any, written: str) -> None:
+    """An extra whose name is no text, or none that a reader of JSON takes, is written under its repr."""
+    made = record()
+    vars(made)[name] = 1
+
+    assert entry(made) == PLAIN | {written: 1}
+
+
+class NoBool:
+    """As an array is, of which nobody can say whether it is empty."""
+
+    def __bool__(self) -> bool:
+        raise ValueError
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [{"created": float("nan")}, {"created": None}, {"levelno": "INFO"}, {"stack_info": 7}, {"event_kind": NoBool()}],
+)
+def test_a_record_that_is_none(odd: dict[str, Any]) -> None:
+    """Of a record that somebody made by hand, and not rightly, at least the message is written."""
+    assert entry(record(**odd)) == {"severity": "DEFAULT", "message": "stored it"}
+
+
+def test_opentelemetry_that_is_being_imported(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While another thread imports OpenTelemetry, lines are written without its span."""
+    monkeypatch.setitem(sys.modules, "opentelemetry.trace", ModuleType("opentelemetry.trace"))
+
+    assert entry(record()) == PLAIN
 
 
 def test_extras_cannot_pose_as_our_fields() -> None:
@@ -204,3 +289,13 @@ def test_the_filter_gives_plain_formats_the_event() -> None:
 
     assert [EventContextFilter().filter(each) for each in (first, second)] == [True, True]
     assert [formatter.format(each) for each in (first, second)] == ["|||", "mine|||"]
+
+
+def test_the_filter_keeps_a_format_on_its_line() -> None:
+    """What a sender chose, such as a message id with a line break in it, cannot forge a line of a plain format."""
+    formatter = logging.Formatter("%(event_kind)s %(event_message_id)s")
+    forged = record(event_kind="grün", event_message_id="17\nERROR\x1b[31m\u202e\u2028\\n")
+
+    EventContextFilter().filter(forged)
+
+    assert formatter.format(forged) == r"grün 17\nERROR\x1b[31m\u202e\u2028\n"

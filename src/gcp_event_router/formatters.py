@@ -12,6 +12,7 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final, cast
@@ -32,6 +33,8 @@ _LABELS: Final = ("event_kind", "event_reference", "event_message_id")
 _TRACEPARENT: Final = re.compile("00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 _TEXT: Final = 32_768
 """Characters of one text; Cloud Logging takes 256 KiB an entry."""
+_CHARACTERS: Final = 100_000
+"""Of all that a record has beside its message and its traceback."""
 _REPR: Final = 1024
 _ITEMS: Final = 100
 _DEPTH: Final = 4
@@ -40,13 +43,15 @@ _DEPTH: Final = 4
 class EventContextFilter(logging.Filter):
     """Gives each record that is written while a handler runs `event_kind`, `event_reference`, `event_message_id`, `event_trace`.
 
-    All others get empty strings, so that any format may name them. A record that has them keeps them. Lets everything pass.
+    All others get empty strings, so that any format may name them. A record that has them keeps them; but what would not print
+    is written as an escape, since a line break in a sender's message id would forge a line. Lets everything pass.
     """
 
     @override
     def filter(self, record: logging.LogRecord) -> bool:
         """Add to a record; called by `logging`."""
-        vars(record).update(_context() | vars(record))
+        found = _context() | vars(record)
+        vars(record).update({name: _on_a_line(found[name]) for name in _NO_EVENT})
         return True
 
 
@@ -68,8 +73,19 @@ class CloudLoggingFormatter(logging.Formatter):
     @override
     def format(self, record: logging.LogRecord) -> str:
         """Format a record; called by `logging`."""
+        try:
+            return json.dumps(self._entry(record))
+        except Exception:  # noqa: BLE001 -- a record that somebody made by hand, and of which a part is missing
+            return json.dumps({"severity": "DEFAULT", "message": _message(record)})
+
+    def _entry(self, record: logging.LogRecord) -> dict[str, object]:
         found = _context() | vars(record)
-        entry = {name: _plain(value) for name, value in found.items() if name not in _STANDARD and name not in _OWN}
+        room = _Room()
+        entry: dict[str, object] = {
+            str(_plain(name, None, _DEPTH)): _plain(value, room)
+            for name, value in found.items()
+            if name not in _STANDARD and name not in _OWN
+        }
         entry |= {
             "severity": next((name for level, name in _SEVERITIES if record.levelno >= level), "DEFAULT"),
             "message": _message(record),
@@ -85,8 +101,7 @@ class CloudLoggingFormatter(logging.Formatter):
             entry["stack_trace"] = stack
         if labels := {name: str(_plain(found[name])) for name in _LABELS if found.get(name)}:
             entry[f"{_PREFIX}labels"] = labels
-        entry |= self._trace(found)
-        return json.dumps(entry)
+        return entry | self._trace(found)
 
     def _stack(self, record: logging.LogRecord) -> str:
         """The traceback; of a long one the end, where the exception is."""
@@ -124,8 +139,10 @@ def _current_span() -> str | None:
     module: Any = sys.modules.get("opentelemetry.trace")
     if module is None:
         return None
-    span = module.get_current_span().get_span_context()
-    return f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags:02x}" if span.is_valid else None
+    with suppress(Exception):  # another thread may be importing it just now
+        span = module.get_current_span().get_span_context()
+        return f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags:02x}" if span.is_valid else None
+    return None
 
 
 def _message(record: logging.LogRecord) -> str:
@@ -135,8 +152,25 @@ def _message(record: logging.LogRecord) -> str:
         return f"{_repr(record.msg)} with arguments that do not fit: {_repr(record.args)}"
 
 
-def _plain(value: object, depth: int = 0) -> Any:
-    """A value as JSON has it."""
+class _Room:
+    """For how many characters the extras of a record still have room."""
+
+    def __init__(self) -> None:
+        self.left = _CHARACTERS
+
+
+def _plain(value: object, room: _Room | None = None, depth: int = 0) -> Any:
+    """A value as JSON has it; of a list or a map what there is room for."""
+    room = room or _Room()
+    try:
+        written = _written(value, room, depth)
+    except Exception:  # noqa: BLE001 -- somebody's own class, or one that looks into a database when it is asked what it is
+        written = _repr(value)
+    room.left -= 8 + len(written) if isinstance(written, str) else 8
+    return written
+
+
+def _written(value: object, room: _Room, depth: int) -> Any:
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
@@ -148,9 +182,10 @@ def _plain(value: object, depth: int = 0) -> Any:
     if depth < _DEPTH:
         if isinstance(value, Mapping):
             pairs = list(cast("Mapping[object, object]", value).items())[:_ITEMS]
-            return {str(_plain(key, _DEPTH)): _plain(each, depth + 1) for key, each in pairs}
+            return {str(_plain(key, room, _DEPTH)): _plain(each, room, depth + 1) for key, each in pairs if room.left > 0}
         if isinstance(value, (list, tuple, set, frozenset)):
-            return [_plain(each, depth + 1) for each in list(cast("Iterable[object]", value))[:_ITEMS]]
+            items = list(cast("Iterable[object]", value))[:_ITEMS]
+            return [_plain(each, room, depth + 1) for each in items if room.left > 0]
     if isinstance(value, HttpRequest):
         return _encodable(f"{value.method} {value.path}"[:_REPR])  # its repr has the query, and so the tokens in it
     return _repr(value)
@@ -161,6 +196,13 @@ def _repr(value: object) -> str:
         return _encodable(repr(value)[:_REPR])
     except Exception:  # noqa: BLE001 -- somebody's own __repr__
         return f"<{type(value).__qualname__} without a repr>"
+
+
+def _on_a_line(value: object) -> object:
+    """A text without what would not print, such as a line break."""
+    if not isinstance(value, str) or value.isprintable():
+        return value
+    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in value)
 
 
 def _encodable(text: str) -> str:
