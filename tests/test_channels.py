@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from gcp_event_router import Event, EventRouter
 from gcp_event_router.channels import channels
 from gcp_event_router.exceptions import ConfigurationError
+from gcp_event_router.globs import Glob
 
 
 class Order(BaseModel):
@@ -50,6 +51,33 @@ def test_each_glob_is_one() -> None:
         ("order-*", ["pay"]),
         ("*-placed", ["keep"]),
     ]
+
+
+@pytest.mark.parametrize("pattern", ["a/b", "a/*", "[/]", "x" * 300])
+def test_what_no_kind_matches(pattern: str) -> None:
+    """A glob that no kind matches is a channel with its own handler alone: nothing runs for what is never sent."""
+    router = EventRouter()
+    router.on("order-placed")(place)
+    router.on(pattern)(pay)
+    router.on("*")(watch)
+
+    assert summary(router) == [("order-placed", ["place", "watch"]), (pattern, ["pay"]), ("*", ["watch"])]
+
+
+def test_few_registrations_are_looked_at_for_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Globs are compared with those alone that match a kind of theirs, so that thousands of them are no matter."""
+    router = EventRouter()
+    for number in range(100):
+        router.on(f"*-{number}-*", f"kind-{number}")(place)
+    compared: list[tuple[Glob, Glob]] = []
+
+    def compare(wider: Glob, narrower: Glob) -> None:
+        compared.append((wider, narrower))
+
+    monkeypatch.setattr("gcp_event_router.channels.covers", compare)
+
+    assert len(channels(router)) == 200
+    assert compared == []
 
 
 def test_types_are_channels() -> None:

@@ -69,6 +69,18 @@ def test_i001_kinds_of_nobody(router: EventRouter) -> None:
 
 
 @pytest.mark.usefixtures("_alone")
+def test_i001_of_hundreds(router: EventRouter) -> None:
+    """Each of many kinds is told, but names are compared for the first of them alone, so that the check ends soon."""
+    for number in range(200):
+        router.kind(f"order-{number}-placed", Order)
+        router.on(f"order-{number}-place", name=str(number))(one)
+
+    hints = [hint for _, _, hint, _ in told(run_checks())]
+    assert len(hints) == 200
+    assert [hint is not None and hint.startswith("Did you mean") for hint in hints] == [True] * 100 + [False] * 100
+
+
+@pytest.mark.usefixtures("_alone")
 def test_i001_of_another_router_that_listens(router: EventRouter) -> None:
     """Whoever listens may handle a kind."""
     other = EventRouter(event_received)

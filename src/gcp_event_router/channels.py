@@ -6,7 +6,7 @@ Read by the commands, the documents and the catalogue. Nothing of it is made whi
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -17,7 +17,7 @@ from .definitions import Mode, bare, payload_schemas
 from .globs import Glob, GlobIndex, escape
 from .handlers import Handler
 from .kinds import Kind
-from .overlaps import TYPES, covers
+from .overlaps import TYPES, covers, example
 from .registrations import Registration
 from .router import EventRouter
 from .samples import sample
@@ -91,16 +91,13 @@ class Channel:
 def channels(router: EventRouter, only: Iterable[Key] | None = None) -> tuple[Channel, ...]:
     """All that a router can be sent, in order of registration; then kinds that are declared, and have no handler here.
 
-    Each that is no plain kind takes a look at every registration: who wants few of many says which `only`, in the order in which
-    they are to come.
+    Who wants few of many says which `only`, in the order in which they are to come.
     """
     registrations, declared = tuple(router), _declared(router)
     there = _keys(registrations, declared)
     wanted = there if only is None else [key for key in only if key in there]
-    by_glob = GlobIndex((glob, each) for each in registrations for glob in each.globs or (_ALL,))
-    return tuple(
-        _channel(key, by_glob.find(key.kind.pattern) if key.kind.is_literal else registrations, declared) for key in wanted
-    )
+    registered = _Registered(registrations)
+    return tuple(_channel(key, registered, declared) for key in wanted)
 
 
 def keys(router: EventRouter) -> tuple[Key, ...]:
@@ -124,20 +121,33 @@ def _keys(registrations: tuple[Registration, ...], declared: dict[Glob, Kind[Any
     return found | {Key(glob): None for glob in declared}
 
 
-def _channel(key: Key, registrations: Sequence[Registration], declared: dict[Glob, Kind[Any]]) -> Channel:
-    handlers = _running(key.kind, key.ce_type, registrations, is_fallback=key.is_fallback)
+class _Registered:
+    """All registrations, a pair for each glob of theirs, so that few are looked at for each channel."""
+
+    def __init__(self, registrations: tuple[Registration, ...]) -> None:
+        self._pairs = [(glob, each) for each in registrations for glob in each.globs or (_ALL,)]
+        self._index = GlobIndex((glob, (glob, each)) for glob, each in self._pairs)
+
+    def near(self, glob: Glob) -> list[tuple[Glob, Registration]]:
+        """Those that might cover a glob: they match an example of it. What no kind matches is only for who names it."""
+        found = example(glob)
+        return [each for each in self._pairs if each[0] == glob] if found is None else self._index.find(found)
+
+
+def _channel(key: Key, registered: _Registered, declared: dict[Glob, Kind[Any]]) -> Channel:
+    handlers = _running(key.kind, key.ce_type, registered, is_fallback=key.is_fallback)
     kind = None if key.is_fallback or key.ce_type else declared.get(key.kind)
     return Channel(key.kind, key.ce_type, tuple(handlers), kind, key.is_fallback)
 
 
-def _running(glob: Glob, ce_type: Glob | None, registrations: Sequence[Registration], *, is_fallback: bool) -> Iterator[Handler]:
+def _running(glob: Glob, ce_type: Glob | None, registered: _Registered, *, is_fallback: bool) -> Iterator[Handler]:
     """The handlers that surely run for whatever matches, each function once."""
     seen: set[object] = set()
-    for each in registrations:
+    for wider, each in registered.near(glob):
         if (
             each.is_fallback == is_fallback
             and each.handler.key not in seen
-            and (not each.globs or any(covers(wider, glob) for wider in each.globs))
+            and (wider in {_ALL, glob} or covers(wider, glob))
             and (each.ce_type is None or (ce_type is not None and covers(each.ce_type, ce_type, TYPES)))
         ):
             seen.add(each.handler.key)

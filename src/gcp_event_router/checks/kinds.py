@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from difflib import get_close_matches
+from typing import Final
 
 from django.core.checks import CheckMessage, Info
 
@@ -12,6 +13,9 @@ from ..globs import GlobIndex
 from ..router import EventRouter, find_everywhere
 
 __all__ = ["check_kinds"]
+
+#: How many pairs of names are compared for advice, which takes some tenths of a second.
+_COMPARISONS: Final = 20_000
 
 
 def check_kinds(router: EventRouter) -> Iterator[CheckMessage]:
@@ -24,12 +28,14 @@ def check_kinds(router: EventRouter) -> Iterator[CheckMessage]:
     index = GlobIndex((glob, glob) for glob in globs)
     declared = router.kinds
     strange = [glob.pattern for glob in globs if glob.is_literal and glob.pattern not in declared]
+    left = _COMPARISONS
     for name, kind in declared.items() if globs or types else ():
         # without a kind of its own, an event has that of its type; with one, Eventarc sends it as Pub/Sub's
         typed = any(glob.matches(each) for glob in types for each in (name, MESSAGE_PUBLISHED))
         if typed or index.find(name) or any(any(found) for found in find_everywhere(name, None)):
             continue
-        close = get_close_matches(name, strange, n=1)
+        left -= len(strange)
+        close = get_close_matches(name, strange, n=1) if left >= 0 else []
         advice = f"Did you mean {close[0]!r}, which is handled and not declared? " if close else ""
         yield Info(
             f"The kind {name!r}, declared in {kind.location}, is handled by nobody here.",
