@@ -5,7 +5,8 @@ from __future__ import annotations
 from .cases import EventTestMixin
 from .cloudevents import CloudEventMessage, CloudEventRequest, batch
 from .isolation import isolated
-from .pushes import Pushed, PushOptions, apush, push
+from .pushed import Pushed
+from .pushes import PushOptions, apush, push
 from .recording import Delivery, Recording, Rejection, record
 from .requests import FORMS, EventMessage, Form
 from .strategies import examples

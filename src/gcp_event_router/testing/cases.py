@@ -11,7 +11,8 @@ from typing_extensions import TypeVar, override
 
 from ..event import Event, Principal
 from ..kinds import Kind
-from .pushes import Pushed, PushOptions, apush, push
+from .pushed import Pushed
+from .pushes import PushOptions, apush, push
 from .recording import UNSET, Recording, Unset, record
 
 __all__ = ["EventTestMixin"]

@@ -16,7 +16,8 @@ import pytest
 if TYPE_CHECKING:
     from ..event import Principal
     from ..router import EventRouter
-    from .pushes import Pushed, PushOptions
+    from .pushed import Pushed
+    from .pushes import PushOptions
     from .recording import Recording
     from .tokens import TokenSigner
 

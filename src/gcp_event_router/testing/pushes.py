@@ -1,4 +1,4 @@
-"""An event sent to the project's own endpoint, through Django's test client, and what came of it.
+"""An event sent to the project's own endpoint, through Django's test client.
 
 pushed = push("order-placed", "4711", OrderPlaced(order_id=4711), principal=SENDER)
 assert pushed.handled == (record_order,)
@@ -6,10 +6,8 @@ assert pushed.handled == (record_order,)
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Unpack, cast, overload
 from uuid import UUID
@@ -19,20 +17,18 @@ from django.test import AsyncClient, Client
 from django.urls import NoReverseMatch, reverse
 from django.utils.http import urlencode
 from pydantic_core import to_json
-from typing_extensions import TypedDict, TypeVar, override
+from typing_extensions import TypedDict, TypeVar
 
-from ..declarations import name_of
 from ..event import Principal
-from ..exceptions import ConfigurationError, ErrorDetail
+from ..exceptions import ConfigurationError
 from ..kinds import Kind
-from ..outcomes import Outcome
-from ..responses import EventResponse
 from ..utils import get_event_url
-from .recording import Delivery, Recording, Rejection, is_same, record_own
+from .pushed import Pushed, pushed_of
+from .recording import record_own
 from .requests import EventMessage, Form
 from .trust import trusting
 
-__all__ = ["PushOptions", "Pushed", "apush", "push"]
+__all__ = ["PushOptions", "apush", "push"]
 
 PayloadT = TypeVar("PayloadT")
 
@@ -63,60 +59,6 @@ class PushOptions(TypedDict, total=False):
     headers: Mapping[str, str]
     #: Where to post to instead: a path, such as one that is signed.
     path: str
-
-
-@dataclass(frozen=True, slots=True)
-class Pushed:
-    """What came of a push."""
-
-    status: int
-    outcome: Outcome
-    #: One a handler that was called, in the order in which they ended.
-    deliveries: tuple[Delivery[Any, Any], ...]
-    #: What turned the event away before any handler.
-    rejections: tuple[Rejection, ...]
-    #: The validation errors that the answer tells the sender.
-    details: tuple[ErrorDetail, ...]
-    response: HttpResponse
-
-    @property
-    def acknowledged(self) -> bool:
-        """Whether Pub/Sub takes it as done."""
-        return self.status in {102, 200, 201, 202, 204}
-
-    @property
-    def called(self) -> tuple[Callable[..., Any], ...]:
-        """The handlers that were called, whatever came of it."""
-        return tuple(each.handler for each in self.deliveries)
-
-    @property
-    def handled(self) -> tuple[Callable[..., Any], ...]:
-        """The handlers that did their work."""
-        return tuple(each.handler for each in self.deliveries if each.outcome is Outcome.HANDLED)
-
-    @property
-    def errors(self) -> tuple[Exception, ...]:
-        """What handlers raised, and what turned the event away."""
-        raised = [each.error for each in self.deliveries if each.error is not None]
-        return (*raised, *(each.error for each in self.rejections))
-
-    def assert_handled(self, *handlers: Callable[..., Any]) -> None:
-        """Assert that these handlers did their work, and no others. Raises `AssertionError` with all that is known."""
-        __tracebackhide__ = True  # pytest shows the test
-        if not _are_same(self.handled, handlers):
-            wanted = " and ".join(map(name_of, handlers)) or "nobody"
-            msg = f"{wanted} should have handled it:\n{self!r}"
-            raise AssertionError(msg)
-
-    @override
-    def __repr__(self) -> str:
-        """What a failing assertion shows."""
-        lines = [f"<Pushed: {self.status} {self.outcome.value}"]
-        lines += [f"  {each}" for each in self.deliveries]
-        lines += [f"  rejected: {each}" for each in self.rejections]
-        if self.outcome in {Outcome.FORBIDDEN, Outcome.UNAUTHENTICATED}:
-            lines.append("  The settings let nobody in without credentials. Give push() headers=, or principal=.")
-        return "\n".join(lines) + ">"
 
 
 @overload
@@ -172,7 +114,7 @@ def push(
     sent = _Sent(kind, reference, payload, options)
     with sent.headers as headers, record_own() as recording:
         response = (client or Client()).post(sent.path, sent.body, content_type=sent.content_type, headers=headers)
-    return _pushed(cast("HttpResponse", response), recording, raises=raises)
+    return pushed_of(cast("HttpResponse", response), recording, raises=raises)
 
 
 @overload
@@ -212,7 +154,7 @@ async def apush(
     sent = _Sent(kind, reference, payload, options)
     with sent.headers as headers, record_own() as recording:
         response = await (client or AsyncClient()).post(sent.path, sent.body, content_type=sent.content_type, headers=headers)
-    return _pushed(cast("HttpResponse", response), recording, raises=raises)
+    return pushed_of(cast("HttpResponse", response), recording, raises=raises)
 
 
 class _Sent:
@@ -280,36 +222,3 @@ def _path(kind: str | Kind[Any] | None, reference: object, parameters: Mapping[s
         )
         raise ConfigurationError(msg) from error
     return f"{path}?{urlencode(dict(parameters), doseq=True)}" if parameters else path
-
-
-def _pushed(response: HttpResponse, recording: Recording, *, raises: bool) -> Pushed:
-    if not isinstance(response, EventResponse):
-        msg = (
-            f"push() is answered {response.status_code} by something else than the events endpoint: "
-            "by a middleware, or by another view at its path."
-        )
-        raise ConfigurationError(msg)
-    if raises and response.outcome is Outcome.FAILED:
-        _raise([each.error for each in recording.deliveries if each.outcome is Outcome.FAILED and each.error is not None])
-    content: Mapping[str, Any] = json.loads(response.content)
-    deliveries, rejections = tuple(recording.deliveries), tuple(recording.rejections)
-    return Pushed(response.status_code, response.outcome, deliveries, rejections, tuple(content.get("errors", ())), response)
-
-
-def _are_same(some: Sequence[Callable[..., Any]], others: Sequence[Callable[..., Any]]) -> bool:
-    """Whether both hold the same functions, in any order. Names would not do: closures and bound methods share theirs."""
-    left = list(others)
-    for each in some:
-        found = next((place for place, other in enumerate(left) if is_same(each, other)), None)
-        if found is None:
-            return False
-        del left[found]
-    return not left
-
-
-def _raise(errors: Sequence[Exception]) -> None:
-    if len(errors) == 1:
-        raise errors[0]
-    if errors:
-        msg = "several handlers failed"
-        raise ExceptionGroup(msg, errors)
