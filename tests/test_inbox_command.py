@@ -26,6 +26,9 @@ from .deliveries import effects, end_leases, on_sqlite, push, rows, take_effect,
 
 pytestmark = with_databases
 
+#: The messages' ids begin here, far beyond any number that a test's database gives to a delivery.
+MESSAGE = 2_070_443_601_311_500
+
 
 class Order(BaseModel):
     order_id: int
@@ -46,7 +49,7 @@ class Shop:
 
     def order(self, number: int, payload: object = None, **broken: type[Exception]) -> None:
         self.broken = list(broken.values())
-        post_wsgi(f"/events/order-placed/{number}", push(100 + number, payload or {"order_id": number}))
+        post_wsgi(f"/events/order-placed/{number}", push(MESSAGE + number, payload or {"order_id": number}))
         self.broken = []
 
 
@@ -104,7 +107,7 @@ def test_list(shop: Shop) -> None:
         "event": str(StoredEvent.objects.using(shop.alias).get(reference="1").key),
         "kind": "order-placed",
         "reference": "1",
-        "message_id": "101",
+        "message_id": str(MESSAGE + 1),
     }
 
 
@@ -134,12 +137,12 @@ def test_show(shop: Shop, by: str) -> None:
         error='[{"loc": ["order_id"], "msg": "not a number", "type": "int_parsing"}]'
     )
 
-    shown = run("show", {"id": str(pk), "message_id": "104", "key": str(event.key)}[by])
+    shown = run("show", {"id": str(pk), "message_id": str(MESSAGE + 4), "key": str(event.key)}[by])
 
     assert re.sub(r"received    .*", "received    ...", shown) == (
         "order-placed/4\n"
         f"  key         {event.key}\n"
-        "  message id  104\n"
+        f"  message id  {MESSAGE + 4}\n"
         "  received    ...\n"
         "  form        pubsub\n"
         "\n"
@@ -157,9 +160,9 @@ def test_show(shop: Shop, by: str) -> None:
 def test_show_nothing(shop: Shop) -> None:
     """What the inbox does not have is said."""
     with pytest.raises(CommandError) as raised:
-        run("show", "4711")
+        run("show", str(MESSAGE))
     assert str(raised.value) == (
-        "'4711' is no delivery's number, no message id and no event's key that the inbox has. See `inbox list`."
+        f"'{MESSAGE}' is no delivery's number, no message id and no event's key that the inbox has. See `inbox list`."
     )
 
 
