@@ -204,8 +204,9 @@ def _base64(encoded: object) -> bytes:
 
 def _decoded(value: str) -> str:
     """An attribute from its header: unquoted, then percent-decoded once. §3.1.3.2 of the binding."""
-    quoted = _QUOTED.fullmatch(value.strip())
-    text = _ESCAPE.sub(r"\1", quoted[1]) if quoted else value.strip()
+    value = value.strip(" \t")  # no more: to str, the last byte of a letter may be a space
+    quoted = _QUOTED.fullmatch(value)
+    text = _ESCAPE.sub(r"\1", quoted[1]) if quoted else value
     try:
         return unquote_to_bytes(text.encode("latin-1")).decode()
     except UnicodeError as error:  # such as an overlong form, which must not be taken for what it stands for
