@@ -99,6 +99,20 @@ def test_calls_are_told_apart() -> None:
     assert (type(tasks[0]), type(read(b"", JOB)), type(read(b"", {}))) == (CloudTask, SchedulerJob, Envelope)
 
 
+@pytest.mark.parametrize(
+    "meta",
+    [
+        {**TASK, "HTTP_X_CLOUDTASKS_TASKNAME": ""},
+        {**TASK, "HTTP_X_CLOUDTASKS_QUEUENAME": ""},
+        {**JOB, "HTTP_X_CLOUDSCHEDULER_JOBNAME": "", "HTTP_X_CLOUDSCHEDULER_SCHEDULETIME": "2026-01-02T03:04:05Z"},
+        JOB,
+    ],
+)
+def test_a_call_without_its_name_is_like_no_other(meta: dict[str, str]) -> None:
+    """Headers that are empty say nothing of which call it is, so none is taken for a duplicate of another."""
+    assert read(b"", meta).identity is None
+
+
 @with_databases
 def test_a_task_that_is_tried_again_has_one_effect(inbox: str, router: EventRouter, post: Post) -> None:
     """The inbox knows a task by its queue and name, and a job's run by its time."""

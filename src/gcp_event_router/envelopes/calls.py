@@ -107,8 +107,8 @@ class CloudTask(Envelope):
 
     @property
     @override
-    def identity(self) -> tuple[str, ...]:
-        return ("cloud-task", self.queue, self.task_name)
+    def identity(self) -> tuple[str, ...] | None:
+        return ("cloud-task", self.queue, self.task_name) if self.queue and self.task_name else None
 
     @property
     @override
@@ -152,7 +152,7 @@ class SchedulerJob(Envelope):
     @override
     def identity(self) -> tuple[str, ...] | None:
         time = self._headers.get(_SCHEDULED)
-        return ("scheduler-job", self.job_name, time) if time else None
+        return ("scheduler-job", self.job_name, time) if self.job_name and time else None
 
     @property
     @override
