@@ -314,6 +314,11 @@ BELOW_3 = {"allOf": [{"type": "object", "properties": {"a": NUMBER}}, {"properti
         ({"allOf": [NUMBER, {"maximum": 3}]}, {"allOf": [{"maximum": 3}, NUMBER]}, []),
         (BELOW_3, {"type": "object", "properties": {"a": {**NUMBER, "maximum": 3}}}, []),
         (BELOW_3, {"type": "object", "properties": {"a": {**NUMBER, "maximum": 2}}}, ["!a: maximum was 3 and is 2"]),
+        (
+            TEXT,
+            {"anyOf": [NUMBER, {"allOf": [NUMBER, TEXT]}]},
+            ["!'allOf' is different, and what that means cannot be told", "an integer is taken, too"],
+        ),
         (ref("Self"), ref("Self"), []),
     ],
 )

@@ -49,8 +49,10 @@ def _without_null(schema: Schema) -> list[Schema]:
 
 
 def _merged(one: Schema, other: Schema) -> dict[str, Any]:
-    """What fits both, or more: of two values of a keyword the other's is taken."""
+    """What fits both; where that cannot be written as one schema, both are noted, and make it incomparable."""
     both: dict[str, Any] = {**one, **other}
+    if not _agree(one, other):
+        both["allOf"] = [one, other]
     mine, its = one.get("properties", {}), other.get("properties", {})
     names = {**mine, **its}
     names |= {name: {"allOf": [mine[name], its[name]]} for name in mine.keys() & its.keys() if mine[name] != its[name]}
@@ -59,3 +61,13 @@ def _merged(one: Schema, other: Schema) -> dict[str, Any]:
     if one.get("required") or other.get("required"):
         both["required"] = [*dict.fromkeys([*one.get("required", ()), *other.get("required", ())])]
     return both
+
+
+def _agree(one: Schema, other: Schema) -> bool:
+    """Whether no keyword of one means something else beside those of the other."""
+    mine, its = one.keys() - NOTES, other.keys() - NOTES
+    if not mine or not its:
+        return True
+    if (mine | its) & {"const", "enum", "additionalProperties", "patternProperties", "prefixItems"}:
+        return False
+    return all(one[key] == other[key] for key in (mine & its) - {"properties", "required"})
