@@ -22,7 +22,9 @@ _BOUNDS: Final = ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum")
 
 def decimals(schema: Schema) -> SearchStrategy[str]:
     """Decimals, written as texts; of an `ExampleSchema`."""
-    low, high, excluded = _limits(schema, "ge", "gt", "le", "lt")
+    # pydantic 2.9 has them as texts
+    bounds = {name: Decimal(str(schema[name])) for name in ("ge", "gt", "le", "lt") if schema.get(name) is not None}
+    low, high, excluded = _limits(bounds, "ge", "gt", "le", "lt")
     digits, places, step = (schema.get(name) for name in ("max_digits", "decimal_places", "multiple_of"))
     if digits is None and places is None and step is None:
         made: SearchStrategy[Decimal] = st.decimals(low, high, allow_nan=False, allow_infinity=False)
