@@ -4,7 +4,8 @@
     python tests/matrix.py --few    as few as show each Python and each Django once
 
 Each pair has its own virtual environment below `.venvs`. A Python that is not found is named and left out. Two pairs are
-tested at a time; what they print is shown when they end, that of the newest pair, which alone has the slow tests, at the end.
+tested at a time; what they print is shown when they end, that of the newest pair at the end. That one alone has the slow tests,
+and the type checkers that some of them ask.
 """
 
 from __future__ import annotations
@@ -87,7 +88,7 @@ def tried(pair: Pair, python: str, *, whole: bool) -> tuple[int, str]:
     inside = str(place / "bin" / "python")
     install = [inside, "-m", "pip", "install", "--quiet"]
     commands = [] if place.exists() else [[python, "-m", "venv", str(place)], [*install, "--upgrade", "pip>=25.1"]]
-    group = f"{ROOT / 'pyproject.toml'}:test"
+    group = f"{ROOT / 'pyproject.toml'}:{'dev' if whole else 'test'}"
     commands += [[*install, "--editable", str(ROOT), *pair.requirements, "--group", group]]
     commands += [[inside, "-m", "pytest", "-p", "no:cacheprovider", *([] if whole else ["-m", "not slow"])]]
     printed = ""
