@@ -39,8 +39,14 @@ TIME = "which is no time to work in. Give a positive timedelta."
     [
         ({"name": ""}, "name='', which is no name. Give 1 to 255 printable characters."),
         ({"name": "a\n"}, "name='a\\n', which is no name. Give 1 to 255 printable characters."),
+        ({"name": 3}, "name=3, which is no name. Give 1 to 255 printable characters."),
+        ({"once": "no"}, "once='no', which is neither True nor False. Choose one of them."),
+        ({"deferred": "no"}, "deferred='no', which is neither True nor False. Choose one of them."),
         ({"lease": 60}, f"lease=60, {TIME}"),
         ({"lease": timedelta(0)}, f"lease=datetime.timedelta(0), {TIME}"),
+        ({"max_attempts": "3"}, f"max_attempts='3', {NUMBER}"),
+        ({"max_attempts": 2.5}, f"max_attempts=2.5, {NUMBER}"),
+        ({"max_attempts": True}, f"max_attempts=True, {NUMBER}"),
         ({"max_attempts": 0}, f"max_attempts=0, {NUMBER}"),
         ({"max_attempts": 40_000}, f"max_attempts=40000, {NUMBER}"),
         (

@@ -56,19 +56,36 @@ class Options:
         return cls(**given)
 
     def __post_init__(self) -> None:
-        name, lease, attempts = self.name, self.lease, self.max_attempts
         problem = None
-        if name is not None and not (0 < len(name) <= _NAME_LENGTH and name.isprintable()):
-            problem = f"name={name!r}, which is no name. Give 1 to {_NAME_LENGTH} printable characters."
-        elif lease is not None and not _is_time(lease):
-            problem = f"lease={lease!r}, which is no time to work in. Give a positive timedelta."
-        elif attempts is not None and (not 0 < attempts <= MAX_ATTEMPTS):
-            problem = f"max_attempts={attempts!r}, which is no number of runs. Give a whole number from 1 to {MAX_ATTEMPTS}."
+        if not (self.name is None or _is_name(self.name)):
+            problem = f"name={self.name!r}, which is no name. Give 1 to {_NAME_LENGTH} printable characters."
+        elif not _is_flag(self.once):
+            problem = f"once={self.once!r}, which is neither True nor False. Choose one of them."
+        elif not (self.deferred is None or _is_flag(self.deferred)):
+            problem = f"deferred={self.deferred!r}, which is neither True nor False. Choose one of them."
+        elif not (self.lease is None or _is_time(self.lease)):
+            problem = f"lease={self.lease!r}, which is no time to work in. Give a positive timedelta."
+        elif not (self.max_attempts is None or _is_count(self.max_attempts)):
+            problem = (
+                f"max_attempts={self.max_attempts!r}, which is no number of runs. Give a whole number from 1 to {MAX_ATTEMPTS}."
+            )
         elif self.deferred and not self.once:
             problem = "deferred=True and once=False, and what is deferred is kept in the inbox. Leave one of them out."
         if problem is not None:
             msg = f"on() is given {problem}"
             raise RegistrationError(msg)
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= _NAME_LENGTH and value.isprintable()
+
+
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 < value <= MAX_ATTEMPTS
 
 
 def _is_time(value: object) -> bool:
