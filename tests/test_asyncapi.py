@@ -256,6 +256,16 @@ def test_kinds_that_look_alike() -> None:
     assert len(made["operations"]) == len(kinds)
 
 
+def test_titles_are_short() -> None:
+    """A message is called what its payload's type is called: without modules, and without what `Annotated` adds."""
+    router = EventRouter()
+    router.on("a")(pet)
+    router.on("b", payload=list[Order])(lambda event: None)
+    router.on("c", payload=type(None))(lambda event: None)
+
+    assert [each["title"] for each in _messages(document(router))] == ["Cat | Dog", "list[Order]", "None"]
+
+
 def _messages(made: dict[str, Any]) -> list[dict[str, Any]]:
     return list(made["components"]["messages"].values())
 

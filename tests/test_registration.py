@@ -34,6 +34,21 @@ def none() -> None: ...
 def keywords(**kwargs: Any) -> None: ...
 
 
+def by_name(*, event: Event[Order]) -> None: ...
+
+
+def variadic(*args: Any) -> None: ...
+
+
+def optional(event: Event[Order] | None) -> None: ...
+
+
+def optional_where(event: Event[Order, Where] | None = None) -> None: ...
+
+
+def nothing(event: None) -> None: ...
+
+
 def bare(event: Event) -> None: ...  # type: ignore[type-arg]  # pyright: ignore[reportMissingTypeArgument] -- what is tested
 
 
@@ -79,7 +94,37 @@ def line(function: Callable[..., Any]) -> str:
     ("function", "payload", "message"),
     [
         (none, None, f"{__name__}.none takes no parameter, so it cannot be given an event. {HOW}"),
-        (keywords, None, f"{__name__}.keywords takes no parameter, so it cannot be given an event. {HOW}"),
+        *(
+            (
+                function,
+                None,
+                f"{__name__}.{function.__name__} has no parameter for a single positional argument, "
+                f"so it cannot be given an event. {HOW}",
+            )
+            for function in (keywords, by_name, variadic)
+        ),
+        (
+            dict[str, int].update,
+            None,
+            f"?.dict.update is not written in Python and does not say what it takes, so it cannot be given an event. {HOW}",
+        ),
+        (
+            optional,
+            None,
+            f"{__name__}.optional {line(optional)} annotates its parameter {Event[Order] | None}, and it is given an Event. "
+            "Write Event[Order].",
+        ),
+        (
+            optional_where,
+            None,
+            f"{__name__}.optional_where {line(optional_where)} annotates its parameter {Event[Order, Where] | None}, "
+            "and it is given an Event. Write Event[Order, Where].",
+        ),
+        (
+            nothing,
+            None,
+            f"{__name__}.nothing {line(nothing)} annotates its parameter None, and it is given an Event. Write Event[None].",
+        ),
         (
             bare,
             None,

@@ -21,7 +21,7 @@ from pydantic import TypeAdapter
 
 from .auth import Door
 from .channels import Channel, channels
-from .declarations import type_text
+from .declarations import type_words
 from .definitions import bare, payload_schemas
 from .exceptions import ConfigurationError
 from .globs import Glob
@@ -109,7 +109,7 @@ def _message(channel: Channel, payloads: Mapping[str, Any]) -> dict[str, Any]:
     told = [text for handler in channel.handlers if (text := inspect.getdoc(handler.function))]
     message: dict[str, Any] = {
         "name": str(channel),
-        "title": " and ".join(type_text(declared) for declared, _ in channel.payloads) or "anything",
+        "title": " and ".join(type_words(declared) for declared, _ in channel.payloads) or "anything",
         "contentType": "application/octet-stream" if binary else _JSON,
         "payload": schemas[0] if len(schemas) == 1 else {"allOf": schemas} if schemas else {},
         "examples": [{"payload": channel.sample()}],

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Mapping
-from types import SimpleNamespace
+from types import NoneType, SimpleNamespace
 from typing import Annotated, Any, Final, Never, get_args, get_origin, get_type_hints
 
 from .event import Event
@@ -26,12 +27,15 @@ __all__ = [
     "name_of",
     "refuse",
     "type_text",
+    "type_words",
 ]
 
 #: The location of a function that is not written in Python.
 NO_SOURCE: Final = "no source"
 #: What to write.
 HOW: Final = "Write it as `def handler(event: Event[Model]) -> None`."
+
+_MODULE = re.compile(r"(?:\w+\.)+(?=\w)")
 
 
 def event_parameter(function: Callable[..., Any], name: str) -> inspect.Parameter:
@@ -41,10 +45,16 @@ def event_parameter(function: Callable[..., Any], name: str) -> inspect.Paramete
     code = _unwrapped(function)
     if inspect.isgeneratorfunction(code) or inspect.isasyncgenfunction(code):
         refuse(f"{name} is a generator function: calling it would run none of its code. Take the `yield` out of it.")
-    parameters = list(inspect.signature(function).parameters.values())
+    try:
+        signature = inspect.signature(function)
+    except ValueError as error:
+        msg = f"{name} is not written in Python and does not say what it takes, so it cannot be given an event. {HOW}"
+        raise RegistrationError(msg) from error
+    parameters = list(signature.parameters.values())
     positional = [each for each in parameters if each.kind in {each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD}]
     if not positional:
-        refuse(f"{name} takes no parameter, so it cannot be given an event. {HOW}")
+        lack = "has no parameter for a single positional argument" if parameters else "takes no parameter"
+        refuse(f"{name} {lack}, so it cannot be given an event. {HOW}")
     for each in parameters:
         if each is not positional[0] and each.default is each.empty and each.kind not in {each.VAR_POSITIONAL, each.VAR_KEYWORD}:
             hint = (
@@ -79,7 +89,7 @@ def declared_types(annotation: object, given: object, handler: object) -> tuple[
     if get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     if get_origin(annotation) is Event:
-        payload_type, parameters_type = (*get_args(annotation), dict[str, str])[:2]
+        payload_type, parameters_type = _arguments(annotation)
         if given is not None and payload_type != given:
             refuse(
                 f"{handler} annotates its parameter {event_text(payload_type, parameters_type)}, and payload= says "
@@ -92,10 +102,17 @@ def declared_types(annotation: object, given: object, handler: object) -> tuple[
         refuse(f"{handler} annotates its parameter Event, without the payload's type. Write Event[Model], or Event[Any].")
     if annotation is inspect.Parameter.empty:
         refuse(f"{handler} does not annotate its parameter, so its payload's type is unknown. {HOW}")
+    written = next((event_text(*_arguments(each)) for each in get_args(annotation) if get_origin(each) is Event), None)
     return refuse(
         f"{handler} annotates its parameter {type_text(annotation)}, and it is given an Event. "
-        f"Write Event[{type_text(annotation)}]."
+        f"Write {written or f'Event[{type_text(annotation)}]'}."
     )
+
+
+def _arguments(event: object) -> tuple[object, object]:
+    """The types of payload and parameters in `Event[...]`."""
+    payload_type, parameters_type = (*get_args(event), dict[str, str])[:2]
+    return payload_type, parameters_type
 
 
 def refuse(message: str) -> Never:
@@ -110,8 +127,17 @@ def event_text(payload_type: object, parameters_type: object) -> str:
 
 
 def type_text(annotation: object) -> str:
-    """A type as it is written in the code."""
+    """A type as it is written in the code, with the modules of its parts: for messages."""
+    if annotation is NoneType:
+        return "None"
     return annotation.__name__ if isinstance(annotation, type) and not get_args(annotation) else str(annotation)
+
+
+def type_words(declared: object) -> str:
+    """A type as short as people say it, without modules and without what `Annotated` adds: for lists and documents."""
+    if get_origin(declared) is Annotated:
+        declared = get_args(declared)[0]
+    return _MODULE.sub("", type_text(declared))
 
 
 def _unwrapped(function: Callable[..., Any]) -> Callable[..., Any]:

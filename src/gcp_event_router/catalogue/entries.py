@@ -9,10 +9,10 @@ from typing import Final, NamedTuple
 from django.http import QueryDict
 
 from ..channels import Channel, Key, channels, keys
+from ..declarations import type_words
 from ..exceptions import ConfigurationError, GlobError
 from ..globs import Glob, escape
 from ..handlers import Handler
-from ..management.tables import type_words
 from ..router import EventRouter
 from .places import Place, place_of
 

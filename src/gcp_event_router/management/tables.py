@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from typing import Any
 
-__all__ = ["place", "receiver_name", "table", "type_words"]
-
-_MODULE = re.compile(r"(?:\w+\.)+(?=\w)")
+__all__ = ["place", "receiver_name", "table"]
 
 
 def table(rows: Iterable[Sequence[str]], titles: Sequence[str]) -> str:
@@ -37,10 +34,3 @@ def receiver_name(receiver: Callable[..., Any]) -> str:
     name = f"{getattr(code, '__module__', '?')}.{getattr(code, '__qualname__', type(code).__qualname__)}"
     found = getattr(getattr(code, "__func__", code), "__code__", None)
     return f"{name} ({place(f'{found.co_filename}:{found.co_firstlineno}')})" if found else name
-
-
-def type_words(declared: object) -> str:
-    """A type as short as people write it: without modules, and without what `Annotated` adds."""
-    if get_origin(declared) is Annotated:
-        declared = get_args(declared)[0]
-    return declared.__name__ if isinstance(declared, type) and not get_args(declared) else _MODULE.sub("", str(declared))
