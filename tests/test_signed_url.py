@@ -237,6 +237,11 @@ def test_a_namespace_of_its_own(router: EventRouter) -> None:
             "Write signed=True.",
         ),
         (
+            {"signed": True, "max_age": 60},
+            "signed=True, max_age=60 and single_use=False, of which max_age is no timedelta, so its unit is unknown. "
+            "Write timedelta(seconds=60).",
+        ),
+        (
             {"signed": True, "max_age": timedelta(0)},
             "signed=True, max_age=datetime.timedelta(0) and single_use=False, with which it would never be accepted. "
             "Give a positive max_age of at most a hundred years.",

@@ -16,16 +16,20 @@ from datetime import timedelta
 from math import ceil
 from time import time
 from typing import Final
+from urllib.parse import unquote
 
 from django.core.signing import Signer
+from django.http import QueryDict
+from django.urls import get_script_prefix
 
-__all__ = ["PARAMETER", "Terms", "make", "verified"]
+__all__ = ["PARAMETER", "Terms", "make", "signed_query", "verified"]
 
 #: The query parameter that holds the signature.
 PARAMETER: Final = "signature"
 
 _CLOCKS = 300
 """Seconds by which the clocks of workers may differ."""
+_MAX_AGE: Final = timedelta(days=36_500)
 _SALT = "gcp_event_router.signatures"
 _FORM = re.compile(r"(\d{0,12})\.([\w-]{0,22})\.([\w-]{1,64})", re.ASCII)
 
@@ -48,6 +52,35 @@ class Terms:
     def expired(self) -> bool:
         """Whether it may not be used any more."""
         return self.expires is not None and self.expires <= time()
+
+
+def signed_query(url: str, query: str, *, signed: bool, max_age: timedelta | None, single_use: bool) -> str:
+    """The query of a URL, with its signature; for `utils.get_event_url`, which says what the arguments mean.
+
+    Raises `ValueError` for terms on which a URL cannot be signed.
+    """
+    given = f"get_event_url() is given signed={signed}, max_age={max_age!r} and single_use={single_use}"
+    parameters = dict(QueryDict(query, encoding="utf-8").lists())
+    problem = None
+    if not signed:
+        problem = "of which the last two say something of signed URLs only. Write signed=True."
+    elif not (max_age is None or _is_time(max_age)):
+        problem = f"of which max_age is no timedelta, so its unit is unknown. Write timedelta(seconds={max_age!r})."
+    elif max_age is not None and not timedelta(0) < max_age <= _MAX_AGE:
+        problem = "with which it would never be accepted. Give a positive max_age of at most a hundred years."
+    elif single_use and max_age is None:
+        problem = "which would have to be remembered for ever. Give a max_age."
+    elif PARAMETER in parameters:
+        problem = f"but a parameter is called {PARAMETER!r} already. Choose another name for it."
+    if problem is not None:
+        msg = f"{given}, {problem}"
+        raise ValueError(msg)
+    path = unquote(url).removeprefix(get_script_prefix().rstrip("/"))
+    return f"{query}&{PARAMETER}={make(path, parameters, max_age, single_use=single_use)}".lstrip("&")
+
+
+def _is_time(value: object) -> bool:
+    return isinstance(value, timedelta)
 
 
 def make(path: str, parameters: Mapping[str, list[str]], max_age: timedelta | None, *, single_use: bool) -> str:

@@ -11,12 +11,10 @@ from base64 import b64encode
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, overload
-from urllib.parse import unquote
 from uuid import UUID
 
 from django.conf import settings
-from django.http import QueryDict
-from django.urls import NoReverseMatch, get_script_prefix, reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.http import urlencode
 from typing_extensions import TypedDict
 
@@ -29,9 +27,6 @@ __all__ = ["DecodedPubSubMessage", "decode_pubsub_message", "get_event_url", "ma
 
 #: What a message for tests says where nobody says which subscription pushed it.
 SUBSCRIPTION: Final = "projects/my-project/subscriptions/my-subscription"
-
-
-_MAX_AGE: Final = timedelta(days=36_500)
 
 
 class DecodedPubSubMessage(TypedDict):
@@ -99,29 +94,8 @@ def get_event_url(
         raise ConfigurationError(msg) from error
     query = urlencode(dict(event_parameters), doseq=True) if event_parameters else ""
     if signed or max_age is not None or single_use:
-        query = _signed(url, query, signed=signed, max_age=max_age, single_use=single_use)
+        query = signatures.signed_query(url, query, signed=signed, max_age=max_age, single_use=single_use)
     return base_url.rstrip("/") + (f"{url}?{query}" if query else url)
-
-
-def _signed(url: str, query: str, *, signed: bool, max_age: timedelta | None, single_use: bool) -> str:
-    """A query with its signature."""
-    given = f"get_event_url() is given signed={signed}, max_age={max_age!r} and single_use={single_use}"
-    parameters = dict(QueryDict(query, encoding="utf-8").lists())
-    problem = None
-    if not signed:
-        problem = "of which the last two say something of signed URLs only. Write signed=True."
-    elif max_age is not None and not timedelta(0) < max_age <= _MAX_AGE:
-        problem = "with which it would never be accepted. Give a positive max_age of at most a hundred years."
-    elif single_use and max_age is None:
-        problem = "which would have to be remembered for ever. Give a max_age."
-    elif signatures.PARAMETER in parameters:
-        problem = f"but a parameter is called {signatures.PARAMETER!r} already. Choose another name for it."
-    if problem is not None:
-        msg = f"{given}, {problem}"
-        raise ValueError(msg)
-    path = unquote(url).removeprefix(get_script_prefix().rstrip("/"))
-    signature = signatures.make(path, parameters, max_age, single_use=single_use)
-    return f"{query}&{signatures.PARAMETER}={signature}".lstrip("&")
 
 
 @overload
