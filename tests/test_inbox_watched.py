@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.db import connections
 from django.test import override_settings
 from opentelemetry import trace
@@ -197,6 +198,33 @@ def test_a_database_that_is_away_is_a_rejection(router: EventRouter, post: Post,
         rename(inbox, "away", table)
 
     assert [(name, outcome) for name, outcome, _ in told] == [("event_rejected", Outcome.UNAVAILABLE)]
+
+
+def test_why_nothing_can_be_kept(
+    router: EventRouter, post: Post, inbox: str, lines: Callable[[], list[str]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The log, and who sends an event by hand, are told that the database is away or not migrated, which is easily forgotten."""
+    register(router, is_async=False)
+    table = StoredEvent._meta.db_table
+    rename(inbox, table, "away")
+    try:
+        post("/events/k/r", PUSH)
+        (line,) = lines()
+        with pytest.raises(CommandError):
+            call_command("events", "send", "k", "r", "--data", "{}")
+    finally:
+        rename(inbox, "away", table)
+
+    assert re.fullmatch(
+        r"ERROR Event of kind 'k' with reference 'r' \(message '17'\): unavailable by shop\.store in \d+\.\d ms: "
+        r"the inbox's database is away or not migrated: UnavailableError from (Operational|Programming)Error from \w+ at .+",
+        line,
+    )
+    assert capsys.readouterr().out == (
+        "This process answered 503 Service Unavailable: to Pub/Sub that is not done, and sent again.\n"
+        "  Unable to handle event of kind k with reference r\n"
+        "  UnavailableError, the inbox's database is away or not migrated\n"
+    )
 
 
 def rename(alias: str, table: str, name: str) -> None:

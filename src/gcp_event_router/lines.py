@@ -9,13 +9,13 @@ import logging
 from typing import Final
 
 from .event import Arrival
-from .exceptions import InvalidEventError
+from .exceptions import InvalidEventError, RefusalError
 from .handlers import Handler
 from .keepers import HANDLED, Result
 from .logs import log_event, logger, trail
 from .outcomes import Outcome
 
-__all__ = ["level_of", "log_line", "log_run", "problem_of"]
+__all__ = ["explained", "level_of", "log_line", "log_run", "problem_of"]
 
 #: Outcomes that are somebody's ordinary answer; all others are logged as errors.
 _LEVELS: Final = {
@@ -81,4 +81,10 @@ def problem_of(handler: Handler, result: Result) -> str:
         return f"{handler.name} asked to retry"
     if outcome is Outcome.BUSY:
         return f"{handler.name} is at work elsewhere"
-    return f"{handler.name} {outcome.value}: {trail(error)}" if error else f"{handler.name} {outcome.value}"
+    return f"{handler.name} {outcome.value}: {explained(error)}" if error else f"{handler.name} {outcome.value}"
+
+
+def explained(error: Exception) -> str:
+    """The trail of an exception, after the fixed words in which a refusal says why."""
+    reason = error.reason if isinstance(error, RefusalError) else ""
+    return f"{reason}: {trail(error)}" if reason else trail(error)

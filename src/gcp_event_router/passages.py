@@ -19,8 +19,8 @@ from .exceptions import EnvelopeError, UnhandledEventError
 from .handlers import Handler
 from .keepers import HANDLED, Result, aattempt, attempt, record_of
 from .lifecycle import event_rejected, handler_finished, handler_started
-from .lines import level_of, log_line, problem_of
-from .logs import logger, trail
+from .lines import explained, level_of, log_line, problem_of
+from .logs import logger
 from .outcomes import Outcome, classify, worst
 from .receivers import wait_for
 from .registrations import Found
@@ -151,7 +151,7 @@ class Passage:
         Of several exceptions an `ExceptionGroup` is raised; one that is acknowledged, such as `Reject`, is not raised.
         """
         if self._closed is not None:
-            self._log(logging.ERROR, classify(self._closed), trail(self._closed))
+            self._log(logging.ERROR, classify(self._closed), explained(self._closed))
             self._is_turned_away = True
             raise self._closed
         if not self._results:

@@ -67,7 +67,7 @@ class Inbox:
         try:
             claims.keep_rejected(database(), unread_row(unread), kept(error))
         except runs.AWAY as away:
-            raise UnavailableError(reason="the inbox's database is away") from away
+            raise UnavailableError(reason="the inbox's database is away or not migrated") from away
 
 
 class Kept:
@@ -94,7 +94,7 @@ class Kept:
         try:
             self._claims = claims.open_event(self._alias, row, terms, self._arrival.envelope.delivery_attempt, begun=self._alone)
         except runs.AWAY as error:  # also if it says no, as for want of a table: nothing is lost while the sender has it
-            raise UnavailableError(reason="the inbox's database is away") from error
+            raise UnavailableError(reason="the inbox's database is away or not migrated") from error
         if any(each.differs for each in self._claims.values()):
             message = "An event of kind %r with reference %r came again with another payload, which is not handled"
             logger.error(message, self._kind, self._reference)

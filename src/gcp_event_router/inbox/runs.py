@@ -99,7 +99,7 @@ def _failed(alias: str, claim: Claim, raised: Exception) -> Result:
 
 def away(error: Exception) -> Result:
     """The result of who could not ask the database."""
-    unavailable = UnavailableError(reason="the inbox's database is away")
+    unavailable = UnavailableError(reason="the inbox's database is away or not migrated")
     unavailable.__cause__ = error
     return Result(Outcome.UNAVAILABLE, unavailable)
 

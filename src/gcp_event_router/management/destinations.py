@@ -54,7 +54,8 @@ class InProcess:
             called.append(_called(handler, outcome, duration, error))
 
         def rejected(error: Exception, **_: Any) -> None:
-            problems.append(str(error) or type(error).__name__)
+            reason = getattr(error, "reason", "")
+            problems.append(str(error) or f"{type(error).__name__}{reason and f', {reason}'}")
 
         handler_finished.connect(finished)
         event_rejected.connect(rejected)
