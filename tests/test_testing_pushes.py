@@ -231,6 +231,19 @@ def test_failures_are_raised(router: EventRouter, send: Callable[..., Pushed]) -
     assert (pushed.status, pushed.outcome, [str(each) for each in pushed.errors]) == (400, Outcome.FAILED, ["out of order"])
 
 
+def test_what_fails_before_a_handler_is_raised(send: Callable[..., Pushed], settings: Any) -> None:
+    """A mistake in the settings, or a database that the test may not use, cannot pass for an answer unless it is not wanted."""
+    settings.GCP_EVENT_ROUTER = {"AUTHENTICATION": [{"BACKEND": "shop.Door"}]}
+    why = "The authenticator 'shop.Door' cannot be imported. Give the dotted path of a class as its BACKEND."
+
+    with pytest.raises(ConfigurationError) as raised:
+        send("k")
+
+    assert str(raised.value) == why
+    pushed = send("k", raises=False)
+    assert (pushed.status, pushed.outcome, [str(each) for each in pushed.errors]) == (400, Outcome.FAILED, [why])
+
+
 def test_debug(router: EventRouter) -> None:
     """With DEBUG on, too, the handler's own exception is raised."""
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from functools import wraps
 from threading import Thread
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from django.test import Client
@@ -75,6 +75,10 @@ def test_failed_assertions_say_what_was_recorded(shop: EventRouter) -> None:
     assert message(recording.assert_handled, store, times=2) == (
         f"store should have handled an event 2 time(s), and not 1. Recorded:\n{recorded}"
     )
+    for ask in (recording.assert_handled, recording.assert_not_called, recording.of, push("k").assert_handled):
+        with pytest.raises(TypeError) as refused:
+            ask(cast("Any", "store"))
+        assert str(refused.value) == "'store', of type str, is no handler, so it was never called. Give the function itself."
     with pytest.raises(ValueError, match=r"given times=0, and returns an event\. Say assert_not_called\(store\)\.$"):
         recording.assert_handled(store, times=0)
     assert message(recording.assert_not_called, store) == f"store should not have been called. Recorded:\n{recorded}"

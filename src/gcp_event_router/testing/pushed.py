@@ -14,7 +14,7 @@ from ..declarations import name_of
 from ..exceptions import ConfigurationError, ErrorDetail
 from ..outcomes import Outcome
 from ..responses import EventResponse
-from .recording import Delivery, Recording, Rejection, is_same
+from .recording import Delivery, Recording, Rejection, is_same, require_handler
 
 __all__ = ["Pushed", "pushed_of"]
 
@@ -57,6 +57,8 @@ class Pushed:
     def assert_handled(self, *handlers: Callable[..., Any]) -> None:
         """Assert that these handlers did their work, and no others. Raises `AssertionError` with all that is known."""
         __tracebackhide__ = True  # pytest shows the test
+        for each in handlers:
+            require_handler(each)
         if not _are_same(self.handled, handlers):
             wanted = " and ".join(map(name_of, handlers)) or "nobody"
             msg = f"{wanted} should have handled it:\n{self!r}"
@@ -74,7 +76,7 @@ class Pushed:
 
 
 def pushed_of(response: HttpResponse, recording: Recording, *, raises: bool) -> Pushed:
-    """What came of a request. Raises what a handler raised, if asked to, and `ConfigurationError` for an answer of others."""
+    """What came of a request. Raises what failed in it, if asked to, and `ConfigurationError` for an answer of others."""
     if not isinstance(response, EventResponse):
         msg = (
             f"push() is answered {response.status_code} by something else than the events endpoint: "
@@ -82,7 +84,8 @@ def pushed_of(response: HttpResponse, recording: Recording, *, raises: bool) -> 
         )
         raise ConfigurationError(msg)
     if raises and response.outcome is Outcome.FAILED:
-        _raise([each.error for each in recording.deliveries if each.outcome is Outcome.FAILED and each.error is not None])
+        ended: list[Delivery[Any, Any] | Rejection] = [*recording.deliveries, *recording.rejections]
+        _raise([each.error for each in ended if each.outcome is Outcome.FAILED and each.error is not None])
     content: Mapping[str, Any] = json.loads(response.content)
     deliveries, rejections = tuple(recording.deliveries), tuple(recording.rejections)
     return Pushed(response.status_code, response.outcome, deliveries, rejections, tuple(content.get("errors", ())), response)

@@ -101,7 +101,7 @@ def push(
         reference: What it happened to.
         payload: A model, a dataclass or whatever else JSON can hold; bytes as they are; None for no payload.
         client: A `django.test.Client` of your own.
-        raises: Raise what a handler raised, if it is nobody's answer: not for `Retry`, `Reject` and what is invalid.
+        raises: Raise what failed, in a handler or before one: not for `Retry`, `Reject`, what is invalid or refused.
         options: See `PushOptions`.
 
     Raises:

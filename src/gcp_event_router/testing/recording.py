@@ -20,7 +20,7 @@ from ..event import Event
 from ..lifecycle import event_rejected, handler_finished, handler_started
 from ..outcomes import Outcome
 
-__all__ = ["UNSET", "Delivery", "Recording", "Rejection", "Unset", "is_same", "record"]
+__all__ = ["UNSET", "Delivery", "Recording", "Rejection", "Unset", "is_same", "record", "require_handler"]
 
 PayloadT = TypeVar("PayloadT", default=Any)
 ParametersT = TypeVar("ParametersT", default=Any)
@@ -83,6 +83,7 @@ class Recording:
 
     def of(self, handler: Callable[[Event[PayloadT, ParametersT]], Any]) -> list[Delivery[PayloadT, ParametersT]]:
         """The deliveries to one handler, in their order."""
+        require_handler(handler)
         return [each for each in self.deliveries if is_same(each.handler, handler)]
 
     def assert_handled(
@@ -230,6 +231,13 @@ def _watched(recording: Recording, wants: Callable[[], bool]) -> Generator[None]
 
 def _text(name: str, kind: str, reference: str) -> str:
     return f"{name} for {kind!r}, {reference!r}"
+
+
+def require_handler(handler: object) -> None:
+    """Refuse what no handler is, such as its name. Raises `TypeError`."""
+    if not callable(handler):
+        msg = f"{handler!r}, of type {type(handler).__name__}, is no handler, so it was never called. Give the function itself."
+        raise TypeError(msg)
 
 
 def is_same(one: Callable[..., Any], other: Callable[..., Any]) -> bool:
