@@ -132,15 +132,26 @@ def test_e002_authenticator(router: EventRouter, entry: dict[str, Any], message:
         assert told(run_checks()) == [(Error, "gcp_event_router.E002", "Until then, every request fails.", message)]
 
 
-@override_settings(BASE_URL="")
-def test_w001_no_base_url(router: EventRouter) -> None:
-    """Without BASE_URL, absolute URLs cannot be made."""
-    assert told(run_checks()) == [
+@pytest.mark.parametrize(
+    ("base_url", "what"),
+    [
+        (None, "not set"),
+        ("", "not set"),
+        ("shop.example", "'shop.example', which does not begin with 'https://'"),
+        ("//shop.example", "'//shop.example', which does not begin with 'https://'"),
+    ],
+)
+def test_w001_no_base_url(router: EventRouter, base_url: str | None, what: str) -> None:
+    """Without BASE_URL, or with one that is no URL, absolute URLs cannot be made."""
+    with override_settings(BASE_URL=base_url):
+        said = told(run_checks())
+
+    assert said == [
         (
             Warn,
             "gcp_event_router.W001",
             'Write BASE_URL = "https://your-server.example" in your settings, or silence this check.',
-            "BASE_URL is not set, so get_event_url() cannot make absolute URLs.",
+            f"BASE_URL is {what}, so get_event_url() cannot make absolute URLs.",
         )
     ]
 

@@ -103,6 +103,17 @@ def test_a_kind_is_a_name_and_not_a_glob(router: EventRouter) -> None:
         )
 
 
+def test_a_payload_is_a_type(router: EventRouter) -> None:
+    """What pydantic cannot validate is refused where it is declared, in the words that handlers are refused with."""
+    with pytest.raises(RegistrationError) as caught:
+        router.kind("a", cast("type[int]", 5))
+
+    assert str(caught.value) == (
+        "kind() is given the payload 5 for 'a', which pydantic cannot validate (PydanticSchemaGenerationError). "
+        "Give a type that it can: a model, a dataclass, a TypedDict, a built-in."
+    )
+
+
 def lambda_handler(event: Event[int]) -> None: ...
 
 

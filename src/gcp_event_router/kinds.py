@@ -21,6 +21,7 @@ from typing import Any, Final, Generic, Unpack, cast, overload
 from uuid import UUID
 
 from pydantic import TypeAdapter
+from pydantic.errors import PydanticUserError
 from typing_extensions import TypeVar, override
 
 from .declarations import NO_SOURCE, type_text
@@ -59,12 +60,12 @@ class Kind(Generic[PayloadT]):
         register: Callable[[Handler], None],
         location: str = NO_SOURCE,
     ) -> None:
-        """Declare a kind. Raises `RegistrationError` for a name that no event can have."""
+        """Declare a kind. Raises `RegistrationError` for a name that no event can have, or a payload that is no type."""
         _check(name)
         self.name: Final = name
         #: The file and the line where it is declared.
         self.location: Final = location
-        self.adapter: Final[TypeAdapter[PayloadT]] = payload if isinstance(payload, TypeAdapter) else TypeAdapter(payload)
+        self.adapter: Final[TypeAdapter[PayloadT]] = payload if isinstance(payload, TypeAdapter) else _adapter(name, payload)
         #: As it was declared: a type, or the type inside of a `TypeAdapter`.
         self.payload_type: Final[object] = vars(payload)["_type"] if isinstance(payload, TypeAdapter) else payload
         self._payload = payload
@@ -187,6 +188,17 @@ def _check(name: object) -> None:
             f"Give 1 to {LABEL_LENGTH} printable characters, without a slash."
         )
         raise RegistrationError(msg)
+
+
+def _adapter(name: str, payload: type[PayloadT]) -> TypeAdapter[PayloadT]:
+    try:
+        return TypeAdapter(payload)
+    except PydanticUserError as error:
+        msg = (
+            f"kind() is given the payload {type_text(payload)} for {name!r}, which pydantic cannot validate "
+            f"({type(error).__name__}). Give a type that it can: a model, a dataclass, a TypedDict, a built-in."
+        )
+        raise RegistrationError(msg) from error
 
 
 def callers_scope() -> Mapping[str, Any]:

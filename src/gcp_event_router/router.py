@@ -136,7 +136,7 @@ class EventRouter:
             payload: The type of its payload.
 
         Raises:
-            RegistrationError: No event can have the name, or the kind is declared already, with another payload.
+            RegistrationError: No event can have the name, the payload is no type, or the kind has another one already.
 
         """
         declared = Kind(name, payload, self._register, callers_place())

@@ -38,9 +38,11 @@ def _authenticators() -> Iterator[CheckMessage]:
 
 
 def _base_url() -> Iterator[CheckMessage]:
-    if not getattr(settings, "BASE_URL", ""):
+    base: str = getattr(settings, "BASE_URL", None) or ""
+    if not base.startswith(("https://", "http://")):
+        what = f"{base!r}, which does not begin with 'https://'" if base else "not set"
         yield Warn(
-            "BASE_URL is not set, so get_event_url() cannot make absolute URLs.",
+            f"BASE_URL is {what}, so get_event_url() cannot make absolute URLs.",
             hint='Write BASE_URL = "https://your-server.example" in your settings, or silence this check.',
             id="gcp_event_router.W001",
         )
