@@ -1,6 +1,6 @@
 """The call of one handler for one event, and how it is told to those who watch: `lifecycle`'s listeners, and a trace.
 
-`dispatch` calls handlers as events arrive, and the inbox's workers what is kept. Where nobody watches, that is `call` alone.
+`passages` calls handlers as events arrive, and the inbox's workers what is kept. Where nobody watches, that is `call` alone.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """What a function declares: the event that it takes, the types in it, its name and its place. Called by `handlers`.
 
-Mistakes are refused where they are registered: what was given, why it cannot work, what to write instead.
+Mistakes are refused where they are registered: what was given, why it cannot work, what to write instead. The words for types
+are for all who tell people of them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The one receiver that a router connects to a signal: find the handlers, make each its event, call them, collect.
+"""The one receiver that a router connects to a signal: find the handlers, and bring the event through them.
 
 `signals` calls it for each event, by `__call__` from `send` and by `split` from `asend`. Every handler runs, whichever of
 them fail: the sync ones in order of registration, then the async ones in order of registration.

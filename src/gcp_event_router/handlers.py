@@ -1,6 +1,6 @@
 """One registered function: what it declares, where it stands in the code, and how an event is made for it.
 
-`router` makes a `Handler` for each registration; `dispatch` asks it for an event and calls its function; `checks` asks it to
+`router` makes a `Handler` for each registration; `calls` asks it for an event and calls its function; `checks` asks it to
 resolve what it declares.
 """
 

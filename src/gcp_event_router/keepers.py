@@ -1,6 +1,6 @@
 """What may keep events between the endpoint and the handlers, so that each handler's work is done once: the inbox does.
 
-`dispatch` hands every event to the keeper's record of it; without a keeper, every handler is called for every delivery.
+`passages` has the keeper's record of each event run its handlers; without a keeper, every handler is called for every delivery.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ def attempt(call: Work) -> Result:
     call.announce()
     try:
         call()
-    except Exception as error:  # noqa: BLE001 -- the dispatcher raises it, once all have run
+    except Exception as error:  # noqa: BLE001 -- the passage raises it, once all have run
         return Result(classify(error), error)
     return HANDLED
 

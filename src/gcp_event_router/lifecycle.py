@@ -1,6 +1,6 @@
 """Signals for whoever watches handlers: metrics, error trackers, audits. They cost nothing while nobody listens.
 
-`calls` sends the first two, `dispatch` and `views` the third. What a listener raises is logged, and changes nothing else.
+`calls` sends the first two, `passages` and `views` the third. What a listener raises is logged, and changes nothing else.
 """
 
 from __future__ import annotations

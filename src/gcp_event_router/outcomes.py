@@ -1,6 +1,6 @@
 """What we tell the sender: one enum, one table to HTTP statuses, and the two exceptions by which a handler chooses.
 
-`dispatch` decides an outcome for each handler, `views` answers with the worst of them.
+`passages` notes an outcome for each handler, `views` answers with the worst of them.
 
 Pub/Sub acknowledges on 102, 200, 201, 202 and 204 and redelivers on everything else; 200 and 201 are read the same by
 Pub/Sub, its emulator, Eventarc, Cloud Tasks and Cloud Scheduler.

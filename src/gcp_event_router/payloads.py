@@ -1,6 +1,6 @@
 """From bytes to the type that a handler declares: readers of payloads and of parameters, and what their errors may tell.
 
-`handlers` makes one reader of each for a handler, once; `dispatch` calls them for each event.
+`handlers` makes one reader of each for a handler, once, and calls them for each event.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """From bytes and headers to an `Envelope`: the forms in which an event arrives.
 
-Called by `views` for each request, and by `dispatch` for events that were sent through the signal without a request.
+Called by `arrivals` for each request, and by `dispatch` for events that were sent through the signal without a request.
 A form is one function, `(body, meta) -> Envelope | None`: to add one, write its module here and name it in `FORMS`.
 """
 

@@ -1,4 +1,4 @@
-"""From an event as it arrives to its row, and back. Called by `claims` for what is kept, and by `replay` for what is read."""
+"""From an event as it arrives to its row, and back. Called by `keeper` for what is kept, and by `replay` for what is read."""
 
 from __future__ import annotations
 

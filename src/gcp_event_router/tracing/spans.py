@@ -1,7 +1,7 @@
 """One consumer span an event, one span a handler, and their metrics, by OpenTelemetry's conventions for messaging.
 
 Made through OpenTelemetry's API alone: the project's SDK decides what becomes of them. Nothing of a payload and no exception's
-text is in them. Called by `dispatch` for events and by `calls` for handlers.
+text is in them. Called by `passages` for events and by `calls` for handlers.
 
 Facts: semantic conventions 1.27 to 1.45, `messaging-spans.md`, `messaging-metrics.md` and `gcp-pubsub.md`.
 """
