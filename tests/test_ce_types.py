@@ -147,9 +147,9 @@ def test_what_is_no_type_is_refused(router: EventRouter) -> None:
         with pytest.raises(GlobError):
             router.on(ce_type=wrong)
     with pytest.raises(GlobError, match=r"^on\(\) is given no kind"):
-        router.on()  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+        router.on()  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue] -- what is tested
     with pytest.raises(RegistrationError) as caught:
-        router.on(ce_type=["a", "b"])  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+        router.on(ce_type=["a", "b"])  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue] -- what is tested
     assert str(caught.value) == (
         "on() is given ce_type=['a', 'b'], which is not a string. Write a glob of types; for several, decorate again."
     )
@@ -158,7 +158,7 @@ def test_what_is_no_type_is_refused(router: EventRouter) -> None:
 def test_an_option_that_there_is_not(router: EventRouter) -> None:
     """A typo in an option is said, with the options that there are."""
     with pytest.raises(RegistrationError) as caught:
-        router.on("a", leese=1)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+        router.on("a", leese=1)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue] -- what is tested
     assert str(caught.value) == (
         "on() is given leese=, which it does not know. "
         "It takes payload=, ce_type=, name=, once=, deferred=, lease=, max_attempts=."

@@ -24,7 +24,7 @@ def one(event: Event[Any]) -> None: ...
 def two(event: Event[Any]) -> None: ...
 
 
-def unresolvable(event: Event[Nowhere]) -> None: ...  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore[reportUndefinedVariable, reportUnknownParameterType]
+def unresolvable(event: Event[Nowhere]) -> None: ...  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore[reportUndefinedVariable, reportUnknownParameterType] -- what is tested
 
 
 class Choosy:

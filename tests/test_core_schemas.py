@@ -120,7 +120,7 @@ class Deferred(BaseModel):
 
 
 class Incomplete(BaseModel):
-    invoice: Missing  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore[reportUndefinedVariable]
+    invoice: Missing  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore[reportUndefinedVariable] -- what is tested
 
 
 class Text(BaseModel):

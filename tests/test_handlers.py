@@ -36,7 +36,7 @@ def good(event: Event[Order]) -> None: ...
 def bare(event: Event) -> None: ...  # type: ignore[type-arg]  # pyright: ignore[reportMissingTypeArgument] -- what is tested
 
 
-def untyped(event): ...  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201  # pyright: ignore[reportMissingParameterType, reportUnknownParameterType]
+def untyped(event): ...  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201  # pyright: ignore[reportMissingParameterType, reportUnknownParameterType] -- what is tested
 
 
 def line(function: Callable[..., Any]) -> str:

@@ -112,7 +112,7 @@ def test_a_name_survives_a_move(inbox: str, router: EventRouter, post: Post) -> 
 
     assert post(PATH, PUSH).status_code == 201
     router._entries.clear()  # pyright: ignore[reportPrivateUsage] -- as if the process had started anew
-    router._forget()  # pyright: ignore[reportPrivateUsage]
+    router._forget()  # pyright: ignore[reportPrivateUsage] -- as above
 
     @router.on("k", name="invoices")
     def _(event: Event[Any]) -> None:

@@ -55,7 +55,7 @@ def of_object(event: Event[MyObject]) -> None: ...
 def of_name(event: Event[Name]) -> None: ...
 
 
-def of_nothing_known(event: Event[Missing]) -> None: ...  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore[reportUndefinedVariable, reportUnknownParameterType]
+def of_nothing_known(event: Event[Missing]) -> None: ...  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore[reportUndefinedVariable, reportUnknownParameterType] -- what is tested
 
 
 def test_e010_a_handler_of_another_payload() -> None:
@@ -112,7 +112,7 @@ def test_what_cannot_be_resolved_is_left_to_e001() -> None:
     router = EventRouter()
     router.kind("a", Order)
     router.on("a", ce_type=FINALIZED)(of_nothing_known)  # pyright: ignore[reportUnknownArgumentType] -- as above
-    router.on("a*", ce_type=FINALIZED, name="another")(of_nothing_known)  # pyright: ignore[reportUnknownArgumentType]
+    router.on("a*", ce_type=FINALIZED, name="another")(of_nothing_known)  # pyright: ignore[reportUnknownArgumentType] -- what is tested
 
     assert [each[1] for each in told(check_router(router))] == ["gcp_event_router.E001"] * 2
 

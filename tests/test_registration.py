@@ -55,7 +55,7 @@ def bare(event: Event) -> None: ...  # type: ignore[type-arg]  # pyright: ignore
 def model(order: Order) -> None: ...
 
 
-def untyped(event): ...  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201  # pyright: ignore[reportMissingParameterType, reportUnknownParameterType]
+def untyped(event): ...  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201  # pyright: ignore[reportMissingParameterType, reportUnknownParameterType] -- what is tested
 
 
 def second(event: Event[Order], other: int) -> None: ...
