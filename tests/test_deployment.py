@@ -11,8 +11,9 @@ from django.core.checks import Warning as Warn
 from django.http import HttpRequest
 from django.test import override_settings
 from django.urls import URLPattern, URLResolver, include, path
+from django.views import View
 
-from gcp_event_router import Principal
+from gcp_event_router import EventRouter, Principal
 from gcp_event_router.auth import OIDC, SharedToken, SignedURL
 from gcp_event_router.views import EventView
 
@@ -84,6 +85,26 @@ def test_e005_open_view() -> None:
             "The events endpoint at /in/of/x/kind/reference is open: its view has authentication=[], so anybody can send events.",
         )
     ]
+
+
+def test_w014_no_endpoint(router: EventRouter) -> None:
+    """Handlers that nothing can be pushed to are told of, unless another endpoint's signal is heard; nothing without handlers."""
+    elsewhere = path("elsewhere/", View.as_view())
+    assert deployed(elsewhere) == []
+    router.on("order-*", payload=bytes)(lambda event: None)
+
+    assert deployed(elsewhere) == [
+        (
+            Warn,
+            "gcp_event_router.W014",
+            "Add path('', include('gcp_event_router.urls')) to your urlpatterns; or silence this check, if all is pulled.",
+            "Handlers are registered, and no URL leads to the events endpoint, so what is pushed is answered 404.",
+        )
+    ]
+    heard = [f"{__name__}.another_signal", "gcp_event_router.signals.event_received"]
+    assert deployed(elsewhere, GCP_EVENT_ROUTER={**GUARDED, "SIGNALS": heard}) == []
+    assert deployed(ROOT_URLCONF=None) == []
+    assert deployed() == []
 
 
 @pytest.mark.parametrize("authenticator", [SharedToken(tokens=[LONG], parameter="token"), SignedURL()])

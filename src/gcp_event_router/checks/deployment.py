@@ -13,6 +13,7 @@ from django.urls import is_valid_path
 
 from .. import auth, conf
 from ..exceptions import ConfigurationError
+from ..router import events
 from .endpoints import Endpoint, endpoints
 
 __all__ = ["check_deployment"]
@@ -28,7 +29,17 @@ def check_deployment(**_: Any) -> list[CheckMessage]:
         found += _settings()
     for each in mounted:
         found += [*_own(each), *_redirects(each)]
-    return found
+    return found if mounted else [*found, *_unmounted()]
+
+
+def _unmounted() -> Iterator[CheckMessage]:
+    """Whether handlers wait for an endpoint that there is not; another package's, whose signal they listen to, would do."""
+    if len(events) and getattr(settings, "ROOT_URLCONF", None) and conf.current().SIGNALS == (conf.OWN_SIGNAL,):
+        yield Warn(
+            "Handlers are registered, and no URL leads to the events endpoint, so what is pushed is answered 404.",
+            hint="Add path('', include('gcp_event_router.urls')) to your urlpatterns; or silence this check, if all is pulled.",
+            id="gcp_event_router.W014",
+        )
 
 
 def _settings() -> Iterator[CheckMessage]:
