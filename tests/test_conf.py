@@ -86,6 +86,15 @@ def test_every_key_is_typed_read_and_filled_in() -> None:
             f'"OPTIONS". {ENTRY}',
         ),
         (
+            {"AUTHENTICATION": [{"BACKEND": int}]},
+            f'GCP_EVENT_ROUTER["AUTHENTICATION"][0]["BACKEND"] is of type type, which is not str. {ENTRY}',
+        ),
+        (
+            {"AUTHENTICATION": [{"BACKEND": "a.B", "OPTION": "secret"}]},
+            "GCP_EVENT_ROUTER[\"AUTHENTICATION\"][0] has 'BACKEND', 'OPTION', which is not \"BACKEND\", a dotted path, "
+            f'and perhaps "OPTIONS". {ENTRY}',
+        ),
+        (
             {"AUTHENTICATION": [{"BACKEND": "a.B", "OPTIONS": "secret"}]},
             f'GCP_EVENT_ROUTER["AUTHENTICATION"][0]["OPTIONS"] is of type str, which is not dict. {ENTRY}',
         ),

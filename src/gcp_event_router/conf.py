@@ -133,23 +133,26 @@ def _is_list(value: object) -> TypeGuard[Sequence[Any]]:
 
 def _authentication(value: object) -> tuple[AuthenticatorSetting, ...]:
     """Its messages name types and keys only: the values may be secrets."""
-    place = f'{NAME}["AUTHENTICATION"]'
-    advice = 'Write [{"BACKEND": "dotted.path.of.Authenticator", "OPTIONS": {...}}], or [] to let everybody in.'
     if not _is_list(value):
-        msg = f"{place} is of type {type(value).__name__}, which is not a list. {advice}"
-        raise ConfigurationError(msg)
+        _refuse_authenticator("", f"is of type {type(value).__name__}, which is not a list")
     for number, entry in enumerate(value):
+        place = f"[{number}]"
         if not _is_dict(entry):
-            msg = f"{place}[{number}] is of type {type(entry).__name__}, which is not dict. {advice}"
-            raise ConfigurationError(msg)
-        if not isinstance(entry.get("BACKEND"), str) or set(entry) - {"BACKEND", "OPTIONS"}:
+            _refuse_authenticator(place, f"is of type {type(entry).__name__}, which is not dict")
+        if "BACKEND" not in entry or set(entry) - {"BACKEND", "OPTIONS"}:
             keys = ", ".join(sorted(map(repr, entry))) or "no keys"
-            msg = f'{place}[{number}] has {keys}, which is not "BACKEND", a dotted path, and perhaps "OPTIONS". {advice}'
-            raise ConfigurationError(msg)
-        if not _is_dict(entry.get("OPTIONS", {})):
-            msg = f'{place}[{number}]["OPTIONS"] is of type {type(entry["OPTIONS"]).__name__}, which is not dict. {advice}'
-            raise ConfigurationError(msg)
+            _refuse_authenticator(place, f'has {keys}, which is not "BACKEND", a dotted path, and perhaps "OPTIONS"')
+        for key, wanted in (("BACKEND", str), ("OPTIONS", dict)):
+            if key in entry and not isinstance(entry[key], wanted):
+                what = f"is of type {type(entry[key]).__name__}, which is not {wanted.__name__}"
+                _refuse_authenticator(f'{place}["{key}"]', what)
     return tuple(value)
+
+
+def _refuse_authenticator(place: str, problem: str) -> Never:
+    advice = 'Write [{"BACKEND": "dotted.path.of.Authenticator", "OPTIONS": {...}}], or [] to let everybody in.'
+    msg = f'{NAME}["AUTHENTICATION"]{place} {problem}. {advice}'
+    raise ConfigurationError(msg)
 
 
 def _max_body_size(value: object) -> int:
