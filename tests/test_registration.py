@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pydantic import BaseModel
@@ -182,6 +182,16 @@ def test_refusals(function: Any, payload: Any, message: str) -> None:
 
     assert str(refused.value) == message
     assert len(router) == 0
+
+
+def test_a_fallback_of_a_kind_is_refused(router: EventRouter) -> None:
+    """A fallback is for what nothing else handles, whatever its kind; who gives it one is told."""
+    with pytest.raises(RegistrationError) as refused:
+        router.fallback(cast("Any", "order-*"))
+
+    assert str(refused.value) == (
+        "'order-*', of type str, cannot be called. A fallback is given no kinds: write `@events.fallback` above a function."
+    )
 
 
 def test_refusal_stands_on_the_users_line() -> None:

@@ -90,8 +90,9 @@ class Handler:
         self.function: Final = function
         self.globs: Final = globs
         self.ce_type: Final = ce_type
+        how = HOW if globs or ce_type else "A fallback is given no kinds: write `@events.fallback` above a function."
         if not callable(function):
-            refuse(f"{function!r}, of type {type(function).__name__}, cannot be called. {HOW}")
+            refuse(f"{function!r}, of type {type(function).__name__}, cannot be called. {how}")
         self.options: Final = options
         #: Module and qualified name of the function, unless it is registered by another.
         self.name: Final = options.name or name_of(function)
