@@ -69,7 +69,7 @@ def test_e001_unresolvable_handler(router: EventRouter) -> None:
             "gcp_event_router.E001",
             "Until then, every event for it fails.",
             f"{handler_of(router)} annotates its parameter Event[Nowhere], and the name 'Nowhere' is not known in its module. "
-            "Import it there, outside of `if TYPE_CHECKING`, or give the type as `payload=`.",
+            "Import it there, outside of `if TYPE_CHECKING`, or leave the annotation out and give the type as `payload=`.",
         )
     ]
     with pytest.raises(SystemCheckError, match=r"gcp_event_router\.E001"):

@@ -194,7 +194,8 @@ class Handler:
         except _UNKNOWN as error:
             msg = (
                 f"{self} annotates its parameter {type_text(self._parameter.annotation)}, and the name {error.name!r} is not "
-                "known in its module. Import it there, outside of `if TYPE_CHECKING`, or give the type as `payload=`."
+                "known in its module. Import it there, outside of `if TYPE_CHECKING`, "
+                "or leave the annotation out and give the type as `payload=`."
             )
             raise ConfigurationError(msg) from error
 
