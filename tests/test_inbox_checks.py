@@ -15,6 +15,7 @@ from django.test import modify_settings, override_settings
 
 from gcp_event_router import Event, EventRouter, conf
 from gcp_event_router.inbox.models import Delivery, StoredEvent
+from gcp_event_router.options import HandlerOptions
 
 from .test_checks import told
 
@@ -167,9 +168,12 @@ def test_w013_not_installed(router: EventRouter) -> None:
         said = [each for each in told(run_checks()) if each[1] == "gcp_event_router.W013"]
     assert said == [(Warn, "gcp_event_router.W013", hint, f'GCP_EVENT_ROUTER["INBOX"] {why}')]
 
-    router.on("a", deferred=True)(handler)
-    said = [each for each in told(run_checks()) if each[1] == "gcp_event_router.W013"]
-    assert said == [(Warn, "gcp_event_router.W013", hint, f"{next(iter(router)).handler} {why}")]
+    asks: list[HandlerOptions] = [{"deferred": True}, {"max_attempts": 3}, {"lease": timedelta(minutes=1)}]
+    for options in asks:
+        with router.isolated(empty=True):
+            router.on("a", **options)(handler)
+            said = [each for each in told(run_checks()) if each[1] == "gcp_event_router.W013"]
+            assert said == [(Warn, "gcp_event_router.W013", hint, f"{next(iter(router)).handler} {why}")]
 
 
 RUNS = "Give a whole number from 1 to 32767."

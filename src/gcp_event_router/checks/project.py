@@ -52,7 +52,8 @@ def _inbox() -> Iterator[CheckMessage]:
     """Whether something counts on the inbox that is not there."""
     if apps.is_installed("gcp_event_router.inbox"):
         return
-    handlers = [each.handler for each in events if each.handler.options.deferred or each.handler.options.max_attempts]
+    asked = [(each.handler, each.handler.options) for each in events]
+    handlers = [handler for handler, options in asked if options.deferred or options.lease or options.max_attempts]
     if handlers or getattr(settings, conf.NAME, {}).get("INBOX"):
         who = ", ".join(map(str, handlers)) or f'{conf.NAME}["INBOX"]'
         yield Warn(
