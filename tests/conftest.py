@@ -50,7 +50,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings() -> Iterator[None]:
     """Start PostgreSQL before pytest-django makes the test databases."""
-    with postgres.server() as host:
+    with postgres.server(durable=False) as host:
         connections["postgresql"].settings_dict["HOST"] = host
         yield
 
