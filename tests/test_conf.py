@@ -73,6 +73,11 @@ def test_every_key_is_typed_read_and_filled_in() -> None:
             "Choose an HTTP status from 400 to 599: any other would acknowledge an event that failed.",
         ),
         (
+            {"SIGNALS": []},
+            'GCP_EVENT_ROUTER["SIGNALS"] is [], which would leave every handler of `events` without any event. '
+            "Leave the key out, or write ['gcp_event_router.signals.event_received'].",
+        ),
+        (
             {"SIGNALS": "a.b"},
             "GCP_EVENT_ROUTER[\"SIGNALS\"] is 'a.b', which is not a list of dotted paths. "
             "Write a list, such as ['gcp_event_router.signals.event_received'].",

@@ -63,9 +63,9 @@ def test_url_without_a_base() -> None:
     )
 
 
-@pytest.mark.parametrize("label", ["", "a/b", "a\nb", "x" * 256])
-def test_url_of_what_the_endpoint_would_not_find(label: str) -> None:
-    """A kind or a reference that the endpoint answers 404 to is refused."""
+@pytest.mark.parametrize("label", ["", "a/b", "a\nb", "x" * 256, None])
+def test_url_of_what_the_endpoint_would_not_find(label: Any) -> None:
+    """A kind or a reference that the endpoint answers 404 to is refused, and so is the key of a row that is not saved yet."""
     for part, arguments in (("event_kind", (label, "r")), ("event_reference", ("k", label))):
         with pytest.raises(ValueError) as refused:
             get_event_url(*arguments)

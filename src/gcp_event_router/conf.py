@@ -179,6 +179,9 @@ def _failure_status(value: object) -> int:
 def _signals(value: object) -> tuple[str, ...]:
     if not _is_list(value) or not all(isinstance(path, str) for path in value):
         _refuse("SIGNALS", value, "is not a list of dotted paths", f"Write a list, such as [{OWN_SIGNAL!r}].")
+    if not value:
+        advice = f"Leave the key out, or write [{OWN_SIGNAL!r}]."
+        _refuse("SIGNALS", value, "would leave every handler of `events` without any event", advice)
     return tuple(value)
 
 

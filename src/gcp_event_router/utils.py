@@ -76,7 +76,7 @@ def get_event_url(
             msg = "get_event_url() has no base: settings.BASE_URL is not set. Set it, or give base_url='' for a relative URL."
             raise ConfigurationError(msg)
     for part, value in (("event_kind", event_kind), ("event_reference", event_reference)):
-        if not is_label(str(value)):
+        if not _is_part(value):
             msg = (
                 f"get_event_url() is given {part}={value!r}, which the URL cannot hold. "
                 f"Give 1 to {LABEL_LENGTH} printable characters, without a slash."
@@ -96,6 +96,10 @@ def get_event_url(
     if signed or max_age is not None or single_use:
         query = signatures.signed_query(url, query, signed=signed, max_age=max_age, single_use=single_use)
     return base_url.rstrip("/") + (f"{url}?{query}" if query else url)
+
+
+def _is_part(value: object) -> bool:
+    return value is not None and is_label(str(value))  # None is the key of a row that is not saved yet
 
 
 @overload
