@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from math import ceil
 from typing import Any
 
 import pytest
@@ -255,3 +256,34 @@ def test_the_senders_own_count_is_kept(inbox: str, router: EventRouter, post: Po
 
     assert post(PATH, body).status_code == 201
     assert Delivery.objects.using(inbox).get().sender_attempt == 7
+
+
+@pytest.mark.parametrize("after", [timedelta(0), timedelta(days=3_000_000), timedelta.max])
+@sync_or_async
+def test_any_wait_can_be_asked_for(inbox: str, router: EventRouter, post: Post, is_async: bool, after: timedelta) -> None:
+    """No time at all, and more than a database or Python can count to, are kept as a time that both can read."""
+    asks = [Retry("later", after=after)]
+
+    def ask(event: Event[Any]) -> None:
+        if asks:
+            raise asks.pop()
+
+    register(router, ask, is_async=is_async)
+
+    answer = post(PATH, PUSH)
+    assert (answer.status_code, answer["Retry-After"]) == (503, str(ceil(after.total_seconds())))
+    kept = Delivery.objects.using(inbox).get()
+    assert (kept.state, kept.attempts, kept.token) == ("pending", 0, None)
+    assert kept.not_before is not None
+    assert kept.started_at is not None
+    assert (kept.not_before - kept.started_at).days == min(after, timedelta(days=36_500)).days
+    assert [post(PATH, PUSH).status_code for _ in range(2)] == [201, 200]
+
+
+@sync_or_async
+def test_any_lease_can_be_asked_for(inbox: str, router: EventRouter, post: Post, is_async: bool) -> None:
+    """A lease that is longer than a database can count to is one that does not end."""
+    register(router, lambda event: None, is_async=is_async, name="first", lease=timedelta.max)
+    register(router, lambda event: None, is_async=is_async, name="second", lease=timedelta.max)
+
+    assert [post(PATH, PUSH).status_code for _ in range(2)] == [201, 200]

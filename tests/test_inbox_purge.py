@@ -52,6 +52,7 @@ def test_what_is_purged(inbox: str) -> None:
     keep(inbox, ["done"], new)
     keep(inbox, [], old)
 
+    assert list(purge(inbox, timedelta.max)) == []
     assert list(purge(inbox, WEEK, dry_run=True)) == [3]
     assert list(purge(inbox, WEEK, batch=2)) == [2, 1]
     assert kept(inbox) == ["done", "done-failed", "parked", "pending", "rejected", "running"]

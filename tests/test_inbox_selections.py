@@ -57,6 +57,8 @@ def kept(inbox: str) -> str:
         ({"older_than": timedelta(days=1)}, [1, 2, 3]),
         ({"newer_than": timedelta(days=3)}, [0, 1]),
         ({"older_than": timedelta(days=1), "newer_than": timedelta(days=3)}, [1]),
+        ({"older_than": timedelta.max}, []),
+        ({"newer_than": timedelta.max}, [0, 1, 2, 3]),
         ({"kind": "order-*", "reference": "1"}, [0]),
         ({"events": [KEYS[1], KEYS[2], UUID(int=0)]}, [1, 2]),
         ({"idle": True}, [0, 1, 2, 3]),

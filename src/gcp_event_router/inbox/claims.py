@@ -18,8 +18,6 @@ from django.db.models import (
     BooleanField,
     Case,
     CharField,
-    DateTimeField,
-    ExpressionWrapper,
     F,
     Field,
     PositiveSmallIntegerField,
@@ -32,6 +30,7 @@ from django.db.models import (
 from django.db.models.functions import Now
 
 from . import postgresql
+from .clock import ahead
 from .leases import LOST, SOON, Claim, Wanted, lost_runs
 from .models import Delivery, State, StoredEvent
 
@@ -112,7 +111,7 @@ def discard(alias: str, delivery: int, states: Collection[str]) -> bool:
 def begin(alias: str, held: Claim, lease: timedelta) -> bool:
     """Begin a claimed delivery, whose lease counts from now. False if it is somebody else's by now."""
     rows = Delivery.objects.using(alias).filter(pk=held.delivery, token=held.token)
-    return bool(rows.update(started_at=Now(), lease_until=_in(lease)))
+    return bool(rows.update(started_at=Now(), lease_until=ahead(lease)))
 
 
 def finish(alias: str, held: Claim) -> bool:
@@ -124,12 +123,12 @@ def finish(alias: str, held: Claim) -> bool:
 
 def give_up(alias: str, held: Claim, state: State, error: tuple[str, str], after: timedelta | None = None) -> bool:
     """End a run as `REJECTED` or `PARKED`, for good; or as `FAILED`, to be tried again after a time. False as in `finish`."""
-    return _end(alias, held, state=state, error_type=error[0], error=error[1], not_before=after and _in(after))
+    return _end(alias, held, state=state, error_type=error[0], error=error[1], not_before=_time(after))
 
 
 def give_back(alias: str, held: Claim, error: tuple[str, str], after: timedelta | None) -> bool:
     """End a run as if it had not been begun: it does not count, and may be tried again. False as in `finish`."""
-    values = {"state": State.PENDING, "attempts": F("attempts") - 1, "finished_at": None, "not_before": after and _in(after)}
+    values = {"state": State.PENDING, "attempts": F("attempts") - 1, "finished_at": None, "not_before": _time(after)}
     return _end(alias, held, error_type=error[0], error=error[1], **values)
 
 
@@ -208,7 +207,7 @@ def _take(
         error=_if(lost, Value(LOST), F("error"), TextField()),
         lost=_if(lost, F("lost") + 1, F("lost"), PositiveSmallIntegerField()),
         token=token,
-        lease_until=_in(lease),
+        lease_until=ahead(lease),
         finished_at=None,
         started_at=Now() if begun else None,
         state=State.RUNNING,
@@ -223,9 +222,9 @@ def _is_open() -> Q:
     return Q(state__in=[State.PENDING, State.FAILED]) | Q(state=State.RUNNING, lease_until__lt=Now())
 
 
+def _time(after: timedelta | None) -> Any:
+    return None if after is None else ahead(after)
+
+
 def _if(condition: Q, then: Any, otherwise: Any, kind: Field[Any, Any]) -> Case:
     return Case(When(condition, then=then), default=otherwise, output_field=kind)
-
-
-def _in(time: timedelta) -> ExpressionWrapper[Any]:
-    return ExpressionWrapper(Now() + time, output_field=DateTimeField())

@@ -16,6 +16,7 @@ from ..logs import logger
 from ..outcomes import Outcome
 from ..registrations import Found
 from . import claims, runs
+from .clock import LONGEST
 from .deferred import defer
 from .errors import kept
 from .leases import Claim, Wanted
@@ -51,7 +52,8 @@ def wanted(found: Found) -> Mapping[Handler, Wanted]:
             name = f"{handler.name[: _NAME_LENGTH - 8]}#{number}"
         names.add(name)
         deferred = settings.DEFERRED if own.deferred is None else own.deferred
-        terms[handler] = Wanted(name, own.lease or settings.LEASE, own.max_attempts or settings.MAX_ATTEMPTS, deferred)
+        lease = min(own.lease or settings.LEASE, LONGEST)
+        terms[handler] = Wanted(name, lease, own.max_attempts or settings.MAX_ATTEMPTS, deferred)
     return terms
 
 

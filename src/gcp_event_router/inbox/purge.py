@@ -9,9 +9,9 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 from django.db import connections, transaction
-from django.db.models import DateTimeField, Exists, ExpressionWrapper, Model, OuterRef, QuerySet
-from django.db.models.functions import Now
+from django.db.models import Exists, Model, OuterRef, QuerySet
 
+from .clock import ago
 from .models import Delivery, State, StoredEvent
 
 __all__ = ["PURGEABLE", "PURGED", "purge"]
@@ -53,8 +53,7 @@ def purge(
         msg = f"Deliveries cannot be purged while they are {' or '.join(others)}: somebody may run them. Discard them first."
         raise ValueError(msg)
     open_ones = Delivery.objects.using(alias).filter(event=OuterRef("pk")).exclude(state__in=states)
-    age = ExpressionWrapper(Now() - older_than, output_field=DateTimeField())
-    old = StoredEvent.objects.using(alias).filter(~Exists(open_ones), received_at__lt=age)
+    old = StoredEvent.objects.using(alias).filter(~Exists(open_ones), received_at__lt=ago(older_than))
     return iter([old.count()]) if dry_run else _batches(alias, old, frozenset(states), batch)
 
 

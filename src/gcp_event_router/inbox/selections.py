@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import DateTimeField, ExpressionWrapper, F, Q, QuerySet
-from django.db.models.expressions import CombinedExpression
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Now
 
 from ..globs import Glob
+from .clock import ago
 from .keeper import database
 from .models import Delivery, State
 
@@ -59,9 +59,9 @@ class Selection:
         if self.error:
             rows = rows.filter(Q(error_type__contains=self.error) | Q(error__contains=self.error))
         if self.older_than is not None:
-            rows = rows.filter(event__received_at__lt=_ago(self.older_than))
+            rows = rows.filter(event__received_at__lt=ago(self.older_than))
         if self.newer_than is not None:
-            rows = rows.filter(event__received_at__gte=_ago(self.newer_than))
+            rows = rows.filter(event__received_at__gte=ago(self.newer_than))
         if self.idle:
             rows = rows.exclude(state=State.RUNNING, lease_until__gte=Now())
         return rows.order_by("pk")
@@ -72,7 +72,3 @@ def _matching(rows: QuerySet[Delivery], field: str, glob: Glob) -> QuerySet[Deli
         return rows.filter(**{field: glob.pattern})
     names = rows.order_by().filter(**{f"{field}__startswith": glob.prefix}).values_list(F(field), flat=True).distinct()
     return rows.filter(**{f"{field}__in": [name for name in names if glob.matches(name)]})
-
-
-def _ago(time: timedelta) -> ExpressionWrapper[CombinedExpression]:
-    return ExpressionWrapper(Now() - time, output_field=DateTimeField())
