@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.db import connections
 from django.db.models import DurationField, ExpressionWrapper, F
+from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
 from gcp_event_router import Event, EventRouter, Reject, Retry
@@ -249,13 +250,18 @@ def test_of_several_handlers_each_has_its_own_state(inbox: str, router: EventRou
     assert rows(inbox) == [("done", "done", 1), ("waits", "done", 1), ("rejected", "rejected", 1), ("fails", "done", 2)]
 
 
-def test_the_senders_own_count_is_kept(inbox: str, router: EventRouter, post: Post) -> None:
-    """A push that says how often it was tried has that kept with the delivery."""
-    register(router, lambda event: None, is_async=False)
-    body = json.dumps({**json.loads(PUSH), "deliveryAttempt": 7}).encode()
+@pytest.mark.parametrize("deferred", [False, True], ids=["now", "deferred"])
+@pytest.mark.parametrize(("sent", "kept"), [(7, 7), (0, 0), (-1, None), (2**31, 2**31 - 1), (10**30, 2**31 - 1)])
+def test_the_senders_own_count_is_kept(
+    inbox: str, router: EventRouter, post: Post, deferred: bool, sent: int, kept: int | None
+) -> None:
+    """A push that says how often it was tried has that kept with the delivery, as far as it can be; it is handled anyhow."""
+    register(router, lambda event: None, is_async=False, deferred=deferred)
+    body = json.dumps({**json.loads(PUSH), "deliveryAttempt": sent}).encode()
 
-    assert post(PATH, body).status_code == 201
-    assert Delivery.objects.using(inbox).get().sender_attempt == 7
+    with override_settings(TASKS={"default": {"BACKEND": "django_tasks.backends.dummy.DummyBackend"}}):
+        assert post(PATH, body).status_code == 201
+    assert Delivery.objects.using(inbox).get().sender_attempt == kept
 
 
 @pytest.mark.parametrize("after", [timedelta(0), timedelta(days=3_000_000), timedelta.max])

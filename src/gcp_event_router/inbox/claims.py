@@ -7,7 +7,6 @@ that a worker which outlived its lease changes nothing any more. `keeper`, `task
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import astuple
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -156,10 +155,9 @@ def _open_event(
 def _claimed(
     rows: QuerySet[Delivery], key: UUID, new: Sequence[Wanted], wanted: Sequence[Wanted], take: partial[int]
 ) -> dict[str, Claim]:
-    added = [
-        Delivery(event_id=key, handler=handler, deferred=deferred, max_attempts=most)
-        for handler, _, most, deferred in map(astuple, new)
-    ]
+    token, sender_attempt = take.keywords["token"], take.keywords["sender_attempt"]
+    known = {"event_id": key, "sender_attempt": sender_attempt}
+    added = [Delivery(handler=each.handler, deferred=each.deferred, max_attempts=each.max_attempts, **known) for each in new]
     rows.bulk_create(added, ignore_conflicts=True)
     now = [each for each in wanted if not each.deferred]
     for terms in {(each.lease, each.max_attempts) for each in now}:

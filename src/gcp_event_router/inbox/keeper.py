@@ -21,7 +21,7 @@ from .deferred import defer
 from .errors import kept
 from .leases import Claim, Wanted
 from .models import State, StoredEvent
-from .rows import row_of, unread_row
+from .rows import row_of, sender_attempt_of, unread_row
 
 __all__ = ["Inbox", "Kept", "database", "wanted"]
 
@@ -94,7 +94,7 @@ class Kept:
             return
         row = row_of(self._kind, self._reference, self._arrival)
         try:
-            self._claims = claims.open_event(self._alias, row, terms, self._arrival.envelope.delivery_attempt, begun=self._alone)
+            self._claims = claims.open_event(self._alias, row, terms, sender_attempt_of(self._arrival), begun=self._alone)
         except runs.AWAY as error:  # also if it says no, as for want of a table: nothing is lost while the sender has it
             raise UnavailableError(reason="the inbox's database is away or not migrated") from error
         if any(each.differs for each in self._claims.values()):

@@ -13,11 +13,13 @@ from ..event import Arrival, Principal
 from ..keepers import Unread
 from .models import StoredEvent
 
-__all__ = ["UNREAD", "arrival_of", "arrivals_of", "key_of", "row_of", "unread_row"]
+__all__ = ["UNREAD", "arrival_of", "arrivals_of", "key_of", "row_of", "sender_attempt_of", "unread_row"]
 
 #: The form of an event that could not be read.
 UNREAD: Final = "unread"
 _LENGTH = 255
+_LARGEST: Final = 2**31 - 1
+"""The largest number that a column holds on every database."""
 
 
 def key_of(kind: str, reference: str, identity: tuple[str, ...] | None) -> UUID:
@@ -49,6 +51,12 @@ def row_of(kind: str, reference: str, arrival: Arrival) -> StoredEvent:
         principal=_principal(arrival.principal),
         digest=sha256(envelope.data).digest(),
     )
+
+
+def sender_attempt_of(arrival: Arrival) -> int | None:
+    """How often the sender of an event has tried, if it says so and that is a number of times; bounded."""
+    attempt = arrival.envelope.delivery_attempt
+    return None if attempt is None or attempt < 0 else min(attempt, _LARGEST)
 
 
 def arrival_of(row: StoredEvent) -> Arrival:
