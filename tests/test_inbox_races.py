@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import connections
 from django.db.models import F
+from django.test import override_settings
 
 from gcp_event_router import Event, EventRouter
 from gcp_event_router.inbox import claims
@@ -17,7 +18,8 @@ from gcp_event_router.inbox.workers import process
 from gcp_event_router.outcomes import Outcome
 
 from .conftest import post_wsgi
-from .deliveries import beside, end_leases, push, rows, take_effect, with_databases
+from .deliveries import PATH, PUSH, beside, end_leases, on_sqlite, push, rows, sync_or_async, take_effect, with_databases
+from .deliveries import register as register_work
 
 pytestmark = with_databases
 LEASE = timedelta(minutes=1)
@@ -59,6 +61,26 @@ def test_what_is_purged_when_its_turn_comes(inbox: str, router: EventRouter) -> 
     with before(inbox, '"gcp_event_inbox_event"."body"', StoredEvent.objects.using(inbox).filter(reference="0").delete):
         assert [result.outcome for _, result in process(inbox)] == [Outcome.HANDLED]
     assert [(handler, state) for handler, state, _ in rows(inbox)] == [("h", "done")]
+
+
+@on_sqlite
+@sync_or_async
+def test_a_deferred_delivery_that_a_worker_has_at_once(inbox: str, router: EventRouter, is_async: bool) -> None:
+    """Two copies come at once, and a worker takes what one has noted before the other one notes it: no request runs it."""
+    runs: list[str] = []
+    register_work(router, lambda event: runs.append(event.reference), is_async=is_async, deferred=True)
+
+    def be_first() -> None:
+        assert post_wsgi(PATH, PUSH).status_code == 201
+        assert claims.claim(inbox, Delivery.objects.using(inbox).get().pk, LEASE, 2)
+
+    with (
+        override_settings(TASKS={"default": {"BACKEND": "django_tasks.backends.dummy.DummyBackend"}}),
+        before(inbox, "BEGIN", be_first),
+    ):
+        assert post_wsgi(PATH, PUSH).status_code == 200
+
+    assert (runs, rows(inbox)) == ([], [("h", "running", 1)])
 
 
 def test_a_delivery_that_is_parked_and_replayed_at_once(inbox: str, router: EventRouter) -> None:

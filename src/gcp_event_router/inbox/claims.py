@@ -164,7 +164,8 @@ def _claimed(
         names = [each.handler for each in now if (each.lease, each.max_attempts) == terms]
         take(rows.filter(handler__in=names), len(names), *terms)
     noted = {each.handler for each in new if each.deferred}
-    found = rows.filter(Q(token=take.keywords["token"]) | Q(handler__in=noted))
+    # what somebody else has noted meanwhile, a worker may have by now, with a token that is not ours
+    found = rows.filter(Q(token=token) | Q(handler__in=noted, state=State.PENDING))
     return {
         handler: Claim(pk, state, its, attempts, lost, most, is_new=handler in noted)
         for pk, handler, state, its, attempts, lost, most in found.values_list(
