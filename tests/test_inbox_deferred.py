@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +18,14 @@ import pytest
 from django.db import connections
 from django.test import override_settings
 
-from gcp_event_router import Event, EventRouter
+from gcp_event_router import Event, EventRouter, Retry
 from gcp_event_router.inbox.models import Delivery, State
 from gcp_event_router.inbox.workers import process
 from gcp_event_router.outcomes import Outcome
 from gcp_event_router.utils import make_pubsub_message
 
 from .conftest import Post
+from .deliveries import end_leases
 from .effects.models import Effect
 from .workers.handlers import convert, mail
 
@@ -176,6 +177,33 @@ def test_a_lost_run_is_begun_again(inbox: str, videos: EventRouter, post: Post) 
 
     assert [result.outcome for _, result in process(inbox)] == [Outcome.HANDLED, Outcome.HANDLED]
     assert standing(inbox) == [("convert", "done", 2), ("mail", "done", 2)]
+
+
+@override_settings(TASKS=DUMMY_ENGINE)
+@pytest.mark.parametrize("left", ["failed", "asked to wait", "lost", "at work"])
+def test_a_handler_that_was_not_deferred_before(inbox: str, router: EventRouter, post: Post, left: str) -> None:
+    """What requests have left of an event is the workers' once its handler is deferred: the sender is told, and may stop."""
+    problem: BaseException = {"failed": RuntimeError(), "asked to wait": Retry()}.get(left, SystemExit())
+
+    def fails(event: Event[Any]) -> None:
+        raise problem
+
+    with router.isolated(empty=True), suppress(SystemExit):
+        router.on("video-*", name="h")(fails)
+        post("/events/video-up/r", PUSH)
+    if left == "lost":
+        end_leases(inbox)
+
+    @router.on("video-*", name="h", deferred=True)
+    def _(event: Event[Any]) -> None:
+        Effect.objects.using(inbox).create(handler="h", reference=event.reference)
+
+    assert [post("/events/video-up/r", PUSH).status_code for _ in range(2)] == [201, 200]
+    end_leases(inbox)  # of what is at work, which its worker does not end
+    Delivery.objects.using(inbox).update(not_before=None)
+
+    assert [result.outcome for _, result in process(inbox)] == [Outcome.HANDLED]
+    assert effects(inbox) == [("h", "r")]
 
 
 @override_settings(TASKS=DUMMY_ENGINE)

@@ -7,6 +7,7 @@ that a worker which outlived its lease changes nothing any more. `keeper`, `task
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -31,7 +32,7 @@ from django.db.models.functions import Now
 from . import postgresql
 from .clock import ahead
 from .leases import LOST, SOON, Claim, Wanted, lost_runs
-from .models import Delivery, State, StoredEvent
+from .models import SETTLED, Delivery, State, StoredEvent
 
 __all__ = ["begin", "claim", "discard", "finish", "give_back", "give_up", "keep_rejected", "open_event", "reopen", "settle"]
 
@@ -65,6 +66,9 @@ def open_event(
     missing = [each.handler for each in wanted if each.handler not in claims]
     if missing:
         claims |= _standing(alias, row, missing)
+    for each in wanted:
+        if each.deferred:
+            claims[each.handler] = _handed_over(alias, claims[each.handler])
     return claims
 
 
@@ -176,18 +180,26 @@ def _claimed(
 
 def _standing(alias: str, row: StoredEvent, handlers: Sequence[str]) -> dict[str, Claim]:
     """Where the deliveries stand that could not be claimed."""
-    places = ("pk", "handler", "state", "attempts", "lost", "max_attempts", "lease_until")
+    places = ("pk", "handler", "state", "attempts", "lost", "max_attempts", "deferred", "lease_until")
     rows = StoredEvent.objects.using(alias).filter(key=row.key).annotate(now=Now())
     claims: dict[str, Claim] = {}
     differs = False
-    for digest, now, pk, handler, state, attempts, lost, most, until in rows.values_list(
+    for digest, now, pk, handler, state, attempts, lost, most, deferred, until in rows.values_list(
         "digest", "now", *(f"deliveries__{place}" for place in places)
     ):
         differs = bytes(digest) != row.digest
         wait = max((until - now).total_seconds(), SOON) if until else SOON
-        claims[handler] = Claim(pk, state, None, attempts, lost, most, wait, differs)
+        claims[handler] = Claim(pk, state, None, attempts, lost, most, wait, differs, deferred)
     # one that is not there was purged meanwhile, or would be for another payload
     return {each: claims.get(each, Claim(0, State.RUNNING, wait=SOON, differs=differs)) for each in handlers}
+
+
+def _handed_over(alias: str, claim: Claim) -> Claim:
+    """Leave to the workers what requests have left of a delivery, since its handler was not deferred then."""
+    if claim.is_new or claim.is_deferred or claim.differs or claim.state in SETTLED:
+        return claim
+    left = Delivery.objects.using(alias).filter(pk=claim.delivery, deferred=False).exclude(state__in=SETTLED)
+    return replace(claim, is_new=bool(left.update(deferred=True)))
 
 
 def _take(

@@ -41,7 +41,9 @@ class Claim:
     wait: float = 0.0
     #: Whether the event was kept before with another payload.
     differs: bool = False
-    #: Whether the delivery was noted just now.
+    #: Whether workers run the delivery.
+    is_deferred: bool = False
+    #: Whether it was noted for them just now.
     is_new: bool = False
 
     @property

@@ -45,7 +45,7 @@ _NOTED = f"(%s, %s, TRUE, '{State.PENDING}', 0, NULL::uuid, NULL::timestamptz, N
 _CLAIMED = f"(%s, %s, FALSE, '{State.RUNNING}', 1, %s::uuid, statement_timestamp() + make_interval(secs => %s), {{begun}})"
 
 _STANDING = f"""
-SELECT id, handler, state, attempts, lost, max_attempts, EXTRACT(EPOCH FROM lease_until - statement_timestamp())::float
+SELECT id, handler, state, attempts, lost, max_attempts, deferred, EXTRACT(EPOCH FROM lease_until - statement_timestamp())::float
 FROM {DELIVERIES}
 JOIN {EVENTS} ON key = event_id
 WHERE event_id = %s::uuid AND digest = %s
@@ -149,8 +149,8 @@ def _settled(alias: str, event: list[Any], wanted: Sequence[Wanted]) -> dict[str
     """Where the deliveries of an event stand, if it is the same event, and nothing of it is to be claimed now."""
     claims: dict[str, Claim] = {}
     is_open: dict[str, bool] = {}
-    for pk, handler, state, attempts, lost, most, wait in _fetched(alias, _STANDING, [event[0], event[-1]]):
-        claims[handler] = Claim(pk, state, None, attempts, lost, most, max(wait or 0.0, SOON))
+    for pk, handler, state, attempts, lost, most, noted, wait in _fetched(alias, _STANDING, [event[0], event[-1]]):
+        claims[handler] = Claim(pk, state, None, attempts, lost, most, max(wait or 0.0, SOON), is_deferred=noted)
         is_open[handler] = state in {State.PENDING, State.FAILED} or (state == State.RUNNING and (wait is None or wait < 0))
     return claims if all(each.handler in claims and (each.deferred or not is_open[each.handler]) for each in wanted) else {}
 
