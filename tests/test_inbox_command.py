@@ -182,6 +182,8 @@ def test_replay(shop: Shop) -> None:
     """Everything but what is done is run again; what is not done then has a line, and the command fails."""
     second, last = number(shop.alias, "2"), number(shop.alias, "4")
     assert run("replay", "--dry-run") == "Would replay 3 deliveries: 1 parked, 2 rejected.\n"
+    assert run("replay", "--dry-run", "--json") == '{"parked": 1, "rejected": 2}\n'
+    assert run("replay", "--dry-run", "--json", "--reference", "nowhere") == "{}\n"
 
     out = io.StringIO()
     with pytest.raises(CommandError) as raised:

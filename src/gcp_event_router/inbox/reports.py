@@ -16,7 +16,7 @@ from .models import Delivery, StoredEvent
 from .rows import arrival_of
 from .shown import error_details, payload, printable
 
-__all__ = ["FIELDS", "Progress", "age", "counted", "described", "fields", "line", "result_fields"]
+__all__ = ["FIELDS", "Progress", "age", "count_fields", "counted", "described", "fields", "line", "result_fields"]
 
 #: The columns of a list.
 FIELDS: Final = ("id", "state", "attempts", "age", "event", "handler", "error")
@@ -75,6 +75,11 @@ def result_fields(delivery: Delivery, result: Result) -> str:
     event = delivery.event
     found = {"id": delivery.pk, "event": str(event.key), "kind": event.kind, "reference": event.reference}
     return json.dumps({**found, "handler": delivery.handler, "outcome": result.outcome.value})
+
+
+def count_fields(numbers: Mapping[str, int]) -> str:
+    """How many deliveries are in which state, as a JSON object on a line."""
+    return json.dumps(dict(numbers))
 
 
 def described(event: StoredEvent, deliveries: Iterable[Delivery]) -> Iterator[str]:

@@ -25,7 +25,7 @@ from ...keeper import database
 from ...models import Delivery, State, StoredEvent
 from ...purge import PURGED, purge
 from ...replay import DISCARDED, REPLAYED, discard, replay
-from ...reports import FIELDS, Progress, counted, described, fields, line, result_fields
+from ...reports import FIELDS, Progress, count_fields, counted, described, fields, line, result_fields
 from ...runs import AWAY
 from ...workers import process
 from ..arguments import add_actions, selection
@@ -105,7 +105,7 @@ class Command(BaseCommand):
         states = [*REPLAYED, State.DONE] if force else REPLAYED
         deliveries = selection(options, states, idle=True).deliveries()
         if dry_run:
-            self._would("replay", deliveries)
+            self._would("replay", deliveries, json=json)
             return
         with stop_flag() as stop:
             ended = self._run(replay(deliveries, force=force), deliveries.count(), stop, json=json)
@@ -170,8 +170,11 @@ class Command(BaseCommand):
             parts = counted({outcome.value: number for outcome, number in ended.items()})
             self.stdout.write(f"{what} {_number(ended.total(), 'delivery', 'deliveries')}{parts and f': {parts}'}.")
 
-    def _would(self, what: str, deliveries: QuerySet[Delivery]) -> None:
+    def _would(self, what: str, deliveries: QuerySet[Delivery], *, json: bool = False) -> None:
         numbers: Mapping[str, int] = dict(deliveries.order_by("state").values_list("state").annotate(Count("pk")))
+        if json:
+            self.stdout.write(count_fields(numbers))
+            return
         parts = counted(numbers)
         self.stdout.write(f"Would {what} {_number(sum(numbers.values()), 'delivery', 'deliveries')}{parts and f': {parts}'}.")
 
