@@ -300,6 +300,17 @@ def test_an_event_that_can_be_read_now(inbox: str, router: EventRouter, is_async
     assert effects(inbox) == ["h"]
 
 
+def test_an_event_that_was_given_up_and_can_be_read_now(inbox: str, router: EventRouter) -> None:
+    """It is no more given up than any other that was replayed: it is done."""
+    register(router, lambda _: take_effect(inbox, "h"))
+    post_wsgi(PATH, UNREAD)
+    assert discard(Selection().deliveries()) == 1
+    StoredEvent.objects.using(inbox).update(body=PUSH)
+
+    assert replayed(inbox, states=["discarded"]) == [("discarded", Outcome.HANDLED)]
+    assert sorted(rows(inbox)) == [("", "done", 0), ("h", "done", 1)]
+
+
 @pytest.mark.parametrize("operators", [1, 4])
 def test_an_event_without_an_identity_that_can_be_read_now(inbox: str, router: EventRouter, operators: int) -> None:
     """It is one event however often, and by however many at once, it is read again: what is done of it is not done twice."""

@@ -100,8 +100,8 @@ def reopen(alias: str, delivery: Delivery) -> bool:
 
 
 def settle(alias: str, delivery: int) -> bool:
-    """Note that a rejected delivery is done. False if it is not rejected any more."""
-    rows = Delivery.objects.using(alias).filter(pk=delivery, state=State.REJECTED)
+    """Note that what could not be read, and was rejected or given up for that, is done. False if it is neither any more."""
+    rows = Delivery.objects.using(alias).filter(pk=delivery, state__in=[State.REJECTED, State.DISCARDED])
     return bool(rows.update(state=State.DONE, error_type="", error="", finished_at=Now()))
 
 
