@@ -1,6 +1,6 @@
-"""Handlers under the inbox: whatever one of them does, each has its work done once. Rows D1 to D3 and D5 to D10.
+"""Handlers under the inbox: whatever one of them does, each has its work done once. Rows D1 to D3 and D5 to D7.
 
-Row D4, clients that hang up, is about real servers: test_inbox_hangups.py.
+Row D4, clients that hang up, is about real servers: test_inbox_processes.py. Rows D7 to D10 go on in test_inbox_handlers.py.
 """
 
 from __future__ import annotations

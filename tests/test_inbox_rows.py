@@ -7,9 +7,7 @@ from typing import Any
 from uuid import RFC_4122
 
 import pytest
-from django.db import connections
 from django.test import override_settings
-from django.test.utils import CaptureQueriesContext
 
 from gcp_event_router import Event, EventRouter, Principal
 from gcp_event_router.envelopes import PubSubUnwrapped, read
@@ -22,7 +20,7 @@ from gcp_event_router.inbox.workers import process, work
 from gcp_event_router.outcomes import Outcome
 from gcp_event_router.utils import make_pubsub_message
 
-from .conftest import Post, post_wsgi
+from .conftest import Post
 
 PUSH = make_pubsub_message({"a": 1}, message_id="17")
 UNWRAPPED = {
@@ -78,18 +76,6 @@ def _no_engine() -> Generator[None]:
 @pytest.mark.django_db(transaction=True, databases="__all__")
 class TestWork:
     """Deliveries that are run from their rows."""
-
-    def test_statements(self, inbox: str, router: EventRouter) -> None:
-        """On PostgreSQL a new event costs two statements beside the handler's, and a duplicate two."""
-        router.on("k")(_nothing)
-        counts: list[int] = []
-        for _ in range(2):
-            with CaptureQueriesContext(connections[inbox]) as queries:
-                post_wsgi("/events/k/r", PUSH)
-            counts.append(sum(each["sql"] not in {"BEGIN", "COMMIT"} for each in queries.captured_queries))
-
-        if inbox == "postgresql":
-            assert counts == [2, 2]
 
     def test_a_task_runs_its_delivery_once(self, inbox: str, router: EventRouter, post: Post) -> None:
         """A task that comes twice, or for a delivery that was purged, does nothing more."""
