@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.db import OperationalError
 from django.test import override_settings
 
-from gcp_event_router import EventRouter
+from gcp_event_router import Event, EventRouter
 from gcp_event_router.inbox.models import Delivery, State, StoredEvent
+from gcp_event_router.inbox.replay import replay
+from gcp_event_router.inbox.selections import Selection
+from gcp_event_router.outcomes import Outcome
+from gcp_event_router.signals import event_received
 
 from .conftest import Post
 
@@ -63,3 +68,42 @@ def test_without_the_inbox_it_is_invalid(router: EventRouter, post: Post) -> Non
     """Where nothing is kept, the sender is told 400."""
     assert post("/events/k/r", BROKEN).status_code == 400
     assert not StoredEvent.objects.using("sqlite").exists()
+
+
+@pytest.mark.parametrize("handled", [False, True], ids=["nobody handles it", "a handler"])
+@pytest.mark.parametrize("listening", [False, True], ids=["nobody listens", "a plain receiver"])
+def test_a_body_that_is_not_the_json_that_it_says_is_kept(
+    inbox: str, router: EventRouter, post: Post, lines: Callable[[], list[str]], handled: bool, listening: bool
+) -> None:
+    """It is kept and acknowledged, whoever would have had it, and nobody is called; mended, a replay brings it to its handler."""
+    calls: list[object] = []
+    if listening:
+        event_received.connect(_listener(calls), weak=False)
+    if handled:
+
+        @router.on("k", name="h")
+        def _(event: Event[Any]) -> None:
+            calls.append(event.payload)
+
+    headers = {"Authorization": "Bearer secret", "X-Goog-Pubsub-Message-Id": "17"}
+    answers = [post("/events/k/r?a=1", b"{secret", **headers) for _ in range(2)]
+
+    assert [(each.status_code, each.content, calls) for each in answers] == [(200, b"{}", [])] * 2
+    row = StoredEvent.objects.using(inbox).get()
+    assert (row.kind, row.reference, bytes(row.body), row.parameters) == ("k", "r", b"{secret", '{"a": ["1"]}')
+    assert "secret" not in row.meta
+    assert Delivery.objects.using(inbox).get().state == State.REJECTED
+    assert [each.partition(" ")[0] for each in lines()] == ["WARNING", "WARNING" if not handled or listening else "INFO"]
+    assert "secret" not in "".join(lines())
+
+    if handled:
+        StoredEvent.objects.using(inbox).update(body=b"{}")
+        assert [result.outcome for _, result in replay(Selection().deliveries())] == [Outcome.HANDLED]
+        assert calls == [{}]
+
+
+def _listener(calls: list[object]) -> Callable[..., None]:
+    def listener(event_payload: object) -> None:
+        calls.append(event_payload)
+
+    return listener

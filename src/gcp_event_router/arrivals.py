@@ -17,7 +17,7 @@ from .exceptions import BodyTooLargeError, EnvelopeError
 from .keepers import Unread, UnreadError
 from .traces import trace_headers
 
-__all__ = ["Labelled", "arrivals_of"]
+__all__ = ["Labelled", "arrivals_of", "undecodable"]
 
 #: An event with its kind and its reference.
 Labelled: TypeAlias = tuple[str, str, Arrival]
@@ -72,6 +72,13 @@ def arrivals_of(
         except EnvelopeError as error:
             found.append(unread(part, its_meta, error))
     return found
+
+
+def undecodable(event: Labelled, error: EnvelopeError) -> UnreadError:
+    """The same for an event whose body turned out not to be the JSON that it says it is."""
+    kind, reference, arrival = event
+    envelope = arrival.envelope
+    return UnreadError(error, Unread(kind, reference, envelope.body, envelope.meta, arrival.query, arrival.principal))
 
 
 def _parameters(request: HttpRequest, secret: Collection[str]) -> dict[str, list[str]] | None:

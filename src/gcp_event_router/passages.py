@@ -24,6 +24,7 @@ from .logs import logger
 from .outcomes import Outcome, classify, worst
 from .receivers import wait_for
 from .registrations import Found
+from .signals import DocumentError
 from .tracing import Span, tracer
 
 __all__ = ["Passage", "passage"]
@@ -181,9 +182,7 @@ class Passage:
         try:
             self._arrival.document()  # nobody looked at the body so far; a broken one is refused all the same
         except EnvelopeError as error:
-            self._log(logging.WARNING, Outcome.INVALID, str(error))
-            self._is_turned_away = True
-            raise
+            raise DocumentError(error) from error
         if conf.current().UNHANDLED == "error":
             self._log(logging.WARNING, Outcome.UNHANDLED)
             self._is_turned_away = True

@@ -6,7 +6,6 @@ arguments that it names, and all receivers run, whichever of them fail.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Hashable
 from typing import Any, Protocol
 from weakref import ReferenceType
@@ -16,14 +15,21 @@ from django.dispatch import Signal
 from typing_extensions import override
 
 from .exceptions import EnvelopeError, UndecodableBodyError
-from .logs import log_event
 from .receivers import Receiver, Responses, Round, StandIns, TwinReceiver, original, wait_for
 
 __all__ = ["DocumentError", "EventSignal", "event_received"]
 
 
 class DocumentError(UndecodableBodyError):
-    """Raised where plain receivers listen, for a body that they cannot be given: nobody was called."""
+    """Raised for a body that plain receivers cannot be given, or that is for no handler: nobody was called.
+
+    Who sent the event logs it, and keeps it where events are kept.
+    """
+
+    def __init__(self, reason: EnvelopeError) -> None:
+        super().__init__(str(reason))
+        #: What was wrong with it.
+        self.reason = reason
 
 
 class Arrival(Protocol):
@@ -132,17 +138,15 @@ class EventSignal(Signal):
             return twin, twin
         if not awaited and all(isinstance(receiver, TwinReceiver) for receiver in blocking):
             return {}, twin
-        kind, reference = named["event_kind"], named["event_reference"]
         try:
             payload = arrival.document()
         except EnvelopeError as error:
-            log_event(logging.WARNING, "invalid", kind=kind, reference=reference, problem=str(error))
-            raise DocumentError(str(error)) from error
+            raise DocumentError(error) from error
         plain = {
             "signal": self,
             "sender": sender,
-            "event_kind": kind,
-            "event_reference": reference,
+            "event_kind": named["event_kind"],
+            "event_reference": named["event_reference"],
             "event_payload": payload,
             "event_parameters": arrival.parameters(),
         }

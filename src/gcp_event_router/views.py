@@ -18,7 +18,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import View
 from typing_extensions import override
 
-from .arrivals import arrivals_of
+from .arrivals import arrivals_of, undecodable
 from .auth import Authenticator, Door, configured
 from .event import UNKNOWN, Principal, is_label
 from .exceptions import (
@@ -87,10 +87,11 @@ class EventView(View):
                     sent.append((None, _kept(each, request.META)))
                     continue
                 kind, reference, arrival = each
-                sent += event_received.send(type(self), event_kind=kind, event_reference=reference, arrival=arrival)
+                try:
+                    sent += event_received.send(type(self), event_kind=kind, event_reference=reference, arrival=arrival)
+                except DocumentError as error:
+                    sent.append((None, _kept(undecodable(each, error.reason), request.META, arrival.envelope.message_id)))
             except Exception as error:  # noqa: BLE001 -- as above; the handlers' failures are in the log already
-                if isinstance(error, DocumentError):
-                    event_rejected.tell(None, **_rejection(error, kind, reference, principal))
                 errors.append(error)
         return failure(_one(errors), kind, reference) if errors else success(of_responses(sent))
 
@@ -123,10 +124,12 @@ class AsyncEventView(EventView):
                     sent.append((None, await sync_to_async(_kept)(each, request.META)))
                     continue
                 kind, reference, arrival = each
-                sent += await event_received.asend(type(self), event_kind=kind, event_reference=reference, arrival=arrival)
+                try:
+                    sent += await event_received.asend(type(self), event_kind=kind, event_reference=reference, arrival=arrival)
+                except DocumentError as error:
+                    unread, message_id = undecodable(each, error.reason), arrival.envelope.message_id
+                    sent.append((None, await sync_to_async(_kept)(unread, request.META, message_id)))
             except Exception as error:  # noqa: BLE001 -- as in EventView
-                if isinstance(error, DocumentError):
-                    await event_rejected.atell(None, **_rejection(error, kind, reference, principal))
                 errors.append(error)
         return failure(_one(errors), kind, reference) if errors else success(of_responses(sent))
 
@@ -146,7 +149,7 @@ def _one(errors: list[Exception]) -> Exception:
     return errors[0] if len(errors) == 1 else ExceptionGroup("several events failed", errors)
 
 
-def _kept(error: UnreadError, meta: Mapping[str, Any]) -> Outcome:
+def _kept(error: UnreadError, meta: Mapping[str, Any], message_id: str | None = None) -> Outcome:
     """What becomes of a body in a form that it does not keep: where events are kept, it is, and not sent again.
 
     Raises what keeps it from that, once it is logged.
@@ -159,7 +162,7 @@ def _kept(error: UnreadError, meta: Mapping[str, Any]) -> Outcome:
         keeper.reject(unread, error)
     except Exception as problem:
         event_rejected.tell(None, **_rejection(problem, kind, reference, unread.principal))
-        _log_refusal(problem, kind, reference, meta)
+        _log_refusal(problem, kind, reference, meta, message_id)
         raise
     rejection = _rejection(error.reason, kind, reference, unread.principal) | {"outcome": Outcome.REJECTED}
     event_rejected.tell(None, **rejection)
@@ -168,6 +171,7 @@ def _kept(error: UnreadError, meta: Mapping[str, Any]) -> Outcome:
         Outcome.REJECTED.value,
         kind=kind,
         reference=reference,
+        message_id=message_id,
         problem=str(error),
         traceparent=_traceparent(meta),
     )
@@ -191,7 +195,7 @@ def _refusal(error: Exception, kind: str, reference: str, meta: Mapping[str, Any
     return failure(error, kind, reference)
 
 
-def _log_refusal(error: Exception, kind: str, reference: str, meta: Mapping[str, Any]) -> None:
+def _log_refusal(error: Exception, kind: str, reference: str, meta: Mapping[str, Any], message_id: str | None = None) -> None:
     outcome = classify(error)
     level, problem = logging.ERROR, trail(error)
     if isinstance(error, _EXPECTED):
@@ -200,7 +204,15 @@ def _log_refusal(error: Exception, kind: str, reference: str, meta: Mapping[str,
         problem = str(error)
     elif isinstance(error, RefusalError) and error.reason:
         problem = f"{problem}, {error.reason}"
-    log_event(level, outcome.value, kind=kind, reference=reference, problem=problem, traceparent=_traceparent(meta))
+    log_event(
+        level,
+        outcome.value,
+        kind=kind,
+        reference=reference,
+        message_id=message_id,
+        problem=problem,
+        traceparent=_traceparent(meta),
+    )
     logger.debug("The request was refused", exc_info=error)
 
 
