@@ -106,6 +106,8 @@ PAGES = {
     "kind": "?kind=kind-07",
     "kind and state failed": "?kind=kind-07&state=failed",
     "kind and state done": "?kind=kind-07&state=done",
+    "handler of one in ten": "?handler=shop.handlers.notify",
+    "handler of none": "?handler=nowhere",
     "search for a message id": "?q=4711",
     "search for a reference": "?q=order-4711",
     "search for nothing there": "?q=nowhere",
