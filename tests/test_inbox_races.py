@@ -18,11 +18,26 @@ from gcp_event_router.inbox.workers import process
 from gcp_event_router.outcomes import Outcome
 
 from .conftest import post_wsgi
-from .deliveries import PATH, PUSH, beside, end_leases, on_sqlite, push, rows, sync_or_async, take_effect, with_databases
+from .deliveries import (
+    PATH,
+    PUSH,
+    beside,
+    effects,
+    end_leases,
+    on_postgresql,
+    on_sqlite,
+    push,
+    rows,
+    sync_or_async,
+    take_effect,
+    together,
+    with_databases,
+)
 from .deliveries import register as register_work
 
 pytestmark = with_databases
 LEASE = timedelta(minutes=1)
+without_engine = override_settings(TASKS={"default": {"BACKEND": "django_tasks.backends.dummy.DummyBackend"}})
 
 
 @contextmanager
@@ -58,13 +73,16 @@ def test_what_is_purged_when_its_turn_comes(inbox: str, router: EventRouter) -> 
     """A worker passes over it, and runs the others."""
     register(router, inbox)
     keep(inbox, 2, State.FAILED)
-    with before(inbox, '"gcp_event_inbox_event"."body"', StoredEvent.objects.using(inbox).filter(reference="0").delete):
+    # where a worker looks for its next, which PostgreSQL locks from then on
+    look = "SKIP LOCKED" if inbox == "postgresql" else '"gcp_event_inbox_event"."body"'
+    with before(inbox, look, StoredEvent.objects.using(inbox).filter(reference="0").delete):
         assert [result.outcome for _, result in process(inbox)] == [Outcome.HANDLED]
     assert [(handler, state) for handler, state, _ in rows(inbox)] == [("h", "done")]
 
 
 @on_sqlite
 @sync_or_async
+@without_engine
 def test_a_deferred_delivery_that_a_worker_has_at_once(inbox: str, router: EventRouter, is_async: bool) -> None:
     """Two copies come at once, and a worker takes what one has noted before the other one notes it: no request runs it."""
     runs: list[str] = []
@@ -74,13 +92,39 @@ def test_a_deferred_delivery_that_a_worker_has_at_once(inbox: str, router: Event
         assert post_wsgi(PATH, PUSH).status_code == 201
         assert claims.claim(inbox, Delivery.objects.using(inbox).get().pk, LEASE, 2)
 
-    with (
-        override_settings(TASKS={"default": {"BACKEND": "django_tasks.backends.dummy.DummyBackend"}}),
-        before(inbox, "BEGIN", be_first),
-    ):
+    with before(inbox, "BEGIN", be_first):
         assert post_wsgi(PATH, PUSH).status_code == 200
 
     assert (runs, rows(inbox)) == ([], [("h", "running", 1)])
+
+
+@without_engine
+def test_several_sweepers_share_the_work(inbox: str, router: EventRouter) -> None:
+    """Four that begin at once run each delivery once, and tell of no other than what they ran."""
+    register(router, inbox)
+    keep(inbox, 40, State.FAILED)
+
+    shares = together(4, lambda _: [(row.pk, result.outcome) for row, result in process(inbox)])
+
+    ran = [each for share in shares for each in share]
+    assert sorted(pk for pk, _ in ran) == list(Delivery.objects.using(inbox).order_by("pk").values_list("pk", flat=True))
+    assert {outcome for _, outcome in ran} == {Outcome.HANDLED}
+    assert (rows(inbox), effects(inbox)) == ([("h", "done", 1)] * 40, ["h"] * 40)
+
+
+@on_postgresql
+@without_engine
+def test_what_a_sweeper_is_about_to_claim_no_other_waits_for(inbox: str, router: EventRouter) -> None:
+    """Between its look and its claim the row is locked, and the other one passes it over."""
+    register(router, inbox)
+    keep(inbox, 2, State.FAILED)
+    first, second = Delivery.objects.using(inbox).order_by("pk").values_list("pk", flat=True)
+    others: list[int] = []
+
+    with before(inbox, 'UPDATE "gcp_event_inbox_delivery"', lambda: others.extend(row.pk for row, _ in process(inbox))):
+        own = [row.pk for row, _ in process(inbox)]
+
+    assert (own, others) == ([first], [second])
 
 
 def test_a_delivery_that_is_parked_and_replayed_at_once(inbox: str, router: EventRouter) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from time import perf_counter
+from typing import TypeAlias
 
 from django.db import connections, transaction
 from django.db.models import Q, QuerySet
@@ -23,10 +24,13 @@ from ..router import find_everywhere
 from . import claims, runs
 from .keeper import wanted
 from .leases import Claim, Wanted
-from .models import SETTLED, Delivery, State
+from .models import SETTLED, Delivery, State, StoredEvent
 from .rows import arrival_of
 
 __all__ = ["due", "process", "work"]
+
+#: What is left to do of a delivery that is claimed.
+Run: TypeAlias = Callable[[], Result]
 
 _GONE = Result(Outcome.UNHANDLED)
 _TAKEN = runs.busy()
@@ -44,28 +48,8 @@ def work(alias: str, delivery: Delivery, *, anew: bool = False) -> Result:
         How it ended: `UNHANDLED` if its handler is there no more, `BUSY` if somebody else has it or it is not open.
 
     """
-    event = delivery.event
-    try:
-        arrival = arrival_of(event)
-    except EnvelopeError as error:
-        inbox = conf.current().INBOX
-        claim = _claimed(alias, delivery, Wanted(delivery.handler, inbox.LEASE, inbox.MAX_ATTEMPTS), anew=anew)
-        return claim if isinstance(claim, Result) else runs.run(alias, claim, _Unreadable(error))
-    found = _handler(delivery, arrival)
-    if found is None:
-        return _GONE
-    handler, terms = found
-    claim = _claimed(alias, delivery, terms, anew=anew)
-    if isinstance(claim, Result):
-        return claim
-    started = perf_counter()
-    if handler.is_async:
-        awaited = partial(runs.arun, alias, claim)
-        result = wait_for(partial(aobserved, handler, event.kind, event.reference, arrival, awaited))
-    else:
-        result = observed(handler, event.kind, event.reference, arrival, partial(runs.run, alias, claim))
-    log_run(handler, result, event.kind, event.reference, arrival, perf_counter() - started)
-    return result
+    begun = _begun(alias, delivery, anew=anew)
+    return begun if isinstance(begun, Result) else begun()
 
 
 def due(alias: str) -> QuerySet[Delivery]:
@@ -81,20 +65,54 @@ def process(alias: str) -> Iterator[tuple[Delivery, Result]]:
     A delivery whose handler is there no more is passed over, and left as it is.
     """
     passed = 0
-    while (pk := _next(alias, passed)) is not None:
-        passed = pk
-        delivery = Delivery.objects.using(alias).select_related("event").filter(pk=pk).first()
-        if delivery is not None:  # not purged meanwhile
-            yield delivery, work(alias, delivery)
+    while (found := _next(alias, passed)) is not None:
+        delivery, begun = found
+        passed = delivery.pk
+        if begun is not _TAKEN:
+            yield delivery, begun if isinstance(begun, Result) else begun()
 
 
-def _next(alias: str, after: int) -> int | None:
-    """The next that nobody is writing to."""
-    skips = connections[alias].features.has_select_for_update_skip_locked
+def _next(alias: str, after: int) -> tuple[Delivery, Result | Run] | None:
+    """The next that nobody is writing to, and its run; locked until it is claimed, where others can pass over what is locked."""
+    rows = due(alias).filter(pk__gt=after)
+    if not connections[alias].features.has_select_for_update_skip_locked:
+        return _first(alias, rows)
     with transaction.atomic(using=alias):
-        rows = due(alias).filter(pk__gt=after)
-        locked = rows.select_for_update(skip_locked=True) if skips else rows
-        return locked.values_list("pk", flat=True).first()
+        locked = rows.select_for_update(skip_locked=True).values_list("pk", flat=True)
+        return _first(alias, rows.filter(pk__in=list(locked[:1])))
+
+
+def _first(alias: str, rows: QuerySet[Delivery]) -> tuple[Delivery, Result | Run] | None:
+    delivery = rows.select_related("event").first()
+    return None if delivery is None else (delivery, _begun(alias, delivery))
+
+
+def _begun(alias: str, delivery: Delivery, *, anew: bool = False) -> Result | Run:
+    """The run of a delivery that was claimed for it; or what became of it instead."""
+    event = delivery.event
+    try:
+        arrival = arrival_of(event)
+    except EnvelopeError as error:
+        inbox = conf.current().INBOX
+        claim = _claimed(alias, delivery, Wanted(delivery.handler, inbox.LEASE, inbox.MAX_ATTEMPTS), anew=anew)
+        return claim if isinstance(claim, Result) else partial(runs.run, alias, claim, _Unreadable(error))
+    found = _handler(delivery, arrival)
+    if found is None:
+        return _GONE
+    handler, terms = found
+    claim = _claimed(alias, delivery, terms, anew=anew)
+    return claim if isinstance(claim, Result) else partial(_run, alias, claim, handler, event, arrival)
+
+
+def _run(alias: str, claim: Claim, handler: Handler, event: StoredEvent, arrival: Arrival) -> Result:
+    started = perf_counter()
+    if handler.is_async:
+        awaited = partial(runs.arun, alias, claim)
+        result = wait_for(partial(aobserved, handler, event.kind, event.reference, arrival, awaited))
+    else:
+        result = observed(handler, event.kind, event.reference, arrival, partial(runs.run, alias, claim))
+    log_run(handler, result, event.kind, event.reference, arrival, perf_counter() - started)
+    return result
 
 
 def _claimed(alias: str, delivery: Delivery, terms: Wanted, *, anew: bool) -> Claim | Result:
