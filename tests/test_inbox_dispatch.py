@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import SynchronousOnlyOperation, ValidationError
 from django.db import OperationalError
+from typing_extensions import override
 
 from gcp_event_router import Event, EventRouter, Reject, Retry
 from gcp_event_router.inbox.models import Delivery, StoredEvent
@@ -127,6 +128,43 @@ def test_d3_what_a_worker_survives_is_a_failure(inbox: str, router: EventRouter,
 
     assert post(PATH, PUSH).status_code == 400
     assert (rows(inbox), effects(inbox)) == ([("h", "failed", 1)], [])
+
+
+class IncomparableError(Exception):
+    """As a dataclass may be, one of whose fields is an array."""
+
+    __hash__ = Exception.__hash__
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        raise ValueError
+
+
+def incomparable() -> None:
+    try:
+        raise IncomparableError
+    except IncomparableError as error:
+        raise IncomparableError from error
+
+
+def nested() -> None:
+    error: Exception = RuntimeError()
+    for _each in range(5_000):
+        error = ExceptionGroup("", [error])
+    raise error
+
+
+@sync_or_async
+@pytest.mark.parametrize("fail", [incomparable, nested])
+def test_d3_whatever_is_raised_is_noted_and_the_next_one_runs(
+    inbox: str, router: EventRouter, post: Post, fail: Callable[[], None], is_async: bool
+) -> None:
+    """An exception that cannot be compared with another one, or a group as deep as no stack, is a failure as any other."""
+    register(router, lambda event: fail(), is_async=is_async)
+    register(router, lambda event: None, is_async=is_async, name="next")
+
+    assert post(PATH, PUSH).status_code == 400
+    assert rows(inbox) == [("h", "failed", 1), ("next", "done", 1)]
 
 
 def raises(error: Exception | None) -> Callable[[Event[Any]], None]:

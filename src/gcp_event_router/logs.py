@@ -89,7 +89,7 @@ def trail(error: BaseException) -> str:
 def _chain(error: BaseException) -> list[BaseException]:
     chain: list[BaseException] = []
     current: BaseException | None = error
-    while current is not None and current not in chain and len(chain) < _FRAMES:
+    while current is not None and not any(current is each for each in chain) and len(chain) < _FRAMES:
         chain.append(current)
         current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
     return chain

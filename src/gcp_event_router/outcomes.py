@@ -166,11 +166,13 @@ def of_responses(responses: Iterable[tuple[object, object]]) -> Outcome:
 
 def leaves(error: BaseException) -> Iterator[BaseException]:
     """The exceptions that a group holds, at any depth; or the exception itself."""
-    if isinstance(error, BaseExceptionGroup):
-        for inner in cast("BaseExceptionGroup[BaseException]", error).exceptions:
-            yield from leaves(inner)
-    else:
-        yield error
+    left = [error]
+    while left:  # and no recursion, which might end in the middle of noting what went wrong
+        current = left.pop()
+        if isinstance(current, BaseExceptionGroup):
+            left.extend(reversed(cast("BaseExceptionGroup[BaseException]", current).exceptions))
+        else:
+            yield current
 
 
 def retry_after(error: BaseException) -> int | None:
