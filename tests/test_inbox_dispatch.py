@@ -150,8 +150,12 @@ def incomparable() -> None:
 def nested() -> None:
     error: Exception = RuntimeError()
     for _each in range(5_000):
-        error = ExceptionGroup("", [error])
+        error = around(error)
     raise error
+
+
+def around(error: Exception) -> Exception:
+    return ExceptionGroup("", [error])
 
 
 @sync_or_async
