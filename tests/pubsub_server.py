@@ -34,7 +34,8 @@ class PubSubServer:
         #: What to answer in place of what is asked, by the name of the method.
         self.refused: dict[str, str] = {}
         self._told: Queue[str] = Queue()
-        self._server = grpc.server(ThreadPoolExecutor(8))
+        self._threads = ThreadPoolExecutor(8)
+        self._server = grpc.server(self._threads)
         handlers = {
             "GetSubscription": self._unary(self._get, types.GetSubscriptionRequest, types.Subscription),
             "Acknowledge": self._unary(self._acknowledge, types.AcknowledgeRequest),
@@ -53,6 +54,7 @@ class PubSubServer:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._server.stop(None).wait(PATIENCE)
+        self._threads.shutdown()
 
     def told(self, number: int) -> list[str]:
         """The next that it is told of messages, `ack` or `nack` and the number of one each."""
@@ -93,7 +95,8 @@ class PubSubServer:
     def _stream(self, requests: Iterator[types.StreamingPullRequest], context: Any) -> Iterator[types.StreamingPullResponse]:
         self._refuse("StreamingPull", context)
         ended: Queue[None] = Queue()
-        context.add_callback(lambda: ended.put(None))
+        if not context.add_callback(lambda: ended.put(None)):  # it has ended already
+            return
         if self._messages:
             yield types.StreamingPullResponse(received_messages=self._messages)
         ended.get()

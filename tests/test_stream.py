@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
+from queue import Queue
+from threading import Event
+from typing import Any
 
 import pytest
 from typing_extensions import override
 
 from gcp_event_router.exceptions import PullError
-from gcp_event_router.pulling import Delivered, Destination, Puller
+from gcp_event_router.pulling import Delivered, Destination, Puller, stream
 from gcp_event_router.pulling.stream import pull
 from gcp_event_router.shutdown import StopFlag
 
@@ -155,6 +160,40 @@ def test_refusals(code: str) -> None:
         with pytest.raises(PullError) as raised:
             run(server, lambda _: None)
     assert str(raised.value) == REFUSALS[code]
+
+
+def test_refused_while_the_library_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream that ends before the library has started all of its threads leaves none of them behind."""
+    ending: Queue[None] = Queue()
+
+    class Watched(Event):
+        @override
+        def wait(self, timeout: float | None = None) -> bool:
+            ending.put(None)
+            return super().wait(timeout)
+
+    leasers: Any = import_module("google.cloud.pubsub_v1.subscriber._protocol.leaser").Leaser  # it has no types
+    begin, end = leasers.start, leasers.stop
+
+    def start(leaser: Any) -> None:
+        ending.get(timeout=PATIENCE)
+        begin(leaser)
+
+    def stop(leaser: Any) -> None:
+        end(leaser)
+        ending.put(None)
+
+    monkeypatch.setattr(stream, "Event", Watched)
+    monkeypatch.setattr(leasers, "start", start)
+    monkeypatch.setattr(leasers, "stop", stop)
+    before = set(threading.enumerate())
+    with PubSubServer() as server:
+        server.refused = {"StreamingPull": "NOT_FOUND"}
+        with pytest.raises(PullError) as raised:
+            run(server, lambda _: None)
+
+    assert str(raised.value) == REFUSALS["NOT_FOUND"]
+    assert [each.name for each in set(threading.enumerate()) - before if each.name == "Thread-LeaseMaintainer"] == []
 
 
 def test_push_subscription() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import Queue
-from threading import Lock
+from threading import Event, Lock
 from typing import Any, Final
 
 from google.api_core.exceptions import GoogleAPIError, NotFound, PermissionDenied, Unauthenticated
@@ -63,9 +63,12 @@ def pull(
                 if not receive(message):
                     scheduler.leave(message)
 
-            future = client.subscribe(
-                subscription, take, flow_control=flow, scheduler=scheduler, await_callbacks_on_shutdown=True
-            )
+            try:
+                future = client.subscribe(
+                    subscription, take, flow_control=flow, scheduler=scheduler, await_callbacks_on_shutdown=True
+                )
+            finally:
+                scheduler.begun.set()
             future.add_done_callback(lambda _: stop.set())
             try:
                 stop.wait(timeout)
@@ -85,6 +88,9 @@ class _Workers(Scheduler):
     """
 
     def __init__(self, number: int) -> None:
+        #: The library has started all of its threads. Of a stream that is refused before, it would stop them first, and then
+        #: start one that nothing ends, or find none to start: an AttributeError in place of the refusal.
+        self.begun = Event()
         self._queue: Queue[object] = Queue()
         self._executor = ThreadPoolExecutor(number, thread_name_prefix="events-pull")
         self._lock = Lock()
@@ -120,6 +126,7 @@ class _Workers(Scheduler):
     @override
     def shutdown(self, await_msg_callbacks: bool = False) -> list[Message]:
         """Give back what waits, and receive no more; returns what the library should give back, which is nothing."""
+        self.begun.wait()
         with self._lock:
             self._closed = True
         waiting = [message for future, message in list(self._waiting.items()) if future.cancel()]
