@@ -27,7 +27,7 @@ from typing_extensions import TypedDict, assert_type, override
 from gcp_event_router import Event, EventRouter, Outcome, Principal, Reject, Retry, events
 from gcp_event_router.auth import OIDC, Authenticator, SharedToken, SignedURL
 from gcp_event_router.conf import RouterSettings
-from gcp_event_router.envelopes import CloudEvent, CloudTask, Envelope, PubSubPush, SchedulerJob
+from gcp_event_router.envelopes import CloudEvent, CloudTask, Envelope, PubSubPush, PubSubUnwrapped, SchedulerJob
 from gcp_event_router.exceptions import ErrorDetail, InvalidEventError
 from gcp_event_router.globs import Glob
 from gcp_event_router.google.auth import AuthEventData
@@ -489,7 +489,7 @@ def stored(event: Event[StorageObjectData]) -> None:
         assert_type(envelope.subject, str | None)
         assert_type(envelope.time, datetime | None)
         assert_type(envelope.extensions, Mapping[str, str])
-        assert_type(envelope.push, PubSubPush | None)
+        assert_type(envelope.push, PubSubPush | PubSubUnwrapped | None)
 
 
 @events.on("gcs-*", ce_type="*.deleted", max_attempts=3)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Final, Never
 
@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from ..exceptions import EnvelopeError
 from .base import Envelope
-from .pubsub import PubSubPush
+from .pubsub import PubSubPush, PubSubUnwrapped
 
 __all__ = ["REQUIRED", "CloudEvent", "is_json"]
 
@@ -33,6 +33,8 @@ _FORBIDDEN: Final = re.compile(
 #: RFC 2046, of which the parameters are left to who reads the data.
 _MEDIA_TYPE: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+\s*(;.*)?")
 _RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
+#: A leap second, which `datetime` has not: as everywhere else, it is the first second of what follows.
+_LEAP: Final = re.compile(r"(?<=:59:)60")
 _TIME: Final = TypeAdapter(datetime)
 
 
@@ -49,7 +51,7 @@ class CloudEvent(Envelope):
         *,
         form: str,
         meta: Mapping[str, str],
-        push: PubSubPush | None = None,
+        push: PubSubPush | PubSubUnwrapped | None = None,
     ) -> None:
         """Hold an event, if its attributes are right.
 
@@ -71,7 +73,7 @@ class CloudEvent(Envelope):
         self._form = form
         self._meta = meta
         #: The Pub/Sub push that carried the event, if one did.
-        self.push: PubSubPush | None = push
+        self.push: PubSubPush | PubSubUnwrapped | None = push
 
     @property
     @override
@@ -152,14 +154,12 @@ class CloudEvent(Envelope):
     @property
     @override
     def ordering_key(self) -> str | None:
-        if self.push is not None:
-            return self.push.ordering_key
-        return self._meta.get("HTTP_X_GOOG_PUBSUB_ORDERING_KEY") or self._meta.get("HTTP_X_GOOG_ORDERING_KEY")
+        return None if self.push is None else self.push.ordering_key
 
     @property
     @override
     def subscription(self) -> str | None:
-        return self._meta.get("HTTP_X_GOOG_PUBSUB_SUBSCRIPTION_NAME") if self.push is None else self.push.subscription
+        return None if self.push is None else self.push.subscription
 
     @property
     @override
@@ -217,7 +217,8 @@ def _time(text: str | None) -> datetime | None:
     if not _RFC3339.fullmatch(text):
         _refuse("has a time that is none of RFC 3339")
     try:
-        return _TIME.validate_strings(text).astimezone(UTC)
+        common, leaps = _LEAP.subn("59", text)
+        return _TIME.validate_strings(common).astimezone(UTC) + timedelta(seconds=leaps)
     except (ValidationError, OverflowError):
         _refuse("has a time that is none of RFC 3339")
 

@@ -18,7 +18,7 @@ from ..exceptions import EnvelopeError, UnsupportedMediaTypeError
 from .base import Envelope
 from .cloudevents import REQUIRED, CloudEvent, is_json
 from .members import Number, elements, members
-from .pubsub import PubSubPush, read_wrapped
+from .pubsub import PubSubPush, read_unwrapped, read_wrapped
 
 __all__ = [
     "EVENT_META",
@@ -39,11 +39,6 @@ _STRUCTURED: Final = "application/cloudevents"
 _BATCH: Final = "application/cloudevents-batch"
 _PREFIX: Final = "HTTP_CE_"
 _REQUIRED: Final = tuple(f"{_PREFIX}{name.upper()}" for name in REQUIRED)
-_PUBSUB: Final = (
-    "HTTP_X_GOOG_PUBSUB_ORDERING_KEY",
-    "HTTP_X_GOOG_ORDERING_KEY",
-    "HTTP_X_GOOG_PUBSUB_SUBSCRIPTION_NAME",
-)
 #: What `read` is given beside an event of a batch.
 EVENT_META: Final[Mapping[str, str]] = MappingProxyType({"CONTENT_TYPE": "application/cloudevents+json"})
 _NO_JSON: Final = "The body is not JSON, although its Content-Type says that it holds CloudEvents."
@@ -80,11 +75,14 @@ def read_binary(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
     content_type = meta.get("CONTENT_TYPE", "")
     if content_type:
         attributes["datacontenttype"] = content_type
-    kept = {"CONTENT_TYPE": content_type, **headers, **{name: str(meta[name]) for name in _PUBSUB if name in meta}}
+    kept = {"CONTENT_TYPE": content_type, **headers}
     push = read_wrapped(body, meta) if attributes["type"] == MESSAGE_PUBLISHED else None
     if push is not None:  # Eventarc's wrapper is Pub/Sub's own, and handlers want what is in it
         return CloudEvent(body, attributes, push.data, form="cloudevents-binary", meta=kept, push=push)
-    return CloudEvent(body, attributes, body, form="cloudevents-binary", meta=kept)
+    unwrapped = read_unwrapped(body, meta)  # a message whose attributes are those of an event, among others
+    if unwrapped is not None:
+        kept |= unwrapped.meta
+    return CloudEvent(body, attributes, body, form="cloudevents-binary", meta=kept, push=unwrapped)
 
 
 def is_batch(meta: Mapping[str, Any]) -> bool:
@@ -120,7 +118,8 @@ def from_push(push: PubSubPush) -> CloudEvent | None:
         return CloudEvent(push.body, event.context, event.data, form=event.form, meta=push.meta, push=push)
     if any(f"ce-{name}" not in attributes for name in REQUIRED):
         return None
-    context = {name[3:]: value for name, value in attributes.items() if name.startswith("ce-") and _NAME.fullmatch(name, 3)}
+    carried = [name for name in attributes if name.startswith("ce-") and _NAME.fullmatch(name, 3)]
+    context = {_name(name[3:]): attributes[name] for name in carried}
     if content_type is not None:
         context["datacontenttype"] = content_type
     return CloudEvent(push.body, context, push.data, form="cloudevents-pubsub", meta=push.meta, push=push)

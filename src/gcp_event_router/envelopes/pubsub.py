@@ -36,7 +36,7 @@ def read_wrapped(body: bytes, _meta: Mapping[str, Any]) -> PubSubPush | None:
         return None
 
 
-def read_unwrapped(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
+def read_unwrapped(body: bytes, meta: Mapping[str, Any]) -> PubSubUnwrapped | None:
     """A Pub/Sub push without a wrapper, known by the headers that its metadata is written to."""
     if "HTTP_X_GOOG_PUBSUB_MESSAGE_ID" not in meta and "HTTP_X_GOOG_PUBSUB_SUBSCRIPTION_NAME" not in meta:
         return None
