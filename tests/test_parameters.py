@@ -138,6 +138,7 @@ def test_invalid_parameters_are_told_by_place_and_kind(
         ("?a=&b", {"a": "", "b": ""}),
         ("?=1", {"": "1"}),
         ("?a=%C3%A9+%26%00", {"a": "\xe9 &\0"}),
+        ("?a=\xe9&b=\u20ac", {"a": "\xe9", "b": "\u20ac"}),
         ("?a=%FF", {"a": "\ufffd"}),
         (
             "?__GCP_CloudEventsMode=CUSTOM_PUBSUB_projects%2FP%2Ftopics%2FT",

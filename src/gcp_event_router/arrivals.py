@@ -7,10 +7,11 @@ from typing import Any, Final, TypeAlias
 
 from django.core.exceptions import SuspiciousOperation
 from django.core.handlers.wsgi import WSGIRequest
-from django.http import HttpRequest, QueryDict
+from django.http import HttpRequest
 
 from . import conf
 from .auth import Door
+from .auth.base import parsed_query
 from .envelopes import EVENT_META, EVENTARC_MODE, is_batch, read, split_batch
 from .event import UNKNOWN, Arrival, Principal, labels_of
 from .exceptions import BodyTooLargeError, EnvelopeError
@@ -82,12 +83,10 @@ def undecodable(event: Labelled, error: EnvelopeError) -> UnreadError:
 
 
 def _parameters(request: HttpRequest, secret: Collection[str]) -> dict[str, list[str]] | None:
-    query = request.META.get("QUERY_STRING")
-    if not query:
+    if not request.META.get("QUERY_STRING"):
         return None
     try:
-        # not request.GET, whose encoding is whatever the sender writes into Content-Type
-        parameters = dict(QueryDict(query, encoding="utf-8").lists())
+        parameters = parsed_query(request)
     except SuspiciousOperation as error:
         msg = "The URL has more parameters than DATA_UPLOAD_MAX_NUMBER_FIELDS."
         raise EnvelopeError(msg) from error

@@ -8,12 +8,13 @@ from typing import Protocol
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
 from django.core.exceptions import SuspiciousOperation
+from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, QueryDict
 
 from ..event import Principal
 from ..exceptions import AuthenticationError
 
-__all__ = ["Authenticator", "bearer", "check_query_credentials", "query"]
+__all__ = ["Authenticator", "bearer", "check_query_credentials", "parsed_query", "query"]
 
 
 class Authenticator(Protocol):
@@ -51,10 +52,17 @@ def bearer(request: HttpRequest) -> str | None:
 def query(request: HttpRequest) -> dict[str, list[str]]:
     """All values of all query parameters, as handlers see them. Raises `AuthenticationError` for more than Django reads."""
     try:
-        # not request.GET, whose encoding is whatever the sender writes into Content-Type
-        return dict(QueryDict(request.META.get("QUERY_STRING", ""), encoding="utf-8").lists())
+        return parsed_query(request)
     except SuspiciousOperation as error:
         raise AuthenticationError(reason="the URL has more parameters than DATA_UPLOAD_MAX_NUMBER_FIELDS") from error
+
+
+def parsed_query(request: HttpRequest) -> dict[str, list[str]]:
+    """Do the same. Raises `SuspiciousOperation` instead. Called by `arrivals`, too."""
+    text: str = request.META.get("QUERY_STRING", "")
+    # WSGI has bytes as Latin-1. Not request.GET, whose encoding is whatever the sender writes into Content-Type
+    encoded = text.encode("latin-1") if isinstance(request, WSGIRequest) else text
+    return dict(QueryDict(encoded, encoding="utf-8").lists())
 
 
 def check_query_credentials(authenticator: object) -> Iterator[CheckMessage]:
