@@ -30,6 +30,18 @@ class Order(BaseModel):
         return cls.model_validate({"orderId": order_id, "total": total})
 
 
+class Misnamed(BaseModel):
+    order_id: Annotated[int, Field(validation_alias="orderId")]
+
+
+class Measured(BaseModel):
+    value: float
+
+
+class Hidden(BaseModel):
+    secret: Annotated[str, Field(exclude=True)]
+
+
 class Client:
     """What publishes in these tests; Google's own client does in those with the emulator."""
 
@@ -103,13 +115,17 @@ def test_a_kind_is_a_name_and_not_a_glob(router: EventRouter) -> None:
         )
 
 
-def test_a_payload_is_a_type(router: EventRouter) -> None:
+class Unknown: ...
+
+
+@pytest.mark.parametrize(("payload", "text"), [(5, "5"), (Unknown, "Unknown")])
+def test_a_payload_is_a_type(router: EventRouter, payload: Any, text: str) -> None:
     """What pydantic cannot validate is refused where it is declared, in the words that handlers are refused with."""
     with pytest.raises(RegistrationError) as caught:
-        router.kind("a", cast("type[int]", 5))
+        router.kind("a", payload)
 
     assert str(caught.value) == (
-        "kind() is given the payload 5 for 'a', which pydantic cannot validate (PydanticSchemaGenerationError). "
+        f"kind() is given the payload {text} for 'a', which pydantic cannot validate (PydanticSchemaGenerationError). "
         "Give a type that it can: a model, a dataclass, a TypedDict, a built-in."
     )
 
@@ -168,6 +184,26 @@ def test_what_is_no_such_payload_is_not_sent(placed: Kind[Order]) -> None:
     """A payload is validated before it is sent."""
     with pytest.raises(ValidationError):
         placed.message(cast("Order", {"orderId": "four"}))
+
+
+@pytest.mark.parametrize(
+    ("payload", "problem"),
+    [
+        (Misnamed.model_validate({"orderId": 1}), "orderId: Field required"),
+        (Measured(value=float("inf")), "value: Input should be a valid number"),
+        (Hidden(secret="a"), "secret: Field required"),
+    ],
+)
+def test_what_handlers_could_not_read_is_not_sent(payload: BaseModel, problem: str, router: EventRouter) -> None:
+    """A payload that is not read as it is written is refused: by its field's other name, without a value that JSON has."""
+    kind = router.kind("a", type(payload))
+
+    with pytest.raises(ValueError) as caught:
+        kind.publish(TOPIC, payload, client=Client())
+    assert str(caught.value) == (
+        f"{kind!r} is given a payload that its handlers could not read, as it is written: {problem}. "
+        "Have each field written under the name by which it is read, with a value that JSON has."
+    )
 
 
 async def test_publish(placed: Kind[Order]) -> None:

@@ -25,11 +25,13 @@ from pydantic.errors import PydanticUserError
 from typing_extensions import TypeVar, override
 
 from .declarations import NO_SOURCE, type_text
+from .definitions import bare
 from .event import LABEL_LENGTH, Event, is_label
-from .exceptions import RegistrationError
+from .exceptions import InvalidEventError, RegistrationError
 from .globs import Glob, escape
 from .handlers import Handler
 from .options import HandlerOptions, Options
+from .payloads import payload_reader
 from .publishing import Publisher, publish
 from .utils import SUBSCRIPTION, get_event_url, make_pubsub_message
 
@@ -113,12 +115,23 @@ class Kind(Generic[PayloadT]):
     def data(self, payload: PayloadT) -> bytes:
         """A payload as handlers of this kind read it: JSON; bytes as they are; nothing for None.
 
-        Raises `pydantic.ValidationError` for what is no such payload.
+        Raises `pydantic.ValidationError` for what is no such payload, and `ValueError` for one that they could not read.
         """
-        valid = self.adapter.validate_python(payload)
-        if valid is None or isinstance(valid, bytes):
-            return cast("bytes", valid or b"")
-        return self.adapter.dump_json(valid, by_alias=True)
+        valid: Any = self.adapter.validate_python(payload)
+        if bare(self.payload_type) is bytes:
+            return cast("bytes", valid)
+        written = b"" if valid is None else self.adapter.dump_json(valid, by_alias=True)
+        try:
+            payload_reader(self.adapter, self.payload_type)(written)
+        except InvalidEventError as error:
+            problem = error.errors[0]
+            place = ".".join(map(str, problem["loc"])) or "the whole"
+            msg = (
+                f"{self!r} is given a payload that its handlers could not read, as it is written: {place}: {problem['msg']}. "
+                "Have each field written under the name by which it is read, with a value that JSON has."
+            )
+            raise ValueError(msg) from error
+        return written
 
     def message(
         self,
@@ -157,7 +170,7 @@ class Kind(Generic[PayloadT]):
 
         Raises:
             ConfigurationError: The extra `pubsub` is not installed.
-            ValueError: The topic is no path of one, or an attribute cannot be carried.
+            ValueError: The topic is no path of one, or Pub/Sub cannot carry the message; or handlers could not read it.
             pydantic.ValidationError: It is no such payload.
 
         """
@@ -193,7 +206,7 @@ def _check(name: object) -> None:
 def _adapter(name: str, payload: type[PayloadT]) -> TypeAdapter[PayloadT]:
     try:
         return TypeAdapter(payload)
-    except PydanticUserError as error:
+    except (PydanticUserError, NameError) as error:
         msg = (
             f"kind() is given the payload {type_text(payload)} for {name!r}, which pydantic cannot validate "
             f"({type(error).__name__}). Give a type that it can: a model, a dataclass, a TypedDict, a built-in."
