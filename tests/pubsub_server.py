@@ -1,4 +1,7 @@
-"""A gRPC server in the place of Pub/Sub's, which sends what a test wants, and notes in which order it is told what."""
+"""A gRPC server in the place of Pub/Sub's, which sends what a test wants, and notes in which order it is told what.
+
+It takes what is published, too, and gives it to nobody.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +47,11 @@ class PubSubServer:
                 self._stream, **_coded(types.StreamingPullRequest, types.StreamingPullResponse)
             ),
         }
-        self._server.add_generic_rpc_handlers([grpc.method_handlers_generic_handler("google.pubsub.v1.Subscriber", handlers)])
+        publish = {"Publish": self._unary(self._publish, types.PublishRequest, types.PublishResponse)}
+        services = {"Subscriber": handlers, "Publisher": publish}
+        self._server.add_generic_rpc_handlers(
+            [grpc.method_handlers_generic_handler(f"google.pubsub.v1.{name}", each) for name, each in services.items()]
+        )
         #: For `PUBSUB_EMULATOR_HOST`.
         self.address: str = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
 
@@ -80,6 +87,10 @@ class PubSubServer:
     def _get(self, request: types.GetSubscriptionRequest, context: Any) -> types.Subscription:
         self._refuse("GetSubscription", context)
         return types.Subscription(name=request.subscription, push_config=types.PushConfig(push_endpoint=self._endpoint))
+
+    def _publish(self, request: types.PublishRequest, context: Any) -> types.PublishResponse:
+        self._refuse("Publish", context)
+        return types.PublishResponse(message_ids=[each.data.decode() for each in request.messages])
 
     def _acknowledge(self, request: types.AcknowledgeRequest, context: Any) -> bytes:
         for each in request.ack_ids:

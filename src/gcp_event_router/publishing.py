@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Mapping
 from concurrent.futures import Future
+from contextlib import suppress
 from functools import lru_cache
 from importlib import import_module
 from typing import Any, Final, Protocol
@@ -21,6 +22,9 @@ _TAKEN: Final = frozenset({"self", "topic", "data", "ordering_key", "retry", "ti
 _ATTRIBUTES: Final = 100
 _KEY: Final = 256
 _VALUE: Final = 1024
+_ORDERING_KEY: Final = 1024
+#: What Google's client answers for each message of an ordering key, once one of it has failed.
+_PAUSED: Final = "PublishToPausedOrderingKeyException"
 
 
 class Publisher(Protocol):
@@ -38,27 +42,40 @@ def publish(
 
     Raises:
         ConfigurationError: Google's client is not installed.
-        ValueError: The topic is no path of one, or an attribute cannot be carried.
+        ValueError: The topic is no path of one, or Pub/Sub cannot carry the message.
 
     """
     if not _TOPIC.fullmatch(topic):
         msg = f"publish() is given the topic {topic!r}, which is no path of one. Write 'projects/my-project/topics/my-topic'."
         raise ValueError(msg)
     _check(attributes or {})
-    publisher = _client(os.getpid()) if client is None else client
-    return publisher.publish(topic, data, ordering_key=ordering_key, **(attributes or {}))
+    if not data and not attributes:
+        msg = "publish() is given neither data nor attributes, and Pub/Sub carries no such message. Give it an attribute."
+        raise ValueError(msg)
+    if len(ordering_key.encode()) > _ORDERING_KEY:
+        msg = f"publish() is given an ordering key that is too long: Pub/Sub carries {_ORDERING_KEY} bytes. Give a hash of it."
+        raise ValueError(msg)
+    if client is not None:
+        return client.publish(topic, data, ordering_key=ordering_key, **(attributes or {}))
+    publisher = _client(os.getpid())
+    future: Future[str] = publisher.publish(topic, data, ordering_key=ordering_key, **(attributes or {}))
+    if ordering_key and future.done() and type(future.exception()).__name__ == _PAUSED:
+        # the future of the message that failed has told so, and nobody else has this client to let the key go on
+        with suppress(RuntimeError):  # another thread has just done so
+            publisher.resume_publish(topic, ordering_key)
+        future = publisher.publish(topic, data, ordering_key=ordering_key, **(attributes or {}))
+    return future
 
 
 @lru_cache(maxsize=1)
-def _client(_process: int) -> Publisher:
+def _client(_process: int) -> Any:
     """The client of this process; one made before a fork does not work after it."""
     try:
         pubsub: Any = import_module("google.cloud.pubsub_v1")
     except ImportError as error:
         msg = "publish() needs Google's client, which is not installed: pip install 'gcp-event-router[pubsub]'."
         raise ConfigurationError(msg) from error
-    publisher: Publisher = pubsub.PublisherClient(publisher_options=pubsub.types.PublisherOptions(enable_message_ordering=True))
-    return publisher
+    return pubsub.PublisherClient(publisher_options=pubsub.types.PublisherOptions(enable_message_ordering=True))
 
 
 def _check(attributes: Mapping[Any, Any]) -> None:

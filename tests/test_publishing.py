@@ -1,0 +1,62 @@
+"""Publishing a declared kind: by Google's own client, and what is never given to it. `test_emulator` has the whole way."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from google.api_core.exceptions import NotFound
+
+from gcp_event_router import EventRouter
+from gcp_event_router.kinds import Kind
+from gcp_event_router.publishing import _client as client_of  # pyright: ignore[reportPrivateUsage] -- is made but once
+
+from .deliveries import PATIENCE
+from .pubsub_server import PubSubServer
+
+TOPIC = "projects/p/topics/orders"
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[PubSubServer]:
+    """What the client of this process publishes to."""
+    client_of.cache_clear()
+    with PubSubServer() as server:
+        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", server.address)
+        yield server
+        client_of(os.getpid()).stop()
+        client_of.cache_clear()
+
+
+@pytest.fixture
+def counted(router: EventRouter) -> Kind[int]:
+    return router.kind("counted", int)
+
+
+def test_what_failed_once_is_not_refused_for_ever(server: PubSubServer, counted: Kind[int]) -> None:
+    """After a message of an ordering key has failed, which its future tells, the next ones of that key are published."""
+    server.refused = {"Publish": "NOT_FOUND"}
+    with pytest.raises(NotFound):
+        counted.publish(TOPIC, 1, ordering_key="k").result(PATIENCE)
+    server.refused = {}
+
+    assert [counted.publish(TOPIC, each, ordering_key="k").result(PATIENCE) for each in (2, 3)] == ["2", "3"]
+
+
+def test_a_message_of_nothing_is_refused(router: EventRouter) -> None:
+    """Pub/Sub carries no message that has neither data nor an attribute; that is said at once."""
+    with pytest.raises(ValueError) as caught:
+        router.kind("nothing", type(None)).publish(TOPIC, None)
+    assert str(caught.value) == (
+        "publish() is given neither data nor attributes, and Pub/Sub carries no such message. Give it an attribute."
+    )
+
+
+def test_an_ordering_key_that_is_too_long_is_refused(counted: Kind[int]) -> None:
+    """Pub/Sub counts bytes."""
+    with pytest.raises(ValueError) as caught:
+        counted.publish(TOPIC, 1, ordering_key="\xe4" * 513)
+    assert str(caught.value) == (
+        "publish() is given an ordering key that is too long: Pub/Sub carries 1024 bytes. Give a hash of it."
+    )
