@@ -63,6 +63,18 @@ def test_enough_bad_uses() -> None:
     assert len(lines) >= 60
 
 
+def test_each_documented_payload_of_google_has_a_good_and_a_bad_use() -> None:
+    """Every model in the tables of docs/google.md is among the good uses, and among those that are an error."""
+    tables = [line for line in (ROOT / "docs" / "google.md").read_text().splitlines() if line.startswith("| ")]
+    models = set(re.findall(r"\b[A-Z]\w+(?:Data|DataV2|Entry|Notification|Attributes)\b", "\n".join(tables)))
+    good = set(re.findall(r"\w+", (TYPING / "accepted.py").read_text()))
+    bad = {word for line in REJECTED.read_text().splitlines() if IGNORE.search(line) for word in re.findall(r"\w+", line)}
+    handled = set(re.findall(r"Event\[(\w+)\]", REJECTED.read_text()))
+
+    assert len(models) == 19
+    assert (models - good, models - bad - handled) == (set(), set())
+
+
 def test_mypy_is_content() -> None:
     """Good uses are accepted by mypy strict, and no bad use has an ignore that it does not need."""
     checked = run("mypy", str(TYPING))

@@ -30,15 +30,25 @@ from gcp_event_router.conf import RouterSettings
 from gcp_event_router.envelopes import CloudEvent, CloudTask, Envelope, PubSubPush, PubSubUnwrapped, SchedulerJob
 from gcp_event_router.exceptions import ErrorDetail, InvalidEventError
 from gcp_event_router.globs import Glob
-from gcp_event_router.google.auth import AuthEventData
+from gcp_event_router.google.alerts import AlertData
+from gcp_event_router.google.analytics import AnalyticsLogData
+from gcp_event_router.google.artifactregistry import ImageNotification
+from gcp_event_router.google.audit import LogEntryData
+from gcp_event_router.google.auth import AuthEventData, AuthEventDataV2
 from gcp_event_router.google.base import Bytes, Duration, Int64, Model, Struct, Timestamp
+from gcp_event_router.google.billing import BudgetAttributes, BudgetNotification
 from gcp_event_router.google.catalogue import model_of, types
 from gcp_event_router.google.cloudbuild import BuildEventData, HashType, Status
+from gcp_event_router.google.database import ReferenceEventData
 from gcp_event_router.google.enums import OpenEnum
 from gcp_event_router.google.firestore import DocumentEventData
+from gcp_event_router.google.gmail import MailboxNotification
 from gcp_event_router.google.logs import LogEntry
 from gcp_event_router.google.pubsub import MessagePublishedData
+from gcp_event_router.google.remoteconfig import RemoteConfigEventData, RemoteConfigUpdateType
+from gcp_event_router.google.scheduler import SchedulerJobData
 from gcp_event_router.google.storage import NotificationAttributes, StorageObjectData
+from gcp_event_router.google.testlab import TestMatrixEventData, TestState
 from gcp_event_router.handlers import Handler
 from gcp_event_router.kinds import Kind
 from gcp_event_router.lifecycle import handler_finished
@@ -430,6 +440,36 @@ def logged(event: Event[LogEntry]) -> None:
     assert_type(event.payload.json_payload, dict[str, JsonValue] | None)
 
 
+@events.on("audit")
+def audited(event: Event[LogEntryData]) -> None:
+    assert_type(event.payload.proto_payload.method_name if event.payload.proto_payload else "", str)
+
+
+@events.on("budget")
+def spent(event: Event[BudgetNotification]) -> None:
+    assert_type(event.payload.cost_amount, float)
+    assert_type(event.payload.alert_threshold_exceeded, float | None)
+    assert_type(BudgetAttributes.of(event.envelope.attributes).budget_id, str)
+
+
+@events.on("remote-config")
+def configured(event: Event[RemoteConfigEventData]) -> None:
+    assert_type(event.payload.version_number, int)
+    assert_type(event.payload.update_type, RemoteConfigUpdateType | str | int)
+
+
+@events.on("test-lab")
+def tested(event: Event[TestMatrixEventData]) -> None:
+    assert_type(event.payload.state, TestState | str | int)
+
+
+assert_type(AlertData().payload, dict[str, JsonValue])
+assert_type([each.name for each in AnalyticsLogData().event_dim], list[str])
+assert_type(ImageNotification(action="INSERT").digest, str)
+assert_type(AuthEventDataV2().value, AuthEventData | None)
+assert_type(ReferenceEventData(data={"a": 1}).delta, JsonValue)
+assert_type(MailboxNotification(email_address="a@example.com").history_id, int)
+assert_type(SchedulerJobData(custom_data=b"a").custom_data, bytes)
 assert_type(Event("gcs-photos", "new", StorageObjectData(name="cat.jpg", size=352)), Event[StorageObjectData])
 assert_type(AuthEventData(photo_url="https://shop.example/a.png").photo_url, str)
 assert_type(Status["SUCCESS"], Status)
@@ -506,6 +546,8 @@ def called(event: Event[None]) -> None:
         assert_type(event.envelope.queue, str)
         assert_type(event.envelope.retry_count, int | None)
         assert_type(event.envelope.eta, datetime | None)
+    elif isinstance(event.envelope, PubSubUnwrapped):
+        assert_type(event.envelope.attributes, Mapping[str, str])
     elif isinstance(event.envelope, SchedulerJob):
         assert_type(event.envelope.job_name, str)
         assert_type(event.envelope.schedule_time, datetime | None)

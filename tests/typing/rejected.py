@@ -16,11 +16,37 @@ from pydantic import BaseModel, TypeAdapter
 from gcp_event_router import Event, EventRouter, Outcome, Principal, Reject, Retry, events
 from gcp_event_router.auth import OIDC, Authenticator, SharedToken
 from gcp_event_router.conf import RouterSettings
-from gcp_event_router.google.catalogue import model_of
+from gcp_event_router.envelopes import CloudEvent, CloudTask, PubSubPush, PubSubUnwrapped, SchedulerJob
+from gcp_event_router.google.alerts import AlertData
+from gcp_event_router.google.analytics import AnalyticsLogData
+from gcp_event_router.google.artifactregistry import ImageNotification
+from gcp_event_router.google.audit import LogEntryData
+from gcp_event_router.google.auth import AuthEventData, AuthEventDataV2
+from gcp_event_router.google.billing import BudgetAttributes, BudgetNotification
+from gcp_event_router.google.catalogue import model_of, types
+from gcp_event_router.google.cloudbuild import BuildEventData
+from gcp_event_router.google.database import ReferenceEventData
+from gcp_event_router.google.firestore import DocumentEventData
+from gcp_event_router.google.gmail import MailboxNotification
 from gcp_event_router.google.logs import LogEntry, LogSeverity
+from gcp_event_router.google.pubsub import MessagePublishedData
+from gcp_event_router.google.remoteconfig import RemoteConfigEventData
+from gcp_event_router.google.scheduler import SchedulerJobData
 from gcp_event_router.google.storage import NotificationAttributes, StorageObjectData
+from gcp_event_router.google.testlab import TestMatrixEventData
+from gcp_event_router.kinds import Kind
+from gcp_event_router.publishing import Publisher
 from gcp_event_router.signals import event_received
-from gcp_event_router.testing import CloudEventMessage, EventMessage, Recording, TokenSigner, examples, push
+from gcp_event_router.testing import (
+    CloudEventMessage,
+    CloudEventRequest,
+    EventMessage,
+    Recording,
+    TokenSigner,
+    batch,
+    examples,
+    push,
+)
 from gcp_event_router.utils import decode_pubsub_message, get_event_url, make_pubsub_message
 
 
@@ -304,6 +330,40 @@ NotificationAttributes(event_type="OBJECT_FINALIZE")  # type: ignore[call-arg]  
 model_of(StorageObjectData)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 # a type that is not known has no model
 model_of("com.example.order").model_validate({})  # type: ignore[union-attr]  # pyright: ignore[reportOptionalMemberAccess]
+# nothing is added to the catalogue
+types().add("com.example.order")  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+# in JSON only
+AlertData().createTime  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+# perhaps nobody is known
+AnalyticsLogData().user_dim.user_id  # type: ignore[union-attr]  # pyright: ignore[reportOptionalMemberAccess]
+# there is no member for it
+ImageNotification(action=1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+# perhaps it has none
+LogEntryData().proto_payload.method_name  # type: ignore[union-attr]  # pyright: ignore[reportOptionalMemberAccess]
+# Firebase's own name
+AuthEventData().photoURL  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+# a user who was deleted
+AuthEventDataV2().value.uid  # type: ignore[union-attr]  # pyright: ignore[reportOptionalMemberAccess]
+# below every threshold
+BudgetNotification().alert_threshold_exceeded + 1  # type: ignore[operator]  # pyright: ignore[reportOptionalOperand]
+# what an alert always has
+BudgetAttributes(budget_id="a")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+# a status may be one that is not known
+BuildEventData().status.number  # type: ignore[union-attr]  # pyright: ignore[reportAttributeAccessIssue]
+# anything that JSON has
+ReferenceEventData(data=object())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+# a document that was deleted
+DocumentEventData().value.unwrap()  # type: ignore[union-attr]  # pyright: ignore[reportOptionalMemberAccess]
+# an integer in Python
+MailboxNotification(history_id="many")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+# perhaps it has none
+MessagePublishedData().message.data  # type: ignore[union-attr]  # pyright: ignore[reportOptionalMemberAccess]
+# perhaps nobody is known
+RemoteConfigEventData().update_user.email  # type: ignore[union-attr]  # pyright: ignore[reportOptionalMemberAccess]
+# bytes, which only JSON has as text
+SchedulerJobData(custom_data="a")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+# perhaps it does not say
+TestMatrixEventData().create_time.year  # type: ignore[union-attr]  # pyright: ignore[reportOptionalMemberAccess]
 
 # --- the utilities
 
@@ -380,6 +440,47 @@ placed.message("order")  # type: ignore[arg-type]  # pyright: ignore[reportArgum
 placed.publish("projects/p/topics/t", {"order_id": 1})  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 # attributes are text
 placed.publish("t", Order(order_id=1), attributes={"a": 1})  # type: ignore[dict-item]  # pyright: ignore[reportArgumentType]
+# what a kind of one payload takes, that of another does not
+of_invoices: Kind[Invoice] = placed  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+
+
+class PublishesText:
+    def publish(self, topic: str, data: str) -> str:
+        return topic + data
+
+
+# a client publishes bytes, and gives a future
+publisher: Publisher = PublishesText()  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType]
+# a batch is of messages, and not of what they are written as
+batch([CloudEventMessage(id="1", source="s", type="t").binary()])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]
+# a body is bytes
+CloudEventRequest("{}", "application/json")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+@events.on("a")
+def misunderstood(event: Event[None]) -> None:
+    envelope = event.envelope
+    # a plain body has no queue
+    envelope.queue  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    if isinstance(envelope, CloudEvent):
+        # no subject, perhaps
+        envelope.subject.upper()  # type: ignore[union-attr]  # pyright: ignore[reportOptionalMemberAccess]
+        # extensions are read-only
+        envelope.extensions["a"] = "b"  # type: ignore[index]  # pyright: ignore[reportIndexIssue]
+    elif isinstance(envelope, CloudTask):
+        # a first try may not say so
+        envelope.retry_count + 1  # type: ignore[operator]  # pyright: ignore[reportOptionalOperand]
+    elif isinstance(envelope, SchedulerJob):
+        # a job is known by its name
+        envelope.job  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+    elif isinstance(envelope, PubSubPush):
+        # no ordering key, perhaps
+        envelope.ordering_key.upper()  # type: ignore[union-attr]  # pyright: ignore[reportOptionalMemberAccess]
+    elif isinstance(envelope, PubSubUnwrapped):
+        # attributes are text
+        envelope.attributes["a"] + 1  # type: ignore[operator]  # pyright: ignore[reportOperatorIssue]
+
+
 # a kind has a payload
 events.kind("a")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 
