@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -111,6 +112,18 @@ def test_batch(messages: list[CloudEventMessage]) -> None:
 
     assert all(isinstance(each, CloudEvent) and same(each, message) for each, message in zip(events, messages, strict=True))
     assert [read(each.body, each.meta) for each in events] == events
+
+
+@pytest.mark.parametrize("write", [CloudEventMessage.binary, CloudEventMessage.structured])
+def test_what_is_sent_can_be_read(write: Callable[[CloudEventMessage], CloudEventRequest]) -> None:
+    """A naive time is sent as one in UTC, for an event has none without an offset; a number that JSON has not is not sent."""
+    naive = datetime(2026, 1, 2, 3, 4, 5)  # noqa: DTZ001 -- that is the point
+    request = write(CloudEventMessage(id="1", source="//shop", type="t", time=naive))
+    event = read(request.body, meta_of(request))
+
+    assert (event.form[:11], event.publish_time) == ("cloudevents", naive.replace(tzinfo=UTC))
+    with pytest.raises(ValueError, match=r"^Out of range float values are not JSON compliant"):
+        write(CloudEventMessage(id="1", source="//shop", type="t", data=[float("nan")]))
 
 
 @given(MESSAGES.filter(lambda message: message.data is not None and not isinstance(message.data, bytes)))

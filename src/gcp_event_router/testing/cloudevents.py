@@ -11,7 +11,7 @@ import json
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import quote
@@ -45,6 +45,7 @@ class CloudEventMessage:
     #: What JSON can hold; or bytes, whose format `datacontenttype` should say.
     data: Any = None
     subject: str | None = None
+    #: A naive time is taken for UTC, as `make_pubsub_message` does.
     time: datetime | None = None
     datacontenttype: str | None = None
     dataschema: str | None = None
@@ -58,17 +59,17 @@ class CloudEventMessage:
 
     def structured(self) -> CloudEventRequest:
         """In structured mode: all of it in one JSON object."""
-        return CloudEventRequest(json.dumps(self._members()).encode(), "application/cloudevents+json")
+        return CloudEventRequest(json.dumps(self._members(), allow_nan=False).encode(), "application/cloudevents+json")
 
     def _attributes(self) -> dict[str, str]:
-        time = None if self.time is None else self.time.isoformat()
+        time = self.time.replace(tzinfo=UTC) if self.time is not None and self.time.tzinfo is None else self.time
         own = {
             "id": self.id,
             "source": self.source,
             "type": self.type,
             "specversion": self.specversion,
             "subject": self.subject,
-            "time": time,
+            "time": None if time is None else time.isoformat(),
             "dataschema": self.dataschema,
             **self.extensions,
         }
@@ -79,7 +80,7 @@ class CloudEventMessage:
             return self.data or b""
         if isinstance(self.data, str) and not is_json(self.datacontenttype):
             return self.data.encode()
-        return json.dumps(self.data).encode()
+        return json.dumps(self.data, allow_nan=False).encode()
 
     def _members(self) -> dict[str, Any]:
         members: dict[str, Any] = self._attributes()
