@@ -211,6 +211,25 @@ def test_stop() -> None:
     assert (told(one), told(two), puller.acknowledged, puller.given_back) == (["AckRequest"], [], 1, 0)
 
 
+def test_nobody_reads_what_is_told() -> None:
+    """Where what is told cannot be written any more, the message is acknowledged all the same, and it stops in order."""
+    stop = StopFlag()
+    told_in_vain: list[str] = []
+
+    def tell(message_id: str, delivered: Delivered) -> None:
+        told_in_vain.append(message_id)
+        raise BrokenPipeError
+
+    puller = Puller(Here(), SUBSCRIPTION, "k", stop=stop, tell=tell)
+    (first, one), (second, two) = message(data=b"{}", message_id="1"), message(data=b"{}", message_id="2")
+
+    with beside(lambda: (puller.receive(first), stop.is_set(), puller.receive(second))) as taken:
+        pass
+
+    assert taken.result() == (True, True, False)
+    assert (told(one), told(two), told_in_vain) == (["AckRequest"], [], ["1"])
+
+
 @with_databases
 def test_pushed_again_after_it_was_pulled(inbox: str, router: EventRouter) -> None:
     """A message is one event, however often and by whichever way its subscription delivers it."""

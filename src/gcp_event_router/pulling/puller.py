@@ -42,7 +42,7 @@ class Puller:
         reference: The reference of the events; without one, each has its message id.
         stop: Once it is set, no more messages are taken.
         limit: How many messages to take, before `stop` is set.
-        tell: Called with each message's id and what became of it.
+        tell: Called with each message's id and what became of it. An `OSError` of it sets `stop`.
 
     """
 
@@ -115,4 +115,8 @@ class Puller:
             else:
                 self.given_back += 1
             if self._tell is not None:
-                self._tell(message.message_id, delivered)
+                try:
+                    self._tell(message.message_id, delivered)
+                except OSError:  # nobody reads it any more, as behind `| head`
+                    self._tell = None
+                    self._stop.set()
