@@ -31,6 +31,22 @@ def test_notification_reaches_its_handler(router: EventRouter, post: Post) -> No
     assert seen == [(StorageObjectData.model_validate(data), NotificationAttributes.model_validate(attributes))]
 
 
+def test_an_unwrapped_notification(router: EventRouter, post: Post) -> None:
+    """Its attributes are headers, whose names have lost their case, and are typed all the same."""
+    seen: list[NotificationAttributes] = []
+
+    @router.on("gcs-*")
+    def changed(event: Event[StorageObjectData]) -> None:
+        seen.append(NotificationAttributes.of(event.envelope.attributes))
+
+    attributes = {key: str(value) for key, value in SAMPLES["storage_attributes"]["payload"].items()}
+    headers = {"x-goog-pubsub-message-id": "1", **attributes}
+
+    assert post("/events/gcs-photos/new", b'{"name": "cat.jpg"}', **headers).status_code == 201
+    assert seen == [NotificationAttributes.of(attributes)]
+    assert NotificationAttributes.of({**attributes, "eventtype": "mine"}).event_type == attributes["eventType"]
+
+
 def test_attributes_of_another_message() -> None:
     """Attributes that lack what a sender always writes are an error that names it."""
     attributes = {key: str(value) for key, value in SAMPLES["budget_attributes"]["payload"].items()}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Annotated, ClassVar, Final, Self, TypeAlias
 
@@ -24,7 +25,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticKnownError, PydanticUseDefault
 
-__all__ = ["Bytes", "Double", "Duration", "Int32", "Int64", "Model", "Struct", "Timestamp", "UInt64"]
+__all__ = ["Attributes", "Bytes", "Double", "Duration", "Int32", "Int64", "Model", "Struct", "Timestamp", "UInt64"]
 
 
 def _json_name(name: str) -> str:
@@ -65,6 +66,22 @@ class Model(BaseModel):
             for name in extra.keys() & type(self).model_fields.keys():
                 del extra[name]
         return self
+
+
+class Attributes(Model):
+    """The base of what senders write into the attributes of their messages."""
+
+    @classmethod
+    def of(cls, attributes: Mapping[str, str]) -> Self:
+        """Read a message's attributes; those of an unwrapped push are headers, whose names have lost their case.
+
+        Raises:
+            ValidationError: They are not of such a message.
+
+        """
+        names = {str(field.validation_alias).lower(): str(field.validation_alias) for field in cls.model_fields.values()}
+        found = {names.get(name, name): value for name, value in attributes.items()}
+        return cls.model_validate(found | {name: attributes[name] for name in names.values() if name in attributes})
 
 
 _DIGITS: Final = re.compile(r"-?[0-9]+")

@@ -5,10 +5,7 @@ Facts: "Set up programmatic notifications" of Cloud Billing's documentation, sch
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Self
-
-from .base import Double, Model, Timestamp
+from .base import Attributes, Double, Model, Timestamp
 
 __all__ = ["BudgetAttributes", "BudgetNotification"]
 
@@ -30,19 +27,10 @@ class BudgetNotification(Model):
     forecast_threshold_exceeded: Double | None = None
 
 
-class BudgetAttributes(Model):
+class BudgetAttributes(Attributes):
     """The attributes of a budget's message: `BudgetAttributes.of(event.envelope.attributes)`."""
 
     billing_account_id: str
     #: The only name of a budget that does not change.
     budget_id: str
     schema_version: str = ""
-
-    @classmethod
-    def of(cls, attributes: Mapping[str, str]) -> Self:
-        """Read a message's attributes.
-
-        Raises:
-            ValidationError: They are not a budget's.
-        """
-        return cls.model_validate(dict(attributes))

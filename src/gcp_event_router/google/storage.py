@@ -6,10 +6,7 @@ and the JSON API's object resource of Cloud Storage's documentation.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Self
-
-from .base import Int32, Int64, Model, Timestamp
+from .base import Attributes, Int32, Int64, Model, Timestamp
 
 __all__ = ["CustomerEncryption", "NotificationAttributes", "StorageObjectData"]
 
@@ -70,7 +67,7 @@ class StorageObjectData(Model):
     kind: str = ""
 
 
-class NotificationAttributes(Model):
+class NotificationAttributes(Attributes):
     """The attributes of a Pub/Sub notification: `NotificationAttributes.of(event.envelope.attributes)`.
 
     Attributes that the bucket's owner has added are in `model_extra`.
@@ -90,12 +87,3 @@ class NotificationAttributes(Model):
     overwrote_generation: Int64 | None = None
     #: On `OBJECT_DELETE` and `OBJECT_ARCHIVE`, the generation that replaced this one.
     overwritten_by_generation: Int64 | None = None
-
-    @classmethod
-    def of(cls, attributes: Mapping[str, str]) -> Self:
-        """Read a message's attributes.
-
-        Raises:
-            ValidationError: They are not a notification's.
-        """
-        return cls.model_validate(dict(attributes))
