@@ -75,6 +75,38 @@ class Pair(NamedTuple):
     y: int
 
 
+class Single(NamedTuple):
+    x: int
+
+
+class SingleOrPair(NamedTuple):
+    x: int
+    y: int = 0
+
+
+class Chain(BaseModel):
+    value: int
+    link: Link | None = None
+
+
+class Link(BaseModel):
+    chain: Chain | None = None
+
+
+class ChainOfText(BaseModel):
+    value: str
+    link: LinkOfText | None = None
+
+
+class LinkOfText(BaseModel):
+    chain: ChainOfText | None = None
+
+
+class ChainWithText(BaseModel):
+    value: int
+    link: LinkOfText | None = None
+
+
 JSON: Any = Json  # of types that are made here
 A_OR_NULL: Any = Literal["a", None]  # noqa: PYI061 -- for pydantic this is an enumeration, and no union
 Paid = model("Paid", state=Literal["paid"], amount=int)
@@ -91,6 +123,7 @@ def bounded(base: Any, **keywords: Any) -> Any:
     return Annotated[base, Field(**keywords)]
 
 
+GT, LT = "a: exclusiveMinimum was 0 and is not given", "a: exclusiveMaximum was 10 and is not given"
 #: What, before, after, the changes: those that break senders begin with an exclamation mark.
 TABLE: list[tuple[str, Any, Any, list[str]]] = [
     ("nothing", model(a=int), model(a=int), []),
@@ -173,12 +206,59 @@ TABLE: list[tuple[str, Any, Any, list[str]]] = [
         model(a=float),
         ["a: exclusiveMaximum was 5 and is not given"],
     ),
+    ("above becomes the next whole number", model(a=bounded(int, gt=0)), model(a=bounded(int, ge=1)), [GT]),
+    ("below becomes the one before", model(a=bounded(int, lt=10)), model(a=bounded(int, le=9)), [LT]),
+    (
+        "above becomes the next whole number, for any number",
+        model(a=bounded(float, gt=0)),
+        model(a=bounded(float, ge=1)),
+        ["!a: minimum was not given and is 1", GT],
+    ),
+    (
+        "money has to be more than nothing",
+        model(a=bounded(Decimal, ge=0)),
+        model(a=bounded(Decimal, gt=0)),
+        ["a: minimum was 0 and is not given", "!a: exclusiveMinimum was not given and is 0"],
+    ),
+    (
+        "a choice becomes a short text",
+        model(a=Colour),
+        model(a=bounded(str, max_length=3)),
+        ["a: other values are taken, too", '!a: "blue" is not taken any more'],
+    ),
+    (
+        "a choice becomes a text that is long enough",
+        model(a=Colour),
+        model(a=bounded(str, max_length=4)),
+        ["a: other values are taken, too"],
+    ),
+    (
+        "a choice of numbers becomes a range",
+        model(a=Literal[1, 5, 50]),
+        model(a=bounded(int, ge=2, le=10)),
+        ["a: other values are taken, too", "!a: 1 or 50 is not taken any more"],
+    ),
+    (
+        "a choice of numbers becomes all even ones",
+        model(a=Literal[2, 4]),
+        model(a=bounded(int, multiple_of=2)),
+        ["a: other values are taken, too"],
+    ),
+    ("a choice is split", model(a=Colour), model(a=OneColour | Literal["blue"]), []),
+    ("yes or no is a choice", model(a=bool), model(a=Literal[True, False]), []),
+    ("only yes is left", model(a=bool), model(a=Literal[True]), ["!a: false is not taken any more"]),
     ("a step is set", model(a=int), model(a=bounded(int, multiple_of=2)), ["!a: multipleOf was not given and is 2"]),
     (
         "a step becomes finer",
         model(a=bounded(int, multiple_of=6)),
         model(a=bounded(int, multiple_of=2)),
         ["a: multipleOf was 6 and is 2"],
+    ),
+    (
+        "a step becomes a tenth",
+        model(a=bounded(float, multiple_of=1)),
+        model(a=bounded(float, multiple_of=0.1)),
+        ["a: multipleOf was 1 and is 0.1"],
     ),
     (
         "a step becomes another",
@@ -217,8 +297,9 @@ TABLE: list[tuple[str, Any, Any, list[str]]] = [
         "a tuple gets longer",
         model(a=tuple[int]),
         model(a=tuple[int, int]),
-        ["!a: minItems was 1 and is 2", "a: maxItems was 1 and is 2", "!a[1]: anything is not taken any more, only an integer"],
+        ["!a: minItems was 1 and is 2", "a: maxItems was 1 and is 2"],
     ),
+    ("a named tuple gets an item that may be left out", Single, SingleOrPair, ["maxItems was 1 and is 2"]),
     ("a map's values change", dict[str, int], dict[str, str], ["!*: an integer is not taken any more, only a string"]),
     ("a model becomes a map", model(a=int), dict[str, int], ["!fields that it does not name have to fit now"]),
     (
@@ -240,6 +321,18 @@ TABLE: list[tuple[str, Any, Any, list[str]]] = [
         tagged(Paid, Refused),
         tagged(PaidInText, Refused),
         ["!amount: an integer is not taken any more, only a string"],
+    ),
+    (
+        "a member that may be left out changes twice",
+        model(a=model("In", b=int) | None),
+        model(a=model("In", b=str, c=int) | None),
+        ["!a.b: an integer is not taken any more, only a string", "!a.c: a required field is new"],
+    ),
+    (
+        "what holds another changes below, in all alternatives",
+        Chain,
+        ChainOfText | ChainWithText,
+        ["!value: an integer is not taken any more, only a string", "an object is taken, too"],
     ),
     ("what holds itself stays", Node, Node, []),
     ("what holds itself changes", Node, NodeOfText, ["!value: an integer is not taken any more, only a string"]),
@@ -302,6 +395,8 @@ def ref(name: str) -> Any:
 NUMBER, TEXT = {"type": "integer"}, {"type": "string"}
 #: Definitions for both sides: a union, and what holds nothing but itself.
 DEFINITIONS = {"Union": {"anyOf": [NUMBER, TEXT]}, "Self": ref("Self")}
+A_B = {"anyOf": [{"type": "object", "properties": {"a": NUMBER, "b": TEXT}, "required": ["a"]}]}
+PATTERN = {"type": "object", "patternProperties": {"^a": NUMBER}, "additionalProperties": False}
 BELOW_3 = {"allOf": [{"type": "object", "properties": {"a": NUMBER}}, {"properties": {"a": {"maximum": 3}}}]}
 
 
@@ -320,6 +415,10 @@ BELOW_3 = {"allOf": [{"type": "object", "properties": {"a": NUMBER}}, {"properti
             ["!'allOf' is different, and what that means cannot be told", "an integer is taken, too"],
         ),
         (ref("Self"), ref("Self"), []),
+        ({"type": "object"}, {"type": "object", "required": ["a"]}, ["!a: a required field is new"]),
+        (A_B, {**A_B, "required": ["b"]}, ["!b: the field was optional and is required"]),
+        (PATTERN, {**PATTERN, "patternProperties": {"^a": NUMBER, "^b": TEXT}}, []),
+        (PATTERN, {**PATTERN, "patternProperties": {}}, ["!(^a): fields that are called so are refused now"]),
     ],
 )
 def test_documents_of_others(old: Any, new: Any, expected: list[str]) -> None:
@@ -349,10 +448,14 @@ LEAVES = st.sampled_from(
         {"enum": ["a", "b"], "type": "string"},
         {"enum": ["a", None]},
         {"enum": [1, 2], "type": "integer"},
+        {"enum": ["a", "bbbb"]},
+        {"enum": [1, 12, 2.5]},
         {"type": "integer", "minimum": 1},
         {"type": "integer", "exclusiveMinimum": 0, "maximum": 9},
         {"type": "number", "maximum": 5},
         {"type": "integer", "multipleOf": 2},
+        {"type": "integer", "exclusiveMinimum": 0},
+        {"type": "integer", "exclusiveMaximum": 2.5},
         {"type": "string", "maxLength": 3},
         {"type": "string", "minLength": 1},
         {"type": "string", "pattern": "^a+$"},

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sized
+from fractions import Fraction
+from math import ceil, floor
 from typing import Final
 
 from ..schemas import Schema
 from .change import Change
-from .words import enum_of, shown, some
+from .words import enum_of, shown, some, types_of
 
 __all__ = ["KNOWN", "NOTES", "limits", "texts", "values"]
 
@@ -36,6 +38,8 @@ def values(old: Schema, new: Schema, place: str) -> Iterator[Change]:
     if after is None:
         yield Change(place, "other values are taken, too", is_breaking=False)
         return
+    if before is None and types_of(old) == {"boolean"}:
+        before = [True, False]
     if before is None:
         yield Change(place, f"only {some(after)} is taken now", is_breaking=True)
         return
@@ -49,9 +53,14 @@ def values(old: Schema, new: Schema, place: str) -> Iterator[Change]:
 def limits(old: Schema, new: Schema, place: str) -> Iterator[Change]:
     """Bounds and sizes."""
     fixed = enum_of(old)
+    if fixed is not None:  # whose values are as long and as great as they are
+        refused = [each for each in fixed if not _within(each, new)]
+        if refused:
+            yield Change(place, f"{some(refused)} is not taken any more", is_breaking=True)
+        return
     for key in (*_LEAST, *_MOST):
         before, after = old.get(key), new.get(key)
-        if before == after or fixed is not None:  # a constant is as long as it is
+        if before == after:
             continue
         narrower = after is not None and (before is None or (after > before if key in _LEAST else after < before))
         if after is not None and narrower and _implied(old, key, after):
@@ -59,21 +68,44 @@ def limits(old: Schema, new: Schema, place: str) -> Iterator[Change]:
         yield Change(place, f"{key} was {shown(before)} and is {shown(after)}", is_breaking=narrower)
     before, after = old.get("multipleOf"), new.get("multipleOf")
     if before != after:
-        narrower = after is not None and (before is None or before % after != 0)
+        narrower = after is not None and (before is None or not _is_multiple(before, after))
         yield Change(place, f"multipleOf was {shown(before)} and is {shown(after)}", is_breaking=narrower)
 
 
+def _within(value: object, schema: Schema) -> bool:
+    """Whether a value keeps the bounds and sizes of a schema."""
+    limit = {key: schema[key] for key in (*_LEAST, *_MOST, "multipleOf") if schema.get(key) is not None}
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return (
+            limit.get("minimum", value) <= value <= limit.get("maximum", value)
+            and ("exclusiveMinimum" not in limit or value > limit["exclusiveMinimum"])
+            and ("exclusiveMaximum" not in limit or value < limit["exclusiveMaximum"])
+            and ("multipleOf" not in limit or _is_multiple(value, limit["multipleOf"]))
+        )
+    if isinstance(value, Sized):
+        size = len(value)
+        what = "Length" if isinstance(value, str) else "Properties" if isinstance(value, Mapping) else "Items"
+        return bool(limit.get(f"min{what}", 0) <= size <= limit.get(f"max{what}", size))
+    return True
+
+
+def _is_multiple(number: float, step: float) -> bool:
+    """Whether it is, as people read both: 1.0 is ten times 0.1, although what a float makes of that is a little more."""
+    return Fraction(str(number)) % Fraction(str(step)) == 0
+
+
 def _implied(old: Schema, key: str, limit: float) -> bool:
-    """Whether the other keyword of the old schema keeps the new limit: what is above 0 is at least 0."""
+    """Whether the other keyword of the old schema keeps the new limit: what is above 0 is at least 0, and a whole number 1."""
+    whole = "number" not in types_of(old)
     match key:
-        case "minimum":
-            return "exclusiveMinimum" in old and old["exclusiveMinimum"] >= limit
-        case "maximum":
-            return "exclusiveMaximum" in old and old["exclusiveMaximum"] <= limit
-        case "exclusiveMinimum":
-            return "minimum" in old and old["minimum"] > limit
-        case "exclusiveMaximum":
-            return "maximum" in old and old["maximum"] < limit
+        case "minimum" if (least := old.get("exclusiveMinimum")) is not None:
+            return bool((floor(least) + 1 if whole else least) >= limit)
+        case "maximum" if (most := old.get("exclusiveMaximum")) is not None:
+            return bool((ceil(most) - 1 if whole else most) <= limit)
+        case "exclusiveMinimum" if (least := old.get("minimum")) is not None:
+            return bool((ceil(least) if whole else least) > limit)
+        case "exclusiveMaximum" if (most := old.get("maximum")) is not None:
+            return bool((floor(most) if whole else most) < limit)
         case _:
             return False
 

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from math import inf
 from typing import Final, cast
 
 from ..schemas import Schema
-from .alternatives import expanded
+from .alternatives import alternatives
 from .change import Change
 from .keywords import KNOWN, NOTES, limits, texts, values
 from .words import enum_of, is_bytes, items_of, listed, path, prefix_of, tags_of, types_of, words
 
 __all__ = ["changes"]
+
+#: How many times what was found of types that hold each other is found anew; each time costs what there is to be found.
+_AGAIN: Final = 100
 
 
 def changes(
@@ -35,6 +39,10 @@ class _Comparison:
         self._new = new
         #: What became of pairs of alternatives, with places from there on; nothing yet of what is being compared.
         self._known: dict[tuple[str, str], list[Change]] = {}
+        #: Pairs that are being compared, and those of them that others have counted on meanwhile, since types hold themselves.
+        self._open: set[tuple[str, str]] = set()
+        self._counted_on: set[tuple[str, str]] = set()
+        self._left = _AGAIN
 
     def compare(self, old: Schema, new: Schema, place: str) -> list[Change]:
         """The changes of one place and of all below it."""
@@ -55,16 +63,20 @@ class _Comparison:
 
     def _alternatives(self, old: Schema, new: Schema) -> list[Change]:
         """Each of the old alternatives has to fit one of the new ones."""
-        olds, news = expanded(old, self._old), expanded(new, self._new)
+        olds, news = alternatives(old, self._old), alternatives(new, self._new)
         found: list[Change] = []
         used: set[int] = set()
         for each in olds:
             best: list[Change] | None = None
             chosen = -1
-            for number, other in sorted(enumerate(news), key=lambda one: _distance(each, one[1])):
-                made = self._between(each, other)
-                if best is None or (_weight(made), len(made)) < (_weight(best), len(best)):
-                    best, chosen = made, number
+            least: tuple[float, ...] = (inf,)
+            # of those that do not fit, the most similar one says what is wrong
+            for distance, number in sorted((_distance(each, other), number) for number, other in enumerate(news)):
+                made = self._between(each, news[number])
+                weight = _weight(made)
+                rank = (weight > 0, distance, weight, len(made))
+                if rank < least:
+                    best, chosen, least = made, number, rank
                 if not made:
                     break
             used.add(chosen)
@@ -80,9 +92,19 @@ class _Comparison:
     def _between(self, old: Schema, new: Schema) -> list[Change]:
         """The changes from one alternative to another, which are found once."""
         pair = json.dumps(old, sort_keys=True), json.dumps(new, sort_keys=True)
+        if pair in self._open:
+            self._counted_on.add(pair)
         if pair not in self._known:
             self._known[pair] = []
-            self._known[pair] = list(self._single(old, new, ""))
+            self._open.add(pair)
+            there = len(self._known)
+            made = list(self._single(old, new, ""))
+            self._open.remove(pair)
+            if pair in self._counted_on and _weight(made) and self._left:
+                self._left -= 1
+                for each in [*self._known][there:]:  # what was found meanwhile took this one to be the same
+                    del self._known[each]
+            self._known[pair] = made
         return self._known[pair]
 
     def _single(self, old: Schema, new: Schema, place: str) -> Iterator[Change]:
@@ -115,14 +137,15 @@ class _Comparison:
         after: Mapping[str, Schema] = new.get("properties", {})
         always, needed = set(old.get("required", ())), set(new.get("required", ()))
         rest = new.get("additionalProperties", True)
-        for name in [*before, *(name for name in after if name not in before)]:
+        for name in dict.fromkeys([*before, *after, *new.get("required", ())]):
             where = path(place, name)
             if name not in before:
                 others = old.get("additionalProperties")
-                if isinstance(others, Mapping):
+                if isinstance(others, Mapping) and name in after:
                     yield from self.compare(cast("Schema", others), after[name], where)
-                what = "a required field is new" if name in needed else "an optional field is new"
-                yield Change(where, what, is_breaking=name in needed)
+                if name not in always:
+                    what = "a required field is new" if name in needed else "an optional field is new"
+                    yield Change(where, what, is_breaking=name in needed)
                 continue
             if name in after:
                 yield from self.compare(before[name], after[name], where)
@@ -147,17 +170,23 @@ class _Comparison:
             narrower = after is False or (isinstance(after, Mapping) and before is True)
             now = "are refused now" if after is False else "have to fit now" if narrower else "are taken"
             yield Change(place, f"fields that it does not name {now}", is_breaking=narrower)
-        patterns: tuple[Mapping[str, Schema], Mapping[str, Schema]]
-        patterns = old.get("patternProperties", {}), new.get("patternProperties", {})
-        for pattern in sorted({*patterns[0], *patterns[1]}):
-            yield from self.compare(patterns[0].get(pattern, {}), patterns[1].get(pattern, {}), path(place, f"({pattern})"))
+        fits: Mapping[str, object] = old.get("patternProperties", {})
+        wants: Mapping[str, object] = new.get("patternProperties", {})
+        others: tuple[object, object] = old.get("additionalProperties", True), new.get("additionalProperties", True)
+        for pattern in sorted({*fits, *wants}):
+            one, other, where = fits.get(pattern, others[0]), wants.get(pattern, others[1]), path(place, f"({pattern})")
+            if one is not False and other is False:
+                yield Change(where, "fields that are called so are refused now", is_breaking=True)
+            elif one is not False:  # there were some
+                yield from self.compare(_unless_anything(one), _unless_anything(other), where)
         names = old.get("propertyNames"), new.get("propertyNames")
         if any(names):
             yield from self.compare(names[0] or {"type": "string"}, names[1] or {"type": "string"}, path(place, "(names)"))
 
     def _array(self, old: Schema, new: Schema, place: str) -> Iterator[Change]:
         before, after = prefix_of(old), prefix_of(new)
-        for number in range(max(len(before), len(after))):
+        most = max(len(before), len(after))
+        for number in range(min(most, old.get("maxItems", most))):
             one = before[number] if number < len(before) else items_of(old)
             other = after[number] if number < len(after) else items_of(new)
             yield from self.compare(one, other, f"{place}[{number}]")
@@ -165,6 +194,11 @@ class _Comparison:
             yield from self.compare(items_of(old), items_of(new), f"{place}[]")
         if new.get("uniqueItems") and not old.get("uniqueItems"):
             yield Change(place, "items have to differ from each other now", is_breaking=True)
+
+
+def _unless_anything(schema: object) -> Schema:
+    """A schema of fields that may be `True`, which says nothing."""
+    return cast("Schema", schema) if isinstance(schema, Mapping) else {}
 
 
 def _all_of(schema: Schema) -> Sequence[Schema]:
