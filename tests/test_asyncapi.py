@@ -161,14 +161,15 @@ def test_no_secrets() -> None:
 
 
 def test_draft_7() -> None:
-    """Tuples are spelled as draft 7 has them, and unions without OpenAPI's discriminator; a field of that name stays."""
+    """Tuples are spelled as draft 7 has them, and unions by a tag that has to be there; a field called discriminator stays."""
     router = EventRouter()
     router.on("pet")(pet)
 
     made = document(router)
 
     assert made["components"]["messages"]["pet"]["payload"] == {
-        "oneOf": [{"$ref": "#/components/schemas/Cat"}, {"$ref": "#/components/schemas/Dog"}]
+        "oneOf": [{"$ref": "#/components/schemas/Cat"}, {"$ref": "#/components/schemas/Dog"}],
+        "required": ["kind"],
     }
     schemas = made["components"]["schemas"]
     assert schemas["Dog"]["properties"]["pair"]["items"] == [{"type": "integer"}, {"type": "string"}]

@@ -113,6 +113,10 @@ Paid = model("Paid", state=Literal["paid"], amount=int)
 PaidInText = model("Paid", state=Literal["paid"], amount=str)
 Refused = model("Refused", state=Literal["refused"])
 Late = model("Late", state=Literal["late"])
+PaidByDefault = model("Paid", state=(Literal["paid"], "paid"))
+RefusedByDefault = model("Refused", state=(Literal["refused"], "refused"))
+Closed = model("Paid", extra="forbid", state=(Literal["paid"], "paid"))
+ClosedWithMore = model("Paid", extra="forbid", state=(Literal["paid"], "paid"), more=(int, 1))
 
 
 def tagged(one: Any, other: Any) -> Any:
@@ -333,6 +337,18 @@ TABLE: list[tuple[str, Any, Any, list[str]]] = [
         Chain,
         ChainOfText | ChainWithText,
         ["!value: an integer is not taken any more, only a string", "an object is taken, too"],
+    ),
+    (
+        "a tag has to be there, although each model has a default for it",
+        PaidByDefault | RefusedByDefault,
+        tagged(PaidByDefault, RefusedByDefault),
+        ["!state: the field was optional and is required"],
+    ),
+    (
+        "what a tag tells apart, and is closed, gets an optional field",
+        tagged(Closed, RefusedByDefault),
+        tagged(ClosedWithMore, RefusedByDefault),
+        ["more: an optional field is new"],
     ),
     ("what holds itself stays", Node, Node, []),
     ("what holds itself changes", Node, NodeOfText, ["!value: an integer is not taken any more, only a string"]),

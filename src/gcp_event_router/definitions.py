@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, Literal, TypeAlias, get_args, get_orig
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, JsonSchemaWarningKind
 from pydantic_core import to_jsonable_python
-from pydantic_core.core_schema import WithDefaultSchema
+from pydantic_core.core_schema import TaggedUnionSchema, WithDefaultSchema
 from typing_extensions import override
 
 __all__ = ["DEFINITIONS", "LenientSchema", "Mode", "bare", "payload_schemas"]
@@ -38,6 +38,14 @@ class LenientSchema(GenerateJsonSchema):
         made = super().default_schema(schema)
         if isinstance(made.get("default"), str) and any(each.get("writeOnly") for each in (made, *made.get("anyOf", ()))):
             made["default"] = _HIDDEN
+        return made
+
+    @override
+    def tagged_union_schema(self, schema: TaggedUnionSchema) -> JsonSchemaValue:
+        """Say that the tag has to be there, although each model alone may have a default for it."""
+        made = super().tagged_union_schema(schema)
+        if self.mode == "validation" and "discriminator" in made:
+            made["required"] = [made["discriminator"]["propertyName"]]
         return made
 
 

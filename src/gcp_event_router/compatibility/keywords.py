@@ -38,7 +38,7 @@ def values(old: Schema, new: Schema, place: str) -> Iterator[Change]:
     if after is None:
         yield Change(place, "other values are taken, too", is_breaking=False)
         return
-    if before is None and types_of(old) == {"boolean"}:
+    if before is None and types_of(old) == frozenset({"boolean"}):
         before = [True, False]
     if before is None:
         yield Change(place, f"only {some(after)} is taken now", is_breaking=True)
