@@ -175,6 +175,10 @@ def test_draft_7() -> None:
     assert schemas["Dog"]["properties"]["pair"]["items"] == [{"type": "integer"}, {"type": "string"}]
     assert "discriminator" in schemas["Cat"]["properties"]
 
+    router.on("map", payload=dict[Annotated[str, Field(pattern="^a")], tuple[int, str]])(lambda event: None)
+    (pairs,) = document(router)["components"]["messages"]["map"]["payload"]["patternProperties"].values()
+    assert pairs["items"] == [{"type": "integer"}, {"type": "string"}]
+
 
 def test_kinds_of_channels() -> None:
     """Types of CloudEvents, bytes, fallbacks and odd kinds have channels, each under a name that AsyncAPI takes."""

@@ -150,7 +150,7 @@ def _draft7(schema: Mapping[str, Any]) -> dict[str, Any]:
     """What pydantic writes for 2020-12, in the spelling of draft 7; without OpenAPI's `discriminator`: its tags are constants."""
     made: dict[str, Any] = {}
     for key, value in schema.items():
-        if key == "properties":
+        if key in {"properties", "patternProperties"}:
             made[key] = {name: _draft7(each) for name, each in value.items()}
         elif key in _SUBSCHEMAS and isinstance(value, dict):
             made[key] = _draft7(cast("dict[str, Any]", value))
