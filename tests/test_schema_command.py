@@ -14,6 +14,9 @@ from django.core.management import CommandError, call_command
 from pydantic import BaseModel, ConfigDict, Field, create_model, field_serializer
 
 from gcp_event_router import Event, EventRouter
+from gcp_event_router.compatibility import documents
+from gcp_event_router.globs import Glob
+from gcp_event_router.overlaps import covers
 
 ANEW = "may break senders. If that is meant, write the file anew: manage.py events schema --output"
 NONE = "It is no AsyncAPI document that `events schema` wrote. Write it anew: manage.py events schema --output FILE."
@@ -148,6 +151,69 @@ def test_check_what_is_gone(router: EventRouter, shop: EventRouter, file: str) -
     with router.isolated(empty=True):
         router.on("order-*")(store)
         assert run("--check", file)[1].splitlines()[0] == "BREAKS stamped: nothing handles it any more"
+
+
+def test_check_a_declared_kind(router: EventRouter, tmp_path: Path) -> None:
+    """A kind that is declared, and that nothing handles any more, breaks its senders; one that nothing handled does not."""
+    file = str(tmp_path / "asyncapi.json")
+    placed = router.kind("order-placed", Order)
+    router.kind("only-sent", Order)
+    with router.isolated():
+        placed.on(store)
+        run("--output", file)
+
+    assert run("--check", file)[1].splitlines()[0] == "BREAKS order-placed: nothing handles it any more"
+    with router.isolated(empty=True):
+        router.on("order-placed")(store)
+        assert run("--check", file) == (0, f"Nothing that senders may rely on differs from {file}.\n")
+    run("--output", file)
+    with router.isolated():
+        placed.on(store)
+        assert run("--check", file) == (0, "ok     order-placed: is handled, too\n")
+
+
+def test_check_several_globs(router: EventRouter, tmp_path: Path) -> None:
+    """Several globs together take what one took; what a new one has in common with an old one has to fit both."""
+    file = str(tmp_path / "asyncapi.json")
+    with router.isolated():
+        router.on("order-[ab]*")(store)
+        run("--output", file)
+    with router.isolated():
+        router.on("order-a*", "order-b*")(store)
+        assert run("--check", file) == (0, f"Nothing that senders may rely on differs from {file}.\n")
+        router.on("*-late")(larger)
+        assert run("--check", file)[1].splitlines() == [
+            "BREAKS order-[ab]* and *-late, total: a required field is new",
+            "ok     *-late: is handled, too",
+            f"CommandError: 1 of these {ANEW} {file}",
+        ]
+
+
+def test_check_a_fallback(router: EventRouter, shop: EventRouter, file: str) -> None:
+    """A new fallback for what handlers take never runs there, and breaks nobody."""
+    inner = EventRouter()
+    inner.fallback(larger)
+    router.include(inner, prefix="order-")
+
+    assert run("--check", file) == (0, f"Nothing that senders may rely on differs from {file}.\n")
+
+
+def test_check_many_kinds(router: EventRouter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kind is compared with those that may take its events, however many others there are."""
+    file, asked = str(tmp_path / "asyncapi.json"), 0
+
+    def counted(wider: Glob, narrower: Glob, *more: Any) -> bool | None:
+        nonlocal asked
+        asked += 1
+        return covers(wider, narrower, *more)
+
+    for number in range(200):
+        router.on(f"kind-{number}", f"glob-{number}-*")(store)
+    run("--output", file)
+    monkeypatch.setattr(documents, "covers", counted)
+
+    assert run("--check", file) == (0, f"Nothing that senders may rely on differs from {file}.\n")
+    assert asked < 2000
 
 
 def test_no_name_of_a_file(shop: EventRouter) -> None:
