@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import pytest
 from pydantic import BaseModel, Field, TypeAdapter
@@ -184,6 +185,25 @@ def test_type_that_pydantic_cannot_validate_is_a_configuration_error() -> None:
     assert str(refused.value) == (
         f"{__name__}.opaque {line(opaque)} declares Event[Opaque], which pydantic cannot validate "
         "(PydanticSchemaGenerationError). Declare a type that it can: a model, a dataclass, a TypedDict, a built-in."
+    )
+
+
+class Moved(TypedDict):
+    warehouse: int
+
+
+def moved(event: Event[Moved]) -> None: ...
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="pydantic reads it there")
+def test_typings_own_typed_dict() -> None:
+    """Who declares a TypedDict that pydantic cannot read is not told to declare a TypedDict, but which one."""
+    with pytest.raises(ConfigurationError) as refused:
+        registered(moved).prepare()
+
+    assert str(refused.value) == (
+        f"{__name__}.moved {line(moved)} declares Event[Moved], which pydantic cannot validate "
+        "(PydanticUserError). Import TypedDict from typing_extensions: that of typing is read from Python 3.12 on."
     )
 
 

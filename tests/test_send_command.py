@@ -289,6 +289,29 @@ def test_over_http(seen: list[Event[Any, Any]]) -> None:
     assert [event.payload.order_id for event in seen] == [3]
 
 
+def test_failure_of_several_lines(router: EventRouter) -> None:
+    """An exception of several lines stays below its handler, and the terminal obeys none of it."""
+
+    @router.on("broken", name="shop.broken")
+    def broken(event: Event[Any]) -> None:
+        msg = "out\n\x1b[2Jof order"
+        raise RuntimeError(msg)
+
+    assert run("broken", "--data", "1")[1].splitlines()[2:] == [
+        "    RuntimeError at file.py:0 in broken: out",
+        "    ?[2Jof order",
+        "CommandError: The event was not taken.",
+    ]
+
+
+def test_status_without_a_name() -> None:
+    """A status that HTTP does not name stands alone."""
+    with raw(b"HTTP/1.0 999\r\n\r\n") as url:
+        assert run("k", "--data", "{}", "--url", f"{url}/x")[1].splitlines()[0] == (
+            "http://localhost:0/x answered 999: to Pub/Sub that is not done, and sent again."
+        )
+
+
 FOREIGN = {
     b'["a list"]': "  Its body is not the endpoint's: is something else at that URL?\n",
     b"[" * 60_000: "  Its body is not the endpoint's: is something else at that URL?\n",

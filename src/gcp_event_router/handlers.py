@@ -166,9 +166,12 @@ class Handler:
             self._readers = payload_reader(adapter, payload_type), parameters
             self._reads_body = getattr(payload_type, "__reads_body__", False) is True
         except (PydanticUserError, NameError) as error:
+            how = "Declare a type that it can: a model, a dataclass, a TypedDict, a built-in."
+            if getattr(error, "code", None) == "typed-dict-version":
+                how = "Import TypedDict from typing_extensions: that of typing is read from Python 3.12 on."
             msg = (
                 f"{self} declares {event_text(payload_type, parameters_type)}, which pydantic cannot validate "
-                f"({type(error).__name__}). Declare a type that it can: a model, a dataclass, a TypedDict, a built-in."
+                f"({type(error).__name__}). {how}"
             )
             raise ConfigurationError(msg) from error
         return self._readers

@@ -45,10 +45,10 @@ class Answer:
         read = "done, and not sent again" if self.acknowledged else "not done, and sent again"
         wait = f", after {self.retry_after} s" if self.retry_after else ""
         place = self.place.replace("this", "This", 1)
-        lines = [f"{place} answered {self.status} {_phrase(self.status)}: to Pub/Sub that is {read}{wait}."]
+        lines = [f"{place} answered {self.status}{_phrase(self.status)}: to Pub/Sub that is {read}{wait}."]
         for each in self.called:
             lines.append(f"  {each.handler}: {each.outcome} in {each.milliseconds:.1f} ms")
-            lines += [f"    {each.problem}"] if each.problem else []
+            lines += [f"    {_line(line)}" for line in each.problem.splitlines()]
             lines += _listed(each.errors, "    ")
         lines += [f"  {self.error}"] if self.error and not self.called else []
         lines += [] if any(each.errors for each in self.called) else _listed(self.errors, "  ")
@@ -122,7 +122,7 @@ def _line(text: object) -> str:
 
 
 def _listed(errors: Sequence[ErrorDetail], indent: str) -> list[str]:
-    return [f"{indent}{_place(each['loc'])}: {each['msg']} ({each['type']})" for each in errors]
+    return [f"{indent}{_place(each['loc'])}: {_line(each['msg'])} ({each['type']})" for each in errors]
 
 
 def _place(loc: object) -> str:
@@ -132,6 +132,6 @@ def _place(loc: object) -> str:
 
 def _phrase(status: int) -> str:
     try:
-        return HTTPStatus(status).phrase
+        return f" {HTTPStatus(status).phrase}"
     except ValueError:
         return ""
