@@ -252,6 +252,16 @@ def test_wrong_files(shop: EventRouter, tmp_path: Path, content: bytes | None, m
     )
 
 
+@pytest.mark.parametrize("payload", [5, True, [1], {"type": 5}, {"anyOf": 1}, {"anyOf": [True]}, {"properties": {"a": None}}])
+def test_wrong_schemas(shop: EventRouter, file: str, payload: object) -> None:
+    """A document in which a payload is no JSON Schema is refused, too."""
+    document = json.loads(Path(file).read_text())
+    document["components"]["messages"]["stamped"]["payload"] = payload
+    Path(file).write_text(json.dumps(document))
+
+    assert run("--check", file) == (2, f"CommandError: The file {file!r} cannot be compared. {NONE}\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -304,6 +304,18 @@ def test_failure_of_several_lines(router: EventRouter) -> None:
     ]
 
 
+def test_unknown_name(router: EventRouter) -> None:
+    """Of a handler whose annotation cannot be resolved, what to do is told, and not where we found it out."""
+
+    @router.on("lost", name="shop.lost")
+    def lost(event: Event[Unknown]) -> None: ...  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore[reportUndefinedVariable, reportUnknownParameterType] -- the point
+
+    assert run("lost", "--data", "1")[1].splitlines()[2] == (
+        "    shop.lost (file.py:0) annotates its parameter Event[Unknown], and the name 'Unknown' is not known in its module. "
+        "Import it there, outside of `if TYPE_CHECKING`, or give the type as `payload=`."
+    )
+
+
 def test_status_without_a_name() -> None:
     """A status that HTTP does not name stands alone."""
     with raw(b"HTTP/1.0 999\r\n\r\n") as url:

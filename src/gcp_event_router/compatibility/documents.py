@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from ..automata import Steps
 from ..exceptions import DocumentFileError, GlobError
@@ -14,6 +14,8 @@ from .change import Change
 from .schemas import changes
 
 __all__ = ["document_changes"]
+
+_OTHER: Final = "It is no AsyncAPI document that `events schema` wrote. Write it anew: manage.py events schema --output FILE."
 
 
 class _Received(NamedTuple):
@@ -88,7 +90,10 @@ def document_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Cha
     Raises `DocumentFileError` for what is no document of `asyncapi`.
     """
     before, after = _read(old), _read(new)
-    found = [*_gone(before, after), *_new(before, after), *_changed(before, after)]
+    try:
+        found = [*_gone(before, after), *_new(before, after), *_changed(before, after)]
+    except (KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:  # of what is no JSON Schema
+        raise DocumentFileError(_OTHER) from error
     return sorted(dict.fromkeys(found), key=lambda each: (not each.is_breaking, each.place))
 
 
@@ -139,9 +144,8 @@ def _read(document: Mapping[str, Any]) -> _Document:
     try:
         received = [_channel(document, each) for each in document["channels"].values()]
         return _Document(received, {**document["components"]["schemas"]})
-    except (KeyError, TypeError, AttributeError, GlobError) as error:
-        msg = "It is no AsyncAPI document that `events schema` wrote. Write it anew: manage.py events schema --output FILE."
-        raise DocumentFileError(msg) from error
+    except (KeyError, TypeError, AttributeError, ValueError, GlobError) as error:
+        raise DocumentFileError(_OTHER) from error
 
 
 def _channel(document: Mapping[str, Any], channel: Mapping[str, Any]) -> _Received:

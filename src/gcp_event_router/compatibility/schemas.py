@@ -186,7 +186,7 @@ class _Comparison:
     def _array(self, old: Schema, new: Schema, place: str) -> Iterator[Change]:
         before, after = prefix_of(old), prefix_of(new)
         most = max(len(before), len(after))
-        for number in range(min(most, old.get("maxItems", most))):
+        for number in range(most if old.get("maxItems") is None else min(most, old["maxItems"])):
             one = before[number] if number < len(before) else items_of(old)
             other = after[number] if number < len(after) else items_of(new)
             yield from self.compare(one, other, f"{place}[{number}]")

@@ -10,7 +10,7 @@ from typing import Any, Final
 from django.core.management.base import CommandError
 from django.test import RequestFactory
 
-from ..exceptions import InvalidEventError
+from ..exceptions import ConfigurationError, InvalidEventError
 from ..lifecycle import event_rejected, handler_finished
 from ..logs import trail
 from ..outcomes import Outcome, classify
@@ -142,6 +142,8 @@ def _called(handler: str, outcome: Outcome, duration: float, error: Exception | 
     if isinstance(error, InvalidEventError):
         problem = f"The event's {error.part} cannot be read as what it declares:"
         return Called(handler, outcome.value, duration * 1000, problem, error.errors)
+    if isinstance(error, ConfigurationError):  # which says what to do, and where
+        return Called(handler, outcome.value, duration * 1000, str(error))
     problem = "" if error is None else f"{trail(error)}: {error}" if str(error) else trail(error)
     return Called(handler, outcome.value, duration * 1000, problem)
 
