@@ -127,7 +127,7 @@ def test_explain(shop: EventRouter) -> None:
         f"  skips tests.test_list_command.one ({HERE}:0)\n"
         "        'gcs-photos' does not begin with 'order-' and 'gcs-photos' is not 'invoice-paid'\n"
         f"  runs  storage ({HERE}:0)\n"
-        "        'gcs-*' matches\n"
+        "        'gcs-*' and 'google.cloud.storage.*' match\n"
         f"  skips tests.test_list_command.three ({HERE}:0)\n"
         f"        of the type, {FINALIZED!r} does not begin with 'com.example.'\n"
         f"  skips tests.test_list_command.three ({HERE}:0)\n"

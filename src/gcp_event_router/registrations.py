@@ -138,8 +138,8 @@ def explain(kind: str, ce_type: str | None, registrations: tuple[Registration, .
         if reason is None and each.is_fallback:
             reason = "another handler matches" if handled else "it is a fallback, and nothing else matches"
         elif reason is None:
-            glob = each.matching(kind) or each.ce_type
-            reason = f"{glob and glob.pattern!r} matches"
+            reason = " and ".join(f"{glob.pattern!r}" for glob in (each.matching(kind), each.ce_type) if glob)
+            reason += " match" if each.globs and each.ce_type else " matches"
             if not runs:
                 reason += ", but its function is registered before"
         consulted.append(Consulted(each, runs, reason))
