@@ -238,7 +238,7 @@ async def test_publish_by_kind(emulator: Emulator, topic: str, monkeypatch: pyte
     try:
         first = counted.publish(topic, Count(sku="A"), attributes={"origin": "shop"}, ordering_key="k").result(PATIENCE)
         second = await counted.apublish(topic, Count(sku="B"), ordering_key="k")
-        client_of(os.getpid()).stop()  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType] -- Google's has it
+        client_of(os.getpid()).stop()
     finally:
         client_of.cache_clear()
 
