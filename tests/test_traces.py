@@ -34,6 +34,23 @@ MALFORMED = [
     "\x00\r\n\u202e",
 ]
 
+MALFORMED_STATES = [
+    "garbage\nERROR forged",
+    "a=b\n",
+    "a=b,c",
+    "a=b,a=c",
+    "A=b",
+    "1=b",
+    "a=",
+    "a=b=c",
+    "=",
+    "a=\u00fc",
+    "a=b\u2003",
+    f"a={'b' * 257}",
+    f"{'a' * 257}=b",
+    ",".join(f"k{each}=v" for each in range(33)),
+]
+
 
 @pytest.mark.parametrize("text", MALFORMED)
 def test_a_malformed_traceparent_is_none(text: str) -> None:
@@ -65,8 +82,28 @@ def test_a_traceparent_is_read(text: str, flags: str, is_sampled: bool) -> None:
 
 def test_a_long_tracestate_is_dropped() -> None:
     """A tracestate beyond the 512 characters that have to be passed on is left out, and its traceparent is not."""
-    assert TraceHeaders(PARENT, f"a={'b' * 510}", "").read() == Trace(PARENT, f"a={'b' * 510}")
-    assert TraceHeaders(PARENT, f"a={'b' * 511}", "").read() == Trace(PARENT, "")
+    longest = f"a={'b' * 254},c={'d' * 253}"
+
+    assert TraceHeaders(PARENT, longest, "").read() == Trace(PARENT, longest)
+    assert TraceHeaders(PARENT, f"{longest}d", "").read() == Trace(PARENT, "")
+
+
+@pytest.mark.parametrize(
+    "state",
+    ["a=b", "a=b,c=d", "a=b ,\tc=d", "a=b,,c=d,", "1tenant@system=!~", "a*/_-9= x", ",".join(f"k{each}=v" for each in range(32))],
+)
+def test_a_tracestate_is_passed_on(state: str) -> None:
+    """A tracestate that is well formed is passed on, letter by letter."""
+    assert TraceHeaders(PARENT, state, "").read() == Trace(PARENT, state)
+
+
+@pytest.mark.parametrize("state", MALFORMED_STATES)
+def test_a_malformed_tracestate_is_dropped(state: str) -> None:
+    """A tracestate that is malformed in any member is left out as a whole, and its traceparent is not."""
+    attributes = {"traceparent": PARENT, "tracestate": state}
+
+    assert TraceHeaders(PARENT, state, "").read() == Trace(PARENT, "")
+    assert trace_of(read(make_pubsub_message({}, attributes=attributes))) == Trace(PARENT, "")
 
 
 @pytest.mark.parametrize(

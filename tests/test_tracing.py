@@ -22,7 +22,7 @@ from gcp_event_router.utils import make_pubsub_message
 from .conftest import Post
 from .telemetry import SPANS, described, measured
 from .test_formatters import record
-from .test_traces import MALFORMED, OTHER, PARENT, SPAN_ID, TRACE_ID
+from .test_traces import MALFORMED, MALFORMED_STATES, OTHER, PARENT, SPAN_ID, TRACE_ID
 
 SECRET = "s3cr3t"
 
@@ -236,6 +236,19 @@ def test_a_hostile_traceparent_begins_a_new_trace(router: EventRouter, post: Pos
     response = post("/events/order-placed/4711", push(traceparent=text, googclient_traceparent=text), **header)
 
     assert (response.status_code, parent(spans()[0])) == (201, None)
+
+
+@pytest.mark.parametrize("state", MALFORMED_STATES)
+def test_a_malformed_tracestate_is_no_line_in_the_log(
+    router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture, state: str
+) -> None:
+    """What a sender wrote for a tracestate is not told by OpenTelemetry's own logger; the traceparent beside it is the parent."""
+    register(router)
+
+    response = post("/events/order-placed/4711", push(traceparent=PARENT, tracestate=state))
+
+    assert (response.status_code, parent(spans()[0])) == (201, PARENT)
+    assert [each.name for each in caplog.records if each.name != "gcp_event_router"] == []
 
 
 def test_attributes_are_bounded(router: EventRouter, post: Post) -> None:

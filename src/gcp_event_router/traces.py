@@ -18,10 +18,14 @@ _TRACEPARENT: Final = re.compile(r"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{
 _CLOUD: Final = re.compile(r"([0-9a-fA-F]{32})(?:/([0-9]{1,20}))?(?:;o=([0-9]))?")
 _LENGTH: Final = 512
 """Longer headers are taken for none; of a tracestate that many characters have to be passed on, and no more are."""
+_MEMBER: Final = re.compile(
+    r"([a-z][a-z0-9_*/-]{0,255}|[a-z0-9][a-z0-9_*/-]{0,240}@[a-z][a-z0-9_*/-]{0,13})=[ -+\--<>-~]{0,255}[!-+\--<>-~]"
+)
+_MEMBERS: Final = 32
 
 
 class Trace(NamedTuple):
-    """A valid traceparent, in version 00, and the tracestate that came with it. Its ids are never all zeros."""
+    """A valid traceparent, in version 00, and the valid tracestate that came with it. Its ids are never all zeros."""
 
     traceparent: str
     tracestate: str = ""
@@ -96,7 +100,18 @@ def _traceparent(text: str, state: str) -> Trace | None:
     version, trace_id, span_id, flags, more = found.groups()
     if (version == "00" and more) or not int(trace_id, 16) or not int(span_id, 16):
         return None
-    return Trace(f"00-{trace_id}-{span_id}-{flags}", state if len(state) <= _LENGTH else "")
+    return Trace(f"00-{trace_id}-{span_id}-{flags}", _tracestate(state))
+
+
+def _tracestate(text: str) -> str:
+    """§3.3.1; nothing of one that is malformed, since OpenTelemetry would write its text into the log, line breaks and all."""
+    if len(text) > _LENGTH:
+        return ""
+    # members may be empty, and then count for nothing
+    members = [member for each in text.split(",") if (member := each.strip(" \t"))]
+    found = [_MEMBER.fullmatch(member) for member in members]
+    keys = {match[1] for match in found if match}
+    return text if len(keys) == len(members) <= _MEMBERS else ""
 
 
 def _cloud(text: str) -> Trace | None:
