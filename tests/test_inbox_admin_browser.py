@@ -13,6 +13,8 @@ from .admin_pages import LIST
 from .browsing import PHONE, SCHEMES, SCREEN, browsing, fits, in_browser, looking, serving
 
 pytestmark = in_browser
+LONG = "shop-" + "0123456789" * 12
+"""A reference that `admin_server` makes."""
 CONTRAST = 4.5
 """What WCAG 2 asks of text, at level AA."""
 
@@ -127,6 +129,46 @@ def test_looking(page: Page, complaints: list[str]) -> None:
     expect(page.locator(".gei-event")).to_be_visible()
     look(page)
     assert complaints == []
+
+
+OVERLAPS = """
+() => {
+    const [one, other] = ["#content > h2", ".historylink"].map(each => {
+        const range = document.createRange()
+        range.selectNodeContents(document.querySelector(each))
+        return [...range.getClientRects()]
+    })
+    return one.some(a => other.some(b => a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom))
+}
+"""
+
+
+def test_long_names(page: Page, complaints: list[str]) -> None:
+    """However long the reference of an event is, its page fits its window, and nothing covers it; so does the question."""
+    page.goto(f"{LIST}?state=running")
+    page.locator("#result_list .field-kind a").click()
+    expect(page.get_by_role("heading", level=2, name=f"order-paid/{LONG}")).to_be_visible()
+    look(page)
+    assert not page.evaluate(OVERLAPS)
+
+    page.goto(f"{LIST}?q=1")
+    page.locator("#result_list .field-kind a").click()
+    page.get_by_role("button", name="Replay shop.record").click()
+    heading = page.get_by_role("heading", name="shop.record is done. Replay it all the same?")
+    heading.evaluate(f"each => each.textContent = each.textContent.replace('shop.record', 'shop.{'x' * 250}')")
+    look(page)
+    assert complaints == []
+
+
+def test_error_is_read_without_scrolling(page: Page) -> None:
+    """What went wrong is within the window, also where the table above it is wider."""
+    page.goto(f"{LIST}?q=broken")
+    page.locator("#result_list .field-kind a").click()
+    expect(page.locator(".gei-error pre")).to_contain_text("The body is a Pub/Sub push")
+    for each in page.locator(".gei-error :is(p, pre)").all():
+        assert each.evaluate(
+            "each => each.getBoundingClientRect().right <= window.innerWidth && each.scrollWidth <= each.clientWidth"
+        )
 
 
 def test_deciding(page: Page, complaints: list[str], tmp_path: Path) -> None:

@@ -88,7 +88,6 @@ class EventPages(EventModelAdmin):
             "subtitle": printable(str(event)),
             "original": printable(str(event)),
             "event": event,
-            "media": self.media,
             "details": Details(event, deliveries),
             "may_replay": self.has_replay_permission(request),
             "may_discard": self.has_discard_permission(request),
@@ -162,7 +161,7 @@ class EventPages(EventModelAdmin):
 
     def _page(self, request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
         request.current_app = self.admin_site.name
-        whole = {**self.admin_site.each_context(request), "opts": self.opts, **context}
+        whole = {**self.admin_site.each_context(request), "opts": self.opts, "media": self.media, **context}
         return TemplateResponse(request, f"{_TEMPLATES}/{template}.html", whole)
 
 
