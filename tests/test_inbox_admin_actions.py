@@ -130,6 +130,16 @@ def test_too_many_at_once(shop: Shop, pages: Pages, monkeypatch: pytest.MonkeyPa
     assert states(shop) == {"0": "parked", "1": "done", "2": "parked"}
 
 
+@pytest.mark.parametrize("key", ["", "zzz", "-1", "\x00", "9" * 5000])
+@pytest.mark.parametrize("action", ["replay", "discard"])
+def test_what_is_no_event_cannot_be_chosen(shop: Shop, pages: Pages, action: str, key: str) -> None:
+    """A key that no event could have is refused in words, and nothing is done about those that are chosen with it."""
+    event = shop.order_in(State.PARKED, 1)
+
+    assert pages.act(action, event, StoredEvent(key=key)) == (302, ["There is no such event; choose some of the list."])
+    assert states(shop) == {"1": "parked"}
+
+
 def test_replay_on_an_events_page(shop: Shop, pages: Pages) -> None:
     """A parked delivery is run again at once; who did it stands in the event's history."""
     event = shop.order_in(State.PARKED, 1)

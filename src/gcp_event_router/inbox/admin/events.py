@@ -93,7 +93,13 @@ class StoredEventAdmin(EventPages):
 
     @override
     def response_action(self, request: HttpRequest, queryset: QuerySet[StoredEvent], *args: Any, **kwargs: Any) -> Any:
-        """Refuse what is more than a request can do."""
+        """Refuse what is more than a request can do, and what is no event."""
+        try:
+            for chosen in request.POST.getlist(ACTION_CHECKBOX_NAME):
+                UUID(chosen)
+        except ValueError:
+            self.message_user(request, _("There is no such event; choose some of the list."), messages.ERROR)
+            return None
         if request.POST.get("select_across", "0") != "0" and queryset.order_by()[: _AT_ONCE + 1].count() > _AT_ONCE:
             text = _("These are more than %d events. Narrow the list, or use manage.py inbox.") % _AT_ONCE
             self.message_user(request, text, messages.ERROR)
