@@ -55,7 +55,7 @@ def arrivals_of(
     def read_one(body: bytes, meta: Mapping[str, Any]) -> Labelled:
         envelope = read(body, meta)
         labels = labels_of(envelope) if kind is UNKNOWN else (kind, reference)
-        return (*labels, Arrival(envelope, parameters, principal, headers=headers))
+        return (*labels, Arrival(envelope, parameters, principal, None, headers))  # named ones cost a dict
 
     def unread(body: bytes, meta: Mapping[str, Any], error: EnvelopeError) -> UnreadError:
         return UnreadError(error, Unread(kind, reference, body, meta, parameters or {}, principal))

@@ -28,16 +28,23 @@ Note: TypeAlias = Callable[[Event[Any, Any]], None]
 def call(handler: Handler, kind: str, reference: str, arrival: Arrival, note: Note | None = None) -> None:
     """Make a sync handler its event, give it to `note`, and call the handler with it."""
     # in a context of its own, so that a language or time zone that it activates ends with it
-    result = copy_context().run(_call, handler, kind, reference, arrival, note)
+    if note is None:
+        result = copy_context().run(_call, handler, kind, reference, arrival)
+    else:
+        result = copy_context().run(_noted, handler, kind, reference, arrival, note)
     if result is not None and isawaitable(result):
         _refuse_awaitable(handler, result)
 
 
-def _call(handler: Handler, kind: str, reference: str, arrival: Arrival, note: Note | None) -> Any:
+def _call(handler: Handler, kind: str, reference: str, arrival: Arrival) -> Any:
+    enter((kind, reference, arrival))
+    return handler.function(handler.event(kind, reference, arrival))
+
+
+def _noted(handler: Handler, kind: str, reference: str, arrival: Arrival, note: Note) -> Any:
     enter((kind, reference, arrival))
     event = handler.event(kind, reference, arrival)
-    if note is not None:
-        note(event)
+    note(event)
     return handler.function(event)
 
 

@@ -45,7 +45,6 @@ class Passage:
         "_arrival",
         "_closed",
         "_is_open",
-        "_is_turned_away",
         "_kind",
         "_record",
         "_reference",
@@ -65,8 +64,6 @@ class Passage:
         self._is_open = self._record is None
         #: What kept the record from being opened, so that no handler was called.
         self._closed: Exception | None = None
-        #: Whether what `conclude` raises is our own no, and no handler's.
-        self._is_turned_away = False
         #: Of all handlers but those that just did their work.
         self._results: list[tuple[Handler, Result]] = []
         self._started = perf_counter()
@@ -84,7 +81,7 @@ class Passage:
         try:
             return self.conclude()
         except Exception as error:
-            if self._is_turned_away:
+            if self._is_our_no(error):
                 event_rejected.tell(None, **self._rejection(error))
             raise
 
@@ -142,7 +139,7 @@ class Passage:
         try:
             return self.conclude()
         except Exception as error:
-            if self._is_turned_away:
+            if self._is_our_no(error):
                 await event_rejected.atell(None, **self._rejection(error))
             raise
 
@@ -153,12 +150,12 @@ class Passage:
         """
         if self._closed is not None:
             self._log(logging.ERROR, classify(self._closed), explained(self._closed))
-            self._is_turned_away = True
             raise self._closed
         if not self._results:
             if not self.found.blocking and not self.found.awaited:
                 return self._unhandled()
-            self._log(logging.INFO, Outcome.HANDLED)
+            if logger.isEnabledFor(logging.INFO):  # asked here, too, since most events end so
+                self._log(logging.INFO, Outcome.HANDLED)
             return Outcome.HANDLED
         outcome = worst(result.outcome for _, result in self._results)
         several = len(self._results) > 1 or sum(map(len, self.found)) > 1
@@ -174,6 +171,11 @@ class Passage:
         msg = "several handlers failed"
         raise ExceptionGroup(msg, open_errors)
 
+    def _is_our_no(self, error: Exception) -> bool:
+        """Whether what `conclude` raises is our own no, since no handler was called; who sent the event tells of its body."""
+        was_kept_out = self._closed is not None or not (self.found.blocking or self.found.awaited)
+        return was_kept_out and not isinstance(error, DocumentError)
+
     def _note(self, handler: Handler, result: Result) -> None:
         if result is not HANDLED:
             self._results.append((handler, result))
@@ -185,7 +187,6 @@ class Passage:
             raise DocumentError(error) from error
         if conf.current().UNHANDLED == "error":
             self._log(logging.WARNING, Outcome.UNHANDLED)
-            self._is_turned_away = True
             msg = "nothing handles this kind of event"
             raise UnhandledEventError(msg)
         self._log(logging.INFO, Outcome.UNHANDLED)

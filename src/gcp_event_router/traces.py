@@ -61,8 +61,8 @@ class TraceHeaders(NamedTuple):
 def trace_headers(meta: Mapping[str, Any]) -> TraceHeaders | None:
     """Those in Django's `request.META`; None where it has none."""
     if "HTTP_TRACEPARENT" in meta or "HTTP_X_CLOUD_TRACE_CONTEXT" in meta:
-        names = ("HTTP_TRACEPARENT", "HTTP_TRACESTATE", "HTTP_X_CLOUD_TRACE_CONTEXT")
-        return TraceHeaders(*(str(meta.get(name, "")) for name in names))
+        get = meta.get
+        return TraceHeaders(get("HTTP_TRACEPARENT", ""), get("HTTP_TRACESTATE", ""), get("HTTP_X_CLOUD_TRACE_CONTEXT", ""))
     return None
 
 
