@@ -136,7 +136,9 @@ def test_what_is_no_event_cannot_be_chosen(shop: Shop, pages: Pages, action: str
     """A key that no event could have is refused in words, and nothing is done about those that are chosen with it."""
     event = shop.order_in(State.PARKED, 1)
 
-    assert pages.act(action, event, StoredEvent(key=key)) == (302, ["There is no such event; choose some of the list."])
+    told = pages.post(LIST, action=action, _selected_action=[str(event.pk), key])
+
+    assert told == (302, ["There is no such event; choose some of the list."])
     assert states(shop) == {"1": "parked"}
 
 
