@@ -51,6 +51,14 @@ class MixinTests(EventTestMixin, SimpleTestCase):
         with pytest.raises(AssertionError):
             self.assertHandled(store, reference="2")
 
+    def test_parameters(self) -> None:
+        """What the URL's parameters were counts, if it is asked for."""
+        self.push("order-placed", "1", Order(order_id=1), parameters={"a": 1})
+
+        assert self.assertHandled(store, parameters={"a": "1"}).parameters == {"a": "1"}
+        with pytest.raises(AssertionError):
+            self.assertHandled(store, parameters={"a": "2"})
+
     def test_payload_of_none(self) -> None:
         """None is a payload like others: an assertion of it fails where there was another one."""
         self.push("order-placed", "1", Order(order_id=1))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -81,9 +83,22 @@ def test_naive_times(form: Form) -> None:
 def test_strings_only() -> None:
     """What no sender can carry is refused in each form, also where a header would take it."""
     for form in FORMS:
-        for message in (EventMessage(b"", cast("str", 7)), EventMessage(b"", "1", {"a": cast("str", 7)})):
+        seven: Any = 7
+        names = ("message_id", "ordering_key", "subscription", "ce_type", "ce_source", "ce_subject", "queue", "job_name")
+        for message in (
+            *(replace(EventMessage(b""), **cast("Any", {name: 7})) for name in names),
+            EventMessage(b"", "1", {"a": seven}),
+        ):
             with pytest.raises(ValueError, match=r"' as 7, of type int, and senders carry strings only\. Give a string\.$"):
                 message.written(form)
+
+
+def test_times_only() -> None:
+    """So is a time that is none."""
+    message = "written() is given 'publish_time' as 'yesterday', of type str, which is no time. Give a datetime."
+    for form in FORMS:
+        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+            EventMessage(b"", publish_time=cast("datetime", "yesterday")).written(form)
 
 
 def test_unknown_form() -> None:

@@ -71,11 +71,12 @@ class EventTestMixin(TestCase):
         handler: Callable[[Event[PayloadT, ParametersT]], Any],
         *,
         payload: PayloadT | Unset = UNSET,
+        parameters: ParametersT | Unset = UNSET,
         reference: str | Unset = UNSET,
         times: int | None = None,
     ) -> Event[PayloadT, ParametersT]:
         """As `Recording.assert_handled`."""
-        return self.recording.assert_handled(handler, payload=payload, reference=reference, times=times)
+        return self.recording.assert_handled(handler, payload=payload, parameters=parameters, reference=reference, times=times)
 
     def assertNotCalled(self, handler: Callable[..., Any]) -> None:  # noqa: N802 -- as above
         """As `Recording.assert_not_called`."""

@@ -82,7 +82,7 @@ class Recording:
         self.unfinished: list[tuple[Callable[..., Any], str]] = []
 
     def of(self, handler: Callable[[Event[PayloadT, ParametersT]], Any]) -> list[Delivery[PayloadT, ParametersT]]:
-        """The deliveries to one handler, in their order."""
+        """The deliveries to one handler, in their order. Raises `TypeError` for what is no function, such as its name."""
         require_handler(handler)
         return [each for each in self.deliveries if is_same(each.handler, handler)]
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any, Final, Literal, TypeAlias, get_args
+from typing import Any, Final, Literal, TypeAlias, cast, get_args
 from uuid import uuid4
 
 from ..envelopes import read_json
@@ -35,6 +35,9 @@ FORMS: Final[tuple[Form, ...]] = get_args(Form)
 
 _JSON: Final = "application/json"
 _OCTETS: Final = "application/octet-stream"
+#: What has to be a string, and what has to be one if it is given.
+_STRINGS: Final = ("message_id", "subscription", "ce_type", "ce_source", "queue", "job_name")
+_OPTIONAL: Final = ("ordering_key", "ce_subject")
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -66,7 +69,12 @@ class EventMessage:
         if write is None:
             msg = f"written() is given the form {form!r}, which there is not. Choose from {', '.join(map(repr, FORMS))}."
             raise ValueError(msg)
-        _require_strings({"message_id": self.message_id, "ordering_key": self.ordering_key or "", **self.attributes})
+        _require_strings({name: getattr(self, name) for name in _STRINGS} | dict(self.attributes))
+        _require_strings({name: value for name in _OPTIONAL if (value := getattr(self, name)) is not None})
+        if not isinstance(cast("object", self.publish_time), datetime):
+            what = f"{self.publish_time!r}, of type {type(self.publish_time).__name__}"
+            msg = f"written() is given 'publish_time' as {what}, which is no time. Give a datetime."
+            raise ValueError(msg)  # noqa: TRY004 -- as below
         return write(self)
 
     @property
