@@ -144,12 +144,15 @@ OVERLAPS = """
 
 
 def test_long_names(page: Page, complaints: list[str]) -> None:
-    """However long the reference of an event is, its page fits its window, and nothing covers it; so does the question."""
+    """However long the reference of an event is, its pages fit their window, and nothing covers it; so does a question."""
     page.goto(f"{LIST}?state=running")
     page.locator("#result_list .field-kind a").click()
     expect(page.get_by_role("heading", level=2, name=f"order-paid/{LONG}")).to_be_visible()
     look(page)
     assert not page.evaluate(OVERLAPS)
+    page.get_by_role("link", name="History").click()
+    expect(page.get_by_role("heading", level=1, name=f"order-paid/{LONG}")).to_be_visible()
+    look(page)
 
     page.goto(f"{LIST}?q=1")
     page.locator("#result_list .field-kind a").click()

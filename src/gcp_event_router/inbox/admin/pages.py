@@ -96,6 +96,10 @@ class EventPages(EventModelAdmin):
         }
         return self._page(request, "change_form", context)
 
+    @override
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return super().history_view(request, object_id, {"media": self.media, **(extra_context or {})})
+
     def payload_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         """The whole payload of an event, as a file; a browser is never to show it."""
         event = self._event(request, object_id)
