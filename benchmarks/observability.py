@@ -40,7 +40,7 @@ META = {"CONTENT_TYPE": "application/json"}
 
 def plain_call(handler: Handler, kind: str, reference: str, arrival: Arrival) -> None:
     """A call whose own log lines do not know their event."""
-    result = copy_context().run(handler.function, handler.event(kind, reference, arrival))
+    result = handler.function(handler.event(kind, reference, arrival))
     if result is not None and isawaitable(result):
         raise TypeError
 
@@ -74,7 +74,7 @@ class PlainPassage:
             raise NotImplementedError
         for handler in self.found.blocking:
             try:
-                plain_call(handler, self._kind, self._reference, self._arrival)
+                copy_context().run(plain_call, handler, self._kind, self._reference, self._arrival)
             except Exception as error:  # noqa: BLE001 -- as in Passage
                 self._results.append((handler, Result(classify(error), error)))
 

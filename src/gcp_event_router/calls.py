@@ -26,26 +26,18 @@ Note: TypeAlias = Callable[[Event[Any, Any]], None]
 
 
 def call(handler: Handler, kind: str, reference: str, arrival: Arrival, note: Note | None = None) -> None:
-    """Make a sync handler its event, give it to `note`, and call the handler with it."""
-    # in a context of its own, so that a language or time zone that it activates ends with it
-    if note is None:
-        result = copy_context().run(_call, handler, kind, reference, arrival)
-    else:
-        result = copy_context().run(_noted, handler, kind, reference, arrival, note)
-    if result is not None and isawaitable(result):
-        _refuse_awaitable(handler, result)
+    """Make a sync handler its event, give it to `note`, and call the handler with it.
 
-
-def _call(handler: Handler, kind: str, reference: str, arrival: Arrival) -> Any:
-    enter((kind, reference, arrival))
-    return handler.function(handler.event(kind, reference, arrival))
-
-
-def _noted(handler: Handler, kind: str, reference: str, arrival: Arrival, note: Note) -> Any:
+    To be run in a context of its own, `copy_context().run(call, ...)`, so that a language or time zone that the handler
+    activates ends with it, and so does what is noted for its log lines.
+    """
     enter((kind, reference, arrival))
     event = handler.event(kind, reference, arrival)
-    note(event)
-    return handler.function(event)
+    if note is not None:
+        note(event)
+    result = handler.function(event)
+    if result is not None and isawaitable(result):
+        _refuse_awaitable(handler, result)
 
 
 async def acall(handler: Handler, kind: str, reference: str, arrival: Arrival, note: Note | None = None) -> None:
@@ -147,10 +139,10 @@ class Call(_Announced):
     def __call__(self) -> None:
         """Call the handler."""
         if self._span is None:
-            call(self._handler, self._kind, self._reference, self._arrival, self._note)
+            copy_context().run(call, self._handler, self._kind, self._reference, self._arrival, self._note)
         else:
             with self._span.current():
-                call(self._handler, self._kind, self._reference, self._arrival, self._note)
+                copy_context().run(call, self._handler, self._kind, self._reference, self._arrival, self._note)
 
 
 class AsyncCall(_Announced):

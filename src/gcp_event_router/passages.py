@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import logging
+from contextvars import copy_context
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -17,7 +18,7 @@ from .calls import acall, aobserved, call, observed
 from .event import Arrival
 from .exceptions import EnvelopeError, UnhandledEventError
 from .handlers import Handler
-from .keepers import HANDLED, Result, aattempt, attempt, record_of
+from .keepers import HANDLED, Record, Result, aattempt, attempt, record_of
 from .lifecycle import event_rejected, handler_finished, handler_started
 from .lines import explained, level_of, log_line, problem_of
 from .logs import logger
@@ -53,15 +54,14 @@ class Passage:
         "found",
     )
 
-    _is_traced = False
-
     def __init__(self, kind: str, reference: str, arrival: Arrival, found: Found) -> None:
         self._kind = kind
         self._reference = reference
         self._arrival = arrival
         self.found: Found = found
         self._record = record_of(kind, reference, arrival, found)
-        self._is_open = self._record is None
+        #: Whether the record was opened, or was to be.
+        self._is_open = False
         #: What kept the record from being opened, so that no handler was called.
         self._closed: Exception | None = None
         #: Of all handlers but those that just did their work.
@@ -87,51 +87,29 @@ class Passage:
 
     def run(self) -> None:
         """Call the sync handlers."""
-        record = self._record
-        if record is None:
-            if self._is_traced or handler_started.receivers or handler_finished.receivers:
-                for handler in self.found.blocking:
-                    self._note(handler, observed(handler, self._kind, self._reference, self._arrival, attempt))
-                return
+        if self._record is not None:
+            self._run_kept(self._record)
+        elif handler_started.receivers or handler_finished.receivers:
+            self._run_watched()
+        else:
             for handler in self.found.blocking:
                 try:
-                    call(handler, self._kind, self._reference, self._arrival)
+                    copy_context().run(call, handler, self._kind, self._reference, self._arrival)
                 except Exception as error:  # noqa: BLE001 -- kept until all have run, then raised by conclude()
                     self._results.append((handler, Result(classify(error), error)))
-            return
-        self._is_open = True
-        try:
-            record.open()
-        except Exception as error:  # noqa: BLE001 -- as above
-            self._closed = error
-            return
-        for handler in self.found.blocking:
-            run = partial(record.run, handler)
-            self._note(handler, observed(handler, self._kind, self._reference, self._arrival, run))
 
     async def run_awaited(self) -> None:
         """Call the async handlers."""
-        record = self._record
-        if record is None:
-            if self._is_traced or handler_started.receivers or handler_finished.receivers:
-                for handler in self.found.awaited:
-                    self._note(handler, await aobserved(handler, self._kind, self._reference, self._arrival, aattempt))
-                return
+        if self._record is not None:
+            await self._run_awaited_kept(self._record)
+        elif handler_started.receivers or handler_finished.receivers:
+            await self._run_awaited_watched()
+        else:
             for handler in self.found.awaited:
                 try:
                     await acall(handler, self._kind, self._reference, self._arrival)
                 except Exception as error:  # noqa: BLE001 -- as in run()
                     self._results.append((handler, Result(classify(error), error)))
-            return
-        if not self._is_open:
-            try:
-                await record.aopen()
-            except Exception as error:  # noqa: BLE001 -- as in run()
-                self._closed = error
-        if self._closed is None:
-            for handler in self.found.awaited:
-                run = partial(record.arun, handler)
-                self._note(handler, await aobserved(handler, self._kind, self._reference, self._arrival, run))
 
     async def finish(self) -> Outcome:
         """Do what `run` left."""
@@ -157,6 +135,10 @@ class Passage:
             if logger.isEnabledFor(logging.INFO):  # asked here, too, since most events end so
                 self._log(logging.INFO, Outcome.HANDLED)
             return Outcome.HANDLED
+        return self._settle()
+
+    def _settle(self) -> Outcome:
+        """Conclude what did not end well."""
         outcome = worst(result.outcome for _, result in self._results)
         several = len(self._results) > 1 or sum(map(len, self.found)) > 1
         problems = [problem_of(*each) for each in self._results if several or each[1].error is not None]
@@ -175,6 +157,36 @@ class Passage:
         """Whether what `conclude` raises is our own no, since no handler was called; who sent the event tells of its body."""
         was_kept_out = self._closed is not None or not (self.found.blocking or self.found.awaited)
         return was_kept_out and not isinstance(error, DocumentError)
+
+    def _run_watched(self) -> None:
+        for handler in self.found.blocking:
+            self._note(handler, observed(handler, self._kind, self._reference, self._arrival, attempt))
+
+    async def _run_awaited_watched(self) -> None:
+        for handler in self.found.awaited:
+            self._note(handler, await aobserved(handler, self._kind, self._reference, self._arrival, aattempt))
+
+    def _run_kept(self, record: Record) -> None:
+        self._is_open = True
+        try:
+            record.open()
+        except Exception as error:  # noqa: BLE001 -- as in run()
+            self._closed = error
+            return
+        for handler in self.found.blocking:
+            run = partial(record.run, handler)
+            self._note(handler, observed(handler, self._kind, self._reference, self._arrival, run))
+
+    async def _run_awaited_kept(self, record: Record) -> None:
+        if not self._is_open:
+            try:
+                await record.aopen()
+            except Exception as error:  # noqa: BLE001 -- as in run()
+                self._closed = error
+        if self._closed is None:
+            for handler in self.found.awaited:
+                run = partial(record.arun, handler)
+                self._note(handler, await aobserved(handler, self._kind, self._reference, self._arrival, run))
 
     def _note(self, handler: Handler, result: Result) -> None:
         if result is not HANDLED:
@@ -213,8 +225,6 @@ class TracedPassage(Passage):
 
     __slots__ = ("_span",)
 
-    _is_traced = True
-
     def __init__(self, kind: str, reference: str, arrival: Arrival, found: Found, span: Span) -> None:
         super().__init__(kind, reference, arrival, found)
         self._span = span
@@ -222,12 +232,18 @@ class TracedPassage(Passage):
     @override
     def run(self) -> None:
         with self._span.current():
-            super().run()
+            if self._record is None:
+                self._run_watched()
+            else:
+                self._run_kept(self._record)
 
     @override
     async def run_awaited(self) -> None:
         with self._span.current():
-            await super().run_awaited()
+            if self._record is None:
+                await self._run_awaited_watched()
+            else:
+                await self._run_awaited_kept(self._record)
 
     @override
     def conclude(self) -> Outcome:
