@@ -13,7 +13,7 @@ from uuid import UUID
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from pydantic import BaseModel, ConfigDict, Field, Json, TypeAdapter, create_model
+from pydantic import UUID4, BaseModel, ConfigDict, Field, Json, SecretStr, TypeAdapter, create_model
 
 from gcp_event_router.compatibility import changes
 from gcp_event_router.definitions import payload_schemas
@@ -286,6 +286,20 @@ TABLE: list[tuple[str, Any, Any, list[str]]] = [
         ['!a: pattern was "^a$" and is "^b$", and whether the old ones fit cannot be told'],
     ),
     ("text becomes a time", model(a=str), model(a=datetime), ['!a: format was not given and is "date-time"']),
+    ("a text becomes a secret", model(a=str), model(a=SecretStr), ['a: format was not given and is "password"']),
+    ("an id of one version becomes any", model(a=UUID4), model(a=UUID), ['a: format was "uuid4" and is "uuid"']),
+    (
+        "an id becomes that of one version",
+        model(a=UUID),
+        model(a=UUID4),
+        ['!a: format was "uuid" and is "uuid4", and whether the old ones fit cannot be told'],
+    ),
+    (
+        "whole numbers become numbers that are whole",
+        model(a=int),
+        model(a=bounded(float, multiple_of=1)),
+        ["a: a number is taken, and not only an integer", "a: multipleOf was not given and is 1"],
+    ),
     ("an id becomes text", model(a=UUID), model(a=str), ['a: format was "uuid" and is not given']),
     ("items change", model(a=list[int]), model(a=list[str]), ["!a[]: an integer is not taken any more, only a string"]),
     ("fewer items", model(a=list[int]), model(a=bounded(list[int], max_length=3)), ["!a: maxItems was not given and is 3"]),
@@ -434,6 +448,11 @@ BELOW_3 = {"allOf": [{"type": "object", "properties": {"a": NUMBER}}, {"properti
         ({"type": "object"}, {"type": "object", "required": ["a"]}, ["!a: a required field is new"]),
         (A_B, {**A_B, "required": ["b"]}, ["!b: the field was optional and is required"]),
         (PATTERN, {**PATTERN, "patternProperties": {"^a": NUMBER, "^b": TEXT}}, []),
+        (
+            {"enum": [[1], [1, 2]]},
+            {"type": "array", "maxItems": 1},
+            ["other values are taken, too", "![1, 2] is not taken any more"],
+        ),
         (PATTERN, {**PATTERN, "patternProperties": {}}, ["!(^a): fields that are called so are refused now"]),
     ],
 )

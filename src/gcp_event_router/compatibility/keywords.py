@@ -30,6 +30,10 @@ KNOWN: Final = NOTES.union(
 )
 
 
+#: Formats that say how a text is meant, and refuse none.
+_ANY_TEXT: Final = frozenset({"password", "path"})
+
+
 def values(old: Schema, new: Schema, place: str) -> Iterator[Change]:
     """Constants and enumerations."""
     before, after = enum_of(old), enum_of(new)
@@ -68,7 +72,8 @@ def limits(old: Schema, new: Schema, place: str) -> Iterator[Change]:
         yield Change(place, f"{key} was {shown(before)} and is {shown(after)}", is_breaking=narrower)
     before, after = old.get("multipleOf"), new.get("multipleOf")
     if before != after:
-        narrower = after is not None and (before is None or not _is_multiple(before, after))
+        step = 1 if before is None and "number" not in types_of(old) else before
+        narrower = after is not None and (step is None or not _is_multiple(step, after))
         yield Change(place, f"multipleOf was {shown(before)} and is {shown(after)}", is_breaking=narrower)
 
 
@@ -117,4 +122,7 @@ def texts(old: Schema, new: Schema, place: str) -> Iterator[Change]:
         if before != after:
             what = f"{key} was {shown(before)} and is {shown(after)}"
             doubt = ", and whether the old ones fit cannot be told" if before is not None and after is not None else ""
+            if key == "format" and (after in _ANY_TEXT or (after == "uuid" and str(before).startswith("uuid"))):
+                yield Change(place, what, is_breaking=False)
+                continue
             yield Change(place, what + doubt, is_breaking=after is not None)
