@@ -312,7 +312,7 @@ def test_unknown_name(router: EventRouter) -> None:
 
     assert run("lost", "--data", "1")[1].splitlines()[2] == (
         "    shop.lost (file.py:0) annotates its parameter Event[Unknown], and the name 'Unknown' is not known in its module. "
-        "Import it there, outside of `if TYPE_CHECKING`, or give the type as `payload=`."
+        "Import it there, outside of `if TYPE_CHECKING`, or leave the annotation out and give the type as `payload=`."
     )
 
 
