@@ -371,6 +371,67 @@ def test_an_event_that_can_be_read_now_and_fails(inbox: str, router: EventRouter
     assert sorted(rows(inbox)) == [("", "rejected", 0), ("h", "failed", 1)]
 
 
+@sync_or_async
+@pytest.mark.parametrize(
+    ("body", "errors", "expected"),
+    [
+        (PUSH, [RuntimeError()], [("h", "failed", 1)]),
+        (b"{}", [RuntimeError()], [("h", "failed", 1)]),
+        (PUSH, [Retry()], [("h", "pending", 0)]),
+        (b"{}", [ValueError(), RuntimeError()], [("h", "failed", 1)]),
+    ],
+    ids=["fails", "fails without an identity", "is to be tried again", "fails twice"],
+)
+def test_what_is_read_again_and_fails_is_tried_again_by_the_sweeper(
+    inbox: str, router: EventRouter, is_async: bool, body: bytes, errors: list[Exception], expected: list[tuple[str, str, int]]
+) -> None:
+    """Its sender was told that all is well and sends it no more, so workers have it now; nobody has to replay it once more."""
+    wants: list[Exception | None] = [*errors, None]
+
+    def work(event: Event[Any]) -> None:
+        if (error := wants.pop(0)) is not None:
+            raise error
+        take_effect(inbox, "h")
+
+    register(router, work, is_async=is_async)
+    post_wsgi(PATH, UNREAD)
+    StoredEvent.objects.using(inbox).update(body=body)  # as if the package had learned to read it
+
+    replayed(inbox)
+    assert [row for row in rows(inbox) if row[0]] == expected
+    for _ in range(len(wants)):
+        Delivery.objects.using(inbox).update(not_before=None)
+        list(process(inbox))
+
+    assert sorted(rows(inbox)) == [("", "rejected", 0), ("h", "done", expected[0][2] + len(errors))]
+    assert effects(inbox) == ["h"]
+    assert replayed(inbox, states=["rejected"]) == [("rejected", Outcome.DUPLICATE)]
+    assert ("", "done", 0) in rows(inbox)
+
+
+@where_handlers_overlap
+def test_what_is_read_again_and_lost_is_tried_again_by_the_sweeper(inbox: str, router: EventRouter, is_async: bool) -> None:
+    """A replay that is killed in the handler of what it read again leaves that to the workers, too, once its lease is over."""
+    stall = Stall()
+    stalls = [stall]
+
+    def work(event: Event[Any]) -> None:
+        if stalls:
+            stalls.pop()()
+        take_effect(inbox, "h")
+
+    register(router, work, is_async=is_async)
+    post_wsgi(PATH, UNREAD)
+    StoredEvent.objects.using(inbox).update(body=PUSH)  # as if the package had learned to read it
+
+    with stall.during(lambda: replayed(inbox)):
+        assert list(process(inbox)) == []
+        end_leases(inbox)
+        assert [result.outcome for _, result in process(inbox)] == [Outcome.HANDLED]
+
+    assert sorted(rows(inbox)) == [("", "rejected", 0), ("h", "done", 2)]
+
+
 def test_what_is_discarded_is_run_by_nobody(inbox: str, router: EventRouter) -> None:
     """A failed, a parked and a rejected delivery can be given up, what is done cannot; a sender is told to stop."""
 

@@ -34,7 +34,19 @@ from .clock import ahead
 from .leases import LOST, SOON, Claim, Wanted, lost_runs
 from .models import SETTLED, Delivery, State, StoredEvent
 
-__all__ = ["begin", "claim", "discard", "finish", "give_back", "give_up", "keep_rejected", "open_event", "reopen", "settle"]
+__all__ = [
+    "begin",
+    "claim",
+    "discard",
+    "finish",
+    "give_back",
+    "give_up",
+    "keep_rejected",
+    "leave",
+    "open_event",
+    "reopen",
+    "settle",
+]
 
 
 def open_event(
@@ -97,6 +109,12 @@ def reopen(alias: str, delivery: Delivery) -> bool:
     """Have a settled delivery be run once more, by a worker. False if it was run since it was read."""
     rows = Delivery.objects.using(alias).filter(pk=delivery.pk, state=delivery.state, attempts=delivery.attempts)
     return bool(rows.update(state=State.PENDING, deferred=True, finished_at=None))
+
+
+def leave(alias: str, deliveries: Collection[int]) -> int:
+    """Leave what is open of some deliveries to the workers. Returns how many were not theirs before."""
+    rows = Delivery.objects.using(alias).filter(pk__in=deliveries, deferred=False).exclude(state__in=SETTLED)
+    return rows.update(deferred=True)
 
 
 def settle(alias: str, delivery: int) -> bool:
@@ -198,8 +216,7 @@ def _handed_over(alias: str, claim: Claim) -> Claim:
     """Leave to the workers what requests have left of a delivery, since its handler was not deferred then."""
     if claim.is_new or claim.is_deferred or claim.differs or claim.state in SETTLED:
         return claim
-    left = Delivery.objects.using(alias).filter(pk=claim.delivery, deferred=False).exclude(state__in=SETTLED)
-    return replace(claim, is_new=bool(left.update(deferred=True)))
+    return replace(claim, is_new=bool(leave(alias, [claim.delivery])))
 
 
 def _take(

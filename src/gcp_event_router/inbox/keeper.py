@@ -95,6 +95,8 @@ class Kept:
         row = row_of(self._kind, self._reference, self._arrival)
         try:
             self._claims = claims.open_event(self._alias, row, terms, sender_attempt_of(self._arrival), begun=self._alone)
+            if self._arrival.kept_as is not None:  # it is read again, and its sender was told then that all is well
+                claims.leave(self._alias, [each.delivery for each in self._claims.values() if each.token is not None])
         except runs.AWAY as error:  # also if it says no, as for want of a table: nothing is lost while the sender has it
             raise UnavailableError(reason="the inbox's database is away or not migrated") from error
         if any(each.differs for each in self._claims.values()):
