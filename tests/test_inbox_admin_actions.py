@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.contrib.admin.models import LogEntry
+from django.db.models import DateTimeField, ExpressionWrapper
+from django.db.models.functions import Now
 
 from gcp_event_router import Event, EventRouter
 from gcp_event_router.inbox.models import Delivery, State, StoredEvent
 
 from .admin_pages import LIST, Pages, Shop, page_of, text, with_admin
 from .conftest import post_wsgi
-from .deliveries import PUSH, effects, on_postgresql, rows, session
+from .deliveries import PUSH, effects, end_leases, on_postgresql, rows, session
 
 pytestmark = [with_admin, pytest.mark.usefixtures("admin_site")]
+NOTHING = "Nothing was discarded. What is done cannot be, nor what is running before its lease is over."
 
 
 @pytest.fixture
@@ -109,8 +113,24 @@ def test_discard_chosen_events(shop: Shop, pages: Pages) -> None:
     assert states(shop) == {**dict.fromkeys(before, "discarded"), **kept}
     assert pages.post(LIST, action="discard", confirmed="yes", _selected_action=chosen) == (
         302,
-        ["Nothing was discarded. What is running or done cannot be."],
+        [NOTHING],
     )
+
+
+def test_discard_what_is_running(shop: Shop, pages: Pages) -> None:
+    """A delivery whose worker was killed is discarded once its lease is over; until then there is no button, nor a question."""
+    event = shop.order_in(State.RUNNING, 1)
+    number = number_of(shop, event)
+    ahead = ExpressionWrapper(Now() + timedelta(hours=1), output_field=DateTimeField())
+    Delivery.objects.using(shop.alias).update(lease_until=ahead)
+
+    assert 'name="discard"' not in pages.get(page_of(event))
+    assert pages.act("discard", event) == (302, [NOTHING])
+    assert pages.post(page_of(event), discard=number, confirmed="yes") == (302, [NOTHING])
+    end_leases(shop.alias)
+    assert f'name="discard" value="{number}"' in pages.get(page_of(event))
+    assert pages.act("discard", event, confirmed="yes") == (302, ["Discarded 1 delivery."])
+    assert states(shop) == {"1": "discarded"}
 
 
 def test_too_many_at_once(shop: Shop, pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:

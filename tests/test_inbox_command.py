@@ -8,11 +8,14 @@ import re
 import signal
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connections
+from django.db.models import DateTimeField, ExpressionWrapper
+from django.db.models.functions import Now
 from django.test import override_settings
 from pydantic import BaseModel
 from typing_extensions import override
@@ -214,6 +217,18 @@ def test_discard(shop: Shop) -> None:
     )
     assert run("discard", "--error", "Reject") == "Discarded 1 delivery.\n"
     assert [state for _, state, _ in rows(shop.alias)] == ["done", "parked", "discarded", "rejected"]
+
+
+def test_discard_of_what_is_running(shop: Shop) -> None:
+    """What is running is counted and given up once its lease is over, and not before."""
+    ahead = ExpressionWrapper(Now() + timedelta(hours=1), output_field=DateTimeField())
+    Delivery.objects.using(shop.alias).update(state=State.RUNNING, lease_until=ahead)
+
+    assert run("discard", "--dry-run") == "Would discard 0 deliveries.\n"
+    assert run("discard", "--state", "running") == "Discarded 0 deliveries.\n"
+    end_leases(shop.alias)
+    assert run("discard", "--reference", "1", "--dry-run") == "Would discard 1 delivery: 1 running.\n"
+    assert run("discard", "--state", "running") == "Discarded 4 deliveries.\n"
 
 
 def test_purge(shop: Shop) -> None:

@@ -38,6 +38,7 @@ __all__ = [
     "begin",
     "claim",
     "discard",
+    "discardable",
     "finish",
     "give_back",
     "give_up",
@@ -123,10 +124,15 @@ def settle(alias: str, delivery: int) -> bool:
     return bool(rows.update(state=State.DONE, error_type="", error="", finished_at=Now()))
 
 
-def discard(alias: str, delivery: int, states: Collection[str]) -> bool:
-    """Give up a delivery that is in one of some states. False if it is in another one by now."""
-    rows = Delivery.objects.using(alias).filter(pk=delivery, state__in=states)
-    return bool(rows.update(state=State.DISCARDED, not_before=None, finished_at=Now()))
+def discardable(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
+    """Those of some deliveries that can be given up: what is open and nobody is at, and what waits for a person."""
+    return rows.filter(_is_open() | Q(state__in=[State.REJECTED, State.PARKED]))
+
+
+def discard(alias: str, delivery: int) -> bool:
+    """Give up a delivery, which is nobody's then. False if it cannot be by now."""
+    rows = discardable(Delivery.objects.using(alias).filter(pk=delivery))
+    return bool(rows.update(state=State.DISCARDED, not_before=None, finished_at=Now(), token=None, lease_until=None))
 
 
 def begin(alias: str, held: Claim, lease: timedelta) -> bool:

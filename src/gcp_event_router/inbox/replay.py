@@ -30,8 +30,8 @@ __all__ = ["DISCARDED", "REPLAYED", "discard", "replay"]
 
 #: The states that are replayed without being forced to, where nobody says which.
 REPLAYED: Final = (State.PENDING, State.RUNNING, State.FAILED, State.REJECTED, State.PARKED)
-#: The states from which a delivery can be discarded.
-DISCARDED: Final = (State.PENDING, State.FAILED, State.REJECTED, State.PARKED)
+#: The states from which a delivery can be discarded; from `RUNNING` once its lease is over.
+DISCARDED: Final = (State.PENDING, State.RUNNING, State.FAILED, State.REJECTED, State.PARKED)
 _BATCH = 200
 
 
@@ -63,11 +63,13 @@ def replay(deliveries: QuerySet[Delivery], *, force: bool = False) -> Iterator[t
 def discard(deliveries: QuerySet[Delivery]) -> int:
     """Give up deliveries that are pending, failed, rejected or parked: nobody runs them, and their senders are told to stop.
 
+    What is running is given up, too, once its lease is over; a worker that comes back to it then changes nothing.
+
     Returns:
         How many were given up.
 
     """
-    return sum(claims.discard(deliveries.db, delivery.pk, DISCARDED) for delivery in _one_by_one(deliveries))
+    return sum(claims.discard(deliveries.db, delivery.pk) for delivery in _one_by_one(deliveries))
 
 
 def _one_by_one(deliveries: QuerySet[Delivery]) -> Iterator[Delivery]:

@@ -58,5 +58,7 @@ def discard(deliveries: QuerySet[Delivery]) -> Told:
     """Discard deliveries, of those that can be."""
     number = inbox.discard(deliveries)
     if not number:
-        return Told(_("Nothing was discarded. What is running or done cannot be."), is_success=False)
+        return Told(
+            _("Nothing was discarded. What is done cannot be, nor what is running before its lease is over."), is_success=False
+        )
     return Told(ngettext("Discarded %d delivery.", "Discarded %d deliveries.", number) % number, is_success=True)

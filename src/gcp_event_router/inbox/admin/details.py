@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from django.db.models import QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from ...envelopes import Envelope
 from ...exceptions import EnvelopeError
+from ..claims import discardable
 from ..models import Delivery, State, StoredEvent
-from ..replay import DISCARDED
 from ..rows import UNREAD, arrival_of
 from ..shown import Shown, error_details, payload, printable
 
@@ -39,7 +40,7 @@ class Row(NamedTuple):
 class Details:
     """An event, taken apart. What came from outside is text, and `printable`."""
 
-    def __init__(self, event: StoredEvent, deliveries: Iterable[Delivery]) -> None:
+    def __init__(self, event: StoredEvent, deliveries: QuerySet[Delivery]) -> None:
         envelope = envelope_of(event)
         #: Whether its envelope can be read; if not, its payload is the request's body, and its attributes are the headers.
         self.is_read: bool = envelope is not None
@@ -48,7 +49,8 @@ class Details:
         self.parameters: list[tuple[str, str]] = _pairs(_read(event.parameters))
         #: Of the envelope, and of who sent it.
         self.facts: list[tuple[Name, Name | datetime]] = [pair for pair in _facts(event, envelope) if pair[1]]
-        self.rows: list[Row] = [_row(delivery) for delivery in deliveries]
+        free = set(discardable(deliveries).values_list("pk", flat=True))
+        self.rows: list[Row] = [_row(each, can_be_discarded=each.pk in free) for each in deliveries]
 
 
 def envelope_of(event: StoredEvent) -> Envelope | None:
@@ -97,7 +99,7 @@ def _times(delivery: Delivery) -> Iterator[tuple[Name, datetime | None]]:
     yield _("not before"), delivery.not_before
 
 
-def _row(delivery: Delivery) -> Row:
+def _row(delivery: Delivery, *, can_be_discarded: bool) -> Row:
     return Row(
         delivery=delivery,
         handler=printable(delivery.handler),
@@ -106,5 +108,5 @@ def _row(delivery: Delivery) -> Row:
         error_details=error_details(delivery.error),
         times=[(name, time) for name, time in _times(delivery) if time is not None],
         is_done=State(delivery.state) is State.DONE,
-        can_be_discarded=delivery.state in DISCARDED,
+        can_be_discarded=can_be_discarded,
     )

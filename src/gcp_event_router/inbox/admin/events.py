@@ -14,9 +14,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
+from ..claims import discardable
 from ..keeper import database
 from ..models import Delivery, State, StoredEvent
-from ..replay import DISCARDED, REPLAYED
+from ..replay import REPLAYED
 from . import columns, decisions
 from .changelist import EventList, narrowing
 from .filters import CappedPaginator, HandlerFilter, KindFilter, StateFilter
@@ -116,9 +117,9 @@ class StoredEventAdmin(EventPages):
 
     @admin.action(permissions=["discard"], description=_("Discard"))
     def discard(self, request: HttpRequest, queryset: QuerySet[StoredEvent]) -> HttpResponseBase | None:
-        """Discard what is open, rejected or parked of the chosen events, once it is confirmed."""
+        """Discard what can be discarded of the chosen events, once it is confirmed."""
         events = list(queryset)
-        rows = _deliveries(request, events).filter(state__in=DISCARDED)
+        rows = discardable(_deliveries(request, events))
         number = rows.count()
         if number and "confirmed" not in request.POST:
             chosen = [(ACTION_CHECKBOX_NAME, str(event.pk)) for event in events]

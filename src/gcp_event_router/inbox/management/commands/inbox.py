@@ -21,6 +21,7 @@ from ....management.tables import table
 from ....management.terminals import printing
 from ....outcomes import Outcome
 from ....shutdown import StopFlag, stop_flag
+from ...claims import discardable
 from ...keeper import database
 from ...models import Delivery, State, StoredEvent
 from ...purge import PURGED, purge
@@ -118,7 +119,7 @@ class Command(BaseCommand):
             raise CommandError(text)
 
     def _discard(self, *, dry_run: bool, **options: Any) -> None:
-        deliveries = selection(options, DISCARDED).deliveries()
+        deliveries = discardable(selection(options, DISCARDED).deliveries())
         if dry_run:
             self._would("discard", deliveries)
         else:
