@@ -76,11 +76,13 @@ def _handlers(router: EventRouter) -> Iterator[CheckMessage]:
     inbox = conf.current().INBOX
     names: dict[str, Handler] = {}
     kept = [each.handler for each in router if each.handler.options.once]
+    ignores_case = connections[database()].vendor == "mysql"  # by its default collation, as MariaDB does
     for handler in kept:
-        other = names.setdefault(handler.name, handler)
+        other = names.setdefault(handler.name.casefold() if ignores_case else handler.name, handler)
         if other.key != handler.key:
+            same = "one name" if other.name == handler.name else "one name but for case, which MySQL ignores"
             yield Error(
-                f"{handler} and {other} have one name, so that the inbox cannot tell which of them an event is done for.",
+                f"{handler} and {other} have {same}, so that the inbox cannot tell which of them an event is done for.",
                 hint='Name them: events.on(..., name="...").',
                 obj=handler.name,
                 id="gcp_event_router.E009",
