@@ -141,6 +141,7 @@ def leave(signum: int, frame: FrameType | None) -> None:
 def main() -> int:
     """Read the command line."""
     signal.signal(signal.SIGTERM, leave)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what it starts in the background ignore it
     parser = argparse.ArgumentParser(description="Run the example shop.")
     parser.add_argument("--serve", action="store_true", help="leave the server running until Ctrl-C")
     parser.add_argument("--port", type=int, default=8000, help="where --serve listens (8000)")
