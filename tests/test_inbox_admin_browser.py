@@ -133,7 +133,7 @@ def test_looking(page: Page, complaints: list[str]) -> None:
 
 OVERLAPS = """
 () => {
-    const [one, other] = ["#content > h2", ".historylink"].map(each => {
+    const [one, other] = [":is(#content, .titles) > h2", ".historylink"].map(each => {
         const range = document.createRange()
         range.selectNodeContents(document.querySelector(each))
         return [...range.getClientRects()]
