@@ -99,7 +99,7 @@ LIST = "/admin/gcp_event_inbox/storedevent/"
 PAGES = {
     "the first page": "",
     "the second page": "?p=2",
-    "the hundredth page": "?p=100",
+    "the tenth page, the last that there is": "?p=10",
     "state done": "?state=done",
     "state failed": "?state=failed",
     "state pending": "?state=pending",
