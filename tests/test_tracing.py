@@ -352,3 +352,15 @@ def test_nothing_is_traced_unless_it_is_wanted(router: EventRouter, post: Post) 
         post("/events/order-placed/4711", push())
 
     assert [span.name for span in spans()] == ["work"]
+
+
+def test_the_setting_counts_from_the_next_event_on(router: EventRouter, post: Post) -> None:
+    """That it is off is remembered until the settings change, and no longer."""
+    register(router)
+
+    with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": []}):
+        post("/events/order-placed/1", push())
+        post("/events/order-placed/2", push())
+    post("/events/order-placed/3", push())
+
+    assert [span.name for span in spans()] == ["work", "work", "process order-*", "shop.store", "work"]

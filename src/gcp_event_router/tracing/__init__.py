@@ -6,6 +6,8 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, TypeAlias
 
+from django.core.signals import setting_changed
+
 from .. import conf
 
 if TYPE_CHECKING:
@@ -13,12 +15,36 @@ if TYPE_CHECKING:
 else:
     Span: TypeAlias = object
 
-__all__ = ["Span", "tracer"]
+__all__ = ["Span", "switch", "tracer"]
+
+
+class Switch:
+    """Remembers that nothing is traced: it is asked for each event, and quicker than the settings."""
+
+    __slots__ = ("is_off",)
+
+    def __init__(self) -> None:
+        #: Whether the setting is known to be off.
+        self.is_off: bool = False
+
+
+switch: Switch = Switch()
 
 
 def tracer() -> Tracer | None:
     """Who makes spans; None where the setting is off."""
-    return _tracer() if conf.current().TRACING else None
+    if conf.current().TRACING:
+        return _tracer()
+    switch.is_off = True
+    return None
+
+
+def _forget(*, setting: str, **_: object) -> None:
+    if setting == conf.NAME:
+        switch.is_off = False
+
+
+setting_changed.connect(_forget, dispatch_uid="gcp_event_router.tracing")
 
 
 @cache
