@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-import pytest
-
 from gcp_event_router import Event, EventRouter
 from gcp_event_router.inbox.models import Delivery, State
 from gcp_event_router.inbox.purge import purge
@@ -21,6 +19,7 @@ from .deliveries import (
     Stall,
     effects,
     end_leases,
+    ends,
     register,
     rows,
     sync_or_async,
@@ -37,7 +36,7 @@ def discarded(alias: str) -> int:
     return discard(Selection(states=DISCARDED).deliveries(alias))
 
 
-@pytest.mark.parametrize("fails", [False, True], ids=["then succeeds", "then fails"])
+@ends
 @where_handlers_overlap
 def test_a_worker_whose_delivery_is_discarded_changes_nothing(
     inbox: str, router: EventRouter, is_async: bool, fails: bool

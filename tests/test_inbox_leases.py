@@ -28,6 +28,7 @@ from .deliveries import (
     both_doors,
     effects,
     end_leases,
+    ends,
     on_sqlite,
     register,
     rows,
@@ -39,7 +40,6 @@ from .deliveries import (
 
 pytestmark = with_databases
 
-ends = pytest.mark.parametrize("fails", [False, True], ids=["then succeeds", "then fails"])
 DONE_TWICE_BEGUN = ("h", "done", 2, None, None, "", "")
 
 
