@@ -179,3 +179,48 @@ def test_other_peoples_apps_are_passed_over(app: App, tmp_path: Path, monkeypatc
     app({"handlers.py": HANDLER})
 
     assert list(check_modules()) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        (
+            "from django.dispatch import receiver as r\nfrom gcp_event_router.signals import event_received as e\n@r(e)\n",
+            3,
+        ),
+        ("import django.dispatch as d\nimport gcp_event_router.signals as s\n@d.receiver(s.event_received, weak=False)\n", 3),
+        (
+            "from django.dispatch import receiver\nfrom django.db.models.signals import post_save\n"
+            "from gcp_event_router.signals import event_received\n@receiver([post_save, event_received])\n",
+            4,
+        ),
+        ("from django.dispatch import receiver\nfrom django.test.signals import setting_changed as s\n@receiver(s)\n", 3),
+        # other signals, and other decorators
+        ("from django.dispatch import receiver\nfrom django.db.models.signals import post_save\n@receiver(post_save)\n", None),
+        (
+            "from till.kinds import receiver\nfrom gcp_event_router.signals import event_received\n@receiver(event_received)\n",
+            None,
+        ),
+    ],
+)
+def test_what_connects_a_receiver(app: App, source: str, line: int | None) -> None:
+    """A plain receiver in a module that nothing imports hears of no event; so do those of other signals in `SIGNALS`."""
+    folder = app({"kinds.py": "", "more.py": f"{source}def f(sender, event_kind, **kwargs): ..."})
+    import_module("till.kinds")
+
+    with override_settings(GCP_EVENT_ROUTER={"SIGNALS": ["django.test.signals.setting_changed"]}):
+        found = [str(each.msg) for each in check_modules()]
+    assert found == (
+        []
+        if line is None
+        else [f"till.more ({folder}/more.py:{line}) connects a receiver, which does not run, since nothing imports the module."]
+    )
+
+
+def test_a_receiver_is_connected_by_a_call(app: App) -> None:
+    """`event_received.connect(...)` counts as the decorator does."""
+    folder = app({"more.py": "from gcp_event_router.signals import event_received\nevent_received.connect(print)"})
+
+    assert [str(each.msg) for each in check_modules()] == [
+        f"till.more ({folder}/more.py:2) connects a receiver, which does not run, since nothing imports the module."
+    ]

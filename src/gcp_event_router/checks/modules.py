@@ -1,4 +1,4 @@
-"""Handlers in modules that nothing imports, so that they are never registered: found by reading the source, not running it."""
+"""Handlers and receivers in modules that nothing imports, so that they never run: found by reading the source, not running it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,14 @@ from django.apps import AppConfig, apps
 from django.conf import settings
 from django.core.checks import CheckMessage
 from django.core.checks import Warning as Warn
+from django.dispatch import Signal, receiver
 from django.urls import get_resolver
+from django.utils.module_loading import import_string
 
+from .. import conf
 from ..kinds import Kind
 from ..router import EventRouter
+from ..signals import EventSignal
 
 __all__ = ["LARGEST", "MOST", "check_modules"]
 
@@ -33,7 +37,7 @@ LARGEST: Final = 256 * 1024
 #: The module that is imported when Django starts, of each app.
 _FOUND: Final = "event_handlers"
 _PACKAGE: Final = __name__.partition(".")[0]
-_MENTIONS: Final = re.compile(rb"\.\s*(on|fallback)\b")
+_MENTIONS: Final = re.compile(rb"\.\s*(on|fallback|connect)\b|\breceiver\b")
 _METHODS: Final = frozenset({"on", "fallback"})
 #: What is not part of a running site, or is run by name.
 _PASSED_OVER: Final = frozenset({"management", "migrations", "test", "tests"})
@@ -54,19 +58,19 @@ class _Module(NamedTuple):
 
 
 def check_modules() -> Iterator[CheckMessage]:
-    """Which modules of the project's own apps register handlers, and are not imported when Django has started."""
+    """Which of the project's own modules register handlers or connect receivers, and are not imported when Django has started."""
     if getattr(settings, "ROOT_URLCONF", None):
         get_resolver().url_patterns  # noqa: B018 -- what the URLs import is imported; Django's own check does the same
     for module in islice(_unloaded(), MOST):
-        line = _registration(module)
-        if line is not None:
-            yield _message(module, line)
+        found = _registration(module)
+        if found is not None:
+            yield _message(module, *found)
 
 
-def _message(module: _Module, line: int) -> CheckMessage:
+def _message(module: _Module, what: str, line: int) -> CheckMessage:
     name = ".".join((module.app.name, *module.parts))
     return Warn(
-        f"{name} ({module.path}:{line}) registers a handler, which does not run, since nothing imports the module.",
+        f"{name} ({module.path}:{line}) {what}, which does not run, since nothing imports the module.",
         hint=_advice(module),
         obj=name,
         id="gcp_event_router.W016",
@@ -119,8 +123,8 @@ def _files(folder: str, others: set[str], parts: tuple[str, ...] = ()) -> Iterat
         return  # what cannot be listed cannot be imported either
 
 
-def _registration(module: _Module) -> int | None:
-    """The line of the first registration in a module; None where there is none that is sure."""
+def _registration(module: _Module) -> tuple[str, int] | None:
+    """What a module registers first, and in which line; None where nothing is sure."""
     try:
         with Path(module.path).open("rb") as file:
             source = file.read(LARGEST + 1)
@@ -135,15 +139,15 @@ def _registration(module: _Module) -> int | None:
 
 
 class _Source:
-    """The names in a module that stand for routers and kinds, as far as its statements say without being run."""
+    """The names in a module that stand for routers, kinds and signals, as far as its statements say without being run."""
 
     def __init__(self, module: _Module) -> None:
         name = (module.app.name, *module.parts)
         self._package = ".".join(name if module.path.endswith("__init__.py") else name[:-1])
         self._names: dict[str, object] = {}
 
-    def first(self, tree: ast.Module) -> int | None:
-        """The line of the first registration that is made when the module is imported."""
+    def first(self, tree: ast.Module) -> tuple[str, int] | None:
+        """The first registration that is made when the module is imported, in words, and its line."""
         for node in _executed(tree.body):
             match node:
                 case ast.Import() | ast.ImportFrom():
@@ -151,23 +155,38 @@ class _Source:
                 case ast.Assign(targets=[ast.Name(id=name)], value=value) | ast.AnnAssign(target=ast.Name(id=name), value=value):
                     self._names[name] = self._value(value)
                 case ast.FunctionDef(decorator_list=decorators) | ast.AsyncFunctionDef(decorator_list=decorators):
-                    line = next((each.lineno for each in decorators if self._registers(each)), None)
-                    if line is not None:
-                        return line
-                case ast.Expr(value=ast.Call() as call) if self._registers(call):
-                    return call.lineno
+                    for each in decorators:
+                        if (what := self._registers(each)) is not None:
+                            return what, each.lineno
+                case ast.Expr(value=ast.Call() as call) if (what := self._registers(call)) is not None:
+                    return what, call.lineno
                 case _:
                     pass
         return None
 
-    def _registers(self, node: ast.expr) -> bool:
-        """Whether an expression is `router.on(...)`, `router.fallback` or the like, or calls what that returns."""
+    def _registers(self, node: ast.expr) -> str | None:
+        """What an expression registers: `router.on(...)`, `router.fallback` and the like do, and what calls their results.
+
+        So do `receiver(event_received)` and `event_received.connect(...)`.
+        """
+        given: list[ast.expr] = []
         while isinstance(node, ast.Call):
-            node = node.func
-        return isinstance(node, ast.Attribute) and node.attr in _METHODS and _is_source(self._value(node.value))
+            given, node = node.args, node.func
+        if isinstance(node, ast.Attribute) and node.attr in _METHODS and _is_source(self._value(node.value)):
+            return "registers a handler"
+        if isinstance(node, ast.Attribute) and node.attr == "connect" and self._is_signal(node.value):
+            return "connects a receiver"
+        if self._value(node) is receiver and any(map(self._is_signal, given)):
+            return "connects a receiver"
+        return None
+
+    def _is_signal(self, node: ast.expr) -> bool:
+        """Whether an expression is a signal of events, or a list that holds one."""
+        nodes = node.elts if isinstance(node, ast.List | ast.Tuple) else [node]
+        return any(_is_event_signal(self._value(each)) for each in nodes)
 
     def _value(self, node: ast.expr | None) -> object:
-        """What an expression stands for, if it is a router, a kind or a module that is imported already."""
+        """What an expression stands for: a router, a kind, a signal, or something in a module that is imported already."""
         match node:
             case ast.Name(id=name):
                 return self._names.get(name)
@@ -199,6 +218,13 @@ class _Source:
 
 def _is_source(value: object) -> bool:
     return value is _MADE or isinstance(value, EventRouter | Kind)
+
+
+def _is_event_signal(value: object) -> bool:
+    """Whether a value is `event_received`, or another signal that `SIGNALS` names."""
+    if isinstance(value, EventSignal):
+        return True
+    return isinstance(value, Signal) and any(import_string(path) is value for path in conf.current().SIGNALS)
 
 
 def _executed(body: list[ast.stmt]) -> Iterator[ast.stmt]:

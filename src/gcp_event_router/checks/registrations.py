@@ -19,6 +19,8 @@ from ..router import EventRouter
 from .kinds import check_kinds
 from .payloads import check_payloads
 from .repeats import check_repeats
+from .spellings import check_spellings
+from .wrappers import check_wrappers
 
 __all__ = ["check_router"]
 
@@ -35,6 +37,8 @@ def check_router(router: EventRouter) -> list[CheckMessage]:
         *_shadowed(router),
         *_imported_twice(router),
         *_impossible(router),
+        *check_spellings(router),
+        *check_wrappers(router),
         *check_kinds(router),
         *check_payloads(router),
     ]

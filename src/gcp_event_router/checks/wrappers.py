@@ -1,0 +1,68 @@
+"""Decorators above `@events.on`: they wrap the name in the module, and not the function that was registered."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from functools import partial
+from typing import Any, Final
+
+from django.core.checks import CheckMessage
+from django.core.checks import Warning as Warn
+
+from ..handlers import Handler
+from ..router import EventRouter
+
+__all__ = ["check_wrappers"]
+
+#: How many wrappers are looked through, one inside the other.
+_DEPTH: Final = 10
+
+
+def check_wrappers(router: EventRouter) -> Iterator[CheckMessage]:
+    """Find handlers that are registered without a decorator which stands above `@events.on`; called by `check_router`."""
+    for handler in dict.fromkeys(each.handler for each in router):
+        wrapper = _named(handler)
+        if wrapper is not None and wrapper is not handler.function and _wraps(wrapper, handler.function):
+            yield Warn(
+                f"{handler} has a decorator above the one that registers it, so events call the function without that decorator.",
+                hint="Write @events.on(...) above all other decorators.",
+                obj=handler.name,
+                id="gcp_event_router.W033",
+            )
+
+
+def _named(handler: Handler) -> object:
+    """What the handler's module has under the function's name by now; None where the name leads nowhere."""
+    function: Any = handler.function
+    found: Any = sys.modules.get(getattr(function, "__module__", None) or "")
+    for step in (getattr(function, "__qualname__", None) or "<lambda>").split("."):
+        found = vars(found).get(step) if hasattr(found, "__dict__") else None
+    # these two belong above, since what is registered has to be a function
+    return found.__func__ if isinstance(found, staticmethod | classmethod) else found
+
+
+def _wraps(wrapper: object, function: object, depth: int = _DEPTH) -> bool:
+    """Whether an object calls a function: decorators keep what they call in `__wrapped__`, a cell or an attribute."""
+    if depth == 0:
+        return False
+    return any(part is function or _wraps(part, function, depth - 1) for part in _parts(wrapper))
+
+
+def _parts(wrapper: object) -> Iterator[object]:
+    wrapped = getattr(wrapper, "__wrapped__", None)
+    if wrapped is not None:
+        yield wrapped
+        return
+    if isinstance(wrapper, partial):
+        yield wrapper.func
+        return
+    for cell in getattr(wrapper, "__closure__", None) or ():
+        try:
+            content: object = cell.cell_contents
+        except ValueError:  # a name that is not bound yet
+            continue
+        if callable(content) and not isinstance(content, type):
+            yield content
+    if callable(wrapper) and not isinstance(wrapper, type):
+        yield from (each for each in getattr(wrapper, "__dict__", {}).values() if callable(each) and not isinstance(each, type))

@@ -1,0 +1,141 @@
+"""W031 and W032: kinds that look like something other than a glob, and types that look like one of Google's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.core.checks import Warning as Warn
+
+from gcp_event_router import Event, EventRouter
+from gcp_event_router.checks import check_router
+from gcp_event_router.google.catalogue import types
+
+from .test_checks import told
+
+#: Of event types that google-cloudevents does not describe, and that Eventarc's documentation lists all the same.
+OTHERS = (
+    "google.cloud.alloydb.cluster.v1.created",
+    "google.cloud.apigeeregistry.api.v1.created",
+    "google.cloud.batch.job.v1.created",
+    "google.cloud.datastore.entity.v1.created",
+    "google.cloud.functions.function.v2.created",
+    "google.firebase.dataconnect.connector.v1.mutationExecuted",
+)
+REGEX = "Kinds are globs: `*` stands for any text, `?` for one character, `[abc]` for one of those, `[!abc]` for any other."
+
+
+def handle(event: Event[Any]) -> None: ...
+
+
+def ids(router: EventRouter) -> list[str]:
+    return [identifier for _, identifier, _, _ in told(check_router(router))]
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        *("^order", "order$", "order-.*", ".*", ".+", r"order-\d", "order.*placed", "order-(placed|paid)", "placed|paid"),
+        *("order[0-9]+", "[^a]*", "(?i)order", "(ab)*", "a.*[b]"),
+    ],
+)
+def test_regular_expression(router: EventRouter, pattern: str) -> None:
+    """A kind that is written as a regular expression is no error, and matches next to nothing: a warning says so."""
+    router.on(pattern, name="shop.handle")(handle)
+
+    (message,) = told(check_router(router))
+
+    assert message[:3] == (Warn, "gcp_event_router.W031", REGEX)
+    assert message[3].startswith("shop.handle (")
+    assert message[3].endswith(f" is registered for {pattern!r}, which looks like a regular expression.")
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        *("order-placed", "order-*", "order.*", "*.placed", "google.cloud.*.v1.*", "a.*.b.*", "v1.*.*", "[!a]*", "order-v[12]*"),
+        *("a+b", "a(b)", "caf\u00e9-*", "price-$-up", "a^b", "[*]", "[[]x", "order?", "??-*", "a.b", "#1", "a@b", "a:b", "a=b"),
+    ],
+)
+def test_glob(router: EventRouter, pattern: str) -> None:
+    """Globs and odd but possible kinds pass without a word."""
+    router.on(pattern)(handle)
+
+    assert ids(router) == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "problem"),
+    [
+        ("order-{placed,paid}", "holds braces, which stand for themselves in a glob"),
+        ("{kind}", "holds braces, which stand for themselves in a glob"),
+        ("order-<str:kind>", "holds a part in angle brackets, as in a URL pattern, which stands for itself in a glob"),
+        ("order-placed ", "holds white space, which hardly any kind has"),
+        (" order-*", "holds white space, which hardly any kind has"),
+        ("order placed", "holds white space, which hardly any kind has"),
+        ("order-placed, order-paid", "holds white space, which hardly any kind has"),
+    ],
+)
+def test_foreign(router: EventRouter, pattern: str, problem: str) -> None:
+    """What means something in a shell, a URL pattern or a list stands for itself in a glob: a warning says so."""
+    router.on(pattern, name="shop.handle")(handle)
+
+    (message,) = told(check_router(router))
+
+    assert message[:2] == (Warn, "gcp_event_router.W031")
+    assert message[3].endswith(f" is registered for {pattern!r}, which {problem}.")
+
+
+def test_type_and_declared_kind(router: EventRouter) -> None:
+    """Patterns of types and names of declared kinds are looked at as well."""
+    router.on(ce_type="com.example.{a,b}")(handle)
+    router.kind("order placed", int).on(lambda event: None)
+
+    assert sorted(set(ids(router))) == ["gcp_event_router.W031"]
+    assert [message for *_, message in told(check_router(router)) if "is declared" in message] == [
+        f"{router.kinds['order placed']!r} is declared, which holds white space, which hardly any kind has."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "meant"),
+    [
+        ("google.cloud.storage.object.v1.finalised", "google.cloud.storage.object.v1.finalized"),
+        ("google.cloud.storage.object.v1.finalize", "google.cloud.storage.object.v1.finalized"),
+        ("google.cloud.storage.object.v1.FINALIZED", "google.cloud.storage.object.v1.finalized"),
+        ("Google.Cloud.Storage.Object.V1.Finalized", "google.cloud.storage.object.v1.finalized"),
+        ("google.cloud.storage.objects.v1.finalized", "google.cloud.storage.object.v1.finalized"),
+        ("google.cloud.pubsub.topic.v1.messagePublish", "google.cloud.pubsub.topic.v1.messagePublished"),
+        ("google.cloud.scheduler.job.v2.executed", "google.cloud.scheduler.job.v1.executed"),
+        ("google.cloud.strage.*", "google.cloud.storage.*"),
+        ("google.cloud.storage.object.v2.*", "google.cloud.storage.object.v1.*"),
+        ("google.cloud.storage.objects*", "google.cloud.storage.object*"),
+    ],
+)
+@pytest.mark.parametrize("by_type", [True, False], ids=["ce_type", "kind"])
+def test_unlike_google(router: EventRouter, pattern: str, meant: str, *, by_type: bool) -> None:
+    """A type that nearly is one of google-cloudevents' names the one that is meant, also where the type is the kind."""
+    if by_type:
+        router.on(ce_type=pattern, name="shop.handle")(handle)
+    else:
+        router.on(pattern, name="shop.handle")(handle)
+
+    (message,) = told(check_router(router))
+
+    assert message[:3] == (
+        Warn,
+        "gcp_event_router.W032",
+        f"Write {meant!r}; or silence this check, if Google has begun to send it.",
+    )
+    assert message[3].endswith(f" is registered for {pattern!r}, which is no type that Google sends, but much like {meant!r}.")
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [*sorted(types()), *OTHERS, "google.*", "google.cloud.*", "google.cloud.storage.object.*", "google.cloud.audit.log.v1.*"],
+)
+def test_google(router: EventRouter, pattern: str) -> None:
+    """Google's own types pass without a word, those that this package does not know as well."""
+    router.on(ce_type=pattern)(handle)
+
+    assert ids(router) == []
