@@ -43,6 +43,7 @@ class InboxSetting(TypedDict, total=False):
     MAX_ATTEMPTS: int
     DEFERRED: bool
     RETENTION: timedelta
+    ERROR_TEXT: bool
 
 
 class RouterSettings(TypedDict, total=False):
@@ -72,6 +73,8 @@ class InboxSettings:
     DEFERRED: bool = False
     #: How long finished events are kept, and so for how long a duplicate is known.
     RETENTION: timedelta = timedelta(days=14)
+    #: Whether the text and traceback of a handler's exception are kept, for those who may see payloads.
+    ERROR_TEXT: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +245,7 @@ _INBOX_READERS: dict[str, Any] = {
     "MAX_ATTEMPTS": _count,
     "DEFERRED": _flag,
     "RETENTION": _time,
+    "ERROR_TEXT": _flag,
 }
 _READERS: dict[str, Any] = {
     "AUTHENTICATION": _authentication,

@@ -31,6 +31,7 @@ from django.db.models.functions import Now
 
 from . import postgresql
 from .clock import ahead
+from .errors import KeptError
 from .leases import LOST, SOON, Claim, Wanted, lost_runs
 from .models import SETTLED, Delivery, State, StoredEvent
 
@@ -85,11 +86,11 @@ def open_event(
     return claims
 
 
-def keep_rejected(alias: str, row: StoredEvent, error: tuple[str, str]) -> None:
+def keep_rejected(alias: str, row: StoredEvent, error: KeptError) -> None:
     """Keep an event that could not be read, unless it is there, with a delivery to nobody that says why."""
     with transaction.atomic(using=alias):
         StoredEvent.objects.using(alias).bulk_create([row], ignore_conflicts=True)
-        delivery = Delivery(event_id=row.key, state=State.REJECTED, error_type=error[0], error=error[1])
+        delivery = Delivery(event_id=row.key, state=State.REJECTED, **error.columns)
         Delivery.objects.using(alias).bulk_create([delivery], ignore_conflicts=True)
 
 
@@ -121,7 +122,7 @@ def leave(alias: str, deliveries: Collection[int]) -> int:
 def settle(alias: str, delivery: int) -> bool:
     """Note that what could not be read, and was rejected or given up for that, is done. False if it is neither any more."""
     rows = Delivery.objects.using(alias).filter(pk=delivery, state__in=[State.REJECTED, State.DISCARDED])
-    return bool(rows.update(state=State.DONE, error_type="", error="", finished_at=Now()))
+    return bool(rows.update(state=State.DONE, **KeptError().columns, finished_at=Now()))
 
 
 def discardable(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
@@ -145,18 +146,18 @@ def finish(alias: str, held: Claim) -> bool:
     """End a run well. False if the claim is somebody else's by now; whoever wrote anything for it then has to undo it."""
     if connections[alias].vendor == "postgresql":
         return postgresql.finish(alias, held)
-    return _end(alias, held, state=State.DONE, error_type="", error="")
+    return _end(alias, held, state=State.DONE, **KeptError().columns)
 
 
-def give_up(alias: str, held: Claim, state: State, error: tuple[str, str], after: timedelta | None = None) -> bool:
+def give_up(alias: str, held: Claim, state: State, error: KeptError, after: timedelta | None = None) -> bool:
     """End a run as `REJECTED` or `PARKED`, for good; or as `FAILED`, to be tried again after a time. False as in `finish`."""
-    return _end(alias, held, state=state, error_type=error[0], error=error[1], not_before=_time(after))
+    return _end(alias, held, state=state, **error.columns, not_before=_time(after))
 
 
-def give_back(alias: str, held: Claim, error: tuple[str, str], after: timedelta | None) -> bool:
+def give_back(alias: str, held: Claim, error: KeptError, after: timedelta | None) -> bool:
     """End a run as if it had not been begun: it does not count, and may be tried again. False as in `finish`."""
     values = {"state": State.PENDING, "attempts": F("attempts") - 1, "finished_at": None, "not_before": _time(after)}
-    return _end(alias, held, error_type=error[0], error=error[1], **values)
+    return _end(alias, held, **error.columns, **values)
 
 
 def _end(alias: str, held: Claim, **values: Any) -> bool:
@@ -239,6 +240,7 @@ def _take(
         attempts=_if(unbegun, F("attempts"), F("attempts") + 1, PositiveSmallIntegerField()),
         error_type=_if(lost, Value(""), F("error_type"), CharField()),
         error=_if(lost, Value(LOST), F("error"), TextField()),
+        error_text=_if(lost, Value(""), F("error_text"), TextField()),
         lost=_if(lost, F("lost") + 1, F("lost"), PositiveSmallIntegerField()),
         token=token,
         lease_until=ahead(lease),
@@ -248,7 +250,7 @@ def _take(
     )
     if taken == count:
         return taken
-    parked = {"state": State.PARKED, "lost": F("lost") + 1, "error_type": "", "error": LOST, "finished_at": Now()}
+    parked = {"state": State.PARKED, "lost": F("lost") + 1, "finished_at": Now(), **KeptError(trail=LOST).columns}
     return taken + rows.filter(_is_open(), spent).update(**known, **parked, token=None, lease_until=None)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import NamedTuple
 
 from ..exceptions import EnvelopeError, EventRouterError, UnavailableError
 from ..logs import trail
 from ..outcomes import Outcome, classify, details, leaves
 
-__all__ = ["LeaseLostError", "RolledBackError", "as_raised", "kept"]
+__all__ = ["KeptError", "LeaseLostError", "RolledBackError", "as_raised", "kept"]
 
 _NAME_LENGTH = 255
 _LENGTH = 4096
@@ -35,12 +36,28 @@ def as_raised(error: Exception) -> Exception:
     return error
 
 
-def kept(error: Exception) -> tuple[str, str]:
-    """The type of an error, and what may be kept of it: what was invalid where, or the places it passed."""
+class KeptError(NamedTuple):
+    """What the inbox keeps of an error."""
+
+    #: The exception's type, with its module.
+    type: str = ""
+    #: What is safe to show: what was invalid where, or the places that the exception passed.
+    trail: str = ""
+    #: The exception's text and traceback, which may quote the payload.
+    text: str = ""
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """The columns of a delivery that hold it."""
+        return {"error_type": self.type, "error": self.trail, "error_text": self.text}
+
+
+def kept(error: Exception) -> KeptError:
+    """What to keep of an error."""
     kind = type(error)
     name = f"{kind.__module__}.{kind.__qualname__}"[:_NAME_LENGTH]
     if isinstance(error, EnvelopeError):
-        return name, str(error)[:_LENGTH]  # a text of ours, which quotes nothing
+        return KeptError(name, str(error)[:_LENGTH])  # a text of ours, which quotes nothing
     if classify(error) is Outcome.INVALID and (listed := details(error)):
-        return name, json.dumps(listed)[:_LENGTH]
-    return name, trail(error)[:_LENGTH]
+        return KeptError(name, json.dumps(listed)[:_LENGTH])
+    return KeptError(name, trail(error)[:_LENGTH])

@@ -106,6 +106,10 @@ class Delivery(models.Model):
     #: Of the last run that did not end well: the exception's type, and what is safe to keep of it.
     error_type: models.CharField[str, str] = models.CharField(max_length=255, blank=True)
     error: models.TextField[str, str] = models.TextField(blank=True)
+    #: Its text and a bounded traceback, which may quote the payload; empty unless `ERROR_TEXT` is on.
+    error_text: models.TextField[str, str] = models.TextField(blank=True)
+    #: Since when each run has ended in `Retry`, or for want of a database; None unless the last one did.
+    waiting_since: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(null=True, blank=True)
     created_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(db_default=Now(), editable=False)
     #: When the handler was last begun; a claim of several deliveries begins none of them.
     started_at: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(null=True, blank=True)

@@ -31,10 +31,10 @@ _NEW = f"""{_NEW_EVENT}
     RETURNING key{{sync}}
 )
 INSERT INTO {DELIVERIES} (
-    event_id, sender_attempt, lost, error_type, error, created_at,
+    event_id, sender_attempt, lost, error_type, error, error_text, created_at,
     handler, max_attempts, deferred, state, attempts, token, lease_until, started_at
 )
-SELECT key, %s::integer, 0, '', '', statement_timestamp(), wanted.*
+SELECT key, %s::integer, 0, '', '', '', statement_timestamp(), wanted.*
 FROM event, (VALUES {{wanted}}) AS wanted
 RETURNING id, handler
 """
@@ -62,7 +62,7 @@ _OPEN = f"""{_NEW_EVENT}
 )
 INSERT INTO {DELIVERIES} AS old (
     event_id, handler, deferred, state, attempts, lost, max_attempts, lease_until, token, sender_attempt,
-    error_type, error, created_at, started_at
+    error_type, error, error_text, created_at, started_at
 )
 SELECT %s::uuid, handler, deferred,
     CASE WHEN deferred THEN '{State.PENDING}' ELSE '{State.RUNNING}' END,
@@ -71,7 +71,7 @@ SELECT %s::uuid, handler, deferred,
     most,
     CASE WHEN NOT deferred THEN statement_timestamp() + lease END,
     CASE WHEN NOT deferred THEN %s::uuid END,
-    %s::integer, '', '',
+    %s::integer, '', '', '',
     statement_timestamp(),
     CASE WHEN NOT deferred AND %s::boolean THEN statement_timestamp() END
 FROM (VALUES {{wanted}}) AS wanted (handler, deferred, lease, most)
@@ -88,6 +88,7 @@ ON CONFLICT (event_id, handler) DO UPDATE SET
     finished_at = CASE WHEN {_SPENT} THEN statement_timestamp() END,
     error_type = CASE WHEN {_LOST} THEN '' ELSE old.error_type END,
     error = CASE WHEN {_LOST} THEN '{LOST}' ELSE old.error END,
+    error_text = CASE WHEN {_LOST} THEN '' ELSE old.error_text END,
     not_before = NULL
 WHERE EXCLUDED.state = '{State.RUNNING}'
     AND (
@@ -99,7 +100,8 @@ RETURNING id, handler, state, token, attempts, lost, max_attempts
 
 _FINISH = f"""
 UPDATE {DELIVERIES}
-SET state = '{State.DONE}', finished_at = statement_timestamp(), token = NULL, lease_until = NULL, error_type = '', error = ''
+SET state = '{State.DONE}', finished_at = statement_timestamp(), token = NULL, lease_until = NULL,
+    error_type = '', error = '', error_text = ''
 WHERE id = %s AND token = %s::uuid
 """
 

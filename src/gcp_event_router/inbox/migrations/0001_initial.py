@@ -74,6 +74,8 @@ class Migration(migrations.Migration):
                 ("sender_attempt", models.PositiveIntegerField(blank=True, null=True)),
                 ("error_type", models.CharField(blank=True, max_length=255)),
                 ("error", models.TextField(blank=True)),
+                ("error_text", models.TextField(blank=True)),
+                ("waiting_since", models.DateTimeField(blank=True, null=True)),
                 ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
                 ("started_at", models.DateTimeField(blank=True, null=True)),
                 ("finished_at", models.DateTimeField(blank=True, null=True)),
