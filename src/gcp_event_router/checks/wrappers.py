@@ -23,7 +23,9 @@ def check_wrappers(router: EventRouter) -> Iterator[CheckMessage]:
     """Find handlers that are registered without a decorator which stands above `@events.on`; called by `check_router`."""
     for handler in dict.fromkeys(each.handler for each in router):
         wrapper = _named(handler)
-        if wrapper is not None and wrapper is not handler.function and _wraps(wrapper, handler.function):
+        if wrapper is handler.function or isinstance(wrapper, staticmethod | classmethod):  # these two belong above
+            continue
+        if _wraps(wrapper, handler.function):
             yield Warn(
                 f"{handler} has a decorator above the one that registers it, so events call the function without that decorator.",
                 hint="Write @events.on(...) above all other decorators.",
@@ -35,11 +37,10 @@ def check_wrappers(router: EventRouter) -> Iterator[CheckMessage]:
 def _named(handler: Handler) -> object:
     """What the handler's module has under the function's name by now; None where the name leads nowhere."""
     function: Any = handler.function
-    found: Any = sys.modules.get(getattr(function, "__module__", None) or "")
+    found: object = sys.modules.get(getattr(function, "__module__", None) or "")
     for step in (getattr(function, "__qualname__", None) or "<lambda>").split("."):
         found = vars(found).get(step) if hasattr(found, "__dict__") else None
-    # these two belong above, since what is registered has to be a function
-    return found.__func__ if isinstance(found, staticmethod | classmethod) else found
+    return found
 
 
 def _wraps(wrapper: object, function: object, depth: int = _DEPTH) -> bool:
