@@ -228,26 +228,12 @@ def long() -> Exception:
         (chained(), "KeyError from SecretError at PLACE"),
         (looped(), "SecretError from KeyError"),
         (long(), " from ".join(["SecretError"] * 6) + " at PLACE"),
-        (raised(ExceptionGroup(SECRET, [SecretError()])), "ExceptionGroup at PLACE"),
+        (raised(ExceptionGroup(SECRET, [SecretError()])), "ExceptionGroup of SecretError at PLACE"),
     ],
 )
 def test_a_trail_tells_types_and_places(error: Exception, text: str) -> None:
     """An exception is told by its type, those of its causes, and where it passed: never by its text."""
     assert re.sub(r"at .+:\d+ in \w+$", "at PLACE", trail(error)) == text
-
-
-def test_a_trail_begins_where_the_exception_was_raised() -> None:
-    """Places are named from the innermost on, at most six."""
-
-    def sink(levels: int) -> None:
-        if not levels:
-            raise SecretError
-        sink(levels - 1)
-
-    with pytest.raises(SecretError) as caught:
-        sink(10)
-
-    assert re.findall(r"in (\w+)", trail(caught.value)) == ["sink"] * 6
 
 
 def test_a_suppressed_context_is_not_told() -> None:

@@ -10,7 +10,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from types import NoneType, SimpleNamespace
+from types import CodeType, NoneType, SimpleNamespace
 from typing import Annotated, Any, Final, Never, get_args, get_origin, get_type_hints
 
 from .event import Event
@@ -20,6 +20,7 @@ __all__ = [
     "HOW",
     "NO_SOURCE",
     "annotation_of",
+    "code_of",
     "declared_types",
     "event_parameter",
     "event_text",
@@ -167,5 +168,11 @@ def name_of(function: Callable[..., Any]) -> str:
 
 def location_of(function: Callable[..., Any]) -> str:
     """The file and the line where it is written."""
-    code = getattr(_unwrapped(function), "__code__", None)
+    code = code_of(function)
     return f"{code.co_filename}:{code.co_firstlineno}" if code else NO_SOURCE
+
+
+def code_of(function: Callable[..., Any]) -> CodeType | None:
+    """The code that runs in the end; None where it is not written in Python."""
+    code = getattr(_unwrapped(function), "__code__", None)
+    return code if isinstance(code, CodeType) else None

@@ -17,6 +17,7 @@ from typing_extensions import override
 from .declarations import (
     HOW,
     annotation_of,
+    code_of,
     declared_types,
     event_parameter,
     event_text,
@@ -28,6 +29,7 @@ from .declarations import (
 )
 from .event import Arrival, Event
 from .exceptions import ConfigurationError, InvalidEventError, UnsupportedMediaTypeError
+from .frames import know_handler
 from .globs import Glob
 from .options import Options
 from .payloads import ParametersReader, PayloadReader, parameters_reader, payload_reader
@@ -98,6 +100,8 @@ class Handler:
         self.name: Final = options.name or name_of(function)
         #: The file and the line where it is written.
         self.location: Final = location_of(function)
+        if (code := code_of(function)) is not None:
+            know_handler(code)
         self.is_async: Final = is_async(function)
         #: The same for two registrations of one function, or of one bound method.
         self.key: Final = (id(getattr(function, "__self__", None)), id(getattr(function, "__func__", function)))

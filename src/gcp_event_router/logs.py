@@ -7,18 +7,21 @@ a line. An exception appears as its type and the places that it passed; its text
 from __future__ import annotations
 
 import logging
-import os
-import traceback
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+from .frames import Passed, Place, chain, leaves, printable
 
 __all__ = ["log_event", "logger", "trail"]
 
 logger: logging.Logger = logging.getLogger("gcp_event_router")
 
-_HERE = f"{Path(__file__).parent}{os.sep}"
-_FRAMES = 6
 _LENGTH = 255
+_NAME_LENGTH = 120
+#: How many of the project's places a trail has, and how many of those are of a cause, or in a group; and how many in libraries.
+_PLACES = 8
+_FURTHER = 2
+_LIBRARIES = 3
 
 
 def log_event(
@@ -78,18 +81,36 @@ def _short(text: str | None) -> str | None:
 
 
 def trail(error: BaseException) -> str:
-    """The type of an exception, of what caused it, and the places it passed, the innermost first; never its text."""
-    places = [(frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__)]
-    outside = [place for place in places if not place[0].co_filename.startswith(_HERE)] or places
-    passed = " < ".join(f"{code.co_filename}:{line} in {code.co_name}" for code, line in reversed(outside[-_FRAMES:]))
-    types = " from ".join(type(cause).__qualname__ for cause in _chain(error))
-    return f"{types} at {passed}" if passed else types
+    """Tell the type of an exception, the types of its causes, and the places that it passed; never its text.
+
+    The project's places come first, from the innermost to the handler's own, which is always there; then those in libraries.
+    Of a group, the types of the exceptions in it are told, and their places.
+    """
+    causes = chain(error)
+    all_passed = [Passed(one.__traceback__) for each in causes for one in (each, *leaves(each))]
+    own: dict[Place, None] = {}
+    for passed in all_passed:
+        own.update(dict.fromkeys(passed.project[:_FURTHER] if own else passed.project))
+        if passed.handler is not None:
+            own.setdefault(passed.handler)
+    firsts = [passed.first for passed in all_passed if passed.first is not None]
+    told = list(own)[:_PLACES] or firsts[:1]
+    types = " from ".join(map(_types, causes))
+    if not told:
+        ours = _listed(place for passed in all_passed for place in passed.ours)
+        return f"{types} at {ours}" if ours else types
+    libraries = _listed(place for passed in all_passed for place in passed.libraries if place not in told)
+    return f"{types} at {' < '.join(map(str, told))}{libraries and f' (libraries: {libraries})'}"
 
 
-def _chain(error: BaseException) -> list[BaseException]:
-    chain: list[BaseException] = []
-    current: BaseException | None = error
-    while current is not None and not any(current is each for each in chain) and len(chain) < _FRAMES:
-        chain.append(current)
-        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
-    return chain
+def _listed(places: Iterable[Place]) -> str:
+    return " < ".join(map(str, islice(dict.fromkeys(places), _LIBRARIES)))
+
+
+def _types(error: BaseException) -> str:
+    inner = ", ".join(dict.fromkeys(map(_name, leaves(error))))
+    return f"{_name(error)} of {inner}" if inner else _name(error)
+
+
+def _name(error: BaseException) -> str:
+    return printable(type(error).__qualname__, _NAME_LENGTH)
