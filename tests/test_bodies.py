@@ -71,9 +71,20 @@ def asgi(*messages: dict[str, Any], headers: Iterable[tuple[bytes, bytes]] = (),
     return (sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:])) if sent else None
 
 
+TERMINATED = {"wsgi.input_terminated": True}
+
+
+class Trickle(BytesIO):
+    """A connection that gives a byte at a time."""
+
+    @override
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(1)
+
+
 def chunked(body: bytes) -> Answer:
     """The sync endpoint's answer to a body in chunks, which gunicorn passes on so."""
-    return wsgi(BytesIO(body), HTTP_TRANSFER_ENCODING="chunked", **{"wsgi.input_terminated": True})
+    return wsgi(BytesIO(body), HTTP_TRANSFER_ENCODING="chunked", **TERMINATED)
 
 
 @pytest.fixture(autouse=True)
@@ -126,6 +137,8 @@ OVER = b"x" * (LIMIT + 1)
         lambda: wsgi(BytesIO(), CONTENT_LENGTH="9" * 20),
         lambda: wsgi(BytesIO(), CONTENT_LENGTH="9" * 5000),
         lambda: chunked(OVER),
+        lambda: wsgi(BytesIO(OVER), SERVER_PROTOCOL="HTTP/2", **TERMINATED),
+        lambda: wsgi(Trickle(OVER), SERVER_PROTOCOL="HTTP/2", **TERMINATED),
         lambda: asgi({"body": OVER}, headers=[(b"content-length", b"1001")]),
         lambda: asgi({"body": OVER}, headers=[(b"content-length", b"10")]),
         lambda: asgi({"body": b"{}"}, headers=[(b"content-length", b"9" * 20)]),
@@ -145,7 +158,7 @@ def test_an_announced_excess_is_not_read(payloads: list[bytes]) -> None:
     announced, stream = BytesIO(OVER), BytesIO(OVER * 10)
 
     wsgi(announced, CONTENT_LENGTH=str(len(OVER)))
-    wsgi(stream, HTTP_TRANSFER_ENCODING="chunked", **{"wsgi.input_terminated": True})
+    wsgi(stream, HTTP_TRANSFER_ENCODING="chunked", **TERMINATED)
 
     assert (announced.tell(), stream.tell()) == (0, LIMIT + 1)
 
@@ -178,14 +191,18 @@ class Broken(BytesIO):
         lambda: wsgi(BytesIO(b"{}"), CONTENT_LENGTH="3"),
         lambda: wsgi(BytesIO(), CONTENT_LENGTH="3"),
         lambda: wsgi(Broken(), CONTENT_LENGTH="3"),
-        lambda: wsgi(Broken(), HTTP_TRANSFER_ENCODING="chunked", **{"wsgi.input_terminated": True}),
+        lambda: wsgi(Broken(), HTTP_TRANSFER_ENCODING="chunked", **TERMINATED),
         lambda: wsgi(BytesIO(b"{}"), HTTP_TRANSFER_ENCODING="chunked"),
+        *[
+            (lambda protocol=protocol: wsgi(BytesIO(b"{}"), SERVER_PROTOCOL=protocol))
+            for protocol in ("HTTP/2", "HTTP/2.0", "HTTP/3", "INCLUDED", "")
+        ],
         lambda: asgi({"body": b"{}"}, headers=[(b"content-length", b"3")]),
         lambda: asgi({"body": b"{", "more_body": True}, {"body": b"}"}, headers=[(b"content-length", b"3")]),
     ],
 )
 def test_a_body_that_is_not_whole_is_refused(payloads: list[bytes], answer: Callable[[], Answer]) -> None:
-    """A length that is no number, a body shorter than announced, a lost connection: 400, and no handler runs."""
+    """A length that is not a number, a body shorter than announced or without a known end, a lost connection: 400."""
     assert (answer(), payloads) == ((400, UNABLE), [])
 
 
@@ -212,6 +229,16 @@ def test_a_client_that_hangs_up_is_not_answered(payloads: list[bytes], messages:
         (lambda: wsgi(BytesIO(b"{}")), b""),
         (lambda: chunked(b"{}"), b"{}"),
         (lambda: chunked(JSON), JSON),
+        *[
+            (lambda protocol=protocol: wsgi(BytesIO(b"{}"), SERVER_PROTOCOL=protocol, **TERMINATED), b"{}")
+            for protocol in ("HTTP/2", "HTTP/2.0", "HTTP/3", "HTTP/1.1")
+        ],
+        (lambda: wsgi(BytesIO(b"{}"), CONTENT_LENGTH="1", HTTP_TRANSFER_ENCODING="chunked", **TERMINATED), b"{}"),
+        (lambda: wsgi(BytesIO(b"{}more"), CONTENT_LENGTH="2", HTTP_TRANSFER_ENCODING="chunked"), b"{}"),
+        (lambda: wsgi(Trickle(b"{}"), CONTENT_LENGTH="2"), b"{}"),
+        (lambda: wsgi(Trickle(JSON), SERVER_PROTOCOL="HTTP/2", **TERMINATED), JSON),
+        (lambda: wsgi(BytesIO(), SERVER_PROTOCOL="HTTP/2", **TERMINATED), b""),
+        (lambda: wsgi(BytesIO(), SERVER_PROTOCOL="HTTP/1.0"), b""),
         (lambda: asgi({"body": b"{}"}), b"{}"),
         (lambda: asgi({"body": b"{", "more_body": True}, {"body": b"}"}), b"{}"),
         (lambda: asgi({"body": b"{}"}, headers=[(b"transfer-encoding", b"chunked")]), b"{}"),
@@ -219,7 +246,11 @@ def test_a_client_that_hangs_up_is_not_answered(payloads: list[bytes], messages:
     ],
 )
 def test_a_whole_body_reaches_the_handler(payloads: list[bytes], answer: Callable[[], Answer], payload: bytes) -> None:
-    """What the protocol counts as the body is what the handler gets, with a length, in chunks, or with neither."""
+    """What the protocol counts as the body is what the handler gets, with a length, in chunks, or with neither.
+
+    Lengths and chunks are those of RFC 9112 §6.3. HTTP/2 needs neither (RFC 9113 §8.1), and a server says by
+    `wsgi.input_terminated` that its input ends with the body, as gunicorn and granian do (django/django#21638).
+    """
     assert (answer(), payloads) == ((201, b"{}"), [payload])
 
 

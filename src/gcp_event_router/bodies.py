@@ -1,0 +1,136 @@
+"""The body of a request: read once, to its end, within the limit. Called by `arrivals`.
+
+The body stays with the request, as if `request.body` had been read, so that middleware and decorators find it after the view.
+This module alone touches what Django keeps for that: `_body`, `_stream` and `_read_started`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from io import BufferedReader, BytesIO, RawIOBase
+from typing import Any, Final, TypeAlias
+
+from django.core.handlers.wsgi import WSGIRequest
+from django.http import HttpRequest
+from django.http.request import UnreadablePostError
+from typing_extensions import Buffer, override
+
+from .exceptions import BodyTooLargeError, ConfigurationError, EnvelopeError
+
+__all__ = ["body_of"]
+
+_Read: TypeAlias = Callable[[int], bytes]
+_DIGITS: Final = 19
+"""More digits of a Content-Length than any limit has."""
+
+
+def body_of(request: HttpRequest, limit: int) -> bytes:
+    """Return all bytes of a request's body. Django's own limit does not apply: it is too low for Pub/Sub.
+
+    Raises:
+        BodyTooLargeError: The body is longer than `limit`, or will be.
+        EnvelopeError: The body does not arrive whole, or nobody knows where it ends.
+        ConfigurationError: Something else has read it before, and kept nothing.
+
+    """
+    announced = request.META.get("CONTENT_LENGTH") or ""
+    if announced and not (announced.isascii() and announced.isdecimal()):
+        msg = "The header Content-Length is not a number."
+        raise EnvelopeError(msg)
+    length = int(announced[:_DIGITS] or 0)
+    if length > limit:
+        raise BodyTooLargeError
+    state: Any = request
+    body: bytes = getattr(state, "_body", b"")
+    if not body:  # without a Content-Length, Django's own of a WSGI request is empty whatever arrives
+        read = _reader(request, announced)
+        if read != state.read:
+            length = 0  # chunks have an end of their own, and a Content-Length beside them means nothing
+        body = _read_and_keep(state, read, length or limit + 1, limit)
+    if len(body) > limit:
+        raise BodyTooLargeError
+    if len(body) < length:
+        msg = "The body ends before its Content-Length."
+        raise EnvelopeError(msg)
+    return body
+
+
+def _reader(request: HttpRequest, announced: str) -> _Read:
+    """What reads the body.
+
+    Django takes a body without a Content-Length for empty under WSGI, so chunks, and what HTTP/2 sends without a length, are
+    read from the server itself, which says whether its input ends where the body does.
+    """
+    meta = request.META
+    is_chunked = "HTTP_TRANSFER_ENCODING" in meta
+    if not isinstance(request, WSGIRequest) or (announced and not (is_chunked and meta.get("wsgi.input_terminated"))):
+        return request.read
+    if meta.get("wsgi.input_terminated"):
+        read: _Read = meta["wsgi.input"].read
+        return read
+    if is_chunked or not meta.get("SERVER_PROTOCOL", "").startswith("HTTP/1."):
+        msg = (
+            "The body has no Content-Length, and this server does not say where it ends (wsgi.input_terminated), so nobody "
+            "knows whether there is one. Have it sent with a Content-Length, or use a server such as gunicorn."
+        )
+        raise EnvelopeError(msg)
+    return request.read  # RFC 9112 §6.3: a request of HTTP/1 with neither a length nor chunks has no body
+
+
+def _read_and_keep(request: Any, read: _Read, enough: int, limit: int) -> bytes:
+    """Read at most one byte more than the limit, and leave the request as if nobody had read from it."""
+    if request._read_started and not hasattr(request, "_body"):  # noqa: SLF001 -- see above
+        msg = (
+            "A middleware or a decorator has read the request as a stream, so nothing of its body is left for the event. "
+            "Have it read request.body, which can be read again."
+        )
+        raise ConfigurationError(msg)
+    parts: list[bytes] = []
+    size = 0
+    try:
+        while size < enough and (part := read(limit + 1 - size)):
+            parts.append(part)
+            size += len(part)
+    except OSError as error:  # Django's UnreadablePostError is one
+        _put_back(request, b"", _fail)
+        msg = "The body could not be read to its end."
+        raise EnvelopeError(msg) from error
+    body = parts[0] if len(parts) == 1 else b"".join(parts)
+    if size > limit:
+        _put_back(request, body, request._stream.read if read == request.read else read)  # noqa: SLF001 -- as above
+        return body
+    request._stream.close()  # noqa: SLF001 -- as Django does; under ASGI, it holds the body a second time
+    request._stream, request._body = BytesIO(body), body  # noqa: SLF001 -- as above
+    for parsed in ("_post", "_files"):  # from a body that seemed to be empty
+        request.__dict__.pop(parsed, None)
+    return body
+
+
+def _put_back(request: Any, begin: bytes, rest: _Read) -> None:
+    """Have whoever reads the request next begin anew, under Django's limits."""
+    request._stream = BufferedReader(_Rest(begin, rest))  # noqa: SLF001 -- as above
+    request._read_started = False  # noqa: SLF001 -- as above
+
+
+class _Rest(RawIOBase):
+    """What was read of a stream, and then the rest of it."""
+
+    def __init__(self, begin: bytes, rest: _Read) -> None:
+        self._begin = BytesIO(begin)
+        self._rest = rest
+
+    @override
+    def readable(self) -> bool:
+        return True
+
+    @override
+    def readinto(self, buffer: Buffer, /) -> int:
+        view = memoryview(buffer)
+        data = self._begin.read(len(view)) or self._rest(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+
+def _fail(_: int) -> bytes:
+    msg = "The body could not be read to its end."
+    raise UnreadablePostError(msg)
