@@ -11,6 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from gcp_event_router import Event, EventRouter, Retry, pulling
+from gcp_event_router.signals import event_received
 
 from .pubsub_server import NAME, PubSubServer, received
 
@@ -128,7 +129,7 @@ def test_wrong_arguments(arguments: list[str], said: str) -> None:
     assert refusal(NAME, *arguments)[1] == f"Error: {said}{advice.get(option, '')}"
 
 
-def test_stream_that_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stream_that_is_refused(handled: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Why a subscription cannot be pulled from is the command's error."""
     with PubSubServer() as server:
         server.refused = {"GetSubscription": "NOT_FOUND"}
@@ -173,3 +174,46 @@ def test_help_does_not_need_googles_client() -> None:
 
 def _environment() -> dict[str, str]:
     return {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+
+
+NOBODY = "so each message would be acknowledged and lost. "
+LIST = "See manage.py events list, or give --allow-unhandled."
+
+
+@pytest.mark.parametrize(("kind", "advice"), [("order-placd", "Did you mean 'order-placed'? "), ("weather", "")])
+def test_unhandled_kind(router: EventRouter, kind: str, advice: str) -> None:
+    """A kind that nothing takes is refused before a message is pulled, with the kind that may be meant."""
+    router.on("order-placed", "stock-*")(handle)
+
+    code, said = refusal(NAME, "--kind", kind)
+
+    assert code == 2
+    assert said == f"No handler, no fallback and no receiver takes events of kind {kind!r}, {NOBODY}{advice}{LIST}"
+
+
+def handle(event: Event[object]) -> None: ...
+
+
+@pytest.mark.parametrize("taker", ["glob", "fallback", "type", "receiver", "other router", "--allow-unhandled"])
+def test_handled_kind(router: EventRouter, monkeypatch: pytest.MonkeyPatch, taker: str) -> None:
+    """A glob, a fallback, a type of CloudEvents, a plain receiver and another router take a kind; so does the option."""
+    options = ["--allow-unhandled"] if taker == "--allow-unhandled" else []
+    other = EventRouter()
+
+    def receiver(sender: object, **_: object) -> None: ...
+
+    if taker == "glob":
+        router.on("k*")(handle)
+    elif taker == "fallback":
+        router.fallback(handle)
+    elif taker == "type":
+        router.on(ce_type="com.example.*")(handle)
+    elif taker == "receiver":
+        event_received.connect(receiver)
+    elif taker == "other router":
+        other.on("k")(handle)
+        other.listen(event_received)
+
+    with PubSubServer(received(1)) as server:
+        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", server.address)
+        assert "1 acknowledged" in run(NAME, "--kind", "k", "--limit", "1", *options)

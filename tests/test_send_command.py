@@ -127,11 +127,12 @@ def test_other_answers(seen: list[Event[Any, Any]]) -> None:
         "CommandError: The event was not taken.\n",
     )
     assert run("never") == (
-        0,
+        1,
         "An example of never, since neither --data nor --file is given:\n  \n"
         "This process answered 200 OK: to Pub/Sub that is done, and not sent again.\n"
         "  shop.never: rejected in 0.0 ms\n"
-        "    Reject at file.py:0 in never\n",
+        "    Reject at file.py:0 in never\n"
+        "CommandError: No handler did the work: the outcome is 'rejected'. If you expect that, give --expect rejected.\n",
     )
 
 
@@ -156,14 +157,19 @@ def test_nobody(seen: list[Event[Any, Any]], tmp_path: Path) -> None:
         "CommandError: Nothing here handles 'order_placed', so there is no example of its payload. Give --data or --file.\n",
     )
     assert run("labl")[1].endswith("Give --data or --file. Is 'label' meant?\n")
-    assert run("other", "--data", "1")[1].endswith("\n  No handler is registered for it: see manage.py events explain.\n")
+    unhandled = (
+        "CommandError: No handler did the work: the outcome is 'unhandled'. If you expect that, give --expect unhandled.\n"
+    )
+    assert run("other", "--data", "1")[1].endswith(
+        f"\n  No handler is registered for it: see manage.py events explain.\n{unhandled}"
+    )
 
     def receiver(sender: object, event_payload: Any, **_: object) -> None:
         plain.append(event_payload)
 
     event_received.connect(receiver)
     assert run("other", "--data", "1", "--envelope", "plain")[1].endswith(
-        "\n  No handler is registered for it; plain receivers were called.\n"
+        f"\n  No handler is registered for it; plain receivers were called.\n{unhandled}"
     )
     assert plain == [1]
 
@@ -171,7 +177,7 @@ def test_nobody(seen: list[Event[Any, Any]], tmp_path: Path) -> None:
 @pytest.mark.parametrize("form", FORMS)
 def test_envelopes(seen: list[Event[Any, Any]], form: str) -> None:
     """Each form is sent, with what it has a place for."""
-    options = ["--envelope", form, "--message-id", "17", "--attribute", "region=eu", "--ce-type", "com.example.a"]
+    options = ["--envelope", form, "--message-id", "17", "--attribute", "region=eu"]
 
     code, _ = run("order-placed", "4711", "--data", '{"order_id": 3}', "--parameter", "a=1", "--parameter", "a=2", *options)
 
@@ -196,6 +202,7 @@ def test_stdin() -> None:
     """`--file -` reads what is piped in, also bytes; what is printed is told apart from errors."""
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
     command = [sys.executable, "-m", "django", "events", "send", "any", "--file", "-", "--format", "json", "--no-color"]
+    command += ["--expect", "unhandled"]
 
     ended = subprocess.run(command, cwd=ROOT, env=environment, input=b"\xff\x00", capture_output=True, check=False, timeout=60)
 
@@ -238,6 +245,7 @@ def test_json(seen: list[Event[Any, Any]]) -> None:
                 }
             ],
             "problem": "",
+            "outcome": "invalid",
         },
     )
 
@@ -543,3 +551,164 @@ def test_empty_url(seen: list[Event[Any, Any]]) -> None:
     """An empty URL, as of a variable that is not set, is refused; no handler here is called instead."""
     assert run("order-placed", "--url", "")[0] == 2
     assert seen == []
+
+
+TYPE = "google.cloud.storage.object.v1.finalized"
+
+
+@pytest.fixture
+def uploads(router: EventRouter) -> list[Event[Any, Any]]:
+    """The events that a handler of a CloudEvents type gets."""
+    found: list[Event[Any, Any]] = []
+
+    @router.on(ce_type="google.cloud.storage.object.v1.*", name="shop.upload")
+    def upload(event: Event[dict[str, Any]]) -> None:
+        found.append(event)
+
+    @router.on("*", name="shop.audit")
+    def audit(event: Event[Any]) -> None: ...
+
+    return found
+
+
+def test_type(uploads: list[Event[Any, Any]]) -> None:
+    """A type that `list` shows is sent as Eventarc sends it: a CloudEvent in binary mode, whose type is its kind."""
+    code, printed = run(TYPE, "objects/cats/1.jpg", "--data", "{}")
+
+    assert (code, printed.splitlines()[1:]) == (0, ["  shop.upload: handled in 0.0 ms", "  shop.audit: handled in 0.0 ms"])
+    (event,) = uploads
+    assert (event.kind, event.reference, event.envelope.form, event.envelope.type) == (
+        TYPE,
+        "objects/cats/1.jpg",
+        "cloudevents-binary",
+        TYPE,
+    )
+
+
+@override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [{"BACKEND": "gcp_event_router.auth.SignedURL"}]})
+def test_type_over_http(uploads: list[Event[Any, Any]]) -> None:
+    """It is posted to `/events/`, signed where the settings say so."""
+    with site() as url:
+        code, printed = run(TYPE, "a/b", "--data", "{}", "--url", url, "--envelope", "cloudevents-structured")
+
+    assert (code, printed) == (
+        0,
+        "http://localhost:0/events answered 201 Created: to Pub/Sub that is done, and not sent again.\n",
+    )
+    assert [event.reference for event in uploads] == ["a/b"]
+
+
+def test_kind_before_type(uploads: list[Event[Any, Any]], router: EventRouter) -> None:
+    """Where a handler is registered for a kind of that name, a kind it is; and `--ce-type` gives it a type."""
+    router.on("google.cloud.storage.*", name="shop.kinds", payload=object)(lambda event: None)
+
+    assert run(TYPE, "1", "--data", "{}")[1].splitlines()[1:] == [
+        "  shop.audit: handled in 0.0 ms",
+        "  shop.kinds: handled in 0.0 ms",
+    ]
+    assert run("photo", "1", "--data", "{}", "--ce-type", TYPE)[0] == 0
+    assert [(event.kind, event.envelope.form) for event in uploads] == [("photo", "cloudevents-binary")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["k", "--ce-type", "a.b", "--envelope", "pubsub"],
+            "--envelope pubsub has no place for the CloudEvents type 'a.b'. "
+            "Leave --envelope out, or choose cloudevents-binary or cloudevents-structured.",
+        ),
+        (
+            [TYPE, "--envelope", "cloud-task"],
+            f"--envelope cloud-task has no place for the CloudEvents type {TYPE!r}. "
+            "Leave --envelope out, or choose cloudevents-binary or cloudevents-structured.",
+        ),
+        (["k", "a/b"], "'a/b' cannot be in an event's URL. Write 1 to 255 printable characters, without a slash."),
+        (["a/b"], "'a/b' cannot be in an event's URL, and no handler is registered for it as a CloudEvents type."),
+        (
+            ["a\nb"],
+            "Error: argument KIND: 'a\\nb' cannot be a kind or a CloudEvents type. Write printable characters, and at least one.",
+        ),
+        (
+            ["k", ""],
+            "Error: argument REFERENCE: '' cannot be a reference or a CloudEvent's subject. "
+            "Write printable characters, and at least one.",
+        ),
+        (
+            ["k", "--expect", "success"],
+            "Error: argument --expect: invalid choice: 'success' (choose from 'handled', 'deferred', 'unhandled', 'duplicate', "
+            "'rejected', 'parked', 'invalid', 'unsupported', 'busy', 'retry', 'unavailable', 'failed', 'too large', 'forbidden', "
+            "'unauthenticated')",
+        ),
+    ],
+)
+def test_type_refused(uploads: list[Event[Any, Any]], arguments: list[str], message: str) -> None:
+    """A type without a CloudEvent around it, and what cannot stand in a URL, are refused."""
+    with pytest.raises(CommandError) as raised:
+        call_command("events", "send", *arguments, "--data", "{}", stdout=io.StringIO())
+
+    assert str(raised.value).replace("'", "") == message.replace("'", "")  # Python 3.12 quotes choices in another way
+    assert uploads == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["order-placed", "--data", '{"order_id": 1}', "--expect", "handled"], 0),
+        (["order-placed", "--data", '{"order_id": 1}', "--expect", "duplicate"], 1),
+        (["order-placed", "--data", "{}", "--expect", "invalid"], 0),
+        (["later", "--data", '{"order_id": 1}', "--expect", "retry"], 0),
+        (["later", "--data", '{"order_id": 1}', "--expect", "rejected"], 1),
+        (["never", "--expect", "rejected"], 0),
+        (["broken", "--data", "1", "--expect", "failed"], 0),
+        (["nobody", "--data", "1", "--expect", "unhandled"], 0),
+    ],
+)
+@pytest.mark.parametrize("over_http", [False, True], ids=["here", "http"])
+def test_expected(seen: list[Event[Any, Any]], arguments: list[str], code: int, *, over_http: bool) -> None:
+    """The exit code says whether the outcome is the expected one; over HTTP, whether the status is one that says it."""
+    with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": []}), site() as url:
+        assert run(*arguments, *(["--url", url] if over_http else []))[0] == code
+
+
+@override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": []})
+def test_nobody_over_http(seen: list[Event[Any, Any]]) -> None:
+    """Over HTTP, 200 tells that no handler did the work; 201 may mean that none is registered."""
+    with site() as url:
+        assert run("never", "--url", url)[1].endswith(
+            "CommandError: No handler did the work: the answer 200 means duplicate or rejected or parked. "
+            "If you expect that, give --expect duplicate.\n"
+        )
+
+
+def test_foreign_acknowledgement() -> None:
+    """A URL at which something else answers need only acknowledge the event."""
+
+    def answer(_: object, start: StartResponse) -> list[bytes]:
+        start("204 No Content", [])
+        return []
+
+    with site(answer) as url:
+        assert run("k", "--data", "{}", "--url", f"{url}/function")[0] == 0
+
+
+@override_settings(
+    GCP_EVENT_ROUTER={"AUTHENTICATION": [OIDC, SHARED, {"BACKEND": "gcp_event_router.auth.SignedURL"}]},
+)
+@pytest.mark.parametrize(
+    ("header", "is_signed"),
+    [("Authorization: Bearer x", False), ("authorization: x", False), ("x-shop-token: x", False), ("X-Other: x", True)],
+)
+def test_one_proof(header: str, *, is_signed: bool) -> None:
+    """A request with a header that proves who sends it has no signature beside it, which would open the door instead."""
+    queries: list[str] = []
+
+    def answer(environ: dict[str, Any], start: StartResponse) -> list[bytes]:
+        queries.append(environ["QUERY_STRING"])
+        start("201 Created", [])
+        return [b"{}"]
+
+    with site(answer) as url:
+        run("k", "--data", "{}", "--url", url, "--header", header)
+
+    assert [query.startswith("signature=") for query in queries] == [is_signed]

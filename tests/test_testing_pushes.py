@@ -411,7 +411,7 @@ def test_no_endpoint(settings: Any) -> None:
 
     with pytest.raises(ConfigurationError, match=r"^get_event_url\(\) finds no URL named 'gcp-events'\. Add path"):
         push("k")
-    with pytest.raises(ConfigurationError, match=r"^push\(None\) finds no URL named 'gcp-cloudevents'\. Add path"):
+    with pytest.raises(ConfigurationError, match=r"^There is no URL named 'gcp-cloudevents'\. Add path"):
         push(None)
     with pytest.raises(ConfigurationError, match=r"^push\(\) is answered 404 by something else than the events endpoint:"):
         push("k", path="/elsewhere")

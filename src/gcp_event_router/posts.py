@@ -9,14 +9,18 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from http.client import HTTPConnection, HTTPSConnection
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
+from django.urls import NoReverseMatch, reverse
+from django.utils.http import urlencode
+
 from .auth import SignedURL, configured
-from .exceptions import PostError
+from .exceptions import ConfigurationError, PostError
+from .signatures import signed_query
 from .utils import get_event_url
 
-__all__ = ["Posted", "Target"]
+__all__ = ["Posted", "Target", "cloudevents_path"]
 
 #: What Pub/Sub takes as done, by its documentation of push subscriptions.
 _ACKNOWLEDGED: Final = frozenset({102, 200, 201, 202, 204})
@@ -24,6 +28,8 @@ _ACKNOWLEDGED: Final = frozenset({102, 200, 201, 202, 204})
 _PATIENCE: Final = 600.0
 #: So many bytes of an answer are read.
 _ANSWER: Final = 65536
+#: The name of the URL pattern for them.
+_CLOUDEVENTS: Final = "gcp-cloudevents"
 _SIGNED_FOR: Final = timedelta(hours=1)
 
 
@@ -48,6 +54,7 @@ class Target:
     Args:
         url: `http://localhost:8000`, to which the path of the project's endpoint is added, `/events/KIND/REFERENCE`; signed, if
             the settings name `auth.SignedURL`. A URL with a path or a query of its own is used as it is.
+        signed: Whether to sign the URL; not where the request proves in another way who sends it.
 
     Raises:
         PostError: The URL cannot be posted to.
@@ -55,19 +62,29 @@ class Target:
 
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, signed: bool = True) -> None:
         self._parts = _split(url)
         self._own = bool(self._parts.path.strip("/") or self._parts.query)
-        self._signed = not self._own and any(isinstance(each, SignedURL) for each in configured().authenticators or ())
+        signed = signed and not self._own
+        self._signed = signed and any(isinstance(each, SignedURL) for each in configured().authenticators or ())
         #: Scheme and host.
         self.base: str = f"{self._parts.scheme}://{self._parts.netloc}"
 
-    def path(self, kind: str, reference: str, parameters: Mapping[str, object] | None = None) -> str:
-        """The path and the query for an event. Raises `ConfigurationError` where the project has no endpoint."""
+    def path(self, kind: str | None, reference: str, parameters: Mapping[str, Any] | None = None) -> str:
+        """The path and the query for an event. Raises `ConfigurationError` where the project has no endpoint.
+
+        Args:
+            kind: The kind; None for a CloudEvent whose type is its kind, and that says itself what it is about.
+            reference: The reference, for events with a kind.
+            parameters: The parameters of the URL.
+
+        """
         if self._own:
             query = f"?{self._parts.query}" if self._parts.query else ""
             return f"{self._parts.path or '/'}{query}"
         max_age = _SIGNED_FOR if self._signed else None
+        if kind is None:
+            return cloudevents_path(parameters, max_age)
         return get_event_url(kind, reference, parameters, base_url="", signed=self._signed, max_age=max_age)
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Posted:
@@ -80,6 +97,22 @@ class Target:
             return Posted(response.status, response.reason, response.read(_ANSWER), response.getheader("Retry-After"))
         finally:
             connection.close()
+
+
+def cloudevents_path(parameters: Mapping[str, Any] | None = None, max_age: timedelta | None = None) -> str:
+    """The path and the query to post CloudEvents to whose type is their kind; signed for `max_age`, if that is given.
+
+    Raises `ConfigurationError` where the project has no such endpoint.
+    """
+    try:
+        path = reverse(_CLOUDEVENTS)
+    except NoReverseMatch as error:
+        msg = f"There is no URL named {_CLOUDEVENTS!r}. Add path('', include('gcp_event_router.urls')) to your urlpatterns."
+        raise ConfigurationError(msg) from error
+    query = urlencode(dict(parameters or {}), doseq=True)
+    if max_age is not None:
+        query = signed_query(path, query, signed=True, max_age=max_age, single_use=False)
+    return f"{path}?{query}" if query else path
 
 
 def _split(url: str) -> SplitResult:

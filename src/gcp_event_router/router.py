@@ -27,7 +27,7 @@ from .kinds import Kind, PayloadDecorator, callers_place, callers_scope
 from .options import HandlerOptions, Options
 from .registrations import Explanation, Found, Registration, Table, explain
 
-__all__ = ["EventRouter", "events", "find_everywhere"]
+__all__ = ["EventRouter", "events", "find_everywhere", "is_registered"]
 
 HandlerT = TypeVar("HandlerT", bound=Callable[[Event[Any, Any]], Awaitable[None] | None])
 PayloadT = TypeVar("PayloadT")
@@ -315,6 +315,12 @@ _LISTENING: WeakSet[EventRouter] = WeakSet()
 def find_everywhere(kind: str, ce_type: str | None) -> list[Found]:
     """What each router that listens to a signal has for an event; called for those that the inbox kept."""
     return [router.find(kind, ce_type) for router in tuple(_LISTENING)]
+
+
+def is_registered(kind: str) -> bool:
+    """Whether a router that listens to a signal has a handler or a fallback for a kind, whatever the type of the event."""
+    registrations = (each for router in tuple(_LISTENING) for each in router)
+    return any(not each.globs or each.matching(kind) is not None for each in registrations)
 
 
 #: The router of a project: `apps` connects it to `GCP_EVENT_ROUTER["SIGNALS"]`.

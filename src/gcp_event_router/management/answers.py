@@ -6,11 +6,17 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from ..exceptions import ErrorDetail
+from ..outcomes import Outcome
 
-__all__ = ["Answer", "Called", "answer_of", "errors_of"]
+__all__ = ["DEFERRED", "RESULTS", "Answer", "Called", "answer_of", "errors_of", "statuses"]
+
+#: What became of an event whose handlers are deferred: it is handled as far as its sender is concerned, and waits for a worker.
+DEFERRED: Final = "deferred"
+#: All that can become of an event.
+RESULTS: Final = (Outcome.HANDLED.value, DEFERRED, *(each.value for each in Outcome if each is not Outcome.HANDLED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,18 @@ class Answer:
     called: Sequence[Called] = ()
     #: Why nobody was called, or what else went wrong.
     problem: str = ""
+    #: What became of the event: an outcome, or `DEFERRED`; None where only the status is known.
+    result: str | None = None
+    #: Whether the body is one that the endpoint writes.
+    is_ours: bool = True
+
+    def fits(self, expected: str) -> bool:
+        """Whether the event became what was expected, as far as is known; a foreign endpoint need only acknowledge it."""
+        if self.result is not None:
+            return self.result == expected
+        if expected == Outcome.HANDLED.value and not self.is_ours:
+            return self.acknowledged
+        return self.status in statuses(expected)
 
     def text(self) -> str:
         """For a terminal: the status and how Pub/Sub reads it, then handlers, then errors."""
@@ -75,14 +93,31 @@ class Answer:
                 for each in self.called
             ],
             "problem": self.problem,
+            "outcome": self.result,
         }
 
 
+def statuses(result: str) -> frozenset[int]:
+    """The statuses by which the endpoint may say what became of an event."""
+    outcome = Outcome.HANDLED if result == DEFERRED else Outcome(result)
+    # a site may have chosen another one for failures, and other settings than those of this process
+    return frozenset(range(400, 600)) if outcome is Outcome.FAILED else frozenset({outcome.status})
+
+
 def answer_of(
-    place: str, status: int, body: bytes, *, acknowledged: bool, retry_after: str | None, called: Sequence[Called], problem: str
+    place: str,
+    status: int,
+    body: bytes,
+    *,
+    acknowledged: bool,
+    retry_after: str | None,
+    called: Sequence[Called],
+    problem: str,
+    result: str | None = None,
 ) -> Answer:
     """An answer of the endpoint, its body read as far as it is ours."""
     content = _content(body)
+    is_ours = content is not None and content.keys() <= {"error", "errors"}
     if content is None and body and not acknowledged:
         problem = problem or "Its body is not the endpoint's: is something else at that URL?"
     content = content or {}
@@ -95,6 +130,8 @@ def answer_of(
         None if retry_after is None else _line(retry_after),
         called,
         problem,
+        result,
+        is_ours,
     )
 
 

@@ -7,11 +7,12 @@ from argparse import SUPPRESS, ArgumentTypeError
 from datetime import timedelta
 from typing import Final
 
-from django.core.management.base import CommandParser
+from django.core.management.base import CommandError, CommandParser
 
 from ..event import LABEL_LENGTH, is_label
+from ..router import events
 
-__all__ = ["age", "django_options", "label", "positive", "size"]
+__all__ = ["age", "django_options", "kind_or_type", "label", "named", "positive", "size", "subject"]
 
 _AGE: Final = re.compile(r"([1-9][0-9]{0,8})([smhdw])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -55,6 +56,45 @@ def label(text: str) -> str:
     """A kind or a reference in full, as it could stand in the URL of an event."""
     if not is_label(text):
         msg = f"{text!r} cannot be in an event's URL. Write 1 to {LABEL_LENGTH} printable characters, without a slash."
+        raise ArgumentTypeError(msg)
+    return text
+
+
+def kind_or_type(text: str) -> str:
+    """A kind, or the type of CloudEvents, which may be of any length and hold slashes."""
+    return _printable(text, "a kind or a CloudEvents type")
+
+
+def subject(text: str) -> str:
+    """A reference, or the subject of a CloudEvent, which may be of any length and hold slashes."""
+    return _printable(text, "a reference or a CloudEvent's subject")
+
+
+def named(text: str, ce_type: str | None) -> tuple[str, str | None]:
+    """The kind and the type of the events that a `KIND` on the command line means, beside `--ce-type`.
+
+    `events list` shows types, too, so a type may stand for a kind: an event of that type at `/events/` has it as its kind.
+    It does so where a handler is registered for the type, and no other one for a kind of that name. Raises `CommandError`.
+    """
+    if ce_type is None and _is_type(text):
+        return text, text
+    if not is_label(text):
+        msg = f"{text!r} cannot be in an event's URL, and no handler is registered for it as a CloudEvents type."
+        raise CommandError(msg, returncode=2)
+    return text, ce_type
+
+
+def _is_type(text: str) -> bool:
+    registrations = tuple(events)
+    if not any(each.ce_type is not None and each.ce_type.matches(text) for each in registrations):
+        return False
+    as_kind = (glob for each in registrations if each.ce_type is None and not each.is_fallback for glob in each.globs)
+    return not any(glob.pattern != "*" and glob.matches(text) for glob in as_kind)
+
+
+def _printable(text: str, what: str) -> str:
+    if not text or not text.isprintable():
+        msg = f"{text!r} cannot be {what}. Write printable characters, and at least one."
         raise ArgumentTypeError(msg)
     return text
 

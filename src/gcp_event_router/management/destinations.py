@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from http.client import HTTPException
 from ssl import SSLError
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django.core.management.base import CommandError
 from django.test import RequestFactory
@@ -15,16 +15,23 @@ from ..lifecycle import event_rejected, handler_finished
 from ..logs import trail
 from ..outcomes import Outcome, classify
 from ..posts import Target
-from ..router import events
+from ..responses import EventResponse
 from ..signals import event_received
 from ..testing import CloudEventRequest
 from ..views import EventView
-from .answers import Answer, Called, answer_of
+from .answers import DEFERRED, Answer, Called, answer_of
 
 __all__ = ["InProcess", "OverHTTP"]
 
 
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+#: What the inbox made of an event, where it called no handler.
+_REASONS: Final[Mapping[str, str]] = {
+    DEFERRED: "the event is kept, and waits for a worker, such as manage.py inbox process",
+    Outcome.DUPLICATE.value: "the inbox has this event already, and its work is done or waits for a worker",
+    Outcome.PARKED.value: "it failed too often before and is parked; see manage.py inbox list --state parked",
+    Outcome.BUSY.value: "another worker has it",
+}
 
 
 class InProcess:
@@ -32,7 +39,7 @@ class InProcess:
 
     def send(
         self,
-        kind: str,
+        kind: str | None,
         reference: str,
         parameters: Mapping[str, Sequence[str]],
         request: CloudEventRequest,
@@ -60,17 +67,20 @@ class InProcess:
         handler_finished.connect(finished)
         event_rejected.connect(rejected)
         try:
-            response = EventView.as_view(authentication=[])(made, event_kind=kind, event_reference=reference)
+            labels = {} if kind is None else {"event_kind": kind, "event_reference": reference}
+            response = EventView.as_view(authentication=[])(made, **labels)
         except Exception as error:  # noqa: BLE001 -- with DEBUG on, the view raises what a handler raised
             outcome = classify(error)
             status, body, retry = outcome.status, b"", None
         else:
+            outcome = cast("EventResponse", response).outcome
             status, body, retry = response.status_code, bytes(getattr(response, "content", b"")), response.get("Retry-After")
         finally:
             handler_finished.disconnect(finished)
             event_rejected.disconnect(rejected)
+        result = DEFERRED if outcome is Outcome.HANDLED and not called else outcome.value
         if not called and not problems:
-            problems += [_nobody(kind)]
+            problems += [_nobody(result)]
         return answer_of(
             "this process",
             status,
@@ -79,22 +89,23 @@ class InProcess:
             retry_after=retry,
             called=called,
             problem="; ".join(problems),
+            result=result,
         )
 
 
 class OverHTTP:
-    """A URL. Raises `PostError` for one that cannot be posted to."""
+    """A URL, which is signed where the settings say so and `signed` does. Raises `PostError` for one that cannot be posted to."""
 
-    def __init__(self, url: str) -> None:
-        self._target = Target(url)
+    def __init__(self, url: str, *, signed: bool = True) -> None:
+        self._target = Target(url, signed=signed)
 
-    def url(self, kind: str, reference: str, parameters: Mapping[str, Sequence[str]]) -> str:
+    def url(self, kind: str | None, reference: str, parameters: Mapping[str, Sequence[str]]) -> str:
         """The whole URL."""
         return self._target.base + self._target.path(kind, reference, parameters)
 
     def send(
         self,
-        kind: str,
+        kind: str | None,
         reference: str,
         parameters: Mapping[str, Sequence[str]],
         request: CloudEventRequest,
@@ -148,9 +159,10 @@ def _called(handler: str, outcome: Outcome, duration: float, error: Exception | 
     return Called(handler, outcome.value, duration * 1000, problem)
 
 
-def _nobody(kind: str) -> str:
-    if any(events.find(kind)):
-        return "No handler was called: its work is done already, or waits for a worker."
-    if event_received.plain_receivers():
-        return "No handler is registered for it; plain receivers were called."
-    return "No handler is registered for it: see manage.py events explain."
+def _nobody(result: str) -> str:
+    """Why no handler was called."""
+    if result == Outcome.UNHANDLED.value:
+        if event_received.plain_receivers():
+            return "No handler is registered for it; plain receivers were called."
+        return "No handler is registered for it: see manage.py events explain."
+    return f"No handler was called: {_REASONS.get(result, result)}."

@@ -14,7 +14,7 @@ from ..exceptions import ConfigurationError
 from ..registrations import Explanation
 from ..router import events
 from ..signals import event_received
-from .arguments import label
+from .arguments import kind_or_type, named
 from .subcommands import Subcommand
 from .tables import place, receiver_name
 
@@ -28,14 +28,14 @@ class Explain(Subcommand):
 
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("kind", type=label, metavar="KIND", help="such as order-placed")
+        parser.add_argument("kind", type=kind_or_type, metavar="KIND", help="such as order-placed; or a CloudEvents type")
         parser.add_argument("--ce-type", metavar="TYPE", help="the type of the CloudEvent, if it is one")
         parser.add_argument("--format", choices=("text", "json"), default="text", help="text unless given")
 
     @override
     def run(self, out: OutputWrapper, **options: Any) -> None:
-        kind: str = options["kind"]
-        explanation = events.explain(kind, options["ce_type"])
+        kind, ce_type = named(options["kind"], options["ce_type"])
+        explanation = events.explain(kind, ce_type)
         receivers = [receiver_name(each) for each in event_received.plain_receivers()]
         out.write(_json(explanation, receivers) if options["format"] == "json" else _text(explanation, receivers))
         if not explanation.handlers:

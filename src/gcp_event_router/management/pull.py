@@ -8,6 +8,7 @@ import re
 from argparse import ArgumentParser
 from collections.abc import Callable
 from datetime import timedelta
+from difflib import get_close_matches
 from types import ModuleType
 from typing import Any, ClassVar, Final
 
@@ -17,7 +18,9 @@ from typing_extensions import override
 from ..exceptions import ConfigurationError, PostError, PullError
 from ..logs import logger
 from ..pulling import Delivered, Forward, Here, Puller
+from ..router import events, is_registered
 from ..shutdown import stop_flag
+from ..signals import event_received
 from .arguments import age, label, positive, size
 from .subcommands import Subcommand
 
@@ -48,6 +51,8 @@ class Pull(Subcommand):
         parser.add_argument("--limit", type=positive, metavar="N", help="stop after so many messages")
         parser.add_argument("--timeout", type=age, metavar="AGE", help="stop after so long, such as 30s or 2h")
 
+        text = "pull also where nothing handles the kind, so that each message is acknowledged and lost"
+        parser.add_argument("--allow-unhandled", action="store_true", help=text)
         parser.add_argument("--verbose", action="store_true", help="print a line for each message")
 
     @override
@@ -74,9 +79,12 @@ class Pull(Subcommand):
         limit: int | None,
         timeout: timedelta | None,
         verbose: bool,
+        allow_unhandled: bool,
         **_: Any,
     ) -> None:
         name = _name(subscription, project)
+        if not (forward or allow_unhandled):
+            _require_handler(kind)
 
         def tell(message_id: str, delivered: Delivered) -> None:
             out.write(f"{message_id}: {delivered.said}; {'acknowledged' if delivered.acknowledged else 'given back'}")
@@ -112,6 +120,19 @@ def _stream() -> ModuleType:
         msg = "events pull needs google-cloud-pubsub, which is not installed. pip install 'gcp-event-router[pubsub]'."
         raise CommandError(msg) from error
     return stream
+
+
+def _require_handler(kind: str) -> None:
+    """Refuse a kind that nothing takes: its messages would be acknowledged, and gone."""
+    if is_registered(kind) or event_received.plain_receivers():
+        return
+    near = get_close_matches(kind, {glob.pattern for each in events for glob in each.globs} | events.kinds.keys(), 1)
+    advice = f"Did you mean {near[0]!r}? " if near else ""
+    msg = (
+        f"No handler, no fallback and no receiver takes events of kind {kind!r}, so each message would be acknowledged and lost. "
+        f"{advice}See manage.py events list, or give --allow-unhandled."
+    )
+    raise CommandError(msg, returncode=2)
 
 
 def _name(subscription: str, project: str) -> str:

@@ -18,7 +18,7 @@ from ..channels import channel_of
 from ..compatibility import Change, document_changes
 from ..exceptions import ConfigurationError, DocumentFileError
 from ..router import events
-from .arguments import label
+from .arguments import kind_or_type, named
 from .subcommands import Subcommand
 from .terminals import spells
 
@@ -35,8 +35,8 @@ class Schema(Subcommand):
 
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
-        text = "whose JSON Schema to write; an AsyncAPI document of all unless given"
-        parser.add_argument("kinds", type=label, nargs="*", metavar="KIND", help=text)
+        text = "a kind or a CloudEvents type whose JSON Schema to write; an AsyncAPI document of all unless given"
+        parser.add_argument("kinds", type=kind_or_type, nargs="*", metavar="KIND", help=text)
         text = "what is read, or what is written; validation unless given"
         parser.add_argument("--mode", choices=("validation", "serialization"), help=f"of the JSON Schemas: {text}")
         parser.add_argument("--title", help="of the document; the project's name unless given")
@@ -77,7 +77,7 @@ def _document(options: Mapping[str, Any]) -> dict[str, Any]:
 def _of_kinds(kinds: list[str], mode: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for kind in kinds:
-        channel = channel_of(events, kind)
+        channel = channel_of(events, *named(kind, None))
         if not channel.payloads:
             msg = f"Nothing here handles {kind!r}, so it has no schema. See manage.py events list."
             raise CommandError(msg)

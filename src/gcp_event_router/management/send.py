@@ -14,12 +14,14 @@ from typing import Any, ClassVar, Final
 from django.core.management.base import CommandError, OutputWrapper
 from typing_extensions import override
 
+from ..auth import configured
 from ..channels import channel_of
+from ..event import LABEL_LENGTH, is_label
 from ..exceptions import ConfigurationError, PostError
 from ..router import events
-from ..testing.requests import FORMS, EventMessage
-from .answers import Answer
-from .arguments import label
+from ..testing.requests import FORMS, EventMessage, Form
+from .answers import RESULTS, Answer, statuses
+from .arguments import kind_or_type, named, subject
 from .credentials import identity_token
 from .destinations import InProcess, OverHTTP
 from .subcommands import Subcommand
@@ -32,18 +34,21 @@ _MOST: Final = 10_000_000
 
 
 class Send(Subcommand):
-    """Fails unless Pub/Sub would take the answer for done."""
+    """Fails unless a handler did the work, or what `--expect` names came of it."""
 
     help: ClassVar[str] = "Send an event, to the handlers of this process or to a URL, and say what came back."
 
     @override
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("kind", type=label, metavar="KIND", help="such as order-placed")
-        parser.add_argument("reference", type=label, metavar="REFERENCE", nargs="?", default="1", help="1 unless given")
+        text = "such as order-placed; or the type of a CloudEvent, which is sent as Eventarc sends it"
+        parser.add_argument("kind", type=kind_or_type, metavar="KIND", help=text)
+        text = "1 unless given; of a CloudEvent, its subject"
+        parser.add_argument("reference", type=subject, metavar="REFERENCE", nargs="?", default="1", help=text)
         payload = parser.add_mutually_exclusive_group()
         payload.add_argument("--data", metavar="JSON", help="the payload; an example that its handlers read unless given")
         payload.add_argument("--file", metavar="PATH", help="the file that holds the payload; - for what is typed or piped in")
-        parser.add_argument("--envelope", choices=FORMS, default="pubsub", help="how it is wrapped; pubsub unless given")
+        text = "how it is wrapped; pubsub unless given, and cloudevents-binary for a CloudEvents type"
+        parser.add_argument("--envelope", choices=FORMS, help=text)
         parser.add_argument("--ce-type", metavar="TYPE", help="the type of a CloudEvent")
         parser.add_argument(
             "--message-id", metavar="ID", help="give it twice, and the inbox knows the event; a new one unless given"
@@ -60,6 +65,8 @@ class Send(Subcommand):
         text = "sign the request with a token of your Google credentials (GOOGLE_APPLICATION_CREDENTIALS, or the machine's own)"
         parser.add_argument("--identity", action="store_true", help=text)
         parser.add_argument("--audience", help="whom the token is for; what the settings say of OIDC unless given")
+        text = "fail unless this becomes of it; handled, by a handler that was called, unless given"
+        parser.add_argument("--expect", choices=RESULTS, default=RESULTS[0], metavar="OUTCOME", help=text)
         parser.add_argument("--format", choices=("text", "json"), default="text", help="text unless given")
 
     @override
@@ -71,27 +78,70 @@ class Send(Subcommand):
         except PostError as error:  # the URL is none
             raise CommandError(str(error), returncode=2) from error
         out.write(json.dumps(answer.fields(), indent=2) if options["format"] == "json" else answer.text())
-        if not answer.acknowledged:
-            msg = "The event was not taken."
-            raise CommandError(msg)
+        if not answer.fits(options["expect"]):
+            raise CommandError(_unlike(answer, options["expect"]))
 
     def _answer(self, out: OutputWrapper, **options: Any) -> Answer:
-        kind, reference, url = options["kind"], options["reference"], options["url"]
+        reference, url = options["reference"], options["url"]
+        kind, ce_type = named(options["kind"], options["ce_type"])
+        form = _form(options["envelope"], ce_type)
         _require_url(**options)
-        destination = InProcess() if url is None else OverHTTP(url)
+        destination = InProcess() if url is None else OverHTTP(url, signed=not _proves(**options))
+        options |= {"kind": kind, "ce_type": ce_type}
         data = _data(out, **options)
         parameters: dict[str, list[str]] = {}
         for name, value in options["parameter"]:
             parameters.setdefault(name, []).append(value)
+        path_kind = None if ce_type == kind else kind  # an event at /events/ has its type for a kind
+        if path_kind is not None and not is_label(reference):
+            msg = f"{reference!r} cannot be in an event's URL. Write 1 to {LABEL_LENGTH} printable characters, without a slash."
+            raise CommandError(msg, returncode=2)
         headers = dict(options["header"])
         if isinstance(destination, OverHTTP) and options["identity"]:
             headers["Authorization"] = (
-                f"Bearer {identity_token(options['audience'], destination.url(kind, reference, parameters))}"
+                f"Bearer {identity_token(options['audience'], destination.url(path_kind, reference, parameters))}"
             )
         message = EventMessage(data, attributes=dict(options["attribute"]), ordering_key=options["ordering_key"])
         message = replace(message, message_id=options["message_id"]) if options["message_id"] else message
-        message = replace(message, ce_type=options["ce_type"]) if options["ce_type"] else message
-        return destination.send(kind, reference, parameters, message.written(options["envelope"]), headers)
+        message = replace(message, ce_type=ce_type) if ce_type else message
+        message = replace(message, ce_subject=reference) if path_kind is None else message
+        return destination.send(path_kind, reference, parameters, message.written(form), headers)
+
+
+def _unlike(answer: Answer, expected: str) -> str:
+    """Why the command fails: what became of the event, beside what was expected."""
+    if answer.result is not None:
+        became = f"the outcome is {answer.result!r}"
+    else:
+        became = f"the answer {answer.status} means {' or '.join(_meanings(answer.status)) or 'that something else is there'}"
+    if expected != RESULTS[0]:
+        return f"{expected!r} was expected, and {became}."
+    if not answer.acknowledged:
+        return "The event was not taken."
+    return f"No handler did the work: {became}. If you expect that, give --expect {answer.result or _meanings(answer.status)[0]}."
+
+
+def _meanings(status: int) -> list[str]:
+    return [each for each in RESULTS if status in statuses(each)]
+
+
+def _form(envelope: Form | None, ce_type: str | None) -> Form:
+    """The form that is asked for, or that a type implies."""
+    if envelope is None:
+        return "pubsub" if ce_type is None else "cloudevents-binary"
+    if ce_type is not None and not envelope.startswith("cloudevents"):
+        msg = (
+            f"--envelope {envelope} has no place for the CloudEvents type {ce_type!r}. "
+            "Leave --envelope out, or choose cloudevents-binary or cloudevents-structured."
+        )
+        raise CommandError(msg, returncode=2)
+    return envelope
+
+
+def _proves(*, header: list[tuple[str, str]], identity: bool, **_: Any) -> bool:
+    """Whether the request proves by a header who sends it."""
+    secret = {"HTTP_AUTHORIZATION", *configured().secret_headers}
+    return identity or any(f"HTTP_{name.upper().replace('-', '_')}" in secret for name, _ in header)
 
 
 def _require_url(url: str | None, *, header: list[Any], identity: bool, audience: str | None, **_: Any) -> None:

@@ -9,19 +9,17 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Final, Unpack, cast, overload
+from typing import Any, Unpack, cast, overload
 from uuid import UUID
 
 from django.http import HttpResponse
 from django.test import AsyncClient, Client
-from django.urls import NoReverseMatch, reverse
-from django.utils.http import urlencode
 from pydantic_core import to_json
 from typing_extensions import TypedDict, TypeVar
 
 from ..event import Principal
-from ..exceptions import ConfigurationError
 from ..kinds import Kind
+from ..posts import cloudevents_path
 from ..utils import get_event_url
 from .pushed import Pushed, pushed_of
 from .recording import record_own
@@ -31,9 +29,6 @@ from .trust import trusting
 __all__ = ["PushOptions", "apush", "push"]
 
 PayloadT = TypeVar("PayloadT")
-
-#: What the endpoint without kind and reference in its URL is named.
-_CLOUDEVENTS: Final = "gcp-cloudevents"
 
 
 class PushOptions(TypedDict, total=False):
@@ -214,11 +209,4 @@ def _of_message(options: PushOptions) -> dict[str, Any]:
 def _path(kind: str | Kind[Any] | None, reference: object, parameters: Mapping[str, Any] | None) -> str:
     if kind is not None:
         return get_event_url(kind.name if isinstance(kind, Kind) else kind, str(reference), parameters, base_url="")
-    try:
-        path = reverse(_CLOUDEVENTS)
-    except NoReverseMatch as error:
-        msg = (
-            f"push(None) finds no URL named {_CLOUDEVENTS!r}. Add path('', include('gcp_event_router.urls')) to your urlpatterns."
-        )
-        raise ConfigurationError(msg) from error
-    return f"{path}?{urlencode(dict(parameters), doseq=True)}" if parameters else path
+    return cloudevents_path(parameters)
