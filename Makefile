@@ -59,7 +59,7 @@ asyncapi:
 		node tests/asyncapi/validate.mjs example/asyncapi.json; \
 	else echo "skipped: there is no npm, which AsyncAPI's parser needs"; fi
 
-wheel: $(VENV)/.dev ## Build the wheel and run the tests against it, without src.
+wheel: $(VENV)/.dev ## Build the wheel, and use it alone in an empty environment, as a new project does.
 	$(BIN)/python tests/wheel.py
 
 matrix: ## Run the tests on every supported Python that is found, with every Django; PAIRS=--few for as few as show each once.
