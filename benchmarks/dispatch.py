@@ -128,7 +128,7 @@ def dispatcher(others: int) -> Callable[[], object]:
     signal = EventSignal()
     router.listen(signal)
     meta = {"CONTENT_TYPE": "application/json"}
-    return lambda: signal.send(None, event_kind=KIND, event_reference="1", arrival=Arrival(read(PUSH, meta)))
+    return lambda: signal.deliver(None, KIND, "1", Arrival(read(PUSH, meta)))
 
 
 @csrf_exempt

@@ -103,7 +103,7 @@ def dispatch(kind: str, keeper: Keeper | None, body: Callable[[], bytes]) -> Cal
 
     def send() -> None:
         keep_with(keeper)
-        event_received.send(None, event_kind=kind, event_reference="1", arrival=Arrival(read(body(), META)))
+        event_received.deliver(None, kind, "1", Arrival(read(body(), META)))
 
     return send
 

@@ -16,7 +16,6 @@ from contextvars import copy_context
 from inspect import isawaitable
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
@@ -96,9 +95,8 @@ class PlainDispatcher(Dispatcher):
     """A dispatcher without a tracer."""
 
     @override
-    def __call__(self, *, event_kind: str, event_reference: str, arrival: Arrival | None = None, **named: Any) -> Outcome:
-        assert arrival is not None
-        return PlainPassage(event_kind, event_reference, arrival, self._find(event_kind, arrival.envelope.type)).complete()
+    def handle(self, kind: str, reference: str, arrival: Arrival) -> Outcome:
+        return PlainPassage(kind, reference, arrival, self._find(kind, arrival.envelope.type)).complete()
 
 
 def with_hooks(router: EventRouter) -> Callable[[], object]:
@@ -108,7 +106,7 @@ def with_hooks(router: EventRouter) -> Callable[[], object]:
 
     def send() -> object:
         arrival = Arrival(read(body, META), None, None, None, trace_headers(META))
-        return signal.send(None, event_kind=pushes.KIND, event_reference="1", arrival=arrival)
+        return signal.deliver(None, pushes.KIND, "1", arrival)
 
     return send
 
@@ -120,7 +118,7 @@ def without_hooks(router: EventRouter) -> Callable[[], object]:
 
     def send() -> object:
         arrival = Arrival(read(body, META), None, None, None)
-        return signal.send(None, event_kind=pushes.KIND, event_reference="1", arrival=arrival)
+        return signal.deliver(None, pushes.KIND, "1", arrival)
 
     return send
 

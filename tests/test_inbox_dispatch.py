@@ -90,7 +90,7 @@ def test_d2_a_redelivery_runs_only_what_is_not_done(inbox: str, router: EventRou
 
 
 @sync_or_async
-@pytest.mark.parametrize("raised", [SystemExit, KeyboardInterrupt, CancelledError, GeneratorExit])
+@pytest.mark.parametrize("raised", [SystemExit, KeyboardInterrupt])
 @both_doors
 def test_d3_what_ends_a_worker_keeps_its_lease(
     inbox: str, router: EventRouter, post: Post, raised: type[BaseException], is_async: bool
@@ -113,6 +113,29 @@ def test_d3_what_ends_a_worker_keeps_its_lease(
     assert (answer.status_code, 0 < int(answer["Retry-After"]) <= 300) == (409, True)
 
     end_leases(inbox)
+    assert [post(PATH, PUSH).status_code for _ in range(2)] == [201, 200]
+    assert (rows(inbox), effects(inbox)) == ([("h", "done", 2)], [] if is_async else ["h"])
+
+
+@sync_or_async
+@pytest.mark.parametrize("raised", [CancelledError, GeneratorExit])
+@both_doors
+def test_a_stray_cancellation_is_a_failure(
+    inbox: str, router: EventRouter, post: Post, raised: type[BaseException], is_async: bool
+) -> None:
+    """A handler that raises it while nobody cancels its task has failed, as asyncio.Task.cancelling() tells: it runs again."""
+    ends = [raised()]
+
+    def work(event: Event[Any]) -> None:
+        if not is_async:
+            take_effect(inbox, "h")
+        if ends:
+            raise ends.pop()
+
+    register(router, work, is_async=is_async)
+
+    assert post(PATH, PUSH).status_code == 400
+    assert (rows(inbox), effects(inbox)) == ([("h", "failed", 1)], [])
     assert [post(PATH, PUSH).status_code for _ in range(2)] == [201, 200]
     assert (rows(inbox), effects(inbox)) == ([("h", "done", 2)], [] if is_async else ["h"])
 

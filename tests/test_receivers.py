@@ -59,7 +59,7 @@ def test_receiver_with_kwargs_gets_what_django_gives_and_no_more(signal: EventSi
 
     signal.connect(receive)
     arrival = Arrival(Envelope(b'{"a": 1}'), {"p": ["0", "1"]})
-    signal.send("me", event_kind="k", event_reference="r", arrival=arrival)
+    signal.deliver("me", "k", "r", arrival)
 
     assert seen == [{"signal": signal, "sender": "me", **SENT}]
 

@@ -200,11 +200,11 @@ def test_body_is_decoded_only_for_plain_receivers(signal: EventSignal) -> None:
     router.on("k", payload=bytes)(lambda event: None)
     arrival = Counting(Envelope(b"{}"))
 
-    signal.send(None, event_kind="k", event_reference="r", arrival=arrival)
+    signal.deliver(None, "k", "r", arrival)
     assert arrival.decoded == 0
 
     signal.connect(lambda event_payload: None, weak=False)
-    signal.send(None, event_kind="k", event_reference="r", arrival=arrival)
+    signal.deliver(None, "k", "r", arrival)
     assert arrival.decoded == 1
 
 

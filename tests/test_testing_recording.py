@@ -149,18 +149,26 @@ def test_decorated(router: EventRouter) -> None:
 
 def test_unfinished(router: EventRouter) -> None:
     """A handler that never ended was called all the same: one that is cancelled, and one that ends the process."""
+    started = asyncio.Event()
 
     @router.on("slow")
     async def slow(event: Event[Any]) -> None:
-        raise asyncio.CancelledError
+        started.set()
+        await asyncio.Event().wait()
 
     @router.on("exit")
     def leave(event: Event[Any]) -> None:
         raise SystemExit
 
-    with record() as recording:
+    async def cancel() -> None:
+        task = asyncio.create_task(apush("slow"))
+        await started.wait()
+        task.cancel()
         with pytest.raises(asyncio.CancelledError):
-            asyncio.run(apush("slow"))
+            await task
+
+    with record() as recording:
+        asyncio.run(cancel())
         with pytest.raises(SystemExit):
             push("exit")
 

@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
-from asyncio import create_task
+from asyncio import CancelledError, create_task, current_task
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
-from inspect import isawaitable
+from inspect import isawaitable, iscoroutine
 from time import perf_counter
 from typing import Any, TypeAlias
 
+from .cancellation import STRAYS, as_failure, is_meant
 from .contexts import enter
 from .event import Arrival, Event
+from .exceptions import Answer
 from .handlers import Handler
 from .keepers import Result
 from .lifecycle import handler_finished, handler_started
@@ -32,25 +34,45 @@ def call(handler: Handler, kind: str, reference: str, arrival: Arrival, note: No
     activates ends with it, and so does what is noted for its log lines.
     """
     enter((kind, reference, arrival))
-    event = handler.event(kind, reference, arrival)
-    if note is not None:
-        note(event)
-    result = handler.function(event)
-    if result is not None and isawaitable(result):
-        _refuse_awaitable(handler, result)
+    try:
+        event = handler.event(kind, reference, arrival)
+        if note is not None:
+            note(event)
+        result = handler.function(event)
+    except STRAYS as error:
+        if isinstance(error, Exception) or is_meant(error):
+            raise
+        raise as_failure(error) from error
+    if result is not None:
+        _check_result(handler, result)
 
 
 async def acall(handler: Handler, kind: str, reference: str, arrival: Arrival, note: Note | None = None) -> None:
     """Do the same with an async handler, which is awaited in a context of its own as well."""
-    await create_task(_acall(handler, kind, reference, arrival, note), context=copy_context())
+    try:
+        await create_task(_acall(handler, kind, reference, arrival, note), context=copy_context())
+    except CancelledError as error:  # perhaps the handler has cancelled its own task, which is not this one
+        if is_meant(error):
+            raise
+        raise as_failure(error) from error
 
 
 async def _acall(handler: Handler, kind: str, reference: str, arrival: Arrival, note: Note | None) -> None:
     enter((kind, reference, arrival))
-    event = handler.event(kind, reference, arrival)
-    if note is not None:
-        note(event)
-    await handler.function(event)
+    task = current_task()
+    try:
+        event = handler.event(kind, reference, arrival)
+        if note is not None:
+            note(event)
+        result = await handler.function(event)
+    except STRAYS as error:
+        if isinstance(error, (Exception, CancelledError)) or is_meant(error, task):
+            raise
+        raise as_failure(error) from error
+    finally:
+        del task  # which refers to what is raised, by whose traceback this frame is kept
+    if result is not None:
+        _check_result(handler, result)
 
 
 def observed(handler: Handler, kind: str, reference: str, arrival: Arrival, run: Callable[[Call], Result]) -> Result:
@@ -161,11 +183,23 @@ class AsyncCall(_Announced):
                 await acall(self._handler, self._kind, self._reference, self._arrival, self._note)
 
 
-def _refuse_awaitable(handler: Handler, result: Any) -> None:
-    if hasattr(result, "close"):
-        result.close()  # spares the user the second complaint, that it was never awaited
-    msg = (
-        f"{handler} returned an awaitable, although it is not an async function, so nothing awaited it. "
-        "Declare it, or whatever wraps it, with `async def`."
-    )
-    raise TypeError(msg)
+def _check_result(handler: Handler, result: object) -> None:
+    """Refuse what a handler may not return: an answer that it meant to raise, or what nobody would await."""
+    answer = result if isinstance(result, type) else type(result)
+    if issubclass(answer, Answer):
+        msg = (
+            f"{handler} returned {answer.__name__} instead of raising it, so the event would count as handled. "
+            f"Write `raise {answer.__name__}(...)`."
+        )
+        raise TypeError(msg)
+    if iscoroutine(result) or (not handler.is_async and isawaitable(result)):  # a task that an async one returns runs anyway
+        close = getattr(result, "close", None)
+        if close is not None:
+            close()  # spares the user the second complaint, that it was never awaited
+        msg = f"{handler} returned a coroutine without awaiting it, so none of its code ran. Write `await` before the call."
+        if not handler.is_async:
+            msg = (
+                f"{handler} returned an awaitable, although it is not an async function, so nothing awaited it. "
+                "Declare it, or whatever wraps it, with `async def`."
+            )
+        raise TypeError(msg)

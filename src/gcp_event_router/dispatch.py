@@ -1,7 +1,7 @@
 """The one receiver that a router connects to a signal: find the handlers, and bring the event through them.
 
-`signals` calls it for each event, by `__call__` from `send` and by `split` from `asend`. Every handler runs, whichever of
-them fail: the sync ones in order of registration, then the async ones in order of registration.
+`signals` calls it for each event, by `handle` or in the two parts of `split`; whatever wraps it calls it as any receiver. Every
+handler runs, whichever of them fail: the sync ones in order of registration, then the async ones in order of registration.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .envelopes import from_payload
 from .event import Arrival
 from .outcomes import Outcome
 from .passages import Passage, passage
-from .receivers import TwinReceiver
+from .receivers import TwinReceiver, find_round
 from .registrations import Found
 from .tracing import switch
 
@@ -30,21 +30,25 @@ class Dispatcher(TwinReceiver):
         self.__qualname__ = "EventRouter"  # the name by which Django's send_robust logs a failing receiver
 
     @override
-    def __call__(self, *, event_kind: str, event_reference: str, arrival: Arrival | None = None, **named: Any) -> Outcome:
+    def __call__(self, *, event_kind: str, event_reference: str, **named: Any) -> object:
         """Handle an event to its end and return its outcome, or raise what the handlers raised."""
-        arrival = arrival or _arrival(**named)
-        found = self._find(event_kind, arrival.envelope.type)
-        if switch.is_off:
-            return Passage(event_kind, event_reference, arrival, found).complete()  # as below, in one step
-        return passage(event_kind, event_reference, arrival, found).complete()
+        round_ = find_round({"event_kind": event_kind, "event_reference": event_reference, **named})
+        if round_ is not None and round_.named.get("signal") is named.get("signal"):  # something wraps this receiver
+            return round_.through(self)
+        arrival = round_ and round_.arrival  # another signal passes it on
+        return self.handle(event_kind, event_reference, arrival or self.read(**named))
 
     @override
-    def split(self, *, event_kind: str, event_reference: str, arrival: Arrival | None = None, **named: Any) -> Passage:
-        """Prepare to handle an event on an event loop."""
-        arrival = arrival or _arrival(**named)
-        return passage(event_kind, event_reference, arrival, self._find(event_kind, arrival.envelope.type))
+    def handle(self, kind: str, reference: str, arrival: Arrival) -> Outcome:
+        found = self._find(kind, arrival.envelope.type)
+        if switch.is_off:
+            return Passage(kind, reference, arrival, found).complete()  # as below, in one step
+        return passage(kind, reference, arrival, found).complete()
 
+    @override
+    def split(self, kind: str, reference: str, arrival: Arrival) -> Passage:
+        return passage(kind, reference, arrival, self._find(kind, arrival.envelope.type))
 
-def _arrival(event_payload: object = None, event_parameters: Mapping[str, str] | None = None, **_: Any) -> Arrival:
-    """What the views would have made of an event that somebody else sent."""
-    return Arrival(from_payload(event_payload), {name: [value] for name, value in (event_parameters or {}).items()})
+    @override
+    def read(self, event_payload: object = None, event_parameters: Mapping[str, str] | None = None, **_: Any) -> Arrival:
+        return Arrival(from_payload(event_payload), {name: [value] for name, value in (event_parameters or {}).items()})

@@ -29,6 +29,7 @@ __all__ = [
     "RefusalError",
     "RegistrationError",
     "SenderError",
+    "StrayCancellationError",
     "UnavailableError",
     "UndecodableBodyError",
     "UnhandledEventError",
@@ -107,6 +108,16 @@ class BusyError(EventRouterError):
     def __init__(self, after: int) -> None:
         super().__init__()
         self.after = after
+
+
+class StrayCancellationError(EventRouterError):
+    """Raised in place of a `CancelledError` or `GeneratorExit` that a handler raised although nobody cancelled it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name} was raised, but nobody cancelled the task that handles the event, so it counts as any other failure. "
+            "Catch it where it arises, or raise an ordinary exception."
+        )
 
 
 class PullError(EventRouterError):

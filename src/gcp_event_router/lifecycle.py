@@ -10,8 +10,8 @@ from typing import Any
 
 from django.dispatch import Signal
 
-from .logs import logger, trail
-from .receivers import wait_for
+from .cancellation import in_thread
+from .receivers import Round, wait_for
 
 __all__ = ["LifecycleSignal", "event_rejected", "handler_finished", "handler_started"]
 
@@ -27,22 +27,21 @@ class LifecycleSignal(Signal):
         """Call all listeners, also where the caller's thread runs an event loop, and wait for them."""
         if not self.receivers:
             return
-        _, awaited = self._live_receivers(sender)
+        blocking, awaited = self._live_receivers(sender)
+        round_ = Round(self.name, {"signal": self, "sender": sender, **named})
+        round_.run(blocking)
         if awaited:
-            wait_for(partial(self.asend_robust, sender, **named))
-        else:
-            self.send_robust(sender, **named)
+            wait_for(partial(round_.finish, awaited))
 
     async def atell(self, sender: object, **named: Any) -> None:
         """Do the same without blocking the event loop: sync listeners run in a thread."""
-        if self.receivers:
-            await self.asend_robust(sender, **named)
-
-    def _log_robust_failure(self, receiver: object, err: Exception) -> None:
-        """Called by Django, whose own would log the exception's text."""
-        name = getattr(receiver, "__qualname__", type(receiver).__qualname__)
-        logger.error("Receiver %s of %s failed: %s", name, self.name, trail(err))
-        logger.debug("Receiver %s of %s failed", name, self.name, exc_info=err)
+        if not self.receivers:
+            return
+        blocking, awaited = self._live_receivers(sender)
+        round_ = Round(self.name, {"signal": self, "sender": sender, **named})
+        if blocking:
+            await in_thread(partial(round_.run, blocking))
+        await round_.finish(awaited)
 
 
 #: A handler is about to be called. `sender` is the function as it was registered; `handler` (its name), `event_kind`,

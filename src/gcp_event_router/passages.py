@@ -73,6 +73,11 @@ class Passage:
         """Whether there are sync handlers."""
         return bool(self.found.blocking)
 
+    @property
+    def awaits(self) -> bool:
+        """Whether there are async handlers."""
+        return bool(self.found.awaited)
+
     def complete(self) -> Outcome:
         """Call all handlers, and conclude."""
         self.run()

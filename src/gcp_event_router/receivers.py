@@ -9,19 +9,31 @@ import asyncio
 import inspect
 import logging
 import weakref
-from collections.abc import Awaitable, Callable, Coroutine, Hashable
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
+from contextvars import Context, ContextVar, copy_context
 from functools import partial
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Protocol, Self, TypeAlias, TypeVar
 
 from asgiref.sync import async_to_sync, markcoroutinefunction
 from typing_extensions import override
 
+from .cancellation import RAISED, as_failure, is_meant
 from .exceptions import Answer, RegistrationError
 from .logs import logger, trail
 
-__all__ = ["Receiver", "Responses", "Round", "StandIns", "TwinReceiver", "original", "wait_for"]
+__all__ = [
+    "EventRound",
+    "Receiver",
+    "Responses",
+    "Round",
+    "StandIns",
+    "TwinReceiver",
+    "find_round",
+    "is_twin",
+    "original",
+    "wait_for",
+]
 
 T = TypeVar("T")
 Receiver: TypeAlias = Callable[..., Any]
@@ -29,6 +41,9 @@ Responses: TypeAlias = list[tuple[Receiver, Any]]
 
 #: All that a receiver can be given: Django's two, and the four that tell of the event.
 _SENT = ("signal", "sender", "event_kind", "event_reference", "event_payload", "event_parameters")
+_EVENT = _SENT[2:]
+#: More wrappers than this around one receiver are not looked through.
+_WRAPPERS = 20
 
 
 class Split(Protocol):
@@ -39,92 +54,311 @@ class Split(Protocol):
         """Whether `run` has anything to do."""
         ...
 
+    @property
+    def awaits(self) -> bool:
+        """Whether `finish` has anything to await."""
+        ...
+
     def run(self) -> None:
         """Do what must not block the loop; keeps its failures for `finish`."""
 
     async def finish(self) -> object:
         """Do the rest and return the response, or raise."""
 
+    def complete(self) -> object:
+        """Do both at once."""
+
 
 class TwinReceiver:
-    """A receiver that serves `send` and `asend` alike, and gets the `Arrival` too. Routers connect one."""
+    """A receiver that serves `send` and `asend` alike, and is given what arrived. Routers connect one.
 
-    def __call__(self, *, event_kind: str, event_reference: str, arrival: Any = None, **named: Any) -> object:
-        """Do all the work; for `send`, and for signals that know nothing of `split`."""
+    Whatever wraps it calls it as a plain receiver; it then asks `find_round` for what arrived.
+    """
+
+    def __call__(self, *, event_kind: str, event_reference: str, **named: Any) -> object:
+        """Do all the work, given the arguments of a plain receiver."""
         raise NotImplementedError
 
-    def split(self, *, event_kind: str, event_reference: str, arrival: Any = None, **named: Any) -> Split:
-        """Prepare the same work for `asend`."""
+    def handle(self, kind: str, reference: str, arrival: Any) -> object:
+        """Do all the work."""
         raise NotImplementedError
+
+    def split(self, kind: str, reference: str, arrival: Any) -> Split:
+        """Prepare the same work in its two parts."""
+        raise NotImplementedError
+
+    def read(self, event_payload: object = None, event_parameters: Any = None) -> Any:
+        """Make what arrived of an event that somebody else sent."""
+        raise NotImplementedError
+
+
+def is_twin(receiver: object) -> bool:
+    """Whether a receiver is a router's own; a proxy of one only says that it is."""
+    return issubclass(type(receiver), TwinReceiver)
 
 
 class Round:
-    """One event's way through all receivers: none is left out, whatever the others raise."""
+    """One sending to all receivers: none is left out, whatever the others raise."""
 
-    def __init__(self, plain: dict[str, Any]) -> None:
+    #: What a receiver may raise on purpose.
+    _answers: tuple[type[Exception], ...] = ()
+
+    def __init__(self, name: str, named: dict[str, Any]) -> None:
+        #: What all receivers are given.
+        self.named: dict[str, Any] = named
+        #: Each receiver with what it returned or raised.
         self.responses: Responses = []
+        self._name = name
+
+    def run(self, receivers: list[Receiver]) -> None:
+        """Call sync receivers."""
+        for receiver in receivers:
+            self.call(receiver)
+
+    async def finish(self, receivers: list[Receiver]) -> None:
+        """Await async receivers, all at once."""
+        await asyncio.gather(*(self._await(receiver, partial(receiver, **self.named)) for receiver in receivers))
+
+    def call(self, receiver: Receiver) -> None:
+        """Call one sync receiver."""
+        try:
+            response = receiver(**self.named)
+        except RAISED as error:  # kept, so that the others run
+            if is_meant(error):
+                raise
+            self._failed(receiver, as_failure(error))
+        else:
+            self._answered(receiver, response)
+
+    async def _await(self, receiver: Receiver, call: Callable[[], Awaitable[Any]]) -> None:
+        task = asyncio.current_task()
+        try:
+            response = await call()
+        except RAISED as error:  # as in call()
+            if is_meant(error, task):
+                raise
+            self._failed(receiver, as_failure(error))
+        else:
+            self._answered(receiver, response)
+
+    def _answered(self, receiver: Receiver, response: object) -> None:
+        self.responses.append((self._connected(receiver), response))
+
+    def _failed(self, receiver: Receiver, error: Exception) -> None:
+        """Note a failure, with a line in the log."""
+        self._answered(receiver, error)
+        name = getattr(self._connected(receiver), "__qualname__", type(receiver).__qualname__)
+        level, what = (logging.INFO, "answered") if isinstance(error, self._answers) else (logging.ERROR, "failed")
+        logger.log(level, "Receiver %s of %s %s: %s", name, self._name, what, trail(error), extra={"handler": name})
+        logger.debug("Receiver %s of %s failed", name, self._name, exc_info=error)
+
+    def _connected(self, receiver: Receiver) -> Receiver:
+        """The receiver that was connected, behind what stands for it."""
+        return original(receiver)
+
+
+class _Left:
+    """Stands for the response of a router that has async handlers left."""
+
+
+_LEFT = _Left()
+
+
+class EventRound(Round):
+    """The round of one event, which brings routers what arrived, whatever wraps them.
+
+    Args:
+        named: The arguments of plain receivers; the payload and the parameters may be missing if routers alone listen.
+        arrival: What arrived, if the endpoint sends it.
+        connected: The receivers that are connected, if something may have wrapped them.
+
+    """
+
+    _answers = (Answer,)
+
+    def __init__(self, named: dict[str, Any], arrival: Any = None, connected: list[Receiver] | None = None) -> None:
+        super().__init__("event_received", named)
+        self.arrival: Any = arrival
+        self._is_delivered = arrival is not None
+        self._all_connected = connected
         self._failures: list[Exception] = []
-        self._plain = plain
-        self._receivers: list[Receiver] = []
+        #: Of the router that was reached by the current call: its outcome, its failure, or that it has work left.
+        self._noted: object = None
+        self._leaves = False
+        self._blocking: list[Receiver] = []
         self._awaited: list[Receiver] = []
         self._splits: list[tuple[Receiver, Split]] = []
+        self._left: list[tuple[Receiver, Split, Context]] = []
 
-    def split(self, blocking: list[Receiver], awaited: list[Receiver], twin: dict[str, Any]) -> bool:
-        """Part the work into `run`, for a thread, and `finish`, for the loop; returns whether `run` has anything to do."""
-        self._receivers = [receiver for receiver in blocking if not isinstance(receiver, TwinReceiver)]
-        self._splits = [(each, each.split(**twin)) for each in blocking if isinstance(each, TwinReceiver)]
+    def __enter__(self) -> Self:
+        """Let `find_round` find it, in this context and in threads that know nothing of it."""
+        self._token = _current.set(self)
+        if self._is_delivered:  # its parameters are no other event's
+            self._key = id(self.named.get("event_parameters"))
+            self._outer = _rounds.get(self._key)
+            _rounds[self._key] = self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._noted = None
+        _current.reset(self._token)
+        if self._is_delivered:
+            if self._outer is None:
+                _rounds.pop(self._key, None)
+            else:
+                _rounds[self._key] = self._outer
+
+    def sends(self, named: Mapping[str, Any]) -> bool:
+        """Whether arguments are those of this event; they may be copies of what the endpoint sent."""
+        mine = self.named
+        return all(
+            mine.get(name) is named.get(name) or (self._is_delivered and mine.get(name) == named.get(name)) for name in _EVENT
+        )
+
+    def through(self, router: TwinReceiver) -> object:
+        """Bring the event to a router, also one that a wrapper calls; under `asend` its async handlers are left for `finish`."""
+        named = self.named
+        try:
+            if self.arrival is None:
+                self.arrival = router.read(named.get("event_payload"), named.get("event_parameters"))
+            split = router.split(named["event_kind"], named["event_reference"], self.arrival)
+            if self._leaves and split.awaits:
+                split.run()
+                self._left.append((router, split, copy_context()))
+                self._noted = _LEFT
+                return None
+            outcome = split.complete()
+        except Exception as error:
+            self._noted = error
+            raise
+        self._noted = outcome
+        return outcome
+
+    def part(self, blocking: list[Receiver], awaited: list[Receiver]) -> bool:
+        """Part the work into `run_parted`, for a thread, and `finish_parted`; returns whether the former has anything to do."""
+        for receiver in blocking:
+            if is_twin(receiver):
+                self._part(receiver)
+            else:
+                self._blocking.append(receiver)
         self._awaited = awaited
-        return bool(self._receivers) or any(split.blocking for _, split in self._splits)
+        return bool(self._blocking) or any(split.blocking for _, split in self._splits)
 
-    def run(self) -> None:
+    def _part(self, receiver: Any) -> None:
+        named = self.named
+        try:
+            if self.arrival is None:
+                self.arrival = receiver.read(named.get("event_payload"), named.get("event_parameters"))
+            self._splits.append((receiver, receiver.split(named["event_kind"], named["event_reference"], self.arrival)))
+        except Exception as error:  # noqa: BLE001 -- as in call()
+            self._failed(receiver, error)
+
+    def run_parted(self) -> None:
         """Call everything sync."""
-        for receiver in self._receivers:
-            self.call(receiver, self._plain)
+        self._leaves = True
+        self.run(self._blocking)
+        self._leaves = False
         for _, split in self._splits:
             split.run()
 
-    async def finish(self) -> None:
+    async def finish_parted(self) -> None:
         """Await everything async, all at once."""
+        left, self._left = self._left, []
+        create_task = asyncio.get_running_loop().create_task
         await asyncio.gather(
-            *(self._await(twin, split.finish) for twin, split in self._splits),
-            *(self._await(receiver, partial(receiver, **self._plain)) for receiver in self._awaited),
+            *(self._await(router, split.finish) for router, split in self._splits),
+            *(create_task(self._await(router, split.finish), context=context) for router, split, context in left),
+            self.finish(self._awaited),
         )
-
-    def call(self, receiver: Receiver, named: dict[str, Any]) -> None:
-        """Call one sync receiver."""
-        try:
-            response = receiver(**named)
-        except Exception as error:  # noqa: BLE001 -- kept, so that the others run
-            self._failed(receiver, error)
-        else:
-            self.responses.append((original(receiver), response))
 
     def raised(self) -> Responses:
         """The responses, or what the receivers raised."""
-        if len(self._failures) == 1:
-            raise self._failures[0]
         if self._failures:
-            msg = "several receivers of event_received failed"
-            raise ExceptionGroup(msg, self._failures)
+            raise self._failure()
         return self.responses
 
-    async def _await(self, receiver: Receiver, call: Callable[[], Awaitable[Any]]) -> None:
-        try:
-            response = await call()
-        except Exception as error:  # noqa: BLE001 -- as in call()
-            self._failed(receiver, error)
-        else:
-            self.responses.append((original(receiver), response))
+    def settled(self) -> Responses:
+        """The responses, with what the receivers raised among them."""
+        responses, self.responses, self._failures = self.responses, [], []
+        return responses
 
+    def _failure(self) -> Exception:
+        """What is raised. From here on nothing else holds it: a failure refers to this round, by its traceback's frames."""
+        failures, self._failures, self.responses = self._failures, [], []
+        if len(failures) == 1:
+            return failures[0]
+        msg = "several receivers of event_received failed"
+        return ExceptionGroup(msg, failures)
+
+    @override
+    def call(self, receiver: Any) -> None:
+        try:
+            response = self.through(receiver) if is_twin(receiver) else receiver(**self.named)
+        except RAISED as error:
+            if is_meant(error):
+                raise
+            self._raised(receiver, as_failure(error))
+        else:
+            self._returned(receiver, response)
+
+    def _returned(self, receiver: Receiver, response: object) -> None:
+        """Note how a call ended; what a router came to counts, whatever its wrapper makes of that."""
+        noted, self._noted = self._noted, None
+        if isinstance(noted, Exception):
+            self._keep(receiver, noted)
+        elif noted is not _LEFT:
+            self._answered(receiver, response if noted is None else noted)
+
+    def _raised(self, receiver: Receiver, error: Exception) -> None:
+        noted, self._noted = self._noted, None
+        if isinstance(noted, Exception):
+            self._keep(receiver, noted)
+            if _stems(error, noted):
+                return
+        self._failed(receiver, error)
+
+    @override
     def _failed(self, receiver: Receiver, error: Exception) -> None:
-        """Keep a failure, with a line in the log; twins write their own."""
+        if is_twin(receiver):  # which has a line of its own
+            self._keep(receiver, error)
+        else:
+            self._failures.append(error)
+            super()._failed(receiver, error)
+
+    def _keep(self, receiver: Receiver, error: Exception) -> None:
         self._failures.append(error)
-        self.responses.append((original(receiver), error))
-        if not isinstance(receiver, TwinReceiver):
-            name = getattr(original(receiver), "__qualname__", type(receiver).__qualname__)
-            level, what = (logging.INFO, "answered") if isinstance(error, Answer) else (logging.ERROR, "failed")
-            logger.log(level, "Receiver %s of event_received %s: %s", name, what, trail(error), extra={"handler": name})
-            logger.debug("Receiver %s of event_received failed", name, exc_info=error)
+        self._answered(receiver, error)
+
+    @override
+    def _connected(self, receiver: Receiver) -> Receiver:
+        current: Any = receiver
+        for _ in range(_WRAPPERS if self._all_connected else 0):
+            if current is None or any(current == each for each in self._all_connected or ()):
+                break
+            current = getattr(current, "__wrapped__", None)
+        return original(receiver if current is None else current)
+
+
+_current: ContextVar[EventRound | None] = ContextVar("gcp_event_router.round", default=None)
+#: By the parameters that are sent, for code that runs without the context of who called it.
+_rounds: dict[int, EventRound] = {}
+
+
+def find_round(named: Mapping[str, Any]) -> EventRound | None:
+    """The round of an event that a receiver is called with; None for one that is not being sent."""
+    for each in (_current.get(), _rounds.get(id(named.get("event_parameters")))):
+        if each is not None and each.sends(named):
+            return each
+    return None
+
+
+def _stems(error: BaseException | None, origin: Exception) -> bool:
+    """Whether an exception is another one, or was raised because of it."""
+    for _ in range(_WRAPPERS):
+        if error is None or error is origin:
+            break
+        error = error.__cause__ or error.__context__
+    return error is origin
 
 
 class StandIns:
@@ -138,7 +372,7 @@ class StandIns:
 
         A stand-in lives as long as its receiver does, so that Django's weak references hold.
         """
-        names = None if isinstance(receiver, TwinReceiver) else _named_arguments(receiver)
+        names = None if is_twin(receiver) else _named_arguments(receiver)
         if names is None:
             return receiver
         key = _identity(receiver)

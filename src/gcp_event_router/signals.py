@@ -1,21 +1,22 @@
 """The signal that says that an event arrived, for plain `@receiver(event_received)` functions and for routers alike.
 
-`views` sends it. It is Django's `Signal` with two more promises: a receiver written without `**kwargs` is called with the
-arguments that it names, and all receivers run, whichever of them fail.
+`views` has it deliver what arrives. It is Django's `Signal` with three more promises: a receiver written without `**kwargs` is
+called with the arguments that it names, all receivers run, whichever of them fail, and a router is given what arrived, whatever
+other software wraps receivers or patches `send`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from weakref import ReferenceType
 
-from asgiref.sync import sync_to_async
-from django.dispatch import Signal
+from django.dispatch import Signal, dispatcher
 from typing_extensions import override
 
+from .cancellation import in_thread
 from .exceptions import EnvelopeError, UndecodableBodyError
-from .receivers import Receiver, Responses, Round, StandIns, TwinReceiver, original, wait_for
+from .receivers import EventRound, Receiver, Responses, StandIns, TwinReceiver, find_round, is_twin, original, wait_for
 
 __all__ = ["DocumentError", "EventSignal", "event_received"]
 
@@ -34,6 +35,8 @@ class DocumentError(UndecodableBodyError):
 
 class Arrival(Protocol):
     """What the views know of a request; `event.Arrival` is it. The signal asks it for what only plain receivers need."""
+
+    envelope: Any
 
     def document(self) -> object:
         """The body decoded."""
@@ -68,96 +71,146 @@ class EventSignal(Signal):
         self._remember_sole()
         return bool(done)
 
+    def deliver(self, sender: object, kind: str, reference: str, arrival: Arrival) -> Responses:
+        """Send what arrived at the endpoint, as `send` does: through it, if somebody has patched it.
+
+        Raises:
+            DocumentError: The body cannot be decoded, and a plain receiver listens.
+
+        """
+        sole = self._sole
+        is_patched = getattr(self.send, "__func__", None) is not _SEND
+        if sole is not None and not is_patched and getattr(self._live_receivers, "__func__", None) is _LIVE_RECEIVERS:
+            return [(sole, sole.handle(kind, reference, arrival))]
+        blocking, awaited = self._live_receivers(sender)
+        if is_patched:
+            named = self._named(sender, kind, reference, arrival, len(blocking) + len(awaited))
+            with EventRound({"signal": self, **named}, arrival):
+                return _pairs(self.send(**named))
+        return self._run(self._round(sender, kind, reference, arrival, blocking, awaited), blocking, awaited).raised()
+
+    async def adeliver(self, sender: object, kind: str, reference: str, arrival: Arrival) -> Responses:
+        """Do what `deliver` does, on an event loop: as `asend`, or through it."""
+        sole = self._sole
+        is_patched = getattr(self.asend, "__func__", None) is not _ASEND
+        if sole is not None and not is_patched and getattr(self._live_receivers, "__func__", None) is _LIVE_RECEIVERS:
+            split = sole.split(kind, reference, arrival)
+            if split.blocking:
+                await in_thread(split.run)
+            return [(sole, await split.finish())]
+        blocking, awaited = self._live_receivers(sender)
+        if is_patched:
+            named = self._named(sender, kind, reference, arrival, len(blocking) + len(awaited))
+            with EventRound({"signal": self, **named}, arrival):
+                return _pairs(await self.asend(**named))
+        return (await self._arun(self._round(sender, kind, reference, arrival, blocking, awaited), blocking, awaited)).raised()
+
     @override
     def send(self, sender: Any, **named: Any) -> Responses:
         """Call all receivers, then raise what they raised: one exception as itself, several as an `ExceptionGroup`.
 
         Args:
             sender: Who sends; receivers may be connected to one sender only.
-            named: `event_kind`, `event_reference`, `event_payload` and `event_parameters`. The views give an `arrival`
-                instead of the last two, and they are read from it where a plain receiver listens.
+            named: `event_kind`, `event_reference`, `event_payload` and `event_parameters`.
 
         Returns:
             Each receiver with what it returned.
 
         """
-        if self._sole is not None:
-            return [(self._sole, self._sole(**named))]
-        return self._send(sender, named).raised()
+        return self._run(self._round_of(sender, named), *self._live_receivers(sender)).raised()
 
     @override
     async def asend(self, sender: Any, **named: Any) -> Responses:
         """Do what `send` does, on an event loop: everything sync in one thread, then everything async at once."""
-        return (await self._asend(sender, named)).raised()
+        return (await self._arun(self._round_of(sender, named), *self._live_receivers(sender))).raised()
 
     @override
     def send_robust(self, sender: Any, **named: Any) -> Responses:
         """Call all receivers; what one raises stands in the place of its response."""
-        return self._send(sender, named).responses
+        return self._run(self._round_of(sender, named), *self._live_receivers(sender)).settled()
 
     @override
     async def asend_robust(self, sender: Any, **named: Any) -> Responses:
         """Do what `send_robust` does, on an event loop."""
-        return (await self._asend(sender, named)).responses
+        return (await self._arun(self._round_of(sender, named), *self._live_receivers(sender))).settled()
 
     def plain_receivers(self) -> list[Receiver]:
         """The receivers that are connected beside routers, whatever sender they listen to; called by `manage.py events`."""
-        references: list[Any] = [entry[1] for entry in self.receivers]
-        found: list[Any] = [each() if isinstance(each, ReferenceType) else each for each in references]
-        return [original(each) for each in found if each is not None and not isinstance(each, TwinReceiver)]
+        return [original(each) for each in self._connected() if not is_twin(each)]
 
-    def _send(self, sender: object, named: dict[str, Any]) -> Round:
-        blocking, awaited = self._live_receivers(sender)
-        plain, twin = self._calls(sender, named, blocking, awaited)
-        round_ = Round(plain)
-        if awaited:
-            round_.split(blocking, awaited, twin)
-            round_.run()
-            wait_for(round_.finish)
-        else:
-            for receiver in blocking:
-                round_.call(receiver, twin if isinstance(receiver, TwinReceiver) else plain)
+    def _run(self, round_: EventRound, blocking: list[Receiver], awaited: list[Receiver]) -> EventRound:
+        with round_:
+            if awaited:
+                round_.part(blocking, awaited)
+                round_.run_parted()
+                wait_for(round_.finish_parted)
+            else:
+                round_.run(blocking)
         return round_
 
-    async def _asend(self, sender: object, named: dict[str, Any]) -> Round:
-        blocking, awaited = self._live_receivers(sender)
-        plain, twin = self._calls(sender, named, blocking, awaited)
-        round_ = Round(plain)
-        if round_.split(blocking, awaited, twin):
-            await sync_to_async(round_.run)()
-        await round_.finish()
+    async def _arun(self, round_: EventRound, blocking: list[Receiver], awaited: list[Receiver]) -> EventRound:
+        with round_:
+            if round_.part(blocking, awaited):
+                await in_thread(round_.run_parted)
+            await round_.finish_parted()
         return round_
 
-    def _calls(
-        self, sender: object, named: dict[str, Any], blocking: list[Receiver], awaited: list[Receiver]
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The arguments for plain receivers and for twins. A body is decoded only if a plain receiver wants it."""
-        arrival: Arrival | None = named.get("arrival")
-        twin = {"signal": self, "sender": sender, **named}
-        if arrival is None:  # somebody's own send(): the arguments are all there
-            return twin, twin
-        if not awaited and all(isinstance(receiver, TwinReceiver) for receiver in blocking):
-            return {}, twin
+    def _round_of(self, sender: object, named: dict[str, Any]) -> EventRound:
+        """The round of what somebody sends: the very event that is being delivered, or one of their own."""
+        outer = find_round(named)
+        return EventRound({"signal": self, "sender": sender, **named}, outer and outer.arrival, self._wrapped())
+
+    def _round(
+        self, sender: object, kind: str, reference: str, arrival: Arrival, blocking: list[Receiver], awaited: list[Receiver]
+    ) -> EventRound:
+        """The round of what arrived. Its body is decoded only if somebody may look at it."""
+        if not awaited and all(map(is_twin, blocking)):
+            return EventRound({"event_kind": kind, "event_reference": reference}, arrival)
+        named = self._named(sender, kind, reference, arrival, len(blocking) + len(awaited))
+        return EventRound({"signal": self, **named}, arrival, self._wrapped())
+
+    def _named(self, sender: object, kind: str, reference: str, arrival: Arrival, listeners: int) -> dict[str, Any]:
+        """The documented arguments."""
         try:
             payload = arrival.document()
         except EnvelopeError as error:
-            raise DocumentError(error) from error
-        plain = {
-            "signal": self,
+            if listeners > sum(is_twin(entry[1]) for entry in self.receivers):
+                raise DocumentError(error) from error
+            payload = arrival.envelope.body  # routers read the body themselves; whatever wraps them may look at this
+        return {
             "sender": sender,
-            "event_kind": named["event_kind"],
-            "event_reference": named["event_reference"],
+            "event_kind": kind,
+            "event_reference": reference,
             "event_payload": payload,
             "event_parameters": arrival.parameters(),
         }
-        return plain, twin
+
+    def _wrapped(self) -> list[Receiver] | None:
+        """The receivers as they were connected, if something may have wrapped them since."""
+        is_own = getattr(self._live_receivers, "__func__", None) is _LIVE_RECEIVERS
+        return None if is_own else self._connected()
+
+    def _connected(self) -> list[Receiver]:
+        references: list[Any] = [entry[1] for entry in self.receivers]
+        found: list[Any] = [each() if isinstance(each, ReferenceType) else each for each in references]
+        return [each for each in found if each is not None]
 
     def _remember_sole(self) -> None:
         """Note the router that listens alone, as in most projects: its events need no more than a call."""
-        blocking, awaited = self._live_receivers(None)
-        first = blocking[0] if len(self.receivers) == 1 and not awaited and blocking else None
-        self._sole = first if isinstance(first, TwinReceiver) else None
+        first = self.receivers[0][1] if len(self.receivers) == 1 else None
+        self._sole = first if is_twin(first) else None
 
+
+def _pairs(responses: object) -> Responses:
+    """What a patched `send` returned, which need not be responses."""
+    return cast("Responses", responses) if isinstance(responses, list) else []
+
+
+_SEND = EventSignal.send
+_ASEND = EventSignal.asend
+_live_receivers: Any = Signal._live_receivers  # noqa: SLF001 -- which other software replaces
+#: Django's own way to find receivers; None if other software had replaced it before this module was imported.
+_LIVE_RECEIVERS = _live_receivers if getattr(_live_receivers, "__globals__", None) is vars(dispatcher) else None
 
 #: Sent for each event, with `sender`, `event_kind` (str), `event_reference` (str), `event_payload` (the body: decoded JSON as
 #: it came, envelope included, or bytes if it is not JSON) and `event_parameters` (the query parameters, a dict of strings).

@@ -88,7 +88,7 @@ class EventView(View):
                     continue
                 kind, reference, arrival = each
                 try:
-                    sent += event_received.send(type(self), event_kind=kind, event_reference=reference, arrival=arrival)
+                    sent += event_received.deliver(type(self), kind, reference, arrival)
                 except DocumentError as error:
                     sent.append((None, _kept(undecodable(each, error.reason), request.META, arrival.envelope.message_id)))
             except Exception as error:  # noqa: BLE001 -- as above; the handlers' failures are in the log already
@@ -125,7 +125,7 @@ class AsyncEventView(EventView):
                     continue
                 kind, reference, arrival = each
                 try:
-                    sent += await event_received.asend(type(self), event_kind=kind, event_reference=reference, arrival=arrival)
+                    sent += await event_received.adeliver(type(self), kind, reference, arrival)
                 except DocumentError as error:
                     unread, message_id = undecodable(each, error.reason), arrival.envelope.message_id
                     sent.append((None, await sync_to_async(_kept)(unread, request.META, message_id)))

@@ -37,7 +37,7 @@ class Here(Destination):
 
     def _outcome(self, kind: str, reference: str, body: bytes) -> Outcome:
         try:
-            responses = event_received.send(type(self), event_kind=kind, event_reference=reference, arrival=Arrival(read(body)))
+            responses = event_received.deliver(type(self), kind, reference, Arrival(read(body)))
         except Exception as error:  # noqa: BLE001 -- becomes an outcome; the handlers' failures are in the log already
             return classify(error)
         return of_responses(responses)

@@ -1,0 +1,74 @@
+"""Tells a real cancellation from a `CancelledError` or `GeneratorExit` that somebody's code merely raised.
+
+`calls` and `receivers` ask it about what handlers, receivers and listeners raise: nobody may end a worker by mistake.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextvars import ContextVar
+from typing import Any, Final, TypeVar, cast
+
+from asgiref.sync import sync_to_async
+
+from .exceptions import StrayCancellationError
+
+__all__ = ["RAISED", "STRAYS", "as_failure", "in_thread", "is_meant"]
+
+T = TypeVar("T")
+
+#: What code that does not mean to end its task or process may raise, beside any `Exception`. A group may hold such.
+STRAYS: Final = (asyncio.CancelledError, GeneratorExit, BaseExceptionGroup)
+#: All that can be a failure: catch these, ask `is_meant`, and keep what `as_failure` returns.
+RAISED: Final = (Exception, *STRAYS)
+
+#: The task that waits for the code of a thread.
+_waiting: ContextVar[asyncio.Task[Any] | None] = ContextVar("gcp_event_router.waiting", default=None)
+
+
+def is_meant(error: BaseException, task: asyncio.Task[Any] | None = None) -> bool:
+    """Whether what somebody's code raised ends the task or the process, so that whoever caught it has to raise it again.
+
+    Args:
+        error: What was raised.
+        task: The task in which a coroutine began to await that code.
+
+    """
+    if isinstance(error, Exception):
+        return False
+    current = _current_task() or _waiting.get()
+    is_closed = task is not None and current is not task  # from outside, as the garbage collector does
+    return not _is_stray(error) or is_closed or (current is not None and current.cancelling() > 0)
+
+
+def _is_stray(error: BaseException) -> bool:
+    """Whether nothing in it is meant as it is, as SystemExit is, and what libraries unwind a thread of theirs with."""
+    if isinstance(error, BaseExceptionGroup):
+        return cast("BaseExceptionGroup[BaseException]", error).split(RAISED[:-1])[1] is None
+    return isinstance(error, STRAYS)
+
+
+def as_failure(error: BaseException) -> Exception:
+    """What is not meant, as an ordinary exception: itself if it is one."""
+    if isinstance(error, Exception):
+        return error
+    failure = StrayCancellationError(type(error).__qualname__).with_traceback(error.__traceback__)
+    failure.__cause__ = error
+    return failure
+
+
+async def in_thread(function: Callable[[], T]) -> T:
+    """Run sync code in a thread. Code there is cancelled if the task that waits for it is."""
+    token = _waiting.set(asyncio.current_task())
+    try:
+        return await sync_to_async(function)()
+    finally:
+        _waiting.reset(token)
+
+
+def _current_task() -> asyncio.Task[Any] | None:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:  # no event loop runs in this thread
+        return None

@@ -1,0 +1,184 @@
+"""Who may cancel: a CancelledError or GeneratorExit that a handler, a receiver or a listener merely raises is its failure.
+
+asyncio's documentation ("Task Cancellation", `Task.cancelling`) tells a task that is being cancelled from one that is not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from asgiref.sync import async_to_sync
+
+from gcp_event_router import Event, EventRouter
+from gcp_event_router.lifecycle import handler_started
+from gcp_event_router.signals import event_received
+
+from .conftest import Post
+
+PATH = "/events/order-placed/1"
+SENT: dict[str, Any] = {"event_kind": "order-placed", "event_reference": "1", "event_payload": {}, "event_parameters": {}}
+#: For functions that may be receivers and handlers.
+NO_EVENT: Event[Any] = Event("", "", None)
+
+
+class Cancelled(asyncio.CancelledError):
+    """What a library derives from it."""
+
+
+STRAYS: list[Callable[[], BaseException]] = [
+    asyncio.CancelledError,
+    GeneratorExit,
+    Cancelled,
+    lambda: BaseExceptionGroup("tasks", [asyncio.CancelledError(), ValueError(), BaseExceptionGroup("more", [GeneratorExit()])]),
+]
+NAMES = ["CancelledError", "GeneratorExit", "Cancelled", "BaseExceptionGroup"]
+strays = pytest.mark.parametrize("make", STRAYS, ids=NAMES)
+sync_or_async = pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+
+
+def raising(make: Callable[[], BaseException], *, is_async: bool) -> Callable[..., Any]:
+    def function(event: Event[Any] = NO_EVENT, /, **named: object) -> None:
+        raise make()
+
+    async def coroutine(event: Event[Any] = NO_EVENT, /, **named: object) -> None:
+        await asyncio.sleep(0)
+        raise make()
+
+    return coroutine if is_async else function
+
+
+@strays
+@sync_or_async
+def test_a_handler_that_nobody_cancelled_has_failed(
+    router: EventRouter, post: Post, lines: Callable[[], list[str]], make: Callable[[], BaseException], is_async: bool
+) -> None:
+    """It is logged with its place, answered 400, and the other handlers run."""
+    ran: list[str] = []
+    router.on("order-*", name="shop.strays")(raising(make, is_async=is_async))
+    router.on("order-*", payload=object, name="shop.next")(lambda event: ran.append("next"))
+
+    assert (post(PATH).status_code, ran) == (400, ["next"])
+
+    (line,) = lines()
+    assert line.startswith("ERROR Event of kind 'order-placed'")
+    assert f"shop.strays failed: StrayCancellationError from {type(make()).__name__} at {__file__}" in line
+
+
+@strays
+@sync_or_async
+def test_a_plain_receiver_that_nobody_cancelled_has_failed(
+    router: EventRouter, post: Post, lines: Callable[[], list[str]], make: Callable[[], BaseException], is_async: bool
+) -> None:
+    """It is logged with its place, answered 400, and the other receivers and the router run."""
+    ran: list[str] = []
+    event_received.connect(raising(make, is_async=is_async), weak=False)
+
+    def plain(event_kind: str) -> None:
+        ran.append("plain")
+
+    event_received.connect(plain)
+    router.on("order-*", payload=object)(lambda event: ran.append("handler"))
+
+    assert (post(PATH).status_code, sorted(ran)) == (400, ["handler", "plain"])
+
+    assert [line.split(":")[0].split("<locals>.")[-1] for line in lines() if line.startswith("ERROR")] == [
+        f"{'coroutine' if is_async else 'function'} of event_received failed"
+    ]
+
+
+@strays
+@sync_or_async
+def test_a_listener_that_nobody_cancelled_changes_nothing(
+    router: EventRouter, post: Post, lines: Callable[[], list[str]], make: Callable[[], BaseException], is_async: bool
+) -> None:
+    """A lifecycle signal's listener is logged, and the handler runs."""
+    ran: list[str] = []
+    handler_started.connect(raising(make, is_async=is_async), weak=False)
+    router.on("order-*", payload=object)(lambda event: ran.append("handler"))
+
+    assert (post(PATH).status_code, ran) == (201, ["handler"])
+
+    assert "of handler_started failed: StrayCancellationError from " in next(line for line in lines() if "ERROR" in line)
+
+
+def test_the_error_says_what_to_do(router: EventRouter) -> None:
+    """Its three beats: what was raised, what it counts as, what to do instead."""
+    router.on("order-*")(raising(asyncio.CancelledError, is_async=False))
+
+    with pytest.raises(Exception, match="CancelledError") as failed:
+        event_received.send(None, **SENT)
+
+    assert str(failed.value) == (
+        "CancelledError was raised, but nobody cancelled the task that handles the event, so it counts as any other failure. "
+        "Catch it where it arises, or raise an ordinary exception."
+    )
+    assert isinstance(failed.value.__cause__, asyncio.CancelledError)
+
+
+def test_a_handler_that_cancels_its_own_task_has_failed(router: EventRouter, post: Post) -> None:
+    """What a handler does to its own task ends nothing but the handler, as where a cancel scope is left in disorder."""
+
+    @router.on("order-*")
+    async def handler(event: Event[Any]) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await asyncio.sleep(0)
+
+    assert post(PATH).status_code == 400
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
+@pytest.mark.parametrize("make_group", [False, True])
+def test_what_ends_the_process_ends_it(router: EventRouter, error: type[BaseException], make_group: bool) -> None:
+    """SystemExit and KeyboardInterrupt pass through, out of handlers, receivers and listeners, also in a group."""
+    raised = BaseExceptionGroup("tasks", [error(), asyncio.CancelledError()]) if make_group else error()
+    fails = raising(lambda: raised, is_async=False)
+
+    router.on("order-*")(fails)
+    with pytest.raises(type(raised)):
+        event_received.send(None, **SENT)
+
+    handler_started.connect(fails, weak=False)
+    with pytest.raises(type(raised)):
+        event_received.send(None, **SENT)
+
+    event_received.connect(fails, weak=False)
+    with pytest.raises(type(raised)):
+        event_received.send(None, **SENT)
+
+
+@pytest.mark.parametrize("role", ["handler", "receiver", "listener", "thread"])
+async def test_a_real_cancellation_cancels(router: EventRouter, lines: Callable[[], list[str]], role: str) -> None:
+    """As when a client disconnects under ASGI: nothing more runs, and nobody has failed. Also in a thread that awaits."""
+    started, ran = asyncio.Event(), list[str]()
+
+    async def wait(event: Event[Any] = NO_EVENT, /, **named: object) -> None:
+        started.set()
+        await asyncio.Event().wait()
+
+    def wait_in_thread(event: Event[object]) -> None:
+        async_to_sync(wait)()
+
+    if role == "receiver":
+        event_received.connect(wait, weak=False)
+    elif role == "listener":
+        handler_started.connect(wait, weak=False)
+    else:
+        router.on("order-*")(wait if role == "handler" else wait_in_thread)
+
+    @router.on("order-*")
+    async def next_one(event: Event[object]) -> None:
+        ran.append("next")
+
+    task = asyncio.create_task(event_received.asend(None, **SENT))
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert [line for line in lines() if not line.startswith("INFO")] == []
+    assert ran == ([] if role != "receiver" else ["next"])
