@@ -6,6 +6,7 @@ The others: `test_forgeries.py` has A2 to A4, `test_audiences.py` A5, `test_keys
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -285,3 +286,94 @@ def test_a13_no_verification(world: Google, settings: dict[str, Any] | None, sai
         found = checked(deploy=True)
 
     assert [(kind, name) for kind, name, _, _ in found] == [(Error, each) for each in said]
+
+
+DAY = 24 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("changes", "answer"),
+    [
+        ({"exp": NOW + DAY}, 201),
+        ({"exp": NOW + DAY + 1}, 401),
+        ({"iat": NOW + HOUR - DAY}, 201),
+        ({"iat": NOW + HOUR - DAY - 1}, 401),
+        ({"exp": 253_402_300_799}, 401),
+        ({"iat": 0}, 401),
+        ({"iat": NOW + 10, "exp": NOW + 10}, 201),
+    ],
+)
+def test_a6_no_token_is_made_for_longer_than_a_day(
+    world: Google, router: EventRouter, post: Post, changes: dict[str, Any], answer: int
+) -> None:
+    """Google's tokens last an hour, and its client libraries take none of more than a day (MAX_TOKEN_LIFETIME_SECS)."""
+    assert [status(post, world.issuer.token(**changes)) for _ in range(2)] == [answer] * 2
+
+
+IT_HAS = "it has account 'sender@my-project.iam.gserviceaccount.com' and audience 'https://shop.example'"
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        (
+            {"email": "other@example.com"},
+            "forbidden by no handler: ForbiddenError, the token is of an account that is not among service_accounts: "
+            "it has account 'other@example.com' and audience 'https://shop.example'",
+        ),
+        (
+            {"email": None},
+            "forbidden by no handler: ForbiddenError, the token is of an account that is not among service_accounts: "
+            "it has no account and audience 'https://shop.example'",
+        ),
+        (
+            {"email": [ACCOUNT]},
+            "forbidden by no handler: ForbiddenError, the token is of an account that is not among service_accounts: "
+            "it has no account and audience 'https://shop.example'",
+        ),
+        (
+            {"email_verified": False},
+            f"forbidden by no handler: ForbiddenError, the token's address is not verified: {IT_HAS}",
+        ),
+        (
+            {"aud": "https://other.example/\nERROR forged"},
+            "unauthenticated by no handler: AuthenticationError, the token is for another audience than 'https://shop.example': "
+            f"it has account '{ACCOUNT}' and audience 'https://other.example/\\nERROR forged'",
+        ),
+        (
+            {"aud": "x" * 1000, "email": "y" * 1000},
+            "unauthenticated by no handler: AuthenticationError, the token is for another audience than 'https://shop.example': "
+            f"it has account '{'y' * 255}...' and audience '{'x' * 255}...'",
+        ),
+        ({"exp": NOW - 10}, f"unauthenticated by no handler: AuthenticationError, the token has expired: {IT_HAS}"),
+        (
+            {"iat": NOW + 11},
+            f"unauthenticated by no handler: AuthenticationError, the token is not valid yet; do the clocks differ? {IT_HAS}",
+        ),
+        ({"iat": 0}, f"unauthenticated by no handler: AuthenticationError, the token is made for longer than a day: {IT_HAS}"),
+        (
+            {"iss": "https://issuer.example", "email": "other@example.com"},
+            "unauthenticated by no handler: AuthenticationError, the token does not claim what Google's tokens claim",
+        ),
+    ],
+)
+def test_a_refusal_names_the_account_and_the_audience(
+    world: Google, router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture, changes: dict[str, Any], line: str
+) -> None:
+    """The log says which account and which audience Google signed, on one bounded line; the answer says nothing of them."""
+    response = post("/events/k/r", Authorization=f"Bearer {world.issuer.token(**changes)}")
+
+    (record,) = caplog.records
+    assert re.sub(r" in \d+\.\d ms", "", record.getMessage()) == f"Event of kind 'k' with reference 'r' (message None): {line}"
+    assert whole(response) == {401: UNAUTHORIZED, 403: FORBIDDEN}[response.status_code]
+
+
+def test_a_forged_token_is_not_quoted(world: Google, router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture) -> None:
+    """What a token claims is told only where Google signed it: anybody can write anything into one."""
+    head, _, signature = world.issuer.token().split(".")
+    forged = world.issuer.token(email="forged@example.com", aud="https://forged.example").split(".")[1]
+
+    for token in (f"{head}.{forged}.{signature}", Issuer("first", "second").token(email="forged@example.com")):
+        assert status(post, token) == 401
+
+    assert "forged" not in caplog.text

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -141,12 +142,16 @@ def test_what_was_answered_once_is_answered_again(post: Post) -> None:
 
 
 def test_no_part_of_a_token_is_logged(post: Post) -> None:
-    """At INFO and above the log holds no twelve characters in a row of a header, or of what its token holds when decoded."""
+    """At INFO and above the log holds no twelve characters in a row of a header, or of what its token holds when decoded.
+
+    But for an account and an audience that Google has signed, which a refusal names.
+    """
     with recorded() as log:
         for vector in VECTORS:
             post("/events/k/r", Authorization=vector["authorization"])
 
-    logged = parts(log.text.replace(DOCUMENT["audience"], ""))  # which the settings name, and a refusal may tell
+    text = re.sub(r"it has (no account|account '.*?') and audience '.*?'", "", log.text)
+    logged = parts(text.replace(DOCUMENT["audience"], ""))  # which the settings name, and a refusal may tell
     told = {each["name"]: logged & (parts(each["authorization"]) | parts(decoded(each["authorization"]))) for each in VECTORS}
     assert log.text.count("gcp_event_router Event of kind 'k'") == len(VECTORS)
     assert {name: found for name, found in told.items() if found} == {}

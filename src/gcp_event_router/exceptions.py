@@ -141,7 +141,8 @@ class RefusalError(EventRouterError):
 
     Args:
         args: For who debugs: logged at DEBUG only.
-        reason: Why, in fixed words, which the log's line shows at WARNING. Put nothing of the request into them.
+        reason: Why, in words that the log's line shows at WARNING. Put nothing of the request into them, unless its sender
+            cannot have made it up; what may be of any length or hold a newline, shorten and write with `%r`.
 
     """
 

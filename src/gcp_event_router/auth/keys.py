@@ -1,7 +1,7 @@
 """Google's public keys: fetched when they are needed, by one thread at a time, and kept while Google cannot be reached.
 
-`oidc` asks for the key of each token that it has not seen before. Google rotates its keys about daily, and publishes a new one
-before it signs with it.
+`oidc` asks for the key of each token, also of those that it has accepted before. Google rotates its keys about daily, and
+publishes a new one before it signs with it.
 """
 
 from __future__ import annotations
@@ -120,13 +120,18 @@ class KeySet:
                     self._flight = None
                     self._failed = keys is None
                     if keys is not None:
-                        self._keys, self._fetched = keys, monotonic()
+                        self._keys, self._fetched = _renewed(self._keys, keys), monotonic()
             flight.set_result(None)
 
     def _complain(self, error: Exception) -> None:
         level = logging.WARNING if self._fresh() else logging.ERROR
         logger.log(level, "The keys at %s cannot be fetched: %s", self.url, type(error).__name__)
         logger.debug("The keys cannot be fetched", exc_info=error)
+
+
+def _renewed(known: Mapping[str, PyJWK], fetched: Mapping[str, PyJWK]) -> Mapping[str, PyJWK]:
+    """The keys that were fetched; one that was known before stays the same object, by which `oidc` knows it again."""
+    return {kid: known[kid] if kid in known and known[kid].key == key.key else key for kid, key in fetched.items()}
 
 
 @cache

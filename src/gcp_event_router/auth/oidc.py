@@ -11,7 +11,7 @@ from hashlib import sha256
 from threading import Lock
 from time import time
 from types import MappingProxyType
-from typing import Any, Final, Never, TypeGuard
+from typing import Any, Final, NamedTuple, Never, TypeGuard
 from urllib.parse import unquote
 
 from django.conf import settings
@@ -23,7 +23,7 @@ from ..event import Principal
 from ..exceptions import AuthenticationError, ConfigurationError, ForbiddenError
 from .base import bearer
 from .jwks import GOOGLE, is_acceptable
-from .keys import KeySet, key_set
+from .keys import key_set
 from .tokens import claims_of, key_id
 
 __all__ = ["EVENT_URL", "OIDC"]
@@ -36,6 +36,10 @@ _LENGTH = 8192
 _REMEMBERED = 1024
 """Tokens that are known to be good; Pub/Sub sends each for up to an hour."""
 _MAX_LEEWAY = 300.0
+_LIFETIME = 24 * 3600
+"""Seconds that a token may be made for. Google's last an hour; its client libraries take those of up to a day."""
+_TOLD = 255
+"""Characters that the log shows of an account or an audience."""
 
 
 class OIDC:
@@ -69,23 +73,27 @@ class OIDC:
         self._by_url = EVENT_URL in self.audience
         self.leeway: float = _leeway(leeway)
         self.certs_url: str = _certs_url(certs_url)
-        #: Who was accepted by which keys, by the digest of the token, the oldest first.
-        self._accepted: dict[bytes, tuple[Principal, KeySet]] = {}
+        #: Who was accepted by which key, by the digest of the token, the oldest first.
+        self._accepted: dict[bytes, _Accepted] = {}
         self._lock = Lock()
 
     def authenticate(self, request: HttpRequest) -> Principal | None:
         """Called by the door of the sync view. Where the keys have to be fetched, it waits for them, five seconds at most."""
-        token, keys = self._token(request), key_set(self.certs_url)
+        token = self._token(request)
         if token is None:
             return None
-        return self._recall(token, keys, request) or self._judge(token, keys.find(key_id(token)), keys, request)
+        accepted = self._accepted.get(_digest(token))
+        key = key_set(self.certs_url).find(key_id(token) if accepted is None else accepted.kid)
+        return self._judge(token, key, accepted, request)
 
     async def aauthenticate(self, request: HttpRequest) -> Principal | None:
         """Do what `authenticate` does, without blocking the event loop."""
-        token, keys = self._token(request), key_set(self.certs_url)
+        token = self._token(request)
         if token is None:
             return None
-        return self._recall(token, keys, request) or self._judge(token, await keys.afind(key_id(token)), keys, request)
+        accepted = self._accepted.get(_digest(token))
+        key = await key_set(self.certs_url).afind(key_id(token) if accepted is None else accepted.kid)
+        return self._judge(token, key, accepted, request)
 
     def security_scheme(self) -> tuple[str, dict[str, Any]]:
         """Called by `asyncapi`."""
@@ -115,42 +123,60 @@ class OIDC:
             raise AuthenticationError(reason="the token is not a JWT")
         return token
 
-    def _recall(self, token: str, keys: KeySet, request: HttpRequest) -> Principal | None:
-        """Who sent a token that these keys verified before, if it is still good, and good here."""
-        principal, verified_by = self._accepted.get(_digest(token), (None, None))
-        if principal is None or verified_by is not keys:
-            return None
-        self._require_now_and_here(principal.claims, request)
-        return principal
-
-    def _judge(self, token: str, key: PyJWK | None, keys: KeySet, request: HttpRequest) -> Principal:
-        """Who sent a token that has not been accepted yet."""
+    def _judge(self, token: str, key: PyJWK | None, accepted: _Accepted | None, request: HttpRequest) -> Principal:
+        """Who sent a token. One that was accepted is not verified again while its key stays in the key set."""
         if key is None:
             raise AuthenticationError(reason="the token is not signed with a key of Google's")
+        if accepted is not None and accepted.key is key:
+            self._require_now_and_here(accepted.principal.claims, request)
+            return accepted.principal
         claims = claims_of(token, key)
         self._require_now_and_here(claims, request)
         email = claims.get("email")
         if not isinstance(email, str) or email not in self.service_accounts:
-            raise ForbiddenError(reason="the token is of an account that is not among service_accounts")
+            raise ForbiddenError(reason=f"the token is of an account that is not among service_accounts: {_told(claims)}")
         if claims.get("email_verified") is not True:
-            raise ForbiddenError(reason="the token's address is not verified")
+            raise ForbiddenError(reason=f"the token's address is not verified: {_told(claims)}")
         principal = Principal("oidc", email, claims.get("sub"), MappingProxyType(claims))
+        accepted = _Accepted(principal, key_id(token), key)
         with self._lock:
             while len(self._accepted) >= _REMEMBERED:
                 del self._accepted[next(iter(self._accepted))]
-            self._accepted[_digest(token)] = principal, keys
+            self._accepted[_digest(token)] = accepted
         return principal
 
     def _require_now_and_here(self, claims: Any, request: HttpRequest) -> None:
-        """Raise `AuthenticationError` unless a token is valid at this time and for this audience."""
+        """Raise `AuthenticationError` unless a token is valid at this time and for this audience; it has been verified."""
         now = time()
         if claims["exp"] + self.leeway <= now:
-            raise AuthenticationError(reason="the token has expired")
+            raise AuthenticationError(reason=f"the token has expired: {_told(claims)}")
         if max(claims["iat"], claims.get("nbf", 0)) - self.leeway > now:
-            raise AuthenticationError(reason="the token is not valid yet; do the clocks differ?")
+            raise AuthenticationError(reason=f"the token is not valid yet; do the clocks differ? {_told(claims)}")
+        if claims["exp"] - claims["iat"] > _LIFETIME:
+            raise AuthenticationError(reason=f"the token is made for longer than a day: {_told(claims)}")
         audience = claims["aud"]
         if audience not in self._fixed and not (self._by_url and _is_event_url(audience, request)):
-            raise AuthenticationError(reason=f"the token is for another audience than {', '.join(self.audience)}")
+            wanted = " or ".join(map(repr, self.audience))
+            raise AuthenticationError(reason=f"the token is for another audience than {wanted}: {_told(claims)}")
+
+
+class _Accepted(NamedTuple):
+    """A token that was accepted: who sent it, and the key that verified it."""
+
+    principal: Principal
+    kid: str
+    key: PyJWK
+
+
+def _told(claims: Any) -> str:
+    """What a refusal says of a token, once its signature is verified: the account and the audience that Google signed."""
+    email, audience = claims.get("email"), claims["aud"]
+    account = f"account {_quoted(email)}" if isinstance(email, str) else "no account"
+    return f"it has {account} and audience {_quoted(audience)}"
+
+
+def _quoted(text: str) -> str:
+    return repr(text if len(text) <= _TOLD else f"{text[:_TOLD]}...")
 
 
 def _digest(token: str) -> bytes:
