@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from hashlib import sha256
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.server_settings")
 
@@ -36,3 +37,8 @@ def record_order(event: Event[Order]) -> None:
 @events.on("later-*")
 async def record_later(event: Event[Order]) -> None:
     write(f"{event.kind} {event.reference} {event.payload.order_id} {event.envelope.message_id}")
+
+
+@events.on("raw")
+def record_body(event: Event[bytes]) -> None:
+    write(f"raw {len(event.payload)} {sha256(event.payload).hexdigest()}")

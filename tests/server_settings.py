@@ -19,5 +19,5 @@ DATABASES: dict[str, dict[str, str]] = {}
 USE_TZ = True
 BASE_URL = "http://127.0.0.1"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 100
-GCP_EVENT_ROUTER: RouterSettings = {"AUTHENTICATION": [], "MAX_BODY_SIZE": 10_000}
+GCP_EVENT_ROUTER: RouterSettings = {"AUTHENTICATION": [], "MAX_BODY_SIZE": 13 * 1024 * 1024}
 WRITTEN = Path(os.environ.get("EVENTS_WRITTEN_TO", os.devnull))
