@@ -22,6 +22,10 @@ $(VENV)/.%: pyproject.toml | $(VENV)/.pip
 	$(BIN)/python -m pip install --quiet --editable . --group $*
 	touch $@
 
+# The client of MariaDB is compiled: it is installed where its headers are, and looked for again each time where they are not.
+$(VENV)/.mariadb: pyproject.toml | $(VENV)/.pip
+	@$(BIN)/python tests/mariadb.py $@
+
 demo: $(VENV)/.demo ## Run the example shop, send it one event of each sort over HTTP, and show what became of them.
 	$(BIN)/python example/demo.py
 
@@ -34,7 +38,7 @@ serve: $(VENV)/.demo ## Run the example shop until Ctrl-C, for the README's curl
 screenshots: $(VENV)/.test ## Take the pictures in docs/images: the shop's catalogue, and the inbox in its admin.
 	$(BIN)/python docs/screenshots.py
 
-test: $(VENV)/.test ## Run the tests, with branch coverage.
+test: $(VENV)/.test $(VENV)/.mariadb ## Run the tests, with branch coverage.
 	rm -f .coverage .coverage.*
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet
@@ -71,7 +75,7 @@ bench: $(VENV)/.test ## Print what a dispatch, a token and the inbox cost, again
 	$(BIN)/python benchmarks/authentication.py
 	$(BIN)/python benchmarks/inbox.py
 
-chaos: $(VENV)/.test ## Kill processes while a thousand events are delivered, and look whether each took effect once.
+chaos: $(VENV)/.test $(VENV)/.mariadb ## Kill processes while a thousand events are delivered, and look whether each took effect once.
 	$(BIN)/python benchmarks/chaos.py
 
 million: $(VENV)/.test ## Print what the admin's list and a purge take among a million events.

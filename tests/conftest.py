@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,7 +21,7 @@ from gcp_event_router.keepers import keep_with
 from gcp_event_router.lifecycle import event_rejected, handler_finished, handler_started
 from gcp_event_router.signals import event_received
 
-from . import postgres
+from . import mariadb, postgres
 
 if TYPE_CHECKING:
     from local_pubsub import Emulator
@@ -41,17 +42,50 @@ SLOW = frozenset(
 )
 
 
+#: Each test that is named after one of these is kept from the others, which then need not be emptied after it.
+SHARED = frozenset({"sqlite", "postgresql", "mariadb"})
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.stem in SLOW:
             item.add_marker("slow")
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Choose the databases of each test; without any on MariaDB, its server is not started."""
+    lacks = mariadb.missing()
+    is_wanted = False
+    for item in session.items:
+        if not isinstance(item, pytest.Function):
+            continue
+        named = SHARED & _words(item)
+        if "mariadb" in named and lacks:
+            item.add_marker(pytest.mark.skip(reason=lacks))
+            continue
+        is_wanted |= "mariadb" in named
+        marker = item.get_closest_marker("django_db")
+        # the admin's pages have ATOMIC_REQUESTS, and so begin with every database
+        if named and marker and marker.kwargs.get("databases") == "__all__" and "admin_site" not in item.fixturenames:
+            databases = [alias for alias in connections if alias in named or alias not in SHARED]
+            item.add_marker(pytest.mark.django_db(**{**marker.kwargs, "databases": databases}), append=False)
+    if not is_wanted and not lacks:
+        del connections.settings["mariadb"]
+
+
+def _words(item: pytest.Function) -> set[str]:
+    """The words in the parameters of a test."""
+    values = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    return {word for value in values if isinstance(value, str) for word in value.split()}
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings() -> Iterator[None]:
-    """Start PostgreSQL before pytest-django makes the test databases."""
-    with postgres.server(durable=False) as host:
-        connections["postgresql"].settings_dict["HOST"] = host
+    """Start the servers before pytest-django makes the test databases; MariaDB's only for tests that ask for it."""
+    with ExitStack() as stack:
+        connections["postgresql"].settings_dict["HOST"] = stack.enter_context(postgres.server(durable=False))
+        if "mariadb" in connections:
+            connections["mariadb"].settings_dict["HOST"] = stack.enter_context(mariadb.server(durable=False)).host
         yield
 
 
@@ -87,7 +121,7 @@ def _no_inbox() -> Iterator[None]:
     keep_with(None)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
 def inbox(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[str]:
     """Every event is kept in a database; yields its alias. The test has to be marked for all databases."""
     alias: str = request.param

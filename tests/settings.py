@@ -8,6 +8,8 @@ from typing import Any
 
 from gcp_event_router.conf import RouterSettings
 
+from . import mariadb
+
 SECRET_KEY = "for tests only"
 # auth is here for its checks, which run wherever a test has imported it
 INSTALLED_APPS = [
@@ -68,6 +70,16 @@ DATABASES["postgresql"] = {
     "USER": "postgres",
     "ATOMIC_REQUESTS": True,
 }
+# as above, where it can be had; conftest takes it out again where no test asks for it
+if not mariadb.missing():
+    DATABASES["mariadb"] = {
+        "ENGINE": "django.db.backends.mysql",
+        "NAME": mariadb.DATABASE,
+        "USER": "root",
+        "TEST": {"CHARSET": "utf8mb4"},
+        "ATOMIC_REQUESTS": True,
+        "OPTIONS": {"charset": "utf8mb4", "init_command": "SET sql_mode = 'STRICT_TRANS_TABLES', time_zone = '+00:00'"},
+    }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 BASE_URL = "https://shop.example"

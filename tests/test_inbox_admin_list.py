@@ -179,7 +179,10 @@ def test_many_deliveries(
     shop: Shop, pages: Pages, monkeypatch: pytest.MonkeyPatch, few: int, some: int, subqueries: bool
 ) -> None:
     """However many deliveries are in a state, the same events are found; the newest, where it is said that there are more."""
-    monkeypatch.setattr(connections[shop.alias].features, "allow_sliced_subqueries_with_in", subqueries)
+    features = connections[shop.alias].features
+    if subqueries and not features.allow_sliced_subqueries_with_in:
+        pytest.skip("this database has no LIMIT in such a subquery")
+    monkeypatch.setattr(features, "allow_sliced_subqueries_with_in", subqueries)
     monkeypatch.setattr("gcp_event_router.inbox.admin.changelist._FEW", few)
     for name in ("MOST", "_SOME"):
         monkeypatch.setattr(f"gcp_event_router.inbox.admin.changelist.{name}", some)

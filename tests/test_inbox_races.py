@@ -73,8 +73,8 @@ def test_what_is_purged_when_its_turn_comes(inbox: str, router: EventRouter) -> 
     """A worker passes over it, and runs the others."""
     register(router, inbox)
     keep(inbox, 2, State.FAILED)
-    # where a worker looks for its next, which PostgreSQL locks from then on
-    look = "SKIP LOCKED" if inbox == "postgresql" else '"gcp_event_inbox_event"."body"'
+    # where a worker looks for its next, which all but SQLite lock from then on
+    look = '"gcp_event_inbox_event"."body"' if inbox == "sqlite" else "SKIP LOCKED"
     with before(inbox, look, StoredEvent.objects.using(inbox).filter(reference="0").delete):
         assert [result.outcome for _, result in process(inbox)] == [Outcome.HANDLED]
     assert [(handler, state) for handler, state, _ in rows(inbox)] == [("h", "done")]
@@ -140,7 +140,8 @@ def test_a_delivery_that_is_parked_and_replayed_at_once(inbox: str, router: Even
         assert claims.reopen(inbox, delivery)
         assert claims.claim(inbox, delivery.pk, LEASE, 2)
 
-    with before(inbox, 'SELECT "gcp_event_inbox_delivery"."state"', replay):
+    quote = connections[inbox].ops.quote_name
+    with before(inbox, f"SELECT {quote('gcp_event_inbox_delivery')}.{quote('state')}", replay):
         found = claims.claim(inbox, delivery.pk, LEASE, 2)
 
     assert found is None

@@ -228,8 +228,9 @@ def test_why_nothing_can_be_kept(
 
 
 def rename(alias: str, table: str, name: str) -> None:
+    quote = connections[alias].ops.quote_name
     with connections[alias].cursor() as cursor:
-        cursor.execute(f'ALTER TABLE "{table}" RENAME TO "{name}"')
+        cursor.execute(f"ALTER TABLE {quote(table)} RENAME TO {quote(name)}")
 
 
 def test_a_body_that_cannot_be_read_is_kept_and_rejected(router: EventRouter, post: Post, told: Told, inbox: str) -> None:
