@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 import gcp_event_router
 from gcp_event_router import auth
+from gcp_event_router.conf import AuthenticatorSetting
+from gcp_event_router.exceptions import ConfigurationError
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -79,6 +83,132 @@ def test_wrong_setting_stops_the_start() -> None:
         "Did you mean 'UNHANDLED'? Choose from AUTHENTICATION, FAILURE_STATUS, INBOX, MAX_BODY_SIZE, SIGNALS, "
         "SOURCE_URL, TRACING, UNHANDLED."
     )
+
+
+BROKEN: dict[str, tuple[dict[str, Any], str]] = {
+    "a wrong option": (
+        {"BACKEND": "gcp_event_router.auth.SharedToken", "OPTIONS": {"token": "s3cr3t", "header": "X"}},
+        "The authenticator 'gcp_event_router.auth.SharedToken' cannot be made with its OPTIONS (header, token). "
+        "Did you mean 'tokens'? It takes tokens, header, parameter.",
+    ),
+    "a value that cannot be used": (
+        {"BACKEND": "gcp_event_router.auth.OIDC", "OPTIONS": {"service_accounts": ["serviceAccount:a@b.c"], "audience": "x"}},
+        "OIDC is given service_accounts=['serviceAccount:a@b.c'] that has a prefix in 'serviceAccount:a@b.c'. "
+        "Write 'a@b.c' alone.",
+    ),
+    "no such module": (
+        {"BACKEND": "shop.auth.PartnerKey"},
+        "The authenticator 'shop.auth.PartnerKey' cannot be imported. Give the dotted path of a class as its BACKEND.",
+    ),
+    "no such name": (
+        {"BACKEND": "gcp_event_router.auth.OAuth"},
+        "The authenticator 'gcp_event_router.auth.OAuth' cannot be imported. Give the dotted path of a class as its BACKEND.",
+    ),
+    "a module that imports what is not there": (
+        {"BACKEND": "missing.PartnerKey"},
+        "The authenticator 'missing.PartnerKey' cannot be imported, since its module imports 'nowhere_to_be_found', "
+        "which is not there.",
+    ),
+    "a module that is no Python": (
+        {"BACKEND": "wrong.PartnerKey"},
+        "The authenticator 'wrong.PartnerKey' cannot be imported, since its module raises SyntaxError. "
+        "Mend the module, or name another.",
+    ),
+    "an authenticator that raises": (
+        {"BACKEND": "own.Raising", "OPTIONS": {"key": "s3cr3t"}},
+        "The authenticator 'own.Raising' cannot be made with its OPTIONS (key): it raised KeyError. See what it asks for.",
+    ),
+    "no authenticator": (
+        {"BACKEND": "own.Nothing"},
+        "The authenticator 'own.Nothing' has no method authenticate(request). Give it one that returns a Principal or None.",
+    ),
+}
+
+
+def project(folder: Path, entry: dict[str, Any], **more: Any) -> dict[str, str]:
+    """Make a project whose AUTHENTICATION is one entry; returns the environment that its programs need."""
+    (folder / "missing.py").write_text("import nowhere_to_be_found\n")
+    (folder / "wrong.py").write_text("def\n")
+    (folder / "own.py").write_text(
+        "class Raising:\n    def __init__(self, key):\n        raise KeyError('why')\nclass Nothing: ...\n"
+    )
+    settings = {
+        "INSTALLED_APPS": ["gcp_event_router"],
+        "GCP_EVENT_ROUTER": {"AUTHENTICATION": [entry]},
+        "ROOT_URLCONF": "gcp_event_router.urls",
+        "BASE_URL": "https://shop.example",
+        "SECRET_KEY": "x",
+        "DATABASES": {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+        **more,
+    }
+    (folder / "settings.py").write_text("".join(f"{name} = {value!r}\n" for name, value in settings.items()))
+    return {**os.environ, "DJANGO_SETTINGS_MODULE": "settings", "PYTHONPATH": str(folder)}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_an_authenticator_that_cannot_be_made_is_told_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Whatever is wrong with it, the error says which authenticator it is, why, and what to do; it quotes no secret."""
+    entry, message = BROKEN[name]
+    project(tmp_path, entry)
+    monkeypatch.setattr("sys.path", [str(tmp_path), *sys.path])
+    for each in ("missing", "wrong", "own"):
+        monkeypatch.delitem(sys.modules, each, raising=False)
+
+    with pytest.raises(ConfigurationError) as caught:
+        auth.load([cast("AuthenticatorSetting", entry)])
+
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(("server", "name"), [("wsgi", "an authenticator that raises"), ("asgi", "a wrong option")])
+def test_an_authenticator_that_cannot_be_made_stops_the_start(tmp_path: Path, server: str, name: str) -> None:
+    """A server whose door cannot be built does not start, and its last words are what to mend; no option is quoted."""
+    entry, message = BROKEN[name]
+    source = f"from django.core.{server} import get_{server}_application\nget_{server}_application()\nprint('started')"
+    run = subprocess.run(
+        [sys.executable, "-c", source], env=project(tmp_path, entry), capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert (run.returncode, run.stdout) == (1, "")
+    assert run.stderr.splitlines()[-1] == f"gcp_event_router.exceptions.ConfigurationError: {message}"
+    assert "s3cr3t" not in run.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "debug"), [("check", False), ("migrate", True), ("test", False), ("runserver --noreload 127.0.0.1:0", True)]
+)
+def test_commands_say_which_authenticator_cannot_be_made(tmp_path: Path, command: str, debug: bool) -> None:
+    """A command that checks the project reports the authenticator in words, and exits with 1."""
+    entry, message = BROKEN["no authenticator"]
+    more = {"DEBUG": debug, "ALLOWED_HOSTS": ["*"]}
+    run = subprocess.run(
+        [sys.executable, "-m", "django", *command.split()],
+        env=project(tmp_path, entry, **more),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert run.returncode == 1
+    assert f"(gcp_event_router.E002) {message}\n\tHINT: Until then, every request fails.\n" in run.stderr
+
+
+def test_other_commands_do_without_authenticators(tmp_path: Path) -> None:
+    """A command that checks nothing, such as collectstatic while an image is built, runs without the secrets of the site."""
+    entry, _ = BROKEN["an authenticator that raises"]
+    run = subprocess.run(
+        [sys.executable, "-m", "django", "shell", "-c", "print('started')"],
+        env=project(tmp_path, entry),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert (run.returncode, run.stdout.splitlines()[-1:]) == (0, ["started"])
 
 
 def test_urls_without_the_app_are_refused() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from inspect import currentframe
+
 from django.apps import AppConfig
 from django.core import checks
 from django.utils.module_loading import autodiscover_modules
 from typing_extensions import override
 
-from . import conf
+from . import auth, conf
 from .checks import check_deployment, check_project
 from .router import events
 
@@ -21,10 +23,27 @@ class GCPEventRouterConfig(AppConfig):
 
     @override
     def ready(self) -> None:
-        """Import `event_handlers` of every installed app, then listen. Raises `ConfigurationError` for a wrong setting."""
+        """Import `event_handlers` of every installed app, then listen.
+
+        Raises `ConfigurationError` for a wrong setting, and for an authenticator that cannot be made, since a server without its
+        door would refuse every event. Management commands start all the same: `collectstatic` may run where secrets are missing,
+        and `check`, `migrate`, `test` and `runserver` report the authenticator as the check E002.
+        """
         signals = conf.current().SIGNALS
         autodiscover_modules("event_handlers")
         for signal in signals:
             events.listen(signal)
+        if not _is_command():
+            auth.configured()
         checks.register(check_project)
         checks.register(check_deployment, checks.Tags.security, deploy=True)
+
+
+def _is_command() -> bool:
+    """Whether it is `manage.py` or `django-admin` that starts Django."""
+    frame = currentframe()
+    while frame is not None:
+        if frame.f_globals.get("__name__") == "django.core.management":
+            return True
+        frame = frame.f_back
+    return False

@@ -44,6 +44,12 @@ def _made(path: str, options: dict[str, Any]) -> Authenticator:
     except ImportError as error:
         msg = f"The authenticator {path!r} cannot be imported. Give the dotted path of a class as its BACKEND."
         raise ConfigurationError(msg) from error
+    except ConfigurationError:
+        raise
+    except Exception as error:
+        what = type(error).__name__
+        msg = f"The authenticator {path!r} cannot be imported, since its module raises {what}. Mend the module, or name another."
+        raise ConfigurationError(msg) from error
     given = ", ".join(sorted(map(str, options))) or "none"
     try:
         authenticator: Authenticator = backend(**options)
