@@ -12,10 +12,11 @@ from . import conf
 from .auth import Door
 from .auth.base import parsed_query
 from .bodies import body_of
-from .envelopes import EVENT_META, EVENTARC_MODE, is_batch, read, split_batch
+from .envelopes import EVENTARC_MODE, event_meta, is_batch, read, split_batch
 from .event import UNKNOWN, Arrival, Principal, labels_of
 from .exceptions import EnvelopeError
 from .keepers import Unread, UnreadError
+from .logs import log_malformed
 from .traces import trace_headers
 
 __all__ = ["Labelled", "arrivals_of", "undecodable"]
@@ -54,15 +55,18 @@ def arrivals_of(
     def read_one(body: bytes, meta: Mapping[str, Any]) -> Labelled:
         envelope = read(body, meta)
         labels = labels_of(envelope) if kind is UNKNOWN else (kind, reference)
+        if envelope.malformed:
+            log_malformed(*labels, envelope.message_id, envelope.malformed)
         return (*labels, Arrival(envelope, parameters, principal, None, headers))  # named ones cost a dict
 
     def unread(body: bytes, meta: Mapping[str, Any], error: EnvelopeError) -> UnreadError:
         return UnreadError(error, Unread(kind, reference, body, meta, parameters or {}, principal))
 
     try:
-        parts: list[tuple[bytes, Mapping[str, Any]]] = (
-            [(each, EVENT_META) for each in split_batch(body, meta)] if is_batch(meta) else [(body, meta)]
-        )
+        parts: list[tuple[bytes, Mapping[str, Any]]] = [(body, meta)]
+        if is_batch(meta):
+            most, its_meta = conf.current().MAX_BATCH, event_meta(meta)
+            parts = [(each, its_meta) for each in split_batch(body, meta, most)]
     except EnvelopeError as error:
         return [unread(body, meta, error)]
     found: list[Labelled | UnreadError] = []

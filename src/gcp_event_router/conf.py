@@ -6,6 +6,7 @@ Dotted paths are kept as they are: whoever uses one resolves it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -26,6 +27,7 @@ __all__ = ["AuthenticatorSetting", "InboxSetting", "InboxSettings", "RouterSetti
 
 NAME = "GCP_EVENT_ROUTER"
 OWN_SIGNAL = "gcp_event_router.signals.event_received"
+_HEADER = re.compile(r"[A-Za-z0-9-]+")
 
 
 class AuthenticatorSetting(TypedDict):
@@ -44,6 +46,7 @@ class InboxSetting(TypedDict, total=False):
     DEFERRED: bool
     RETENTION: timedelta
     ERROR_TEXT: bool
+    KEEP_HEADERS: Sequence[str]
 
 
 class RouterSettings(TypedDict, total=False):
@@ -51,6 +54,7 @@ class RouterSettings(TypedDict, total=False):
 
     AUTHENTICATION: Sequence[AuthenticatorSetting]
     MAX_BODY_SIZE: int
+    MAX_BATCH: int
     UNHANDLED: Literal["accept", "error"]
     FAILURE_STATUS: int
     SIGNALS: Sequence[str]
@@ -75,6 +79,8 @@ class InboxSettings:
     RETENTION: timedelta = timedelta(days=14)
     #: Whether the text and traceback of a handler's exception are kept, for those who may see payloads.
     ERROR_TEXT: bool = True
+    #: More headers that are kept of unwrapped pushes and unreadable requests, by their names in `request.META`.
+    KEEP_HEADERS: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,8 @@ class Settings:
     AUTHENTICATION: tuple[AuthenticatorSetting, ...] | None = None
     #: In bytes. Pub/Sub's largest message, 10 MB, is a body of 13.4 MB.
     MAX_BODY_SIZE: int = 15 * 1024 * 1024
+    #: The most events in one batch of CloudEvents: each is handled by itself, and all of them before the answer.
+    MAX_BATCH: int = 1_000
     #: Whether a kind without a handler is accepted (201) or an error (400).
     UNHANDLED: Literal["accept", "error"] = "accept"
     #: The answer to an unexpected exception in a handler or receiver.
@@ -164,6 +172,14 @@ def _max_body_size(value: object) -> int:
     return value
 
 
+def _max_batch(value: object) -> int:
+    if type(value) is not int or value <= 0:
+        _refuse(
+            "MAX_BATCH", value, "is not a positive whole number", "Give the most events that one request may bring, such as 1000."
+        )
+    return value
+
+
 def _unhandled(value: object) -> Literal["accept", "error"]:
     if value == "accept":
         return "accept"
@@ -215,6 +231,12 @@ def _source_url(value: object) -> str:
     return value
 
 
+def _headers(key: str, value: object) -> frozenset[str]:
+    if not _is_list(value) or not all(isinstance(name, str) and _HEADER.fullmatch(name) for name in value):
+        _refuse(key, value, "is not a list of names of headers", 'Write a list, such as ["X-Region"].')
+    return frozenset(f"HTTP_{name.upper().replace('-', '_')}" for name in value)
+
+
 def _alias(key: str, value: object) -> str:
     if not isinstance(value, str) or value not in settings.DATABASES:
         _refuse(key, value, "is no alias in DATABASES", f"Choose from {', '.join(map(repr, settings.DATABASES))}.")
@@ -246,10 +268,12 @@ _INBOX_READERS: dict[str, Any] = {
     "DEFERRED": _flag,
     "RETENTION": _time,
     "ERROR_TEXT": _flag,
+    "KEEP_HEADERS": _headers,
 }
 _READERS: dict[str, Any] = {
     "AUTHENTICATION": _authentication,
     "MAX_BODY_SIZE": _max_body_size,
+    "MAX_BATCH": _max_batch,
     "UNHANDLED": _unhandled,
     "FAILURE_STATUS": _failure_status,
     "SIGNALS": _signals,

@@ -36,7 +36,8 @@ def is_label(text: str) -> bool:
 def labels_of(envelope: Envelope) -> tuple[str, str]:
     """The kind and the reference of an event whose URL says neither: the type of a CloudEvent, and its subject or id.
 
-    A subject may hold slashes. One that is too long, or not printable, stays in the envelope alone. Raises `EnvelopeError`.
+    Types and ids may be any text, and are taken as they are. A subject may hold slashes; one that is longer than a label, or not
+    printable, stays in the envelope alone. Raises `EnvelopeError`.
     """
     kind = envelope.type
     if kind is None:
@@ -44,11 +45,9 @@ def labels_of(envelope: Envelope) -> tuple[str, str]:
         raise EnvelopeError(msg)
     subject: str | None = getattr(envelope, "subject", None)
     # a slash for a letter, since a reference that is in no URL may have some
-    reference = next((each for each in (subject, envelope.message_id) if each and is_label(each.replace("/", "_"))), None)
-    if not is_label(kind) or reference is None:
-        msg = f"The CloudEvent has a type or an id that is no label of 1 to {LABEL_LENGTH} printable characters."
-        raise EnvelopeError(msg)
-    return kind, reference
+    if subject and is_label(subject.replace("/", "_")):
+        return kind, subject
+    return kind, envelope.message_id or UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

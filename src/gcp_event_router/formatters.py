@@ -118,11 +118,13 @@ class CloudLoggingFormatter(logging.Formatter):
         if not isinstance(traceparent, str) or not _TRACEPARENT.fullmatch(traceparent):
             return {}
         _, trace_id, span_id, flags = traceparent.split("-")
-        return {
+        entry: dict[str, object] = {
             f"{_PREFIX}trace": f"projects/{self._project}/traces/{trace_id}" if self._project else trace_id,
-            f"{_PREFIX}spanId": span_id,
             f"{_PREFIX}trace_sampled": int(flags, 16) & 1 == 1,
         }
+        if int(span_id, 16):  # a request may name a trace alone
+            entry[f"{_PREFIX}spanId"] = span_id
+        return entry
 
 
 _OWN: Final = frozenset({*_LABELS, "event_trace"})

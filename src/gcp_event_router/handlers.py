@@ -143,7 +143,7 @@ class Handler:
         read_payload, read_parameters = self._readers or self.prepare()
         envelope = arrival.envelope
         try:
-            payload = read_payload(envelope.body if self._reads_body else envelope.data)
+            payload = read_payload(envelope.published if self._reads_body else envelope.data)
         except InvalidEventError as error:
             if envelope.is_json:
                 raise

@@ -12,7 +12,7 @@ from itertools import islice
 
 from .frames import Passed, Place, chain, leaves, printable
 
-__all__ = ["log_event", "logger", "trail"]
+__all__ = ["log_event", "log_malformed", "logger", "trail"]
 
 logger: logging.Logger = logging.getLogger("gcp_event_router")
 
@@ -22,6 +22,7 @@ _NAME_LENGTH = 120
 _PLACES = 8
 _FURTHER = 2
 _LIBRARIES = 3
+_NAMES = 10
 
 
 def log_event(
@@ -73,6 +74,13 @@ def log_event(
             "event_trace": traceparent or "",
         },
     )
+
+
+def log_malformed(kind: str, reference: str, message_id: str | None, names: Sequence[str]) -> None:
+    """Write that an event came with optional metadata that cannot be read, and is handled without: names and no values."""
+    shown = ", ".join(dict.fromkeys(names[:_NAMES])) + (f" and {len(names) - _NAMES} more" if len(names) > _NAMES else "")
+    message = "Event of kind %r with reference %r (message %r) has metadata that cannot be read, and is handled without: %s"
+    logger.warning(message, _short(kind), _short(reference), _short(message_id), shown)
 
 
 def _short(text: str | None) -> str | None:

@@ -15,7 +15,8 @@ from .envelopes import CloudEvent, Envelope
 __all__ = ["Trace", "TraceHeaders", "trace_headers", "trace_of"]
 
 _TRACEPARENT: Final = re.compile(r"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.DOTALL)
-_CLOUD: Final = re.compile(r"([0-9a-fA-F]{32})(?:/([0-9]{1,20}))?(?:;o=([0-9]))?")
+_CLOUD: Final = re.compile(r"([0-9a-fA-F]{32})(?:/([^;]*))?(?:;o=([0-9]))?")
+_SPAN: Final = re.compile(r"[0-9]{1,20}")
 _LENGTH: Final = 512
 """Longer headers are taken for none; of a tracestate that many characters have to be passed on, and no more are."""
 _MEMBER: Final = re.compile(
@@ -25,7 +26,11 @@ _MEMBERS: Final = 32
 
 
 class Trace(NamedTuple):
-    """A valid traceparent, in version 00, and the valid tracestate that came with it. Its ids are never all zeros."""
+    """A traceparent in version 00, and the valid tracestate that came with it.
+
+    Its trace id is never all zeros. Its span id is, where `X-Cloud-Trace-Context` named a trace and no span: enough for a line of
+    the log, and no parent for a span.
+    """
 
     traceparent: str
     tracestate: str = ""
@@ -119,7 +124,7 @@ def _cloud(text: str) -> Trace | None:
     if found is None:
         return None
     trace_id, span, sampled = found.groups()
-    span_id = int(span or 0)
-    if not int(trace_id, 16) or not 0 < span_id < 1 << 64:
+    if not int(trace_id, 16):
         return None
+    span_id = int(span) if span and _SPAN.fullmatch(span) and int(span) < 1 << 64 else 0
     return Trace(f"00-{trace_id.lower()}-{span_id:016x}-{int(sampled or 0) & 1:02x}")

@@ -217,6 +217,9 @@ def decode_pubsub_message(body: bytes | str | Mapping[str, Any]) -> DecodedPubSu
     if not isinstance(push, PubSubPush) or push.subscription is None:
         msg = f"decode_pubsub_message() is given {type(body).__name__} without a Pub/Sub message. {advice}"
         raise InvalidPubSubMessageError(msg)
+    if push.malformed:
+        msg = f"decode_pubsub_message() is given {type(body).__name__} that is no readable Pub/Sub push. {advice}"
+        raise InvalidPubSubMessageError(msg)
     return {
         "data": _decoded(push.data),
         "attributes": dict(push.attributes) or None,

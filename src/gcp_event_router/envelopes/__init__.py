@@ -13,30 +13,44 @@ from typing import Any, Final
 from pydantic_core import to_json
 
 from ..exceptions import EnvelopeError
-from .base import SECRET, Envelope, read_json
+from .base import Envelope, read_json
 from .calls import CloudTask, SchedulerJob, read_job, read_task
 from .cloudevents import CloudEvent
-from .cloudevents_http import EVENT_META, MESSAGE_PUBLISHED, from_push, is_batch, read_binary, read_structured, split_batch
+from .cloudevents_http import (
+    EVENT_META,
+    MAX_EVENTS,
+    MESSAGE_PUBLISHED,
+    event_meta,
+    from_push,
+    is_batch,
+    read_binary,
+    read_structured,
+    split_batch,
+)
+from .kept import kept_meta, tell_apart
 from .pubsub import PubSubPush, PubSubUnwrapped, read_unwrapped, read_wrapped
 
 __all__ = [
     "EVENTARC_MODE",
     "EVENT_META",
     "FORMS",
+    "MAX_EVENTS",
     "MESSAGE_PUBLISHED",
-    "SECRET",
     "CloudEvent",
     "CloudTask",
     "Envelope",
     "PubSubPush",
     "PubSubUnwrapped",
     "SchedulerJob",
+    "event_meta",
     "from_payload",
     "is_batch",
+    "kept_meta",
     "read",
     "read_json",
     "read_wrapped",
     "split_batch",
+    "tell_apart",
 ]
 
 

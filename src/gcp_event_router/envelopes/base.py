@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from ..exceptions import UndecodableBodyError
 
-__all__ = ["SECRET", "Envelope", "read_json"]
+__all__ = ["SECRET", "Envelope", "read_json", "text_of"]
 
 #: Headers, by their names in `request.META`, that hold credentials: no envelope keeps them, since it may be stored.
 SECRET: Final[frozenset[str]] = frozenset(
@@ -46,6 +46,8 @@ class Envelope:
 
     #: The name of the form, such as `"plain"` or `"pubsub"`.
     form: str = "plain"
+    #: The names of optional metadata that came but cannot be read: the envelope does without it, or has the text as it came.
+    malformed: tuple[str, ...] = ()
 
     def __init__(self, body: bytes = b"", content_type: str = "", *, data: bytes | None = None) -> None:
         """Hold `body` as it came, its Content-Type, and `data`: the payload's bytes, where they are not all of the body."""
@@ -62,6 +64,11 @@ class Envelope:
     def data(self) -> bytes:
         """The bytes of the payload, unwrapped and decoded from base64."""
         return self._data
+
+    @property
+    def published(self) -> bytes:
+        """The bytes from which `google.pubsub.MessagePublishedData` is read: a wrapped push, wherever it came."""
+        return self._body
 
     @property
     def is_json(self) -> bool:
@@ -147,6 +154,16 @@ class Envelope:
 def read_json(data: bytes) -> object:
     """Decode strict JSON from UTF-8: no NaN or Infinity, no byte order mark, a bounded depth. Raises `ValueError`."""
     return from_json(data, allow_inf_nan=False)
+
+
+def text_of(header: str) -> str:
+    """A header as its sender wrote it, if that was UTF-8: WSGI and ASGI both hand out the bytes of headers as Latin-1."""
+    if header.isascii():
+        return header
+    try:
+        return header.encode("latin-1").decode()
+    except UnicodeError:
+        return header
 
 
 def _is_json(content_type: str) -> bool:

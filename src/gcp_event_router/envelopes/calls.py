@@ -1,37 +1,34 @@
 """The calls of Cloud Tasks and Cloud Scheduler: a body of the caller's own, and headers that say which call it is.
 
-Facts: "Create HTTP target tasks" of Cloud Tasks' documentation, `HttpTarget` of Cloud Scheduler's REST reference. Anybody can
-write these headers to a site that is not on App Engine: they are metadata, and no proof of who called.
+Facts: "Create HTTP target tasks" and "Create App Engine task handlers" of Cloud Tasks' documentation, `HttpTarget` of Cloud
+Scheduler's REST reference. Anybody can write these headers to a site that is not on App Engine: they are metadata, and no proof
+of who called.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Never
+from typing import Any, Final, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import override
 
-from ..exceptions import EnvelopeError
-from .base import Envelope
+from .base import Envelope, text_of
 
 __all__ = ["CloudTask", "SchedulerJob", "read_job", "read_task"]
 
-_QUEUE: Final = "HTTP_X_CLOUDTASKS_QUEUENAME"
-_TASK: Final = "HTTP_X_CLOUDTASKS_TASKNAME"
-_RETRIES: Final = "HTTP_X_CLOUDTASKS_TASKRETRYCOUNT"
-_EXECUTIONS: Final = "HTTP_X_CLOUDTASKS_TASKEXECUTIONCOUNT"
-_ETA: Final = "HTTP_X_CLOUDTASKS_TASKETA"
-_OF_TASKS: Final = (
-    _QUEUE,
-    _TASK,
-    _RETRIES,
-    _EXECUTIONS,
-    _ETA,
-    "HTTP_X_CLOUDTASKS_TASKPREVIOUSRESPONSE",
-    "HTTP_X_CLOUDTASKS_TASKRETRYREASON",
-)
+ValueT = TypeVar("ValueT")
+
+#: Cloud Tasks writes one family of headers for HTTP targets, and the other, with the same ends, for App Engine targets.
+_TASKS: Final = "HTTP_X_CLOUDTASKS_"
+_APP_ENGINE: Final = "HTTP_X_APPENGINE_"
+_QUEUE: Final = "QUEUENAME"
+_TASK: Final = "TASKNAME"
+_RETRIES: Final = "TASKRETRYCOUNT"
+_EXECUTIONS: Final = "TASKEXECUTIONCOUNT"
+_ETA: Final = "TASKETA"
+_OF_TASKS: Final = (_QUEUE, _TASK, _RETRIES, _EXECUTIONS, _ETA, "TASKPREVIOUSRESPONSE", "TASKRETRYREASON", "FAILFAST")
 _JOB: Final = "HTTP_X_CLOUDSCHEDULER_JOBNAME"
 _SCHEDULED: Final = "HTTP_X_CLOUDSCHEDULER_SCHEDULETIME"
 _OF_SCHEDULER: Final = (_JOB, _SCHEDULED, "HTTP_X_CLOUDSCHEDULER")
@@ -43,9 +40,12 @@ _TIME: Final = TypeAdapter(datetime)
 
 def read_task(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
     """A task of Cloud Tasks, known by the headers that name its queue and itself."""
-    if _QUEUE not in meta or _TASK not in meta:
-        return None
-    return CloudTask(body, meta)
+    if "HTTP_X_CLOUDTASKS_QUEUENAME" in meta and "HTTP_X_CLOUDTASKS_TASKNAME" in meta:
+        return CloudTask(body, meta)
+    # Cloud Scheduler calls App Engine through a queue, and the job says more than the task that brings it
+    if "HTTP_X_APPENGINE_QUEUENAME" in meta and "HTTP_X_APPENGINE_TASKNAME" in meta and _JOB not in meta:
+        return CloudTask(body, meta, prefix=_APP_ENGINE)
+    return None
 
 
 def read_job(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
@@ -58,27 +58,30 @@ def read_job(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
 class CloudTask(Envelope):
     """A call of Cloud Tasks. A task keeps its name over all its tries, so the inbox knows it by queue and name."""
 
-    __slots__ = ("_eta", "_executions", "_headers", "_retries")
+    __slots__ = ("_eta", "_executions", "_headers", "_prefix", "_retries", "malformed")
 
     form = "cloud-task"
 
-    def __init__(self, body: bytes, meta: Mapping[str, Any]) -> None:
-        """Read the headers. Raises `EnvelopeError` for numbers and times that are none."""
+    def __init__(self, body: bytes, meta: Mapping[str, Any], *, prefix: str = _TASKS) -> None:
+        """Read the headers of a family; an optional one that is malformed is None."""
         super().__init__(body, meta.get("CONTENT_TYPE", ""))
-        self._headers = {name: str(meta[name]) for name in _OF_TASKS if name in meta}
-        self._retries = _number(self._headers, _RETRIES)
-        self._executions = _number(self._headers, _EXECUTIONS)
-        self._eta = _seconds(self._headers, _ETA)
+        self._prefix = prefix
+        self._headers = {name: str(meta[prefix + name]) for name in _OF_TASKS if prefix + name in meta}
+        malformed: list[str] = []
+        self._retries = self._optional(_RETRIES, _number, malformed)
+        self._executions = self._optional(_EXECUTIONS, _number, malformed)
+        self._eta = self._optional(_ETA, _seconds, malformed)
+        self.malformed: tuple[str, ...] = tuple(malformed)
 
     @property
     def queue(self) -> str:
         """The queue's short name."""
-        return self._headers[_QUEUE]
+        return text_of(self._headers[_QUEUE])
 
     @property
     def task_name(self) -> str:
         """The task's short name."""
-        return self._headers[_TASK]
+        return text_of(self._headers[_TASK])
 
     @property
     def retry_count(self) -> int | None:
@@ -113,30 +116,39 @@ class CloudTask(Envelope):
     @property
     @override
     def meta(self) -> dict[str, str]:
-        return {**super().meta, **self._headers}
+        return {**super().meta, **{self._prefix + name: value for name, value in self._headers.items()}}
 
     @override
     def _identity(self) -> tuple[object, ...]:
         return (*super()._identity(), self._headers)
 
+    def _optional(self, name: str, read: Callable[[str], ValueT | None], malformed: list[str]) -> ValueT | None:
+        text = self._headers.get(name)
+        value = None if text is None else read(text)
+        if text is not None and value is None:
+            malformed.append(_header(self._prefix + name))
+        return value
+
 
 class SchedulerJob(Envelope):
     """A call of Cloud Scheduler. Each time that is scheduled is one event, however often it is called for that."""
 
-    __slots__ = ("_headers", "_schedule_time")
+    __slots__ = ("_headers", "_schedule_time", "malformed")
 
     form = "scheduler-job"
 
     def __init__(self, body: bytes, meta: Mapping[str, Any]) -> None:
-        """Read the headers. Raises `EnvelopeError` for a time that is none."""
+        """Read the headers; a malformed time is None."""
         super().__init__(body, meta.get("CONTENT_TYPE", ""))
         self._headers = {name: str(meta[name]) for name in _OF_SCHEDULER if name in meta}
-        self._schedule_time = _time(self._headers, _SCHEDULED)
+        text = self._headers.get(_SCHEDULED)
+        self._schedule_time = None if text is None else _time(text)
+        self.malformed: tuple[str, ...] = () if text is None or self._schedule_time else (_header(_SCHEDULED),)
 
     @property
     def job_name(self) -> str:
         """The job's name, as the header has it."""
-        return self._headers[_JOB]
+        return text_of(self._headers[_JOB])
 
     @property
     def schedule_time(self) -> datetime | None:
@@ -151,8 +163,9 @@ class SchedulerJob(Envelope):
     @property
     @override
     def identity(self) -> tuple[str, ...] | None:
-        time = self._headers.get(_SCHEDULED)
-        return ("scheduler-job", self.job_name, time) if self.job_name and time else None
+        # a time that cannot be read does not tell one run from the next
+        known = self.job_name and self._schedule_time
+        return ("scheduler-job", self.job_name, self._headers[_SCHEDULED]) if known else None
 
     @property
     @override
@@ -164,41 +177,30 @@ class SchedulerJob(Envelope):
         return (*super()._identity(), self._headers)
 
 
-def _number(headers: Mapping[str, str], name: str) -> int | None:
-    text = headers.get(name)
-    if text is None:
-        return None
-    if not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS and int(text) <= _MOST):
-        _refuse(name, "a number")
-    return int(text)
+def _header(name: str) -> str:
+    return name.removeprefix("HTTP_").replace("_", "-").lower()
 
 
-def _seconds(headers: Mapping[str, str], name: str) -> datetime | None:
+def _number(text: str) -> int | None:
+    is_number = text.isascii() and text.isdecimal() and len(text) <= _DIGITS and int(text) <= _MOST
+    return int(text) if is_number else None
+
+
+def _seconds(text: str) -> datetime | None:
     """A time in seconds since 1970, with decimals."""
-    text = headers.get(name)
-    if text is None:
-        return None
     whole, _, fraction = text.partition(".")
     digits = whole + fraction
     if not (digits.isascii() and digits.isdecimal() and whole and len(digits) <= _DIGITS):
-        _refuse(name, "a time")
+        return None
     try:
         return _EPOCH + timedelta(seconds=int(whole), microseconds=int(fraction[:6].ljust(6, "0")))
-    except OverflowError:
-        _refuse(name, "a time")
-
-
-def _time(headers: Mapping[str, str], name: str) -> datetime | None:
-    text = headers.get(name)
-    if text is None:
+    except OverflowError:  # such as milliseconds, which firebase-tools sends
         return None
+
+
+def _time(text: str) -> datetime | None:
     try:
         time = _TIME.validate_strings(text)
     except ValidationError:
-        _refuse(name, "a time")
+        return None
     return time if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-def _refuse(name: str, what: str) -> Never:
-    msg = f"The header {name.removeprefix('HTTP_').replace('_', '-').lower()} does not hold {what}."
-    raise EnvelopeError(msg)

@@ -6,7 +6,7 @@ Facts: CloudEvents 1.0.2, `spec.md`. `cloudevents_http` reads it from requests, 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Final, Never
@@ -24,6 +24,7 @@ __all__ = ["REQUIRED", "CloudEvent", "is_json"]
 REQUIRED: Final = ("id", "source", "specversion", "type")
 _OWN: Final = frozenset({*REQUIRED, "datacontenttype", "dataschema", "subject", "time"})
 _NAME: Final = re.compile(r"[a-z0-9]+")
+_LONGEST: Final = 40
 #: §Type System, String: no control characters, no surrogates, no noncharacters.
 _FORBIDDEN: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff"
@@ -41,7 +42,7 @@ _TIME: Final = TypeAdapter(datetime)
 class CloudEvent(Envelope):
     """An event in the format of CloudEvents: read-only, its attributes by their own names."""
 
-    __slots__ = ("_attributes", "_form", "_meta", "_time", "push")
+    __slots__ = ("_attributes", "_form", "_is_json", "_meta", "_time", "malformed", "push")
 
     def __init__(
         self,
@@ -52,8 +53,10 @@ class CloudEvent(Envelope):
         form: str,
         meta: Mapping[str, str],
         push: PubSubPush | PubSubUnwrapped | None = None,
+        malformed: Sequence[str] = (),
+        may_be_json: bool = True,
     ) -> None:
-        """Hold an event, if its attributes are right.
+        """Hold an event, if its required attributes are right.
 
         Args:
             body: What `read` was given, or would be given for this event of a batch.
@@ -62,18 +65,21 @@ class CloudEvent(Envelope):
             form: In which mode it came.
             meta: What `read` has to be given beside the body.
             push: The push that carried it.
+            malformed: The names of attributes that could not be read before.
+            may_be_json: Whether data that does not say what it is may be JSON.
 
         Raises:
-            EnvelopeError: An attribute is missing, or is not what it has to be. No value is quoted.
+            EnvelopeError: A required attribute is missing, or is not what it has to be. No value is quoted.
 
         """
         super().__init__(body, meta.get("CONTENT_TYPE", ""), data=data)
-        self._time = _checked(attributes)
-        self._attributes = attributes
+        self._attributes, self._time, found = _checked(attributes)
+        self._is_json = is_json(self.datacontenttype) and (may_be_json or self.datacontenttype is not None)
         self._form = form
         self._meta = meta
         #: The Pub/Sub push that carried the event, if one did.
         self.push: PubSubPush | PubSubUnwrapped | None = push
+        self.malformed: tuple[str, ...] = (*(push.malformed if push else ()), *malformed, *found)
 
     @property
     @override
@@ -94,7 +100,12 @@ class CloudEvent(Envelope):
     @property
     @override
     def is_json(self) -> bool:
-        return is_json(self.datacontenttype)
+        return self._is_json
+
+    @property
+    @override
+    def published(self) -> bytes:
+        return self.push.body if isinstance(self.push, PubSubPush) else self._data
 
     @property
     @override
@@ -190,42 +201,57 @@ def is_json(content_type: str | None) -> bool:
     return subtype == "json" or subtype.endswith("+json")
 
 
-def _checked(attributes: Mapping[str, str]) -> datetime | None:
-    """The time, if all attributes are right."""
+def _checked(attributes: Mapping[str, str]) -> tuple[dict[str, str], datetime | None, list[str]]:
+    """The attributes without those that are malformed, the time, and the names of what is malformed.
+
+    Extensions stay as they came. Raises `EnvelopeError` for a required attribute that is missing or malformed.
+    """
     for name in REQUIRED:
         if not attributes.get(name):
             _refuse(f"lacks {name}")
+        if _FORBIDDEN.search(attributes[name]):
+            _refuse(f"has characters in {name} that no attribute may have")
     if attributes["specversion"] != "1.0":
         _refuse("is not of specversion 1.0, which is the one that is read")
+    kept, time = dict(attributes), _time(attributes.get("time", ""))
+    malformed: list[str] = []
     for name, value in attributes.items():
-        if not _NAME.fullmatch(name) or name == "data":
-            _refuse("has an attribute whose name is not of lower-case letters and digits")
-        if _FORBIDDEN.search(value):
-            _refuse(f"has characters in {_shown(name)} that no attribute may have")
-    for name in ("subject", "dataschema", "datacontenttype"):
-        if attributes.get(name) == "":
-            _refuse(f"has an empty {name}")
-    content_type = attributes.get("datacontenttype")
-    if content_type is not None and not _MEDIA_TYPE.fullmatch(content_type):
-        _refuse("has a datacontenttype that is no media type")
-    return _time(attributes.get("time"))
+        if name in REQUIRED:
+            continue
+        if name not in _OWN:
+            if _FORBIDDEN.search(value) or not _NAME.fullmatch(name) or name == "data":
+                malformed.append(_shown(name))
+                del kept[name]
+                kept[_encodable(name)] = _encodable(value)
+        elif (
+            not value
+            or _FORBIDDEN.search(value)
+            or (name == "time" and time is None)
+            or (name == "datacontenttype" and not _MEDIA_TYPE.fullmatch(value))
+        ):
+            malformed.append(name)
+            del kept[name]
+    return kept, time, malformed
 
 
-def _time(text: str | None) -> datetime | None:
-    if text is None:
-        return None
+def _time(text: str) -> datetime | None:
     if not _RFC3339.fullmatch(text):
-        _refuse("has a time that is none of RFC 3339")
+        return None
     try:
         common, leaps = _LEAP.subn("59", text)
         return _TIME.validate_strings(common).astimezone(UTC) + timedelta(seconds=leaps)
     except (ValidationError, OverflowError):
-        _refuse("has a time that is none of RFC 3339")
+        return None
 
 
 def _shown(name: str) -> str:
-    """The name of an attribute, if the specification gave it; others were chosen by the sender."""
-    return name if name in _OWN else "an extension"
+    """The name of an extension, if it may be in a log: the sender chose it."""
+    return name if len(name) <= _LONGEST and _NAME.fullmatch(name) else "an extension"
+
+
+def _encodable(text: str) -> str:
+    """The same text without surrogates, which nobody can pass on."""
+    return text.encode(errors="replace").decode()
 
 
 def _refuse(problem: str) -> Never:

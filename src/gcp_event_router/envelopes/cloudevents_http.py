@@ -9,21 +9,22 @@ from __future__ import annotations
 import re
 from base64 import b64decode
 from binascii import Error as BinasciiError
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 from ..exceptions import EnvelopeError, UnsupportedMediaTypeError
-from .base import Envelope
+from .base import Envelope, text_of
 from .cloudevents import REQUIRED, CloudEvent, is_json
 from .members import Number, elements, members
-from .pubsub import PubSubPush, read_unwrapped, read_wrapped
+from .pubsub import PubSubPush, PubSubUnwrapped, read_published, read_unwrapped
 
 __all__ = [
     "EVENT_META",
     "MAX_EVENTS",
     "MESSAGE_PUBLISHED",
+    "event_meta",
     "from_push",
     "is_batch",
     "read_binary",
@@ -31,7 +32,7 @@ __all__ = [
     "split_batch",
 ]
 
-#: The most events that one request may bring; each is handled by itself, and all of them before the answer.
+#: The most events that one request may bring unless settings say otherwise: all of them are handled before the answer.
 MAX_EVENTS: Final = 1_000
 #: The type by which Eventarc brings a message of Pub/Sub.
 MESSAGE_PUBLISHED: Final = "google.cloud.pubsub.topic.v1.messagePublished"
@@ -42,10 +43,15 @@ _REQUIRED: Final = tuple(f"{_PREFIX}{name.upper()}" for name in REQUIRED)
 #: What `read` is given beside an event of a batch.
 EVENT_META: Final[Mapping[str, str]] = MappingProxyType({"CONTENT_TYPE": "application/cloudevents+json"})
 _NO_JSON: Final = "The body is not JSON, although its Content-Type says that it holds CloudEvents."
-_INTEGER: Final = re.compile(r"-?\d{1,10}", re.ASCII)
 _NAME: Final = re.compile(r"[A-Za-z0-9]+")
 _QUOTED: Final = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
+#: Of the attributes that the specification defines, those that are text; it defines no others that are optional.
+_TEXTS: Final = frozenset({*REQUIRED, "datacontenttype", "dataschema", "subject", "time"})
+#: Sources in Google's services, which do not percent-encode what they write into headers.
+_GOOGLE: Final = re.compile(r"//(?:[^/?#@]*@)?[a-z0-9.-]+\.googleapis\.com(?::\d*)?(?![^/?#])", re.IGNORECASE | re.ASCII)
+#: The Content-Type of an unwrapped push whose message names none.
+_NO_TYPE: Final = "application/x-www-form-urlencoded"
 
 
 def read_structured(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
@@ -57,7 +63,11 @@ def read_structured(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
         msg = "The body is a batch of CloudEvents, where one event is wanted."
         raise EnvelopeError(msg)
     _require_json(media_type, _STRUCTURED)
-    return _from_json(body, {"CONTENT_TYPE": meta["CONTENT_TYPE"]}, "cloudevents-structured")
+    kept = {"CONTENT_TYPE": meta["CONTENT_TYPE"]}
+    unwrapped = read_unwrapped(body, meta)
+    if unwrapped is not None:
+        kept |= unwrapped.meta
+    return _from_json(body, body, kept, "cloudevents-structured", unwrapped)
 
 
 def read_binary(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
@@ -68,21 +78,21 @@ def read_binary(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
     headers = {
         name: str(value) for name, value in meta.items() if name.startswith(_PREFIX) and _NAME.fullmatch(name, len(_PREFIX))
     }
-    attributes = {name.removeprefix(_PREFIX).lower(): _decoded(value) for name, value in headers.items()}
-    if "datacontenttype" in attributes:
-        msg = "The CloudEvent has a header ce-datacontenttype, and Content-Type is that."
-        raise EnvelopeError(msg)
+    attributes, malformed = _from_headers(headers)
     content_type = meta.get("CONTENT_TYPE", "")
-    if content_type:
-        attributes["datacontenttype"] = content_type
     kept = {"CONTENT_TYPE": content_type, **headers}
-    push = read_wrapped(body, meta) if attributes["type"] == MESSAGE_PUBLISHED else None
-    if push is not None:  # Eventarc's wrapper is Pub/Sub's own, and handlers want what is in it
-        return CloudEvent(body, attributes, push.data, form="cloudevents-binary", meta=kept, push=push)
     unwrapped = read_unwrapped(body, meta)  # a message whose attributes are those of an event, among others
     if unwrapped is not None:
         kept |= unwrapped.meta
-    return CloudEvent(body, attributes, body, form="cloudevents-binary", meta=kept, push=unwrapped)
+        if not content_type.lower().startswith(_NO_TYPE):
+            attributes.setdefault("datacontenttype", content_type)
+    else:
+        if content_type and "datacontenttype" in attributes:
+            malformed.append("datacontenttype")
+        attributes["datacontenttype"] = content_type or attributes.get("datacontenttype", "")
+    if not attributes.get("datacontenttype"):
+        attributes.pop("datacontenttype", None)
+    return _event(body, attributes, body, "cloudevents-binary", kept, unwrapped, malformed)
 
 
 def is_batch(meta: Mapping[str, Any]) -> bool:
@@ -90,39 +100,57 @@ def is_batch(meta: Mapping[str, Any]) -> bool:
     return _media_type(meta).startswith(_BATCH)
 
 
-def split_batch(body: bytes, meta: Mapping[str, Any]) -> list[bytes]:
-    """The events of a batch, each to be read with `EVENT_META`. Raises `EnvelopeError` for what is no batch."""
+def event_meta(meta: Mapping[str, Any]) -> Mapping[str, str]:
+    """What `read` is given beside each event of a batch: that it is an event, and what says of the push that brought it."""
+    unwrapped = read_unwrapped(b"", meta)
+    return EVENT_META if unwrapped is None else {**unwrapped.meta, **EVENT_META}
+
+
+def split_batch(body: bytes, meta: Mapping[str, Any], most: int = MAX_EVENTS) -> list[bytes]:
+    """The events of a batch, each to be read with its `event_meta`.
+
+    Raises `EnvelopeError` for what is no batch, and for one of more than `most` events; no more than those are looked at.
+    """
     _require_json(_media_type(meta), _BATCH)
     try:
-        found = elements(body)
+        found = elements(body, most)
     except ValueError as error:
         raise EnvelopeError(_NO_JSON) from error
     if found is None:
         msg = "The batch of CloudEvents is no JSON array."
         raise EnvelopeError(msg)
-    if len(found) > MAX_EVENTS:
-        msg = f"The batch has more than {MAX_EVENTS} CloudEvents."
+    if len(found) > most:
+        msg = f"The batch has more than {most} CloudEvents."
         raise EnvelopeError(msg)
     return found
 
 
 def from_push(push: PubSubPush) -> CloudEvent | None:
     """The CloudEvent that a Pub/Sub message carries: its attributes are the message's, or it is the message's data."""
-    attributes = push.carried
-    if not attributes or ("ce-id" not in attributes and "content-type" not in attributes):
+    if not push.carried or not _may_carry(push.carried):
         return None
+    # names differ in case between libraries; one in lower case goes before its other spellings
+    attributes = {name.lower(): value for name, value in push.carried.items()}
+    attributes |= {name: value for name, value in push.carried.items() if name in attributes}
     content_type = attributes.get("content-type") or attributes.get("ce-datacontenttype")
     if content_type is not None and content_type.strip().lower().startswith(_STRUCTURED):
         _require_json(content_type.partition(";")[0].strip().lower(), _STRUCTURED)
-        event = _from_json(push.data, push.meta, "cloudevents-pubsub")
-        return CloudEvent(push.body, event.context, event.data, form=event.form, meta=push.meta, push=push)
+        return _from_json(push.body, push.data, push.meta, "cloudevents-pubsub", push)
     if any(f"ce-{name}" not in attributes for name in REQUIRED):
         return None
-    carried = [name for name in attributes if name.startswith("ce-") and _NAME.fullmatch(name, 3)]
-    context = {_name(name[3:]): attributes[name] for name in carried}
+    context = {name[3:]: value for name, value in attributes.items() if name.startswith("ce-") and _NAME.fullmatch(name, 3)}
     if content_type is not None:
         context["datacontenttype"] = content_type
-    return CloudEvent(push.body, context, push.data, form="cloudevents-pubsub", meta=push.meta, push=push)
+    return _event(push.body, context, push.data, "cloudevents-pubsub", push.meta, push)
+
+
+def _may_carry(attributes: Mapping[str, str]) -> bool:
+    """Whether a message may carry an event, by the names of its attributes."""
+    for name in attributes:
+        length = len(name)
+        if (length == len("ce-id") or length == len("content-type")) and name.lower() in {"ce-id", "content-type"}:
+            return True
+    return False
 
 
 def _media_type(meta: Mapping[str, Any]) -> str:
@@ -143,16 +171,25 @@ def _require_json(media_type: str, prefix: str) -> None:
         raise UnsupportedMediaTypeError(msg)
 
 
-def _from_json(body: bytes, meta: Mapping[str, str], form: str) -> CloudEvent:
+def _from_json(
+    body: bytes, text: bytes, meta: Mapping[str, str], form: str, push: PubSubPush | PubSubUnwrapped | None
+) -> CloudEvent:
+    """The event that is written in `text`, of a request whose body is `body`."""
     try:
-        found = members(body)
+        found = members(text)
     except ValueError as error:
         raise EnvelopeError(_NO_JSON) from error
     if found is None:
         msg = "The CloudEvent is no JSON object."
         raise EnvelopeError(msg)
     data, (encoded, _) = found.pop("data", None), found.pop("data_base64", (None, b""))
-    attributes = {_name(name): _text(name, value) for name, (value, _) in found.items() if value is not None}
+    malformed: list[str] = []
+    attributes: dict[str, str] = {}
+    for name, (value, raw) in found.items():
+        # Google's Workflows writes some names in camelCase; one in lower case goes before its other spellings
+        lower = name.lower()
+        if value is not None and (lower == name or lower not in found):
+            attributes[lower] = _text(lower, value, raw, malformed)
     if encoded is None:
         payload = b"" if data is None else _payload(*data, attributes.get("datacontenttype"))
     elif data is None:
@@ -160,25 +197,42 @@ def _from_json(body: bytes, meta: Mapping[str, str], form: str) -> CloudEvent:
     else:
         msg = "The CloudEvent has both data and data_base64."
         raise EnvelopeError(msg)
-    return CloudEvent(body, attributes, payload, form=form, meta=meta)
+    return _event(body, attributes, payload, form, meta, push, malformed, may_be_json=encoded is None)
 
 
-def _name(name: str) -> str:
-    """The name of an attribute; Google's Workflows writes some in camelCase."""
-    return name if name.islower() else name.lower()
+def _event(
+    body: bytes,
+    attributes: Mapping[str, str],
+    data: bytes,
+    form: str,
+    meta: Mapping[str, str],
+    push: PubSubPush | PubSubUnwrapped | None,
+    malformed: Sequence[str] = (),
+    *,
+    may_be_json: bool = True,
+) -> CloudEvent:
+    """An event; the data of one that says that a message was published is what is in the message."""
+    message = read_published(data) if attributes.get("type") == MESSAGE_PUBLISHED else None
+    if message is not None:
+        data, push, may_be_json = message.data, message, True
+    return CloudEvent(body, attributes, data, form=form, meta=meta, push=push, malformed=malformed, may_be_json=may_be_json)
 
 
-def _text(name: str, value: object) -> str:
-    """The value of an attribute as text; Integer and Boolean are JSON's own. §2.2 of the JSON format."""
-    if name not in REQUIRED:
-        if isinstance(value, bool):
-            return "true" if value else "false"
-        if isinstance(value, Number) and _INTEGER.fullmatch(value) and -(2**31) <= int(value) < 2**31:
-            return str(value)
+def _text(name: str, value: object, raw: bytes, malformed: list[str]) -> str:
+    """The value of an attribute as text; extensions may be of any type, and are as they came. §2.2 of the JSON format."""
     if isinstance(value, str) and not isinstance(value, Number):
         return value
-    msg = "The CloudEvent has an attribute that is no text; others than the required may be booleans or 32-bit integers."
-    raise EnvelopeError(msg)
+    if name in _TEXTS:
+        msg = f"The CloudEvent has {name} that is no text."
+        raise EnvelopeError(msg)
+    if not isinstance(value, bool) and not (isinstance(value, Number) and _is_integer(value)):
+        malformed.append(name)
+    return raw.decode()
+
+
+def _is_integer(number: str) -> bool:
+    """Whether a number is of the type Integer, which has 32 bits. §Type System of the specification."""
+    return len(number) <= len("-2147483648") and number.lstrip("-").isdecimal() and -(2**31) <= int(number) < 2**31
 
 
 def _payload(value: object, raw: bytes, content_type: str | None) -> bytes:
@@ -192,7 +246,7 @@ def _payload(value: object, raw: bytes, content_type: str | None) -> bytes:
 
 
 def _base64(encoded: object) -> bytes:
-    if isinstance(encoded, str):
+    if isinstance(encoded, str) and not isinstance(encoded, Number):
         try:
             return b64decode(encoded, validate=True)
         except (BinasciiError, ValueError):
@@ -201,13 +255,36 @@ def _base64(encoded: object) -> bytes:
     raise EnvelopeError(msg)
 
 
-def _decoded(value: str) -> str:
-    """An attribute from its header: unquoted, then percent-decoded once. §3.1.3.2 of the binding."""
+def _from_headers(headers: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """The attributes in the headers of an event, and the names of those that cannot be read."""
+    is_encoded = not _GOOGLE.match(_unquoted(headers["HTTP_CE_SOURCE"]))
+    attributes: dict[str, str] = {}
+    malformed: list[str] = []
+    for header, value in headers.items():
+        name = header.removeprefix(_PREFIX).lower()
+        text = _unquoted(value)
+        try:
+            attributes[name] = unquote_to_bytes(_bytes(text)).decode() if is_encoded else _bytes(text).decode()
+        except UnicodeError as error:  # such as an overlong form, which must not be taken for what it stands for
+            if name in REQUIRED:
+                msg = "The CloudEvent has a header that is not UTF-8, percent-encoded."
+                raise EnvelopeError(msg) from error
+            malformed.append(name)
+            if name not in _TEXTS:
+                attributes[name] = text_of(text)
+    return attributes, malformed
+
+
+def _unquoted(value: str) -> str:
+    """A header without the quotes around it. §3.1.3.2 of the binding."""
     value = value.strip(" \t")  # no more: to str, the last byte of a letter may be a space
     quoted = _QUOTED.fullmatch(value)
-    text = _ESCAPE.sub(r"\1", quoted[1]) if quoted else value
+    return _ESCAPE.sub(r"\1", quoted[1]) if quoted else value
+
+
+def _bytes(header: str) -> bytes:
+    """A header as it came; servers decode it as Latin-1, and what is more than that was text before."""
     try:
-        return unquote_to_bytes(text.encode("latin-1")).decode()
-    except UnicodeError as error:  # such as an overlong form, which must not be taken for what it stands for
-        msg = "The CloudEvent has a header that is not UTF-8, percent-encoded."
-        raise EnvelopeError(msg) from error
+        return header.encode("latin-1")
+    except UnicodeEncodeError:
+        return header.encode()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from json import JSONDecoder
+from sys import maxsize
 from typing import Any, Final, Never
 
 __all__ = ["Number", "elements", "members"]
@@ -52,8 +53,11 @@ def members(body: bytes) -> dict[str, tuple[Any, bytes]] | None:
     return found
 
 
-def elements(body: bytes) -> list[bytes] | None:
-    """The elements of a JSON array, as written. None for other values. Raises `ValueError` for what is not JSON."""
+def elements(body: bytes, most: int = maxsize) -> list[bytes] | None:
+    """The elements of a JSON array, as written; None for other values. Reading stops after the first that is one too many.
+
+    Raises `ValueError` for what is not JSON, as far as it is read.
+    """
     text, at = _opened(body)
     if text[at] != "[":
         _whole(text, at)
@@ -63,6 +67,8 @@ def elements(body: bytes) -> list[bytes] | None:
         begin = _skip(text, at + 1)
         _, end = _decode(text, begin)
         found.append(text[begin:end].encode())
+        if len(found) > most:
+            break
         at = _skip(text, end)
     return found
 

@@ -5,40 +5,54 @@ Facts: the REST reference of `PubsubMessage`, "Push subscriptions" and "Payload 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, Final, Required
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
+from pydantic_core import from_json, to_json
 from typing_extensions import TypedDict, override
 
 from ..exceptions import EnvelopeError
-from .base import SECRET, Envelope
+from .base import SECRET, Envelope, text_of
 
-__all__ = ["PubSubPush", "PubSubUnwrapped", "read_unwrapped", "read_wrapped"]
-_LISTED: Final = 100
+__all__ = [
+    "PubSubPush",
+    "PubSubUnwrapped",
+    "is_unwrapped",
+    "may_be_attribute",
+    "read_published",
+    "read_unwrapped",
+    "read_wrapped",
+]
+
+_MESSAGE_ID: Final = "HTTP_X_GOOG_PUBSUB_MESSAGE_ID"
+_SUBSCRIPTION: Final = "HTTP_X_GOOG_PUBSUB_SUBSCRIPTION_NAME"
 
 
 def read_wrapped(body: bytes, _meta: Mapping[str, Any]) -> PubSubPush | None:
     """A Pub/Sub push: an object with an object `message` and a string `subscription`, whatever else it holds.
 
-    Both spellings of a name are read, and names that are not known are passed over.
+    Both spellings of a name are read, and unknown names are ignored.
     """
-    if b'"message"' not in body:  # found at once in a push, and spares most others a vain attempt
-        return None
-    try:
-        return PubSubPush(body, _read_push(body))
-    except ValidationError as error:
-        if _is_push(body):
-            msg = f"The body is a Pub/Sub push, but it does not hold what one holds at: {_places(error)}."
-            raise EnvelopeError(msg) from error
-        return None
+    return _read(body, _read_push)
+
+
+def read_published(body: bytes) -> PubSubPush | None:
+    """The data of a `messagePublished` event: the same object, with or without a `subscription`."""
+    return _read(body, _read_message)
+
+
+def is_unwrapped(meta: Mapping[str, Any]) -> bool:
+    """Whether a request is a Pub/Sub push without a wrapper, known by the headers that its metadata is written to."""
+    return _MESSAGE_ID in meta or _SUBSCRIPTION in meta
 
 
 def read_unwrapped(body: bytes, meta: Mapping[str, Any]) -> PubSubUnwrapped | None:
-    """A Pub/Sub push without a wrapper, known by the headers that its metadata is written to."""
-    if "HTTP_X_GOOG_PUBSUB_MESSAGE_ID" not in meta and "HTTP_X_GOOG_PUBSUB_SUBSCRIPTION_NAME" not in meta:
+    """A Pub/Sub push without a wrapper."""
+    if not is_unwrapped(meta):
         return None
     # Authorization and cookies stay behind: what an envelope holds may be stored
     headers = {
@@ -46,13 +60,7 @@ def read_unwrapped(body: bytes, meta: Mapping[str, Any]) -> PubSubUnwrapped | No
         for name, value in meta.items()
         if name.startswith("HTTP_") and name not in SECRET
     }
-    time = headers.get("x-goog-pubsub-publish-time")
-    try:
-        published = None if time is None else _aware(_read_time(time))
-    except ValidationError as error:
-        msg = "The header x-goog-pubsub-publish-time does not hold a time."
-        raise EnvelopeError(msg) from error
-    return PubSubUnwrapped(body, meta.get("CONTENT_TYPE", ""), headers, published)
+    return PubSubUnwrapped(body, meta.get("CONTENT_TYPE", ""), headers)
 
 
 # pydantic decodes base64 in full or refuses it, where `b64decode` drops what it cannot read
@@ -78,26 +86,29 @@ class _Push(TypedDict, total=False):
     deliveryAttempt: int | None
 
 
-class _Shape(TypedDict):
-    """What makes a body a push, however malformed the rest of it may be."""
+@with_config(_STRICT)
+class _Published(TypedDict, total=False):
+    """A push as the data of an event, where no subscription need be named."""
 
-    message: dict[str, Any]
-    subscription: str
+    message: Required[_Message]
+    subscription: str | None
+    deliveryAttempt: int | None
 
 
-_read_shape = TypeAdapter(_Shape).validator.validate_json
-_read_push = TypeAdapter(_Push).validator.validate_json
-_read_time = TypeAdapter(datetime).validator.validate_strings
+_Reader = Callable[[bytes], _Push | _Published]
+_read_push: _Reader = TypeAdapter(_Push).validator.validate_json
+_read_message: _Reader = TypeAdapter(_Published).validator.validate_json
+_read_time = TypeAdapter[datetime](datetime)
 
 
 class PubSubPush(Envelope):
     """A Pub/Sub push in its usual, wrapped form: a JSON object with `message` and `subscription`."""
 
-    __slots__ = ("_push", "carried")
+    __slots__ = ("_push", "carried", "malformed")
 
     form = "pubsub"
 
-    def __init__(self, body: bytes, push: _Push) -> None:
+    def __init__(self, body: bytes, push: _Push | _Published, malformed: tuple[str, ...] = ()) -> None:
         """Hold what `read_wrapped` read."""
         self._body = body
         self._content_type = "application/json"  # whatever the header said: it was read as JSON
@@ -105,6 +116,7 @@ class PubSubPush(Envelope):
         self._push = push
         #: The attributes themselves, to be looked at only; `attributes` is for handlers.
         self.carried: dict[str, str] | None = push["message"].get("attributes")
+        self.malformed: tuple[str, ...] = malformed
 
     @property
     @override
@@ -132,7 +144,7 @@ class PubSubPush(Envelope):
     @property
     @override
     def subscription(self) -> str | None:
-        return self._push["subscription"]
+        return self._push.get("subscription")
 
     @property
     @override
@@ -151,20 +163,27 @@ class PubSubUnwrapped(Envelope):
     Nothing marks which headers were attributes, so anything in `attributes` may come from whoever sent the request.
     """
 
-    __slots__ = ("_headers", "_publish_time")
+    __slots__ = ("_headers", "_publish_time", "malformed")
 
     form = "pubsub-unwrapped"
 
-    def __init__(self, body: bytes, content_type: str, headers: Mapping[str, str], publish_time: datetime | None) -> None:
-        """Hold what `read_unwrapped` read; the names of `headers` are in lower case."""
+    def __init__(self, body: bytes, content_type: str, headers: Mapping[str, str]) -> None:
+        """Hold what `read_unwrapped` found: `headers` have names in lower case, and their values as they came."""
         super().__init__(body, content_type)
         self._headers = headers
-        self._publish_time = publish_time
+        self._publish_time: datetime | None = None
+        self.malformed: tuple[str, ...] = ()
+        time = headers.get("x-goog-pubsub-publish-time")
+        if time is not None:
+            try:
+                self._publish_time = _aware(_read_time.validate_strings(time))
+            except ValidationError:
+                self.malformed = ("x-goog-pubsub-publish-time",)
 
     @property
     @override
     def message_id(self) -> str | None:
-        return self._headers.get("x-goog-pubsub-message-id")
+        return self._text("x-goog-pubsub-message-id")
 
     @property
     @override
@@ -174,24 +193,18 @@ class PubSubUnwrapped(Envelope):
     @property
     @override
     def attributes(self) -> Mapping[str, str]:
-        return MappingProxyType(
-            {
-                name: value
-                for name, value in self._headers.items()
-                if name not in _TRANSPORT and not name.startswith("x-goog-pubsub-")
-            }
-        )
+        return MappingProxyType({name: text_of(value) for name, value in self._headers.items() if not _is_transport(name)})
 
     @property
     @override
     def ordering_key(self) -> str | None:
         # the second is the emulator's spelling
-        return self._headers.get("x-goog-pubsub-ordering-key") or self._headers.get("x-goog-ordering-key")
+        return self._text("x-goog-pubsub-ordering-key") or self._text("x-goog-ordering-key")
 
     @property
     @override
     def subscription(self) -> str | None:
-        return self._headers.get("x-goog-pubsub-subscription-name")
+        return self._text("x-goog-pubsub-subscription-name")
 
     @property
     @override
@@ -204,17 +217,58 @@ class PubSubUnwrapped(Envelope):
         kept = {f"HTTP_{name.replace('-', '_').upper()}": value for name, value in self._headers.items()}
         return {**super().meta, **kept}
 
+    def _text(self, name: str) -> str | None:
+        value = self._headers.get(name)
+        return text_of(value) if value else None
+
 
 #: Headers that clients, proxies and Google's front ends add on the way; none of them is a message's attribute.
 _TRANSPORT: Final = frozenset(
     """
-    accept accept-charset accept-encoding accept-language authorization cache-control connection content-length
-    content-type cookie date expect forwarded from host keep-alive origin pragma proxy-authorization proxy-connection
-    referer te traceparent tracestate trailer transfer-encoding upgrade user-agent via x-cloud-trace-context
-    x-forwarded-for x-forwarded-host x-forwarded-port x-forwarded-proto x-goog-authenticated-user-email
-    x-goog-authenticated-user-id x-goog-iap-jwt-assertion x-goog-ordering-key x-real-ip x-request-id x-serverless-authorization
-    """.split()  # noqa: SIM905 -- forty quoted names are harder to read
+    accept accept-charset accept-encoding accept-language access-control-request-headers access-control-request-method alt-used
+    authorization cache-control cdn-loop connection content-encoding content-length content-type cookie date dnt early-data
+    expect forwarded from host http2-settings if-match if-modified-since if-none-match if-range if-unmodified-since keep-alive
+    max-forwards origin pragma prefer priority proxy-authorization proxy-connection range referer te traceparent tracestate
+    trailer transfer-encoding true-client-ip upgrade upgrade-insecure-requests user-agent via x-client-data
+    x-cloud-trace-context x-correlation-id x-goog-authenticated-user-email x-goog-authenticated-user-id
+    x-goog-iap-jwt-assertion x-goog-ordering-key x-real-ip x-request-id x-request-start x-requested-with
+    x-serverless-authorization
+    """.split()  # noqa: SIM905 -- sixty quoted names are harder to read
 )
+#: The same by how their names begin.
+_TRANSPORTS: Final = (
+    "akamai-",
+    "cf-",
+    "fastly-",
+    "fly-",
+    "sec-",
+    "x-amzn-",
+    "x-appengine-",
+    "x-b3-",
+    "x-envoy-",
+    "x-forwarded-",
+    "x-goog-pubsub-",
+)
+#: Names of headers that may well hold credentials; a name that is just "key" is a common one for attributes.
+_CREDENTIAL: Final = re.compile(
+    r".*(?:token|secret|passw|credential|signature|session|cookie|jwt|assertion|apikey|csrf|xsrf|oidc|oauth|hmac|dpop|bearer).*"
+    r"|.+key|.+-key-.*|(?:.*-)?(?:auth|authn|authz|authentication|authorization|cert|certificate|sid|sig|pwd)(?:-.*)?"
+)
+
+
+def may_be_attribute(name: str) -> bool:
+    """Whether a header, by its name in `request.META`, is taken for an attribute of a message when the message is kept.
+
+    Attributes of messages seldom have names that begin with "x-", and what proxies and clients add mostly does.
+    """
+    if not name.startswith("HTTP_") or name.startswith("HTTP_X_"):
+        return False
+    header = name[5:].replace("_", "-").lower()
+    return not _is_transport(header) and not _CREDENTIAL.fullmatch(header)
+
+
+def _json(value: object) -> str:
+    return to_json(value, inf_nan_mode="constants").decode()
 
 
 def _identity(push: Envelope) -> tuple[str, ...] | None:
@@ -222,20 +276,63 @@ def _identity(push: Envelope) -> tuple[str, ...] | None:
     return ("pubsub", push.subscription or "", push.message_id) if push.message_id else None
 
 
-def _places(error: ValidationError) -> str:
-    """Where a push is malformed, without the names of attributes, which the sender chose."""
-    if error.error_count() > _LISTED:
-        return "many places"
-    details = error.errors(include_url=False, include_context=False, include_input=False)
-    return ", ".join(sorted({".".join(map(str, detail["loc"][:2])) for detail in details}))
+def _is_transport(name: str) -> bool:
+    return name in _TRANSPORT or name.startswith(_TRANSPORTS)
 
 
-def _is_push(body: bytes) -> bool:
+def _read(body: bytes, reader: _Reader) -> PubSubPush | None:
+    if b'"message"' not in body:  # found at once in a push, and spares most others a vain attempt
+        return None
     try:
-        _read_shape(body)
+        return PubSubPush(body, reader(body))
+    except ValidationError:
+        return _read_malformed(body, reader)
+
+
+def _read_malformed(body: bytes, reader: _Reader) -> PubSubPush | None:
+    """A push that does not hold what one holds, without its malformed metadata; None for a body that is no push at all.
+
+    Raises `EnvelopeError` where its data is malformed, since that is the event.
+    """
+    try:
+        found = from_json(body)
+    except ValueError:
+        return None
+    message = found.get("message") if isinstance(found, dict) else None
+    if not isinstance(message, dict) or (reader is _read_push and not isinstance(found.get("subscription"), str)):
+        return None
+    malformed: list[str] = []
+    for holder, place, fields in ((message, "message.", _METADATA), (found, "", ("deliveryAttempt", "subscription"))):
+        for name in fields:
+            value = holder.get(name)
+            if not _reads({"message": {name: value}} if place else {"message": {}, name: value}):
+                malformed.append(place + name)
+                holder[name] = _as_text(name, value)
+    try:
+        return PubSubPush(body, reader(to_json(found, inf_nan_mode="constants")), tuple(malformed))
+    except ValidationError:
+        msg = "The body is a Pub/Sub push, but it does not hold what one holds at: message.data."
+        raise EnvelopeError(msg) from None
+
+
+_METADATA: Final = ("attributes", "messageId", "message_id", "publishTime", "publish_time", "orderingKey", "ordering_key")
+
+
+def _reads(part: object) -> bool:
+    try:
+        _read_message(to_json(part, inf_nan_mode="constants"))
     except ValidationError:
         return False
     return True
+
+
+def _as_text(name: str, value: Any) -> Any:
+    """Malformed metadata as text, as far as text stands for the same: attributes, and an id that is a number."""
+    if name == "attributes" and isinstance(value, dict):
+        return {key: each if isinstance(each, str) else _json(each) for key, each in value.items()}
+    if name in {"messageId", "message_id"} and type(value) is int:
+        return str(value)
+    return None
 
 
 def _aware(time: datetime | None) -> datetime | None:

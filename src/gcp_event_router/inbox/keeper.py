@@ -8,6 +8,7 @@ from asgiref.sync import sync_to_async
 from django.db import router
 
 from .. import conf
+from ..envelopes import CloudTask
 from ..event import Arrival
 from ..exceptions import UnavailableError
 from ..handlers import Handler
@@ -21,6 +22,7 @@ from .deferred import defer
 from .errors import kept
 from .leases import Claim, Wanted
 from .models import State, StoredEvent
+from .renewals import key_of_task
 from .rows import row_of, sender_attempt_of, unread_row
 
 __all__ = ["Inbox", "Kept", "database", "wanted"]
@@ -93,7 +95,10 @@ class Kept:
         if not terms:
             return
         row = row_of(self._kind, self._reference, self._arrival)
+        envelope = self._arrival.envelope
         try:
+            if isinstance(envelope, CloudTask):
+                row.key = key_of_task(self._alias, row, envelope)
             self._claims = claims.open_event(self._alias, row, terms, sender_attempt_of(self._arrival), begun=self._alone)
             if self._arrival.kept_as is not None:  # it is read again, and its sender was told then that all is well
                 claims.leave(self._alias, [each.delivery for each in self._claims.values() if each.token is not None])

@@ -8,7 +8,8 @@ from types import MappingProxyType
 from typing import Any, Final
 from uuid import UUID, uuid4
 
-from ..envelopes import EVENT_META, SECRET, Envelope, is_batch, read, split_batch
+from .. import conf
+from ..envelopes import Envelope, event_meta, is_batch, kept_meta, read, split_batch, tell_apart
 from ..event import Arrival, Principal
 from ..keepers import Unread
 from .models import StoredEvent
@@ -47,7 +48,7 @@ def row_of(kind: str, reference: str, arrival: Arrival) -> StoredEvent:
         parameters=_json(dict(arrival.query)) if arrival.query else "",
         body=envelope.body,
         form=envelope.form,
-        meta=_json(envelope.meta),
+        meta=_json(kept_meta(envelope.meta, _also())),
         principal=_principal(arrival.principal),
         digest=sha256(envelope.data).digest(),
     )
@@ -61,7 +62,13 @@ def sender_attempt_of(arrival: Arrival) -> int | None:
 
 def arrival_of(row: StoredEvent) -> Arrival:
     """The event of a row, read as if it had just arrived. Raises `EnvelopeError` for one that cannot be read."""
-    return _arrival(row, read(bytes(row.body), _meta(row)))
+    envelope = read(bytes(row.body), _meta(row))
+    # the columns have the beginning of labels that are longer than they are
+    if len(row.kind) == _LENGTH:
+        row.kind = _whole(row.kind, envelope.type)
+    if len(row.reference) == _LENGTH:
+        row.reference = _whole(row.reference, envelope.message_id)
+    return _arrival(row, envelope)
 
 
 def arrivals_of(row: StoredEvent) -> list[Arrival]:
@@ -69,23 +76,34 @@ def arrivals_of(row: StoredEvent) -> list[Arrival]:
     meta = _meta(row)
     if not is_batch(meta):
         return [arrival_of(row)]
-    return [_arrival(row, read(each, EVENT_META)) for each in split_batch(bytes(row.body), meta)]
+    its_meta = event_meta(meta)
+    parts = split_batch(bytes(row.body), meta, conf.current().MAX_BATCH)
+    return [_arrival(row, read(each, its_meta)) for each in parts]
 
 
 def unread_row(unread: Unread) -> StoredEvent:
-    """The row of an event that cannot be read; the same bytes at the same URL are the same event."""
-    digest = sha256(unread.body)
+    """The row of an event that cannot be read; it is known by what its sender calls it, and by its bytes."""
+    name, identity = tell_apart(unread.body, unread.meta)
     return StoredEvent(
-        key=key_of(unread.kind, unread.reference, (UNREAD, digest.hexdigest())),
+        key=key_of(unread.kind, unread.reference, (UNREAD, *identity)),
         kind=unread.kind[:_LENGTH],
         reference=unread.reference[:_LENGTH],
+        message_id=_plain(name),
         parameters=_json(dict(unread.query)) if unread.query else "",
         body=unread.body,
         form=UNREAD,
-        meta=_json({name: value for name, value in unread.meta.items() if _is_kept(name, value)}),
+        meta=_json(kept_meta(unread.meta, _also())),
         principal=_principal(unread.principal),
-        digest=digest.digest(),
+        digest=sha256(unread.body).digest(),
     )
+
+
+def _also() -> frozenset[str]:
+    return conf.current().INBOX.KEEP_HEADERS
+
+
+def _whole(beginning: str, text: str | None) -> str:
+    return text if text is not None and text.startswith(beginning) else beginning
 
 
 def _meta(row: StoredEvent) -> dict[str, str]:
@@ -103,11 +121,6 @@ def _arrival(row: StoredEvent, envelope: Envelope) -> Arrival:
         principal,
         str(row.key),
     )
-
-
-def _is_kept(name: str, value: object) -> bool:
-    """Whether something in `request.META` may be what an envelope is read from: a header that holds no credentials."""
-    return isinstance(value, str) and (name == "CONTENT_TYPE" or (name.startswith("HTTP_") and name not in SECRET))
 
 
 def _principal(principal: Principal | None) -> str:
