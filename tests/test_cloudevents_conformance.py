@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from gcp_event_router import EventRouter
-from gcp_event_router.envelopes import EVENT_META, Envelope, is_batch, read, split_batch
+from gcp_event_router.envelopes import Envelope, event_meta, is_batch, read, split_batch
 from gcp_event_router.exceptions import EnvelopeError
 
 from .conftest import Post
@@ -38,7 +38,7 @@ def opened(case: dict[str, Any]) -> list[Envelope]:
     """The events of a case's request."""
     meta = {_meta_name(name): value for name, value in case["headers"].items()}
     body = body_of(case)
-    return [read(each, EVENT_META) for each in split_batch(body, meta)] if is_batch(meta) else [read(body, meta)]
+    return [read(each, event_meta(meta)) for each in split_batch(body, meta)] if is_batch(meta) else [read(body, meta)]
 
 
 def _meta_name(header: str) -> str:
@@ -51,6 +51,8 @@ def shown(value: object) -> object:
         return value.isoformat()
     if isinstance(value, Mapping):
         return dict(value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] -- of strings
+    if isinstance(value, tuple):
+        return [*value]  # pyright: ignore[reportUnknownVariableType] -- of strings
     return value.decode() if isinstance(value, bytes) else value
 
 

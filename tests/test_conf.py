@@ -12,7 +12,7 @@ from django.test import override_settings
 from gcp_event_router import conf
 from gcp_event_router.conf import RouterSettings, Settings, current
 
-KEYS = "AUTHENTICATION, FAILURE_STATUS, INBOX, MAX_BODY_SIZE, SIGNALS, SOURCE_URL, TRACING, UNHANDLED"
+KEYS = "AUTHENTICATION, FAILURE_STATUS, INBOX, MAX_BATCH, MAX_BODY_SIZE, SIGNALS, SOURCE_URL, TRACING, UNHANDLED"
 ENTRY = 'Write [{"BACKEND": "dotted.path.of.Authenticator", "OPTIONS": {...}}], or [] to let everybody in.'
 
 
@@ -62,6 +62,21 @@ def test_every_key_is_typed_read_and_filled_in() -> None:
             {"MAX_BODY_SIZE": True},
             'GCP_EVENT_ROUTER["MAX_BODY_SIZE"] is True, which is not a positive whole number. '
             "Give the limit in bytes, such as 15 * 1024 * 1024.",
+        ),
+        (
+            {"MAX_BATCH": 0},
+            'GCP_EVENT_ROUTER["MAX_BATCH"] is 0, which is not a positive whole number. '
+            "Give the most events that one request may bring, such as 1000.",
+        ),
+        (
+            {"INBOX": {"KEEP_HEADERS": "X-Region"}},
+            'GCP_EVENT_ROUTER["INBOX"]["KEEP_HEADERS"] is \'X-Region\', which is not a list of names of headers. '
+            'Write a list, such as ["X-Region"].',
+        ),
+        (
+            {"INBOX": {"KEEP_HEADERS": ["X-Region: eu"]}},
+            'GCP_EVENT_ROUTER["INBOX"]["KEEP_HEADERS"] is [\'X-Region: eu\'], which is not a list of names of headers. '
+            'Write a list, such as ["X-Region"].',
         ),
         (
             {"UNHANDLED": "raise"},

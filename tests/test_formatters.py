@@ -18,6 +18,7 @@ from django.utils.functional import SimpleLazyObject
 from typing_extensions import override
 
 from gcp_event_router.formatters import CloudLoggingFormatter, EventContextFilter
+from gcp_event_router.traces import TraceHeaders
 
 from .test_traces import PARENT, SPAN_ID, TRACE_ID
 
@@ -84,6 +85,16 @@ def test_a_record_of_an_event() -> None:
 
     own = {"event_outcome": "handled", "event_handlers": ["shop.orders.store"], "event_duration_ms": 1.5}
     assert entry(made) == PLAIN | EVENT | own
+
+
+def test_a_trace_without_a_span() -> None:
+    """A request that names a trace alone gives its lines the trace, and no span (`X-Cloud-Trace-Context: TRACE_ID`)."""
+    found = TraceHeaders("", "", TRACE_ID).read()
+    assert found is not None
+    fields = entry(record(event_trace=found.traceparent))
+
+    assert fields[f"{GOOGLE}trace"] == f"projects/my-project/traces/{TRACE_ID}"
+    assert f"{GOOGLE}spanId" not in fields
 
 
 @pytest.mark.parametrize(("project", "trace"), [("p", f"projects/p/traces/{TRACE_ID}"), ("", TRACE_ID)])

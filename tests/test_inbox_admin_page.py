@@ -93,14 +93,14 @@ def test_a_lost_run_has_no_type(shop: Shop, pages: Pages) -> None:
 def test_a_request_that_could_not_be_read(inbox: str, router: EventRouter, pages: Pages) -> None:
     """Its body and its headers are shown, and why it could not be read."""
     Shop(inbox, router)
-    post_wsgi("/events/order-placed/1", BROKEN, X_Colour="red")
+    post_wsgi("/events/order-placed/1", BROKEN, X_CloudTasks_QueueName="mail")
     event = StoredEvent.objects.using(inbox).get()
     page = pages.get(page_of(event))
     title = "A request that could not be read"
 
     assert section(page, title) == title + ' JSON, 50 bytes Download it { "message": { "data": "####" }, "subscription": "s" }'
     assert section(page, "Envelope").startswith("Envelope Form could not be read Key")
-    assert "HTTP_X_COLOUR red" in section(page, "Headers")
+    assert "HTTP_X_CLOUDTASKS_QUEUENAME mail" in section(page, "Headers")
     assert section(page, "Deliveries").startswith("Deliveries Handler State Attempts Times none rejected 0 of 1")
 
 

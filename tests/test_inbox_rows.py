@@ -27,7 +27,7 @@ UNWRAPPED = {
     "CONTENT_TYPE": "text/plain",
     "HTTP_X_GOOG_PUBSUB_MESSAGE_ID": "17",
     "HTTP_X_GOOG_PUBSUB_SUBSCRIPTION_NAME": "projects/p/subscriptions/s",
-    "HTTP_X_COLOUR": "ü\0",
+    "HTTP_COLOUR": "ü\0",
 }
 
 

@@ -110,27 +110,55 @@ def test_what_only_resembles_a_push_is_a_plain_body(body: bytes) -> None:
     assert fields(read(body, {"CONTENT_TYPE": "text/plain"})) == {**NOTHING, "form": "plain", "data": body, "subscription": None}
 
 
+@pytest.mark.parametrize("data", [5, "#", True, [], {}])
+@pytest.mark.parametrize("message", [{}, {"publishTime": 5}])
+def test_a_push_whose_data_is_malformed_is_refused(data: object, message: dict[str, object]) -> None:
+    """The data is the event: if it is not base64, there is none."""
+    with pytest.raises(EnvelopeError) as caught:
+        read(push({**message, "data": data}))
+
+    assert str(caught.value) == "The body is a Pub/Sub push, but it does not hold what one holds at: message.data."
+
+
 @pytest.mark.parametrize(
-    ("message", "more", "places"),
+    ("message", "more", "expected", "malformed"),
     [
-        ({"data": 5}, {}, "message.data"),
-        ({"data": "#"}, {}, "message.data"),
-        ({"attributes": {"secret": 1}}, {}, "message.attributes"),
-        ({"attributes": []}, {}, "message.attributes"),
-        ({"attributes": {str(number): 1 for number in range(101)}}, {}, "many places"),
-        ({"messageId": 5, "orderingKey": 5}, {}, "message.messageId, message.orderingKey"),
-        ({"publishTime": 1700000000}, {}, "message.publishTime"),
-        ({"publishTime": "yesterday"}, {}, "message.publishTime"),
-        ({}, {"deliveryAttempt": "5"}, "deliveryAttempt"),
-        ({}, {"deliveryAttempt": True}, "deliveryAttempt"),
+        (
+            {"attributes": {"a": 1, "b": None, "c": [1.50], "d": "x"}},
+            {},
+            {"attributes": {"a": "1", "b": "null", "c": "[1.5]", "d": "x"}},
+            1,
+        ),
+        ({"attributes": []}, {}, {}, 1),
+        ({"attributes": {str(number): 1 for number in range(101)}}, {}, {"attributes": {str(n): "1" for n in range(101)}}, 1),
+        ({"messageId": 5, "orderingKey": 5}, {}, {"message_id": "5"}, 2),
+        ({"messageId": 1.5}, {}, {}, 1),
+        ({"messageId": True}, {}, {}, 1),
+        ({"messageId": [], "message_id": "1"}, {}, {"message_id": "1"}, 1),
+        ({"publishTime": 1700000000}, {}, {}, 1),
+        ({"publishTime": "yesterday"}, {}, {}, 1),
+        ({"publishTime": "", "publish_time": "2026-01-02T03:04:05Z"}, {}, {"publish_time": TIME}, 1),
+        ({}, {"deliveryAttempt": "5"}, {}, 1),
+        ({}, {"deliveryAttempt": True}, {}, 1),
+        ({"publishTime": "", "other": {"a": [1.50]}}, {"deliveryAttempt": {}, "other": None}, {}, 2),
     ],
 )
-def test_a_malformed_push_is_refused(message: object, more: dict[str, object], places: str) -> None:
-    """A push that does not hold what one holds is refused, with the places and none of the values."""
-    with pytest.raises(EnvelopeError) as caught:
-        read(push(message, **more))
+def test_malformed_metadata_does_not_cost_a_push(
+    message: dict[str, object], more: dict[str, object], expected: dict[str, Any], malformed: int
+) -> None:
+    """What is optional is None if it is malformed; attributes, and an id that is a number, are as they came, as text."""
+    body = push({**message, "data": DATA}, **more)
+    envelope = read(body)
 
-    assert str(caught.value) == f"The body is a Pub/Sub push, but it does not hold what one holds at: {places}."
+    assert fields(envelope) == {**NOTHING, "data": b'{"a": 1}', **expected}
+    assert (len(envelope.malformed), envelope.body) == (malformed, body)
+    assert read(body, envelope.meta) == envelope
+
+
+@pytest.mark.parametrize("message", [{"data": 5}, {"data": "YQ==", "publishTime": 5}, {"text": "hello"}])
+def test_a_webhook_with_a_message_is_none(message: dict[str, object]) -> None:
+    """Without a subscription it is a plain body, whatever its message holds."""
+    assert type(read(json.dumps({"message": message}).encode())) is Envelope
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])

@@ -13,6 +13,7 @@ from gcp_event_router.utils import make_pubsub_message
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 SPAN_ID = "00f067aa0ba902b7"
+NO_SPAN = "0" * 16
 PARENT = f"00-{TRACE_ID}-{SPAN_ID}-01"
 OTHER = f"00-{'a' * 32}-{'b' * 16}-00"
 
@@ -112,9 +113,12 @@ def test_a_malformed_tracestate_is_dropped(state: str) -> None:
         (f"{TRACE_ID}/67667974448284343;o=1", f"00-{TRACE_ID}-{67667974448284343:016x}-01"),
         (f"{TRACE_ID.upper()}/1;o=0", f"00-{TRACE_ID}-0000000000000001-00"),
         (f"{TRACE_ID}/1", f"00-{TRACE_ID}-0000000000000001-00"),
-        (f"{TRACE_ID}", None),
-        (f"{TRACE_ID}/0;o=1", None),
-        (f"{TRACE_ID}/{1 << 64};o=1", None),
+        (f"{TRACE_ID}", f"00-{TRACE_ID}-{NO_SPAN}-00"),
+        (f"{TRACE_ID};o=1", f"00-{TRACE_ID}-{NO_SPAN}-01"),
+        (f"{TRACE_ID}/", f"00-{TRACE_ID}-{NO_SPAN}-00"),
+        (f"{TRACE_ID}/span;o=1", f"00-{TRACE_ID}-{NO_SPAN}-01"),
+        (f"{TRACE_ID}/0;o=1", f"00-{TRACE_ID}-{NO_SPAN}-01"),
+        (f"{TRACE_ID}/{1 << 64};o=1", f"00-{TRACE_ID}-{NO_SPAN}-01"),
         (f"{TRACE_ID}/{'9' * 1_000_000};o=1", None),
         (f"{'0' * 32}/1;o=1", None),
         (f"{TRACE_ID}/1;o=1\n", None),
@@ -122,7 +126,10 @@ def test_a_malformed_tracestate_is_dropped(state: str) -> None:
     ],
 )
 def test_googles_own_header_is_read(text: str, expected: str | None) -> None:
-    """X-Cloud-Trace-Context, whose span is in decimal, is read where there is no traceparent, or a malformed one."""
+    """X-Cloud-Trace-Context, whose span is in decimal, is read where there is no traceparent, or a malformed one.
+
+    The span is optional ("Trace context" of Cloud Trace's documentation), and a trace is one without it.
+    """
     for traceparent in ("", "garbage"):
         trace = TraceHeaders(traceparent, "", text).read()
         assert (trace and trace.traceparent) == expected

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from gcp_event_router.envelopes import Envelope, PubSubPush, PubSubUnwrapped, read
-from gcp_event_router.exceptions import EnvelopeError
 
 from .test_pushes import NOTHING, SUBSCRIPTION, TIME, fields, push
 
@@ -48,12 +49,65 @@ def test_one_header_makes_an_unwrapped_push(name: str) -> None:
 
 
 @pytest.mark.parametrize("time", ["", "yesterday", "2026-13-01T00:00:00Z"])
-def test_an_unwrapped_push_with_a_wrong_time_is_refused(time: str) -> None:
-    """A publish time that is no RFC 3339 time is the sender's fault, and is not quoted."""
-    with pytest.raises(EnvelopeError) as caught:
-        read(b"", {**HEADERS, "HTTP_X_GOOG_PUBSUB_PUBLISH_TIME": time})
+def test_a_publish_time_that_cannot_be_read_is_none(time: str) -> None:
+    """A publish time that is no RFC 3339 time does not cost the message."""
+    envelope = read(b"{}", {**HEADERS, "HTTP_X_GOOG_PUBSUB_PUBLISH_TIME": time})
 
-    assert str(caught.value) == "The header x-goog-pubsub-publish-time does not hold a time."
+    assert (envelope.publish_time, envelope.message_id, envelope.malformed) == (None, "1", ("x-goog-pubsub-publish-time",))
+
+
+def test_empty_metadata_is_none() -> None:
+    """Headers that are empty say nothing, and no message without an id is taken for another."""
+    names = ("X_GOOG_PUBSUB_MESSAGE_ID", "X_GOOG_PUBSUB_SUBSCRIPTION_NAME", "X_GOOG_PUBSUB_ORDERING_KEY")
+    envelope = read(b"", {f"HTTP_{name}": "" for name in names})
+
+    assert isinstance(envelope, PubSubUnwrapped)
+    assert (envelope.message_id, envelope.subscription, envelope.ordering_key, envelope.identity) == (None, None, None, None)
+
+
+def latin(text: str) -> str:
+    """Text as WSGI and ASGI hand it out: UTF-8, decoded as Latin-1."""
+    return text.encode().decode("latin-1")
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
+@example("\u65e5\u672c\u8a9e")
+@example("\u00c3\u00a9")
+@example("\u00a0\u0085")
+def test_headers_are_utf_8(text: str) -> None:
+    """Attributes and ordering keys arrive as raw UTF-8 (functions-framework-nodejs#780, python-firestore#999), twice over.
+
+    What is kept of them is read as the same again.
+    """
+    envelope = read(b"", {**HEADERS, "HTTP_CUSTOMER": latin(text), "HTTP_X_GOOG_PUBSUB_ORDERING_KEY": latin(text)})
+    again = read(b"", envelope.meta)
+
+    for each in (envelope, again):
+        assert (each.attributes["customer"], each.ordering_key) == (text, text)
+
+
+def test_headers_that_are_not_utf_8_stay() -> None:
+    """Latin-1 that some senders write, and text that was never bytes, are as they came."""
+    for text in ("caf\u00e9", "\u65e5\u672c"):
+        assert read(b"", {**HEADERS, "HTTP_CUSTOMER": text}).attributes["customer"] == text
+
+
+@pytest.mark.parametrize(
+    ("meta", "field"),
+    [
+        ({"HTTP_X_CLOUDTASKS_QUEUENAME": "q", "HTTP_X_CLOUDTASKS_TASKNAME": latin("\u00e9")}, "task_name"),
+        ({"HTTP_X_CLOUDSCHEDULER_JOBNAME": latin("\u00e9")}, "job_name"),
+        ({"HTTP_X_GOOG_PUBSUB_MESSAGE_ID": latin("\u00e9")}, "message_id"),
+        ({"HTTP_X_GOOG_PUBSUB_SUBSCRIPTION_NAME": latin("\u00e9")}, "subscription"),
+        ({f"HTTP_CE_{name}": "1.0" for name in ("ID", "SOURCE", "TYPE", "SPECVERSION")} | {"HTTP_CE_ID": latin("\u00e9")}, "id"),
+    ],
+)
+def test_headers_of_every_form_are_utf_8(meta: dict[str, str], field: str) -> None:
+    """Each form reads its headers alike."""
+    envelope = read(b"", meta)
+
+    assert getattr(envelope, field) == "\u00e9"
+    assert read(b"", envelope.meta) == envelope
 
 
 def test_a_wrapped_body_goes_before_headers() -> None:

@@ -118,13 +118,12 @@ class CloudLoggingFormatter(logging.Formatter):
         if not isinstance(traceparent, str) or not _TRACEPARENT.fullmatch(traceparent):
             return {}
         _, trace_id, span_id, flags = traceparent.split("-")
-        entry: dict[str, object] = {
+        span = {f"{_PREFIX}spanId": span_id} if int(span_id, 16) else {}  # a request may name a trace alone
+        return {
             f"{_PREFIX}trace": f"projects/{self._project}/traces/{trace_id}" if self._project else trace_id,
+            **span,
             f"{_PREFIX}trace_sampled": int(flags, 16) & 1 == 1,
         }
-        if int(span_id, 16):  # a request may name a trace alone
-            entry[f"{_PREFIX}spanId"] = span_id
-        return entry
 
 
 _OWN: Final = frozenset({*_LABELS, "event_trace"})

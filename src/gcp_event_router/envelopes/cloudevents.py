@@ -79,7 +79,7 @@ class CloudEvent(Envelope):
         self._meta = meta
         #: The Pub/Sub push that carried the event, if one did.
         self.push: PubSubPush | PubSubUnwrapped | None = push
-        self.malformed: tuple[str, ...] = (*(push.malformed if push else ()), *malformed, *found)
+        self.malformed: tuple[str, ...] = (*(push.malformed if push else ()), *map(_shown, malformed), *found)
 
     @property
     @override

@@ -11,10 +11,8 @@ from collections.abc import Collection, Mapping
 from hashlib import sha256
 from typing import Any, Final
 
-from pydantic_core import from_json
-
 from .base import SECRET, text_of
-from .pubsub import is_unwrapped, may_be_attribute
+from .pubsub import is_unwrapped, may_be_attribute, shape_of
 
 __all__ = ["kept_meta", "tell_apart"]
 
@@ -76,12 +74,9 @@ def _pushed(body: bytes) -> tuple[str, str] | None:
     """The subscription and the message's id of a push that is otherwise malformed."""
     if b'"message"' not in body:
         return None
-    try:
-        found = from_json(body)
-    except ValueError:
+    found = shape_of(body)
+    if found is None:
         return None
-    message = found.get("message") if isinstance(found, dict) else None
-    if not isinstance(message, dict):
-        return None
-    subscription, name = found.get("subscription"), message.get("messageId") or message.get("message_id")
-    return (str(subscription), str(name)) if name and isinstance(subscription, str) else None
+    subscription, message = found.get("subscription"), found["message"]
+    name = message.get("messageId") or message.get("message_id")
+    return (subscription, str(name)) if name and isinstance(subscription, str) else None

@@ -9,10 +9,10 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any, Final, Required
+from typing import Any, Final, Required, cast
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError, with_config
-from pydantic_core import from_json, to_json
+from pydantic_core import to_json
 from typing_extensions import TypedDict, override
 
 from ..exceptions import EnvelopeError
@@ -95,9 +95,17 @@ class _Published(TypedDict, total=False):
     deliveryAttempt: int | None
 
 
+@with_config(ConfigDict(extra="allow"))
+class _Shape(TypedDict):
+    """What a push has at the least, however malformed the rest of it may be."""
+
+    message: dict[str, Any]
+
+
 _Reader = Callable[[bytes], _Push | _Published]
 _read_push: _Reader = TypeAdapter(_Push).validator.validate_json
 _read_message: _Reader = TypeAdapter(_Published).validator.validate_json
+_read_shape = TypeAdapter(_Shape).validator.validate_json
 _read_time = TypeAdapter[datetime](datetime)
 
 
@@ -289,18 +297,24 @@ def _read(body: bytes, reader: _Reader) -> PubSubPush | None:
         return _read_malformed(body, reader)
 
 
+def shape_of(body: bytes) -> dict[str, Any] | None:
+    """A JSON object with an object `message`, which may be a push."""
+    try:
+        found: dict[str, Any] = _read_shape(body)
+    except ValidationError:
+        return None
+    return found
+
+
 def _read_malformed(body: bytes, reader: _Reader) -> PubSubPush | None:
     """A push that does not hold what one holds, without its malformed metadata; None for a body that is no push at all.
 
     Raises `EnvelopeError` where its data is malformed, since that is the event.
     """
-    try:
-        found = from_json(body)
-    except ValueError:
+    found = shape_of(body)
+    if found is None or (reader is _read_push and not isinstance(found.get("subscription"), str)):
         return None
-    message = found.get("message") if isinstance(found, dict) else None
-    if not isinstance(message, dict) or (reader is _read_push and not isinstance(found.get("subscription"), str)):
-        return None
+    message = found["message"]
     malformed: list[str] = []
     for holder, place, fields in ((message, "message.", _METADATA), (found, "", ("deliveryAttempt", "subscription"))):
         for name in fields:
@@ -329,7 +343,8 @@ def _reads(part: object) -> bool:
 def _as_text(name: str, value: Any) -> Any:
     """Malformed metadata as text, as far as text stands for the same: attributes, and an id that is a number."""
     if name == "attributes" and isinstance(value, dict):
-        return {key: each if isinstance(each, str) else _json(each) for key, each in value.items()}
+        attributes = cast("dict[str, Any]", value)
+        return {key: each if isinstance(each, str) else _json(each) for key, each in attributes.items()}
     if name in {"messageId", "message_id"} and type(value) is int:
         return str(value)
     return None
