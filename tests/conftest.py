@@ -9,7 +9,8 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
-from django.db import connections
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections, connections
 from django.http import HttpResponse
 from django.test import AsyncClient, Client, override_settings
 from hypothesis import HealthCheck, settings
@@ -140,6 +141,16 @@ def admin_site() -> Iterator[None]:
     )
     with override_settings(ROOT_URLCONF="tests.admin_urls", MIDDLEWARE=[f"django.contrib.{name}" for name in names]):
         yield
+
+
+@pytest.fixture
+def connections_stay() -> Iterator[None]:
+    """As Django's test clients do: requests here close no connection of the tests' database."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncio import get_running_loop
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from io import BytesIO
 from typing import Any, TypeAlias
 
@@ -11,8 +11,6 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.core.handlers.asgi import ASGIHandler
 from django.core.handlers.wsgi import WSGIHandler
-from django.core.signals import request_finished, request_started
-from django.db import close_old_connections
 from django.test import RequestFactory, override_settings
 from typing_extensions import override
 
@@ -22,6 +20,7 @@ from gcp_event_router.utils import make_pubsub_message
 
 from .conftest import Post
 
+pytestmark = pytest.mark.usefixtures("connections_stay")
 LIMIT = 1000
 UNABLE = b'{"error": "Unable to handle event of kind k with reference r"}'
 LIMITED = override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [], "MAX_BODY_SIZE": LIMIT}, DATA_UPLOAD_MAX_MEMORY_SIZE=10)
@@ -85,16 +84,6 @@ class Trickle(BytesIO):
 def chunked(body: bytes) -> Answer:
     """The sync endpoint's answer to a body in chunks, which gunicorn passes on so."""
     return wsgi(BytesIO(body), HTTP_TRANSFER_ENCODING="chunked", **TERMINATED)
-
-
-@pytest.fixture(autouse=True)
-def _connections_stay() -> Iterator[None]:
-    """As Django's test clients do: requests here close no connection of the tests' database."""
-    for signal in (request_started, request_finished):
-        signal.disconnect(close_old_connections)
-    yield
-    for signal in (request_started, request_finished):
-        signal.connect(close_old_connections)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from gcp_event_router import Event, EventRouter
 
 from .test_bodies import LIMIT, TERMINATED, UNABLE, Answer, Broken, asgi, wsgi
 
+pytestmark = pytest.mark.usefixtures("connections_stay")
 FORM = "application/x-www-form-urlencoded"
 
 

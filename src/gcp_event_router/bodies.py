@@ -7,7 +7,7 @@ This module alone touches what Django keeps for that: `_body`, `_stream` and `_r
 from __future__ import annotations
 
 from collections.abc import Callable
-from io import BufferedReader, BytesIO, RawIOBase
+from io import SEEK_END, BufferedReader, BytesIO, RawIOBase
 from typing import Any, Final, TypeAlias
 
 from django.core.handlers.wsgi import WSGIRequest
@@ -17,7 +17,10 @@ from typing_extensions import Buffer, override
 
 from .exceptions import BodyTooLargeError, ConfigurationError, EnvelopeError
 
-__all__ = ["body_of"]
+__all__ = ["LONG", "body_of", "is_long"]
+
+#: Bytes that take so long to parse that an event loop has better things to do: about as long as a thread takes to be asked.
+LONG: Final = 65536
 
 _Read: TypeAlias = Callable[[int], bytes]
 _DIGITS: Final = 19
@@ -33,29 +36,50 @@ def body_of(request: HttpRequest, limit: int) -> bytes:
         ConfigurationError: Something else has read it before, and kept nothing.
 
     """
-    announced = request.META.get("CONTENT_LENGTH") or ""
-    if announced and not (announced.isascii() and announced.isdecimal()):
-        msg = "The header Content-Length is not a number."
-        raise EnvelopeError(msg)
-    length = int(announced[:_DIGITS] or 0)
-    if length > limit:
+    length = _announced(request)
+    if length is not None and length > limit:
         raise BodyTooLargeError
     state: Any = request
     body: bytes = getattr(state, "_body", b"")
     if not body:  # without a Content-Length, Django's own of a WSGI request is empty whatever arrives
-        read = _reader(request, announced)
+        read = _reader(request, has_length=length is not None)
         if read != state.read:
-            length = 0  # chunks have an end of their own, and a Content-Length beside them means nothing
-        body = _read_and_keep(state, read, length or limit + 1, limit)
+            length = None  # chunks have an end of their own, and a Content-Length beside them means nothing
+        body = _read_and_keep(state, read, limit + 1 if length is None else length, limit)
     if len(body) > limit:
         raise BodyTooLargeError
-    if len(body) < length:
+    if length is not None and len(body) < length:
         msg = "The body ends before its Content-Length."
         raise EnvelopeError(msg)
     return body
 
 
-def _reader(request: HttpRequest, announced: str) -> _Read:
+def is_long(request: HttpRequest) -> bool:
+    """Whether the body is longer than `LONG`, as far as can be told before it is read. Raises `EnvelopeError`."""
+    state: Any = request
+    if hasattr(state, "_body"):
+        return len(state._body) > LONG  # noqa: SLF001 -- see above
+    stream = state._stream  # noqa: SLF001 -- as above
+    if stream.seekable():  # as under ASGI, where Django has received all of it by now
+        size: int | None = stream.seek(0, SEEK_END)
+        stream.seek(0)
+    else:
+        size = _announced(request)
+    return size is None or size > LONG
+
+
+def _announced(request: HttpRequest) -> int | None:
+    """The Content-Length; None where there is none. Raises `EnvelopeError`."""
+    announced = request.META.get("CONTENT_LENGTH") or ""
+    if not announced:
+        return None
+    if not (announced.isascii() and announced.isdecimal()):
+        msg = "The header Content-Length is not a number."
+        raise EnvelopeError(msg)
+    return int(announced[:_DIGITS])
+
+
+def _reader(request: HttpRequest, *, has_length: bool) -> _Read:
     """What reads the body.
 
     Django takes a body without a Content-Length for empty under WSGI, so chunks, and what HTTP/2 sends without a length, are
@@ -63,7 +87,7 @@ def _reader(request: HttpRequest, announced: str) -> _Read:
     """
     meta = request.META
     is_chunked = "HTTP_TRANSFER_ENCODING" in meta
-    if not isinstance(request, WSGIRequest) or (announced and not (is_chunked and meta.get("wsgi.input_terminated"))):
+    if not isinstance(request, WSGIRequest) or (has_length and not (is_chunked and meta.get("wsgi.input_terminated"))):
         return request.read
     if meta.get("wsgi.input_terminated"):
         read: _Read = meta["wsgi.input"].read

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 from asgiref.sync import sync_to_async
@@ -20,6 +21,7 @@ from typing_extensions import override
 
 from .arrivals import arrivals_of, undecodable
 from .auth import Authenticator, Door, configured
+from .bodies import is_long
 from .event import UNKNOWN, Principal, is_label
 from .exceptions import (
     BodyTooLargeError,
@@ -39,6 +41,8 @@ from .traces import trace_headers
 __all__ = ["AsyncEventView", "EventView"]
 
 _Response: TypeAlias = tuple[Any, Any]
+#: Makes the answer or, with `DEBUG` on, raises what went wrong; a thread could not raise a StopIteration to whoever awaits it.
+_Answer: TypeAlias = Callable[[], HttpResponse]
 _EXPECTED = (EnvelopeError, BodyTooLargeError, RefusalError)
 
 
@@ -71,12 +75,19 @@ class EventView(View):
     def post(self, request: HttpRequest, event_kind: object = None, event_reference: object = None, **_: object) -> HttpResponse:
         """Receive one event, or a batch; the pattern may capture more, and convert what it captures."""
         kind, reference = _labels(event_kind, event_reference)
-        principal: Principal | None = None
         try:
             door = self._door()
             principal = door.authenticate(request)
-            arrivals = arrivals_of(request, principal, door, kind, reference)
         except Exception as error:  # noqa: BLE001 -- each becomes an answer
+            event_rejected.tell(None, **_rejection(error, kind, reference, None))
+            return _refusal(error, kind, reference, request.META)()
+        return self._receive(request, principal, door, kind, reference)()
+
+    def _receive(self, request: HttpRequest, principal: Principal | None, door: Door, kind: str, reference: str) -> _Answer:
+        """Read the events of a request whose sender is known, and send them."""
+        try:
+            arrivals = arrivals_of(request, principal, door, kind, reference)
+        except Exception as error:  # noqa: BLE001 -- as above
             event_rejected.tell(None, **_rejection(error, kind, reference, principal))
             return _refusal(error, kind, reference, request.META)
         sent: list[_Response] = []
@@ -93,14 +104,18 @@ class EventView(View):
                     sent.append((None, _kept(undecodable(each, error.reason), request.META, arrival.envelope.message_id)))
             except Exception as error:  # noqa: BLE001 -- as above; the handlers' failures are in the log already
                 errors.append(error)
-        return failure(_one(errors), kind, reference) if errors else success(of_responses(sent))
+        return _answer(sent, errors, kind, reference)
 
     def _door(self) -> Door:
         return self._own_door or configured()
 
 
 class AsyncEventView(EventView):
-    """`EventView` for ASGI: nothing in it blocks the event loop, and sync receivers and handlers share one thread hop."""
+    """`EventView` for ASGI: nothing in it blocks the event loop.
+
+    What would block runs in a thread, in one go: the sync receivers and handlers, and before them, where the body is so long
+    that reading and parsing it takes its time, those as well.
+    """
 
     @override
     async def post(  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride] -- Django awaits it
@@ -112,10 +127,13 @@ class AsyncEventView(EventView):
         try:
             door = self._door()
             principal = await door.aauthenticate(request)
-            arrivals = arrivals_of(request, principal, door, kind, reference)
+            arrivals = None if is_long(request) else arrivals_of(request, principal, door, kind, reference)
         except Exception as error:  # noqa: BLE001 -- as in EventView
             await event_rejected.atell(None, **_rejection(error, kind, reference, principal))
-            return _refusal(error, kind, reference, request.META)
+            return _refusal(error, kind, reference, request.META)()
+        if arrivals is None:
+            answer = await sync_to_async(self._receive)(request, principal, door, kind, reference)
+            return answer()
         sent: list[_Response] = []
         errors: list[Exception] = []
         for each in arrivals:
@@ -131,7 +149,7 @@ class AsyncEventView(EventView):
                     sent.append((None, await sync_to_async(_kept)(unread, request.META, message_id)))
             except Exception as error:  # noqa: BLE001 -- as in EventView
                 errors.append(error)
-        return failure(_one(errors), kind, reference) if errors else success(of_responses(sent))
+        return _answer(sent, errors, kind, reference)()
 
 
 def _labels(kind: object, reference: object) -> tuple[str, str]:
@@ -189,10 +207,15 @@ def _rejection(error: Exception, kind: str, reference: str, principal: Principal
     }
 
 
-def _refusal(error: Exception, kind: str, reference: str, meta: Mapping[str, Any]) -> HttpResponse:
+def _answer(sent: list[_Response], errors: list[Exception], kind: str, reference: str) -> _Answer:
+    """The answer to a request whose events were sent."""
+    return partial(failure, _one(errors), kind, reference) if errors else partial(success, of_responses(sent))
+
+
+def _refusal(error: Exception, kind: str, reference: str, meta: Mapping[str, Any]) -> _Answer:
     """The answer to a request that did not become an event, with its line in the log."""
     _log_refusal(error, kind, reference, meta)
-    return failure(error, kind, reference)
+    return partial(failure, error, kind, reference)
 
 
 def _log_refusal(error: Exception, kind: str, reference: str, meta: Mapping[str, Any], message_id: str | None = None) -> None:
