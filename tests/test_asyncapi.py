@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import pytest
 from django.test import override_settings
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from gcp_event_router import Event, EventRouter
 from gcp_event_router.asyncapi import EXTENSION, asyncapi
@@ -286,6 +286,79 @@ def test_googles_models() -> None:
 
     assert len(made["channels"]) == len(types())
     assert document_changes(made, made) == []
+
+
+class Dollar(BaseModel):
+    reference: str = Field("x", alias="$ref", examples=["y"])
+    data: dict[str, str] = Field({}, examples=[{"$ref": "z"}, {"a": "b"}])
+    kind: Literal["a", "b"] = "a"
+
+
+class Nested(BaseModel):
+    inner: Any = {"$ref": "w"}
+
+
+def test_keys_that_are_no_references() -> None:
+    """No `$ref` stands in the document but a reference: AsyncAPI's parser resolves each one, wherever it stands.
+
+    https://www.asyncapi.com/docs/reference/specification/v3.0.0#referenceObject
+    """
+    router = EventRouter()
+    router.on("a", payload=Dollar)(lambda event: None)
+    router.on("b", payload=Nested)(lambda event: None)
+
+    made = document(router)
+
+    found: list[str] = []
+    json.loads(json.dumps(made), object_hook=lambda each: found.append(each["$ref"]) if "$ref" in each else None)
+
+    assert {str(each).rpartition("/")[0] for each in found} == {
+        "#/components/messages", "#/channels", "#/channels/a/messages", "#/channels/b/messages", "#/components/schemas",
+    }  # fmt: skip
+    schema = made["components"]["schemas"]["Dollar"]
+    assert schema["patternProperties"] == {"^\\$ref$": {"default": "x", "examples": ["y"], "title": "$Ref", "type": "string"}}
+    assert schema["properties"]["data"]["examples"] == [{"a": "b"}]
+    assert "examples" not in made["components"]["messages"]["a"]
+    assert made["channels"]["a"][EXTENSION]["problems"] == [
+        "The example has a key '$ref', which readers of AsyncAPI take for a reference."
+    ]
+    assert document_changes(made, made) == []
+
+
+class Odd(BaseModel):
+    number: int = Field(examples=["x"])
+
+    @field_validator("number")
+    @classmethod
+    def is_ours(cls, number: int) -> int:
+        if number != 4711:
+            raise ValueError
+        return number
+
+
+class Needed(BaseModel):
+    shop: str
+    page: int = 1
+
+
+def test_examples_are_read() -> None:
+    """An example that a handler refuses is not in the document, which says why there is none; required parameters are."""
+    router = EventRouter()
+    router.on("odd", payload=Odd)(lambda event: None)
+
+    def place(event: Event[Order, Needed]) -> None: ...
+
+    router.on("placed")(place)
+
+    made = document(router)
+    assert "examples" not in made["components"]["messages"]["odd"]
+    assert "examples" not in made["components"]["schemas"]["Odd"]["properties"]["number"]
+    assert made["channels"]["odd"][EXTENSION]["problems"] == [
+        "No example of the payload can be made that Odd reads: what was tried is refused at number: The value was refused by a "
+        "validator. Declare one: Field(examples=[...]) at the field, or Annotated[..., Field(examples=[...])] around the type.",
+        "An example that is declared for Odd.number is left out: its type refuses it (int_parsing).",
+    ]
+    assert made["channels"]["placed"][EXTENSION]["example-query"] == "shop=shop"
 
 
 def test_no_endpoint(settings: Any) -> None:

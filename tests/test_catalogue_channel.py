@@ -172,16 +172,85 @@ def test_type_that_cannot_be_described(router: EventRouter) -> None:
     assert __file__ not in html
 
 
-def test_example_that_does_not_fit(router: EventRouter) -> None:
-    """Where a validator of the model refuses the example, the page says that it is a beginning."""
+class Only(BaseModel):
+    number: int
+
+    @field_validator("number")
+    @classmethod
+    def must_be_one_of_ours(cls, number: int) -> int:
+        if number != 4711:
+            raise ValueError("another")
+        return number
+
+
+def test_no_example(router: EventRouter) -> None:
+    """Where a validator of the model refuses whatever is tried, the page says what to declare, and the commands leave it open."""
+
+    def only(event: Event[Only]) -> None: ...
+
+    router.on("only", ce_type="com.example.only")(only)
+
+    html = Pages().get(CHANNEL, kind="only", type="com.example.only")
+    assert section(html, "example") == (
+        "Example No example of the payload can be made that Only reads: what was tried is refused at number: The value was "
+        "refused by a validator. Declare one: Field(examples=[...]) at the field, or Annotated[..., Field(examples=[...])] "
+        "around the type."
+    )
+    curl, gcloud, own = commands(html)
+    assert curl.endswith('--data-raw "$PAYLOAD"')
+    assert '--message="$PAYLOAD"' in gcloud
+    assert '--data "$PAYLOAD"' in own
+    assert section(html, "send").count("PAYLOAD is yours to write: there is no example.") == 3
+
+
+def test_example_that_a_validator_takes(router: EventRouter) -> None:
+    """Where a validator refuses the plainest value, and takes another plain one, that is the example."""
 
     def even(event: Event[Even]) -> None: ...
 
     router.on("even")(even)
 
-    assert section(Pages().get(CHANNEL, kind="even"), "example") == (
-        'Example { "number": 1 } Copy the example '
-        "A beginning: it has the right fields, and a validator of the model does not take it yet."
+    assert section(Pages().get(CHANNEL, kind="even"), "example") == 'Example { "number": 2 } Copy the example'
+
+
+class Declared(BaseModel):
+    order_id: int = Field(examples=["x", 7])
+
+
+def test_declared_example_that_is_refused(router: EventRouter) -> None:
+    """A declared example that its own type refuses is in neither the example nor the schema, and the page says so."""
+
+    def declared(event: Event[Declared]) -> None: ...
+
+    router.on("declared")(declared)
+
+    html = Pages().get(CHANNEL, kind="declared")
+    assert section(html, "example") == (
+        'Example { "order_id": 7 } Copy the example '
+        "An example that is declared for Declared.order_id is left out: its type refuses it (int_parsing)."
+    )
+    assert '"examples": [ 7 ]' in section(html, "payload")
+
+
+class Needed(BaseModel):
+    shop: str
+    tags: list[str] = Field(min_length=2)
+    page: int = 1
+
+
+def test_parameters_that_have_to_be_there(router: EventRouter) -> None:
+    """Parameters that a handler requires are in the URL of each command; those that may be left out are not."""
+
+    def place(event: Event[Order, Needed]) -> None: ...
+
+    router.on("placed")(place)
+
+    curl, gcloud, own = commands(Pages().get(CHANNEL, kind="placed"))
+    assert curl.startswith("curl -i 'https://shop.example/events/placed/1?shop=shop&tags=tags&tags=tags' ")
+    assert gcloud.startswith("gcloud pubsub topics publish TOPIC ")
+    assert own == (
+        "python manage.py events send --parameter shop=shop --parameter tags=tags --parameter tags=tags "
+        """--data '{"order_id": 4711, "note": ""}' placed"""
     )
 
 

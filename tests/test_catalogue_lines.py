@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -170,14 +171,55 @@ def test_hostile_text() -> None:
 @pytest.mark.parametrize(
     ("ce_type", "expected"),
     [
-        ("com.example", "ce-specversion=1.0,ce-id=1,ce-source=//example.com/you,ce-type=com.example"),
-        ("a,b", "^;^ce-specversion=1.0;ce-id=1;ce-source=//example.com/you;ce-type=a,b"),
-        ("a,;b", "^|^ce-specversion=1.0|ce-id=1|ce-source=//example.com/you|ce-type=a,;b"),
+        ("com.example", "ce-specversion=1.0,ce-id=ID,ce-source=//example.com/you,ce-type=com.example"),
+        ("a,b", "^;^ce-specversion=1.0;ce-id=ID;ce-source=//example.com/you;ce-type=a,b"),
+        ("a,;b", "^|^ce-specversion=1.0|ce-id=ID|ce-source=//example.com/you|ce-type=a,;b"),
     ],
 )
 def test_attributes(ce_type: str, expected: str) -> None:
     """A CloudEvent in a message has its attributes, between delimiters that none of them holds."""
-    assert read(sending(ce_type=ce_type).lines()[1].text)[-1] == f"--attribute={expected}"
+    found = read(sending(ce_type=ce_type).lines()[1].text)[-1]
+
+    assert re.sub(r"\d+-\d+", "ID", found) == f"--attribute={expected}"
+
+
+def test_id_of_each_event() -> None:
+    """A command that is run again sends another event: https://github.com/cloudevents/spec, `id`, tells duplicates by it."""
+    command = sending(ce_type="com.example").lines()[0].text
+
+    first, second = (headers(read(command))["ce-id"] for _ in range(2))
+    assert re.fullmatch(r"\d+-\d+", first)
+    assert first != second
+
+
+def test_query() -> None:
+    """What has to be in the query of the URL is in each command that has a URL."""
+    query = {"shop": ["a b"], "tag": ["x", "y&z"]}
+    guards = (SharedToken(tokens=["t" * 16], parameter="token"), SignedURL())
+    shared, signed, _, own = (read(each.text) for each in sending(*guards, query=query).lines())
+
+    assert shared[1] == f"{BASE}/events/order-placed/1?shop=a+b&tag=x&tag=y%26z&token=the token"
+    printed: list[str] = []
+    exec(signed[1], {"print": printed.append})
+    assert printed[0].startswith(f"{BASE}/events/order-placed/1?shop=a+b&tag=x&tag=y%26z&signature=")
+    assert [value for option, value in pairwise(own) if option == "--parameter"] == ["shop=a b", "tag=x", "tag=y&z"]
+
+
+def test_no_example() -> None:
+    """What there is no example of is a variable of the shell, or a word in capitals."""
+    guards = (SharedToken(tokens=["t" * 16], parameter="token"), SharedToken(tokens=["t" * 16], header="X-T"))
+    lines = Sending("k", None, None, True, BASE, "/events/k/1", sending(*guards).security, None).lines()
+    parameter, header, gcloud, own = (read(f"PAYLOAD='a b' QUERY='c=d'\n{each.text}") for each in lines)
+
+    assert parameter[1] == f"{BASE}/events/k/1?c=d&token=the token"
+    assert header[1] == f"{BASE}/events/k/1?c=d"
+    assert header[-1] == "a b"
+    assert gcloud[-1] == "--message=a b"
+    assert own == ["manage.py", "events", "send", "--parameter", "NAME=VALUE", "--data", "a b", "k"]
+    assert lines[2].hint == (
+        "TOPIC has a subscription that pushes to https://shop.example/events/k/1. "
+        "PAYLOAD is yours to write: there is no example. QUERY is yours to write: there is no example."
+    )
 
 
 def test_other_payloads() -> None:

@@ -142,7 +142,7 @@ def test_one_schema_for_all_handlers() -> None:
         },
     }
     assert channel.schema("serialization")["$defs"]["Order"]["required"] == ["orderId"]
-    assert channel.sample() == {"orderId": 1, "paid": True}
+    assert channel.example().value == {"orderId": 1, "paid": True}
 
 
 def test_bytes_are_no_json() -> None:
@@ -153,7 +153,7 @@ def test_bytes_are_no_json() -> None:
     (channel,) = channels(router)
 
     assert channel.schema() == {"contentMediaType": "application/octet-stream"}
-    assert channel.sample() == "something"
+    assert channel.example().value == "something"
 
 
 def test_what_cannot_be_resolved_is_said() -> None:

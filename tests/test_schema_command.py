@@ -304,3 +304,17 @@ def test_the_page(router: EventRouter, tmp_path: Path, monkeypatch: pytest.Monke
     page = (Path(__file__).parent.parent / "docs" / "commands.md").read_text()
 
     assert f"```\n{run('--check', 'asyncapi.json')[1]}```" in page
+
+
+class Refused(BaseModel):
+    number: int = Field(examples=["x", 7])
+
+
+def test_examples_that_are_refused(router: EventRouter, caplog: pytest.LogCaptureFixture) -> None:
+    """An example that its own type refuses is not in the schema, and a warning names its field."""
+    router.on("refused", payload=Refused)(lambda event: None)
+
+    assert json.loads(run("refused")[1])["$defs"]["Refused"]["properties"]["number"]["examples"] == [7]
+    assert caplog.messages == [
+        "refused: An example that is declared for Refused.number is left out: its type refuses it (int_parsing)."
+    ]

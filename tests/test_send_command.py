@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.management import CommandError, call_command
 from django.test import override_settings
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, field_validator
 from typing_extensions import override
 
 from gcp_event_router import Event, EventRouter, Reject, Retry
@@ -102,6 +102,103 @@ def test_example(seen: list[Event[Any, Any]]) -> None:
     assert first.payload == Order(order_id=1)
     assert (first.kind, first.reference, first.envelope.form) == ("order-placed", "1", "pubsub")
     assert first.envelope.message_id != second.envelope.message_id
+
+
+class Needed(BaseModel):
+    shop: str
+    tags: list[str] = Field(min_length=2)
+    page: int = 1
+
+
+class Ours(BaseModel):
+    number: int = Field(examples=["x"])
+
+    @field_validator("number")
+    @classmethod
+    def is_ours(cls, number: int) -> int:
+        if number != 4711:
+            raise ValueError
+        return number
+
+
+@pytest.fixture
+def needy(router: EventRouter) -> list[Event[Any, Any]]:
+    """The events that handlers get which require parameters, or have no example."""
+    found: list[Event[Any, Any]] = []
+
+    @router.on("needed", name="shop.needed")
+    def needed(event: Event[Order, Needed]) -> None:
+        found.append(event)
+
+    @router.on("ours", name="shop.ours")
+    def ours(event: Event[Ours]) -> None:
+        found.append(event)
+
+    @router.on("lost", name="shop.lost")
+    def lost(event: Event[Order, Ours]) -> None:
+        found.append(event)
+
+    return found
+
+
+def test_example_of_parameters(needy: list[Event[Any, Any]]) -> None:
+    """Parameters that a handler requires are in the URL, unless some are given; those that may be left out are not."""
+    code, printed = run("needed")
+
+    assert (code, printed) == (
+        0,
+        "An example of needed, since neither --data nor --file is given:\n"
+        '  {"order_id": 1, "total": 12.5}\n'
+        "An example of its URL's parameters, since no --parameter is given:\n"
+        "  shop=shop&tags=tags&tags=tags\n"
+        "This process answered 201 Created: to Pub/Sub that is done, and not sent again.\n"
+        "  shop.needed: handled in 0.0 ms\n",
+    )
+    assert run("needed", "--data", '{"order_id": 2}')[0] == 0
+    assert run("needed", "--parameter", "shop=a")[0] == 1
+    assert run("needed", "--parameter", "shop=a", "--parameter", "tags=b", "--parameter", "tags=c")[0] == 0
+    assert [event.parameters for event in needy] == [Needed(shop="shop", tags=["tags", "tags"])] * 2 + [
+        Needed(shop="a", tags=["b", "c"])
+    ]
+
+
+DECLARE = "Declare one: Field(examples=[...]) at the field, or Annotated[..., Field(examples=[...])] around the type."
+
+
+def test_no_example(needy: list[Event[Any, Any]]) -> None:
+    """Where no example can be made, nothing is sent, and what to give or to declare is said."""
+    why = "what was tried is refused at number: The value was refused by a validator"
+    assert run("ours") == (
+        2,
+        f"CommandError: No example of the payload can be made that Ours reads: {why}. {DECLARE} "
+        "Or give the payload: --data or --file.\n",
+    )
+    assert run("lost") == (
+        2,
+        f"CommandError: No example of the URL's parameters can be made that Ours reads: {why}. {DECLARE} "
+        "Or give them: --parameter NAME=VALUE.\n",
+    )
+    assert needy == []
+    assert run("ours", "--data", '{"number": 4711}')[0] == 0
+    assert run("lost", "--data", '{"order_id": 1}')[0] == 1
+    assert run("lost", "--parameter", "number=4711")[0] == 0
+
+
+class Declared(BaseModel):
+    number: int = Field(examples=["x", 7])
+
+
+def test_declared_example_that_is_refused(router: EventRouter) -> None:
+    """A declared example that its own type refuses is not sent, and that is said."""
+
+    @router.on("declared", name="shop.declared")
+    def declared(event: Event[Declared]) -> None: ...
+
+    assert run("declared")[1].startswith(
+        "An example of declared, since neither --data nor --file is given:\n"
+        '  {"number": 7}\n'
+        "An example that is declared for Declared.number is left out: its type refuses it (int_parsing).\n"
+    )
 
 
 def test_invalid(seen: list[Event[Any, Any]]) -> None:

@@ -13,16 +13,16 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, cast
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from django.conf import settings
 from django.urls import NoReverseMatch, reverse
-from pydantic import TypeAdapter
 
 from .auth import Door
 from .channels import Channel, channels
 from .declarations import type_words
 from .definitions import bare, payload_schemas
+from .examples import Example
 from .exceptions import ConfigurationError
 from .globs import Glob
 from .router import EventRouter
@@ -36,6 +36,9 @@ _KIND, _REFERENCE = "kind", "reference"
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 _SPECIAL: Final = re.compile(r"\*|\?|\[!?\]?[^\]]*\]")
 _JSON: Final = "application/json"
+#: Readers of AsyncAPI take an object with this key for a reference, wherever it stands.
+_REFERENCE_KEY: Final = "$ref"
+_UNREADABLE: Final = "The example has a key '$ref', which readers of AsyncAPI take for a reference."
 _SUBSCHEMAS: Final = frozenset({"items", "prefixItems", "anyOf", "oneOf", "allOf", "additionalProperties", "propertyNames"})
 _WRAPPED: Final = (
     "What the payload says is the data of the event: of a Pub/Sub push `message.data` in base64, of a CloudEvent its data, and "
@@ -59,13 +62,16 @@ def asyncapi(router: EventRouter, door: Door, *, title: str, version: str) -> di
     found = sorted(channels(router), key=lambda each: (each.is_fallback, str(each)))
     names = _names(found)
     payloads, schemas = _schemas(found)
+    examples = [each.example() for each in found]
     security = dict(_security(door))
     return {
         "asyncapi": "3.0.0",
         "info": {"title": title, "version": version, "description": _WRAPPED},
         "defaultContentType": _JSON,
         **_servers(security),
-        "channels": {name: _channel(each, name, payloads) for name, each in zip(names, found, strict=True)},
+        "channels": {
+            name: _channel(each, name, payloads, example) for name, each, example in zip(names, found, examples, strict=True)
+        },
         "operations": {
             f"receive.{name}": {
                 "action": "receive",
@@ -76,23 +82,30 @@ def asyncapi(router: EventRouter, door: Door, *, title: str, version: str) -> di
             for name in names
         },
         "components": {
-            "messages": {name: _message(each, payloads) for name, each in zip(names, found, strict=True)},
+            "messages": {
+                name: _message(each, payloads, example) for name, each, example in zip(names, found, examples, strict=True)
+            },
             "schemas": schemas,
             **({"securitySchemes": security} if security else {}),
         },
     }
 
 
-def _channel(channel: Channel, name: str, payloads: Mapping[str, Any]) -> dict[str, Any]:
+def _channel(channel: Channel, name: str, payloads: Mapping[str, Any], example: Example) -> dict[str, Any]:
     ours: dict[str, Any] = {"kind": channel.kind.pattern}
     if channel.ce_type is not None:
         ours["ce-type"] = channel.ce_type.pattern
     if channel.is_fallback:
         ours["fallback"] = True
     ours["handlers"] = [handler.name for handler in channel.handlers]
-    parameters = [payloads[_key(declared)] for declared, _ in _parameters(channel)]
+    parameters = [payloads[_key(declared)] for declared, _ in channel.parameters]
     if parameters:
         ours["parameters"] = parameters[0] if len(parameters) == 1 else {"allOf": parameters}
+    if example.query:
+        ours["example-query"] = urlencode(example.query, doseq=True)
+    unreadable = _UNREADABLE if _holds_reference(example.value) else ""
+    if problems := [each for each in (example.problem, example.query_problem, unreadable, *example.notes) if each]:
+        ours["problems"] = problems
     address, inside = _address(channel)
     return {
         "title": str(channel),
@@ -103,7 +116,7 @@ def _channel(channel: Channel, name: str, payloads: Mapping[str, Any]) -> dict[s
     }
 
 
-def _message(channel: Channel, payloads: Mapping[str, Any]) -> dict[str, Any]:
+def _message(channel: Channel, payloads: Mapping[str, Any], example: Example) -> dict[str, Any]:
     schemas = [payloads[_key(declared)] for declared, _ in channel.payloads]
     binary = any(bare(declared) is bytes for declared, _ in channel.payloads)
     told = [text for handler in channel.handlers if (text := inspect.getdoc(handler.function))]
@@ -112,8 +125,9 @@ def _message(channel: Channel, payloads: Mapping[str, Any]) -> dict[str, Any]:
         "title": " and ".join(type_words(declared) for declared, _ in channel.payloads) or "anything",
         "contentType": "application/octet-stream" if binary else _JSON,
         "payload": schemas[0] if len(schemas) == 1 else {"allOf": schemas} if schemas else {},
-        "examples": [{"payload": channel.sample()}],
     }
+    if not example.problem and not _holds_reference(example.value):
+        message["examples"] = [{"payload": example.value}]
     if told:
         message["description"] = "\n\n".join(told)
     if channel.ce_type is not None:
@@ -126,19 +140,9 @@ def _of_type(glob: Glob) -> dict[str, Any]:
     return {"type": "string", **what}
 
 
-def _parameters(channel: Channel) -> Iterator[tuple[object, TypeAdapter[Any]]]:
-    """The types that the URL's parameters have to satisfy, where handlers say so."""
-    seen: set[str] = set()
-    for handler in channel.handlers:
-        declared = handler.parameters_type
-        if declared != dict[str, str] and repr(declared) not in seen:
-            seen.add(repr(declared))
-            yield declared, TypeAdapter(cast("type[Any]", declared))
-
-
 def _schemas(found: Iterable[Channel]) -> tuple[dict[str, Any], dict[str, Any]]:
     """The schema of each type by its key, and the definitions, all made at once so that equal names are told apart."""
-    types = {_key(declared): (declared, adapter) for each in found for declared, adapter in (*each.payloads, *_parameters(each))}
+    types = {_key(declared): (declared, adapter) for each in found for declared, adapter in (*each.payloads, *each.parameters)}
     made, definitions = payload_schemas(list(types.values()), "validation", _SCHEMAS)
     return (
         {key: _draft7(schema) for key, schema in zip(types, made, strict=True)},
@@ -147,19 +151,38 @@ def _schemas(found: Iterable[Channel]) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def _draft7(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """What pydantic writes for 2020-12, in the spelling of draft 7; without OpenAPI's `discriminator`: its tags are constants."""
+    """What pydantic writes for 2020-12, in the spelling of draft 7; without OpenAPI's `discriminator`: its tags are constants.
+
+    A property called `$ref` is one by its pattern, and a value that has such a key is left out: readers take both for references.
+    """
     made: dict[str, Any] = {}
     for key, value in schema.items():
         if key in {"properties", "patternProperties"}:
-            made[key] = {name: _draft7(each) for name, each in value.items()}
+            described = {name: _draft7(each) for name, each in value.items()}
+            if _REFERENCE_KEY in described:
+                made["patternProperties"] = {"^\\$ref$": described.pop(_REFERENCE_KEY)} | made.get("patternProperties", {})
+            made[key] = described | (made.get(key, {}) if key == "patternProperties" else {})
         elif key in _SUBSCHEMAS and isinstance(value, dict):
             made[key] = _draft7(cast("dict[str, Any]", value))
         elif key in _SUBSCHEMAS and isinstance(value, list):
             listed = [_draft7(each) for each in cast("list[dict[str, Any]]", value)]
             made["items" if key == "prefixItems" else key] = listed
-        elif key != "discriminator":
+        elif key in {"examples", "enum"} and isinstance(value, list):
+            kept = [each for each in cast("list[object]", value) if not _holds_reference(each)]
+            # without one of its values, an enum would refuse it
+            if kept and (key == "examples" or len(kept) == len(cast("list[object]", value))):
+                made[key] = kept
+        elif key == _REFERENCE_KEY or (key != "discriminator" and not _holds_reference(value)):
             made[key] = value
     return made
+
+
+def _holds_reference(value: Any) -> bool:
+    """Whether a value has the key of a reference anywhere."""
+    if isinstance(value, dict):
+        found = cast("dict[str, Any]", value)
+        return _REFERENCE_KEY in found or any(map(_holds_reference, found.values()))
+    return isinstance(value, list) and any(map(_holds_reference, cast("list[object]", value)))
 
 
 def _address(channel: Channel) -> tuple[str, dict[str, Any]]:

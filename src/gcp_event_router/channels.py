@@ -5,22 +5,21 @@ Read by the commands, the documents and the catalogue. Nothing of it is made whi
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from pydantic import TypeAdapter
 from typing_extensions import override
 
-from .definitions import Mode, bare, payload_schemas
+from .definitions import Mode, payload_schemas
+from .examples import Example, example_of
 from .globs import Glob, GlobIndex, escape
 from .handlers import Handler
 from .kinds import Kind
 from .overlaps import TYPES, covers, example
 from .registrations import Registration
 from .router import EventRouter
-from .samples import sample
 from .schemas import Schema
 
 __all__ = ["Channel", "Key", "channel_of", "channels", "keys"]
@@ -70,16 +69,15 @@ class Channel:
         whole: dict[str, Any] = schemas[0] if len(schemas) == 1 else {"allOf": schemas} if schemas else {}
         return {**whole, "$defs": definitions} if definitions else whole
 
-    def sample(self) -> object:
-        """A payload that fits the schema, as JSON has it; the examples that a model names come first."""
-        return sample(self.schema())
+    @property
+    def parameters(self) -> tuple[tuple[object, TypeAdapter[Any]], ...]:
+        """The types that the parameters of the URL have to satisfy, where handlers say so. Raises as `payloads` does."""
+        declared = {repr(handler.parameters_type): handler.parameters_type for handler in self.handlers}
+        return tuple((each, TypeAdapter(cast("type[Any]", each))) for each in declared.values() if each != dict[str, str])
 
-    def sample_data(self) -> bytes:
-        """The same as a sender writes it."""
-        found = self.sample()
-        if any(bare(declared) is bytes for declared, _ in self.payloads):
-            return str(found).encode(errors="replace")
-        return b"" if found is None else json.dumps(found, ensure_ascii=False).encode(errors="replace")
+    def example(self) -> Example:
+        """An event that all of its handlers read; the examples that types declare come first. Raises as `payloads` does."""
+        return example_of(self.payloads, self.parameters)
 
     @override
     def __str__(self) -> str:

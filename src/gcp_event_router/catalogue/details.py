@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from ..channels import Channel
 from ..definitions import bare, payload_schemas
 from ..event import is_label
+from ..examples import Example
 from ..exceptions import ConfigurationError
 from ..histories import Delivered, history
 from ..logs import logger
@@ -37,11 +38,10 @@ class Payload(NamedTuple):
 
     table: Table
     schema: str
-    #: An example, as people read it; and whether its models take it.
+    example: Example
+    #: The example's payload, as people read it.
     sample: str
-    fits: bool
     is_json: bool
-    data: bytes
 
 
 class Parameters(NamedTuple):
@@ -79,8 +79,8 @@ def details_of(channel: Channel, base_url: str) -> Details:
     path = _path(kind)
     security = at_path(path)
     payload = _payload(channel)
-    data, is_json = (payload.data, payload.is_json) if payload else (b"{}", True)
-    sending = Sending(kind, ce_type, data, is_json, base_url.rstrip("/"), path, security)
+    is_json, example = (payload.is_json, payload.example) if payload else (True, Example(None, None, {}))
+    sending = Sending(kind, ce_type, example.data, is_json, base_url.rstrip("/"), path, security, example.query)
     problem = "" if payload else _NO_SCHEMA
     return Details(payload, problem, list(_parameters(channel)), security, sending.lines(), kind)
 
@@ -117,26 +117,15 @@ def _path(kind: str) -> str:
 
 def _payload(channel: Channel) -> Payload | None:
     try:
-        payloads, schema = channel.payloads, channel.schema()
-        data, sample = channel.sample_data(), channel.sample()
+        payloads, schema, example = channel.payloads, channel.schema(), channel.example()
         table = table_of(schema, "payload")
     except Exception:  # noqa: BLE001 -- models have methods of their own, and checks say what is wrong
         logger.debug("The catalogue cannot describe %s", channel, exc_info=True)
         return None
     is_json = not any(bare(declared) is bytes for declared, _ in payloads)
-    shown = json.dumps(sample, indent=2, ensure_ascii=False) if is_json and data else data.decode(errors="replace")
-    fits = all(_takes(declared, adapter, data) for declared, adapter in payloads)
-    return Payload(table, json.dumps(schema, indent=2, ensure_ascii=False, default=str), shown, fits, is_json, data)
-
-
-def _takes(declared: object, adapter: TypeAdapter[Any], data: bytes) -> bool:
-    try:
-        if bare(declared) in {bytes, type(None), None}:
-            return True
-        adapter.validate_json(data)
-    except Exception:  # noqa: BLE001 -- validators are the project's own
-        return False
-    return True
+    data = example.data or b""
+    shown = json.dumps(example.value, indent=2, ensure_ascii=False) if is_json and data else data.decode(errors="replace")
+    return Payload(table, json.dumps(schema, indent=2, ensure_ascii=False, default=str), example, shown, is_json)
 
 
 def _parameters(channel: Channel) -> list[Parameters]:

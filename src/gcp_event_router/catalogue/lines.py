@@ -8,11 +8,12 @@ https://cloud.google.com/sdk/gcloud/reference/auth/print-identity-token, of whic
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from shlex import quote
 from typing import Any, Final, NamedTuple, cast
 from urllib.parse import quote as url_quote
+from urllib.parse import urlencode
 
 from ..auth import Authenticator, SharedToken, SignedURL
 from .guards import Security
@@ -23,6 +24,9 @@ __all__ = ["REFERENCE", "Line", "Sending"]
 REFERENCE: Final = "1"
 _SOURCE: Final = "//example.com/you"
 _BREAK: Final = " \\\n  "
+#: Stands for an id, which `_ID` has the shell make.
+_NEW: Final = "\0"
+_ID: Final = "$(date +%s)-$$"
 _DELIMITERS: Final = ";|:~@#%+"
 
 
@@ -42,21 +46,27 @@ class Sending:
     kind: str
     #: Of a CloudEvent.
     ce_type: str | None
-    data: bytes
+    #: None, where there is no example: whoever sends it has to write it.
+    data: bytes | None
     is_json: bool
     #: Such as `https://shop.example`, and the path below it; empty where no endpoint is mounted.
     base_url: str
     path: str
     security: Security
+    #: What has to be in the query of the URL; None as for the payload.
+    query: Mapping[str, Sequence[str]] | None = field(default_factory=dict[str, Sequence[str]])
 
     def lines(self) -> list[Line]:
         """Every way to send it."""
-        return [*self._curls(), *self._gcloud(), self._own()]
+        missing = [name for name, value in (("PAYLOAD", self.data), ("QUERY", self.query)) if value is None]
+        hint = "".join(f" {name} is yours to write: there is no example." for name in missing)
+        found = [*self._curls(), *self._gcloud(), self._own()]
+        return [each._replace(hint=(each.hint + hint).strip()) for each in found] if hint else found
 
     def _curls(self) -> Iterator[Line]:
         if not self.path:
             return
-        url = quote(self.base_url + self.path)
+        url = self._url()
         for each in self.security.authenticators:
             yield self._with(each, url)
         if not self.security.authenticators:
@@ -72,7 +82,7 @@ class Sending:
             hint = "TOKEN is one of the tokens in the settings: TOKEN=…"
             if authenticator.header is None:
                 parameter = url_quote(authenticator.parameter or "", safe="")
-                address = quote(f"{self.base_url}{self.path}?{parameter}=") + '"$TOKEN"'
+                address = self._url(f"{parameter}=") + '"$TOKEN"'
                 return Line("curl, with a shared token", self._curl(address), hint)
             scheme = "Bearer " if authenticator.header.lower() == "authorization" else ""
             header = f'"{authenticator.header}: {scheme}$TOKEN"'
@@ -93,41 +103,60 @@ class Sending:
     def _signed(self) -> str:
         # double quotes, since the shell has the single ones
         kind, reference, base = (json.dumps(each, ensure_ascii=False) for each in (self.kind, REFERENCE, self.base_url))
-        call = f"get_event_url({kind}, {reference}, base_url={base}, signed=True, max_age=timedelta(hours=1))"
+        query = json.dumps(self.query, ensure_ascii=False) + ", " if self.query else ""
+        call = f"get_event_url({kind}, {reference}, {query}base_url={base}, signed=True, max_age=timedelta(hours=1))"
         code = f"from datetime import timedelta; from gcp_event_router.utils import get_event_url; print({call})"
         return f'"$(python manage.py shell -v 0 -c {quote(code)})"'
 
     def _curl(self, url: str, *headers: str) -> str:
         content = "application/json" if self.is_json else "application/octet-stream"
         named = {"Content-Type": content, **self._attributes()}
-        written = [*headers, *(quote(f"{name}: {value}") for name, value in named.items())]
-        return _BREAK.join([f"curl -i {url}", *(f"-H {each}" for each in written), f"--data-raw {quote(self._text)}"])
+        written = [*headers, *(_quoted(f"{name}: {value}") for name, value in named.items())]
+        return _BREAK.join([f"curl -i {url}", *(f"-H {each}" for each in written), f"--data-raw {self._text}"])
 
     def _gcloud(self) -> Iterator[Line]:
-        attributes = self._attributes() or ({} if self.data else {"sent-by": "gcloud"})  # one of both has to be there
-        if attributes and self.data and not self.is_json:
+        attributes = self._attributes() or ({"sent-by": "gcloud"} if self.data == b"" else {})  # one of both has to be there
+        if attributes and self.data != b"" and not self.is_json:
             attributes = {**attributes, "content-type": "application/octet-stream"}
         parts = ["gcloud pubsub topics publish TOPIC"]
-        parts += [f"--message={quote(self._text)}"] if self.data else []
-        parts += [f"--attribute={quote(_dictionary(attributes))}"] if attributes else []
-        where = f" that pushes to {self.base_url}{self.path}" if self.path else ""
+        parts += [f"--message={self._text}"] if self.data != b"" else []
+        parts += [f"--attribute={_quoted(_dictionary(attributes))}"] if attributes else []
+        query = f"?{urlencode(self.query, doseq=True)}" if self.query else ""
+        where = f" that pushes to {self.base_url}{self.path}{query}" if self.path else ""
         yield Line("gcloud", _BREAK.join(parts), f"TOPIC has a subscription{where}.")
 
     def _own(self) -> Line:
         options = ["--envelope", "cloudevents-binary", "--ce-type", quote(self.ce_type)] if self.ce_type else []
+        options += [f"--parameter {quote(f'{name}={each}')}" for name, values in (self.query or {}).items() for each in values]
+        options += ["--parameter NAME=VALUE"] if self.query is None else []
         kind = ["--", quote(self.kind)] if self.kind.startswith("-") else [quote(self.kind)]
-        text = " ".join(["python manage.py events send", *options, "--data", quote(self._text), *kind])
+        text = " ".join(["python manage.py events send", *options, "--data", self._text, *kind])
         return Line("manage.py", text, "In the process of the command; nobody is asked who sends.")
 
     def _attributes(self) -> Mapping[str, str]:
         """Those of a CloudEvent, as its headers and a message have them."""
         if self.ce_type is None:
             return {}
-        return {"ce-specversion": "1.0", "ce-id": "1", "ce-source": _SOURCE, "ce-type": self.ce_type}
+        return {"ce-specversion": "1.0", "ce-id": _NEW, "ce-source": _SOURCE, "ce-type": self.ce_type}
+
+    def _url(self, more: str = "") -> str:
+        """The URL, as the shell reads it; what is added to its query comes last."""
+        query = urlencode(self.query or {}, doseq=True)
+        url = f"{self.base_url}{self.path}{'?' * bool(query or more)}{query}{'&' * bool(query and more)}{more}"
+        if self.query is not None:
+            return quote(url)
+        return quote(f"{self.base_url}{self.path}?") + '"$QUERY"' + (quote(f"&{more}") if more else "")
 
     @property
     def _text(self) -> str:
-        return self.data.decode(errors="replace")
+        """The payload, as the shell reads it."""
+        return '"$PAYLOAD"' if self.data is None else quote(self.data.decode(errors="replace"))
+
+
+def _quoted(text: str) -> str:
+    """A text as the shell reads it, with an id that is another one each time: a second event of the same id is a duplicate."""
+    before, new, after = text.partition(_NEW)
+    return f'{quote(before)}"{_ID}"{quote(after) if after else ""}' if new else quote(text)
 
 
 def _first(authenticator: Authenticator, name: str) -> str:

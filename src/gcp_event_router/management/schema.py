@@ -17,6 +17,7 @@ from ..auth import configured
 from ..channels import channel_of
 from ..compatibility import Change, document_changes
 from ..exceptions import ConfigurationError, DocumentFileError
+from ..logs import logger
 from ..router import events
 from .arguments import kind_or_type, named
 from .subcommands import Subcommand
@@ -82,6 +83,8 @@ def _of_kinds(kinds: list[str], mode: Any) -> dict[str, Any]:
             msg = f"Nothing here handles {kind!r}, so it has no schema. See manage.py events list."
             raise CommandError(msg)
         found[kind] = channel.schema(mode)
+        for note in channel.example().notes:
+            logger.warning("%s: %s", kind, note)
     return found[kinds[0]] if len(kinds) == 1 else found
 
 

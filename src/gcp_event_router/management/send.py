@@ -6,16 +6,18 @@ import json
 import re
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar, Final
+from urllib.parse import urlencode
 
 from django.core.management.base import CommandError, OutputWrapper
 from typing_extensions import override
 
 from ..auth import configured
-from ..channels import channel_of
+from ..channels import Channel, channel_of
 from ..event import LABEL_LENGTH, is_label
 from ..exceptions import ConfigurationError, PostError
 from ..router import events
@@ -56,7 +58,7 @@ class Send(Subcommand):
         parser.add_argument("--ordering-key", metavar="KEY", help="of a message of Pub/Sub")
         text = "an attribute of the message, or an extension of the CloudEvent; may be repeated"
         parser.add_argument("--attribute", type=_pair, action="append", default=[], metavar="NAME=VALUE", help=text)
-        text = "a parameter of the event's URL; may be repeated"
+        text = "a parameter of the event's URL; may be repeated; examples of those that have to be there unless given"
         parser.add_argument("--parameter", type=_pair, action="append", default=[], metavar="NAME=VALUE", help=text)
         text = "post it there: to URL/events/KIND/REFERENCE, or to URL if that has a path; here, in this process, unless given"
         parser.add_argument("--url", metavar="URL", help=text)
@@ -88,10 +90,7 @@ class Send(Subcommand):
         _require_url(**options)
         destination = InProcess() if url is None else OverHTTP(url, signed=not _proves(**options))
         options |= {"kind": kind, "ce_type": ce_type}
-        data = _data(out, **options)
-        parameters: dict[str, list[str]] = {}
-        for name, value in options["parameter"]:
-            parameters.setdefault(name, []).append(value)
+        data, parameters = _event(out, **options)
         path_kind = None if ce_type == kind else kind  # an event at /events/ has its type for a kind
         if path_kind is not None and not is_label(reference):
             msg = f"{reference!r} cannot be in an event's URL. Write 1 to {LABEL_LENGTH} printable characters, without a slash."
@@ -155,22 +154,46 @@ def _require_url(url: str | None, *, header: list[Any], identity: bool, audience
         raise CommandError(msg, returncode=2)
 
 
-def _data(out: OutputWrapper, *, kind: str, data: str | None, file: str | None, ce_type: str | None, **options: Any) -> bytes:
-    """The payload, as it is given, or as its handlers read it."""
-    if data is not None:
-        return data.encode(errors="surrogateescape")
-    if file is not None:
-        return _read(file)
+def _event(out: OutputWrapper, *, kind: str, ce_type: str | None, **options: Any) -> tuple[bytes, Mapping[str, Sequence[str]]]:
+    """The payload and the parameters of the URL, as they are given, or as the handlers read them."""
+    given: dict[str, list[str]] = {}
+    for name, value in options["parameter"]:
+        given.setdefault(name, []).append(value)
+    data = options["data"].encode(errors="surrogateescape") if options["data"] is not None else None
+    data = _read(options["file"]) if options["file"] is not None else data
     channel = channel_of(events, kind, ce_type)
-    if not channel.payloads:
+    if data is not None and (given or not _reads_parameters(channel)):
+        return data, given
+    if data is None and not channel.payloads:
         near = get_close_matches(kind, {each.pattern for known in events for each in known.globs} | events.kinds.keys(), 1)
         more = f" Is {near[0]!r} meant?" if near else ""
         msg = f"Nothing here handles {kind!r}, so there is no example of its payload. Give --data or --file.{more}"
         raise CommandError(msg, returncode=2)
-    made = channel.sample_data()
-    if options["format"] == "text":
-        out.write(f"An example of {channel}, since neither --data nor --file is given:\n  {made.decode(errors='replace')}")
-    return made
+    example = channel.example()
+    lines: list[str] = []
+    if data is None:
+        if example.data is None:
+            msg = f"{example.problem} Or give the payload: --data or --file."
+            raise CommandError(msg, returncode=2)
+        if example.query is None and not given:
+            msg = f"{example.query_problem} Or give them: --parameter NAME=VALUE."
+            raise CommandError(msg, returncode=2)
+        data = example.data
+        lines += [f"An example of {channel}, since neither --data nor --file is given:", f"  {data.decode(errors='replace')}"]
+    if example.query and not given:
+        written = urlencode(example.query, doseq=True)
+        lines += ["An example of its URL's parameters, since no --parameter is given:", f"  {written}"]
+    if options["format"] == "text" and lines:
+        out.write("\n".join([*lines, *example.notes]))
+    return data, given or example.query or {}
+
+
+def _reads_parameters(channel: Channel) -> bool:
+    """Whether a handler says what the parameters are. What is wrong with its annotation, its call says."""
+    try:
+        return bool(channel.payloads and channel.parameters)
+    except ConfigurationError:
+        return False
 
 
 def _read(file: str) -> bytes:
