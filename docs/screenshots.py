@@ -62,7 +62,7 @@ def fill(shop: Shop, google: Google) -> None:
     """Make somebody of the staff, and send the shop what the demo sends it, and a few payments."""
     environment = {**shop.environment, "DJANGO_SUPERUSER_PASSWORD": PASSWORD}
     command = [sys.executable, "manage.py", "createsuperuser", "--noinput", "--username", NAME, "--email", "staff@shop.example"]
-    subprocess.run(command, cwd=HERE.parent / "example", env=environment, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, cwd=HERE.parent / "example", env=environment, check=True, stdout=subprocess.DEVNULL, timeout=120)
     signature = shop.signature()
     for case in CASES:
         post(shop, case.path.format(signature=signature), case.body, google.headers(case))

@@ -124,7 +124,7 @@ def _pull(shop: Shop, emulator: Emulator, *arguments: str) -> None:
     """Pull one message."""
     command = [sys.executable, "manage.py", "events", "pull", *arguments, "--limit", "1", "--timeout", "30s"]
     environment = {**shop.environment, **emulator.environment}
-    subprocess.run(command, cwd=HERE, env=environment, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, cwd=HERE, env=environment, check=True, stdout=subprocess.DEVNULL, timeout=120)
 
 
 def _do(shop: Shop, statement: str) -> None:

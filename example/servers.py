@@ -36,7 +36,8 @@ class Server:
     ANSWERED = re.compile(r'"POST \S+ HTTP/1\.1" \d{3}')
 
     def __init__(self, environment: Mapping[str, str], port: int = 0) -> None:
-        command = [sys.executable, "-m", "uvicorn", "shop.asgi:application", "--host", "127.0.0.1", "--port", str(port)]
+        # unbuffered, so that what a handler prints is shown at once
+        command = [sys.executable, "-u", "-m", "uvicorn", "shop.asgi:application", "--host", "127.0.0.1", "--port", str(port)]
         command += ["--workers", "1"]  # whatever WEB_CONCURRENCY says
         self.process = subprocess.Popen(
             command, cwd=HERE, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
@@ -158,7 +159,9 @@ class Shop:
             "for kind, reference in json.loads(sys.argv[2])]))"
         )
         command = [sys.executable, "-c", script, f"http://127.0.0.1:{self.port}", json.dumps(events)]
-        said = subprocess.run(command, cwd=HERE, env=self.environment, check=True, capture_output=True, text=True).stdout
+        said = subprocess.run(
+            command, cwd=HERE, env=self.environment, check=True, capture_output=True, text=True, timeout=120
+        ).stdout
         urls: list[str] = json.loads(said)
         return urls
 
@@ -169,7 +172,9 @@ def running(database: Path, port: int = 0, certs_url: str | None = None) -> Gene
     environment = {**os.environ, "SHOP_DATABASE": str(database), "SHOP_TOKEN": TOKEN, "DJANGO_SETTINGS_MODULE": "shop.settings"}
     if certs_url is not None:  # the demo, which cannot wait for a minute
         environment |= {"SHOP_CERTS_URL": certs_url, "SHOP_LEASE": "3"}
-    subprocess.run([sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=HERE, env=environment, check=True)
+    subprocess.run(
+        [sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=HERE, env=environment, check=True, timeout=120
+    )
     server = Server(environment, port)
     try:
         yield Shop(server, server.port(), database, environment)

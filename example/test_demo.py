@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 
 import pydantic
 import pytest
+from tests.processes import limited
 
 import demo
 import incidents
@@ -128,7 +129,7 @@ def serving(database: Path) -> Generator[tuple[subprocess.Popen[str], list[str]]
         start_new_session=True,
     )
     assert process.stdout is not None
-    with process.stdout:
+    with limited(process):
         try:
             _, _, *lines = (process.stdout.readline() for _ in range(5))
             yield process, shlex.split("".join(lines).replace("\\\n", ""))
@@ -228,7 +229,15 @@ def test_the_page_about_commands_shows_what_the_shop_prints(command: str, shown:
     command = command.replace("2> log", "2> /dev/null")
 
     run = subprocess.run(
-        command, shell=True, cwd=HERE, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        command,
+        shell=True,
+        cwd=HERE,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+        timeout=120,
     )
 
     assert re.sub(r"[0-9.]+ ms", "1.0 ms", run.stdout) == re.sub(r"[0-9.]+ ms", "1.0 ms", shown)

@@ -34,7 +34,9 @@ def serving(folder: Path) -> Generator[str]:
     """Where a server of its own serves `tests.admin_server`, with its data in a folder."""
     environment = {**os.environ, "EVENTS_FILE": str(folder / "events.sqlite3"), "PYTHONPATH": os.pathsep.join(sys.path)}
     environment["DJANGO_SETTINGS_MODULE"] = "tests.admin_server_settings"
-    subprocess.run([sys.executable, "-m", "tests.admin_server"], cwd=ROOT, env=environment, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "tests.admin_server"], cwd=ROOT, env=environment, check=True, capture_output=True, timeout=120
+    )
     with socket.create_server(("127.0.0.1", 0)) as listening:
         options = ["--bind", f"fd://{listening.fileno()}", "--threads", "4", "--log-level", "warning"]
         command = [sys.executable, "-m", "gunicorn", "tests.admin_server:application", *options]

@@ -1,4 +1,4 @@
-"""`manage.py inbox` in a process of its own."""
+"""`manage.py inbox` in a process of its own, which ends within a time whatever becomes of it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +18,24 @@ from gcp_event_router.inbox.models import Delivery, State, StoredEvent
 from gcp_event_router.inbox.rows import row_of
 
 from .deliveries import push
+from .processes import limited
 
 ROOT = Path(__file__).resolve().parent.parent
 HANDLER = "tests.workers.handlers.convert"
 
 
-def start(alias: str, *arguments: str, **environ: str) -> subprocess.Popen[str]:
-    """The command, in a process of its own, on the test's database."""
+def start(alias: str, *arguments: str, **environ: str) -> AbstractContextManager[subprocess.Popen[str]]:
+    """The command, in a process of its own, on the test's database; for a `with`."""
     settings = connections[alias].settings_dict
     database = {key: settings[key] for key in ("ENGINE", "NAME", "USER", "HOST", "OPTIONS")}
     given: dict[str, Any] = {"database": database, "tasks": {}, "apps": [], "queues": {}}
     worker = {"DJANGO_SETTINGS_MODULE": "tests.workers.settings", "EVENTS_WORKER": json.dumps(given)}
-    environment = {**os.environ, **environ, **worker}
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    environment = {**inherited, **environ, **worker}
     command = [sys.executable, "-m", "django", "inbox", *arguments]
-    return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return limited(
+        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    )
 
 
 def keep(alias: str, count: int, state: State, reference: str = "") -> None:

@@ -21,7 +21,9 @@ ROOT = Path(__file__).resolve().parent.parent
 def python(source: str, *path: Path) -> subprocess.CompletedProcess[str]:
     """Run a program in a Python of its own, which knows no settings."""
     program = f"import sys; sys.path[:0] = {[str(each) for each in path]!r}\n{source}"
-    return subprocess.run([sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False, timeout=120
+    )
 
 
 def configured(settings: str, then: str) -> str:

@@ -76,7 +76,7 @@ import django; django.setup()
 from django.core.checks import run_checks
 print([(each.id, each.msg) for each in run_checks()][0])
 """
-    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120)
 
     said = E020.format("'django.contrib.auth' in INSTALLED_APPS and ")
     assert run.stdout == f"{('gcp_event_router.E020', said)}\n"

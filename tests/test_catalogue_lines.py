@@ -64,7 +64,11 @@ def sending(*guards: Authenticator, kind: str = "order-placed", data: bytes = b'
 def read(command: str) -> list[str]:
     """The words of a command, as a shell reads it."""
     run = subprocess.run(
-        ["bash", "-c", STUBS + command], env={"PYTHON": sys.executable, "PATH": "/usr/bin:/bin"}, check=True, capture_output=True
+        ["bash", "-c", STUBS + command],
+        env={"PYTHON": sys.executable, "PATH": "/usr/bin:/bin"},
+        check=True,
+        capture_output=True,
+        timeout=120,
     )
     assert run.stderr == b""
     return run.stdout.decode().split("\0")[:-1]

@@ -71,7 +71,7 @@ def test_nothing_is_imported_before_it_is_asked_for() -> None:
         "catalogue.model_of('google.cloud.audit.log.v1.written');"
         "print(sorted(before), sorted({n for n in sys.modules if n.startswith('gcp_event_router.google.')} - {*before}))"
     )
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
 
     names = [f"gcp_event_router.google.{each}" for each in ("base", "catalogue", "audit", "enums", "logs")]
     assert run.stdout == f"{names[:2]} {names[2:]}\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from contextlib import AbstractContextManager
 
 import pytest
 
@@ -14,9 +15,9 @@ from .deliveries import PATIENCE, on_sqlite, with_databases
 pytestmark = [with_databases, on_sqlite]
 
 
-def unread(process: subprocess.Popen[str], after: int) -> tuple[int, str]:
+def unread(command: AbstractContextManager[subprocess.Popen[str]], after: int) -> tuple[int, str]:
     """How a command ends, and what it says, whose output is read for so many lines and then by nobody."""
-    with process:
+    with command as process:
         assert process.stdout
         assert process.stderr
         for _ in range(after):

@@ -66,7 +66,7 @@ def pooled(inbox: str) -> Iterator[None]:
                 yield
         finally:
             process.terminate()
-            process.wait()
+            process.wait(30)
 
 
 @pytest.fixture

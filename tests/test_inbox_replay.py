@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,7 @@ from .deliveries import (
     with_databases,
 )
 from .effects.models import Effect
+from .processes import limited
 
 pytestmark = with_databases
 ROOT = Path(__file__).resolve().parent.parent
@@ -188,8 +190,8 @@ def test_h2_a_crash_in_the_middle(inbox: str, tmp_path: Path) -> None:
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.workers.settings", "EVENTS_WORKER": json.dumps(given)}
     command = [sys.executable, "-m", "django", "inbox", "replay", "--handler", name]
 
-    def run() -> subprocess.Popen[bytes]:
-        return subprocess.Popen([*command, "--json"], cwd=ROOT, env=environment, stdout=subprocess.PIPE)
+    def run() -> AbstractContextManager[subprocess.Popen[bytes]]:
+        return limited(subprocess.Popen([*command, "--json"], cwd=ROOT, env=environment, stdout=subprocess.PIPE))
 
     for kill_after in (20, 150, 80):
         with run() as killed:

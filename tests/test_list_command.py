@@ -185,7 +185,13 @@ def test_djangos_own_options_after_the_action() -> None:
     command = [sys.executable, "-m", "django", "events", "list", "--settings=shop.settings", "--no-color", "-v", "2"]
     environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
     ended = subprocess.run(
-        command, cwd=Path(__file__).parent.parent / "example", env=environment, capture_output=True, text=True, check=False
+        command,
+        cwd=Path(__file__).parent.parent / "example",
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
     )
 
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -203,6 +209,8 @@ def test_nothing_but_the_core_is_needed() -> None:
     )
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
     root = Path(__file__).parent.parent
-    ended = subprocess.run([sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, text=True, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
 
     assert ended.returncode == 0, ended.stderr

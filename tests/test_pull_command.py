@@ -167,7 +167,9 @@ def test_help_does_not_need_googles_client() -> None:
         "import sys; sys.modules['google'] = None; import django; django.setup(); import gcp_event_router.pulling; "
         "from django.core.management import execute_from_command_line as run; run(['manage.py', 'events', 'pull', '--help'])"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, env=_environment())
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False, env=_environment(), timeout=120
+    )
 
     assert (done.returncode, done.stderr, done.stdout.split()[:3]) == (0, "", ["usage:", "manage.py", "events"])
 

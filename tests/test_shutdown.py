@@ -17,6 +17,7 @@ from gcp_event_router.shutdown import stop_flag
 
 from .commands import keep, start
 from .deliveries import PATIENCE, effects, with_databases
+from .processes import rest
 
 
 @with_databases
@@ -31,9 +32,9 @@ def test_process_goes_on_until_it_is_told_to_stop(inbox: str, number: signal.Sig
         assert json.loads(process.stdout.readline())["outcome"] == "handled"
 
         process.send_signal(number)
-        rest = process.communicate(timeout=PATIENCE)
+        left = rest(process)
 
-    assert (process.returncode, rest) == (0, ("", ""))
+    assert (process.returncode, left) == (0, ("", ""))
     assert effects(inbox) == ["convert"] * 3
 
 
@@ -46,7 +47,7 @@ def test_a_replay_ends_after_the_delivery_that_it_is_at(inbox: str) -> None:
         for _ in range(5):
             process.stdout.readline()
         process.send_signal(signal.SIGTERM)
-        more, error = process.communicate(timeout=PATIENCE)
+        more, error = rest(process)
 
     done = 5 + len(more.splitlines())
     assert (process.returncode, error) == (1, "CommandError: Stopped before the end; the same command goes on.\n")
@@ -117,5 +118,5 @@ def test_in_another_thread() -> None:
 
     thread = Thread(target=look)
     thread.start()
-    thread.join()
+    thread.join(PATIENCE)
     assert seen == [False]

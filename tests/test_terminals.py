@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from django.core.management import call_command
 from django.core.management.base import OutputWrapper
 
 from gcp_event_router.management.terminals import printing
+
+from .processes import limited
 
 PATIENCE = 60
 SITE = """
@@ -30,13 +33,15 @@ execute_from_command_line(["manage.py", "events", *sys.argv[1:]])
 """
 
 
-def start(kinds: int, *arguments: str) -> subprocess.Popen[str]:
+def start(kinds: int, *arguments: str) -> AbstractContextManager[subprocess.Popen[str]]:
     """The command in a process of its own, whose terminal knows ASCII alone, on a site with some kinds."""
     environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
     command = [sys.executable, "-c", SITE, str(kinds), *arguments]
-    environment |= {"PYTHONIOENCODING": "ascii", "PYTHONUNBUFFERED": ""}
+    environment |= {"PYTHONIOENCODING": "ascii", "PYTHONUNBUFFERED": ""}  # as a pipe is written where nothing is set
     root = Path(__file__).parent
-    return subprocess.Popen(command, cwd=root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return limited(
+        subprocess.Popen(command, cwd=root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    )
 
 
 def test_characters_that_a_terminal_lacks() -> None:
@@ -69,7 +74,18 @@ def test_the_stream_is_as_it_was() -> None:
     with printing(OutputWrapper(out)):
         out.write("gr\u00f6\u00dfe")
 
-    assert (written.getvalue(), out.errors) == (rb"gr\xf6\xdfe", "strict")
+    assert (written.getvalue(), out.errors, out.line_buffering) == (rb"gr\xf6\xdfe", "strict", False)
+
+
+def test_each_line_is_written_when_it_is_there() -> None:
+    """A pipe or a container's log has a line at once, and not with the next few thousand."""
+    written = io.BytesIO()
+    out = OutputWrapper(io.TextIOWrapper(written, encoding="utf-8"))
+    with printing(out):
+        out.write("one")
+        assert written.getvalue() == b"one\n"
+        out.write("two")
+        assert written.getvalue() == b"one\ntwo\n"
 
 
 def test_a_command_that_fails_where_nobody_reads() -> None:

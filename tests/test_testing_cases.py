@@ -148,10 +148,22 @@ def test_plugin_harms_nobody(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:django", "--fixtures-per-test"]
 
     run = subprocess.run(
-        [*command[:-1], "test_one.py"], cwd=tmp_path, capture_output=True, text=True, check=False, env={"PATH": "/bin"}
+        [*command[:-1], "test_one.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": "/bin"},
+        timeout=120,
     )
     listed = subprocess.run(
-        [*command[:-1], "--fixtures"], cwd=tmp_path, capture_output=True, text=True, check=False, env={"PATH": "/bin"}
+        [*command[:-1], "--fixtures"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": "/bin"},
+        timeout=120,
     )
 
     assert (run.returncode, "1 passed" in run.stdout) == (0, True), run.stdout + run.stderr

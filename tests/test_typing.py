@@ -17,17 +17,27 @@ TYPING = ROOT / "tests" / "typing"
 REJECTED = TYPING / "rejected.py"
 IGNORE = re.compile(r"  # (?P<checker>type|pyright): ignore\[(?P<codes>.*?)\]")
 
-pytestmark = pytest.mark.skipif(
-    find_spec("mypy") is None or find_spec("pyright") is None,
-    reason="mypy and pyright are not installed here; `make check` installs them",
-)
+LIMIT = 700
+pytestmark = [
+    pytest.mark.timeout(LIMIT + 60),  # without their caches, and beside other work, checkers take long
+    pytest.mark.skipif(
+        find_spec("mypy") is None or find_spec("pyright") is None,
+        reason="mypy and pyright are not installed here; `make check` installs them",
+    ),
+]
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
     """Run a checker from the repository's folder, with this Python's packages."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
     return subprocess.run(
-        [sys.executable, "-m", *command], cwd=ROOT, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False
+        [sys.executable, "-m", *command],
+        cwd=ROOT,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=LIMIT,
     )
 
 

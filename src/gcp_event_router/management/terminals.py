@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any
 
 from django.core.management.base import OutputWrapper
 
@@ -14,11 +15,14 @@ __all__ = ["printing", "spells"]
 
 @contextmanager
 def printing(out: OutputWrapper) -> Generator[None]:
-    """Within a `with`, letters that the terminal does not have become escapes, and a reader who leaves early ends the command."""
+    """Within a `with`, each line is written out at once, also into a pipe or a container's log, which Python fills by blocks.
+
+    Letters that the terminal does not have become escapes, and a reader who leaves early ends the command.
+    """
     reconfigure = getattr(out, "reconfigure", None)  # which a StringIO has not
-    errors: str | None = getattr(out, "errors", None)
+    before: dict[str, Any] = {name: getattr(out, name, None) for name in ("errors", "line_buffering")}
     if reconfigure:
-        reconfigure(errors="backslashreplace")
+        reconfigure(errors="backslashreplace", line_buffering=True)
     try:
         try:
             yield
@@ -29,7 +33,7 @@ def printing(out: OutputWrapper) -> Generator[None]:
         sys.exit(1)
     finally:
         if reconfigure:
-            reconfigure(errors=errors)
+            reconfigure(**before)
 
 
 def spells(out: OutputWrapper, text: str) -> bool:
