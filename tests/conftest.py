@@ -36,8 +36,8 @@ settings.load_profile("patient")
 #: Modules that take long, and show nothing that differs between versions: the matrix has them once.
 SLOW = frozenset(
     """
-    test_accepted_tokens test_accessibility test_chaos test_demo test_emulator test_inbox_admin_browser test_inbox_output
-    test_inbox_processes test_key_delays test_key_floods test_key_outages test_oidc_properties test_oidc_vectors
+    test_accepted_tokens test_accessibility test_chaos test_demo test_emulator test_gevent test_inbox_admin_browser
+    test_inbox_output test_inbox_processes test_key_delays test_key_floods test_key_outages test_oidc_properties test_oidc_vectors
     test_servers test_shutdown test_typing
     """.split()  # noqa: SIM905 -- as one list
 )

@@ -33,6 +33,7 @@ from .frames import know_handler
 from .globs import Glob
 from .options import Options
 from .payloads import ParametersReader, PayloadReader, parameters_reader, payload_reader
+from .receivers import NOT_WITH_GEVENT, is_served_by_gevent
 
 __all__ = ["Handler"]
 
@@ -103,6 +104,8 @@ class Handler:
         if (code := code_of(function)) is not None:
             know_handler(code)
         self.is_async: Final = is_async(function)
+        if self.is_async and is_served_by_gevent():
+            refuse(f"{self} is async, and gunicorn's gevent workers cannot await it: {NOT_WITH_GEVENT}")
         #: The same for two registrations of one function, or of one bound method.
         self.key: Final = (id(getattr(function, "__self__", None)), id(getattr(function, "__func__", function)))
         self._adapter: TypeAdapter[Any] | None = payload if isinstance(payload, TypeAdapter) else None

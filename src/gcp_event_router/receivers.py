@@ -8,21 +8,23 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
+import sys
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import Context, ContextVar, copy_context
 from functools import partial
-from typing import Any, Protocol, Self, TypeAlias, TypeVar
+from typing import Any, Final, Protocol, Self, TypeAlias, TypeVar
 
 from asgiref.sync import async_to_sync, markcoroutinefunction
 from typing_extensions import override
 
 from .cancellation import RAISED, as_failure, is_meant
-from .exceptions import Answer, RegistrationError
+from .exceptions import Answer, ConfigurationError, RegistrationError
 from .logs import logger, trail
 
 __all__ = [
+    "NOT_WITH_GEVENT",
     "EventRound",
     "Receiver",
     "Responses",
@@ -30,6 +32,7 @@ __all__ = [
     "StandIns",
     "TwinReceiver",
     "find_round",
+    "is_served_by_gevent",
     "is_twin",
     "original",
     "wait_for",
@@ -439,11 +442,35 @@ class _AsyncStandIn(_StandIn):
 
 
 def wait_for(start: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run a coroutine to its end from sync code, also where the caller's thread runs an event loop."""
+    """Run a coroutine to its end from sync code, also where the caller's thread runs an event loop.
+
+    Raises `ConfigurationError` where gevent has patched threads.
+    """
+    if _threads_are_greenlets():
+        msg = f"An async handler, receiver or authenticator cannot be awaited in this process: {NOT_WITH_GEVENT}"
+        logger.error(msg)
+        raise ConfigurationError(msg)
     if not _is_looping():
         return async_to_sync(start)()
     with ThreadPoolExecutor(1) as executor:  # send() inside a loop blocks it in any case; this at least does not fail
         return executor.submit(copy_context().run, lambda: asyncio.run(start())).result()
+
+
+#: Why nothing is awaited there, and what to do instead.
+NOT_WITH_GEVENT: Final = (
+    "gevent runs all requests in one thread, where each would find the event loop of another. Serve events with gunicorn's "
+    'gthread workers ("--worker-class gthread") or under ASGI, or write "def" in place of "async def".'
+)
+
+
+def is_served_by_gevent() -> bool:
+    """Whether gunicorn serves this process with gevent workers; it says so before it patches anything."""
+    return "gunicorn.workers.ggevent" in sys.modules
+
+
+def _threads_are_greenlets() -> bool:
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey is not None and bool(monkey.is_module_patched("threading"))
 
 
 def _is_looping() -> bool:

@@ -34,6 +34,7 @@ from .keepers import keeper as current_keeper
 from .lifecycle import event_rejected
 from .logs import log_event, logger, trail
 from .outcomes import Outcome, classify, of_responses
+from .receivers import NOT_WITH_GEVENT, is_served_by_gevent
 from .responses import failure, success
 from .signals import DocumentError, event_received
 from .traces import trace_headers
@@ -116,6 +117,15 @@ class AsyncEventView(EventView):
     What would block runs in a thread, in one go: the sync receivers and handlers, and before them, where the body is so long
     that reading and parsing it takes its time, those as well.
     """
+
+    @override
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
+        """As in `EventView`. Raises `ConfigurationError` under gunicorn's gevent workers, which cannot run an async view."""
+        if is_served_by_gevent():
+            msg = f"{cls.__qualname__} is an async view, and gunicorn's gevent workers cannot await it: {NOT_WITH_GEVENT}"
+            raise ConfigurationError(msg)
+        return super().as_view(**initkwargs)
 
     @override
     async def post(  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride] -- Django awaits it
