@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from gcp_event_router.envelopes import Envelope, from_payload, read
+from gcp_event_router.envelopes import CloudEvent, Envelope, from_payload, read
 from gcp_event_router.exceptions import EnvelopeError, UndecodableBodyError
 
 from .test_pushes import DATA, NOTHING, SUBSCRIPTION, push
@@ -109,3 +112,78 @@ def test_envelopes_compare_by_what_they_hold() -> None:
     assert read(push({"messageId": "1"})) != read(push({"messageId": "2"}))
     assert Envelope(b"") != read(b"", HEADERS)
     assert Envelope(b"") != b""
+
+
+FORM_HEADERS = {
+    "ce": {f"HTTP_CE_{name}": value for name, value in {"ID": "1", "SOURCE": "//x", "TYPE": "t", "SPECVERSION": "1.0"}.items()},
+    "unwrapped": {"HTTP_X_GOOG_PUBSUB_MESSAGE_ID": "1"},
+    "task": {"HTTP_X_CLOUDTASKS_QUEUENAME": "q", "HTTP_X_CLOUDTASKS_TASKNAME": "1"},
+    "App Engine": {"HTTP_X_APPENGINE_QUEUENAME": "q", "HTTP_X_APPENGINE_TASKNAME": "1"},
+    "job": {"HTTP_X_CLOUDSCHEDULER_JOBNAME": "j"},
+}
+OPTIONAL = [
+    "CONTENT_TYPE",
+    *(f"HTTP_CE_{name}" for name in ("SUBJECT", "TIME", "DATACONTENTTYPE", "DATASCHEMA", "MINE")),
+    *(f"HTTP_X_GOOG_PUBSUB_{name}" for name in ("PUBLISH_TIME", "ORDERING_KEY", "LATER")),
+    *(
+        f"HTTP_X_{by}_TASK{name}"
+        for by in ("CLOUDTASKS", "APPENGINE")
+        for name in ("ETA", "RETRYCOUNT", "EXECUTIONCOUNT", "LATER")
+    ),
+    "HTTP_X_CLOUDSCHEDULER_SCHEDULETIME",
+    "HTTP_X_CLOUDSCHEDULER",
+]
+TEXTS = st.one_of(st.text(st.characters(max_codepoint=255)), st.text(), st.from_regex(r"[-0-9T:.Z%CF\"]{0,30}", fullmatch=True))
+
+
+@pytest.mark.parametrize("form", FORM_HEADERS)
+@given(optional=st.dictionaries(st.sampled_from(OPTIONAL), TEXTS))
+def test_no_optional_header_costs_an_event(form: str, optional: dict[str, str]) -> None:
+    """Whatever the optional headers of any form hold, there is an event, and what is kept of it is read as the same again."""
+    if "cloudevents" in optional.get("CONTENT_TYPE", "").lower():
+        return
+    plain = read(b"{}", FORM_HEADERS[form])
+    envelope = read(b"{}", FORM_HEADERS[form] | optional)
+
+    assert type(envelope) is type(plain)
+    assert str(envelope.message_id).partition("@")[0] == str(plain.message_id).partition("@")[0]
+    assert read(b"{}", envelope.meta) == envelope
+    assert set(envelope.malformed) <= {each.removeprefix("HTTP_").replace("_", "-").lower() for each in optional} | {
+        each.removeprefix("HTTP_CE_").lower() for each in optional
+    } | {"datacontenttype"}
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+METADATA = ["messageId", "message_id", "publishTime", "publish_time", "orderingKey", "ordering_key", "attributes", "later"]
+
+
+@given(metadata=st.dictionaries(st.sampled_from(METADATA), ANYTHING), attempt=ANYTHING)
+def test_no_metadata_costs_a_push(metadata: dict[str, object], attempt: object) -> None:
+    """Whatever a push says of its message, it is one, and has its data."""
+    try:
+        body = push({"data": DATA, **metadata}, deliveryAttempt=attempt)
+        Envelope(body, "application/json").document()
+    except ValueError:  # it holds what no JSON does
+        return
+    envelope = read(body)
+
+    assert (envelope.form, envelope.data, envelope.subscription) == ("pubsub", b'{"a": 1}', SUBSCRIPTION)
+    assert all(isinstance(value, str) for value in envelope.attributes.values())
+
+
+@given(extensions=st.dictionaries(st.text(), ANYTHING))
+def test_no_extension_costs_an_event(extensions: dict[str, object]) -> None:
+    """Whatever else a CloudEvent in structured mode says, it is one."""
+    known = {"id", "source", "type", "specversion", "subject", "time", "dataschema", "datacontenttype", "data", "data_base64"}
+    core = {"id": "1", "source": "//x", "type": "t", "specversion": "1.0"}
+    body = json.dumps({**{name: each for name, each in extensions.items() if name.lower() not in known}, **core}).encode()
+    envelope = read(body, {"CONTENT_TYPE": "application/cloudevents+json"})
+
+    assert isinstance(envelope, CloudEvent)
+    assert (envelope.id, envelope.type) == ("1", "t")
+    assert read(body, envelope.meta) == envelope
+    assert json.dumps(dict(envelope.extensions), ensure_ascii=False).encode()

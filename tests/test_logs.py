@@ -40,6 +40,31 @@ def message(record: logging.LogRecord) -> str:
     return re.sub(r"at .+:\d+ in \w+", "at PLACE", text).replace(f"{__name__}.", "")
 
 
+HINT = "; the body would be a Pub/Sub push if it had a `subscription` beside its `message`, and was read as plain JSON"
+
+
+@pytest.mark.parametrize(
+    ("body", "hint"),
+    [
+        ({"message": {"data": SECRET}}, HINT),
+        ({"message": {"attributes": {"a": SECRET}}}, HINT),
+        ({"message": {"text": SECRET}}, ""),
+        ({"message": {"data": SECRET}, "subscription": 5}, ""),
+        ({"message": SECRET}, ""),
+    ],
+)
+def test_a_push_without_a_subscription(
+    router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture, body: object, hint: str
+) -> None:
+    """A push that somebody wrote by hand is plain JSON without a subscription, and the line of its refusal says so."""
+    register(router, None)
+
+    post("/events/k/r", json.dumps(body).encode())
+
+    (record,) = ours(caplog)
+    assert message(record).partition("first ")[2] == f"missing at order_id{hint}"
+
+
 @pytest.mark.parametrize(
     ("error", "body", "level", "outcome", "problem"),
     [

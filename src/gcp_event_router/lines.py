@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
+from .envelopes import lacks_subscription
 from .event import Arrival
 from .exceptions import InvalidEventError, RefusalError
 from .handlers import Handler
@@ -28,6 +29,9 @@ _LEVELS: Final = {
     Outcome.UNSUPPORTED: logging.WARNING,
 }
 
+_REFUSED: Final = frozenset({Outcome.INVALID, Outcome.REJECTED})
+_NO_PUSH: Final = "; the body would be a Pub/Sub push if it had a `subscription` beside its `message`, and was read as plain JSON"
+
 
 def level_of(outcome: Outcome) -> int:
     """The level of `logging` for an outcome."""
@@ -46,6 +50,8 @@ def log_line(
 ) -> None:
     """Write the line of one event, or of one handler's run."""
     trace = arrival.trace
+    if outcome in _REFUSED and lacks_subscription(arrival.envelope):
+        problem += _NO_PUSH
     log_event(
         level,
         outcome.value,

@@ -28,7 +28,7 @@ from .cloudevents_http import (
     split_batch,
 )
 from .kept import kept_meta, tell_apart
-from .pubsub import PubSubPush, PubSubUnwrapped, read_unwrapped, read_wrapped
+from .pubsub import PubSubPush, PubSubUnwrapped, lacks_subscription, read_unwrapped, read_wrapped
 
 __all__ = [
     "EVENTARC_MODE",
@@ -46,6 +46,7 @@ __all__ = [
     "from_payload",
     "is_batch",
     "kept_meta",
+    "lacks_subscription",
     "read",
     "read_json",
     "read_wrapped",

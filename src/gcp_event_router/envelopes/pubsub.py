@@ -234,13 +234,12 @@ class PubSubUnwrapped(Envelope):
 _TRANSPORT: Final = frozenset(
     """
     accept accept-charset accept-encoding accept-language access-control-request-headers access-control-request-method alt-used
-    authorization cache-control cdn-loop connection content-encoding content-length content-type cookie date dnt early-data
-    expect forwarded from host http2-settings if-match if-modified-since if-none-match if-range if-unmodified-since keep-alive
-    max-forwards origin pragma prefer priority proxy-authorization proxy-connection range referer te traceparent tracestate
-    trailer transfer-encoding true-client-ip upgrade upgrade-insecure-requests user-agent via x-client-data
-    x-cloud-trace-context x-correlation-id x-goog-authenticated-user-email x-goog-authenticated-user-id
-    x-goog-iap-jwt-assertion x-goog-ordering-key x-real-ip x-request-id x-request-start x-requested-with
-    x-serverless-authorization
+    authorization cache-control cdn-loop connection content-length content-type cookie date expect forwarded from host
+    http2-settings if-match if-modified-since if-none-match if-range if-unmodified-since keep-alive max-forwards origin pragma
+    proxy-authorization proxy-connection referer te traceparent tracestate trailer transfer-encoding true-client-ip upgrade
+    upgrade-insecure-requests user-agent via x-client-data x-cloud-trace-context x-goog-authenticated-user-email
+    x-goog-authenticated-user-id x-goog-iap-jwt-assertion x-goog-ordering-key x-real-ip x-request-id x-request-start
+    x-requested-with x-serverless-authorization
     """.split()  # noqa: SIM905 -- sixty quoted names are harder to read
 )
 #: The same by how their names begin.
@@ -306,6 +305,12 @@ def shape_of(body: bytes) -> dict[str, Any] | None:
     return found
 
 
+def lacks_subscription(envelope: Envelope) -> bool:
+    """Whether a plain body would be a wrapped push if it named a subscription; for what is said of one that is refused."""
+    found = shape_of(envelope.body) if envelope.form == Envelope.form else None
+    return found is not None and "subscription" not in found and not _FIELDS.isdisjoint(found["message"])
+
+
 def _read_malformed(body: bytes, reader: _Reader) -> PubSubPush | None:
     """A push that does not hold what one holds, without its malformed metadata; None for a body that is no push at all.
 
@@ -330,6 +335,8 @@ def _read_malformed(body: bytes, reader: _Reader) -> PubSubPush | None:
 
 
 _METADATA: Final = ("attributes", "messageId", "message_id", "publishTime", "publish_time", "orderingKey", "ordering_key")
+
+_FIELDS: Final = frozenset({"data", *_METADATA})
 
 
 def _reads(part: object) -> bool:

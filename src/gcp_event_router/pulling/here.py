@@ -8,6 +8,7 @@ from typing_extensions import override
 
 from ..envelopes import read
 from ..event import Arrival
+from ..logs import log_malformed
 from ..outcomes import Outcome, classify, of_responses
 from ..signals import event_received
 from .puller import Delivered, Destination
@@ -37,7 +38,10 @@ class Here(Destination):
 
     def _outcome(self, kind: str, reference: str, body: bytes) -> Outcome:
         try:
-            responses = event_received.deliver(type(self), kind, reference, Arrival(read(body)))
+            envelope = read(body)
+            if envelope.malformed:
+                log_malformed(kind, reference, envelope.message_id, envelope.malformed)
+            responses = event_received.deliver(type(self), kind, reference, Arrival(envelope))
         except Exception as error:  # noqa: BLE001 -- becomes an outcome; the handlers' failures are in the log already
             return classify(error)
         return of_responses(responses)
