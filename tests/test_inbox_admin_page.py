@@ -73,10 +73,10 @@ def test_errors(shop: Shop, pages: Pages) -> None:
     Delivery.objects.using(shop.alias).filter(event=failed.pk).update(lost=1, sender_attempt=3, deferred=True)
     listed, trail = (section(pages.get(page_of(event)), "Deliveries") for event in (invalid, failed))
 
-    assert listed.endswith(
+    assert (
         "gcp_event_router.exceptions.InvalidEventError order_id : "
-        "Input should be a valid integer, unable to parse string as an integer (int_parsing)"
-    )
+        "Input should be a valid integer, unable to parse string as an integer (int_parsing) Text and traceback"
+    ) in listed
     assert "shop.record deferred parked 1 of 1 1 without a word 3 by the sender noted" in trail
     assert "builtins.RuntimeError" in trail
     assert "in record" in trail
@@ -102,6 +102,54 @@ def test_a_request_that_could_not_be_read(inbox: str, router: EventRouter, pages
     assert section(page, "Envelope").startswith("Envelope Form could not be read Key")
     assert "HTTP_X_CLOUDTASKS_QUEUENAME mail" in section(page, "Headers")
     assert section(page, "Deliveries").startswith("Deliveries Handler State Attempts Times none rejected 0 of 1")
+
+
+@pytest.mark.parametrize("inbox", ["sqlite"], indirect=True)
+def test_the_whole_envelope(inbox: str, router: EventRouter, pages: Pages) -> None:
+    """Ordering key, subscription and publish time are facts of the envelope; a CloudEvent's attributes have their own section."""
+    Shop(inbox, router)
+    context = {"id": "7", "source": "//shop", "specversion": "1.0", "type": "order.placed", "subject": "a<b", "tenant": "north"}
+    message = {
+        "data": "e30=",
+        "messageId": "17",
+        "publishTime": "2026-03-09T12:00:00Z",
+        "orderingKey": "customer-1",
+        "attributes": {f"ce-{name}": value for name, value in context.items()},
+    }
+    post_wsgi("/events/order-placed/1", json.dumps({"message": message, "subscription": "projects/p/subscriptions/s"}).encode())
+
+    page = pages.get(page_of(StoredEvent.objects.using(inbox).get()))
+
+    assert re.sub(TIME, "TIME", section(page, "Envelope")).endswith(
+        "Message id 7 Subscription projects/p/subscriptions/s Published TIME Ordering key customer-1"
+    )
+    assert section(page, "CloudEvent") == (
+        "CloudEvent id 7 source //shop specversion 1.0 type order.placed subject a<b tenant north"
+    )
+
+
+@pytest.mark.parametrize("inbox", ["sqlite"], indirect=True)
+def test_an_event_that_cannot_be_read_any_more(shop: Shop, pages: Pages) -> None:
+    """A row that was changed by hand has a page all the same, which says so."""
+    event = shop.order(1)
+    StoredEvent.objects.using(shop.alias).update(meta="{", principal="[", parameters="]")
+
+    page = pages.get(page_of(event))
+
+    assert section(page, "Envelope").startswith("Envelope Form pubsub, which cannot be read any more Key")
+    assert section(page, "Headers") == "Headers {"
+
+
+@pytest.mark.parametrize("inbox", ["sqlite"], indirect=True)
+def test_the_text_of_an_error_is_on_the_page(shop: Shop, pages: Pages) -> None:
+    """Whoever may see the payload sees the exception's text and traceback, as text."""
+    event = shop.order(1, RuntimeError)
+    Delivery.objects.using(shop.alias).update(error_text="builtins.RuntimeError: <b>no stock\x1b[2J</b>\n  File ...")
+
+    page = pages.get(page_of(event))
+
+    assert section(page, "Deliveries").endswith("Text and traceback builtins.RuntimeError: <b>no stock\\u001b[2J</b> File ...")
+    assert "&lt;b&gt;no stock" in page
 
 
 HOSTILE = "</pre><script>alert(1)</script>\x1b[2J\u202e"

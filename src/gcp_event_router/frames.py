@@ -19,7 +19,7 @@ from typing import Final, NamedTuple, cast
 
 from typing_extensions import override
 
-__all__ = ["Passed", "Place", "chain", "know_handler", "leaves", "printable", "walk"]
+__all__ = ["Passed", "Place", "chain", "know_handler", "leaves", "outside", "printable", "walk"]
 
 _HERE: Final = f"{Path(__file__).parent}{os.sep}"
 _INNERMOST: Final = 5
@@ -102,6 +102,11 @@ def walk(traceback: TracebackType | None) -> Iterator[tuple[FrameType, int]]:
             return
         yield traceback.tb_frame, traceback.tb_lineno or 0
         traceback = traceback.tb_next
+
+
+def outside(traceback: TracebackType | None) -> Iterator[tuple[FrameType, int]]:
+    """Do what `walk` does, without the frames of this package."""
+    return (each for each in walk(traceback) if not each[0].f_code.co_filename.startswith(_HERE))
 
 
 def chain(error: BaseException) -> list[BaseException]:

@@ -10,9 +10,6 @@ import logging
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from django.db import Error as DjangoError
-
-from .database_errors import code
 from .frames import Passed, Place, chain, leaves, printable
 
 __all__ = ["log_event", "log_malformed", "logger", "trail"]
@@ -80,9 +77,9 @@ def log_event(
 
 
 def log_malformed(kind: str, reference: str, message_id: str | None, names: Sequence[str]) -> None:
-    """Write that optional metadata of an event is malformed, which does not keep it from being handled: names and no values."""
+    """Write that an event came with optional metadata that cannot be read, and is handled without: names and no values."""
     shown = ", ".join(dict.fromkeys(names[:_NAMES])) + (f" and {len(names) - _NAMES} more" if len(names) > _NAMES else "")
-    message = "Event of kind %r with reference %r (message %r) has malformed metadata, and is handled all the same: %s"
+    message = "Event of kind %r with reference %r (message %r) has metadata that cannot be read, and is handled without: %s"
     logger.warning(message, _short(kind), _short(reference), _short(message_id), shown)
 
 
@@ -124,7 +121,4 @@ def _types(error: BaseException) -> str:
 
 
 def _name(error: BaseException) -> str:
-    """The type of an exception; with the code that a database gave it, once for Django's exception and its driver's."""
-    name = printable(type(error).__qualname__, _NAME_LENGTH)
-    known = "" if isinstance(error, DjangoError) and error.__cause__ is not None else code(error)
-    return f"{name} ({printable(known, _NAME_LENGTH)})" if known else name
+    return printable(type(error).__qualname__, _NAME_LENGTH)

@@ -5,14 +5,21 @@ from __future__ import annotations
 import json
 from typing import NamedTuple
 
-from ..exceptions import EnvelopeError, EventRouterError
-from ..logs import trail
-from ..outcomes import Outcome, classify, details
+from django.db import connections, router
 
-__all__ = ["KeptError", "LeaseLostError", "RolledBackError", "kept"]
+from .. import conf
+from ..exceptions import EnvelopeError, EventRouterError, UnavailableError
+from ..logs import trail
+from ..outcomes import Outcome, classify, details, leaves
+from .models import Delivery
+from .texts import LENGTH, storable, text_of
+
+__all__ = ["KeptError", "LeaseLostError", "RolledBackError", "as_raised", "kept"]
 
 _NAME_LENGTH = 255
 _LENGTH = 4096
+_READ_ONLY = "25006"
+"""PostgreSQL's code for a server that takes no writes, such as one that just became a replica; an InternalError to Django."""
 
 
 class LeaseLostError(EventRouterError):
@@ -21,6 +28,17 @@ class LeaseLostError(EventRouterError):
 
 class RolledBackError(EventRouterError):
     """Raised when a handler had its transaction rolled back, and returned as if nothing were wrong."""
+
+
+def as_raised(error: Exception) -> Exception:
+    """The error as it is to be answered: one that means that the database is away is an `UnavailableError`."""
+    for leaf in leaves(error):
+        cause = leaf.__cause__
+        if _READ_ONLY in {getattr(cause, "sqlstate", None), getattr(cause, "pgcode", None)}:
+            away = UnavailableError(reason="the database takes no writes")
+            away.__cause__ = error
+            return away
+    return error
 
 
 class KeptError(NamedTuple):
@@ -40,11 +58,14 @@ class KeptError(NamedTuple):
 
 
 def kept(error: Exception) -> KeptError:
-    """What to keep of an error."""
+    """What to keep of an error; never raises, whatever the error is like."""
+    settings = conf.current().INBOX
+    vendor = connections[settings.DATABASE or router.db_for_write(Delivery)].vendor
     kind = type(error)
-    name = f"{kind.__module__}.{kind.__qualname__}"[:_NAME_LENGTH]
+    name = storable(f"{kind.__module__}.{kind.__qualname__}", _NAME_LENGTH, vendor)
     if isinstance(error, EnvelopeError):
-        return KeptError(name, str(error)[:_LENGTH])  # a text of ours, which quotes nothing
+        return KeptError(name, storable(str(error), _LENGTH, vendor))  # a text of ours, which quotes nothing
+    text = storable(text_of(error), LENGTH, vendor) if settings.ERROR_TEXT else ""
     if classify(error) is Outcome.INVALID and (listed := details(error)):
-        return KeptError(name, json.dumps(listed)[:_LENGTH])
-    return KeptError(name, trail(error)[:_LENGTH])
+        return KeptError(name, json.dumps(listed)[:_LENGTH], text)
+    return KeptError(name, storable(trail(error), _LENGTH, vendor), text)

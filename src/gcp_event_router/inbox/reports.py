@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, TextIO
+from typing import Final, TextIO
 
 from django.utils import timezone
 
-from ..exceptions import EnvelopeError
 from ..keepers import Result
+from .facts import attributes_of, cloudevent_of, data_of, envelope_of, facts_of
 from .models import Delivery, StoredEvent
-from .rows import arrival_of
 from .shown import error_details, payload, printable
 
 __all__ = ["FIELDS", "Progress", "age", "count_fields", "counted", "described", "fields", "line", "result_fields"]
@@ -22,6 +21,7 @@ __all__ = ["FIELDS", "Progress", "age", "count_fields", "counted", "described", 
 FIELDS: Final = ("id", "state", "attempts", "age", "event", "handler", "error")
 _UNITS: Final = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 _WIDTH: Final = 30
+_NAMES: Final = 12
 
 
 def age(time: timedelta) -> str:
@@ -84,19 +84,21 @@ def count_fields(numbers: Mapping[str, int]) -> str:
 
 def described(event: StoredEvent, deliveries: Iterable[Delivery]) -> Iterator[str]:
     """Everything about one event, line by line, for a person."""
+    envelope = envelope_of(event)
     yield printable(str(event))
-    principal: Mapping[str, Any] = json.loads(event.principal) if event.principal else {}
-    facts = {
-        "key": str(event.key),
-        "message id": event.message_id,
-        "received": _iso(event.received_at),
-        "form": event.form,
-        "sender": str(principal.get("email") or principal.get("subject") or principal.get("method") or ""),
-        "parameters": event.parameters,
-    }
-    for name, value in facts.items():
-        if value:
-            yield f"  {name:<10}  {printable(value)}"
+    facts = [
+        (name.lower(), str(_iso(value)) if isinstance(value, datetime) else value) for name, value in facts_of(event, envelope)
+    ]
+    parameters = [("parameters", printable(event.parameters))] if event.parameters else []
+    yield from _listed([*facts, *parameters])
+    for title, pairs in (
+        ("cloudevent", cloudevent_of(envelope)),
+        ("headers" if envelope is None else "attributes", attributes_of(event, envelope)),
+    ):
+        if pairs:
+            yield ""
+            yield title
+            yield from _listed(pairs)
     for delivery in deliveries:
         yield ""
         number, state, attempts, _, _, handler, _ = line(delivery)
@@ -107,12 +109,22 @@ def described(event: StoredEvent, deliveries: Iterable[Delivery]) -> Iterator[st
             yield f"    {place or '(root)'}: {message} ({kind})"
         if not error_details(delivery.error):
             yield from (f"    {printable(part)}" for part in delivery.error.splitlines())
-    shown = payload(_data(event))
+        if delivery.error_text:
+            yield "  text and traceback"
+            yield from (f"    {printable(part)}" for part in delivery.error_text.splitlines())
+    shown = payload(data_of(event, envelope))
     yield ""
     yield f"payload: {shown.sort}, {shown.size} bytes" if shown.sort else "no payload"
     yield from (f"  {part}" for part in shown.text.splitlines())
     if shown.left_out:
         yield f"  ... and {shown.left_out} bytes more"
+
+
+def _listed(pairs: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """Names and values, the values in a column."""
+    width = min(_WIDTH, max(_NAMES, *(len(name) for name, _ in pairs)))
+    for name, value in pairs:
+        yield f"  {name:<{width}}  {value}"
 
 
 def counted(numbers: Mapping[str, int]) -> str:
@@ -142,13 +154,6 @@ class Progress:
         if self._is_shown:
             self._stream.write("\r\x1b[K")
             self._stream.flush()
-
-
-def _data(event: StoredEvent) -> bytes:
-    try:
-        return arrival_of(event).envelope.data
-    except EnvelopeError:
-        return bytes(event.body)
 
 
 def _iso(time: datetime | None) -> str | None:

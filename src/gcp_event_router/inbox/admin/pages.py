@@ -19,11 +19,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from typing_extensions import override
 
+from ..facts import data_of, envelope_of
 from ..keeper import database
 from ..models import Delivery, State, StoredEvent
 from ..shown import printable
 from . import decisions
-from .details import Details, data_of, envelope_of
+from .details import Details
 
 if TYPE_CHECKING:
     EventModelAdmin = admin.ModelAdmin[StoredEvent]

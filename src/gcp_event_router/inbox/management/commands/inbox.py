@@ -71,7 +71,7 @@ class Command(BaseCommand):
 
     def _list(self, *, limit: int, json: bool, **options: Any) -> None:
         rows = selection(options).deliveries().order_by("-pk").select_related("event")
-        found = list(rows.defer("event__body", "event__meta")[: limit + 1])
+        found = list(rows.defer("error_text", "event__body", "event__meta")[: limit + 1])
         if json:
             for each in found[:limit]:
                 self.stdout.write(fields(each))

@@ -1,0 +1,94 @@
+"""What people are told of an event's envelope, in the admin and in a terminal: read again from what is kept.
+
+All of it came from outside: it is text, and `printable`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, Final, cast
+
+from django.utils.translation import gettext_noop
+
+from ..envelopes import CloudEvent, Envelope
+from .models import StoredEvent
+from .rows import UNREAD, arrival_of
+from .shown import printable
+
+__all__ = ["attributes_of", "cloudevent_of", "data_of", "envelope_of", "facts_of", "pairs_of"]
+
+_UNREADABLE: Final = (ValueError, LookupError, TypeError, AttributeError)
+"""What reading a row raises that is no event, or that was changed by hand; `EnvelopeError` is a `ValueError`."""
+#: The attributes of CloudEvents 1.0.2, in its own order; extensions follow.
+_ORDER: Final = ("id", "source", "specversion", "type", "subject", "time", "datacontenttype", "dataschema")
+
+
+def envelope_of(event: StoredEvent) -> Envelope | None:
+    """The envelope of an event; None if it cannot be read."""
+    try:
+        return arrival_of(event).envelope
+    except _UNREADABLE:
+        return None
+
+
+def data_of(event: StoredEvent, envelope: Envelope | None) -> bytes:
+    """The bytes of an event's payload; without its envelope, those of the request."""
+    return bytes(event.body) if envelope is None else envelope.data
+
+
+def facts_of(event: StoredEvent, envelope: Envelope | None) -> Iterator[tuple[str, str | datetime]]:
+    """What is known of the envelope and of who sent it, by names that `gettext` translates."""
+    principal = _read(event.principal)
+    for name, value in (
+        (gettext_noop("Form"), _form(event, envelope)),
+        (gettext_noop("Key"), str(event.key)),
+        (gettext_noop("Received"), event.received_at),
+        (gettext_noop("Message id"), (envelope and envelope.message_id) or event.message_id),
+        (gettext_noop("Subscription"), envelope and envelope.subscription),
+        (gettext_noop("Published"), envelope and envelope.publish_time),
+        (gettext_noop("Ordering key"), envelope and envelope.ordering_key),
+        (gettext_noop("Proved by"), principal.get("method")),
+        (gettext_noop("Sender"), principal.get("email")),
+        (gettext_noop("Subject"), principal.get("subject")),
+    ):
+        if value:
+            yield name, value if isinstance(value, datetime) else printable(str(value))
+
+
+def attributes_of(event: StoredEvent, envelope: Envelope | None) -> list[tuple[str, str]]:
+    """The attributes of the message; of what cannot be read, the headers."""
+    return pairs_of(_read(event.meta) if envelope is None else envelope.attributes)
+
+
+def cloudevent_of(envelope: Envelope | None) -> list[tuple[str, str]]:
+    """The attributes of a CloudEvent, extensions last; nothing of any other event."""
+    if not isinstance(envelope, CloudEvent):
+        return []
+    context = envelope.context
+    own = [name for name in _ORDER if name in context]
+    return [(printable(name), printable(context[name])) for name in [*own, *sorted(set(context) - set(own))]]
+
+
+def pairs_of(values: str | Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Names and values, in order; a name with several values as often as it has any. A text is JSON."""
+    found: Mapping[str, str | list[str]] = _read(values) if isinstance(values, str) else values
+    pairs: list[tuple[str, str]] = []
+    for name, value in sorted(found.items()):
+        pairs += [(printable(name), printable(str(one))) for one in (value if isinstance(value, list) else [value])]
+    return pairs
+
+
+def _form(event: StoredEvent, envelope: Envelope | None) -> str:
+    if event.form == UNREAD:
+        return "could not be read"
+    return event.form if envelope is not None else f"{event.form}, which cannot be read any more"
+
+
+def _read(text: str) -> Mapping[str, Any]:
+    try:
+        found: object = json.loads(text) if text else {}
+    except ValueError:
+        found = {"": text}  # changed by hand, or cut off
+    return cast("Mapping[str, Any]", found) if isinstance(found, dict) else {"": text}
