@@ -1,4 +1,4 @@
-"""What the real servers of test_servers.py serve: `tests.server:wsgi` and `tests.server:asgi`."""
+"""What the real servers of test_servers.py serve: `tests.server:wsgi`, `tests.server:asgi` and `tests.server:guarded`."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ wsgi = get_wsgi_application()
 asgi = get_asgi_application()
 
 from gcp_event_router import Event, events  # noqa: E402 -- settings come first
+from gcp_event_router.asgi import guard_bodies  # noqa: E402 -- as above
 
 from .server_settings import WRITTEN  # noqa: E402 -- as above
+
+guarded = guard_bodies(asgi)
 
 
 class Order(BaseModel):

@@ -13,7 +13,7 @@ from gcp_event_router.conf import RouterSettings
 SECRET_KEY = "for tests only"
 INSTALLED_APPS = ["gcp_event_router"]
 MIDDLEWARE: list[str] = []
-ROOT_URLCONF = "tests.urls"
+ROOT_URLCONF = "tests.server_urls"
 ALLOWED_HOSTS = ["127.0.0.1"]
 DATABASES: dict[str, dict[str, str]] = {}
 USE_TZ = True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncio import get_running_loop
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from io import BytesIO
 from typing import Any, TypeAlias
 
@@ -43,8 +43,14 @@ def wsgi(body: BytesIO, **environ: Any) -> Answer:
     return statuses[0], b"".join(content)
 
 
-def asgi(*messages: dict[str, Any], headers: Iterable[tuple[bytes, bytes]] = (), path: str = "/async/events/k/r") -> Answer:
-    """What the async endpoint answers to the messages that a server passes on."""
+def asgi(
+    *messages: dict[str, Any],
+    headers: Iterable[tuple[bytes, bytes]] = (),
+    path: str = "/async/events/k/r",
+    application: Callable[..., Awaitable[None]] | None = None,
+    **extra: Any,
+) -> Answer:
+    """What the async endpoint answers to the messages that a server passes on; `extra` is for the scope."""
     scope = {
         "type": "http",
         "method": "POST",
@@ -52,6 +58,7 @@ def asgi(*messages: dict[str, Any], headers: Iterable[tuple[bytes, bytes]] = (),
         "query_string": b"",
         "headers": [(b"host", b"testserver"), (b"content-type", b"application/json"), *headers],
         "server": ("testserver", 80),
+        **extra,
     }
     given = [{"type": "http.request", **message} for message in messages]
     sent: list[Any] = []
@@ -64,7 +71,7 @@ def asgi(*messages: dict[str, Any], headers: Iterable[tuple[bytes, bytes]] = (),
         sent.append(message)
 
     async def run() -> None:
-        await ASGIHandler()(scope, receive, send)
+        await (application or ASGIHandler())(scope, receive, send)
 
     async_to_sync(run)()
     return (sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:])) if sent else None

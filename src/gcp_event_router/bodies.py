@@ -6,7 +6,9 @@ This module alone touches what Django keeps for that: `_body`, `_stream` and `_r
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from asyncio import Event, sleep
+from collections.abc import Awaitable, Callable
+from functools import partial
 from io import SEEK_END, BufferedReader, BytesIO, RawIOBase
 from typing import Any, Final, TypeAlias
 
@@ -16,12 +18,16 @@ from django.http.request import UnreadablePostError
 from typing_extensions import Buffer, override
 
 from .exceptions import BodyTooLargeError, ConfigurationError, EnvelopeError
+from .receivers import wait_for
 
-__all__ = ["LONG", "body_of", "is_long"]
+__all__ = ["LONG", "PendingBody", "body_of", "is_long", "receive_body"]
 
 #: Bytes that take so long to parse that an event loop has better things to do: about as long as a thread takes to be asked.
 LONG: Final = 65536
 
+#: Where `asgi` leaves a body that nobody has received, in the scope of its request.
+_PENDING: Final = "gcp_event_router.pending_body"
+_BROKEN: Final = "The body could not be read to its end."
 _Read: TypeAlias = Callable[[int], bytes]
 _DIGITS: Final = 19
 """More digits of a Content-Length than any limit has."""
@@ -36,10 +42,10 @@ def body_of(request: HttpRequest, limit: int) -> bytes:
         ConfigurationError: Something else has read it before, and kept nothing.
 
     """
-    length = _announced(request)
-    if length is not None and length > limit:
-        raise BodyTooLargeError
     state: Any = request
+    if _PENDING in getattr(state, "scope", ()):
+        wait_for(partial(receive_body, request, limit))
+    length = _length(request, limit)
     body: bytes = getattr(state, "_body", b"")
     if not body:  # without a Content-Length, Django's own of a WSGI request is empty whatever arrives
         read = _reader(request, has_length=length is not None)
@@ -54,6 +60,66 @@ def body_of(request: HttpRequest, limit: int) -> bytes:
     return body
 
 
+async def receive_body(request: HttpRequest, limit: int) -> None:
+    """Receive the body of an ASGI request if `asgi.guard_bodies` has kept it back. Raises as `body_of` does."""
+    scope: dict[str, Any] = getattr(request, "scope", {})
+    pending: PendingBody | None = scope.pop(_PENDING, None)
+    if pending is None:
+        return
+    _put_back(request, b"", _fail)  # until there is something to give
+    _length(request, limit)
+    _keep(request, await pending.read(limit))
+
+
+class PendingBody:
+    """The body of an ASGI request that nobody has received so far.
+
+    Args:
+        scope: The scope of the request, where the view will find it.
+        receive: The server's own.
+
+    """
+
+    def __init__(self, scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]]) -> None:
+        self._receive = receive
+        self._is_announced = False
+        self._is_over = Event()
+        self._last: dict[str, Any] | None = None
+        scope[_PENDING] = self
+
+    async def receive(self) -> dict[str, Any]:
+        """What Django receives: an empty body, and after the view has read the true one, when the client goes away."""
+        if not self._is_announced:
+            self._is_announced = True
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await self._is_over.wait()
+        while True:
+            message = self._last or await self._receive()
+            if message["type"] != "http.request":
+                return message
+            await sleep(0)  # what is dropped may come without end, and the answer goes first
+
+    def drop(self) -> None:
+        """Drop what is left of it, as the answer begins: hypercorn closes no connection of which somebody has to receive more."""
+        self._is_over.set()
+
+    async def read(self, limit: int) -> bytes:
+        """Receive the body. Raises `BodyTooLargeError` as soon as it is over the limit, or `EnvelopeError`."""
+        body, is_more = bytearray(), True
+        while is_more:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                self._last = message
+                self._is_over.set()
+                raise EnvelopeError(_BROKEN)
+            body += message.get("body", b"")
+            if len(body) > limit:
+                raise BodyTooLargeError
+            is_more = message.get("more_body", False)
+        self._is_over.set()
+        return bytes(body)
+
+
 def is_long(request: HttpRequest) -> bool:
     """Whether the body is longer than `LONG`, as far as can be told before it is read. Raises `EnvelopeError`."""
     state: Any = request
@@ -66,6 +132,14 @@ def is_long(request: HttpRequest) -> bool:
     else:
         size = _announced(request)
     return size is None or size > LONG
+
+
+def _length(request: HttpRequest, limit: int) -> int | None:
+    """The Content-Length, if it has one. Raises `SenderError` for one that is over the limit, or is not a number."""
+    length = _announced(request)
+    if length is not None and length > limit:
+        raise BodyTooLargeError
+    return length
 
 
 def _announced(request: HttpRequest) -> int | None:
@@ -117,23 +191,28 @@ def _read_and_keep(request: Any, read: _Read, enough: int, limit: int) -> bytes:
             size += len(part)
     except OSError as error:  # Django's UnreadablePostError is one
         _put_back(request, b"", _fail)
-        msg = "The body could not be read to its end."
-        raise EnvelopeError(msg) from error
+        raise EnvelopeError(_BROKEN) from error
     body = parts[0] if len(parts) == 1 else b"".join(parts)
     if size > limit:
         _put_back(request, body, request._stream.read if read == request.read else read)  # noqa: SLF001 -- as above
         return body
+    _keep(request, body)
+    return body
+
+
+def _keep(request: Any, body: bytes) -> None:
+    """Leave a body with its request, as if `request.body` had been read."""
     request._stream.close()  # noqa: SLF001 -- as Django does; under ASGI, it holds the body a second time
     request._stream, request._body = BytesIO(body), body  # noqa: SLF001 -- as above
     for parsed in ("_post", "_files"):  # from a body that seemed to be empty
         request.__dict__.pop(parsed, None)
-    return body
 
 
 def _put_back(request: Any, begin: bytes, rest: _Read) -> None:
     """Have whoever reads the request next begin anew, under Django's limits."""
     request._stream = BufferedReader(_Rest(begin, rest))  # noqa: SLF001 -- as above
     request._read_started = False  # noqa: SLF001 -- as above
+    request.__dict__.pop("_body", None)
 
 
 class _Rest(RawIOBase):
@@ -156,5 +235,4 @@ class _Rest(RawIOBase):
 
 
 def _fail(_: int) -> bytes:
-    msg = "The body could not be read to its end."
-    raise UnreadablePostError(msg)
+    raise UnreadablePostError(_BROKEN)

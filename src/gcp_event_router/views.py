@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from asgiref.sync import sync_to_async
 from django.contrib.auth.decorators import login_not_required
@@ -19,9 +19,10 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import View
 from typing_extensions import override
 
+from . import conf
 from .arrivals import arrivals_of, undecodable
 from .auth import Authenticator, Door, configured
-from .bodies import is_long
+from .bodies import is_long, receive_body
 from .event import UNKNOWN, Principal, is_label
 from .exceptions import (
     BodyTooLargeError,
@@ -39,7 +40,7 @@ from .responses import failure, success
 from .signals import DocumentError, event_received
 from .traces import trace_headers
 
-__all__ = ["AsyncEventView", "EventView"]
+__all__ = ["AsyncEventView", "EventView", "reads_nothing_first"]
 
 _Response: TypeAlias = tuple[Any, Any]
 #: Makes the answer or, with `DEBUG` on, raises what went wrong; a thread could not raise a StopIteration to whoever awaits it.
@@ -71,6 +72,8 @@ class EventView(View):
         view = login_not_required(csrf_exempt(super().as_view(**initkwargs)))
         for alias in connections:
             view = transaction.non_atomic_requests(using=alias)(view)
+        if all(getattr(cls, name) in own for name, own in _READS_NOTHING.items()):
+            setattr(view, _MARK, view)
         return view
 
     def post(self, request: HttpRequest, event_kind: object = None, event_reference: object = None, **_: object) -> HttpResponse:
@@ -137,6 +140,7 @@ class AsyncEventView(EventView):
         try:
             door = self._door()
             principal = await door.aauthenticate(request)
+            await receive_body(request, conf.current().MAX_BODY_SIZE)
             arrivals = None if is_long(request) else arrivals_of(request, principal, door, kind, reference)
         except Exception as error:  # noqa: BLE001 -- as in EventView
             await event_rejected.atell(None, **_rejection(error, kind, reference, principal))
@@ -160,6 +164,21 @@ class AsyncEventView(EventView):
             except Exception as error:  # noqa: BLE001 -- as in EventView
                 errors.append(error)
         return _answer(sent, errors, kind, reference)()
+
+
+#: The attribute of a view function that is the function itself, unless something has been wrapped around it.
+_MARK: Final = "_gcp_event_router_view"
+#: What a view does before it authenticates a request, unless a project has its own.
+_READS_NOTHING: Final[Mapping[str, tuple[object, ...]]] = {
+    "setup": (View.setup,),
+    "dispatch": (View.dispatch,),
+    "post": (EventView.post, AsyncEventView.post),
+}
+
+
+def reads_nothing_first(view: object) -> bool:
+    """Whether a view function is one of ours as it is, so that nothing looks at a body before its sender is known."""
+    return getattr(view, _MARK, None) is view
 
 
 def _labels(kind: object, reference: object) -> tuple[str, str]:
