@@ -18,7 +18,6 @@ from .calls import CloudTask, SchedulerJob, read_job, read_task
 from .cloudevents import CloudEvent
 from .cloudevents_http import (
     EVENT_META,
-    MAX_EVENTS,
     MESSAGE_PUBLISHED,
     event_meta,
     from_push,
@@ -34,7 +33,6 @@ __all__ = [
     "EVENTARC_MODE",
     "EVENT_META",
     "FORMS",
-    "MAX_EVENTS",
     "MESSAGE_PUBLISHED",
     "CloudEvent",
     "CloudTask",
