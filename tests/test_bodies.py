@@ -235,6 +235,7 @@ def test_a_client_that_hangs_up_is_not_answered(payloads: list[bytes], messages:
         (lambda: wsgi(Trickle(JSON), SERVER_PROTOCOL="HTTP/2", **TERMINATED), JSON),
         (lambda: wsgi(BytesIO(), SERVER_PROTOCOL="HTTP/2", **TERMINATED), b""),
         (lambda: wsgi(BytesIO(), SERVER_PROTOCOL="HTTP/1.0"), b""),
+        (lambda: wsgi(BytesIO(), CONTENT_LENGTH="", HTTP_TRANSFER_ENCODING=""), b""),
         (lambda: asgi({"body": b"{}"}), b"{}"),
         (lambda: asgi({"body": b"{", "more_body": True}, {"body": b"}"}), b"{}"),
         (lambda: asgi({"body": b"{}"}, headers=[(b"transfer-encoding", b"chunked")]), b"{}"),

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from django.core.asgi import get_asgi_application
 from django.core.handlers.asgi import get_script_prefix
+from django.core.handlers.wsgi import WSGIHandler
 from django.urls import resolve
 
 from .bodies import PendingBody
+from .exceptions import ConfigurationError
 from .views import reads_nothing_first
 
 __all__ = ["guard_bodies"]
@@ -39,7 +42,14 @@ def guard_bodies(application: Callable[..., Awaitable[None]]) -> Callable[[Any, 
     Returns:
         An ASGI application.
 
+    Raises:
+        ConfigurationError: It is not an ASGI application.
+
     """
+    given: object = application
+    if not callable(given) or given is get_asgi_application or isinstance(given, WSGIHandler):
+        msg = f"guard_bodies() got {given!r}, which is not an ASGI application. Write guard_bodies(get_asgi_application())."
+        raise ConfigurationError(msg)
 
     async def guarded(scope: dict[str, Any], receive: Any, send: Any) -> None:
         if not _is_for_events(scope):

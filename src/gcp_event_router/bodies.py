@@ -160,7 +160,7 @@ def _reader(request: HttpRequest, *, has_length: bool) -> _Read:
     read from the server itself, which says whether its input ends where the body does.
     """
     meta = request.META
-    is_chunked = "HTTP_TRANSFER_ENCODING" in meta
+    is_chunked = bool(meta.get("HTTP_TRANSFER_ENCODING"))
     if not isinstance(request, WSGIRequest) or (has_length and not (is_chunked and meta.get("wsgi.input_terminated"))):
         return request.read
     if meta.get("wsgi.input_terminated"):
