@@ -46,10 +46,7 @@ def guard_bodies(application: Callable[..., Awaitable[None]]) -> Callable[[Any, 
         ConfigurationError: It is not an ASGI application.
 
     """
-    given: object = application
-    if not callable(given) or given is get_asgi_application or isinstance(given, WSGIHandler):
-        msg = f"guard_bodies() got {given!r}, which is not an ASGI application. Write guard_bodies(get_asgi_application())."
-        raise ConfigurationError(msg)
+    _require_asgi(application)
 
     async def guarded(scope: dict[str, Any], receive: Any, send: Any) -> None:
         if not _is_for_events(scope):
@@ -65,6 +62,12 @@ def guard_bodies(application: Callable[..., Awaitable[None]]) -> Callable[[Any, 
         await application(scope, pending.receive, answer)
 
     return guarded
+
+
+def _require_asgi(given: object) -> None:
+    if not callable(given) or given is get_asgi_application or isinstance(given, WSGIHandler):
+        msg = f"guard_bodies() got {given!r}, which is not an ASGI application. Write guard_bodies(get_asgi_application())."
+        raise ConfigurationError(msg)
 
 
 def _is_for_events(scope: dict[str, Any]) -> bool:
