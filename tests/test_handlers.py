@@ -14,6 +14,7 @@ import pytest
 from pydantic import BaseModel, Field, TypeAdapter
 
 from gcp_event_router import Event, EventRouter
+from gcp_event_router.declarations import UNGIVEN
 from gcp_event_router.envelopes import Envelope
 from gcp_event_router.event import Arrival
 from gcp_event_router.exceptions import ConfigurationError
@@ -73,7 +74,7 @@ def read(handler: Handler, data: bytes = b'{"order_id": 1}', **query: list[str])
     return handler.event("k", "r", Arrival(Envelope(data), query))
 
 
-def registered(function: Callable[..., Any], payload: Any = None) -> Handler:
+def registered(function: Callable[..., Any], payload: Any = UNGIVEN) -> Handler:
     """The handler of a function in a router of its own."""
     router = EventRouter()
     router.on("a", payload=payload)(function)

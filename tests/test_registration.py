@@ -178,10 +178,29 @@ def test_refusals(function: Any, payload: Any, message: str) -> None:
     router = EventRouter()
 
     with pytest.raises(RegistrationError) as refused:
-        router.on("a", payload=payload)(function)
+        cast("Any", router.on)("a", **({} if payload is None else {"payload": payload}))(function)
 
     assert str(refused.value) == message
     assert len(router) == 0
+
+
+def test_none_is_a_type() -> None:
+    """Events without a payload are declared by `payload=None`, as by `Event[None]`: https://peps.python.org/pep-0484/#using-none."""
+    router = EventRouter()
+
+    untyped = cast("Any", lambda event: None)  # pyright: ignore[reportUnknownLambdaType] -- without annotations
+
+    def typed(event: Event[None]) -> None: ...
+    def other(event: Event[Order]) -> None: ...
+
+    router.on("a", payload=None)(untyped)
+    router.on("b", payload=None)(typed)
+    router.kind("c", type(None)).on(untyped)
+    with pytest.raises(RegistrationError) as refused:
+        router.on("d", payload=None)(cast("Any", other))
+
+    assert [each.handler.payload_type for each in router] == [type(None)] * 3
+    assert "and payload= says None: they cannot both be right." in str(refused.value)
 
 
 def test_a_fallback_of_a_kind_is_refused(router: EventRouter) -> None:

@@ -12,10 +12,16 @@ from django.test import override_settings
 from django.urls import NoReverseMatch
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from gcp_event_router import utils
 from gcp_event_router.exceptions import ConfigurationError, InvalidPubSubMessageError
 from gcp_event_router.utils import SUBSCRIPTION, decode_pubsub_message, get_event_url, make_pubsub_message
+
+
+class Model(BaseModel):
+    b: int
+
 
 WHOLE_SECOND = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 JSON = st.recursive(
@@ -50,6 +56,59 @@ def test_url_of_a_primary_key() -> None:
     assert get_event_url("k", 5, base_url="") == "/events/k/5"
     assert get_event_url("k", UUID(int=1), base_url="") == "/events/k/00000000-0000-0000-0000-000000000001"
     assert get_event_url("a b", "ü?#", base_url="") == "/events/a%20b/%C3%BC%3F%23"
+
+
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [
+        ({"b": 1}, "a mapping"),
+        ({}, "a mapping"),
+        ([{"b": 1}], "a dict within it"),
+        ([[1], 2], "a list within it"),
+        (Model(b=1), "a tuple within it"),
+    ],
+)
+def test_url_of_nested_parameters(value: Any, what: str) -> None:
+    """A parameter that a query cannot hold is refused, as django-gcp's documentation has `decoded back to a dict` of strings."""
+    with pytest.raises(ValueError) as refused:
+        get_event_url("k", "r", {"a": value})
+
+    assert str(refused.value) == (
+        f"get_event_url() is given the parameter 'a' of type {type(value).__name__}: {what} has no place in a query string. "
+        "Give a text, a number or a list of these; or a text of JSON: {'a': json.dumps(...)}."
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "query"),
+    [
+        ([1, "b c"], "a=1&a=b+c"),
+        ((1, 2), "a=1&a=2"),
+        ((each for each in "xy"), "a=x&a=y"),
+        (range(2), "a=0&a=1"),
+        (b"x", "a=x"),
+        (True, "a=True"),
+        ([], ""),
+    ],
+)
+def test_url_of_parameters(value: Any, query: str) -> None:
+    """A text, a number and each item of what iterates is a parameter."""
+    assert get_event_url("k", "r", {"a": value}, base_url="") == (f"/events/k/r?{query}" if query else "/events/k/r")
+
+
+def test_no_data_and_null() -> None:
+    """None is JSON's null, as in django-gcp; without data, or with no bytes, a message has none."""
+    assert make_pubsub_message(None, as_dict=True)["message"] == {"data": "bnVsbA=="}
+    assert make_pubsub_message(as_dict=True)["message"] == make_pubsub_message(b"", as_dict=True)["message"] == {}
+
+
+@pytest.mark.parametrize(("given", "expected"), [({"attributes": {}}, {}), ({"attributes": None}, None), ({}, None)])
+def test_no_attributes(given: dict[str, Any], expected: dict[str, str] | None) -> None:
+    """A message with empty attributes has empty ones, as in django-gcp; one without has none."""
+    body = {"message": {"data": "MQ==", **given}, "subscription": "s"}
+
+    assert decode_pubsub_message(body)["attributes"] == expected
+    assert decode_pubsub_message(json.dumps(body))["attributes"] == expected
 
 
 @override_settings(BASE_URL=None)

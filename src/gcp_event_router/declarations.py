@@ -13,12 +13,15 @@ from collections.abc import Callable, Mapping
 from types import CodeType, NoneType, SimpleNamespace
 from typing import Annotated, Any, Final, Never, get_args, get_origin, get_type_hints
 
+from pydantic import TypeAdapter
+
 from .event import Event
 from .exceptions import RegistrationError
 
 __all__ = [
     "HOW",
     "NO_SOURCE",
+    "UNGIVEN",
     "annotation_of",
     "code_of",
     "declared_types",
@@ -28,10 +31,13 @@ __all__ = [
     "location_of",
     "name_of",
     "refuse",
+    "type_of",
     "type_text",
     "type_words",
 ]
 
+#: What `payload=` is where nobody says what it is; None is a type.
+UNGIVEN: Final = object()
 #: The location of a function that is not written in Python.
 NO_SOURCE: Final = "no source"
 #: What to write.
@@ -86,19 +92,26 @@ def _holds_text(annotation: object) -> bool:
     return any(not isinstance(argument, type) for argument in get_args(annotation))
 
 
+def type_of(given: object) -> object:
+    """The type that `payload=` names: itself, what an adapter is made of, or that of None."""
+    # TypeAdapter has no public name for it
+    found = vars(given)["_type"] if isinstance(given, TypeAdapter) else given
+    return NoneType if found is None else found
+
+
 def declared_types(annotation: object, given: object, handler: object) -> tuple[object, object]:
     """The types of payload and parameters, from the annotation and from `payload=`."""
     if get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     if get_origin(annotation) is Event:
         payload_type, parameters_type = _arguments(annotation)
-        if given is not None and payload_type != given:
+        if given is not UNGIVEN and payload_type != given:
             refuse(
                 f"{handler} annotates its parameter {event_text(payload_type, parameters_type)}, and payload= says "
                 f"{type_text(given)}: they cannot both be right. Leave payload= out, or make them the same."
             )
         return payload_type, parameters_type
-    if given is not None and (annotation is Event or annotation is inspect.Parameter.empty):
+    if given is not UNGIVEN and (annotation is Event or annotation is inspect.Parameter.empty):
         return given, dict[str, str]
     if annotation is Event:
         refuse(f"{handler} annotates its parameter Event, without the payload's type. Write Event[Model], or Event[Any].")

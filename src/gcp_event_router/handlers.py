@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from .declarations import (
     HOW,
+    UNGIVEN,
     annotation_of,
     code_of,
     declared_types,
@@ -25,6 +26,7 @@ from .declarations import (
     location_of,
     name_of,
     refuse,
+    type_of,
     type_text,
 )
 from .event import Arrival, Event
@@ -70,7 +72,7 @@ class Handler:
         self,
         function: Callable[..., Any],
         globs: tuple[Glob, ...],
-        payload: object = None,
+        payload: object = UNGIVEN,
         scope: Mapping[str, Any] | None = None,
         options: Options = _DEFAULTS,
         ce_type: Glob | None = None,
@@ -80,7 +82,7 @@ class Handler:
         Args:
             function: Anything that can be called with one `Event`, sync or async.
             globs: Which kinds it handles; without any, and without a type, it is a fallback.
-            payload: What `payload=` said: a type or a `TypeAdapter`.
+            payload: What `payload=` says: a type, which may be None, or a `TypeAdapter`.
             scope: Local names of the place of registration, in which annotations may be written.
             options: How it is to be run.
             ce_type: Which types of CloudEvents it handles.
@@ -108,9 +110,8 @@ class Handler:
             refuse(f"{self} is async, and gunicorn's gevent workers cannot await it: {NOT_WITH_GEVENT}")
         #: The same for two registrations of one function, or of one bound method.
         self.key: Final = (id(getattr(function, "__self__", None)), id(getattr(function, "__func__", function)))
+        self._given: object = type_of(payload)
         self._adapter: TypeAdapter[Any] | None = payload if isinstance(payload, TypeAdapter) else None
-        # TypeAdapter has no public name for the type that it was made of
-        self._given: object = payload if self._adapter is None else vars(self._adapter)["_type"]
         self._parameter = event_parameter(function, self.name)
         self._types: tuple[object, object] | None = None
         self._readers: tuple[PayloadReader, ParametersReader | None] | None = None

@@ -24,7 +24,7 @@ from pydantic import TypeAdapter
 from pydantic.errors import PydanticUserError
 from typing_extensions import TypeVar, override
 
-from .declarations import NO_SOURCE, type_text
+from .declarations import NO_SOURCE, type_of, type_text
 from .definitions import bare
 from .event import LABEL_LENGTH, Event, is_label
 from .exceptions import InvalidEventError, RegistrationError
@@ -69,7 +69,7 @@ class Kind(Generic[PayloadT]):
         self.location: Final = location
         self.adapter: Final[TypeAdapter[PayloadT]] = payload if isinstance(payload, TypeAdapter) else _adapter(name, payload)
         #: As it was declared: a type, or the type inside of a `TypeAdapter`.
-        self.payload_type: Final[object] = vars(payload)["_type"] if isinstance(payload, TypeAdapter) else payload
+        self.payload_type: Final[object] = type_of(payload)
         self._payload = payload
         self._register = register
 
@@ -144,8 +144,7 @@ class Kind(Generic[PayloadT]):
         subscription: str = SUBSCRIPTION,
     ) -> bytes:
         """The body of a push of this kind, as Pub/Sub would send it; as `utils.make_pubsub_message`. For tests."""
-        data = self.data(payload) or None
-        return make_pubsub_message(data, subscription, attributes, message_id, ordering_key, publish_time)
+        return make_pubsub_message(self.data(payload), subscription, attributes, message_id, ordering_key, publish_time)
 
     def publish(
         self,

@@ -18,6 +18,7 @@ from django.utils.module_loading import import_string
 from pydantic import TypeAdapter
 from typing_extensions import TypeVar, override
 
+from .declarations import UNGIVEN
 from .dispatch import Dispatcher
 from .event import Event
 from .exceptions import ConfigurationError, GlobError, RegistrationError
@@ -77,15 +78,24 @@ class EventRouter:
 
     @overload
     def on(
+        self, kind: str, /, *kinds: str, payload: None, ce_type: str | None = ..., **options: Unpack[HandlerOptions]
+    ) -> PayloadDecorator[None]: ...
+
+    @overload
+    def on(self, /, *, payload: None, ce_type: str, **options: Unpack[HandlerOptions]) -> PayloadDecorator[None]: ...
+
+    @overload
+    def on(
         self, /, *, payload: type[PayloadT] | TypeAdapter[PayloadT], ce_type: str, **options: Unpack[HandlerOptions]
     ) -> PayloadDecorator[PayloadT]: ...
 
-    def on(self, *kinds: str, payload: object = None, ce_type: str | None = None, **options: Unpack[HandlerOptions]) -> Any:
+    def on(self, *kinds: str, payload: object = UNGIVEN, ce_type: str | None = None, **options: Unpack[HandlerOptions]) -> Any:
         """Register the decorated function for all events that fit; it stays the very same function.
 
         Args:
             kinds: Globs such as `"order-placed"`, `"order-*"` or `"order-v[12]"`, of which one has to match the kind.
-            payload: The payload's type, or a `TypeAdapter`, for functions that do not say it in their annotation.
+            payload: The payload's type, or a `TypeAdapter`, for functions that do not say it in their annotation. None is the
+                type of events that have no payload.
             ce_type: A glob of CloudEvents types, such as `"google.cloud.storage.object.v1.*"`, which has to match as well;
                 without kinds it is all that has to.
             options: How the function is run, mostly by the inbox. `name`: what it is known by, instead of its module and
@@ -119,11 +129,11 @@ class EventRouter:
         """
         kept = Options.of(options)
         if function is not None:
-            self._register(Handler(function, (), None, callers_scope(), kept))
+            self._register(Handler(function, (), UNGIVEN, callers_scope(), kept))
             return function
 
         def register(function: HandlerT) -> HandlerT:
-            self._register(Handler(function, (), None, callers_scope(), kept))
+            self._register(Handler(function, (), UNGIVEN, callers_scope(), kept))
             return function
 
         return register

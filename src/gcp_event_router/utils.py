@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal, overload
+from typing import Any, Final, Literal, cast, overload
 from uuid import UUID
 
 from django.conf import settings
 from django.urls import NoReverseMatch, reverse
 from django.utils.http import urlencode
+from pydantic_core import from_json
 from typing_extensions import TypedDict
 
 from . import signatures
@@ -58,7 +59,8 @@ def get_event_url(
     Args:
         event_kind: Printable, at most 255 characters, without a slash; and so is the reference.
         event_reference: What the event is about.
-        event_parameters: Become the query string; of a list or tuple each item does. Keep it short.
+        event_parameters: Become the query string; of a list or tuple each item does. Keep it short. A model of parameters with a
+            field of type `list[...]` gets all items of a list; `dict[str, str]`, and plain receivers, get the last one.
         url_namespace: The name of the URL pattern, where a project has one of its own.
         base_url: What to put before the path, instead of `settings.BASE_URL`. With `""` the URL is relative.
         signed: Add a signature, which `auth.SignedURL` accepts, over the kind, the reference and every parameter.
@@ -67,7 +69,8 @@ def get_event_url(
 
     Raises:
         ConfigurationError: There is no `BASE_URL`, or the endpoint is not in the URLs.
-        ValueError: The kind or the reference cannot stand in the URL, or the signature is asked for what cannot be.
+        ValueError: The kind, the reference or a parameter cannot stand in the URL, or the signature is asked for what cannot be.
+        TypeError: A parameter is None.
 
     """
     if base_url is None:
@@ -92,10 +95,36 @@ def get_event_url(
             "Add path('', include('gcp_event_router.urls')) to your urlpatterns."
         )
         raise ConfigurationError(msg) from error
-    query = urlencode(dict(event_parameters), doseq=True) if event_parameters else ""
+    query = urlencode(_flat(event_parameters), doseq=True) if event_parameters else ""
     if signed or max_age is not None or single_use:
         query = signatures.signed_query(url, query, signed=signed, max_age=max_age, single_use=single_use)
     return base_url.rstrip("/") + (f"{url}?{query}" if query else url)
+
+
+def _flat(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters, with a list of whatever iterates. Raises `ValueError` for what a query cannot hold."""
+    made: dict[str, Any] = {}
+    for name, value in dict(parameters).items():
+        kind = type(value).__name__
+        made[name] = items = [*value] if _holds_items(value) else value
+        nested = "a mapping" if isinstance(value, Mapping) else _nested(items)
+        if nested:
+            msg = (
+                f"get_event_url() is given the parameter {name!r} of type {kind}: {nested} has no place in a query string. "
+                f"Give a text, a number or a list of these; or a text of JSON: {{{name!r}: json.dumps(...)}}."
+            )
+            raise ValueError(msg)
+    return made
+
+
+def _nested(items: object) -> str:
+    """What an item of a list is that holds others, if there is one."""
+    inner = [type(each).__name__ for each in cast("list[object]", items) if _holds_items(each)] if isinstance(items, list) else []
+    return f"a {inner[0]} within it" if inner else ""
+
+
+def _holds_items(value: object) -> bool:
+    return isinstance(value, Iterable) and not isinstance(value, str | bytes)
 
 
 def _is_part(value: object) -> bool:
@@ -152,7 +181,7 @@ def make_pubsub_message(
 
 
 def make_pubsub_message(
-    data: object = None,
+    data: object = b"",
     subscription: str = SUBSCRIPTION,
     attributes: Mapping[str, str] | None = None,
     message_id: str | None = None,
@@ -163,7 +192,7 @@ def make_pubsub_message(
     """The body of a Pub/Sub push, as Pub/Sub would send it.
 
     Args:
-        data: Becomes JSON; bytes are taken as they are, and None leaves the data out.
+        data: Becomes JSON, `null` for None; bytes are taken as they are. Without it, or with no bytes, the message has no data.
         subscription: The path of the subscription that pushes.
         attributes: Strings by strings.
         message_id: Pub/Sub's id of the message.
@@ -181,7 +210,7 @@ def make_pubsub_message(
         if value is not None:
             _require_string(name, value)
     message: dict[str, Any] = {}
-    if data is not None:
+    if data != b"":
         raw = data if isinstance(data, bytes) else json.dumps(data, allow_nan=False).encode()
         message["data"] = b64encode(raw).decode()
     if publish_time is not None:
@@ -222,12 +251,18 @@ def decode_pubsub_message(body: bytes | str | Mapping[str, Any]) -> DecodedPubSu
         raise InvalidPubSubMessageError(msg)
     return {
         "data": _decoded(push.data),
-        "attributes": dict(push.attributes) or None,
+        "attributes": dict(push.attributes) or _no_attributes(raw),
         "message_id": push.message_id,
         "ordering_key": push.ordering_key,
         "publish_time": push.publish_time,
         "subscription": push.subscription,
     }
+
+
+def _no_attributes(raw: bytes) -> dict[str, str] | None:
+    """What a message says of its attributes, where it has none."""
+    message: Any = from_json(raw)["message"]
+    return None if message.get("attributes") is None else {}
 
 
 def _decoded(data: bytes) -> Any:

@@ -265,6 +265,7 @@ def union(event: Event[Order | Point]) -> None: ...
 
 assert_type(explicit, Callable[[Event[Order]], None])
 assert_type(adapted, Callable[[Event[list[Order]]], None])
+events.on("nothing", payload=None)(lambda event: assert_type(event.payload, None))
 events.on("lambda", payload=Order)(lambda event: print(assert_type(event.payload.total, Decimal)))
 events.on("lambda-adapter", payload=ORDER_OR_POINT)(lambda event: print(assert_type(event.payload, Order | Point)))
 asyncio.run(explicit_async(Event("explicit-async", "1", ORDER, Where(warehouse=1))))

@@ -200,9 +200,9 @@ def wrong_adapter(event: Event[Order]) -> None: ...
 # the payload's type is known where nothing is annotated
 events.on("a", payload=Order)(lambda event: print(event.payload.total))  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
 # an instance is not a type
-events.on("a", payload=Order(order_id=1))  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+events.on("a", payload=Order(order_id=1))  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
 # nor is a type's name
-events.on("a", payload="Order")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType]
+events.on("a", payload="Order")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
 # without a kind, nothing would reach a function
 events.on()  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
 # a kind is a string

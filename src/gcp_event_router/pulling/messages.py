@@ -56,7 +56,7 @@ def as_push(message: PulledMessage, subscription: str) -> bytes:
     delivery of the message, but for its delivery attempt.
     """
     push: dict[str, Any] = make_pubsub_message(
-        message.data or None,
+        message.data,
         subscription,
         dict(message.attributes),
         message.message_id,

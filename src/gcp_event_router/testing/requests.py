@@ -106,7 +106,7 @@ def _require_strings(given: Mapping[str, object]) -> None:
 
 def _push(message: EventMessage) -> CloudEventRequest:
     body = make_pubsub_message(
-        message.data or None,
+        message.data,
         message.subscription,
         message.attributes or None,
         message.message_id,
