@@ -172,6 +172,15 @@ class Broken(BytesIO):
         return self.read(size)
 
 
+class Reset(BytesIO):
+    """A stream of HTTP/2 that is reset while it is read, for which gunicorn's HTTP2StreamError is not an OSError."""
+
+    @override
+    def read(self, size: int | None = -1, /) -> bytes:
+        msg = "secret text"
+        raise EOFError(msg)
+
+
 @LIMITED
 @pytest.mark.parametrize(
     "answer",
@@ -188,6 +197,7 @@ class Broken(BytesIO):
         lambda: wsgi(BytesIO(), CONTENT_LENGTH="3"),
         lambda: wsgi(Broken(), CONTENT_LENGTH="3"),
         lambda: wsgi(Broken(), HTTP_TRANSFER_ENCODING="chunked", **TERMINATED),
+        lambda: wsgi(Reset(), SERVER_PROTOCOL="HTTP/2", **TERMINATED),
         lambda: wsgi(BytesIO(b"{}"), HTTP_TRANSFER_ENCODING="chunked"),
         *[
             (lambda protocol=protocol: wsgi(BytesIO(b"{}"), SERVER_PROTOCOL=protocol))

@@ -17,7 +17,7 @@ from django.test import override_settings
 
 from gcp_event_router import Event, EventRouter
 
-from .test_bodies import LIMIT, TERMINATED, UNABLE, Answer, Broken, asgi, wsgi
+from .test_bodies import LIMIT, TERMINATED, UNABLE, Answer, Broken, Reset, asgi, wsgi
 
 pytestmark = pytest.mark.usefixtures("connections_stay")
 FORM = "application/x-www-form-urlencoded"
@@ -185,7 +185,8 @@ def test_a_body_that_broke_off_is_not_given_as_whole(payloads: list[bytes]) -> N
 
     assert wsgi(Broken(), CONTENT_LENGTH="3") == (400, UNABLE)
     assert wsgi(Broken(), SERVER_PROTOCOL="HTTP/2", **TERMINATED) == (400, UNABLE)
-    assert (payloads, Reader.found) == ([], [UnreadablePostError] * 2)
+    assert wsgi(Reset(), SERVER_PROTOCOL="HTTP/2", **TERMINATED) == (400, UNABLE)
+    assert (payloads, Reader.found) == ([], [UnreadablePostError] * 3)
 
 
 @ways

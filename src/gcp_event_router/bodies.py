@@ -189,7 +189,7 @@ def _read_and_keep(request: Any, read: _Read, enough: int, limit: int) -> bytes:
         while size < enough and (part := read(limit + 1 - size)):
             parts.append(part)
             size += len(part)
-    except OSError as error:  # Django's UnreadablePostError is one
+    except Exception as error:  # an OSError from most servers; gunicorn has its own for a stream of HTTP/2
         _put_back(request, b"", _fail)
         raise EnvelopeError(_BROKEN) from error
     body = parts[0] if len(parts) == 1 else b"".join(parts)
