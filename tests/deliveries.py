@@ -99,6 +99,11 @@ def rows(alias: str) -> list[tuple[str, str, int]]:
     return list(Delivery.objects.using(alias).order_by("pk").values_list("handler", "state", "attempts"))
 
 
+def ahead(hours: int) -> ExpressionWrapper[Any]:
+    """A time so many hours ahead, by the database's clock."""
+    return ExpressionWrapper(Now() + timedelta(hours=hours), output_field=DateTimeField())
+
+
 def end_leases(alias: str) -> None:
     """Let so much time pass that all leases end."""
     past = ExpressionWrapper(Now() - timedelta(seconds=1), output_field=DateTimeField())

@@ -80,7 +80,7 @@ def test_every_key_is_typed_read_and_filled_in() -> None:
         ),
         (
             {"UNHANDLED": "raise"},
-            "GCP_EVENT_ROUTER[\"UNHANDLED\"] is 'raise', which is not a choice. Choose from 'accept', 'error'.",
+            "GCP_EVENT_ROUTER[\"UNHANDLED\"] is 'raise', which is not a choice. Choose from 'accept', 'error', 'keep'.",
         ),
         (
             {"FAILURE_STATUS": 204},

@@ -92,7 +92,7 @@ def test_a_page_has_it(shop: Shop) -> None:
     (section,) = re.findall(r'<section class="gei-summary".*?</section>', page, re.DOTALL)
 
     assert re.findall(r'href="\?state=(\w+)"', section) == [state.value for state in module.WORST_FIRST]
-    assert text(section).startswith("1 parked 0 rejected 0 failed 0 running 0 pending 0 discarded 1 done ")
+    assert text(section).startswith("1 parked 0 rejected 0 no handler 0 failed 0 running 0 pending 0 discarded 1 done ")
     described = re.search(r"<desc[^>]*>(.*?)</desc>", section)
     assert described is not None
     assert re.fullmatch(r"2 events, most of them, 2, in the hour from \d\d:00. 1 are parked, rejected or failed.", described[1])

@@ -196,6 +196,18 @@ def test_w013_not_installed(router: EventRouter) -> None:
             assert said == [(Warn, "gcp_event_router.W013", hint, f"{next(iter(router)).handler} {why}")]
 
 
+@modify_settings(INSTALLED_APPS={"remove": "gcp_event_router.inbox"})
+def test_events_are_to_be_kept_without_the_inbox() -> None:
+    """`UNHANDLED: "keep"` without the inbox has nowhere to keep anything, and stops the start."""
+    with override_settings(GCP_EVENT_ROUTER={"UNHANDLED": "keep"}), pytest.raises(ImproperlyConfigured) as caught:
+        conf.current()
+
+    assert str(caught.value) == (
+        "GCP_EVENT_ROUTER[\"UNHANDLED\"] is 'keep', which needs the inbox to keep events in. "
+        'Add "gcp_event_router.inbox" to INSTALLED_APPS, or write "accept".'
+    )
+
+
 RUNS = "Give a whole number from 1 to 32767."
 
 

@@ -412,7 +412,7 @@ def test_a_loop_outlives_its_database(inbox: str, monkeypatch: pytest.MonkeyPatc
     """While the database is away, the sweeper says so and tries again; it ends when it is told to."""
     rounds = [OperationalError(), None]
 
-    def process(alias: str) -> Iterator[Any]:
+    def process(*_: object) -> Iterator[Any]:
         if (error := rounds.pop(0)) is not None:
             raise error
         signal.raise_signal(signal.SIGTERM)
@@ -426,15 +426,16 @@ def test_a_loop_outlives_its_database(inbox: str, monkeypatch: pytest.MonkeyPatc
 
 
 @on_sqlite
+@pytest.mark.parametrize("other", ["postgresql"])
 @override_settings(TASKS={"default": {"BACKEND": "django_tasks.backends.dummy.DummyBackend"}})
-def test_a_loop_outlives_a_handlers_own_connection(inbox: str, router: EventRouter) -> None:
+def test_a_loop_outlives_a_handlers_own_connection(inbox: str, other: str, router: EventRouter) -> None:
     """A connection of a handler's that broke is closed before the next round, which has a new one."""
     statements = ["SELECT pg_terminate_backend(pg_backend_pid())", "SELECT 1"]
 
     def work(event: Event[Any]) -> None:
         if len(statements) == 1:
             signal.raise_signal(signal.SIGTERM)
-        with connections["postgresql"].cursor() as cursor:
+        with connections[other].cursor() as cursor:
             cursor.execute(statements.pop(0))
 
     router.on("k", deferred=True)(work)

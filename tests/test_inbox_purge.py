@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import re
 from collections.abc import Sequence
 from datetime import timedelta
@@ -9,6 +11,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.core.checks import Warning as Warn
+from django.core.checks import run_checks
+from django.core.management import call_command
 from django.db import connections, transaction
 from django.db.models import DateTimeField, ExpressionWrapper
 from django.db.models.functions import Now
@@ -16,10 +21,11 @@ from django.test.utils import CaptureQueriesContext
 
 from gcp_event_router import Event, EventRouter
 from gcp_event_router.inbox.models import Delivery, State, StoredEvent
-from gcp_event_router.inbox.purge import PURGEABLE, purge
+from gcp_event_router.inbox.purge import PURGEABLE, PURGED, purge
 
 from .conftest import post_wsgi
 from .deliveries import PATH, PUSH, beside, effects, on_postgresql, push, session, take_effect, with_databases
+from .test_checks import told
 
 pytestmark = with_databases
 WEEK = timedelta(days=7)
@@ -187,3 +193,57 @@ def test_a_purge_that_is_stopped_goes_on(inbox: str) -> None:
     assert next(batches) == 10
     del batches
     assert list(purge(inbox, WEEK)) == [20]
+
+
+@pytest.mark.parametrize(
+    ("which", "left"),
+    [
+        ({"kind": "order-*"}, ["invoice/1", "invoice/2"]),
+        ({"kind": "order-placed"}, ["invoice/1", "invoice/2", "order-paid/2"]),
+        ({"kind": "Order-*"}, ["invoice/1", "invoice/2", "order-paid/2", "order-placed/1"]),
+        ({"reference": "1"}, ["invoice/2", "order-paid/2"]),
+        ({"kind": "*-*", "reference": "2"}, ["invoice/1", "invoice/2", "order-placed/1"]),
+    ],
+)
+def test_some_kinds_or_a_reference(inbox: str, which: Any, left: list[str]) -> None:
+    """Kinds are globs, as in the other commands, and a reference is meant as a whole; both have to fit."""
+    for kind, reference in (("order-placed", "1"), ("order-paid", "2"), ("invoice", "1"), ("invoice", "2")):
+        StoredEvent.objects.using(inbox).create(key=uuid4(), kind=kind, reference=reference, body=b"", digest=b"")
+    grow_old(inbox, timedelta(days=8))
+    options = [part for name, value in which.items() for part in (f"--{name}", value)]
+    out = io.StringIO()
+
+    assert list(purge(inbox, WEEK, **which, dry_run=True)) == [4 - len(left)]
+    call_command("inbox", "purge", "--older-than", "1w", *options, "--format", "json", stdout=out)
+
+    assert json.loads(out.getvalue()) == {"purged": 4 - len(left)}
+    found = StoredEvent.objects.using(inbox).values_list("kind", "reference")
+    assert sorted("/".join(each) for each in found) == left
+
+
+@pytest.mark.parametrize("state", PURGEABLE | {State.PENDING})
+def test_w027_nothing_purges(inbox: str, state: str) -> None:
+    """A check asks for a purge where finished events are there a day after one would have deleted them, and for nothing else."""
+    keep(inbox, [state], timedelta(days=15, minutes=-1))
+    assert told(run_checks(tags=["database"], databases=[inbox])) == []
+
+    grow_old(inbox, timedelta(days=15, minutes=1))
+    expected = (
+        Warn,
+        "gcp_event_router.W027",
+        "Run manage.py inbox purge every night, by Cloud Scheduler and a Cloud Run job, or by cron.",
+        "The inbox has finished events that are older than 15 days, 0:00:00, so nothing purges it, and it grows for ever.",
+    )
+    assert told(run_checks(tags=["database"], databases=[inbox])) == ([expected] if state in PURGED else [])
+    assert told(run_checks(tags=["database"])) == []
+
+
+def test_the_inbox_is_emptied(inbox: str, router: EventRouter) -> None:
+    """The documentation names two commands that empty an inbox in development; running deliveries alone stay."""
+    for state in State:
+        keep(inbox, [state], timedelta(seconds=2))
+
+    for command in (["discard"], ["purge", "--older-than", "1s"]):
+        call_command("inbox", *command, stdout=io.StringIO())
+
+    assert kept(inbox) == ["running"]

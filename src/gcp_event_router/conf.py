@@ -16,6 +16,7 @@ from importlib.util import find_spec
 from string import Formatter
 from typing import Any, Literal, Never, NotRequired, TypeGuard
 
+from django.apps import apps
 from django.conf import settings
 from django.core.signals import setting_changed
 from typing_extensions import TypedDict
@@ -55,7 +56,7 @@ class RouterSettings(TypedDict, total=False):
     AUTHENTICATION: Sequence[AuthenticatorSetting]
     MAX_BODY_SIZE: int
     MAX_BATCH: int
-    UNHANDLED: Literal["accept", "error"]
+    UNHANDLED: Literal["accept", "error", "keep"]
     FAILURE_STATUS: int
     SIGNALS: Sequence[str]
     INBOX: InboxSetting
@@ -93,8 +94,8 @@ class Settings:
     MAX_BODY_SIZE: int = 15 * 1024 * 1024
     #: The most events in one batch of CloudEvents: each is handled by itself, and all of them before the answer.
     MAX_BATCH: int = 1_000
-    #: Whether a kind without a handler is accepted (201) or an error (400).
-    UNHANDLED: Literal["accept", "error"] = "accept"
+    #: Whether an event that nothing handles is accepted (201), an error (400), or accepted and kept in the inbox.
+    UNHANDLED: Literal["accept", "error", "keep"] = "accept"
     #: The answer to an unexpected exception in a handler or receiver.
     FAILURE_STATUS: int = 400
     #: Dotted paths of the signals that `events` listens to.
@@ -180,12 +181,17 @@ def _max_batch(value: object) -> int:
     return value
 
 
-def _unhandled(value: object) -> Literal["accept", "error"]:
+def _unhandled(value: object) -> Literal["accept", "error", "keep"]:
     if value == "accept":
         return "accept"
     if value == "error":
         return "error"
-    return _refuse("UNHANDLED", value, "is not a choice", "Choose from 'accept', 'error'.")
+    if value != "keep":
+        _refuse("UNHANDLED", value, "is not a choice", "Choose from 'accept', 'error', 'keep'.")
+    if not apps.is_installed("gcp_event_router.inbox"):
+        advice = 'Add "gcp_event_router.inbox" to INSTALLED_APPS, or write "accept".'
+        _refuse("UNHANDLED", value, "needs the inbox to keep events in", advice)
+    return "keep"
 
 
 def _failure_status(value: object) -> int:

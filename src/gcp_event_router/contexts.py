@@ -26,8 +26,7 @@ class CurrentEvent(NamedTuple):
     reference: str
     #: The sender's id of the message, where it has one.
     message_id: str | None
-    #: The `traceparent` of the request that brought the event, where it has a valid one; its span is all zeros where
-    #: `X-Cloud-Trace-Context` names a trace alone.
+    #: The `traceparent` of the request that brought the event, where it has a valid one.
     traceparent: str | None
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+from . import conf
 from .event import Arrival, Principal
 from .exceptions import EnvelopeError
 from .handlers import Handler
@@ -129,7 +130,10 @@ class Keeper(Protocol):
     """Keeps events, so that the work of each handler is done once; the inbox is one."""
 
     def record(self, kind: str, reference: str, arrival: Arrival, found: Found) -> Record:
-        """Make the record of an event that is about to be handled; nothing is asked of a database yet."""
+        """Make the record of an event that is about to be handled, or that nothing handles and is to be kept all the same.
+
+        Nothing is asked of a database yet.
+        """
         ...
 
     def reject(self, unread: Unread, error: Exception) -> None:
@@ -152,7 +156,7 @@ def keeper() -> Keeper | None:
 
 
 def record_of(kind: str, reference: str, arrival: Arrival, found: Found) -> Record | None:
-    """The record of an event that is about to be handled; None where nothing is kept, or nothing handles it."""
-    if _keeper is None or not (found.blocking or found.awaited):
+    """The record of an event that is about to be handled; None where nothing is kept of it."""
+    if _keeper is None or not (found.blocking or found.awaited or conf.current().UNHANDLED == "keep"):
         return None
     return _keeper.record(kind, reference, arrival, found)

@@ -77,11 +77,10 @@ def log_event(
 
 
 def log_malformed(kind: str, reference: str, message_id: str | None, names: Sequence[str]) -> None:
-    """Write that optional metadata of an event is malformed, which does not keep it from being handled: names and no values."""
+    """Write that an event came with optional metadata that cannot be read, and is handled without: names and no values."""
     shown = ", ".join(dict.fromkeys(names[:_NAMES])) + (f" and {len(names) - _NAMES} more" if len(names) > _NAMES else "")
-    message = "Event of kind %r with reference %r (message %r) has malformed metadata, and is handled all the same: %s"
-    labels = {"event_kind": kind, "event_reference": reference, "event_message_id": message_id or ""}
-    logger.warning(message, _short(kind), _short(reference), _short(message_id), shown, extra=labels)
+    message = "Event of kind %r with reference %r (message %r) has metadata that cannot be read, and is handled without: %s"
+    logger.warning(message, _short(kind), _short(reference), _short(message_id), shown)
 
 
 def _short(text: str | None) -> str | None:

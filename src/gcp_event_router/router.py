@@ -28,7 +28,7 @@ from .kinds import Kind, PayloadDecorator, callers_place, callers_scope
 from .options import HandlerOptions, Options
 from .registrations import Explanation, Found, Registration, Table, explain
 
-__all__ = ["EventRouter", "events", "find_everywhere", "is_registered"]
+__all__ = ["EventRouter", "events", "find_everywhere", "is_registered", "registered_everywhere"]
 
 HandlerT = TypeVar("HandlerT", bound=Callable[[Event[Any, Any]], Awaitable[None] | None])
 PayloadT = TypeVar("PayloadT")
@@ -327,10 +327,15 @@ def find_everywhere(kind: str, ce_type: str | None) -> list[Found]:
     return [router.find(kind, ce_type) for router in tuple(_LISTENING)]
 
 
+def registered_everywhere() -> Iterator[Registration]:
+    """The registrations of all routers that listen to a signal; called for what the inbox kept."""
+    for router in tuple(_LISTENING):
+        yield from router
+
+
 def is_registered(kind: str) -> bool:
     """Whether a router that listens to a signal has a handler or a fallback for a kind, whatever the type of the event."""
-    registrations = (each for router in tuple(_LISTENING) for each in router)
-    return any(not each.globs or each.matching(kind) is not None for each in registrations)
+    return any(not each.globs or each.matching(kind) is not None for each in registered_everywhere())
 
 
 #: The router of a project: `apps` connects it to `GCP_EVENT_ROUTER["SIGNALS"]`.

@@ -18,6 +18,7 @@ from .calls import CloudTask, SchedulerJob, read_job, read_task
 from .cloudevents import CloudEvent
 from .cloudevents_http import (
     EVENT_META,
+    MAX_EVENTS,
     MESSAGE_PUBLISHED,
     event_meta,
     from_push,
@@ -33,6 +34,7 @@ __all__ = [
     "EVENTARC_MODE",
     "EVENT_META",
     "FORMS",
+    "MAX_EVENTS",
     "MESSAGE_PUBLISHED",
     "CloudEvent",
     "CloudTask",

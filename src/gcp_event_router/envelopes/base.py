@@ -92,10 +92,7 @@ class Envelope:
 
     @property
     def attributes(self) -> Mapping[str, str]:
-        """The attributes of the message. Unwrapped: all headers that are not the transport's own, in lower case.
-
-        Of those, the inbox keeps what may be an attribute, or what its setting `KEEP_HEADERS` names, for handlers that run later.
-        """
+        """The attributes of the message. Unwrapped: all headers that are not the transport's own, in lower case."""
         return _NOTHING
 
     @property

@@ -22,6 +22,7 @@ from .pubsub import PubSubPush, PubSubUnwrapped, read_published, read_unwrapped
 
 __all__ = [
     "EVENT_META",
+    "MAX_EVENTS",
     "MESSAGE_PUBLISHED",
     "event_meta",
     "from_push",
@@ -82,16 +83,18 @@ def read_binary(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
     }
     attributes, malformed = _from_headers(headers)
     content_type = meta.get("CONTENT_TYPE", "")
-    declared = attributes.pop("datacontenttype", "")
     kept = {"CONTENT_TYPE": content_type, **headers}
     unwrapped = read_unwrapped(body, meta)  # a message whose attributes are those of an event, among others
     if unwrapped is not None:
         kept |= unwrapped.meta
-        content_type = declared or ("" if content_type.lower().startswith(_NO_TYPE) else content_type)
-    elif content_type and "HTTP_CE_DATACONTENTTYPE" in headers:
-        malformed.append("datacontenttype")
-    if content_type or declared:
-        attributes["datacontenttype"] = content_type or declared
+        if not content_type.lower().startswith(_NO_TYPE):
+            attributes.setdefault("datacontenttype", content_type)
+    else:
+        if content_type and "datacontenttype" in attributes:
+            malformed.append("datacontenttype")
+        attributes["datacontenttype"] = content_type or attributes.get("datacontenttype", "")
+    if not attributes.get("datacontenttype"):
+        attributes.pop("datacontenttype", None)
     return _event(body, attributes, body, "cloudevents-binary", kept, unwrapped, malformed)
 
 

@@ -23,11 +23,12 @@ class InboxConfig(AppConfig):
     @override
     def ready(self) -> None:
         """Keep every event from now on, and tell of them."""
-        from .checks import check_inbox, check_tables  # noqa: PLC0415 -- models are ready only now
+        from .checks import check_deliveries, check_inbox, check_tables  # noqa: PLC0415 -- models are ready only now
         from .history import InboxHistory  # noqa: PLC0415 -- as above
         from .keeper import Inbox  # noqa: PLC0415 -- as above
 
         keep_with(Inbox())
         tell_from(InboxHistory())
         checks.register(check_inbox)
+        checks.register(check_deliveries, checks.Tags.database)
         checks.register(check_tables, checks.Tags.database, deploy=True)  # not for `migrate`, which makes them

@@ -4,26 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from shlex import quote
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Warn
-from django.db import connections
+from django.db import connections, transaction
 
 from .. import conf
+from ..globs import escape
 from ..handlers import Handler
 from ..router import EventRouter, events
-from .deferred import framework
+from .clock import LONGEST, ago
+from .deferred import IMMEDIATE, framework, idle_engine
 from .keeper import database
 from .models import Delivery, StoredEvent
+from .names import unregistered
+from .purge import PURGED
+from .runs import AWAY
 
-__all__ = ["check_inbox", "check_tables"]
+__all__ = ["check_deliveries", "check_inbox", "check_tables"]
 
 _SHORTEST = timedelta(seconds=10)
 """Pub/Sub's shortest ack deadline: for that long at least a handler may be at work while its sender waits."""
 _REDELIVERED = timedelta(days=7)
 """For how long Pub/Sub delivers a message again, unless a subscription says otherwise."""
+_EVERY_DAY = timedelta(days=1)
+_LOOKED_AT = 500
+"""So many of the oldest events are looked at."""
+_NAMED = 10
+"""So many names have a warning of their own."""
 
 
 def check_inbox(**_: Any) -> list[CheckMessage]:
@@ -47,6 +58,52 @@ def check_tables(databases: Sequence[str] | None = None, **_: Any) -> list[Check
             id="gcp_event_router.E008",
         )
     ]
+
+
+def check_deliveries(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
+    """What waits in the inbox for somebody to do something about it; asked by `check --database default`."""
+    alias = database()
+    if alias not in (databases or ()):
+        return []
+    try:
+        with transaction.atomic(using=alias):
+            return [*_unregistered(alias), *_unpurged(alias)]
+    except AWAY:  # as before the first migration; `check_tables` and the database itself say more
+        return []
+
+
+def _unregistered(alias: str) -> Iterator[CheckMessage]:
+    found = unregistered(alias)
+    for name, number in list(found.items())[:_NAMED]:
+        yield Warn(
+            f"{number} {'delivery waits' if number == 1 else 'deliveries wait'} for the handler {name!r}, "
+            "which is not registered, so nobody runs them.",
+            hint=f"If its name has changed, run manage.py inbox rename {quote(name)} NEW. "
+            f"If nobody needs them any more, run manage.py inbox discard --handler {quote(escape(name))}.",
+            obj=name,
+            id="gcp_event_router.W025",
+        )
+    if len(found) > _NAMED:
+        yield Warn(
+            f"Deliveries wait for {len(found) - _NAMED} names more that are not registered.",
+            hint="See manage.py inbox stats --format json.",
+            id="gcp_event_router.W025",
+        )
+
+
+def _unpurged(alias: str) -> Iterator[CheckMessage]:
+    """Whether events are there that a purge every day would have deleted."""
+    retention = conf.current().INBOX.RETENTION
+    limit = min(retention, LONGEST) + _EVERY_DAY
+    old = StoredEvent.objects.using(alias).filter(received_at__lt=ago(limit)).order_by("received_at")
+    oldest = list(old.values_list("pk", flat=True)[:_LOOKED_AT])
+    left = Delivery.objects.using(alias).filter(event__in=oldest).exclude(state__in=PURGED).values_list("event_id", flat=True)
+    if set(oldest) - set(left):
+        yield Warn(
+            f"The inbox has finished events that are older than {limit}, so nothing purges it, and it grows for ever.",
+            hint="Run manage.py inbox purge every night, by Cloud Scheduler and a Cloud Run job, or by cron.",
+            id="gcp_event_router.W027",
+        )
 
 
 def _retention() -> Iterator[CheckMessage]:
@@ -91,11 +148,30 @@ def _handlers(router: EventRouter) -> Iterator[CheckMessage]:
             yield _short_lease(f"{handler} has a lease of {handler.options.lease}", handler.name)
     if inbox.LEASE < _SHORTEST and any(each.options.lease is None for each in kept):
         yield _short_lease(f'GCP_EVENT_ROUTER["INBOX"]["LEASE"] is {inbox.LEASE}')
-    if framework() is None and any(inbox.DEFERRED if each.options.deferred is None else each.options.deferred for each in kept):
+    if any(inbox.DEFERRED if each.options.deferred is None else each.options.deferred for each in kept):
+        yield from _engine()
+
+
+def _engine() -> Iterator[CheckMessage]:
+    """Whether anything runs what is deferred, beside `inbox process`."""
+    if framework() is None:
         yield Warn(
             "Handlers are deferred, and there is no framework that hands them to an engine.",
             hint="pip install 'gcp-event-router[tasks]', or run manage.py inbox process --loop.",
             id="gcp_event_router.W012",
+        )
+        return
+    try:
+        engine = idle_engine()
+    except Exception:  # noqa: BLE001 -- the framework has checks of its own
+        return
+    if engine is not None:
+        what = "would run them within the request" if engine == IMMEDIATE else "never runs anything"
+        yield Warn(
+            f"Handlers are deferred, and the engine in TASKS is {engine}, which {what}. "
+            "It is given nothing, and the deliveries wait for manage.py inbox process.",
+            hint="Run manage.py inbox process --loop, and silence this check; or name another engine in TASKS.",
+            id="gcp_event_router.W026",
         )
 
 

@@ -44,6 +44,7 @@ __all__ = [
     "give_back",
     "give_up",
     "keep_rejected",
+    "keep_unhandled",
     "leave",
     "open_event",
     "reopen",
@@ -94,6 +95,15 @@ def keep_rejected(alias: str, row: StoredEvent, error: KeptError) -> None:
         Delivery.objects.using(alias).bulk_create([delivery], ignore_conflicts=True)
 
 
+def keep_unhandled(alias: str, row: StoredEvent) -> None:
+    """Keep an event that nothing handles, with a delivery to nobody; unless it is there, with deliveries of its own."""
+    if Delivery.objects.using(alias).filter(event_id=row.key).exists():
+        return
+    with transaction.atomic(using=alias):
+        StoredEvent.objects.using(alias).bulk_create([row], ignore_conflicts=True)
+        Delivery.objects.using(alias).bulk_create([Delivery(event_id=row.key, state=State.UNHANDLED)], ignore_conflicts=True)
+
+
 def claim(alias: str, delivery: int, lease: timedelta, max_attempts: int) -> Claim | None:
     """Claim one delivery that is there; None if it is not open, or somebody else has it."""
     token = uuid4()
@@ -120,14 +130,14 @@ def leave(alias: str, deliveries: Collection[int]) -> int:
 
 
 def settle(alias: str, delivery: int) -> bool:
-    """Note that what could not be read, and was rejected or given up for that, is done. False if it is neither any more."""
-    rows = Delivery.objects.using(alias).filter(pk=delivery, state__in=[State.REJECTED, State.DISCARDED])
+    """Note that an event which is for no handler, and was read again, is done. False if it is settled otherwise by now."""
+    rows = Delivery.objects.using(alias).filter(pk=delivery, state__in=[State.REJECTED, State.DISCARDED, State.UNHANDLED])
     return bool(rows.update(state=State.DONE, **KeptError().columns, finished_at=Now()))
 
 
 def discardable(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
     """Those of some deliveries that can be given up: what is open and nobody is at, and what waits for a person."""
-    return rows.filter(_is_open() | Q(state__in=[State.REJECTED, State.PARKED]))
+    return rows.filter(_is_open() | Q(state__in=[State.REJECTED, State.PARKED, State.UNHANDLED]))
 
 
 def discard(alias: str, delivery: int) -> bool:

@@ -13,6 +13,8 @@ from typing import Any, Final, cast
 from django.utils.translation import gettext_noop
 
 from ..envelopes import CloudEvent, Envelope
+from .clock import as_shown
+from .keeper import database
 from .models import StoredEvent
 from .rows import UNREAD, arrival_of
 from .shown import printable
@@ -44,7 +46,7 @@ def facts_of(event: StoredEvent, envelope: Envelope | None) -> Iterator[tuple[st
     for name, value in (
         (gettext_noop("Form"), _form(event, envelope)),
         (gettext_noop("Key"), str(event.key)),
-        (gettext_noop("Received"), event.received_at),
+        (gettext_noop("Received"), as_shown(database(), event.received_at)),
         (gettext_noop("Message id"), (envelope and envelope.message_id) or event.message_id),
         (gettext_noop("Subscription"), envelope and envelope.subscription),
         (gettext_noop("Published"), envelope and envelope.publish_time),

@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from ..globs import Glob
 from ..histories import Delivered, History
+from .clock import as_shown
 from .keeper import database
 from .models import Delivery, State, StoredEvent
 from .shown import printable
@@ -67,7 +68,7 @@ def _told(delivery: Delivery) -> Delivered:
         handler=printable(delivery.handler),
         attempts=delivery.attempts,
         max_attempts=delivery.max_attempts,
-        received_at=event.received_at,
+        received_at=as_shown(database(), event.received_at),
         url=_page(event.key),
     )
 

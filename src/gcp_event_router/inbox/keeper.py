@@ -6,11 +6,12 @@ from collections.abc import Mapping
 
 from asgiref.sync import sync_to_async
 from django.db import router
+from typing_extensions import override
 
 from .. import conf
 from ..envelopes import CloudTask
 from ..event import Arrival
-from ..exceptions import UnavailableError
+from ..exceptions import EnvelopeError, UnavailableError
 from ..handlers import Handler
 from ..keepers import HANDLED, AsyncWork, Result, Unread, Work, aattempt, attempt
 from ..logs import logger
@@ -25,7 +26,7 @@ from .models import State, StoredEvent
 from .renewals import key_of_task
 from .rows import row_of, sender_attempt_of, unread_row
 
-__all__ = ["Inbox", "Kept", "database", "wanted"]
+__all__ = ["Inbox", "Kept", "database", "numbered", "wanted"]
 
 _DUPLICATE = Result(Outcome.DUPLICATE)
 _SETTLED: Mapping[str, Result] = {
@@ -42,16 +43,21 @@ def database() -> str:
     return conf.current().INBOX.DATABASE or router.db_for_write(StoredEvent)
 
 
+def numbered(name: str, number: int) -> str:
+    """The name by which the inbox knows the first, second ... of the handlers that have one name."""
+    return name[:_NAME_LENGTH] if number == 1 else f"{name[: _NAME_LENGTH - 8]}#{number}"
+
+
 def wanted(found: Found) -> Mapping[Handler, Wanted]:
     """On which terms the handlers are run that the inbox governs; each under a name of its own."""
     settings = conf.current().INBOX
     terms: dict[Handler, Wanted] = {}
     names: set[str] = set()
     for handler in (each for handlers in found for each in handlers if each.options.once):
-        own, name, number = handler.options, handler.name[:_NAME_LENGTH], 1
+        own, name, number = handler.options, numbered(handler.name, 1), 1
         while name in names:  # two methods of one class, on two objects; a system check asks for names
             number += 1
-            name = f"{handler.name[: _NAME_LENGTH - 8]}#{number}"
+            name = numbered(handler.name, number)
         names.add(name)
         deferred = settings.DEFERRED if own.deferred is None else own.deferred
         lease = min(own.lease or settings.LEASE, LONGEST)
@@ -63,7 +69,9 @@ class Inbox:
     """The keeper of a process."""
 
     def record(self, kind: str, reference: str, arrival: Arrival, found: Found) -> Kept:
-        """Make the record of an event that is about to be handled."""
+        """Make the record of an event that is about to be handled, or that nothing handles."""
+        if not (found.blocking or found.awaited):
+            return Unhandled(kind, reference, arrival, {}, alone=False)
         return Kept(kind, reference, arrival, wanted(found), alone=sum(map(len, found)) == 1)
 
     def reject(self, unread: Unread, error: Exception) -> None:
@@ -94,11 +102,8 @@ class Kept:
         terms = list(self._wanted.values())
         if not terms:
             return
-        row = row_of(self._kind, self._reference, self._arrival)
-        envelope = self._arrival.envelope
         try:
-            if isinstance(envelope, CloudTask):
-                row.key = key_of_task(self._alias, row, envelope)
+            row = self._row()
             self._claims = claims.open_event(self._alias, row, terms, sender_attempt_of(self._arrival), begun=self._alone)
             if self._arrival.kept_as is not None:  # it is read again, and its sender was told then that all is well
                 claims.leave(self._alias, [each.delivery for each in self._claims.values() if each.token is not None])
@@ -108,6 +113,13 @@ class Kept:
             message = "An event of kind %r with reference %r came again with another payload, which is not handled"
             logger.error(message, self._kind, self._reference)
         defer(self._alias, [each.delivery for each in self._claims.values() if each.is_new and each.token is None])
+
+    def _row(self) -> StoredEvent:
+        row = row_of(self._kind, self._reference, self._arrival)
+        envelope = self._arrival.envelope
+        if isinstance(envelope, CloudTask):
+            row.key = key_of_task(self._alias, row, envelope)
+        return row
 
     async def aopen(self) -> None:
         """Do the same on an event loop."""
@@ -145,6 +157,24 @@ class Kept:
             return None if claims.begin(self._alias, claim, terms.lease) else runs.busy()
         except runs.AWAY as error:
             return runs.away(error)
+
+
+class Unhandled(Kept):
+    """The record of an event that nothing handles: it is kept, for when something does."""
+
+    __slots__ = ()
+
+    @override
+    def open(self) -> None:
+        """Keep the event. Raises `UnavailableError` if the database cannot do that now."""
+        try:
+            self._arrival.document()
+        except EnvelopeError:
+            return  # it is refused, and then kept as what cannot be read
+        try:
+            claims.keep_unhandled(self._alias, self._row())
+        except runs.AWAY as away:
+            raise UnavailableError(reason="the inbox's database is away or not migrated") from away
 
 
 def _standing(claim: Claim, terms: Wanted) -> Result:

@@ -7,15 +7,17 @@ are none. All times are the database's.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 from django.db import models
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.backends.ddl_references import Statement
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
-__all__ = ["DELIVERIES", "EVENTS", "SETTLED", "Delivery", "State", "StoredEvent"]
+__all__ = ["DELIVERIES", "EVENTS", "OPEN", "SETTLED", "Delivery", "OpenDeferred", "State", "StoredEvent"]
 
 #: The names of the tables, which `postgresql` writes into its statement.
 EVENTS: Final = "gcp_event_inbox_event"
@@ -32,10 +34,36 @@ class State(models.TextChoices):
     REJECTED = "rejected", _("rejected")
     PARKED = "parked", _("parked")
     DISCARDED = "discarded", _("discarded")
+    UNHANDLED = "unhandled", _("no handler")
 
 
 #: The states of deliveries that are nobody's to run, unless they are replayed.
-SETTLED: Final = frozenset({State.DONE, State.REJECTED, State.PARKED, State.DISCARDED})
+SETTLED: Final = frozenset({State.DONE, State.REJECTED, State.PARKED, State.DISCARDED, State.UNHANDLED})
+
+
+#: The states of deliveries that wait for a worker or have one. In this order they are in the index of open deferred ones.
+OPEN: Final = (State.PENDING, State.RUNNING, State.FAILED)
+
+
+class OpenDeferred(models.Index):
+    """The index by which workers find what is theirs, however many deliveries are settled.
+
+    PostgreSQL and SQLite keep only deferred deliveries in it, PostgreSQL only open ones. MySQL and MariaDB have no partial
+    indexes, so there it has all.
+    """
+
+    @override
+    def create_sql(
+        self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor, using: str = "", **kwargs: Any
+    ) -> Statement:
+        if not schema_editor.connection.features.supports_partial_indexes:
+            return super().create_sql(model, schema_editor, using, **kwargs)
+        # SQLite recognizes this condition in a query only if it holds no values, which the ORM sends as parameters
+        is_listed = models.Q(deferred=True)
+        if schema_editor.connection.vendor == "postgresql":
+            is_listed &= models.Q(state__in=OPEN)
+        partial = models.Index(fields=["state", "id"], name=self.name, condition=is_listed)
+        return partial.create_sql(model, schema_editor, using, **kwargs)
 
 
 class StoredEvent(models.Model):
@@ -85,7 +113,7 @@ class Delivery(models.Model):
     event: models.ForeignKey[StoredEvent, StoredEvent] = models.ForeignKey(
         StoredEvent, models.CASCADE, related_name="deliveries", db_index=False
     )
-    #: The handler's name; empty for an event that could not be read, and so is for no handler.
+    #: The handler's name; empty for an event that could not be read, or that nothing handled when it came.
     handler: models.CharField[str, str] = models.CharField(max_length=255, blank=True)
     state: models.CharField[str, str] = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
     #: Whether workers run it, and not the sender's requests.
@@ -116,7 +144,7 @@ class Delivery(models.Model):
     finished_at: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        """One an event and handler; found by state, and open ones by the end of their lease."""
+        """One an event and handler; found by state, and by workers if it is open and deferred."""
 
         db_table: ClassVar[str] = DELIVERIES
         verbose_name: ClassVar[str] = "delivery"
@@ -125,7 +153,7 @@ class Delivery(models.Model):
             models.UniqueConstraint(fields=["event", "handler"], name="gcp_event_inbox_once"),
         )
         indexes: ClassVar[tuple[models.Index, ...]] = (
-            models.Index(fields=["state", "lease_until"], name="gcp_event_inbox_lease"),
+            OpenDeferred(fields=["deferred", "state", "id"], name="gcp_event_inbox_open"),
             models.Index(fields=["state", "-id"], name="gcp_event_inbox_state"),
         )
         permissions: ClassVar[tuple[tuple[str, str], ...]] = (

@@ -11,7 +11,9 @@ from uuid import UUID
 from django.db import connections, transaction
 from django.db.models import Exists, Model, OuterRef, QuerySet
 
+from ..globs import Glob
 from .clock import ago
+from .matching import fits
 from .models import Delivery, State, StoredEvent
 
 __all__ = ["PURGEABLE", "PURGED", "purge"]
@@ -21,14 +23,21 @@ RowT = TypeVar("RowT", bound=Model)
 #: The states in which nothing is left to do for anybody.
 PURGED: Final = (State.DONE, State.DISCARDED)
 #: These, and the states in which a delivery waits for a person, or for a sender who gave up long ago.
-PURGEABLE: Final = frozenset({*PURGED, State.REJECTED, State.PARKED, State.FAILED})
+PURGEABLE: Final = frozenset({*PURGED, State.REJECTED, State.PARKED, State.FAILED, State.UNHANDLED})
 
 _OVERLAP: Final = timedelta(seconds=1)
 """More than databases differ in how finely they write a time."""
 
 
 def purge(
-    alias: str, older_than: timedelta, *, states: Collection[str] = PURGED, batch: int = 1000, dry_run: bool = False
+    alias: str,
+    older_than: timedelta,
+    *,
+    states: Collection[str] = PURGED,
+    kind: str = "",
+    reference: str = "",
+    batch: int = 1000,
+    dry_run: bool = False,
 ) -> Iterator[int]:
     """Delete events whose deliveries are all in some states, the oldest first, as the result is iterated.
 
@@ -39,6 +48,8 @@ def purge(
         alias: The database.
         older_than: For how long an event has to be there. Senders deliver again for days; what comes again later is new.
         states: Some of `PURGEABLE`.
+        kind: A glob of kinds; empty for all.
+        reference: The whole reference; empty for all.
         batch: How many events one transaction looks at.
         dry_run: Whether to count only, all at once.
 
@@ -47,6 +58,7 @@ def purge(
 
     Raises:
         ValueError: One of the states is not of `PURGEABLE`.
+        GlobError: The glob is malformed.
 
     """
     if others := sorted(set(states) - PURGEABLE):
@@ -54,6 +66,11 @@ def purge(
         raise ValueError(msg)
     open_ones = Delivery.objects.using(alias).filter(event=OuterRef("pk")).exclude(state__in=states)
     old = StoredEvent.objects.using(alias).filter(~Exists(open_ones), received_at__lt=ago(older_than))
+    if kind:
+        glob = Glob(kind)
+        old = old.filter(kind=kind) if glob.is_literal else old.filter(fits(alias, "kind", glob))
+    if reference:
+        old = old.filter(reference=reference)
     return iter([old.count()]) if dry_run else _batches(alias, old, frozenset(states), batch)
 
 

@@ -21,7 +21,7 @@ from .rows import key_of
 
 __all__ = ["key_of_task"]
 
-#: How far apart the first tries of two tasks of one name are due at the least: Cloud Tasks keeps a name for twice as long.
+#: How much later the first try of a new task is due than that of the last one: half of what Cloud Tasks keeps a name for.
 _APART: Final = timedelta(minutes=30)
 #: How long after a task was done a retry comes that is not one of it: queues wait for an hour between retries unless they are
 #: told to wait longer, and what is done is only retried if its answer got lost.
@@ -44,17 +44,16 @@ def key_of_task(alias: str, row: StoredEvent, task: CloudTask) -> UUID:
     identity = task.identity
     if identity is None:
         return row.key
-    known = [(key, each.eta) for key, each in _known(alias, row) if each.identity == identity]
-    if not known:
-        return row.key
-    dated = [(eta, key) for key, eta in known if eta is not None]
+    known = [(key, each) for key, each in _known(alias, row) if each.identity == identity]
+    dated = [(each.eta, key) for key, each in known if each.eta is not None]
     if not dated or task.eta is None:
-        return known[0][0]
-    is_first = task.retry_count == 0
-    same = [key for eta, key in dated if is_first and abs(task.eta - eta) < _APART]
-    if same:
-        return same[0]
+        return known[0][0] if known else row.key
+    if task.retry_count == 0:
+        same = [key for eta, key in dated if abs(task.eta - eta) < _APART]
+        if same:
+            return same[0]
     latest, key = max(dated)
+    is_first = task.retry_count == 0
     is_new = task.eta > latest if is_first else task.eta - latest > _LONG_APART and _is_long_done(alias, key)
     return key_of(row.kind, row.reference, (*identity, task.eta.isoformat())) if is_new else key
 

@@ -29,9 +29,9 @@ from .workers import work
 __all__ = ["DISCARDED", "REPLAYED", "discard", "replay"]
 
 #: The states that are replayed without being forced to, where nobody says which.
-REPLAYED: Final = (State.PENDING, State.RUNNING, State.FAILED, State.REJECTED, State.PARKED)
+REPLAYED: Final = (State.PENDING, State.RUNNING, State.FAILED, State.REJECTED, State.PARKED, State.UNHANDLED)
 #: The states from which a delivery can be discarded; from `RUNNING` once its lease is over.
-DISCARDED: Final = (State.PENDING, State.RUNNING, State.FAILED, State.REJECTED, State.PARKED)
+DISCARDED: Final = (State.PENDING, State.RUNNING, State.FAILED, State.REJECTED, State.PARKED, State.UNHANDLED)
 _BATCH = 200
 
 
@@ -75,7 +75,7 @@ def discard(deliveries: QuerySet[Delivery]) -> int:
 def _one_by_one(deliveries: QuerySet[Delivery]) -> Iterator[Delivery]:
     """Deliveries as they are when their turn comes, in bounded batches."""
     rows = deliveries.order_by("pk")
-    last = rows.aggregate(last=Max("pk"))["last"]
+    last = Delivery.objects.using(rows.db).aggregate(last=Max("pk"))["last"]  # of all, which no filter has to look for
     passed = 0
     while last is not None and (batch := list(rows.filter(pk__gt=passed, pk__lte=last).values_list("pk", flat=True)[:_BATCH])):
         passed = batch[-1]
@@ -85,7 +85,7 @@ def _one_by_one(deliveries: QuerySet[Delivery]) -> Iterator[Delivery]:
 
 
 def _read_again(alias: str, delivery: Delivery) -> Result:
-    """Read what could not be read, and bring its events to their handlers; what they do of it is kept as of any event."""
+    """Read an event that was for no handler, and bring it to those that there are; what they do is kept as of any event."""
     event = delivery.event
     try:
         arrivals = [

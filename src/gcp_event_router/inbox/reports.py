@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, TextIO
 
-from django.utils import timezone
-
 from ..keepers import Result
+from .clock import as_shown
 from .facts import attributes_of, cloudevent_of, data_of, envelope_of, facts_of
-from .models import Delivery, StoredEvent
+from .keeper import database
+from .models import OPEN, Delivery, State, StoredEvent
 from .shown import error_details, payload, printable
 
-__all__ = ["FIELDS", "Progress", "age", "count_fields", "counted", "described", "fields", "line", "result_fields"]
+__all__ = ["FIELDS", "Progress", "age", "count_fields", "counted", "described", "fields", "line", "named", "result_fields"]
 
 #: The columns of a list.
 FIELDS: Final = ("id", "state", "attempts", "age", "event", "handler", "error")
@@ -31,18 +31,23 @@ def age(time: timedelta) -> str:
     return f"{seconds // length} {unit}"
 
 
-def line(delivery: Delivery) -> tuple[str, ...]:
-    """One delivery in a list."""
+def line(delivery: Delivery, now: datetime) -> tuple[str, ...]:
+    """One delivery in a list; `now` is the database's."""
     event = delivery.event
     return (
         str(delivery.pk),
         delivery.state,
         f"{delivery.attempts} of {delivery.max_attempts}",
-        age(timezone.now() - event.received_at),
+        age(now - event.received_at),
         printable(f"{event.kind}/{event.reference}"),
-        printable(delivery.handler) or "-",
+        named(delivery),
         printable(delivery.error_type.rpartition(".")[2]) or printable(delivery.error[:_WIDTH]),
     )
+
+
+def named(delivery: Delivery) -> str:
+    """The handler's name; for an event that is for no handler, a dash."""
+    return printable(delivery.handler) or "-"
 
 
 def fields(delivery: Delivery) -> str:
@@ -78,8 +83,19 @@ def result_fields(delivery: Delivery, result: Result) -> str:
 
 
 def count_fields(numbers: Mapping[str, int]) -> str:
-    """How many deliveries are in which state, as a JSON object on a line."""
+    """Numbers with their names, such as deliveries by their states, as a JSON object on a line."""
     return json.dumps(dict(numbers))
+
+
+def standing(delivery: Delivery) -> str:
+    """Where a delivery stands, in words that tell a worker's work from a sender's, and both from a person's."""
+    state = State(delivery.state)
+    if state is State.UNHANDLED:
+        return "no handler took it; replay it once there is one"
+    attempts = f"attempt {delivery.attempts} of {delivery.max_attempts}"
+    if delivery.deferred and state in OPEN and state is not State.RUNNING:
+        return f"{delivery.state}, waits for a worker, {attempts}"
+    return f"{delivery.state}, {attempts}"
 
 
 def described(event: StoredEvent, deliveries: Iterable[Delivery]) -> Iterator[str]:
@@ -87,7 +103,7 @@ def described(event: StoredEvent, deliveries: Iterable[Delivery]) -> Iterator[st
     envelope = envelope_of(event)
     yield printable(str(event))
     facts = [
-        (name.lower(), str(_iso(value)) if isinstance(value, datetime) else value) for name, value in facts_of(event, envelope)
+        (name.lower(), value.isoformat() if isinstance(value, datetime) else value) for name, value in facts_of(event, envelope)
     ]
     parameters = [("parameters", printable(event.parameters))] if event.parameters else []
     yield from _listed([*facts, *parameters])
@@ -101,8 +117,7 @@ def described(event: StoredEvent, deliveries: Iterable[Delivery]) -> Iterator[st
             yield from _listed(pairs)
     for delivery in deliveries:
         yield ""
-        number, state, attempts, _, _, handler, _ = line(delivery)
-        yield f"delivery {number} to {handler}: {state}, attempt {attempts}"
+        yield f"delivery {delivery.pk} to {named(delivery)}: {standing(delivery)}"
         if delivery.error_type or delivery.error:
             yield f"  {printable(delivery.error_type) or 'lost'}"
         for place, message, kind in error_details(delivery.error):
@@ -157,4 +172,4 @@ class Progress:
 
 
 def _iso(time: datetime | None) -> str | None:
-    return None if time is None else time.isoformat()
+    return None if time is None else as_shown(database(), time).isoformat()

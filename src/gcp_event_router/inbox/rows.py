@@ -37,11 +37,15 @@ def key_of(kind: str, reference: str, identity: tuple[str, ...] | None) -> UUID:
 def row_of(kind: str, reference: str, arrival: Arrival) -> StoredEvent:
     """The row of an event, not saved yet."""
     envelope = arrival.envelope
-    identity = envelope.identity
-    if identity is None and arrival.kept_as is not None:  # it is read again, which makes no other event of it
-        identity = (UNREAD, arrival.kept_as)
+    kept_as = arrival.kept_as
+    if kept_as is None:
+        key = key_of(kind, reference, envelope.identity)
+    elif kept_as.startswith(UNREAD):  # it is read now, and again, which makes one event of it
+        key = key_of(kind, reference, envelope.identity or (UNREAD, kept_as))
+    else:
+        key = UUID(kept_as)
     return StoredEvent(
-        key=key_of(kind, reference, identity),
+        key=key,
         kind=kind[:_LENGTH],
         reference=reference[:_LENGTH],
         message_id=_plain(envelope.message_id or ""),
@@ -119,7 +123,7 @@ def _arrival(row: StoredEvent, envelope: Envelope) -> Arrival:
         envelope,
         json.loads(row.parameters) if row.parameters else None,
         principal,
-        str(row.key),
+        f"{UNREAD} {row.key}" if row.form == UNREAD else str(row.key),
     )
 
 

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Final
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from ..globs import Glob
 from .clock import ago
 from .keeper import database
-from .models import Delivery, State
+from .matching import fits
+from .models import Delivery, State, StoredEvent
 
-__all__ = ["Selection"]
+__all__ = ["Selection", "idle"]
+
+_FEW: Final = 100
+"""So many kinds are looked at one by one, so that those that match are found by their index."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +49,7 @@ class Selection:
     idle: bool = False
 
     def deliveries(self, alias: str | None = None) -> QuerySet[Delivery]:
-        """The query, on the inbox's database unless another one is named. Globs are compared with the names that there are."""
+        """The query, on the inbox's database unless another one is named."""
         rows = Delivery.objects.using(alias or database())
         if self.states:
             rows = rows.filter(state__in=self.states)
@@ -63,12 +68,34 @@ class Selection:
         if self.newer_than is not None:
             rows = rows.filter(event__received_at__gte=ago(self.newer_than))
         if self.idle:
-            rows = rows.exclude(state=State.RUNNING, lease_until__gte=Now())
+            rows = idle(rows)
         return rows.order_by("pk")
+
+
+def idle(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
+    """Those of some deliveries that no worker is at."""
+    return rows.exclude(state=State.RUNNING, lease_until__gte=Now())
 
 
 def _matching(rows: QuerySet[Delivery], field: str, glob: Glob) -> QuerySet[Delivery]:
     if glob.is_literal:
         return rows.filter(**{field: glob.pattern})
-    names = rows.order_by().filter(**{f"{field}__startswith": glob.prefix}).values_list(F(field), flat=True).distinct()
-    return rows.filter(**{f"{field}__in": [name for name in names if glob.matches(name)]})
+    if field == "event__kind":
+        kinds = _kinds(rows.db, glob)
+        if kinds is not None:
+            return rows.filter(event__kind__in=kinds)
+    return rows.filter(fits(rows.db, field, glob))
+
+
+def _kinds(alias: str, glob: Glob) -> list[str] | None:
+    """The kinds of events that match, each looked up in the index; None where there are more than that is worth."""
+    kinds = StoredEvent.objects.using(alias).order_by("kind").values_list("kind", flat=True)
+    found: list[str] = []
+    kind = kinds.first()
+    for _ in range(_FEW):
+        if kind is None:
+            return found
+        if glob.matches(kind):
+            found.append(kind)
+        kind = kinds.filter(kind__gt=kind).first()
+    return None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from ..outcomes import Outcome
 from .deferred import framework
 from .keeper import database
 from .models import Delivery
+from .names import Names
 from .workers import work
 
 __all__ = ["run_delivery"]
@@ -15,9 +17,11 @@ def run_delivery(delivery: int) -> None:
     alias = database()
     row = Delivery.objects.using(alias).select_related("event").filter(pk=delivery).first()
     if row is not None:  # not purged meanwhile
-        work(alias, row)
+        result = work(alias, row)
+        if result.outcome is Outcome.UNHANDLED:
+            Names().passed_over(row.handler, row.event.kind)
 
 
-_task = framework()
-if _task is not None:  # a worker finds the task by the name of its function
-    run_delivery = _task(run_delivery)
+_framework = framework()
+if _framework is not None:  # a worker finds the task by the name of its function
+    run_delivery = _framework.task(run_delivery)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from time import perf_counter
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from django.db import connections, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import BigIntegerField, ExpressionWrapper, F, Q, QuerySet
 from django.db.models.functions import Now
 
 from .. import conf
@@ -24,10 +24,17 @@ from ..router import find_everywhere
 from . import claims, runs
 from .keeper import wanted
 from .leases import Claim, Wanted
-from .models import SETTLED, Delivery, State, StoredEvent
+from .models import OPEN, SETTLED, Delivery, State, StoredEvent
+from .names import Names
 from .rows import arrival_of
 
 __all__ = ["due", "process", "work"]
+
+#: How many deliveries are looked through at once, and what of each.
+_BATCH: Final = 500
+_LISTED: Final = ("pk", "handler", "event__kind")
+#: A delivery's number, so that no database walks the primary key, and with it all that is settled, to have them in order.
+_PLACE: Final = ExpressionWrapper(F("pk") + 0, output_field=BigIntegerField())
 
 #: What is left to do of a delivery that is claimed.
 Run: TypeAlias = Callable[[], Result]
@@ -52,34 +59,52 @@ def work(alias: str, delivery: Delivery, *, anew: bool = False) -> Result:
     return begun if isinstance(begun, Result) else begun()
 
 
-def due(alias: str) -> QuerySet[Delivery]:
-    """The deferred deliveries whose time has come, those first that wait longest."""
-    is_open = Q(state__in=[State.PENDING, State.FAILED]) & (Q(not_before=None) | Q(not_before__lte=Now()))
+def due(alias: str, after: int = 0) -> QuerySet[Delivery]:
+    """The deferred deliveries whose time has come, those first that wait longest; of those after a number."""
+    waits = Q(state__in=[State.PENDING, State.FAILED]) & (Q(not_before=None) | Q(not_before__lte=Now()))
     is_lost = Q(state=State.RUNNING, lease_until__lt=Now())
-    return Delivery.objects.using(alias).filter(is_open | is_lost, deferred=True).order_by("pk")
+    return (
+        Delivery.objects.using(alias)
+        .filter(waits | is_lost, deferred=True, state__in=OPEN)
+        .alias(place=_PLACE)
+        .filter(place__gt=after)
+        .order_by("place")
+    )
 
 
-def process(alias: str) -> Iterator[tuple[Delivery, Result]]:
+def process(alias: str, tell: Callable[[str], None] | None = None) -> Iterator[tuple[Delivery, Result]]:
     """Run what is due, one after the other, until nothing is. Several may run at once: each takes what no other has.
 
-    A delivery whose handler is there no more is passed over, and left as it is.
+    Args:
+        alias: The database.
+        tell: Called with a sentence the first time that deliveries are passed over, and left as they are, since their
+            handler is there no more.
+
     """
+    names = Names()
     passed = 0
-    while (found := _next(alias, passed)) is not None:
-        delivery, begun = found
-        passed = delivery.pk
-        if begun is not _TAKEN:
-            yield delivery, begun if isinstance(begun, Result) else begun()
+    while found := list(names.worth_reading(due(alias, passed)).values_list(*_LISTED)[:_BATCH]):
+        for passed, name, kind in found:
+            begun = _next(alias, passed) if names.may_run(name, kind) else (None, _GONE)
+            if begun is None:
+                continue
+            delivery, run = begun
+            if run is _GONE:
+                text = names.passed_over(name, kind)
+                if text is not None and tell is not None:
+                    tell(text)
+            elif delivery is not None and run is not _TAKEN:
+                yield delivery, run if isinstance(run, Result) else run()
 
 
-def _next(alias: str, after: int) -> tuple[Delivery, Result | Run] | None:
-    """The next that nobody is writing to, and its run; locked until it is claimed, where others can pass over what is locked."""
-    rows = due(alias).filter(pk__gt=after)
+def _next(alias: str, delivery: int) -> tuple[Delivery, Result | Run] | None:
+    """A delivery that is still due and that nobody is writing to, and its run; locked until it is claimed, where it can be."""
+    rows = due(alias).filter(pk=delivery)
     if not connections[alias].features.has_select_for_update_skip_locked:
         return _first(alias, rows)
     with transaction.atomic(using=alias):
         locked = rows.select_for_update(skip_locked=True).values_list("pk", flat=True)
-        return _first(alias, rows.filter(pk__in=list(locked[:1])))
+        return _first(alias, rows) if locked else None
 
 
 def _first(alias: str, rows: QuerySet[Delivery]) -> tuple[Delivery, Result | Run] | None:

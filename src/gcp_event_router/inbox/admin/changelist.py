@@ -14,10 +14,12 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.db import DataError, connections
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
+from django.db.models.functions import Now
 from django.http import HttpRequest
 from django.utils import timezone
 from typing_extensions import override
 
+from ..clock import as_shown
 from ..keeper import database
 from ..models import Delivery, State, StoredEvent
 from .dates import Dates, dates
@@ -54,7 +56,7 @@ class EventList(ChangeList):
         super().get_results(request)
         columns = ("event", "handler", "state", "attempts", "max_attempts")
         deliveries = Delivery.objects.using(database()).only(*columns).order_by("handler")
-        self.result_list: Any = self.result_list.prefetch_related(Prefetch("deliveries", deliveries))
+        self.result_list: Any = self.result_list.annotate(now=Now()).prefetch_related(Prefetch("deliveries", deliveries))
 
     @property
     def has_more(self) -> bool:
@@ -73,7 +75,8 @@ class EventList(ChangeList):
         first, last = events.order_by("received_at").first(), events.order_by("-received_at").first()
         if first is None or last is None:
             return Dates([], None)
-        return dates(_local(first), _local(last), self._chosen, self._address)
+        alias = database()
+        return dates(_local(as_shown(alias, first)), _local(as_shown(alias, last)), self._chosen, self._address)
 
     def _chosen(self, part: str) -> int | None:
         value = self.params.get(f"received_at__{part}")

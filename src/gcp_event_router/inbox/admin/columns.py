@@ -10,6 +10,8 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from ..clock import as_shown
+from ..keeper import database
 from ..models import Delivery, State, StoredEvent
 from ..shown import printable
 from .summary import WORST_FIRST
@@ -57,10 +59,12 @@ def attempts(event: StoredEvent) -> str:
 
 @admin.display(description=_("age"))
 def age(event: StoredEvent) -> str:
-    """How long ago it came, and when."""
-    time = event.received_at
+    """How long ago it came, by the database's clock, which `EventList` asked; and when."""
+    alias, time = database(), event.received_at
     return format_html(
-        '<time datetime="{0}" title="{0}">{1}</time>', time.isoformat(timespec="seconds"), timesince(time, depth=1)
+        '<time datetime="{0}" title="{0}">{1}</time>',
+        as_shown(alias, time).isoformat(timespec="seconds"),
+        timesince(time, cast("Any", event).now, depth=1),
     )
 
 

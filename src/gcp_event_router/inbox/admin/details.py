@@ -12,7 +12,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from ..claims import discardable
+from ..clock import as_shown
 from ..facts import attributes_of, cloudevent_of, data_of, envelope_of, facts_of, pairs_of
+from ..keeper import database
 from ..models import Delivery, State, StoredEvent
 from ..shown import Shown, error_details, payload, printable
 
@@ -71,7 +73,7 @@ def _row(delivery: Delivery, *, can_be_discarded: bool) -> Row:
         error=printable(delivery.error),
         error_text=printable(delivery.error_text),
         error_details=error_details(delivery.error),
-        times=[(name, time) for name, time in _times(delivery) if time is not None],
+        times=[(name, as_shown(database(), time)) for name, time in _times(delivery) if time is not None],
         is_done=State(delivery.state) is State.DONE,
         can_be_discarded=can_be_discarded,
     )

@@ -15,6 +15,7 @@ from django.db import connections
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from ..clock import as_kept, as_shown
 from ..models import Delivery, State, StoredEvent
 
 __all__ = ["HOURS", "WORST_FIRST", "Bar", "Count", "Summary", "last_hours"]
@@ -25,6 +26,7 @@ _HOUR: Final = timedelta(hours=1)
 WORST_FIRST: Final = (
     State.PARKED,
     State.REJECTED,
+    State.UNHANDLED,
     State.FAILED,
     State.RUNNING,
     State.PENDING,
@@ -36,7 +38,7 @@ WORST_FIRST: Final = (
 _OF_A_STATE: Final = 10_000
 _OF_AN_HOUR: Final = 50_000
 _TROUBLED: Final = 2_000
-_TROUBLE: Final = WORST_FIRST[:3]
+_TROUBLE: Final = (State.PARKED, State.REJECTED, State.FAILED)
 _HEIGHT: Final = 100
 _WIDTH: Final = 10
 
@@ -80,7 +82,10 @@ class Summary:
         begins = last_hours()
         events, deliveries = StoredEvent.objects.using(alias), Delivery.objects.using(alias)
         states = [deliveries.filter(state=state).values_list("pk") for state in WORST_FIRST]
-        hours = [events.filter(received_at__gte=hour, received_at__lt=hour + _HOUR).values_list("received_at") for hour in begins]
+        hours = [
+            events.filter(received_at__gte=hour, received_at__lt=hour + _HOUR).values_list("received_at")
+            for hour in (as_kept(alias, each) for each in begins)
+        ]
         numbers = _counted(alias, [(rows, _OF_A_STATE) for rows in states] + [(rows, _OF_AN_HOUR) for rows in hours])
         #: Each state, from the worst.
         self.counts: list[Count] = [
@@ -143,7 +148,8 @@ def _troubled(alias: str, since: datetime) -> dict[UUID, datetime]:
     for state in _TROUBLE:
         newest = Delivery.objects.using(alias).filter(state=state).order_by("-pk")
         found.update(newest.values_list("event_id", "event__received_at")[:_TROUBLED])
-    return {key: time for key, time in found.items() if time >= since}
+    shown = {key: as_shown(alias, time) for key, time in found.items()}
+    return {key: time for key, time in shown.items() if time >= since}
 
 
 def _bars(begins: Sequence[datetime], numbers: Sequence[int], troubled: dict[UUID, datetime]) -> list[Bar]:

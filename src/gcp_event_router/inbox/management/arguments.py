@@ -34,11 +34,20 @@ def add_actions(parser: CommandParser) -> None:
     replaying = action("replay", "Run deliveries again, with their handlers as they are now.")
     replaying.add_argument("--force", action="store_true", help="also those that are done")
     discarding = action("discard", "Give deliveries up.")
+    renaming = action("rename", "Move deliveries to the new name of a handler.")
+    renaming.add_argument("old", type=_text, metavar="OLD", help="the name that it had")
+    renaming.add_argument("new", type=_text, metavar="NEW", help="the name that it has now")
+    counting = action("stats", "Count deliveries by their states, with the age of the oldest.")
+    text = "exit with 1 if so many deliveries are parked, or more"
+    counting.add_argument("--fail-parked", type=positive, metavar="N", help=text)
+    counting.add_argument("--fail-age", type=age, metavar="AGE", help="exit with 1 if an open delivery is older, such as 15m")
     purging = action("purge", "Delete events that are finished and old.")
     purging.add_argument("--older-than", type=age, metavar="AGE", help="such as 30d; the setting RETENTION unless given")
     purging.add_argument("--batch", type=positive, default=1000, metavar="N", help="so many a transaction; 1000 unless given")
     text = "events whose deliveries are all in such a state; done and discarded unless given; repeatable"
     purging.add_argument("--state", action="append", choices=sorted(PURGEABLE), help=text)
+    purging.add_argument("--kind", type=_glob, metavar="GLOB", help="such as 'order-*'")
+    purging.add_argument("--reference", type=_text, help="in full")
     processing = action("process", "Run the deferred deliveries that are due.")
     processing.add_argument("--loop", action="store_true", help="go on until SIGTERM or Ctrl-C")
     text = "how long to wait between two rounds; 5s unless given"
@@ -46,10 +55,11 @@ def add_actions(parser: CommandParser) -> None:
 
     for each, states in ((listing, State.values), (replaying, State.values), (discarding, DISCARDED)):
         _add_filters(each, states)
-    for each in (replaying, discarding, purging):
+    for each in (replaying, discarding, purging, renaming):
         each.add_argument("--dry-run", action="store_true", help="only say what would be done")
-    for each in (listing, replaying, processing):
-        each.add_argument("--json", action="store_true", help="print a JSON object a line")
+    for each in (listing, showing, replaying, discarding, purging, renaming, processing, counting):
+        each.add_argument("--format", choices=("text", "json"), default="text", help="text unless given; json: an object a line")
+        each.add_argument("--json", action="store_const", const="json", dest="format", help="the same as --format json")
 
 
 def selection(options: Mapping[str, Any], states: Collection[str] = (), *, idle: bool = False) -> Selection:

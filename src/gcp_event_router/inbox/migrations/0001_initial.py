@@ -8,6 +8,8 @@ import django.db.models.functions.datetime
 from django.db import migrations, models
 from django.db.migrations.operations.base import Operation
 
+from ..models import OpenDeferred
+
 
 class Migration(migrations.Migration):
     initial: ClassVar[bool | None] = True
@@ -59,6 +61,7 @@ class Migration(migrations.Migration):
                             ("rejected", "rejected"),
                             ("parked", "parked"),
                             ("discarded", "discarded"),
+                            ("unhandled", "no handler"),
                         ],
                         default="pending",
                         max_length=10,
@@ -95,7 +98,7 @@ class Migration(migrations.Migration):
                 "db_table": "gcp_event_inbox_delivery",
                 "permissions": (("replay_delivery", "Can run deliveries again"), ("discard_delivery", "Can give deliveries up")),
                 "indexes": [
-                    models.Index(fields=["state", "lease_until"], name="gcp_event_inbox_lease"),
+                    OpenDeferred(fields=["deferred", "state", "id"], name="gcp_event_inbox_open"),
                     models.Index(fields=["state", "-id"], name="gcp_event_inbox_state"),
                 ],
                 "constraints": [models.UniqueConstraint(fields=("event", "handler"), name="gcp_event_inbox_once")],

@@ -1,0 +1,80 @@
+"""How the inbox stands: what `manage.py inbox stats` prints, and what alerts go by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from django.db.models import Count
+
+from ..management.tables import table
+from .clock import now
+from .models import OPEN, Delivery, State
+from .names import unregistered
+from .reports import age
+from .shown import printable
+
+__all__ = ["Stats", "stats"]
+
+_FINISHED: Final = frozenset({State.DONE, State.DISCARDED})
+_NAMED: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """The figures of one moment."""
+
+    #: How many deliveries are in each state.
+    numbers: Mapping[State, int]
+    #: How long ago the oldest delivery of a state was noted, of the states in which something is left to do.
+    oldest: Mapping[State, timedelta]
+    #: How many open deliveries are left to workers.
+    waiting: int
+    #: Of each name that is not registered, how many of these are for it.
+    unregistered: Mapping[str, int]
+
+    @property
+    def oldest_open(self) -> timedelta | None:
+        """The age of the oldest open delivery; None where none is open."""
+        return max((self.oldest[state] for state in OPEN if state in self.oldest), default=None)
+
+    def text(self) -> Iterator[str]:
+        """For a terminal."""
+        rows = [
+            (state.value, str(self.numbers[state]), age(self.oldest[state]) if state in self.oldest else "-") for state in State
+        ]
+        yield table(rows, ("state", "deliveries", "oldest"))
+        if self.waiting:
+            yield f"{self.waiting} of the open ones wait for a worker."
+        if self.unregistered:
+            named = [f"{number} for {printable(name)}" for name, number in self.unregistered.items()]
+            more = f" and {len(named) - _NAMED} names more" if len(named) > _NAMED else ""
+            yield f"Their handlers are not registered, so nobody runs these: {', '.join(named[:_NAMED])}{more}."
+
+    def fields(self) -> dict[str, Any]:
+        """For scripts; ages are in seconds."""
+        oldest = {state: self.oldest[state].total_seconds() if state in self.oldest else None for state in State}
+        return {
+            "states": {state.value: {"deliveries": self.numbers[state], "oldest": oldest[state]} for state in State},
+            "oldest_open": None if self.oldest_open is None else self.oldest_open.total_seconds(),
+            "waiting_for_worker": self.waiting,
+            "unregistered": dict(self.unregistered),
+        }
+
+
+def stats(alias: str) -> Stats:
+    """Count what the inbox has. Raises what keeps the database from being asked."""
+    rows = Delivery.objects.using(alias).order_by()
+    found = dict(rows.values_list("state").annotate(number=Count("pk")))
+    numbers = {state: found.get(state.value, 0) for state in State}
+    time = now(alias)
+    oldest: dict[State, timedelta] = {}
+    for state in State:
+        if state not in _FINISHED and numbers[state]:
+            first = rows.filter(state=state).order_by("pk").values_list("created_at", flat=True).first()
+            if first is not None:
+                oldest[state] = max(time - first, timedelta(0))
+    waiting = rows.filter(deferred=True, state__in=OPEN).count()
+    return Stats(numbers, oldest, waiting, unregistered(alias) if waiting else {})

@@ -1,0 +1,148 @@
+"""`UNHANDLED: "keep"`: an event that nothing handles is acknowledged and kept, and replayed once a handler exists."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import OperationalError
+from django.test import override_settings
+
+from gcp_event_router import Event, EventRouter
+from gcp_event_router.inbox.models import Delivery, State, StoredEvent
+
+from .conftest import Post
+from .deliveries import PUSH, effects, rows, take_effect, with_databases
+
+pytestmark = with_databases
+ACCEPTED = (201, b"{}")
+
+
+@pytest.fixture(autouse=True)
+def _keep(inbox: str) -> Iterator[None]:
+    with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [], "UNHANDLED": "keep", "INBOX": {"DATABASE": inbox}}):
+        yield
+
+
+def run(*arguments: str) -> str:
+    out = io.StringIO()
+    call_command("inbox", *arguments, stdout=out, stderr=out)
+    return out.getvalue()
+
+
+@contextmanager
+def handled(router: EventRouter, alias: str, **options: Any) -> Generator[None]:
+    """Within a `with`, there is a handler."""
+    with router.isolated():
+
+        def work(event: Event[Any]) -> None:
+            take_effect(alias, "h", event.reference)
+
+        router.on("k", name="h", **options)(work)
+        yield
+
+
+def said(post: Post, body: bytes = PUSH) -> tuple[int, bytes]:
+    response = post("/events/k/r", body)
+    return response.status_code, response.content
+
+
+def test_an_event_is_kept_until_something_handles_it(inbox: str, router: EventRouter, post: Post) -> None:
+    """Its sender is told that all is well, also if it sends it again; a replay then brings it to its handler, once."""
+    assert [said(post), said(post)] == [ACCEPTED, ACCEPTED]
+    assert rows(inbox) == [("", "unhandled", 0)]
+    assert run("process") == "Processed 0 deliveries.\n"
+    number = Delivery.objects.using(inbox).get().pk
+
+    out = io.StringIO()
+    with pytest.raises(CommandError) as raised:
+        call_command("inbox", "replay", stdout=out)
+    assert out.getvalue() == f"{number} k/r to -: no handler\nReplayed 1 delivery: 1 unhandled.\n"
+    assert str(raised.value) == "1 of 1 are not done."
+
+    with handled(router, inbox):
+        assert run("replay", "--state", "unhandled") == "Replayed 1 delivery: 1 handled.\n"
+        assert run("replay") == "Replayed 0 deliveries.\n"
+        assert said(post) == (200, b"{}")
+
+    assert rows(inbox) == [("", "done", 0), ("h", "done", 1)]
+    assert effects(inbox) == ["h"]
+
+
+def test_without_an_id_it_stays_one_event(inbox: str, router: EventRouter, post: Post) -> None:
+    """A webhook is a new event each time; what a replay makes of a kept one belongs to that one."""
+    said(post, b'{"a": 1}')
+    said(post, b'{"a": 1}')
+    assert rows(inbox) == [("", "unhandled", 0)] * 2
+
+    with handled(router, inbox):
+        assert run("replay") == "Replayed 2 deliveries: 2 handled.\n"
+
+    assert StoredEvent.objects.using(inbox).count() == 2
+    assert sorted(rows(inbox)) == [("", "done", 0)] * 2 + [("h", "done", 1)] * 2
+
+
+def test_it_is_sent_again_once_it_is_handled(inbox: str, router: EventRouter, post: Post) -> None:
+    """A handler that exists by then gets it from its sender; a replay finds it done."""
+    said(post)
+    with handled(router, inbox):
+        assert said(post) == ACCEPTED
+        assert run("replay") == "Replayed 1 delivery: 1 duplicate.\n"
+
+    assert rows(inbox) == [("", "done", 0), ("h", "done", 1)]
+    assert effects(inbox) == ["h"]
+
+
+def test_it_is_not_kept_twice(inbox: str, router: EventRouter, post: Post) -> None:
+    """An event that was handled, and whose handler has gone since, is there already."""
+    with handled(router, inbox):
+        said(post)
+
+    assert said(post) == ACCEPTED
+    assert rows(inbox) == [("h", "done", 1)]
+
+
+def test_a_deferred_handler(inbox: str, router: EventRouter, post: Post) -> None:
+    """A replay hands it to the workers, as the event itself would have been."""
+    said(post)
+    with handled(router, inbox, deferred=True):
+        run("replay")
+        assert run("process") == "Processed 1 delivery: 1 handled.\n"
+    assert rows(inbox) == [("", "done", 0), ("h", "done", 1)]
+
+
+def test_what_cannot_be_read(inbox: str, router: EventRouter, post: Post) -> None:
+    """A body that is not the JSON that it says it is is rejected, as it is for a handler."""
+    assert said(post, b"{")[0] == 200
+    assert rows(inbox) == [("", "rejected", 0)]
+
+
+@pytest.mark.parametrize("post", ["wsgi"], indirect=True)
+def test_the_database_is_away(inbox: str, router: EventRouter, post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be kept is not acknowledged."""
+
+    def fail(*_: object) -> None:
+        raise OperationalError
+
+    monkeypatch.setattr("gcp_event_router.inbox.claims.keep_unhandled", fail)
+
+    assert said(post)[0] == 503
+
+
+@pytest.mark.parametrize("post", ["wsgi"], indirect=True)
+def test_how_it_is_shown_and_given_up(inbox: str, router: EventRouter, post: Post) -> None:
+    """`inbox list` and `show` say that no handler took it; it can be discarded, and purged."""
+    said(post)
+    number = Delivery.objects.using(inbox).get().pk
+
+    assert run("list", "--state", "unhandled").splitlines()[1].split() == [
+        str(number), "unhandled", "0", "of", "1", "0", "s", "k/r", "-",
+    ]  # fmt: skip
+    assert f"delivery {number} to -: no handler took it; replay it once there is one" in run("show", str(number)).splitlines()
+    assert run("purge", "--state", "unhandled", "--dry-run") == "Would purge 0 events.\n"
+    assert run("discard") == "Discarded 1 delivery.\n"
+    assert rows(inbox) == [("", State.DISCARDED, 0)]
