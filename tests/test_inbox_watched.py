@@ -217,7 +217,8 @@ def test_why_nothing_can_be_kept(
 
     assert re.fullmatch(
         r"ERROR Event of kind 'k' with reference 'r' \(message '17'\): unavailable by shop\.store in \d+\.\d ms: "
-        r"the inbox's database is away or not migrated: UnavailableError from (Operational|Programming)Error from \w+ at .+",
+        r"the inbox's database is away or not migrated: "
+        r"UnavailableError from (Operational|Programming)Error from \w+ \(\w+\) at .+",
         line,
     )
     assert capsys.readouterr().out == (

@@ -10,6 +10,9 @@ import logging
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
+from django.db import Error as DjangoError
+
+from .database_errors import code
 from .frames import Passed, Place, chain, leaves, printable
 
 __all__ = ["log_event", "log_malformed", "logger", "trail"]
@@ -121,4 +124,7 @@ def _types(error: BaseException) -> str:
 
 
 def _name(error: BaseException) -> str:
-    return printable(type(error).__qualname__, _NAME_LENGTH)
+    """The type of an exception; with the code that a database gave it, once for Django's exception and its driver's."""
+    name = printable(type(error).__qualname__, _NAME_LENGTH)
+    known = "" if isinstance(error, DjangoError) and error.__cause__ is not None else code(error)
+    return f"{name} ({printable(known, _NAME_LENGTH)})" if known else name

@@ -15,8 +15,8 @@ from math import ceil
 from typing import cast
 
 from django.core.exceptions import ValidationError
-from django.db import InterfaceError, OperationalError
 
+from .database_errors import is_away
 from .exceptions import (
     Answer,
     AuthenticationError,
@@ -137,7 +137,7 @@ _CLASSES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Out
     (Retry, Outcome.RETRY),
     (UnsupportedMediaTypeError, Outcome.UNSUPPORTED),
     ((InvalidEventError, EnvelopeError, UnhandledEventError, ValidationError), Outcome.INVALID),
-    ((UnavailableError, OperationalError, InterfaceError), Outcome.UNAVAILABLE),
+    (UnavailableError, Outcome.UNAVAILABLE),
     (BusyError, Outcome.BUSY),
     (BodyTooLargeError, Outcome.TOO_LARGE),
     (ForbiddenError, Outcome.FORBIDDEN),
@@ -151,7 +151,10 @@ def classify(error: BaseException) -> Outcome:
 
 
 def _classify(error: BaseException) -> Outcome:
-    return next((outcome for classes, outcome in _CLASSES if isinstance(error, classes)), Outcome.FAILED)
+    for classes, outcome in _CLASSES:
+        if isinstance(error, classes):
+            return outcome
+    return Outcome.UNAVAILABLE if is_away(error) else Outcome.FAILED
 
 
 def worst(outcomes: Iterable[Outcome]) -> Outcome:

@@ -8,18 +8,16 @@ from typing import NamedTuple
 from django.db import connections, router
 
 from .. import conf
-from ..exceptions import EnvelopeError, EventRouterError, UnavailableError
+from ..exceptions import EnvelopeError, EventRouterError
 from ..logs import trail
-from ..outcomes import Outcome, classify, details, leaves
+from ..outcomes import Outcome, classify, details
 from .models import Delivery
 from .texts import LENGTH, storable, text_of
 
-__all__ = ["KeptError", "LeaseLostError", "RolledBackError", "as_raised", "kept"]
+__all__ = ["KeptError", "LeaseLostError", "RolledBackError", "kept"]
 
 _NAME_LENGTH = 255
 _LENGTH = 4096
-_READ_ONLY = "25006"
-"""PostgreSQL's code for a server that takes no writes, such as one that just became a replica; an InternalError to Django."""
 
 
 class LeaseLostError(EventRouterError):
@@ -28,17 +26,6 @@ class LeaseLostError(EventRouterError):
 
 class RolledBackError(EventRouterError):
     """Raised when a handler had its transaction rolled back, and returned as if nothing were wrong."""
-
-
-def as_raised(error: Exception) -> Exception:
-    """The error as it is to be answered: one that means that the database is away is an `UnavailableError`."""
-    for leaf in leaves(error):
-        cause = leaf.__cause__
-        if _READ_ONLY in {getattr(cause, "sqlstate", None), getattr(cause, "pgcode", None)}:
-            away = UnavailableError(reason="the database takes no writes")
-            away.__cause__ = error
-            return away
-    return error
 
 
 class KeptError(NamedTuple):

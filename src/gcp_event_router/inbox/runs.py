@@ -18,7 +18,7 @@ from ..keepers import HANDLED, AsyncWork, Result, Work
 from ..logs import logger, trail
 from ..outcomes import Outcome, Retry, classify, leaves
 from . import claims
-from .errors import LeaseLostError, RolledBackError, as_raised, kept
+from .errors import LeaseLostError, RolledBackError, kept
 from .leases import Claim
 from .models import State
 
@@ -76,24 +76,23 @@ def _finished(alias: str, claim: Claim) -> Result:
         return away(error)
 
 
-def _failed(alias: str, claim: Claim, raised: Exception) -> Result:
+def _failed(alias: str, claim: Claim, error: Exception) -> Result:
     """Note how a run ended that did not end well."""
-    error = as_raised(raised)
     outcome = classify(error)
     try:
         if outcome in {Outcome.RETRY, Outcome.UNAVAILABLE}:
             waits = [leaf.after for leaf in leaves(error) if isinstance(leaf, Retry) and leaf.after is not None]
-            noted = claims.give_back(alias, claim, kept(raised), max(waits, default=None))
+            noted = claims.give_back(alias, claim, kept(error), max(waits, default=None))
         elif outcome in {Outcome.REJECTED, Outcome.INVALID, Outcome.UNSUPPORTED}:
             outcome = Outcome.REJECTED
-            noted = claims.give_up(alias, claim, State.REJECTED, kept(raised))
+            noted = claims.give_up(alias, claim, State.REJECTED, kept(error))
         elif claim.is_last:
             outcome = Outcome.PARKED
-            noted = claims.give_up(alias, claim, State.PARKED, kept(raised))
+            noted = claims.give_up(alias, claim, State.PARKED, kept(error))
         else:
-            noted = claims.give_up(alias, claim, State.FAILED, kept(raised), _wait(claim.attempts))
+            noted = claims.give_up(alias, claim, State.FAILED, kept(error), _wait(claim.attempts))
     except AWAY:
-        return away(raised)  # the lease ends by itself
+        return away(error)  # the lease ends by itself
     return Result(outcome, error) if noted else busy()
 
 
