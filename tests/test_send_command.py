@@ -31,9 +31,12 @@ from pydantic import BaseModel, Field, field_validator
 from typing_extensions import override
 
 from gcp_event_router import Event, EventRouter, Reject, Retry
+from gcp_event_router.inbox.models import Delivery, State
 from gcp_event_router.signals import event_received
 from gcp_event_router.testing import TokenSigner
 from gcp_event_router.testing.requests import FORMS
+
+from .deliveries import on_sqlite, with_databases
 
 ROOT = Path(__file__).parent.parent
 ACCOUNT = "sender@shop.iam.gserviceaccount.com"
@@ -809,3 +812,28 @@ def test_one_proof(header: str, *, is_signed: bool) -> None:
         run("k", "--data", "{}", "--url", url, "--header", header)
 
     assert [query.startswith("signature=") for query in queries] == [is_signed]
+
+
+@with_databases
+@on_sqlite
+def test_waiting(router: EventRouter, inbox: str) -> None:
+    """A deferred handler does its work later: the command says who is waited for, and what an event is that came before."""
+    router.on("later", name="shop.later", deferred=True, payload=object)(lambda event: None)
+    send = ["later", "--data", "1", "--message-id", "17"]
+
+    assert run(*send) == (
+        1,
+        "This process answered 201 Created: to Pub/Sub that is done, and not sent again.\n"
+        "  No handler was called: the event is kept, and waits for a worker, such as manage.py inbox process.\n"
+        "CommandError: No handler did the work: the outcome is 'deferred'. If you expect that, give --expect deferred.\n",
+    )
+    assert run(*send)[1].splitlines()[1:] == [
+        "  No handler was called: the inbox has this event already, and its work is done or waits for a worker.",
+        "CommandError: No handler did the work: the outcome is 'duplicate'. If you expect that, give --expect duplicate.",
+    ]
+    Delivery.objects.using(inbox).update(state=State.PARKED)
+    assert run(*send, "--expect", "parked") == (
+        0,
+        "This process answered 200 OK: to Pub/Sub that is done, and not sent again.\n"
+        "  No handler was called: it failed too often before and is parked; see manage.py inbox list --state parked.\n",
+    )
