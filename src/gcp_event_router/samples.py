@@ -25,7 +25,7 @@ _DEPTH: Final = 6
 #: After so many values, the rest is as what lies deeper: models that hold each other in many fields have millions.
 _MOST: Final = 5_000
 #: So many whole values are tried, so many at one place, and so many are made for all of them.
-_TRIES: Final = 200
+_TRIES: Final = 100
 _ALTERNATIVES: Final = 40
 _MADE: Final = 100_000
 #: How many items a list has that is tried again and again; each time at least as many as it has to have.
