@@ -308,8 +308,8 @@ def test_stats_name_them(inbox: str, router: EventRouter) -> None:
 
     lines = run("stats").splitlines()
     assert lines[-2:] == [
-        "3 of the open ones wait for a worker.",
-        "Their handlers are not registered, so nobody runs these: 2 for old.",
+        "Waiting for a worker: 3.",
+        "Waiting for a handler that is not registered: 2 for old.",
     ]
     found = json.loads(run("stats", "--format", "json"))
     assert (found["waiting_for_worker"], found["unregistered"]) == (3, {"old": 2})

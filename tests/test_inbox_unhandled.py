@@ -146,3 +146,14 @@ def test_how_it_is_shown_and_given_up(inbox: str, router: EventRouter, post: Pos
     assert run("purge", "--state", "unhandled", "--dry-run") == "Would purge 0 events.\n"
     assert run("discard") == "Discarded 1 delivery.\n"
     assert rows(inbox) == [("", State.DISCARDED, 0)]
+
+
+def test_send_says_where_it_is(inbox: str, router: EventRouter) -> None:
+    """`events send` says that the inbox has the event, and how it is run later."""
+    out = io.StringIO()
+    call_command("events", "send", "k", "--data", "{}", "--expect", "unhandled", stdout=out)
+
+    assert out.getvalue().splitlines()[-1] == (
+        "  No handler is registered for it, and the inbox keeps it: see manage.py inbox replay."
+    )
+    assert rows(inbox) == [("", "unhandled", 0)]

@@ -47,11 +47,11 @@ class Stats:
         ]
         yield table(rows, ("state", "deliveries", "oldest"))
         if self.waiting:
-            yield f"{self.waiting} of the open ones wait for a worker."
+            yield f"Waiting for a worker: {self.waiting}."
         if self.unregistered:
             named = [f"{number} for {printable(name)}" for name, number in self.unregistered.items()]
             more = f" and {len(named) - _NAMED} names more" if len(named) > _NAMED else ""
-            yield f"Their handlers are not registered, so nobody runs these: {', '.join(named[:_NAMED])}{more}."
+            yield f"Waiting for a handler that is not registered: {', '.join(named[:_NAMED])}{more}."
 
     def fields(self) -> dict[str, Any]:
         """For scripts; ages are in seconds."""

@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 from django.core.management.base import CommandError
 from django.test import RequestFactory
 
+from ..conf import current
 from ..exceptions import ConfigurationError, InvalidEventError
 from ..lifecycle import event_rejected, handler_finished
 from ..logs import trail
@@ -164,5 +165,7 @@ def _nobody(result: str) -> str:
     if result == Outcome.UNHANDLED.value:
         if event_received.plain_receivers():
             return "No handler is registered for it; plain receivers were called."
+        if current().UNHANDLED == "keep":
+            return "No handler is registered for it, and the inbox keeps it: see manage.py inbox replay."
         return "No handler is registered for it: see manage.py events explain."
     return f"No handler was called: {_REASONS.get(result, result)}."
