@@ -9,8 +9,10 @@ import sys
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import override_settings
 
 from gcp_event_router import Event, EventRouter, Retry, pulling
+from gcp_event_router.conf import RouterSettings
 from gcp_event_router.signals import event_received
 
 from .pubsub_server import NAME, PubSubServer, received
@@ -196,9 +198,9 @@ def test_unhandled_kind(router: EventRouter, kind: str, advice: str) -> None:
 def handle(event: Event[object]) -> None: ...
 
 
-@pytest.mark.parametrize("taker", ["glob", "fallback", "type", "receiver", "other router", "--allow-unhandled"])
+@pytest.mark.parametrize("taker", ["glob", "fallback", "type", "receiver", "other router", "--allow-unhandled", "keep"])
 def test_handled_kind(router: EventRouter, monkeypatch: pytest.MonkeyPatch, taker: str) -> None:
-    """A glob, a fallback, a type of CloudEvents, a plain receiver and another router take a kind; so does the option."""
+    """A glob, a fallback, a type of CloudEvents, a plain receiver and another router take a kind; the option and `"keep"` let it pass."""
     options = ["--allow-unhandled"] if taker == "--allow-unhandled" else []
     other = EventRouter()
 
@@ -216,6 +218,7 @@ def test_handled_kind(router: EventRouter, monkeypatch: pytest.MonkeyPatch, take
         other.on("k")(handle)
         other.listen(event_received)
 
-    with PubSubServer(received(1)) as server:
+    setting: RouterSettings = {"AUTHENTICATION": [], "UNHANDLED": "keep" if taker == "keep" else "accept"}
+    with PubSubServer(received(1)) as server, override_settings(GCP_EVENT_ROUTER=setting):
         monkeypatch.setenv("PUBSUB_EMULATOR_HOST", server.address)
         assert "1 acknowledged" in run(NAME, "--kind", "k", "--limit", "1", *options)

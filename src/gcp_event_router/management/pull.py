@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Final
 from django.core.management.base import CommandError, OutputWrapper
 from typing_extensions import override
 
+from .. import conf
 from ..exceptions import ConfigurationError, PostError, PullError
 from ..logs import logger
 from ..pulling import Delivered, Forward, Here, Puller
@@ -123,8 +124,8 @@ def _stream() -> ModuleType:
 
 
 def _require_handler(kind: str) -> None:
-    """Refuse a kind that nothing takes: its messages would be acknowledged, and gone."""
-    if is_registered(kind) or event_received.plain_receivers():
+    """Refuse a kind that nothing takes and nothing keeps: its messages would be acknowledged, and gone."""
+    if is_registered(kind) or event_received.plain_receivers() or conf.current().UNHANDLED == "keep":
         return
     near = get_close_matches(kind, {glob.pattern for each in events for glob in each.globs} | events.kinds.keys(), 1)
     advice = f"Did you mean {near[0]!r}? " if near else ""
