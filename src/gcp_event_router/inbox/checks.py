@@ -75,20 +75,20 @@ def check_deliveries(databases: Sequence[str] | None = None, **_: Any) -> list[C
 def _unregistered(alias: str) -> Iterator[CheckMessage]:
     found = unregistered(alias)
     for name, number in list(found.items())[:_NAMED]:
-        yield Warn(
+        yield _waits(
             f"{number} {'delivery waits' if number == 1 else 'deliveries wait'} for the handler {name!r}, "
             "which is not registered, so nobody runs them.",
-            hint=f"If its name has changed, run manage.py inbox rename {quote(name)} NEW. "
+            f"If its name has changed, run manage.py inbox rename {quote(name)} NEW. "
             f"If nobody needs them any more, run manage.py inbox discard --handler {quote(escape(name))}.",
-            obj=name,
-            id="gcp_event_router.W025",
+            name,
         )
     if len(found) > _NAMED:
-        yield Warn(
-            f"Deliveries wait for {len(found) - _NAMED} names more that are not registered.",
-            hint="See manage.py inbox stats --format json.",
-            id="gcp_event_router.W025",
-        )
+        text = f"Deliveries wait for {len(found) - _NAMED} names more that are not registered."
+        yield _waits(text, "See manage.py inbox stats --format json.")
+
+
+def _waits(what: str, hint: str, name: str | None = None) -> CheckMessage:
+    return Warn(what, hint=hint, obj=name, id="gcp_event_router.W025")
 
 
 def _unpurged(alias: str) -> Iterator[CheckMessage]:
