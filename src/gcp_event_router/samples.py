@@ -30,7 +30,8 @@ _ALTERNATIVES: Final = 40
 _MADE: Final = 100_000
 #: How many items a list has that is tried again and again; each time at least as many as it has to have.
 _SIZES: Final = (1, 0, 2, 3, 5)
-#: How an object is tried: with all fields, with those only that have to be there, and then with other values.
+#: How an object is tried: with all fields; with those only that have to be there; with values that differ, the first one the
+#: plainest or the last one; and then with other values.
 _SHAPES: Final = 6
 #: Longer lists and mappings are not made.
 _LONGEST: Final = 1_000
@@ -242,14 +243,16 @@ class _Sampler:
         properties: Mapping[str, Schema] = schema.get("properties", {})
         required = schema.get("required", ())
         is_brief = move == (0 if self._brief and not place else 1)
-        number += max(0, move - 1)
         made: dict[str, object] = {}
-        for name, each in properties.items():
+        for index, (name, each) in enumerate(properties.items()):
             # what may be left out is shown, unless it would never end
             if name not in required and (is_brief or depth <= 0 or self._is_null(each)):
                 continue
             try:
-                found = self._other(each, depth - 1, (*place, name), name, number)
+                # some models want their fields in order, from a start to an end; of a series, the odd ones rise
+                rising, falling = max(0, 2 * index - 1), 2 * (len(properties) - index) - 1
+                shift = {2: rising, 3: falling}.get(move, max(0, move - 3))
+                found = self._other(each, depth - 1, (*place, name), name, number + shift)
             except NoSampleError:
                 if name in required:
                     raise
