@@ -108,6 +108,9 @@ PAGES = {
     "kind and state done": "?kind=kind-07&state=done",
     "handler of one in ten": "?handler=shop.handlers.notify",
     "handler of none": "?handler=nowhere",
+    "error": "?error=builtins.ValueError",
+    "error of none": "?error=builtins.KeyError",
+    "error and handler": "?error=builtins.ValueError&handler=shop.handlers.notify",
     "search for a message id": "?q=4711",
     "search for a reference": "?q=order-4711",
     "search for nothing there": "?q=nowhere",
@@ -122,11 +125,11 @@ FROM generate_series(1, %s) AS n
 """
 _DELIVERIES = f"""
 INSERT INTO {DELIVERIES} (
-    event_id, handler, state, deferred, attempts, lost, max_attempts, lease_until, error_type, error,
+    event_id, handler, state, deferred, attempts, lost, max_attempts, lease_until, error_type, error, error_text,
     created_at, started_at, finished_at
 )
 SELECT key, handler, state, false, 1, 0, 10, CASE state WHEN 'running' THEN now() + interval '5 minutes' END,
-    CASE WHEN state IN ('failed', 'parked', 'rejected') THEN 'builtins.ValueError' ELSE '' END, '',
+    CASE WHEN state IN ('failed', 'parked', 'rejected') THEN 'builtins.ValueError' ELSE '' END, '', '',
     received_at, received_at, CASE WHEN state NOT IN ('pending', 'running') THEN received_at END
 FROM (
     SELECT key, received_at, handler, CASE

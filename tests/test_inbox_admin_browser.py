@@ -90,6 +90,7 @@ def test_looking(page: Page, complaints: list[str]) -> None:
     assert [" ".join(each.split()) for each in counts.all_inner_texts()] == [
         "5 parked",
         "5 rejected",
+        "0 no handler",
         "2 failed",
         "1 running",
         "2 pending",

@@ -10,7 +10,7 @@ import pytest
 from django.db import connections
 from django.utils.html import escape
 
-from gcp_event_router import Event, EventRouter
+from gcp_event_router import Event, EventRouter, Reject
 from gcp_event_router.inbox.models import Delivery, State, StoredEvent
 
 from .admin_pages import LIST, Pages, Shop, references, rows, text, with_admin
@@ -39,6 +39,9 @@ def pages(inbox: str) -> Pages:
     return Pages("view_storedevent")
 
 
+ERRORS = {State.PARKED: "RuntimeError", State.REJECTED: "Reject"}
+
+
 def test_each_event_is_listed_with_its_state(shop: Shop, pages: Pages) -> None:
     """An event is a row: state, kind, reference, handler, attempts and age, the newest first."""
     for number, state in enumerate(State):
@@ -46,7 +49,8 @@ def test_each_event_is_listed_with_its_state(shop: Shop, pages: Pages) -> None:
     page = pages.get()
 
     assert rows(page) == [
-        [state.label, "order-placed", str(number), "shop.record", "1 of 1"] for number, state in reversed(list(enumerate(State)))
+        [state.label, "order-placed", str(number), "shop.record", ERRORS.get(state, "-"), "1 of 1"]
+        for number, state in reversed(list(enumerate(State)))
     ]
     assert re.findall(r"<time [^>]*>(.*?)</time>", page) == ["0\xa0minutes"] * len(State)
 
@@ -62,9 +66,9 @@ def test_the_worst_delivery_speaks_for_an_event(inbox: str, router: EventRouter,
     Delivery.objects.using(inbox).filter(handler="b").update(state=State.PARKED, attempts=4)
 
     assert rows(pages.get()) == [
-        ["-", "none", "", "-", "-"],
-        ["parked", "two", "r", "a, b", "4 of 10"],
-        ["parked", "three", "r", "3 handlers", "4 of 10"],
+        ["-", "none", "", "-", "-", "-"],
+        ["parked", "two", "r", "b (parked), a (done)", "-", "4 of 10"],
+        ["parked", "three", "r", "b (parked) and 2 more", "-", "4 of 10"],
     ]
 
 
@@ -75,7 +79,7 @@ def test_what_came_from_outside_is_text(inbox: str, router: EventRouter, pages: 
     assert post_wsgi("/events/%3Cb%3Ex/%22%3E%3Cimg%20src=x%3E", PUSH).status_code == 201
     page = pages.get()
 
-    assert rows(page) == [["done", "<b>x", '"><img src=x>', hostile, "1 of 10"]]
+    assert rows(page) == [["done", "<b>x", '"><img src=x>', hostile, "-", "1 of 10"]]
     assert (hostile in page, "<img src=x" in page, "<b>" in page, escape(hostile) in page) == (False, False, False, True)
 
 
@@ -96,7 +100,8 @@ def test_by_state_and_handler(shop: Shop, router: EventRouter, pages: Pages) -> 
 def test_filters_name_what_there_is(shop: Shop, router: EventRouter, pages: Pages) -> None:
     """All states can be chosen, the worst first; and the kinds and handlers of the events that there are."""
     router.on("invoice-*", name="shop.pay")(nothing)
-    shop.order(1)
+    shop.order(1, RuntimeError)
+    shop.order(2, Reject)
     post_wsgi("/events/invoice-sent/9", push(9))
     (choices,) = re.findall(
         r'<(?:nav|search) id="changelist-filter".*?</(?:nav|search)>', pages.get(kind="invoice-sent"), re.DOTALL
@@ -105,9 +110,73 @@ def test_filters_name_what_there_is(shop: Shop, router: EventRouter, pages: Page
     assert text(choices).partition("By state ")[2] == (
         "All parked rejected no handler failed running pending discarded done "
         "By kind All invoice-sent order-placed "
-        "By handler All shop.pay shop.record"
+        "By handler All shop.pay shop.record By error All Reject RuntimeError"
     )
     assert references(pages.get(kind="invoice-sent")) == ["9"]
+
+
+def test_by_error(shop: Shop, router: EventRouter, pages: Pages) -> None:
+    """An error is found by its type, with a state or a handler in one delivery; actions are for those deliveries alone."""
+    router.on("order-*", name="shop.mail")(nothing)
+    shop.order(1, RuntimeError)
+    shop.order(2, Reject)
+    shop.order(3)
+    name = "builtins.RuntimeError"
+
+    assert references(pages.get(error=name)) == ["1"]
+    assert references(pages.get(error="gcp_event_router.outcomes.Reject")) == ["2"]
+    assert references(pages.get(error=name, state="parked", handler="shop.record")) == ["1"]
+    assert [pages.get(error=name, **more).count("field-error") for more in ({"state": "done"}, {"handler": "shop.mail"})] == [
+        0,
+        0,
+    ]
+    assert references(pages.get(error="RuntimeError")) == []
+
+
+def test_types_of_one_name_are_told_apart(shop: Shop, pages: Pages) -> None:
+    """Where two modules have a type of one name, the choices say which is which."""
+    for number, name in enumerate(["shop.errors.StockError", "mail.StockError", "builtins.KeyError"]):
+        event = shop.order(number, RuntimeError)
+        Delivery.objects.using(shop.alias).filter(event=event.pk).update(error_type=name)
+
+    assert re.findall(r'\?error=([\w.]+)"[^>]*>([^<]*)<', pages.get()) == [
+        ("builtins.KeyError", "KeyError"),
+        ("mail.StockError", "mail.StockError"),
+        ("shop.errors.StockError", "shop.errors.StockError"),
+    ]
+
+
+@pytest.mark.parametrize("inbox", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    ("kind", "error", "text", "shown"),
+    [
+        ("shop.StockError", "StockError at ...", "shop.StockError: no <b> for 4711\n  File ...", "StockError: no <b> for 4711"),
+        ("shop.StockError", "StockError at ...", "shop.StockError", "StockError"),
+        ("shop.StockError", "StockError at ...", "", "StockError"),
+        ("shop.StockError", "", "shop.StockError: " + "x" * 1000, f"StockError: {'x' * 88}…"),
+        ("shop.StockError", "", "shop.StockError: a\x1b\u202eb", "StockError: a\\u001b\\u202eb"),
+        ("", "the worker ended", "", "the worker ended"),
+        (
+            "g.InvalidEventError",
+            '[{"loc": ["items", 3, "price"], "msg": "no", "type": "decimal_parsing"}, {"loc": ["' + "x" * 500,
+            "g.InvalidEventError: invalid payload: 2 error(s)",
+            "InvalidEventError: items.3.price (decimal_parsing)",
+        ),
+        ("g.InvalidEventError", '[{"loc": [], "msg": "no", "type": "missing"}]', "", "InvalidEventError: (missing)"),
+        (
+            "g.InvalidEventError",
+            '[{"loc": ["' + "x" * 500,
+            "g.InvalidEventError: invalid payload",
+            "InvalidEventError: invalid payload",
+        ),
+    ],
+)
+def test_what_went_wrong_is_in_the_list(shop: Shop, pages: Pages, kind: str, error: str, text: str, shown: str) -> None:
+    """Rows of one state are told apart by their errors: the type, and its text's first line or what was invalid first."""
+    shop.order(1, RuntimeError)
+    Delivery.objects.using(shop.alias).update(error_type=kind, error=error, error_text=text)
+
+    assert [row[4] for row in rows(pages.get())] == [shown]
 
 
 def test_choices_are_bounded(shop: Shop, pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -169,7 +238,7 @@ def test_long_lists_are_cut(shop: Shop, pages: Pages, monkeypatch: pytest.Monkey
     monkeypatch.setattr("gcp_event_router.inbox.admin.filters.MOST", 2)
     for number in range(3):
         shop.order(number)
-    more = "There are more than 2. Choose a day, a kind or a handler to see the others."
+    more = "There are more than 2. Choose a day, a kind, a handler or an error to see the others."
 
     assert (more in pages.get(), more in pages.get(q="1")) == (True, False)
 

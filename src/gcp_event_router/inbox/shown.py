@@ -12,12 +12,14 @@ from typing import Any, Final, cast
 
 from pydantic_core import from_json
 
-__all__ = ["LIMIT", "Shown", "error_details", "payload", "printable"]
+__all__ = ["LIMIT", "Shown", "error_details", "error_line", "payload", "printable"]
 
 #: How many characters of a payload are shown.
 LIMIT: Final = 64 * 1024
 _DUMPED: Final = 4 * 1024
 _IN_A_LINE: Final = 16
+_ERROR: Final = 100
+"""Characters of an error in a list."""
 #: A string, even if its end is cut off; a bracket, comma or colon; a number or a word. A string is matched without a way back.
 _TOKEN: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[][{}:,]|[^][{}:,"\s]++', re.DOTALL)
 
@@ -65,6 +67,27 @@ def error_details(error: str) -> list[tuple[str, str, str]]:
         ]
     except (ValueError, TypeError, KeyError):
         return []  # cut off, or something else that begins with a bracket
+
+
+def error_line(kind: str, error: str, text: str) -> str:
+    """An error in a list: its type, and the beginning of its text, or else what was invalid first.
+
+    Of `error` and `text` the beginnings will do.
+    """
+    name = kind.rpartition(".")[2]
+    invalid = _first_detail(error)
+    more = invalid or text.partition("\n")[0].removeprefix(kind).removeprefix(": ") or ("" if kind else error.partition("\n")[0])
+    line = printable(f"{name}: {more}" if name and more else name or more)
+    return line if len(line) <= _ERROR else f"{line[:_ERROR]}…"
+
+
+def _first_detail(error: str) -> str:
+    """The place and the type of what was invalid first; `error` may be cut off."""
+    try:
+        first: Any = json.JSONDecoder().raw_decode(error, 1)[0] if error.startswith("[") else None
+        return f"{'.'.join(map(str, first['loc']))} ({first['type']})".lstrip() if first else ""
+    except (ValueError, TypeError, KeyError):
+        return ""
 
 
 def _is_json(text: str) -> bool:

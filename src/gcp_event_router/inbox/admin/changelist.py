@@ -14,7 +14,7 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.db import DataError, connections
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
-from django.db.models.functions import Now
+from django.db.models.functions import Left, Now
 from django.http import HttpRequest
 from django.utils import timezone
 from typing_extensions import override
@@ -23,12 +23,15 @@ from ..clock import as_shown
 from ..keeper import database
 from ..models import Delivery, State, StoredEvent
 from .dates import Dates, dates
-from .filters import MOST
+from .filters import MOST, WITH_ERRORS
 from .summary import Summary
 
 __all__ = ["EventList", "narrowing"]
 
-_OF_DELIVERIES: Final = ("state", "handler")
+#: What the list can be narrowed to of the deliveries, and their columns.
+_OF_DELIVERIES: Final = {"state": "state", "handler": "handler", "error": "error_type"}
+_BEGINNING: Final = 300
+"""So many characters are fetched of an error."""
 _FEW: Final = 500
 """So few keys are looked up as they are,"""
 _SOME: Final = 10_000
@@ -36,7 +39,7 @@ _SOME: Final = 10_000
 
 
 class EventList(ChangeList):
-    """Django's list, narrowed to deliveries of one state or handler without looking at all."""
+    """Django's list, narrowed to deliveries of one state, handler or error without looking at all."""
 
     #: Whether there may be more than what was looked through.
     _is_cut: bool = False
@@ -54,8 +57,9 @@ class EventList(ChangeList):
     @override
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        columns = ("event", "handler", "state", "attempts", "max_attempts")
-        deliveries = Delivery.objects.using(database()).only(*columns).order_by("handler")
+        columns = ("event", "handler", "state", "attempts", "max_attempts", "error_type")
+        beginnings = {"error_beginning": Left("error", _BEGINNING), "text_beginning": Left("error_text", _BEGINNING)}
+        deliveries = Delivery.objects.using(database()).only(*columns).annotate(**beginnings).order_by("handler")
         self.result_list: Any = self.result_list.annotate(now=Now()).prefetch_related(Prefetch("deliveries", deliveries))
 
     @property
@@ -92,6 +96,8 @@ class EventList(ChangeList):
             return found
         alias = database()
         deliveries = Delivery.objects.using(alias).filter(**values)
+        if "error_type" in values and "state" not in values:
+            deliveries = deliveries.filter(state__in=WITH_ERRORS)  # which are few, and have an index
         few = list(deliveries.values_list("event", flat=True)[: _FEW + 1])
         if len(few) <= _FEW:
             return found.filter(key__in=few)
@@ -106,11 +112,11 @@ class EventList(ChangeList):
 
 
 def narrowing(request: HttpRequest) -> dict[str, str]:
-    """What the list is narrowed to, of the deliveries: a state, a handler, both of one delivery, or nothing.
+    """What the list is narrowed to, of the deliveries: a state, a handler, the type of an error, all of one delivery.
 
     Raises `IncorrectLookupParameters` for a state that there is not.
     """
-    values = {name: request.GET[name] for name in _OF_DELIVERIES if name in request.GET}
+    values = {column: request.GET[name] for name, column in _OF_DELIVERIES.items() if name in request.GET}
     if values.get("state", State.DONE) not in State.values:
         raise IncorrectLookupParameters
     return values

@@ -13,10 +13,10 @@ from django.utils.translation import ngettext
 from ..clock import as_shown
 from ..keeper import database
 from ..models import Delivery, State, StoredEvent
-from ..shown import printable
+from ..shown import error_line, printable
 from .summary import WORST_FIRST
 
-__all__ = ["age", "attempts", "handlers", "kind", "reference", "state"]
+__all__ = ["age", "attempts", "error", "handlers", "kind", "reference", "state"]
 
 _NAMED: Final = 2
 """So many handlers of an event are named."""
@@ -45,9 +45,25 @@ def reference(event: StoredEvent) -> str:
 
 @admin.display(description=_("handlers"))
 def handlers(event: StoredEvent) -> str:
-    """The names of few handlers, the number of many."""
-    names = [printable(each.handler) for each in _deliveries(event) if each.handler]
+    """The names of few handlers, the number of many; where their states differ, the worst one's name first, with its state."""
+    deliveries = [each for each in _deliveries(event) if each.handler]
+    if len({each.state for each in deliveries}) > 1:
+        named = deliveries if len(deliveries) <= _NAMED else deliveries[:1]
+        text = ", ".join(f"{printable(each.handler)} ({State(each.state).label})" for each in named)
+        more = len(deliveries) - len(named)
+        return text + (ngettext(" and %d more", " and %d more", more) % more if more else "")
+    names = sorted(printable(each.handler) for each in deliveries)
     return ", ".join(names) if len(names) <= _NAMED else ngettext("%d handler", "%d handlers", len(names)) % len(names)
+
+
+@admin.display(description=_("error"))
+def error(event: StoredEvent) -> str:
+    """The error of the worst delivery that has one; whoever sees the list may see payloads, and so its text."""
+    found = next((each for each in _deliveries(event) if each.error_type or _beginning(each, "error")), None)
+    if found is None:
+        return "-"
+    line = error_line(found.error_type, _beginning(found, "error"), _beginning(found, "text"))
+    return format_html("<bdi>{}</bdi>", line)
 
 
 @admin.display(description=_("attempts"))
@@ -69,9 +85,16 @@ def age(event: StoredEvent) -> str:
 
 
 def _deliveries(event: StoredEvent) -> list[Delivery]:
-    return list(cast("Any", event).deliveries.all())  # which the field on the other side declares
+    """Its deliveries, the worst first."""
+    found: list[Delivery] = list(cast("Any", event).deliveries.all())  # which the field on the other side declares
+    return sorted(found, key=lambda delivery: WORST_FIRST.index(State(delivery.state)))
 
 
 def _worst(event: StoredEvent) -> Delivery | None:
     """The delivery that says most about an event."""
-    return min(_deliveries(event), key=lambda delivery: WORST_FIRST.index(State(delivery.state)), default=None)
+    return next(iter(_deliveries(event)), None)
+
+
+def _beginning(delivery: Delivery, name: str) -> str:
+    """The beginning of its error, or of the error's text, which `changelist` fetched."""
+    return str(vars(delivery)[f"{name}_beginning"])

@@ -20,7 +20,7 @@ from ..models import Delivery, State, StoredEvent
 from ..replay import REPLAYED
 from . import columns, decisions
 from .changelist import EventList, narrowing
-from .filters import CappedPaginator, HandlerFilter, KindFilter, StateFilter
+from .filters import CappedPaginator, ErrorFilter, HandlerFilter, KindFilter, StateFilter
 from .pages import EventPages, by_itself
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ Filters = tuple[type[admin.SimpleListFilter], ...]
 Names = list[str] | tuple[str, ...]
 Columns = list[Column] | tuple[Column, ...]
 
-_FILTERS: Final = ("state", "kind", "handler")
+_FILTERS: Final = ("state", "kind", "handler", "error")
 _DATES: Final = ("received_at__year", "received_at__month", "received_at__day")
 _AT_ONCE: Final = 500
 """How many events an action takes: a request has to end, and holds 1,000 fields at the most."""
@@ -42,9 +42,17 @@ _AT_ONCE: Final = 500
 class StoredEventAdmin(EventPages):
     """Events can be looked at, and their deliveries replayed or discarded; nobody adds, changes or deletes one."""
 
-    list_display: Columns = (columns.state, columns.kind, columns.reference, columns.handlers, columns.attempts, columns.age)
+    list_display: Columns = (
+        columns.state,
+        columns.kind,
+        columns.reference,
+        columns.handlers,
+        columns.error,
+        columns.attempts,
+        columns.age,
+    )
     list_display_links: Columns | None = (columns.kind,)
-    list_filter: ClassVar[Filters] = (StateFilter, KindFilter, HandlerFilter)  # pyright: ignore[reportIncompatibleVariableOverride] -- nobody writes it
+    list_filter: ClassVar[Filters] = (StateFilter, KindFilter, HandlerFilter, ErrorFilter)  # pyright: ignore[reportIncompatibleVariableOverride] -- nobody writes it
     date_hierarchy: ClassVar[str | None] = "received_at"
     search_fields: ClassVar[Names] = ("reference", "message_id", "key")
     search_help_text: ClassVar[StrOrPromise | None] = _("A reference, a message id or a key, in full.")
@@ -129,5 +137,5 @@ class StoredEventAdmin(EventPages):
 
 
 def _deliveries(request: HttpRequest, events: list[StoredEvent]) -> QuerySet[Delivery]:
-    """The deliveries of some events; where the list is narrowed to those of a state or a handler, no others."""
+    """The deliveries of some events; where the list is narrowed to those of a state, a handler or an error, no others."""
     return Delivery.objects.using(database()).filter(event__in=[event.pk for event in events], **narrowing(request))
