@@ -16,6 +16,7 @@ from .. import conf
 from ..globs import escape
 from ..handlers import Handler
 from ..router import EventRouter, events
+from . import mysql
 from .clock import LONGEST, ago
 from .deferred import IMMEDIATE, framework, idle_engine
 from .keeper import database
@@ -43,14 +44,14 @@ def check_inbox(**_: Any) -> list[CheckMessage]:
 
 
 def check_tables(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """Whether the tables are there; asked by `check --deploy --database default`."""
+    """Whether the tables are there, and keep what they are given; asked by `check --deploy --database default`."""
     alias = database()
     if alias not in (databases or ()):
         return []
     there = set(connections[alias].introspection.table_names())
     missing = [name for name in (StoredEvent._meta.db_table, Delivery._meta.db_table) if name not in there]  # noqa: SLF001 -- Django's own public name
     if not missing:
-        return []
+        return [*_mysql(alias)] if connections[alias].vendor == "mysql" else []
     return [
         Error(
             f"The inbox's tables are not in the database {alias!r}, so every event is answered 503.",
@@ -106,6 +107,51 @@ def _unpurged(alias: str) -> Iterator[CheckMessage]:
         )
 
 
+def _mysql(alias: str) -> Iterator[CheckMessage]:
+    """Whether a session of MySQL or MariaDB keeps each event as it came."""
+    inexact = mysql.inexact_columns(alias)
+    if inexact:
+        yield Error(
+            f"In the database {alias!r} the collation of {', '.join(inexact)} ignores differences, such as case, "
+            "so that `inbox replay --kind a` would run what is of the kind `A`, and two handlers may share one delivery.",
+            hint="Have the tables made by the inbox's own migration, or convert them to utf8mb4 and the collation "
+            "utf8mb4_nopad_bin (MariaDB) or utf8mb4_0900_bin (MySQL).",
+            id="gcp_event_router.E012",
+        )
+    charset, mode, packet, ahead = mysql.variables(alias)
+    if charset != "utf8mb4":
+        yield Warn(
+            f"The connection to the database {alias!r} has the character set {charset}, which lacks letters that utf8mb4 has: "
+            "one of these in a kind or a reference is kept as a question mark, or the event is answered 503.",
+            hint=f'Write "OPTIONS": {{"charset": "utf8mb4"}} in DATABASES[{alias!r}].',
+            id="gcp_event_router.W040",
+        )
+    if not {"STRICT_TRANS_TABLES", "STRICT_ALL_TABLES"} & set(mode.split(",")):
+        yield Warn(
+            f"The SQL mode of the database {alias!r} is {mode!r}, which is not strict: it changes what it cannot keep, "
+            "and says nothing.",
+            hint=f"""Write "OPTIONS": {{"init_command": "SET sql_mode = 'STRICT_TRANS_TABLES'"}} in DATABASES[{alias!r}].""",
+            id="gcp_event_router.W041",
+        )
+    largest, wanted = mysql.largest_body(packet), conf.current().MAX_BODY_SIZE
+    if largest < wanted:
+        yield Warn(
+            f'A body may have {wanted} bytes (GCP_EVENT_ROUTER["MAX_BODY_SIZE"]), and the max_allowed_packet of the database '
+            f"{alias!r} is {packet}, so a body of more than {max(largest, 0)} bytes is answered 413 and cannot be kept.",
+            hint=f"Set max_allowed_packet to {max(wanted + mysql.FREE, 2 * mysql.PART + mysql.FREE)} or more on the server, "
+            "or set a lower MAX_BODY_SIZE.",
+            id="gcp_event_router.W042",
+        )
+    if ahead:
+        yield Warn(
+            f"The clock of sessions of the database {alias!r} is {abs(ahead)} seconds "
+            f"{'ahead of' if ahead > 0 else 'behind'} UTC, and the inbox goes by it: "
+            "times are shown wrong, and leases end early or late when summer time ends or begins.",
+            hint=f"""Write "OPTIONS": {{"init_command": "SET time_zone = '+00:00'"}} in DATABASES[{alias!r}].""",
+            id="gcp_event_router.W043",
+        )
+
+
 def _retention() -> Iterator[CheckMessage]:
     retention = conf.current().INBOX.RETENTION
     if retention < _REDELIVERED:
@@ -133,13 +179,11 @@ def _handlers(router: EventRouter) -> Iterator[CheckMessage]:
     inbox = conf.current().INBOX
     names: dict[str, Handler] = {}
     kept = [each.handler for each in router if each.handler.options.once]
-    ignores_case = connections[database()].vendor == "mysql"  # by its default collation, as MariaDB does
     for handler in kept:
-        other = names.setdefault(handler.name.casefold() if ignores_case else handler.name, handler)
+        other = names.setdefault(handler.name, handler)
         if other.key != handler.key:
-            same = "one name" if other.name == handler.name else "one name but for case, which MySQL ignores"
             yield Error(
-                f"{handler} and {other} have {same}, so that the inbox cannot tell which of them an event is done for.",
+                f"{handler} and {other} have one name, so that the inbox cannot tell which of them an event is done for.",
                 hint='Name them: events.on(..., name="...").',
                 obj=handler.name,
                 id="gcp_event_router.E009",

@@ -29,7 +29,7 @@ from django.db.models import (
 )
 from django.db.models.functions import Now
 
-from . import postgresql
+from . import mysql, postgresql
 from .clock import ahead
 from .errors import KeptError
 from .leases import LOST, SOON, Claim, Wanted, lost_runs
@@ -90,7 +90,7 @@ def open_event(
 def keep_rejected(alias: str, row: StoredEvent, error: KeptError) -> None:
     """Keep an event that could not be read, unless it is there, with a delivery to nobody that says why."""
     with transaction.atomic(using=alias):
-        StoredEvent.objects.using(alias).bulk_create([row], ignore_conflicts=True)
+        _insert(alias, row)
         delivery = Delivery(event_id=row.key, state=State.REJECTED, **error.columns)
         Delivery.objects.using(alias).bulk_create([delivery], ignore_conflicts=True)
 
@@ -100,7 +100,7 @@ def keep_unhandled(alias: str, row: StoredEvent) -> None:
     if Delivery.objects.using(alias).filter(event_id=row.key).exists():
         return
     with transaction.atomic(using=alias):
-        StoredEvent.objects.using(alias).bulk_create([row], ignore_conflicts=True)
+        _insert(alias, row)
         Delivery.objects.using(alias).bulk_create([Delivery(event_id=row.key, state=State.UNHANDLED)], ignore_conflicts=True)
 
 
@@ -184,11 +184,19 @@ def _open_event(
     if all(each.handler in known and (each.deferred or not known[each.handler]) for each in wanted):
         return {}  # nothing to write; and on SQLite, whoever writes waits for everybody else who does
     with transaction.atomic(using=alias):
-        StoredEvent.objects.using(alias).bulk_create([row], ignore_conflicts=True)
+        _insert(alias, row)
         if StoredEvent.objects.using(alias).filter(key=row.key, digest=row.digest).exists():
             new = [each for each in wanted if each.handler not in known]
             return _claimed(rows, row.key, new, wanted, partial(_take, token=token, sender_attempt=sender_attempt, begun=begun))
     return {}
+
+
+def _insert(alias: str, row: StoredEvent) -> None:
+    """Insert an event unless it is there."""
+    if connections[alias].vendor == "mysql" and len(row.body) > mysql.PART:
+        mysql.insert_body(alias, row)
+    else:
+        StoredEvent.objects.using(alias).bulk_create([row], ignore_conflicts=True)
 
 
 def _claimed(

@@ -11,13 +11,13 @@ from typing_extensions import override
 from .. import conf
 from ..envelopes import CloudTask
 from ..event import Arrival
-from ..exceptions import EnvelopeError, UnavailableError
+from ..exceptions import BodyTooLargeError, EnvelopeError, UnavailableError
 from ..handlers import Handler
 from ..keepers import HANDLED, AsyncWork, Result, Unread, Work, aattempt, attempt
 from ..logs import logger
 from ..outcomes import Outcome
 from ..registrations import Found
-from . import claims, runs
+from . import claims, mysql, runs
 from .clock import LONGEST
 from .deferred import defer
 from .errors import kept
@@ -79,7 +79,7 @@ class Inbox:
         try:
             claims.keep_rejected(database(), unread_row(unread), kept(error))
         except runs.AWAY as away:
-            raise UnavailableError(reason="the inbox's database is away or not migrated") from away
+            raise _not_kept(database(), unread.kind, unread.reference, unread.body) from away
 
 
 class Kept:
@@ -108,7 +108,7 @@ class Kept:
             if self._arrival.kept_as is not None:  # it is read again, and its sender was told then that all is well
                 claims.leave(self._alias, [each.delivery for each in self._claims.values() if each.token is not None])
         except runs.AWAY as error:  # also if it says no, as for want of a table: nothing is lost while the sender has it
-            raise UnavailableError(reason="the inbox's database is away or not migrated") from error
+            raise self._not_kept() from error
         if any(each.differs for each in self._claims.values()):
             message = "An event of kind %r with reference %r came again with another payload, which is not handled"
             logger.error(message, self._kind, self._reference)
@@ -120,6 +120,9 @@ class Kept:
         if isinstance(envelope, CloudTask):
             row.key = key_of_task(self._alias, row, envelope)
         return row
+
+    def _not_kept(self) -> Exception:
+        return _not_kept(self._alias, self._kind, self._reference, self._arrival.envelope.body)
 
     async def aopen(self) -> None:
         """Do the same on an event loop."""
@@ -174,7 +177,20 @@ class Unhandled(Kept):
         try:
             claims.keep_unhandled(self._alias, self._row())
         except runs.AWAY as away:
-            raise UnavailableError(reason="the inbox's database is away or not migrated") from away
+            raise self._not_kept() from away
+
+
+def _not_kept(alias: str, kind: str, reference: str, body: bytes) -> BodyTooLargeError | UnavailableError:
+    """Why the database could not keep an event."""
+    packet = mysql.packet_that_is_too_short(alias, len(body))
+    if not packet:
+        return UnavailableError(reason="the inbox's database is away or not migrated")
+    message = (
+        "An event of kind %r with reference %r has a body of %d bytes, which the database %r cannot keep: "
+        "its max_allowed_packet is %d bytes. See the system check gcp_event_router.W042."
+    )
+    logger.error(message, kind, reference, len(body), alias, packet)
+    return BodyTooLargeError()
 
 
 def _standing(claim: Claim, terms: Wanted) -> Result:

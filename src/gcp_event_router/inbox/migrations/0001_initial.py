@@ -6,9 +6,17 @@ from typing import ClassVar
 import django.db.models.deletion
 import django.db.models.functions.datetime
 from django.db import migrations, models
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
+from django.db.migrations.state import StateApps
 
 from ..models import OpenDeferred
+from ..mysql import compare_exactly
+
+
+def compare_text_exactly(_apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    if schema_editor.connection.vendor == "mysql":
+        compare_exactly(schema_editor.connection)
 
 
 class Migration(migrations.Migration):
@@ -104,4 +112,5 @@ class Migration(migrations.Migration):
                 "constraints": [models.UniqueConstraint(fields=("event", "handler"), name="gcp_event_inbox_once")],
             },
         ),
+        migrations.RunPython(compare_text_exactly, migrations.RunPython.noop),  # before foreign keys, which Django makes last
     ]
