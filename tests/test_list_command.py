@@ -162,10 +162,27 @@ def test_who_is_let_in(router: EventRouter, settings: dict[str, Any], who: str) 
 
 
 def test_explain_what_nothing_handles(router: EventRouter) -> None:
-    """It fails, for scripts that ask; a kind that cannot be is refused."""
+    """It fails, for scripts that ask."""
     assert run("explain", "weather").splitlines()[-1] == "CommandError: No handler runs for 'weather'."
-    assert run("explain", "a/b") == (
-        "CommandError: 'a/b' cannot be in an event's URL, and no handler is registered for it as a CloudEvents type.\n"
+
+
+def test_explain_what_no_url_holds(router: EventRouter) -> None:
+    """It is a type, whose events at `/events/` have it as their kind (CloudEvents, spec.md, "type"): any handler may take it."""
+    assert run("explain", "com.example/thing").splitlines()[-1] == "CommandError: No handler runs for 'com.example/thing'."
+
+    router.on("com.example/*")(one)
+    router.on(ce_type="com.example/t*")(three)
+    assert run("explain", "com.example/thing").splitlines()[:5] == [
+        "'com.example/thing' of the type 'com.example/thing' is handled by 2 handler(s)",
+        f"  runs  tests.test_list_command.one ({HERE}:0)",
+        "        'com.example/*' matches",
+        f"  runs  tests.test_list_command.three ({HERE}:0)",
+        "        'com.example/t*' matches",
+    ]
+
+    assert run("explain", "a/b", "--ce-type", "c.d") == (
+        "CommandError: 'a/b' cannot be in an event's URL, so it can only be the type of a CloudEvent, and --ce-type names "
+        "another one. Leave --ce-type out, or write a kind of at most 255 characters, without a slash.\n"
     )
 
 

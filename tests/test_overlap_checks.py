@@ -60,15 +60,26 @@ def test_w003_under_a_prefix() -> None:
 
 
 @pytest.mark.parametrize("glob", ["a/b", "[/]*", "a" * 256, "?" * 256])
-def test_w017_no_kind_matches(router: EventRouter, glob: str) -> None:
-    """A glob that wants a slash, or more characters than a kind can have, is in vain."""
-    router.on("*", glob)(one)
+def test_w017_no_event_has_both(router: EventRouter, glob: str) -> None:
+    """A URL holds no slash and at most 255 characters; at `/events/` the type is the kind (CloudEvents, spec.md, "type")."""
+    router.on(glob, ce_type="com.example.placed")(one)
 
-    said = told(check_router(router))
-    assert (
-        Warn,
-        "gcp_event_router.W017",
-        "Write a kind without a slash, of at most 255 characters.",
-        f"{handler_of(router)} is registered for {glob!r}, which no kind matches.",
-    ) in said
-    assert len(said) == 1
+    assert told(check_router(router)) == [
+        (
+            Warn,
+            "gcp_event_router.W017",
+            "Remove one of them, or write a kind without a slash, of at most 255 characters.",
+            f"{handler_of(router)} is registered for {glob!r} with ce_type='com.example.placed', and no event has both.",
+        )
+    ]
+
+
+@pytest.mark.parametrize("glob", ["com.example/thing", "*/thing", "a" * 256, "?" * 256])
+@pytest.mark.parametrize("ce_type", [None, "*"])
+def test_types_of_cloudevents_are_kinds(router: EventRouter, glob: str, ce_type: str | None) -> None:
+    """A CloudEvent at `/events/` has its type for a kind, and that may be any text (CloudEvents, spec.md, "type")."""
+    router.on(glob, ce_type=ce_type)(one)
+    router.fallback(two)
+    router.on("[!/]*")(one)
+
+    assert told(check_router(router)) == []

@@ -698,6 +698,17 @@ def test_type_over_http(uploads: list[Event[Any, Any]]) -> None:
     assert [event.reference for event in uploads] == ["a/b"]
 
 
+def test_what_no_url_holds(router: EventRouter) -> None:
+    """It is a type, whose events at `/events/` have it as their kind (CloudEvents, spec.md, "type"): any handler may take it."""
+    router.on("com.example/*", name="shop.thing", payload=dict[str, int])(lambda event: None)
+
+    assert run("com.example/thing")[1].splitlines()[:2] == [
+        "An example of com.example/thing, since neither --data nor --file is given:",
+        '  {"key": 1}',
+    ]
+    assert run("com.example/thing")[1].splitlines()[-1] == "  shop.thing: handled in 0.0 ms"
+
+
 def test_kind_before_type(uploads: list[Event[Any, Any]], router: EventRouter) -> None:
     """Where a handler is registered for a kind of that name, a kind it is; and `--ce-type` gives it a type."""
     router.on("google.cloud.storage.*", name="shop.kinds", payload=object)(lambda event: None)
@@ -724,7 +735,11 @@ def test_kind_before_type(uploads: list[Event[Any, Any]], router: EventRouter) -
             "Leave --envelope out, or choose cloudevents-binary or cloudevents-structured.",
         ),
         (["k", "a/b"], "'a/b' cannot be in an event's URL. Write 1 to 255 printable characters, without a slash."),
-        (["a/b"], "'a/b' cannot be in an event's URL, and no handler is registered for it as a CloudEvents type."),
+        (
+            ["a/b", "--ce-type", "c.d"],
+            "'a/b' cannot be in an event's URL, so it can only be the type of a CloudEvent, and --ce-type names another one. "
+            "Leave --ce-type out, or write a kind of at most 255 characters, without a slash.",
+        ),
         (
             ["a\nb"],
             "Error: argument KIND: 'a\\nb' cannot be a kind or a CloudEvents type. Write printable characters, and at least one.",

@@ -83,7 +83,11 @@ class Channel:
     def __str__(self) -> str:
         if self.ce_type is None:
             return self.kind.pattern
-        return self.ce_type.pattern if self.kind == _ALL else f"{self.kind.pattern} of the type {self.ce_type.pattern}"
+        return (
+            self.ce_type.pattern
+            if self.kind in {_ALL, self.ce_type}
+            else f"{self.kind.pattern} of the type {self.ce_type.pattern}"
+        )
 
 
 def channels(router: EventRouter, only: Iterable[Key] | None = None) -> tuple[Channel, ...]:

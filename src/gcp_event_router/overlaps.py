@@ -9,7 +9,7 @@ from .automata import Coverage, OutOfStepsError, Steps, Texts, search
 from .event import LABEL_LENGTH, is_label
 from .globs import Glob
 
-__all__ = ["KINDS", "TYPES", "cover", "covers", "example", "intersects", "neighbours", "patience"]
+__all__ = ["KINDS", "LABELS", "TYPES", "cover", "covers", "example", "intersects", "neighbours", "patience"]
 
 #: How many steps one question may take before its answer is unknown, and all questions of a check: some tenths of a second.
 _EACH: Final = 100_000
@@ -27,14 +27,16 @@ def _anything(character: str) -> bool:  # noqa: ARG001 -- there is no character 
     return True
 
 
-#: The kinds that an event can have, as `event.is_label` says.
-KINDS: Final = Texts(is_label, 1, LABEL_LENGTH)
+#: The kinds that a URL can hold, as `event.is_label` says.
+LABELS: Final = Texts(is_label, 1, LABEL_LENGTH)
+#: The kinds that an event can have. At `/events/` its type is its kind, and that may be any text but an empty one.
+KINDS: Final = Texts(_anything, 1, None)
 #: The types of CloudEvents. Nothing is ruled out, so that what is said to be covered surely is.
 TYPES: Final = Texts(_anything, 0, None)
 
 
 def example(glob: Glob, texts: Texts = KINDS) -> str | None:
-    """A shortest text that `glob` matches; None when no text does, as with 'a/b' for kinds. One step for each character."""
+    """A shortest text that `glob` matches; None when no text does, as with 'a/b' for labels. One step for each character."""
     return intersects(glob, _ALL, texts)
 
 

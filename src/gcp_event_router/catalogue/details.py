@@ -18,7 +18,7 @@ from ..examples import Example
 from ..exceptions import ConfigurationError
 from ..histories import Delivered, history
 from ..logs import logger
-from ..overlaps import example
+from ..overlaps import LABELS, example
 from ..utils import get_event_url
 from .fields import Table, table_of
 from .guards import Security, at_path
@@ -105,7 +105,7 @@ def _kind(channel: Channel, ce_type: str | None) -> str:
     if ce_type is not None and channel.kind.pattern == "*" and is_label(ce_type):
         return ce_type
     made = instance_of(channel.kind)
-    return made if made is not None and is_label(made) else example(channel.kind) or "KIND"
+    return made if made is not None and is_label(made) else example(channel.kind, LABELS) or "KIND"
 
 
 def _path(kind: str) -> str:

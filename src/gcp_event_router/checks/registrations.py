@@ -14,7 +14,7 @@ from ..event import LABEL_LENGTH
 from ..exceptions import ConfigurationError
 from ..globs import Glob
 from ..handlers import Handler
-from ..overlaps import KINDS, cover, covers, example, patience
+from ..overlaps import KINDS, LABELS, TYPES, cover, covers, example, intersects, patience
 from ..router import EventRouter
 from .kinds import check_kinds
 from .payloads import check_payloads
@@ -93,13 +93,15 @@ def _covering(handled: list[tuple[Glob, Handler]], narrower: Glob, steps: Steps)
 
 
 def _impossible(router: EventRouter) -> Iterator[CheckMessage]:
-    """A glob that no kind can match, however it is sent."""
+    """A kind that no URL can hold, for events of a type that cannot be their kind."""
     for each in router:
         for glob in each.globs:
-            if example(glob) is None:
+            # at /events/ the type is the kind
+            if each.ce_type and example(glob, LABELS) is None and intersects(glob, each.ce_type, TYPES) is None:
                 yield Warn(
-                    f"{each.handler} is registered for {glob.pattern!r}, which no kind matches.",
-                    hint=f"Write a kind without a slash, of at most {LABEL_LENGTH} characters.",
+                    f"{each.handler} is registered for {glob.pattern!r} with ce_type={each.ce_type.pattern!r}, "
+                    "and no event has both.",
+                    hint=f"Remove one of them, or write a kind without a slash, of at most {LABEL_LENGTH} characters.",
                     obj=each.handler.name,
                     id="gcp_event_router.W017",
                 )

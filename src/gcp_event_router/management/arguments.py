@@ -74,14 +74,18 @@ def named(text: str, ce_type: str | None) -> tuple[str, str | None]:
     """The kind and the type of the events that a `KIND` on the command line means, beside `--ce-type`.
 
     `events list` shows types, too, so a type may stand for a kind: an event of that type at `/events/` has it as its kind.
-    It does so where a handler is registered for the type, and no other one for a kind of that name. Raises `CommandError`.
+    It does so where no URL can hold it; and where a handler is registered for the type, and no other one for a kind of that
+    name. Raises `CommandError`.
     """
-    if ce_type is None and _is_type(text):
-        return text, text
-    if not is_label(text):
-        msg = f"{text!r} cannot be in an event's URL, and no handler is registered for it as a CloudEvents type."
+    if is_label(text):
+        return text, text if ce_type is None and _is_type(text) else ce_type
+    if ce_type not in {None, text}:
+        msg = (
+            f"{text!r} cannot be in an event's URL, so it can only be the type of a CloudEvent, and --ce-type names another one. "
+            "Leave --ce-type out, or write a kind of at most 255 characters, without a slash."
+        )
         raise CommandError(msg, returncode=2)
-    return text, ce_type
+    return text, text
 
 
 def _is_type(text: str) -> bool:
