@@ -18,7 +18,7 @@ from ..exceptions import EnvelopeError
 from .base import Envelope
 from .pubsub import PubSubPush, PubSubUnwrapped
 
-__all__ = ["REQUIRED", "CloudEvent", "is_json"]
+__all__ = ["REQUIRED", "CloudEvent", "is_json", "is_media_type"]
 
 #: §Required Attributes.
 REQUIRED: Final = ("id", "source", "specversion", "type")
@@ -201,6 +201,11 @@ def is_json(content_type: str | None) -> bool:
     return subtype == "json" or subtype.endswith("+json")
 
 
+def is_media_type(text: str) -> bool:
+    """Whether an attribute can be a media type; if it cannot, it counts as absent."""
+    return _MEDIA_TYPE.fullmatch(text) is not None and not _FORBIDDEN.search(text)
+
+
 def _checked(attributes: Mapping[str, str]) -> tuple[dict[str, str], datetime | None, list[str]]:
     """The attributes without those that are malformed, the time, and the names of what is malformed.
 
@@ -227,7 +232,7 @@ def _checked(attributes: Mapping[str, str]) -> tuple[dict[str, str], datetime | 
             not value
             or _FORBIDDEN.search(value)
             or (name == "time" and time is None)
-            or (name == "datacontenttype" and not _MEDIA_TYPE.fullmatch(value))
+            or (name == "datacontenttype" and not is_media_type(value))
         ):
             malformed.append(name)
             del kept[name]

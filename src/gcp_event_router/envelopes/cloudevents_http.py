@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 
 from ..exceptions import EnvelopeError, UnsupportedMediaTypeError
 from .base import Envelope, text_of
-from .cloudevents import REQUIRED, CloudEvent, is_json
+from .cloudevents import REQUIRED, CloudEvent, is_json, is_media_type
 from .members import Number, elements, members
 from .pubsub import PubSubPush, PubSubUnwrapped, read_published, read_unwrapped
 
@@ -194,7 +194,7 @@ def _from_json(
             attributes[lower] = _text(lower, value, raw, malformed)
     if encoded is None:
         payload = b"" if data is None else _payload(*data, attributes.get("datacontenttype"))
-    elif data is None:
+    elif data is None or data[0] is None:
         payload = _base64(encoded)
     else:
         msg = "The CloudEvent has both data and data_base64."
@@ -239,7 +239,8 @@ def _is_integer(number: str) -> bool:
 
 def _payload(value: object, raw: bytes, content_type: str | None) -> bytes:
     """The member `data`: JSON as it stands in the body, digit by digit; text of another type as text. §3.1."""
-    if not is_json(content_type) and isinstance(value, str) and not isinstance(value, Number):
+    is_text = content_type is not None and not is_json(content_type) and is_media_type(content_type)
+    if is_text and isinstance(value, str) and not isinstance(value, Number):
         try:
             return value.encode()
         except UnicodeEncodeError as error:
