@@ -20,6 +20,7 @@ from gcp_event_router import EventRouter, events
 from gcp_event_router.inbox.keeper import Inbox
 from gcp_event_router.keepers import keep_with
 from gcp_event_router.lifecycle import event_rejected, handler_finished, handler_started
+from gcp_event_router.passages import warned
 from gcp_event_router.signals import event_received
 
 from . import mariadb, postgres
@@ -112,6 +113,12 @@ def emulator() -> Iterator[Emulator]:
         pytest.skip(f"no emulator: {error}")
     with local_pubsub.running() as found:
         yield found
+
+
+@pytest.fixture(autouse=True)
+def _not_warned() -> None:
+    """Nothing was said yet of kinds that nothing takes."""
+    warned.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from gcp_event_router import Event, EventRouter, Reject, Retry
 from gcp_event_router.logs import log_event, trail
+from gcp_event_router.passages import warned
 from gcp_event_router.signals import event_received
 from gcp_event_router.utils import make_pubsub_message
 
@@ -166,6 +167,60 @@ def test_an_event_without_handlers_is_one_line_too(
         "event_trace": "",
     }
     assert message(record) == f"Event of kind 'k' with reference 'r' (message None): {outcome} by no handler in N ms{problem}"
+
+
+def plain(**_: Any) -> None: ...
+
+
+def levels(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
+    return [(record.levelname, getattr(record, "event_kind", "")) for record in ours(caplog)]
+
+
+def test_the_first_event_of_a_kind_that_nothing_takes_is_a_warning(
+    router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A misspelt kind is noticed, and a kind that comes all the time does not fill the log; an audit changes nothing (README)."""
+    event_received.connect(plain, weak=False)
+    register(router, None)
+
+    with caplog.at_level("INFO"):
+        for kind in ("q", "q", "p", "q", "k"):
+            post(f"/events/{kind}/r", b'{"order_id": 1}')
+
+    assert levels(caplog) == [("WARNING", "q"), ("INFO", "q"), ("WARNING", "p"), ("INFO", "q"), ("INFO", "k")]
+
+
+def test_strangers_cannot_fill_the_log_with_warnings(router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture) -> None:
+    """Where 1,024 kinds were warned of, further ones are logged at INFO: whoever may send chooses the kinds."""
+    register(router, None)
+    warned.update(map(str, range(1024)))
+
+    with caplog.at_level("INFO"):
+        post("/events/q/r", b"{}")
+
+    assert (levels(caplog), len(warned)) == ([("INFO", "q")], 1024)
+
+
+def test_what_another_router_takes_is_no_warning(router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture) -> None:
+    """Of two routers at one signal, the one that has no handler for a kind does not warn of what the other one handles."""
+    other = EventRouter(signal=event_received)
+    register(other, None)
+
+    with caplog.at_level("INFO"):
+        post("/events/k/r", b'{"order_id": 1}')
+    other.ignore(event_received)
+
+    assert sorted(levels(caplog)) == [("INFO", "k"), ("INFO", "k")]
+
+
+def test_plain_receivers_alone_may_take_everything(router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture) -> None:
+    """A project that came from django-gcp and has no handlers yet is not warned of each kind that its receivers take (README)."""
+    event_received.connect(plain, weak=False)
+
+    with caplog.at_level("INFO"):
+        post("/events/k/r", b"{}")
+
+    assert levels(caplog) == [("INFO", "k")]
 
 
 def test_a_handler_that_reads_a_broken_document_is_one_line(

@@ -9,7 +9,7 @@ import logging
 from contextvars import copy_context
 from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import Any, Final
 
 from typing_extensions import override
 
@@ -24,11 +24,16 @@ from .lines import explained, level_of, log_line, problem_of
 from .logs import logger
 from .outcomes import Outcome, classify, worst
 from .receivers import wait_for
-from .registrations import Found
-from .signals import DocumentError
+from .registrations import Found, find_everywhere, registered_everywhere
+from .signals import DocumentError, event_received
 from .tracing import Span, tracer
 
-__all__ = ["Passage", "passage"]
+__all__ = ["Passage", "passage", "warned"]
+
+#: Kinds of which a WARNING said that nothing takes them, in this process.
+warned: Final[set[str]] = set()
+#: So many of them at most: strangers may choose kinds.
+_WARNED: Final = 1024
 
 
 def passage(kind: str, reference: str, arrival: Arrival, found: Found) -> Passage:
@@ -206,8 +211,15 @@ class Passage:
             self._log(logging.WARNING, Outcome.UNHANDLED)
             msg = "nothing handles this kind of event"
             raise UnhandledEventError(msg)
-        self._log(logging.INFO, Outcome.UNHANDLED)
+        self._log(logging.WARNING if self._is_news() else logging.INFO, Outcome.UNHANDLED)
         return Outcome.UNHANDLED
+
+    def _is_news(self) -> bool:
+        """Whether nothing takes this kind, and no WARNING has said so: the kind may be misspelt, here or by its sender."""
+        if self._kind in warned or len(warned) >= _WARNED or _is_taken(self._kind, self._arrival.envelope.type):
+            return False
+        warned.add(self._kind)
+        return True
 
     def _rejection(self, error: Exception) -> dict[str, Any]:
         return {
@@ -223,6 +235,13 @@ class Passage:
             handlers = [handler.name for handlers in self.found for handler in handlers]
             duration = perf_counter() - self._started
             log_line(level, outcome, self._kind, self._reference, self._arrival, handlers, duration, problem)
+
+
+def _is_taken(kind: str, ce_type: str | None) -> bool:
+    """Whether another router handles a kind; or plain receivers do, which they may where they are all that a project has."""
+    if any(found.blocking or found.awaited for found in find_everywhere(kind, ce_type)):
+        return True
+    return next(registered_everywhere(), None) is None and bool(event_received.plain_receivers())
 
 
 class TracedPassage(Passage):

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, Protocol, TypeAlias
+from weakref import WeakSet
 
 from typing_extensions import override
 
 from .globs import Glob, GlobIndex
 from .handlers import Handler
 
-__all__ = ["Consulted", "Explanation", "Found", "Registration", "Table", "explain"]
+__all__ = [
+    "LISTENING",
+    "Consulted",
+    "Explanation",
+    "Found",
+    "Registration",
+    "Table",
+    "explain",
+    "find_everywhere",
+    "registered_everywhere",
+]
 
 #: Kinds whose handlers are remembered. Only kinds that something handles are, so strangers' kinds take no place.
 MEMORY = 1024
@@ -51,6 +63,33 @@ class Found(NamedTuple):
             tuple(handler for handler in handlers if not handler.is_async),
             tuple(handler for handler in handlers if handler.is_async),
         )
+
+
+class Router(Protocol):
+    """What is asked of routers that listen to a signal."""
+
+    def find(self, kind: str, ce_type: str | None = None) -> Found:
+        """The handlers of a kind and type."""
+        ...
+
+    def __iter__(self) -> Iterator[Registration]:
+        """All registrations."""
+        ...
+
+
+#: The routers that listen to a signal.
+LISTENING: Final[WeakSet[Router]] = WeakSet()
+
+
+def find_everywhere(kind: str, ce_type: str | None) -> list[Found]:
+    """What each router that listens to a signal has for an event."""
+    return [router.find(kind, ce_type) for router in tuple(LISTENING)]
+
+
+def registered_everywhere() -> Iterator[Registration]:
+    """The registrations of all routers that listen to a signal."""
+    for router in tuple(LISTENING):
+        yield from router
 
 
 #: A registration, with its place in their order.

@@ -26,7 +26,16 @@ from .globs import Glob, escape
 from .handlers import Handler
 from .kinds import Kind, PayloadDecorator, callers_place, callers_scope
 from .options import HandlerOptions, Options
-from .registrations import Explanation, Found, Registration, Table, explain
+from .registrations import (
+    LISTENING,
+    Explanation,
+    Found,
+    Registration,
+    Table,
+    explain,
+    find_everywhere,
+    registered_everywhere,
+)
 
 __all__ = ["EventRouter", "events", "find_everywhere", "is_registered", "registered_everywhere"]
 
@@ -186,7 +195,7 @@ class EventRouter:
         found = _signal(signal)
         found.connect(self._receiver, weak=False, dispatch_uid=("gcp_event_router", id(self)))
         self._signals.add(id(found))
-        _LISTENING.add(self)
+        LISTENING.add(self)
 
     def ignore(self, signal: Signal | str) -> None:
         """Undo `listen`."""
@@ -194,7 +203,7 @@ class EventRouter:
         found.disconnect(dispatch_uid=("gcp_event_router", id(self)))
         self._signals.discard(id(found))
         if not self._signals:
-            _LISTENING.discard(self)
+            LISTENING.discard(self)
 
     def find(self, kind: str, ce_type: str | None = None) -> Found:
         """The handlers that run for events of a kind and, if they are CloudEvents, a type; called for each event."""
@@ -317,20 +326,6 @@ def _signal(signal: Signal | str) -> Signal:
         )
         raise ConfigurationError(msg)
     return found
-
-
-_LISTENING: WeakSet[EventRouter] = WeakSet()
-
-
-def find_everywhere(kind: str, ce_type: str | None) -> list[Found]:
-    """What each router that listens to a signal has for an event; called for those that the inbox kept."""
-    return [router.find(kind, ce_type) for router in tuple(_LISTENING)]
-
-
-def registered_everywhere() -> Iterator[Registration]:
-    """The registrations of all routers that listen to a signal; called for what the inbox kept."""
-    for router in tuple(_LISTENING):
-        yield from router
 
 
 def is_registered(kind: str) -> bool:
