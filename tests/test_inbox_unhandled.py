@@ -122,6 +122,21 @@ def test_what_cannot_be_read(inbox: str, router: EventRouter, post: Post) -> Non
 
 
 @pytest.mark.parametrize("post", ["wsgi"], indirect=True)
+def test_tasks_of_one_name_are_replayed_one_by_one(inbox: str, router: EventRouter, post: Post) -> None:
+    """Each is the event that it was when it came, though a newer task has its name ("Task De-duplication" of Cloud Tasks)."""
+    for retries, eta, body in (("1", "1767323045", b"1"), ("0", "1767495845", b"2")):
+        headers = {"X-CloudTasks-QueueName": "q", "X-CloudTasks-TaskName": "t", "X-CloudTasks-TaskRetryCount": retries}
+        post("/events/k/r", body, **headers, **{"X-CloudTasks-TaskETA": eta})
+    seen: list[int] = []
+
+    with router.isolated():
+        router.on("k", payload=int)(lambda event: seen.append(event.payload))
+        assert run("replay").splitlines()[-1] == "Replayed 2 deliveries: 2 handled."
+
+    assert seen == [1, 2]
+
+
+@pytest.mark.parametrize("post", ["wsgi"], indirect=True)
 def test_the_database_is_away(inbox: str, router: EventRouter, post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     """What cannot be kept is not acknowledged."""
 

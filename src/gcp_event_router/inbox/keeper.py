@@ -117,7 +117,7 @@ class Kept:
     def _row(self) -> StoredEvent:
         row = row_of(self._kind, self._reference, self._arrival)
         envelope = self._arrival.envelope
-        if isinstance(envelope, CloudTask):
+        if isinstance(envelope, CloudTask) and str(row.key) != self._arrival.kept_as:  # what was read from its row has its key
             row.key = key_of_task(self._alias, row, envelope)
         return row
 
