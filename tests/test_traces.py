@@ -119,6 +119,11 @@ def test_a_malformed_tracestate_is_dropped(state: str) -> None:
         (f"{TRACE_ID}/span;o=1", f"00-{TRACE_ID}-{NO_SPAN}-01"),
         (f"{TRACE_ID}/0;o=1", f"00-{TRACE_ID}-{NO_SPAN}-01"),
         (f"{TRACE_ID}/{1 << 64};o=1", f"00-{TRACE_ID}-{NO_SPAN}-01"),
+        (f"{TRACE_ID}/1;o=", f"00-{TRACE_ID}-0000000000000001-00"),
+        (f"{TRACE_ID}/1;o=TRACE_TRUE", f"00-{TRACE_ID}-0000000000000001-00"),
+        (f"{TRACE_ID}/1; o=1", f"00-{TRACE_ID}-0000000000000001-00"),
+        (f"{TRACE_ID}/1;o=1;later=2", f"00-{TRACE_ID}-0000000000000001-01"),
+        (f"{TRACE_ID};", f"00-{TRACE_ID}-{NO_SPAN}-00"),
         (f"{TRACE_ID}/{'9' * 1_000_000};o=1", None),
         (f"{'0' * 32}/1;o=1", None),
         (f"{TRACE_ID}/1;o=1\n", None),
@@ -128,7 +133,7 @@ def test_a_malformed_tracestate_is_dropped(state: str) -> None:
 def test_googles_own_header_is_read(text: str, expected: str | None) -> None:
     """X-Cloud-Trace-Context, whose span is in decimal, is read where there is no traceparent, or a malformed one.
 
-    The span is optional ("Trace context" of Cloud Trace's documentation), and a trace is one without it.
+    The span and the options are optional ("Trace context" of Cloud Trace's documentation), and a trace is one without them.
     """
     for traceparent in ("", "garbage"):
         trace = TraceHeaders(traceparent, "", text).read()

@@ -15,7 +15,7 @@ from .envelopes import CloudEvent, Envelope
 __all__ = ["Trace", "TraceHeaders", "trace_headers", "trace_of"]
 
 _TRACEPARENT: Final = re.compile(r"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.DOTALL)
-_CLOUD: Final = re.compile(r"([0-9a-fA-F]{32})(?:/([^;]*))?(?:;o=([0-9]))?")
+_CLOUD: Final = re.compile(r"([0-9a-fA-F]{32})(?:/([^;]*))?(?:;o=([0-9]))?(?:;.*)?")
 _SPAN: Final = re.compile(r"[0-9]{1,20}")
 _LENGTH: Final = 512
 """Longer headers are taken for none; of a tracestate that many characters have to be passed on, and no more are."""
