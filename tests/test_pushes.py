@@ -139,6 +139,8 @@ def test_a_push_whose_data_is_malformed_is_refused(data: object, message: dict[s
         ({"publishTime": "yesterday"}, {}, {}, 1),
         ({"publishTime": "", "publish_time": "2026-01-02T03:04:05Z"}, {}, {"publish_time": TIME}, 1),
         ({}, {"deliveryAttempt": "5"}, {}, 1),
+        ({}, {"delivery_attempt": "5"}, {}, 1),
+        ({}, {"deliveryAttempt": "5", "delivery_attempt": 4}, {"delivery_attempt": 4}, 1),
         ({}, {"deliveryAttempt": True}, {}, 1),
         ({"publishTime": "", "other": {"a": [1.50]}}, {"deliveryAttempt": {}, "other": None}, {}, 2),
     ],

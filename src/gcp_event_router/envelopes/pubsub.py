@@ -84,6 +84,7 @@ class _Push(TypedDict, total=False):
     message: Required[_Message]
     subscription: Required[str]
     deliveryAttempt: int | None
+    delivery_attempt: int | None
 
 
 @with_config(_STRICT)
@@ -93,6 +94,7 @@ class _Published(TypedDict, total=False):
     message: Required[_Message]
     subscription: str | None
     deliveryAttempt: int | None
+    delivery_attempt: int | None
 
 
 @with_config(ConfigDict(extra="allow"))
@@ -157,7 +159,7 @@ class PubSubPush(Envelope):
     @property
     @override
     def delivery_attempt(self) -> int | None:
-        return self._push.get("deliveryAttempt")
+        return self._push.get("deliveryAttempt") or self._push.get("delivery_attempt")
 
     @property
     @override
@@ -321,7 +323,7 @@ def _read_malformed(body: bytes, reader: _Reader) -> PubSubPush | None:
         return None
     message = found["message"]
     malformed: list[str] = []
-    for holder, place, fields in ((message, "message.", _METADATA), (found, "", ("deliveryAttempt", "subscription"))):
+    for holder, place, fields in ((message, "message.", _METADATA), (found, "", ("deliveryAttempt", "delivery_attempt", "subscription"))):
         for name in fields:
             value = holder.get(name)
             if not _reads({"message": {name: value}} if place else {"message": {}, name: value}):
