@@ -323,7 +323,7 @@ def _read_malformed(body: bytes, reader: _Reader) -> PubSubPush | None:
         return None
     message = found["message"]
     malformed: list[str] = []
-    for holder, place, fields in ((message, "message.", _METADATA), (found, "", ("deliveryAttempt", "delivery_attempt", "subscription"))):
+    for holder, place, fields in ((message, "message.", _METADATA), (found, "", _AROUND)):
         for name in fields:
             value = holder.get(name)
             if not _reads({"message": {name: value}} if place else {"message": {}, name: value}):
@@ -336,8 +336,8 @@ def _read_malformed(body: bytes, reader: _Reader) -> PubSubPush | None:
         raise EnvelopeError(msg) from None
 
 
+_AROUND: Final = ("deliveryAttempt", "delivery_attempt", "subscription")
 _METADATA: Final = ("attributes", "messageId", "message_id", "publishTime", "publish_time", "orderingKey", "ordering_key")
-
 _FIELDS: Final = frozenset({"data", *_METADATA})
 
 
