@@ -90,7 +90,7 @@ from gcp_event_router.utils import make_pubsub_message
 ALIAS = "default"
 DAYS = 30
 """For how long events have come in, as many each day."""
-TERMS = [Wanted("shop.handlers.record", timedelta(minutes=5), 10)]
+TERMS = [Wanted("shop.handlers.record", timedelta(minutes=5), 10, 30)]
 PAUSE = 0.005
 """Seconds between two claims."""
 QUIET = 5.0

@@ -70,7 +70,7 @@ def test_parameters_attributes_and_the_sender(shop: Shop, pages: Pages) -> None:
 def test_errors(shop: Shop, pages: Pages) -> None:
     """What was invalid is listed with its place; another error has its type and its trail."""
     invalid, failed = shop.order(1, payload={"order_id": "one"}), shop.order(2, RuntimeError)
-    Delivery.objects.using(shop.alias).filter(event=failed.pk).update(lost=1, sender_attempt=3, deferred=True)
+    Delivery.objects.using(shop.alias).filter(event=failed.pk).update(attempts=2, lost=1, sender_attempt=3, deferred=True)
     listed, trail = (section(pages.get(page_of(event)), "Deliveries") for event in (invalid, failed))
 
     assert (

@@ -206,7 +206,7 @@ RUNS = "Give a whole number from 1 to 32767."
         (
             {"LEASES": 1},
             "[\"INBOX\"] has the key 'LEASES', which does not exist. Did you mean 'LEASE'? "
-            "Choose from DATABASE, DEFERRED, ERROR_TEXT, KEEP_HEADERS, LEASE, MAX_ATTEMPTS, RETENTION.",
+            "Choose from DATABASE, DEFERRED, ERROR_TEXT, KEEP_HEADERS, LEASE, MAX_ATTEMPTS, MAX_LOST, MAX_WAIT, RETENTION.",
         ),
         (
             {"DATABASE": "replica"},

@@ -16,7 +16,7 @@ from django.db import connections
 from django.test import AsyncClient
 
 from gcp_event_router import Event, EventRouter
-from gcp_event_router.inbox.leases import LOST
+from gcp_event_router.inbox.leases import LOST_TOO_OFTEN
 from gcp_event_router.inbox.models import Delivery
 
 from .conftest import Post, post_wsgi
@@ -131,8 +131,9 @@ def test_e12_poison_is_parked(inbox: str, router: EventRouter, is_async: bool) -
 
 
 @both_doors
-def test_e12_what_ends_its_workers_is_parked(inbox: str, router: EventRouter, post: Post) -> None:
+def test_e12_what_ends_its_workers_is_parked(inbox: str, router: EventRouter, post: Post, settings: Any) -> None:
     """A handler whose workers all end in it has run as often as it may; the next delivery parks it, and runs nothing."""
+    settings.GCP_EVENT_ROUTER = {"AUTHENTICATION": [], "INBOX": {"DATABASE": inbox, "MAX_LOST": 2}}
     runs: list[str] = []
 
     def end(event: Event[Any]) -> None:
@@ -148,12 +149,15 @@ def test_e12_what_ends_its_workers_is_parked(inbox: str, router: EventRouter, po
 
     assert [post(PATH, PUSH).status_code for _ in range(2)] == [200, 200]
     assert (len(runs), rows(inbox)) == (2, [("h", "parked", 2)])
-    assert Delivery.objects.using(inbox).get().error == LOST
+    assert Delivery.objects.using(inbox).get().error == LOST_TOO_OFTEN
 
 
 @pytest.mark.parametrize("once", [False, True], ids=["not once", "once"])
-def test_e12_a_handler_that_was_never_begun_is_not_parked(inbox: str, router: EventRouter, post: Post, once: bool) -> None:
+def test_e12_a_handler_that_was_never_begun_is_not_parked(
+    inbox: str, router: EventRouter, post: Post, settings: Any, once: bool
+) -> None:
     """A handler ends its workers each time: one behind it that never had its turn has its attempts left."""
+    settings.GCP_EVENT_ROUTER = {"AUTHENTICATION": [], "INBOX": {"DATABASE": inbox, "MAX_LOST": 2}}
     ends: list[BaseException] = [SystemExit() for _ in range(2)]
 
     def end(event: Event[Any]) -> None:

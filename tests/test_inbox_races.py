@@ -13,6 +13,7 @@ from django.test import override_settings
 
 from gcp_event_router import Event, EventRouter
 from gcp_event_router.inbox import claims
+from gcp_event_router.inbox.leases import Wanted
 from gcp_event_router.inbox.models import Delivery, State, StoredEvent
 from gcp_event_router.inbox.workers import process
 from gcp_event_router.outcomes import Outcome
@@ -37,6 +38,7 @@ from .deliveries import register as register_work
 
 pytestmark = with_databases
 LEASE = timedelta(minutes=1)
+TERMS = Wanted("h", LEASE, max_attempts=2, max_lost=2)
 without_engine = override_settings(TASKS={"default": {"BACKEND": "django_tasks.backends.dummy.DummyBackend"}})
 
 
@@ -90,7 +92,7 @@ def test_a_deferred_delivery_that_a_worker_has_at_once(inbox: str, router: Event
 
     def be_first() -> None:
         assert post_wsgi(PATH, PUSH).status_code == 201
-        assert claims.claim(inbox, Delivery.objects.using(inbox).get().pk, LEASE, 2)
+        assert claims.claim(inbox, Delivery.objects.using(inbox).get().pk, TERMS)
 
     with before(inbox, "BEGIN", be_first):
         assert post_wsgi(PATH, PUSH).status_code == 200
@@ -138,10 +140,10 @@ def test_a_delivery_that_is_parked_and_replayed_at_once(inbox: str, router: Even
     def replay() -> None:
         delivery.refresh_from_db(using=inbox)
         assert claims.reopen(inbox, delivery)
-        assert claims.claim(inbox, delivery.pk, LEASE, 2)
+        assert claims.claim(inbox, delivery.pk, TERMS)
 
     quote = connections[inbox].ops.quote_name
     with before(inbox, f"SELECT {quote('gcp_event_inbox_delivery')}.{quote('state')}", replay):
-        found = claims.claim(inbox, delivery.pk, LEASE, 2)
+        found = claims.claim(inbox, delivery.pk, TERMS)
 
     assert found is None

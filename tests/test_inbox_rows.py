@@ -107,13 +107,14 @@ class TestWork:
         post("/events/k/r", PUSH)
         long_ago = "2026-01-01T00:00:00Z"
         rows = Delivery.objects.using(inbox)
-        rows.update(state=State.RUNNING, attempts=2, lost=1, started_at=long_ago, lease_until=long_ago)
+        rows.update(state=State.RUNNING, attempts=10, lost=9, started_at=long_ago, lease_until=long_ago)
 
         assert [result.outcome for _, result in process(inbox)] == [Outcome.PARKED]
         assert rows.values_list("state", "lost", "error").get() == (
             State.PARKED,
-            2,
-            "the worker ended, or took longer than its lease",
+            10,
+            "as many runs were lost as MAX_LOST allows; of each, the worker ended, took longer than its lease, "
+            "or could not reach the database",
         )
 
     def test_a_row_that_cannot_be_read_any_more(

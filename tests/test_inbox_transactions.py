@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -119,8 +120,57 @@ def test_e8_what_fails_after_the_commit_is_logged(
     assert [post(PATH, PUSH).status_code for _ in range(2)] == [201, 200]
     assert (rows(inbox), effects(inbox)) == ([("h", "done", 1)], ["h"])
     logged = [line for line in lines() if line.startswith("ERROR")]
+    name = f"{__name__}.test_e8_what_fails_after_the_commit_is_logged.<locals>.fail"
     assert [line.partition(" at ")[0] for line in logged] == [
-        "ERROR What a handler left for after its commit failed: RuntimeError"
+        f"ERROR {name}, which a handler left for after its commit, failed: RuntimeError"
+    ]
+    assert SECRET not in "".join(lines())
+
+
+class Callback:
+    """What a handler may leave for after its commit: an object that can be called, and has no name of its own."""
+
+    def __init__(self, called: list[str]) -> None:
+        self._called = called
+
+    def __call__(self) -> None:
+        self._called.append("object")
+        raise ValueError(SECRET)
+
+
+def test_e8_each_function_that_is_left_for_after_the_commit_is_called(
+    inbox: str, router: EventRouter, post: Post, lines: Callable[[], list[str]]
+) -> None:
+    """Whatever becomes of those before it, as with Django's `on_commit(robust=True)`; each failure is logged with its name."""
+    called: list[str] = []
+
+    def fail(name: str) -> None:
+        called.append(name)
+        raise RuntimeError(SECRET)
+
+    def leave_another() -> None:
+        transaction.on_commit(partial(fail, "at once"), using=inbox)
+
+    @router.on("k", name="h")
+    def _(event: Event[Any]) -> None:
+        transaction.on_commit(partial(fail, "partial"), using=inbox)
+        with transaction.atomic(using=inbox):
+            transaction.on_commit(Callback(called), using=inbox)
+        with suppress(KeyError), transaction.atomic(using=inbox):
+            transaction.on_commit(partial(called.append, "undone"), using=inbox)
+            raise KeyError
+        transaction.on_commit(leave_another, using=inbox)
+        transaction.on_commit(partial(fail, "robust"), using=inbox, robust=True)
+        transaction.on_commit(partial(called.append, "last"), using=inbox)
+
+    assert [post(PATH, PUSH).status_code for _ in range(2)] == [201, 200]
+    assert called == ["partial", "object", "at once", "robust", "last"]
+    place = f"{__name__}.test_e8_each_function_that_is_left_for_after_the_commit_is_called.<locals>"
+    assert [line.partition(" at ")[0] for line in lines() if line.startswith("ERROR")] == [
+        f"ERROR {place}.fail, which a handler left for after its commit, failed: RuntimeError",
+        f"ERROR {__name__}.Callback, which a handler left for after its commit, failed: ValueError",
+        f"ERROR {place}.leave_another, which a handler left for after its commit, failed: RuntimeError",
+        f"ERROR {place}.fail, which a handler left for after its commit, failed: RuntimeError",
     ]
     assert SECRET not in "".join(lines())
 

@@ -44,6 +44,8 @@ class InboxSetting(TypedDict, total=False):
     DATABASE: str
     LEASE: timedelta
     MAX_ATTEMPTS: int
+    MAX_LOST: int
+    MAX_WAIT: timedelta
     DEFERRED: bool
     RETENTION: timedelta
     ERROR_TEXT: bool
@@ -74,6 +76,11 @@ class InboxSettings:
     LEASE: timedelta = timedelta(minutes=5)
     #: After how many failed runs a handler is given up for an event.
     MAX_ATTEMPTS: int = 10
+    #: After how many lost runs it is given up: those whose end nobody could note, as the worker or the database was gone.
+    #: None: three times as many as `MAX_ATTEMPTS`, and ten at least.
+    MAX_LOST: int | None = None
+    #: For how long workers run a handler again that ends in `Retry`, or for want of a database, each time.
+    MAX_WAIT: timedelta = timedelta(days=1)
     #: Whether handlers run after the sender is answered, unless they say otherwise.
     DEFERRED: bool = False
     #: How long finished events are kept, and so for how long a duplicate is known.
@@ -271,6 +278,8 @@ _INBOX_READERS: dict[str, Any] = {
     "DATABASE": _alias,
     "LEASE": _time,
     "MAX_ATTEMPTS": _count,
+    "MAX_LOST": _count,
+    "MAX_WAIT": _time,
     "DEFERRED": _flag,
     "RETENTION": _time,
     "ERROR_TEXT": _flag,

@@ -10,7 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
 from django.db import connections, transaction
@@ -27,12 +27,13 @@ from django.db.models import (
     Value,
     When,
 )
-from django.db.models.functions import Now
+from django.db.models.functions import Coalesce, Now
 
 from . import mysql, postgresql
 from .clock import ahead
+from .conflicts import asked_again
 from .errors import KeptError
-from .leases import LOST, SOON, Claim, Wanted, lost_runs
+from .leases import LOST, LOST_TOO_OFTEN, SOON, Claim, Payload, Wanted
 from .models import SETTLED, Delivery, State, StoredEvent
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "finish",
     "give_back",
     "give_up",
+    "holds",
     "keep_rejected",
     "keep_unhandled",
     "leave",
@@ -51,7 +53,12 @@ __all__ = [
     "settle",
 ]
 
+_DECIDED = SETTLED - {State.UNHANDLED}
+"""The states in which the payload that is kept counts, whatever else comes under its key."""
+_MISSING = Claim(0, State.RUNNING, wait=SOON)
 
+
+@asked_again
 def open_event(
     alias: str, row: StoredEvent, wanted: Sequence[Wanted], sender_attempt: int | None, *, begun: bool
 ) -> dict[str, Claim]:
@@ -73,20 +80,19 @@ def open_event(
         DatabaseError: The database cannot be asked, or says no.
 
     """
-    token = uuid4()
-    if connections[alias].vendor == "postgresql":
-        claims = postgresql.open_event(alias, row, wanted, sender_attempt, token, begun=begun)
-    else:
-        claims = _open_event(alias, row, wanted, sender_attempt, token, begun=begun)
-    missing = [each.handler for each in wanted if each.handler not in claims]
-    if missing:
-        claims |= _standing(alias, row, missing)
+    claims = _opened(alias, row, wanted, sender_attempt, begun=begun)
+    payloads = {each.payload for each in claims.values()}
+    if Payload.REFUSED in payloads:
+        claims = _replaced(alias, row, wanted, sender_attempt, begun=begun) or claims
+    elif Payload.IGNORED in payloads:  # nobody may send the first again, so what it has left open is for the workers
+        leave(alias, [each.delivery for each in claims.values()])
     for each in wanted:
         if each.deferred:
             claims[each.handler] = _handed_over(alias, claims[each.handler])
     return claims
 
 
+@asked_again
 def keep_rejected(alias: str, row: StoredEvent, error: KeptError) -> None:
     """Keep an event that could not be read, unless it is there, with a delivery to nobody that says why."""
     with transaction.atomic(using=alias):
@@ -95,6 +101,7 @@ def keep_rejected(alias: str, row: StoredEvent, error: KeptError) -> None:
         Delivery.objects.using(alias).bulk_create([delivery], ignore_conflicts=True)
 
 
+@asked_again
 def keep_unhandled(alias: str, row: StoredEvent) -> None:
     """Keep an event that nothing handles, with a delivery to nobody; unless it is there, with deliveries of its own."""
     if Delivery.objects.using(alias).filter(event_id=row.key).exists():
@@ -104,31 +111,37 @@ def keep_unhandled(alias: str, row: StoredEvent) -> None:
         Delivery.objects.using(alias).bulk_create([Delivery(event_id=row.key, state=State.UNHANDLED)], ignore_conflicts=True)
 
 
-def claim(alias: str, delivery: int, lease: timedelta, max_attempts: int) -> Claim | None:
+@asked_again
+def claim(alias: str, delivery: int, terms: Wanted) -> Claim | None:
     """Claim one delivery that is there; None if it is not open, or somebody else has it."""
     token = uuid4()
     row = Delivery.objects.using(alias).filter(pk=delivery)
-    if not _take(row, 1, lease, max_attempts, token, F("sender_attempt"), begun=True):
+    if not _take(row, 1, _Terms.of(terms), token, F("sender_attempt"), begun=True):
         return None
-    found = row.filter(Q(token=token) | Q(state=State.PARKED)).values_list("state", "token", "attempts", "lost").first()
+    taken = row.filter(Q(token=token) | Q(state=State.PARKED)).annotate(now=Now())
+    found = taken.values_list("state", "token", "attempts", "lost", "deferred", "waiting_since", "now").first()
     if found is None:  # it was parked, and somebody replays it already, or has purged it
         return None
-    state, its, attempts, lost = found
-    return Claim(delivery, state, its, attempts, lost, max_attempts)
+    state, its, attempts, lost, deferred, since, now = found
+    waited = now - since if deferred and since is not None else timedelta()
+    return Claim(delivery, state, its, attempts, lost, terms.max_attempts, waited=waited)
 
 
+@asked_again
 def reopen(alias: str, delivery: Delivery) -> bool:
     """Have a settled delivery be run once more, by a worker. False if it was run since it was read."""
     rows = Delivery.objects.using(alias).filter(pk=delivery.pk, state=delivery.state, attempts=delivery.attempts)
-    return bool(rows.update(state=State.PENDING, deferred=True, finished_at=None))
+    return bool(rows.update(state=State.PENDING, deferred=True, finished_at=None, waiting_since=None))
 
 
+@asked_again
 def leave(alias: str, deliveries: Collection[int]) -> int:
     """Leave what is open of some deliveries to the workers. Returns how many were not theirs before."""
     rows = Delivery.objects.using(alias).filter(pk__in=deliveries, deferred=False).exclude(state__in=SETTLED)
     return rows.update(deferred=True)
 
 
+@asked_again
 def settle(alias: str, delivery: int) -> bool:
     """Note that an event which is for no handler, and was read again, is done. False if it is settled otherwise by now."""
     rows = Delivery.objects.using(alias).filter(pk=delivery, state__in=[State.REJECTED, State.DISCARDED, State.UNHANDLED])
@@ -140,34 +153,51 @@ def discardable(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
     return rows.filter(_is_open() | Q(state__in=[State.REJECTED, State.PARKED, State.UNHANDLED]))
 
 
+@asked_again
 def discard(alias: str, delivery: int) -> bool:
     """Give up a delivery, which is nobody's then. False if it cannot be by now."""
     rows = discardable(Delivery.objects.using(alias).filter(pk=delivery))
     return bool(rows.update(state=State.DISCARDED, not_before=None, finished_at=Now(), token=None, lease_until=None))
 
 
+@asked_again
 def begin(alias: str, held: Claim, lease: timedelta) -> bool:
     """Begin a claimed delivery, whose lease counts from now. False if it is somebody else's by now."""
     rows = Delivery.objects.using(alias).filter(pk=held.delivery, token=held.token)
     return bool(rows.update(started_at=Now(), lease_until=ahead(lease)))
 
 
-def finish(alias: str, held: Claim) -> bool:
-    """End a run well. False if the claim is somebody else's by now; whoever wrote anything for it then has to undo it."""
+def holds(alias: str, held: Claim) -> bool:
+    """Whether a claim is still the caller's."""
+    return Delivery.objects.using(alias).filter(pk=held.delivery, token=held.token).exists()
+
+
+@asked_again
+def finish(alias: str, held: Claim, setting: str = "") -> bool:
+    """End a run well. False if the claim is somebody else's by now; whoever wrote anything for it then has to undo it.
+
+    Args:
+        alias: The database.
+        held: The claim.
+        setting: The setting that marks the run's transaction, without which `RolledBackError` is raised; empty for none.
+
+    """
     if connections[alias].vendor == "postgresql":
-        return postgresql.finish(alias, held)
+        return postgresql.finish(alias, held, setting)
     return _end(alias, held, state=State.DONE, **KeptError().columns)
 
 
+@asked_again
 def give_up(alias: str, held: Claim, state: State, error: KeptError, after: timedelta | None = None) -> bool:
     """End a run as `REJECTED` or `PARKED`, for good; or as `FAILED`, to be tried again after a time. False as in `finish`."""
-    return _end(alias, held, state=state, **error.columns, not_before=_time(after))
+    return _end(alias, held, state=state, **error.columns, not_before=_time(after), waiting_since=None)
 
 
+@asked_again
 def give_back(alias: str, held: Claim, error: KeptError, after: timedelta | None) -> bool:
     """End a run as if it had not been begun: it does not count, and may be tried again. False as in `finish`."""
-    values = {"state": State.PENDING, "attempts": F("attempts") - 1, "finished_at": None, "not_before": _time(after)}
-    return _end(alias, held, **error.columns, **values)
+    times = {"finished_at": None, "not_before": _time(after), "waiting_since": Coalesce(F("waiting_since"), Now())}
+    return _end(alias, held, state=State.PENDING, attempts=F("attempts") - 1, **error.columns, **times)
 
 
 def _end(alias: str, held: Claim, **values: Any) -> bool:
@@ -199,6 +229,43 @@ def _insert(alias: str, row: StoredEvent) -> None:
         StoredEvent.objects.using(alias).bulk_create([row], ignore_conflicts=True)
 
 
+def _opened(
+    alias: str, row: StoredEvent, wanted: Sequence[Wanted], sender_attempt: int | None, *, begun: bool
+) -> dict[str, Claim]:
+    token = uuid4()
+    opened = postgresql.open_event if connections[alias].vendor == "postgresql" else _open_event
+    claims = opened(alias, row, wanted, sender_attempt, token, begun=begun)
+    missing = [each.handler for each in wanted if each.handler not in claims]
+    return claims | _standing(alias, row, missing) if missing else claims
+
+
+def _replaced(
+    alias: str, row: StoredEvent, wanted: Sequence[Wanted], sender_attempt: int | None, *, begun: bool
+) -> dict[str, Claim]:
+    """Keep another payload in place of the first, and claim it, if requests alone have tried the first, and nobody is at it."""
+    with transaction.atomic(using=alias):
+        event = StoredEvent.objects.using(alias).filter(key=row.key)
+        rows = Delivery.objects.using(alias).filter(event_id=row.key)
+        locked = [*event.select_for_update(), *rows.select_for_update()]
+        if not locked or rows.exclude(state=State.UNHANDLED).exclude(_is_open(), deferred=False).exists():
+            return {}
+        _overwrite(alias, row)
+        claims = _opened(alias, row, wanted, sender_attempt, begun=begun)
+        return {handler: replace(each, payload=Payload.TAKEN) for handler, each in claims.items()}
+
+
+def _overwrite(alias: str, row: StoredEvent) -> None:
+    """Keep an event in place of one with the same key."""
+    fields = (each.attname for each in StoredEvent._meta.concrete_fields)  # noqa: SLF001 -- Django's own public name
+    values = {name: getattr(row, name) for name in fields if name not in {"key", "received_at"}}
+    in_parts = connections[alias].vendor == "mysql" and len(row.body) > mysql.PART
+    if in_parts:
+        values["body"] = bytes(row.body)[: mysql.PART]
+    StoredEvent.objects.using(alias).filter(key=row.key).update(**values)
+    if in_parts:
+        mysql.append_parts(alias, row)
+
+
 def _claimed(
     rows: QuerySet[Delivery], key: UUID, new: Sequence[Wanted], wanted: Sequence[Wanted], take: partial[int]
 ) -> dict[str, Claim]:
@@ -207,9 +274,9 @@ def _claimed(
     added = [Delivery(handler=each.handler, deferred=each.deferred, max_attempts=each.max_attempts, **known) for each in new]
     rows.bulk_create(added, ignore_conflicts=True)
     now = [each for each in wanted if not each.deferred]
-    for terms in {(each.lease, each.max_attempts) for each in now}:
-        names = [each.handler for each in now if (each.lease, each.max_attempts) == terms]
-        take(rows.filter(handler__in=names), len(names), *terms)
+    for terms in {_Terms.of(each) for each in now}:
+        names = [each.handler for each in now if _Terms.of(each) == terms]
+        take(rows.filter(handler__in=names), len(names), terms)
     noted = {each.handler for each in new if each.deferred}
     # what somebody else has noted meanwhile, a worker may have by now, with a token that is not ours
     found = rows.filter(Q(token=token) | Q(handler__in=noted, state=State.PENDING))
@@ -226,32 +293,45 @@ def _standing(alias: str, row: StoredEvent, handlers: Sequence[str]) -> dict[str
     places = ("pk", "handler", "state", "attempts", "lost", "max_attempts", "deferred", "lease_until")
     rows = StoredEvent.objects.using(alias).filter(key=row.key).annotate(now=Now())
     claims: dict[str, Claim] = {}
-    differs = False
+    differs = is_settled = False
     for digest, now, pk, handler, state, attempts, lost, most, deferred, until in rows.values_list(
         "digest", "now", *(f"deliveries__{place}" for place in places)
     ):
         differs = bytes(digest) != row.digest
+        is_settled = is_settled or state in _DECIDED
         wait = max((until - now).total_seconds(), SOON) if until else SOON
-        claims[handler] = Claim(pk, state, None, attempts, lost, most, wait, differs, deferred)
+        claims[handler] = Claim(pk, state, None, attempts, lost, most, wait, is_deferred=deferred)
     # one that is not there was purged meanwhile, or would be for another payload
-    return {each: claims.get(each, Claim(0, State.RUNNING, wait=SOON, differs=differs)) for each in handlers}
+    payload = (Payload.IGNORED if is_settled else Payload.REFUSED) if differs else Payload.SAME
+    return {each: replace(claims.get(each, _MISSING), payload=payload) for each in handlers}
 
 
 def _handed_over(alias: str, claim: Claim) -> Claim:
     """Leave to the workers what requests have left of a delivery, since its handler was not deferred then."""
-    if claim.is_new or claim.is_deferred or claim.differs or claim.state in SETTLED:
+    if claim.is_new or claim.is_deferred or claim.state in SETTLED or claim.payload in {Payload.REFUSED, Payload.IGNORED}:
         return claim
     return replace(claim, is_new=bool(leave(alias, [claim.delivery])))
 
 
-def _take(
-    rows: QuerySet[Delivery], count: int, lease: timedelta, max_attempts: int, token: UUID, sender_attempt: object, *, begun: bool
-) -> int:
+class _Terms(NamedTuple):
+    """What handlers may have in common, so that one statement takes their deliveries."""
+
+    lease: timedelta
+    max_attempts: int
+    max_lost: int
+
+    @classmethod
+    def of(cls, wanted: Wanted) -> _Terms:
+        """The terms of one."""
+        return cls(wanted.lease, wanted.max_attempts, wanted.max_lost)
+
+
+def _take(rows: QuerySet[Delivery], count: int, terms: _Terms, token: UUID, sender_attempt: object, *, begun: bool) -> int:
     """Take what is open among so many deliveries; one that was lost too often is parked. Returns how many rows changed."""
     running = Q(state=State.RUNNING)
     lost, unbegun = running & Q(started_at__isnull=False), running & Q(started_at__isnull=True)
-    spent = lost & Q(lost__gte=lost_runs(max_attempts) - 1)
-    known = {"max_attempts": max_attempts, "sender_attempt": sender_attempt, "not_before": None}
+    spent = lost & Q(lost__gte=terms.max_lost - 1)
+    known = {"max_attempts": terms.max_attempts, "sender_attempt": sender_attempt, "not_before": None}
     # MySQL sets one column after the other, and each sees what was set before it: so those that others look at come last
     taken = rows.filter(_is_open(), ~spent).update(
         **known,
@@ -261,14 +341,14 @@ def _take(
         error_text=_if(lost, Value(""), F("error_text"), TextField()),
         lost=_if(lost, F("lost") + 1, F("lost"), PositiveSmallIntegerField()),
         token=token,
-        lease_until=ahead(lease),
+        lease_until=ahead(terms.lease),
         finished_at=None,
         started_at=Now() if begun else None,
         state=State.RUNNING,
     )
     if taken == count:
         return taken
-    parked = {"state": State.PARKED, "lost": F("lost") + 1, "finished_at": Now(), **KeptError(trail=LOST).columns}
+    parked = {"state": State.PARKED, "lost": F("lost") + 1, "finished_at": Now(), **KeptError(trail=LOST_TOO_OFTEN).columns}
     return taken + rows.filter(_is_open(), spent).update(**known, **parked, token=None, lease_until=None)
 
 

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import NamedTuple
 
 from django.db import connections, router
 
 from .. import conf
+from ..database_errors import code
 from ..exceptions import EnvelopeError, EventRouterError
 from ..logs import trail
 from ..outcomes import Outcome, classify, details
 from .models import Delivery
 from .texts import LENGTH, storable, text_of
 
-__all__ = ["KeptError", "LeaseLostError", "RolledBackError", "kept"]
+__all__ = ["KeptError", "LeaseLostError", "RolledBackError", "is_conflict", "kept", "waited_too_long"]
 
 _NAME_LENGTH = 255
 _LENGTH = 4096
+
+_CONFLICTS = frozenset({"40001", "40P01", "1213", "1020", "3101"})
+"""PostgreSQL's serialization failure and deadlock; a deadlock, a stale snapshot and a cluster's conflict of MySQL or MariaDB."""
 
 
 class LeaseLostError(EventRouterError):
@@ -25,7 +30,12 @@ class LeaseLostError(EventRouterError):
 
 
 class RolledBackError(EventRouterError):
-    """Raised when a handler had its transaction rolled back, and returned as if nothing were wrong."""
+    """Raised when a handler returned, but its transaction was ended or is to be rolled back, as after an error that it caught."""
+
+
+def is_conflict(error: BaseException) -> bool:
+    """Whether a database undid a transaction for the sake of another one, so that it may be begun anew at once."""
+    return code(error) in _CONFLICTS
 
 
 class KeptError(NamedTuple):
@@ -56,3 +66,8 @@ def kept(error: Exception) -> KeptError:
     if classify(error) is Outcome.INVALID and (listed := details(error)):
         return KeptError(name, json.dumps(listed)[:_LENGTH], text)
     return KeptError(name, storable(trail(error), _LENGTH, vendor), text)
+
+
+def waited_too_long(longest: timedelta, error: KeptError) -> KeptError:
+    """The error of a delivery that was given up since all its runs have ended so, for longer than the setting allows."""
+    return error._replace(trail=f"no run ended in any other way for {longest}, the setting MAX_WAIT: {error.trail}"[:_LENGTH])

@@ -28,6 +28,7 @@ _COLUMNS: Final = (
     "handler",
     "state",
     "attempts",
+    "lost",
     "max_attempts",
     "event__kind",
     "event__reference",
@@ -66,8 +67,8 @@ def _told(delivery: Delivery) -> Delivered:
         kind=printable(event.kind),
         reference=printable(event.reference),
         handler=printable(delivery.handler),
-        attempts=delivery.attempts,
-        max_attempts=delivery.max_attempts,
+        attempts=delivery.counted,
+        max_attempts=delivery.limit,
         received_at=as_shown(database(), event.received_at),
         url=_page(event.key),
     )

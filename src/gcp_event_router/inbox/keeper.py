@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from asgiref.sync import sync_to_async
 from django.db import router
@@ -15,18 +16,19 @@ from ..exceptions import BodyTooLargeError, EnvelopeError, UnavailableError
 from ..handlers import Handler
 from ..keepers import HANDLED, AsyncWork, Result, Unread, Work, aattempt, attempt
 from ..logs import logger
+from ..options import MAX_ATTEMPTS
 from ..outcomes import Outcome
 from ..registrations import Found
 from . import claims, mysql, runs
 from .clock import LONGEST
 from .deferred import defer
 from .errors import kept
-from .leases import Claim, Wanted
+from .leases import Claim, Payload, Wanted
 from .models import State, StoredEvent
 from .renewals import key_of_task
 from .rows import row_of, sender_attempt_of, unread_row
 
-__all__ = ["Inbox", "Kept", "database", "numbered", "wanted"]
+__all__ = ["Inbox", "Kept", "database", "numbered", "terms_of", "wanted"]
 
 _DUPLICATE = Result(Outcome.DUPLICATE)
 _SETTLED: Mapping[str, Result] = {
@@ -36,6 +38,9 @@ _SETTLED: Mapping[str, Result] = {
     State.PARKED: Result(Outcome.PARKED),
 }
 _NAME_LENGTH = 255
+_LOST = 10
+_LOST_PER_ATTEMPT = 3
+"""A run that is lost is seldom its handler's fault, so more of them are allowed than failures."""
 
 
 def database() -> str:
@@ -60,9 +65,16 @@ def wanted(found: Found) -> Mapping[Handler, Wanted]:
             name = numbered(handler.name, number)
         names.add(name)
         deferred = settings.DEFERRED if own.deferred is None else own.deferred
-        lease = min(own.lease or settings.LEASE, LONGEST)
-        terms[handler] = Wanted(name, lease, own.max_attempts or settings.MAX_ATTEMPTS, deferred)
+        terms[handler] = terms_of(name, own.lease, own.max_attempts, deferred=deferred)
     return terms
+
+
+def terms_of(name: str, lease: timedelta | None = None, max_attempts: int | None = None, *, deferred: bool = False) -> Wanted:
+    """The terms of one handler, with what the settings say where it says nothing itself."""
+    settings = conf.current().INBOX
+    most = max_attempts or settings.MAX_ATTEMPTS
+    lost = settings.MAX_LOST or min(max(_LOST, _LOST_PER_ATTEMPT * most), MAX_ATTEMPTS)
+    return Wanted(name, min(lease or settings.LEASE, LONGEST), most, lost, deferred)
 
 
 class Inbox:
@@ -109,9 +121,11 @@ class Kept:
                 claims.leave(self._alias, [each.delivery for each in self._claims.values() if each.token is not None])
         except runs.AWAY as error:  # also if it says no, as for want of a table: nothing is lost while the sender has it
             raise self._not_kept() from error
-        if any(each.differs for each in self._claims.values()):
-            message = "An event of kind %r with reference %r came again with another payload, which is not handled"
-            logger.error(message, self._kind, self._reference)
+        payloads = {each.payload for each in self._claims.values()} - {Payload.SAME}
+        if payloads:
+            handled = "is handled in its place" if Payload.TAKEN in payloads else "is not handled"
+            message = "An event of kind %r with reference %r came again with another payload, which %s"
+            logger.error(message, self._kind, self._reference, handled)
         defer(self._alias, [each.delivery for each in self._claims.values() if each.is_new and each.token is None])
 
     def _row(self) -> StoredEvent:
@@ -200,4 +214,6 @@ def _standing(claim: Claim, terms: Wanted) -> Result:
     settled = _SETTLED.get(claim.state)
     if settled is not None:
         return settled
-    return _DUPLICATE if terms.deferred or claim.differs else runs.busy(claim.wait)
+    if claim.payload is Payload.REFUSED:  # nothing is done by the first, and this one is not kept: its sender has to keep it
+        return runs.busy(claim.wait)
+    return _DUPLICATE if terms.deferred or claim.payload is Payload.IGNORED else runs.busy(claim.wait)

@@ -164,3 +164,13 @@ class Delivery(models.Model):
     @override
     def __str__(self) -> str:
         return f"{self.event} to {self.handler or 'no handler'}"
+
+    @property
+    def counted(self) -> int:
+        """How many of its runs count: all but those that were lost."""
+        return max(0, self.attempts - self.lost)
+
+    @property
+    def limit(self) -> int:
+        """How many may count; one more for each time that a person replayed it after that."""
+        return max(self.max_attempts, self.counted)

@@ -17,6 +17,7 @@ from .models import DELIVERIES, EVENTS, StoredEvent
 __all__ = [
     "FREE",
     "PART",
+    "append_parts",
     "compare_exactly",
     "inexact_columns",
     "insert_body",
@@ -94,6 +95,12 @@ def insert_body(alias: str, row: StoredEvent) -> None:
         StoredEvent.objects.using(alias).bulk_create([row], ignore_conflicts=True)
     finally:
         row.body = whole
+    append_parts(alias, row)
+
+
+def append_parts(alias: str, row: StoredEvent) -> None:
+    """Append what is missing of the body of an event that has the first part of it; inside a transaction."""
+    whole = bytes(row.body)
     number, binary = cast("Any", IntegerField()), cast("Any", BinaryField())
     length = Func(F("body"), function="LENGTH", output_field=number)
     # one that was there has all of its body, and so is left as it is

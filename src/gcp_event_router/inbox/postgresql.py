@@ -13,7 +13,8 @@ from uuid import UUID
 
 from django.db import connections
 
-from .leases import LOST, SOON, Claim, Wanted
+from .errors import RolledBackError
+from .leases import LOST, LOST_TOO_OFTEN, SOON, Claim, Wanted
 from .models import DELIVERIES, EVENTS, State, StoredEvent
 
 __all__ = ["finish", "open_event"]
@@ -54,10 +55,10 @@ WHERE event_id = %s::uuid AND digest = %s
 _WANTED = "(%s::varchar, %s::boolean, make_interval(secs => %s), %s::smallint)"
 _LOST = f"(old.state = '{State.RUNNING}' AND old.started_at IS NOT NULL)"
 _UNBEGUN = f"(old.state = '{State.RUNNING}' AND old.started_at IS NULL)"
-_SPENT = f"({_LOST} AND old.lost >= GREATEST(2, EXCLUDED.max_attempts) - 1)"
+_SPENT = f"({_LOST} AND old.lost >= {{max_lost}} - 1)"
 
 # A delivery that is there and open is taken by the UPDATE, whose WHERE PostgreSQL checks once more on the newest version of
-# the row, after waiting for whoever is writing it: so of many at once, one gets it. GREATEST is `leases.lost_runs`.
+# the row, after waiting for whoever is writing it: so of many at once, one gets it.
 _OPEN = f"""{_NEW_EVENT}
 )
 INSERT INTO {DELIVERIES} AS old (
@@ -87,7 +88,7 @@ ON CONFLICT (event_id, handler) DO UPDATE SET
     started_at = CASE WHEN {_SPENT} THEN old.started_at ELSE EXCLUDED.started_at END,
     finished_at = CASE WHEN {_SPENT} THEN statement_timestamp() END,
     error_type = CASE WHEN {_LOST} THEN '' ELSE old.error_type END,
-    error = CASE WHEN {_LOST} THEN '{LOST}' ELSE old.error END,
+    error = CASE WHEN {_SPENT} THEN '{LOST_TOO_OFTEN}' WHEN {_LOST} THEN '{LOST}' ELSE old.error END,
     error_text = CASE WHEN {_LOST} THEN '' ELSE old.error_text END,
     not_before = NULL
 WHERE EXCLUDED.state = '{State.RUNNING}'
@@ -104,6 +105,7 @@ SET state = '{State.DONE}', finished_at = statement_timestamp(), token = NULL, l
     error_type = '', error = '', error_text = ''
 WHERE id = %s AND token = %s::uuid
 """
+_SETTING = "current_setting(%s, true)"  # NULL or empty in a transaction that has no mark
 
 
 def open_event(
@@ -118,11 +120,20 @@ def open_event(
     )
 
 
-def finish(alias: str, held: Claim) -> bool:
+def finish(alias: str, held: Claim, setting: str) -> bool:
     """What `claims.finish` does."""
+    token = str(held.token)
     with connections[alias].cursor() as cursor:
-        cursor.execute(_FINISH, [held.delivery, str(held.token)])
-        return bool(cursor.rowcount)
+        if not setting:
+            cursor.execute(_FINISH, [held.delivery, token])
+            return bool(cursor.rowcount)
+        cursor.execute(f"{_FINISH} AND {_SETTING} = %s", [held.delivery, token, setting, token])
+        if cursor.rowcount:
+            return True
+        cursor.execute(f"SELECT {_SETTING}", [setting])
+        if cursor.fetchone() != (token,):
+            raise RolledBackError
+        return False
 
 
 def _new(
@@ -165,9 +176,10 @@ def _taken(
     for each in wanted:
         parameters += [each.handler, each.deferred, each.lease.total_seconds(), each.max_attempts]
     parameters += [event[0], event[-1]]
+    statement = _statement(len(wanted), frozenset((each.max_attempts, each.max_lost) for each in wanted))
     return {
         handler: Claim(pk, state, its, attempts, lost, most, is_new=state == State.PENDING)
-        for pk, handler, state, its, attempts, lost, most in _fetched(alias, _statement(len(wanted)), parameters)
+        for pk, handler, state, its, attempts, lost, most in _fetched(alias, statement, parameters)
     }
 
 
@@ -186,6 +198,7 @@ def _new_statement(deferred: tuple[bool, ...], *, begun: bool, sync: bool) -> st
 
 
 @cache
-def _statement(count: int) -> str:
-    """The statement for what is open of a number of handlers."""
-    return _OPEN.format(wanted=", ".join([_WANTED] * count))
+def _statement(count: int, limits: frozenset[tuple[int, int]]) -> str:
+    """The statement for what is open of a number of handlers, with what each `max_attempts` among them has for `max_lost`."""
+    cases = " ".join(f"WHEN {attempts:d} THEN {lost:d}" for attempts, lost in sorted(limits))
+    return _OPEN.format(wanted=", ".join([_WANTED] * count), max_lost=f"CASE EXCLUDED.max_attempts {cases} END")

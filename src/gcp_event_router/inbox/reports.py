@@ -37,7 +37,7 @@ def line(delivery: Delivery, now: datetime) -> tuple[str, ...]:
     return (
         str(delivery.pk),
         delivery.state,
-        f"{delivery.attempts} of {delivery.max_attempts}",
+        f"{delivery.counted} of {delivery.limit}" + (f", {delivery.lost} lost" if delivery.lost else ""),
         age(now - event.received_at),
         printable(f"{event.kind}/{event.reference}"),
         named(delivery),

@@ -11,7 +11,6 @@ from django.db import connections, transaction
 from django.db.models import BigIntegerField, ExpressionWrapper, F, Q, QuerySet
 from django.db.models.functions import Now
 
-from .. import conf
 from ..calls import aobserved, observed
 from ..event import Arrival
 from ..exceptions import EnvelopeError
@@ -22,7 +21,8 @@ from ..outcomes import Outcome
 from ..receivers import wait_for
 from ..router import find_everywhere
 from . import claims, runs
-from .keeper import wanted
+from .conflicts import asked_again
+from .keeper import terms_of, wanted
 from .leases import Claim, Wanted
 from .models import OPEN, SETTLED, Delivery, State, StoredEvent
 from .names import Names
@@ -97,6 +97,7 @@ def process(alias: str, tell: Callable[[str], None] | None = None) -> Iterator[t
                 yield delivery, run if isinstance(run, Result) else run()
 
 
+@asked_again
 def _next(alias: str, delivery: int) -> tuple[Delivery, Result | Run] | None:
     """A delivery that is still due and that nobody is writing to, and its run; locked until it is claimed, where it can be."""
     rows = due(alias).filter(pk=delivery)
@@ -118,8 +119,7 @@ def _begun(alias: str, delivery: Delivery, *, anew: bool = False) -> Result | Ru
     try:
         arrival = arrival_of(event)
     except EnvelopeError as error:
-        inbox = conf.current().INBOX
-        claim = _claimed(alias, delivery, Wanted(delivery.handler, inbox.LEASE, inbox.MAX_ATTEMPTS), anew=anew)
+        claim = _claimed(alias, delivery, terms_of(delivery.handler), anew=anew)
         return claim if isinstance(claim, Result) else partial(runs.run, alias, claim, _Unreadable(error))
     found = _handler(delivery, arrival)
     if found is None:
@@ -144,7 +144,7 @@ def _claimed(alias: str, delivery: Delivery, terms: Wanted, *, anew: bool) -> Cl
     """The claim of a delivery that is ours to run now; or what became of it instead."""
     if anew and delivery.state in SETTLED and not claims.reopen(alias, delivery):
         return _TAKEN
-    claim = claims.claim(alias, delivery.pk, terms.lease, terms.max_attempts)
+    claim = claims.claim(alias, delivery.pk, terms)
     if claim is None:
         return _TAKEN
     return claim if claim.token is not None else Result(Outcome.PARKED)

@@ -57,7 +57,7 @@ class EventList(ChangeList):
     @override
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        columns = ("event", "handler", "state", "attempts", "max_attempts", "error_type")
+        columns = ("event", "handler", "state", "attempts", "lost", "max_attempts", "error_type")
         beginnings = {"error_beginning": Left("error", _BEGINNING), "text_beginning": Left("error_text", _BEGINNING)}
         deliveries = Delivery.objects.using(database()).only(*columns).annotate(**beginnings).order_by("handler")
         self.result_list: Any = self.result_list.annotate(now=Now()).prefetch_related(Prefetch("deliveries", deliveries))

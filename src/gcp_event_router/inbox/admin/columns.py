@@ -68,9 +68,9 @@ def error(event: StoredEvent) -> str:
 
 @admin.display(description=_("attempts"))
 def attempts(event: StoredEvent) -> str:
-    """How often the worst delivery was begun."""
+    """How many runs of the worst delivery count."""
     worst = _worst(event)
-    return "-" if worst is None else _("%(number)d of %(most)d") % {"number": worst.attempts, "most": worst.max_attempts}
+    return "-" if worst is None else _("%(number)d of %(most)d") % {"number": worst.counted, "most": worst.limit}
 
 
 @admin.display(description=_("age"))

@@ -1,0 +1,49 @@
+"""What to do when a database undoes a transaction for the sake of others: ask again, a few times. Called by `claims` and `runs`.
+
+Under SERIALIZABLE isolation, and at a deadlock anywhere, somebody has to begin anew. Where that is a statement of ours, the
+sender need not hear of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from random import uniform
+from time import sleep
+from typing import Concatenate, Final, ParamSpec, TypeVar
+
+from django.db import DatabaseError, connections
+
+from .errors import is_conflict
+
+__all__ = ["TRIES", "asked_again", "make_way"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: How often something is tried in all.
+TRIES: Final = 8
+_FIRST_WAIT = 0.01
+_LAST_WAIT = 0.3
+
+
+def asked_again(function: Callable[Concatenate[str, P], T]) -> Callable[Concatenate[str, P], T]:
+    """Have a function of a database's alias called again after a conflict, unless it is in a transaction, which is gone then."""
+
+    @wraps(function)
+    def call(alias: str, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        for tried in range(1, TRIES):
+            try:
+                return function(alias, *args, **kwargs)
+            except DatabaseError as error:
+                if not is_conflict(error) or not connections[alias].get_autocommit():
+                    raise
+            make_way(tried)
+        return function(alias, *args, **kwargs)
+
+    return call
+
+
+def make_way(tried: int) -> None:
+    """Wait until the others may have got on: some milliseconds, by chance, and more each time."""
+    sleep(uniform(0, min(_FIRST_WAIT * 2**tried, _LAST_WAIT)))  # noqa: S311 -- nobody gains by guessing it
