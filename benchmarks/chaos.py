@@ -1,7 +1,7 @@
 """A thousand events, three copies of each, to four processes that are killed all the while: run by `make chaos`.
 
-Prints what was done and what came of it. Exits with 1 if an event took no effect, or took it twice. PostgreSQL is a real
-server, and so is gunicorn; what is killed is one of its processes, by SIGKILL, at a random moment.
+Prints what was done and what came of it. Exits with 1 if an event took no effect, or took it twice. PostgreSQL and MariaDB are
+real servers, and so is gunicorn; what is killed is one of its processes, by SIGKILL, at a random moment.
 """
 
 from __future__ import annotations
@@ -9,18 +9,30 @@ from __future__ import annotations
 # ruff: noqa: E402 -- Django's settings come before its imports
 import argparse
 import sys
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import django
 from django.conf import settings
+from tests import mariadb
 
 settings.configure(
     SECRET_KEY="not secret",
     INSTALLED_APPS=["gcp_event_router", "gcp_event_router.inbox", "tests.effects"],
-    DATABASES={"default": {"ENGINE": "django.db.backends.postgresql", "NAME": "postgres", "USER": "postgres"}},
+    DATABASES={
+        "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"},
+        "postgresql": {"ENGINE": "django.db.backends.postgresql", "NAME": "postgres", "USER": "postgres"},
+        "mariadb": {
+            "ENGINE": "django.db.backends.mysql",
+            "NAME": mariadb.DATABASE,
+            "USER": "root",
+            "OPTIONS": {"init_command": "SET sql_mode = 'STRICT_TRANS_TABLES', time_zone = '+00:00'"},
+        },
+    },
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
     USE_TZ=True,
     GCP_EVENT_ROUTER={"AUTHENTICATION": []},
@@ -28,9 +40,9 @@ settings.configure(
 django.setup()
 
 from django.core.management import call_command
-from django.db import connection
+from django.db import connections
+from tests import postgres
 from tests.chaos import PROCESSES, run
-from tests.postgres import server
 
 
 def main() -> int:
@@ -40,20 +52,32 @@ def main() -> int:
     parser.add_argument("--copies", type=int, default=3)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, help="decides the order of the copies, and when processes are killed")
-    options = parser.parse_args()
-    with server() as host:
-        connection.settings_dict["HOST"] = host
+    parser.add_argument("--database", choices=["postgresql", "mariadb"], action="append", help="this one alone; else both")
+    options = vars(parser.parse_args())
+    aliases = options.pop("database") or ["postgresql", "mariadb"]
+    unsound = [alias for alias in aliases if not _is_sound(alias, **options)]
+    return 1 if unsound else 0
+
+
+def _is_sound(alias: str, **options: Any) -> bool:
+    """Print the figures of one database; whether they are right, or it cannot be had here."""
+    if alias == "mariadb" and (lacks := mariadb.missing()):
+        print(f"skipped: {lacks}")
+        return True
+    with ExitStack() as stack:
+        host = stack.enter_context(mariadb.server()).host if alias == "mariadb" else stack.enter_context(postgres.server())
+        connections[alias].settings_dict["HOST"] = host
         try:
-            call_command("migrate", run_syncdb=True, verbosity=0)
-            figures = run("default", **vars(options))
+            call_command("migrate", database=alias, run_syncdb=True, verbosity=0)
+            figures = run(alias, **options)
         finally:
-            connection.close()
-    print(f"{'processes':<20} {PROCESSES}")
+            connections[alias].close()
+    print(f"{'database':<20} {alias}\n{'processes':<20} {PROCESSES}")
     answers = ", ".join(f"{status or 'none'}: {count}" for status, count in figures.answers.items())
     for name, value in (asdict(figures) | {"answers": answers, "seconds": f"{figures.seconds:.1f}"}).items():
         print(f"{name.replace('_', ' '):<20} {value}")
-    print("each took effect once" if figures.is_sound else "NOT each took effect once")
-    return 0 if figures.is_sound else 1
+    print("each took effect once\n" if figures.is_sound else "NOT each took effect once\n", flush=True)
+    return figures.is_sound
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ def run(alias: str, *, events: int, kills: int, copies: int = 3, seed: int | Non
     """Deliver events to a server whose processes are killed, until all are acknowledged, and look what took effect.
 
     Args:
-        alias: A PostgreSQL database with the tables of the inbox and of `effects`, which are empty.
+        alias: A PostgreSQL or MariaDB database with the tables of the inbox and of `effects`, which are empty.
         events: How many events; each tenth has two handlers.
         kills: How often a process is killed.
         copies: How often each event is sent, whatever the answers.

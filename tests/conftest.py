@@ -34,7 +34,7 @@ Post = Callable[..., HttpResponse]
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
-#: Modules that take long, and show nothing that differs between versions: the matrix has them once.
+#: Modules that take long, as all tests on MariaDB do, and show nothing that differs between versions: the matrix has them once.
 SLOW = frozenset(
     """
     test_accepted_tokens test_accessibility test_chaos test_demo test_emulator test_gevent test_inbox_admin_browser
@@ -50,7 +50,7 @@ SHARED = frozenset({"sqlite", "postgresql", "mariadb"})
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.stem in SLOW:
+        if item.path.stem in SLOW or (isinstance(item, pytest.Function) and "mariadb" in _words(item)):
             item.add_marker("slow")
 
 

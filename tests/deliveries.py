@@ -58,11 +58,14 @@ both_doors = pytest.mark.parametrize("post", [post_wsgi, post_apart], ids=["wsgi
 """Where several requests are under way at once, or connections break: in place of the fixture `post`."""
 sync_or_async = pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
 on_postgresql = pytest.mark.parametrize("inbox", ["postgresql"], indirect=True)
+on_mariadb = pytest.mark.parametrize("inbox", ["mariadb"], indirect=True)
 on_sqlite = pytest.mark.parametrize("inbox", ["sqlite"], indirect=True)
 ends = pytest.mark.parametrize("fails", [False, True], ids=["then succeeds", "then fails"])
 #: SQLite has one writer: during a sync handler, which is in a transaction, nobody else can claim anything there.
 where_handlers_overlap = pytest.mark.parametrize(
-    ("inbox", "is_async"), [("postgresql", False), ("postgresql", True), ("sqlite", True)], indirect=["inbox"]
+    ("inbox", "is_async"),
+    [("postgresql", False), ("postgresql", True), ("mariadb", False), ("mariadb", True), ("sqlite", True)],
+    indirect=["inbox"],
 )
 
 

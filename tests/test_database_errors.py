@@ -17,10 +17,9 @@ from gcp_event_router.database_errors import code
 from gcp_event_router.outcomes import classify
 
 from .conftest import Post
-from .deliveries import PATH, PUSH, on_postgresql, rows, session, with_databases
+from .deliveries import PATH, PUSH, on_mariadb, on_postgresql, rows, session, with_databases
 
 pytestmark = with_databases
-on_mariadb = pytest.mark.parametrize("inbox", ["mariadb"], indirect=True)
 AWAY, OURS = Outcome.UNAVAILABLE, Outcome.FAILED
 
 

@@ -18,11 +18,10 @@ from gcp_event_router.inbox.mysql import PART
 from gcp_event_router.inbox.selections import Selection
 
 from .conftest import Post, post_wsgi
-from .deliveries import both_doors, push, rows, settings_of, with_databases
+from .deliveries import both_doors, on_mariadb, push, rows, settings_of, with_databases
 from .test_checks import told
 
 pytestmark = with_databases
-on_mariadb = pytest.mark.parametrize("inbox", ["mariadb"], indirect=True)
 #: What some collation takes for the same as `case a`, or character set cannot keep.
 ALIKE = [
     "case a",

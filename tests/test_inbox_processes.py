@@ -15,7 +15,10 @@ from .own_postgres import until
 pytestmark = with_databases
 
 
-@pytest.fixture(scope="module", params=["gunicorn sqlite", "gunicorn postgresql", "uvicorn sqlite", "uvicorn postgresql"])
+SERVERS = [f"{server} {alias}" for server in ("gunicorn", "uvicorn") for alias in ("sqlite", "postgresql", "mariadb")]
+
+
+@pytest.fixture(scope="module", params=SERVERS)
 def running(request: pytest.FixtureRequest, django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server for all tests here, with two worker processes, on each of the tests' databases."""
     name, alias = request.param.split()
@@ -33,8 +36,8 @@ def only(*params: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("running", params, indirect=True, scope="module")
 
 
-gunicorn = only("gunicorn sqlite", "gunicorn postgresql")
-uvicorn = only("uvicorn sqlite", "uvicorn postgresql")
+gunicorn = only(*SERVERS[:3])
+uvicorn = only(*SERVERS[3:])
 
 
 def test_e1_of_many_copies_at_once_one_is_handled(server: Server) -> None:
@@ -129,7 +132,7 @@ def test_e3_a_process_stalls_past_its_lease_before_its_handler(server: Server) -
     assert (effects(server.alias), rows(server.alias)) == (["sync"], [("sync", "done", 2)])
 
 
-@only("gunicorn postgresql")
+@only("gunicorn postgresql", "gunicorn mariadb")
 def test_e3_a_process_stalls_past_its_lease_in_its_handler(server: Server) -> None:
     """A process stands still in its handler, and its successor is done: what its handler wrote is rolled back."""
     assert overtaken(server, "in the handler") == 409

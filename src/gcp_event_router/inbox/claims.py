@@ -215,8 +215,11 @@ def _open_event(
         return {}  # nothing to write; and on SQLite, whoever writes waits for everybody else who does
     with transaction.atomic(using=alias):
         _insert(alias, row)
-        if StoredEvent.objects.using(alias).filter(key=row.key, digest=row.digest).exists():
-            new = [each for each in wanted if each.handler not in known]
+        same = StoredEvent.objects.using(alias).filter(key=row.key, digest=row.digest)
+        # looked at again, after whoever inserts the same: on MySQL, many who insert what is there can only end in a deadlock
+        there = set(same.values_list("deliveries__handler", flat=True))
+        if there:
+            new = [each for each in wanted if each.handler not in there]
             return _claimed(rows, row.key, new, wanted, partial(_take, token=token, sender_attempt=sender_attempt, begun=begun))
     return {}
 
