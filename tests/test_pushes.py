@@ -11,8 +11,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gcp_event_router.envelopes import Envelope, read
+from gcp_event_router.envelopes import MESSAGE_PUBLISHED, Envelope, read
 from gcp_event_router.exceptions import EnvelopeError, UndecodableBodyError
+from gcp_event_router.google.pubsub import MessagePublishedData
 
 SUBSCRIPTION = "projects/p/subscriptions/s"
 DATA = base64.b64encode(b'{"a": 1}').decode()
@@ -27,6 +28,8 @@ NOTHING: dict[str, Any] = {
     "subscription": SUBSCRIPTION,
     "delivery_attempt": None,
 }
+#: The headers of Eventarc's event for a message.
+PUBLISHED = {"HTTP_CE_ID": "1", "HTTP_CE_SOURCE": "//x", "HTTP_CE_TYPE": MESSAGE_PUBLISHED, "HTTP_CE_SPECVERSION": "1.0"}
 
 
 def push(message: object, **more: object) -> bytes:
@@ -148,13 +151,21 @@ def test_a_push_whose_data_is_malformed_is_refused(data: object, message: dict[s
 def test_malformed_metadata_does_not_cost_a_push(
     message: dict[str, object], more: dict[str, object], expected: dict[str, Any], malformed: int
 ) -> None:
-    """What is optional is None if it is malformed; attributes, and an id that is a number, are as they came, as text."""
+    """What is optional is None if it is malformed; attributes, and an id that is a number, are as they came, as text.
+
+    So they are to a handler that is given all of the message, in a push or in Eventarc's event.
+    """
     body = push({**message, "data": DATA}, **more)
     envelope = read(body)
 
     assert fields(envelope) == {**NOTHING, "data": b'{"a": 1}', **expected}
     assert (len(envelope.malformed), envelope.body) == (malformed, body)
     assert read(body, envelope.meta) == envelope
+    for whole in (envelope, read(body, {"CONTENT_TYPE": "application/json", **PUBLISHED})):
+        found = MessagePublishedData.model_validate_json(whole.published)
+        assert found.message is not None
+        assert (found.message.data, found.message.attributes) == (envelope.data, envelope.attributes)
+        assert found.message.message_id == (envelope.message_id or "")
 
 
 @pytest.mark.parametrize("message", [{"data": 5}, {"data": "YQ==", "publishTime": 5}, {"text": "hello"}])

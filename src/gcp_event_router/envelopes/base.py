@@ -67,7 +67,7 @@ class Envelope:
 
     @property
     def published(self) -> bytes:
-        """The bytes from which `google.pubsub.MessagePublishedData` is read: a wrapped push, wherever it came."""
+        """The bytes from which `google.pubsub.MessagePublishedData` is read: a wrapped push, without its malformed metadata."""
         return self._body
 
     @property

@@ -105,7 +105,7 @@ class CloudEvent(Envelope):
     @property
     @override
     def published(self) -> bytes:
-        return self.push.body if isinstance(self.push, PubSubPush) else self._data
+        return self.push.published if isinstance(self.push, PubSubPush) else self._data
 
     @property
     @override

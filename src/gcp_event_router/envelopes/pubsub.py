@@ -130,6 +130,12 @@ class PubSubPush(Envelope):
 
     @property
     @override
+    def published(self) -> bytes:
+        found = shape_of(self._body) if self.malformed else None
+        return self._body if found is None else _mended(found)[0]
+
+    @property
+    @override
     def message_id(self) -> str | None:
         message = self._push["message"]
         return message.get("messageId") or message.get("message_id")
@@ -321,19 +327,27 @@ def _read_malformed(body: bytes, reader: _Reader) -> PubSubPush | None:
     found = shape_of(body)
     if found is None or (reader is _read_push and not isinstance(found.get("subscription"), str)):
         return None
-    message = found["message"]
+    mended, malformed = _mended(found)
+    try:
+        return PubSubPush(body, reader(mended), malformed)
+    except ValidationError:
+        msg = "The body is a Pub/Sub push, but it does not hold what one holds at: message.data."
+        raise EnvelopeError(msg) from None
+
+
+def _mended(push: dict[str, Any]) -> tuple[bytes, tuple[str, ...]]:
+    """The push without its malformed metadata, or with text in its place, and the names of what is malformed."""
     malformed: list[str] = []
-    for holder, place, fields in ((message, "message.", _METADATA), (found, "", _AROUND)):
+    for holder, place, fields in ((push["message"], "message.", _METADATA), (push, "", _AROUND)):
         for name in fields:
             value = holder.get(name)
             if not _reads({"message": {name: value}} if place else {"message": {}, name: value}):
                 malformed.append(place + name)
-                holder[name] = _as_text(name, value)
-    try:
-        return PubSubPush(body, reader(to_json(found, inf_nan_mode="constants")), tuple(malformed))
-    except ValidationError:
-        msg = "The body is a Pub/Sub push, but it does not hold what one holds at: message.data."
-        raise EnvelopeError(msg) from None
+                del holder[name]
+                text = _as_text(name, value)
+                if text is not None:
+                    holder[name] = text
+    return to_json(push, inf_nan_mode="constants"), tuple(malformed)
 
 
 _AROUND: Final = ("deliveryAttempt", "delivery_attempt", "subscription")
