@@ -213,6 +213,21 @@ def test_kinds_of_channels() -> None:
     assert made["channels"]["fallback.any"][EXTENSION]["fallback"] is True
 
 
+def test_kind_that_no_url_holds() -> None:
+    """It is the type of CloudEvents at `/events/` (CloudEvents, spec.md, "type")."""
+    router = EventRouter()
+    router.on("com.example/thing")(tell)
+
+    made = document(router)
+
+    assert {name: channel["address"] for name, channel in made["channels"].items()} == {"com.example_thing": "events"}
+    assert made["components"]["messages"]["com.example_thing"]["headers"] == {
+        "type": "object",
+        "properties": {"ce-type": {"type": "string", "const": "com.example/thing"}},
+        "required": ["ce-type"],
+    }
+
+
 def test_the_same_twice() -> None:
     """The document does not depend on the order of registration, so that a committed one differs only in what changed."""
     one, other = EventRouter(), EventRouter()

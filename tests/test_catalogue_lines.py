@@ -12,14 +12,16 @@ from typing import Any
 
 import pytest
 from django.http import HttpRequest
-from django.test import Client
+from django.test import Client, override_settings
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gcp_event_router import Event, EventRouter, Principal
 from gcp_event_router.auth import OIDC, Authenticator, SharedToken, SignedURL
+from gcp_event_router.catalogue.details import details_of
 from gcp_event_router.catalogue.guards import Security
 from gcp_event_router.catalogue.lines import Sending
+from gcp_event_router.channels import channels
 from gcp_event_router.utils import get_event_url
 
 BASE = "https://shop.example"
@@ -263,6 +265,29 @@ def test_curl_is_taken(router: EventRouter) -> None:
         assert response.status_code == 201
 
     assert seen == [("order-placed", {"a": 1}, None), ("order-placed", {"a": 1}, "com.example")]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("kind", ["com.example/thing", "*/thing", "x" * 256])
+@override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [{"BACKEND": "gcp_event_router.auth.SignedURL"}]})
+def test_kind_that_no_url_holds(router: EventRouter, kind: str) -> None:
+    """It is sent as the type of a CloudEvent at `/events/`, which the site signs too (CloudEvents, spec.md, "type")."""
+    seen: list[object] = []
+
+    def record(event: Event[dict[str, int]]) -> None:
+        seen.append((event.kind, event.payload))
+
+    router.on(kind)(record)
+    found = details_of(channels(router)[0], BASE)
+    words = read(found.lines[0].text)
+    printed: list[str] = []
+    exec(words[1], {"print": printed.append})
+    given = {name: value for name, value in headers(words).items() if name != "Content-Type"}
+    response = Client().post(printed[0].removeprefix(BASE), words[-1], content_type="application/json", headers=given)
+
+    sent = kind.replace("*", "example")
+    assert (response.status_code, seen) == (201, [(sent, {"key": 1})])
+    assert read(found.lines[-1].text)[-4:] == [sent, "--data", '{"key": 1}', sent]
 
 
 class Failing(Own):

@@ -130,8 +130,8 @@ def _message(channel: Channel, payloads: Mapping[str, Any], example: Example) ->
         message["examples"] = [{"payload": example.value}]
     if told:
         message["description"] = "\n\n".join(told)
-    if channel.ce_type is not None:
-        message["headers"] = {"type": "object", "properties": {"ce-type": _of_type(channel.ce_type)}, "required": ["ce-type"]}
+    if (ce_type := channel.sole_type or channel.ce_type) is not None:
+        message["headers"] = {"type": "object", "properties": {"ce-type": _of_type(ce_type)}, "required": ["ce-type"]}
     return message
 
 
@@ -187,7 +187,7 @@ def _holds_reference(value: Any) -> bool:
 
 def _address(channel: Channel) -> tuple[str, dict[str, Any]]:
     """The path, with what may stand for the parts of a glob as parameters."""
-    if channel.ce_type is not None and channel.kind.pattern == "*":
+    if channel.sole_type is not None:
         return _path("gcp-cloudevents").strip("/"), {}
     parameters: dict[str, Any] = {}
 

@@ -17,7 +17,7 @@ from .examples import Example, example_of
 from .globs import Glob, GlobIndex, escape
 from .handlers import Handler
 from .kinds import Kind
-from .overlaps import TYPES, covers, example
+from .overlaps import LABELS, TYPES, covers, example
 from .registrations import Registration
 from .router import EventRouter
 from .schemas import Schema
@@ -62,6 +62,16 @@ class Channel:
         for handler in self.handlers:
             found.setdefault(repr(handler.payload_type), (handler.payload_type, handler.adapter))
         return tuple(found.values())
+
+    @property
+    def sole_type(self) -> Glob | None:
+        """The types of CloudEvents, where these alone count: their events are sent to `/events/`.
+
+        A kind that no URL can hold is one, too, since the type of an event at `/events/` is its kind.
+        """
+        if self.kind == _ALL:
+            return self.ce_type
+        return self.kind if example(self.kind, LABELS) is None else None
 
     def schema(self, mode: Mode = "validation") -> Schema:
         """The JSON Schema of a payload: what is read, or what is written. Raises as `payloads` does."""

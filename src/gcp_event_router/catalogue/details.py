@@ -18,7 +18,9 @@ from ..examples import Example
 from ..exceptions import ConfigurationError
 from ..histories import Delivered, history
 from ..logs import logger
-from ..overlaps import LABELS, example
+from ..overlaps import LABELS, TYPES
+from ..overlaps import example as text_of
+from ..posts import cloudevents_path
 from ..utils import get_event_url
 from .fields import Table, table_of
 from .guards import Security, at_path
@@ -74,7 +76,8 @@ class Details:
 
 def details_of(channel: Channel, base_url: str) -> Details:
     """What there is to say of a channel of which events are sent to `base_url`."""
-    ce_type = None if channel.ce_type is None else instance_of(channel.ce_type)
+    types = channel.sole_type or channel.ce_type
+    ce_type = None if types is None else instance_of(types) or text_of(types, TYPES)
     kind = _kind(channel, ce_type)
     path = _path(kind)
     security = at_path(path)
@@ -102,15 +105,16 @@ def lately(channel: Channel, user: object) -> Lately | None:
 
 def _kind(channel: Channel, ce_type: str | None) -> str:
     """A kind that comes here; the type, where it is all that counts, as it is for events without a kind in their URL."""
-    if ce_type is not None and channel.kind.pattern == "*" and is_label(ce_type):
+    if ce_type is not None and channel.sole_type is not None and (is_label(ce_type) or channel.sole_type == channel.kind):
         return ce_type
     made = instance_of(channel.kind)
-    return made if made is not None and is_label(made) else example(channel.kind, LABELS) or "KIND"
+    return made if made is not None and is_label(made) else text_of(channel.kind, LABELS) or "KIND"
 
 
 def _path(kind: str) -> str:
     try:
-        return get_event_url(kind, REFERENCE, base_url="")
+        # what no URL can hold is a type, which is the kind of events there
+        return get_event_url(kind, REFERENCE, base_url="") if is_label(kind) else cloudevents_path()
     except (ConfigurationError, NoReverseMatch):
         return ""
 

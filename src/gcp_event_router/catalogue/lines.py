@@ -16,6 +16,7 @@ from urllib.parse import quote as url_quote
 from urllib.parse import urlencode
 
 from ..auth import Authenticator, SharedToken, SignedURL
+from ..event import is_label
 from .guards import Security
 
 __all__ = ["REFERENCE", "Line", "Sending"]
@@ -104,8 +105,12 @@ class Sending:
         # double quotes, since the shell has the single ones
         kind, reference, base = (json.dumps(each, ensure_ascii=False) for each in (self.kind, REFERENCE, self.base_url))
         query = json.dumps(self.query, ensure_ascii=False) + ", " if self.query else ""
-        call = f"get_event_url({kind}, {reference}, {query}base_url={base}, signed=True, max_age=timedelta(hours=1))"
-        code = f"from datetime import timedelta; from gcp_event_router.utils import get_event_url; print({call})"
+        if is_label(self.kind) or self.kind != self.ce_type:
+            call = f"get_event_url({kind}, {reference}, {query}base_url={base}, signed=True, max_age=timedelta(hours=1))"
+            code = f"from datetime import timedelta; from gcp_event_router.utils import get_event_url; print({call})"
+        else:
+            call = f"{base} + cloudevents_path({query}max_age=timedelta(hours=1))"
+            code = f"from datetime import timedelta; from gcp_event_router.posts import cloudevents_path; print({call})"
         return f'"$(python manage.py shell -v 0 -c {quote(code)})"'
 
     def _curl(self, url: str, *headers: str) -> str:
