@@ -22,6 +22,7 @@ from .conftest import Post
 pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
 
 BROKEN = b'{"message": {"data": "####secret"}, "subscription": "projects/p/subscriptions/s"}'
+BROKEN_WITH_ID = b'{"message": {"data": "#", "messageId": "7"}, "subscription": "s"}'
 WHY = "The body is a Pub/Sub push, but it does not hold what one holds at: message.data."
 
 
@@ -41,6 +42,15 @@ def test_a_malformed_push_is_kept_and_acknowledged(
     assert (delivery.handler, delivery.state, delivery.attempts, delivery.error) == ("", State.REJECTED, 0, WHY)
     line = f"WARNING Event of kind 'k' with reference 'r' (message None): rejected by no handler in 0.0 ms: {WHY}"
     assert lines() == [line] * 2
+
+
+@pytest.mark.parametrize(("body", "kept"), [(b'{"message": {"data": "#"}, "subscription": "s"}', 2), (BROKEN_WITH_ID, 1)])
+def test_parameters_tell_what_nothing_names_apart(inbox: str, router: EventRouter, post: Post, body: bytes, kept: int) -> None:
+    """The URL is the same for each delivery of an event; a message has its id."""
+    for parameters in ("a=1", "a=2", "a=1"):
+        assert post(f"/events/k/r?{parameters}", body).status_code == 200
+
+    assert StoredEvent.objects.using(inbox).count() == kept
 
 
 CE = {"Ce-Id": "1", "Ce-Source": "//shop", "Ce-Type": "t", "Ce-Specversion": "2.0"}

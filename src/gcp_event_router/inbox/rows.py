@@ -86,14 +86,20 @@ def arrivals_of(row: StoredEvent) -> list[Arrival]:
 
 
 def unread_row(unread: Unread) -> StoredEvent:
-    """The row of an event that cannot be read; it is known by what its sender calls it, and by its bytes."""
+    """The row of an event that cannot be read; it is known by what its sender calls it, and by its bytes.
+
+    What its sender does not name is known by its parameters, too.
+    """
     name, identity = tell_apart(unread.body, unread.meta)
+    parameters = _json(dict(unread.query)) if unread.query else ""
+    if parameters and not name:
+        identity = (*identity, parameters)
     return StoredEvent(
         key=key_of(unread.kind, unread.reference, (UNREAD, *identity)),
         kind=unread.kind[:_LENGTH],
         reference=unread.reference[:_LENGTH],
         message_id=_plain(name),
-        parameters=_json(dict(unread.query)) if unread.query else "",
+        parameters=parameters,
         body=unread.body,
         form=UNREAD,
         meta=_json(kept_meta(unread.meta, _also())),
