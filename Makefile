@@ -7,7 +7,7 @@ unexport PYTHONPATH
 unexport DJANGO_SETTINGS_MODULE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-emulator serve screenshots test check types lint asyncapi wheel matrix bench chaos million clean
+.PHONY: help demo demo-emulator serve screenshots test sentry check types lint asyncapi wheel matrix bench chaos million clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,14 @@ test: $(VENV)/.test $(VENV)/.mariadb ## Run the tests, with branch coverage.
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
+
+# All that a request passes on its way to the handlers' answers.
+ENDPOINT := apps audiences authentication bodies ce_types cloudevents_conformance cloudevents_properties cloudevents_routes \
+	compositions content_types contexts dispatch envelopes exemptions google_handlers handlers lifecycle logs outcomes parameters \
+	payload_errors payloads principals properties pushes receivers repeats router shared_token signals signed_url traces unwrapped views
+
+sentry: $(VENV)/.test ## Run the endpoint's tests in a project that Sentry watches.
+	$(BIN)/python -m pytest --ds=tests.sentry_settings $(ENDPOINT:%=tests/test_%.py)
 
 check: lint types asyncapi wheel ## Everything else that has to hold: style, types, layers, the shop's AsyncAPI document, the wheel.
 

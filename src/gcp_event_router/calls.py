@@ -8,14 +8,13 @@ from __future__ import annotations
 from asyncio import CancelledError, create_task, current_task
 from collections.abc import Awaitable, Callable
 from contextvars import copy_context
+from functools import partial
 from inspect import isawaitable, iscoroutine
 from time import perf_counter
 from typing import Any, TypeAlias
 
-from asgiref.sync import sync_to_async
-
 from .bodies import LONG
-from .cancellation import STRAYS, as_failure, is_meant
+from .cancellation import STRAYS, as_failure, in_thread, is_meant
 from .contexts import enter
 from .event import Arrival, Event
 from .exceptions import Answer
@@ -60,21 +59,12 @@ async def acall(handler: Handler, kind: str, reference: str, arrival: Arrival, n
         raise as_failure(error) from error
 
 
-def _event(handler: Handler, kind: str, reference: str, arrival: Arrival) -> Event[Any, Any]:
-    """The event for an async handler, made in a thread, since validation may take long."""
-    try:
-        return handler.event(kind, reference, arrival)
-    except StopIteration as error:  # of a user's validator; it cannot pass to whoever awaits the thread
-        msg = "StopIteration"
-        raise RuntimeError(msg) from error
-
-
 async def _acall(handler: Handler, kind: str, reference: str, arrival: Arrival, note: Note | None) -> None:
     enter((kind, reference, arrival))
     task = current_task()
     try:
         if len(arrival.envelope.body) > LONG:
-            event = await sync_to_async(_event)(handler, kind, reference, arrival)
+            event = await in_thread(partial(handler.event, kind, reference, arrival))  # since validation may take long
         else:
             event = handler.event(kind, reference, arrival)
         if note is not None:

@@ -23,8 +23,8 @@ STRAYS: Final = (asyncio.CancelledError, GeneratorExit, BaseExceptionGroup)
 #: All that can be a failure: catch these, ask `is_meant`, and keep what `as_failure` returns.
 RAISED: Final = (Exception, *STRAYS)
 
-#: The task that waits for the code of a thread.
-_waiting: ContextVar[asyncio.Task[Any] | None] = ContextVar("gcp_event_router.waiting", default=None)
+#: The task that waits for the code of a thread, as long as it does: the context of that code may live on.
+_waiting: ContextVar[list[asyncio.Task[Any] | None] | None] = ContextVar("gcp_event_router.waiting", default=None)
 
 
 def is_meant(error: BaseException, task: asyncio.Task[Any] | None = None) -> bool:
@@ -37,7 +37,7 @@ def is_meant(error: BaseException, task: asyncio.Task[Any] | None = None) -> boo
     """
     if isinstance(error, Exception):
         return False
-    current = _current_task() or _waiting.get()
+    current = _current_task() or next(iter(_waiting.get() or ()), None)
     is_closed = task is not None and current is not task  # from outside, as the garbage collector does
     return not _is_stray(error) or is_closed or (current is not None and current.cancelling() > 0)
 
@@ -59,12 +59,33 @@ def as_failure(error: BaseException) -> Exception:
 
 
 async def in_thread(function: Callable[[], T]) -> T:
-    """Run sync code in a thread. Code there is cancelled if the task that waits for it is."""
-    token = _waiting.set(asyncio.current_task())
+    """Run sync code in a thread, and return or raise what it does.
+
+    Code there is cancelled if the task that waits for it is. Its exceptions do not pass asgiref, whose frames refer to what
+    they raise: that would be kept, with all that its traceback holds, until a garbage collection.
+    """
+    ended: list[tuple[T, None] | tuple[None, Exception]] = []
+
+    def run() -> None:
+        try:
+            ended.append((function(), None))
+        except Exception as error:  # noqa: BLE001 -- raised below
+            ended.append((None, error))
+
+    waiting = [asyncio.current_task()]
+    token = _waiting.set(waiting)
     try:
-        return await sync_to_async(function)()
+        await sync_to_async(run)()
     finally:
+        waiting.clear()
         _waiting.reset(token)
+    result, error = ended.pop()
+    if error is None:
+        return cast("T", result)
+    try:
+        raise error
+    finally:
+        del error
 
 
 def _current_task() -> asyncio.Task[Any] | None:

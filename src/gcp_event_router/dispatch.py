@@ -33,7 +33,7 @@ class Dispatcher(TwinReceiver):
     def __call__(self, *, event_kind: str, event_reference: str, **named: Any) -> object:
         """Handle an event to its end and return its outcome, or raise what the handlers raised."""
         round_ = find_round({"event_kind": event_kind, "event_reference": event_reference, **named})
-        if round_ is not None and round_.named.get("signal") is named.get("signal"):  # something wraps this receiver
+        if round_ is not None and named.get("signal", round_.signal) is round_.signal:  # something wraps this receiver
             return round_.through(self)
         arrival = round_ and round_.arrival  # another signal passes it on
         return self.handle(event_kind, event_reference, arrival or self.read(**named))

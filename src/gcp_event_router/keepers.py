@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -121,9 +122,15 @@ class UnreadError(EnvelopeError):
 
     def __init__(self, reason: EnvelopeError, unread: Unread) -> None:
         super().__init__(str(reason))
-        #: What was wrong with it.
-        self.reason = reason
+        # without the frames that it passed: they hold the body, and whoever holds this
+        self._reason = reason.with_traceback(None)
+        reason.__cause__ = reason.__context__ = None
         self.unread = unread
+
+    @property
+    def reason(self) -> EnvelopeError:
+        """What was wrong with it, afresh: whoever raises it is in the frames of its traceback, and may hold this."""
+        return copy(self._reason)
 
 
 class Keeper(Protocol):

@@ -44,6 +44,10 @@ def passage(kind: str, reference: str, arrival: Arrival, found: Found) -> Passag
     return TracedPassage(kind, reference, arrival, found, traced.event(kind, reference, arrival, found))
 
 
+#: Stands for what kept a record from being opened, once that is raised.
+_RAISED: Final = Exception()
+
+
 class Passage:
     """One event on its way through its handlers."""
 
@@ -138,30 +142,42 @@ class Passage:
         """
         if self._closed is not None:
             self._log(logging.ERROR, classify(self._closed), explained(self._closed))
-            raise self._closed
+            closed, self._closed = self._closed, _RAISED
+            try:
+                raise closed
+            finally:
+                del closed  # as below
         if not self._results:
             if not self.found.blocking and not self.found.awaited:
                 return self._unhandled()
             if logger.isEnabledFor(logging.INFO):  # asked here, too, since most events end so
                 self._log(logging.INFO, Outcome.HANDLED)
             return Outcome.HANDLED
-        return self._settle()
+        outcome = self._settle()
+        failure = self._let_go()
+        if failure is None:
+            return outcome
+        try:
+            raise failure
+        finally:
+            del failure  # which holds this frame, by its traceback
 
     def _settle(self) -> Outcome:
-        """Conclude what did not end well."""
+        """Log what did not end well, and return the worst of it."""
         outcome = worst(result.outcome for _, result in self._results)
         several = len(self._results) > 1 or sum(map(len, self.found)) > 1
         problems = [problem_of(*each) for each in self._results if several or each[1].error is not None]
         self._log(level_of(outcome), outcome, "; ".join(problems))
         for handler, result in self._results:
             logger.debug("Handler %s did not finish", handler.name, exc_info=result.error)
-        open_errors = [result.error for _, result in self._results if result.error and not result.outcome.acknowledged]
-        if not open_errors:
-            return outcome
-        if len(open_errors) == 1:
-            raise open_errors[0]
+        return outcome
+
+    def _let_go(self) -> Exception | None:
+        """Return what is to be raised, and hold none of it any more: it holds this passage, by the frames of its traceback."""
+        results, self._results = self._results, []
+        errors = [result.error for _, result in results if result.error and not result.outcome.acknowledged]
         msg = "several handlers failed"
-        raise ExceptionGroup(msg, open_errors)
+        return ExceptionGroup(msg, errors) if len(errors) > 1 else next(iter(errors), None)
 
     def _is_our_no(self, error: Exception) -> bool:
         """Whether what `conclude` raises is our own no, since no handler was called; who sent the event tells of its body."""

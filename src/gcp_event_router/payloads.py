@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
+from inspect import signature
 from typing import Any, TypeAlias, cast
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import SchemaValidator
+from pydantic_core.core_schema import dict_schema, frozenset_schema, list_schema, set_schema, tuple_schema
 
 from .definitions import LenientSchema, bare
 from .envelopes import read_json
@@ -27,6 +30,20 @@ _COUNTED_ONLY = 1_000
 
 _NOT_FINITE: ErrorDetail = {"loc": [], "msg": "JSON has no NaN and no Infinity", "type": "json_invalid"}
 _NOT_UTF8: ErrorDetail = {"loc": [], "msg": "The text is not UTF-8", "type": "string_unicode"}
+
+#: Payloads of this many bytes may have more errors than memory should hold.
+_LONG = 1 << 20
+#: What of a core schema can stop at its first wrong item. Of dicts, older versions of pydantic list all of them.
+_MAKERS: dict[str, Callable[..., Any]] = {
+    "list": list_schema,
+    "tuple": tuple_schema,
+    "set": set_schema,
+    "frozenset": frozenset_schema,
+    "dict": dict_schema,
+}
+_FAIL_FAST = frozenset(name for name, make in _MAKERS.items() if "fail_fast" in signature(make).parameters)
+#: What of a core schema is no schema, and may look like one.
+_NO_SCHEMAS = frozenset({"cls", "config", "default", "expected", "members", "metadata", "ref", "schema_ref", "serialization"})
 
 #: Of a place that lies deeper, the rest is left out.
 _STEPS = 10
@@ -84,7 +101,11 @@ def parameters_reader(adapter: TypeAdapter[Any]) -> ParametersReader:
                     raise
                 return validate(_flat(query, lists | missed), strict=False)
         except ValidationError as error:
-            raise _invalid(_PARAMETERS, error, known) from _cause(error)
+            refusal = _invalid(_PARAMETERS, error, known)
+        try:
+            raise refusal  # as in _json_reader()
+        finally:
+            del refusal
 
     return read
 
@@ -101,6 +122,7 @@ def _wants_lists(error: ValidationError) -> set[str]:
 def _json_reader(adapter: TypeAdapter[Any]) -> PayloadReader:
     """The hot path: one call into pydantic's core."""
     validate = adapter.validator.validate_json
+    validate_long = cache(lambda: _fail_fast(adapter).validate_json)
     known = _known(adapter)
 
     def read(data: bytes) -> Any:
@@ -108,9 +130,13 @@ def _json_reader(adapter: TypeAdapter[Any]) -> PayloadReader:
         if (_N in data and b"NaN" in data) or (_I in data and b"Infinity" in data):
             _refuse_non_finite(data)
         try:
-            return validate(data or b"null")
+            return validate(data or b"null") if len(data) < _LONG else validate_long()(data)
         except ValidationError as error:
-            raise _invalid(_PAYLOAD, error, known) from _cause(error)
+            refusal = _invalid(_PAYLOAD, error, known)
+        try:
+            raise refusal  # here, so that it does not hold pydantic's error, which may hold all of the payload
+        finally:
+            del refusal  # which holds this frame, by its traceback
 
     return read
 
@@ -122,9 +148,43 @@ def _checked(adapter: TypeAdapter[Any], validate: PayloadReader) -> PayloadReade
         try:
             return validate(data)
         except ValidationError as error:
-            raise _invalid(_PAYLOAD, error, known) from _cause(error)
+            refusal = _invalid(_PAYLOAD, error, known)
+        try:
+            raise refusal  # as in _json_reader()
+        finally:
+            del refusal
 
     return read
+
+
+def _fail_fast(adapter: TypeAdapter[Any]) -> Any:
+    """A validator that stops at the first wrong item of a list, dict or set: a million errors take a gigabyte.
+
+    It costs longer to make, and lists fewer errors, so it is for long payloads alone. An adapter with a configuration of its
+    own, or one that a plugin watches, keeps its validator.
+    """
+    validator: Any = adapter.validator
+    schema: Any = adapter.core_schema
+    if type(validator) is not SchemaValidator or not isinstance(schema, dict) or vars(adapter).get("_config") is not None:
+        return validator
+    make: Any = SchemaValidator
+    # nested models would bring validators of their own, which list all errors
+    options = {"_use_prebuilt": False} if "_use_prebuilt" in (make.__text_signature__ or "") else {}
+    return make(_failing_fast(cast("object", schema)), **options)
+
+
+def _failing_fast(node: object) -> Any:
+    """A core schema with `fail_fast` wherever it can be."""
+    if isinstance(node, dict):
+        schema = cast("dict[str, object]", node)
+        changed = {name: part if name in _NO_SCHEMAS else _failing_fast(part) for name, part in schema.items()}
+        kind = schema.get("type")
+        return {**changed, "fail_fast": True} if isinstance(kind, str) and kind in _FAIL_FAST else changed
+    if isinstance(node, list):
+        return [_failing_fast(part) for part in cast("list[object]", node)]
+    if type(node) is tuple:  # a choice of a union, with its label
+        return tuple(_failing_fast(part) for part in cast("tuple[object, ...]", node))
+    return node
 
 
 def _text(data: bytes) -> str:
@@ -177,7 +237,9 @@ def _invalid(part: str, error: ValidationError, known: Callable[[], set[str]]) -
             listed.append({"loc": loc, "msg": _message(detail), "type": detail["type"]})
     if count > len(listed):
         listed.append(too_many(count - len(listed), "more " if listed else ""))
-    return InvalidEventError(part, listed, count)
+    refusal = InvalidEventError(part, listed, count)
+    refusal.__cause__ = _cause(error)
+    return refusal
 
 
 _REFUSED = "The value was refused by a validator"

@@ -12,9 +12,9 @@ import sys
 import weakref
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import Context, ContextVar, copy_context
+from contextvars import ContextVar, copy_context
 from functools import partial
-from typing import Any, Final, Protocol, Self, TypeAlias, TypeVar
+from typing import Any, Final, Protocol, Self, TypeAlias, TypeVar, cast
 
 from asgiref.sync import async_to_sync, markcoroutinefunction
 from typing_extensions import override
@@ -32,6 +32,7 @@ __all__ = [
     "StandIns",
     "TwinReceiver",
     "find_round",
+    "is_for_routers",
     "is_served_by_gevent",
     "is_twin",
     "original",
@@ -98,6 +99,14 @@ class TwinReceiver:
 def is_twin(receiver: object) -> bool:
     """Whether a receiver is a router's own; a proxy of one only says that it is."""
     return issubclass(type(receiver), TwinReceiver)
+
+
+def is_for_routers(receiver: Any) -> bool:
+    """Whether a receiver is a router's own, or what Sentry makes of one, which looks at none of the arguments."""
+    if is_twin(receiver):
+        return True
+    module = str(getattr(receiver, "__globals__", {}).get("__name__"))
+    return module.startswith("sentry_sdk.") and is_twin(getattr(receiver, "__wrapped__", None))
 
 
 class Round:
@@ -182,6 +191,7 @@ class EventRound(Round):
     def __init__(self, named: dict[str, Any], arrival: Any = None, connected: list[Receiver] | None = None) -> None:
         super().__init__("event_received", named)
         self.arrival: Any = arrival
+        self.signal: object = named["signal"]
         self._is_delivered = arrival is not None
         self._all_connected = connected
         self._failures: list[Exception] = []
@@ -191,7 +201,6 @@ class EventRound(Round):
         self._blocking: list[Receiver] = []
         self._awaited: list[Receiver] = []
         self._splits: list[tuple[Receiver, Split]] = []
-        self._left: list[tuple[Receiver, Split, Context]] = []
 
     def __enter__(self) -> Self:
         """Let `find_round` find it, in this context and in threads that know nothing of it."""
@@ -214,7 +223,7 @@ class EventRound(Round):
     def sends(self, named: Mapping[str, Any]) -> bool:
         """Whether arguments are those of this event; they may be copies of what the endpoint sent."""
         mine = self.named
-        return all(
+        return ("event_payload" in mine) == ("event_payload" in named) and all(
             mine.get(name) is named.get(name) or (self._is_delivered and mine.get(name) == named.get(name)) for name in _EVENT
         )
 
@@ -227,7 +236,7 @@ class EventRound(Round):
             split = router.split(named["event_kind"], named["event_reference"], self.arrival)
             if self._leaves and split.awaits:
                 split.run()
-                self._left.append((router, split, copy_context()))
+                self._splits.append((router, split))
                 self._noted = _LEFT
                 return None
             outcome = split.complete()
@@ -239,13 +248,16 @@ class EventRound(Round):
 
     def part(self, blocking: list[Receiver], awaited: list[Receiver]) -> bool:
         """Part the work into `run_parted`, for a thread, and `finish_parted`; returns whether the former has anything to do."""
-        for receiver in blocking:
+        for receiver in sorted(blocking, key=self._is_router):
             if is_twin(receiver):
                 self._part(receiver)
             else:
                 self._blocking.append(receiver)
         self._awaited = awaited
         return bool(self._blocking) or any(split.blocking for _, split in self._splits)
+
+    def _is_router(self, receiver: Receiver) -> bool:
+        return is_twin(self._connected(receiver))
 
     def _part(self, receiver: Any) -> None:
         named = self.named
@@ -258,20 +270,18 @@ class EventRound(Round):
 
     def run_parted(self) -> None:
         """Call everything sync."""
+        direct = list(self._splits)
         self._leaves = True
         self.run(self._blocking)
         self._leaves = False
-        for _, split in self._splits:
+        for _, split in direct:
             split.run()
 
     async def finish_parted(self) -> None:
         """Await everything async, all at once."""
-        left, self._left = self._left, []
-        create_task = asyncio.get_running_loop().create_task
         await asyncio.gather(
             *(self._await(router, split.finish) for router, split in self._splits),
-            *(create_task(self._await(router, split.finish), context=context) for router, split, context in left),
-            self.finish(self._awaited),
+            *(self._await(receiver, partial(receiver, **self.named)) for receiver in self._awaited),
         )
 
     def raised(self) -> Responses:
@@ -483,7 +493,9 @@ def _is_looping() -> bool:
 
 def original(receiver: Receiver) -> Receiver:
     """The receiver that was connected, behind its stand-in."""
-    return (receiver.target() or receiver) if isinstance(receiver, _StandIn) else receiver
+    if not issubclass(type(receiver), _StandIn):  # a proxy of one only says that it is
+        return receiver
+    return cast("_StandIn", receiver).target() or receiver
 
 
 def _identity(receiver: Receiver | None) -> Hashable:

@@ -16,7 +16,18 @@ from typing_extensions import override
 
 from .cancellation import in_thread
 from .exceptions import EnvelopeError, UndecodableBodyError
-from .receivers import EventRound, Receiver, Responses, StandIns, TwinReceiver, find_round, is_twin, original, wait_for
+from .receivers import (
+    EventRound,
+    Receiver,
+    Responses,
+    StandIns,
+    TwinReceiver,
+    find_round,
+    is_for_routers,
+    is_twin,
+    original,
+    wait_for,
+)
 
 __all__ = ["DocumentError", "EventSignal", "event_received"]
 
@@ -164,8 +175,9 @@ class EventSignal(Signal):
         self, sender: object, kind: str, reference: str, arrival: Arrival, blocking: list[Receiver], awaited: list[Receiver]
     ) -> EventRound:
         """The round of what arrived. Its body is decoded only if somebody may look at it."""
-        if not awaited and all(map(is_twin, blocking)):
-            return EventRound({"event_kind": kind, "event_reference": reference}, arrival)
+        if not awaited and all(map(is_for_routers, blocking)):
+            bare = {"signal": self, "sender": sender, "event_kind": kind, "event_reference": reference}
+            return EventRound(bare, arrival, self._wrapped())
         named = self._named(sender, kind, reference, arrival, len(blocking) + len(awaited))
         return EventRound({"signal": self, **named}, arrival, self._wrapped())
 

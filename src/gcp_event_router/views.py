@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, TypeAlias
 
-from asgiref.sync import sync_to_async
 from django.contrib.auth.decorators import login_not_required
 from django.db import connections, transaction
 from django.http import Http404, HttpRequest, HttpResponse
@@ -23,6 +22,7 @@ from . import conf
 from .arrivals import arrivals_of, undecodable
 from .auth import Authenticator, Door, configured
 from .bodies import is_long, receive_body
+from .cancellation import in_thread
 from .event import UNKNOWN, Principal, is_label
 from .exceptions import (
     BodyTooLargeError,
@@ -146,21 +146,23 @@ class AsyncEventView(EventView):
             await event_rejected.atell(None, **_rejection(error, kind, reference, principal))
             return _refusal(error, kind, reference, request.META)()
         if arrivals is None:
-            answer = await sync_to_async(self._receive)(request, principal, door, kind, reference)
+            answer = await in_thread(partial(self._receive, request, principal, door, kind, reference))
             return answer()
         sent: list[_Response] = []
         errors: list[Exception] = []
         for each in arrivals:
             try:
                 if isinstance(each, UnreadError):
-                    sent.append((None, await sync_to_async(_kept)(each, request.META)))
+                    sent.append((None, await in_thread(partial(_kept, each, request.META))))
                     continue
                 kind, reference, arrival = each
+                unread: UnreadError | None = None
                 try:
                     sent += await event_received.adeliver(type(self), kind, reference, arrival)
                 except DocumentError as error:
-                    unread, message_id = undecodable(each, error.reason), arrival.envelope.message_id
-                    sent.append((None, await sync_to_async(_kept)(unread, request.META, message_id)))
+                    unread = undecodable(each, error.reason)
+                if unread is not None:  # asgiref's frames would hold what is being handled
+                    sent.append((None, await in_thread(partial(_kept, unread, request.META, arrival.envelope.message_id))))
             except Exception as error:  # noqa: BLE001 -- as in EventView
                 errors.append(error)
         return _answer(sent, errors, kind, reference)()
@@ -193,7 +195,7 @@ def _labels(kind: object, reference: object) -> tuple[str, str]:
 
 def _one(errors: list[Exception]) -> Exception:
     """What went wrong with the events of a request, as one exception."""
-    return errors[0] if len(errors) == 1 else ExceptionGroup("several events failed", errors)
+    return errors[0] if len(errors) == 1 else ExceptionGroup("several events failed", list(errors))
 
 
 def _kept(error: UnreadError, meta: Mapping[str, Any], message_id: str | None = None) -> Outcome:
@@ -238,7 +240,11 @@ def _rejection(error: Exception, kind: str, reference: str, principal: Principal
 
 def _answer(sent: list[_Response], errors: list[Exception], kind: str, reference: str) -> _Answer:
     """The answer to a request whose events were sent."""
-    return partial(failure, _one(errors), kind, reference) if errors else partial(success, of_responses(sent))
+    if not errors:
+        return partial(success, of_responses(sent))
+    error = _one(errors)
+    errors.clear()  # each holds its caller's frame, and so this list, by its traceback
+    return partial(failure, error, kind, reference)
 
 
 def _refusal(error: Exception, kind: str, reference: str, meta: Mapping[str, Any]) -> _Answer:
