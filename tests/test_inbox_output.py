@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-from gcp_event_router.inbox.models import Delivery, State
+from gcp_event_router.inbox.models import Delivery, State, StoredEvent
 
 from .commands import keep, start
 from .deliveries import PATIENCE, on_sqlite, with_databases
@@ -40,6 +40,21 @@ def test_characters_that_a_terminal_lacks(inbox: str) -> None:
         shown, error = replaying.communicate(timeout=PATIENCE)
     assert (replaying.returncode, error) == (1, "CommandError: 2 of 2 are not done.\n")
     assert shown.splitlines()[-1] == "Replayed 2 deliveries: 2 unhandled."
+
+
+def test_long_names(inbox: str) -> None:
+    """A type of CloudEvents may be of any length (CloudEvents, spec.md, "type"): a list shows its beginning, JSON all of it."""
+    keep(inbox, 1, State.PARKED)
+    kind, reference = "com.example/" + "k" * 200, "r" * 200
+    StoredEvent.objects.using(inbox).update(kind=kind, reference=reference)
+
+    with start(inbox, "list") as listing:
+        shown, _ = listing.communicate(timeout=PATIENCE)
+    assert f"  {kind[:61]}.../{reference[:61]}...  " in shown
+
+    with start(inbox, "list", "--json") as listing:
+        shown, _ = listing.communicate(timeout=PATIENCE)
+    assert kind in shown
 
 
 @pytest.mark.parametrize("arguments", [["list"], ["list", "--json"]])

@@ -228,7 +228,7 @@ def test_other_answers(seen: list[Event[Any, Any]]) -> None:
     )
     assert run("never") == (
         1,
-        "An example of never, since neither --data nor --file is given:\n  \n"
+        "An example of never, since neither --data nor --file is given:\n  (no payload)\n"
         "This process answered 200 OK: to Pub/Sub that is done, and not sent again.\n"
         "  shop.never: rejected in 0.0 ms\n"
         "    Reject at file.py:0 in never\n"

@@ -21,6 +21,8 @@ __all__ = ["FIELDS", "Progress", "age", "count_fields", "counted", "described", 
 FIELDS: Final = ("id", "state", "attempts", "age", "event", "handler", "error")
 _UNITS: Final = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 _WIDTH: Final = 30
+#: Characters of a kind, and of a reference, in a list.
+_LABEL: Final = 64
 _NAMES: Final = 12
 
 
@@ -39,10 +41,15 @@ def line(delivery: Delivery, now: datetime) -> tuple[str, ...]:
         delivery.state,
         f"{delivery.counted} of {delivery.limit}" + (f", {delivery.lost} lost" if delivery.lost else ""),
         age(now - event.received_at),
-        printable(f"{event.kind}/{event.reference}"),
+        printable(f"{_short(event.kind)}/{_short(event.reference)}"),
         named(delivery),
         printable(delivery.error_type.rpartition(".")[2]) or printable(delivery.error[:_WIDTH]),
     )
+
+
+def _short(text: str) -> str:
+    """The beginning of a kind or a reference, which may be of any length, for a list; `show` and JSON have all of it."""
+    return text if len(text) <= _LABEL else f"{text[: _LABEL - 3]}..."
 
 
 def named(delivery: Delivery) -> str:

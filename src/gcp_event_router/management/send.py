@@ -179,7 +179,8 @@ def _event(out: OutputWrapper, *, kind: str, ce_type: str | None, **options: Any
             msg = f"{example.query_problem} Or give them: --parameter NAME=VALUE."
             raise CommandError(msg, returncode=2)
         data = example.data
-        lines += [f"An example of {channel}, since neither --data nor --file is given:", f"  {data.decode(errors='replace')}"]
+        shown = data.decode(errors="replace") or "(no payload)"
+        lines += [f"An example of {channel}, since neither --data nor --file is given:", f"  {shown}"]
     if example.query and not given:
         written = urlencode(example.query, doseq=True)
         lines += ["An example of its URL's parameters, since no --parameter is given:", f"  {written}"]
