@@ -251,3 +251,63 @@ def test_sync_function_that_returns_an_awaitable_fails(signal: EventSignal, rout
         f"{registration.handler} returned an awaitable, although it is not an async function, so nothing awaited it. "
         "Declare it, or whatever wraps it, with `async def`."
     )
+
+
+class Later(Retry):
+    """A project's own."""
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize("returned", [Retry, Retry("s3cr3t"), Reject, Reject("s3cr3t"), Later, Later()], ids=repr)
+def test_an_answer_that_is_returned_is_a_failure(signal: EventSignal, router: EventRouter, returned: Any, is_async: bool) -> None:
+    """A handler that returns Retry or Reject, class or instance, meant to raise it: the event is not handled."""
+
+    def function(event: Event[Any]) -> Any:
+        return returned
+
+    async def coroutine(event: Event[Any]) -> Any:
+        return returned
+
+    router.on("k")(coroutine if is_async else function)
+    with pytest.raises(TypeError) as failed:
+        signal.send(None, **SENT)
+
+    (registration,) = router
+    name = (returned if isinstance(returned, type) else type(returned)).__name__
+    assert str(failed.value) == (
+        f"{registration.handler} returned {name} instead of raising it, so the event would count as handled. "
+        f"Write `raise {name}(...)`."
+    )
+
+
+@pytest.mark.parametrize("returned", [True, 0, "Retry", {}, ValueError(), object, [Retry]], ids=repr)
+def test_whatever_else_is_returned_is_nobody_s_business(signal: EventSignal, router: EventRouter, returned: Any) -> None:
+    """Decorators may return what they like."""
+    router.on("k", payload=object)(lambda event: returned)
+
+    assert outcomes(signal.send(None, **SENT)) == [Outcome.HANDLED]
+
+
+def test_a_coroutine_that_an_async_handler_does_not_await_is_a_failure(signal: EventSignal, router: EventRouter) -> None:
+    """None of its code would run; a task that is returned runs by itself."""
+
+    async def work() -> None: ...
+
+    async def forgets(event: Event[Any]) -> Any:
+        return work()
+
+    async def starts(event: Event[Any]) -> Any:
+        return asyncio.create_task(work())
+
+    with router.isolated():
+        router.on("k")(starts)
+        assert outcomes(signal.send(None, **SENT)) == [Outcome.HANDLED]
+    router.on("k")(forgets)
+    with pytest.raises(TypeError) as failed:
+        signal.send(None, **SENT)
+
+    (registration,) = router
+    assert str(failed.value) == (
+        f"{registration.handler} returned a coroutine without awaiting it, so none of its code ran. "
+        "Write `await` before the call."
+    )

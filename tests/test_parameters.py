@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from datetime import date
+from typing import Annotated, Any, Literal, NamedTuple
 
 import pytest
-from pydantic import AliasChoices, BaseModel, ConfigDict, Field, TypeAdapter
-from typing_extensions import TypedDict
+from pydantic import (
+    AfterValidator,
+    AliasChoices,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    Json,
+    RootModel,
+    TypeAdapter,
+)
+from typing_extensions import TypeAliasType, TypedDict
 
 from gcp_event_router import Event, EventRouter
-from gcp_event_router.exceptions import InvalidEventError
+from gcp_event_router.declarations import type_text
+from gcp_event_router.exceptions import InvalidEventError, RegistrationError
 from gcp_event_router.payloads import _holds_many, parameters_reader  # pyright: ignore[reportPrivateUsage] -- no checker lets such a type be written
 
 from .conftest import Post
@@ -188,3 +200,88 @@ def test_a_type_that_leads_back_to_itself_has_an_end() -> None:
     itself = {"$ref": "#/$defs/A"}
 
     assert _holds_many(itself, {"$defs": {"A": {"anyOf": [itself]}}}) is False
+
+
+class Numbered(RootModel[dict[str, int]]): ...
+
+
+class Listed(RootModel[list[int]]): ...
+
+
+Ids = TypeAliasType("Ids", list[int])
+
+
+class Pair(NamedTuple):
+    a: int
+    b: int = 0
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        int,
+        str,
+        bytes,
+        bool,
+        None,
+        date,
+        list[int],
+        set[str],
+        tuple[int, ...],
+        int | None,
+        int | list[str],
+        Literal["x"],
+        Annotated[int, Field(gt=1)],
+        Annotated[list[int], AfterValidator(sorted)],
+        Listed,
+        Json[dict[str, int]],
+        Ids,
+    ],
+    ids=str,
+)
+def test_a_type_without_names_is_no_type_of_parameters(router: EventRouter, declared: Any) -> None:
+    """A URL's parameters have names (https://url.spec.whatwg.org/#urlsearchparams): what holds none is refused at once."""
+
+    def handler(event: Any) -> None: ...
+
+    handler.__annotations__["event"] = Event[dict[str, int], declared]
+    with pytest.raises(RegistrationError) as refused:
+        router.on("k")(handler)
+
+    assert len(router) == 0
+    where = f"{__name__}.{handler.__qualname__} ({__file__}:{handler.__code__.co_firstlineno})"
+    kept = type_text(type(None) if declared is None else declared)
+    assert str(refused.value) == (
+        f"{where} declares Event[dict[str, int], {kept}]: its second type is that of the URL's parameters, which have names, "
+        f"and {kept} holds none. Write a model, a TypedDict or a dict there, or Event[dict[str, int]] for a dict of strings."
+    )
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        dict[str, int],
+        dict[str, list[int]],
+        Mapping[str, str],
+        dict,
+        Any,
+        object,
+        Numbers,
+        Numbers | None,
+        int | Numbers,
+        Numbered,
+        Pair,
+        Annotated[dict[str, int], BeforeValidator(dict)],
+        Annotated[int, BeforeValidator(len)],
+    ],
+    ids=str,
+)
+def test_a_type_that_may_hold_names_is_one_of_parameters(router: EventRouter, declared: Any) -> None:
+    """Models, dataclasses, TypedDicts and mappings are, and whatever a validator of the project makes of a mapping."""
+
+    def handler(event: Any) -> None: ...
+
+    handler.__annotations__["event"] = Event[dict[str, int], declared]
+    router.on("k")(handler)
+
+    assert len(router) == 1

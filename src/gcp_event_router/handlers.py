@@ -34,7 +34,7 @@ from .exceptions import ConfigurationError, InvalidEventError, UnsupportedMediaT
 from .frames import know_handler
 from .globs import Glob
 from .options import Options
-from .payloads import ParametersReader, PayloadReader, parameters_reader, payload_reader
+from .payloads import ParametersReader, PayloadReader, parameters_reader, payload_reader, takes_names
 from .receivers import NOT_WITH_GEVENT, is_served_by_gevent
 
 __all__ = ["Handler"]
@@ -212,8 +212,24 @@ class Handler:
 
     def _resolve(self, scope: Mapping[str, Any] | None) -> tuple[object, object]:
         annotation = annotation_of(self.function, self._parameter, scope)
-        self._types = declared_types(annotation, self._given, self)
+        payload_type, parameters_type = declared_types(annotation, self._given, self)
+        if parameters_type != dict[str, str]:
+            self._check_parameters(payload_type, parameters_type)
+        self._types = payload_type, parameters_type
         return self._types
+
+    def _check_parameters(self, payload_type: object, parameters_type: object) -> None:
+        """Refuse a type that no URL's parameters fit. Raises `RegistrationError`."""
+        try:
+            fits = takes_names(_adapter(parameters_type))
+        except (PydanticUserError, *_UNKNOWN):  # perhaps not complete yet; `prepare` tells
+            return
+        if not fits:
+            refuse(
+                f"{self} declares {event_text(payload_type, parameters_type)}: its second type is that of the URL's parameters, "
+                f"which have names, and {type_text(parameters_type)} holds none. Write a model, a TypedDict or a dict there, "
+                f"or Event[{type_text(payload_type)}] for a dict of strings."
+            )
 
 
 def _adapter(declared: object) -> TypeAdapter[Any]:

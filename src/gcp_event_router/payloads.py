@@ -18,7 +18,16 @@ from .definitions import LenientSchema, bare
 from .envelopes import read_json
 from .exceptions import ErrorDetail, InvalidEventError
 
-__all__ = ["MAX_ERRORS", "ParametersReader", "PayloadReader", "parameters_reader", "payload_reader", "reads_json", "too_many"]
+__all__ = [
+    "MAX_ERRORS",
+    "ParametersReader",
+    "PayloadReader",
+    "parameters_reader",
+    "payload_reader",
+    "reads_json",
+    "takes_names",
+    "too_many",
+]
 
 PayloadReader: TypeAlias = Callable[[bytes], Any]
 ParametersReader: TypeAlias = Callable[[Mapping[str, list[str]]], Any]
@@ -108,6 +117,42 @@ def parameters_reader(adapter: TypeAdapter[Any]) -> ParametersReader:
             del refusal
 
     return read
+
+
+#: Core schemas that a mapping never fits. What a validator of the project takes is not known, nor is what others make of it.
+_NOT_MAPPINGS = frozenset(
+    """
+    bool bytes callable complex date datetime decimal enum float frozenset generator int json list literal
+    multi-host-url none set str time timedelta tuple url uuid
+    """.split()  # noqa: SIM905 -- as one list
+)
+
+
+def takes_names(adapter: TypeAdapter[Any]) -> bool:
+    """Whether a type may hold the URL's parameters, each by its name."""
+    schema: Any = adapter.core_schema
+    definitions = {each.get("ref"): each for each in schema.get("definitions", ())}
+    return _takes_names(schema, definitions, _STEPS)
+
+
+def _takes_names(schema: Any, definitions: Mapping[Any, Any], depth: int) -> bool:
+    kind = schema["type"]
+    if kind in _NOT_MAPPINGS:
+        return False
+    inner: list[Any] = []
+    if kind == "union":
+        inner = [choice[0] if isinstance(choice, tuple) else choice for choice in schema["choices"]]
+    elif kind == "definition-ref":
+        inner = [definitions[schema["schema_ref"]]] if schema["schema_ref"] in definitions else []
+    elif kind in {"default", "definitions", "function-after", "nullable"} or schema.get("root_model"):
+        inner = [schema["schema"]]
+    elif kind == "lax-or-strict":
+        inner = [schema["lax_schema"]]
+    elif kind == "json-or-python":
+        inner = [schema["python_schema"]]
+    elif kind == "chain":
+        inner = schema["steps"][:1]
+    return not inner or depth == 0 or any(_takes_names(each, definitions, depth - 1) for each in inner)
 
 
 def _flat(query: Mapping[str, list[str]], lists: set[str]) -> dict[str, str | list[str]]:
