@@ -61,7 +61,7 @@ class Claim:
     is_deferred: bool = False
     #: Whether it was noted for them just now.
     is_new: bool = False
-    #: For how long its runs have ended in `Retry`, or for want of a database; None unless a worker claims it.
+    #: For how long its runs have ended in `Retry`, or for want of a database; None unless a worker's sweep or task claims it.
     waited: timedelta | None = None
 
     @property

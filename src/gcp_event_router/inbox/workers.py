@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from time import perf_counter
 from typing import Final, TypeAlias
@@ -147,7 +148,9 @@ def _claimed(alias: str, delivery: Delivery, terms: Wanted, *, anew: bool) -> Cl
     claim = claims.claim(alias, delivery.pk, terms)
     if claim is None:
         return _TAKEN
-    return claim if claim.token is not None else Result(Outcome.PARKED)
+    if claim.token is None:
+        return Result(Outcome.PARKED)
+    return replace(claim, waited=None) if anew else claim  # a person's replay holds no sweep back
 
 
 def _handler(delivery: Delivery, arrival: Arrival) -> tuple[Handler, Wanted] | None:
