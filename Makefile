@@ -78,16 +78,16 @@ matrix: ## Run the tests on every supported Python that is found, with every Dja
 	$(PYTHON) tests/matrix.py $(PAIRS)
 
 bench: $(VENV)/.test ## Print what a dispatch, a token and the inbox cost, against the same thing written by hand.
-	$(BIN)/python benchmarks/dispatch.py
-	$(BIN)/python benchmarks/observability.py
-	$(BIN)/python benchmarks/authentication.py
-	$(BIN)/python benchmarks/inbox.py
+	$(BIN)/python -u benchmarks/dispatch.py
+	$(BIN)/python -u benchmarks/observability.py
+	$(BIN)/python -u benchmarks/authentication.py
+	$(BIN)/python -u benchmarks/inbox.py
 
-chaos: $(VENV)/.test $(VENV)/.mariadb ## Kill processes while a thousand events are delivered, and look whether each took effect once.
-	$(BIN)/python benchmarks/chaos.py
+chaos: $(VENV)/.test $(VENV)/.mariadb ## Kill processes while a thousand events are delivered, on two databases; did each take effect once?
+	$(BIN)/python -u benchmarks/chaos.py
 
 million: $(VENV)/.test ## Print what the admin's list and a purge take among a million events.
-	$(BIN)/python benchmarks/million.py
+	$(BIN)/python -u benchmarks/million.py
 
 clean: ## Remove what the other targets made.
 	rm -rf $(VENV) .venvs tests/asyncapi/node_modules build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -88,7 +88,7 @@ def demo() -> int:
         Google() as google,
         running(Path(folder) / "db.sqlite3", certs_url=google.url) as shop,
     ):
-        print(f"The shop listens on http://127.0.0.1:{shop.port}\n")
+        print(f"The shop listens on http://127.0.0.1:{shop.port}\n", flush=True)
         signature = shop.signature()
         results = [send(case, shop, google, signature) for case in CASES]
         print(table(results))

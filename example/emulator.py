@@ -100,7 +100,8 @@ def main() -> int:
         running(Path(folder) / "db.sqlite3") as shop,
     ):
         print(
-            f"The shop listens on http://127.0.0.1:{shop.port}, the emulator on {emulator.environment['PUBSUB_EMULATOR_HOST']}\n"
+            f"The shop listens on http://127.0.0.1:{shop.port}, the emulator on {emulator.environment['PUBSUB_EMULATOR_HOST']}\n",
+            flush=True,
         )
         happened = [step(shop, emulator) for step in STEPS]
     print(table(happened, "a message, published by Google's client", "outcomes"))

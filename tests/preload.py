@@ -31,9 +31,10 @@ def main(scenario: str, url: str, *tokens: str) -> None:
 
     from django.core.wsgi import get_wsgi_application  # noqa: PLC0415 -- the settings come first
 
-    from gcp_event_router import auth  # noqa: PLC0415 -- as above
+    from gcp_event_router import auth, events  # noqa: PLC0415 -- as above
     from gcp_event_router.auth.keys import key_set  # noqa: PLC0415 -- as above
 
+    events.on("k", payload=object)(lambda event: None)
     get_wsgi_application()
     auth.configured()
     key_set(url)

@@ -18,6 +18,7 @@ from gcp_event_router.inbox.models import Delivery, StoredEvent
 from gcp_event_router.options import HandlerOptions
 
 from .test_checks import told
+from .test_inbox_deferred import DATABASE_ENGINE
 
 
 def inbox(**settings: Any) -> Any:
@@ -41,7 +42,7 @@ def test_okay(router: EventRouter) -> None:
     router.on("a", name="two")(Shelf().put)
     router.on("a", once=False)(Shelf().put)
 
-    with inbox(RETENTION=timedelta(days=7)):
+    with inbox(RETENTION=timedelta(days=7)), override_settings(TASKS=DATABASE_ENGINE):
         assert told(run_checks()) == []
 
 
