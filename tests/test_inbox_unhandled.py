@@ -14,6 +14,7 @@ from django.test import override_settings
 
 from gcp_event_router import Event, EventRouter
 from gcp_event_router.inbox.models import Delivery, State, StoredEvent
+from gcp_event_router.signals import event_received
 
 from .conftest import Post
 from .deliveries import PUSH, effects, rows, take_effect, with_databases
@@ -26,6 +27,9 @@ ACCEPTED = (201, b"{}")
 def _keep(inbox: str) -> Iterator[None]:
     with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [], "UNHANDLED": "keep", "INBOX": {"DATABASE": inbox}}):
         yield
+
+
+def nothing(event: Event[Any]) -> None: ...
 
 
 def run(*arguments: str) -> str:
@@ -172,3 +176,15 @@ def test_send_says_where_it_is(inbox: str, router: EventRouter) -> None:
         "  No handler is registered for it, and the inbox keeps it: see manage.py inbox replay."
     )
     assert rows(inbox) == [("", "unhandled", 0)]
+
+
+def test_what_another_router_handles_is_not_kept_as_unhandled(inbox: str, router: EventRouter, post: Post) -> None:
+    """Of two routers at one signal (README, `SIGNALS`), the one without a handler keeps nothing of what the other one handles."""
+    other = EventRouter(signal=event_received)
+    other.on("k", name="h")(nothing)
+    try:
+        post("/events/k/r", PUSH)
+    finally:
+        other.ignore(event_received)
+
+    assert rows(inbox) == [("h", "done", 1)]

@@ -5,12 +5,15 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Callable
-from typing import Any, cast
+from datetime import date
+from typing import Annotated, Any, NamedTuple, cast
+from uuid import UUID
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, BeforeValidator
 
 from gcp_event_router import Event, EventRouter
 from gcp_event_router.exceptions import RegistrationError
@@ -182,6 +185,45 @@ def test_refusals(function: Any, payload: Any, message: str) -> None:
 
     assert str(refused.value) == message
     assert len(router) == 0
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [int, str, bytes, bool, None, date, UUID, list[str], tuple[int, ...], set[int], int | None],
+    ids=str,
+)
+def test_parameters_have_names(router: EventRouter, declared: Any) -> None:
+    """The parameters of a URL are names with values, so a type of one value, or of a list, would refuse every event (README)."""
+
+    def typed(event: Any) -> None: ...
+
+    typed.__annotations__["event"] = Event[Order, declared]
+    with pytest.raises(RegistrationError) as raised:
+        router.on("k")(typed)
+
+    reason = str(raised.value).partition(") annotates its parameter ")[2]
+    assert re.fullmatch(
+        r"Event\[Order, (.+)\], and the parameters of a URL are names with values, which \1 cannot be\. "
+        r"Declare a model with a field for each, and write Event\[Order, Params\]\.",
+        reason,
+    )
+
+
+class Pair(NamedTuple):
+    a: int
+
+
+@pytest.mark.parametrize(
+    "declared", [Where, dict[str, str], dict[str, int], Pair, Any, Where | None, Annotated[int, BeforeValidator(len)]]
+)
+def test_parameters_that_may_have_names(router: EventRouter, declared: Any) -> None:
+    """Whatever may be read from names with values is taken, also by a validator of the project's own."""
+
+    def typed(event: Any) -> None: ...
+
+    typed.__annotations__["event"] = Event[Order, declared]
+    router.on("k")(typed)
+    assert typed in router
 
 
 def test_none_is_a_type() -> None:

@@ -15,7 +15,7 @@ from .event import Arrival, Principal
 from .exceptions import EnvelopeError
 from .handlers import Handler
 from .outcomes import Outcome, classify
-from .registrations import Found
+from .registrations import Found, find_everywhere
 
 __all__ = [
     "HANDLED",
@@ -164,6 +164,13 @@ def keeper() -> Keeper | None:
 
 def record_of(kind: str, reference: str, arrival: Arrival, found: Found) -> Record | None:
     """The record of an event that is about to be handled; None where nothing is kept of it."""
-    if _keeper is None or not (found.blocking or found.awaited or conf.current().UNHANDLED == "keep"):
+    if _keeper is None:
+        return None
+    if not (found.blocking or found.awaited) and (conf.current().UNHANDLED != "keep" or _is_handled(kind, arrival)):
         return None
     return _keeper.record(kind, reference, arrival, found)
+
+
+def _is_handled(kind: str, arrival: Arrival) -> bool:
+    """Whether another router has a handler for an event."""
+    return any(found.blocking or found.awaited for found in find_everywhere(kind, arrival.envelope.type))
