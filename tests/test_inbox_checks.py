@@ -114,6 +114,20 @@ def test_w009_retention() -> None:
         ]
 
 
+def test_e013_autocommit(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    """Django's `AUTOCOMMIT = False` leaves each commit to the project, which knows nothing of what the inbox writes."""
+    monkeypatch.setitem(settings.DATABASES["default"], "AUTOCOMMIT", False)
+
+    assert told(run_checks()) == [
+        (
+            Error,
+            "gcp_event_router.E013",
+            "Remove AUTOCOMMIT from DATABASES['default'].",
+            "Autocommit is off for the database 'default', so nobody commits what the inbox writes, and every event fails.",
+        )
+    ]
+
+
 def test_w010_sqlite_without_immediate_transactions(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
     """A SQLite database whose transactions do not take their lock at once is warned of."""
     monkeypatch.setitem(settings.DATABASES["default"], "OPTIONS", {})

@@ -14,8 +14,19 @@ from gcp_event_router import Event, EventRouter
 from gcp_event_router.inbox.models import Delivery
 from gcp_event_router.signals import event_received
 
-from .conftest import Post
-from .deliveries import ERROR, PATH, PUSH, effects, register, rows, take_effect, with_databases
+from .conftest import Post, post_wsgi
+from .deliveries import (
+    ERROR,
+    PATH,
+    PUSH,
+    effects,
+    register,
+    rows,
+    settings_of,
+    sync_or_async,
+    take_effect,
+    with_databases,
+)
 from .effects.models import Effect
 
 pytestmark = with_databases
@@ -231,3 +242,32 @@ def test_e9_an_event_that_is_sent_in_a_transaction_shares_its_fate(inbox: str, r
     assert (rows(inbox), effects(inbox)) == ([], [])
     event_received.send(None, **sent)
     assert (rows(inbox), effects(inbox)) == ([("h", "done", 1)], ["h"])
+
+
+@sync_or_async
+def test_without_autocommit_nothing_is_acknowledged(
+    inbox: str, router: EventRouter, lines: Callable[[], list[str]], is_async: bool
+) -> None:
+    """Django commits nothing by itself where `AUTOCOMMIT` is off (its documentation of the setting), so each event is refused."""
+    seen: list[object] = []
+    register(router, lambda event: seen.append(event.payload), is_async=is_async)
+
+    with settings_of(inbox, AUTOCOMMIT=False):
+        assert [post_wsgi(PATH, PUSH).status_code for _ in range(2)] == [400, 400]
+
+    assert (seen, rows(inbox)) == ([], [])
+    assert "ConfigurationError" in lines()[0]
+
+
+def test_a_handler_that_turns_autocommit_off_keeps_the_next_from_being_acknowledged(inbox: str, router: EventRouter) -> None:
+    """What the next one would write is rolled back when the request's connection is closed (`transaction.set_autocommit`)."""
+
+    @router.on("k", name="culprit", once=False)
+    def _(event: Event[Any]) -> None:
+        transaction.set_autocommit(False, using=inbox)
+
+    register(router, lambda event: take_effect(inbox, "h"), is_async=False)
+
+    assert post_wsgi(PATH, PUSH).status_code == 400
+    connections[inbox].close()
+    assert (effects(inbox), rows(inbox)) == ([], [("h", "running", 1)])

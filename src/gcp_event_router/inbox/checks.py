@@ -40,7 +40,7 @@ _NAMED = 10
 
 def check_inbox(**_: Any) -> list[CheckMessage]:
     """What is wrong with the inbox's settings, and with how handlers are registered for it."""
-    return [*_retention(), *_sqlite(), *_handlers(events)]
+    return [*_retention(), *_autocommit(), *_sqlite(), *_handlers(events)]
 
 
 def check_tables(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
@@ -160,6 +160,16 @@ def _retention() -> Iterator[CheckMessage]:
             "what it delivers after an event is purged is handled once more.",
             hint="Write timedelta(days=8) or more.",
             id="gcp_event_router.W009",
+        )
+
+
+def _autocommit() -> Iterator[CheckMessage]:
+    alias = database()
+    if not settings.DATABASES[alias].get("AUTOCOMMIT", True):
+        yield Error(
+            f"Autocommit is off for the database {alias!r}, so nobody commits what the inbox writes, and every event fails.",
+            hint=f"Remove AUTOCOMMIT from DATABASES[{alias!r}].",
+            id="gcp_event_router.E013",
         )
 
 

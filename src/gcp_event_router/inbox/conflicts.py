@@ -14,6 +14,7 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from django.db import DatabaseError, connections
 
+from ..exceptions import ConfigurationError
 from .errors import is_conflict
 
 __all__ = ["TRIES", "asked_again", "make_way"]
@@ -28,10 +29,14 @@ _LAST_WAIT = 0.3
 
 
 def asked_again(function: Callable[Concatenate[str, P], T]) -> Callable[Concatenate[str, P], T]:
-    """Have a function of a database's alias called again after a conflict, unless it is in a transaction, which is gone then."""
+    """Have a function of a database's alias called again after a conflict, unless it is in a transaction, which is gone then.
+
+    The function raises `ConfigurationError` where nobody would commit what it writes.
+    """
 
     @wraps(function)
     def call(alias: str, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        _require_commits(alias)
         for tried in range(1, TRIES):
             try:
                 return function(alias, *args, **kwargs)
@@ -42,6 +47,17 @@ def asked_again(function: Callable[Concatenate[str, P], T]) -> Callable[Concaten
         return function(alias, *args, **kwargs)
 
     return call
+
+
+def _require_commits(alias: str) -> None:
+    """Refuse a connection whose autocommit is off outside of any atomic block: it forgets all that was acknowledged."""
+    connection = connections[alias]
+    if not connection.in_atomic_block and not connection.get_autocommit():
+        msg = (
+            f"Autocommit is off for the database {alias!r}, outside of any atomic block, so nobody commits what the inbox "
+            "writes. Remove AUTOCOMMIT from its settings, and write transaction.atomic() instead of set_autocommit(False)."
+        )
+        raise ConfigurationError(msg)
 
 
 def make_way(tried: int) -> None:
