@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -17,7 +17,7 @@ from gcp_event_router.inbox.models import Delivery, State, StoredEvent
 from gcp_event_router.signals import event_received
 
 from .conftest import Post
-from .deliveries import PUSH, effects, rows, take_effect, with_databases
+from .deliveries import PUSH, effects, push, rows, take_effect, with_databases
 
 pytestmark = with_databases
 ACCEPTED = (201, b"{}")
@@ -108,6 +108,37 @@ def test_it_is_not_kept_twice(inbox: str, router: EventRouter, post: Post) -> No
 
     assert said(post) == ACCEPTED
     assert rows(inbox) == [("h", "done", 1)]
+
+
+def test_another_payload_of_one_id_takes_the_place_of_the_first(
+    inbox: str, router: EventRouter, post: Post, lines: Callable[[], list[str]]
+) -> None:
+    """Nothing was done by the first, so the one that came last is kept, as where a handler failed; and the log says so."""
+    first, second = push(1, "first"), push(1, "second")
+    assert [said(post, body) for body in (first, second, second)] == [ACCEPTED] * 3
+
+    seen: list[object] = []
+    with router.isolated():
+        router.on("k", payload=str)(lambda event: seen.append(event.payload))
+        run("replay")
+        assert said(post, first) == (200, b"{}")
+
+    came = "ERROR An event of kind 'k' with reference 'r' came again with another payload, which"
+    expected = [f"{came} is kept in its place", f"{came} is not handled"]
+    assert (seen, [line for line in lines() if line.startswith(came)]) == (["second"], expected)
+
+
+def test_another_payload_of_what_was_handled_is_not_kept(
+    inbox: str, router: EventRouter, post: Post, lines: Callable[[], list[str]]
+) -> None:
+    """The first counts, also once its handler has gone; and the log says so."""
+    with handled(router, inbox):
+        said(post, push(1, "first"))
+
+    assert said(post, push(1, "second")) == ACCEPTED
+    assert bytes(StoredEvent.objects.using(inbox).get().body) == push(1, "first")
+    came = "ERROR An event of kind 'k' with reference 'r' came again with another payload, which"
+    assert [line for line in lines() if line.startswith(came)] == [f"{came} is not handled"]
 
 
 def test_a_deferred_handler(inbox: str, router: EventRouter, post: Post) -> None:

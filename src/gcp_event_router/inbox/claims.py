@@ -102,13 +102,21 @@ def keep_rejected(alias: str, row: StoredEvent, error: KeptError) -> None:
 
 
 @asked_again
-def keep_unhandled(alias: str, row: StoredEvent) -> None:
-    """Keep an event that nothing handles, with a delivery to nobody; unless it is there, with deliveries of its own."""
-    if Delivery.objects.using(alias).filter(event_id=row.key).exists():
-        return
+def keep_unhandled(alias: str, row: StoredEvent) -> Payload:
+    """Keep an event that nothing handles, with a delivery to nobody; unless it is there, with deliveries of its own.
+
+    Another payload takes the place of the one that is there if that, too, is for nobody.
+    """
+    there = StoredEvent.objects.using(alias).filter(key=row.key, deliveries__isnull=False)
+    kept = there.values_list("digest", flat=True).first()
+    if kept is not None and bytes(kept) == row.digest:
+        return Payload.SAME
+    if kept is not None and (payload := _replaced_unhandled(alias, row)):
+        return payload
     with transaction.atomic(using=alias):
         _insert(alias, row)
         Delivery.objects.using(alias).bulk_create([Delivery(event_id=row.key, state=State.UNHANDLED)], ignore_conflicts=True)
+    return Payload.SAME
 
 
 @asked_again
@@ -255,6 +263,19 @@ def _replaced(
         _overwrite(alias, row)
         claims = _opened(alias, row, wanted, sender_attempt, begun=begun)
         return {handler: replace(each, payload=Payload.TAKEN) for handler, each in claims.items()}
+
+
+def _replaced_unhandled(alias: str, row: StoredEvent) -> Payload | None:
+    """Keep another payload in place of the first, if that is for nobody. Returns what became of it; None if the first is gone."""
+    with transaction.atomic(using=alias):
+        event = StoredEvent.objects.using(alias).filter(key=row.key)
+        rows = Delivery.objects.using(alias).filter(event_id=row.key)
+        if not [*event.select_for_update(), *rows.select_for_update()]:
+            return None
+        if rows.exclude(state=State.UNHANDLED).exists():
+            return Payload.IGNORED
+        _overwrite(alias, row)
+        return Payload.TAKEN
 
 
 def _overwrite(alias: str, row: StoredEvent) -> None:

@@ -123,10 +123,12 @@ class Kept:
             raise self._not_kept() from error
         payloads = {each.payload for each in self._claims.values()} - {Payload.SAME}
         if payloads:
-            handled = "is handled in its place" if Payload.TAKEN in payloads else "is not handled"
-            message = "An event of kind %r with reference %r came again with another payload, which %s"
-            logger.error(message, self._kind, self._reference, handled)
+            self._log_another("is handled in its place" if Payload.TAKEN in payloads else "is not handled")
         defer(self._alias, [each.delivery for each in self._claims.values() if each.is_new and each.token is None])
+
+    def _log_another(self, fate: str) -> None:
+        message = "An event of kind %r with reference %r came again with another payload, which %s"
+        logger.error(message, self._kind, self._reference, fate)
 
     def _row(self) -> StoredEvent:
         row = row_of(self._kind, self._reference, self._arrival)
@@ -189,9 +191,11 @@ class Unhandled(Kept):
         except EnvelopeError:
             return  # it is refused, and then kept as what cannot be read
         try:
-            claims.keep_unhandled(self._alias, self._row())
+            payload = claims.keep_unhandled(self._alias, self._row())
         except runs.AWAY as away:
             raise self._not_kept() from away
+        if payload is not Payload.SAME:
+            self._log_another("is kept in its place" if payload is Payload.TAKEN else "is not handled")
 
 
 def _not_kept(alias: str, kind: str, reference: str, body: bytes) -> BodyTooLargeError | UnavailableError:
