@@ -7,7 +7,7 @@ unexport PYTHONPATH
 unexport DJANGO_SETTINGS_MODULE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-emulator serve screenshots test sentry check types lint asyncapi wheel matrix bench chaos million clean
+.PHONY: help demo demo-emulator serve screenshots test coverage sentry check types lint asyncapi wheel matrix bench chaos million clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,7 +38,10 @@ serve: $(VENV)/.demo ## Run the example shop until Ctrl-C, for the README's curl
 screenshots: $(VENV)/.test ## Take the pictures in docs/images: the shop's catalogue, and the inbox in its admin.
 	$(BIN)/python docs/screenshots.py
 
-test: $(VENV)/.test $(VENV)/.mariadb ## Run the tests, with branch coverage.
+test: $(VENV)/.test $(VENV)/.mariadb ## Run the tests.
+	$(BIN)/python -m pytest
+
+coverage: $(VENV)/.test $(VENV)/.mariadb ## Run the tests, and print which lines and branches they leave out.
 	rm -f .coverage .coverage.*
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet
