@@ -271,3 +271,23 @@ def test_a_handler_that_turns_autocommit_off_keeps_the_next_from_being_acknowled
     assert post_wsgi(PATH, PUSH).status_code == 400
     connections[inbox].close()
     assert (effects(inbox), rows(inbox)) == ([], [("h", "running", 1)])
+
+
+def test_a_connection_that_its_handler_drops_is_no_success(inbox: str, router: EventRouter) -> None:
+    """`del connections[alias]` leaves the transaction to a connection that nobody commits (Django's `ConnectionHandler`)."""
+    dropped = connections[inbox]
+
+    def work(event: Event[Any]) -> None:
+        take_effect(inbox, "h")
+        del connections[inbox]
+        dropped.close()
+
+    register(router, work, is_async=False)
+
+    try:
+        assert post_wsgi(PATH, PUSH).status_code == 400
+    finally:
+        connections[inbox].close()
+        connections[inbox] = dropped
+        dropped.connect()
+    assert (effects(inbox), rows(inbox)) == ([], [("h", "failed", 1)])

@@ -34,6 +34,7 @@ class Mark:
     """The mark of one run, made in the transaction that has just begun."""
 
     def __init__(self, alias: str, token: str) -> None:
+        self._alias = alias
         self._connection = connections[alias]
         self._name = f"gcp_{token}"
         #: The setting that is the mark, which `claims.finish` has to look at; empty if it is a savepoint.
@@ -52,7 +53,7 @@ class Mark:
 
     def require(self) -> None:
         """Raise `RolledBackError` if the transaction is not the one that the mark was made in, as far as a savepoint tells."""
-        if self._connection.get_rollback():
+        if connections[self._alias] is not self._connection or self._connection.get_rollback():
             raise RolledBackError
         if self.setting:
             return
