@@ -1,6 +1,7 @@
-"""A site that Sentry watches, run as a process of its own by `test_sentry`: prints what its handlers were given.
+"""A site that other software watches, run as a process of its own by `test_sentry`: prints what handlers were given.
 
-Says by its arguments when Sentry is initialised, whether signals and middleware have spans, and by which door events come.
+Its arguments say when Sentry is initialised, whether signals and middleware have spans, and by which door events come; instead of
+spans, "opentelemetry" has OpenTelemetry's instrumentation watch the site.
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ import sentry_sdk
 from django.conf import settings
 from django.http import HttpResponse
 from django.urls import include, path
+from opentelemetry.instrumentation.django import DjangoInstrumentor  # pyright: ignore[reportMissingTypeStubs] -- it has none
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from sentry_sdk.envelope import Envelope
 from sentry_sdk.integrations.django import DjangoIntegration
 from sentry_sdk.transport import Transport
@@ -32,6 +37,9 @@ class Collector(Transport):
 
 
 def watch() -> None:
+    if spans == "opentelemetry":
+        DjangoInstrumentor().instrument(tracer_provider=provider)
+        return
     on = spans == "on"
     sentry_sdk.init(
         dsn="http://public@127.0.0.1:9/1",
@@ -40,6 +48,9 @@ def watch() -> None:
         integrations=[] if spans == "default" else [DjangoIntegration(signals_spans=on, middleware_spans=on)],
     )
 
+
+provider = TracerProvider()
+provider.add_span_processor(SimpleSpanProcessor(exporter := InMemorySpanExporter()))
 
 if when == "before":
     watch()
@@ -114,4 +125,5 @@ statuses = [
     post("/events/", b"{}", TOKEN | CLOUDEVENT),
 ]
 sentry_sdk.flush()
+seen_spans.update(span.name for span in exporter.get_finished_spans())
 print(json.dumps({"statuses": statuses, "got": got, "spans": sorted(seen_spans)}))

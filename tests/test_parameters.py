@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -230,6 +231,7 @@ class Pair(NamedTuple):
         tuple[int, ...],
         int | None,
         int | list[str],
+        deque[int],
         Literal["x"],
         Annotated[int, Field(gt=1)],
         Annotated[list[int], AfterValidator(sorted)],
@@ -252,8 +254,8 @@ def test_a_type_without_names_is_no_type_of_parameters(router: EventRouter, decl
     where = f"{__name__}.{handler.__qualname__} ({__file__}:{handler.__code__.co_firstlineno})"
     kept = type_text(type(None) if declared is None else declared)
     assert str(refused.value) == (
-        f"{where} declares Event[dict[str, int], {kept}]: its second type is that of the URL's parameters, which have names, "
-        f"and {kept} holds none. Write a model, a TypedDict or a dict there, or Event[dict[str, int]] for a dict of strings."
+        f"{where} annotates its parameter Event[dict[str, int], {kept}], and the parameters of a URL are names with values, "
+        f"which {kept} cannot be. Declare a model with a field for each, and write Event[dict[str, int], Params]."
     )
 
 

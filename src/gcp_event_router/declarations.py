@@ -9,14 +9,9 @@ from __future__ import annotations
 import functools
 import inspect
 import re
-from collections import deque
 from collections.abc import Callable, Mapping
-from datetime import date, time, timedelta
-from decimal import Decimal
-from enum import Enum
-from types import CodeType, NoneType, SimpleNamespace, UnionType
-from typing import Annotated, Any, Final, Never, Union, get_args, get_origin, get_type_hints
-from uuid import UUID
+from types import CodeType, NoneType, SimpleNamespace
+from typing import Annotated, Any, Final, Never, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter
 
@@ -47,27 +42,6 @@ UNGIVEN: Final = object()
 NO_SOURCE: Final = "no source"
 #: What to write.
 HOW: Final = "Write it as `def handler(event: Event[Model]) -> None`."
-
-#: What holds one value, or values without names.
-_NAMELESS: Final[tuple[type[Any], ...]] = (
-    str,
-    bytes,
-    int,
-    float,
-    complex,
-    Decimal,
-    date,
-    time,
-    timedelta,
-    UUID,
-    Enum,
-    NoneType,
-    list,
-    tuple,
-    set,
-    frozenset,
-    deque,
-)
 
 _MODULE = re.compile(r"(?:\w+\.)+(?=\w)")
 
@@ -136,12 +110,6 @@ def declared_types(annotation: object, given: object, handler: object) -> tuple[
                 f"{handler} annotates its parameter {event_text(payload_type, parameters_type)}, and payload= says "
                 f"{type_text(given)}: they cannot both be right. Leave payload= out, or make them the same."
             )
-        if _holds_no_names(parameters_type):
-            refuse(
-                f"{handler} annotates its parameter {event_text(payload_type, parameters_type)}, and the parameters of a URL are "
-                f"names with values, which {type_text(parameters_type)} cannot be. "
-                f"Declare a model with a field for each, and write Event[{type_text(payload_type)}, Params]."
-            )
         return payload_type, parameters_type
     if given is not UNGIVEN and (annotation is Event or annotation is inspect.Parameter.empty):
         return given, dict[str, str]
@@ -160,20 +128,6 @@ def _arguments(event: object) -> tuple[object, object]:
     """The types of payload and parameters in `Event[...]`."""
     payload_type, parameters_type = (*get_args(event), dict[str, str])[:2]
     return payload_type, parameters_type
-
-
-def _holds_no_names(declared: object) -> bool:
-    """Whether a type surely reads no mapping of names to values; what brings its own schema may read anything."""
-    origin = get_origin(declared)
-    if origin in {Union, UnionType}:
-        return all(map(_holds_no_names, get_args(declared)))
-    found = NoneType if declared is None else origin or declared
-    return (
-        isinstance(found, type)
-        and not hasattr(found, "_fields")  # a NamedTuple is read from a mapping
-        and not hasattr(found, "__get_pydantic_core_schema__")
-        and issubclass(found, _NAMELESS)
-    )
 
 
 def refuse(message: str) -> Never:

@@ -226,9 +226,9 @@ class Handler:
             return
         if not fits:
             refuse(
-                f"{self} declares {event_text(payload_type, parameters_type)}: its second type is that of the URL's parameters, "
-                f"which have names, and {type_text(parameters_type)} holds none. Write a model, a TypedDict or a dict there, "
-                f"or Event[{type_text(payload_type)}] for a dict of strings."
+                f"{self} annotates its parameter {event_text(payload_type, parameters_type)}, and the parameters of a URL are "
+                f"names with values, which {type_text(parameters_type)} cannot be. "
+                f"Declare a model with a field for each, and write Event[{type_text(payload_type)}, Params]."
             )
 
 

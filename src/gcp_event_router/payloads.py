@@ -122,7 +122,7 @@ def parameters_reader(adapter: TypeAdapter[Any]) -> ParametersReader:
 #: Core schemas that a mapping never fits. What a validator of the project takes is not known, nor is what others make of it.
 _NOT_MAPPINGS = frozenset(
     """
-    bool bytes callable complex date datetime decimal enum float frozenset generator int json list literal
+    bool bytes callable complex date datetime decimal deque enum float frozenset generator int json list literal
     multi-host-url none set str time timedelta tuple url uuid
     """.split()  # noqa: SIM905 -- as one list
 )

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar, copy_context
 from functools import partial
+from types import TracebackType
 from typing import Any, Final, Protocol, Self, TypeAlias, TypeVar, cast
 
 from asgiref.sync import async_to_sync, markcoroutinefunction
@@ -197,6 +198,7 @@ class EventRound(Round):
         self._failures: list[Exception] = []
         #: Of the router that was reached by the current call: its outcome, its failure, or that it has work left.
         self._noted: object = None
+        self._trace: TracebackType | None = None
         self._leaves = False
         self._blocking: list[Receiver] = []
         self._awaited: list[Receiver] = []
@@ -212,7 +214,7 @@ class EventRound(Round):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._noted = None
+        self._noted = self._trace = None
         _current.reset(self._token)
         if self._is_delivered:
             if self._outer is None:
@@ -241,7 +243,7 @@ class EventRound(Round):
                 return None
             outcome = split.complete()
         except Exception as error:
-            self._noted = error
+            self._noted, self._trace = error, error.__traceback__
             raise
         self._noted = outcome
         return outcome
@@ -316,14 +318,19 @@ class EventRound(Round):
 
     def _returned(self, receiver: Receiver, response: object) -> None:
         """Note how a call ended; what a router came to counts, whatever its wrapper makes of that."""
-        noted, self._noted = self._noted, None
+        noted = self._take_noted()
         if isinstance(noted, Exception):
             self._keep(receiver, noted)
         elif noted is not _LEFT:
             self._answered(receiver, response if noted is None else noted)
 
+    def _take_noted(self) -> object:
+        noted, trace, self._noted, self._trace = self._noted, self._trace, None, None
+        # the frames of wrappers say nothing of a failure
+        return noted.with_traceback(trace) if isinstance(noted, Exception) else noted
+
     def _raised(self, receiver: Receiver, error: Exception) -> None:
-        noted, self._noted = self._noted, None
+        noted = self._take_noted()
         if isinstance(noted, Exception):
             self._keep(receiver, noted)
             if _stems(error, noted):
