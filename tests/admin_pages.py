@@ -36,6 +36,8 @@ with_admin = pytest.mark.django_db(
 )
 
 
+#: The states of what is for a handler.
+HANDLERS_STATES = tuple(state for state in State if state is not State.UNHANDLED)
 _BROKEN: Mapping[State, list[type[Exception]]] = {State.PARKED: [RuntimeError], State.REJECTED: [Reject]}
 
 

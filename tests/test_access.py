@@ -234,6 +234,8 @@ def test_an_open_endpoint_lets_everybody_in(
     router: EventRouter, post: Post, authentication: dict[str, Any], debug: bool, caplog: pytest.LogCaptureFixture
 ) -> None:
     """DEBUG, or an empty list, opens the endpoint, and nothing is said of it for each event."""
+    router.on("k", payload=object)(lambda event: None)
+
     with override_settings(GCP_EVENT_ROUTER=authentication, DEBUG=debug), caplog.at_level("WARNING"):
         assert whole(post("/events/k/r")) == ACCEPTED
 

@@ -43,7 +43,9 @@ def line() -> int:
 @pytest.fixture
 def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Routers of other tests do not listen."""
-    monkeypatch.setattr("gcp_event_router.router._LISTENING", WeakSet[EventRouter]())
+    nobody = WeakSet[EventRouter]()
+    for module in ("router", "registrations"):
+        monkeypatch.setattr(f"gcp_event_router.{module}.LISTENING", nobody)
 
 
 @pytest.mark.usefixtures("_alone")

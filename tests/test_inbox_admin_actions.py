@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from gcp_event_router import Event, EventRouter
 from gcp_event_router.inbox.models import Delivery, State, StoredEvent
 
-from .admin_pages import LIST, Pages, Shop, page_of, text, with_admin
+from .admin_pages import HANDLERS_STATES, LIST, Pages, Shop, page_of, text, with_admin
 from .conftest import post_wsgi
 from .deliveries import PUSH, effects, end_leases, on_postgresql, rows, session
 
@@ -45,7 +45,7 @@ def states(shop: Shop) -> dict[str, str]:
 
 def test_replay_chosen_events(shop: Shop, pages: Pages) -> None:
     """What is not done of the chosen events is run again, and the user told how each ended; what is done or discarded is not."""
-    events = [shop.order_in(state, number) for number, state in enumerate(State) if state is not State.RUNNING]
+    events = [shop.order_in(state, number) for number, state in enumerate(HANDLERS_STATES) if state is not State.RUNNING]
     before = effects(shop.alias)
 
     assert pages.act("replay", *events[:-1]) == (302, ["Replayed 4 deliveries: 4 handled."])
@@ -98,14 +98,14 @@ def test_a_replay_ends_in_time(shop: Shop, pages: Pages, monkeypatch: pytest.Mon
 
 def test_discard_chosen_events(shop: Shop, pages: Pages) -> None:
     """What is open, rejected or parked of the chosen events is discarded, once it is confirmed."""
-    events = [shop.order_in(state, number) for number, state in enumerate(State)]
+    events = [shop.order_in(state, number) for number, state in enumerate(HANDLERS_STATES)]
     response = pages.client.post(LIST, {"action": "discard", "_selected_action": [str(event.pk) for event in events]})
     page = response.content.decode()
     before = states(shop)
     fields = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page)
 
     assert "Discard 4 deliveries?" in text(page)
-    assert before == {str(number): state.value for number, state in enumerate(State)}
+    assert before == {str(number): state.value for number, state in enumerate(HANDLERS_STATES)}
     assert ("confirmed", "yes") in fields
     chosen = [value for name, value in fields if name == "_selected_action"]
     assert pages.post(LIST, action="discard", confirmed="yes", _selected_action=chosen) == (302, ["Discarded 4 deliveries."])

@@ -97,14 +97,7 @@ def lock_timeout(alias: str, stack: ExitStack) -> None:
         write(connections[alias], "ours")
 
 
-def statement_timeout(alias: str, stack: ExitStack) -> None:
-    """A statement takes longer than it may."""
-    begin(alias, "LOCAL statement_timeout = '10ms'")
-    with connections[alias].cursor() as cursor:
-        cursor.execute("SELECT pg_sleep(60)")
-
-
-@pytest.mark.parametrize("problem", [deadlock, serialization_failure, lock_timeout, statement_timeout])
+@pytest.mark.parametrize("problem", [deadlock, serialization_failure, lock_timeout])
 @on_postgresql
 @both_doors
 def test_e6_what_another_session_prevents_is_tried_again(inbox: str, router: EventRouter, post: Post, problem: Problem) -> None:

@@ -165,7 +165,8 @@ class PubSubPush(Envelope):
     @property
     @override
     def delivery_attempt(self) -> int | None:
-        return self._push.get("deliveryAttempt") or self._push.get("delivery_attempt")
+        attempt = self._push.get("deliveryAttempt")
+        return self._push.get("delivery_attempt") if attempt is None else attempt
 
     @property
     @override
