@@ -157,6 +157,11 @@ class Round:
     def _answered(self, receiver: Receiver, response: object) -> None:
         self.responses.append((self._connected(receiver), response))
 
+    def _taken(self) -> Responses:
+        """The responses, which nothing here holds from now on."""
+        responses, self.responses = self.responses, []
+        return responses
+
     def _failed(self, receiver: Receiver, error: Exception) -> None:
         """Note a failure, with a line in the log."""
         self._answered(receiver, error)
@@ -294,12 +299,13 @@ class EventRound(Round):
 
     def settled(self) -> Responses:
         """The responses, with what the receivers raised among them."""
-        responses, self.responses, self._failures = self.responses, [], []
-        return responses
+        self._failures = []
+        return self._taken()
 
     def _failure(self) -> Exception:
         """What is raised. From here on nothing else holds it: a failure refers to this round, by its traceback's frames."""
-        failures, self._failures, self.responses = self._failures, [], []
+        failures, self._failures = self._failures, []
+        self._taken()
         if len(failures) == 1:
             return failures[0]
         msg = "several receivers of event_received failed"
