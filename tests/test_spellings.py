@@ -127,7 +127,7 @@ def test_unlike_google(router: EventRouter, pattern: str, meant: str, *, by_type
         "gcp_event_router.W032",
         f"Write {meant!r}; or silence this check, if Google has begun to send it.",
     )
-    assert message[3].endswith(f" is registered for {pattern!r}, which is no type that Google sends, but much like {meant!r}.")
+    assert message[3].endswith(f" is registered for {pattern!r}, which Google does not send, though it resembles {meant!r}.")
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def _unlike_google(what: str, pattern: str, name: str) -> Iterator[CheckMessage]
     meant = _meant(pattern)
     if meant is not None:
         yield Warn(
-            f"{what}, which is no type that Google sends, but much like {meant!r}.",
+            f"{what}, which Google does not send, though it resembles {meant!r}.",
             hint=f"Write {meant!r}; or silence this check, if Google has begun to send it.",
             obj=name,
             id="gcp_event_router.W032",
