@@ -19,6 +19,7 @@ from django.test import AsyncClient, Client
 from pydantic import BaseModel
 
 from gcp_event_router import Event, EventRouter, Retry
+from gcp_event_router.payloads import _FAIL_FAST  # pyright: ignore[reportPrivateUsage] -- what this pydantic can do
 from gcp_event_router.signals import event_received
 
 HERE = Path(__file__).parent
@@ -131,5 +132,6 @@ def test_a_payload_of_wrong_items_takes_a_few_times_its_size(name: str) -> None:
     said = json.loads(ended.stdout)
     assert [status for status, _ in said["said"]] == [400] * 4
     assert max(length for _, length in said["said"]) < 5_000
-    assert said["peak"] < 600  # the JSON alone, once parsed, takes about 100
+    # the JSON alone, once parsed, takes about 100; versions of pydantic that know less of failing fast take more
+    assert said["peak"] < (600 if "dict" in _FAIL_FAST else 1_500)
     assert said["left"] < 300

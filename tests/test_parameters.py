@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -231,7 +230,6 @@ class Pair(NamedTuple):
         tuple[int, ...],
         int | None,
         int | list[str],
-        deque[int],
         Literal["x"],
         Annotated[int, Field(gt=1)],
         Annotated[list[int], AfterValidator(sorted)],
