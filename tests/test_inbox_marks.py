@@ -60,6 +60,9 @@ def roll_back_after_a_savepoint(alias: str) -> None:
 
 def fill_the_disk(alias: str) -> None:
     """SQLite rolls everything back then: https://sqlite.org/lang_transaction.html, "Response To Errors Within A Transaction"."""
+    with connections[alias].cursor() as cursor:  # what other tests have left free in the file is taken first
+        free, size = (cursor.execute(f"PRAGMA {name}").fetchone()[0] for name in ("freelist_count", "page_size"))
+    execute(alias, f"INSERT INTO effects_effect (handler, reference) VALUES ('', zeroblob({free * size}))")
     execute(alias, "PRAGMA cache_size = 1", "PRAGMA max_page_count = 1")
     try:
         with suppress(DatabaseError):

@@ -210,7 +210,10 @@ def _keep(request: Any, body: bytes) -> None:
 
 def _put_back(request: Any, begin: bytes, rest: _Read) -> None:
     """Have whoever reads the request next begin anew, under Django's limits."""
-    request._stream = BufferedReader(_Rest(begin, rest))  # noqa: SLF001 -- as above
+    if begin and request._stream.seekable():  # noqa: SLF001 -- as under ASGI, where Django 6.1 asks the stream for its size
+        request._stream.seek(0)  # noqa: SLF001 -- as above
+    else:
+        request._stream = BufferedReader(_Rest(begin, rest))  # noqa: SLF001 -- as above
     request._read_started = False  # noqa: SLF001 -- as above
     request.__dict__.pop("_body", None)
 
