@@ -138,7 +138,7 @@ class OIDC:
         if claims.get("email_verified") is not True:
             raise ForbiddenError(reason=f"the token's address is not verified: {_told(claims)}")
         principal = Principal("oidc", email, claims.get("sub"), MappingProxyType(claims))
-        accepted = _Accepted(principal, key_id(token), key)
+        accepted = _Accepted(principal, str(key.key_id), key)
         with self._lock:
             while len(self._accepted) >= _REMEMBERED:
                 del self._accepted[next(iter(self._accepted))]
