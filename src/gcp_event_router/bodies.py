@@ -48,8 +48,8 @@ def body_of(request: HttpRequest, limit: int) -> bytes:
     length = _length(request, limit)
     body: bytes = getattr(state, "_body", b"")
     if not body:  # without a Content-Length, Django's own of a WSGI request is empty whatever arrives
-        read = _reader(request, has_length=length is not None)
-        if read != state.read:
+        read = _server_reader(request, has_length=length is not None)
+        if read is not None:
             length = None  # chunks have an end of their own, and a Content-Length beside them means nothing
         body = _read_and_keep(state, read, limit + 1 if length is None else length, limit)
     if len(body) > limit:
@@ -153,29 +153,29 @@ def _announced(request: HttpRequest) -> int | None:
     return int(announced[:_DIGITS])
 
 
-def _reader(request: HttpRequest, *, has_length: bool) -> _Read:
-    """What reads the body.
+def _server_reader(request: HttpRequest, *, has_length: bool) -> _Read | None:
+    """What reads the body from the server itself, where Django's `request.read` would not; else None.
 
     Django takes a body without a Content-Length for empty under WSGI, so chunks, and what HTTP/2 sends without a length, are
-    read from the server itself, which says whether its input ends where the body does.
+    read from the server, which says whether its input ends where the body does.
     """
     meta = request.META
     is_chunked = bool(meta.get("HTTP_TRANSFER_ENCODING"))
-    if not isinstance(request, WSGIRequest) or (has_length and not (is_chunked and meta.get("wsgi.input_terminated"))):
-        return request.read
+    if (has_length and not is_chunked) or not isinstance(request, WSGIRequest):
+        return None
     if meta.get("wsgi.input_terminated"):
         read: _Read = meta["wsgi.input"].read
         return read
-    if is_chunked or not meta.get("SERVER_PROTOCOL", "").startswith("HTTP/1."):
+    if not has_length and (is_chunked or not meta.get("SERVER_PROTOCOL", "").startswith("HTTP/1.")):
         msg = (
             "The body has no Content-Length, and this server does not say where it ends (wsgi.input_terminated), so nobody "
             "knows whether there is one. Have it sent with a Content-Length, or use a server such as gunicorn."
         )
         raise EnvelopeError(msg)
-    return request.read  # RFC 9112 §6.3: a request of HTTP/1 with neither a length nor chunks has no body
+    return None  # RFC 9112 §6.3: a request of HTTP/1 with neither a length nor chunks has no body
 
 
-def _read_and_keep(request: Any, read: _Read, enough: int, limit: int) -> bytes:
+def _read_and_keep(request: Any, server_read: _Read | None, enough: int, limit: int) -> bytes:
     """Read at most one byte more than the limit, and leave the request as if nobody had read from it."""
     if request._read_started and not hasattr(request, "_body"):  # noqa: SLF001 -- see above
         msg = (
@@ -183,21 +183,29 @@ def _read_and_keep(request: Any, read: _Read, enough: int, limit: int) -> bytes:
             "Have it read request.body, which can be read again."
         )
         raise ConfigurationError(msg)
-    parts: list[bytes] = []
-    size = 0
+    read: _Read = server_read or request.read
     try:
-        while size < enough and (part := read(limit + 1 - size)):
-            parts.append(part)
-            size += len(part)
+        body = read(limit + 1)
+        if len(body) < enough:  # a server may give less at once
+            body = _read_on(read, body, enough, limit)
     except Exception as error:  # an OSError from most servers; gunicorn has its own for a stream of HTTP/2
         _put_back(request, b"", _fail)
         raise EnvelopeError(_BROKEN) from error
-    body = parts[0] if len(parts) == 1 else b"".join(parts)
-    if size > limit:
-        _put_back(request, body, request._stream.read if read == request.read else read)  # noqa: SLF001 -- as above
+    if len(body) > limit:
+        _put_back(request, body, server_read or request._stream.read)  # noqa: SLF001 -- as above
         return body
     _keep(request, body)
     return body
+
+
+def _read_on(read: _Read, begin: bytes, enough: int, limit: int) -> bytes:
+    """Read until there is enough, or nothing more."""
+    parts, size, part = [begin], len(begin), begin
+    while part and size < enough:
+        part = read(limit + 1 - size)
+        parts.append(part)
+        size += len(part)
+    return b"".join(parts)
 
 
 def _keep(request: Any, body: bytes) -> None:

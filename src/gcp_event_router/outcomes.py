@@ -164,7 +164,8 @@ def worst(outcomes: Iterable[Outcome]) -> Outcome:
 
 def of_responses(responses: Iterable[tuple[object, object]]) -> Outcome:
     """The outcome of an event, from what the receivers of its signal returned; plain ones return what they like."""
-    return worst(response for _, response in responses if isinstance(response, Outcome))
+    found = [response for _, response in responses if isinstance(response, Outcome)]
+    return found[0] if len(found) == 1 else worst(found)
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:

@@ -188,7 +188,7 @@ def _labels(kind: object, reference: object) -> tuple[str, str]:
     if kind is None and reference is None:
         return UNKNOWN, UNKNOWN
     labels = str(kind), str(reference)
-    if not all(map(is_label, labels)):
+    if not (is_label(labels[0]) and is_label(labels[1])):
         raise Http404
     return labels
 

@@ -51,6 +51,9 @@ class KeySet:
 
     def find(self, kid: str) -> PyJWK | None:
         """The key of an id, or None if the server has none. Raises `UnavailableError` where that cannot be known."""
+        key = self._current(kid)
+        if key is not None:
+            return key
         key, flight = self._look(kid)
         if flight is not None:
             wait([flight], TIMEOUT)
@@ -58,6 +61,9 @@ class KeySet:
 
     async def afind(self, kid: str) -> PyJWK | None:
         """Do what `find` does, without blocking the event loop, nor taking a thread of its pool."""
+        key = self._current(kid)
+        if key is not None:
+            return key
         key, flight = self._look(kid)
         if flight is not None:
             arrival = asyncio.wrap_future(flight)
@@ -66,6 +72,10 @@ class KeySet:
             finally:
                 arrival.cancel()  # the flight itself goes on; the loop may end before it
         return key or self._look_again(kid)
+
+    def _current(self, kid: str) -> PyJWK | None:
+        """Return a key that need not be fetched again yet, without the lock: `_fetch` writes the keys before their time."""
+        return self._keys.get(kid) if monotonic() - self._fetched < LIFETIME else None
 
     def _look(self, kid: str) -> tuple[PyJWK | None, Future[None] | None]:
         """The key, if there is one to use; else what to wait for, if waiting can help."""

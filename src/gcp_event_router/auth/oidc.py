@@ -131,6 +131,8 @@ class OIDC:
             self._require_now_and_here(accepted.principal.claims, request)
             return accepted.principal
         claims = claims_of(token, key)
+        if claims["exp"] - claims["iat"] > _LIFETIME:
+            raise AuthenticationError(reason=f"the token is made for longer than a day: {_told(claims)}")
         self._require_now_and_here(claims, request)
         email = claims.get("email")
         if not isinstance(email, str) or email not in self.service_accounts:
@@ -152,8 +154,6 @@ class OIDC:
             raise AuthenticationError(reason=f"the token has expired: {_told(claims)}")
         if max(claims["iat"], claims.get("nbf", 0)) - self.leeway > now:
             raise AuthenticationError(reason=f"the token is not valid yet; do the clocks differ? {_told(claims)}")
-        if claims["exp"] - claims["iat"] > _LIFETIME:
-            raise AuthenticationError(reason=f"the token is made for longer than a day: {_told(claims)}")
         audience = claims["aud"]
         if audience not in self._fixed and not (self._by_url and _is_event_url(audience, request)):
             wanted = " or ".join(map(repr, self.audience))
