@@ -21,6 +21,7 @@ from gcp_event_router.inbox.keeper import Inbox
 from gcp_event_router.keepers import keep_with
 from gcp_event_router.lifecycle import event_rejected, handler_finished, handler_started
 from gcp_event_router.passages import warned
+from gcp_event_router.registrations import LISTENING
 from gcp_event_router.signals import event_received
 
 from . import mariadb, postgres
@@ -169,10 +170,13 @@ def router() -> Iterator[EventRouter]:
 
 @pytest.fixture(autouse=True)
 def _receivers() -> Iterator[None]:
-    """What a test connects to our signals is gone after it, also what something still refers to."""
+    """What a test connects to our signals is gone after it, also what something still refers to; and so are its routers."""
     signals = (event_received, handler_started, handler_finished, event_rejected)
     before = [list(signal.receivers) for signal in signals]
+    listening = set(LISTENING)
     yield
+    LISTENING.clear()  # a router and its receiver refer to each other, and so outlive their test for a while
+    LISTENING.update(listening)
     for signal, receivers in zip(signals, before, strict=True):
         signal.receivers[:] = receivers
     event_received.disconnect(dispatch_uid="nobody")  # the signal looks at its receivers again
