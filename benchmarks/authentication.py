@@ -25,7 +25,7 @@ settings.configure(SECRET_KEY="not secret", BASE_URL="https://shop.example")
 import jwt
 from django.test import RequestFactory
 
-from gcp_event_router import signatures
+from gcp_event_router import _url_signing
 from gcp_event_router.auth import OIDC, SharedToken, SignedURL
 from gcp_event_router.testing import TokenSigner
 
@@ -86,7 +86,7 @@ def main() -> None:
     with_token = RequestFactory().post("/events/k/r", headers={"X-Shop-Token": "b" * 32})
     signed = SignedURL()
     parameters = {"warehouse": ["3"]}
-    signature = signatures.make("/events/k/r", parameters, timedelta(hours=1), single_use=False)
+    signature = _url_signing.make("/events/k/r", parameters, timedelta(hours=1), single_use=False)
     with_signature = RequestFactory().post(f"/events/k/r?warehouse=3&signature={signature}")
     compare(
         "The others",

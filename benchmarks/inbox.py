@@ -58,10 +58,10 @@ from tests.effects.models import Effect
 from tests.postgres import server
 
 from gcp_event_router import Event, events
+from gcp_event_router._dispatch.store import Keeper, keep_with
 from gcp_event_router.envelopes import read
 from gcp_event_router.event import Arrival
-from gcp_event_router.inbox.keeper import Inbox
-from gcp_event_router.keepers import Keeper, keep_with
+from gcp_event_router.inbox.store import Inbox
 from gcp_event_router.signals import event_received
 from gcp_event_router.utils import make_pubsub_message
 

@@ -84,7 +84,7 @@ from gcp_event_router.inbox import claims
 from gcp_event_router.inbox.leases import Wanted
 from gcp_event_router.inbox.models import DELIVERIES, EVENTS
 from gcp_event_router.inbox.purge import purge
-from gcp_event_router.inbox.rows import row_of
+from gcp_event_router.inbox.serialization import row_of
 from gcp_event_router.utils import make_pubsub_message
 
 ALIAS = "default"

@@ -26,16 +26,16 @@ from measure import compare, header
 from typing_extensions import override
 
 from gcp_event_router import EventRouter
-from gcp_event_router.dispatch import Dispatcher
+from gcp_event_router._dispatch.handler import Handler
+from gcp_event_router._dispatch.lookup import Found
+from gcp_event_router._dispatch.router_receiver import Dispatcher
+from gcp_event_router._dispatch.store import Result, record_of
+from gcp_event_router._log import logger
 from gcp_event_router.envelopes import read
+from gcp_event_router.envelopes.trace_context import trace_headers
 from gcp_event_router.event import Arrival
-from gcp_event_router.handlers import Handler
-from gcp_event_router.keepers import Result, record_of
-from gcp_event_router.logs import logger
 from gcp_event_router.outcomes import Outcome, classify
-from gcp_event_router.registrations import Found
 from gcp_event_router.signals import EventSignal
-from gcp_event_router.traces import trace_headers
 
 META = {"CONTENT_TYPE": "application/json"}
 

@@ -15,7 +15,7 @@ from django.db import connections
 from gcp_event_router.envelopes import read
 from gcp_event_router.event import Arrival
 from gcp_event_router.inbox.models import Delivery, State, StoredEvent
-from gcp_event_router.inbox.rows import row_of
+from gcp_event_router.inbox.serialization import row_of
 
 from .deliveries import push
 from .processes import limited

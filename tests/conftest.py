@@ -17,11 +17,11 @@ from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
 
 from gcp_event_router import EventRouter, events
-from gcp_event_router.inbox.keeper import Inbox
-from gcp_event_router.keepers import keep_with
+from gcp_event_router._dispatch.dispatch import warned
+from gcp_event_router._dispatch.lookup import LISTENING
+from gcp_event_router._dispatch.store import keep_with
+from gcp_event_router.inbox.store import Inbox
 from gcp_event_router.lifecycle import event_rejected, handler_finished, handler_started
-from gcp_event_router.passages import warned
-from gcp_event_router.registrations import LISTENING
 from gcp_event_router.signals import event_received
 
 from . import mariadb, postgres

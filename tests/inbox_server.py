@@ -22,10 +22,10 @@ _wsgi = get_wsgi_application()
 _asgi = get_asgi_application()
 
 from gcp_event_router import Event, events  # noqa: E402 -- settings come first
+from gcp_event_router._dispatch.lookup import Found  # noqa: E402 -- as above
+from gcp_event_router._dispatch.store import Record, Unread, keep_with  # noqa: E402 -- as above
 from gcp_event_router.event import Arrival  # noqa: E402 -- as above
-from gcp_event_router.inbox.keeper import Inbox  # noqa: E402 -- as above
-from gcp_event_router.keepers import Record, Unread, keep_with  # noqa: E402 -- as above
-from gcp_event_router.registrations import Found  # noqa: E402 -- as above
+from gcp_event_router.inbox.store import Inbox  # noqa: E402 -- as above
 
 from .effects.models import Effect  # noqa: E402 -- as above
 from .inbox_server_settings import GATE  # noqa: E402 -- as above

@@ -16,13 +16,7 @@ from django.urls import URLPattern, path
 from typing_extensions import override
 
 from gcp_event_router import Event, EventRouter, Principal, Reject
-from gcp_event_router.exceptions import (
-    AuthenticationError,
-    ConfigurationError,
-    EnvelopeError,
-    ForbiddenError,
-    UnavailableError,
-)
+from gcp_event_router.exceptions import AuthenticationError, ConfigurationError, EnvelopeError, ForbiddenError, UnavailableError
 from gcp_event_router.signals import event_received
 from gcp_event_router.views import AsyncEventView, EventView
 

@@ -11,9 +11,9 @@ from django.test import override_settings
 from pydantic import BaseModel, Field, field_validator
 
 from gcp_event_router import Event, EventRouter
-from gcp_event_router.asyncapi import EXTENSION, asyncapi
+from gcp_event_router._contract.asyncapi import EXTENSION, asyncapi
+from gcp_event_router._contract.compatibility import document_changes
 from gcp_event_router.auth import OIDC, Door, SharedToken, SignedURL
-from gcp_event_router.compatibility import document_changes
 from gcp_event_router.exceptions import ConfigurationError
 from gcp_event_router.google.catalogue import model_of, types
 

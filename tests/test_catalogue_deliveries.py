@@ -12,8 +12,8 @@ from django.db import connections
 from django.test import override_settings
 
 from gcp_event_router import Event, EventRouter, Reject
-from gcp_event_router.globs import Glob
-from gcp_event_router.histories import History, history, tell_from
+from gcp_event_router._dispatch.history import History, history, tell_from
+from gcp_event_router._globs.glob import Glob
 from gcp_event_router.inbox.history import InboxHistory
 from gcp_event_router.inbox.models import Delivery, State, StoredEvent
 

@@ -12,8 +12,8 @@ import pytest
 from pydantic import AnyUrl, BaseModel, ConfigDict, Field, Json, JsonValue, RootModel, TypeAdapter, create_model
 from typing_extensions import TypedDict
 
-from gcp_event_router.catalogue.fields import ROWS, SECTIONS, Row, Section, Table, table_of
-from gcp_event_router.definitions import LenientSchema
+from gcp_event_router._schema.json_schema import LenientSchema
+from gcp_event_router.catalogue.payload_table import ROWS, SECTIONS, Row, Section, Table, table_of
 
 T = TypeVar("T")
 

@@ -12,7 +12,7 @@ from django.test import override_settings
 from django.urls import clear_script_prefix, path, set_script_prefix
 
 from gcp_event_router import Principal
-from gcp_event_router.catalogue.guards import Guard, Security, at_path, mounted
+from gcp_event_router.catalogue.security import Guard, Security, at_path, mounted
 from gcp_event_router.views import EventView
 
 SECRET = "a-secret-that-nobody-may-see"

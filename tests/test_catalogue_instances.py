@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gcp_event_router.catalogue.instances import instance_of, only_of
+from gcp_event_router._globs.glob import Glob, escape
+from gcp_event_router._globs.instances import instance_of, only_of
 from gcp_event_router.exceptions import GlobError
-from gcp_event_router.globs import Glob, escape
 
 
 @pytest.mark.parametrize(

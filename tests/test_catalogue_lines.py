@@ -17,11 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gcp_event_router import Event, EventRouter, Principal
+from gcp_event_router._contract.channels import channels
 from gcp_event_router.auth import OIDC, Authenticator, SharedToken, SignedURL
-from gcp_event_router.catalogue.details import details_of
-from gcp_event_router.catalogue.guards import Security
-from gcp_event_router.catalogue.lines import Sending
-from gcp_event_router.channels import channels
+from gcp_event_router.catalogue.channel_page import details_of
+from gcp_event_router.catalogue.security import Security
+from gcp_event_router.catalogue.snippets import Sending
 from gcp_event_router.utils import get_event_url
 
 BASE = "https://shop.example"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.test import override_settings
 
-from gcp_event_router.catalogue.places import Place, place_of
+from gcp_event_router.catalogue.source_links import Place, place_of
 from gcp_event_router.conf import RouterSettings
 
 URL = "https://git.example/blob/main/{path}#L{line}"

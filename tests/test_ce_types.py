@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gcp_event_router import Event, EventRouter
+from gcp_event_router._dispatch.lookup import MEMORY
+from gcp_event_router._globs.glob import Glob
 from gcp_event_router.checks import check_router
 from gcp_event_router.exceptions import GlobError, RegistrationError
-from gcp_event_router.globs import Glob
-from gcp_event_router.registrations import MEMORY
 
 from .test_checks import told
 

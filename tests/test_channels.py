@@ -8,9 +8,9 @@ import pytest
 from pydantic import BaseModel, Field
 
 from gcp_event_router import Event, EventRouter
-from gcp_event_router.channels import channels
+from gcp_event_router._contract.channels import channels
+from gcp_event_router._globs.glob import Glob
 from gcp_event_router.exceptions import ConfigurationError
-from gcp_event_router.globs import Glob
 
 
 class Order(BaseModel):
@@ -74,7 +74,7 @@ def test_few_registrations_are_looked_at_for_each(monkeypatch: pytest.MonkeyPatc
     def compare(wider: Glob, narrower: Glob) -> None:
         compared.append((wider, narrower))
 
-    monkeypatch.setattr("gcp_event_router.channels.covers", compare)
+    monkeypatch.setattr("gcp_event_router._contract.channels.covers", compare)
 
     assert len(channels(router)) == 200
     assert compared == []

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from gcp_event_router import EventRouter
 from gcp_event_router.envelopes import EVENT_META, CloudEvent, read, split_batch
-from gcp_event_router.envelopes.members import elements, members
+from gcp_event_router.envelopes.raw_json import elements, members
 from gcp_event_router.exceptions import EnvelopeError
 from gcp_event_router.testing import CloudEventMessage, CloudEventRequest, batch
 

@@ -15,9 +15,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from pydantic import UUID4, BaseModel, ConfigDict, Field, Json, SecretStr, TypeAdapter, create_model
 
-from gcp_event_router.compatibility import changes
-from gcp_event_router.definitions import payload_schemas
-from gcp_event_router.testing.schema_strategies import SchemaStrategies
+from gcp_event_router._contract.compatibility import changes
+from gcp_event_router._schema.json_schema import payload_schemas
+from gcp_event_router.testing.strategies.schema import SchemaStrategies
 
 
 def model(name: str = "Order", /, *, extra: Any = None, **fields: Any) -> Any:

@@ -22,8 +22,8 @@ from pydantic import (
     model_validator,
 )
 
-from gcp_event_router.core_schemas import read_shape, sent_shape
-from gcp_event_router.shapes import conflict
+from gcp_event_router.checks.core_schema import read_shape, sent_shape
+from gcp_event_router.checks.json_shape import conflict
 
 
 class Order(BaseModel):

@@ -13,7 +13,7 @@ import pytest
 from django.db import DatabaseError, InterfaceError, OperationalError, connections, transaction
 
 from gcp_event_router import Event, EventRouter, Outcome
-from gcp_event_router.database_errors import code
+from gcp_event_router._database_errors import code
 from gcp_event_router.outcomes import classify
 
 from .conftest import Post

@@ -17,9 +17,9 @@ from django.test import Client, override_settings
 
 import demo
 from gcp_event_router import checks, events
+from gcp_event_router._dispatch.store import keep_with
 from gcp_event_router.conf import Settings, current
-from gcp_event_router.inbox.keeper import Inbox
-from gcp_event_router.keepers import keep_with
+from gcp_event_router.inbox.store import Inbox
 
 from . import telemetry as telemetry  # noqa: PLC0414 -- sets up the SDK of which a process has one, before a page would
 

@@ -17,8 +17,8 @@ from django.test import RequestFactory
 from django.utils.functional import SimpleLazyObject
 from typing_extensions import override
 
+from gcp_event_router.envelopes.trace_context import TraceHeaders
 from gcp_event_router.formatters import CloudLoggingFormatter, EventContextFilter
-from gcp_event_router.traces import TraceHeaders
 
 from .test_traces import PARENT, SPAN_ID, TRACE_ID
 

@@ -15,9 +15,9 @@ from django.test import override_settings
 from typing_extensions import override
 
 from gcp_event_router import Event, EventRouter
+from gcp_event_router._shutdown import StopFlag
 from gcp_event_router.exceptions import ConfigurationError, PostError
 from gcp_event_router.pulling import Delivered, Forward
-from gcp_event_router.shutdown import StopFlag
 from gcp_event_router.utils import make_pubsub_message
 
 from .conftest import post_wsgi

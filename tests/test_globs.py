@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from gcp_event_router._globs.glob import Glob, GlobIndex, escape
 from gcp_event_router.exceptions import GlobError
-from gcp_event_router.globs import Glob, GlobIndex, escape
 
 KINDS = st.text("ab-[]*?!", max_size=6)
 

@@ -14,11 +14,11 @@ import pytest
 from pydantic import BaseModel, Field, TypeAdapter
 
 from gcp_event_router import Event, EventRouter
-from gcp_event_router.declarations import UNGIVEN
+from gcp_event_router._dispatch.handler import Handler
+from gcp_event_router._dispatch.signature import UNGIVEN
 from gcp_event_router.envelopes import Envelope
 from gcp_event_router.event import Arrival
 from gcp_event_router.exceptions import ConfigurationError
-from gcp_event_router.handlers import Handler
 
 if TYPE_CHECKING:
     from decimal import Decimal

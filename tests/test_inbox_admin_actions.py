@@ -80,7 +80,7 @@ def test_replay_what_was_discarded(shop: Shop, pages: Pages) -> None:
 
 def test_a_replay_ends_in_time(shop: Shop, pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     """What a request has no time for is not begun, and the user told how much that is."""
-    monkeypatch.setattr("gcp_event_router.inbox.admin.decisions._PATIENCE", -1)
+    monkeypatch.setattr("gcp_event_router.inbox.admin.actions._PATIENCE", -1)
     events = [shop.order_in(State.PARKED, number) for number in range(3)]
 
     assert pages.act("replay", *events) == (
@@ -135,7 +135,7 @@ def test_discard_what_is_running(shop: Shop, pages: Pages) -> None:
 
 def test_too_many_at_once(shop: Shop, pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     """A request takes so many events as it can do; of all that are found, if they are few enough."""
-    monkeypatch.setattr("gcp_event_router.inbox.admin.events._AT_ONCE", 2)
+    monkeypatch.setattr("gcp_event_router.inbox.admin.model_admin._AT_ONCE", 2)
     events = [shop.order_in(State.PARKED, number) for number in range(3)]
 
     assert pages.act("replay", events[0], select_across="1", index="0") == (

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from gcp_event_router import EventRouter
-from gcp_event_router.inbox.admin.dates import Dates, dates
+from gcp_event_router.inbox.admin.date_hierarchy import Dates, dates
 from gcp_event_router.inbox.models import StoredEvent
 
 from .admin_pages import Pages, Shop, references, with_admin

@@ -14,8 +14,8 @@ from django.db import connections
 from django.test import modify_settings, override_settings
 
 from gcp_event_router import Event, EventRouter, conf
+from gcp_event_router._dispatch.options import HandlerOptions
 from gcp_event_router.inbox.models import Delivery, StoredEvent
-from gcp_event_router.options import HandlerOptions
 
 from .test_checks import told
 from .test_inbox_deferred import DATABASE_ENGINE

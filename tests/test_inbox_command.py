@@ -21,8 +21,8 @@ from pydantic import BaseModel
 from typing_extensions import override
 
 from gcp_event_router import Event, EventRouter, Reject
+from gcp_event_router.inbox.management.reports import Progress
 from gcp_event_router.inbox.models import Delivery, State, StoredEvent
-from gcp_event_router.inbox.reports import Progress
 
 from .conftest import post_wsgi
 from .deliveries import effects, end_leases, on_sqlite, push, rows, take_effect, with_databases

@@ -13,8 +13,8 @@ from django.db import connections
 
 from gcp_event_router import Event, EventRouter
 from gcp_event_router.inbox.checks import check_tables
+from gcp_event_router.inbox.claims_mysql import PART
 from gcp_event_router.inbox.models import Delivery, StoredEvent
-from gcp_event_router.inbox.mysql import PART
 from gcp_event_router.inbox.selections import Selection
 
 from .conftest import Post, post_wsgi

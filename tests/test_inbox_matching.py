@@ -9,8 +9,8 @@ from django.db.models import CharField, Value
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from gcp_event_router._globs.glob import Glob
 from gcp_event_router.exceptions import GlobError
-from gcp_event_router.globs import Glob
 from gcp_event_router.inbox.matching import fits
 from gcp_event_router.inbox.models import StoredEvent
 

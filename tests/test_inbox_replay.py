@@ -22,8 +22,8 @@ from gcp_event_router.envelopes import read
 from gcp_event_router.event import Arrival
 from gcp_event_router.inbox.models import Delivery, State, StoredEvent
 from gcp_event_router.inbox.replay import REPLAYED, discard, replay
-from gcp_event_router.inbox.rows import row_of
 from gcp_event_router.inbox.selections import Selection
+from gcp_event_router.inbox.serialization import row_of
 from gcp_event_router.inbox.workers import process, work
 from gcp_event_router.outcomes import Outcome
 

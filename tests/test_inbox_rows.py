@@ -14,7 +14,7 @@ from gcp_event_router.envelopes import PubSubUnwrapped, read
 from gcp_event_router.event import Arrival
 from gcp_event_router.exceptions import EnvelopeError
 from gcp_event_router.inbox.models import Delivery, State, StoredEvent
-from gcp_event_router.inbox.rows import arrival_of, key_of, row_of
+from gcp_event_router.inbox.serialization import arrival_of, key_of, row_of
 from gcp_event_router.inbox.tasks import run_delivery
 from gcp_event_router.inbox.workers import process, work
 from gcp_event_router.outcomes import Outcome

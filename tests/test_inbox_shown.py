@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gcp_event_router.inbox.shown import LIMIT, Shown, error_details, payload, printable
+from gcp_event_router.inbox.display import LIMIT, Shown, error_details, payload, printable
 
 NESTED = '{\n  "a": [\n    1,\n    {\n      "b": null\n    }\n  ],\n  "c": {}\n}'
 DIGITS = '{\n  "a": 0.10000000000000000555,\n  "a": 1e400\n}'

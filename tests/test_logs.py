@@ -12,8 +12,8 @@ import pytest
 from pydantic import BaseModel
 
 from gcp_event_router import Event, EventRouter, Reject, Retry
-from gcp_event_router.logs import log_event, trail
-from gcp_event_router.passages import warned
+from gcp_event_router._dispatch.dispatch import warned
+from gcp_event_router._log import log_event, trail
 from gcp_event_router.signals import event_received
 from gcp_event_router.utils import make_pubsub_message
 

@@ -19,7 +19,7 @@ from django.test import AsyncClient, Client
 from pydantic import BaseModel
 
 from gcp_event_router import Event, EventRouter, Retry
-from gcp_event_router.payloads import _FAIL_FAST  # pyright: ignore[reportPrivateUsage] -- what this pydantic can do
+from gcp_event_router._dispatch.payload import _FAIL_FAST  # pyright: ignore[reportPrivateUsage] -- what this pydantic can do
 from gcp_event_router.signals import event_received
 
 HERE = Path(__file__).parent

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from gcp_event_router import Event, EventRouter
+from gcp_event_router._dispatch.options import Options
 from gcp_event_router.exceptions import RegistrationError
-from gcp_event_router.options import Options
 
 
 def handler(event: Event[Any]) -> None: ...

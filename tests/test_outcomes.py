@@ -14,6 +14,7 @@ from django.db import DatabaseError, IntegrityError, InterfaceError, Operational
 from django.utils.functional import lazystr
 
 from gcp_event_router import EventRouterError, Outcome, Reject, Retry
+from gcp_event_router._dispatch.payload import MAX_ERRORS
 from gcp_event_router.exceptions import (
     AuthenticationError,
     BodyTooLargeError,
@@ -26,7 +27,6 @@ from gcp_event_router.exceptions import (
     UnhandledEventError,
 )
 from gcp_event_router.outcomes import classify, details, leaves, retry_after, worst
-from gcp_event_router.payloads import MAX_ERRORS
 
 STATUSES = {
     "handled": 201,

@@ -10,19 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gcp_event_router.automata import Machine, Texts
+from gcp_event_router._globs.automata import Machine, Texts
+from gcp_event_router._globs.glob import Glob, escape
+from gcp_event_router._globs.overlaps import LABELS, TYPES, cover, covers, example, intersects, neighbours, patience
 from gcp_event_router.event import is_label
-from gcp_event_router.globs import Glob, escape
-from gcp_event_router.overlaps import (
-    LABELS,
-    TYPES,
-    cover,
-    covers,
-    example,
-    intersects,
-    neighbours,
-    patience,
-)
 
 
 def _small(character: str) -> bool:

@@ -22,9 +22,12 @@ from pydantic import (
 from typing_extensions import TypeAliasType, TypedDict
 
 from gcp_event_router import Event, EventRouter
-from gcp_event_router.declarations import type_text
+from gcp_event_router._dispatch.payload import (
+    _holds_many,
+    parameters_reader,
+)  # pyright: ignore[reportPrivateUsage] -- no checker lets such a type be written
+from gcp_event_router._dispatch.signature import type_text
 from gcp_event_router.exceptions import InvalidEventError, RegistrationError
-from gcp_event_router.payloads import _holds_many, parameters_reader  # pyright: ignore[reportPrivateUsage] -- no checker lets such a type be written
 
 from .conftest import Post
 

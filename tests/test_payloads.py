@@ -16,8 +16,8 @@ from pydantic_core import PydanticCustomError
 from typing_extensions import TypeAliasType, TypedDict
 
 from gcp_event_router import Event, EventRouter
+from gcp_event_router._dispatch.payload import payload_reader
 from gcp_event_router.exceptions import ErrorDetail, InvalidEventError
-from gcp_event_router.payloads import payload_reader
 
 from .conftest import Post
 

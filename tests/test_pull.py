@@ -18,10 +18,10 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from gcp_event_router import Event, EventRouter, Reject, Retry
+from gcp_event_router._shutdown import StopFlag
 from gcp_event_router.envelopes import read
 from gcp_event_router.inbox.models import StoredEvent
 from gcp_event_router.pulling import Delivered, Here, Puller, as_push
-from gcp_event_router.shutdown import StopFlag
 from gcp_event_router.signals import event_received
 from gcp_event_router.utils import make_pubsub_message
 

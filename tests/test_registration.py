@@ -16,8 +16,8 @@ import pytest
 from pydantic import BaseModel, BeforeValidator
 
 from gcp_event_router import Event, EventRouter
+from gcp_event_router._dispatch.handler import Handler
 from gcp_event_router.exceptions import RegistrationError
-from gcp_event_router.handlers import Handler
 
 
 class Order(BaseModel):

@@ -15,9 +15,9 @@ from annotated_types import MultipleOf
 from pydantic import BaseModel, ConfigDict, Field, Json, PositiveInt, TypeAdapter
 from typing_extensions import TypedDict
 
-from gcp_event_router.definitions import LenientSchema
+from gcp_event_router._schema.json_schema import LenientSchema
+from gcp_event_router._schema.samples import sample
 from gcp_event_router.google.catalogue import model_of, types
-from gcp_event_router.samples import sample
 
 
 class Colour(Enum):

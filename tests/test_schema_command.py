@@ -14,9 +14,9 @@ from django.core.management import CommandError, call_command
 from pydantic import BaseModel, ConfigDict, Field, create_model, field_serializer
 
 from gcp_event_router import Event, EventRouter
-from gcp_event_router.compatibility import documents
-from gcp_event_router.globs import Glob
-from gcp_event_router.overlaps import covers
+from gcp_event_router._contract.compatibility import documents
+from gcp_event_router._globs.glob import Glob
+from gcp_event_router._globs.overlaps import covers
 
 ANEW = "may break senders. If that is meant, write the file anew: manage.py events schema --output"
 NONE = "It is no AsyncAPI document that `events schema` wrote. Write it anew: manage.py events schema --output FILE."

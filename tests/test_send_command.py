@@ -34,7 +34,7 @@ from gcp_event_router import Event, EventRouter, Reject, Retry
 from gcp_event_router.inbox.models import Delivery, State
 from gcp_event_router.signals import event_received
 from gcp_event_router.testing import TokenSigner
-from gcp_event_router.testing.requests import FORMS
+from gcp_event_router.testing.messages import FORMS
 
 from .deliveries import on_sqlite, with_databases
 

@@ -19,8 +19,8 @@ from pydantic import (
     create_model,
 )
 
-from gcp_event_router.core_schemas import read_shape, sent_shape
-from gcp_event_router.shapes import Shape, conflict
+from gcp_event_router.checks.core_schema import read_shape, sent_shape
+from gcp_event_router.checks.json_shape import Shape, conflict
 
 from .payload_types import (
     TYPES,

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from gcp_event_router._shutdown import stop_flag
 from gcp_event_router.inbox.models import Delivery, State
-from gcp_event_router.shutdown import stop_flag
 
 from .commands import keep, start
 from .deliveries import PATIENCE, effects, with_databases

@@ -119,7 +119,7 @@ def test_the_same_url_written_otherwise_is_accepted(router: EventRouter, post: P
 def test_expiry(router: EventRouter, post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     """A URL is accepted until its last second, and not any more then."""
     clock = iter([1_800_000_000.0, 1_800_003_599.9, 1_800_003_600.0])
-    monkeypatch.setattr("gcp_event_router.signatures.time", lambda: next(clock))
+    monkeypatch.setattr("gcp_event_router._url_signing.time", lambda: next(clock))
     url = signed(max_age=HOUR)
 
     assert [post(url).status_code, post(url).status_code] == [201, 401]
@@ -149,7 +149,7 @@ def test_a_used_url_is_remembered_as_long_as_it_would_be_accepted(
         return True
 
     monkeypatch.setattr(LocMemCache, "add", add)
-    monkeypatch.setattr("gcp_event_router.signatures.time", lambda: 1_800_000_000.0)
+    monkeypatch.setattr("gcp_event_router._url_signing.time", lambda: 1_800_000_000.0)
     post(signed(max_age=timedelta(seconds=90), single_use=True))
 
     assert kept == [390]

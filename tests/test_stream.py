@@ -16,10 +16,10 @@ from typing import Any
 import pytest
 from typing_extensions import override
 
+from gcp_event_router._shutdown import StopFlag
 from gcp_event_router.exceptions import PullError
 from gcp_event_router.pulling import Delivered, Destination, Puller, stream
 from gcp_event_router.pulling.stream import pull
-from gcp_event_router.shutdown import StopFlag
 
 from .deliveries import PATIENCE, Stall
 from .pubsub_server import NAME, PubSubServer, received

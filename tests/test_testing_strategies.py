@@ -221,8 +221,8 @@ def test_no_handler() -> None:
 def test_without_hypothesis(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where hypothesis is not installed, what to install is said."""
     monkeypatch.setitem(sys.modules, "hypothesis", None)
-    monkeypatch.delitem(sys.modules, "gcp_event_router.testing.schema_strategies")
-    monkeypatch.delattr("gcp_event_router.testing.schema_strategies")
+    monkeypatch.delitem(sys.modules, "gcp_event_router.testing.strategies.schema")
+    monkeypatch.delattr("gcp_event_router.testing.strategies.schema")
 
     with pytest.raises(ConfigurationError) as raised:
         examples(order, router=ROUTER)

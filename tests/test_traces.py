@@ -7,8 +7,8 @@ import json
 import pytest
 
 from gcp_event_router.envelopes import read
+from gcp_event_router.envelopes.trace_context import Trace, TraceHeaders, trace_headers, trace_of
 from gcp_event_router.event import Arrival
-from gcp_event_router.traces import Trace, TraceHeaders, trace_headers, trace_of
 from gcp_event_router.utils import make_pubsub_message
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"

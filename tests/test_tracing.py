@@ -14,9 +14,9 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan
 
 from gcp_event_router import Event, EventRouter, Reject, Retry
+from gcp_event_router._dispatch.tracing import tracer
 from gcp_event_router.formatters import CloudLoggingFormatter
 from gcp_event_router.signals import event_received
-from gcp_event_router.tracing import tracer
 from gcp_event_router.utils import make_pubsub_message
 
 from .conftest import Post

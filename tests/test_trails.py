@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gcp_event_router import Event, EventRouter
-from gcp_event_router.logs import trail
+from gcp_event_router._log import trail
 
 from .conftest import Post
 

@@ -21,8 +21,8 @@ from django.conf import settings
 from django.core.signals import setting_changed
 from typing_extensions import TypedDict
 
+from ._dispatch.options import MAX_ATTEMPTS
 from .exceptions import ConfigurationError
-from .options import MAX_ATTEMPTS
 
 __all__ = ["AuthenticatorSetting", "InboxSetting", "InboxSettings", "RouterSettings", "Settings", "current"]
 

@@ -13,8 +13,8 @@ from typing import Any, Final, Generic, overload
 from typing_extensions import TypeVar
 
 from .envelopes import Envelope
+from .envelopes.trace_context import Trace, TraceHeaders
 from .exceptions import EnvelopeError
-from .traces import Trace, TraceHeaders
 
 __all__ = ["LABEL_LENGTH", "UNKNOWN", "Arrival", "Event", "Principal", "is_label", "labels_of"]
 

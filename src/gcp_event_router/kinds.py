@@ -24,14 +24,14 @@ from pydantic import TypeAdapter
 from pydantic.errors import PydanticUserError
 from typing_extensions import TypeVar, override
 
-from .declarations import NO_SOURCE, type_of, type_text
-from .definitions import bare
+from ._dispatch.handler import Handler
+from ._dispatch.options import HandlerOptions, Options
+from ._dispatch.payload import payload_reader
+from ._dispatch.signature import NO_SOURCE, type_of, type_text
+from ._globs.glob import Glob, escape
+from ._schema.json_schema import bare
 from .event import LABEL_LENGTH, Event, is_label
 from .exceptions import InvalidEventError, RegistrationError
-from .globs import Glob, escape
-from .handlers import Handler
-from .options import HandlerOptions, Options
-from .payloads import payload_reader
 from .publishing import Publisher, publish
 from .utils import SUBSCRIPTION, get_event_url, make_pubsub_message
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from django.dispatch import Signal
 
-from .cancellation import in_thread
-from .receivers import Round, wait_for
+from ._concurrency import in_thread
+from ._receivers.event_broadcast import Round, wait_for
 
 __all__ = ["LifecycleSignal", "event_rejected", "handler_finished", "handler_started"]
 

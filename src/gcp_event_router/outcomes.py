@@ -16,7 +16,8 @@ from typing import cast
 
 from django.core.exceptions import ValidationError
 
-from .database_errors import is_away
+from ._database_errors import is_away
+from ._dispatch.payload import MAX_ERRORS, too_many
 from .exceptions import (
     Answer,
     AuthenticationError,
@@ -30,7 +31,6 @@ from .exceptions import (
     UnhandledEventError,
     UnsupportedMediaTypeError,
 )
-from .payloads import MAX_ERRORS, too_many
 
 __all__ = ["Outcome", "Reject", "Retry", "classify", "details", "leaves", "of_responses", "retry_after", "worst"]
 

@@ -18,24 +18,15 @@ from django.utils.module_loading import import_string
 from pydantic import TypeAdapter
 from typing_extensions import TypeVar, override
 
-from .declarations import UNGIVEN
-from .dispatch import Dispatcher
+from ._dispatch.handler import Handler
+from ._dispatch.lookup import LISTENING, Explanation, Found, Registration, Table, explain, find_everywhere, registered_everywhere
+from ._dispatch.options import HandlerOptions, Options
+from ._dispatch.router_receiver import Dispatcher
+from ._dispatch.signature import UNGIVEN
+from ._globs.glob import Glob, escape
 from .event import Event
 from .exceptions import ConfigurationError, GlobError, RegistrationError
-from .globs import Glob, escape
-from .handlers import Handler
 from .kinds import Kind, PayloadDecorator, callers_place, callers_scope
-from .options import HandlerOptions, Options
-from .registrations import (
-    LISTENING,
-    Explanation,
-    Found,
-    Registration,
-    Table,
-    explain,
-    find_everywhere,
-    registered_everywhere,
-)
 
 __all__ = ["EventRouter", "events", "find_everywhere", "is_registered", "registered_everywhere"]
 

@@ -14,9 +14,8 @@ from weakref import ReferenceType
 from django.dispatch import Signal, dispatcher
 from typing_extensions import override
 
-from .cancellation import in_thread
-from .exceptions import EnvelopeError, UndecodableBodyError
-from .receivers import (
+from ._concurrency import in_thread
+from ._receivers.event_broadcast import (
     EventRound,
     Receiver,
     Responses,
@@ -28,6 +27,7 @@ from .receivers import (
     original,
     wait_for,
 )
+from .exceptions import EnvelopeError, UndecodableBodyError
 
 __all__ = ["DocumentError", "EventSignal", "event_received"]
 

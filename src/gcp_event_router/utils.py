@@ -19,7 +19,7 @@ from django.utils.http import urlencode
 from pydantic_core import from_json
 from typing_extensions import TypedDict
 
-from . import signatures
+from . import _url_signing
 from .envelopes import PubSubPush, from_payload, read_json, read_wrapped
 from .event import LABEL_LENGTH, is_label
 from .exceptions import ConfigurationError, EnvelopeError, InvalidPubSubMessageError
@@ -97,7 +97,7 @@ def get_event_url(
         raise ConfigurationError(msg) from error
     query = urlencode(_flat(event_parameters), doseq=True) if event_parameters else ""
     if signed or max_age is not None or single_use:
-        query = signatures.signed_query(url, query, signed=signed, max_age=max_age, single_use=single_use)
+        query = _url_signing.signed_query(url, query, signed=signed, max_age=max_age, single_use=single_use)
     return base_url.rstrip("/") + (f"{url}?{query}" if query else url)
 
 

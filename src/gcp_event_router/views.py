@@ -19,26 +19,21 @@ from django.views.generic import View
 from typing_extensions import override
 
 from . import conf
-from .arrivals import arrivals_of, undecodable
+from ._concurrency import in_thread
+from ._dispatch.store import UnreadError
+from ._dispatch.store import keeper as current_keeper
+from ._endpoint.body import is_long, receive_body
+from ._endpoint.request import arrivals_of, undecodable
+from ._endpoint.response import failure, success
+from ._log import log_event, logger, trail
+from ._receivers.event_broadcast import NOT_WITH_GEVENT, is_served_by_gevent
 from .auth import Authenticator, Door, configured
-from .bodies import is_long, receive_body
-from .cancellation import in_thread
+from .envelopes.trace_context import trace_headers
 from .event import UNKNOWN, Principal, is_label
-from .exceptions import (
-    BodyTooLargeError,
-    ConfigurationError,
-    EnvelopeError,
-    RefusalError,
-)
-from .keepers import UnreadError
-from .keepers import keeper as current_keeper
+from .exceptions import BodyTooLargeError, ConfigurationError, EnvelopeError, RefusalError
 from .lifecycle import event_rejected
-from .logs import log_event, logger, trail
 from .outcomes import Outcome, classify, of_responses
-from .receivers import NOT_WITH_GEVENT, is_served_by_gevent
-from .responses import failure, success
 from .signals import DocumentError, event_received
-from .traces import trace_headers
 
 __all__ = ["AsyncEventView", "EventView", "reads_nothing_first"]
 

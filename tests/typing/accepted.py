@@ -25,11 +25,13 @@ from pydantic import BaseModel, JsonValue, TypeAdapter
 from typing_extensions import TypedDict, assert_type, override
 
 from gcp_event_router import Event, EventRouter, Outcome, Principal, Reject, Retry, events
+from gcp_event_router._dispatch.handler import Handler
+from gcp_event_router._dispatch.lookup import Consulted, Explanation, Registration
+from gcp_event_router._globs.glob import Glob
 from gcp_event_router.auth import OIDC, Authenticator, SharedToken, SignedURL
 from gcp_event_router.conf import RouterSettings
 from gcp_event_router.envelopes import CloudEvent, CloudTask, Envelope, PubSubPush, PubSubUnwrapped, SchedulerJob
 from gcp_event_router.exceptions import ErrorDetail, InvalidEventError
-from gcp_event_router.globs import Glob
 from gcp_event_router.google.alerts import AlertData
 from gcp_event_router.google.analytics import AnalyticsLogData
 from gcp_event_router.google.artifactregistry import ImageNotification
@@ -49,11 +51,9 @@ from gcp_event_router.google.remoteconfig import RemoteConfigEventData, RemoteCo
 from gcp_event_router.google.scheduler import SchedulerJobData
 from gcp_event_router.google.storage import NotificationAttributes, StorageObjectData
 from gcp_event_router.google.testlab import TestMatrixEventData, TestState
-from gcp_event_router.handlers import Handler
 from gcp_event_router.kinds import Kind
 from gcp_event_router.lifecycle import handler_finished
 from gcp_event_router.publishing import Publisher
-from gcp_event_router.registrations import Consulted, Explanation, Registration
 from gcp_event_router.signals import EventSignal, event_received
 from gcp_event_router.testing import (
     CloudEventMessage,
@@ -70,9 +70,7 @@ from gcp_event_router.testing import (
     isolated,
     push,
 )
-from gcp_event_router.testing import (
-    record as watch,
-)
+from gcp_event_router.testing import record as watch
 from gcp_event_router.testing.plugin import APush, Push
 from gcp_event_router.utils import DecodedPubSubMessage, decode_pubsub_message, get_event_url, make_pubsub_message
 from gcp_event_router.views import AsyncEventView, EventView

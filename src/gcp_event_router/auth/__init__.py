@@ -9,9 +9,9 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ..exceptions import ConfigurationError
-from .backends import configured, load
 from .base import Authenticator
-from .door import Door
+from .chain import Door
+from .loading import configured, load
 from .shared_token import SharedToken
 from .signed_url import SignedURL
 

@@ -18,8 +18,8 @@ from time import monotonic
 
 from jwt import PyJWK
 
+from .._log import logger
 from ..exceptions import UnavailableError
-from ..logs import logger
 from .jwks import fetch
 
 __all__ = ["BOUND", "INTERVAL", "LIFETIME", "LIMIT", "TIMEOUT", "KeySet", "key_set"]

@@ -22,9 +22,9 @@ from jwt import PyJWK
 from ..event import Principal
 from ..exceptions import AuthenticationError, ConfigurationError, ForbiddenError
 from .base import bearer
+from .id_token import claims_of, key_id
 from .jwks import GOOGLE, is_acceptable
 from .keys import key_set
-from .tokens import claims_of, key_id
 
 __all__ = ["EVENT_URL", "OIDC"]
 

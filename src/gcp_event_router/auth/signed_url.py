@@ -16,10 +16,10 @@ from django.core.checks import Warning as Warn
 from django.core.signing import BadSignature
 from django.http import HttpRequest
 
+from .._url_signing import PARAMETER, Terms, verified
 from ..envelopes import EVENTARC_MODE
 from ..event import Principal
 from ..exceptions import AuthenticationError, ConfigurationError, UnavailableError
-from ..signatures import PARAMETER, Terms, verified
 from .base import check_query_credentials, query
 
 __all__ = ["SignedURL"]

@@ -10,17 +10,17 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
 
-from ..channels import channels, keys
+from .._contract.channels import channels, keys
+from .._dispatch.signature import location_of, name_of
 from ..checks.catalogue import APP_NAME
-from ..declarations import location_of, name_of
 from ..router import events
 from ..signals import event_received
-from . import entries
-from .access import StaffView
-from .details import details_of, lately
-from .entries import HandlerLine
-from .guards import mounted
-from .places import place_of
+from . import channel_list
+from .channel_list import HandlerLine
+from .channel_page import details_of, lately
+from .permissions import StaffView
+from .security import mounted
+from .source_links import place_of
 
 __all__ = ["ChannelView", "ListView"]
 
@@ -54,19 +54,19 @@ class ListView(Page):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Answer `?q=` and `?page=`; nonsense in either is no error."""
-        words = request.GET.get("q", "").strip()[: entries.LONGEST]
-        found = entries.found(events, words)
+        words = request.GET.get("q", "").strip()[: channel_list.LONGEST]
+        found = channel_list.found(events, words)
         page = Paginator(found, _ON_A_PAGE).get_page(request.GET.get("page"))
         receivers = [HandlerLine(name_of(each), place_of(location_of(each)), "") for each in event_received.plain_receivers()]
         return self.answer(
             request,
             "list",
             words=words,
-            longest=entries.LONGEST,
+            longest=channel_list.LONGEST,
             number=len(found),
             total=len(found) if not words else len(keys(events)),
             page=page,
-            entries=entries.entries(events, page.object_list),
+            entries=channel_list.entries(events, page.object_list),
             endpoints=mounted(),
             receivers=receivers,
         )
@@ -77,17 +77,17 @@ class ChannelView(Page):
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Answer 404 for what there is not."""
-        key = entries.key_of(request.GET)
+        key = channel_list.key_of(request.GET)
         found = channels(events, [key]) if key else ()
         if key is None or not found:
-            return self.answer(request, "missing", status=404, words=request.GET.get("kind", "")[: entries.LONGEST])
+            return self.answer(request, "missing", status=404, words=request.GET.get("kind", "")[: channel_list.LONGEST])
         (channel,) = found
         return self.answer(
             request,
             "channel",
-            title=entries.title_of(key),
+            title=channel_list.title_of(key),
             channel=channel,
-            handlers=[entries.handler_line(each) for each in channel.handlers],
+            handlers=[channel_list.handler_line(each) for each in channel.handlers],
             details=details_of(channel, _base_url(request)),
             lately=lately(channel, request.user),
         )

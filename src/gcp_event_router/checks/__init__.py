@@ -7,7 +7,7 @@ own options for a deployment; their messages are with them.
 from __future__ import annotations
 
 from .deployment import check_deployment
+from .handlers import check_router
 from .project import check_project
-from .registrations import check_router
 
 __all__ = ["check_deployment", "check_project", "check_router"]

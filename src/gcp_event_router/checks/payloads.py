@@ -6,16 +6,16 @@ from collections.abc import Iterator
 
 from django.core.checks import CheckMessage, Error
 
-from ..core_schemas import sent_shape
-from ..declarations import type_text
+from .._dispatch.handler import Handler
+from .._dispatch.payload import reads_json
+from .._dispatch.signature import type_text
 from ..envelopes import MESSAGE_PUBLISHED
 from ..google.base import Model
 from ..google.catalogue import model_of
-from ..handlers import Handler
-from ..payloads import reads_json
 from ..router import EventRouter
-from ..shapes import OBJECT, Field, Form, conflict
-from .exclusions import check_exclusions
+from .conflicts import check_exclusions
+from .core_schema import sent_shape
+from .json_shape import OBJECT, Field, Form, conflict
 from .readers import Readers, names_of
 
 __all__ = ["check_payloads"]

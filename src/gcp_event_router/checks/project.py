@@ -14,8 +14,8 @@ from .. import auth, conf
 from ..exceptions import ConfigurationError
 from ..router import events
 from .catalogue import check_catalogue
-from .modules import check_modules
-from .registrations import check_router
+from .handlers import check_router
+from .unimported import check_modules
 
 __all__ = ["check_project"]
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ..core_schemas import read_shape
-from ..declarations import type_text
+from .._dispatch.handler import Handler
+from .._dispatch.payload import reads_json
+from .._dispatch.signature import type_text
 from ..exceptions import ConfigurationError
-from ..handlers import Handler
-from ..payloads import reads_json
-from ..shapes import Shape, conflict
+from .core_schema import read_shape
+from .json_shape import Shape, conflict
 
 __all__ = ["Readers", "names_of"]
 

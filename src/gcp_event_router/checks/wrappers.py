@@ -10,7 +10,7 @@ from typing import Any, Final
 from django.core.checks import CheckMessage
 from django.core.checks import Warning as Warn
 
-from ..handlers import Handler
+from .._dispatch.handler import Handler
 from ..router import EventRouter
 
 __all__ = ["check_wrappers"]

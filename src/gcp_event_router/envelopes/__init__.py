@@ -14,7 +14,7 @@ from pydantic_core import to_json
 
 from ..exceptions import EnvelopeError
 from .base import Envelope, read_json
-from .calls import CloudTask, SchedulerJob, read_job, read_task
+from .cloud_tasks import CloudTask, SchedulerJob, read_job, read_task
 from .cloudevents import CloudEvent
 from .cloudevents_http import (
     EVENT_META,

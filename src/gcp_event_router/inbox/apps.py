@@ -6,8 +6,8 @@ from django.apps import AppConfig
 from django.core import checks
 from typing_extensions import override
 
-from ..histories import tell_from
-from ..keepers import keep_with
+from .._dispatch.history import tell_from
+from .._dispatch.store import keep_with
 
 __all__ = ["InboxConfig"]
 
@@ -25,7 +25,7 @@ class InboxConfig(AppConfig):
         """Keep every event from now on, and tell of them."""
         from .checks import check_deliveries, check_inbox, check_tables  # noqa: PLC0415 -- models are ready only now
         from .history import InboxHistory  # noqa: PLC0415 -- as above
-        from .keeper import Inbox  # noqa: PLC0415 -- as above
+        from .store import Inbox  # noqa: PLC0415 -- as above
 
         keep_with(Inbox())
         tell_from(InboxHistory())

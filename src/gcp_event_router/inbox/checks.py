@@ -13,17 +13,17 @@ from django.core.checks import Warning as Warn
 from django.db import connections, transaction
 
 from .. import conf
-from ..globs import escape
-from ..handlers import Handler
+from .._dispatch.handler import Handler
+from .._globs.glob import escape
 from ..router import EventRouter, events
-from . import mysql
+from . import claims_mysql as mysql
 from .clock import LONGEST, ago
 from .deferred import IMMEDIATE, framework, idle_engine
-from .keeper import database
+from .execution import AWAY
 from .models import Delivery, StoredEvent
 from .names import unregistered
 from .purge import PURGED
-from .runs import AWAY
+from .store import database
 
 __all__ = ["check_deliveries", "check_inbox", "check_tables"]
 

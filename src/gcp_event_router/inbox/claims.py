@@ -29,7 +29,8 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce, Now
 
-from . import mysql, postgresql
+from . import claims_mysql as mysql
+from . import claims_postgresql as postgresql
 from .clock import ahead
 from .conflicts import asked_again
 from .errors import KeptError

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from django.db import transaction
 
-from ..logs import logger, trail
+from .._log import logger, trail
 
 __all__ = ["DUMMY", "IMMEDIATE", "defer", "framework", "idle_engine"]
 

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from django.db import connections, router
 
 from .. import conf
-from ..database_errors import code
+from .._database_errors import code
+from .._log import trail
 from ..exceptions import EnvelopeError, EventRouterError
-from ..logs import trail
 from ..outcomes import Outcome, classify, details
 from .models import Delivery
 from .texts import LENGTH, storable, text_of

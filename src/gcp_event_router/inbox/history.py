@@ -12,12 +12,12 @@ from uuid import UUID
 from django.urls import NoReverseMatch, reverse
 from typing_extensions import override
 
-from ..globs import Glob
-from ..histories import Delivered, History
+from .._dispatch.history import Delivered, History
+from .._globs.glob import Glob
 from .clock import as_shown
-from .keeper import database
+from .display import printable
 from .models import Delivery, State, StoredEvent
-from .shown import printable
+from .store import database
 
 __all__ = ["InboxHistory"]
 

@@ -18,7 +18,7 @@ from typing import Any
 from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from ..database_errors import code
+from .._database_errors import code
 from .errors import RolledBackError
 
 __all__ = ["Mark"]

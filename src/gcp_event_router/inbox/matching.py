@@ -12,7 +12,7 @@ from typing import Final
 from django.db import connections
 from django.db.models import BooleanField, Func, Value
 
-from ..globs import Glob
+from .._globs.glob import Glob
 
 __all__ = ["fits"]
 

@@ -13,10 +13,10 @@ from typing import Final
 
 from django.db.models import Count, QuerySet
 
-from ..logs import logger
+from .._log import logger
 from ..router import find_everywhere, registered_everywhere
-from .keeper import numbered, wanted
 from .models import OPEN, Delivery
+from .store import numbered, wanted
 
 __all__ = ["Names", "said", "unregistered"]
 

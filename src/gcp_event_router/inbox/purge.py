@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import connections, transaction
 from django.db.models import Exists, Model, OuterRef, QuerySet
 
-from ..globs import Glob
+from .._globs.glob import Glob
 from .clock import ago
 from .matching import fits
 from .models import Delivery, State, StoredEvent

@@ -17,7 +17,7 @@ from uuid import UUID
 from ..envelopes import CloudTask, read
 from .clock import ago
 from .models import SETTLED, Delivery, StoredEvent
-from .rows import key_of
+from .serialization import key_of
 
 __all__ = ["key_of_task"]
 

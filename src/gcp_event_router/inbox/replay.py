@@ -15,15 +15,15 @@ from typing import Final
 
 from django.db.models import Max, QuerySet
 
+from .._dispatch.dispatch import passage
+from .._dispatch.store import Result
 from ..event import UNKNOWN, labels_of
 from ..exceptions import EnvelopeError
-from ..keepers import Result
 from ..outcomes import Outcome, classify, worst
-from ..passages import passage
 from ..router import find_everywhere
 from . import claims
 from .models import Delivery, State
-from .rows import arrivals_of
+from .serialization import arrivals_of
 from .workers import work
 
 __all__ = ["DISCARDED", "REPLAYED", "discard", "replay"]

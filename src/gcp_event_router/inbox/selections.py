@@ -11,11 +11,11 @@ from uuid import UUID
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from ..globs import Glob
+from .._globs.glob import Glob
 from .clock import ago
-from .keeper import database
 from .matching import fits
 from .models import Delivery, State, StoredEvent
+from .store import database
 
 __all__ = ["Selection", "idle"]
 

@@ -9,12 +9,12 @@ from typing import Any, Final
 
 from django.db.models import Count
 
-from ..management.tables import table
+from ..management.output import table
 from .clock import now
+from .display import printable
+from .management.reports import age
 from .models import OPEN, Delivery, State
 from .names import unregistered
-from .reports import age
-from .shown import printable
 
 __all__ = ["Stats", "stats"]
 

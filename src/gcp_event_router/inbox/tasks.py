@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ..outcomes import Outcome
 from .deferred import framework
-from .keeper import database
 from .models import Delivery
 from .names import Names
+from .store import database
 from .workers import work
 
 __all__ = ["run_delivery"]

@@ -15,7 +15,7 @@ from typing import Final, cast
 
 from pydantic_core import ValidationError
 
-from ..frames import chain, leaves, outside, printable
+from .._frames import chain, leaves, outside, printable
 
 __all__ = ["LENGTH", "storable", "text_of"]
 

@@ -12,22 +12,22 @@ from django.db import connections, transaction
 from django.db.models import BigIntegerField, ExpressionWrapper, F, Q, QuerySet
 from django.db.models.functions import Now
 
-from ..calls import aobserved, observed
+from .._dispatch.handler import Handler
+from .._dispatch.log_line import log_run
+from .._dispatch.pipeline import aobserved, observed
+from .._dispatch.store import Result
+from .._receivers.event_broadcast import wait_for
 from ..event import Arrival
 from ..exceptions import EnvelopeError
-from ..handlers import Handler
-from ..keepers import Result
-from ..lines import log_run
 from ..outcomes import Outcome
-from ..receivers import wait_for
 from ..router import find_everywhere
-from . import claims, runs
+from . import claims, execution
 from .conflicts import asked_again
-from .keeper import terms_of, wanted
 from .leases import Claim, Wanted
 from .models import OPEN, SETTLED, Delivery, State, StoredEvent
 from .names import Names
-from .rows import arrival_of
+from .serialization import arrival_of
+from .store import terms_of, wanted
 
 __all__ = ["due", "process", "work"]
 
@@ -41,7 +41,7 @@ _PLACE: Final = ExpressionWrapper(F("pk") + 0, output_field=BigIntegerField())
 Run: TypeAlias = Callable[[], Result]
 
 _GONE = Result(Outcome.UNHANDLED)
-_TAKEN = runs.busy()
+_TAKEN = execution.busy()
 
 
 def work(alias: str, delivery: Delivery, *, anew: bool = False) -> Result:
@@ -121,7 +121,7 @@ def _begun(alias: str, delivery: Delivery, *, anew: bool = False) -> Result | Ru
         arrival = arrival_of(event)
     except EnvelopeError as error:
         claim = _claimed(alias, delivery, terms_of(delivery.handler), anew=anew)
-        return claim if isinstance(claim, Result) else partial(runs.run, alias, claim, _Unreadable(error))
+        return claim if isinstance(claim, Result) else partial(execution.run, alias, claim, _Unreadable(error))
     found = _handler(delivery, arrival)
     if found is None:
         return _GONE
@@ -133,10 +133,10 @@ def _begun(alias: str, delivery: Delivery, *, anew: bool = False) -> Result | Ru
 def _run(alias: str, claim: Claim, handler: Handler, event: StoredEvent, arrival: Arrival) -> Result:
     started = perf_counter()
     if handler.is_async:
-        awaited = partial(runs.arun, alias, claim)
+        awaited = partial(execution.arun, alias, claim)
         result = wait_for(partial(aobserved, handler, event.kind, event.reference, arrival, awaited))
     else:
-        result = observed(handler, event.kind, event.reference, arrival, partial(runs.run, alias, claim))
+        result = observed(handler, event.kind, event.reference, arrival, partial(execution.run, alias, claim))
     log_run(handler, result, event.kind, event.reference, arrival, perf_counter() - started)
     return result
 

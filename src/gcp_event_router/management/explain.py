@@ -9,14 +9,14 @@ from typing import Any, ClassVar
 from django.core.management.base import CommandError, OutputWrapper
 from typing_extensions import override
 
+from .._dispatch.lookup import Explanation
 from ..auth import configured
 from ..exceptions import ConfigurationError
-from ..registrations import Explanation
 from ..router import events
 from ..signals import event_received
 from .arguments import kind_or_type, named
+from .output import place, receiver_name
 from .subcommands import Subcommand
-from .tables import place, receiver_name
 
 __all__ = ["Explain"]
 

@@ -9,14 +9,14 @@ from typing import Any, ClassVar, Literal
 from django.core.management.base import OutputWrapper
 from typing_extensions import override
 
-from ..declarations import type_words
+from .._dispatch.handler import Handler
+from .._dispatch.lookup import Registration
+from .._dispatch.signature import type_words
 from ..exceptions import ConfigurationError
-from ..handlers import Handler
-from ..registrations import Registration
 from ..router import EventRouter, events
 from ..signals import event_received
+from .output import place, receiver_name, table
 from .subcommands import Subcommand
-from .tables import place, receiver_name, table
 
 __all__ = ["List"]
 

@@ -16,11 +16,11 @@ from django.core.management.base import CommandError, OutputWrapper
 from typing_extensions import override
 
 from .. import conf
+from .._log import logger
+from .._shutdown import stop_flag
 from ..exceptions import ConfigurationError, PostError, PullError
-from ..logs import logger
 from ..pulling import Delivered, Forward, Here, Puller
 from ..router import events, is_registered
-from ..shutdown import stop_flag
 from ..signals import event_received
 from .arguments import age, label, positive, size
 from .subcommands import Subcommand

@@ -12,12 +12,12 @@ from django.conf import settings
 from django.core.management.base import CommandError, OutputWrapper
 from typing_extensions import override
 
-from ..asyncapi import asyncapi
+from .._contract.asyncapi import asyncapi
+from .._contract.channels import channel_of
+from .._contract.compatibility import Change, document_changes
+from .._log import logger
 from ..auth import configured
-from ..channels import channel_of
-from ..compatibility import Change, document_changes
 from ..exceptions import ConfigurationError, DocumentFileError
-from ..logs import logger
 from ..router import events
 from .arguments import kind_or_type, named
 from .subcommands import Subcommand

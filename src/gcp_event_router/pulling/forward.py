@@ -8,9 +8,9 @@ from typing import Final
 
 from typing_extensions import override
 
-from ..logs import logger
-from ..posts import Target
-from ..shutdown import StopFlag
+from .._log import logger
+from .._shutdown import StopFlag
+from .http import Target
 from .puller import Delivered, Destination
 
 __all__ = ["Forward"]

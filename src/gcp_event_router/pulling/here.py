@@ -6,9 +6,9 @@ from django.core.cache import caches
 from django.db import close_old_connections, reset_queries
 from typing_extensions import override
 
+from .._log import log_malformed
 from ..envelopes import read
 from ..event import Arrival
-from ..logs import log_malformed
 from ..outcomes import Outcome, classify, of_responses
 from ..signals import event_received
 from .puller import Delivered, Destination

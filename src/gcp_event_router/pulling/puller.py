@@ -7,9 +7,9 @@ from collections.abc import Callable
 from threading import Lock
 from typing import NamedTuple, Protocol
 
-from ..logs import log_event, trail
+from .._log import log_event, trail
+from .._shutdown import StopFlag
 from ..outcomes import Outcome
-from ..shutdown import StopFlag
 from .messages import PulledMessage, as_push
 
 __all__ = ["Delivered", "Destination", "Puller"]

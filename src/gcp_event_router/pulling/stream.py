@@ -16,8 +16,8 @@ from google.cloud.pubsub_v1.subscriber.scheduler import Scheduler
 from google.cloud.pubsub_v1.types import FlowControl
 from typing_extensions import override
 
+from .._shutdown import StopFlag
 from ..exceptions import PullError
-from ..shutdown import StopFlag
 
 __all__ = ["pull"]
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from .cases import EventTestMixin
+from .client import PushOptions, apush, push
 from .cloudevents import CloudEventMessage, CloudEventRequest, batch
 from .isolation import isolated
-from .pushed import Pushed
-from .pushes import PushOptions, apush, push
+from .messages import FORMS, EventMessage, Form
+from .mixin import EventTestMixin
 from .recording import Delivery, Recording, Rejection, record
-from .requests import FORMS, EventMessage, Form
+from .result import Pushed
 from .strategies import examples
-from .tokens import TokenSigner
+from .token_signer import TokenSigner
 
 __all__ = [
     "FORMS",

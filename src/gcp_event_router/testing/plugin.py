@@ -16,10 +16,10 @@ import pytest
 if TYPE_CHECKING:
     from ..event import Principal
     from ..router import EventRouter
-    from .pushed import Pushed
-    from .pushes import PushOptions
+    from .client import PushOptions
     from .recording import Recording
-    from .tokens import TokenSigner
+    from .result import Pushed
+    from .token_signer import TokenSigner
 
 __all__ = [
     "APush",
@@ -62,7 +62,7 @@ def event_principal() -> Principal | None:
 @pytest.fixture
 def event_push(event_principal: Principal | None) -> Push:
     """`testing.push`, sent by `event_principal`."""
-    from .pushes import push
+    from .client import push
 
     def pushed(
         kind: Any, reference: Any = "1", payload: Any = None, *, raises: bool = True, **options: Unpack[PushOptions]
@@ -77,7 +77,7 @@ def event_push(event_principal: Principal | None) -> Push:
 @pytest.fixture
 def event_apush(event_principal: Principal | None) -> APush:
     """`testing.apush`, sent by `event_principal`."""
-    from .pushes import apush
+    from .client import apush
 
     async def pushed(
         kind: Any, reference: Any = "1", payload: Any = None, *, raises: bool = True, **options: Unpack[PushOptions]
@@ -110,7 +110,7 @@ def event_router() -> Iterator[EventRouter]:
 @pytest.fixture
 def event_signer() -> Iterator[TokenSigner]:
     """Signs tokens that `auth.OIDC` accepts during the test. Needs the extra `oidc`."""
-    from .tokens import TokenSigner
+    from .token_signer import TokenSigner
 
     with TokenSigner() as signer:
         yield signer

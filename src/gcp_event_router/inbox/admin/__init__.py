@@ -8,7 +8,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from ..models import StoredEvent
-from .events import StoredEventAdmin
+from .model_admin import StoredEventAdmin
 
 __all__ = ["StoredEventAdmin"]
 

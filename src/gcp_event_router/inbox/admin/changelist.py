@@ -20,9 +20,9 @@ from django.utils import timezone
 from typing_extensions import override
 
 from ..clock import as_shown
-from ..keeper import database
 from ..models import Delivery, State, StoredEvent
-from .dates import Dates, dates
+from ..store import database
+from .date_hierarchy import Dates, dates
 from .filters import MOST, WITH_ERRORS
 from .summary import Summary
 

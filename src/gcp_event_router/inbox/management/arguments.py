@@ -9,8 +9,8 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from ..._globs.glob import Glob
 from ...exceptions import GlobError
-from ...globs import Glob
 from ...management.arguments import age, django_options, positive
 from ..models import State
 from ..purge import PURGEABLE

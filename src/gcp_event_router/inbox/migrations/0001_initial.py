@@ -10,8 +10,8 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import StateApps
 
+from ..claims_mysql import compare_exactly
 from ..models import OpenDeferred
-from ..mysql import compare_exactly
 
 
 def compare_text_exactly(_apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:

@@ -18,26 +18,26 @@ from django.db.models import Count, QuerySet
 from typing_extensions import override
 
 from .... import conf
-from ....keepers import Result
-from ....management.tables import table
+from ...._dispatch.store import Result
+from ...._shutdown import StopFlag, stop_flag
+from ....management.output import table
 from ....management.terminals import printing
 from ....outcomes import Outcome
-from ....shutdown import StopFlag, stop_flag
 from ...claims import discardable
 from ...clock import now
-from ...keeper import database
+from ...display import printable
+from ...execution import AWAY
 from ...models import Delivery, State, StoredEvent
 from ...names import Names
 from ...purge import PURGED, purge
 from ...renaming import renamable, rename
 from ...replay import DISCARDED, REPLAYED, discard, replay
-from ...reports import FIELDS, Progress, age, count_fields, counted, described, fields, line, named, result_fields
-from ...runs import AWAY
 from ...selections import idle
-from ...shown import printable
 from ...stats import stats
+from ...store import database
 from ...workers import process
 from ..arguments import add_actions, selection
+from ..reports import FIELDS, Progress, age, count_fields, counted, described, fields, line, named, result_fields
 
 __all__ = ["Command"]
 

@@ -1,0 +1,166 @@
+"""What a site can be sent: a `Channel` for each kind, glob of kinds and type of CloudEvents that is handled or declared.
+
+Read by the commands, the documents and the catalogue. Nothing of it is made while events are handled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, NamedTuple, cast
+
+from pydantic import TypeAdapter
+from typing_extensions import override
+
+from .._dispatch.handler import Handler
+from .._dispatch.lookup import Registration
+from .._globs.glob import Glob, GlobIndex, escape
+from .._globs.overlaps import LABELS, TYPES, covers, example
+from .._schema.json_schema import Mode, payload_schemas
+from .._schema.rendering import Schema
+from ..kinds import Kind
+from ..router import EventRouter
+from .examples import Example, example_of
+
+__all__ = ["Channel", "Key", "channel_of", "channels", "keys"]
+
+_ALL = Glob("*")
+
+
+class Key(NamedTuple):
+    """What tells a channel of a router from all others; as the fields of `Channel`."""
+
+    kind: Glob
+    ce_type: Glob | None = None
+    is_fallback: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """What may be sent, and who handles it. Made by `channels`."""
+
+    #: Which kinds; `*` where only the type counts.
+    kind: Glob
+    #: Which types of CloudEvents; None where the type does not count.
+    ce_type: Glob | None
+    #: Those that run for whatever may be sent here, in order of registration.
+    handlers: tuple[Handler, ...]
+    #: The kind as it is declared, if it is.
+    declared: Kind[Any] | None = None
+    #: Whether its handlers run only for what no other channel has.
+    is_fallback: bool = False
+
+    @property
+    def payloads(self) -> tuple[tuple[object, TypeAdapter[Any]], ...]:
+        """The types that a payload has to satisfy, all of them, each once; that of the declaration first.
+
+        Raises `ConfigurationError` for a handler whose annotation cannot be used.
+        """
+        found: dict[object, tuple[object, TypeAdapter[Any]]] = {}
+        if self.declared is not None:
+            found[repr(self.declared.payload_type)] = self.declared.payload_type, self.declared.adapter
+        for handler in self.handlers:
+            found.setdefault(repr(handler.payload_type), (handler.payload_type, handler.adapter))
+        return tuple(found.values())
+
+    @property
+    def sole_type(self) -> Glob | None:
+        """The types of CloudEvents, where these alone count: their events are sent to `/events/`.
+
+        A kind that no URL can hold is one, too, since the type of an event at `/events/` is its kind.
+        """
+        if self.kind == _ALL:
+            return self.ce_type
+        return self.kind if example(self.kind, LABELS) is None else None
+
+    def schema(self, mode: Mode = "validation") -> Schema:
+        """The JSON Schema of a payload: what is read, or what is written. Raises as `payloads` does."""
+        schemas, definitions = payload_schemas(self.payloads, mode)
+        whole: dict[str, Any] = schemas[0] if len(schemas) == 1 else {"allOf": schemas} if schemas else {}
+        return {**whole, "$defs": definitions} if definitions else whole
+
+    @property
+    def parameters(self) -> tuple[tuple[object, TypeAdapter[Any]], ...]:
+        """The types that the parameters of the URL have to satisfy, where handlers say so. Raises as `payloads` does."""
+        declared = {repr(handler.parameters_type): handler.parameters_type for handler in self.handlers}
+        return tuple((each, TypeAdapter(cast("type[Any]", each))) for each in declared.values() if each != dict[str, str])
+
+    def example(self) -> Example:
+        """An event that all of its handlers read; the examples that types declare come first. Raises as `payloads` does."""
+        return example_of(self.payloads, self.parameters)
+
+    @override
+    def __str__(self) -> str:
+        if self.ce_type is None:
+            return self.kind.pattern
+        return (
+            self.ce_type.pattern
+            if self.kind in {_ALL, self.ce_type}
+            else f"{self.kind.pattern} of the type {self.ce_type.pattern}"
+        )
+
+
+def channels(router: EventRouter, only: Iterable[Key] | None = None) -> tuple[Channel, ...]:
+    """All that a router can be sent, in order of registration; then kinds that are declared, and have no handler here.
+
+    Who wants few of many says which `only`, in the order in which they are to come.
+    """
+    registrations, declared = tuple(router), _declared(router)
+    there = _keys(registrations, declared)
+    wanted = there if only is None else [key for key in only if key in there]
+    registered = _Registered(registrations)
+    return tuple(_channel(key, registered, declared) for key in wanted)
+
+
+def keys(router: EventRouter) -> tuple[Key, ...]:
+    """What `channels` has, at the price of one look at each registration."""
+    return tuple(_keys(tuple(router), _declared(router)))
+
+
+def channel_of(router: EventRouter, kind: str, ce_type: str | None = None) -> Channel:
+    """What may be sent as one kind, and type; its handlers are those that run for it."""
+    handlers = tuple(handler for found in router.find(kind, ce_type) for handler in found)
+    glob, type_glob = Glob(escape(kind)), None if ce_type is None else Glob(escape(ce_type))
+    return Channel(glob, type_glob, handlers, router.kinds.get(kind))
+
+
+def _declared(router: EventRouter) -> dict[Glob, Kind[Any]]:
+    return {Glob(escape(name)): kind for name, kind in router.kinds.items()}
+
+
+def _keys(registrations: tuple[Registration, ...], declared: dict[Glob, Kind[Any]]) -> dict[Key, None]:
+    found = {Key(glob, each.ce_type, each.is_fallback): None for each in registrations for glob in each.globs or (_ALL,)}
+    return found | {Key(glob): None for glob in declared}
+
+
+class _Registered:
+    """All registrations, a pair for each glob of theirs, so that few are looked at for each channel."""
+
+    def __init__(self, registrations: tuple[Registration, ...]) -> None:
+        self._pairs = [(glob, each) for each in registrations for glob in each.globs or (_ALL,)]
+        self._index = GlobIndex((glob, (glob, each)) for glob, each in self._pairs)
+
+    def near(self, glob: Glob) -> list[tuple[Glob, Registration]]:
+        """Those that might cover a glob: they match an example of it. What no kind matches is only for who names it."""
+        found = example(glob)
+        return [each for each in self._pairs if each[0] == glob] if found is None else self._index.find(found)
+
+
+def _channel(key: Key, registered: _Registered, declared: dict[Glob, Kind[Any]]) -> Channel:
+    handlers = _running(key.kind, key.ce_type, registered, is_fallback=key.is_fallback)
+    kind = None if key.is_fallback or key.ce_type else declared.get(key.kind)
+    return Channel(key.kind, key.ce_type, tuple(handlers), kind, key.is_fallback)
+
+
+def _running(glob: Glob, ce_type: Glob | None, registered: _Registered, *, is_fallback: bool) -> Iterator[Handler]:
+    """The handlers that surely run for whatever matches, each function once."""
+    seen: set[object] = set()
+    for wider, each in registered.near(glob):
+        if (
+            each.is_fallback == is_fallback
+            and each.handler.key not in seen
+            and (wider in {_ALL, glob} or covers(wider, glob))
+            and (each.ce_type is None or (ce_type is not None and covers(each.ce_type, ce_type, TYPES)))
+        ):
+            seen.add(each.handler.key)
+            yield each.handler

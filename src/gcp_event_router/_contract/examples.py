@@ -1,0 +1,152 @@
+"""An example of an event that its handlers read: its payload, and the parameters of its URL. Made when somebody asks for it.
+
+Handlers' own readers read each before it is shown. Where none can be made, an example says what to declare.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, NamedTuple, TypeAlias, cast
+
+from pydantic import TypeAdapter, ValidationError
+
+from .._dispatch.payload import parameters_reader, payload_reader
+from .._dispatch.signature import type_words
+from .._log import logger
+from .._schema.json_schema import bare, payload_schemas
+from .._schema.rendering import Schema
+from .._schema.sample_schema import SampleSchema
+from .._schema.samples import NoSampleError, Place, fitting
+from ..exceptions import InvalidEventError
+
+__all__ = ["Example", "Typed", "example_of"]
+
+#: A type as it is declared, with its adapter.
+Typed: TypeAlias = tuple[object, TypeAdapter[Any]]
+_Write: TypeAlias = Callable[[object], Any]
+
+_PAYLOAD: Final = "payload"
+_PARAMETERS: Final = "URL's parameters"
+
+
+class Example(NamedTuple):
+    """An event that may be sent."""
+
+    #: The payload as JSON has it, and as a sender writes it; None where there is no example.
+    value: object
+    data: bytes | None
+    #: What has to be in the query of the event's URL; None where there is no example.
+    query: Mapping[str, Sequence[str]] | None
+    #: Why there is no payload, and why there is no query.
+    problem: str = ""
+    query_problem: str = ""
+    #: What is wrong with the examples that the types declare.
+    notes: tuple[str, ...] = ()
+
+
+def example_of(payloads: Sequence[Typed], parameters: Sequence[Typed]) -> Example:
+    """An event that handlers of these types read, all of them."""
+    notes: dict[str, None] = {}
+    value, data, problem = _payload(payloads, notes)
+    query, query_problem = _query(parameters, notes)
+    return Example(value, data, query, problem, query_problem, tuple(notes))
+
+
+def _payload(payloads: Sequence[Typed], notes: dict[str, None]) -> tuple[object, bytes | None, str]:
+    # bytes are taken as they come, so that the other handlers decide
+    deciding = [each for each in payloads if bare(each[0]) is not bytes] or payloads
+    is_text = bool(deciding) and bare(deciding[0][0]) is bytes
+
+    def written(value: object) -> bytes:
+        text = "" if value is None else str(value) if is_text else json.dumps(value, ensure_ascii=False)
+        return text.encode(errors="replace")
+
+    found = _Search(_PAYLOAD, deciding, [payload_reader(adapter, declared) for declared, adapter in payloads], written, notes)
+    value = found.run(brief=False)
+    return value, None if found.problem else written(value), found.problem
+
+
+def _query(parameters: Sequence[Typed], notes: dict[str, None]) -> tuple[Mapping[str, Sequence[str]] | None, str]:
+    if not parameters:
+        return {}, ""
+    found = _Search(_PARAMETERS, parameters, [parameters_reader(adapter) for _, adapter in parameters], _parameters, notes)
+    value = found.run(brief=True)
+    return None if found.problem else _parameters(value), found.problem
+
+
+class _Search:
+    """The search for a value that is read."""
+
+    def __init__(
+        self, what: str, types: Sequence[Typed], readers: Sequence[Callable[[Any], Any]], written: _Write, notes: dict[str, None]
+    ) -> None:
+        self._what = what
+        self._types = types
+        self._readers = readers
+        self._written = written
+        self._notes = notes
+        self._first: Exception | None = None
+        #: Why there is none.
+        self.problem = ""
+
+    def run(self, *, brief: bool) -> object:
+        """The value; None where there is a problem."""
+        try:
+            return fitting(self._schema(), self._refused, brief=brief)
+        except NoSampleError:
+            self.problem = self._told(_why(self._first))
+        except Exception as error:  # noqa: BLE001 -- models have methods of their own
+            logger.debug("No example can be made", exc_info=True)
+            self.problem = self._told(f"its JSON Schema cannot be made or used ({type(error).__name__})")
+        return None
+
+    def _schema(self) -> Schema:
+        noted = type("NotedSchema", (SampleSchema,), {"refused": self._notes})
+        schemas, definitions = payload_schemas(self._types, "validation", generator=noted)
+        for number, (declared, adapter) in enumerate(self._types):
+            if bare(declared) is bytes:
+                schemas[number] |= {**adapter.json_schema(schema_generator=SampleSchema), "bytes": "utf8"}
+        return {**(schemas[0] if len(schemas) == 1 else {"allOf": schemas}), "$defs": definitions}
+
+    def _refused(self, value: object) -> list[Place]:
+        """The places where the readers refuse a value."""
+        places: list[Place] = []
+        for read in self._readers:
+            try:
+                read(self._written(value))
+            except Exception as error:  # noqa: BLE001 -- validators are the project's own
+                self._first = self._first or error
+                cause = error.__cause__
+                found = cause.errors(include_url=False) if isinstance(cause, ValidationError) else ()
+                places += [each["loc"] for each in found] or [()]
+        return places
+
+    def _told(self, why: str) -> str:
+        name = " and ".join(type_words(declared) for declared, _ in self._types)
+        return (
+            f"No example of the {self._what} can be made that {name} reads: {why}. "
+            "Declare one: Field(examples=[...]) at the field, or Annotated[..., Field(examples=[...])] around the type."
+        )
+
+
+def _why(error: Exception | None) -> str:
+    """What the first that was tried is refused for, without its value."""
+    if error is None:
+        return "nothing plain enough to be shown fits its JSON Schema"
+    if not isinstance(error, InvalidEventError):
+        return f"a validator raises {type(error).__name__}"
+    problem = error.errors[0]
+    place = ".".join(map(str, problem["loc"]))
+    return f"what was tried is refused{place and f' at {place}'}: {problem['msg']}"
+
+
+def _parameters(value: object) -> dict[str, list[str]]:
+    """A value as a query has it."""
+    fields = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    lists = {name: cast("list[object]", each) if isinstance(each, list) else [each] for name, each in fields.items()}
+    return {name: [_text(each) for each in values if each is not None] for name, values in lists.items()}
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,196 @@
+"""What a router keeps of each registration, how it finds those of a kind, and how it explains what it does with one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from operator import itemgetter
+from typing import Final, NamedTuple, Protocol, TypeAlias
+from weakref import WeakSet
+
+from typing_extensions import override
+
+from .._globs.glob import Glob, GlobIndex
+from .handler import Handler
+
+__all__ = [
+    "LISTENING",
+    "Consulted",
+    "Explanation",
+    "Found",
+    "Registration",
+    "Table",
+    "explain",
+    "find_everywhere",
+    "registered_everywhere",
+]
+
+#: Kinds whose handlers are remembered. Only kinds that something handles are, so strangers' kinds take no place.
+MEMORY = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A handler as one router sees it: with the prefix under which its own router is included."""
+
+    handler: Handler
+    #: Of which one has to match the kind; none if the type is all that counts.
+    globs: tuple[Glob, ...]
+    #: A fallback runs only for events that no other registration matches.
+    is_fallback: bool = False
+    #: Which has to match the CloudEvents type, if it is given.
+    ce_type: Glob | None = None
+
+    def matching(self, kind: str) -> Glob | None:
+        """The first of the globs that matches `kind`."""
+        return next((glob for glob in self.globs if glob.matches(kind)), None)
+
+    def wants(self, ce_type: str | None) -> bool:
+        """Whether it takes events of a type."""
+        return self.ce_type is None or (ce_type is not None and self.ce_type.matches(ce_type))
+
+
+class Found(NamedTuple):
+    """The handlers of a kind, in order of registration."""
+
+    blocking: tuple[Handler, ...]
+    awaited: tuple[Handler, ...]
+
+    @classmethod
+    def of(cls, handlers: list[Handler]) -> Found:
+        """Sort handlers into sync and async ones."""
+        return cls(
+            tuple(handler for handler in handlers if not handler.is_async),
+            tuple(handler for handler in handlers if handler.is_async),
+        )
+
+
+class Router(Protocol):
+    """What is asked of routers that listen to a signal."""
+
+    def find(self, kind: str, ce_type: str | None = None) -> Found:
+        """The handlers of a kind and type."""
+        ...
+
+    def __iter__(self) -> Iterator[Registration]:
+        """All registrations."""
+        ...
+
+
+#: The routers that listen to a signal.
+LISTENING: Final[WeakSet[Router]] = WeakSet()
+
+
+def find_everywhere(kind: str, ce_type: str | None) -> list[Found]:
+    """What each router that listens to a signal has for an event."""
+    return [router.find(kind, ce_type) for router in tuple(LISTENING)]
+
+
+def registered_everywhere() -> Iterator[Registration]:
+    """The registrations of all routers that listen to a signal."""
+    for router in tuple(LISTENING):
+        yield from router
+
+
+#: A registration, with its place in their order.
+_Placed: TypeAlias = tuple[int, Registration]
+
+
+class Table:
+    """The registrations of one moment, ready for look-ups."""
+
+    def __init__(self, registrations: tuple[Registration, ...]) -> None:
+        placed = list(enumerate(registrations))
+        self._kinds = GlobIndex((glob, (place, each)) for place, each in placed if not each.is_fallback for glob in each.globs)
+        self._types = GlobIndex((each.ce_type, (place, each)) for place, each in placed if each.ce_type and not each.globs)
+        self._fallbacks = GlobIndex((glob, (place, each)) for place, each in placed if each.is_fallback for glob in each.globs)
+        self._has_types = any(each.ce_type for each in registrations)
+        self._memory: dict[str | tuple[str, str | None], Found] = {}
+
+    def find(self, kind: str, ce_type: str | None = None) -> Found:
+        """The handlers of a kind and type, each function once."""
+        key = (kind, ce_type) if self._has_types else kind
+        return self._memory.get(key) or self._found(key, kind, ce_type)
+
+    def _found(self, key: str | tuple[str, str | None], kind: str, ce_type: str | None) -> Found:
+        matched = self._matched(kind, ce_type)
+        unique: dict[object, Handler] = {}  # a function that is registered twice runs once
+        for _, each in matched or self._fallbacks.find(kind):
+            unique.setdefault(each.handler.key, each.handler)
+        found = Found.of(list(unique.values()))
+        if matched:
+            if len(self._memory) >= MEMORY:
+                self._memory.clear()  # cheaper than choosing: each kind comes back at the price of one look-up
+            self._memory[key] = found
+        return found
+
+    def _matched(self, kind: str, ce_type: str | None) -> list[_Placed]:
+        matched = self._kinds.find(kind)
+        if self._has_types:
+            matched = [placed for placed in matched if placed[1].wants(ce_type)]
+            matched += self._types.find(ce_type) if ce_type is not None else []
+            matched.sort(key=itemgetter(0))
+        return matched
+
+
+@dataclass(frozen=True, slots=True)
+class Consulted:
+    """One registration in an `Explanation`."""
+
+    registration: Registration
+    #: Whether it runs for the kind.
+    runs: bool
+    #: Why it runs, or why not; one clause.
+    reason: str
+
+    @override
+    def __str__(self) -> str:
+        return f"{'runs ' if self.runs else 'skips'} {self.registration.handler}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What a router does with a kind, and why: `str()` of it is for people."""
+
+    kind: str
+    ce_type: str | None
+    consulted: tuple[Consulted, ...]
+
+    @property
+    def handlers(self) -> tuple[Handler, ...]:
+        """The handlers that run, in order of registration."""
+        return tuple(each.registration.handler for each in self.consulted if each.runs)
+
+    @override
+    def __str__(self) -> str:
+        what = repr(self.kind) if self.ce_type is None else f"{self.kind!r} of the type {self.ce_type!r}"
+        return "\n".join([f"{what} is handled by {len(self.handlers)} handler(s)", *map(str, self.consulted)])
+
+
+def explain(kind: str, ce_type: str | None, registrations: tuple[Registration, ...], running: set[Handler]) -> Explanation:
+    """Say for each registration why it runs for a kind and type, or why not; `running` is what the router found."""
+    handled = any(not each.is_fallback and _misses(each, kind, ce_type) is None for each in registrations)
+    consulted: list[Consulted] = []
+    for each in registrations:
+        runs = each.handler in running
+        reason = _misses(each, kind, ce_type)
+        if reason is None and each.is_fallback:
+            reason = "another handler matches" if handled else "it is a fallback, and nothing else matches"
+        elif reason is None:
+            reason = " and ".join(f"{glob.pattern!r}" for glob in (each.matching(kind), each.ce_type) if glob)
+            reason += " match" if each.globs and each.ce_type else " matches"
+            if not runs:
+                reason += ", but its function is registered before"
+        consulted.append(Consulted(each, runs, reason))
+    return Explanation(kind, ce_type, tuple(consulted))
+
+
+def _misses(registration: Registration, kind: str, ce_type: str | None) -> str | None:
+    """Why a registration does not match; None if it does."""
+    if registration.globs and registration.matching(kind) is None:
+        return " and ".join(glob.why_not(kind) for glob in registration.globs)
+    if registration.ce_type is None or registration.wants(ce_type):
+        return None
+    if ce_type is None:
+        return f"it wants the type {registration.ce_type.pattern!r}, and the event has none"
+    return f"of the type, {registration.ce_type.why_not(ce_type)}"

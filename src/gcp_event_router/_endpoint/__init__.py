@@ -1,0 +1,1 @@
+"""HTTP in and out: the body of a request, the events in it, and the answer."""

@@ -1,0 +1,54 @@
+"""What the endpoint answers: made by `views`, and known by its outcome to middleware and to tests."""
+
+from __future__ import annotations
+
+import json
+
+from django.conf import settings
+from django.http import HttpResponse
+
+from .. import conf
+from ..outcomes import Outcome, classify, details, retry_after
+
+__all__ = ["EventResponse", "failure", "success"]
+
+#: The same for every kind, so that a stranger learns nothing of which are known.
+_REFUSED = {Outcome.UNAUTHENTICATED: "Unauthorized", Outcome.FORBIDDEN: "Forbidden"}
+
+
+class EventResponse(HttpResponse):
+    """An answer in JSON."""
+
+    def __init__(self, outcome: Outcome, content: bytes = b"{}", status: int | None = None) -> None:
+        super().__init__(content, status=outcome.status if status is None else status, content_type="application/json")
+        #: The worst of what became of the request's events.
+        self.outcome: Outcome = outcome
+        # the event has its line in the log; Django would add one, and call each 503 an error
+        self._has_been_logged = True
+
+
+def success(outcome: Outcome) -> EventResponse:
+    """The answer to a request whose events are settled."""
+    return EventResponse(outcome)
+
+
+def failure(error: Exception, kind: str, reference: str) -> EventResponse:
+    """The answer to a request that failed. With `DEBUG` on, raises what is nobody's answer."""
+    outcome = classify(error)
+    if outcome.acknowledged:  # a plain receiver raised Reject
+        return EventResponse(outcome)
+    if outcome is Outcome.FAILED and settings.DEBUG:
+        raise error
+    content: dict[str, object] = {
+        "error": _REFUSED.get(outcome, f"Unable to handle event of kind {kind} with reference {reference}")
+    }
+    if outcome is Outcome.INVALID and (listed := details(error)):
+        content["errors"] = listed
+    status = conf.current().FAILURE_STATUS if outcome is Outcome.FAILED else outcome.status
+    response = EventResponse(outcome, json.dumps(content).encode(), status)
+    if outcome is Outcome.UNAUTHENTICATED:
+        response["WWW-Authenticate"] = "Bearer"
+    wait = retry_after(error)
+    if wait is not None:
+        response["Retry-After"] = str(wait)
+    return response

@@ -1,0 +1,164 @@
+"""Globs of event kinds, and an index that finds those that match a kind. Pure text; used by `router`.
+
+A glob matches a whole kind, case-sensitively. `*` stands for any text, `?` for one character, `[abc]` and `[a-z]` for one
+of those, `[!abc]` for one of the others; `[*]`, `[?]` and `[[]` stand for the characters themselves.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeAlias, TypeVar
+
+from typing_extensions import override
+
+from ..exceptions import GlobError
+
+__all__ = ["Glob", "GlobIndex", "escape"]
+
+T = TypeVar("T")
+#: Order of registration, the glob still to be matched (None: nothing left to match), the value.
+_Candidate: TypeAlias = tuple[int, "Glob | None", T]
+
+_SPECIAL = re.compile(r"[*?\[]")
+# Possessive, as fnmatch reads it: a ']' that comes first belongs to the sequence and does not close it.
+_SEQUENCE = re.compile(r"\[(!?+)(\]?+[^\]]*)\]")
+
+
+class Glob:
+    """One pattern, read once. Equal to any other glob of the same text.
+
+    Raises `GlobError` for a pattern that is empty, unclosed, out of order (`[z-a]`) or not printable.
+    """
+
+    __slots__ = ("_match", "pattern", "prefix", "suffix")
+
+    def __init__(self, pattern: str) -> None:
+        self.pattern: str = _checked(pattern)
+        first = _SPECIAL.search(pattern)
+        #: The literal text before the first special character; all of it when there is none.
+        self.prefix: str = pattern if first is None else pattern[: first.start()]
+        #: The literal text after the last star, when nothing but literals follows it.
+        tail = pattern.rpartition("*")[2]
+        self.suffix: str = "" if first is None or _SPECIAL.search(tail) or "]" in tail else tail
+        self._match: Callable[[str], object] | None = None
+
+    @property
+    def is_literal(self) -> bool:
+        """Whether the glob is a plain kind, without any special character."""
+        return self.prefix == self.pattern
+
+    def matches(self, kind: str) -> bool:
+        """Whether the whole `kind` fits. Linear in its length, whatever the pattern (fnmatch's atomic groups)."""
+        if self._match is None:  # compiling costs more than all the rest of a registration, and most never need it
+            self._match = re.compile(fnmatch.translate(self.pattern)).match
+        return self._match(kind) is not None
+
+    def why_not(self, kind: str) -> str:
+        """One clause for people: why `kind` does not match."""
+        if self.is_literal:
+            return f"{kind!r} is not {self.pattern!r}"
+        if not kind.startswith(self.prefix):
+            return f"{kind!r} does not begin with {self.prefix!r}"
+        if not kind.endswith(self.suffix):
+            return f"{kind!r} does not end in {self.suffix!r}"
+        return f"{kind!r} does not fit {self.pattern!r}"
+
+    def prefixed(self, prefix: str) -> Glob:
+        """The glob that matches `prefix`, taken literally, followed by what this one matches."""
+        return Glob(escape(prefix) + self.pattern) if prefix else self
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        return self.pattern == other.pattern if isinstance(other, Glob) else NotImplemented
+
+    @override
+    def __hash__(self) -> int:
+        return hash(self.pattern)
+
+    @override
+    def __repr__(self) -> str:
+        return f"Glob({self.pattern!r})"
+
+    @override
+    def __str__(self) -> str:
+        return self.pattern
+
+
+class GlobIndex(Generic[T]):
+    """Which values belong to a kind: built once from `(glob, value)` pairs, then only read.
+
+    A lookup costs the same with ten globs as with ten thousand: literals lie in a dict, the others in dicts by their literal
+    beginning or, where they begin with a star, by their literal ending, and only what shares it is matched.
+    """
+
+    __slots__ = ("_literals", "_prefixes", "_suffixes")
+
+    def __init__(self, pairs: Iterable[tuple[Glob, T]]) -> None:
+        self._literals: dict[str, list[_Candidate[T]]] = {}
+        self._prefixes: dict[int, dict[str, list[_Candidate[T]]]] = {}
+        self._suffixes: dict[int, dict[str, list[_Candidate[T]]]] = {}
+        for order, (glob, value) in enumerate(pairs):
+            if glob.is_literal:
+                self._literals.setdefault(glob.pattern, []).append((order, None, value))
+            elif glob.prefix or not glob.suffix:
+                # "order-*" needs no further match once its beginning is found
+                rest = None if glob.pattern == glob.prefix + "*" else glob
+                table = self._prefixes.setdefault(len(glob.prefix), {})
+                table.setdefault(glob.prefix, []).append((order, rest, value))
+            else:
+                table = self._suffixes.setdefault(len(glob.suffix), {})
+                table.setdefault(glob.suffix, []).append((order, glob, value))
+
+    def find(self, kind: str) -> list[T]:
+        """The values of all globs that match `kind`, in the order in which they were given."""
+        found = list(self._literals.get(kind, ()))
+        for length, table in self._prefixes.items():
+            found += [each for each in table.get(kind[:length], ()) if each[1] is None or each[1].matches(kind)]
+        for length, table in self._suffixes.items():
+            found += [each for each in table.get(kind[-length:], ()) if each[1] is None or each[1].matches(kind)]
+        found.sort(key=_order)
+        return [value for _, _, value in found]
+
+
+def escape(text: str) -> str:
+    """The glob that matches exactly `text`."""
+    return _SPECIAL.sub(r"[\g<0>]", text)
+
+
+def _order(candidate: _Candidate[object]) -> int:
+    return candidate[0]
+
+
+def _checked(pattern: str) -> str:
+    """`pattern`, or a `GlobError` that says what is wrong with it."""
+    if not pattern:
+        msg = "The kind '' is empty, and no event has an empty kind. Write a kind such as 'order-placed', or '*' for all."
+        raise GlobError(msg)
+    if not pattern.isprintable():
+        msg = (
+            f"The kind {pattern!r} holds a character that cannot be printed, and the endpoint answers 404 to such kinds. "
+            "Write it with printable characters only."
+        )
+        raise GlobError(msg)
+    rest = _SEQUENCE.sub("", pattern)
+    if "[" in rest:
+        msg = (
+            f"The kind {pattern!r} opens a '[' that is never closed, so it would match nothing. "
+            "Close the sequence, as in '[ab]', or write '[[]' for the character itself."
+        )
+        raise GlobError(msg)
+    for sequence in _SEQUENCE.finditer(pattern):
+        _check_sequence(pattern, sequence.group(2))
+    return pattern
+
+
+def _check_sequence(pattern: str, characters: str) -> None:
+    for low, high in re.findall(r"(?s)(.)-(.)", characters):
+        if low > high:
+            msg = (
+                f"The kind {pattern!r} holds the range '{low}-{high}', which runs backwards and matches nothing. "
+                f"Write '{high}-{low}'."
+            )
+            raise GlobError(msg)

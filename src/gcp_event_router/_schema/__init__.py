@@ -1,0 +1,1 @@
+"""JSON Schema of payloads, and samples that it allows."""

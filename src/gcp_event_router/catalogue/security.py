@@ -1,0 +1,92 @@
+"""The security in force at an endpoint: who lets requests in, and what may be told of how."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, Literal, NamedTuple, TypeAlias
+from urllib.parse import unquote
+
+from django.conf import settings
+from django.urls import Resolver404, get_script_prefix, resolve
+
+from .._log import logger
+from ..auth import Authenticator, Door, configured
+from ..checks.endpoints import endpoints
+from ..exceptions import ConfigurationError
+
+__all__ = ["Guard", "Security", "at_path", "mounted"]
+
+Standing: TypeAlias = Literal["open", "closed", "guarded"]
+
+_BROKEN: Final = "Closed to everybody: the authenticators cannot be made. manage.py check says why."
+_UNSET: Final = 'Closed to everybody: GCP_EVENT_ROUTER["AUTHENTICATION"] is not set.'
+_DEBUG: Final = 'Open to everybody while DEBUG is on: GCP_EVENT_ROUTER["AUTHENTICATION"] is not set.'
+_OPEN: Final = "Open to everybody: no authenticator is configured."
+_ONE: Final = "Closed to all whom this authenticator does not accept."
+_SEVERAL: Final = "Closed to all whom none of these authenticators accepts."
+
+
+class Guard(NamedTuple):
+    """One authenticator."""
+
+    name: str
+    #: Names and values, none of them a secret.
+    facts: tuple[tuple[str, str], ...]
+
+
+class Security(NamedTuple):
+    """Who is let in at one endpoint."""
+
+    #: Such as `/events/kind/reference`; none for what is not mounted.
+    paths: tuple[str, ...]
+    standing: Standing
+    summary: str
+    guards: tuple[Guard, ...]
+    authenticators: tuple[Authenticator, ...]
+
+
+def mounted() -> list[Security]:
+    """That of each endpoint in the URLs; those with the same one together."""
+    # by identity, since an authenticator of the project's own need not be hashable
+    found: dict[tuple[int, ...] | None, tuple[Sequence[Authenticator] | None, list[str]]] = {}
+    for each in endpoints():
+        own = each.authentication
+        found.setdefault(None if own is None else tuple(map(id, own)), (own, []))[1].append(each.path)
+    return [_security(tuple(paths), own) for own, paths in found.values()]
+
+
+def at_path(path: str) -> Security:
+    """That of the endpoint which a path leads to."""
+    try:
+        keywords = getattr(resolve(_without_prefix(path)).func, "view_initkwargs", {})
+    except Resolver404:
+        keywords = {}
+    own: Door | None = keywords.get("_own_door")
+    return _security((path,), None if own is None else own.authenticators)
+
+
+def _without_prefix(path: str) -> str:
+    """A path as requests have it: decoded, and below the site's own prefix."""
+    return path and "/" + unquote(path).removeprefix(get_script_prefix())
+
+
+def _security(paths: tuple[str, ...], own: Sequence[Authenticator] | None) -> Security:
+    if own is None:
+        try:
+            own = configured().authenticators
+        except ConfigurationError:
+            return Security(paths, "closed", _BROKEN, (), ())
+        if own is None:
+            return Security(paths, "open", _DEBUG, (), ()) if settings.DEBUG else Security(paths, "closed", _UNSET, (), ())
+    if not own:
+        return Security(paths, "open", _OPEN, (), ())
+    return Security(paths, "guarded", _ONE if len(own) == 1 else _SEVERAL, tuple(map(_guard, own)), tuple(own))
+
+
+def _guard(authenticator: Authenticator) -> Guard:
+    try:
+        facts = tuple((str(name), str(value)) for name, value in getattr(authenticator, "public_facts", tuple)())
+    except Exception:  # noqa: BLE001 -- an authenticator of the project's own
+        logger.debug("The authenticator %s failed to say what may be told", type(authenticator).__qualname__, exc_info=True)
+        facts = ()
+    return Guard(type(authenticator).__qualname__, facts)

@@ -1,0 +1,123 @@
+"""What is wrong with a router's registrations: handlers that fail, run twice, or never run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from django.core.checks import CheckMessage, Error
+from django.core.checks import Warning as Warn
+
+from .._dispatch.handler import Handler
+from .._dispatch.signature import NO_SOURCE
+from .._globs.automata import Steps
+from .._globs.glob import Glob
+from .._globs.overlaps import KINDS, LABELS, TYPES, cover, covers, example, intersects, patience
+from ..event import LABEL_LENGTH
+from ..exceptions import ConfigurationError
+from ..router import EventRouter
+from .duplicates import check_repeats
+from .payloads import check_payloads
+from .spellings import check_spellings
+from .unhandled_kinds import check_kinds
+from .wrappers import check_wrappers
+
+__all__ = ["check_router"]
+
+#: Of globs that cover something together: how many a message names, and how many may be found to be needless.
+_LISTED: Final = 3
+_TRIED: Final = 50
+
+
+def check_router(router: EventRouter) -> list[CheckMessage]:
+    """What is wrong with the registrations of a router; for routers beside `events`, call it in a check of your own."""
+    return [
+        *_unresolvable(router),
+        *check_repeats(router),
+        *_shadowed(router),
+        *_imported_twice(router),
+        *_impossible(router),
+        *check_spellings(router),
+        *check_wrappers(router),
+        *check_kinds(router),
+        *check_payloads(router),
+    ]
+
+
+def _unresolvable(router: EventRouter) -> Iterator[CheckMessage]:
+    for handler in dict.fromkeys(each.handler for each in router):
+        try:
+            handler.prepare()
+        except ConfigurationError as error:
+            yield Error(
+                str(error),
+                hint="Until then, every event for it fails.",
+                obj=handler.name,
+                id="gcp_event_router.E001",
+            )
+
+
+def _shadowed(router: EventRouter) -> Iterator[CheckMessage]:
+    """A fallback that never runs, because something handles everything that it might."""
+    handled = [(glob, each.handler) for each in router if not each.is_fallback and each.ce_type is None for glob in each.globs]
+    steps = patience()
+    known: dict[Glob, list[tuple[Glob, Handler]]] = {}
+    for fallback in (each for each in router if each.is_fallback):
+        glob = fallback.globs[0]
+        found = known[glob] if glob in known else known.setdefault(glob, _covering(handled, glob, steps))
+        if found:
+            what = ", ".join(f"{handler} handles {glob.pattern!r}" for glob, handler in found[:_LISTED])
+            what += f", and so on: {len(found)} in all" if len(found) > _LISTED else ""
+            others = "the other one" if len(found) == 1 else "one of the others"
+            yield Warn(
+                f"{fallback.handler} is a fallback that never runs, because {what}.",
+                hint=f"Remove the fallback, or register {others} for fewer kinds.",
+                obj=fallback.handler.name,
+                id="gcp_event_router.W003",
+            )
+
+
+def _covering(handled: list[tuple[Glob, Handler]], narrower: Glob, steps: Steps) -> list[tuple[Glob, Handler]]:
+    """Those that together leave a glob nothing: one if that does, and else none that is not needed; none if some kind is left."""
+    for glob, handler in handled:
+        if covers(glob, narrower, KINDS, steps):
+            return [(glob, handler)]
+    if not cover((glob for glob, _ in handled), narrower, KINDS, steps):
+        return []
+    needed = handled
+    for each in handled[:_TRIED]:
+        fewer = [other for other in needed if other is not each]
+        if cover((glob for glob, _ in fewer), narrower, KINDS, steps):
+            needed = fewer
+    return needed
+
+
+def _impossible(router: EventRouter) -> Iterator[CheckMessage]:
+    """A kind that no URL can hold, for events of a type that cannot be their kind."""
+    for each in router:
+        for glob in each.globs:
+            # at /events/ the type is the kind
+            if each.ce_type and example(glob, LABELS) is None and intersects(glob, each.ce_type, TYPES) is None:
+                yield Warn(
+                    f"{each.handler} is registered for {glob.pattern!r} with ce_type={each.ce_type.pattern!r}, "
+                    "and no event has both.",
+                    hint=f"Remove one of them, or write a kind without a slash, of at most {LABEL_LENGTH} characters.",
+                    obj=each.handler.name,
+                    id="gcp_event_router.W017",
+                )
+
+
+def _imported_twice(router: EventRouter) -> Iterator[CheckMessage]:
+    """One function in the source that is two at run time, since its module was imported under two names."""
+    seen: dict[tuple[str, str], str] = {}
+    for each in router:
+        handler = each.handler
+        module, _, function = handler.name.rpartition(".")
+        first = seen.setdefault((handler.location, function), module)
+        if first != module and handler.location != NO_SOURCE:
+            yield Warn(
+                f"{handler} is registered twice, because its module is imported as {first!r} and as {module!r}.",
+                hint="Import it under one name only; until then the function runs twice for each event.",
+                obj=handler.name,
+                id="gcp_event_router.W004",
+            )

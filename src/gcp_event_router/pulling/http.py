@@ -1,0 +1,135 @@
+"""A POST to a URL, as the senders of events make it: no redirect is followed, and no more is read than is asked for.
+
+`pulling.forward` posts what it pulls, `manage.py events send` what it is told.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from http.client import HTTPConnection, HTTPSConnection
+from typing import Any, Final, NamedTuple
+from urllib.parse import SplitResult, urlsplit
+
+from django.urls import NoReverseMatch, reverse
+from django.utils.http import urlencode
+
+from .._url_signing import signed_query
+from ..auth import SignedURL, configured
+from ..exceptions import ConfigurationError, PostError
+from ..utils import get_event_url
+
+__all__ = ["Posted", "Target", "cloudevents_path"]
+
+#: What Pub/Sub takes as done, by its documentation of push subscriptions.
+_ACKNOWLEDGED: Final = frozenset({102, 200, 201, 202, 204})
+#: Seconds to wait for an answer: the longest that a push subscription waits, and time for a debugger.
+_PATIENCE: Final = 600.0
+#: So many bytes of an answer are read.
+_ANSWER: Final = 65536
+#: The name of the URL pattern for them.
+_CLOUDEVENTS: Final = "gcp-cloudevents"
+_SIGNED_FOR: Final = timedelta(hours=1)
+
+
+class Posted(NamedTuple):
+    """An answer."""
+
+    status: int
+    #: What stands behind the status, such as `Created`.
+    reason: str
+    body: bytes
+    retry_after: str | None
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether Pub/Sub would take it as done."""
+        return self.status in _ACKNOWLEDGED
+
+
+class Target:
+    """Where events are posted to.
+
+    Args:
+        url: `http://localhost:8000`, to which the path of the project's endpoint is added, `/events/KIND/REFERENCE`; signed, if
+            the settings name `auth.SignedURL`. A URL with a path or a query of its own is used as it is.
+        signed: Whether to sign the URL; not where the request proves in another way who sends it.
+
+    Raises:
+        PostError: The URL cannot be posted to.
+        ConfigurationError: The project's authenticators cannot be used.
+
+    """
+
+    def __init__(self, url: str, *, signed: bool = True) -> None:
+        self._parts = _split(url)
+        self._own = bool(self._parts.path.strip("/") or self._parts.query)
+        signed = signed and not self._own
+        self._signed = signed and any(isinstance(each, SignedURL) for each in configured().authenticators or ())
+        #: Scheme and host.
+        self.base: str = f"{self._parts.scheme}://{self._parts.netloc}"
+
+    def path(self, kind: str | None, reference: str, parameters: Mapping[str, Any] | None = None) -> str:
+        """The path and the query for an event. Raises `ConfigurationError` where the project has no endpoint.
+
+        Args:
+            kind: The kind; None for a CloudEvent whose type is its kind, and that says itself what it is about.
+            reference: The reference, for events with a kind.
+            parameters: The parameters of the URL.
+
+        """
+        if self._own:
+            query = f"?{self._parts.query}" if self._parts.query else ""
+            return f"{self._parts.path or '/'}{query}"
+        max_age = _SIGNED_FOR if self._signed else None
+        if kind is None:
+            return cloudevents_path(parameters, max_age)
+        return get_event_url(kind, reference, parameters, base_url="", signed=self._signed, max_age=max_age)
+
+    def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Posted:
+        """Post a body, with some headers. Raises `OSError` and `HTTPException`, if there is no answer."""
+        connect = HTTPSConnection if self._parts.scheme == "https" else HTTPConnection
+        connection = connect(self._parts.hostname or "", self._parts.port, timeout=_PATIENCE)
+        try:
+            connection.request("POST", path, body, {"User-Agent": "gcp-event-router", **headers})
+            response = connection.getresponse()
+            return Posted(response.status, response.reason, response.read(_ANSWER), response.getheader("Retry-After"))
+        finally:
+            connection.close()
+
+
+def cloudevents_path(parameters: Mapping[str, Any] | None = None, max_age: timedelta | None = None) -> str:
+    """The path and the query to post CloudEvents to whose type is their kind; signed for `max_age`, if that is given.
+
+    Raises `ConfigurationError` where the project has no such endpoint.
+    """
+    try:
+        path = reverse(_CLOUDEVENTS)
+    except NoReverseMatch as error:
+        msg = f"There is no URL named {_CLOUDEVENTS!r}. Add path('', include('gcp_event_router.urls')) to your urlpatterns."
+        raise ConfigurationError(msg) from error
+    query = urlencode(dict(parameters or {}), doseq=True)
+    if max_age is not None:
+        query = signed_query(path, query, signed=True, max_age=max_age, single_use=False)
+    return f"{path}?{query}" if query else path
+
+
+def _split(url: str) -> SplitResult:
+    """The parts of a URL that can be posted to. Raises `PostError`, which quotes no password and no query."""
+    how = "http:// or https://, a host, and a port if it has one: http://localhost:8000"
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        (parts.hostname or "").encode("idna")  # as is done where it is looked up
+    except ValueError:
+        usable = False
+        parts = urlsplit("")
+    usable = usable and url.isascii() and url.isprintable() and " " not in url
+    if "@" in parts.netloc or (not usable and "@" in url):
+        msg = f"The URL to post to holds a name or a password, which would not be sent. Write {how}."
+        raise PostError(msg)
+    if not usable:
+        msg = f"{re.split('[?#]', url)[0]!r} is no URL to post to. Write {how}."
+        raise PostError(msg)
+    return parts

@@ -1,0 +1,83 @@
+"""The same for test cases of unittest and Django: a mixin."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Unpack, cast
+from unittest import TestCase
+from uuid import UUID
+
+from typing_extensions import TypeVar, override
+
+from ..event import Event, Principal
+from ..kinds import Kind
+from .client import PushOptions, apush, push
+from .recording import UNSET, Recording, Unset, record
+from .result import Pushed
+
+__all__ = ["EventTestMixin"]
+
+PayloadT = TypeVar("PayloadT")
+ParametersT = TypeVar("ParametersT")
+
+
+class EventTestMixin(TestCase):
+    """Put it before Django's: `class ShopTests(EventTestMixin, django.test.TestCase)`. Each test has a recording."""
+
+    #: Who is said to send by all pushes that say nothing else; None leaves it to the settings.
+    event_principal: Principal | None = None
+
+    #: All that was delivered since the test began.
+    recording: Recording
+
+    @override
+    def setUp(self) -> None:
+        """Begin to record."""
+        super().setUp()
+        self.recording = self.enterContext(record())
+
+    def push(
+        self,
+        kind: str | Kind[Any] | None,
+        reference: str | int | UUID | None = "1",
+        payload: Any = None,
+        *,
+        raises: bool = True,
+        **options: Unpack[PushOptions],
+    ) -> Pushed:
+        """As `testing.push`, with the test case's client."""
+        if self.event_principal is not None:
+            options.setdefault("principal", self.event_principal)
+        return push(cast("str | None", kind), reference, payload, client=getattr(self, "client", None), raises=raises, **options)
+
+    async def apush(
+        self,
+        kind: str | Kind[Any] | None,
+        reference: str | int | UUID | None = "1",
+        payload: Any = None,
+        *,
+        raises: bool = True,
+        **options: Unpack[PushOptions],
+    ) -> Pushed:
+        """As `testing.apush`, with the test case's client."""
+        if self.event_principal is not None:
+            options.setdefault("principal", self.event_principal)
+        return await apush(
+            cast("str | None", kind), reference, payload, client=getattr(self, "async_client", None), raises=raises, **options
+        )
+
+    def assertHandled(  # noqa: N802 -- as unittest spells it
+        self,
+        handler: Callable[[Event[PayloadT, ParametersT]], Any],
+        *,
+        payload: PayloadT | Unset = UNSET,
+        parameters: ParametersT | Unset = UNSET,
+        reference: str | Unset = UNSET,
+        times: int | None = None,
+    ) -> Event[PayloadT, ParametersT]:
+        """As `Recording.assert_handled`."""
+        return self.recording.assert_handled(handler, payload=payload, parameters=parameters, reference=reference, times=times)
+
+    def assertNotCalled(self, handler: Callable[..., Any]) -> None:  # noqa: N802 -- as above
+        """As `Recording.assert_not_called`."""
+        self.recording.assert_not_called(handler)
