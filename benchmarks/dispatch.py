@@ -45,8 +45,8 @@ from django.urls import include, path
 from django.views.decorators.csrf import csrf_exempt
 
 from gcp_event_router import Event, EventRouter, events
+from gcp_event_router._dispatch.raw_event import RawEvent
 from gcp_event_router.envelopes import read
-from gcp_event_router.event import Arrival
 from gcp_event_router.signals import EventSignal
 from gcp_event_router.utils import make_pubsub_message
 
@@ -128,7 +128,7 @@ def dispatcher(others: int) -> Callable[[], object]:
     signal = EventSignal()
     router.listen(signal)
     meta = {"CONTENT_TYPE": "application/json"}
-    return lambda: signal.deliver(None, KIND, "1", Arrival(read(PUSH, meta)))
+    return lambda: signal.deliver(None, KIND, "1", RawEvent(read(PUSH, meta)))
 
 
 @csrf_exempt

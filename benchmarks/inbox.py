@@ -58,17 +58,17 @@ from tests.effects.models import Effect
 from tests.postgres import server
 
 from gcp_event_router import Event, events
-from gcp_event_router._dispatch.store import Keeper, keep_with
+from gcp_event_router._dispatch.raw_event import RawEvent
+from gcp_event_router._dispatch.store import EventStore, set_store
 from gcp_event_router.envelopes import read
-from gcp_event_router.event import Arrival
-from gcp_event_router.inbox.store import Inbox
+from gcp_event_router.inbox.store import InboxStore
 from gcp_event_router.signals import event_received
 from gcp_event_router.utils import make_pubsub_message
 
 BAR = 2.4
 SETTINGS = ("server_version", "fsync", "synchronous_commit", "full_page_writes", "wal_sync_method", "shared_buffers")
 META = {"CONTENT_TYPE": "application/json"}
-INBOX = Inbox()
+INBOX = InboxStore()
 PUSH = make_pubsub_message({"order_id": 4711, "customer": "Customer 4711"}, message_id="0123456789abcdef")
 NUMBERS = count()
 
@@ -98,17 +98,17 @@ def push() -> bytes:
     return PUSH.replace(b"0123456789abcdef", b"%016d" % next(NUMBERS))
 
 
-def dispatch(kind: str, keeper: Keeper | None, body: Callable[[], bytes]) -> Callable[[], object]:
+def dispatch(kind: str, keeper: EventStore | None, body: Callable[[], bytes]) -> Callable[[], object]:
     """From the bytes of a push to the outcome, by the signal that the endpoint sends."""
 
     def send() -> None:
-        keep_with(keeper)
-        event_received.deliver(None, kind, "1", Arrival(read(body(), META)))
+        set_store(keeper)
+        event_received.deliver(None, kind, "1", RawEvent(read(body(), META)))
 
     return send
 
 
-def request(kind: str, keeper: Keeper | None, body: Callable[[], bytes]) -> Callable[[], object]:
+def request(kind: str, keeper: EventStore | None, body: Callable[[], bytes]) -> Callable[[], object]:
     """A whole request cycle of Django, without a server."""
     environ = RequestFactory().post(f"/events/{kind}/1", PUSH, content_type="application/json").environ
 
@@ -117,7 +117,7 @@ def request(kind: str, keeper: Keeper | None, body: Callable[[], bytes]) -> Call
             raise AssertionError(status)
 
     def cycle() -> None:
-        keep_with(keeper)
+        set_store(keeper)
         response = application({**environ, "wsgi.input": BytesIO(body())}, start_response)
         b"".join(response)
         response.close()
@@ -126,7 +126,7 @@ def request(kind: str, keeper: Keeper | None, body: Callable[[], bytes]) -> Call
 
 
 def contestants(
-    make: Callable[[str, Keeper | None, Callable[[], bytes]], Callable[[], object]],
+    make: Callable[[str, EventStore | None, Callable[[], bytes]], Callable[[], object]],
 ) -> dict[str, Callable[[], object]]:
     """The three of them; the duplicate is one of an event that is done."""
     seen = push()

@@ -78,10 +78,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import path
 from tests.postgres import server
 
+from gcp_event_router._dispatch.raw_event import RawEvent
 from gcp_event_router.envelopes import read
-from gcp_event_router.event import Arrival
 from gcp_event_router.inbox import claims
-from gcp_event_router.inbox.leases import Wanted
+from gcp_event_router.inbox.leases import DeliveryTerms
 from gcp_event_router.inbox.models import DELIVERIES, EVENTS
 from gcp_event_router.inbox.purge import purge
 from gcp_event_router.inbox.serialization import row_of
@@ -90,7 +90,7 @@ from gcp_event_router.utils import make_pubsub_message
 ALIAS = "default"
 DAYS = 30
 """For how long events have come in, as many each day."""
-TERMS = [Wanted("shop.handlers.record", timedelta(minutes=5), 10, 30)]
+TERMS = [DeliveryTerms("shop.handlers.record", timedelta(minutes=5), 10, 30)]
 PAUSE = 0.005
 """Seconds between two claims."""
 QUIET = 5.0
@@ -208,7 +208,7 @@ class Claims:
             while not self._stopped.wait(PAUSE):
                 self._number += 1
                 body = make_pubsub_message({"order_id": 4711}, message_id=f"new-{self._number}")
-                row = row_of("kind-07", "order-new", Arrival(read(body, {"CONTENT_TYPE": "application/json"})))
+                row = row_of("kind-07", "order-new", RawEvent(read(body, {"CONTENT_TYPE": "application/json"})))
                 start = perf_counter()
                 opened = claims.open_event(ALIAS, row, TERMS, None, begun=True)
                 self.times.append(perf_counter() - start)

@@ -27,22 +27,22 @@ from typing_extensions import override
 
 from gcp_event_router import EventRouter
 from gcp_event_router._dispatch.handler import Handler
-from gcp_event_router._dispatch.lookup import Found
+from gcp_event_router._dispatch.lookup import HandlersFound
+from gcp_event_router._dispatch.raw_event import RawEvent
 from gcp_event_router._dispatch.router_receiver import Dispatcher
 from gcp_event_router._dispatch.store import Result, record_of
 from gcp_event_router._log import logger
 from gcp_event_router.envelopes import read
 from gcp_event_router.envelopes.trace_context import trace_headers
-from gcp_event_router.event import Arrival
 from gcp_event_router.outcomes import Outcome, classify
 from gcp_event_router.signals import EventSignal
 
 META = {"CONTENT_TYPE": "application/json"}
 
 
-def plain_call(handler: Handler, kind: str, reference: str, arrival: Arrival) -> None:
+def plain_call(handler: Handler, kind: str, reference: str, raw_event: RawEvent) -> None:
     """A call whose own log lines do not know their event."""
-    result = handler.function(handler.event(kind, reference, arrival))
+    result = handler.function(handler.event(kind, reference, raw_event))
     if result is not None and isawaitable(result):
         raise TypeError
 
@@ -50,14 +50,14 @@ def plain_call(handler: Handler, kind: str, reference: str, arrival: Arrival) ->
 class PlainPassage:
     """A passage that looks for nobody who watches. A class of its own: to make and end an instance of a subclass costs more."""
 
-    __slots__ = ("_arrival", "_closed", "_is_open", "_kind", "_record", "_reference", "_results", "_started", "found")
+    __slots__ = ("_closed", "_is_open", "_kind", "_raw_event", "_record", "_reference", "_results", "_started", "found")
 
-    def __init__(self, kind: str, reference: str, arrival: Arrival, found: Found) -> None:
+    def __init__(self, kind: str, reference: str, raw_event: RawEvent, found: HandlersFound) -> None:
         self._kind = kind
         self._reference = reference
-        self._arrival = arrival
+        self._raw_event = raw_event
         self.found = found
-        self._record = record_of(kind, reference, arrival, found)
+        self._record = record_of(kind, reference, raw_event, found)
         self._is_open = self._record is None
         self._closed: Exception | None = None
         self._results: list[tuple[Handler, Result]] = []
@@ -76,7 +76,7 @@ class PlainPassage:
             raise NotImplementedError
         for handler in self.found.blocking:
             try:
-                copy_context().run(plain_call, handler, self._kind, self._reference, self._arrival)
+                copy_context().run(plain_call, handler, self._kind, self._reference, self._raw_event)
             except Exception as error:  # noqa: BLE001 -- as in Passage
                 self._results.append((handler, Result(classify(error), error)))
 
@@ -95,8 +95,8 @@ class PlainDispatcher(Dispatcher):
     """A dispatcher without a tracer."""
 
     @override
-    def handle(self, kind: str, reference: str, arrival: Arrival) -> Outcome:
-        return PlainPassage(kind, reference, arrival, self._find(kind, arrival.envelope.type)).complete()
+    def handle(self, kind: str, reference: str, raw_event: RawEvent) -> Outcome:
+        return PlainPassage(kind, reference, raw_event, self._find(kind, raw_event.envelope.type)).complete()
 
 
 def with_hooks(router: EventRouter) -> Callable[[], object]:
@@ -105,8 +105,8 @@ def with_hooks(router: EventRouter) -> Callable[[], object]:
     router.listen(signal)
 
     def send() -> object:
-        arrival = Arrival(read(body, META), None, None, None, trace_headers(META))
-        return signal.deliver(None, pushes.KIND, "1", arrival)
+        raw_event = RawEvent(read(body, META), None, None, None, trace_headers(META))
+        return signal.deliver(None, pushes.KIND, "1", raw_event)
 
     return send
 
@@ -117,8 +117,8 @@ def without_hooks(router: EventRouter) -> Callable[[], object]:
     signal.connect(PlainDispatcher(router.find), weak=False)
 
     def send() -> object:
-        arrival = Arrival(read(body, META), None, None, None)
-        return signal.deliver(None, pushes.KIND, "1", arrival)
+        raw_event = RawEvent(read(body, META), None, None, None)
+        return signal.deliver(None, pushes.KIND, "1", raw_event)
 
     return send
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from django.db import connections
 
+from gcp_event_router._dispatch.raw_event import RawEvent
 from gcp_event_router.envelopes import read
-from gcp_event_router.event import Arrival
 from gcp_event_router.inbox.models import Delivery, State, StoredEvent
 from gcp_event_router.inbox.serialization import row_of
 
@@ -40,8 +40,8 @@ def start(alias: str, *arguments: str, **environ: str) -> AbstractContextManager
 
 def keep(alias: str, count: int, state: State, reference: str = "") -> None:
     """Have deferred deliveries been kept, whose references are numbers after some text."""
-    arrivals = [(number, Arrival(read(push(number, {"a": number})))) for number in range(count)]
-    events = [row_of("video-up", f"{reference}{number}", arrival) for number, arrival in arrivals]
+    raw_events = [(number, RawEvent(read(push(number, {"a": number})))) for number in range(count)]
+    events = [row_of("video-up", f"{reference}{number}", raw_event) for number, raw_event in raw_events]
     StoredEvent.objects.using(alias).bulk_create(events)
     Delivery.objects.using(alias).bulk_create(
         Delivery(event=each, handler=HANDLER, state=state, deferred=True) for each in events

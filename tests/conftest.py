@@ -19,8 +19,8 @@ from pytest_django import DjangoDbBlocker
 from gcp_event_router import EventRouter, events
 from gcp_event_router._dispatch.dispatch import warned
 from gcp_event_router._dispatch.lookup import LISTENING
-from gcp_event_router._dispatch.store import keep_with
-from gcp_event_router.inbox.store import Inbox
+from gcp_event_router._dispatch.store import set_store
+from gcp_event_router.inbox.store import InboxStore
 from gcp_event_router.lifecycle import event_rejected, handler_finished, handler_started
 from gcp_event_router.signals import event_received
 
@@ -125,16 +125,16 @@ def _not_warned() -> None:
 @pytest.fixture(autouse=True)
 def _no_inbox() -> Iterator[None]:
     """Events are not kept, in tests that do not ask for it."""
-    keep_with(None)
+    set_store(None)
     yield
-    keep_with(None)
+    set_store(None)
 
 
 @pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
 def inbox(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[str]:
     """Every event is kept in a database; yields its alias. The test has to be marked for all databases."""
     alias: str = request.param
-    keep_with(Inbox())
+    set_store(InboxStore())
     with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [], "INBOX": {"DATABASE": alias}}):
         yield alias
 

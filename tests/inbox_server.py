@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextvars import ContextVar
 from typing import Any
 
+from gcp_event_router._dispatch.lookup import HandlersFound
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.inbox_server_settings")
 
 from asgiref.sync import sync_to_async
@@ -22,10 +24,9 @@ _wsgi = get_wsgi_application()
 _asgi = get_asgi_application()
 
 from gcp_event_router import Event, events  # noqa: E402 -- settings come first
-from gcp_event_router._dispatch.lookup import Found  # noqa: E402 -- as above
-from gcp_event_router._dispatch.store import Record, Unread, keep_with  # noqa: E402 -- as above
-from gcp_event_router.event import Arrival  # noqa: E402 -- as above
-from gcp_event_router.inbox.store import Inbox  # noqa: E402 -- as above
+from gcp_event_router._dispatch.raw_event import RawEvent, UnreadableRequest  # noqa: E402 -- as above
+from gcp_event_router._dispatch.store import EventRecord, set_store  # noqa: E402 -- as above
+from gcp_event_router.inbox.store import InboxStore  # noqa: E402 -- as above
 
 from .effects.models import Effect  # noqa: E402 -- as above
 from .inbox_server_settings import GATE  # noqa: E402 -- as above
@@ -59,17 +60,17 @@ class StoppingInbox:
     """The inbox, which stops before and after the claim."""
 
     def __init__(self) -> None:
-        self._inbox = Inbox()
+        self._inbox = InboxStore()
 
-    def record(self, kind: str, reference: str, arrival: Arrival, found: Found) -> StoppingRecord:
-        return StoppingRecord(self._inbox.record(kind, reference, arrival, found))
+    def record(self, kind: str, reference: str, raw_event: RawEvent, found: HandlersFound) -> StoppingRecord:
+        return StoppingRecord(self._inbox.record(kind, reference, raw_event, found))
 
-    def reject(self, unread: Unread, error: Exception) -> None:
+    def reject(self, unread: UnreadableRequest, error: Exception) -> None:
         self._inbox.reject(unread, error)
 
 
 class StoppingRecord:
-    def __init__(self, kept: Record) -> None:
+    def __init__(self, kept: EventRecord) -> None:
         self._kept = kept
         self.run = kept.run
         self.arun = kept.arun
@@ -83,7 +84,7 @@ class StoppingRecord:
         await sync_to_async(self.open)()
 
 
-keep_with(StoppingInbox())
+set_store(StoppingInbox())
 
 
 @events.on("sync", "both", name="sync")

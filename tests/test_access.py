@@ -132,7 +132,11 @@ def test_one_that_accepts_is_enough(router: EventRouter, post: Post, door: str) 
     def handler(event: Event[Any]) -> None:
         principals.append(event.principal)
 
-    with settings(("Door", {"refusal": UnavailableError}), (door, {"name": "second"}), ("Door", {"refusal": ForbiddenError})):
+    with settings(
+        ("Door", {"refusal": UnavailableError}),
+        (door, {"name": "second"}),
+        ("Door", {"refusal": ForbiddenError}),
+    ):
         response = post("/events/k/r", Door="second")
 
     assert whole(response) == ACCEPTED
@@ -312,8 +316,14 @@ class Careful:
 @pytest.mark.parametrize(
     ("authentication", "message"),
     [
-        (Door(), "authentication is of type Door, which is not a list. Give a list of authenticators; [] lets everybody in."),
-        ([Door], "The authenticator Door is a class, and not an object of it. Write Door(...)."),
+        (
+            Door(),
+            "authentication is of type Door, which is not a list. Give a list of authenticators; [] lets everybody in.",
+        ),
+        (
+            [Door],
+            "The authenticator Door is a class, and not an object of it. Write Door(...).",
+        ),
         ([5], "The authenticator int has no method authenticate(request). Give it one that returns a Principal or None."),
         (
             [Careful()],

@@ -13,11 +13,11 @@ from pydantic import BaseModel, Field, field_validator
 from gcp_event_router import Event, EventRouter
 from gcp_event_router._contract.asyncapi import EXTENSION, asyncapi
 from gcp_event_router._contract.compatibility import document_changes
-from gcp_event_router.auth import OIDC, Door, SharedToken, SignedURL
+from gcp_event_router.auth import OIDC, AuthenticatorChain, SharedToken, SignedURL
 from gcp_event_router.exceptions import ConfigurationError
 from gcp_event_router.google.catalogue import model_of, types
 
-OPEN = Door([])
+OPEN = AuthenticatorChain([])
 
 
 class Order(BaseModel):
@@ -54,7 +54,7 @@ def keep(event: Event[bytes]) -> None: ...
 def pet(event: Event[Annotated[Cat | Dog, Field(discriminator="kind")]]) -> None: ...
 
 
-def document(router: EventRouter, door: Door = OPEN) -> dict[str, Any]:
+def document(router: EventRouter, door: AuthenticatorChain = OPEN) -> dict[str, Any]:
     return asyncapi(router, door, title="shop", version="1.0.0")
 
 
@@ -63,7 +63,7 @@ def test_whole() -> None:
     """One handler's document, in full."""
     router = EventRouter()
     router.on("order-*", name="shop.store")(store)
-    door = Door([SharedToken(header="X-Shop-Token", tokens=["a token that is long enough"]), SignedURL()])
+    door = AuthenticatorChain([SharedToken(header="X-Shop-Token", tokens=["a token that is long enough"]), SignedURL()])
 
     assert document(router, door) == {
         "asyncapi": "3.0.0",
@@ -151,7 +151,7 @@ def test_whole() -> None:
 def test_no_secrets() -> None:
     """Of authenticators only what senders may know is told: an audience, and where a token stands."""
     oidc = OIDC(service_accounts=["hidden@shop.iam.gserviceaccount.com"], audience="https://shop.example")
-    door = Door([oidc, SharedToken(parameter="token", tokens=["a hidden token"])])
+    door = AuthenticatorChain([oidc, SharedToken(parameter="token", tokens=["a hidden token"])])
 
     found = document(EventRouter(), door)["components"]["securitySchemes"]
 

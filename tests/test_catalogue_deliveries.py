@@ -12,7 +12,7 @@ from django.db import connections
 from django.test import override_settings
 
 from gcp_event_router import Event, EventRouter, Reject
-from gcp_event_router._dispatch.history import History, history, tell_from
+from gcp_event_router._dispatch.store import History, history, set_history
 from gcp_event_router._globs.glob import Glob
 from gcp_event_router.inbox.history import InboxHistory
 from gcp_event_router.inbox.models import Delivery, State, StoredEvent
@@ -38,7 +38,7 @@ def bill(event: Event[Any]) -> None: ...
 def _history() -> Iterator[None]:
     before = history()
     yield
-    tell_from(before)
+    set_history(before)
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_without_the_admin_there_is_no_link(shop: str) -> None:
 
 def test_without_an_inbox() -> None:
     """Where nothing keeps events, the page has no such section."""
-    tell_from(None)
+    set_history(None)
 
     assert "Last deliveries" not in Pages(VIEW).client.get(CHANNEL, {"kind": "x"}).content.decode()
 
@@ -134,7 +134,7 @@ def test_without_an_inbox() -> None:
 def test_without_an_inbox_the_page_is_there(router: EventRouter) -> None:
     """All else of it is."""
     router.on("a")(record)
-    tell_from(None)
+    set_history(None)
 
     html = Pages(VIEW).get(CHANNEL, kind="a")
 

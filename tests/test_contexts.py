@@ -15,7 +15,7 @@ from pydantic import BaseModel, field_validator
 from typing_extensions import override
 
 from gcp_event_router import Event, EventRouter
-from gcp_event_router.contexts import CurrentEvent, current_event
+from gcp_event_router._dispatch.context import CurrentEvent, current_event
 from gcp_event_router.formatters import CloudLoggingFormatter, EventContextFilter
 from gcp_event_router.signals import event_received
 from gcp_event_router.utils import make_pubsub_message

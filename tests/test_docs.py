@@ -17,9 +17,9 @@ from django.test import Client, override_settings
 
 import demo
 from gcp_event_router import checks, events
-from gcp_event_router._dispatch.store import keep_with
+from gcp_event_router._dispatch.store import set_store
 from gcp_event_router.conf import Settings, current
-from gcp_event_router.inbox.store import Inbox
+from gcp_event_router.inbox.store import InboxStore
 
 from . import telemetry as telemetry  # noqa: PLC0414 -- sets up the SDK of which a process has one, before a page would
 
@@ -79,7 +79,7 @@ def test_python_blocks_run_and_print_what_the_page_shows(path: Path, monkeypatch
     """Every Python block of a page runs, and prints exactly the output block that follows it."""
     page = Page(path)
     if path.stem == "inbox":
-        keep_with(Inbox())
+        set_store(InboxStore())
     monkeypatch.setitem(sys.modules, page.module.__name__, page.module)
     with events.isolated(empty=True):
         page.run(monkeypatch)

@@ -15,9 +15,9 @@ from pydantic import BaseModel, Field, TypeAdapter
 
 from gcp_event_router import Event, EventRouter
 from gcp_event_router._dispatch.handler import Handler
+from gcp_event_router._dispatch.raw_event import RawEvent
 from gcp_event_router._dispatch.signature import UNGIVEN
 from gcp_event_router.envelopes import Envelope
-from gcp_event_router.event import Arrival
 from gcp_event_router.exceptions import ConfigurationError
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ HERE = __file__
 
 def read(handler: Handler, data: bytes = b'{"order_id": 1}', **query: list[str]) -> Event[Any, Any]:
     """The event that a handler would get."""
-    return handler.event("k", "r", Arrival(Envelope(data), query))
+    return handler.event("k", "r", RawEvent(Envelope(data), query))
 
 
 def registered(function: Callable[..., Any], payload: Any = UNGIVEN) -> Handler:

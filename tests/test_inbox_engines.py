@@ -15,7 +15,7 @@ from django_tasks.backends.immediate import ImmediateBackend
 
 from gcp_event_router import Event, EventRouter
 from gcp_event_router.inbox.checks import check_inbox
-from gcp_event_router.inbox.deferred import idle_engine
+from gcp_event_router.inbox.task_backend import idle_engine
 
 from .conftest import Post
 from .deliveries import PUSH, rows, with_databases

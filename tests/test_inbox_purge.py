@@ -173,7 +173,7 @@ def test_two_purges_at_once(inbox: str) -> None:
 
 @on_postgresql
 def test_its_query_reads_the_oldest_by_their_index(inbox: str) -> None:
-    """A batch does not read the whole table: the plan walks the index on the time of arrival."""
+    """A batch does not read the whole table: the plan walks the index on the time of raw_event."""
     keep(inbox, ["done"], timedelta(days=8), count=2_000)
     keep(inbox, ["parked"], timedelta(days=8), count=10)
     with connections[inbox].cursor() as cursor:

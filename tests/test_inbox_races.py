@@ -13,7 +13,7 @@ from django.test import override_settings
 
 from gcp_event_router import Event, EventRouter
 from gcp_event_router.inbox import claims
-from gcp_event_router.inbox.leases import Wanted
+from gcp_event_router.inbox.leases import DeliveryTerms
 from gcp_event_router.inbox.models import Delivery, State, StoredEvent
 from gcp_event_router.inbox.workers import process
 from gcp_event_router.outcomes import Outcome
@@ -38,7 +38,7 @@ from .deliveries import register as register_work
 
 pytestmark = with_databases
 LEASE = timedelta(minutes=1)
-TERMS = Wanted("h", LEASE, max_attempts=2, max_lost=2)
+TERMS = DeliveryTerms("h", LEASE, max_attempts=2, max_lost=2)
 without_engine = override_settings(TASKS={"default": {"BACKEND": "django_tasks.backends.dummy.DummyBackend"}})
 
 

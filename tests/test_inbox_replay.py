@@ -18,8 +18,8 @@ from django.test.utils import CaptureQueriesContext
 from pydantic import BaseModel
 
 from gcp_event_router import Event, EventRouter, Reject, Retry
+from gcp_event_router._dispatch.raw_event import RawEvent
 from gcp_event_router.envelopes import read
-from gcp_event_router.event import Arrival
 from gcp_event_router.inbox.models import Delivery, State, StoredEvent
 from gcp_event_router.inbox.replay import REPLAYED, discard, replay
 from gcp_event_router.inbox.selections import Selection
@@ -180,7 +180,7 @@ COUNT = 600
 def test_h2_a_crash_in_the_middle(inbox: str, tmp_path: Path) -> None:
     """A command that is killed three times over its deliveries, and begun again, has each of their effects once."""
     envelopes = [read(push(number, {"a": number})) for number in range(COUNT)]
-    events = [row_of("video-up", str(number), Arrival(envelope)) for number, envelope in enumerate(envelopes)]
+    events = [row_of("video-up", str(number), RawEvent(envelope)) for number, envelope in enumerate(envelopes)]
     StoredEvent.objects.using(inbox).bulk_create(events)
     name = "tests.workers.handlers.convert"
     Delivery.objects.using(inbox).bulk_create(Delivery(event=each, handler=name, state=State.PARKED) for each in events)

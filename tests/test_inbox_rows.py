@@ -10,8 +10,8 @@ import pytest
 from django.test import override_settings
 
 from gcp_event_router import Event, EventRouter, Principal
+from gcp_event_router._dispatch.raw_event import RawEvent
 from gcp_event_router.envelopes import PubSubUnwrapped, read
-from gcp_event_router.event import Arrival
 from gcp_event_router.exceptions import EnvelopeError
 from gcp_event_router.inbox.models import Delivery, State, StoredEvent
 from gcp_event_router.inbox.serialization import arrival_of, key_of, row_of
@@ -35,10 +35,10 @@ UNWRAPPED = {
 @pytest.mark.parametrize("principal", [None, Principal("oidc", "a@b.example", "1", {"aud": "x", "deep": [1, None]})])
 def test_an_event_survives_its_row(body: bytes, meta: dict[str, str], principal: Principal | None) -> None:
     """What is read from a row is what arrived: envelope, parameters and sender."""
-    arrival = Arrival(read(body, meta), {"a": ["1", "\0"], "ü": [""]}, principal)
-    again = arrival_of(row_of("k", "r", arrival))
+    raw_event = RawEvent(read(body, meta), {"a": ["1", "\0"], "ü": [""]}, principal)
+    again = arrival_of(row_of("k", "r", raw_event))
 
-    assert (again.envelope, again.query) == (arrival.envelope, arrival.query)
+    assert (again.envelope, again.query) == (raw_event.envelope, raw_event.query)
     assert again.principal == principal
     assert isinstance(again.envelope, PubSubUnwrapped) == (meta is UNWRAPPED)
 
@@ -124,7 +124,7 @@ class TestWork:
         router.on("k", deferred=True)(_nothing)
         post("/events/k/r", PUSH)
 
-        def fail(row: StoredEvent) -> Arrival:
+        def fail(row: StoredEvent) -> RawEvent:
             msg = "the body is nothing"
             raise EnvelopeError(msg)
 

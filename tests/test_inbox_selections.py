@@ -26,7 +26,7 @@ def kept(inbox: str) -> str:
     rows: list[tuple[str, str, int, str, State, str]] = [
         ("order-placed", "1", 0, "shop.a", State.DONE, ""),
         ("order-paid", "2", 2, "shop.b", State.PARKED, "builtins.ValueError"),
-        ("order[x]", "3", 5, "", State.REJECTED, "UnreadError"),
+        ("order[x]", "3", 5, "", State.REJECTED, "UnreadableRequestError"),
         ("invoice", "1", 9, "Shop.a", State.RUNNING, ""),
     ]
     for key, (kind, reference, days, handler, state, error) in zip(KEYS, rows, strict=True):

@@ -14,7 +14,7 @@ from django.test import override_settings
 from opentelemetry import trace
 
 from gcp_event_router import Event, EventRouter, Outcome
-from gcp_event_router.contexts import current_event
+from gcp_event_router._dispatch.context import current_event
 from gcp_event_router.inbox.models import Delivery, StoredEvent
 from gcp_event_router.inbox.workers import process
 from gcp_event_router.lifecycle import event_rejected, handler_finished, handler_started

@@ -207,12 +207,12 @@ def test_urls_are_the_same(kind: str, reference: Any, parameters: Any, base_url:
         assert get_event_url(*arguments) == theirs.get_event_url(*arguments)
 
 
-def arrivals(body: bytes, query: str) -> tuple[list[Any], list[Any]]:
+def raw_events(body: bytes, query: str) -> tuple[list[Any], list[Any]]:
     """What receivers get of a request and what is answered, by our endpoint and by django-gcp's."""
-    return _arrival(event_received, "/ours", body, query), _arrival(their_signal, "", body, query)
+    return _raw_event(event_received, "/ours", body, query), _raw_event(their_signal, "", body, query)
 
 
-def _arrival(signal: Signal, prefix: str, body: bytes, query: str) -> list[Any]:
+def _raw_event(signal: Signal, prefix: str, body: bytes, query: str) -> list[Any]:
     seen: list[Any] = []
 
     def receive(sender: Any, **arguments: Any) -> None:
@@ -231,14 +231,14 @@ def _arrival(signal: Signal, prefix: str, body: bytes, query: str) -> list[Any]:
 @given(VALUES, st.lists(st.tuples(TEXTS, TEXTS), max_size=3))
 def test_requests_reach_receivers_alike(payload: Any, query: list[tuple[str, str]]) -> None:
     """Whatever JSON and query a request has, plain receivers of both get the same arguments, and the answer is the same."""
-    ours, others = arrivals(json.dumps(payload).encode(), urlencode(query))
+    ours, others = raw_events(json.dumps(payload).encode(), urlencode(query))
 
     assert ours == others
 
 
 def test_push_reaches_receivers_alike() -> None:
     """A Pub/Sub push is given to plain receivers as it came."""
-    ours, others = arrivals(make_pubsub_message({"a": 1}, message_id="7"), "a=1&a=2")
+    ours, others = raw_events(make_pubsub_message({"a": 1}, message_id="7"), "a=1&a=2")
 
     assert ours == others
     assert ours[0]["event_parameters"] == {"a": "2"}

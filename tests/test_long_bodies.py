@@ -16,7 +16,7 @@ from pydantic import BaseModel, field_validator
 from typing_extensions import override
 
 from gcp_event_router import Event, EventRouter
-from gcp_event_router._endpoint.body import LONG
+from gcp_event_router._concurrency import LONG
 from gcp_event_router.signals import event_received
 from gcp_event_router.utils import make_pubsub_message
 from gcp_event_router.views import AsyncEventView

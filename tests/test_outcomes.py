@@ -14,8 +14,8 @@ from django.db import DatabaseError, IntegrityError, InterfaceError, Operational
 from django.utils.functional import lazystr
 
 from gcp_event_router import EventRouterError, Outcome, Reject, Retry
-from gcp_event_router._dispatch.payload import MAX_ERRORS
 from gcp_event_router.exceptions import (
+    MAX_ERRORS,
     AuthenticationError,
     BodyTooLargeError,
     EnvelopeError,

@@ -26,7 +26,7 @@ from gcp_event_router._dispatch.payload import (
     _holds_many,
     parameters_reader,
 )  # pyright: ignore[reportPrivateUsage] -- no checker lets such a type be written
-from gcp_event_router._dispatch.signature import type_text
+from gcp_event_router._schema.type_names import type_text
 from gcp_event_router.exceptions import InvalidEventError, RegistrationError
 
 from .conftest import Post

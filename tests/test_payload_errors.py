@@ -11,8 +11,7 @@ import pytest
 from pydantic import BaseModel
 
 from gcp_event_router import EventRouter
-from gcp_event_router._dispatch.payload import MAX_ERRORS
-from gcp_event_router.exceptions import InvalidEventError
+from gcp_event_router.exceptions import MAX_ERRORS, InvalidEventError
 
 from .conftest import Post
 from .test_payloads import SECRET, read, refused

@@ -14,8 +14,8 @@ import pytest
 from django.dispatch import receiver
 from django.test import override_settings
 
+from gcp_event_router._dispatch.raw_event import RawEvent
 from gcp_event_router.envelopes import Envelope
-from gcp_event_router.event import Arrival
 from gcp_event_router.exceptions import RegistrationError
 from gcp_event_router.signals import EventSignal
 
@@ -58,8 +58,8 @@ def test_receiver_with_kwargs_gets_what_django_gives_and_no_more(signal: EventSi
         seen.append(kwargs)
 
     signal.connect(receive)
-    arrival = Arrival(Envelope(b'{"a": 1}'), {"p": ["0", "1"]})
-    signal.deliver("me", "k", "r", arrival)
+    raw_event = RawEvent(Envelope(b'{"a": 1}'), {"p": ["0", "1"]})
+    signal.deliver("me", "k", "r", raw_event)
 
     assert seen == [{"signal": signal, "sender": "me", **SENT}]
 

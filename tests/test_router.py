@@ -13,9 +13,8 @@ import pytest
 from pydantic import TypeAdapter
 
 from gcp_event_router import Event, EventRouter, events
-from gcp_event_router._dispatch.lookup import MEMORY
+from gcp_event_router._dispatch.lookup import MEMORY, find_everywhere
 from gcp_event_router.exceptions import ConfigurationError, GlobError, RegistrationError
-from gcp_event_router.router import find_everywhere
 from gcp_event_router.signals import EventSignal
 
 SENT: dict[str, Any] = {"event_reference": "r", "event_payload": None, "event_parameters": {}}

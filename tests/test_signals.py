@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from gcp_event_router import Event, EventRouter
+from gcp_event_router._dispatch.raw_event import RawEvent
 from gcp_event_router.envelopes import Envelope
-from gcp_event_router.event import Arrival
 from gcp_event_router.signals import EventSignal
 
 SENT = {"event_kind": "k", "event_reference": "r", "event_payload": {"a": 1}, "event_parameters": {"p": "1"}}
@@ -184,8 +184,8 @@ async def test_send_within_a_running_loop(signal: EventSignal) -> None:
     assert sorted(seen) == ["handler", "handler", "receiver"]
 
 
-class Counting(Arrival):
-    """An arrival that counts how often its body is decoded."""
+class Counting(RawEvent):
+    """A raw event that counts how often its body is decoded."""
 
     decoded = 0
 
@@ -198,14 +198,14 @@ def test_body_is_decoded_only_for_plain_receivers(signal: EventSignal) -> None:
     """With a router alone, the body is not decoded; with a plain receiver, it is."""
     router = EventRouter(signal=signal)
     router.on("k", payload=bytes)(lambda event: None)
-    arrival = Counting(Envelope(b"{}"))
+    raw_event = Counting(Envelope(b"{}"))
 
-    signal.deliver(None, "k", "r", arrival)
-    assert arrival.decoded == 0
+    signal.deliver(None, "k", "r", raw_event)
+    assert raw_event.decoded == 0
 
     signal.connect(lambda event_payload: None, weak=False)
-    signal.deliver(None, "k", "r", arrival)
-    assert arrival.decoded == 1
+    signal.deliver(None, "k", "r", raw_event)
+    assert raw_event.decoded == 1
 
 
 def test_thousand_handlers_and_a_receiver_are_two_receivers(signal: EventSignal) -> None:

@@ -14,7 +14,7 @@ import pytest
 from django.core.management import call_command
 from django.core.management.base import OutputWrapper
 
-from gcp_event_router.management.terminals import printing
+from gcp_event_router.management.output import printing
 
 from .processes import limited
 

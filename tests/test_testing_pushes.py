@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field, ValidationError
 from typing_extensions import override
 
 from gcp_event_router import Event, EventRouter, Outcome, Principal, Reject, Retry
-from gcp_event_router.auth import Door
+from gcp_event_router.auth import AuthenticatorChain
 from gcp_event_router.exceptions import ConfigurationError, EnvelopeError, InvalidEventError
 from gcp_event_router.signals import event_received
 from gcp_event_router.testing import FORMS, Form, Pushed, TokenSigner, apush, push
@@ -299,7 +299,7 @@ def test_principal(router: EventRouter, send: Callable[..., Pushed]) -> None:
 @override_settings(GCP_EVENT_ROUTER=CLOSED)
 def test_principals_in_threads(router: EventRouter) -> None:
     """Several threads may push at once: each is let in with its own principal, and the door is as before afterwards."""
-    before = Door.authenticate, Door.aauthenticate
+    before = AuthenticatorChain.authenticate, AuthenticatorChain.aauthenticate
     together = Barrier(4)
 
     @router.on("k")
@@ -313,7 +313,7 @@ def test_principals_in_threads(router: EventRouter) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(one, range(4))) == [(str(number), 1) for number in range(4)]
-    assert (Door.authenticate, Door.aauthenticate) == before
+    assert (AuthenticatorChain.authenticate, AuthenticatorChain.aauthenticate) == before
 
 
 def test_principal_is_for_tests(router: EventRouter, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,9 +6,9 @@ import json
 
 import pytest
 
+from gcp_event_router._dispatch.raw_event import RawEvent
 from gcp_event_router.envelopes import read
 from gcp_event_router.envelopes.trace_context import Trace, TraceHeaders, trace_headers, trace_of
-from gcp_event_router.event import Arrival
 from gcp_event_router.utils import make_pubsub_message
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -142,11 +142,11 @@ def test_googles_own_header_is_read(text: str, expected: str | None) -> None:
 
 
 def test_most_requests_have_no_such_header() -> None:
-    """A request without either header costs no object, and its arrival has no trace."""
+    """A request without either header costs no object, and its raw event has no trace."""
     assert trace_headers({"HTTP_TRACESTATE": "a=b"}) is None
     assert trace_headers({"HTTP_TRACEPARENT": PARENT}) == TraceHeaders(PARENT, "", "")
-    assert Arrival(read(b"{}")).trace is None
-    assert Arrival(read(b"{}"), headers=TraceHeaders(PARENT, "", "")).trace == Trace(PARENT)
+    assert RawEvent(read(b"{}")).trace is None
+    assert RawEvent(read(b"{}"), headers=TraceHeaders(PARENT, "", "")).trace == Trace(PARENT)
 
 
 @pytest.mark.parametrize(

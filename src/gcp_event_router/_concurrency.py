@@ -1,20 +1,33 @@
 """Tells a real cancellation from a `CancelledError` or `GeneratorExit` that somebody's code merely raised.
 
-`calls` and `receivers` ask it about what handlers, receivers and listeners raise: nobody may end a worker by mistake.
+`_dispatch` and `_receivers` ask it about what handlers, receivers and listeners raise: nobody may end a worker by mistake.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextvars import ContextVar
+import sys
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar, copy_context
 from typing import Any, Final, TypeVar, cast
 
-from asgiref.sync import sync_to_async
+from asgiref.sync import async_to_sync, sync_to_async
 
-from .exceptions import StrayCancellationError
+from ._log import logger
+from .exceptions import ConfigurationError, StrayCancellationError
 
-__all__ = ["RAISED", "STRAYS", "as_failure", "in_thread", "is_meant"]
+__all__ = [
+    "LONG",
+    "NOT_WITH_GEVENT",
+    "RAISED",
+    "STRAYS",
+    "as_failure",
+    "in_thread",
+    "is_meant",
+    "is_served_by_gevent",
+    "wait_for",
+]
 
 T = TypeVar("T")
 
@@ -93,3 +106,47 @@ def _current_task() -> asyncio.Task[Any] | None:
         return asyncio.current_task()
     except RuntimeError:  # no event loop runs in this thread
         return None
+
+
+def wait_for(start: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run a coroutine to its end from sync code, also where the caller's thread runs an event loop.
+
+    Raises `ConfigurationError` where gevent has patched threads.
+    """
+    if _threads_are_greenlets():
+        msg = f"An async handler, receiver or authenticator cannot be awaited in this process: {NOT_WITH_GEVENT}"
+        logger.error(msg)
+        raise ConfigurationError(msg)
+    if not _is_looping():
+        return async_to_sync(start)()
+    with ThreadPoolExecutor(1) as executor:  # send() inside a loop blocks it in any case; this at least does not fail
+        return executor.submit(copy_context().run, lambda: asyncio.run(start())).result()
+
+
+#: Why nothing is awaited there, and what to do instead.
+NOT_WITH_GEVENT: Final = (
+    "gevent runs all requests in one thread, where each would find the event loop of another. Serve events with gunicorn's "
+    'gthread workers ("--worker-class gthread") or under ASGI, or write "def" in place of "async def".'
+)
+
+
+def is_served_by_gevent() -> bool:
+    """Whether gunicorn serves this process with gevent workers; it says so before it patches anything."""
+    return "gunicorn.workers.ggevent" in sys.modules
+
+
+def _threads_are_greenlets() -> bool:
+    monkey = sys.modules.get("gevent.monkey")
+    return monkey is not None and bool(monkey.is_module_patched("threading"))
+
+
+def _is_looping() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+#: Bytes that take so long to parse that an event loop has better things to do: about as long as a thread takes to be asked.
+LONG: Final = 65536

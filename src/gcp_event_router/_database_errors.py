@@ -1,6 +1,6 @@
 """What the errors of databases mean: one table of those that a later try may be spared.
 
-`outcomes` asks whether a database was away, and `logs` which code it gave; docs/outcomes.md has the table in words. A database
+`outcomes` asks whether a database was away, and `_log` which code it gave; docs/outcomes.md has the table in words. A database
 that is away is nobody's mistake: the answer is 503, and the attempt does not count. Whatever else a database says is about the
 statement, and it will say so again: that is a failure like any other, whichever class the driver gives it.
 """

@@ -1,6 +1,6 @@
 """The frames that an exception passed: which are the project's, which are a library's, and which are this package's.
 
-Read by `logs`, which tells of an exception without its text, and by the inbox, which may keep the text as well.
+Read by `_log`, which tells of an exception without its text, and by the inbox, which may keep the text as well.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Passed:
 
 
 def know_handler(code: CodeType) -> None:
-    """Note the code of a function that is registered, since a handler may stand in an installed app. Called by `handlers`."""
+    """Note the code of a function that is registered, since a handler may stand in an installed app."""
     _HANDLERS.add((code.co_filename, code.co_firstlineno))
 
 

@@ -1,6 +1,6 @@
 """What this package writes to the log: one line an event, with nothing of a payload, a token or an exception's text.
 
-Called by `signals`, `lines` and `views`. Names from outside are written with `%r`, so that a newline in them cannot forge
+Names from outside are written with `%r`, so that a newline in them cannot forge
 a line. An exception appears as its type and the places that it passed; its text and full traceback follow at DEBUG only.
 """
 

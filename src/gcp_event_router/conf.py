@@ -14,17 +14,16 @@ from difflib import get_close_matches
 from functools import cache
 from importlib.util import find_spec
 from string import Formatter
-from typing import Any, Literal, Never, NotRequired, TypeGuard
+from typing import Any, Final, Literal, Never, NotRequired, TypeGuard
 
 from django.apps import apps
 from django.conf import settings
 from django.core.signals import setting_changed
 from typing_extensions import TypedDict
 
-from ._dispatch.options import MAX_ATTEMPTS
 from .exceptions import ConfigurationError
 
-__all__ = ["AuthenticatorSetting", "InboxSetting", "InboxSettings", "RouterSettings", "Settings", "current"]
+__all__ = ["MAX_ATTEMPTS", "AuthenticatorSetting", "InboxSetting", "InboxSettings", "RouterSettings", "Settings", "current"]
 
 NAME = "GCP_EVENT_ROUTER"
 OWN_SIGNAL = "gcp_event_router.signals.event_received"
@@ -304,3 +303,7 @@ def _forget(*, setting: str, **_: object) -> None:
 
 
 setting_changed.connect(_forget, dispatch_uid="gcp_event_router.conf")
+
+
+#: What the inbox can count.
+MAX_ATTEMPTS: Final = 32_767

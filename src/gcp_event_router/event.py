@@ -1,6 +1,6 @@
 """What arrived: the `Event` that a handler gets, and what its parts are made of.
 
-`handlers` makes an `Event` for each handler that it calls; users make them in their tests, or take them from `testing`.
+`_dispatch.handler` makes an `Event` for each handler that it calls; users make them in their tests, or take them from `testing`.
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ from typing import Any, Final, Generic, overload
 from typing_extensions import TypeVar
 
 from .envelopes import Envelope
-from .envelopes.trace_context import Trace, TraceHeaders
 from .exceptions import EnvelopeError
 
-__all__ = ["LABEL_LENGTH", "UNKNOWN", "Arrival", "Event", "Principal", "is_label", "labels_of"]
+__all__ = ["LABEL_LENGTH", "UNKNOWN", "Event", "Principal", "is_label", "labels_of"]
 
 #: The longest kind or reference, in characters.
 LABEL_LENGTH: Final = 255
@@ -127,48 +126,3 @@ class Event(Generic[PayloadT, ParametersT]):
 _set_kind, _set_reference, _set_payload, _set_parameters, _set_envelope, _set_principal = (
     getattr(Event, each.name).__set__ for each in fields(Event)
 )
-
-_NO_QUERY: Mapping[str, list[str]] = MappingProxyType({})
-
-
-class Arrival:
-    """What the endpoint knows of a request, beside the five arguments of the signal. Private to this package.
-
-    The views make it, and the signal hands it to the routers' receivers alone.
-    """
-
-    __slots__ = ("_document", "_headers", "envelope", "kept_as", "principal", "query")
-
-    def __init__(
-        self,
-        envelope: Envelope,
-        query: Mapping[str, list[str]] | None = None,
-        principal: Principal | None = None,
-        kept_as: str | None = None,
-        headers: TraceHeaders | None = None,
-    ) -> None:
-        """Hold the envelope, all values of all query parameters, who sent it, its key in the inbox, and its trace's headers."""
-        self.envelope: Envelope = envelope
-        self.query: Mapping[str, list[str]] = _NO_QUERY if query is None else query
-        self.principal: Principal | None = principal
-        #: The key of the row that it was read from; None if it just arrived.
-        self.kept_as: str | None = kept_as
-        self._headers = headers
-        self._document: object
-
-    @property
-    def trace(self) -> Trace | None:
-        """The trace of the request; None where it says none, and for an event without a request."""
-        return None if self._headers is None else self._headers.read()
-
-    def document(self) -> object:
-        """The body decoded, for plain receivers; once, whoever asks."""
-        try:
-            return self._document
-        except AttributeError:
-            self._document = self.envelope.document()
-            return self._document
-
-    def parameters(self) -> dict[str, str]:
-        """The query parameters; of a repeated one the last value, as Django's `QueryDict.dict()` has it."""
-        return {name: values[-1] for name, values in self.query.items()} if self.query else {}

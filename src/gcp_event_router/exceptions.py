@@ -13,11 +13,13 @@ from django.core.exceptions import ImproperlyConfigured
 from typing_extensions import TypedDict
 
 __all__ = [
+    "MAX_ERRORS",
     "Answer",
     "AuthenticationError",
     "BodyTooLargeError",
     "BusyError",
     "ConfigurationError",
+    "DocumentError",
     "EnvelopeError",
     "ErrorDetail",
     "EventRouterError",
@@ -34,6 +36,7 @@ __all__ = [
     "UndecodableBodyError",
     "UnhandledEventError",
     "UnsupportedMediaTypeError",
+    "too_many",
 ]
 
 
@@ -161,3 +164,24 @@ class ForbiddenError(RefusalError):
 
 class UnavailableError(RefusalError):
     """Raised when something that we need to decide is away for now: 503, so that the sender tries again."""
+
+
+#: How many errors an answer lists. Listing all of 200,000 would take longer than validating.
+MAX_ERRORS = 20
+
+
+def too_many(count: int, more: str) -> ErrorDetail:
+    """The entry that stands for errors which are not listed."""
+    return {"loc": [], "msg": f"{count} {more}errors", "type": "too_many_errors"}
+
+
+class DocumentError(UndecodableBodyError):
+    """Raised for a body that plain receivers cannot be given, or that is for no handler: nobody was called.
+
+    Who sent the event logs it, and keeps it where events are kept.
+    """
+
+    def __init__(self, reason: EnvelopeError) -> None:
+        super().__init__(str(reason))
+        #: What was wrong with it.
+        self.reason = reason

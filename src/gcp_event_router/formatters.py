@@ -20,7 +20,7 @@ from typing import Any, Final, cast
 from django.http import HttpRequest
 from typing_extensions import override
 
-from .contexts import current_event
+from ._dispatch.context import current_event
 
 __all__ = ["CloudLoggingFormatter", "EventContextFilter"]
 

@@ -27,9 +27,10 @@ from typing_extensions import TypeVar, override
 from ._dispatch.handler import Handler
 from ._dispatch.options import HandlerOptions, Options
 from ._dispatch.payload import payload_reader
-from ._dispatch.signature import NO_SOURCE, type_of, type_text
+from ._dispatch.signature import NO_SOURCE, type_of
 from ._globs.glob import Glob, escape
 from ._schema.json_schema import bare
+from ._schema.type_names import type_text
 from .event import LABEL_LENGTH, Event, is_label
 from .exceptions import InvalidEventError, RegistrationError
 from .publishing import Publisher, publish

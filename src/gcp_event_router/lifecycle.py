@@ -1,6 +1,6 @@
 """Signals for whoever watches handlers: metrics, error trackers, audits. They cost nothing while nobody listens.
 
-`calls` sends the first two, `passages` and `views` the third. What a listener raises is logged, and changes nothing else.
+`_dispatch` sends the first two, `_dispatch` and `views` the third. What a listener raises is logged, and changes nothing else.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from typing import Any
 
 from django.dispatch import Signal
 
-from ._concurrency import in_thread
-from ._receivers.event_broadcast import Round, wait_for
+from ._concurrency import in_thread, wait_for
+from ._receivers.broadcast import Broadcast
 
 __all__ = ["LifecycleSignal", "event_rejected", "handler_finished", "handler_started"]
 
@@ -28,20 +28,20 @@ class LifecycleSignal(Signal):
         if not self.receivers:
             return
         blocking, awaited = self._live_receivers(sender)
-        round_ = Round(self.name, {"signal": self, "sender": sender, **named})
-        round_.run(blocking)
+        broadcast = Broadcast(self.name, {"signal": self, "sender": sender, **named})
+        broadcast.run(blocking)
         if awaited:
-            wait_for(partial(round_.finish, awaited))
+            wait_for(partial(broadcast.finish, awaited))
 
     async def atell(self, sender: object, **named: Any) -> None:
         """Do the same without blocking the event loop: sync listeners run in a thread."""
         if not self.receivers:
             return
         blocking, awaited = self._live_receivers(sender)
-        round_ = Round(self.name, {"signal": self, "sender": sender, **named})
+        broadcast = Broadcast(self.name, {"signal": self, "sender": sender, **named})
         if blocking:
-            await in_thread(partial(round_.run, blocking))
-        await round_.finish(awaited)
+            await in_thread(partial(broadcast.run, blocking))
+        await broadcast.finish(awaited)
 
 
 #: A handler is about to be called. `sender` is the function as it was registered; `handler` (its name), `event_kind`,

@@ -1,6 +1,6 @@
 """What we tell the sender: one enum, one table to HTTP statuses, and the two exceptions by which a handler chooses.
 
-`passages` notes an outcome for each handler, `views` answers with the worst of them.
+`_dispatch` notes an outcome for each handler, `views` answers with the worst of them.
 
 Pub/Sub acknowledges on 102, 200, 201, 202 and 204 and redelivers on everything else; 200 and 201 are read the same by
 Pub/Sub, its emulator, Eventarc, Cloud Tasks and Cloud Scheduler.
@@ -17,8 +17,8 @@ from typing import cast
 from django.core.exceptions import ValidationError
 
 from ._database_errors import is_away
-from ._dispatch.payload import MAX_ERRORS, too_many
 from .exceptions import (
+    MAX_ERRORS,
     Answer,
     AuthenticationError,
     BodyTooLargeError,
@@ -30,6 +30,7 @@ from .exceptions import (
     UnavailableError,
     UnhandledEventError,
     UnsupportedMediaTypeError,
+    too_many,
 )
 
 __all__ = ["Outcome", "Reject", "Retry", "classify", "details", "leaves", "of_responses", "retry_after", "worst"]

@@ -19,7 +19,16 @@ from pydantic import TypeAdapter
 from typing_extensions import TypeVar, override
 
 from ._dispatch.handler import Handler
-from ._dispatch.lookup import LISTENING, Explanation, Found, Registration, Table, explain, find_everywhere, registered_everywhere
+from ._dispatch.lookup import (
+    LISTENING,
+    Consulted,
+    Explanation,
+    HandlersFound,
+    HandlerTable,
+    Registration,
+    explain,
+    registered_everywhere,
+)
 from ._dispatch.options import HandlerOptions, Options
 from ._dispatch.router_receiver import Dispatcher
 from ._dispatch.signature import UNGIVEN
@@ -27,8 +36,18 @@ from ._globs.glob import Glob, escape
 from .event import Event
 from .exceptions import ConfigurationError, GlobError, RegistrationError
 from .kinds import Kind, PayloadDecorator, callers_place, callers_scope
+from .signals import EventSignal
 
-__all__ = ["EventRouter", "events", "find_everywhere", "is_registered", "registered_everywhere"]
+__all__ = [
+    "Consulted",
+    "EventRouter",
+    "Explanation",
+    "Glob",
+    "Handler",
+    "Registration",
+    "events",
+    "is_registered",
+]
 
 HandlerT = TypeVar("HandlerT", bound=Callable[[Event[Any, Any]], Awaitable[None] | None])
 PayloadT = TypeVar("PayloadT")
@@ -50,9 +69,9 @@ class EventRouter:
         self._lock = Lock()
         self._entries: list[Registration | _Inclusion | Kind[Any]] = []
         self._parents: WeakSet[EventRouter] = WeakSet()
-        self._table: Table | None = None
+        self._table: HandlerTable | None = None
         #: The signals that it listens to, which outlive it.
-        self._signals: set[int] = set()
+        self._signals: set[Signal] = set()
         self._receiver = Dispatcher(self.find)
         if signal is not None:
             self.listen(signal)
@@ -185,18 +204,22 @@ class EventRouter:
         """Connect to a signal, or to the one at a dotted path. Raises `ConfigurationError` when there is none."""
         found = _signal(signal)
         found.connect(self._receiver, weak=False, dispatch_uid=("gcp_event_router", id(self)))
-        self._signals.add(id(found))
+        self._signals.add(found)
         LISTENING.add(self)
 
     def ignore(self, signal: Signal | str) -> None:
         """Undo `listen`."""
         found = _signal(signal)
         found.disconnect(dispatch_uid=("gcp_event_router", id(self)))
-        self._signals.discard(id(found))
+        self._signals.discard(found)
         if not self._signals:
             LISTENING.discard(self)
 
-    def find(self, kind: str, ce_type: str | None = None) -> Found:
+    def has_plain_company(self) -> bool:
+        """Whether plain receivers listen to one of its signals."""
+        return any(isinstance(signal, EventSignal) and signal.plain_receivers() for signal in self._signals)
+
+    def find(self, kind: str, ce_type: str | None = None) -> HandlersFound:
         """The handlers that run for events of a kind and, if they are CloudEvents, a type; called for each event."""
         return (self._table or self._build()).find(kind, ce_type)
 
@@ -262,9 +285,9 @@ class EventRouter:
         for parent in tuple(self._parents):
             parent._forget()  # noqa: SLF001 -- another one of its own class
 
-    def _build(self) -> Table:
+    def _build(self) -> HandlerTable:
         with self._lock:
-            table = Table(tuple(self))
+            table = HandlerTable(tuple(self))
             self._table = table
         return table
 

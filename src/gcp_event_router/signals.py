@@ -8,53 +8,20 @@ other software wraps receivers or patches `send`.
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any, Protocol, cast
+from typing import Any, cast
 from weakref import ReferenceType
 
 from django.dispatch import Signal, dispatcher
 from typing_extensions import override
 
-from ._concurrency import in_thread
-from ._receivers.event_broadcast import (
-    EventRound,
-    Receiver,
-    Responses,
-    StandIns,
-    TwinReceiver,
-    find_round,
-    is_for_routers,
-    is_twin,
-    original,
-    wait_for,
-)
-from .exceptions import EnvelopeError, UndecodableBodyError
+from ._concurrency import in_thread, wait_for
+from ._dispatch.raw_event import RawEvent
+from ._receivers.base import Receiver, Responses, RouterReceiver, is_for_routers, is_router_receiver
+from ._receivers.event_broadcast import EventBroadcast, find_broadcast
+from ._receivers.kwargs_adapter import KwargsAdapters, original
+from .exceptions import DocumentError, EnvelopeError
 
-__all__ = ["DocumentError", "EventSignal", "event_received"]
-
-
-class DocumentError(UndecodableBodyError):
-    """Raised for a body that plain receivers cannot be given, or that is for no handler: nobody was called.
-
-    Who sent the event logs it, and keeps it where events are kept.
-    """
-
-    def __init__(self, reason: EnvelopeError) -> None:
-        super().__init__(str(reason))
-        #: What was wrong with it.
-        self.reason = reason
-
-
-class Arrival(Protocol):
-    """What the views know of a request; `event.Arrival` is it. The signal asks it for what only plain receivers need."""
-
-    envelope: Any
-
-    def document(self) -> object:
-        """The body decoded."""
-
-    def parameters(self) -> dict[str, str]:
-        """The query parameters."""
-        ...
+__all__ = ["EventSignal", "event_received"]
 
 
 class EventSignal(Signal):
@@ -62,8 +29,8 @@ class EventSignal(Signal):
 
     def __init__(self) -> None:
         super().__init__()
-        self._stand_ins = StandIns()
-        self._sole: TwinReceiver | None = None
+        self._adapters = KwargsAdapters()
+        self._sole: RouterReceiver | None = None
 
     @override
     def connect(self, receiver: Receiver, sender: object = None, weak: bool = True, dispatch_uid: Hashable | None = None) -> None:
@@ -71,18 +38,18 @@ class EventSignal(Signal):
 
         Raises `RegistrationError` for a receiver that requires an argument which is never sent.
         """
-        super().connect(self._stand_ins.make(receiver, weak=weak), sender, weak, dispatch_uid)
+        super().connect(self._adapters.make(receiver, weak=weak), sender, weak, dispatch_uid)
         self._remember_sole()
 
     @override
     def disconnect(self, receiver: Receiver | None = None, sender: object = None, dispatch_uid: Hashable | None = None) -> bool:
         """Disconnect a receiver, named as it was connected. Returns whether it was connected."""
-        done = super().disconnect(self._stand_ins.get(receiver), sender, dispatch_uid)
-        self._stand_ins.release([entry[1] for entry in self.receivers])
+        done = super().disconnect(self._adapters.get(receiver), sender, dispatch_uid)
+        self._adapters.release([entry[1] for entry in self.receivers])
         self._remember_sole()
         return bool(done)
 
-    def deliver(self, sender: object, kind: str, reference: str, arrival: Arrival) -> Responses:
+    def deliver(self, sender: object, kind: str, reference: str, raw_event: RawEvent) -> Responses:
         """Send what arrived at the endpoint, as `send` does: through it, if somebody has patched it.
 
         Raises:
@@ -92,29 +59,29 @@ class EventSignal(Signal):
         sole = self._sole
         is_patched = getattr(self.send, "__func__", None) is not _SEND
         if sole is not None and not is_patched and getattr(self._live_receivers, "__func__", None) is _LIVE_RECEIVERS:
-            return [(sole, sole.handle(kind, reference, arrival))]
+            return [(sole, sole.handle(kind, reference, raw_event))]
         blocking, awaited = self._live_receivers(sender)
         if is_patched:
-            named = self._named(sender, kind, reference, arrival, len(blocking) + len(awaited))
-            with EventRound({"signal": self, **named}, arrival):
+            named = self._named(sender, kind, reference, raw_event, len(blocking) + len(awaited))
+            with EventBroadcast({"signal": self, **named}, raw_event):
                 return _pairs(self.send(**named))
-        return self._run(self._round(sender, kind, reference, arrival, blocking, awaited), blocking, awaited).raised()
+        return self._run(self._round(sender, kind, reference, raw_event, blocking, awaited), blocking, awaited).raised()
 
-    async def adeliver(self, sender: object, kind: str, reference: str, arrival: Arrival) -> Responses:
+    async def adeliver(self, sender: object, kind: str, reference: str, raw_event: RawEvent) -> Responses:
         """Do what `deliver` does, on an event loop: as `asend`, or through it."""
         sole = self._sole
         is_patched = getattr(self.asend, "__func__", None) is not _ASEND
         if sole is not None and not is_patched and getattr(self._live_receivers, "__func__", None) is _LIVE_RECEIVERS:
-            split = sole.split(kind, reference, arrival)
+            split = sole.split(kind, reference, raw_event)
             if split.blocking:
                 await in_thread(split.run)
             return [(sole, await split.finish())]
         blocking, awaited = self._live_receivers(sender)
         if is_patched:
-            named = self._named(sender, kind, reference, arrival, len(blocking) + len(awaited))
-            with EventRound({"signal": self, **named}, arrival):
+            named = self._named(sender, kind, reference, raw_event, len(blocking) + len(awaited))
+            with EventBroadcast({"signal": self, **named}, raw_event):
                 return _pairs(await self.asend(**named))
-        return (await self._arun(self._round(sender, kind, reference, arrival, blocking, awaited), blocking, awaited)).raised()
+        return (await self._arun(self._round(sender, kind, reference, raw_event, blocking, awaited), blocking, awaited)).raised()
 
     @override
     def send(self, sender: Any, **named: Any) -> Responses:
@@ -147,54 +114,54 @@ class EventSignal(Signal):
 
     def plain_receivers(self) -> list[Receiver]:
         """The receivers that are connected beside routers, whatever sender they listen to; called by `manage.py events`."""
-        return [original(each) for each in self._connected() if not is_twin(each)]
+        return [original(each) for each in self._connected() if not is_router_receiver(each)]
 
-    def _run(self, round_: EventRound, blocking: list[Receiver], awaited: list[Receiver]) -> EventRound:
-        with round_:
+    def _run(self, broadcast: EventBroadcast, blocking: list[Receiver], awaited: list[Receiver]) -> EventBroadcast:
+        with broadcast:
             if awaited:
-                round_.part(blocking, awaited)
-                round_.run_parted()
-                wait_for(round_.finish_parted)
+                broadcast.part(blocking, awaited)
+                broadcast.run_parted()
+                wait_for(broadcast.finish_parted)
             else:
-                round_.run(blocking)
-        return round_
+                broadcast.run(blocking)
+        return broadcast
 
-    async def _arun(self, round_: EventRound, blocking: list[Receiver], awaited: list[Receiver]) -> EventRound:
-        with round_:
-            if round_.part(blocking, awaited):
-                await in_thread(round_.run_parted)
-            await round_.finish_parted()
-        return round_
+    async def _arun(self, broadcast: EventBroadcast, blocking: list[Receiver], awaited: list[Receiver]) -> EventBroadcast:
+        with broadcast:
+            if broadcast.part(blocking, awaited):
+                await in_thread(broadcast.run_parted)
+            await broadcast.finish_parted()
+        return broadcast
 
-    def _round_of(self, sender: object, named: dict[str, Any]) -> EventRound:
+    def _round_of(self, sender: object, named: dict[str, Any]) -> EventBroadcast:
         """The round of what somebody sends: the very event that is being delivered, or one of their own."""
-        outer = find_round(named)
-        return EventRound({"signal": self, "sender": sender, **named}, outer and outer.arrival, self._wrapped())
+        outer = find_broadcast(named)
+        return EventBroadcast({"signal": self, "sender": sender, **named}, outer and outer.raw_event, self._wrapped())
 
     def _round(
-        self, sender: object, kind: str, reference: str, arrival: Arrival, blocking: list[Receiver], awaited: list[Receiver]
-    ) -> EventRound:
+        self, sender: object, kind: str, reference: str, raw_event: RawEvent, blocking: list[Receiver], awaited: list[Receiver]
+    ) -> EventBroadcast:
         """The round of what arrived. Its body is decoded only if somebody may look at it."""
         if not awaited and all(map(is_for_routers, blocking)):
             bare = {"signal": self, "sender": sender, "event_kind": kind, "event_reference": reference}
-            return EventRound(bare, arrival, self._wrapped())
-        named = self._named(sender, kind, reference, arrival, len(blocking) + len(awaited))
-        return EventRound({"signal": self, **named}, arrival, self._wrapped())
+            return EventBroadcast(bare, raw_event, self._wrapped())
+        named = self._named(sender, kind, reference, raw_event, len(blocking) + len(awaited))
+        return EventBroadcast({"signal": self, **named}, raw_event, self._wrapped())
 
-    def _named(self, sender: object, kind: str, reference: str, arrival: Arrival, listeners: int) -> dict[str, Any]:
+    def _named(self, sender: object, kind: str, reference: str, raw_event: RawEvent, listeners: int) -> dict[str, Any]:
         """The documented arguments."""
         try:
-            payload = arrival.document()
+            payload = raw_event.document()
         except EnvelopeError as error:
-            if listeners > sum(is_twin(entry[1]) for entry in self.receivers):
+            if listeners > sum(is_router_receiver(entry[1]) for entry in self.receivers):
                 raise DocumentError(error) from error
-            payload = arrival.envelope.body  # routers read the body themselves; whatever wraps them may look at this
+            payload = raw_event.envelope.body  # routers read the body themselves; whatever wraps them may look at this
         return {
             "sender": sender,
             "event_kind": kind,
             "event_reference": reference,
             "event_payload": payload,
-            "event_parameters": arrival.parameters(),
+            "event_parameters": raw_event.parameters(),
         }
 
     def _wrapped(self) -> list[Receiver] | None:
@@ -210,7 +177,7 @@ class EventSignal(Signal):
     def _remember_sole(self) -> None:
         """Note the router that listens alone, as in most projects: its events need no more than a call."""
         first = self.receivers[0][1] if len(self.receivers) == 1 else None
-        self._sole = first if is_twin(first) else None
+        self._sole = first if is_router_receiver(first) else None
 
 
 def _pairs(responses: object) -> Responses:

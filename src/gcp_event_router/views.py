@@ -19,21 +19,20 @@ from django.views.generic import View
 from typing_extensions import override
 
 from . import conf
-from ._concurrency import in_thread
-from ._dispatch.store import UnreadError
+from ._concurrency import NOT_WITH_GEVENT, in_thread, is_served_by_gevent
+from ._dispatch.raw_event import UnreadableRequestError
 from ._dispatch.store import keeper as current_keeper
 from ._endpoint.body import is_long, receive_body
-from ._endpoint.request import arrivals_of, undecodable
+from ._endpoint.request import read_events, undecodable
 from ._endpoint.response import failure, success
 from ._log import log_event, logger, trail
-from ._receivers.event_broadcast import NOT_WITH_GEVENT, is_served_by_gevent
-from .auth import Authenticator, Door, configured
+from .auth import Authenticator, AuthenticatorChain, configured
 from .envelopes.trace_context import trace_headers
 from .event import UNKNOWN, Principal, is_label
-from .exceptions import BodyTooLargeError, ConfigurationError, EnvelopeError, RefusalError
+from .exceptions import BodyTooLargeError, ConfigurationError, DocumentError, EnvelopeError, RefusalError
 from .lifecycle import event_rejected
 from .outcomes import Outcome, classify, of_responses
-from .signals import DocumentError, event_received
+from .signals import event_received
 
 __all__ = ["AsyncEventView", "EventView", "reads_nothing_first"]
 
@@ -55,7 +54,7 @@ class EventView(View):
     #: Authenticators of this view, in place of those in the settings: `EventView.as_view(authentication=[...])`.
     authentication: Sequence[Authenticator] | None = None
 
-    _own_door: Door | None = None
+    _own_chain: AuthenticatorChain | None = None
 
     @override
     @classmethod
@@ -63,7 +62,7 @@ class EventView(View):
         """Make the view function for a URL pattern. Raises `ConfigurationError` for what is no authenticator."""
         authentication = initkwargs.get("authentication", cls.authentication)
         if authentication is not None:
-            initkwargs["_own_door"] = Door(authentication)
+            initkwargs["_own_chain"] = AuthenticatorChain(authentication)
         view = login_not_required(csrf_exempt(super().as_view(**initkwargs)))
         for alias in connections:
             view = transaction.non_atomic_requests(using=alias)(view)
@@ -75,38 +74,40 @@ class EventView(View):
         """Receive one event, or a batch; the pattern may capture more, and convert what it captures."""
         kind, reference = _labels(event_kind, event_reference)
         try:
-            door = self._door()
-            principal = door.authenticate(request)
+            chain = self._chain()
+            principal = chain.authenticate(request)
         except Exception as error:  # noqa: BLE001 -- each becomes an answer
             event_rejected.tell(None, **_rejection(error, kind, reference, None))
             return _refusal(error, kind, reference, request.META)()
-        return self._receive(request, principal, door, kind, reference)()
+        return self._receive(request, principal, chain, kind, reference)()
 
-    def _receive(self, request: HttpRequest, principal: Principal | None, door: Door, kind: str, reference: str) -> _Answer:
+    def _receive(
+        self, request: HttpRequest, principal: Principal | None, chain: AuthenticatorChain, kind: str, reference: str
+    ) -> _Answer:
         """Read the events of a request whose sender is known, and send them."""
         try:
-            arrivals = arrivals_of(request, principal, door, kind, reference)
+            raw_events = read_events(request, principal, chain, kind, reference)
         except Exception as error:  # noqa: BLE001 -- as above
             event_rejected.tell(None, **_rejection(error, kind, reference, principal))
             return _refusal(error, kind, reference, request.META)
         sent: list[_Response] = []
         errors: list[Exception] = []
-        for each in arrivals:
+        for each in raw_events:
             try:
-                if isinstance(each, UnreadError):
+                if isinstance(each, UnreadableRequestError):
                     sent.append((None, _kept(each, request.META)))
                     continue
-                kind, reference, arrival = each
+                kind, reference, raw_event = each
                 try:
-                    sent += event_received.deliver(type(self), kind, reference, arrival)
+                    sent += event_received.deliver(type(self), kind, reference, raw_event)
                 except DocumentError as error:
-                    sent.append((None, _kept(undecodable(each, error.reason), request.META, arrival.envelope.message_id)))
+                    sent.append((None, _kept(undecodable(each, error.reason), request.META, raw_event.envelope.message_id)))
             except Exception as error:  # noqa: BLE001 -- as above; the handlers' failures are in the log already
                 errors.append(error)
         return _answer(sent, errors, kind, reference)
 
-    def _door(self) -> Door:
-        return self._own_door or configured()
+    def _chain(self) -> AuthenticatorChain:
+        return self._own_chain or configured()
 
 
 class AsyncEventView(EventView):
@@ -133,31 +134,31 @@ class AsyncEventView(EventView):
         kind, reference = _labels(event_kind, event_reference)
         principal: Principal | None = None
         try:
-            door = self._door()
-            principal = await door.aauthenticate(request)
+            chain = self._chain()
+            principal = await chain.aauthenticate(request)
             await receive_body(request, conf.current().MAX_BODY_SIZE)
-            arrivals = None if is_long(request) else arrivals_of(request, principal, door, kind, reference)
+            raw_events = None if is_long(request) else read_events(request, principal, chain, kind, reference)
         except Exception as error:  # noqa: BLE001 -- as in EventView
             await event_rejected.atell(None, **_rejection(error, kind, reference, principal))
             return _refusal(error, kind, reference, request.META)()
-        if arrivals is None:
-            answer = await in_thread(partial(self._receive, request, principal, door, kind, reference))
+        if raw_events is None:
+            answer = await in_thread(partial(self._receive, request, principal, chain, kind, reference))
             return answer()
         sent: list[_Response] = []
         errors: list[Exception] = []
-        for each in arrivals:
+        for each in raw_events:
             try:
-                if isinstance(each, UnreadError):
+                if isinstance(each, UnreadableRequestError):
                     sent.append((None, await in_thread(partial(_kept, each, request.META))))
                     continue
-                kind, reference, arrival = each
-                unread: UnreadError | None = None
+                kind, reference, raw_event = each
+                unread: UnreadableRequestError | None = None
                 try:
-                    sent += await event_received.adeliver(type(self), kind, reference, arrival)
+                    sent += await event_received.adeliver(type(self), kind, reference, raw_event)
                 except DocumentError as error:
                     unread = undecodable(each, error.reason)
                 if unread is not None:  # asgiref's frames would hold what is being handled
-                    sent.append((None, await in_thread(partial(_kept, unread, request.META, arrival.envelope.message_id))))
+                    sent.append((None, await in_thread(partial(_kept, unread, request.META, raw_event.envelope.message_id))))
             except Exception as error:  # noqa: BLE001 -- as in EventView
                 errors.append(error)
         return _answer(sent, errors, kind, reference)()
@@ -193,7 +194,7 @@ def _one(errors: list[Exception]) -> Exception:
     return errors[0] if len(errors) == 1 else ExceptionGroup("several events failed", list(errors))
 
 
-def _kept(error: UnreadError, meta: Mapping[str, Any], message_id: str | None = None) -> Outcome:
+def _kept(error: UnreadableRequestError, meta: Mapping[str, Any], message_id: str | None = None) -> Outcome:
     """What becomes of a body in a form that it does not keep: where events are kept, it is, and not sent again.
 
     Raises what keeps it from that, once it is logged.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gcp_event_router import Event
-from gcp_event_router.inbox.store import database
+from gcp_event_router.inbox.database import database
 from tests.effects.models import Effect
 
 

@@ -18,10 +18,10 @@ from urllib.parse import quote, urlencode, urlsplit
 from django.conf import settings
 from django.urls import NoReverseMatch, reverse
 
-from .._dispatch.signature import type_words
 from .._globs.glob import Glob
 from .._schema.json_schema import bare, payload_schemas
-from ..auth import Door
+from .._schema.type_names import type_words
+from ..auth import AuthenticatorChain
 from ..exceptions import ConfigurationError
 from ..router import EventRouter
 from .channels import Channel, channels
@@ -46,12 +46,12 @@ _WRAPPED: Final = (
 )
 
 
-def asyncapi(router: EventRouter, door: Door, *, title: str, version: str) -> dict[str, Any]:
+def asyncapi(router: EventRouter, chain: AuthenticatorChain, *, title: str, version: str) -> dict[str, Any]:
     """The document.
 
     Args:
         router: Whose channels to tell.
-        door: Who is let in.
+        chain: Who is let in.
         title: What the site is called.
         version: Which version of the document it is.
 
@@ -63,7 +63,7 @@ def asyncapi(router: EventRouter, door: Door, *, title: str, version: str) -> di
     names = _names(found)
     payloads, schemas = _schemas(found)
     examples = [each.example() for each in found]
-    security = dict(_security(door))
+    security = dict(_security(chain))
     return {
         "asyncapi": "3.0.0",
         "info": {"title": title, "version": version, "description": _WRAPPED},
@@ -229,9 +229,9 @@ def _servers(security: Mapping[str, Any]) -> dict[str, Any]:
     return {"servers": {"site": server}}
 
 
-def _security(door: Door) -> Iterator[tuple[str, dict[str, Any]]]:
+def _security(chain: AuthenticatorChain) -> Iterator[tuple[str, dict[str, Any]]]:
     """How each authenticator that says so is satisfied."""
-    for each in door.authenticators or ():
+    for each in chain.authenticators or ():
         described = getattr(each, "security_scheme", None)
         if described is not None:
             yield described()

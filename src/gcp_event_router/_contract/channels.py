@@ -16,8 +16,7 @@ from .._dispatch.handler import Handler
 from .._dispatch.lookup import Registration
 from .._globs.glob import Glob, GlobIndex, escape
 from .._globs.overlaps import LABELS, TYPES, covers, example
-from .._schema.json_schema import Mode, payload_schemas
-from .._schema.rendering import Schema
+from .._schema.json_schema import Mode, Schema, payload_schemas
 from ..kinds import Kind
 from ..router import EventRouter
 from .examples import Example, example_of
@@ -74,19 +73,19 @@ class Channel:
         return self.kind if example(self.kind, LABELS) is None else None
 
     def schema(self, mode: Mode = "validation") -> Schema:
-        """The JSON Schema of a payload: what is read, or what is written. Raises as `payloads` does."""
+        """The JSON Schema of a payload: what is read, or what is written. Raises as `payload_schemas` does."""
         schemas, definitions = payload_schemas(self.payloads, mode)
         whole: dict[str, Any] = schemas[0] if len(schemas) == 1 else {"allOf": schemas} if schemas else {}
         return {**whole, "$defs": definitions} if definitions else whole
 
     @property
     def parameters(self) -> tuple[tuple[object, TypeAdapter[Any]], ...]:
-        """The types that the parameters of the URL have to satisfy, where handlers say so. Raises as `payloads` does."""
+        """The types that the parameters of the URL have to satisfy, where handlers say so. Raises as `payload_schemas` does."""
         declared = {repr(handler.parameters_type): handler.parameters_type for handler in self.handlers}
         return tuple((each, TypeAdapter(cast("type[Any]", each))) for each in declared.values() if each != dict[str, str])
 
     def example(self) -> Example:
-        """An event that all of its handlers read; the examples that types declare come first. Raises as `payloads` does."""
+        """An event that all handlers read; examples that types declare come first. Raises as `payload_schemas` does."""
         return example_of(self.payloads, self.parameters)
 
     @override

@@ -12,12 +12,11 @@ from typing import Any, Final, NamedTuple, TypeAlias, cast
 from pydantic import TypeAdapter, ValidationError
 
 from .._dispatch.payload import parameters_reader, payload_reader
-from .._dispatch.signature import type_words
 from .._log import logger
-from .._schema.json_schema import bare, payload_schemas
-from .._schema.rendering import Schema
+from .._schema.json_schema import Schema, bare, payload_schemas
 from .._schema.sample_schema import SampleSchema
 from .._schema.samples import NoSampleError, Place, fitting
+from .._schema.type_names import type_words
 from ..exceptions import InvalidEventError
 
 __all__ = ["Example", "Typed", "example_of"]

@@ -14,18 +14,17 @@ from typing import Any, Final
 from typing_extensions import override
 
 from .. import conf
+from .._concurrency import wait_for
 from .._log import logger
-from .._receivers.event_broadcast import wait_for
-from ..event import Arrival
-from ..exceptions import EnvelopeError, UnhandledEventError
+from ..exceptions import DocumentError, EnvelopeError, UnhandledEventError
 from ..lifecycle import event_rejected, handler_finished, handler_started
 from ..outcomes import Outcome, classify, worst
-from ..signals import DocumentError, event_received
 from .handler import Handler
 from .log_line import explained, level_of, log_line, problem_of
-from .lookup import Found, find_everywhere, registered_everywhere
+from .lookup import LISTENING, HandlersFound, find_everywhere, registered_everywhere
 from .pipeline import acall, aobserved, call, observed
-from .store import HANDLED, Record, Result, aattempt, attempt, record_of
+from .raw_event import RawEvent
+from .store import HANDLED, EventRecord, Result, aattempt, attempt, record_of
 from .tracing import Span, tracer
 
 __all__ = ["Passage", "passage", "warned"]
@@ -36,12 +35,12 @@ warned: Final[set[str]] = set()
 _WARNED: Final = 1024
 
 
-def passage(kind: str, reference: str, arrival: Arrival, found: Found) -> Passage:
+def passage(kind: str, reference: str, raw_event: RawEvent, found: HandlersFound) -> Passage:
     """Begin the way of an event through its handlers, in a span where events are traced."""
     traced = tracer()
     if traced is None:
-        return Passage(kind, reference, arrival, found)
-    return TracedPassage(kind, reference, arrival, found, traced.event(kind, reference, arrival, found))
+        return Passage(kind, reference, raw_event, found)
+    return TracedPassage(kind, reference, raw_event, found, traced.event(kind, reference, raw_event, found))
 
 
 #: Stands for what kept a record from being opened, once that is raised.
@@ -52,10 +51,10 @@ class Passage:
     """One event on its way through its handlers."""
 
     __slots__ = (
-        "_arrival",
         "_closed",
         "_is_open",
         "_kind",
+        "_raw_event",
         "_record",
         "_reference",
         "_results",
@@ -63,12 +62,12 @@ class Passage:
         "found",
     )
 
-    def __init__(self, kind: str, reference: str, arrival: Arrival, found: Found) -> None:
+    def __init__(self, kind: str, reference: str, raw_event: RawEvent, found: HandlersFound) -> None:
         self._kind = kind
         self._reference = reference
-        self._arrival = arrival
-        self.found: Found = found
-        self._record = record_of(kind, reference, arrival, found)
+        self._raw_event = raw_event
+        self.found: HandlersFound = found
+        self._record = record_of(kind, reference, raw_event, found)
         #: Whether the record was opened, or was to be.
         self._is_open = False
         #: What kept the record from being opened, so that no handler was called.
@@ -108,7 +107,7 @@ class Passage:
         else:
             for handler in self.found.blocking:
                 try:
-                    copy_context().run(call, handler, self._kind, self._reference, self._arrival)
+                    copy_context().run(call, handler, self._kind, self._reference, self._raw_event)
                 except Exception as error:  # noqa: BLE001 -- kept until all have run, then raised by conclude()
                     self._results.append((handler, Result(classify(error), error)))
 
@@ -121,7 +120,7 @@ class Passage:
         else:
             for handler in self.found.awaited:
                 try:
-                    await acall(handler, self._kind, self._reference, self._arrival)
+                    await acall(handler, self._kind, self._reference, self._raw_event)
                 except Exception as error:  # noqa: BLE001 -- as in run()
                     self._results.append((handler, Result(classify(error), error)))
 
@@ -186,13 +185,13 @@ class Passage:
 
     def _run_watched(self) -> None:
         for handler in self.found.blocking:
-            self._note(handler, observed(handler, self._kind, self._reference, self._arrival, attempt))
+            self._note(handler, observed(handler, self._kind, self._reference, self._raw_event, attempt))
 
     async def _run_awaited_watched(self) -> None:
         for handler in self.found.awaited:
-            self._note(handler, await aobserved(handler, self._kind, self._reference, self._arrival, aattempt))
+            self._note(handler, await aobserved(handler, self._kind, self._reference, self._raw_event, aattempt))
 
-    def _run_kept(self, record: Record) -> None:
+    def _run_kept(self, record: EventRecord) -> None:
         self._is_open = True
         try:
             record.open()
@@ -201,9 +200,9 @@ class Passage:
             return
         for handler in self.found.blocking:
             run = partial(record.run, handler)
-            self._note(handler, observed(handler, self._kind, self._reference, self._arrival, run))
+            self._note(handler, observed(handler, self._kind, self._reference, self._raw_event, run))
 
-    async def _run_awaited_kept(self, record: Record) -> None:
+    async def _run_awaited_kept(self, record: EventRecord) -> None:
         if not self._is_open:
             try:
                 await record.aopen()
@@ -212,7 +211,7 @@ class Passage:
         if self._closed is None:
             for handler in self.found.awaited:
                 run = partial(record.arun, handler)
-                self._note(handler, await aobserved(handler, self._kind, self._reference, self._arrival, run))
+                self._note(handler, await aobserved(handler, self._kind, self._reference, self._raw_event, run))
 
     def _note(self, handler: Handler, result: Result) -> None:
         if result is not HANDLED:
@@ -220,7 +219,7 @@ class Passage:
 
     def _unhandled(self) -> Outcome:
         try:
-            self._arrival.document()  # nobody looked at the body so far; a broken one is refused all the same
+            self._raw_event.document()  # nobody looked at the body so far; a broken one is refused all the same
         except EnvelopeError as error:
             raise DocumentError(error) from error
         if conf.current().UNHANDLED == "error":
@@ -232,7 +231,7 @@ class Passage:
 
     def _is_news(self) -> bool:
         """Whether nothing takes this kind, and no WARNING has said so: the kind may be misspelt, here or by its sender."""
-        if self._kind in warned or len(warned) >= _WARNED or _is_taken(self._kind, self._arrival.envelope.type):
+        if self._kind in warned or len(warned) >= _WARNED or _is_taken(self._kind, self._raw_event.envelope.type):
             return False
         warned.add(self._kind)
         return True
@@ -243,21 +242,21 @@ class Passage:
             "event_reference": self._reference,
             "outcome": classify(error),
             "error": error,
-            "principal": self._arrival.principal,
+            "principal": self._raw_event.principal,
         }
 
     def _log(self, level: int, outcome: Outcome, problem: str = "") -> None:
         if logger.isEnabledFor(level):
             handlers = [handler.name for handlers in self.found for handler in handlers]
             duration = perf_counter() - self._started
-            log_line(level, outcome, self._kind, self._reference, self._arrival, handlers, duration, problem)
+            log_line(level, outcome, self._kind, self._reference, self._raw_event, handlers, duration, problem)
 
 
 def _is_taken(kind: str, ce_type: str | None) -> bool:
     """Whether another router handles a kind; or plain receivers do, which they may where they are all that a project has."""
     if any(found.blocking or found.awaited for found in find_everywhere(kind, ce_type)):
         return True
-    return next(registered_everywhere(), None) is None and bool(event_received.plain_receivers())
+    return next(registered_everywhere(), None) is None and any(router.has_plain_company() for router in tuple(LISTENING))
 
 
 class TracedPassage(Passage):
@@ -265,8 +264,8 @@ class TracedPassage(Passage):
 
     __slots__ = ("_span",)
 
-    def __init__(self, kind: str, reference: str, arrival: Arrival, found: Found, span: Span) -> None:
-        super().__init__(kind, reference, arrival, found)
+    def __init__(self, kind: str, reference: str, raw_event: RawEvent, found: HandlersFound, span: Span) -> None:
+        super().__init__(kind, reference, raw_event, found)
         self._span = span
 
     @override

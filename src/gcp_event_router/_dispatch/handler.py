@@ -1,6 +1,6 @@
 """One registered function: what it declares, where it stands in the code, and how an event is made for it.
 
-`router` makes a `Handler` for each registration; `calls` asks it for an event and calls its function; `checks` asks it to
+`router` makes a `Handler` for each registration; `pipeline` asks it for an event and calls its function; `checks` asks it to
 resolve what it declares.
 """
 
@@ -14,13 +14,15 @@ from pydantic import TypeAdapter
 from pydantic.errors import PydanticUserError
 from typing_extensions import override
 
+from .._concurrency import NOT_WITH_GEVENT, is_served_by_gevent
 from .._frames import know_handler
 from .._globs.glob import Glob
-from .._receivers.event_broadcast import NOT_WITH_GEVENT, is_served_by_gevent
-from ..event import Arrival, Event
+from .._schema.type_names import type_text
+from ..event import Event
 from ..exceptions import ConfigurationError, InvalidEventError, UnsupportedMediaTypeError
 from .options import Options
 from .payload import ParametersReader, PayloadReader, parameters_reader, payload_reader, takes_names
+from .raw_event import RawEvent
 from .signature import (
     HOW,
     UNGIVEN,
@@ -34,7 +36,6 @@ from .signature import (
     name_of,
     refuse,
     type_of,
-    type_text,
 )
 
 __all__ = ["Handler"]
@@ -135,7 +136,7 @@ class Handler:
         self.prepare()
         return cast("TypeAdapter[Any]", self._adapter)
 
-    def event(self, kind: str, reference: str, arrival: Arrival) -> Event[Any, Any]:
+    def event(self, kind: str, reference: str, raw_event: RawEvent) -> Event[Any, Any]:
         """The event as this handler declares it, validated afresh, so that no handler sees what another one changed.
 
         Raises:
@@ -145,7 +146,7 @@ class Handler:
 
         """
         read_payload, read_parameters = self._readers or self.prepare()
-        envelope = arrival.envelope
+        envelope = raw_event.envelope
         try:
             payload = read_payload(envelope.published if self._reads_body else envelope.data)
         except InvalidEventError as error:
@@ -157,9 +158,9 @@ class Handler:
             kind,
             reference,
             payload,
-            arrival.parameters() if read_parameters is None else read_parameters(arrival.query),
+            raw_event.parameters() if read_parameters is None else read_parameters(raw_event.query),
             envelope,
-            arrival.principal,
+            raw_event.principal,
         )
 
     def prepare(self) -> tuple[PayloadReader, ParametersReader | None]:

@@ -1,6 +1,6 @@
 """The line of an event in the log: its level, and what it says of each handler that did not do its work.
 
-`passages` writes one an event, and the inbox's workers one for each handler that they run later.
+`dispatch` writes one an event, and the inbox's workers one for each handler that they run later.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from typing import Final
 
 from .._log import log_event, logger, trail
 from ..envelopes import lacks_subscription
-from ..event import Arrival
 from ..exceptions import InvalidEventError, RefusalError
 from ..outcomes import Outcome
 from .handler import Handler
+from .raw_event import RawEvent
 from .store import HANDLED, Result
 
 __all__ = ["explained", "level_of", "log_line", "log_run", "problem_of"]
@@ -43,21 +43,21 @@ def log_line(
     outcome: Outcome,
     kind: str,
     reference: str,
-    arrival: Arrival,
+    raw_event: RawEvent,
     handlers: list[str],
     duration: float,
     problem: str,
 ) -> None:
     """Write the line of one event, or of one handler's run."""
-    trace = arrival.trace
-    if outcome in _REFUSED and lacks_subscription(arrival.envelope):
+    trace = raw_event.trace
+    if outcome in _REFUSED and lacks_subscription(raw_event.envelope):
         problem += _NO_PUSH
     log_event(
         level,
         outcome.value,
         kind=kind,
         reference=reference,
-        message_id=arrival.envelope.message_id,
+        message_id=raw_event.envelope.message_id,
         handlers=handlers,
         duration=duration,
         problem=problem,
@@ -65,12 +65,12 @@ def log_line(
     )
 
 
-def log_run(handler: Handler, result: Result, kind: str, reference: str, arrival: Arrival, duration: float) -> None:
+def log_run(handler: Handler, result: Result, kind: str, reference: str, raw_event: RawEvent, duration: float) -> None:
     """Write the line of one handler that was run by itself, later than its event came; called by the inbox's workers."""
     level = level_of(result.outcome)
     if logger.isEnabledFor(level):
         problem = "" if result is HANDLED else problem_of(handler, result)
-        log_line(level, result.outcome, kind, reference, arrival, [handler.name], duration, problem)
+        log_line(level, result.outcome, kind, reference, raw_event, [handler.name], duration, problem)
         if result.error is not None:
             logger.debug("Handler %s did not finish", handler.name, exc_info=result.error)
 

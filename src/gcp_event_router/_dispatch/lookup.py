@@ -17,9 +17,9 @@ __all__ = [
     "LISTENING",
     "Consulted",
     "Explanation",
-    "Found",
+    "HandlerTable",
+    "HandlersFound",
     "Registration",
-    "Table",
     "explain",
     "find_everywhere",
     "registered_everywhere",
@@ -50,14 +50,14 @@ class Registration:
         return self.ce_type is None or (ce_type is not None and self.ce_type.matches(ce_type))
 
 
-class Found(NamedTuple):
+class HandlersFound(NamedTuple):
     """The handlers of a kind, in order of registration."""
 
     blocking: tuple[Handler, ...]
     awaited: tuple[Handler, ...]
 
     @classmethod
-    def of(cls, handlers: list[Handler]) -> Found:
+    def of(cls, handlers: list[Handler]) -> HandlersFound:
         """Sort handlers into sync and async ones."""
         return cls(
             tuple(handler for handler in handlers if not handler.is_async),
@@ -68,7 +68,7 @@ class Found(NamedTuple):
 class Router(Protocol):
     """What is asked of routers that listen to a signal."""
 
-    def find(self, kind: str, ce_type: str | None = None) -> Found:
+    def find(self, kind: str, ce_type: str | None = None) -> HandlersFound:
         """The handlers of a kind and type."""
         ...
 
@@ -76,12 +76,16 @@ class Router(Protocol):
         """All registrations."""
         ...
 
+    def has_plain_company(self) -> bool:
+        """Whether plain receivers listen to one of its signals."""
+        ...
+
 
 #: The routers that listen to a signal.
 LISTENING: Final[WeakSet[Router]] = WeakSet()
 
 
-def find_everywhere(kind: str, ce_type: str | None) -> list[Found]:
+def find_everywhere(kind: str, ce_type: str | None) -> list[HandlersFound]:
     """What each router that listens to a signal has for an event."""
     return [router.find(kind, ce_type) for router in tuple(LISTENING)]
 
@@ -96,7 +100,7 @@ def registered_everywhere() -> Iterator[Registration]:
 _Placed: TypeAlias = tuple[int, Registration]
 
 
-class Table:
+class HandlerTable:
     """The registrations of one moment, ready for look-ups."""
 
     def __init__(self, registrations: tuple[Registration, ...]) -> None:
@@ -105,19 +109,19 @@ class Table:
         self._types = GlobIndex((each.ce_type, (place, each)) for place, each in placed if each.ce_type and not each.globs)
         self._fallbacks = GlobIndex((glob, (place, each)) for place, each in placed if each.is_fallback for glob in each.globs)
         self._has_types = any(each.ce_type for each in registrations)
-        self._memory: dict[str | tuple[str, str | None], Found] = {}
+        self._memory: dict[str | tuple[str, str | None], HandlersFound] = {}
 
-    def find(self, kind: str, ce_type: str | None = None) -> Found:
+    def find(self, kind: str, ce_type: str | None = None) -> HandlersFound:
         """The handlers of a kind and type, each function once."""
         key = (kind, ce_type) if self._has_types else kind
         return self._memory.get(key) or self._found(key, kind, ce_type)
 
-    def _found(self, key: str | tuple[str, str | None], kind: str, ce_type: str | None) -> Found:
+    def _found(self, key: str | tuple[str, str | None], kind: str, ce_type: str | None) -> HandlersFound:
         matched = self._matched(kind, ce_type)
         unique: dict[object, Handler] = {}  # a function that is registered twice runs once
         for _, each in matched or self._fallbacks.find(kind):
             unique.setdefault(each.handler.key, each.handler)
-        found = Found.of(list(unique.values()))
+        found = HandlersFound.of(list(unique.values()))
         if matched:
             if len(self._memory) >= MEMORY:
                 self._memory.clear()  # cheaper than choosing: each kind comes back at the price of one look-up

@@ -1,7 +1,7 @@
 """One consumer span an event, one span a handler, and their metrics, by OpenTelemetry's conventions for messaging.
 
 Made through OpenTelemetry's API alone: the project's SDK decides what becomes of them. Nothing of a payload and no exception's
-text is in them. Called by `passages` for events and by `calls` for handlers.
+text is in them. Called by `dispatch` for events and by `pipeline` for handlers.
 
 Facts: semantic conventions 1.27 to 1.45, `messaging-spans.md`, `messaging-metrics.md` and `gcp-pubsub.md`.
 """
@@ -21,10 +21,10 @@ from opentelemetry.util.types import AttributeValue
 
 from ..envelopes import CloudEvent, Envelope
 from ..envelopes.trace_context import Trace, trace_of
-from ..event import Arrival
 from ..outcomes import Outcome
 from .handler import Handler
-from .lookup import Found
+from .lookup import HandlersFound
+from .raw_event import RawEvent
 
 __all__ = ["Span", "Tracer"]
 
@@ -122,38 +122,38 @@ class Tracer:
             explicit_bucket_boundaries_advisory=_BUCKETS,
         )
 
-    def event(self, kind: str, reference: str, arrival: Arrival, found: Found) -> Span:
+    def event(self, kind: str, reference: str, raw_event: RawEvent, found: HandlersFound) -> Span:
         """Begin the span of an event; its parent is who published the message, or else who delivers it."""
         template = next(filter(None, (_template(handler) for handlers in found for handler in handlers)), None)
-        labels = _operation(arrival.envelope, template)
-        attributes = labels | _message(kind, reference, arrival.envelope)
-        published = trace_of(arrival.envelope)
-        parent, links = _parent(arrival, published)
+        labels = _operation(raw_event.envelope, template)
+        attributes = labels | _message(kind, reference, raw_event.envelope)
+        published = trace_of(raw_event.envelope)
+        parent, links = _parent(raw_event, published)
         name = f"process {template}" if template else "process"
         span = self._tracer.start_span(name, parent, trace.SpanKind.CONSUMER, attributes, links)
         return Span(span, labels, self._durations, self._counts)
 
-    def handler(self, handler: Handler, kind: str, reference: str, arrival: Arrival) -> Span:
+    def handler(self, handler: Handler, kind: str, reference: str, raw_event: RawEvent) -> Span:
         """Begin the span of a handler: a child of its event's, or, where a worker runs it, of who published the message."""
         labels: _Attributes = {"gcp_event_router.handler": handler.name}
         attributes = labels | _labels(kind, reference)
         if trace.get_current_span().get_span_context().is_valid:
             span = self._tracer.start_span(handler.name, None, trace.SpanKind.INTERNAL, attributes)
         else:
-            attributes |= _operation(arrival.envelope, _template(handler)) | _message(kind, reference, arrival.envelope)
-            parent, _ = _parent(arrival, trace_of(arrival.envelope))
+            attributes |= _operation(raw_event.envelope, _template(handler)) | _message(kind, reference, raw_event.envelope)
+            parent, _ = _parent(raw_event, trace_of(raw_event.envelope))
             span = self._tracer.start_span(handler.name, parent, trace.SpanKind.CONSUMER, attributes)
         return Span(span, labels, self._handlers)
 
 
-def _parent(arrival: Arrival, published: Trace | None) -> tuple[context.Context | None, list[trace.Link]]:
+def _parent(raw_event: RawEvent, published: Trace | None) -> tuple[context.Context | None, list[trace.Link]]:
     """The parent of an event's span, and a link to the current span where that is not the parent."""
     current = trace.get_current_span().get_span_context()
     if published is not None:
         return _remote(published), [trace.Link(current)] if current.is_valid else []
-    if current.is_valid or arrival.trace is None:
+    if current.is_valid or raw_event.trace is None:
         return None, []
-    return _remote(arrival.trace), []
+    return _remote(raw_event.trace), []
 
 
 def _remote(found: Trace) -> context.Context:

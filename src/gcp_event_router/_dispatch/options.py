@@ -1,22 +1,21 @@
 """What a registration says of how its handler is run, beside what it handles: the keyword arguments of `EventRouter.on`.
 
-`router` makes them, `handlers` keeps them, and the inbox goes by them; without the inbox, only `name` means anything.
+`router` makes them, `handler` keeps them, and the inbox goes by them; without the inbox, only `name` means anything.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from datetime import timedelta
-from typing import Final, Self
+from typing import Self
 
 from typing_extensions import TypedDict
 
+from ..conf import MAX_ATTEMPTS
 from ..exceptions import RegistrationError
 
-__all__ = ["MAX_ATTEMPTS", "HandlerOptions", "Options"]
+__all__ = ["HandlerOptions", "Options"]
 
-#: What the inbox can count.
-MAX_ATTEMPTS: Final = 32_767
 _NAME_LENGTH = 255
 
 

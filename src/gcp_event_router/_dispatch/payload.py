@@ -1,6 +1,6 @@
 """From bytes to the type that a handler declares: readers of payloads and of parameters, and what their errors may tell.
 
-`handlers` makes one reader of each for a handler, once, and calls them for each event.
+`handler` makes one reader of each for a handler, once, and calls them for each event.
 """
 
 from __future__ import annotations
@@ -16,24 +16,13 @@ from pydantic_core.core_schema import dict_schema, frozenset_schema, list_schema
 
 from .._schema.json_schema import LenientSchema, bare
 from ..envelopes import read_json
-from ..exceptions import ErrorDetail, InvalidEventError
+from ..exceptions import MAX_ERRORS, ErrorDetail, InvalidEventError, too_many
 
-__all__ = [
-    "MAX_ERRORS",
-    "ParametersReader",
-    "PayloadReader",
-    "parameters_reader",
-    "payload_reader",
-    "reads_json",
-    "takes_names",
-    "too_many",
-]
+__all__ = ["ParametersReader", "PayloadReader", "parameters_reader", "payload_reader", "reads_json", "takes_names"]
 
 PayloadReader: TypeAlias = Callable[[bytes], Any]
 ParametersReader: TypeAlias = Callable[[Mapping[str, list[str]]], Any]
 
-#: How many errors an answer lists. Listing all of 200,000 would take longer than validating.
-MAX_ERRORS = 20
 #: With more errors than these not even the first are listed, since pydantic can only give all of them.
 _COUNTED_ONLY = 1_000
 
@@ -254,11 +243,6 @@ def _refuse_non_finite(data: bytes) -> None:
 
 def _refused(detail: ErrorDetail) -> InvalidEventError:
     return InvalidEventError(_PAYLOAD, [detail], 1)
-
-
-def too_many(count: int, more: str) -> ErrorDetail:
-    """The entry that stands for errors which are not listed."""
-    return {"loc": [], "msg": f"{count} {more}errors", "type": "too_many_errors"}
 
 
 def _known(adapter: TypeAdapter[Any]) -> Callable[[], set[str]]:

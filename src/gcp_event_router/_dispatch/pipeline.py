@@ -1,6 +1,6 @@
 """The call of one handler for one event, and how it is told to those who watch: `lifecycle`'s listeners, and a trace.
 
-`passages` calls handlers as events arrive, and the inbox's workers what is kept. Where nobody watches, that is `call` alone.
+`dispatch` calls handlers as events arrive, and the inbox's workers what is kept. Where nobody watches, that is `call` alone.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from inspect import isawaitable, iscoroutine
 from time import perf_counter
 from typing import Any, TypeAlias
 
-from .._concurrency import STRAYS, as_failure, in_thread, is_meant
-from .._endpoint.body import LONG
-from ..contexts import enter
-from ..event import Arrival, Event
+from .._concurrency import LONG, STRAYS, as_failure, in_thread, is_meant
+from ..event import Event
 from ..exceptions import Answer
 from ..lifecycle import handler_finished, handler_started
+from .context import enter
 from .handler import Handler
+from .raw_event import RawEvent
 from .store import Result
 from .tracing import Span, tracer
 
@@ -29,15 +29,15 @@ __all__ = ["AsyncCall", "Call", "acall", "aobserved", "call", "observed"]
 Note: TypeAlias = Callable[[Event[Any, Any]], None]
 
 
-def call(handler: Handler, kind: str, reference: str, arrival: Arrival, note: Note | None = None) -> None:
+def call(handler: Handler, kind: str, reference: str, raw_event: RawEvent, note: Note | None = None) -> None:
     """Make a sync handler its event, give it to `note`, and call the handler with it.
 
     To be run in a context of its own, `copy_context().run(call, ...)`, so that a language or time zone that the handler
     activates ends with it, and so does what is noted for its log lines.
     """
-    enter((kind, reference, arrival))
+    enter((kind, reference, raw_event))
     try:
-        event = handler.event(kind, reference, arrival)
+        event = handler.event(kind, reference, raw_event)
         if note is not None:
             note(event)
         result = handler.function(event)
@@ -49,24 +49,24 @@ def call(handler: Handler, kind: str, reference: str, arrival: Arrival, note: No
         _check_result(handler, result)
 
 
-async def acall(handler: Handler, kind: str, reference: str, arrival: Arrival, note: Note | None = None) -> None:
+async def acall(handler: Handler, kind: str, reference: str, raw_event: RawEvent, note: Note | None = None) -> None:
     """Do the same with an async handler, which is awaited in a context of its own as well."""
     try:
-        await create_task(_acall(handler, kind, reference, arrival, note), context=copy_context())
+        await create_task(_acall(handler, kind, reference, raw_event, note), context=copy_context())
     except CancelledError as error:  # perhaps the handler has cancelled its own task, which is not this one
         if is_meant(error):
             raise
         raise as_failure(error) from error
 
 
-async def _acall(handler: Handler, kind: str, reference: str, arrival: Arrival, note: Note | None) -> None:
-    enter((kind, reference, arrival))
+async def _acall(handler: Handler, kind: str, reference: str, raw_event: RawEvent, note: Note | None) -> None:
+    enter((kind, reference, raw_event))
     task = current_task()
     try:
-        if len(arrival.envelope.body) > LONG:
-            event = await in_thread(partial(handler.event, kind, reference, arrival))  # since validation may take long
+        if len(raw_event.envelope.body) > LONG:
+            event = await in_thread(partial(handler.event, kind, reference, raw_event))  # since validation may take long
         else:
-            event = handler.event(kind, reference, arrival)
+            event = handler.event(kind, reference, raw_event)
         if note is not None:
             note(event)
         result = await handler.function(event)
@@ -80,9 +80,9 @@ async def _acall(handler: Handler, kind: str, reference: str, arrival: Arrival, 
         _check_result(handler, result)
 
 
-def observed(handler: Handler, kind: str, reference: str, arrival: Arrival, run: Callable[[Call], Result]) -> Result:
+def observed(handler: Handler, kind: str, reference: str, raw_event: RawEvent, run: Callable[[Call], Result]) -> Result:
     """Have `run` call a sync handler, unless it knows better, and tell those who watch how it ended."""
-    made = Call(handler, kind, reference, arrival)
+    made = Call(handler, kind, reference, raw_event)
     try:
         result = run(made)
     except BaseException as error:
@@ -94,10 +94,10 @@ def observed(handler: Handler, kind: str, reference: str, arrival: Arrival, run:
 
 
 async def aobserved(
-    handler: Handler, kind: str, reference: str, arrival: Arrival, run: Callable[[AsyncCall], Awaitable[Result]]
+    handler: Handler, kind: str, reference: str, raw_event: RawEvent, run: Callable[[AsyncCall], Awaitable[Result]]
 ) -> Result:
     """Do the same with an async handler."""
-    made = AsyncCall(handler, kind, reference, arrival)
+    made = AsyncCall(handler, kind, reference, raw_event)
     try:
         result = await run(made)
     except BaseException as error:
@@ -111,11 +111,11 @@ async def aobserved(
 class _Announced:
     """What the calls of sync and of async handlers have in common."""
 
-    def __init__(self, handler: Handler, kind: str, reference: str, arrival: Arrival) -> None:
+    def __init__(self, handler: Handler, kind: str, reference: str, raw_event: RawEvent) -> None:
         self._handler = handler
         self._kind = kind
         self._reference = reference
-        self._arrival = arrival
+        self._raw_event = raw_event
         self._span: Span | None = None
         self._started = 0.0
         self._event: Event[Any, Any] | None = None
@@ -141,7 +141,7 @@ class _Announced:
     def _begin(self) -> dict[str, Any]:
         traced = tracer()
         if traced is not None:
-            self._span = traced.handler(self._handler, self._kind, self._reference, self._arrival)
+            self._span = traced.handler(self._handler, self._kind, self._reference, self._raw_event)
         self.is_announced = True
         self._started = perf_counter()
         return self._named()
@@ -151,8 +151,8 @@ class _Announced:
             "handler": self._handler.name,
             "event_kind": self._kind,
             "event_reference": self._reference,
-            "envelope": self._arrival.envelope,
-            "principal": self._arrival.principal,
+            "envelope": self._raw_event.envelope,
+            "principal": self._raw_event.principal,
         }
 
 
@@ -166,10 +166,10 @@ class Call(_Announced):
     def __call__(self) -> None:
         """Call the handler."""
         if self._span is None:
-            copy_context().run(call, self._handler, self._kind, self._reference, self._arrival, self._note)
+            copy_context().run(call, self._handler, self._kind, self._reference, self._raw_event, self._note)
         else:
             with self._span.current():
-                copy_context().run(call, self._handler, self._kind, self._reference, self._arrival, self._note)
+                copy_context().run(call, self._handler, self._kind, self._reference, self._raw_event, self._note)
 
 
 class AsyncCall(_Announced):
@@ -182,10 +182,10 @@ class AsyncCall(_Announced):
     async def __call__(self) -> None:
         """Await the handler."""
         if self._span is None:
-            await acall(self._handler, self._kind, self._reference, self._arrival, self._note)
+            await acall(self._handler, self._kind, self._reference, self._raw_event, self._note)
         else:
             with self._span.current():
-                await acall(self._handler, self._kind, self._reference, self._arrival, self._note)
+                await acall(self._handler, self._kind, self._reference, self._raw_event, self._note)
 
 
 def _check_result(handler: Handler, result: object) -> None:

@@ -1,4 +1,4 @@
-"""What a function declares: the event that it takes, the types in it, its name and its place. Called by `handlers`.
+"""What a function declares: the event that it takes, the types in it, its name and its place. Called by `handler`.
 
 Mistakes are refused where they are registered: what was given, why it cannot work, what to write instead. The words for types
 are for all who tell people of them.
@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import functools
 import inspect
-import re
 from collections.abc import Callable, Mapping
 from types import CodeType, NoneType, SimpleNamespace
 from typing import Annotated, Any, Final, Never, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter
 
+from .._schema.type_names import type_text
 from ..event import Event
 from ..exceptions import RegistrationError
 
@@ -32,8 +32,6 @@ __all__ = [
     "name_of",
     "refuse",
     "type_of",
-    "type_text",
-    "type_words",
 ]
 
 #: What `payload=` is where nobody says what it is; None is a type.
@@ -42,8 +40,6 @@ UNGIVEN: Final = object()
 NO_SOURCE: Final = "no source"
 #: What to write.
 HOW: Final = "Write it as `def handler(event: Event[Model]) -> None`."
-
-_MODULE = re.compile(r"(?:\w+\.)+(?=\w)")
 
 
 def event_parameter(function: Callable[..., Any], name: str) -> inspect.Parameter:
@@ -139,20 +135,6 @@ def event_text(payload_type: object, parameters_type: object) -> str:
     """The event that a function takes, as it is written in the code."""
     more = "" if parameters_type == dict[str, str] else f", {type_text(parameters_type)}"
     return f"Event[{type_text(payload_type)}{more}]"
-
-
-def type_text(annotation: object) -> str:
-    """A type as it is written in the code, with the modules of its parts: for messages."""
-    if annotation is NoneType:
-        return "None"
-    return annotation.__name__ if isinstance(annotation, type) and not get_args(annotation) else str(annotation)
-
-
-def type_words(declared: object) -> str:
-    """A type as short as people say it, without modules and without what `Annotated` adds: for lists and documents."""
-    if get_origin(declared) is Annotated:
-        declared = get_args(declared)[0]
-    return _MODULE.sub("", type_text(declared))
 
 
 def _unwrapped(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,36 +1,37 @@
 """What may keep events between the endpoint and the handlers, so that each handler's work is done once: the inbox does.
 
-`passages` has the keeper's record of each event run its handlers; without a keeper, every handler is called for every delivery.
+`dispatch` has the store's record of each event run its handlers; without a store, every handler is called for every delivery.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from copy import copy
-from dataclasses import dataclass
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import NamedTuple, Protocol
 
 from .. import conf
-from ..event import Arrival, Principal
-from ..exceptions import EnvelopeError
+from .._globs.glob import Glob
 from ..outcomes import Outcome, classify
 from .handler import Handler
-from .lookup import Found, find_everywhere
+from .lookup import HandlersFound, find_everywhere
+from .raw_event import RawEvent, UnreadableRequest
 
 __all__ = [
     "HANDLED",
     "AsyncWork",
-    "Keeper",
-    "Record",
+    "Delivered",
+    "EventRecord",
+    "EventStore",
+    "History",
     "Result",
-    "Unread",
-    "UnreadError",
     "Work",
     "aattempt",
     "attempt",
-    "keep_with",
+    "history",
     "keeper",
     "record_of",
+    "set_history",
+    "set_store",
 ]
 
 
@@ -66,8 +67,8 @@ class AsyncWork(Protocol):
         """Await it."""
 
 
-class Record(Protocol):
-    """One event in a `Keeper`. All but `aopen` and `arun` may block."""
+class EventRecord(Protocol):
+    """One event in a `EventStore`. All but `aopen` and `arun` may block."""
 
     def open(self) -> None:
         """Called once, before any handler. Raises what keeps the event from being kept."""
@@ -104,73 +105,101 @@ async def aattempt(call: AsyncWork) -> Result:
     return HANDLED
 
 
-@dataclass(frozen=True, slots=True)
-class Unread:
-    """A request whose body is in a form that it does not keep, so that no event could be made of it."""
-
-    kind: str
-    reference: str
-    body: bytes
-    #: What `envelopes.read` was given beside it.
-    meta: Mapping[str, Any]
-    query: Mapping[str, list[str]]
-    principal: Principal | None
-
-
-class UnreadError(EnvelopeError):
-    """Raised for a request that cannot be read, with all that a keeper needs of it."""
-
-    def __init__(self, reason: EnvelopeError, unread: Unread) -> None:
-        super().__init__(str(reason))
-        # without the frames that it passed: they hold the body, and whoever holds this
-        self._reason = reason.with_traceback(None)
-        reason.__cause__ = reason.__context__ = None
-        self.unread = unread
-
-    @property
-    def reason(self) -> EnvelopeError:
-        """What was wrong with it, afresh: whoever raises it is in the frames of its traceback, and may hold this."""
-        return copy(self._reason)
-
-
-class Keeper(Protocol):
+class EventStore(Protocol):
     """Keeps events, so that the work of each handler is done once; the inbox is one."""
 
-    def record(self, kind: str, reference: str, arrival: Arrival, found: Found) -> Record:
+    def record(self, kind: str, reference: str, raw_event: RawEvent, found: HandlersFound) -> EventRecord:
         """Make the record of an event that is about to be handled, or that nothing handles and is to be kept all the same.
 
         Nothing is asked of a database yet.
         """
         ...
 
-    def reject(self, unread: Unread, error: Exception) -> None:
+    def reject(self, unread: UnreadableRequest, error: Exception) -> None:
         """Keep a request that cannot be read, so that its sender need not. May block. Raises what keeps it from being kept."""
         ...
 
 
-_keeper: Keeper | None = None
+_keeper: EventStore | None = None
 
 
-def keep_with(keeper: Keeper | None) -> None:
+def set_store(keeper: EventStore | None) -> None:
     """Have `keeper` keep all events from now on; None for none. Called by the app of the inbox."""
     global _keeper  # noqa: PLW0603 -- one of a process, as its settings are
     _keeper = keeper
 
 
-def keeper() -> Keeper | None:
+def keeper() -> EventStore | None:
     """Who keeps events; called by `views`, and by `record_of`."""
     return _keeper
 
 
-def record_of(kind: str, reference: str, arrival: Arrival, found: Found) -> Record | None:
+def record_of(kind: str, reference: str, raw_event: RawEvent, found: HandlersFound) -> EventRecord | None:
     """The record of an event that is about to be handled; None where nothing is kept of it."""
     if _keeper is None:
         return None
-    if not (found.blocking or found.awaited) and (conf.current().UNHANDLED != "keep" or _is_handled(kind, arrival)):
+    if not (found.blocking or found.awaited) and (conf.current().UNHANDLED != "keep" or _is_handled(kind, raw_event)):
         return None
-    return _keeper.record(kind, reference, arrival, found)
+    return _keeper.record(kind, reference, raw_event, found)
 
 
-def _is_handled(kind: str, arrival: Arrival) -> bool:
+def _is_handled(kind: str, raw_event: RawEvent) -> bool:
     """Whether another router has a handler for an event."""
-    return any(found.blocking or found.awaited for found in find_everywhere(kind, arrival.envelope.type))
+    return any(found.blocking or found.awaited for found in find_everywhere(kind, raw_event.envelope.type))
+
+
+class Delivered(NamedTuple):
+    """One event on its way to one handler; nothing of its payload."""
+
+    #: Such as `"done"`: lower case letters.
+    state: str
+    #: The same for people.
+    label: str
+    kind: str
+    reference: str
+    #: Its name; empty for an event that could not be read.
+    handler: str
+    attempts: int
+    max_attempts: int
+    received_at: datetime
+    #: Of the page that says more; empty where there is none.
+    url: str
+
+
+class History(Protocol):
+    """Tells the last deliveries. All of it may block."""
+
+    #: What somebody needs to be told, for people.
+    permission: str
+
+    def may_view(self, user: object) -> bool:
+        """Whether a user, as a request has one, may be told."""
+        ...
+
+    def last(self, kind: Glob, kind_only: str | None, handlers: Collection[str] | None, most: int) -> Sequence[Delivered]:
+        """The last deliveries, from the newest.
+
+        Args:
+            kind: Of which kinds.
+            kind_only: The kind, if there is only one that fits; of others, some that are long past may not be told.
+            handlers: The names of those of which deliveries are told; None for all.
+            most: How many.
+
+        Raises `django.db.DatabaseError` if they cannot be read now.
+
+        """
+        ...
+
+
+_history: History | None = None
+
+
+def set_history(found: History | None) -> None:
+    """Have deliveries told by `found` from now on; None for nobody. Called by the app of the inbox."""
+    global _history  # noqa: PLW0603 -- one of a process, as its settings are
+    _history = found
+
+
+def history() -> History | None:
+    """Who tells of deliveries; called by the catalogue."""
+    return _history

@@ -1,4 +1,4 @@
-"""Spans and metrics for OpenTelemetry, where `GCP_EVENT_ROUTER["TRACING"]` is on; `spans` imports it, and nothing else does."""
+"""Spans and metrics for OpenTelemetry, where `GCP_EVENT_ROUTER["TRACING"]` is on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The body of a request: read once, to its end, within the limit. Called by `arrivals`.
+"""The body of a request: read once, to its end, within the limit. Called by `_endpoint.request`.
 
 The body stays with the request, as if `request.body` had been read, so that middleware and decorators find it after the view.
 This module alone touches what Django keeps for that: `_body`, `_stream` and `_read_started`.
@@ -17,13 +17,11 @@ from django.http import HttpRequest
 from django.http.request import UnreadablePostError
 from typing_extensions import Buffer, override
 
-from .._receivers.event_broadcast import wait_for
+from .._concurrency import LONG, wait_for
 from ..exceptions import BodyTooLargeError, ConfigurationError, EnvelopeError
 
-__all__ = ["LONG", "PendingBody", "body_of", "is_long", "receive_body"]
+__all__ = ["PendingBody", "body_of", "is_long", "receive_body"]
 
-#: Bytes that take so long to parse that an event loop has better things to do: about as long as a thread takes to be asked.
-LONG: Final = 65536
 
 #: Where `asgi` leaves a body that nobody has received, in the scope of its request.
 _PENDING: Final = "gcp_event_router.pending_body"

@@ -9,31 +9,31 @@ from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest
 
 from .. import conf
-from .._dispatch.store import Unread, UnreadError
+from .._dispatch.raw_event import RawEvent, UnreadableRequest, UnreadableRequestError
 from .._log import log_malformed
-from ..auth import Door
+from ..auth import AuthenticatorChain
 from ..auth.base import parsed_query
 from ..envelopes import EVENTARC_MODE, event_meta, is_batch, read, split_batch
 from ..envelopes.trace_context import trace_headers
-from ..event import UNKNOWN, Arrival, Principal, labels_of
+from ..event import UNKNOWN, Principal, labels_of
 from ..exceptions import EnvelopeError
 from .body import body_of
 
-__all__ = ["Labelled", "arrivals_of", "undecodable"]
+__all__ = ["Labelled", "read_events", "undecodable"]
 
 #: An event with its kind and its reference.
-Labelled: TypeAlias = tuple[str, str, Arrival]
+Labelled: TypeAlias = tuple[str, str, RawEvent]
 
 
-def arrivals_of(
-    request: HttpRequest, principal: Principal | None, door: Door, kind: str, reference: str
-) -> list[Labelled | UnreadError]:
+def read_events(
+    request: HttpRequest, principal: Principal | None, chain: AuthenticatorChain, kind: str, reference: str
+) -> list[Labelled | UnreadableRequestError]:
     """Read a request whose sender is known: one event, or those of a batch. Its credentials stay here.
 
     Args:
         request: The request, of which nothing was read yet.
         principal: Who sent it.
-        door: Who knows which of its headers and parameters are credentials.
+        chain: Who knows which of its headers and parameters are credentials.
         kind: The kind in its URL, or `UNKNOWN`; and so the reference.
         reference: As above.
 
@@ -45,11 +45,11 @@ def arrivals_of(
         ConfigurationError: The body was read before, and is gone.
 
     """
-    meta, secret = request.META, door.secret_headers
+    meta, secret = request.META, chain.secret_headers
     if secret and not secret.isdisjoint(meta):
         meta = {name: value for name, value in meta.items() if name not in secret}
     body = body_of(request, conf.current().MAX_BODY_SIZE)
-    parameters = _parameters(request, door.secret_parameters)
+    parameters = _parameters(request, chain.secret_parameters)
     headers = trace_headers(meta)
 
     def read_one(body: bytes, meta: Mapping[str, Any]) -> Labelled:
@@ -57,10 +57,10 @@ def arrivals_of(
         labels = labels_of(envelope) if kind is UNKNOWN else (kind, reference)
         if envelope.malformed:
             log_malformed(*labels, envelope.message_id, envelope.malformed)
-        return (*labels, Arrival(envelope, parameters, principal, None, headers))  # named ones cost a dict
+        return (*labels, RawEvent(envelope, parameters, principal, None, headers))  # named ones cost a dict
 
-    def unread(body: bytes, meta: Mapping[str, Any], error: EnvelopeError) -> UnreadError:
-        return UnreadError(error, Unread(kind, reference, body, meta, parameters or {}, principal))
+    def unread(body: bytes, meta: Mapping[str, Any], error: EnvelopeError) -> UnreadableRequestError:
+        return UnreadableRequestError(error, UnreadableRequest(kind, reference, body, meta, parameters or {}, principal))
 
     try:
         parts: list[tuple[bytes, Mapping[str, Any]]] = [(body, meta)]
@@ -69,7 +69,7 @@ def arrivals_of(
             parts = [(each, its_meta) for each in split_batch(body, meta, most)]
     except EnvelopeError as error:
         return [unread(body, meta, error)]
-    found: list[Labelled | UnreadError] = []
+    found: list[Labelled | UnreadableRequestError] = []
     for part, its_meta in parts:
         try:
             found.append(read_one(part, its_meta))
@@ -78,11 +78,13 @@ def arrivals_of(
     return found
 
 
-def undecodable(event: Labelled, error: EnvelopeError) -> UnreadError:
+def undecodable(event: Labelled, error: EnvelopeError) -> UnreadableRequestError:
     """The same for an event whose body turned out not to be the JSON that it says it is."""
-    kind, reference, arrival = event
-    envelope = arrival.envelope
-    return UnreadError(error, Unread(kind, reference, envelope.body, envelope.meta, arrival.query, arrival.principal))
+    kind, reference, raw_event = event
+    envelope = raw_event.envelope
+    return UnreadableRequestError(
+        error, UnreadableRequest(kind, reference, envelope.body, envelope.meta, raw_event.query, raw_event.principal)
+    )
 
 
 def _parameters(request: HttpRequest, secret: Collection[str]) -> dict[str, list[str]] | None:

@@ -10,7 +10,7 @@ from .glob import Glob
 
 __all__ = ["instance_of", "only_of"]
 
-#: As `globs` reads a pattern: a sequence, in which a `]` that comes first is one of its characters; or a character.
+#: As `glob` reads a pattern: a sequence, in which a `]` that comes first is one of its characters; or a character.
 _TOKEN: Final = re.compile(r"\[(!?+)(\]?+[^\]]*)\]|(.)", re.DOTALL)
 _STAR: Final = "example"
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."

@@ -15,7 +15,7 @@ from pydantic_core import SchemaValidator, to_jsonable_python
 from pydantic_core.core_schema import TaggedUnionSchema, WithDefaultSchema
 from typing_extensions import override
 
-__all__ = ["DEFINITIONS", "CheckedSchema", "LenientSchema", "Mode", "bare", "payload_schemas"]
+__all__ = ["DEFINITIONS", "CheckedSchema", "LenientSchema", "Mode", "Schema", "bare", "payload_schemas"]
 
 #: Where a schema that stands alone has its definitions.
 DEFINITIONS: Final = "#/$defs/{model}"
@@ -177,3 +177,6 @@ def bare(declared: object) -> object:
 
 #: Such a payload is taken as it comes, and is no JSON.
 _OF_BYTES: Final[dict[str, Any]] = {"contentMediaType": "application/octet-stream"}
+
+
+Schema: TypeAlias = Mapping[str, Any]

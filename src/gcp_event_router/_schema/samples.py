@@ -12,7 +12,7 @@ from itertools import islice
 from math import inf
 from typing import Any, Final, TypeAlias, cast
 
-from .rendering import Schema
+from .json_schema import Schema
 from .scalars import guesses, numbers, texts
 
 __all__ = ["NoSampleError", "Place", "fitting", "sample"]

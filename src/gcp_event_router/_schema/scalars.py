@@ -15,8 +15,8 @@ from itertools import chain, count, islice
 from math import ceil, floor
 from typing import Any, Final, cast
 
+from .json_schema import Schema
 from .patterns import matching
-from .rendering import Schema
 
 __all__ = ["guesses", "numbers", "texts"]
 

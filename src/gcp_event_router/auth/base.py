@@ -58,7 +58,7 @@ def query(request: HttpRequest) -> dict[str, list[str]]:
 
 
 def parsed_query(request: HttpRequest) -> dict[str, list[str]]:
-    """Do the same. Raises `SuspiciousOperation` instead. Called by `arrivals`, too."""
+    """Do the same. Raises `SuspiciousOperation` instead. Called by `_endpoint.request`, too."""
     text: str = request.META.get("QUERY_STRING", "")
     # WSGI has bytes as Latin-1. Not request.GET, whose encoding is whatever the sender writes into Content-Type
     encoded = text.encode("latin-1") if isinstance(request, WSGIRequest) else text

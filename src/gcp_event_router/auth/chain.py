@@ -1,4 +1,4 @@
-"""The door: how several authenticators come to one answer. `views` asks one before it reads a body."""
+"""How several authenticators come to one answer. `views` asks the chain before it reads a body."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
+from .._concurrency import wait_for
 from .._log import logger, trail
-from .._receivers.event_broadcast import wait_for
 from ..event import Principal
 from ..exceptions import AuthenticationError, ConfigurationError, ForbiddenError, RefusalError, UnavailableError
 from .base import Authenticator
 
-__all__ = ["Door", "require_authenticator"]
+__all__ = ["AuthenticatorChain", "require_authenticator"]
 
 #: What an authenticator says no with, the one that is answered first.
 _REFUSALS = (UnavailableError, ForbiddenError, AuthenticationError)
 
 
-class Door:
+class AuthenticatorChain:
     """Lets a request in if one authenticator accepts it.
 
     Args:

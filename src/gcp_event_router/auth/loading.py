@@ -14,16 +14,16 @@ from django.utils.module_loading import import_string
 from .. import conf
 from ..exceptions import ConfigurationError
 from .base import Authenticator
-from .chain import Door, require_authenticator
+from .chain import AuthenticatorChain, require_authenticator
 
 __all__ = ["configured", "load"]
 
 
 @cache
-def configured() -> Door:
+def configured() -> AuthenticatorChain:
     """The door of the settings, made once. Raises `ConfigurationError` for an authenticator that cannot be made."""
     entries = conf.current().AUTHENTICATION
-    return Door(None if entries is None else load(entries))
+    return AuthenticatorChain(None if entries is None else load(entries))
 
 
 def load(entries: Sequence[conf.AuthenticatorSetting]) -> tuple[Authenticator, ...]:

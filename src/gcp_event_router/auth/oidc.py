@@ -1,6 +1,6 @@
 """Identity tokens of Google's service accounts: Pub/Sub push, Eventarc, Cloud Scheduler and Cloud Tasks send them.
 
-The one authenticator that needs the extra `oidc`. `tokens` reads what a token claims, `keys` has the keys.
+The one authenticator that needs the extra `oidc`. `id_token` reads what a token claims, `keys` has the keys.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from django.http import QueryDict
 
 from .._contract.channels import Channel, Key, channels, keys
 from .._dispatch.handler import Handler
-from .._dispatch.signature import type_words
 from .._globs.glob import Glob, escape
+from .._schema.type_names import type_words
 from ..exceptions import ConfigurationError, GlobError
 from ..router import EventRouter
 from .source_links import Place, place_of

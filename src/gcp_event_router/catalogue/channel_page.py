@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from .._contract.channels import Channel
 from .._contract.examples import Example
-from .._dispatch.history import Delivered, history
+from .._dispatch.store import Delivered, history
 from .._globs.instances import instance_of, only_of
 from .._globs.overlaps import LABELS, TYPES
 from .._globs.overlaps import example as text_of

@@ -1,4 +1,4 @@
-"""A JSON Schema of a value in words: what sort of value it is, and what else holds of it. Pure; for `fields`."""
+"""A JSON Schema of a value in words: what sort of value it is, and what else holds of it. Pure; for `payload_table`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, cast
 
-from .._schema.rendering import Schema
+from .._schema.json_schema import Schema
 
 __all__ = ["Part", "Words", "as_json"]
 

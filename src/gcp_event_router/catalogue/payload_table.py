@@ -1,4 +1,4 @@
-"""A JSON Schema as tables: a section for each object, a row for each of its fields. Pure; called by `details`.
+"""A JSON Schema as tables: a section for each object, a row for each of its fields. Pure; called by `channel_page`.
 
 Models may hold themselves, and may be large: an object that has a name has one section, to which others have links, and there are
 limits to how many sections and rows are made. What they leave out stands in the schema's JSON.
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from .._schema.rendering import Schema
+from .._schema.json_schema import Schema
 from .describe import Part, Words, as_json
 
 __all__ = ["ROWS", "SECTIONS", "Row", "Section", "Table", "table_of"]

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.urls import Resolver404, get_script_prefix, resolve
 
 from .._log import logger
-from ..auth import Authenticator, Door, configured
+from ..auth import Authenticator, AuthenticatorChain, configured
 from ..checks.endpoints import endpoints
 from ..exceptions import ConfigurationError
 
@@ -61,7 +61,7 @@ def at_path(path: str) -> Security:
         keywords = getattr(resolve(_without_prefix(path)).func, "view_initkwargs", {})
     except Resolver404:
         keywords = {}
-    own: Door | None = keywords.get("_own_door")
+    own: AuthenticatorChain | None = keywords.get("_own_chain")
     return _security((path,), None if own is None else own.authenticators)
 
 

@@ -1,4 +1,4 @@
-"""Commands that send an event, for a shell: `curl` for each way past the door, `gcloud`, and our own. No secret stands in one.
+"""Commands that send an event, for a shell: `curl` for each way to authenticate, `gcloud`, and our own. No secret stands in one.
 
 What a sender has to fill in is a shell variable or a word in capitals. All else is quoted by `shlex`.
 Facts: https://cloud.google.com/sdk/gcloud/reference/pubsub/topics/publish and

@@ -1,4 +1,4 @@
-"""What `manage.py check --deploy` adds: whether the door is closed, and whether events reach it."""
+"""What `manage.py check --deploy` adds: whether the endpoint is closed, and whether events reach it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _unmounted() -> Iterator[CheckMessage]:
 
 
 def _settings() -> Iterator[CheckMessage]:
-    """Whether the settings close the door."""
+    """Whether the settings close the chain."""
     if conf.current().AUTHENTICATION is None:
         yield Error(
             "The events endpoint has no authentication, so it answers 403 to everybody.",

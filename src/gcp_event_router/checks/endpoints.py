@@ -43,8 +43,8 @@ def _found(patterns: Sequence[URLPattern | URLResolver], prefix: str) -> Iterato
             continue
         view: Any = each.callback
         if issubclass(getattr(view, "view_class", object), EventView):
-            door = view.view_initkwargs.get("_own_door")
-            yield Endpoint(path, None if door is None else door.authenticators)
+            chain = view.view_initkwargs.get("_own_chain")
+            yield Endpoint(path, None if chain is None else chain.authenticators)
 
 
 def _sample(pattern: URLPattern | URLResolver) -> str:

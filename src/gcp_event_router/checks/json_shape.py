@@ -1,4 +1,4 @@
-"""What JSON a payload may be, roughly, and whether two shapes leave each other any. Pure; `core_schemas` makes them of types.
+"""What JSON a payload may be, roughly, and whether two shapes leave each other any. Pure; `core_schema` makes them of types.
 
 A shape is never narrower than what it stands for: what is not known for sure may be anything. So a conflict is certain.
 """

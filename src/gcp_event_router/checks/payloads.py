@@ -8,15 +8,14 @@ from django.core.checks import CheckMessage, Error
 
 from .._dispatch.handler import Handler
 from .._dispatch.payload import reads_json
-from .._dispatch.signature import type_text
+from .._schema.type_names import type_text
 from ..envelopes import MESSAGE_PUBLISHED
 from ..google.base import Model
 from ..google.catalogue import model_of
 from ..router import EventRouter
-from .conflicts import check_exclusions
+from .conflicts import Readers, check_exclusions, names_of
 from .core_schema import sent_shape
 from .json_shape import OBJECT, Field, Form, conflict
-from .readers import Readers, names_of
 
 __all__ = ["check_payloads"]
 

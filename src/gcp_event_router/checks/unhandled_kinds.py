@@ -8,9 +8,10 @@ from typing import Final
 
 from django.core.checks import CheckMessage, Info
 
+from .._dispatch.lookup import find_everywhere
 from .._globs.glob import GlobIndex
 from ..envelopes import MESSAGE_PUBLISHED
-from ..router import EventRouter, find_everywhere
+from ..router import EventRouter
 
 __all__ = ["check_kinds"]
 

@@ -1,6 +1,6 @@
 """From bytes and headers to an `Envelope`: the forms in which an event arrives.
 
-Called by `arrivals` for each request, and by `dispatch` for events that were sent through the signal without a request.
+Called by `_endpoint.request` for each request, and by `dispatch` for events that were sent through the signal without a request.
 A form is one function, `(body, meta) -> Envelope | None`: to add one, write its module here and name it in `FORMS`.
 """
 
@@ -14,7 +14,8 @@ from pydantic_core import to_json
 
 from ..exceptions import EnvelopeError
 from .base import Envelope, read_json
-from .cloud_tasks import CloudTask, SchedulerJob, read_job, read_task
+from .cloud_scheduler import SchedulerJob, read_job
+from .cloud_tasks import CloudTask, read_task
 from .cloudevents import CloudEvent
 from .cloudevents_http import (
     EVENT_META,

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from ..exceptions import UndecodableBodyError
 
-__all__ = ["SECRET", "Envelope", "read_json", "text_of"]
+__all__ = ["SECRET", "Envelope", "header_name", "read_json", "text_of"]
 
 #: Headers, by their names in `request.META`, that hold credentials: no envelope keeps them, since it may be stored.
 SECRET: Final[frozenset[str]] = frozenset(
@@ -169,3 +169,8 @@ def text_of(header: str) -> str:
 def _is_json(content_type: str) -> bool:
     media_type = content_type.partition(";")[0].strip().lower()
     return media_type == "application/json" or media_type.endswith("+json")
+
+
+def header_name(name: str) -> str:
+    """Return the name of a header, in lower case, from its CGI name."""
+    return name.removeprefix("HTTP_").replace("_", "-").lower()

@@ -1,8 +1,7 @@
-"""The calls of Cloud Tasks and Cloud Scheduler: a body of the caller's own, and headers that say which call it is.
+"""The calls of Cloud Tasks: a body of the caller's own, and headers that name the task and its queue.
 
-Facts: "Create HTTP target tasks" and "Create App Engine task handlers" of Cloud Tasks' documentation, `HttpTarget` of Cloud
-Scheduler's REST reference. Anybody can write these headers to a site that is not on App Engine: they are metadata, and no proof
-of who called.
+Facts: "Create HTTP target tasks" and "Create App Engine task handlers" of Cloud Tasks' documentation. Anybody can write these
+headers to a site that is not on App Engine: they are metadata, and no proof of who called.
 """
 
 from __future__ import annotations
@@ -11,12 +10,12 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
 from typing_extensions import override
 
-from .base import Envelope, text_of
+from .base import Envelope, header_name, text_of
+from .cloud_scheduler import JOB_HEADER
 
-__all__ = ["CloudTask", "SchedulerJob", "read_job", "read_task"]
+__all__ = ["CloudTask", "read_task"]
 
 ValueT = TypeVar("ValueT")
 
@@ -29,13 +28,9 @@ _RETRIES: Final = "TASKRETRYCOUNT"
 _EXECUTIONS: Final = "TASKEXECUTIONCOUNT"
 _ETA: Final = "TASKETA"
 _OF_TASKS: Final = (_QUEUE, _TASK, _RETRIES, _EXECUTIONS, _ETA, "TASKPREVIOUSRESPONSE", "TASKRETRYREASON", "FAILFAST")
-_JOB: Final = "HTTP_X_CLOUDSCHEDULER_JOBNAME"
-_SCHEDULED: Final = "HTTP_X_CLOUDSCHEDULER_SCHEDULETIME"
-_OF_SCHEDULER: Final = (_JOB, _SCHEDULED, "HTTP_X_CLOUDSCHEDULER")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST: Final = 2**31 - 1
 _DIGITS: Final = 20
-_TIME: Final = TypeAdapter(datetime)
 
 
 def read_task(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
@@ -43,16 +38,9 @@ def read_task(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
     if "HTTP_X_CLOUDTASKS_QUEUENAME" in meta and "HTTP_X_CLOUDTASKS_TASKNAME" in meta:
         return CloudTask(body, meta)
     # Cloud Scheduler calls App Engine through a queue, and the job says more than the task that brings it
-    if "HTTP_X_APPENGINE_QUEUENAME" in meta and "HTTP_X_APPENGINE_TASKNAME" in meta and _JOB not in meta:
+    if "HTTP_X_APPENGINE_QUEUENAME" in meta and "HTTP_X_APPENGINE_TASKNAME" in meta and JOB_HEADER not in meta:
         return CloudTask(body, meta, prefix=_APP_ENGINE)
     return None
-
-
-def read_job(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
-    """A run of a job of Cloud Scheduler, known by the header that names the job."""
-    if _JOB not in meta:
-        return None
-    return SchedulerJob(body, meta)
 
 
 class CloudTask(Envelope):
@@ -126,59 +114,8 @@ class CloudTask(Envelope):
         text = self._headers.get(name)
         value = None if text is None else read(text)
         if text is not None and value is None:
-            malformed.append(_header(self._prefix + name))
+            malformed.append(header_name(self._prefix + name))
         return value
-
-
-class SchedulerJob(Envelope):
-    """A call of Cloud Scheduler. Each time that is scheduled is one event, however often it is called for that."""
-
-    __slots__ = ("_headers", "_schedule_time", "malformed")
-
-    form = "scheduler-job"
-
-    def __init__(self, body: bytes, meta: Mapping[str, Any]) -> None:
-        """Read the headers; a malformed time is None."""
-        super().__init__(body, meta.get("CONTENT_TYPE", ""))
-        self._headers = {name: str(meta[name]) for name in _OF_SCHEDULER if name in meta}
-        text = self._headers.get(_SCHEDULED)
-        self._schedule_time = None if text is None else _time(text)
-        self.malformed: tuple[str, ...] = () if text is None or self._schedule_time else (_header(_SCHEDULED),)
-
-    @property
-    def job_name(self) -> str:
-        """The job's name, as the header has it."""
-        return text_of(self._headers[_JOB])
-
-    @property
-    def schedule_time(self) -> datetime | None:
-        """The time for which it was scheduled."""
-        return self._schedule_time
-
-    @property
-    @override
-    def message_id(self) -> str:
-        return f"{self.job_name}@{self._headers.get(_SCHEDULED, '')}"
-
-    @property
-    @override
-    def identity(self) -> tuple[str, ...] | None:
-        # a time that cannot be read does not tell one run from the next
-        known = self.job_name and self._schedule_time
-        return ("scheduler-job", self.job_name, self._headers[_SCHEDULED]) if known else None
-
-    @property
-    @override
-    def meta(self) -> dict[str, str]:
-        return {**super().meta, **self._headers}
-
-    @override
-    def _identity(self) -> tuple[object, ...]:
-        return (*super()._identity(), self._headers)
-
-
-def _header(name: str) -> str:
-    return name.removeprefix("HTTP_").replace("_", "-").lower()
 
 
 def _number(text: str) -> int | None:
@@ -196,11 +133,3 @@ def _seconds(text: str) -> datetime | None:
         return _EPOCH + timedelta(seconds=int(whole), microseconds=int(fraction[:6].ljust(6, "0")))
     except OverflowError:  # such as milliseconds, which firebase-tools sends
         return None
-
-
-def _time(text: str) -> datetime | None:
-    try:
-        time = _TIME.validate_strings(text)
-    except ValidationError:
-        return None
-    return time if time.tzinfo else time.replace(tzinfo=UTC)

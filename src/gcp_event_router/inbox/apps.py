@@ -6,8 +6,7 @@ from django.apps import AppConfig
 from django.core import checks
 from typing_extensions import override
 
-from .._dispatch.history import tell_from
-from .._dispatch.store import keep_with
+from .._dispatch.store import set_history, set_store
 
 __all__ = ["InboxConfig"]
 
@@ -25,10 +24,10 @@ class InboxConfig(AppConfig):
         """Keep every event from now on, and tell of them."""
         from .checks import check_deliveries, check_inbox, check_tables  # noqa: PLC0415 -- models are ready only now
         from .history import InboxHistory  # noqa: PLC0415 -- as above
-        from .store import Inbox  # noqa: PLC0415 -- as above
+        from .store import InboxStore  # noqa: PLC0415 -- as above
 
-        keep_with(Inbox())
-        tell_from(InboxHistory())
+        set_store(InboxStore())
+        set_history(InboxHistory())
         checks.register(check_inbox)
         checks.register(check_deliveries, checks.Tags.database)
         checks.register(check_tables, checks.Tags.database, deploy=True)  # not for `migrate`, which makes them

@@ -18,12 +18,12 @@ from .._globs.glob import escape
 from ..router import EventRouter, events
 from . import claims_mysql as mysql
 from .clock import LONGEST, ago
-from .deferred import IMMEDIATE, framework, idle_engine
+from .database import database
 from .execution import AWAY
 from .models import Delivery, StoredEvent
 from .names import unregistered
 from .purge import PURGED
-from .store import database
+from .task_backend import IMMEDIATE, framework, idle_engine
 
 __all__ = ["check_deliveries", "check_inbox", "check_tables"]
 

@@ -1,7 +1,7 @@
 """The one place where workers meet: who may run which delivery, and who still may end it. All of it by conditional writes.
 
 A claim is a lease with a token. The lease keeps others away until it ends, by the database's clock; the token makes sure
-that a worker which outlived its lease changes nothing any more. `keeper`, `tasks` and `replay` call this.
+that a worker which outlived its lease changes nothing any more. `store`, `tasks` and `replay` call this.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from . import claims_postgresql as postgresql
 from .clock import ahead
 from .conflicts import asked_again
 from .errors import KeptError
-from .leases import LOST, LOST_TOO_OFTEN, SOON, Claim, Payload, Wanted
+from .leases import LOST, LOST_TOO_OFTEN, SOON, Claim, DeliveryTerms, Payload
 from .models import SETTLED, Delivery, State, StoredEvent
 
 __all__ = [
@@ -61,7 +61,7 @@ _MISSING = Claim(0, State.RUNNING, wait=SOON)
 
 @asked_again
 def open_event(
-    alias: str, row: StoredEvent, wanted: Sequence[Wanted], sender_attempt: int | None, *, begun: bool
+    alias: str, row: StoredEvent, wanted: Sequence[DeliveryTerms], sender_attempt: int | None, *, begun: bool
 ) -> dict[str, Claim]:
     """Keep an event unless it is there, and claim what is open of it.
 
@@ -121,7 +121,7 @@ def keep_unhandled(alias: str, row: StoredEvent) -> Payload:
 
 
 @asked_again
-def claim(alias: str, delivery: int, terms: Wanted) -> Claim | None:
+def claim(alias: str, delivery: int, terms: DeliveryTerms) -> Claim | None:
     """Claim one delivery that is there; None if it is not open, or somebody else has it."""
     token = uuid4()
     row = Delivery.objects.using(alias).filter(pk=delivery)
@@ -215,7 +215,7 @@ def _end(alias: str, held: Claim, **values: Any) -> bool:
 
 
 def _open_event(
-    alias: str, row: StoredEvent, wanted: Sequence[Wanted], sender_attempt: int | None, token: UUID, *, begun: bool
+    alias: str, row: StoredEvent, wanted: Sequence[DeliveryTerms], sender_attempt: int | None, token: UUID, *, begun: bool
 ) -> dict[str, Claim]:
     """`open_event` for databases that cannot do it in one statement; here, too, the update decides."""
     rows = Delivery.objects.using(alias).filter(event_id=row.key)
@@ -242,7 +242,7 @@ def _insert(alias: str, row: StoredEvent) -> None:
 
 
 def _opened(
-    alias: str, row: StoredEvent, wanted: Sequence[Wanted], sender_attempt: int | None, *, begun: bool
+    alias: str, row: StoredEvent, wanted: Sequence[DeliveryTerms], sender_attempt: int | None, *, begun: bool
 ) -> dict[str, Claim]:
     token = uuid4()
     opened = postgresql.open_event if connections[alias].vendor == "postgresql" else _open_event
@@ -252,7 +252,7 @@ def _opened(
 
 
 def _replaced(
-    alias: str, row: StoredEvent, wanted: Sequence[Wanted], sender_attempt: int | None, *, begun: bool
+    alias: str, row: StoredEvent, wanted: Sequence[DeliveryTerms], sender_attempt: int | None, *, begun: bool
 ) -> dict[str, Claim]:
     """Keep another payload in place of the first, and claim it, if requests alone have tried the first, and nobody is at it."""
     with transaction.atomic(using=alias):
@@ -292,7 +292,7 @@ def _overwrite(alias: str, row: StoredEvent) -> None:
 
 
 def _claimed(
-    rows: QuerySet[Delivery], key: UUID, new: Sequence[Wanted], wanted: Sequence[Wanted], take: partial[int]
+    rows: QuerySet[Delivery], key: UUID, new: Sequence[DeliveryTerms], wanted: Sequence[DeliveryTerms], take: partial[int]
 ) -> dict[str, Claim]:
     token, sender_attempt = take.keywords["token"], take.keywords["sender_attempt"]
     known = {"event_id": key, "sender_attempt": sender_attempt}
@@ -346,7 +346,7 @@ class _Terms(NamedTuple):
     max_lost: int
 
     @classmethod
-    def of(cls, wanted: Wanted) -> _Terms:
+    def of(cls, wanted: DeliveryTerms) -> _Terms:
         """The terms of one."""
         return cls(wanted.lease, wanted.max_attempts, wanted.max_lost)
 

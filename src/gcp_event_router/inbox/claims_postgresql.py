@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import connections
 
 from .errors import RolledBackError
-from .leases import LOST, LOST_TOO_OFTEN, SOON, Claim, Wanted
+from .leases import LOST, LOST_TOO_OFTEN, SOON, Claim, DeliveryTerms
 from .models import DELIVERIES, EVENTS, State, StoredEvent
 
 __all__ = ["finish", "open_event"]
@@ -109,7 +109,7 @@ _SETTING = "current_setting(%s, true)"  # NULL or empty in a transaction that ha
 
 
 def open_event(
-    alias: str, row: StoredEvent, wanted: Sequence[Wanted], sender_attempt: int | None, token: UUID, *, begun: bool
+    alias: str, row: StoredEvent, wanted: Sequence[DeliveryTerms], sender_attempt: int | None, token: UUID, *, begun: bool
 ) -> dict[str, Claim]:
     """What `claims.open_event` does; of handlers that cannot be claimed it may say nothing."""
     event: list[Any] = [str(row.key), *(getattr(row, name) for name in _EVENT[1:])]
@@ -137,7 +137,7 @@ def finish(alias: str, held: Claim, setting: str) -> bool:
 
 
 def _new(
-    alias: str, event: list[Any], wanted: Sequence[Wanted], sender_attempt: int | None, token: UUID, *, begun: bool
+    alias: str, event: list[Any], wanted: Sequence[DeliveryTerms], sender_attempt: int | None, token: UUID, *, begun: bool
 ) -> dict[str, Claim]:
     """The claims on an event that was not there, of all its handlers."""
     parameters = [*event, sender_attempt]
@@ -158,7 +158,7 @@ def _new(
     return claims
 
 
-def _settled(alias: str, event: list[Any], wanted: Sequence[Wanted]) -> dict[str, Claim]:
+def _settled(alias: str, event: list[Any], wanted: Sequence[DeliveryTerms]) -> dict[str, Claim]:
     """Where the deliveries of an event stand, if it is the same event, and nothing of it is to be claimed now."""
     claims: dict[str, Claim] = {}
     is_open: dict[str, bool] = {}
@@ -169,7 +169,7 @@ def _settled(alias: str, event: list[Any], wanted: Sequence[Wanted]) -> dict[str
 
 
 def _taken(
-    alias: str, event: list[Any], wanted: Sequence[Wanted], sender_attempt: int | None, token: UUID, *, begun: bool
+    alias: str, event: list[Any], wanted: Sequence[DeliveryTerms], sender_attempt: int | None, token: UUID, *, begun: bool
 ) -> dict[str, Claim]:
     """The claims on what is open of an event, or not there; of the others nothing is said."""
     parameters = [*event, event[0], str(token), sender_attempt, begun]

@@ -1,4 +1,4 @@
-"""What to do when a database undoes a transaction for the sake of others: ask again, a few times. Called by `claims` and `runs`.
+"""What to do when a database undoes a transaction for the sake of others: ask again, a few times.
 
 Under SERIALIZABLE isolation, and at a deadlock anywhere, somebody has to begin anew. Where that is a statement of ours, the
 sender need not hear of it.

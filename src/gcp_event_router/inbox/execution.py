@@ -1,4 +1,4 @@
-"""One run of a claimed delivery: the handler's work, and the note of how it ended. Called by `keeper` and by `workers`.
+"""One run of a claimed delivery: the handler's work, and the note of how it ended. Called by `store` and by `workers`.
 
 A sync handler's effects on the inbox's database and the note that it is done are one transaction, which only who still holds
 the claim can commit. An async handler is awaited, and then noted as done: its effects are its own.

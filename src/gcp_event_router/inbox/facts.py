@@ -14,10 +14,10 @@ from django.utils.translation import gettext_noop
 
 from ..envelopes import CloudEvent, Envelope
 from .clock import as_shown
+from .database import database
 from .display import printable
 from .models import StoredEvent
 from .serialization import UNREAD, arrival_of
-from .store import database
 
 __all__ = ["attributes_of", "cloudevent_of", "data_of", "envelope_of", "facts_of", "pairs_of"]
 

@@ -12,12 +12,12 @@ from uuid import UUID
 from django.urls import NoReverseMatch, reverse
 from typing_extensions import override
 
-from .._dispatch.history import Delivered, History
+from .._dispatch.store import Delivered, History
 from .._globs.glob import Glob
 from .clock import as_shown
+from .database import database
 from .display import printable
 from .models import Delivery, State, StoredEvent
-from .store import database
 
 __all__ = ["InboxHistory"]
 

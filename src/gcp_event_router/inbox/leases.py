@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, auto
 from typing import Final
 from uuid import UUID
 
-__all__ = ["LOST", "LOST_TOO_OFTEN", "SOON", "Claim", "Payload", "Wanted"]
+from .. import conf
+from .._dispatch.handler import Handler
+from .._dispatch.lookup import HandlersFound
+from ..conf import MAX_ATTEMPTS
+from .clock import LONGEST
+
+__all__ = ["LOST", "LOST_TOO_OFTEN", "SOON", "Claim", "DeliveryTerms", "Payload", "delivery_terms", "numbered", "terms_of"]
 
 #: The error of a run that ended without a word.
 LOST: Final = "the worker ended, took longer than its lease, or could not reach the database"
@@ -19,7 +26,7 @@ SOON: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DeliveryTerms:
     """One handler of an event, and on which terms it is run."""
 
     handler: str
@@ -68,3 +75,44 @@ class Claim:
     def is_last(self) -> bool:
         """Whether a failure of this run is one too many."""
         return self.attempts - self.lost >= self.max_attempts
+
+
+_NAME_LENGTH = 255
+
+
+_LOST = 10
+
+
+_LOST_PER_ATTEMPT = 3
+"""A run that is lost is seldom its handler's fault, so more of them are allowed than failures."""
+
+
+def numbered(name: str, number: int) -> str:
+    """The name by which the inbox knows the first, second ... of the handlers that have one name."""
+    return name[:_NAME_LENGTH] if number == 1 else f"{name[: _NAME_LENGTH - 8]}#{number}"
+
+
+def delivery_terms(found: HandlersFound) -> Mapping[Handler, DeliveryTerms]:
+    """On which terms the handlers are run that the inbox governs; each under a name of its own."""
+    settings = conf.current().INBOX
+    terms: dict[Handler, DeliveryTerms] = {}
+    names: set[str] = set()
+    for handler in (each for handlers in found for each in handlers if each.options.once):
+        own, name, number = handler.options, numbered(handler.name, 1), 1
+        while name in names:  # two methods of one class, on two objects; a system check asks for names
+            number += 1
+            name = numbered(handler.name, number)
+        names.add(name)
+        deferred = settings.DEFERRED if own.deferred is None else own.deferred
+        terms[handler] = terms_of(name, own.lease, own.max_attempts, deferred=deferred)
+    return terms
+
+
+def terms_of(
+    name: str, lease: timedelta | None = None, max_attempts: int | None = None, *, deferred: bool = False
+) -> DeliveryTerms:
+    """The terms of one handler, with what the settings say where it says nothing itself."""
+    settings = conf.current().INBOX
+    most = max_attempts or settings.MAX_ATTEMPTS
+    lost = settings.MAX_LOST or min(max(_LOST, _LOST_PER_ATTEMPT * most), MAX_ATTEMPTS)
+    return DeliveryTerms(name, min(lease or settings.LEASE, LONGEST), most, lost, deferred)

@@ -1,4 +1,4 @@
-"""The mark of a sync handler's run: made first in its transaction, and required at its end. Called by `runs`.
+"""The mark of a sync handler's run: made first in its transaction, and required at its end. Called by `execution`.
 
 A transaction can end without the handler's noticing: MySQL and MariaDB roll all of it back after a deadlock, SQLite does so
 when the disk is full, DDL commits it on MySQL, and a handler may execute a COMMIT or a ROLLBACK. What the handler wrote before

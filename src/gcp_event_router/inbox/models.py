@@ -19,7 +19,7 @@ from typing_extensions import override
 
 __all__ = ["DELIVERIES", "EVENTS", "OPEN", "SETTLED", "Delivery", "OpenDeferred", "State", "StoredEvent"]
 
-#: The names of the tables, which `postgresql` writes into its statement.
+#: The names of the tables, which `claims_postgresql` writes into its statement.
 EVENTS: Final = "gcp_event_inbox_event"
 DELIVERIES: Final = "gcp_event_inbox_delivery"
 

@@ -13,10 +13,10 @@ from typing import Final
 
 from django.db.models import Count, QuerySet
 
+from .._dispatch.lookup import find_everywhere, registered_everywhere
 from .._log import logger
-from ..router import find_everywhere, registered_everywhere
+from .leases import delivery_terms, numbered
 from .models import OPEN, Delivery
-from .store import numbered, wanted
 
 __all__ = ["Names", "said", "unregistered"]
 
@@ -74,7 +74,7 @@ class Names:
     def _of(self, kind: str) -> frozenset[str]:
         found = self._of_kinds.get(kind)
         if found is None:
-            found = frozenset(terms.handler for each in find_everywhere(kind, None) for terms in wanted(each).values())
+            found = frozenset(terms.handler for each in find_everywhere(kind, None) for terms in delivery_terms(each).values())
             self._of_kinds[kind] = found
         return found
 

@@ -1,4 +1,4 @@
-"""A task's name that is used again: which of several tasks of one name a delivery belongs to. Called by `keeper`.
+"""A task's name that is used again: which of several tasks of one name a delivery belongs to. Called by `store`.
 
 Cloud Tasks frees a name about an hour after its task was done or deleted, so a name and a queue do not tell a task from all
 others for as long as the inbox remembers. Its headers do, mostly: the first try of a task says that it is the first, and when it

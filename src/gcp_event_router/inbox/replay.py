@@ -16,14 +16,14 @@ from typing import Final
 from django.db.models import Max, QuerySet
 
 from .._dispatch.dispatch import passage
+from .._dispatch.lookup import find_everywhere
 from .._dispatch.store import Result
 from ..event import UNKNOWN, labels_of
 from ..exceptions import EnvelopeError
 from ..outcomes import Outcome, classify, worst
-from ..router import find_everywhere
 from . import claims
 from .models import Delivery, State
-from .serialization import arrivals_of
+from .serialization import read_events
 from .workers import work
 
 __all__ = ["DISCARDED", "REPLAYED", "discard", "replay"]
@@ -88,19 +88,19 @@ def _read_again(alias: str, delivery: Delivery) -> Result:
     """Read an event that was for no handler, and bring it to those that there are; what they do is kept as of any event."""
     event = delivery.event
     try:
-        arrivals = [
+        raw_events = [
             (*(labels_of(each.envelope) if event.kind == UNKNOWN else (event.kind, event.reference)), each)
-            for each in arrivals_of(event)
+            for each in read_events(event)
         ]
     except EnvelopeError as error:
         return Result(Outcome.REJECTED, error)
     outcomes: list[Outcome] = []
     errors: list[Exception] = []
-    for kind, reference, arrival in arrivals:
-        for found in find_everywhere(kind, arrival.envelope.type):
+    for kind, reference, raw_event in raw_events:
+        for found in find_everywhere(kind, raw_event.envelope.type):
             if found.blocking or found.awaited:
                 try:
-                    outcomes.append(passage(kind, reference, arrival, found).complete())
+                    outcomes.append(passage(kind, reference, raw_event, found).complete())
                 except Exception as error:  # noqa: BLE001 -- it is the result
                     errors.append(error)
     if errors:

@@ -13,9 +13,9 @@ from django.db.models.functions import Now
 
 from .._globs.glob import Glob
 from .clock import ago
+from .database import database
 from .matching import fits
 from .models import Delivery, State, StoredEvent
-from .store import database
 
 __all__ = ["Selection", "idle"]
 

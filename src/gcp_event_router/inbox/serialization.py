@@ -1,4 +1,4 @@
-"""From an event as it arrives to its row, and back. Called by `keeper` for what is kept, and by `replay` for what is read."""
+"""From an event as it arrives to its row, and back. Called by `store` for what is kept, and by `replay` for what is read."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from .. import conf
-from .._dispatch.store import Unread
+from .._dispatch.raw_event import RawEvent, UnreadableRequest
 from ..envelopes import Envelope, event_meta, is_batch, kept_meta, read, split_batch, tell_apart
-from ..event import Arrival, Principal
+from ..event import Principal
 from .models import StoredEvent
 
-__all__ = ["UNREAD", "arrival_of", "arrivals_of", "key_of", "row_of", "sender_attempt_of", "unread_row"]
+__all__ = ["UNREAD", "arrival_of", "key_of", "read_events", "row_of", "sender_attempt_of", "unread_row"]
 
 #: The form of an event that could not be read.
 UNREAD: Final = "unread"
@@ -34,10 +34,10 @@ def key_of(kind: str, reference: str, identity: tuple[str, ...] | None) -> UUID:
     return UUID(bytes=digest[:16], version=5)  # MariaDB takes no other bytes for a UUID
 
 
-def row_of(kind: str, reference: str, arrival: Arrival) -> StoredEvent:
+def row_of(kind: str, reference: str, raw_event: RawEvent) -> StoredEvent:
     """The row of an event, not saved yet."""
-    envelope = arrival.envelope
-    kept_as = arrival.kept_as
+    envelope = raw_event.envelope
+    kept_as = raw_event.kept_as
     if kept_as is None:
         key = key_of(kind, reference, envelope.identity)
     elif kept_as.startswith(UNREAD):  # it is read now, and again, which makes one event of it
@@ -49,22 +49,22 @@ def row_of(kind: str, reference: str, arrival: Arrival) -> StoredEvent:
         kind=kind[:_LENGTH],
         reference=reference[:_LENGTH],
         message_id=_plain(envelope.message_id or ""),
-        parameters=_json(dict(arrival.query)) if arrival.query else "",
+        parameters=_json(dict(raw_event.query)) if raw_event.query else "",
         body=envelope.body,
         form=envelope.form,
         meta=_json(kept_meta(envelope.meta, _also())),
-        principal=_principal(arrival.principal),
+        principal=_principal(raw_event.principal),
         digest=sha256(envelope.data).digest(),
     )
 
 
-def sender_attempt_of(arrival: Arrival) -> int | None:
+def sender_attempt_of(raw_event: RawEvent) -> int | None:
     """How often the sender of an event has tried, if it says so and that is a number of times; bounded."""
-    attempt = arrival.envelope.delivery_attempt
+    attempt = raw_event.envelope.delivery_attempt
     return None if attempt is None or attempt < 0 else min(attempt, _LARGEST)
 
 
-def arrival_of(row: StoredEvent) -> Arrival:
+def arrival_of(row: StoredEvent) -> RawEvent:
     """The event of a row, read as if it had just arrived. Raises `EnvelopeError` for one that cannot be read."""
     envelope = read(bytes(row.body), _meta(row))
     # the columns have the beginning of labels that are longer than they are
@@ -72,20 +72,20 @@ def arrival_of(row: StoredEvent) -> Arrival:
         row.kind = _whole(row.kind, envelope.type)
     if len(row.reference) == _LENGTH:
         row.reference = _whole(row.reference, envelope.message_id)
-    return _arrival(row, envelope)
+    return _raw_event(row, envelope)
 
 
-def arrivals_of(row: StoredEvent) -> list[Arrival]:
+def read_events(row: StoredEvent) -> list[RawEvent]:
     """The same for what could not be read when it came, and so may be a batch."""
     meta = _meta(row)
     if not is_batch(meta):
         return [arrival_of(row)]
     its_meta = event_meta(meta)
     parts = split_batch(bytes(row.body), meta, conf.current().MAX_BATCH)
-    return [_arrival(row, read(each, its_meta)) for each in parts]
+    return [_raw_event(row, read(each, its_meta)) for each in parts]
 
 
-def unread_row(unread: Unread) -> StoredEvent:
+def unread_row(unread: UnreadableRequest) -> StoredEvent:
     """The row of an event that cannot be read; it is known by what its sender calls it, and by its bytes.
 
     What its sender does not name is known by its parameters, too.
@@ -120,12 +120,12 @@ def _meta(row: StoredEvent) -> dict[str, str]:
     return json.loads(row.meta) if row.meta else {}
 
 
-def _arrival(row: StoredEvent, envelope: Envelope) -> Arrival:
+def _raw_event(row: StoredEvent, envelope: Envelope) -> RawEvent:
     principal = None
     if row.principal:
         fields = json.loads(row.principal)
         principal = Principal(fields["method"], fields["email"], fields["subject"], MappingProxyType(fields["claims"]))
-    return Arrival(
+    return RawEvent(
         envelope,
         json.loads(row.parameters) if row.parameters else None,
         principal,

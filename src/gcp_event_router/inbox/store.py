@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 
 from asgiref.sync import sync_to_async
-from django.db import router
 from typing_extensions import override
 
-from .. import conf
 from .._dispatch.handler import Handler
-from .._dispatch.lookup import Found
-from .._dispatch.options import MAX_ATTEMPTS
-from .._dispatch.store import HANDLED, AsyncWork, Result, Unread, Work, aattempt, attempt
+from .._dispatch.lookup import HandlersFound
+from .._dispatch.raw_event import RawEvent, UnreadableRequest
+from .._dispatch.store import HANDLED, AsyncWork, Result, Work, aattempt, attempt
 from .._log import logger
 from ..envelopes import CloudTask
-from ..event import Arrival
 from ..exceptions import BodyTooLargeError, EnvelopeError, UnavailableError
 from ..outcomes import Outcome
 from . import claims, execution
 from . import claims_mysql as mysql
-from .clock import LONGEST
+from .database import database
 from .deferred import defer
 from .errors import kept
-from .leases import Claim, Payload, Wanted
+from .leases import Claim, DeliveryTerms, Payload, delivery_terms
 from .models import State, StoredEvent
 from .renewals import key_of_task
 from .serialization import row_of, sender_attempt_of, unread_row
 
-__all__ = ["Inbox", "Kept", "database", "numbered", "terms_of", "wanted"]
+__all__ = ["InboxRecord", "InboxStore"]
 
 _DUPLICATE = Result(Outcome.DUPLICATE)
 _SETTLED: Mapping[str, Result] = {
@@ -38,56 +34,18 @@ _SETTLED: Mapping[str, Result] = {
     State.DISCARDED: _DUPLICATE,
     State.PARKED: Result(Outcome.PARKED),
 }
-_NAME_LENGTH = 255
-_LOST = 10
-_LOST_PER_ATTEMPT = 3
-"""A run that is lost is seldom its handler's fault, so more of them are allowed than failures."""
 
 
-def database() -> str:
-    """The alias of the database that has the inbox; never one that is only read."""
-    return conf.current().INBOX.DATABASE or router.db_for_write(StoredEvent)
-
-
-def numbered(name: str, number: int) -> str:
-    """The name by which the inbox knows the first, second ... of the handlers that have one name."""
-    return name[:_NAME_LENGTH] if number == 1 else f"{name[: _NAME_LENGTH - 8]}#{number}"
-
-
-def wanted(found: Found) -> Mapping[Handler, Wanted]:
-    """On which terms the handlers are run that the inbox governs; each under a name of its own."""
-    settings = conf.current().INBOX
-    terms: dict[Handler, Wanted] = {}
-    names: set[str] = set()
-    for handler in (each for handlers in found for each in handlers if each.options.once):
-        own, name, number = handler.options, numbered(handler.name, 1), 1
-        while name in names:  # two methods of one class, on two objects; a system check asks for names
-            number += 1
-            name = numbered(handler.name, number)
-        names.add(name)
-        deferred = settings.DEFERRED if own.deferred is None else own.deferred
-        terms[handler] = terms_of(name, own.lease, own.max_attempts, deferred=deferred)
-    return terms
-
-
-def terms_of(name: str, lease: timedelta | None = None, max_attempts: int | None = None, *, deferred: bool = False) -> Wanted:
-    """The terms of one handler, with what the settings say where it says nothing itself."""
-    settings = conf.current().INBOX
-    most = max_attempts or settings.MAX_ATTEMPTS
-    lost = settings.MAX_LOST or min(max(_LOST, _LOST_PER_ATTEMPT * most), MAX_ATTEMPTS)
-    return Wanted(name, min(lease or settings.LEASE, LONGEST), most, lost, deferred)
-
-
-class Inbox:
+class InboxStore:
     """The keeper of a process."""
 
-    def record(self, kind: str, reference: str, arrival: Arrival, found: Found) -> Kept:
+    def record(self, kind: str, reference: str, raw_event: RawEvent, found: HandlersFound) -> InboxRecord:
         """Make the record of an event that is about to be handled, or that nothing handles."""
         if not (found.blocking or found.awaited):
-            return Unhandled(kind, reference, arrival, {}, alone=False)
-        return Kept(kind, reference, arrival, wanted(found), alone=sum(map(len, found)) == 1)
+            return Unhandled(kind, reference, raw_event, {}, alone=False)
+        return InboxRecord(kind, reference, raw_event, delivery_terms(found), alone=sum(map(len, found)) == 1)
 
-    def reject(self, unread: Unread, error: Exception) -> None:
+    def reject(self, unread: UnreadableRequest, error: Exception) -> None:
         """Keep a request that cannot be read. Raises `UnavailableError` if the database cannot do that now."""
         try:
             claims.keep_rejected(database(), unread_row(unread), kept(error))
@@ -95,15 +53,17 @@ class Inbox:
             raise _not_kept(database(), unread.kind, unread.reference, unread.body) from away
 
 
-class Kept:
+class InboxRecord:
     """The record of one event."""
 
-    __slots__ = ("_alias", "_alone", "_arrival", "_claims", "_kind", "_reference", "_wanted")
+    __slots__ = ("_alias", "_alone", "_claims", "_kind", "_raw_event", "_reference", "_wanted")
 
-    def __init__(self, kind: str, reference: str, arrival: Arrival, terms: Mapping[Handler, Wanted], *, alone: bool) -> None:
+    def __init__(
+        self, kind: str, reference: str, raw_event: RawEvent, terms: Mapping[Handler, DeliveryTerms], *, alone: bool
+    ) -> None:
         self._kind = kind
         self._reference = reference
-        self._arrival = arrival
+        self._raw_event = raw_event
         self._alias = database()
         #: Whether the event has one handler, whose claim begins it; of several, each is begun in its turn.
         self._alone = alone
@@ -117,8 +77,8 @@ class Kept:
             return
         try:
             row = self._row()
-            self._claims = claims.open_event(self._alias, row, terms, sender_attempt_of(self._arrival), begun=self._alone)
-            if self._arrival.kept_as is not None:  # it is read again, and its sender was told then that all is well
+            self._claims = claims.open_event(self._alias, row, terms, sender_attempt_of(self._raw_event), begun=self._alone)
+            if self._raw_event.kept_as is not None:  # it is read again, and its sender was told then that all is well
                 claims.leave(self._alias, [each.delivery for each in self._claims.values() if each.token is not None])
         except execution.AWAY as error:  # also if it says no, as for want of a table: nothing is lost while the sender has it
             raise self._not_kept() from error
@@ -132,14 +92,14 @@ class Kept:
         logger.error(message, self._kind, self._reference, fate)
 
     def _row(self) -> StoredEvent:
-        row = row_of(self._kind, self._reference, self._arrival)
-        envelope = self._arrival.envelope
-        if isinstance(envelope, CloudTask) and str(row.key) != self._arrival.kept_as:  # what was read from its row has its key
+        row = row_of(self._kind, self._reference, self._raw_event)
+        envelope = self._raw_event.envelope
+        if isinstance(envelope, CloudTask) and str(row.key) != self._raw_event.kept_as:  # what was read from its row has its key
             row.key = key_of_task(self._alias, row, envelope)
         return row
 
     def _not_kept(self) -> Exception:
-        return _not_kept(self._alias, self._kind, self._reference, self._arrival.envelope.body)
+        return _not_kept(self._alias, self._kind, self._reference, self._raw_event.envelope.body)
 
     async def aopen(self) -> None:
         """Do the same on an event loop."""
@@ -169,7 +129,7 @@ class Kept:
                 return problem
         return await execution.arun(self._alias, claim, call)
 
-    def _begun(self, claim: Claim, terms: Wanted) -> Result | None:
+    def _begun(self, claim: Claim, terms: DeliveryTerms) -> Result | None:
         """Begin a delivery whose turn has come, if it was claimed together with others; returns what keeps it from that."""
         if self._alone:
             return None
@@ -179,7 +139,7 @@ class Kept:
             return execution.away(error)
 
 
-class Unhandled(Kept):
+class Unhandled(InboxRecord):
     """The record of an event that nothing handles: it is kept, for when something does."""
 
     __slots__ = ()
@@ -188,7 +148,7 @@ class Unhandled(Kept):
     def open(self) -> None:
         """Keep the event. Raises `UnavailableError` if the database cannot do that now."""
         try:
-            self._arrival.document()
+            self._raw_event.document()
         except EnvelopeError:
             return  # it is refused, and then kept as what cannot be read
         try:
@@ -212,7 +172,7 @@ def _not_kept(alias: str, kind: str, reference: str, body: bytes) -> BodyTooLarg
     return BodyTooLargeError()
 
 
-def _standing(claim: Claim, terms: Wanted) -> Result:
+def _standing(claim: Claim, terms: DeliveryTerms) -> Result:
     """What to tell the sender of a delivery that is not ours to run."""
     if terms.deferred and claim.is_new:
         return HANDLED

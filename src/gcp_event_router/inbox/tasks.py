@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ..outcomes import Outcome
-from .deferred import framework
+from .database import database
 from .models import Delivery
 from .names import Names
-from .store import database
+from .task_backend import framework
 from .workers import work
 
 __all__ = ["run_delivery"]

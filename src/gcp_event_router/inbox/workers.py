@@ -12,22 +12,21 @@ from django.db import connections, transaction
 from django.db.models import BigIntegerField, ExpressionWrapper, F, Q, QuerySet
 from django.db.models.functions import Now
 
+from .._concurrency import wait_for
 from .._dispatch.handler import Handler
 from .._dispatch.log_line import log_run
+from .._dispatch.lookup import find_everywhere
 from .._dispatch.pipeline import aobserved, observed
+from .._dispatch.raw_event import RawEvent
 from .._dispatch.store import Result
-from .._receivers.event_broadcast import wait_for
-from ..event import Arrival
 from ..exceptions import EnvelopeError
 from ..outcomes import Outcome
-from ..router import find_everywhere
 from . import claims, execution
 from .conflicts import asked_again
-from .leases import Claim, Wanted
+from .leases import Claim, DeliveryTerms, delivery_terms, terms_of
 from .models import OPEN, SETTLED, Delivery, State, StoredEvent
 from .names import Names
 from .serialization import arrival_of
-from .store import terms_of, wanted
 
 __all__ = ["due", "process", "work"]
 
@@ -118,30 +117,30 @@ def _begun(alias: str, delivery: Delivery, *, anew: bool = False) -> Result | Ru
     """The run of a delivery that was claimed for it; or what became of it instead."""
     event = delivery.event
     try:
-        arrival = arrival_of(event)
+        raw_event = arrival_of(event)
     except EnvelopeError as error:
         claim = _claimed(alias, delivery, terms_of(delivery.handler), anew=anew)
         return claim if isinstance(claim, Result) else partial(execution.run, alias, claim, _Unreadable(error))
-    found = _handler(delivery, arrival)
+    found = _handler(delivery, raw_event)
     if found is None:
         return _GONE
     handler, terms = found
     claim = _claimed(alias, delivery, terms, anew=anew)
-    return claim if isinstance(claim, Result) else partial(_run, alias, claim, handler, event, arrival)
+    return claim if isinstance(claim, Result) else partial(_run, alias, claim, handler, event, raw_event)
 
 
-def _run(alias: str, claim: Claim, handler: Handler, event: StoredEvent, arrival: Arrival) -> Result:
+def _run(alias: str, claim: Claim, handler: Handler, event: StoredEvent, raw_event: RawEvent) -> Result:
     started = perf_counter()
     if handler.is_async:
         awaited = partial(execution.arun, alias, claim)
-        result = wait_for(partial(aobserved, handler, event.kind, event.reference, arrival, awaited))
+        result = wait_for(partial(aobserved, handler, event.kind, event.reference, raw_event, awaited))
     else:
-        result = observed(handler, event.kind, event.reference, arrival, partial(execution.run, alias, claim))
-    log_run(handler, result, event.kind, event.reference, arrival, perf_counter() - started)
+        result = observed(handler, event.kind, event.reference, raw_event, partial(execution.run, alias, claim))
+    log_run(handler, result, event.kind, event.reference, raw_event, perf_counter() - started)
     return result
 
 
-def _claimed(alias: str, delivery: Delivery, terms: Wanted, *, anew: bool) -> Claim | Result:
+def _claimed(alias: str, delivery: Delivery, terms: DeliveryTerms, *, anew: bool) -> Claim | Result:
     """The claim of a delivery that is ours to run now; or what became of it instead."""
     if anew and delivery.state in SETTLED and not claims.reopen(alias, delivery):
         return _TAKEN
@@ -153,9 +152,9 @@ def _claimed(alias: str, delivery: Delivery, terms: Wanted, *, anew: bool) -> Cl
     return replace(claim, waited=None) if anew else claim  # a person's replay holds no sweep back
 
 
-def _handler(delivery: Delivery, arrival: Arrival) -> tuple[Handler, Wanted] | None:
-    for found in find_everywhere(delivery.event.kind, arrival.envelope.type):
-        for handler, terms in wanted(found).items():
+def _handler(delivery: Delivery, raw_event: RawEvent) -> tuple[Handler, DeliveryTerms] | None:
+    for found in find_everywhere(delivery.event.kind, raw_event.envelope.type):
+        for handler, terms in delivery_terms(found).items():
             if terms.handler == delivery.handler:
                 return handler, terms
     return None

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from .._dispatch.handler import Handler
 from .._dispatch.lookup import Registration
-from .._dispatch.signature import type_words
+from .._schema.type_names import type_words
 from ..exceptions import ConfigurationError
 from ..router import EventRouter, events
 from ..signals import event_received

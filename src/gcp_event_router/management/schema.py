@@ -20,8 +20,8 @@ from ..auth import configured
 from ..exceptions import ConfigurationError, DocumentFileError
 from ..router import events
 from .arguments import kind_or_type, named
+from .output import spells
 from .subcommands import Subcommand
-from .terminals import spells
 
 __all__ = ["Schema"]
 

@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from .._log import logger
 from .._shutdown import StopFlag
-from .http import Target
+from .http import PushClient
 from .puller import Delivered, Destination
 
 __all__ = ["Forward"]
@@ -23,7 +23,7 @@ class Forward(Destination):
     """Posts each message to a URL, and reads the answer as Pub/Sub does; redirects are not followed.
 
     Args:
-        url: As `posts.Target` takes it.
+        url: As `posts.PushClient` takes it.
         kind: The kind of the events.
         stop: Once it is set, nothing is waited for but answers.
 
@@ -34,7 +34,7 @@ class Forward(Destination):
     """
 
     def __init__(self, url: str, kind: str, stop: StopFlag) -> None:
-        self._target = Target(url)
+        self._target = PushClient(url)
         self._stop = stop
         self._target.path(kind, "1")  # what the project lacks is said at once
 

@@ -6,9 +6,9 @@ from django.core.cache import caches
 from django.db import close_old_connections, reset_queries
 from typing_extensions import override
 
+from .._dispatch.raw_event import RawEvent
 from .._log import log_malformed
 from ..envelopes import read
-from ..event import Arrival
 from ..outcomes import Outcome, classify, of_responses
 from ..signals import event_received
 from .puller import Delivered, Destination
@@ -41,7 +41,7 @@ class Here(Destination):
             envelope = read(body)
             if envelope.malformed:
                 log_malformed(kind, reference, envelope.message_id, envelope.malformed)
-            responses = event_received.deliver(type(self), kind, reference, Arrival(envelope))
+            responses = event_received.deliver(type(self), kind, reference, RawEvent(envelope))
         except Exception as error:  # noqa: BLE001 -- becomes an outcome; the handlers' failures are in the log already
             return classify(error)
         return of_responses(responses)

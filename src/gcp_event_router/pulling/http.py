@@ -20,7 +20,7 @@ from ..auth import SignedURL, configured
 from ..exceptions import ConfigurationError, PostError
 from ..utils import get_event_url
 
-__all__ = ["Posted", "Target", "cloudevents_path"]
+__all__ = ["PushClient", "PushResponse", "cloudevents_path"]
 
 #: What Pub/Sub takes as done, by its documentation of push subscriptions.
 _ACKNOWLEDGED: Final = frozenset({102, 200, 201, 202, 204})
@@ -33,7 +33,7 @@ _CLOUDEVENTS: Final = "gcp-cloudevents"
 _SIGNED_FOR: Final = timedelta(hours=1)
 
 
-class Posted(NamedTuple):
+class PushResponse(NamedTuple):
     """An answer."""
 
     status: int
@@ -48,7 +48,7 @@ class Posted(NamedTuple):
         return self.status in _ACKNOWLEDGED
 
 
-class Target:
+class PushClient:
     """Where events are posted to.
 
     Args:
@@ -87,14 +87,14 @@ class Target:
             return cloudevents_path(parameters, max_age)
         return get_event_url(kind, reference, parameters, base_url="", signed=self._signed, max_age=max_age)
 
-    def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Posted:
+    def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> PushResponse:
         """Post a body, with some headers. Raises `OSError` and `HTTPException`, if there is no answer."""
         connect = HTTPSConnection if self._parts.scheme == "https" else HTTPConnection
         connection = connect(self._parts.hostname or "", self._parts.port, timeout=_PATIENCE)
         try:
             connection.request("POST", path, body, {"User-Agent": "gcp-event-router", **headers})
             response = connection.getresponse()
-            return Posted(response.status, response.reason, response.read(_ANSWER), response.getheader("Retry-After"))
+            return PushResponse(response.status, response.reason, response.read(_ANSWER), response.getheader("Retry-After"))
         finally:
             connection.close()
 

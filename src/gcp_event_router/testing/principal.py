@@ -1,7 +1,7 @@
 """How a test says who sends, without credentials of the project: asked for by name, and for that request alone.
 
-The request carries a random token, which means its `Principal` to the door of this process while the request is under way.
-Everything else about the door is as ever: other requests, such as those of a live server's clients, are judged by the settings.
+The request carries a random token, which stands for its `Principal` in this process while the request is under way. All other
+requests, such as those of a live server's clients, are authenticated as the settings say.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import Final
 from django.core import mail
 from django.http import HttpRequest
 
-from ..auth import Door
+from ..auth import AuthenticatorChain
 from ..auth.base import bearer
 from ..event import Principal
 from ..exceptions import ConfigurationError
 
 __all__ = ["trusting"]
 
-_original: Final = Door.authenticate, Door.aauthenticate
+_original: Final = AuthenticatorChain.authenticate, AuthenticatorChain.aauthenticate
 _lock: Final = Lock()
 _known: Final[dict[str, Principal]] = {}
 
@@ -57,13 +57,13 @@ def trusting(principal: object) -> Generator[Mapping[str, str]]:
 
 
 def _replace(authenticate: object, aauthenticate: object) -> None:
-    setattr(Door, "authenticate", authenticate)  # noqa: B010 -- says that a method is replaced
-    setattr(Door, "aauthenticate", aauthenticate)  # noqa: B010 -- as above
+    setattr(AuthenticatorChain, "authenticate", authenticate)  # noqa: B010 -- says that a method is replaced
+    setattr(AuthenticatorChain, "aauthenticate", aauthenticate)  # noqa: B010 -- as above
 
 
-def _authenticate(door: Door, request: HttpRequest) -> Principal | None:
-    return _known.get(bearer(request) or "") or _original[0](door, request)
+def _authenticate(chain: AuthenticatorChain, request: HttpRequest) -> Principal | None:
+    return _known.get(bearer(request) or "") or _original[0](chain, request)
 
 
-async def _aauthenticate(door: Door, request: HttpRequest) -> Principal | None:
-    return _known.get(bearer(request) or "") or await _original[1](door, request)
+async def _aauthenticate(chain: AuthenticatorChain, request: HttpRequest) -> Principal | None:
+    return _known.get(bearer(request) or "") or await _original[1](chain, request)

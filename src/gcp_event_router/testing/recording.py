@@ -183,7 +183,7 @@ _pushing: ContextVar[Recording | None] = ContextVar("gcp_event_router.testing.pu
 
 @contextmanager
 def record_own() -> Generator[Recording]:
-    """The same for what is called from within the block alone; `pushes` records so."""
+    """The same for what is called from within the block alone; `client` records so."""
     recording = Recording()
     token = _pushing.set(recording)
     try:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from ..._schema.rendering import Schema
+from ..._schema.json_schema import Schema
 from .keywords import NOTES
 from .wording import enum_of
 

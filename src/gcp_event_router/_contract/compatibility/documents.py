@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from ..._globs.automata import Steps
 from ..._globs.glob import Glob, GlobIndex
 from ..._globs.overlaps import KINDS, TYPES, cover, covers, example, intersects, neighbours, patience
-from ..._schema.rendering import Schema
+from ..._schema.json_schema import Schema
 from ...exceptions import DocumentFileError, GlobError
 from .change import Change
 from .schemas import changes

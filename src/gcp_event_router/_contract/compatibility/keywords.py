@@ -7,7 +7,7 @@ from fractions import Fraction
 from math import ceil, floor
 from typing import Final
 
-from ..._schema.rendering import Schema
+from ..._schema.json_schema import Schema
 from .change import Change
 from .wording import enum_of, shown, some, types_of
 

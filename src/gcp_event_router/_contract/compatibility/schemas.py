@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import inf
 from typing import Final, cast
 
-from ..._schema.rendering import Schema
+from ..._schema.json_schema import Schema
 from .alternatives import alternatives
 from .change import Change
 from .keywords import KNOWN, NOTES, limits, texts, values

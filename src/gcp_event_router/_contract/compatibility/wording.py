@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
-from ..._schema.rendering import Schema
+from ..._schema.json_schema import Schema
 
 __all__ = ["enum_of", "is_bytes", "items_of", "listed", "path", "prefix_of", "shown", "some", "tags_of", "types_of", "words"]
 

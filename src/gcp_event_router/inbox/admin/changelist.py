@@ -20,8 +20,8 @@ from django.utils import timezone
 from typing_extensions import override
 
 from ..clock import as_shown
+from ..database import database
 from ..models import Delivery, State, StoredEvent
-from ..store import database
 from .date_hierarchy import Dates, dates
 from .filters import MOST, WITH_ERRORS
 from .summary import Summary

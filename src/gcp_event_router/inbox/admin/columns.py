@@ -11,9 +11,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from ..clock import as_shown
+from ..database import database
 from ..display import error_line, printable
 from ..models import Delivery, State, StoredEvent
-from ..store import database
 from .summary import WORST_FIRST
 
 __all__ = ["age", "attempts", "error", "handlers", "kind", "reference", "state"]

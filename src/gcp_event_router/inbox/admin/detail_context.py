@@ -1,4 +1,4 @@
-"""One event as its page in the admin shows it. Made by `pages`."""
+"""One event as its page in the admin shows it. Made by `detail_views`."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from django.utils.translation import gettext_lazy as _
 
 from ..claims import discardable
 from ..clock import as_shown
+from ..database import database
 from ..display import Shown, error_details, payload, printable
 from ..facts import attributes_of, cloudevent_of, data_of, envelope_of, facts_of, pairs_of
 from ..models import Delivery, State, StoredEvent
-from ..store import database
 
 __all__ = ["Details", "Row"]
 

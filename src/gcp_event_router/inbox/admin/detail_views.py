@@ -19,10 +19,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from typing_extensions import override
 
+from ..database import database
 from ..display import printable
 from ..facts import data_of, envelope_of
 from ..models import Delivery, State, StoredEvent
-from ..store import database
 from . import actions
 from .detail_context import Details
 

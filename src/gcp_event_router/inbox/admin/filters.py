@@ -13,9 +13,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
+from ..database import database
 from ..display import printable
 from ..models import Delivery, State, StoredEvent
-from ..store import database
 from .summary import WORST_FIRST
 
 __all__ = ["MOST", "WITH_ERRORS", "CappedPaginator", "ErrorFilter", "HandlerFilter", "KindFilter", "StateFilter"]

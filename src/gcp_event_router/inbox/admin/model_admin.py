@@ -15,9 +15,9 @@ from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
 from ..claims import discardable
+from ..database import database
 from ..models import Delivery, State, StoredEvent
 from ..replay import REPLAYED
-from ..store import database
 from . import actions, columns
 from .changelist import EventList, narrowing
 from .detail_views import EventPages, by_itself

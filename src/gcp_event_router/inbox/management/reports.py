@@ -10,10 +10,10 @@ from typing import Final, TextIO
 
 from ..._dispatch.store import Result
 from ..clock import as_shown
+from ..database import database
 from ..display import error_details, payload, printable
 from ..facts import attributes_of, cloudevent_of, data_of, envelope_of, facts_of
 from ..models import OPEN, Delivery, State, StoredEvent
-from ..store import database
 
 __all__ = ["FIELDS", "Progress", "age", "count_fields", "counted", "described", "fields", "line", "named", "result_fields"]
 

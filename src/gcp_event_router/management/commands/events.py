@@ -12,11 +12,11 @@ from ..arguments import django_options
 from ..check import Check
 from ..explain import Explain
 from ..list import List
+from ..output import printing
 from ..pull import Pull
 from ..schema import Schema
 from ..send import Send
 from ..subcommands import Subcommand
-from ..terminals import printing
 
 __all__ = ["SUBCOMMANDS", "Command"]
 

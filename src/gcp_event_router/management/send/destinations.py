@@ -16,7 +16,7 @@ from ...conf import current
 from ...exceptions import ConfigurationError, InvalidEventError
 from ...lifecycle import event_rejected, handler_finished
 from ...outcomes import Outcome, classify
-from ...pulling.http import Target
+from ...pulling.http import PushClient
 from ...signals import event_received
 from ...testing import CloudEventRequest
 from ...views import EventView
@@ -98,7 +98,7 @@ class OverHTTP:
     """A URL, which is signed where the settings say so and `signed` does. Raises `PostError` for one that cannot be posted to."""
 
     def __init__(self, url: str, *, signed: bool = True) -> None:
-        self._target = Target(url, signed=signed)
+        self._target = PushClient(url, signed=signed)
 
     def url(self, kind: str | None, reference: str, parameters: Mapping[str, Sequence[str]]) -> str:
         """The whole URL."""

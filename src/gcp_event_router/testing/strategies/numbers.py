@@ -1,4 +1,4 @@
-"""Strategies of numbers, from the keywords of a JSON Schema. Called by `schema_strategies`."""
+"""Strategies of numbers, from the keywords of a JSON Schema. Called by `schema`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Final
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from ..._schema.rendering import Schema
+from ..._schema.json_schema import Schema
 
 __all__ = ["SAFE", "decimals", "integers", "numbers"]
 

@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from ..._schema.rendering import Schema
+from ..._schema.json_schema import Schema
 from .numbers import SAFE, decimals, integers, numbers
 from .text import TEXT, texts
 

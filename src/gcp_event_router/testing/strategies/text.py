@@ -1,4 +1,4 @@
-"""Strategies of texts, from the keywords of a JSON Schema. Called by `schema_strategies`."""
+"""Strategies of texts, from the keywords of a JSON Schema. Called by `schema`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from ..._schema.rendering import Schema
+from ..._schema.json_schema import Schema
 from ...exceptions import ConfigurationError
 
 __all__ = ["TEXT", "texts"]

@@ -20,11 +20,11 @@ from typing_extensions import override
 from .... import conf
 from ...._dispatch.store import Result
 from ...._shutdown import StopFlag, stop_flag
-from ....management.output import table
-from ....management.terminals import printing
+from ....management.output import printing, table
 from ....outcomes import Outcome
 from ...claims import discardable
 from ...clock import now
+from ...database import database
 from ...display import printable
 from ...execution import AWAY
 from ...models import Delivery, State, StoredEvent
@@ -34,7 +34,6 @@ from ...renaming import renamable, rename
 from ...replay import DISCARDED, REPLAYED, discard, replay
 from ...selections import idle
 from ...stats import stats
-from ...store import database
 from ...workers import process
 from ..arguments import add_actions, selection
 from ..reports import FIELDS, Progress, age, count_fields, counted, described, fields, line, named, result_fields

@@ -1,0 +1,81 @@
+"""One sending of a signal to all of its receivers, whichever of them fail."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from .._concurrency import RAISED, as_failure, is_meant
+from .._log import logger, trail
+from .base import Receiver, Responses
+from .kwargs_adapter import original
+
+__all__ = ["Broadcast"]
+
+
+class Broadcast:
+    """One sending to all receivers: none is left out, whatever the others raise."""
+
+    #: What a receiver may raise on purpose.
+    _answers: tuple[type[Exception], ...] = ()
+
+    def __init__(self, name: str, named: dict[str, Any]) -> None:
+        #: What all receivers are given.
+        self.named: dict[str, Any] = named
+        #: Each receiver with what it returned or raised.
+        self.responses: Responses = []
+        self._name = name
+
+    def run(self, receivers: list[Receiver]) -> None:
+        """Call sync receivers."""
+        for receiver in receivers:
+            self.call(receiver)
+
+    async def finish(self, receivers: list[Receiver]) -> None:
+        """Await async receivers, all at once."""
+        await asyncio.gather(*(self._await(receiver, partial(receiver, **self.named)) for receiver in receivers))
+
+    def call(self, receiver: Receiver) -> None:
+        """Call one sync receiver."""
+        try:
+            response = receiver(**self.named)
+        except RAISED as error:  # kept, so that the others run
+            if is_meant(error):
+                raise
+            self._failed(receiver, as_failure(error))
+        else:
+            self._answered(receiver, response)
+
+    async def _await(self, receiver: Receiver, call: Callable[[], Awaitable[Any]]) -> None:
+        task = asyncio.current_task()
+        try:
+            response = await call()
+        except RAISED as error:  # as in call()
+            if is_meant(error, task):
+                raise
+            self._failed(receiver, as_failure(error))
+        else:
+            self._answered(receiver, response)
+
+    def _answered(self, receiver: Receiver, response: object) -> None:
+        self.responses.append((self._connected(receiver), response))
+
+    def _taken(self) -> Responses:
+        """The responses, which nothing here holds from now on."""
+        responses, self.responses = self.responses, []
+        return responses
+
+    def _failed(self, receiver: Receiver, error: Exception) -> None:
+        """Note a failure, with a line in the log."""
+        self._answered(receiver, error)
+        name = getattr(self._connected(receiver), "__qualname__", type(receiver).__qualname__)
+        level, what = (logging.INFO, "answered") if isinstance(error, self._answers) else (logging.ERROR, "failed")
+        logger.log(level, "Receiver %s of %s %s: %s", name, self._name, what, trail(error), extra={"handler": name})
+        logger.debug("Receiver %s of %s failed", name, self._name, exc_info=error)
+
+    def _connected(self, receiver: Receiver) -> Receiver:
+        """The receiver that was connected, behind what stands for it."""
+        return original(receiver)

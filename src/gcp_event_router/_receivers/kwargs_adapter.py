@@ -1,0 +1,128 @@
+"""Adapters for receivers that do not take `**kwargs`: they are called with the arguments that they name."""
+
+from __future__ import annotations
+
+import inspect
+import weakref
+from collections.abc import Callable, Hashable
+from typing import Any, cast
+
+from asgiref.sync import markcoroutinefunction
+from typing_extensions import override
+
+from ..exceptions import RegistrationError
+from .base import Receiver, is_router_receiver
+
+__all__ = ["KwargsAdapters", "original"]
+
+#: All that a receiver can be given: Django's two, and the four that tell of the event.
+_SENT = ("signal", "sender", "event_kind", "event_reference", "event_payload", "event_parameters")
+
+
+class KwargsAdapters:
+    """The stand-ins of one signal: one for each receiver that does not take `**kwargs`."""
+
+    def __init__(self) -> None:
+        self._made: dict[Hashable, _KwargsAdapter] = {}
+
+    def make(self, receiver: Receiver, *, weak: bool) -> Receiver:
+        """What to connect for `receiver`: itself, if it takes any argument.
+
+        A stand-in lives as long as its receiver does, so that Django's weak references hold.
+        """
+        names = None if is_router_receiver(receiver) else _named_arguments(receiver)
+        if names is None:
+            return receiver
+        key = _identity(receiver)
+        made = self._made.get(key)
+        if made is None:
+            kind = _AsyncKwargsAdapter if inspect.iscoroutinefunction(receiver) else _KwargsAdapter
+            made = self._made[key] = kind(receiver, names, weak=weak)
+            if weak:
+                weakref.finalize(getattr(receiver, "__self__", receiver), self._made.pop, key, None)
+        elif not weak:
+            made.hold(receiver)
+        return made
+
+    def get(self, receiver: Receiver | None) -> Receiver | None:
+        """What was connected for `receiver`."""
+        return self._made.get(_identity(receiver), receiver)
+
+    def release(self, connected: list[object]) -> None:
+        """Let go of the receivers that are held and not connected any more."""
+        for key, made in list(self._made.items()):
+            if made.is_strong and not any(each is made for each in connected):
+                del self._made[key]
+
+
+class _KwargsAdapter:
+    """Stands in for a receiver without `**kwargs` and calls it with the arguments that it names."""
+
+    def __init__(self, receiver: Receiver, names: frozenset[str], *, weak: bool) -> None:
+        self.is_strong = False
+        self._names = names
+        self._target: Callable[[], Receiver | None]
+        if not weak:
+            self.hold(receiver)
+        elif hasattr(receiver, "__func__"):
+            self._target = weakref.WeakMethod(receiver)
+        else:
+            self._target = weakref.ref(receiver)
+
+    def hold(self, receiver: Receiver) -> None:
+        """Keep the receiver alive, as `connect(weak=False)` promises."""
+        self.is_strong = True
+        self._target = lambda: receiver
+
+    def target(self) -> Receiver | None:
+        """The receiver, while it lives."""
+        return self._target()
+
+    def __call__(self, **named: Any) -> Any:
+        receiver = self._target()
+        if receiver is None:  # it died after it was looked up
+            return None
+        return receiver(**{name: named[name] for name in self._names if name in named})
+
+
+class _AsyncKwargsAdapter(_KwargsAdapter):
+    def __init__(self, receiver: Receiver, names: frozenset[str], *, weak: bool) -> None:
+        super().__init__(receiver, names, weak=weak)
+        markcoroutinefunction(self)
+
+    @override
+    async def __call__(self, **named: Any) -> Any:
+        awaitable = super().__call__(**named)
+        return None if awaitable is None else await awaitable
+
+
+def original(receiver: Receiver) -> Receiver:
+    """The receiver that was connected, behind its stand-in."""
+    if not issubclass(type(receiver), _KwargsAdapter):  # a proxy of one only says that it is
+        return receiver
+    return cast("_KwargsAdapter", receiver).target() or receiver
+
+
+def _identity(receiver: Receiver | None) -> Hashable:
+    """What makes two looks at one bound method the same."""
+    return id(getattr(receiver, "__self__", None)), id(getattr(receiver, "__func__", receiver))
+
+
+def _named_arguments(receiver: Receiver) -> frozenset[str] | None:
+    """The names of the arguments that `receiver` takes, or None if it takes any."""
+    try:
+        parameters = inspect.signature(receiver).parameters.values()
+    except (TypeError, ValueError):
+        return None
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return None
+    for parameter in parameters:
+        required = parameter.default is parameter.empty and parameter.kind is not parameter.VAR_POSITIONAL
+        if required and (parameter.name not in _SENT or parameter.kind is parameter.POSITIONAL_ONLY):
+            msg = (
+                f"The receiver {getattr(receiver, '__qualname__', receiver)!r} requires the argument {parameter.name!r}, "
+                "which event_received cannot give it by name. Take any of "
+                f"{', '.join(_SENT)}, or **kwargs."
+            )
+            raise RegistrationError(msg)
+    return frozenset(parameter.name for parameter in parameters)
