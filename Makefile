@@ -24,7 +24,7 @@ $(VENV)/.%: pyproject.toml | $(VENV)/.pip
 
 # The client of MariaDB is compiled: it is installed where its headers are, and looked for again each time where they are not.
 $(VENV)/.mariadb: pyproject.toml | $(VENV)/.pip
-	@$(BIN)/python tests/mariadb.py $@
+	@$(BIN)/python tests/support/mariadb.py $@
 
 demo: $(VENV)/.demo ## Run the example shop, send it one event of each sort over HTTP, and show what became of them.
 	$(BIN)/python example/demo.py
@@ -48,12 +48,11 @@ coverage: $(VENV)/.test $(VENV)/.mariadb ## Run the tests, and print which lines
 	$(BIN)/coverage report
 
 # All that a request passes on its way to the handlers' answers.
-ENDPOINT := apps audiences authentication bodies ce_types cloudevents_conformance cloudevents_properties cloudevents_routes \
-	compositions content_types contexts dispatch envelopes exemptions google_handlers handlers lifecycle logs outcomes parameters \
-	payload_errors payloads principals properties pushes receivers repeats router shared_token signals signed_url traces unwrapped views
+ENDPOINT := auth dispatch endpoint envelopes receivers google/test_handlers.py \
+	test_apps.py test_logs.py test_outcomes.py test_router.py test_utils.py
 
 sentry: $(VENV)/.test ## Run the endpoint's tests in a project that Sentry watches.
-	$(BIN)/python -m pytest --ds=tests.sentry_settings $(ENDPOINT:%=tests/test_%.py)
+	$(BIN)/python -m pytest --ds=tests.support.sentry_settings -m "not slow" $(ENDPOINT:%=tests/%)
 
 check: lint types asyncapi wheel ## Everything else that has to hold: style, types, layers, the shop's AsyncAPI document, the wheel.
 

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import django
 from django.conf import settings
-from tests import mariadb
+from tests.support import mariadb
 
 settings.configure(
     SECRET_KEY="not secret",
@@ -41,8 +41,8 @@ django.setup()
 
 from django.core.management import call_command
 from django.db import connections
-from tests import postgres
-from tests.chaos import PROCESSES, run
+from tests.support import postgres
+from tests.support.chaos import PROCESSES, run
 
 
 def main() -> int:

@@ -55,7 +55,7 @@ from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import include, path
 from tests.effects.models import Effect
-from tests.postgres import server
+from tests.support.postgres import server
 
 from gcp_event_router import Event, events
 from gcp_event_router._dispatch.raw_event import RawEvent

@@ -76,7 +76,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import path
-from tests.postgres import server
+from tests.support.postgres import server
 
 from gcp_event_router._dispatch.raw_event import RawEvent
 from gcp_event_router.envelopes import read

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import pydantic
 import pytest
-from tests.processes import limited
+from tests.support.processes import limited
 
 import demo
 import incidents

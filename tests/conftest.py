@@ -24,7 +24,7 @@ from gcp_event_router.inbox.store import InboxStore
 from gcp_event_router.lifecycle import event_rejected, handler_finished, handler_started
 from gcp_event_router.signals import event_received
 
-from . import mariadb, postgres
+from .support import mariadb, postgres
 
 if TYPE_CHECKING:
     from local_pubsub import Emulator
@@ -38,8 +38,8 @@ settings.load_profile("patient")
 #: Modules that take long, as all tests on MariaDB do, and show nothing that differs between versions: the matrix has them once.
 SLOW = frozenset(
     """
-    test_accepted_tokens test_accessibility test_chaos test_demo test_emulator test_gevent test_inbox_admin_browser
-    test_inbox_output test_inbox_processes test_key_delays test_key_floods test_key_outages test_oidc_properties test_oidc_vectors
+    test_accepted_tokens test_accessibility test_chaos test_demo test_emulator test_gevent test_browser
+    test_output test_processes test_key_delays test_key_floods test_key_outages test_oidc_properties test_oidc_vectors
     test_servers test_shutdown test_typing
     """.split()  # noqa: SIM905 -- as one list
 )
@@ -147,7 +147,7 @@ def admin_site() -> Iterator[None]:
         "auth.middleware.AuthenticationMiddleware",
         "messages.middleware.MessageMiddleware",
     )
-    with override_settings(ROOT_URLCONF="tests.admin_urls", MIDDLEWARE=[f"django.contrib.{name}" for name in names]):
+    with override_settings(ROOT_URLCONF="tests.support.admin_urls", MIDDLEWARE=[f"django.contrib.{name}" for name in names]):
         yield
 
 

@@ -90,7 +90,7 @@ def tried(pair: Pair, python: str, *, whole: bool) -> tuple[int, str]:
     commands = [] if place.exists() else [[python, "-m", "venv", str(place)], [*install, "--upgrade", "pip>=25.1"]]
     group = f"{ROOT / 'pyproject.toml'}:{'dev' if whole else 'test'}"
     commands += [[*install, "--editable", str(ROOT), *pair.requirements, "--group", group]]
-    commands += [[inside, "tests/mariadb.py"]] if whole else []
+    commands += [[inside, "tests/support/mariadb.py"]] if whole else []
     commands += [[inside, "-m", "pytest", "-p", "no:cacheprovider", *([] if whole else ["-m", "not slow"])]]
     printed = ""
     for command in commands:

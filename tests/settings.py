@@ -8,7 +8,7 @@ from typing import Any
 
 from gcp_event_router.conf import RouterSettings
 
-from . import mariadb
+from .support import mariadb
 
 SECRET_KEY = "for tests only"
 # auth is here for its checks, which run wherever a test has imported it

@@ -17,7 +17,7 @@ from gcp_event_router._database_errors import code
 from gcp_event_router.outcomes import classify
 
 from .conftest import Post
-from .deliveries import PATH, PUSH, on_mariadb, on_postgresql, rows, session, with_databases
+from .support.deliveries import PATH, PUSH, on_mariadb, on_postgresql, rows, session, with_databases
 
 pytestmark = with_databases
 AWAY, OURS = Outcome.UNAVAILABLE, Outcome.FAILED

@@ -21,7 +21,7 @@ from gcp_event_router._dispatch.store import set_store
 from gcp_event_router.conf import Settings, current
 from gcp_event_router.inbox.store import InboxStore
 
-from . import telemetry as telemetry  # noqa: PLC0414 -- sets up the SDK of which a process has one, before a page would
+from .support import telemetry as telemetry  # noqa: PLC0414 -- sets up the SDK of which a process has one, before a page would
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

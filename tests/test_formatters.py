@@ -20,7 +20,7 @@ from typing_extensions import override
 from gcp_event_router.envelopes.trace_context import TraceHeaders
 from gcp_event_router.formatters import CloudLoggingFormatter, EventContextFilter
 
-from .test_traces import PARENT, SPAN_ID, TRACE_ID
+from .envelopes.test_trace_context import PARENT, SPAN_ID, TRACE_ID
 
 GOOGLE = "logging.googleapis.com/"
 

@@ -126,7 +126,7 @@ def test_no_exception_outlives_its_answer(
 )
 def test_a_payload_of_wrong_items_takes_a_few_times_its_size(name: str) -> None:
     """13 MiB of them, four times, without the garbage collector (pydantic's documentation: `FailFast`); bounds are generous."""
-    command = [sys.executable, "-m", "tests.memory_site", name]
+    command = [sys.executable, "-m", "tests.support.memory_site", name]
     ended = subprocess.run(command, cwd=HERE.parent, capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == 0, ended.stderr
 

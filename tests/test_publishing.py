@@ -12,8 +12,8 @@ from gcp_event_router import EventRouter
 from gcp_event_router.kinds import Kind
 from gcp_event_router.publishing import _client as client_of  # pyright: ignore[reportPrivateUsage] -- is made but once
 
-from .deliveries import PATIENCE
-from .pubsub_server import PubSubServer
+from .support.deliveries import PATIENCE
+from .support.pubsub_server import PubSubServer
 
 TOPIC = "projects/p/topics/orders"
 

@@ -15,9 +15,9 @@ import pytest
 from gcp_event_router._shutdown import stop_flag
 from gcp_event_router.inbox.models import Delivery, State
 
-from .commands import keep, start
-from .deliveries import PATIENCE, effects, with_databases
-from .processes import rest
+from .support.commands import keep, start
+from .support.deliveries import PATIENCE, effects, with_databases
+from .support.processes import rest
 
 
 @with_databases

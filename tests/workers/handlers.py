@@ -6,7 +6,8 @@ from typing import Any
 
 from gcp_event_router import Event
 from gcp_event_router.inbox.database import database
-from tests.effects.models import Effect
+
+from ..effects.models import Effect
 
 
 def convert(event: Event[dict[str, Any]]) -> None:

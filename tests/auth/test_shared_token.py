@@ -1,0 +1,173 @@
+"""A secret that sender and site share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.test import override_settings
+
+from gcp_event_router import Event, EventRouter, Principal
+from gcp_event_router.auth import SharedToken
+from gcp_event_router.signals import event_received
+
+from ..conftest import Post
+
+OLD, NEW = "the old one, of enough length", "the new one, of enough length"
+
+
+def settings(**options: Any) -> Any:
+    entry = {"BACKEND": "gcp_event_router.auth.SharedToken", "OPTIONS": {"tokens": [OLD, NEW], **options}}
+    return override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [entry]})
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "status"),
+    [
+        ("X-Shop-Token", OLD, 201),
+        ("X-Shop-Token", NEW, 201),
+        ("x-shop-token", NEW, 201),
+        ("X-Shop-Token", f"{OLD}, {NEW}", 401),
+        ("X-Shop-Token", NEW[:-1], 401),
+        ("X-Shop-Token", f"{NEW}x", 401),
+        ("X-Shop-Token", NEW.upper(), 401),
+        ("X-Shop-Token", "", 401),
+        ("X-Shop-Token", "ü", 401),
+        ("X-Other", NEW, 401),
+    ],
+)
+def test_header(router: EventRouter, post: Post, header: str, value: str, status: int) -> None:
+    """Whoever sends one of the tokens in the header is let in, and nobody else."""
+    with settings(header="X-Shop-Token"):
+        assert post("/events/k/r", **{header: value}).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("value", "status"), [(f"Bearer {NEW}", 201), (f"bearer {NEW}", 201), (NEW, 401), (f"Basic {NEW}", 401), ("Bearer", 401)]
+)
+def test_authorization(router: EventRouter, post: Post, value: str, status: int) -> None:
+    """In the header Authorization, the token follows the word Bearer."""
+    with settings(header="Authorization"):
+        assert post("/events/k/r", Authorization=value).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("token=the+new+one%2C+of+enough+length", 201),
+        ("token=the+new+one%2C+of+enough+length&token=", 401),
+        ("token=the+new+one%2C+of+enough+length&token=the+new+one%2C+of+enough+length", 401),
+        ("token=", 401),
+        ("token=%FF", 401),
+        ("Token=the+new+one%2C+of+enough+length", 401),
+        ("", 401),
+        ("&".join("token=x" for _ in range(1001)), 401),
+    ],
+)
+def test_parameter(router: EventRouter, post: Post, query: str, status: int) -> None:
+    """Whoever sends one of the tokens once in the query is let in, and nobody else."""
+    with settings(parameter="token"):
+        assert post(f"/events/k/r?{query}").status_code == status
+
+
+def test_a_token_in_the_query_stays_at_the_door(router: EventRouter, post: Post, lines: Any) -> None:
+    """Neither handlers nor plain receivers nor the log see the parameter that holds the token; a second one stays, too."""
+    seen: list[object] = []
+
+    @router.on("k")
+    def handler(event: Event[Any]) -> None:
+        seen.extend([event.parameters, event.principal])
+
+    def receiver(event_parameters: dict[str, str]) -> None:
+        seen.append(event_parameters)
+
+    event_received.connect(receiver, weak=False)
+    with settings(parameter="token"):
+        post(f"/events/k/r?a=1&token={NEW}")
+        post("/events/k/r?a=1&token=wrong-secret")
+
+    assert sorted(map(str, seen)) == sorted(map(str, [{"a": "1"}, Principal("shared-token"), {"a": "1"}]))
+    text = "\n".join(lines())
+    assert (NEW in text, "wrong-secret" in text, "AuthenticationError, the shared token is not one of ours" in text) == (
+        False,
+        False,
+        True,
+    )
+
+
+def test_a_token_in_a_header_stays_at_the_door(router: EventRouter, post: Post) -> None:
+    """The header that holds the token is no attribute of an unwrapped push."""
+    seen: list[Mapping[str, str]] = []
+
+    @router.on("k")
+    def handler(event: Event[Any]) -> None:
+        seen.append(event.envelope.attributes)
+
+    with settings(header="X-Shop-Token"):
+        post("/events/k/r", **{"X-Shop-Token": NEW, "X-Other": "a", "x-goog-pubsub-message-id": "17"})
+
+    assert seen == [{"x-other": "a"}]
+
+
+def test_a_parameter_of_the_name_is_the_users_where_it_is_no_credential(router: EventRouter, post: Post) -> None:
+    """Only an authenticator that is in force takes its parameter away."""
+    seen: list[dict[str, str]] = []
+
+    @router.on("k")
+    def handler(event: Event[Any]) -> None:
+        seen.append(event.parameters)
+
+    post("/events/k/r?token=a&signature=b")
+
+    assert seen == [{"token": "a", "signature": "b"}]
+
+
+ONE = "of which exactly one has to name where the token is"
+NO_HEADER = 'which is no header\'s name. Give one, such as header="X-Shop-Token".'
+AS_A_LIST = 'Write them as a list, such as "tokens": [os.environ["SHOP_TOKEN"]].'
+PRINTABLE = "Use printable ASCII without spaces around it. Does it come from a file that ends in a newline? strip() it."
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tokens": [NEW]}, f'header=None and parameter=None, {ONE}. Give one, such as header="X-Shop-Token".'),
+        (
+            {"tokens": [NEW], "header": "a", "parameter": "b"},
+            f"header='a' and parameter='b', {ONE}. Give one, such as header=\"X-Shop-Token\".",
+        ),
+        ({"tokens": [NEW], "header": ""}, f"header='', {NO_HEADER}"),
+        (
+            {"tokens": [NEW], "header": "X_A"},
+            f"header='X_A', {NO_HEADER}",
+        ),
+        (
+            {"tokens": [NEW], "header": "X-A:"},
+            f"header='X-A:', {NO_HEADER}",
+        ),
+        (
+            {"tokens": [NEW], "parameter": ""},
+            "parameter='', which is no parameter's name. Give one, such as parameter=\"token\".",
+        ),
+        ({"header": "a"}, f"tokens of type tuple, which is no list of at least one token. {AS_A_LIST}"),
+        ({"tokens": NEW, "header": "a"}, f"tokens of type str, which is no list of at least one token. {AS_A_LIST}"),
+        ({"tokens": [NEW, None], "header": "a"}, f"tokens[1] of type NoneType, which is no string. {AS_A_LIST}"),
+        (
+            {"tokens": [""], "header": "a"},
+            "tokens[0] that is empty, which would let everybody in. Is an environment variable not set?",
+        ),
+        (
+            {"tokens": [f"{NEW}\n"], "header": "a"},
+            f"tokens[0] with characters that do not pass a header. {PRINTABLE}",
+        ),
+        ({"tokens": ["ü" * 20], "header": "a"}, f"tokens[0] with characters that do not pass a header. {PRINTABLE}"),
+    ],
+)
+def test_options_that_cannot_be_used(options: dict[str, Any], message: str) -> None:
+    """Each is refused when the authenticator is made, in words that quote no token."""
+    with pytest.raises(ImproperlyConfigured) as caught:
+        SharedToken(**options)
+
+    assert str(caught.value) == f"SharedToken is given {message}"

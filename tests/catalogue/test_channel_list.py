@@ -1,0 +1,221 @@
+"""The catalogue's list: what it says of each channel, what a search finds, and that it does not look at more than it shows."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from typing import Any
+
+import pytest
+from django.test import override_settings
+from django.urls import include, path
+from pydantic import BaseModel, TypeAdapter
+
+from gcp_event_router import Event, EventRouter
+from gcp_event_router.signals import event_received
+
+from ..support.admin_pages import Pages, text
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("admin_site")]
+HERE = "tests/catalogue/test_channel_list.py"
+HOSTILE = "<script>alert('\"&')</script>"
+
+
+class Order(BaseModel):
+    order_id: int
+
+
+def record(event: Event[Order]) -> None: ...
+
+
+async def bill(event: Event[Order]) -> None: ...
+
+
+def of_bytes(event: Event[bytes]) -> None: ...
+
+
+def plain(sender: object, event_kind: str, **_: object) -> None: ...
+
+
+def lost(event: Event[Nowhere]) -> None: ...  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore[reportUndefinedVariable, reportUnknownParameterType] -- what is tested
+
+
+@pytest.fixture
+def shop(router: EventRouter) -> EventRouter:
+    """Channels of each sort."""
+    router.on("order-*")(record)
+    router.on("order-placed", "invoice-due", name="billing.bill")(bill)
+    router.on(ce_type="com.example.*")(of_bytes)
+    router.on("gcs-*", ce_type="google.cloud.storage.*")(of_bytes)
+    router.kind("never", Order)
+    router.fallback(of_bytes)
+    event_received.connect(plain)
+    return router
+
+
+def listed(html: str) -> list[list[str]]:
+    """The rows of the table, with line numbers left out."""
+    found = re.findall(r'<tr role="row">(.*?)</tr>', html, re.DOTALL)[1:]
+    cells = [re.findall(r"<t[hd] [^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in found]
+    return [[re.sub(r"\.py:\d+", ".py:0", text(cell)) for cell in row] for row in cells]
+
+
+def kinds(html: str) -> list[str]:
+    return [unescape(each) for each in re.findall(r'<a class="kind" [^>]*>(.*?)</a>', html)]
+
+
+def test_list(shop: EventRouter) -> None:
+    """Each channel has its payload, and the handlers that run for all that it takes, by kind; fallbacks stand last."""
+    html = Pages().get("/catalogue/")
+
+    assert listed(html) == [
+        ["com.example.* a type of CloudEvents", "bytes", f"tests.catalogue.test_channel_list.of_bytes {HERE}:0"],
+        ["gcs-* of the type google.cloud.storage.*", "bytes", f"tests.catalogue.test_channel_list.of_bytes {HERE}:0"],
+        ["invoice-due", "Order", f"billing.bill {HERE}:0"],
+        ["never", "Order", "nothing here handles it"],
+        ["order-*", "Order", f"tests.catalogue.test_channel_list.record {HERE}:0"],
+        ["order-placed", "Order", f"tests.catalogue.test_channel_list.record {HERE}:0 billing.bill {HERE}:0"],
+        ["* what nothing else handles", "bytes", f"tests.catalogue.test_channel_list.of_bytes {HERE}:0"],
+    ]
+    assert "7 in all" in html
+    assert "tests.catalogue.test_channel_list.plain" in html
+    assert "/events/kind/reference" in html
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("ORDER", ["invoice-due", "never", "order-*", "order-placed"]),
+        ("invoice", ["invoice-due"]),
+        ("billing.bill", ["invoice-due", "order-placed"]),
+        ("bytes", ["com.example.*", "gcs-*", "*"]),
+        ("order-shipped", ["order-*"]),
+        ("com.example.thing", ["com.example.*"]),
+        ("storage", ["gcs-*"]),
+        ("  gcs-*  ", ["gcs-*"]),
+        ("nothing-like-it", []),
+    ],
+)
+def test_search(shop: EventRouter, words: str, expected: list[str]) -> None:
+    """A part of a kind, a type, a handler's name or a payload's finds a channel, and so does a kind that it takes."""
+    html = Pages().get("/catalogue/", q=words)
+
+    assert kinds(html) == expected
+    assert f"{len(expected)} of 7" in html
+    assert f'value="{words.strip()}"' in html
+
+
+def test_search_for_anything(shop: EventRouter) -> None:
+    """What is searched for is escaped wherever it stands, cut off where it is long, and no error whatever it is."""
+    pages = Pages()
+
+    html = pages.get("/catalogue/", q=HOSTILE)
+    assert HOSTILE not in html
+    assert text(html).count("Nothing fits “<script>alert('\"&')</script>”.") == 1
+    assert "x" * 200 + '"' in pages.get("/catalogue/", q="x" * 5000)
+    for nonsense in ("\0", "[", "\udce4".encode("utf-8", "surrogatepass").decode("latin-1"), "💥", "%", "*" * 200):
+        pages.get("/catalogue/", q=nonsense, page="\0")
+
+
+def test_pages(router: EventRouter) -> None:
+    """A hundred channels stand on a page; the links to the others keep what is searched for; no page is too far."""
+    for number in range(250):
+        router.on(f"a&b-{number:03}")(record)
+    pages = Pages()
+
+    first = pages.get("/catalogue/", q="a&b")
+    assert kinds(first) == [f"a&b-{number:03}" for number in range(100)]
+    assert "250 of 250, page 1 of 3" in first
+    assert re.findall(r'<a rel="next" href="(.*?)"', first) == ["?page=2&amp;q=a%26b"]
+    last = pages.get("/catalogue/", q="a&b", page=99)
+    assert kinds(last) == [f"a&b-{number:03}" for number in range(200, 250)]
+    assert re.findall(r'<a rel="prev" href="(.*?)"', last) == ["?page=2&amp;q=a%26b"]
+
+
+def test_nothing(router: EventRouter) -> None:
+    """Without handlers the page says where to put one."""
+    assert "There are no handlers. Register one in event_handlers.py of an app." in text(Pages().get("/catalogue/"))
+
+
+def test_list_makes_no_schema(router: EventRouter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many handlers there are, no schema and no validator is made for the list, and only what is shown is looked at."""
+    for number in range(1000):
+        router.on(f"kind-{number}")(record)
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise AssertionError("made")
+
+    monkeypatch.setattr(TypeAdapter, "__init__", refuse)
+    monkeypatch.setattr(TypeAdapter, "json_schemas", refuse)
+
+    assert len(kinds(Pages().get("/catalogue/"))) == 100
+
+
+def test_list_asks_the_database_for_the_user_only(shop: EventRouter, django_assert_num_queries: Any) -> None:
+    """One query, of the session's user."""
+    pages = Pages()
+
+    with django_assert_num_queries(1):
+        pages.get("/catalogue/")
+
+
+def test_names_are_escaped(router: EventRouter) -> None:
+    """Kinds, types and names that are HTML stay text."""
+    router.on("<b>[/]", ce_type="<i>*", name=HOSTILE)(record)
+
+    html = Pages().get("/catalogue/")
+
+    assert listed(html)[0][0] == "<b>[/] of the type <i>*"
+    assert listed(html)[0][2].startswith(HOSTILE)
+    assert HOSTILE not in html
+    assert "<b>" not in html
+
+
+def test_annotation_that_cannot_be_resolved(router: EventRouter) -> None:
+    """A handler whose annotation names nothing is listed all the same."""
+    router.on("lost")(lost)  # pyright: ignore[reportUnknownArgumentType] -- as above
+
+    assert listed(Pages().get("/catalogue/"))[0][:2] == ["lost", "?"]
+
+
+@override_settings(ROOT_URLCONF="tests.support.catalogue_urls")
+def test_endpoints(shop: EventRouter) -> None:
+    """Endpoints with the same authenticators stand together, the others by themselves; without any, the page says so."""
+    said = text(Pages().get("/catalogue/"))
+
+    assert "/events/kind/reference and /events open Open to everybody: no authenticator is configured." in said
+    summary = "Closed to all whom this authenticator does not accept."
+    assert f"/own/kind/reference guarded {summary} Authenticator SharedToken Header X-Own" in said
+
+
+@override_settings(ROOT_URLCONF="tests.catalogue.test_permissions")
+def test_no_endpoint(shop: EventRouter) -> None:
+    """Without an endpoint, the page says that nothing comes."""
+    assert "No endpoint is in the URLs, so nothing comes by HTTP." in Pages().get("/catalogue/")
+
+
+CATALOGUE = include("gcp_event_router.catalogue.urls")
+NAMED = include("gcp_event_router.catalogue.urls", namespace="ours")
+
+
+class Mounted:
+    """The catalogue within other URLs, which have a namespace; and in one of a project's own."""
+
+    urlpatterns = [  # noqa: RUF012 -- as a module of URLs has it
+        path("inner/", include(([path("catalogue/", CATALOGUE), path("named/", NAMED)], "shop"))),
+        path("named/", NAMED),
+        path("", include("gcp_event_router.urls")),
+    ]
+
+
+@override_settings(ROOT_URLCONF=Mounted)
+@pytest.mark.parametrize("place", ["/inner/catalogue/", "/inner/named/", "/named/"])
+def test_namespaces(router: EventRouter, place: str) -> None:
+    """Within other namespaces, the pages' links lead to the pages."""
+    router.on("a")(record)
+    pages = Pages()
+
+    assert f'<a class="kind" href="{place}channel/?kind=a">' in pages.get(place)
+    assert f'<a href="{place}">Events</a>' in pages.get(f"{place}channel/", kind="a")
+    assert f'<a href="{place}">Show all</a>' in pages.get(place, q="a")
+    assert f'<a href="{place}">all events</a>' in pages.client.get(f"{place}channel/").content.decode()

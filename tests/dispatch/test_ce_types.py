@@ -1,0 +1,181 @@
+"""Routing by the type of a CloudEvent: the same globs, order and explanations as by kind."""
+
+# pyright: reportPrivateUsage=false
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gcp_event_router import Event, EventRouter
+from gcp_event_router._dispatch.lookup import MEMORY
+from gcp_event_router._globs.glob import Glob
+from gcp_event_router.checks import check_router
+from gcp_event_router.exceptions import GlobError, RegistrationError
+
+from ..checks.test_checks import told
+
+FINALIZED = "google.cloud.storage.object.v1.finalized"
+STORAGE = "google.cloud.storage.object.v1.*"
+
+
+def one(event: Event[Any]) -> None: ...
+
+
+def two(event: Event[Any]) -> None: ...
+
+
+def three(event: Event[Any]) -> None: ...
+
+
+def four(event: Event[Any]) -> None: ...
+
+
+def names(router: EventRouter, kind: str, ce_type: str | None = None) -> list[str]:
+    return [handler.function.__name__ for handlers in router.find(kind, ce_type) for handler in handlers]
+
+
+def test_kinds_and_types() -> None:
+    """A type alone, a kind alone, and both, which then have to match both; in the order of registration."""
+    router = EventRouter()
+    router.on(ce_type=STORAGE)(one)
+    router.on("gcs-*")(two)
+    router.on("gcs-*", ce_type="*.deleted")(three)
+    router.fallback(four)
+
+    assert names(router, "gcs-a", FINALIZED) == ["one", "two"]
+    assert names(router, "gcs-a", "google.cloud.storage.object.v1.deleted") == ["one", "two", "three"]
+    assert names(router, "other", FINALIZED) == ["one"]
+    assert names(router, "gcs-a") == ["two"]
+    assert names(router, "other") == ["four"]
+    assert names(router, "other", "com.example.deleted") == ["four"]
+
+
+def test_a_function_for_a_kind_and_a_type_runs_once() -> None:
+    """Registered twice, it is called once for an event that both match."""
+    router = EventRouter()
+    router.on(ce_type=STORAGE)(one)
+    router.on("gcs-*")(one)
+
+    assert names(router, "gcs-a", FINALIZED) == ["one"]
+
+
+def test_an_included_router_with_a_prefix() -> None:
+    """Under a prefix, a type counts for kinds that begin with it only."""
+    router, inner = EventRouter(), EventRouter()
+    inner.on(ce_type=STORAGE)(one)
+    router.include(inner, prefix="files-")
+
+    assert names(router, "files-a", FINALIZED) == ["one"]
+    assert names(router, "a", FINALIZED) == []
+
+
+def test_explain() -> None:
+    """Each registration says what of it did not match, the kind or the type."""
+    router = EventRouter()
+    router.on(ce_type=STORAGE)(one)
+    router.on("gcs-*", ce_type="*.deleted")(two)
+    router.on("order-*", ce_type="*")(three)
+    router.fallback(four)
+
+    assert [each.reason for each in router.explain("gcs-a", FINALIZED).consulted] == [
+        f"{STORAGE!r} matches",
+        f"of the type, {FINALIZED!r} does not end in '.deleted'",
+        "'gcs-a' does not begin with 'order-'",
+        "another handler matches",
+    ]
+    assert [each.reason for each in router.explain("gcs-a").consulted] == [
+        f"it wants the type {STORAGE!r}, and the event has none",
+        "it wants the type '*.deleted', and the event has none",
+        "'gcs-a' does not begin with 'order-'",
+        "it is a fallback, and nothing else matches",
+    ]
+    assert str(router.explain("gcs-a", FINALIZED)).splitlines()[0] == (
+        f"'gcs-a' of the type {FINALIZED!r} is handled by 1 handler(s)"
+    )
+    assert [handler.kinds for handler in (each.handler for each in router)] == [
+        f"ce_type={STORAGE!r}",
+        "'gcs-*', ce_type='*.deleted'",
+        "'order-*', ce_type='*'",
+        "what nothing else handles",
+    ]
+
+
+LABELS = st.text("ab.", min_size=1, max_size=3)
+GLOBS = st.text("ab.*?", min_size=1, max_size=3)
+
+
+@given(st.lists(st.tuples(st.none() | GLOBS, st.none() | GLOBS), max_size=6), LABELS, st.none() | LABELS)
+def test_the_index_finds_what_matches(registered: list[tuple[str | None, str | None]], kind: str, ce_type: str | None) -> None:
+    """The handlers found are those whose globs match, one by one, in order; whatever is registered beside them."""
+    router = EventRouter()
+    expected: list[int] = []
+    for place, (kinds, types) in enumerate(registered):
+        if kinds is None and types is None:
+            continue
+
+        def handler(event: Event[Any], place: int = place) -> None: ...
+
+        handler.__name__ = str(place)
+        router.on(*([] if kinds is None else [kinds]), ce_type=types)(handler)  # pyright: ignore[reportCallIssue] -- one of the two is there
+        if (kinds is None or Glob(kinds).matches(kind)) and (
+            types is None or (ce_type is not None and Glob(types).matches(ce_type))
+        ):
+            expected.append(place)
+
+    assert names(router, kind, ce_type) == [str(place) for place in expected]
+    assert names(router, kind, ce_type) == [str(place) for place in expected]  # and once more, from memory
+
+
+def test_memory_is_bounded() -> None:
+    """A sender who makes up types takes no more memory than one who makes up kinds."""
+    router = EventRouter()
+    router.on("gcs-*")(one)
+    router.on(ce_type="com.example.*")(two)
+    for number in range(3 * MEMORY):
+        router.find("gcs-a", f"com.example.{number}")
+
+    assert router._table is not None
+    assert len(router._table._memory) <= MEMORY
+
+
+def test_what_is_no_type_is_refused(router: EventRouter) -> None:
+    """An empty or malformed glob, several, and nothing at all are refused where they are written."""
+    for wrong in ("", "google.["):
+        with pytest.raises(GlobError):
+            router.on(ce_type=wrong)
+    with pytest.raises(GlobError, match=r"^on\(\) is given no kind"):
+        router.on()  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue] -- what is tested
+    with pytest.raises(RegistrationError) as caught:
+        router.on(ce_type=["a", "b"])  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue] -- what is tested
+    assert str(caught.value) == (
+        "on() is given ce_type=['a', 'b'], which is not a string. Write a glob of types; for several, decorate again."
+    )
+
+
+def test_an_option_that_there_is_not(router: EventRouter) -> None:
+    """A typo in an option is said, with the options that there are."""
+    with pytest.raises(RegistrationError) as caught:
+        router.on("a", leese=1)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue] -- what is tested
+    assert str(caught.value) == (
+        "on() is given leese=, which it does not know. "
+        "It takes payload=, ce_type=, name=, once=, deferred=, lease=, max_attempts=."
+    )
+
+
+def test_checks_know_types() -> None:
+    """What covers a kind for one type only does not cover it; what covers both does."""
+    router = EventRouter()
+    router.on("a-*", ce_type="google.*")(one)
+    router.on("a-b", ce_type="com.*")(one)
+    router.on("*", ce_type="*")(two)
+    router.fallback(three)
+    assert check_router(router) == []
+
+    router.on(ce_type="google.cloud.*")(two)
+    handler = list(router)[2].handler
+    assert [each[3] for each in told(check_router(router))] == [
+        f"{handler} is registered for ce_type='google.cloud.*', although '*' with ce_type='*' covers that already."
+    ]

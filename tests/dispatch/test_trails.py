@@ -1,0 +1,295 @@
+"""Trails: an exception's places as the log tells them, with the project's own lines before those of libraries."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import re
+import sys
+import zipfile
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection, transaction
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gcp_event_router import Event, EventRouter
+from gcp_event_router._log import trail
+
+from ..conftest import Post
+
+SECRET = "s3cr3t"
+Function = Callable[..., Any]
+
+#: A file of the project, one of a library, and one of the standard library.
+PROJECT = "/app/shop/orders.py"
+LIBRARY = "/app/.venv/lib/python3.11/site-packages/lib/orm.py"
+STANDARD = json.__file__
+
+
+def made(source: str, filename: str, **named: Any) -> dict[str, Any]:
+    """The names that a module would have whose file is `filename`."""
+    names: dict[str, Any] = {"__name__": "made", **named}
+    exec(compile(source, filename, "exec"), names)
+    return names
+
+
+def caller(filename: str) -> Function:
+    """A function of a file that calls the first of what it is given with the others, or raises."""
+    source = f"def step(rest):\n    if not rest:\n        raise KeyError({SECRET!r})\n    rest[0](rest[1:])\n"
+    step: Function = made(source, filename)["step"]
+    return step
+
+
+def caught(function: Function, *args: Any) -> Exception:
+    """What a function raises; its traceback begins in this file."""
+    try:
+        function(*args)
+    except Exception as error:  # noqa: BLE001 -- of whatever kind
+        error.__traceback__ = error.__traceback__ and error.__traceback__.tb_next  # without this line
+        return error
+    raise AssertionError
+
+
+def parts(text: str) -> tuple[list[str], list[str]]:
+    """The project's places and those in libraries, as a trail has them."""
+    own, _, libraries = text.partition(" at ")[2].partition(" (libraries: ")
+    return own.split(" < "), libraries.removesuffix(")").split(" < ") if libraries else []
+
+
+@pytest.fixture
+def problem(router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture) -> Callable[[Function], str]:
+    """What the log says of a handler's error."""
+
+    def said(handler: Function) -> str:
+        router.on("k")(handler)
+        with caplog.at_level("INFO"):
+            post("/events/k/r", b"{}")
+        (line,) = [each.getMessage() for each in caplog.records if each.levelno == logging.ERROR]
+        return re.split(r"(?:failed|unavailable): ", line)[1]
+
+    return said
+
+
+@pytest.mark.django_db
+def test_an_error_of_the_orm_names_the_handler_and_the_function_that_asked(problem: Callable[[Function], str]) -> None:
+    """A dozen frames of Django do not push the project's lines out: they come first, and Django's innermost follow."""
+
+    def stored() -> None:
+        with transaction.atomic():
+            ContentType.objects.extra(where=["no_such_column"]).count()
+
+    def handler(event: Event[Any]) -> None:
+        stored()
+
+    with connection.cursor():
+        text = problem(handler)
+
+    own, libraries = parts(text)
+    assert [re.sub(r":\d+", "", each) for each in own] == [f"{__file__} in stored", f"{__file__} in handler"]
+    assert ["/site-packages/django/db/" in each for each in libraries] == [True] * 3
+
+
+def test_a_handler_of_an_installed_app_is_named(
+    problem: Callable[[Function], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The function that the router called is named, wherever it is installed and whatever decorates it."""
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    name = f"shop_{tmp_path.name}"
+    (folder / f"{name}.py").write_text(
+        "import json\nfrom contextlib import contextmanager\nfrom gcp_event_router import Event\n"
+        "@contextmanager\ndef timed():\n    yield\n"
+        "@timed()\ndef handler(event: Event[bytes]):\n    json.loads('[' * 9)\n"
+    )
+    monkeypatch.setattr("sys.path", [str(folder), *sys.path])
+
+    own, libraries = parts(problem(import_module(name).handler))
+
+    assert own == [f"{folder}/{name}.py:9 in handler"]
+    assert [each.rpartition(" in ")[2] for each in libraries] == ["raw_decode", "decode", "loads"]
+
+
+def test_a_recursion_names_the_handler_and_each_place_once(problem: Callable[[Function], str]) -> None:
+    """A recursion to the interpreter's limit is told by its distinct places, and the handler's is the last."""
+
+    def down(depth: int) -> int:
+        return down(depth + 1) + 1
+
+    def handler(event: Event[Any]) -> None:
+        down(0)
+
+    text = problem(handler)
+
+    assert re.sub(r":\d+", "", text) == f"RecursionError at {__file__} in down < {__file__} in handler"
+
+
+@pytest.mark.parametrize("kind", ["gather", "TaskGroup", "to_thread"])
+def test_what_an_async_handler_awaits_is_told(kind: str, problem: Callable[[Function], str]) -> None:
+    """An error that passes a task, a group of them, or a thread is told with the place where it arose, and the handler's."""
+
+    def sync() -> None:
+        raise KeyError(SECRET)
+
+    async def one() -> None:
+        await asyncio.sleep(0)
+        sync()
+
+    async def handler(event: Event[Any]) -> None:
+        if kind == "gather":
+            await asyncio.gather(one(), asyncio.sleep(0))
+        elif kind == "to_thread":
+            await asyncio.to_thread(sync)
+        else:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(one())
+
+    text = problem(handler)
+
+    own = [re.sub(r":\d+", "", each).removeprefix(f"{__file__} in ") for each in parts(text)[0]]
+    assert (text.partition(" at ")[0], own) == {
+        "gather": ("KeyError", ["sync", "one", "handler"]),
+        "TaskGroup": ("ExceptionGroup of KeyError", ["handler", "sync", "one"]),
+        "to_thread": ("KeyError", ["sync", "handler"]),
+    }[kind]
+
+
+def test_the_places_of_a_cause_are_told() -> None:
+    """`raise ... from error` moves on from where the trouble is: its place is told, too."""
+    inner = caller("/app/shop/stock.py")
+
+    def outer() -> None:
+        try:
+            inner([])
+        except KeyError as error:
+            raise RuntimeError(SECRET) from error
+
+    assert re.sub(r":\d+", "", trail(caught(outer))) == (
+        f"RuntimeError from KeyError at {__file__} in outer < /app/shop/stock.py in step < {__file__} in outer"
+    )
+
+
+def test_the_places_of_different_exceptions_in_a_group_are_told() -> None:
+    """Of a group each origin is told, at most four; those with the same are told once."""
+
+    def group(number: int, *functions: Function) -> None:
+        raise ExceptionGroup(SECRET, [caught(each, []) for each in functions] * number)
+
+    first, second = caller("/app/a.py"), caller("/app/b.py")
+    text = re.sub(r":\d+", "", trail(caught(group, 1000, first, second)))
+    many = trail(caught(group, 1, *(caller(f"/app/{number}.py") for number in range(9))))
+
+    assert text == f"ExceptionGroup of KeyError at {__file__} in group < /app/a.py in step < /app/b.py in step"
+    assert many.count("/app/") == 4
+
+
+def nested(levels: int) -> Any:
+    error: Any = KeyError(SECRET)
+    for _ in range(levels):
+        error = ExceptionGroup(SECRET, [error])
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (KeyError(SECRET), "KeyError"),
+        (nested(50), "ExceptionGroup of KeyError"),
+        (nested(5000), "ExceptionGroup"),
+        (ExceptionGroup(SECRET, [KeyError(SECRET)] * 100_000), "ExceptionGroup of KeyError"),
+        (type("a\nb\x1b", (Exception,), {})(SECRET), "a\\nb\\x1b"),
+        (type("N" * 10_000, (Exception,), {})(SECRET), f"{'N' * 120}..."),
+    ],
+)
+def test_what_has_no_traceback_is_told_by_its_types(error: BaseException, text: str) -> None:
+    """An exception that was made and not raised has no places; its type is told on one short line."""
+    assert trail(error) == text
+
+
+@pytest.mark.parametrize(
+    ("filename", "told"),
+    [
+        ("/app/" + "x" * 100_000 + "/orders.py", "..." + "x" * 190 + "/orders.py"),
+        ("/app/a\nERROR forged.py", "/app/a\\nERROR forged.py"),
+        ("/app/\x1b[31m\u202e.py", "/app/\\x1b[31m\\u202e.py"),
+        ("/app/\udcff.py", "/app/\\udcff.py"),
+        ("", ""),
+    ],
+)
+def test_the_name_of_a_file_stays_on_its_line(filename: str, told: str) -> None:
+    """Code may say that it is in a file of any name: what is told of it is bounded, and printable."""
+    assert trail(caught(caller(filename), [])) == f"KeyError at {told}:3 in step"
+
+
+@pytest.mark.parametrize(
+    ("filename", "named", "is_project"),
+    [
+        (PROJECT, {}, True),
+        ("shop/orders.py", {}, True),
+        ("/app/site-packages-demo/orders.py", {}, True),
+        ("/src/lib/orders.py", {}, True),  # installed to be edited
+        ("/app/shop.zip/shop/orders.py", {}, True),
+        ("<string>", {}, True),
+        ("<string>", {"__file__": PROJECT}, True),
+        ("<string>", {"__file__": 7}, True),
+        ("<stdin>", {}, True),
+        ("<frozen shop.orders>", {}, True),
+        ("C:\\shop\\orders.py", {}, True),
+        (LIBRARY, {}, False),
+        (STANDARD, {}, False),
+        (pytest.__file__, {}, False),
+        ("/usr/lib/python3/dist-packages/lib/orm.py", {}, False),
+        ("./.venv/lib/python3.11/site-packages/lib/orm.py", {}, False),
+        ("site-packages/lib.py", {}, False),
+        ("C:\\venv\\Lib\\site-packages\\lib\\orm.py", {}, False),
+        ("/app/lib-1.0-py3-none-any.whl/lib/orm.py", {}, False),
+        ("/usr/lib/python311.zip/json/decoder.py", {}, False),
+        ("<frozen importlib._bootstrap>", {}, False),
+        ("<frozen runpy>", {}, False),
+        ("<attrs generated init lib.Order>", {"__file__": LIBRARY}, False),
+        ("<template>", {"__file__": STANDARD}, False),
+    ],
+)
+def test_whose_a_file_is(filename: str, named: dict[str, Any], is_project: bool) -> None:
+    """What is installed, and the standard library, is not the project's; all else is, wherever it comes from."""
+    inner = made("def step(rest):\n    raise KeyError\n", filename, **named)["step"]
+    own, libraries = parts(trail(caught(caller(PROJECT), [inner])))
+
+    expected = f"{filename}:2 in step"
+    assert (expected in own, expected in libraries) == (is_project, not is_project)
+
+
+def test_a_module_in_a_zip_file_is_the_projects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A project may be deployed as a zip file, which Python imports from: https://docs.python.org/3/library/zipimport.html."""
+    with zipfile.ZipFile(tmp_path / "site.zip", "w") as archive:
+        archive.writestr("zipped_shop.py", "import json\ndef handler(event):\n    json.loads('[')\n")
+    monkeypatch.setattr("sys.path", [str(tmp_path / "site.zip"), *sys.path])
+
+    own, libraries = parts(trail(caught(import_module("zipped_shop").handler, None)))
+
+    assert own == [f"{tmp_path}/site.zip/zipped_shop.py:3 in handler"]
+    assert len(libraries) == 3
+
+
+@given(st.lists(st.sampled_from(["own", "other", "library", "standard"]), max_size=60))
+def test_the_projects_lines_come_before_those_of_libraries(files: list[str]) -> None:
+    """Whatever calls whatever: the outermost and the innermost line of the project are told, before all of libraries."""
+    names = {"own": PROJECT, "other": "/app/other.py", "library": LIBRARY, "standard": STANDARD}
+    first, *rest = [names[each] for each in ["own", *files]]
+
+    text = trail(caught(caller(first), [caller(each) for each in rest]))
+
+    own, libraries = parts(text)
+    project = [each for each in [first, *rest] if each in {names["own"], names["other"]}]
+    assert any(each.startswith(PROJECT) for each in own)
+    assert own[0].startswith(project[-1])
+    assert {each.rpartition(":")[0] for each in own} == set(project)
+    assert {each.rpartition(":")[0] for each in libraries} == {each for each in rest if each not in project}
+    assert SECRET not in text
+    assert len(text) < 4096

@@ -1,0 +1,316 @@
+"""`asgi.guard_bodies`: what it keeps unread, and what it leaves alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import pytest
+from django.core.asgi import get_asgi_application
+from django.core.handlers.asgi import ASGIHandler
+from django.core.handlers.wsgi import WSGIHandler
+from django.db import connections, transaction
+from django.http import HttpRequest, HttpResponse
+from django.http.request import UnreadablePostError
+from django.test import override_settings
+from django.urls import include, path
+from typing_extensions import override
+
+from gcp_event_router import Event, EventRouter
+from gcp_event_router.asgi import guard_bodies
+from gcp_event_router.auth import SharedToken
+from gcp_event_router.exceptions import ConfigurationError
+from gcp_event_router.views import AsyncEventView, EventView
+
+from .test_bodies import LIMIT, UNABLE, Answer, asgi
+from .test_body_reuse import Reader
+
+TOKEN = "a token that is long enough"
+CREDENTIALS = (b"x-token", TOKEN.encode())
+NOBODY: tuple[bytes, bytes] = (b"x-nobody", b"")
+UNAUTHORIZED = (401, b'{"error": "Unauthorized"}')
+own = [SharedToken(header="X-Own-Token", tokens=[TOKEN])]
+
+
+def echo(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(request.body)
+
+
+for alias in connections:
+    transaction.non_atomic_requests(using=alias)(echo)
+
+
+class Signed(AsyncEventView):
+    """A project's own view, which looks at the body before all else."""
+
+    @override
+    async def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride] -- as the view itself
+        return HttpResponse(request.body)
+
+
+class Named(AsyncEventView):
+    """A project's own view, with nothing of its own but authenticators."""
+
+    authentication = own
+
+
+def reading(view: Callable[..., Any]) -> Callable[..., Any]:
+    """A decorator that looks at the body before the view."""
+
+    @wraps(view)
+    async def wrapper(request: HttpRequest, **_: object) -> HttpResponse:
+        return HttpResponse(request.body)
+
+    return wrapper
+
+
+urlpatterns = [
+    path("", include("gcp_event_router.urls")),
+    path("async/", include(("gcp_event_router.urls_async", "gcp_event_router"), namespace="async")),
+    path("echo", echo),
+    path("own", Named.as_view()),
+    path("own-sync", EventView.as_view(authentication=own)),
+    path("signed", Signed.as_view()),
+    path("wrapped", reading(AsyncEventView.as_view())),
+]
+pytestmark = [pytest.mark.usefixtures("connections_stay", "_site")]
+both = pytest.mark.parametrize("url", ["/async/events/k/r", "/events/k/r"])
+
+
+@pytest.fixture
+def _site() -> Any:
+    """The endpoints, which want a token."""
+    token = {"BACKEND": "gcp_event_router.auth.SharedToken", "OPTIONS": {"header": "X-Token", "tokens": [TOKEN]}}
+    with override_settings(ROOT_URLCONF=__name__, GCP_EVENT_ROUTER={"AUTHENTICATION": [token], "MAX_BODY_SIZE": LIMIT}):
+        yield
+
+
+@pytest.fixture
+def payloads(router: EventRouter) -> list[bytes]:
+    """What the handler was given."""
+    received: list[bytes] = []
+
+    @router.on("*")
+    def handler(event: Event[bytes]) -> None:
+        received.append(event.payload)
+
+    return received
+
+
+class Client:
+    """Posts to the guarded application; counts the messages of the server that are taken before the answer begins."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+        self._is_answered = False
+
+    def post(self, *messages: dict[str, Any], headers: list[tuple[bytes, bytes]] | None = None, **options: Any) -> Answer:
+        handler = ASGIHandler()
+
+        async def counting(scope: Any, receive: Any, send: Any) -> None:
+            async def take() -> Any:
+                self.taken += not self._is_answered
+                return await receive()
+
+            async def answer(message: Any) -> None:
+                self._is_answered = True
+                await send(message)
+
+            await guard_bodies(handler)(scope, take, answer)
+
+        return asgi(*messages, headers=[CREDENTIALS] if headers is None else headers, application=counting, **options)
+
+
+def part(body: bytes, *, more: bool = False) -> dict[str, Any]:
+    return {"body": body, "more_body": more}
+
+
+@both
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [part(b"{}")],
+        [part(b"{", more=True), part(b"}")],
+        [part(b"", more=True), part(b"{}", more=True), {}],
+        [part(b"x" * LIMIT, more=True), part(b"")],
+        [{}],
+    ],
+)
+def test_a_whole_body_reaches_the_handler(payloads: list[bytes], url: str, messages: list[dict[str, Any]]) -> None:
+    """An event whose sender is accepted is handled as without the guard, however its body comes."""
+    assert Client().post(*messages, path=url) == (201, b"{}")
+    assert payloads == [b"".join(each.get("body", b"") for each in messages)]
+
+
+@both
+@pytest.mark.parametrize(
+    ("options", "answer"),
+    [
+        ({"headers": [NOBODY]}, UNAUTHORIZED),
+        ({"headers": [(b"x-token", b"a guess")]}, UNAUTHORIZED),
+        ({"method": "PUT"}, (405, b"")),
+        ({"method": "GET"}, (405, b"")),
+        ({"headers": [CREDENTIALS, (b"content-length", b"1001")]}, (413, UNABLE)),
+        ({"headers": [CREDENTIALS, (b"content-length", b"9" * 20)]}, (413, UNABLE)),
+        ({"headers": [CREDENTIALS, (b"content-length", b"some")]}, (400, UNABLE)),
+    ],
+)
+def test_what_is_refused_by_its_head_is_not_read(
+    payloads: list[bytes], url: str, options: dict[str, Any], answer: Answer
+) -> None:
+    """By its method, its sender or its length a request is refused, before anything of its body is taken."""
+    client = Client()
+
+    assert client.post(*[part(b"x", more=True)] * 100, path=url, **options) == answer
+    assert (client.taken, payloads) == (0, [])
+
+
+@both
+def test_too_much_is_cut_off(payloads: list[bytes], url: str) -> None:
+    """A body without a length is read until it is over the limit, and no further."""
+    client = Client()
+
+    assert client.post(*[part(b"x" * 100, more=True)] * 1000, path=url) == (413, UNABLE)
+    assert (client.taken, payloads) == (LIMIT // 100 + 1, [])
+
+
+@both
+@pytest.mark.parametrize("messages", [[], [part(b"{}", more=True)]])
+def test_a_client_that_hangs_up_is_not_handled(payloads: list[bytes], url: str, messages: list[dict[str, Any]]) -> None:
+    """A client that is gone before its body is whole reaches no handler."""
+    answer = Client().post(*messages, {"type": "http.disconnect"}, path=url)
+
+    assert (answer in {None, (400, UNABLE)}, payloads) == (True, [])
+
+
+def test_a_body_that_is_shorter_than_its_length_is_refused(payloads: list[bytes]) -> None:
+    """A Content-Length is compared with what came."""
+    assert Client().post(part(b"{}"), headers=[CREDENTIALS, (b"content-length", b"3")]) == (400, UNABLE)
+    assert payloads == []
+
+
+async def test_a_client_that_hangs_up_later_ends_its_handler(router: EventRouter) -> None:
+    """While an async handler is at work, Django still learns that the client is gone, and cancels it."""
+    started, ended = asyncio.Event(), asyncio.Event()
+
+    @router.on("k")
+    async def handler(event: Event[Any]) -> None:
+        started.set()
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            ended.set()
+
+    messages = [{"type": "http.request", "body": b"{}"}]
+
+    async def receive() -> Any:
+        if messages:
+            return messages.pop()
+        await started.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        pytest.fail("nobody is there to be answered")
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/async/events/k/r",
+        "query_string": b"",
+        "headers": [(b"host", b"testserver"), (b"content-type", b"application/json"), CREDENTIALS],
+    }
+    await asyncio.wait_for(guard_bodies(ASGIHandler())(scope, receive, send), 30)
+    assert ended.is_set()
+
+
+@pytest.mark.parametrize("url", ["/own", "/own-sync"])
+def test_own_views_have_their_own_authentication(router: EventRouter, url: str) -> None:
+    """A view with authenticators of its own is guarded by those, and not by the settings'."""
+    stranger, client = Client(), Client()
+
+    assert (stranger.post(part(b"{}"), path=url), stranger.taken) == (UNAUTHORIZED, 0)
+    answer = client.post(part(b"{}"), path=url, headers=[(b"x-own-token", TOKEN.encode())])
+    assert (answer and answer[0], client.taken > 0) == (400, True)  # the URL names no kind, and this is not a CloudEvent
+
+
+@pytest.mark.parametrize("url", ["/echo", "/signed", "/wrapped"])
+def test_all_else_is_left_alone(url: str) -> None:
+    """Other views, views that do more before they authenticate, and views in decorators have their body as ever."""
+    assert Client().post(part(b"{", more=True), part(b"}"), path=url, headers=[NOBODY]) == (200, b"{}")
+
+
+def test_an_unknown_url_is_answered_by_django() -> None:
+    """What no URL leads to is 404, as without the guard."""
+    answer = Client().post(part(b"{}"), path="/nowhere")
+
+    assert (answer and answer[0]) == 404
+
+
+def test_a_site_below_a_path_is_guarded(payloads: list[bytes]) -> None:
+    """The path that a server says it is mounted at is no part of the URL (ASGI's root_path)."""
+    stranger, client = Client(), Client()
+
+    mounted: dict[str, Any] = {"path": "/shop/async/events/k/r", "root_path": "/shop"}
+    assert (stranger.post(part(b"{}"), headers=[NOBODY], **mounted), stranger.taken) == (UNAUTHORIZED, 0)
+    assert (client.post(part(b"{}"), **mounted), payloads) == ((201, b"{}"), [b"{}"])
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_a_request_without_a_body_is_left_alone(payloads: list[bytes], version: str) -> None:
+    """HTTP/1 says in the head whether there is a body (RFC 9112 §6.3)."""
+    client = Client()
+
+    assert (client.post({}, http_version=version), payloads) == ((201, b"{}"), [b""])
+
+
+@pytest.mark.parametrize("kind", ["lifespan", "websocket"])
+async def test_other_protocols_pass(kind: str) -> None:
+    """What is not HTTP reaches the application untouched."""
+    passed: list[Any] = []
+
+    async def application(*given: Any) -> None:
+        passed.extend(given)
+
+    given = ({"type": kind}, object(), object())
+    await guard_bodies(application)(*given)
+    assert all(one is another for one, another in zip(passed, given, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("messages", "found"),
+    [
+        ([part(b"{}")], b"{}"),
+        ([part(b"x" * (LIMIT + 1))], UnreadablePostError),
+        ([{"type": "http.disconnect"}], UnreadablePostError),
+    ],
+)
+@both
+def test_middleware_after_the_view_finds_the_body(
+    payloads: list[bytes], url: str, messages: list[dict[str, Any]], found: object
+) -> None:
+    """After the view, `request.body` is the body, or Django's error where there is none; before the view it is empty."""
+
+    def body(request: HttpRequest) -> bytes:
+        return request.body
+
+    Reader.before = Reader.after = staticmethod(body)
+    try:
+        with override_settings(MIDDLEWARE=["tests.endpoint.test_body_reuse.Reader"]):
+            Client().post(*messages, path=url)
+        assert Reader.found in ([b"", found], [b""])
+        assert found is UnreadablePostError or Reader.found == [b"", found]
+    finally:
+        Reader.before = Reader.after = None
+        Reader.found.clear()
+
+
+@pytest.mark.parametrize("given", [None, "shop.asgi.application", get_asgi_application, WSGIHandler()])
+def test_only_an_asgi_application_can_be_guarded(given: Any) -> None:
+    """What is not an ASGI application is refused where asgi.py wraps it."""
+    message = f"guard_bodies() got {given!r}, which is not an ASGI application. Write guard_bodies(get_asgi_application())."
+
+    with pytest.raises(ConfigurationError) as caught:
+        guard_bodies(given)
+    assert str(caught.value) == message

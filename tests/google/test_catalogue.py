@@ -1,0 +1,115 @@
+"""Which type of CloudEvents carries which model, and what it costs to know it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from gcp_event_router import google
+from gcp_event_router.google.base import Model
+from gcp_event_router.google.catalogue import model_of, types
+
+PAGE = Path(__file__).parents[2] / "docs" / "google.md"
+TYPES = {
+    "google.cloud.audit.log.v1.written": "LogEntryData",
+    "google.cloud.cloudbuild.build.v1.statusChanged": "BuildEventData",
+    "google.cloud.firestore.document.v1.created": "DocumentEventData",
+    "google.cloud.firestore.document.v1.created.withAuthContext": "DocumentEventData",
+    "google.cloud.firestore.document.v1.deleted": "DocumentEventData",
+    "google.cloud.firestore.document.v1.deleted.withAuthContext": "DocumentEventData",
+    "google.cloud.firestore.document.v1.updated": "DocumentEventData",
+    "google.cloud.firestore.document.v1.updated.withAuthContext": "DocumentEventData",
+    "google.cloud.firestore.document.v1.written": "DocumentEventData",
+    "google.cloud.firestore.document.v1.written.withAuthContext": "DocumentEventData",
+    "google.cloud.pubsub.topic.v1.messagePublished": "MessagePublishedData",
+    "google.cloud.scheduler.job.v1.executed": "SchedulerJobData",
+    "google.cloud.storage.object.v1.archived": "StorageObjectData",
+    "google.cloud.storage.object.v1.deleted": "StorageObjectData",
+    "google.cloud.storage.object.v1.finalized": "StorageObjectData",
+    "google.cloud.storage.object.v1.metadataUpdated": "StorageObjectData",
+    "google.firebase.analytics.log.v1.written": "AnalyticsLogData",
+    "google.firebase.auth.user.v1.created": "AuthEventData",
+    "google.firebase.auth.user.v1.deleted": "AuthEventData",
+    "google.firebase.auth.user.v2.created": "AuthEventDataV2",
+    "google.firebase.auth.user.v2.deleted": "AuthEventDataV2",
+    "google.firebase.auth.user.v2.updated": "AuthEventDataV2",
+    "google.firebase.database.ref.v1.created": "ReferenceEventData",
+    "google.firebase.database.ref.v1.deleted": "ReferenceEventData",
+    "google.firebase.database.ref.v1.updated": "ReferenceEventData",
+    "google.firebase.database.ref.v1.written": "ReferenceEventData",
+    "google.firebase.firebasealerts.alerts.v1.published": "AlertData",
+    "google.firebase.remoteconfig.remoteConfig.v1.updated": "RemoteConfigEventData",
+    "google.firebase.testlab.testMatrix.v1.completed": "TestMatrixEventData",
+}
+
+
+def test_types_and_models() -> None:
+    """Each type of google-cloudevents' catalogue whose payload is modelled has that model."""
+    found = {each: model_of(each) for each in types()}
+
+    assert {each: model and model.__name__ for each, model in found.items()} == TYPES
+
+
+@pytest.mark.parametrize(
+    "name", ["", "com.example.order", "google.cloud.storage.object.v1.Finalized", "google.cloud.storage.object.v1"]
+)
+def test_other_types_have_none(name: str) -> None:
+    """A type that is not known, or not exactly, has no model."""
+    assert model_of(name) is None
+
+
+def test_nothing_is_imported_before_it_is_asked_for() -> None:
+    """The package and its catalogue import no product, and a product no other than those that it is made of."""
+    code = (
+        "import sys; from gcp_event_router.google import catalogue; catalogue.types();"
+        "before = [n for n in sys.modules if n.startswith('gcp_event_router.google.')];"
+        "catalogue.model_of('google.cloud.audit.log.v1.written');"
+        "print(sorted(before), sorted({n for n in sys.modules if n.startswith('gcp_event_router.google.')} - {*before}))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+
+    names = [f"gcp_event_router.google.{each}" for each in ("base", "catalogue", "audit", "enums", "logs")]
+    assert run.stdout == f"{names[:2]} {names[2:]}\n"
+
+
+def test_every_model_is_exported() -> None:
+    """Each module names all its models and enumerations, and nothing of theirs is missing from `__all__`."""
+    folder = Path(google.__file__).parent
+    products = {path.stem for path in folder.glob("*.py")} - {"__init__", "base", "enums", "catalogue"}
+    missing: dict[str, set[str]] = {}
+    for product in products:
+        module = import_module(f"gcp_event_router.google.{product}")
+        public = {name: each for name, each in vars(module).items() if isinstance(each, type)}
+        own = {name for name, each in public.items() if each.__module__ == module.__name__}
+        if own != set(module.__all__):
+            missing[product] = own ^ set(module.__all__)
+
+    assert missing == {}
+
+
+def test_page_has_the_table() -> None:
+    """docs/google.md lists each type with its module and its model, and no other."""
+    listed: dict[str, str] = {}
+    for row in re.findall(r"^\|(?:[^|]*\|){4}$", PAGE.read_text(), re.MULTILINE):
+        _, _, module, models, names, _ = row.split("|")
+        of_version = dict(enumerate(re.findall(r"`(\w+)`", models), 1))
+        stem, found = "", list[str]()
+        for name in re.findall(r"`([^`]+)`", names):
+            if name == ".withAuthContext":
+                found += [each + name for each in found]
+            elif name.endswith("."):
+                stem = name
+            else:
+                found.append(name if name.startswith("google.") else stem + name)
+        listed |= {each: module.strip(" `") + "." + of_version[2 if ".v2." in each else 1] for each in found}
+
+    assert listed == {each: f"{model.__module__.rpartition('.')[2]}.{model.__name__}" for each, model in models_of_types()}
+
+
+def models_of_types() -> list[tuple[str, type[Model]]]:
+    return [(each, model) for each in types() if (model := model_of(each)) is not None]

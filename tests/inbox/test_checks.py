@@ -1,0 +1,250 @@
+"""The system checks of the inbox: one test for each id."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.checks import Error, run_checks
+from django.core.checks import Warning as Warn
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from django.db import connections
+from django.test import modify_settings, override_settings
+
+from gcp_event_router import Event, EventRouter, conf
+from gcp_event_router._dispatch.options import HandlerOptions
+from gcp_event_router.inbox.models import Delivery, StoredEvent
+
+from ..checks.test_checks import told
+from .test_deferred import DATABASE_ENGINE
+
+
+def inbox(**settings: Any) -> Any:
+    return override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [], "INBOX": settings})
+
+
+def handler(event: Event[Any]) -> None: ...
+
+
+class Shelf:
+    """Has a method that handles events."""
+
+    def put(self, event: Event[Any]) -> None: ...
+
+
+def test_okay(router: EventRouter) -> None:
+    """Nothing is said of handlers and settings as they should be."""
+    router.on("a", lease=timedelta(seconds=10), deferred=True)(handler)
+    router.on("b")(handler)
+    router.on("a", name="one")(Shelf().put)
+    router.on("a", name="two")(Shelf().put)
+    router.on("a", once=False)(Shelf().put)
+
+    with inbox(RETENTION=timedelta(days=7)), override_settings(TASKS=DATABASE_ENGINE):
+        assert told(run_checks()) == []
+
+
+def tables_said() -> list[tuple[type, str, str | None, str]]:
+    """What `check --deploy --database default --database other` says of tables."""
+    said = told(run_checks(include_deployment_checks=True, databases=["default", "other"]))
+    return [each for each in said if each[1] == "gcp_event_router.E008"]
+
+
+@pytest.mark.django_db(databases=["other"], transaction=True)
+def test_e008_tables_are_missing() -> None:
+    """`check --deploy --database` says where the tables are missing, and how they are made; `migrate` is not kept from it."""
+    with inbox(DATABASE="other"):
+        assert tables_said() == []
+        with connections["other"].schema_editor() as editor:
+            editor.delete_model(Delivery)
+            editor.delete_model(StoredEvent)
+        said = tables_said()
+        assert told(run_checks(databases=["other"])) == []
+        with connections["other"].schema_editor() as editor:
+            editor.create_model(StoredEvent)
+            editor.create_model(Delivery)
+
+    assert said == [
+        (
+            Error,
+            "gcp_event_router.E008",
+            "Run manage.py migrate --database other gcp_event_inbox.",
+            "The inbox's tables are not in the database 'other', so every event is answered 503.",
+        )
+    ]
+
+
+def test_e009_two_handlers_of_one_name(router: EventRouter) -> None:
+    """Two methods of one class on two objects have to be named."""
+    for _ in range(2):
+        router.on("a")(Shelf().put)
+    one = str(next(iter(router)).handler)
+
+    assert told(run_checks()) == [
+        (
+            Error,
+            "gcp_event_router.E009",
+            'Name them: events.on(..., name="...").',
+            f"{one} and {one} have one name, so that the inbox cannot tell which of them an event is done for.",
+        )
+    ]
+
+
+def test_names_that_differ_only_in_case(router: EventRouter) -> None:
+    """They are two names, on every database."""
+    router.on("a", name="Shop.put")(handler)
+    router.on("a", name="shop.put")(Shelf().put)
+
+    assert told(run_checks()) == []
+
+
+def test_w009_retention() -> None:
+    """What is purged before Pub/Sub ceases to deliver it would be handled once more."""
+    with inbox(RETENTION=timedelta(days=6)):
+        assert told(run_checks()) == [
+            (
+                Warn,
+                "gcp_event_router.W009",
+                "Write timedelta(days=8) or more.",
+                'GCP_EVENT_ROUTER["INBOX"]["RETENTION"] is 6 days, 0:00:00, and Pub/Sub delivers again for seven '
+                "days: what it delivers after an event is purged is handled once more.",
+            )
+        ]
+
+
+def test_e013_autocommit(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    """Django's `AUTOCOMMIT = False` leaves each commit to the project, which knows nothing of what the inbox writes."""
+    monkeypatch.setitem(settings.DATABASES["default"], "AUTOCOMMIT", False)
+
+    assert told(run_checks()) == [
+        (
+            Error,
+            "gcp_event_router.E013",
+            "Remove AUTOCOMMIT from DATABASES['default'].",
+            "Autocommit is off for the database 'default', so nobody commits what the inbox writes, and every event fails.",
+        )
+    ]
+
+
+def test_w010_sqlite_without_immediate_transactions(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
+    """A SQLite database whose transactions do not take their lock at once is warned of."""
+    monkeypatch.setitem(settings.DATABASES["default"], "OPTIONS", {})
+
+    assert told(run_checks()) == [
+        (
+            Warn,
+            "gcp_event_router.W010",
+            'Write "OPTIONS": {"transaction_mode": "IMMEDIATE"} in DATABASES[\'default\'].',
+            "The inbox is in the SQLite database 'default' without IMMEDIATE transactions, "
+            "so that events which arrive at the same time are answered 503 at once, instead of waiting for each other.",
+        )
+    ]
+
+
+def short(what: str) -> tuple[type[Warn], str, str, str]:
+    return (
+        Warn,
+        "gcp_event_router.W011",
+        "Give it as long as the longest run takes, and 10 seconds at least.",
+        f"{what}, which ends before Pub/Sub's shortest ack deadline: a run that takes longer is begun again elsewhere, "
+        "and undone here.",
+    )
+
+
+def test_w011_short_lease(router: EventRouter) -> None:
+    """A lease that ends while the sender still waits is warned of: a handler's own, or that of the settings, once."""
+    router.on("a", lease=timedelta(seconds=9))(handler)
+    router.on("b", lease=timedelta(seconds=10))(handler)
+    own = short(f"{next(iter(router)).handler} has a lease of 0:00:09")
+    assert told(run_checks()) == [own]
+
+    with inbox(LEASE=timedelta(seconds=9)):
+        assert told(run_checks()) == [own]
+        router.on("c")(handler)
+        router.on("d")(handler)
+        assert told(run_checks()) == [own, short('GCP_EVENT_ROUTER["INBOX"]["LEASE"] is 0:00:09')]
+
+
+def test_w012_no_framework(router: EventRouter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Deferred handlers without a framework are left to the sweeper, and that is said."""
+    monkeypatch.setattr("gcp_event_router.inbox.checks.framework", lambda: None)
+    router.on("a", deferred=True)(handler)
+
+    assert told(run_checks()) == [
+        (
+            Warn,
+            "gcp_event_router.W012",
+            "pip install 'gcp-event-router[tasks]', or run manage.py inbox process --loop.",
+            "Handlers are deferred, and there is no framework that hands them to an engine.",
+        )
+    ]
+
+
+@modify_settings(INSTALLED_APPS={"remove": "gcp_event_router.inbox"})
+def test_w013_not_installed(router: EventRouter) -> None:
+    """Who counts on the inbox without installing it is told."""
+    hint = 'Add "gcp_event_router.inbox" to INSTALLED_APPS, and run manage.py migrate.'
+    why = "asks for the inbox, which is not installed, so that events are handled as often as they are delivered."
+    with inbox(MAX_ATTEMPTS=3):
+        said = [each for each in told(run_checks()) if each[1] == "gcp_event_router.W013"]
+    assert said == [(Warn, "gcp_event_router.W013", hint, f'GCP_EVENT_ROUTER["INBOX"] {why}')]
+
+    asks: list[HandlerOptions] = [{"deferred": True}, {"max_attempts": 3}, {"lease": timedelta(minutes=1)}]
+    for options in asks:
+        with router.isolated(empty=True):
+            router.on("a", **options)(handler)
+            said = [each for each in told(run_checks()) if each[1] == "gcp_event_router.W013"]
+            assert said == [(Warn, "gcp_event_router.W013", hint, f"{next(iter(router)).handler} {why}")]
+
+
+@modify_settings(INSTALLED_APPS={"remove": "gcp_event_router.inbox"})
+def test_events_are_to_be_kept_without_the_inbox() -> None:
+    """`UNHANDLED: "keep"` without the inbox has nowhere to keep anything, and stops the start."""
+    with override_settings(GCP_EVENT_ROUTER={"UNHANDLED": "keep"}), pytest.raises(ImproperlyConfigured) as caught:
+        conf.current()
+
+    assert str(caught.value) == (
+        "GCP_EVENT_ROUTER[\"UNHANDLED\"] is 'keep', which needs the inbox to keep events in. "
+        'Add "gcp_event_router.inbox" to INSTALLED_APPS, or write "accept".'
+    )
+
+
+RUNS = "Give a whole number from 1 to 32767."
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ([], '["INBOX"] is [], which is not a dict. Write {}, or a dict such as {"MAX_ATTEMPTS": 5}.'),
+        (
+            {"LEASES": 1},
+            "[\"INBOX\"] has the key 'LEASES', which does not exist. Did you mean 'LEASE'? "
+            "Choose from DATABASE, DEFERRED, ERROR_TEXT, KEEP_HEADERS, LEASE, MAX_ATTEMPTS, MAX_LOST, MAX_WAIT, RETENTION.",
+        ),
+        (
+            {"DATABASE": "replica"},
+            '["INBOX"]["DATABASE"] is \'replica\', which is no alias in DATABASES. Choose from ALIASES.',
+        ),
+        (
+            {"LEASE": 60},
+            '["INBOX"]["LEASE"] is 60, which is not a positive time. Give a timedelta, such as timedelta(minutes=5).',
+        ),
+        ({"MAX_ATTEMPTS": 0}, f'["INBOX"]["MAX_ATTEMPTS"] is 0, which is no number of runs. {RUNS}'),
+        ({"MAX_ATTEMPTS": True}, f'["INBOX"]["MAX_ATTEMPTS"] is True, which is no number of runs. {RUNS}'),
+        ({"DEFERRED": "yes"}, '["INBOX"]["DEFERRED"] is \'yes\', which is neither True nor False. Choose one of them.'),
+    ],
+)
+def test_settings_that_cannot_be_used(given: Any, message: str) -> None:
+    """A mistake in the settings stops the start."""
+    with override_settings(GCP_EVENT_ROUTER={"INBOX": given}), pytest.raises(ImproperlyConfigured) as caught:
+        conf.current()
+
+    assert str(caught.value) == f"GCP_EVENT_ROUTER{message}".replace("ALIASES", ", ".join(map(repr, connections)))
+
+
+@pytest.mark.django_db
+def test_migrations_are_complete() -> None:
+    """The models have not changed since the last migration."""
+    call_command("makemigrations", "gcp_event_inbox", check=True, dry_run=True, verbosity=0)

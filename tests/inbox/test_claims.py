@@ -1,0 +1,176 @@
+"""Who may run what: many copies at once, several subscriptions and handlers, poison. Rows E1, E11 and E12.
+
+E1 over HTTP is in test_inbox_processes.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from asgiref.sync import ThreadSensitiveContext, sync_to_async
+from django.db import connections
+from django.test import AsyncClient
+
+from gcp_event_router import Event, EventRouter
+from gcp_event_router.inbox.leases import LOST_TOO_OFTEN
+from gcp_event_router.inbox.models import Delivery
+
+from ..conftest import Post, post_wsgi
+from ..support.deliveries import (
+    PATH,
+    PUSH,
+    both_doors,
+    effects,
+    end_leases,
+    push,
+    register,
+    rows,
+    sync_or_async,
+    take_effect,
+    together,
+    with_databases,
+)
+
+pytestmark = with_databases
+
+COPIES = 50
+
+
+@pytest.mark.parametrize("messages", [1, 20])
+def test_e1_of_many_copies_at_once_one_is_handled(inbox: str, router: EventRouter, messages: int) -> None:
+    """Fifty threads post the same messages: each handler has one run of each; all answers are 201, 200 or 409."""
+    runs: list[str] = []
+
+    def work(event: Event[Any]) -> None:
+        runs.append(f"sync {event.reference}")
+        take_effect(inbox, "sync", event.reference)
+
+    register(router, work, is_async=False, name="sync")
+    register(router, lambda event: runs.append(f"async {event.reference}"), is_async=True, name="async")
+
+    def post_all(thread: int) -> list[int]:
+        return [post_wsgi(f"/events/k/{number}", push(number)).status_code for number in range(messages)]
+
+    statuses = Counter(status for each in together(COPIES, post_all) for status in each)
+
+    assert (statuses[201], statuses[200] + statuses[409]) == (messages, messages * (COPIES - 1))
+    assert sorted(runs) == sorted(f"{kind} {number}" for kind in ("sync", "async") for number in range(messages))
+    assert effects(inbox) == ["sync"] * messages
+    assert Counter(rows(inbox)) == {("sync", "done", 1): messages, ("async", "done", 1): messages}
+
+
+def test_e1_of_many_copies_on_one_loop_one_is_handled(inbox: str, router: EventRouter) -> None:
+    """Fifty requests on one event loop, each with a thread of its own, for a sync and an async handler: one run of each."""
+    runs: list[str] = []
+    register(router, lambda event: runs.append("sync"), is_async=False, name="sync")
+    register(router, lambda event: runs.append("async"), is_async=True, name="async")
+
+    async def post() -> int:
+        async with ThreadSensitiveContext():
+            try:
+                answer = await AsyncClient().generic("POST", f"/async{PATH}", PUSH, "application/json")
+            finally:
+                await sync_to_async(connections.close_all)()
+        return answer.status_code
+
+    async def post_all() -> list[int]:
+        return await asyncio.gather(*(asyncio.create_task(post()) for _ in range(COPIES)))
+
+    statuses = Counter(asyncio.run(post_all()))
+    assert (statuses[201], statuses[200] + statuses[409]) == (1, COPIES - 1)
+    assert sorted(runs) == ["async", "sync"]
+    assert rows(inbox) == [("sync", "done", 1), ("async", "done", 1)]
+
+
+@sync_or_async
+def test_e11_every_subscription_and_every_handler_has_the_message_once(
+    inbox: str, router: EventRouter, post: Post, is_async: bool
+) -> None:
+    """One message by two subscriptions, or to two URLs, is as many events; each of two handlers has each of them once."""
+    runs: list[str] = []
+
+    def work_of(name: str) -> Callable[[Event[Any]], None]:
+        return lambda event: runs.append(f"{name} {event.reference} {event.envelope.subscription}")
+
+    for name in ("first", "second"):
+        register(router, work_of(name), is_async=is_async, name=name)
+    deliveries = [("/events/k/r", "a"), ("/events/k/r", "b"), ("/events/k/s", "a")]
+
+    for expected in (201, 200):
+        assert [post(path, push(1, None, each)).status_code for path, each in deliveries] == [expected] * 3
+    assert sorted(runs) == sorted(f"{name} {path[-1]} {each}" for name in ("first", "second") for path, each in deliveries)
+
+
+@sync_or_async
+def test_e12_poison_is_parked(inbox: str, router: EventRouter, is_async: bool) -> None:
+    """Twenty posts by four threads: a handler that always fails runs as often as it may, is parked, and the count is right."""
+    runs: list[str] = []
+
+    def fail(event: Event[Any]) -> None:
+        runs.append(event.reference)
+        raise RuntimeError
+
+    register(router, fail, is_async=is_async, max_attempts=3)
+
+    statuses = Counter(
+        status for each in together(4, lambda thread: [post_wsgi(PATH, PUSH).status_code for _ in range(5)]) for status in each
+    )
+    assert Delivery.objects.using(inbox).get().attempts == len(runs)
+    # how many of them came during a run is not certain; so more follow, one by one
+    statuses += Counter(post_wsgi(PATH, PUSH).status_code for _ in range(3))
+
+    assert (len(runs), rows(inbox)) == (3, [("h", "parked", 3)])
+    assert (statuses[400], statuses[200] + statuses[409]) == (2, 21)
+    assert post_wsgi(PATH, PUSH).status_code == 200
+    kept = Delivery.objects.using(inbox).get()
+    assert (kept.error_type, kept.token, kept.lease_until) == ("builtins.RuntimeError", None, None)
+
+
+@both_doors
+def test_e12_what_ends_its_workers_is_parked(inbox: str, router: EventRouter, post: Post, settings: Any) -> None:
+    """A handler whose workers all end in it has run as often as it may; the next delivery parks it, and runs nothing."""
+    settings.GCP_EVENT_ROUTER = {"AUTHENTICATION": [], "INBOX": {"DATABASE": inbox, "MAX_LOST": 2}}
+    runs: list[str] = []
+
+    def end(event: Event[Any]) -> None:
+        runs.append(event.reference)
+        raise SystemExit
+
+    register(router, end, is_async=False, max_attempts=2)
+
+    for _each in range(2):
+        with pytest.raises(SystemExit):
+            post(PATH, PUSH)
+        end_leases(inbox)
+
+    assert [post(PATH, PUSH).status_code for _ in range(2)] == [200, 200]
+    assert (len(runs), rows(inbox)) == (2, [("h", "parked", 2)])
+    assert Delivery.objects.using(inbox).get().error == LOST_TOO_OFTEN
+
+
+@pytest.mark.parametrize("once", [False, True], ids=["not once", "once"])
+def test_e12_a_handler_that_was_never_begun_is_not_parked(
+    inbox: str, router: EventRouter, post: Post, settings: Any, once: bool
+) -> None:
+    """A handler ends its workers each time: one behind it that never had its turn has its attempts left."""
+    settings.GCP_EVENT_ROUTER = {"AUTHENTICATION": [], "INBOX": {"DATABASE": inbox, "MAX_LOST": 2}}
+    ends: list[BaseException] = [SystemExit() for _ in range(2)]
+
+    def end(event: Event[Any]) -> None:
+        if ends:
+            raise ends.pop()
+
+    register(router, end, is_async=False, name="ends", once=once, max_attempts=2)
+    register(router, lambda event: take_effect(inbox, "behind"), is_async=False, name="behind", max_attempts=2)
+
+    for _each in range(2):
+        with pytest.raises(SystemExit):
+            post(PATH, PUSH)
+        end_leases(inbox)
+
+    assert post(PATH, PUSH).status_code == (200 if once else 201)
+    assert effects(inbox) == ["behind"]

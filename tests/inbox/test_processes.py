@@ -1,0 +1,180 @@
+"""Real servers that are flooded, killed, stalled and hung up on: each handler's work takes effect once. Rows D4, E1 to E3."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+from django.db import connections
+
+from ..support.deliveries import beside, effects, end_leases, rows, together, with_databases
+from ..support.gates import Server, serve
+from ..support.own_postgres import until
+
+pytestmark = with_databases
+
+
+SERVERS = [f"{server} {alias}" for server in ("gunicorn", "uvicorn") for alias in ("sqlite", "postgresql", "mariadb")]
+
+
+@pytest.fixture(scope="module", params=SERVERS)
+def running(request: pytest.FixtureRequest, django_db_setup: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One server for all tests here, with two worker processes, on each of the tests' databases."""
+    name, alias = request.param.split()
+    with serve(name, alias, connections[alias].settings_dict, tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@pytest.fixture
+def server(running: Server, transactional_db: None) -> Server:
+    """The server, with nothing kept yet."""
+    return running
+
+
+def only(*params: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("running", params, indirect=True, scope="module")
+
+
+gunicorn = only(*SERVERS[:3])
+uvicorn = only(*SERVERS[3:])
+
+
+def test_e1_of_many_copies_at_once_one_is_handled(server: Server) -> None:
+    """Fifty clients post the same messages to two processes: one effect of each; all answers are 201, 200 or 409."""
+    messages = 20 if server.name == "gunicorn" else 2
+
+    answers = together(50, lambda client: [server.post("both", number) for number in range(messages)])
+    statuses = Counter(status for each in answers for status in each)
+
+    assert (statuses[201], statuses[200] + statuses[409]) == (messages, 49 * messages)
+    assert Counter(effects(server.alias)) == {"sync": messages, "async": messages}
+    assert Counter(rows(server.alias)) == {("sync", "done", 1): messages, ("async", "done", 1): messages}
+
+
+def killed(server: Server, kind: str, point: str) -> None:
+    """Kill a worker at a point; its client gets no answer."""
+    with beside(lambda: server.post(kind, stop=point)) as cut:
+        stopped = server.gate.stopped()
+        assert stopped.point == point
+        stopped.kill()
+    assert cut.result() is None
+
+
+def redelivered(server: Server, kind: str) -> list[int | None]:
+    """What two redeliveries are answered, the second after the end of any lease."""
+    first = server.post(kind)
+    end_leases(server.alias)
+    return [first, server.post(kind)]
+
+
+@pytest.mark.parametrize(
+    ("point", "answers", "runs"),
+    [
+        ("before the claim", [201, 200], 1),
+        ("after the claim", [409, 201], 2),
+        ("in the handler", [409, 201], 2),
+        ("before the answer", [200, 200], 1),
+    ],
+)
+@gunicorn
+def test_e2_a_worker_is_killed(server: Server, point: str, answers: list[int], runs: int) -> None:
+    """Killed with -9 at any point, a worker leaves nothing or all: after the redelivery there is one effect."""
+    killed(server, "sync", point)
+
+    assert redelivered(server, "sync") == answers
+    assert (effects(server.alias), rows(server.alias)) == (["sync"], [("sync", "done", runs)])
+
+
+@pytest.mark.parametrize(
+    ("point", "answers", "runs"),
+    [
+        ("before the claim", [201, 200], (1, 1)),
+        ("after the claim", [409, 201], (1, 1)),
+        ("in the handler", [409, 201], (2, 1)),
+        ("in the async handler", [409, 200], (1, 2)),
+        ("before the answer", [200, 200], (1, 1)),
+    ],
+)
+@uvicorn
+def test_e2_a_worker_of_async_handlers_is_killed(server: Server, point: str, answers: list[int], runs: tuple[int, int]) -> None:
+    """The same for a sync handler and an async one, killed before its work or once that is noted; a run counts once begun."""
+    killed(server, "both", point)
+
+    assert redelivered(server, "both") == answers
+    assert effects(server.alias) == ["async", "sync"]
+    assert rows(server.alias) == [("sync", "done", runs[0]), ("async", "done", runs[1])]
+
+
+@uvicorn
+def test_e2_an_async_handler_is_killed_after_its_work(server: Server) -> None:
+    """What an async handler did cannot be undone: killed between its work and the note of it, it does it again."""
+    killed(server, "both", "after the work")
+
+    assert redelivered(server, "both") == [409, 200]
+    assert effects(server.alias) == ["async", "async", "sync"]
+    assert rows(server.alias) == [("sync", "done", 1), ("async", "done", 2)]
+
+
+def overtaken(server: Server, point: str) -> int | None:
+    """What a process is answered that stands still at a point, until its lease has ended and another one has done its work."""
+    with beside(lambda: server.post("sync", stop=point)) as stalled, server.gate.stopped().stalled():
+        end_leases(server.alias)
+        assert server.post("sync") == 201
+    return stalled.result()
+
+
+@gunicorn
+def test_e3_a_process_stalls_past_its_lease_before_its_handler(server: Server) -> None:
+    """A process stands still after its claim, and its successor is done: what its handler then writes is rolled back."""
+    assert overtaken(server, "after the claim") == 409
+    assert server.post("sync") == 200
+    assert (effects(server.alias), rows(server.alias)) == (["sync"], [("sync", "done", 2)])
+
+
+@only("gunicorn postgresql", "gunicorn mariadb")
+def test_e3_a_process_stalls_past_its_lease_in_its_handler(server: Server) -> None:
+    """A process stands still in its handler, and its successor is done: what its handler wrote is rolled back."""
+    assert overtaken(server, "in the handler") == 409
+    assert server.post("sync") == 200
+    assert (effects(server.alias), rows(server.alias)) == (["sync"], [("sync", "done", 2)])
+
+
+@uvicorn
+def test_d4_a_client_hangs_up_on_a_sync_handler(server: Server) -> None:
+    """The client is gone while a sync handler runs: that is done all the same, and the redelivery finds it so."""
+    with server.hanging_up("sync", "in the handler"):
+        stopped = server.gate.stopped()
+    assert server.gate.passed() == "hung up"
+    stopped.go_on()
+
+    until(lambda: server.post("sync") != 409)
+    assert server.post("sync") == 200
+    assert (effects(server.alias), rows(server.alias)) == (["sync"], [("sync", "done", 1)])
+
+
+@uvicorn
+def test_d4_a_client_hangs_up_on_an_async_handler(server: Server) -> None:
+    """The client is gone while an async handler runs: that is cancelled and not done, and runs again after its lease."""
+    with server.hanging_up("async", "in the async handler"):
+        stopped = server.gate.stopped()
+    assert server.gate.passed() == "hung up"
+    stopped.wait_until_it_gives_up()
+
+    assert (effects(server.alias), rows(server.alias)) == ([], [("async", "running", 1)])
+    assert redelivered(server, "async") == [409, 201]
+    assert (effects(server.alias), rows(server.alias)) == (["async"], [("async", "done", 2)])
+
+
+@uvicorn
+def test_d4_a_client_hangs_up_between_two_handlers(server: Server) -> None:
+    """The client is gone while the first of two handlers runs: the first is done, the second has its run later."""
+    with server.hanging_up("both", "in the handler"):
+        stopped = server.gate.stopped()
+    assert server.gate.passed() == "hung up"
+    stopped.go_on()
+
+    until(lambda: ("sync", "done", 1) in rows(server.alias))
+    assert effects(server.alias) == ["sync"]
+    assert redelivered(server, "both") == [409, 200]
+    assert effects(server.alias) == ["async", "sync"]

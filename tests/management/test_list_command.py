@@ -1,0 +1,234 @@
+"""`manage.py events list` and `explain`: who handles what, and why."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import override_settings
+from pydantic import Field
+
+from gcp_event_router import Event, EventRouter
+from gcp_event_router.signals import event_received
+
+HERE = "tests/management/test_list_command.py"
+NAME = "tests.management.test_list_command"
+FINALIZED = "google.cloud.storage.object.v1.finalized"
+
+
+def one(event: Event[dict[str, int]]) -> None: ...
+
+
+async def two(event: Event[Annotated[int | str, Field(description="x")], dict[str, list[str]]]) -> None: ...
+
+
+def three(event: Event[bytes]) -> None: ...
+
+
+def plain(sender: object, event_kind: str, **_: object) -> None: ...
+
+
+class Receiver:
+    def __call__(self, sender: object, **_: object) -> None: ...
+
+
+def narrow(event_kind: str, event_reference: str) -> None: ...
+
+
+@pytest.fixture
+def shop(router: EventRouter, monkeypatch: pytest.MonkeyPatch) -> EventRouter:
+    """Handlers of each sort, and plain receivers."""
+    monkeypatch.chdir(Path(__file__).parents[2])
+    router.on("order-*", "invoice-paid", lease=timedelta(minutes=1))(one)
+    router.on("gcs-*", ce_type="google.cloud.storage.*", name="storage")(two)
+    router.on(ce_type="com.example.*", once=False)(three)
+    router.fallback(deferred=True)(one)
+    router.kind("order-placed", dict[str, int])
+    router.kind("never", int)
+    router._entries.pop(3)  # pyright: ignore[reportPrivateUsage] -- the fallback, so that something is handled by nobody
+    router.fallback(deferred=True)(three)
+    for receiver in (plain, Receiver(), narrow):
+        event_received.connect(receiver, weak=False)
+    return router
+
+
+def run(*arguments: str) -> str:
+    """What the command prints, with line numbers left out."""
+    out = io.StringIO()
+    try:
+        call_command("events", *arguments, stdout=out, stderr=out)
+    except CommandError as error:
+        out.write(f"CommandError: {error}\n")
+    return re.sub(r"\.py:\d+", ".py:0", re.sub(r"where {5,}how", f"where{' ' * (len(HERE) - 1)}how", out.getvalue()))
+
+
+def test_list(shop: EventRouter) -> None:
+    """Each registration has its kinds, payload, handler, place and manner; plain receivers and declared kinds follow."""
+    assert run("list") == (
+        f"kind                                  payload         handler{' ' * (len(NAME) + 1)}where{' ' * (len(HERE) - 1)}how\n"
+        f"order-*, invoice-paid                 dict[str, int]  {NAME}.one    {HERE}:0  sync\n"
+        f"gcs-* ce_type=google.cloud.storage.*  int | str       storage{' ' * (len(NAME) + 1)}{HERE}:0  async\n"
+        f"ce_type=com.example.*                 bytes           {NAME}.three  {HERE}:0  sync, every delivery\n"
+        f"(what nothing else handles)           bytes           {NAME}.three  {HERE}:0  sync, deferred\n"
+        "\n"
+        "plain receivers, which see every event\n"
+        f"  tests.management.test_list_command.plain ({HERE}:0)\n"
+        "  tests.management.test_list_command.Receiver\n"
+        f"  tests.management.test_list_command.narrow ({HERE}:0)\n"
+    )
+
+
+def test_list_as_json(shop: EventRouter) -> None:
+    """The same for scripts."""
+    found = json.loads(run("list", "--format", "json"))
+
+    assert found["handlers"][0] == {
+        "kinds": ["order-*", "invoice-paid"],
+        "ce_type": None,
+        "fallback": False,
+        "handler": "tests.management.test_list_command.one",
+        "where": f"{HERE}:0",
+        "payload": "dict[str, int]",
+        "parameters": "dict[str, str]",
+        "async": False,
+        "once": True,
+        "deferred": None,
+        "lease_seconds": 60.0,
+        "max_attempts": None,
+    }
+    assert [each["fallback"] for each in found["handlers"]] == [False, False, False, True]
+    assert found["declared"] == {"order-placed": "dict[str, int]", "never": "int"}
+    assert len(found["receivers"]) == 3
+
+
+def test_list_nothing(router: EventRouter) -> None:
+    """Without handlers it says where to put one; kinds that nothing handles are named; so is a fallback under a prefix."""
+    assert run("list") == "No handlers. Register one in an app's event_handlers.py.\n"
+    router.kind("never", int)
+    assert run("list").endswith("\n\ndeclared kinds that nothing here handles\n  never\n")
+    inner = EventRouter()
+    inner.fallback(one)
+    router.include(inner, prefix="billing-")
+    assert "(what nothing else handles of billing-*)" in run("list")
+
+
+def test_explain(shop: EventRouter) -> None:
+    """Every registration has its reason; plain receivers and authenticators follow."""
+    assert run("explain", "gcs-photos", "--ce-type", FINALIZED) == (
+        f"'gcs-photos' of the type {FINALIZED!r} is handled by 1 handler(s)\n"
+        f"  skips tests.management.test_list_command.one ({HERE}:0)\n"
+        "        'gcs-photos' does not begin with 'order-' and 'gcs-photos' is not 'invoice-paid'\n"
+        f"  runs  storage ({HERE}:0)\n"
+        "        'gcs-*' and 'google.cloud.storage.*' match\n"
+        f"  skips tests.management.test_list_command.three ({HERE}:0)\n"
+        f"        of the type, {FINALIZED!r} does not begin with 'com.example.'\n"
+        f"  skips tests.management.test_list_command.three ({HERE}:0)\n"
+        "        another handler matches\n"
+        "plain receivers, which see every event:\n"
+        f"  tests.management.test_list_command.plain ({HERE}:0)\n"
+        "  tests.management.test_list_command.Receiver\n"
+        f"  tests.management.test_list_command.narrow ({HERE}:0)\n"
+        "let in by:\n"
+        "  everybody: AUTHENTICATION is []\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "who"),
+    [
+        ({}, "nobody, unless DEBUG is on: AUTHENTICATION is not set"),
+        ({"AUTHENTICATION": [{"BACKEND": "gcp_event_router.auth.SignedURL"}]}, "gcp_event_router.auth.signed_url.SignedURL"),
+        (
+            {"AUTHENTICATION": [{"BACKEND": "nowhere.None"}]},
+            "nobody, since the settings cannot be used: The authenticator "
+            "'nowhere.None' cannot be imported. Give the dotted path of a class as its BACKEND.",
+        ),
+    ],
+)
+def test_who_is_let_in(router: EventRouter, settings: dict[str, Any], who: str) -> None:
+    """The authenticators of the settings are named, also if there are none, or they cannot be made."""
+    router.on("a")(one)
+    with override_settings(GCP_EVENT_ROUTER=settings):
+        assert run("explain", "a").splitlines()[-1] == f"  {who}"
+        assert json.loads(run("explain", "a", "--format", "json"))["authenticators"] == [who]
+
+
+def test_explain_what_nothing_handles(router: EventRouter) -> None:
+    """It fails, for scripts that ask."""
+    assert run("explain", "weather").splitlines()[-1] == "CommandError: No handler runs for 'weather'."
+
+
+def test_explain_what_no_url_holds(router: EventRouter) -> None:
+    """It is a type, whose events at `/events/` have it as their kind (CloudEvents, spec.md, "type"): any handler may take it."""
+    assert run("explain", "com.example/thing").splitlines()[-1] == "CommandError: No handler runs for 'com.example/thing'."
+
+    router.on("com.example/*")(one)
+    router.on(ce_type="com.example/t*")(three)
+    assert run("explain", "com.example/thing").splitlines()[:5] == [
+        "'com.example/thing' of the type 'com.example/thing' is handled by 2 handler(s)",
+        f"  runs  tests.management.test_list_command.one ({HERE}:0)",
+        "        'com.example/*' matches",
+        f"  runs  tests.management.test_list_command.three ({HERE}:0)",
+        "        'com.example/t*' matches",
+    ]
+
+    assert run("explain", "a/b", "--ce-type", "c.d") == (
+        "CommandError: 'a/b' cannot be in an event's URL, so it can only be the type of a CloudEvent, and --ce-type names "
+        "another one. Leave --ce-type out, or write a kind of at most 255 characters, without a slash.\n"
+    )
+
+
+def test_what_cannot_be_resolved(router: EventRouter) -> None:
+    """A handler whose annotation is of unknown names is listed all the same, beside all others."""
+
+    @router.on("a", name="lost")
+    def lost(event: Event[Unknown]) -> None: ...  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore[reportUndefinedVariable, reportUnknownParameterType] -- the point
+
+    assert run("list").splitlines()[1].split()[:3] == ["a", "?", "lost"]
+    (found,) = json.loads(run("list", "--format", "json"))["handlers"]
+    assert (found["payload"], found["parameters"]) == ("?", "?")
+
+
+def test_djangos_own_options_after_the_action() -> None:
+    """As cron lines have them: `manage.py events list --settings=... --no-color -v 2`."""
+    command = [sys.executable, "-m", "django", "events", "list", "--settings=shop.settings", "--no-color", "-v", "2"]
+    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    ended = subprocess.run(
+        command,
+        cwd=Path(__file__).parents[2] / "example",
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "shop.event_handlers.record_order" in ended.stdout
+
+
+def test_nothing_but_the_core_is_needed() -> None:
+    """Every subcommand is there without any extra, and says of what is missing only where it is asked for."""
+    missing = ("jwt", "cryptography", "hypothesis", "pytest", "opentelemetry", "google.cloud", "google.auth", "requests")
+    code = (
+        f"import sys; sys.modules.update(dict.fromkeys({missing}));"
+        "import django; from django.core.management import call_command; django.setup();"
+        "call_command('events', 'list'); call_command('events', 'check'); call_command('events', 'schema');"
+        "call_command('events', 'send', 'k', data='1', format='json', expect='unhandled')"
+    )
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    root = Path(__file__).parents[2]
+    ended = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, env=environment, capture_output=True, text=True, check=False, timeout=120
+    )
+
+    assert ended.returncode == 0, ended.stderr

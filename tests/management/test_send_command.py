@@ -1,0 +1,854 @@
+"""`manage.py events send`: in this process, and over HTTP to a real server."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import subprocess
+import sys
+from base64 import urlsafe_b64decode
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from socketserver import BaseRequestHandler, ThreadingTCPServer
+from threading import Thread
+from typing import Any
+from urllib.parse import parse_qs
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+from wsgiref.types import StartResponse, WSGIApplication
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.management import CommandError, call_command
+from django.test import override_settings
+from pydantic import BaseModel, Field, field_validator
+from typing_extensions import override
+
+from gcp_event_router import Event, EventRouter, Reject, Retry
+from gcp_event_router.inbox.models import Delivery, State
+from gcp_event_router.signals import event_received
+from gcp_event_router.testing import TokenSigner
+from gcp_event_router.testing.messages import FORMS
+
+from ..support.deliveries import on_sqlite, with_databases
+
+ROOT = Path(__file__).parents[2]
+ACCOUNT = "sender@shop.iam.gserviceaccount.com"
+OIDC = {"BACKEND": "gcp_event_router.auth.OIDC", "OPTIONS": {"service_accounts": [ACCOUNT], "audience": "https://shop.example"}}
+
+
+class Order(BaseModel):
+    order_id: int
+    total: float = 12.5
+
+
+@pytest.fixture
+def seen(router: EventRouter) -> list[Event[Any, Any]]:
+    """The events that a handler of `order-*` gets, and other handlers that answer otherwise."""
+    found: list[Event[Any, Any]] = []
+
+    @router.on("order-*", name="shop.store")
+    def store(event: Event[Order]) -> None:
+        found.append(event)
+
+    @router.on("later", name="shop.later")
+    def later(event: Event[Order]) -> None:
+        raise Retry(after=timedelta(seconds=7))
+
+    @router.on("never", name="shop.never")
+    async def never(event: Event[None]) -> None:
+        raise Reject
+
+    @router.on("broken", name="shop.broken")
+    def broken(event: Event[Any]) -> None:
+        msg = "out of order"
+        raise RuntimeError(msg)
+
+    @router.on("label", name="shop.label")
+    def label(event: Event[bytes]) -> None:
+        found.append(event)
+
+    return found
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    """The exit code, and what is printed, without times and places."""
+    out, code = io.StringIO(), 0
+    try:
+        call_command("events", "send", *arguments, stdout=out, stderr=out)
+    except CommandError as error:
+        out.write(f"CommandError: {error}\n")
+        code = error.returncode
+    text = re.sub(r"\d+\.\d+ ms", "0.0 ms", out.getvalue())
+    return code, re.sub(r"/\S+\.py:\d+", "file.py:0", re.sub(r"127\.0\.0\.1:\d+", "localhost:0", text))
+
+
+def test_example(seen: list[Event[Any, Any]]) -> None:
+    """Without a payload, an example is sent that the handler reads; as a push, and with a new id each time."""
+    code, printed = run("order-placed")
+
+    assert (code, printed) == (
+        0,
+        "An example of order-placed, since neither --data nor --file is given:\n"
+        '  {"order_id": 1, "total": 12.5}\n'
+        "This process answered 201 Created: to Pub/Sub that is done, and not sent again.\n"
+        "  shop.store: handled in 0.0 ms\n",
+    )
+    run("order-placed")
+    first, second = seen
+    assert first.payload == Order(order_id=1)
+    assert (first.kind, first.reference, first.envelope.form) == ("order-placed", "1", "pubsub")
+    assert first.envelope.message_id != second.envelope.message_id
+
+
+class Needed(BaseModel):
+    shop: str
+    tags: list[str] = Field(min_length=2)
+    page: int = 1
+
+
+class Ours(BaseModel):
+    number: int = Field(examples=["x"])
+
+    @field_validator("number")
+    @classmethod
+    def is_ours(cls, number: int) -> int:
+        if number != 4711:
+            raise ValueError
+        return number
+
+
+@pytest.fixture
+def needy(router: EventRouter) -> list[Event[Any, Any]]:
+    """The events that handlers get which require parameters, or have no example."""
+    found: list[Event[Any, Any]] = []
+
+    @router.on("needed", name="shop.needed")
+    def needed(event: Event[Order, Needed]) -> None:
+        found.append(event)
+
+    @router.on("ours", name="shop.ours")
+    def ours(event: Event[Ours]) -> None:
+        found.append(event)
+
+    @router.on("lost", name="shop.lost")
+    def lost(event: Event[Order, Ours]) -> None:
+        found.append(event)
+
+    return found
+
+
+def test_example_of_parameters(needy: list[Event[Any, Any]]) -> None:
+    """Parameters that a handler requires are in the URL, unless some are given; those that may be left out are not."""
+    code, printed = run("needed")
+
+    assert (code, printed) == (
+        0,
+        "An example of needed, since neither --data nor --file is given:\n"
+        '  {"order_id": 1, "total": 12.5}\n'
+        "An example of its URL's parameters, since no --parameter is given:\n"
+        "  shop=shop&tags=tags&tags=tags\n"
+        "This process answered 201 Created: to Pub/Sub that is done, and not sent again.\n"
+        "  shop.needed: handled in 0.0 ms\n",
+    )
+    assert run("needed", "--data", '{"order_id": 2}')[0] == 0
+    assert run("needed", "--parameter", "shop=a")[0] == 1
+    assert run("needed", "--parameter", "shop=a", "--parameter", "tags=b", "--parameter", "tags=c")[0] == 0
+    assert [event.parameters for event in needy] == [Needed(shop="shop", tags=["tags", "tags"])] * 2 + [
+        Needed(shop="a", tags=["b", "c"])
+    ]
+
+
+DECLARE = "Declare one: Field(examples=[...]) at the field, or Annotated[..., Field(examples=[...])] around the type."
+
+
+def test_no_example(needy: list[Event[Any, Any]]) -> None:
+    """Where no example can be made, nothing is sent, and what to give or to declare is said."""
+    why = "what was tried is refused at number: The value was refused by a validator"
+    assert run("ours") == (
+        2,
+        f"CommandError: No example of the payload can be made that Ours reads: {why}. {DECLARE} "
+        "Or give the payload: --data or --file.\n",
+    )
+    assert run("lost") == (
+        2,
+        f"CommandError: No example of the URL's parameters can be made that Ours reads: {why}. {DECLARE} "
+        "Or give them: --parameter NAME=VALUE.\n",
+    )
+    assert needy == []
+    assert run("ours", "--data", '{"number": 4711}')[0] == 0
+    assert run("lost", "--data", '{"order_id": 1}')[0] == 1
+    assert run("lost", "--parameter", "number=4711")[0] == 0
+
+
+class Declared(BaseModel):
+    number: int = Field(examples=["x", 7])
+
+
+def test_declared_example_that_is_refused(router: EventRouter) -> None:
+    """A declared example that its own type refuses is not sent, and that is said."""
+
+    @router.on("declared", name="shop.declared")
+    def declared(event: Event[Declared]) -> None: ...
+
+    assert run("declared")[1].startswith(
+        "An example of declared, since neither --data nor --file is given:\n"
+        '  {"number": 7}\n'
+        "An example that is declared for Declared.number is left out: its type refuses it (int_parsing).\n"
+    )
+
+
+def test_invalid(seen: list[Event[Any, Any]]) -> None:
+    """What is wrong with a payload is listed, by its place."""
+    assert run("order-placed", "7", "--data", '{"order_id": "x"}') == (
+        1,
+        "This process answered 400 Bad Request: to Pub/Sub that is not done, and sent again.\n"
+        "  shop.store: invalid in 0.0 ms\n"
+        "    The event's payload cannot be read as what it declares:\n"
+        "    order_id: Input should be a valid integer, unable to parse string as an integer (int_parsing)\n"
+        "CommandError: The event was not taken.\n",
+    )
+    assert seen == []
+
+
+def test_other_answers(seen: list[Event[Any, Any]]) -> None:
+    """Each outcome is told, with how Pub/Sub reads it."""
+    assert run("later", "--data", '{"order_id": 1}') == (
+        1,
+        "This process answered 503 Service Unavailable: to Pub/Sub that is not done, and sent again, after 7 s.\n"
+        "  shop.later: retry in 0.0 ms\n"
+        "    Retry at file.py:0 in later\n"
+        "CommandError: The event was not taken.\n",
+    )
+    assert run("never") == (
+        1,
+        "An example of never, since neither --data nor --file is given:\n  (no payload)\n"
+        "This process answered 200 OK: to Pub/Sub that is done, and not sent again.\n"
+        "  shop.never: rejected in 0.0 ms\n"
+        "    Reject at file.py:0 in never\n"
+        "CommandError: No handler did the work: the outcome is 'rejected'. If you expect that, give --expect rejected.\n",
+    )
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_failure(seen: list[Event[Any, Any]], *, debug: bool) -> None:
+    """A handler's exception is told with its text and place, since only who runs the command sees it; also with DEBUG."""
+    with override_settings(DEBUG=debug):
+        assert run("broken", "--data", "1") == (
+            1,
+            "This process answered 400 Bad Request: to Pub/Sub that is not done, and sent again.\n"
+            "  shop.broken: failed in 0.0 ms\n"
+            "    RuntimeError at file.py:0 in broken: out of order\n"
+            "CommandError: The event was not taken.\n",
+        )
+
+
+def test_nobody(seen: list[Event[Any, Any]], tmp_path: Path) -> None:
+    """For a kind that nothing handles a payload has to be given, and that nobody was called is told."""
+    plain: list[object] = []
+    assert run("order_placed") == (
+        2,
+        "CommandError: Nothing here handles 'order_placed', so there is no example of its payload. Give --data or --file.\n",
+    )
+    assert run("labl")[1].endswith("Give --data or --file. Is 'label' meant?\n")
+    unhandled = (
+        "CommandError: No handler did the work: the outcome is 'unhandled'. If you expect that, give --expect unhandled.\n"
+    )
+    assert run("other", "--data", "1")[1].endswith(
+        f"\n  No handler is registered for it: see manage.py events explain.\n{unhandled}"
+    )
+
+    def receiver(sender: object, event_payload: Any, **_: object) -> None:
+        plain.append(event_payload)
+
+    event_received.connect(receiver)
+    assert run("other", "--data", "1", "--envelope", "plain")[1].endswith(
+        f"\n  No handler is registered for it; plain receivers were called.\n{unhandled}"
+    )
+    assert plain == [1]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_envelopes(seen: list[Event[Any, Any]], form: str) -> None:
+    """Each form is sent, with what it has a place for."""
+    options = ["--envelope", form, "--message-id", "17", "--attribute", "region=eu"]
+
+    code, _ = run("order-placed", "4711", "--data", '{"order_id": 3}', "--parameter", "a=1", "--parameter", "a=2", *options)
+
+    (event,) = seen
+    assert code == 0
+    assert (event.envelope.form, event.payload.order_id, event.reference) == (form, 3, "4711")
+    assert event.parameters == {"a": "2"}
+
+
+def test_bytes_from_a_file(seen: list[Event[Any, Any]], tmp_path: Path) -> None:
+    """A file's bytes are sent as they are."""
+    file = tmp_path / "label.png"
+    file.write_bytes(b"\x89PNG\xff")
+
+    assert run("label", "--file", str(file))[0] == 0
+    assert run("label")[0] == 0
+
+    assert [event.payload for event in seen] == [b"\x89PNG\xff", b"something"]
+
+
+def test_stdin() -> None:
+    """`--file -` reads what is piped in, also bytes; what is printed is told apart from errors."""
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    command = [sys.executable, "-m", "django", "events", "send", "any", "--file", "-", "--format", "json", "--no-color"]
+    command += ["--expect", "unhandled"]
+
+    ended = subprocess.run(command, cwd=ROOT, env=environment, input=b"\xff\x00", capture_output=True, check=False, timeout=60)
+
+    assert (ended.returncode, json.loads(ended.stdout)["status"]) == (0, 201), ended.stderr
+
+
+def test_closed_stdin(seen: list[Event[Any, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """`--file - <&-` has nothing to read, and is told so."""
+    monkeypatch.setattr(sys, "stdin", None)
+
+    assert run("order-placed", "--file", "-") == (
+        2,
+        "CommandError: Nothing is piped in: the standard input is closed. Give --data, or the name of a file.\n",
+    )
+
+
+def test_json(seen: list[Event[Any, Any]]) -> None:
+    """The same for scripts."""
+    code, printed = run("order-placed", "--data", "[]", "--format", "json")
+
+    found = json.loads(printed.partition("\nCommandError")[0])
+    found["handlers"][0]["duration_ms"] = 0.0
+    error: dict[str, object] = {"loc": [], "msg": "Input should be an object", "type": "model_type"}
+    assert (code, found) == (
+        1,
+        {
+            "place": "this process",
+            "status": 400,
+            "acknowledged": False,
+            "retry_after": None,
+            "error": "Unable to handle event of kind order-placed with reference 1",
+            "errors": [error],
+            "handlers": [
+                {
+                    "handler": "shop.store",
+                    "outcome": "invalid",
+                    "duration_ms": 0.0,
+                    "problem": "The event's payload cannot be read as what it declares:",
+                    "errors": [error],
+                }
+            ],
+            "problem": "",
+            "outcome": "invalid",
+        },
+    )
+
+
+@contextmanager
+def site(application: WSGIApplication | None = None) -> Generator[str]:
+    """The project, or something else, on a real server, in a thread; yields its URL."""
+
+    class Quiet(WSGIRequestHandler):
+        @override
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    with make_server("127.0.0.1", 0, application or WSGIHandler(), handler_class=Quiet) as running:
+        thread = Thread(target=running.serve_forever, args=[0.01])
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{running.server_port}"
+        finally:
+            running.shutdown()
+            thread.join()
+
+
+@override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": []})
+def test_over_http(seen: list[Event[Any, Any]]) -> None:
+    """Over HTTP the status is all that is known, and what the endpoint says of errors."""
+    with site() as url:
+        assert run("order-placed", "4711", "--data", '{"order_id": 3}', "--url", url) == (
+            0,
+            "http://localhost:0/events/order-placed/4711 answered 201 Created: to Pub/Sub that is done, and not sent again.\n",
+        )
+        assert run("order-placed", "a b", "--data", "{}", "--url", f"{url}/") == (
+            1,
+            "http://localhost:0/events/order-placed/a%20b answered 400 Bad Request: "
+            "to Pub/Sub that is not done, and sent again.\n"
+            "  Unable to handle event of kind order-placed with reference a b\n"
+            "  order_id: Field required (missing)\n"
+            "CommandError: The event was not taken.\n",
+        )
+        assert run("order-placed", "--data", "{}", "--url", f"{url}/elsewhere")[1].startswith(
+            "http://localhost:0/elsewhere answered 404 Not Found: to Pub/Sub that is not done, and sent again.\n"
+            "  Its body is not the endpoint's: is something else at that URL?\n"
+        )
+    assert run("order-placed", "--url", url, "--data", "{}") == (
+        1,
+        "CommandError: There is no answer from http://localhost:0/events/order-placed/1: ConnectionRefusedError. "
+        "Is the server running?\n",
+    )
+    assert [event.payload.order_id for event in seen] == [3]
+
+
+def test_failure_of_several_lines(router: EventRouter) -> None:
+    """An exception of several lines stays below its handler, and the terminal obeys none of it."""
+
+    @router.on("broken", name="shop.broken")
+    def broken(event: Event[Any]) -> None:
+        msg = "out\n\x1b[2Jof order"
+        raise RuntimeError(msg)
+
+    assert run("broken", "--data", "1")[1].splitlines()[2:] == [
+        "    RuntimeError at file.py:0 in broken: out",
+        "    ?[2Jof order",
+        "CommandError: The event was not taken.",
+    ]
+
+
+def test_unknown_name(router: EventRouter) -> None:
+    """Of a handler whose annotation cannot be resolved, what to do is told, and not where we found it out."""
+
+    @router.on("lost", name="shop.lost")
+    def lost(event: Event[Unknown]) -> None: ...  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore[reportUndefinedVariable, reportUnknownParameterType] -- the point
+
+    assert run("lost", "--data", "1")[1].splitlines()[2] == (
+        "    shop.lost (file.py:0) annotates its parameter Event[Unknown], and the name 'Unknown' is not known in its module. "
+        "Import it there, outside of `if TYPE_CHECKING`, or leave the annotation out and give the type as `payload=`."
+    )
+
+
+def test_status_without_a_name() -> None:
+    """A status that HTTP does not name stands alone."""
+    with raw(b"HTTP/1.0 999\r\n\r\n") as url:
+        assert run("k", "--data", "{}", "--url", f"{url}/x")[1].splitlines()[0] == (
+            "http://localhost:0/x answered 999: to Pub/Sub that is not done, and sent again."
+        )
+
+
+FOREIGN = {
+    b'["a list"]': "  Its body is not the endpoint's: is something else at that URL?\n",
+    b"[" * 60_000: "  Its body is not the endpoint's: is something else at that URL?\n",
+    rb'{"error": "\u001b[2Jgone", "errors": [{"loc": ["\u0007"], "msg": "a\nb", "type": 1}]}': "  ?[2Jgone\n  ?: a?b (1)\n",
+    b'{"error": [], "errors": "none"}': "",
+    b'{"error": null, "errors": {"a": 1}}': "",
+}
+
+
+@pytest.mark.parametrize("body", FOREIGN)
+def test_foreign_answer(body: bytes, seen: list[Event[Any, Any]]) -> None:
+    """Whatever a server answers, it is told in lines that no terminal obeys."""
+
+    def answer(_: object, start: StartResponse) -> list[bytes]:
+        start("400 Bad Request", [("Content-Type", "application/json")])
+        return [body]
+
+    with site(answer) as url:
+        assert run("order-placed", "--data", "{}", "--url", url) == (
+            1,
+            "http://localhost:0/events/order-placed/1 answered 400 Bad Request: "
+            f"to Pub/Sub that is not done, and sent again.\n{FOREIGN[body]}CommandError: The event was not taken.\n",
+        )
+    assert seen == []
+
+
+@contextmanager
+def raw(answer: bytes) -> Generator[str]:
+    """A server that answers each request so, whatever that is; yields its URL."""
+
+    class Raw(BaseRequestHandler):
+        @override
+        def handle(self) -> None:
+            while (read := self.request.recv(65536)) and b"}" not in read:  # the end of the event
+                pass
+            self.request.sendall(answer)
+
+    with ThreadingTCPServer(("127.0.0.1", 0), Raw) as running:
+        thread = Thread(target=running.serve_forever, args=[0.01])
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{running.server_address[1]}"
+        finally:
+            running.shutdown()
+            thread.join()
+
+
+def test_no_http() -> None:
+    """Where something else than HTTP answers, or not in https, that is what is asked about."""
+    with raw(b"SSH-2.0-OpenSSH_9.6\r\n") as url:
+        assert run("k", "--data", "{}", "--url", f"{url}/x")[1] == (
+            "CommandError: There is no answer from http://localhost:0/x: BadStatusLine. "
+            "What came back is not HTTP as it should be: is something else at that port?\n"
+        )
+    with site() as url:
+        assert run("k", "--data", "{}", "--url", f"{url.replace('http', 'https')}/x")[1] == (
+            "CommandError: There is no answer from https://localhost:0/x: SSLError. "
+            "Does it speak https there, with a certificate that this machine trusts?\n"
+        )
+
+
+SHARED = {
+    "BACKEND": "gcp_event_router.auth.SharedToken",
+    "OPTIONS": {"header": "X-Shop-Token", "tokens": ["a long secret token"]},
+}
+
+
+@override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [SHARED]})
+def test_headers(seen: list[Event[Any, Any]]) -> None:
+    """A header that is given opens the door, and without it the door is closed."""
+    with site() as url:
+        assert run("order-placed", "--data", '{"order_id": 3}', "--url", url)[0] == 1
+        assert (
+            run("order-placed", "--data", '{"order_id": 3}', "--url", url, "--header", "X-Shop-Token: a long secret token")[0]
+            == 0
+        )
+    assert len(seen) == 1
+
+
+@override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": []})
+def test_header_of_the_envelope(seen: list[Event[Any, Any]]) -> None:
+    """A header that is given stands for the envelope's own, in whatever letters; it is not sent beside it."""
+    send = ["label", "--data", "x", "--envelope", "cloud-task"]
+    with site() as url:
+        assert run(*send, "--url", url, "--header", "x-cloudtasks-taskname: 17")[0] == 0
+    (event,) = seen
+    assert event.envelope.message_id == "17"
+
+
+@override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [{"BACKEND": "gcp_event_router.auth.SignedURL"}]})
+def test_signed(seen: list[Event[Any, Any]]) -> None:
+    """Where the settings name signed URLs, the URL is signed."""
+    with site() as url:
+        assert run("order-placed", "--data", '{"order_id": 3}', "--url", url, "--parameter", "a=1")[0] == 0
+    assert [event.parameters for event in seen] == [{"a": "1"}]
+
+
+@contextmanager
+def token_server(signer: TokenSigner) -> Generator[str]:
+    """What Google's token endpoint does: gives an identity token for whom the assertion says; yields its URL."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            form = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
+            claims = form["assertion"][0].split(".")[1]
+            wanted = json.loads(urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
+            body = json.dumps({"id_token": signer.token(email=wanted["iss"], audience=wanted["target_audience"])}).encode()
+            self.send_response_only(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        @override
+        def log_message(self, format: str, *args: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
+        thread = Thread(target=running.serve_forever, args=[0.01])
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{running.server_address[1]}/token"
+        finally:
+            running.shutdown()
+            thread.join()
+
+
+@override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [OIDC]})
+def test_identity(seen: list[Event[Any, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service account's key file is exchanged for a token, which the endpoint accepts; for another audience it does not."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
+    file = tmp_path / "account.json"
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(file))
+    send = ["order-placed", "--data", '{"order_id": 3}', "--identity", "--url"]
+    with TokenSigner() as signer, token_server(signer) as token_uri, site() as url:
+        account = {"type": "service_account", "client_email": ACCOUNT, "private_key": pem, "token_uri": token_uri}
+        file.write_text(json.dumps(account))
+
+        assert run(*send, url)[0] == 0
+        assert run(*send, url, "--audience", "https://other.example")[0] == 1
+    assert [event.principal and event.principal.email for event in seen] == [ACCOUNT]
+
+    file.write_text("{}")
+    code, printed = run(*send, "http://127.0.0.1:9")
+    assert (code, printed.partition(". ")[0]) == (
+        1,
+        "CommandError: Google gives no token for the audience 'https://shop.example' (DefaultCredentialsError)",
+    )
+
+
+NO_HEADER = (
+    "The event cannot be sent in this envelope: an id, a key or an attribute is a header there, which holds no line breaks and "
+    "no letters but Latin ones. Write it in ASCII, or choose --envelope pubsub."
+)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--header", "a: b"], "--header is for requests to a --url, and without one the event is handled in this process."),
+        (["--identity"], "--identity is for requests to a --url, and without one the event is handled in this process."),
+        (["--url", "http://x", "--audience", "a"], "--audience is whom the token of --identity is for, and that is not given."),
+        (["--file", "missing.json"], "The file 'missing.json' cannot be read: No such file or directory."),
+        (["--attribute", "x"], "Error: argument --attribute: 'x' has no name or no '='. Write it as NAME=VALUE."),
+        (
+            ["--parameter", "x=\udcff"],
+            r"Error: argument --parameter: 'x=\udcff' is not UTF-8, which it is sent in. Write it in UTF-8.",
+        ),
+        (
+            ["--url", "http://a..b"],
+            "'http://a..b' is no URL to post to. Write http:// or https://, a host, and a port if it has one: "
+            "http://localhost:8000.",
+        ),
+        *(
+            (["--url", "http://127.0.0.1:9", "--data", "{}", "--envelope", "pubsub-unwrapped", name, value], NO_HEADER)
+            for name, value in (("--message-id", "a\nb"), ("--ordering-key", "\u65e5"), ("--attribute", "\u00e9=1"))
+        ),
+        (
+            ["--header", "secret"],
+            "Error: argument --header: a header is written as 'NAME: VALUE', in ASCII; its text is not repeated here, "
+            "since it may be a secret.",
+        ),
+        (
+            ["--url", "http://127.0.0.1:9", "--identity"],
+            "Nothing says whom the token is for: the settings name no auth.OIDC. Give --audience.",
+        ),
+    ],
+)
+def test_refused(seen: list[Event[Any, Any]], arguments: list[str], message: str) -> None:
+    """Arguments that mean nothing are refused before anything is sent, with what to write."""
+    with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": []}), pytest.raises(CommandError) as raised:
+        call_command("events", "send", "order-placed", *arguments, stdout=io.StringIO())
+
+    assert str(raised.value) == message
+    assert seen == []
+
+
+def test_bad_url(seen: list[Event[Any, Any]]) -> None:
+    """A URL that cannot be posted to is refused, and a password in one is not repeated."""
+    assert run("order-placed", "--url", "localhost") == (
+        2,
+        "CommandError: 'localhost' is no URL to post to. Write http:// or https://, a host, and a port if it has one: "
+        "http://localhost:8000.\n",
+    )
+    for url in (
+        "http://me:geheim@localhost",
+        "me:geheim@localhost",
+        "http://me:geheim@localhost:99999",
+        "http://me:geheim@[localhost",
+        "http://no host/?signature=geheim",
+    ):
+        assert "geheim" not in run("order-placed", "--url", url)[1]
+
+
+def test_empty_url(seen: list[Event[Any, Any]]) -> None:
+    """An empty URL, as of a variable that is not set, is refused; no handler here is called instead."""
+    assert run("order-placed", "--url", "")[0] == 2
+    assert seen == []
+
+
+TYPE = "google.cloud.storage.object.v1.finalized"
+
+
+@pytest.fixture
+def uploads(router: EventRouter) -> list[Event[Any, Any]]:
+    """The events that a handler of a CloudEvents type gets."""
+    found: list[Event[Any, Any]] = []
+
+    @router.on(ce_type="google.cloud.storage.object.v1.*", name="shop.upload")
+    def upload(event: Event[dict[str, Any]]) -> None:
+        found.append(event)
+
+    @router.on("*", name="shop.audit")
+    def audit(event: Event[Any]) -> None: ...
+
+    return found
+
+
+def test_type(uploads: list[Event[Any, Any]]) -> None:
+    """A type that `list` shows is sent as Eventarc sends it: a CloudEvent in binary mode, whose type is its kind."""
+    code, printed = run(TYPE, "objects/cats/1.jpg", "--data", "{}")
+
+    assert (code, printed.splitlines()[1:]) == (0, ["  shop.upload: handled in 0.0 ms", "  shop.audit: handled in 0.0 ms"])
+    (event,) = uploads
+    assert (event.kind, event.reference, event.envelope.form, event.envelope.type) == (
+        TYPE,
+        "objects/cats/1.jpg",
+        "cloudevents-binary",
+        TYPE,
+    )
+
+
+@override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [{"BACKEND": "gcp_event_router.auth.SignedURL"}]})
+def test_type_over_http(uploads: list[Event[Any, Any]]) -> None:
+    """It is posted to `/events/`, signed where the settings say so."""
+    with site() as url:
+        code, printed = run(TYPE, "a/b", "--data", "{}", "--url", url, "--envelope", "cloudevents-structured")
+
+    assert (code, printed) == (
+        0,
+        "http://localhost:0/events answered 201 Created: to Pub/Sub that is done, and not sent again.\n",
+    )
+    assert [event.reference for event in uploads] == ["a/b"]
+
+
+def test_what_no_url_holds(router: EventRouter) -> None:
+    """It is a type, whose events at `/events/` have it as their kind (CloudEvents, spec.md, "type"): any handler may take it."""
+    router.on("com.example/*", name="shop.thing", payload=dict[str, int])(lambda event: None)
+
+    assert run("com.example/thing")[1].splitlines()[:2] == [
+        "An example of com.example/thing, since neither --data nor --file is given:",
+        '  {"key": 1}',
+    ]
+    assert run("com.example/thing")[1].splitlines()[-1] == "  shop.thing: handled in 0.0 ms"
+
+
+def test_kind_before_type(uploads: list[Event[Any, Any]], router: EventRouter) -> None:
+    """Where a handler is registered for a kind of that name, a kind it is; and `--ce-type` gives it a type."""
+    router.on("google.cloud.storage.*", name="shop.kinds", payload=object)(lambda event: None)
+
+    assert run(TYPE, "1", "--data", "{}")[1].splitlines()[1:] == [
+        "  shop.audit: handled in 0.0 ms",
+        "  shop.kinds: handled in 0.0 ms",
+    ]
+    assert run("photo", "1", "--data", "{}", "--ce-type", TYPE)[0] == 0
+    assert [(event.kind, event.envelope.form) for event in uploads] == [("photo", "cloudevents-binary")]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            ["k", "--ce-type", "a.b", "--envelope", "pubsub"],
+            "--envelope pubsub has no place for the CloudEvents type 'a.b'. "
+            "Leave --envelope out, or choose cloudevents-binary or cloudevents-structured.",
+        ),
+        (
+            [TYPE, "--envelope", "cloud-task"],
+            f"--envelope cloud-task has no place for the CloudEvents type {TYPE!r}. "
+            "Leave --envelope out, or choose cloudevents-binary or cloudevents-structured.",
+        ),
+        (["k", "a/b"], "'a/b' cannot be in an event's URL. Write 1 to 255 printable characters, without a slash."),
+        (
+            ["a/b", "--ce-type", "c.d"],
+            "'a/b' cannot be in an event's URL, so it can only be the type of a CloudEvent, and --ce-type names another one. "
+            "Leave --ce-type out, or write a kind of at most 255 characters, without a slash.",
+        ),
+        (
+            ["a\nb"],
+            "Error: argument KIND: 'a\\nb' cannot be a kind or a CloudEvents type. Write printable characters, and at least one.",
+        ),
+        (
+            ["k", ""],
+            "Error: argument REFERENCE: '' cannot be a reference or a CloudEvent's subject. "
+            "Write printable characters, and at least one.",
+        ),
+        (
+            ["k", "--expect", "success"],
+            "Error: argument --expect: invalid choice: 'success' (choose from 'handled', 'deferred', 'unhandled', 'duplicate', "
+            "'rejected', 'parked', 'invalid', 'unsupported', 'busy', 'retry', 'unavailable', 'failed', 'too large', 'forbidden', "
+            "'unauthenticated')",
+        ),
+    ],
+)
+def test_type_refused(uploads: list[Event[Any, Any]], arguments: list[str], message: str) -> None:
+    """A type without a CloudEvent around it, and what cannot stand in a URL, are refused."""
+    with pytest.raises(CommandError) as raised:
+        call_command("events", "send", *arguments, "--data", "{}", stdout=io.StringIO())
+
+    assert str(raised.value).replace("'", "") == message.replace("'", "")  # Python 3.12 quotes choices in another way
+    assert uploads == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["order-placed", "--data", '{"order_id": 1}', "--expect", "handled"], 0),
+        (["order-placed", "--data", '{"order_id": 1}', "--expect", "duplicate"], 1),
+        (["order-placed", "--data", "{}", "--expect", "invalid"], 0),
+        (["later", "--data", '{"order_id": 1}', "--expect", "retry"], 0),
+        (["later", "--data", '{"order_id": 1}', "--expect", "rejected"], 1),
+        (["never", "--expect", "rejected"], 0),
+        (["broken", "--data", "1", "--expect", "failed"], 0),
+        (["nobody", "--data", "1", "--expect", "unhandled"], 0),
+    ],
+)
+@pytest.mark.parametrize("over_http", [False, True], ids=["here", "http"])
+def test_expected(seen: list[Event[Any, Any]], arguments: list[str], code: int, *, over_http: bool) -> None:
+    """The exit code says whether the outcome is the expected one; over HTTP, whether the status is one that says it."""
+    with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": []}), site() as url:
+        assert run(*arguments, *(["--url", url] if over_http else []))[0] == code
+
+
+@override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": []})
+def test_nobody_over_http(seen: list[Event[Any, Any]]) -> None:
+    """Over HTTP, 200 tells that no handler did the work; 201 may mean that none is registered."""
+    with site() as url:
+        assert run("never", "--url", url)[1].endswith(
+            "CommandError: No handler did the work: the answer 200 means duplicate or rejected or parked. "
+            "If you expect that, give --expect duplicate.\n"
+        )
+
+
+def test_foreign_acknowledgement() -> None:
+    """A URL at which something else answers need only acknowledge the event."""
+
+    def answer(_: object, start: StartResponse) -> list[bytes]:
+        start("204 No Content", [])
+        return []
+
+    with site(answer) as url:
+        assert run("k", "--data", "{}", "--url", f"{url}/function")[0] == 0
+
+
+@override_settings(
+    GCP_EVENT_ROUTER={"AUTHENTICATION": [OIDC, SHARED, {"BACKEND": "gcp_event_router.auth.SignedURL"}]},
+)
+@pytest.mark.parametrize(
+    ("header", "is_signed"),
+    [("Authorization: Bearer x", False), ("authorization: x", False), ("x-shop-token: x", False), ("X-Other: x", True)],
+)
+def test_one_proof(header: str, *, is_signed: bool) -> None:
+    """A request with a header that proves who sends it has no signature beside it, which would open the door instead."""
+    queries: list[str] = []
+
+    def answer(environ: dict[str, Any], start: StartResponse) -> list[bytes]:
+        queries.append(environ["QUERY_STRING"])
+        start("201 Created", [])
+        return [b"{}"]
+
+    with site(answer) as url:
+        run("k", "--data", "{}", "--url", url, "--header", header)
+
+    assert [query.startswith("signature=") for query in queries] == [is_signed]
+
+
+@with_databases
+@on_sqlite
+def test_waiting(router: EventRouter, inbox: str) -> None:
+    """A deferred handler does its work later: the command says who is waited for, and what an event is that came before."""
+    router.on("later", name="shop.later", deferred=True, payload=object)(lambda event: None)
+    send = ["later", "--data", "1", "--message-id", "17"]
+
+    assert run(*send) == (
+        1,
+        "This process answered 201 Created: to Pub/Sub that is done, and not sent again.\n"
+        "  No handler was called: the event is kept, and waits for a worker, such as manage.py inbox process.\n"
+        "CommandError: No handler did the work: the outcome is 'deferred'. If you expect that, give --expect deferred.\n",
+    )
+    assert run(*send)[1].splitlines()[1:] == [
+        "  No handler was called: the inbox has this event already, and its work is done or waits for a worker.",
+        "CommandError: No handler did the work: the outcome is 'duplicate'. If you expect that, give --expect duplicate.",
+    ]
+    Delivery.objects.using(inbox).update(state=State.PARKED)
+    assert run(*send, "--expect", "parked") == (
+        0,
+        "This process answered 200 OK: to Pub/Sub that is done, and not sent again.\n"
+        "  No handler was called: it failed too often before and is parked; see manage.py inbox list --state parked.\n",
+    )

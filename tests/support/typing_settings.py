@@ -1,0 +1,18 @@
+"""Settings for mypy's Django plugin alone: it must know the models of the inbox and of the shop."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[2] / "example"))
+SECRET_KEY = "for type checks only"
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "gcp_event_router",
+    "gcp_event_router.inbox",
+    "shop",
+    "tests.effects",
+]
