@@ -22,10 +22,7 @@ from pydantic import (
 from typing_extensions import TypeAliasType, TypedDict
 
 from gcp_event_router import Event, EventRouter
-from gcp_event_router._dispatch.payload import (
-    _holds_many,
-    parameters_reader,
-)  # pyright: ignore[reportPrivateUsage] -- no checker lets such a type be written
+from gcp_event_router._dispatch.payload import _holds_many, parameters_reader  # pyright: ignore[reportPrivateUsage] -- no checker lets such a type be written
 from gcp_event_router._schema.type_names import type_text
 from gcp_event_router.exceptions import InvalidEventError, RegistrationError
 

@@ -15,13 +15,13 @@ from .._concurrency import RAISED, as_failure, is_meant
 from ..exceptions import Answer
 from .base import Receiver, Responses, RouterReceiver, TwoPhase, is_router_receiver
 from .broadcast import Broadcast
-from .kwargs_adapter import _SENT, original
+from .kwargs_adapter import SENT, original
 
 __all__ = ["EventBroadcast", "find_broadcast"]
 
 T = TypeVar("T")
 
-_EVENT = _SENT[2:]
+_EVENT = SENT[2:]
 #: More wrappers than this around one receiver are not looked through.
 _WRAPPERS = 20
 

@@ -13,10 +13,10 @@ from typing_extensions import override
 from ..exceptions import RegistrationError
 from .base import Receiver, is_router_receiver
 
-__all__ = ["KwargsAdapters", "original"]
+__all__ = ["SENT", "KwargsAdapters", "original"]
 
 #: All that a receiver can be given: Django's two, and the four that tell of the event.
-_SENT = ("signal", "sender", "event_kind", "event_reference", "event_payload", "event_parameters")
+SENT = ("signal", "sender", "event_kind", "event_reference", "event_payload", "event_parameters")
 
 
 class KwargsAdapters:
@@ -118,11 +118,11 @@ def _named_arguments(receiver: Receiver) -> frozenset[str] | None:
         return None
     for parameter in parameters:
         required = parameter.default is parameter.empty and parameter.kind is not parameter.VAR_POSITIONAL
-        if required and (parameter.name not in _SENT or parameter.kind is parameter.POSITIONAL_ONLY):
+        if required and (parameter.name not in SENT or parameter.kind is parameter.POSITIONAL_ONLY):
             msg = (
                 f"The receiver {getattr(receiver, '__qualname__', receiver)!r} requires the argument {parameter.name!r}, "
                 "which event_received cannot give it by name. Take any of "
-                f"{', '.join(_SENT)}, or **kwargs."
+                f"{', '.join(SENT)}, or **kwargs."
             )
             raise RegistrationError(msg)
     return frozenset(parameter.name for parameter in parameters)
