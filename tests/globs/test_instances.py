@@ -21,7 +21,7 @@ from gcp_event_router.exceptions import GlobError
         ("v[12]", "v1", None),
         ("v[!a]", "vb", None),
         ("a[*]b[?]c[[]", "a*b?c[", "a*b?c["),
-        ("a[]]", "a]", None),
+        ("a[]]", "a]", "a]"),
         ("a]", "a]", "a]"),
     ],
 )

@@ -10,10 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gcp_event_router._globs.automata import Machine, Texts
+from gcp_event_router._globs import overlaps
 from gcp_event_router._globs.glob import Glob, escape
-from gcp_event_router._globs.overlaps import LABELS, TYPES, cover, covers, example, intersects, neighbours, patience
-from gcp_event_router.event import is_label
+from gcp_event_router._globs.overlaps import LABELS, TYPES, Texts, covers, example, intersects, neighbours
 
 
 def _small(character: str) -> bool:
@@ -49,12 +48,6 @@ def test_coverage(wider: Glob, narrower: Glob) -> None:
     assert covers(wider, narrower, SMALL) is (tried(narrower) <= tried(wider))
 
 
-@given(st.lists(globs, max_size=4), globs)
-def test_coverage_by_several(several: list[Glob], narrower: Glob) -> None:
-    """Several globs cover another one just where each kind that it matches is matched by one of them."""
-    assert cover(several, narrower, SMALL) is (tried(narrower) <= set[str]().union(*map(tried, several)))
-
-
 @given(st.lists(globs, max_size=6))
 def test_neighbours(several: list[Glob]) -> None:
     """Each pair that intersects is among the neighbours, once, in order."""
@@ -77,7 +70,7 @@ def test_examples_are_kinds(one: Glob, other: Glob) -> None:
     """Whatever characters globs are made of, an example is a kind that an event can have, and that both match."""
     found = intersects(one, other)
 
-    assert found is None or (is_label(found) and one.matches(found) and other.matches(found))
+    assert found is None or (found and one.matches(found) and other.matches(found))
 
 
 @pytest.mark.parametrize(
@@ -118,24 +111,21 @@ def test_labels_in_common(one: str, other: str, label: str | None) -> None:
 @pytest.mark.parametrize(
     ("wider", "narrower", "covered"),
     [
-        (["?*"], "*", True),  # no kind is empty
-        (["?", "??*"], "*", True),
-        (["a*", "[!a]*"], "*", True),
-        (["a*", "[!ab]*"], "*", False),
-        (["[a-m]*", "[n-z]*"], "[a-z]*", True),
-        (["[a-m]*", "[o-z]*"], "[a-z]*", False),
-        (["*a*"], "*[a]b*", True),
-        (["*-*-*"], "*-*", False),
-        (["[!/]"], "?", False),
-        (["*?" * 200], "?" * 200, True),
-        (["?" * 255], "?" * 255 + "*", False),
-        ([], "a/b", False),
-        ([], "a", False),
+        ("?*", "*", True),  # no kind is empty
+        ("[!ab]*", "*", False),
+        ("[a-z]*", "[a-m]*", True),
+        ("[a-m]*", "[a-z]*", False),
+        ("*a*", "*[a]b*", True),
+        ("*-*-*", "*-*", False),
+        ("[!/]", "?", False),
+        ("*?" * 200, "?" * 200, True),
+        ("?" * 255, "?" * 255 + "*", False),
+        ("a/b", "a", False),
     ],
 )
-def test_covered_kinds(wider: list[str], narrower: str, covered: bool) -> None:
+def test_covered_kinds(wider: str, narrower: str, covered: bool) -> None:
     """Coverage is a matter of kinds, too."""
-    assert cover(map(Glob, wider), Glob(narrower)) is covered
+    assert covers(Glob(wider), Glob(narrower)) is covered
 
 
 def test_types_may_be_anything() -> None:
@@ -154,11 +144,10 @@ LONGEST = ["*a" * 127, "*b?" * 85, "?*" * 127, "*[!a]" * 51, "*a" + "?" * 253, "
 @pytest.mark.parametrize("one", LONGEST)
 @pytest.mark.parametrize("other", LONGEST)
 def test_longest_globs(one: str, other: str) -> None:
-    """Globs of 255 characters cost no more than was granted; what that does not suffice for is unknown, and never wrong."""
+    """Of globs of 255 characters, what would take too long to tell is unknown; what is told is never wrong."""
     wider, narrower = Glob(one), Glob(other)
     answer = covers(wider, narrower)
 
-    assert covers(wider, narrower, steps=patience(10)) in {None, answer}
     assert answer is not True or (kind := example(narrower)) is None or wider.matches(kind)
     common = intersects(wider, narrower)
     assert common is None or (wider.matches(common) and narrower.matches(common))
@@ -168,31 +157,20 @@ def test_longest_globs(one: str, other: str) -> None:
 def test_intersections_of_longest_globs(one: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each pair of places is gone through once: of the first glob's moves there are no more than pairs, and one for the start."""
     calls: list[int] = []
-    moves = Machine.moves
+    moves = overlaps.Machine.moves
 
-    def counted(machine: Machine, place: int, everything: int) -> Iterator[tuple[int, int]]:
+    def counted(machine: overlaps.Machine, place: int) -> Iterator[tuple[int, int]]:
         calls.append(place)
-        return moves(machine, place, everything)
+        return moves(machine, place)
 
-    monkeypatch.setattr(Machine, "moves", counted)
+    monkeypatch.setattr(overlaps.Machine, "moves", counted)
     for other in LONGEST:
         calls.clear()
         intersects(Glob(one), Glob(other))
         assert len(calls) <= 3 * (256 * 256 + 1)  # the first glob's once, and the second's for each of at most two of those
 
 
-def test_what_takes_too_many_steps_is_unknown() -> None:
-    """Where all sets of places would have to be gone through, the search ends with its steps."""
+def test_what_takes_too_long_is_unknown() -> None:
+    """Where all sets of places would have to be gone through, the search is given up."""
     assert covers(Glob("*a" + "?" * 100 + "*"), Glob("*a" * 100 + "*")) is None
-    assert cover([Glob("*[!a]" + "?" * 30), Glob("*a" + "?" * 30)], Glob("[ab]" * 40), steps=patience(20)) is None
-
-
-def test_questions_that_share_their_steps() -> None:
-    """Once the steps of all are taken, every further question is unknown, at no cost; what needs no search is still told."""
-    steps = patience(together=100)
-    answers = [intersects(Glob("*a"), Glob("a*"), steps=steps) for _ in range(6)]
-
-    assert answers[0] == "a"
-    assert answers[-1] is None
-    assert covers(Glob("*a"), Glob("a*b"), steps=steps) is None
-    assert covers(Glob("*a"), Glob("ba"), steps=steps) is True
+    assert covers(Glob("*[!a]" + "?" * 30), Glob("[ab]" * 10 + "*")) is False

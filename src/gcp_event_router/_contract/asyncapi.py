@@ -18,7 +18,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from django.conf import settings
 from django.urls import NoReverseMatch, reverse
 
-from .._globs.glob import Glob
+from .._globs.glob import Glob, is_literal, tokens
 from .._schema.json_schema import bare, payload_schemas
 from .._schema.type_names import type_words
 from ..auth import AuthenticatorChain
@@ -34,7 +34,6 @@ EXTENSION: Final = "x-gcp-event-router"
 _SCHEMAS: Final = "#/components/schemas/{model}"
 _KIND, _REFERENCE = "kind", "reference"
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.-]+")
-_SPECIAL: Final = re.compile(r"\*|\?|\[!?\]?[^\]]*\]")
 _JSON: Final = "application/json"
 #: Readers of AsyncAPI take an object with this key for a reference, wherever it stands.
 _REFERENCE_KEY: Final = "$ref"
@@ -191,16 +190,14 @@ def _address(channel: Channel) -> tuple[str, dict[str, Any]]:
         return _path("gcp-cloudevents").strip("/"), {}
     parameters: dict[str, Any] = {}
 
-    def named(special: re.Match[str]) -> str:
-        name = f"any{len(parameters) + 1}"
-        parameters[name] = {"description": f"What {special[0]!r} stands for in the glob {channel.kind.pattern!r}."}
-        return f"{{{name}}}"
-
-    kind, last = "", 0
-    for special in _SPECIAL.finditer(channel.kind.pattern):
-        kind += quote(channel.kind.pattern[last : special.start()], safe="") + named(special)
-        last = special.end()
-    kind += quote(channel.kind.pattern[last:], safe="")
+    kind = ""
+    for token in tokens(channel.kind.pattern):
+        if is_literal(token):
+            kind += quote(token, safe="")
+        else:
+            name = f"any{len(parameters) + 1}"
+            parameters[name] = {"description": f"What {token!r} stands for in the glob {channel.kind.pattern!r}."}
+            kind += f"{{{name}}}"
     parameters["reference"] = {"description": "What it happened to."}
     path = _path("gcp-events", _KIND, _REFERENCE)
     return path.replace(f"{_KIND}/{_REFERENCE}", f"{kind}/{{reference}}").strip("/"), parameters

@@ -1,4 +1,4 @@
-"""Globs of event kinds, and an index that finds those that match a kind. Pure text; used by `router`.
+"""Globs of event kinds, and an index that finds those that match a kind. Pure text; the only place that knows the grammar.
 
 A glob matches a whole kind, case-sensitively. `*` stands for any text, `?` for one character, `[abc]` and `[a-z]` for one
 of those, `[!abc]` for one of the others; `[*]`, `[?]` and `[[]` stand for the characters themselves.
@@ -9,21 +9,31 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable, Iterable
+from itertools import takewhile
 from typing import Generic, TypeAlias, TypeVar
 
 from typing_extensions import override
 
 from ..exceptions import GlobError
 
-__all__ = ["Glob", "GlobIndex", "escape"]
+__all__ = ["Glob", "GlobIndex", "escape", "is_literal", "tokens"]
 
 T = TypeVar("T")
 #: Order of registration, the glob still to be matched (None: nothing left to match), the value.
 _Candidate: TypeAlias = tuple[int, "Glob | None", T]
 
-_SPECIAL = re.compile(r"[*?\[]")
 # Possessive, as fnmatch reads it: a ']' that comes first belongs to the sequence and does not close it.
-_SEQUENCE = re.compile(r"\[(!?+)(\]?+[^\]]*)\]")
+_TOKEN = re.compile(r"\[!?+\]?+[^\]]*\]|.")
+
+
+def tokens(pattern: str) -> list[str]:
+    """The parts of a glob, in order: `*`, `?`, sequences such as `[a-z]` or `[!a]`, and literal characters."""
+    return _TOKEN.findall(pattern)
+
+
+def is_literal(token: str) -> bool:
+    """Whether a token stands for itself."""
+    return len(token) == 1 and token not in {"*", "?"}
 
 
 class Glob:
@@ -35,13 +45,12 @@ class Glob:
     __slots__ = ("_match", "pattern", "prefix", "suffix")
 
     def __init__(self, pattern: str) -> None:
-        self.pattern: str = _checked(pattern)
-        first = _SPECIAL.search(pattern)
-        #: The literal text before the first special character; all of it when there is none.
-        self.prefix: str = pattern if first is None else pattern[: first.start()]
-        #: The literal text after the last star, when nothing but literals follows it.
-        tail = pattern.rpartition("*")[2]
-        self.suffix: str = "" if first is None or _SPECIAL.search(tail) or "]" in tail else tail
+        parts = _checked(pattern)
+        self.pattern: str = pattern
+        #: The literal text before the first special token; all of it when there is none.
+        self.prefix: str = "".join(takewhile(is_literal, parts))
+        #: The literal text after the last special token; empty when there is none.
+        self.suffix: str = "" if len(self.prefix) == len(pattern) else "".join([*takewhile(is_literal, reversed(parts))][::-1])
         self._match: Callable[[str], object] | None = None
 
     @property
@@ -124,15 +133,15 @@ class GlobIndex(Generic[T]):
 
 def escape(text: str) -> str:
     """The glob that matches exactly `text`."""
-    return _SPECIAL.sub(r"[\g<0>]", text)
+    return re.sub(r"[*?\[]", r"[\g<0>]", text)
 
 
 def _order(candidate: _Candidate[object]) -> int:
     return candidate[0]
 
 
-def _checked(pattern: str) -> str:
-    """`pattern`, or a `GlobError` that says what is wrong with it."""
+def _checked(pattern: str) -> list[str]:
+    """The tokens of `pattern`, or a `GlobError` that says what is wrong with it."""
     if not pattern:
         msg = "The kind '' is empty, and no event has an empty kind. Write a kind such as 'order-placed', or '*' for all."
         raise GlobError(msg)
@@ -142,23 +151,18 @@ def _checked(pattern: str) -> str:
             "Write it with printable characters only."
         )
         raise GlobError(msg)
-    rest = _SEQUENCE.sub("", pattern)
-    if "[" in rest:
+    parts = tokens(pattern)
+    if "[" in parts:
         msg = (
             f"The kind {pattern!r} opens a '[' that is never closed, so it would match nothing. "
             "Close the sequence, as in '[ab]', or write '[[]' for the character itself."
         )
         raise GlobError(msg)
-    for sequence in _SEQUENCE.finditer(pattern):
-        _check_sequence(pattern, sequence.group(2))
-    return pattern
-
-
-def _check_sequence(pattern: str, characters: str) -> None:
-    for low, high in re.findall(r"(?s)(.)-(.)", characters):
+    for low, high in (pair for part in parts if len(part) > 1 for pair in re.findall("(.)-(.)", part[1:-1].removeprefix("!"))):
         if low > high:
             msg = (
                 f"The kind {pattern!r} holds the range '{low}-{high}', which runs backwards and matches nothing. "
                 f"Write '{high}-{low}'."
             )
             raise GlobError(msg)
+    return parts

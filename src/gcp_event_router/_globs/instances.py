@@ -1,39 +1,33 @@
-"""A kind, or a type, that a glob matches: for commands that somebody is to copy. Pure."""
+"""A readable text that a glob matches, for commands that a person copies. Pure."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from typing import Final
 
-from .glob import Glob
+from .glob import Glob, is_literal, tokens
 
 __all__ = ["instance_of", "only_of"]
 
-#: As `glob` reads a pattern: a sequence, in which a `]` that comes first is one of its characters; or a character.
-_TOKEN: Final = re.compile(r"\[(!?+)(\]?+[^\]]*)\]|(.)", re.DOTALL)
-_STAR: Final = "example"
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+#: The length of a sequence of one character, such as `[*]`.
+_ESCAPED: Final = 3
 
 
 def instance_of(glob: Glob) -> str | None:
-    """The plainest text that a glob matches; None if none is found."""
-    made = "".join(_made(glob.pattern))
-    return made if glob.matches(made) else None
+    """Return the plainest text that a glob matches; None if none is found."""
+    text = "".join(map(_instance, tokens(glob.pattern)))
+    return text if glob.matches(text) else None
 
 
 def only_of(glob: Glob) -> str | None:
-    """The one text that a glob matches; None if there may be several."""
-    is_only = not re.search(r"[*?[]", re.sub(r"\[[*?[]\]", "", glob.pattern))
-    return instance_of(glob) if is_only else None
+    """Return the one text that a glob matches; None if there may be several."""
+    has_one = all(is_literal(token) or len(token) == _ESCAPED for token in tokens(glob.pattern))
+    return instance_of(glob) if has_one else None
 
 
-def _made(pattern: str) -> Iterator[str]:
-    for token in _TOKEN.finditer(pattern):
-        negated, members, letter = token.groups()
-        if letter is not None:
-            yield {"*": _STAR, "?": "x"}.get(letter, letter)
-        elif not negated:
-            yield members[0]
-        else:
-            yield next((each for each in _LETTERS if Glob(f"[!{members}]").matches(each)), "~")
+def _instance(token: str) -> str:
+    if len(token) == 1:
+        return {"*": "example", "?": "x"}.get(token, token)
+    if token[1] != "!":
+        return token[1]
+    return next((letter for letter in _LETTERS if Glob(token).matches(letter)), "~")

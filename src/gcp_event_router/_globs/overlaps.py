@@ -1,29 +1,50 @@
-"""Which kinds globs have in common, and whether one leaves another anything: exact. Pure; for `checks`."""
+"""Which texts two globs have in common, and whether one covers the other. Pure; for `checks` and `_contract`.
+
+A glob is a row of places, one before each of its characters and one after the last; a star lets a place stay where it is.
+All characters that two globs do not tell apart are one letter, so that `[!a]` and `?` cost no more than `a`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import chain, pairwise
+from typing import Final, TypeAlias, TypeVar
 
 from ..event import LABEL_LENGTH, is_label
-from .automata import Coverage, OutOfStepsError, Steps, Texts, search
-from .glob import Glob
+from .glob import Glob, tokens
 
-__all__ = ["KINDS", "LABELS", "TYPES", "cover", "covers", "example", "intersects", "neighbours", "patience"]
+__all__ = ["KINDS", "LABELS", "TYPES", "Texts", "covers", "example", "intersects", "neighbours"]
 
-#: How many steps one question may take before its answer is unknown, and all questions of a check: some tenths of a second.
-_EACH: Final = 100_000
-_TOGETHER: Final = 1_000_000
+State = TypeVar("State")
+#: From a state, where a letter leads: the bits of the letters that lead there, and the state.
+_Moves: TypeAlias = Callable[[State], Iterator[tuple[int, State]]]
 
+#: Beyond so many states, the search for a text that a glob does not cover is given up.
+_MAX_STATES: Final = 2_000
+_END: Final = 0x110000
+_READABLE: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
 _ALL: Final = Glob("*")
 
 
-def patience(each: int = _EACH, together: int = _TOGETHER) -> Steps:
-    """The steps that the questions of one check may take."""
-    return Steps(each, together)
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """The texts that globs may match."""
+
+    #: Whether a text may hold a character.
+    allows: Callable[[str], bool]
+    #: In characters; no text is longer than `longest`, unless that is None.
+    shortest: int
+    longest: int | None
+
+    def hold(self, text: str) -> bool:
+        """Whether `text` is one of them."""
+        fits = len(text) >= self.shortest and (self.longest is None or len(text) <= self.longest)
+        return fits and all(map(self.allows, text))
 
 
-def _anything(character: str) -> bool:  # noqa: ARG001 -- there is no character that it refuses
+def _anything(character: str) -> bool:  # noqa: ARG001 -- it refuses no character
     return True
 
 
@@ -36,52 +57,65 @@ TYPES: Final = Texts(_anything, 0, None)
 
 
 def example(glob: Glob, texts: Texts = KINDS) -> str | None:
-    """A shortest text that `glob` matches; None when no text does, as with 'a/b' for labels. One step for each character."""
+    """Return a shortest text that `glob` matches; None when no text does, as with 'a/b' for labels."""
     return intersects(glob, _ALL, texts)
 
 
-def intersects(one: Glob, other: Glob, texts: Texts = KINDS, steps: Steps | None = None) -> str | None:
-    """A shortest text that both globs match; None when there is none, or none that `steps` suffice to find.
+def intersects(one: Glob, other: Glob, texts: Texts = KINDS) -> str | None:
+    """Return a shortest text that both globs match; None when there is none.
 
-    At most one step for each pair of places: 65,536 of them for two globs of 255 characters.
+    Each pair of places is visited once: 65,536 of them for two globs of 255 characters.
     """
     if not _may_meet(one, other):
         return None
     for literal, glob in ((one, other), (other, one)):
         if literal.is_literal:
             return literal.pattern if texts.hold(literal.pattern) and glob.matches(literal.pattern) else None
-    try:
-        return search(one, other, texts, steps or patience())
-    except OutOfStepsError:
-        return None
+    letters = _letters(one, other, texts)
+    first, second = Machine(one, letters), Machine(other, letters)
+
+    def moves(places: tuple[int, int]) -> Iterator[tuple[int, tuple[int, int]]]:
+        for left, by_left in first.moves(places[0]):
+            for right, by_right in second.moves(places[1]):
+                yield by_left & by_right, (left, right)
+
+    return _shortest((0, 0), moves, (first.end, second.end).__eq__, letters, texts)
 
 
-def covers(wider: Glob, narrower: Glob, texts: Texts = KINDS, steps: Steps | None = None) -> bool | None:
-    """Whether `wider` matches all that `narrower` matches; None when `steps` do not suffice to tell."""
-    return cover((wider,), narrower, texts, steps)
+def covers(wider: Glob, narrower: Glob, texts: Texts = KINDS) -> bool | None:
+    """Whether `wider` matches all that `narrower` matches; None where it would take too long to tell.
 
-
-def cover(globs: Iterable[Glob], narrower: Glob, texts: Texts = KINDS, steps: Steps | None = None) -> bool | None:
-    """Whether each text that `narrower` matches is matched by one of `globs`; None when `steps` do not suffice to tell.
-
-    Looks for the shortest text that is not, through all sets of places that the globs can be in. Of those only the smallest
-    ones count, and of one glob none before its last star.
+    Looks for a shortest text that it does not match, through all sets of places that `wider` can be in.
     """
-    near = [glob for glob in dict.fromkeys(globs) if _may_meet(glob, narrower)]
-    if narrower in near:
+    if wider == narrower:
         return True
     if narrower.is_literal:
-        return not texts.hold(narrower.pattern) or any(glob.matches(narrower.pattern) for glob in near)
+        return not texts.hold(narrower.pattern) or wider.matches(narrower.pattern)
+    if not _may_meet(wider, narrower):
+        return example(narrower, texts) is None
+    letters = _letters(wider, narrower, texts)
+    inner, outer = Machine(narrower, letters), Machine(wider, letters)
+
+    def moves(state: tuple[int, int]) -> Iterator[tuple[int, tuple[int, int]]]:
+        for place, by in inner.moves(state[0]):
+            for letter in (1 << number for number in range(by.bit_length()) if by >> number & 1):
+                places = outer.after(state[1], letter)
+                if not outer.has_won(places):
+                    yield letter, (place, places)
+
+    def is_missed(state: tuple[int, int]) -> bool:
+        return state[0] == inner.end and not state[1] >> outer.end & 1
+
     try:
-        return Coverage(near, narrower, texts, steps or patience()).holds()
-    except OutOfStepsError:
+        return _shortest((0, 1), moves, is_missed, letters, texts, _MAX_STATES) is None
+    except OverflowError:
         return None
 
 
 def neighbours(globs: Sequence[Glob]) -> Iterator[tuple[int, int]]:
-    """The pairs of globs, by their places in the order, that may match one kind: the others surely do not.
+    """Yield the pairs of globs, by their places in the order, that may match one kind: the others surely do not.
 
-    Told by their literal beginnings and endings; what is left wants `intersects`.
+    Told by their literal beginnings and endings; `intersects` decides about the rest.
     """
     prefixes: dict[str, list[int]] = {}
     for place, glob in enumerate(globs):
@@ -98,3 +132,86 @@ def _may_meet(one: Glob, other: Glob) -> bool:
     return (one.prefix.startswith(other.prefix) or other.prefix.startswith(one.prefix)) and (
         one.suffix.endswith(other.suffix) or other.suffix.endswith(one.suffix)
     )
+
+
+def _shortest(
+    start: State, moves: _Moves[State], is_goal: Callable[[State], bool], letters: dict[int, str], texts: Texts, most: int = _END
+) -> str | None:
+    """Search breadth first for a shortest text that leads to a goal. Raises `OverflowError` after `most` states."""
+    if not texts.shortest and is_goal(start):
+        return ""
+    seen: set[State] = set()  # without the start, which does not count until a text leads back to it
+    level, length = [(start, "")], 0
+    while level and length != texts.longest:
+        following: list[tuple[State, str]] = []
+        for state, text in level:
+            for by, to in moves(state):
+                if by and to not in seen:
+                    seen.add(to)
+                    longer = text + letters[by & -by]
+                    if is_goal(to):
+                        return longer
+                    following.append((to, longer))
+            if len(seen) > most:
+                raise OverflowError
+        level, length = following, length + 1
+    return None
+
+
+class Machine:
+    """A glob as a row of places, with the letters, as bits, that lead from each place to the next one."""
+
+    def __init__(self, glob: Glob, letters: dict[int, str]) -> None:
+        self._all = sum(letters)
+        self._steps: list[int] = []
+        #: The places of stars, as bits.
+        self._stays = 0
+        for token in tokens(glob.pattern):
+            if token == "*":  # noqa: S105 -- a part of a glob
+                self._stays |= 1 << len(self._steps)
+            else:
+                matches = Glob(token).matches
+                self._steps.append(sum(bit for bit, character in letters.items() if matches(character)))
+        self.end: int = len(self._steps)
+
+    def moves(self, place: int) -> Iterator[tuple[int, int]]:
+        """Yield the places that a text may lead to from a place, and the letters that lead there."""
+        if place < self.end:
+            yield place + 1, self._steps[place]
+        if self._stays >> place & 1:
+            yield place, self._all
+
+    def after(self, places: int, letter: int) -> int:
+        """Return the set of places after a letter; without those before the last star, which can do nothing that it cannot."""
+        after = places & self._stays
+        for place, step in enumerate(self._steps):
+            if places >> place & 1 and step & letter:
+                after |= 2 << place
+        stars = after & self._stays
+        return after >> stars.bit_length() - 1 << stars.bit_length() - 1 if stars else after
+
+    def has_won(self, places: int) -> bool:
+        """Whether it matches whatever follows."""
+        return bool(places & self._stays & 1 << self.end)
+
+
+def _letters(one: Glob, other: Glob, texts: Texts) -> dict[int, str]:
+    """The characters that two globs tell apart, one for each class, by bits; readable ones come first, for examples."""
+    cuts = {0, _END}
+    for token in {*tokens(one.pattern), *tokens(other.pattern)} - {"*", "?"}:
+        for character in token:
+            cuts |= {ord(character), ord(character) + 1}
+    found = (_first(low, high, texts.allows) for low, high in pairwise(sorted(cuts)))
+    characters = sorted(filter(None, found), key=_unreadable)
+    return {1 << number: character for number, character in enumerate(characters)}
+
+
+def _unreadable(character: str) -> tuple[int, bool, str]:
+    return _READABLE.find(character) % _END, not character.isascii(), character
+
+
+@lru_cache(maxsize=4096)
+def _first(low: int, high: int, allows: Callable[[str], bool]) -> str | None:
+    """A character from `low` up to `high`, preferably a letter or a digit."""
+    readable = (character for character in _READABLE if low <= ord(character) < high)
+    return next(filter(allows, chain(readable, map(chr, range(low, high)))), None)

@@ -10,7 +10,7 @@ from django.core.checks import Warning as Warn
 
 from .._dispatch.handler import Handler
 from .._dispatch.payload import reads_json
-from .._globs.overlaps import neighbours, patience
+from .._globs.overlaps import neighbours
 from .._schema.type_names import type_text
 from ..exceptions import ConfigurationError
 from ..router import EventRouter
@@ -28,12 +28,11 @@ def check_exclusions(router: EventRouter, readers: Readers, wrong: AbstractSet[H
     """
     entries = [each for each in entries_of(router) if each.handler not in wrong and readers.shape(each.handler) is not None]
     told: set[Handler] = set()
-    steps = patience()
     for first, second in neighbours([each.kinds for each in entries]):
         one, other = entries[first], entries[second]
         if one.handler.key == other.handler.key or other.handler in told:
             continue
-        kind = one.common(other, steps) if readers.exclude(one.handler, other.handler) else None
+        kind = one.common(other) if readers.exclude(one.handler, other.handler) else None
         if kind is None:
             continue
         reason = readers.reason(one.handler, other.handler)

@@ -8,9 +8,8 @@ from django.core.checks import CheckMessage
 from django.core.checks import Warning as Warn
 
 from .._dispatch.handler import Handler
-from .._globs.automata import Steps
 from .._globs.glob import GlobIndex
-from .._globs.overlaps import example, neighbours, patience
+from .._globs.overlaps import example, neighbours
 from ..exceptions import ConfigurationError
 from ..router import EventRouter
 from .glob_entries import Entry, entries_of
@@ -23,13 +22,12 @@ def check_repeats(router: EventRouter) -> Iterator[CheckMessage]:
     functions: dict[object, list[Entry]] = {}
     for entry in entries_of(router):
         functions.setdefault(entry.handler.key, []).append(entry)
-    steps = patience()
     for entries in functions.values():
-        yield from _covered(entries, steps)
-        yield from _ambiguous(entries, steps)
+        yield from _covered(entries)
+        yield from _ambiguous(entries)
 
 
-def _covered(entries: list[Entry], steps: Steps) -> Iterator[CheckMessage]:
+def _covered(entries: list[Entry]) -> Iterator[CheckMessage]:
     """A glob that an earlier one covers.
 
     A wider glob that comes later is none: the function then runs for the narrower one with options of its own.
@@ -39,7 +37,7 @@ def _covered(entries: list[Entry], steps: Steps) -> Iterator[CheckMessage]:
         # what covers a glob matches all that it matches, and so its example; without one it is W017's
         found = example(entry.kinds)
         earlier = (entries[other] for other in index.find(found) if other < place) if found else ()
-        wider = next((other for other in earlier if other.covers(entry, steps)), None)
+        wider = next((other for other in earlier if other.covers(entry)), None)
         if wider is not None:
             hint = f"Remove {entry}: the function runs once for an event in any case."
             if _differs(wider.handler, entry.handler):
@@ -52,7 +50,7 @@ def _covered(entries: list[Entry], steps: Steps) -> Iterator[CheckMessage]:
             )
 
 
-def _ambiguous(entries: list[Entry], steps: Steps) -> Iterator[CheckMessage]:
+def _ambiguous(entries: list[Entry]) -> Iterator[CheckMessage]:
     """Registrations with different options, of which each has some events of the other's, and not all.
 
     Each is named with the first such other one.
@@ -62,7 +60,7 @@ def _ambiguous(entries: list[Entry], steps: Steps) -> Iterator[CheckMessage]:
         one, other = entries[first], entries[second]
         if other.handler in told or not _differs(one.handler, other.handler):
             continue
-        if one.covers(other, steps) is False and other.covers(one, steps) is False and (kind := one.common(other, steps)):
+        if one.covers(other) is False and other.covers(one) is False and (kind := one.common(other)):
             told.add(other.handler)
             plain = one.ce_type is None and other.ce_type is None
             hint = f"Register it once, as `on({one}, {other})`, or give both the same options."

@@ -8,9 +8,8 @@ from typing import Final, NamedTuple
 from typing_extensions import override
 
 from .._dispatch.handler import Handler
-from .._globs.automata import Steps
 from .._globs.glob import Glob
-from .._globs.overlaps import KINDS, TYPES, covers, intersects
+from .._globs.overlaps import TYPES, covers, intersects
 from ..router import EventRouter
 
 __all__ = ["Entry", "entries_of"]
@@ -31,26 +30,26 @@ class Entry(NamedTuple):
         """Which kinds it is for."""
         return self.kind or _ALL
 
-    def covers(self, other: Entry, steps: Steps) -> bool | None:
-        """Whether it handles all that another one does; None where `steps` do not suffice to tell."""
+    def covers(self, other: Entry) -> bool | None:
+        """Whether it handles all that another one does; None where it would take too long to tell."""
         if self.ce_type is None:
-            return covers(self.kinds, other.kinds, KINDS, steps)
-        types = other.ce_type is not None and covers(self.ce_type, other.ce_type, TYPES, steps)
-        kinds = types is not False and covers(self.kinds, other.kinds, KINDS, steps)
+            return covers(self.kinds, other.kinds)
+        types = other.ce_type is not None and covers(self.ce_type, other.ce_type, TYPES)
+        kinds = types is not False and covers(self.kinds, other.kinds)
         return False if kinds is False else types and kinds
 
-    def common(self, other: Entry, steps: Steps) -> str | None:
+    def common(self, other: Entry) -> str | None:
         """A kind whose events both handle, or a type where only that counts; None where there is none for sure."""
         for typed, plain in ((self, other), (other, self)):
             if typed.kind is None and typed.ce_type is not None and plain.kind is not None and plain.ce_type is None:
                 # what has a kind of its own need not have such a type, but without one, the type is the kind
-                return intersects(typed.ce_type, plain.kind, KINDS, steps)
+                return intersects(typed.ce_type, plain.kind)
         if self.kind is None and other.kind is None:
             types = self.ce_type or _ALL, other.ce_type or _ALL
-            return intersects(*types, KINDS, steps) or intersects(*types, TYPES, steps)
-        if self.ce_type and other.ce_type and intersects(self.ce_type, other.ce_type, TYPES, steps) is None:
+            return intersects(*types) or intersects(*types, TYPES)
+        if self.ce_type and other.ce_type and intersects(self.ce_type, other.ce_type, TYPES) is None:
             return None
-        return intersects(self.kinds, other.kinds, KINDS, steps)
+        return intersects(self.kinds, other.kinds)
 
     @override
     def __str__(self) -> str:

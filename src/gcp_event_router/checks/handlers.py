@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Warn
 
-from .._dispatch.handler import Handler
 from .._dispatch.signature import NO_SOURCE
-from .._globs.automata import Steps
-from .._globs.glob import Glob
-from .._globs.overlaps import KINDS, LABELS, TYPES, cover, covers, example, intersects, patience
+from .._globs.overlaps import LABELS, TYPES, covers, example, intersects
 from ..event import LABEL_LENGTH
 from ..exceptions import ConfigurationError
 from ..router import EventRouter
@@ -23,10 +19,6 @@ from .unhandled_kinds import check_kinds
 from .wrappers import check_wrappers
 
 __all__ = ["check_router"]
-
-#: Of globs that cover something together: how many a message names, and how many may be found to be needless.
-_LISTED: Final = 3
-_TRIED: Final = 50
 
 
 def check_router(router: EventRouter) -> list[CheckMessage]:
@@ -58,38 +50,17 @@ def _unresolvable(router: EventRouter) -> Iterator[CheckMessage]:
 
 
 def _shadowed(router: EventRouter) -> Iterator[CheckMessage]:
-    """A fallback that never runs, because something handles everything that it might."""
+    """A fallback that never runs, because one handler handles everything that it might."""
     handled = [(glob, each.handler) for each in router if not each.is_fallback and each.ce_type is None for glob in each.globs]
-    steps = patience()
-    known: dict[Glob, list[tuple[Glob, Handler]]] = {}
     for fallback in (each for each in router if each.is_fallback):
-        glob = fallback.globs[0]
-        found = known[glob] if glob in known else known.setdefault(glob, _covering(handled, glob, steps))
+        found = next(((glob, handler) for glob, handler in handled if covers(glob, fallback.globs[0])), None)
         if found:
-            what = ", ".join(f"{handler} handles {glob.pattern!r}" for glob, handler in found[:_LISTED])
-            what += f", and so on: {len(found)} in all" if len(found) > _LISTED else ""
-            others = "the other one" if len(found) == 1 else "one of the others"
             yield Warn(
-                f"{fallback.handler} is a fallback that never runs, because {what}.",
-                hint=f"Remove the fallback, or register {others} for fewer kinds.",
+                f"{fallback.handler} is a fallback that never runs, because {found[1]} handles {found[0].pattern!r}.",
+                hint="Remove the fallback, or register the other one for fewer kinds.",
                 obj=fallback.handler.name,
                 id="gcp_event_router.W003",
             )
-
-
-def _covering(handled: list[tuple[Glob, Handler]], narrower: Glob, steps: Steps) -> list[tuple[Glob, Handler]]:
-    """Those that together leave a glob nothing: one if that does, and else none that is not needed; none if some kind is left."""
-    for glob, handler in handled:
-        if covers(glob, narrower, KINDS, steps):
-            return [(glob, handler)]
-    if not cover((glob for glob, _ in handled), narrower, KINDS, steps):
-        return []
-    needed = handled
-    for each in handled[:_TRIED]:
-        fewer = [other for other in needed if other is not each]
-        if cover((glob for glob, _ in fewer), narrower, KINDS, steps):
-            needed = fewer
-    return needed
 
 
 def _impossible(router: EventRouter) -> Iterator[CheckMessage]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from ..._globs.automata import Steps
 from ..._globs.glob import Glob, GlobIndex
-from ..._globs.overlaps import KINDS, TYPES, cover, covers, example, intersects, neighbours, patience
+from ..._globs.overlaps import TYPES, covers, example, intersects, neighbours
 from ..._schema.json_schema import Schema
 from ...exceptions import DocumentFileError, GlobError
 from .change import Change
@@ -51,13 +50,16 @@ class _Received(NamedTuple):
             not self.is_fallback or other.is_fallback
         )
 
-    def overlaps(self, other: _Received, steps: Steps) -> bool:
-        """Whether some events are surely taken by both, while neither takes all that the other one does."""
+    def meets(self, other: _Received) -> bool:
+        """Whether some events are surely taken by both."""
         if self.is_fallback or other.is_fallback or (self.ce_type is None) != (other.ce_type is None):
             return False
-        types = self.ce_type is None or other.ce_type is None or intersects(self.ce_type, other.ce_type, TYPES, steps) is not None
-        both = types and intersects(self.kind, other.kind, KINDS, steps) is not None
-        return both and not self.covers(other) and not other.covers(self)
+        types = self.ce_type is None or other.ce_type is None or intersects(self.ce_type, other.ce_type, TYPES) is not None
+        return types and intersects(self.kind, other.kind) is not None
+
+    def overlaps(self, other: _Received) -> bool:
+        """Whether some events are surely taken by both, while neither takes all that the other one does."""
+        return self.meets(other) and not self.covers(other) and not other.covers(self)
 
 
 class _Document:
@@ -76,12 +78,8 @@ class _Document:
         return [each for each in near if each.covers(other)]
 
     def handles(self, other: _Received) -> bool:
-        """Whether handlers take all that another one takes: those of one channel, or of several together."""
-        if any(each.is_handled for each in self.covering(other)):
-            return True
-        if other.kind.is_literal:
-            return False
-        return bool(cover((each.kind for each in self.received if each.is_handled and each.takes(other)), other.kind))
+        """Whether the handlers of one channel take all that another one takes."""
+        return any(each.is_handled for each in self.covering(other))
 
 
 def document_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
@@ -101,12 +99,15 @@ def _gone(before: _Document, after: _Document) -> Iterator[Change]:
     for old in before.received:
         if old.is_handled and not after.handles(old):
             what = "fewer events are handled by the fallback" if old.is_fallback else "nothing handles it any more"
+            partly = next((new for new in after.received if new.is_handled and old.meets(new)), None)
+            if partly is not None:
+                what = f"it may break: no channel takes all of it any more, and {partly.name} takes a part"
             yield Change(old.name, what, is_breaking=True)
 
 
 def _new(before: _Document, after: _Document) -> Iterator[Change]:
     for new in after.received:
-        if new.is_handled and not any(each.is_handled for each in before.covering(new)):
+        if new.is_handled and not before.handles(new):
             yield Change(new.name, "is handled, too", is_breaking=False)
 
 
@@ -131,11 +132,10 @@ def _pairs(before: _Document, after: _Document) -> Iterator[tuple[str, _Received
     for new in added:
         yield from ((new.name, old, new) for old in before.covering(new) if old.is_fallback == new.is_fallback)
     both = [each for each in (*before.received, *added) if not each.kind.is_literal]
-    steps = patience()
     olds = sum(not each.kind.is_literal for each in before.received)
     for first, second in neighbours([each.kind for each in both]):
         old, new = both[first], both[second]
-        if first < olds <= second and old.overlaps(new, steps):
+        if first < olds <= second and old.overlaps(new):
             yield f"{old.name} and {new.name}", old, new
 
 
