@@ -107,6 +107,13 @@ def test_example(seen: list[Event[Any, Any]]) -> None:
     assert first.envelope.message_id != second.envelope.message_id
 
 
+@override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [OIDC]})
+def test_no_authentication_here(seen: list[Event[Any, Any]]) -> None:
+    """In this process no authenticator is asked: whoever may run commands may send."""
+    assert run("order-placed")[0] == 0
+    assert [event.principal for event in seen] == [None]
+
+
 class Needed(BaseModel):
     shop: str
     tags: list[str] = Field(min_length=2)

@@ -20,10 +20,10 @@ from ..auth import SignedURL, configured
 from ..exceptions import ConfigurationError, PostError
 from ..utils import get_event_url
 
-__all__ = ["PushClient", "PushResponse", "cloudevents_path"]
+__all__ = ["ACKNOWLEDGED", "PushClient", "PushResponse", "cloudevents_path"]
 
 #: What Pub/Sub takes as done, by its documentation of push subscriptions.
-_ACKNOWLEDGED: Final = frozenset({102, 200, 201, 202, 204})
+ACKNOWLEDGED: Final = frozenset({102, 200, 201, 202, 204})
 #: Seconds to wait for an answer: the longest that a push subscription waits, and time for a debugger.
 _PATIENCE: Final = 600.0
 #: So many bytes of an answer are read.
@@ -45,7 +45,7 @@ class PushResponse(NamedTuple):
     @property
     def acknowledged(self) -> bool:
         """Whether Pub/Sub would take it as done."""
-        return self.status in _ACKNOWLEDGED
+        return self.status in ACKNOWLEDGED
 
 
 class PushClient:

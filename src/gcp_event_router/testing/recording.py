@@ -50,6 +50,8 @@ class Delivery(Generic[PayloadT, ParametersT]):
     event: Event[PayloadT, ParametersT] | None
     #: What it raised.
     error: Exception | None
+    #: How long it took, in seconds.
+    duration: float = 0.0
 
     @override
     def __str__(self) -> str:
@@ -207,10 +209,12 @@ def _watched(recording: Recording, wants: Callable[[], bool]) -> Generator[None]
         outcome: Outcome,
         event: Event[Any, Any] | None,
         error: Exception | None,
+        duration: float,
         **_: Any,
     ) -> None:
         if wants():
-            recording.deliveries.append(Delivery(sender, handler, event_kind, event_reference, outcome, event, error))
+            delivery = Delivery(sender, handler, event_kind, event_reference, outcome, event, error, duration)
+            recording.deliveries.append(delivery)
             with suppress(ValueError):  # it was started before
                 recording.unfinished.remove((sender, _text(handler, event_kind, event_reference)))
 

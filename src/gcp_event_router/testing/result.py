@@ -14,6 +14,7 @@ from .._dispatch.signature import name_of
 from .._endpoint.response import EventResponse
 from ..exceptions import ConfigurationError, ErrorDetail
 from ..outcomes import Outcome
+from ..pulling.http import ACKNOWLEDGED
 from .recording import Delivery, Recording, Rejection, is_same, require_handler
 
 __all__ = ["Pushed", "pushed_of"]
@@ -36,7 +37,7 @@ class Pushed:
     @property
     def acknowledged(self) -> bool:
         """Whether Pub/Sub takes it as done."""
-        return self.status in {102, 200, 201, 202, 204}
+        return self.status in ACKNOWLEDGED
 
     @property
     def called(self) -> tuple[Callable[..., Any], ...]:

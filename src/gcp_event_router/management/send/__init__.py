@@ -1,4 +1,4 @@
-"""`manage.py events send KIND [REFERENCE]`: an event of one's own, to see what becomes of it."""
+"""`manage.py events send KIND [REFERENCE]`: send an event yourself, and see the answer."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ from ..._contract.channels import Channel, channel_of
 from ...auth import configured
 from ...event import LABEL_LENGTH, is_label
 from ...exceptions import ConfigurationError, PostError
+from ...pulling.http import PushClient
 from ...router import events
 from ...testing.messages import FORMS, EventMessage, Form
 from ..arguments import kind_or_type, named, subject
 from ..subcommands import Subcommand
-from .answer import RESULTS, Answer, statuses
-from .destinations import InProcess, OverHTTP
+from .answer import RESULTS, SentAnswer, results_of
+from .destinations import post, send_here
 from .identity import identity_token
 
 __all__ = ["Send"]
@@ -36,7 +37,7 @@ _MOST: Final = 10_000_000
 
 
 class Send(Subcommand):
-    """Fails unless a handler did the work, or what `--expect` names came of it."""
+    """Fails unless a handler did the work, or the result is what `--expect` names."""
 
     help: ClassVar[str] = "Send an event, to the handlers of this process or to a URL, and say what came back."
 
@@ -83,45 +84,41 @@ class Send(Subcommand):
         if not answer.fits(options["expect"]):
             raise CommandError(_unlike(answer, options["expect"]))
 
-    def _answer(self, out: OutputWrapper, **options: Any) -> Answer:
+    def _answer(self, out: OutputWrapper, **options: Any) -> SentAnswer:
         reference, url = options["reference"], options["url"]
         kind, ce_type = named(options["kind"], options["ce_type"])
         form = _form(options["envelope"], ce_type)
         _require_url(**options)
-        destination = InProcess() if url is None else OverHTTP(url, signed=not _proves(**options))
+        client = None if url is None else PushClient(url, signed=not _proves(**options))
         options |= {"kind": kind, "ce_type": ce_type}
         data, parameters = _event(out, **options)
         path_kind = None if ce_type == kind else kind  # an event at /events/ has its type for a kind
         if path_kind is not None and not is_label(reference):
             msg = f"{reference!r} cannot be in an event's URL. Write 1 to {LABEL_LENGTH} printable characters, without a slash."
             raise CommandError(msg, returncode=2)
-        headers = dict(options["header"])
-        if isinstance(destination, OverHTTP) and options["identity"]:
-            headers["Authorization"] = (
-                f"Bearer {identity_token(options['audience'], destination.url(path_kind, reference, parameters))}"
-            )
+        given = {"message_id": options["message_id"], "ce_type": ce_type, "ce_subject": None if path_kind else reference}
         message = EventMessage(data, attributes=dict(options["attribute"]), ordering_key=options["ordering_key"])
-        message = replace(message, message_id=options["message_id"]) if options["message_id"] else message
-        message = replace(message, ce_type=ce_type) if ce_type else message
-        message = replace(message, ce_subject=reference) if path_kind is None else message
-        return destination.send(path_kind, reference, parameters, message.written(form), headers)
+        request = replace(message, **{name: value for name, value in given.items() if value}).written(form)
+        if client is None:
+            return send_here(path_kind, reference, parameters, request)
+        path, headers = client.path(path_kind, reference, parameters), dict(options["header"])
+        if options["identity"]:
+            headers["Authorization"] = f"Bearer {identity_token(options['audience'], client.base + path)}"
+        return post(client, path, request, headers)
 
 
-def _unlike(answer: Answer, expected: str) -> str:
-    """Why the command fails: what became of the event, beside what was expected."""
+def _unlike(answer: SentAnswer, expected: str) -> str:
+    """Why the command fails: the result beside the expected one."""
+    results = [answer.result] if answer.result is not None else results_of(answer.status)
     if answer.result is not None:
         became = f"the outcome is {answer.result!r}"
     else:
-        became = f"the answer {answer.status} means {' or '.join(_meanings(answer.status)) or 'that something else is there'}"
+        became = f"the answer {answer.status} means {' or '.join(results) or 'that something else is there'}"
     if expected != RESULTS[0]:
         return f"{expected!r} was expected, and {became}."
     if not answer.acknowledged:
         return "The event was not taken."
-    return f"No handler did the work: {became}. If you expect that, give --expect {answer.result or _meanings(answer.status)[0]}."
-
-
-def _meanings(status: int) -> list[str]:
-    return [each for each in RESULTS if status in statuses(each)]
+    return f"No handler did the work: {became}. If you expect that, give --expect {results[0]}."
 
 
 def _form(envelope: Form | None, ce_type: str | None) -> Form:

@@ -1,4 +1,4 @@
-"""What came back for an event that `manage.py events send` sent, for people and for scripts."""
+"""The answer to an event that `manage.py events send` sent, for people and for scripts."""
 
 from __future__ import annotations
 
@@ -8,167 +8,149 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, cast
 
-from ...exceptions import ErrorDetail
+from ..._log import trail
+from ...exceptions import ConfigurationError, ErrorDetail, InvalidEventError
 from ...outcomes import Outcome
+from ...pulling.http import ACKNOWLEDGED
+from ...testing.recording import Delivery
 
-__all__ = ["DEFERRED", "RESULTS", "Answer", "Called", "answer_of", "errors_of", "statuses"]
+__all__ = ["DEFERRED", "RESULTS", "SentAnswer", "results_of"]
 
-#: What became of an event whose handlers are deferred: it is handled as far as its sender is concerned, and waits for a worker.
+#: The result where handlers are deferred: the sender may forget the event, and a worker has yet to handle it.
 DEFERRED: Final = "deferred"
-#: All that can become of an event.
-RESULTS: Final = (Outcome.HANDLED.value, DEFERRED, *(each.value for each in Outcome if each is not Outcome.HANDLED))
+#: All results that an event can have.
+RESULTS: Final = (Outcome.HANDLED.value, DEFERRED, *(outcome.value for outcome in Outcome if outcome is not Outcome.HANDLED))
 
 
 @dataclass(frozen=True, slots=True)
-class Called:
-    """What became of one handler; known where it ran in this process."""
-
-    handler: str
-    outcome: str
-    milliseconds: float
-    #: What was wrong with the event, or with the handler.
-    problem: str = ""
-    errors: Sequence[ErrorDetail] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
+class SentAnswer:
     """One answer."""
 
     #: Where it comes from: a URL without its query, or `this process`.
     place: str
     status: int
-    acknowledged: bool
-    error: str = ""
-    errors: Sequence[ErrorDetail] = ()
+    body: bytes = b""
     retry_after: str | None = None
-    called: Sequence[Called] = ()
-    #: Why nobody was called, or what else went wrong.
+    #: Known only where the handlers ran in this process.
+    deliveries: Sequence[Delivery] = ()
+    #: Why no handler was called, or what else went wrong.
     problem: str = ""
-    #: What became of the event: an outcome, or `DEFERRED`; None where only the status is known.
+    #: One of `RESULTS`; None where only the status is known.
     result: str | None = None
-    #: Whether the body is one that the endpoint writes.
-    is_ours: bool = True
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether Pub/Sub takes the event as done."""
+        return self.status in ACKNOWLEDGED
 
     def fits(self, expected: str) -> bool:
-        """Whether the event became what was expected, as far as is known; a foreign endpoint need only acknowledge it."""
+        """Whether the result is the expected one, as far as it is known; a foreign endpoint need only acknowledge."""
         if self.result is not None:
             return self.result == expected
-        if expected == Outcome.HANDLED.value and not self.is_ours:
+        content = self._content()
+        is_ours = content is not None and content.keys() <= {"error", "errors"}
+        if expected == Outcome.HANDLED.value and not is_ours:
             return self.acknowledged
-        return self.status in statuses(expected)
+        return expected in results_of(self.status)
 
     def text(self) -> str:
         """For a terminal: the status and how Pub/Sub reads it, then handlers, then errors."""
+        told = self.fields()
         read = "done, and not sent again" if self.acknowledged else "not done, and sent again"
-        wait = f", after {self.retry_after} s" if self.retry_after else ""
+        wait = f", after {told['retry_after']} s" if told["retry_after"] else ""
         place = self.place.replace("this", "This", 1)
         lines = [f"{place} answered {self.status}{_phrase(self.status)}: to Pub/Sub that is {read}{wait}."]
-        for each in self.called:
-            lines.append(f"  {each.handler}: {each.outcome} in {each.milliseconds:.1f} ms")
-            lines += [f"    {_line(line)}" for line in each.problem.splitlines()]
-            lines += _listed(each.errors, "    ")
-        lines += [f"  {self.error}"] if self.error and not self.called else []
-        lines += [] if any(each.errors for each in self.called) else _listed(self.errors, "  ")
-        lines += [f"  {self.problem}"] if self.problem else []
+        for delivery in self.deliveries:
+            problem, errors = _described(delivery.error)
+            lines.append(f"  {delivery.name}: {delivery.outcome.value} in {delivery.duration * 1000:.1f} ms")
+            lines += [f"    {_printable(line)}" for line in problem.splitlines()]
+            lines += _listed(errors, "    ")
+        lines += [f"  {told['error']}"] if told["error"] and not self.deliveries else []
+        lines += [] if any(_described(each.error)[1] for each in self.deliveries) else _listed(told["errors"], "  ")
+        lines += [f"  {told['problem']}"] if told["problem"] else []
         return "\n".join(lines)
 
     def fields(self) -> dict[str, Any]:
         """For scripts."""
+        content, problem = self._content(), self.problem
+        if content is None and self.body and not self.acknowledged:
+            problem = problem or "Its body is not the endpoint's: is something else at that URL?"
         return {
             "place": self.place,
             "status": self.status,
             "acknowledged": self.acknowledged,
-            "retry_after": self.retry_after,
-            "error": self.error,
-            "errors": list(self.errors),
-            "handlers": [
-                {
-                    "handler": each.handler,
-                    "outcome": each.outcome,
-                    "duration_ms": round(each.milliseconds, 3),
-                    "problem": each.problem,
-                    "errors": list(each.errors),
-                }
-                for each in self.called
-            ],
-            "problem": self.problem,
+            "retry_after": None if self.retry_after is None else _printable(self.retry_after),
+            "error": _printable((content or {}).get("error") or ""),
+            "errors": _errors((content or {}).get("errors")),
+            "handlers": [_handler(delivery) for delivery in self.deliveries],
+            "problem": problem,
             "outcome": self.result,
         }
 
+    def _content(self) -> Mapping[str, Any] | None:
+        """The JSON object of the body; None for anything else, which is not the endpoint's."""
+        try:
+            decoded: object = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return None
+        return cast("Mapping[str, Any]", decoded) if isinstance(decoded, dict) else None
 
-def statuses(result: str) -> frozenset[int]:
-    """The statuses by which the endpoint may say what became of an event."""
+
+def results_of(status: int) -> list[str]:
+    """The results that a status of the endpoint may stand for."""
+    return [result for result in RESULTS if status in _statuses(result)]
+
+
+def _statuses(result: str) -> range | set[int]:
     outcome = Outcome.HANDLED if result == DEFERRED else Outcome(result)
-    # a site may have chosen another one for failures, and other settings than those of this process
-    return frozenset(range(400, 600)) if outcome is Outcome.FAILED else frozenset({outcome.status})
+    # a site may have other settings than this process, and so another status for failures
+    return range(400, 600) if outcome is Outcome.FAILED else {outcome.status}
 
 
-def answer_of(
-    place: str,
-    status: int,
-    body: bytes,
-    *,
-    acknowledged: bool,
-    retry_after: str | None,
-    called: Sequence[Called],
-    problem: str,
-    result: str | None = None,
-) -> Answer:
-    """An answer of the endpoint, its body read as far as it is ours."""
-    content = _content(body)
-    is_ours = content is not None and content.keys() <= {"error", "errors"}
-    if content is None and body and not acknowledged:
-        problem = problem or "Its body is not the endpoint's: is something else at that URL?"
-    content = content or {}
-    return Answer(
-        place,
-        status,
-        acknowledged,
-        _line(content.get("error") or ""),
-        errors_of(content.get("errors")),
-        None if retry_after is None else _line(retry_after),
-        called,
-        problem,
-        result,
-        is_ours,
-    )
+def _handler(delivery: Delivery) -> dict[str, Any]:
+    problem, errors = _described(delivery.error)
+    return {
+        "handler": delivery.name,
+        "outcome": delivery.outcome.value,
+        "duration_ms": round(delivery.duration * 1000, 3),
+        "problem": problem,
+        "errors": list(errors),
+    }
 
 
-def errors_of(listed: object) -> list[ErrorDetail]:
+def _described(error: Exception | None) -> tuple[str, Sequence[ErrorDetail]]:
+    """The problem with an event or its handler, and the validation errors."""
+    if error is None:
+        return "", ()
+    if isinstance(error, InvalidEventError):
+        return f"The event's {error.part} cannot be read as what it declares:", error.errors
+    if isinstance(error, ConfigurationError):  # which says what to do, and where
+        return str(error), ()
+    return f"{trail(error)}: {error}" if str(error) else trail(error), ()
+
+
+def _errors(listed: object) -> list[ErrorDetail]:
     """Validation errors, as far as they are what the endpoint lists."""
     found = cast("list[object]", listed) if isinstance(listed, list) else []
     return [
-        {"loc": each.get("loc", []), "msg": _line(each.get("msg", "")), "type": _line(each.get("type", ""))}
+        {"loc": each.get("loc", []), "msg": _printable(each.get("msg", "")), "type": _printable(each.get("type", ""))}
         for each in (cast("dict[str, Any]", one) for one in found if isinstance(one, dict))
     ]
 
 
-def _content(body: bytes) -> Mapping[str, Any] | None:
-    """The JSON object of an answer; None, if it is something else, and so not the endpoint's."""
-    try:
-        decoded: object = json.loads(body)
-    except (ValueError, RecursionError):
-        return None
-    return cast("Mapping[str, Any]", decoded) if isinstance(decoded, dict) else None
-
-
-def _line(text: object) -> str:
-    """Foreign text for a terminal, which obeys some characters that cannot be printed."""
-    return "".join(letter if letter.isprintable() else "?" for letter in str(text))
-
-
 def _listed(errors: Sequence[ErrorDetail], indent: str) -> list[str]:
-    return [f"{indent}{_place(each['loc'])}: {_line(each['msg'])} ({each['type']})" for each in errors]
+    return [f"{indent}{_place(each['loc'])}: {_printable(each['msg'])} ({each['type']})" for each in errors]
 
 
 def _place(loc: object) -> str:
     steps = cast("list[object]", loc) if isinstance(loc, (list, tuple)) else []
-    return ".".join(map(_line, steps)) or "the payload"
+    return ".".join(map(_printable, steps)) or "the payload"
+
+
+def _printable(text: object) -> str:
+    """Foreign text without the characters that a terminal obeys."""
+    return "".join(letter if letter.isprintable() else "?" for letter in str(text))
 
 
 def _phrase(status: int) -> str:
-    try:
-        return f" {HTTPStatus(status).phrase}"
-    except ValueError:
-        return ""
+    return f" {HTTPStatus(status).phrase}" if status in HTTPStatus._value2member_map_ else ""
