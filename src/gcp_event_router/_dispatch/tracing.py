@@ -49,5 +49,5 @@ setting_changed.connect(_forget, dispatch_uid="gcp_event_router.tracing")
 
 @cache
 def _tracer() -> Tracer:
-    made: Tracer = import_module(".spans", __name__).Tracer()
+    made: Tracer = import_module(".opentelemetry", __package__).Tracer()
     return made
