@@ -41,6 +41,7 @@ settings.configure(
         "django.contrib.messages",
         "django.contrib.staticfiles",
         "gcp_event_router",
+        "gcp_event_router.catalogue",
         "gcp_event_router.inbox",
     ],
     MIDDLEWARE=[

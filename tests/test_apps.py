@@ -224,17 +224,6 @@ def test_urls_without_the_app_are_refused() -> None:
     )
 
 
-def test_catalogue_without_the_app_is_refused() -> None:
-    """So is including the catalogue's URLs, whose templates would not be found."""
-    run = python(configured("INSTALLED_APPS=[]", "import gcp_event_router.catalogue.urls"))
-
-    assert run.returncode == 1
-    assert run.stderr.splitlines()[-1] == (
-        "gcp_event_router.exceptions.ConfigurationError: The URLs of gcp_event_router.catalogue are included, but the app is not "
-        'installed, so its templates would not be found. Add "gcp_event_router" to INSTALLED_APPS.'
-    )
-
-
 def test_authenticators_of_ours_need_no_extra() -> None:
     """Without PyJWT everything but OIDC can be used; whoever asks for OIDC is told what to install, also by the settings."""
     program = configured(

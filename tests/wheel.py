@@ -29,6 +29,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.admin",
     "gcp_event_router",
+    "gcp_event_router.catalogue",
     "gcp_event_router.inbox",
     "shop",
 ]

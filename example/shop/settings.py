@@ -55,7 +55,7 @@ TEMPLATES = [
 ]
 STATIC_URL = "static/"
 
-INSTALLED_APPS = ["gcp_event_router", "gcp_event_router.inbox", "shop", *DJANGO_APPS]
+INSTALLED_APPS = ["gcp_event_router", "gcp_event_router.catalogue", "gcp_event_router.inbox", "shop", *DJANGO_APPS]
 BASE_URL = "https://shop.example"
 GCP_EVENT_ROUTER: RouterSettings = {
     "AUTHENTICATION": [

@@ -53,7 +53,7 @@ def test_okay() -> None:
 
 
 E020 = (
-    "The catalogue is for the staff, and nobody can be known to be of it without {}"
+    "The catalogue requires a staff login, and users cannot be identified without {}"
     "'django.contrib.sessions.middleware.SessionMiddleware' in MIDDLEWARE and "
     "'django.contrib.auth.middleware.AuthenticationMiddleware' in MIDDLEWARE."
 )
@@ -71,7 +71,8 @@ def test_e020_in_a_small_project() -> None:
     """In a project that has no users at all, it is this check that says so, and nothing fails before."""
     code = """
 from django.conf import settings
-settings.configure(INSTALLED_APPS=["gcp_event_router"], ROOT_URLCONF="tests.support.catalogue_urls", BASE_URL="https://shop.example")
+apps = ["gcp_event_router", "gcp_event_router.catalogue"]
+settings.configure(INSTALLED_APPS=apps, ROOT_URLCONF="tests.support.catalogue_urls", BASE_URL="https://shop.example")
 import django; django.setup()
 from django.core.checks import run_checks
 print([(each.id, each.msg) for each in run_checks()][0])
@@ -97,6 +98,18 @@ def test_e021_without_templates(templates: list[Any]) -> None:
     ]
 
 
+@modify_settings(INSTALLED_APPS={"remove": "gcp_event_router.catalogue"})
+def test_e021_without_the_app() -> None:
+    """Where its URLs are included and its app is not installed, its templates are not found, and nothing else is said."""
+    assert ids() == [
+        (
+            "gcp_event_router.E021",
+            "The URLs of gcp_event_router.catalogue are included, but the app is not installed, so its templates are not found.",
+            'Add "gcp_event_router.catalogue" to INSTALLED_APPS, or take gcp_event_router.catalogue.urls out of the URLs.',
+        )
+    ]
+
+
 @modify_settings(INSTALLED_APPS={"remove": "django.contrib.staticfiles"})
 def test_w020_without_static_files() -> None:
     """Without staticfiles, nothing may serve its style."""
@@ -115,7 +128,7 @@ def test_w021_without_a_login() -> None:
     assert ids() == [
         (
             "gcp_event_router.W021",
-            "The catalogue sends who is not logged in to LOGIN_URL, '/accounts/login/', which no URL leads to.",
+            "The catalogue redirects anonymous users to LOGIN_URL ('/accounts/login/'), but no URL pattern matches it.",
             "Put the admin into the URLs, or have LOGIN_URL name a page of your own.",
         )
     ]
@@ -128,10 +141,10 @@ def test_w021_without_a_login() -> None:
 @pytest.mark.parametrize(
     ("url", "told"),
     [
-        ("no-such-name", " 'no-such-name',"),
-        ("", " '',"),
+        ("no-such-name", " ('no-such-name')"),
+        ("", " ('')"),
         (reverse_lazy("no-such-name"), ""),
-        ("/accounts/login/#form", " '/accounts/login/#form',"),
+        ("/accounts/login/#form", " ('/accounts/login/#form')"),
     ],
 )
 def test_w021_of_a_name(url: object, told: str) -> None:
@@ -140,7 +153,7 @@ def test_w021_of_a_name(url: object, told: str) -> None:
         found = ids()
 
     assert [message for _, message, _ in found] == [
-        f"The catalogue sends who is not logged in to LOGIN_URL,{told} which no URL leads to."
+        f"The catalogue redirects anonymous users to LOGIN_URL{told}, but no URL pattern matches it."
     ]
 
 

@@ -13,6 +13,7 @@ from gcp_event_router.conf import RouterSettings
 SECRET_KEY = "for tests only"
 INSTALLED_APPS = [
     "gcp_event_router",
+    "gcp_event_router.catalogue",
     "gcp_event_router.inbox",
     "django.contrib.admin",
     "django.contrib.auth",

@@ -12,6 +12,7 @@ INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "gcp_event_router",
+    "gcp_event_router.catalogue",
     "gcp_event_router.inbox",
     "shop",
     "tests.effects",

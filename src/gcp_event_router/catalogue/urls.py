@@ -5,23 +5,14 @@ A kind stands in the query and not in the path: it may hold `%`, `?` and `#`, wh
 
 from __future__ import annotations
 
-from django.apps import apps
 from django.urls import URLPattern, path
 
 from ..checks.catalogue import APP_NAME
-from ..exceptions import ConfigurationError
 from .views import ChannelView, ListView
 
 __all__ = ["app_name", "urlpatterns"]
 
 app_name: str = APP_NAME
-
-if not apps.is_installed("gcp_event_router"):
-    msg = (
-        "The URLs of gcp_event_router.catalogue are included, but the app is not installed, so its templates would not be found. "
-        'Add "gcp_event_router" to INSTALLED_APPS.'
-    )
-    raise ConfigurationError(msg)
 
 urlpatterns: list[URLPattern] = [
     path("", ListView.as_view(), name="list"),

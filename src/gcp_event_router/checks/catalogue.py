@@ -22,6 +22,7 @@ __all__ = ["APP_NAME", "check_catalogue"]
 
 #: The `app_name` of the catalogue's URLs.
 APP_NAME: Final = "gcp-catalogue"
+_APP: Final = "gcp_event_router.catalogue"
 _MIDDLEWARE: Final = (
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -31,10 +32,17 @@ _TEMPLATE: Final = "gcp_event_router/catalogue/list.html"
 
 def check_catalogue() -> Iterator[CheckMessage]:
     """Called by `check_project`."""
-    if getattr(settings, "ROOT_URLCONF", None) and _is_mounted(get_resolver().url_patterns):
+    if not getattr(settings, "ROOT_URLCONF", None) or not _is_mounted(get_resolver().url_patterns):
+        return
+    if apps.is_installed(_APP):
         yield from _users()
         yield from _page()
         yield from _login()
+    else:
+        yield _unusable(
+            f"The URLs of {_APP} are included, but the app is not installed, so its templates are not found.",
+            hint=f'Add "{_APP}" to INSTALLED_APPS, or take {_APP}.urls out of the URLs.',
+        )
 
 
 def _is_mounted(patterns: Sequence[URLPattern | URLResolver]) -> bool:
@@ -48,7 +56,7 @@ def _users() -> Iterator[CheckMessage]:
     missing += [f"{path!r} in MIDDLEWARE" for path in _MIDDLEWARE if not _has(path)]
     if missing:
         yield Error(
-            f"The catalogue is for the staff, and nobody can be known to be of it without {' and '.join(missing)}.",
+            f"The catalogue requires a staff login, and users cannot be identified without {' and '.join(missing)}.",
             hint="Add it, or take gcp_event_router.catalogue.urls out of the URLs.",
             id="gcp_event_router.E020",
         )
@@ -59,10 +67,9 @@ def _page() -> Iterator[CheckMessage]:
     try:
         get_template(_TEMPLATE)
     except (TemplateDoesNotExist, ImproperlyConfigured):
-        yield Error(
+        yield _unusable(
             f"The catalogue's template {_TEMPLATE} is not found, so its pages fail.",
             hint="Write a DjangoTemplates backend with APP_DIRS = True into TEMPLATES.",
-            id="gcp_event_router.E021",
         )
     if not apps.is_installed("django.contrib.staticfiles"):
         yield Warn(
@@ -70,6 +77,10 @@ def _page() -> Iterator[CheckMessage]:
             hint="Add it to INSTALLED_APPS; or silence this check, if STATIC_URL has the files from elsewhere.",
             id="gcp_event_router.W020",
         )
+
+
+def _unusable(text: str, hint: str) -> CheckMessage:
+    return Error(text, hint=hint, id="gcp_event_router.E021")
 
 
 def _login() -> Iterator[CheckMessage]:
@@ -87,9 +98,9 @@ def _login() -> Iterator[CheckMessage]:
         if not parts.netloc and parts.path.startswith("/"):
             resolve("/" + parts.path.removeprefix(get_script_prefix()).lstrip("/"))
     except (NoReverseMatch, Resolver404):
-        told = f" {url!r}," if isinstance(url, str) else ""  # what is lazy cannot be told
+        told = f" ({url!r})" if isinstance(url, str) else ""  # a lazy URL has no text before it is resolved
         yield Warn(
-            f"The catalogue sends who is not logged in to LOGIN_URL,{told} which no URL leads to.",
+            f"The catalogue redirects anonymous users to LOGIN_URL{told}, but no URL pattern matches it.",
             hint="Put the admin into the URLs, or have LOGIN_URL name a page of your own.",
             id="gcp_event_router.W021",
         )

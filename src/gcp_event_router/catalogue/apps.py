@@ -1,0 +1,15 @@
+"""The Django app of the catalogue, by which its templates and its style are found."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+__all__ = ["CatalogueConfig"]
+
+
+class CatalogueConfig(AppConfig):
+    """The Django app `gcp_event_router.catalogue`."""
+
+    name: str = "gcp_event_router.catalogue"
+    label: str = "gcp_event_catalogue"
+    verbose_name: str = "Event catalogue"  # pyright: ignore[reportIncompatibleVariableOverride] -- as Django's documentation has it
