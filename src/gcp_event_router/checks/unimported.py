@@ -8,10 +8,8 @@ import re
 import sys
 import sysconfig
 from collections.abc import Iterator
-from importlib.util import resolve_name
 from itertools import islice
 from pathlib import Path
-from types import ModuleType
 from typing import Final, NamedTuple
 from warnings import catch_warnings, simplefilter
 
@@ -19,14 +17,7 @@ from django.apps import AppConfig, apps
 from django.conf import settings
 from django.core.checks import CheckMessage
 from django.core.checks import Warning as Warn
-from django.dispatch import Signal, receiver
 from django.urls import get_resolver
-from django.utils.module_loading import import_string
-
-from .. import conf
-from ..kinds import Kind
-from ..router import EventRouter
-from ..signals import EventSignal
 
 __all__ = ["LARGEST", "MOST", "check_modules"]
 
@@ -37,15 +28,13 @@ LARGEST: Final = 256 * 1024
 #: The module that is imported when Django starts, of each app.
 _FOUND: Final = "event_handlers"
 _PACKAGE: Final = __name__.partition(".")[0]
-_MENTIONS: Final = re.compile(rb"\.\s*(on|fallback|connect)\b|\breceiver\b")
-_METHODS: Final = frozenset({"on", "fallback"})
+#: How registrations are written, in a module that mentions this package. No name is looked up.
+_REGISTERS: Final = re.compile(r"[\w.]+\.(on|fallback)(\(.*)?", re.DOTALL)
+_CONNECTS: Final = re.compile(r"[\w.]*\breceiver\(.*\bevent_received\b.*|[\w.]*\bevent_received\.connect\(.*", re.DOTALL)
 #: What is not part of a running site, or is run by name.
 _PASSED_OVER: Final = frozenset({"management", "migrations", "test", "tests"})
 _TEST: Final = re.compile(r"test_.*|.*_tests?|tests?|conftest|__main__")
 _INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
-
-#: A router or a kind that the module itself makes.
-_MADE: Final = object()
 
 
 class _Module(NamedTuple):
@@ -124,107 +113,30 @@ def _files(folder: str, others: set[str], parts: tuple[str, ...] = ()) -> Iterat
 
 
 def _registration(module: _Module) -> tuple[str, int] | None:
-    """What a module registers first, and in which line; None where nothing is sure."""
+    """What a module registers first, and in which line; None where it registers nothing."""
     try:
         with Path(module.path).open("rb") as file:
             source = file.read(LARGEST + 1)
-        if len(source) > LARGEST or not _MENTIONS.search(source):
+        if len(source) > LARGEST or _PACKAGE.encode() not in source:
             return None
         with catch_warnings():
-            simplefilter("ignore")  # what the source is warned of is not ours to tell
+            simplefilter("ignore")  # whoever imports the module sees the warnings
             tree = ast.parse(source)
-        return _Source(module).first(tree)
+        return next(_registrations(tree), None)
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
-        return None  # whoever imports it is told
+        return None  # whoever imports the module sees the error
 
 
-class _Source:
-    """The names in a module that stand for routers, kinds and signals, as far as its statements say without being run."""
-
-    def __init__(self, module: _Module) -> None:
-        name = (module.app.name, *module.parts)
-        self._package = ".".join(name if module.path.endswith("__init__.py") else name[:-1])
-        self._names: dict[str, object] = {}
-
-    def first(self, tree: ast.Module) -> tuple[str, int] | None:
-        """The first registration that is made when the module is imported, in words, and its line."""
-        for node in _executed(tree.body):
-            match node:
-                case ast.Import() | ast.ImportFrom():
-                    self._import(node)
-                case ast.Assign(targets=[ast.Name(id=name)], value=value) | ast.AnnAssign(target=ast.Name(id=name), value=value):
-                    self._names[name] = self._value(value)
-                case ast.FunctionDef(decorator_list=decorators) | ast.AsyncFunctionDef(decorator_list=decorators):
-                    for each in decorators:
-                        if (what := self._registers(each)) is not None:
-                            return what, each.lineno
-                case ast.Expr(value=ast.Call() as call) if (what := self._registers(call)) is not None:
-                    return what, call.lineno
-                case _:
-                    pass
-        return None
-
-    def _registers(self, node: ast.expr) -> str | None:
-        """What an expression registers: `router.on(...)`, `router.fallback` and the like do, and what calls their results.
-
-        So do `receiver(event_received)` and `event_received.connect(...)`.
-        """
-        given: list[ast.expr] = []
-        while isinstance(node, ast.Call):
-            given, node = node.args, node.func
-        if isinstance(node, ast.Attribute) and node.attr in _METHODS and _is_source(self._value(node.value)):
-            return "registers a handler"
-        if isinstance(node, ast.Attribute) and node.attr == "connect" and self._is_signal(node.value):
-            return "connects a receiver"
-        if self._value(node) is receiver and any(map(self._is_signal, given)):
-            return "connects a receiver"
-        return None
-
-    def _is_signal(self, node: ast.expr) -> bool:
-        """Whether an expression is a signal of events, or a list that holds one."""
-        nodes = node.elts if isinstance(node, ast.List | ast.Tuple) else [node]
-        return any(_is_event_signal(self._value(each)) for each in nodes)
-
-    def _value(self, node: ast.expr | None) -> object:
-        """What an expression stands for: a router, a kind, a signal, or something in a module that is imported already."""
-        match node:
-            case ast.Name(id=name):
-                return self._names.get(name)
-            case ast.Attribute(value=value, attr=name):
-                holder = self._value(value)
-                return vars(holder).get(name) if isinstance(holder, ModuleType) else None
-            case ast.Call(func=ast.Attribute(value=value, attr="kind")) if _is_source(self._value(value)):
-                return _MADE
-            case ast.Call(func=function) if self._value(function) is EventRouter:
-                return _MADE
-            case _:
-                return None
-
-    def _import(self, node: ast.Import | ast.ImportFrom) -> None:
-        if isinstance(node, ast.Import):
-            for each in node.names:
-                name = each.name if each.asname else each.name.partition(".")[0]
-                self._names[each.asname or name] = sys.modules.get(name)
-            return
-        try:
-            base = resolve_name("." * node.level + (node.module or ""), self._package)
-        except ImportError:
-            return  # more dots than there are packages
-        for each in node.names:
-            holder = sys.modules.get(base)
-            found = vars(holder).get(each.name) if holder else None
-            self._names[each.asname or each.name] = sys.modules.get(f"{base}.{each.name}") if found is None else found
-
-
-def _is_source(value: object) -> bool:
-    return value is _MADE or isinstance(value, EventRouter | Kind)
-
-
-def _is_event_signal(value: object) -> bool:
-    """Whether a value is `event_received`, or another signal that `SIGNALS` names."""
-    if isinstance(value, EventSignal):
-        return True
-    return isinstance(value, Signal) and any(import_string(path) is value for path in conf.current().SIGNALS)
+def _registrations(tree: ast.Module) -> Iterator[tuple[str, int]]:
+    """The decorators and calls that look like registrations and run when the module is imported, in words, with their lines."""
+    for node in _executed(tree.body):
+        expressions = node.decorator_list if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else []
+        for expression in [node.value] if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call) else expressions:
+            text = ast.unparse(expression)
+            if _REGISTERS.fullmatch(text):
+                yield "registers a handler", expression.lineno
+            elif _CONNECTS.fullmatch(text):
+                yield "connects a receiver", expression.lineno
 
 
 def _executed(body: list[ast.stmt]) -> Iterator[ast.stmt]:
