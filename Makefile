@@ -7,7 +7,7 @@ unexport PYTHONPATH
 unexport DJANGO_SETTINGS_MODULE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-emulator serve screenshots test coverage sentry check types lint asyncapi wheel matrix bench chaos million clean
+.PHONY: help demo demo-emulator serve screenshots test proofs coverage sentry check types lint asyncapi wheel matrix bench chaos million clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,10 +38,16 @@ serve: $(VENV)/.demo ## Run the example shop until Ctrl-C, for the README's curl
 screenshots: $(VENV)/.test ## Take the pictures in docs/images: the shop's catalogue, and the inbox in its admin.
 	$(BIN)/python docs/screenshots.py
 
-test: $(VENV)/.test $(VENV)/.mariadb ## Run the tests.
-	$(BIN)/python -m pytest
+# Each worker has its own databases, which the tests of one file share.
+PARALLEL := -n auto --dist loadfile
 
-coverage: $(VENV)/.test $(VENV)/.mariadb ## Run the tests, and print which lines and branches they leave out.
+test: $(VENV)/.test ## Run what a change can break inside one process.
+	$(BIN)/python -m pytest -m "not proof" $(PARALLEL)
+
+proofs: $(VENV)/.test $(VENV)/.mariadb ## Run the other tests: browsers, real processes, MariaDB, outages, many examples.
+	$(BIN)/python -m pytest -m proof -n 2 --dist loadfile
+
+coverage: $(VENV)/.test $(VENV)/.mariadb ## Run all tests in one process, and print which lines and branches they leave out.
 	rm -f .coverage .coverage.*
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet
@@ -52,7 +58,7 @@ ENDPOINT := auth dispatch endpoint envelopes receivers google/test_handlers.py \
 	test_apps.py test_logs.py test_outcomes.py test_router.py test_utils.py
 
 sentry: $(VENV)/.test ## Run the endpoint's tests in a project that Sentry watches.
-	$(BIN)/python -m pytest --ds=tests.support.sentry_settings -m "not slow" $(ENDPOINT:%=tests/%)
+	$(BIN)/python -m pytest --ds=tests.support.sentry_settings -m "not proof" $(ENDPOINT:%=tests/%)
 
 check: lint types asyncapi wheel ## Everything else that has to hold: style, types, layers, the shop's AsyncAPI document, the wheel.
 

@@ -24,6 +24,8 @@ import demo
 import incidents
 from cases import CASES
 
+pytestmark = pytest.mark.proof
+
 HERE = Path(__file__).resolve().parent
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
 

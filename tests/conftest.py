@@ -35,24 +35,15 @@ Post = Callable[..., HttpResponse]
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
-#: Modules that take long, as all tests on MariaDB do, and show nothing that differs between versions: the matrix has them once.
-SLOW = frozenset(
-    """
-    test_accepted_tokens test_accessibility test_chaos test_demo test_emulator test_gevent test_browser
-    test_output test_processes test_key_delays test_key_floods test_key_outages test_oidc_properties test_oidc_vectors
-    test_servers test_shutdown test_typing
-    """.split()  # noqa: SIM905 -- as one list
-)
-
-
 #: Each test that is named after one of these is kept from the others, which then need not be emptied after it.
 SHARED = frozenset({"sqlite", "postgresql", "mariadb"})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave MariaDB to the proofs."""
     for item in items:
-        if item.path.stem in SLOW or (isinstance(item, pytest.Function) and "mariadb" in _words(item)):
-            item.add_marker("slow")
+        if isinstance(item, pytest.Function) and "mariadb" in _words(item):
+            item.add_marker("proof")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

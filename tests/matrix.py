@@ -4,7 +4,7 @@
     python tests/matrix.py --few    as few as show each Python and each Django once
 
 Each pair has its own virtual environment below `.venvs`. A Python that is not found is named and left out. Two pairs are
-tested at a time; what they print is shown when they end, that of the newest pair at the end. That one alone has the slow tests,
+tested at a time; what they print is shown when they end, that of the newest pair at the end. That one alone has the proofs,
 those on MariaDB, and the type checkers that some of them ask.
 """
 
@@ -91,7 +91,7 @@ def tried(pair: Pair, python: str, *, whole: bool) -> tuple[int, str]:
     group = f"{ROOT / 'pyproject.toml'}:{'dev' if whole else 'test'}"
     commands += [[*install, "--editable", str(ROOT), *pair.requirements, "--group", group]]
     commands += [[inside, "tests/support/mariadb.py"]] if whole else []
-    commands += [[inside, "-m", "pytest", "-p", "no:cacheprovider", *([] if whole else ["-m", "not slow"])]]
+    commands += [[inside, "-m", "pytest", "-p", "no:cacheprovider", *([] if whole else ["-m", "not proof"])]]
     printed = ""
     for command in commands:
         ended = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)

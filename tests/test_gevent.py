@@ -12,6 +12,8 @@ from socket import create_server
 
 import pytest
 
+pytestmark = pytest.mark.proof
+
 pytest.importorskip("gevent")
 PATIENCE = 20.0
 WHY = (

@@ -19,6 +19,8 @@ from .support.commands import keep, start
 from .support.deliveries import PATIENCE, effects, with_databases
 from .support.processes import rest
 
+pytestmark = pytest.mark.proof
+
 
 @with_databases
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -24,6 +24,7 @@ pytestmark = [
         find_spec("mypy") is None or find_spec("pyright") is None,
         reason="mypy and pyright are not installed here; `make check` installs them",
     ),
+    pytest.mark.proof,
 ]
 
 

@@ -19,6 +19,8 @@ from ..support.issuers import FETCHER, Google, Issuer, fetchers, fresh, google, 
 from ..support.key_server import HEAD, PATIENCE, Mode, answered, dripping, hanging, in_turn, with_keys
 from .test_access import UNAVAILABLE, whole
 
+pytestmark = pytest.mark.proof
+
 DOCUMENT = json.dumps({"keys": [Issuer("first").jwk()]}).encode()
 SLOW: dict[str, Mode] = {
     "hangs": hanging(answered(DOCUMENT)),

@@ -18,6 +18,8 @@ from ..conftest import post_asgi, post_wsgi
 from ..support.issuers import Google, Issuer, asend, fetchers, fresh, google, settled, status
 from ..support.key_server import PATIENCE, hanging, with_keys
 
+pytestmark = pytest.mark.proof
+
 CROWD = 100
 
 

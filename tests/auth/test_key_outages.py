@@ -15,6 +15,8 @@ from ..support.issuers import Google, Issuer, fresh, google, one, settled, statu
 from ..support.key_server import Mode, answered, chunked, cut, documented, raw, with_keys
 from .test_access import UNAVAILABLE, whole
 
+pytestmark = pytest.mark.proof
+
 KEYS = Issuer("first").jwk()
 DOCUMENT = json.dumps({"keys": [KEYS]}).encode()
 HUGE = DOCUMENT.ljust(LIMIT + 1)

@@ -15,6 +15,8 @@ from ..conftest import Post, post_asgi, post_wsgi
 from ..data.make_oidc_vectors import ACCOUNT, AUDIENCE, CLAIMS, HEADER, LAST, NOW, Key, b64, written
 from .test_oidc_vectors import ANSWERS, answer, verifier
 
+pytestmark = pytest.mark.proof
+
 LEEWAY = 10
 CLAIMED: dict[str, Any] = json.loads(written(CLAIMS))
 ISSUERS = ["https://accounts.google.com", "accounts.google.com"]

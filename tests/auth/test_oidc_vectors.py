@@ -27,6 +27,8 @@ from gcp_event_router.signals import event_received
 from ..conftest import Post
 from ..endpoint.test_properties import recorded
 
+pytestmark = pytest.mark.proof
+
 
 class Vector(TypedDict):
     name: str

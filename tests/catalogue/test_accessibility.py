@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 from ..support.admin_pages import LIST
 from ..support.browsing import PHONE, SCREEN, browsing, fits, in_browser, looking, serving, violations
 
-pytestmark = in_browser
+pytestmark = [in_browser, pytest.mark.proof]
 
 #: What Django's own templates have, and what axe says of it.
 DJANGOS = (

@@ -26,6 +26,8 @@ from gcp_event_router.utils import make_pubsub_message
 from ..support.http2 import Exchange
 from ..support.server_settings import GCP_EVENT_ROUTER
 
+pytestmark = pytest.mark.proof
+
 ROOT = Path(__file__).resolve().parents[2]
 LIMIT = GCP_EVENT_ROUTER.get("MAX_BODY_SIZE", 0)
 ENDLESS = 4 * LIMIT

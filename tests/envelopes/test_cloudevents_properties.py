@@ -21,6 +21,8 @@ from gcp_event_router.testing import CloudEventMessage, CloudEventRequest, batch
 
 from ..conftest import post_asgi, post_wsgi
 
+pytestmark = pytest.mark.proof
+
 #: What an attribute may hold: no control characters, no surrogates, no noncharacters.
 CHARACTERS = st.characters(exclude_categories=["Cc", "Cs", "Cn"])
 ODD = ['"', '""', '"a', "%", "%41", "\\", '\\"', "a b", "\xe9", "\U0001f600"]

@@ -7,7 +7,7 @@ import pytest
 from ..support.chaos import run
 from ..support.deliveries import with_databases
 
-pytestmark = with_databases
+pytestmark = [with_databases, pytest.mark.proof]
 
 
 @pytest.mark.parametrize("alias", ["postgresql", "mariadb"])

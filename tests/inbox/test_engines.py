@@ -21,7 +21,7 @@ from ..checks.test_checks import told
 from ..conftest import Post
 from ..support.deliveries import PUSH, rows, with_databases
 
-pytestmark = with_databases
+pytestmark = [with_databases, pytest.mark.proof]
 
 
 class Immediate(ImmediateBackend):

@@ -12,7 +12,7 @@ from gcp_event_router.inbox.models import Delivery, State, StoredEvent
 from ..support.commands import keep, start
 from ..support.deliveries import PATIENCE, on_sqlite, with_databases
 
-pytestmark = [with_databases, on_sqlite]
+pytestmark = [with_databases, on_sqlite, pytest.mark.proof]
 
 
 def unread(command: AbstractContextManager[subprocess.Popen[str]], after: int) -> tuple[int, str]:

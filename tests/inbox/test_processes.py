@@ -12,7 +12,7 @@ from ..support.deliveries import beside, effects, end_leases, rows, together, wi
 from ..support.gates import Server, serve
 from ..support.own_postgres import until
 
-pytestmark = with_databases
+pytestmark = [with_databases, pytest.mark.proof]
 
 
 SERVERS = [f"{server} {alias}" for server in ("gunicorn", "uvicorn") for alias in ("sqlite", "postgresql", "mariadb")]

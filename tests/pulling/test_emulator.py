@@ -23,6 +23,8 @@ from gcp_event_router.publishing import _client as client_of  # pyright: ignore[
 from local_pubsub import PATIENCE, PROJECT, Emulator
 from servers import HERE, Shop, running
 
+pytestmark = pytest.mark.proof
+
 _numbers = count(1)
 
 

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from ...support.admin_pages import LIST
 from ...support.browsing import PHONE, SCHEMES, SCREEN, browsing, fits, in_browser, looking, serving
 
-pytestmark = in_browser
+pytestmark = [in_browser, pytest.mark.proof]
 LONG = "shop-" + "0123456789" * 12
 """A reference that `admin_server` makes."""
 CONTRAST = 4.5
