@@ -111,7 +111,7 @@ def test_a_kind_is_a_name_and_not_a_glob(router: EventRouter) -> None:
         with pytest.raises(RegistrationError) as caught:
             router.kind(wrong, int)
         assert str(caught.value) == (
-            f"kind() is given the name {wrong!r}, which no event can have. Give 1 to 255 printable characters, without a slash."
+            f"No event can have the kind {wrong!r}. Give 1 to 255 printable characters, without a slash."
         )
 
 
@@ -125,8 +125,8 @@ def test_a_payload_is_a_type(router: EventRouter, payload: Any, text: str) -> No
         router.kind("a", payload)
 
     assert str(caught.value) == (
-        f"kind() is given the payload {text} for 'a', which pydantic cannot validate (PydanticSchemaGenerationError). "
-        "Give a type that it can: a model, a dataclass, a TypedDict, a built-in."
+        f"pydantic cannot validate {text}, the payload of kind 'a' (PydanticSchemaGenerationError). "
+        "Give a type that it can validate: a model, a dataclass, a TypedDict, a built-in."
     )
 
 
@@ -140,7 +140,7 @@ def test_a_kind_has_one_payload(router: EventRouter) -> None:
     with pytest.raises(RegistrationError) as caught:
         router.kind("a", int)
     assert str(caught.value) == (
-        "kind() is given <Kind 'a' of int>, and there is <Kind 'a' of Order> already. A kind has one payload: use that one."
+        "<Kind 'a' of int> conflicts with <Kind 'a' of Order>, which is already declared. A kind has one payload: use that one."
     )
     with router.isolated():
         router.kind("b", TypeAdapter(list[int]))
@@ -220,34 +220,33 @@ async def test_publish(placed: Kind[Order]) -> None:
 @pytest.mark.parametrize(
     ("topic", "attributes", "message"),
     [
-        ("orders", {}, "the topic 'orders', which is no path of one. Write 'projects/my-project/topics/my-topic'."),
+        ("orders", {}, "The topic 'orders' is not a full path. Write 'projects/my-project/topics/my-topic'."),
         (
             TOPIC,
             {"googclient": "a"},
-            "the attribute 'googclient', which has a name that Pub/Sub keeps for itself. Choose one "
-            "that does not begin with 'goog'.",
+            "The attribute 'googclient' has a name that Pub/Sub keeps for itself. Choose one that does not begin with 'goog'.",
         ),
-        (TOPIC, {"a": 1}, "the attribute 'a', which is not text. Give strings by strings."),
+        (TOPIC, {"a": 1}, "The attribute 'a' is not text. Map strings to strings."),
         (
             TOPIC,
             {"timeout": "a"},
-            "the attribute 'timeout', which has the name of a parameter of Google's client, which would "
+            "The attribute 'timeout' has the name of a parameter of Google's client, which would "
             "take it for that. Choose another name.",
         ),
         (
             TOPIC,
             {"": "a"},
-            "the attribute '', which is too long, or has no name: Pub/Sub carries names of 256 bytes and values of 1024.",
+            "The attribute '' is too long, or has no name: Pub/Sub carries names of 256 bytes and values of 1024.",
         ),
         (
             TOPIC,
             {"a": "ä" * 513},
-            "the attribute 'a', which is too long, or has no name: Pub/Sub carries names of 256 bytes and values of 1024.",
+            "The attribute 'a' is too long, or has no name: Pub/Sub carries names of 256 bytes and values of 1024.",
         ),
         (
             TOPIC,
             {str(number): "" for number in range(101)},
-            "101 attributes, and Pub/Sub carries 100. Put some into the payload.",
+            "101 attributes are too many: Pub/Sub carries 100. Put some into the payload.",
         ),
     ],
 )
@@ -255,7 +254,7 @@ def test_what_pubsub_cannot_carry_is_refused(placed: Kind[Order], topic: str, at
     """It is said at once, and not by a future much later."""
     with pytest.raises(ValueError) as caught:
         placed.publish(topic, Order.of(1), attributes=attributes, client=Client())
-    assert str(caught.value) == f"publish() is given {message}"
+    assert str(caught.value) == message
 
 
 def test_without_googles_client(placed: Kind[Order], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,7 @@ def test_a_message_of_nothing_is_refused(router: EventRouter) -> None:
     with pytest.raises(ValueError) as caught:
         router.kind("nothing", type(None)).publish(TOPIC, None)
     assert str(caught.value) == (
-        "publish() is given neither data nor attributes, and Pub/Sub carries no such message. Give it an attribute."
+        "The message has neither data nor attributes, and Pub/Sub refuses such a message. Give it an attribute."
     )
 
 
@@ -57,6 +57,4 @@ def test_an_ordering_key_that_is_too_long_is_refused(counted: Kind[int]) -> None
     """Pub/Sub counts bytes."""
     with pytest.raises(ValueError) as caught:
         counted.publish(TOPIC, 1, ordering_key="\xe4" * 513)
-    assert str(caught.value) == (
-        "publish() is given an ordering key that is too long: Pub/Sub carries 1024 bytes. Give a hash of it."
-    )
+    assert str(caught.value) == ("The ordering key is too long: Pub/Sub carries 1024 bytes. Give a hash of it.")

@@ -232,9 +232,9 @@ def test_wrong_signal_is_refused(path: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("kinds", "error", "message"),
     [
-        ((), GlobError, "on() is given no kind, so nothing would ever reach its function. Name one: "),
-        ((5,), RegistrationError, "on() is given 5, of type int, which is not a string. Call it with kinds: "),
-        ((one,), RegistrationError, "on() is given the function one, which is not a string. Call it with kinds: "),
+        ((), GlobError, "No kind is given, so no event would ever reach the function. Name one: "),
+        ((5,), RegistrationError, "A kind must be a string, not 5, of type int. Name one: "),
+        ((one,), RegistrationError, "A kind must be a string, not the function one. Name one: "),
     ],
 )
 def test_wrong_kinds_are_refused(kinds: tuple[Any, ...], error: type[Exception], message: str) -> None:

@@ -196,10 +196,7 @@ class Kind(Generic[PayloadT]):
 
 def _check(name: object) -> None:
     if not isinstance(name, str) or not is_label(name):
-        msg = (
-            f"kind() is given the name {name!r}, which no event can have. "
-            f"Give 1 to {LABEL_LENGTH} printable characters, without a slash."
-        )
+        msg = f"No event can have the kind {name!r}. Give 1 to {LABEL_LENGTH} printable characters, without a slash."
         raise RegistrationError(msg)
 
 
@@ -208,8 +205,8 @@ def _adapter(name: str, payload: type[PayloadT]) -> TypeAdapter[PayloadT]:
         return TypeAdapter(payload)
     except (PydanticUserError, NameError) as error:
         msg = (
-            f"kind() is given the payload {type_text(payload)} for {name!r}, which pydantic cannot validate "
-            f"({type(error).__name__}). Give a type that it can: a model, a dataclass, a TypedDict, a built-in."
+            f"pydantic cannot validate {type_text(payload)}, the payload of kind {name!r} "
+            f"({type(error).__name__}). Give a type that it can validate: a model, a dataclass, a TypedDict, a built-in."
         )
         raise RegistrationError(msg) from error
 

@@ -46,14 +46,14 @@ def publish(
 
     """
     if not _TOPIC.fullmatch(topic):
-        msg = f"publish() is given the topic {topic!r}, which is no path of one. Write 'projects/my-project/topics/my-topic'."
+        msg = f"The topic {topic!r} is not a full path. Write 'projects/my-project/topics/my-topic'."
         raise ValueError(msg)
     _check(attributes or {})
     if not data and not attributes:
-        msg = "publish() is given neither data nor attributes, and Pub/Sub carries no such message. Give it an attribute."
+        msg = "The message has neither data nor attributes, and Pub/Sub refuses such a message. Give it an attribute."
         raise ValueError(msg)
     if len(ordering_key.encode()) > _ORDERING_KEY:
-        msg = f"publish() is given an ordering key that is too long: Pub/Sub carries {_ORDERING_KEY} bytes. Give a hash of it."
+        msg = f"The ordering key is too long: Pub/Sub carries {_ORDERING_KEY} bytes. Give a hash of it."
         raise ValueError(msg)
     if client is not None:
         return client.publish(topic, data, ordering_key=ordering_key, **(attributes or {}))
@@ -80,12 +80,12 @@ def _client(_process: int) -> Any:
 
 def _check(attributes: Mapping[Any, Any]) -> None:
     if len(attributes) > _ATTRIBUTES:
-        msg = f"publish() is given {len(attributes)} attributes, and Pub/Sub carries {_ATTRIBUTES}. Put some into the payload."
+        msg = f"{len(attributes)} attributes are too many: Pub/Sub carries {_ATTRIBUTES}. Put some into the payload."
         raise ValueError(msg)
     for key, value in attributes.items():
         problem = None
         if not isinstance(key, str) or not isinstance(value, str):
-            problem = "is not text. Give strings by strings."
+            problem = "is not text. Map strings to strings."
         elif not 0 < len(key.encode()) <= _KEY or len(value.encode()) > _VALUE:
             problem = f"is too long, or has no name: Pub/Sub carries names of {_KEY} bytes and values of {_VALUE}."
         elif key.lower().startswith("goog"):
@@ -93,5 +93,5 @@ def _check(attributes: Mapping[Any, Any]) -> None:
         elif key in _TAKEN:
             problem = "has the name of a parameter of Google's client, which would take it for that. Choose another name."
         if problem is not None:
-            msg = f"publish() is given the attribute {key!r}, which {problem}"
+            msg = f"The attribute {key!r} {problem}"
             raise ValueError(msg)

@@ -171,7 +171,7 @@ class EventRouter:
         declared = Kind(name, payload, self._register, callers_place())
         other = next((each for each in self._entries if isinstance(each, Kind) and each.name == name), None)
         if other is not None and other.payload_type != declared.payload_type:
-            msg = f"kind() is given {declared!r}, and there is {other!r} already. A kind has one payload: use that one."
+            msg = f"{declared!r} conflicts with {other!r}, which is already declared. A kind has one payload: use that one."
             raise RegistrationError(msg)
         self._append(declared)
         return declared
@@ -312,16 +312,16 @@ class _Inclusion:
 
 def _globs(kinds: tuple[object, ...], ce_type: object) -> tuple[Glob, ...]:
     if not kinds and ce_type is None:
-        msg = 'on() is given no kind, so nothing would ever reach its function. Name one: `@events.on("order-placed")`.'
+        msg = 'No kind is given, so no event would ever reach the function. Name one: `@events.on("order-placed")`.'
         raise GlobError(msg)
     if ce_type is not None and not isinstance(ce_type, str):
-        msg = f"on() is given ce_type={ce_type!r}, which is not a string. Write a glob of types; for several, decorate again."
+        msg = f"ce_type must be a string, not {ce_type!r}. Write a glob of types; for several, decorate again."
         raise RegistrationError(msg)
     for kind in kinds:
         if not isinstance(kind, str):
             function = getattr(kind, "__qualname__", None)
             what = f"the function {function}" if function else f"{kind!r}, of type {type(kind).__name__}"
-            msg = f'on() is given {what}, which is not a string. Call it with kinds: `@events.on("order-placed")`.'
+            msg = f'A kind must be a string, not {what}. Name one: `@events.on("order-placed")`.'
             raise RegistrationError(msg)
     return tuple(Glob(kind) for kind in dict.fromkeys(kinds) if isinstance(kind, str))
 

@@ -1,6 +1,6 @@
-"""What a registration says of how its handler is run, beside what it handles: the keyword arguments of `EventRouter.on`.
+"""How a registration asks for its handler to be run: the keyword arguments of `EventRouter.on`, beside those that match events.
 
-`router` makes them, `handler` keeps them, and the inbox goes by them; without the inbox, only `name` means anything.
+`router` makes them, `handler` keeps them, and the inbox follows them; without the inbox, only `name` has an effect.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NAME_LENGTH = 255
 
 
 class HandlerOptions(TypedDict, total=False):
-    """The keyword arguments themselves; what they mean is said by `Options`."""
+    """The keyword arguments themselves; `Options` explains them."""
 
     name: str | None
     once: bool
@@ -31,47 +31,44 @@ class HandlerOptions(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a handler is run. Raises `RegistrationError` for what cannot be kept."""
+    """How a handler is run. Raises `RegistrationError` for unusable values."""
 
-    #: What the inbox knows the handler by; its module and qualified name unless it is given, which then survives a move.
+    #: Identifies the handler in the inbox, and survives a move of its code; by default its module and qualified name.
     name: str | None = None
-    #: Whether the inbox makes sure that its effects happen once.
+    #: Whether the inbox applies its effects only once.
     once: bool = True
-    #: Whether it runs after the sender is answered; None for what the settings say.
+    #: Whether it runs after the answer to the sender; None for the value in the settings.
     deferred: bool | None = None
-    #: How long one run may take; None for what the settings say.
+    #: The maximum duration of one run; None for the value in the settings.
     lease: timedelta | None = None
-    #: After how many failed runs it is given up; None for what the settings say.
+    #: The number of failed runs after which a delivery is parked; None for the value in the settings.
     max_attempts: int | None = None
 
     @classmethod
     def of(cls, given: HandlerOptions) -> Self:
         """The options that the keyword arguments say."""
-        known = [each.name for each in fields(cls)]
+        known = [field.name for field in fields(cls)]
         for name in given:
             if name not in known:
-                msg = f"on() is given {name}=, which it does not know. It takes payload=, ce_type=, {'=, '.join(known)}=."
+                msg = f"Unknown option {name}=. The options are payload=, ce_type=, {'=, '.join(known)}=."
                 raise RegistrationError(msg)
         return cls(**given)
 
     def __post_init__(self) -> None:
-        problem = None
+        msg = None
         if not (self.name is None or _is_name(self.name)):
-            problem = f"name={self.name!r}, which is no name. Give 1 to {_NAME_LENGTH} printable characters."
+            msg = f"name={self.name!r} cannot identify a handler. Give 1 to {_NAME_LENGTH} printable characters."
         elif not _is_flag(self.once):
-            problem = f"once={self.once!r}, which is neither True nor False. Choose one of them."
+            msg = f"once={self.once!r} is neither True nor False. Choose one of them."
         elif not (self.deferred is None or _is_flag(self.deferred)):
-            problem = f"deferred={self.deferred!r}, which is neither True nor False. Choose one of them."
+            msg = f"deferred={self.deferred!r} is neither True nor False. Choose one of them."
         elif not (self.lease is None or _is_time(self.lease)):
-            problem = f"lease={self.lease!r}, which is no time to work in. Give a positive timedelta."
+            msg = f"lease must be a positive timedelta, not {self.lease!r}."
         elif not (self.max_attempts is None or _is_count(self.max_attempts)):
-            problem = (
-                f"max_attempts={self.max_attempts!r}, which is no number of runs. Give a whole number from 1 to {MAX_ATTEMPTS}."
-            )
+            msg = f"max_attempts must be a whole number from 1 to {MAX_ATTEMPTS}, not {self.max_attempts!r}."
         elif self.deferred and not self.once:
-            problem = "deferred=True and once=False, and what is deferred is kept in the inbox. Leave one of them out."
-        if problem is not None:
-            msg = f"on() is given {problem}"
+            msg = "deferred=True needs the inbox, which once=False bypasses. Leave one of them out."
+        if msg is not None:
             raise RegistrationError(msg)
 
 
