@@ -2,8 +2,7 @@
 
 `_dispatch` notes an outcome for each handler, `views` answers with the worst of them.
 
-Pub/Sub acknowledges on 102, 200, 201, 202 and 204 and redelivers on everything else; 200 and 201 are read the same by
-Pub/Sub, its emulator, Eventarc, Cloud Tasks and Cloud Scheduler.
+Pub/Sub, its emulator, Eventarc, Cloud Tasks and Cloud Scheduler read 200 and 201 in the same way.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from enum import Enum
 from math import ceil
-from typing import cast
+from typing import Final, cast
 
 from django.core.exceptions import ValidationError
 
@@ -33,7 +32,10 @@ from .exceptions import (
     too_many,
 )
 
-__all__ = ["Outcome", "Reject", "Retry", "classify", "details", "leaves", "of_responses", "retry_after", "worst"]
+__all__ = ["ACKNOWLEDGED", "Outcome", "Reject", "Retry", "classify", "details", "leaves", "of_responses", "retry_after", "worst"]
+
+#: The statuses on which Pub/Sub acknowledges, by its documentation of push subscriptions. It redelivers on all others.
+ACKNOWLEDGED: Final = frozenset({102, 200, 201, 202, 204})
 
 
 class Outcome(Enum):
@@ -62,7 +64,7 @@ class Outcome(Enum):
     @property
     def acknowledged(self) -> bool:
         """Whether the sender takes it as done and will not send it again."""
-        return self.status in {200, 201}
+        return self.status in ACKNOWLEDGED
 
 
 _STATUSES = {

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, TypeAlias
@@ -18,28 +17,24 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.generic import View
 from typing_extensions import override
 
-from . import conf
-from ._concurrency import NOT_WITH_GEVENT, in_thread, is_served_by_gevent
+from ._concurrency import NOT_WITH_GEVENT, is_served_by_gevent
 from ._dispatch.raw_event import UnreadableRequestError
-from ._dispatch.store import keeper as current_keeper
-from ._endpoint.body import is_long, receive_body
+from ._endpoint.body import is_received_long, never_long
+from ._endpoint.refusal import refuse_request, reject_unreadable
 from ._endpoint.request import read_events, undecodable
 from ._endpoint.response import failure, success
-from ._log import log_event, logger, trail
+from ._flow import REST_IN_THREAD, Flow, arun, either, in_thread, run
 from .auth import Authenticator, AuthenticatorChain, configured
-from .envelopes.trace_context import trace_headers
 from .event import UNKNOWN, Principal, is_label
-from .exceptions import BodyTooLargeError, ConfigurationError, DocumentError, EnvelopeError, RefusalError
-from .lifecycle import event_rejected
-from .outcomes import Outcome, classify, of_responses
+from .exceptions import ConfigurationError, DocumentError
+from .outcomes import Outcome, of_responses
 from .signals import event_received
 
 __all__ = ["AsyncEventView", "EventView", "reads_nothing_first"]
 
 _Response: TypeAlias = tuple[Any, Any]
-#: Makes the answer or, with `DEBUG` on, raises what went wrong; a thread could not raise a StopIteration to whoever awaits it.
+#: Makes the answer or, with `DEBUG` on, raises what went wrong; a flow could not raise a StopIteration.
 _Answer: TypeAlias = Callable[[], HttpResponse]
-_EXPECTED = (EnvelopeError, BodyTooLargeError, RefusalError)
 
 
 class EventView(View):
@@ -72,42 +67,41 @@ class EventView(View):
 
     def post(self, request: HttpRequest, event_kind: object = None, event_reference: object = None, **_: object) -> HttpResponse:
         """Receive one event, or a batch; the pattern may capture more, and convert what it captures."""
-        kind, reference = _labels(event_kind, event_reference)
-        try:
-            chain = self._chain()
-            principal = chain.authenticate(request)
-        except Exception as error:  # noqa: BLE001 -- each becomes an answer
-            event_rejected.tell(None, **_rejection(error, kind, reference, None))
-            return _refusal(error, kind, reference, request.META)()
-        return self._receive(request, principal, chain, kind, reference)()
+        return run(self._receive(request, *_labels(event_kind, event_reference)))()
 
-    def _receive(
-        self, request: HttpRequest, principal: Principal | None, chain: AuthenticatorChain, kind: str, reference: str
-    ) -> _Answer:
-        """Read the events of a request whose sender is known, and send them."""
+    def _receive(self, request: HttpRequest, kind: str, reference: str) -> Flow[_Answer]:
+        """Authenticate a request, read its events, send each, and answer with the worst outcome."""
+        meta = request.META
+        principal: Principal | None = None
         try:
-            raw_events = read_events(request, principal, chain, kind, reference)
-        except Exception as error:  # noqa: BLE001 -- as above
-            event_rejected.tell(None, **_rejection(error, kind, reference, principal))
-            return _refusal(error, kind, reference, request.META)
-        sent: list[_Response] = []
+            chain = self._own_chain or configured()
+            principal = yield either(chain.authenticate, chain.aauthenticate, request)
+            is_long: bool = yield either(never_long, is_received_long, request)
+            if is_long:
+                yield REST_IN_THREAD
+            events = read_events(request, principal, chain, kind, reference)
+        except Exception as error:  # noqa: BLE001 -- each becomes an answer
+            yield from refuse_request(error, kind, reference, principal, meta)
+            return partial(failure, error, kind, reference)
+        sender, deliver, adeliver = type(self), event_received.deliver, event_received.adeliver
+        responses: list[_Response] = []
         errors: list[Exception] = []
-        for each in raw_events:
+        for event in events:
             try:
-                if isinstance(each, UnreadableRequestError):
-                    sent.append((None, _kept(each, request.META)))
+                if isinstance(event, UnreadableRequestError):
+                    outcome: Outcome = yield in_thread(reject_unreadable, event, meta)
+                    responses.append((None, outcome))
                     continue
-                kind, reference, raw_event = each
+                kind, reference, raw_event = event
                 try:
-                    sent += event_received.deliver(type(self), kind, reference, raw_event)
+                    responses += yield either(deliver, adeliver, sender, kind, reference, raw_event)
                 except DocumentError as error:
-                    sent.append((None, _kept(undecodable(each, error.reason), request.META, raw_event.envelope.message_id)))
+                    unreadable = undecodable(event, error.reason)
+                    outcome = yield in_thread(reject_unreadable, unreadable, meta, raw_event.envelope.message_id)
+                    responses.append((None, outcome))
             except Exception as error:  # noqa: BLE001 -- as above; the handlers' failures are in the log already
                 errors.append(error)
-        return _answer(sent, errors, kind, reference)
-
-    def _chain(self) -> AuthenticatorChain:
-        return self._own_chain or configured()
+        return _answer(responses, errors, kind, reference)
 
 
 class AsyncEventView(EventView):
@@ -131,37 +125,8 @@ class AsyncEventView(EventView):
         self, request: HttpRequest, event_kind: object = None, event_reference: object = None, **_: object
     ) -> HttpResponse:
         """Receive one event, or a batch."""
-        kind, reference = _labels(event_kind, event_reference)
-        principal: Principal | None = None
-        try:
-            chain = self._chain()
-            principal = await chain.aauthenticate(request)
-            await receive_body(request, conf.current().MAX_BODY_SIZE)
-            raw_events = None if is_long(request) else read_events(request, principal, chain, kind, reference)
-        except Exception as error:  # noqa: BLE001 -- as in EventView
-            await event_rejected.atell(None, **_rejection(error, kind, reference, principal))
-            return _refusal(error, kind, reference, request.META)()
-        if raw_events is None:
-            answer = await in_thread(partial(self._receive, request, principal, chain, kind, reference))
-            return answer()
-        sent: list[_Response] = []
-        errors: list[Exception] = []
-        for each in raw_events:
-            try:
-                if isinstance(each, UnreadableRequestError):
-                    sent.append((None, await in_thread(partial(_kept, each, request.META))))
-                    continue
-                kind, reference, raw_event = each
-                unread: UnreadableRequestError | None = None
-                try:
-                    sent += await event_received.adeliver(type(self), kind, reference, raw_event)
-                except DocumentError as error:
-                    unread = undecodable(each, error.reason)
-                if unread is not None:  # asgiref's frames would hold what is being handled
-                    sent.append((None, await in_thread(partial(_kept, unread, request.META, raw_event.envelope.message_id))))
-            except Exception as error:  # noqa: BLE001 -- as in EventView
-                errors.append(error)
-        return _answer(sent, errors, kind, reference)()
+        answer = await arun(self._receive(request, *_labels(event_kind, event_reference)))
+        return answer()
 
 
 #: The attribute of a view function that is the function itself, unless something has been wrapped around it.
@@ -189,88 +154,10 @@ def _labels(kind: object, reference: object) -> tuple[str, str]:
     return labels
 
 
-def _one(errors: list[Exception]) -> Exception:
-    """What went wrong with the events of a request, as one exception."""
-    return errors[0] if len(errors) == 1 else ExceptionGroup("several events failed", list(errors))
-
-
-def _kept(error: UnreadableRequestError, meta: Mapping[str, Any], message_id: str | None = None) -> Outcome:
-    """What becomes of a body in a form that it does not keep: where events are kept, it is, and not sent again.
-
-    Raises what keeps it from that, once it is logged.
-    """
-    unread, keeper = error.unread, current_keeper()
-    kind, reference = unread.kind, unread.reference
-    try:
-        if keeper is None:
-            raise error.reason  # noqa: TRY301 -- logged as all others
-        keeper.reject(unread, error)
-    except Exception as problem:
-        event_rejected.tell(None, **_rejection(problem, kind, reference, unread.principal))
-        _log_refusal(problem, kind, reference, meta, message_id)
-        raise
-    rejection = _rejection(error.reason, kind, reference, unread.principal) | {"outcome": Outcome.REJECTED}
-    event_rejected.tell(None, **rejection)
-    log_event(
-        logging.WARNING,
-        Outcome.REJECTED.value,
-        kind=kind,
-        reference=reference,
-        message_id=message_id,
-        problem=str(error),
-        traceparent=_traceparent(meta),
-    )
-    return Outcome.REJECTED
-
-
-def _rejection(error: Exception, kind: str, reference: str, principal: Principal | None) -> dict[str, Any]:
-    """What the listeners of `event_rejected` are told."""
-    return {
-        "event_kind": kind,
-        "event_reference": reference,
-        "outcome": classify(error),
-        "error": error,
-        "principal": principal,
-    }
-
-
-def _answer(sent: list[_Response], errors: list[Exception], kind: str, reference: str) -> _Answer:
+def _answer(responses: list[_Response], errors: list[Exception], kind: str, reference: str) -> _Answer:
     """The answer to a request whose events were sent."""
     if not errors:
-        return partial(success, of_responses(sent))
-    error = _one(errors)
+        return partial(success, of_responses(responses))
+    error = errors[0] if len(errors) == 1 else ExceptionGroup("several events failed", list(errors))
     errors.clear()  # each holds its caller's frame, and so this list, by its traceback
     return partial(failure, error, kind, reference)
-
-
-def _refusal(error: Exception, kind: str, reference: str, meta: Mapping[str, Any]) -> _Answer:
-    """The answer to a request that did not become an event, with its line in the log."""
-    _log_refusal(error, kind, reference, meta)
-    return partial(failure, error, kind, reference)
-
-
-def _log_refusal(error: Exception, kind: str, reference: str, meta: Mapping[str, Any], message_id: str | None = None) -> None:
-    outcome = classify(error)
-    level, problem = logging.ERROR, trail(error)
-    if isinstance(error, _EXPECTED):
-        level, problem = logging.WARNING, type(error).__name__
-    if isinstance(error, (EnvelopeError, ConfigurationError)):  # texts of ours; an authenticator's own may hold anything
-        problem = str(error)
-    elif isinstance(error, RefusalError) and error.reason:
-        problem = f"{problem}, {error.reason}"
-    log_event(
-        level,
-        outcome.value,
-        kind=kind,
-        reference=reference,
-        message_id=message_id,
-        problem=problem,
-        traceparent=_traceparent(meta),
-    )
-    logger.debug("The request was refused", exc_info=error)
-
-
-def _traceparent(meta: Mapping[str, Any]) -> str | None:
-    headers = trace_headers(meta)
-    trace = headers and headers.read()
-    return trace and trace.traceparent

@@ -26,7 +26,6 @@ SLOW: dict[str, Mode] = {
     "hangs": hanging(answered(DOCUMENT)),
     "drips its body": dripping(HEAD + b"\r\n"),
     "drips on after its body": dripping(HEAD + b"\r\n" + DOCUMENT),
-    "drips its head": dripping(HEAD + b"X-Slow: "),
 }
 
 

@@ -46,8 +46,8 @@ FAILURES: dict[str, tuple[Mode | None, str]] = {
     "a list of keys": (documented([KEYS]), "ValidationError"),
     "one key": (documented(KEYS), "ValidationError"),
     "keys by their ids": (documented({"keys": {"first": KEYS}}), "ValidationError"),
-    "no keys": (documented({"keys": []}), "ValueError"),
-    "no key of use": (documented({"keys": [{**KEYS, "kty": "EC"}, {"kty": "oct", "k": "YQ", "kid": "first"}]}), "ValueError"),
+    "no keys": (documented({"keys": []}), "PyJWKSetError"),
+    "no key of use": (documented({"keys": [{**KEYS, "kty": "EC"}, {"kty": "oct", "k": "YQ", "kid": "first"}]}), "PyJWKSetError"),
     "huge": (answered(HUGE), "ValueError"),
     "huge, in chunks": (chunked(HUGE), "ValueError"),
 }

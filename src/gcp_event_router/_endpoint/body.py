@@ -17,10 +17,11 @@ from django.http import HttpRequest
 from django.http.request import UnreadablePostError
 from typing_extensions import Buffer, override
 
+from .. import conf
 from .._concurrency import LONG, wait_for
 from ..exceptions import BodyTooLargeError, ConfigurationError, EnvelopeError
 
-__all__ = ["PendingBody", "body_of", "is_long", "receive_body"]
+__all__ = ["PendingBody", "body_of", "is_received_long", "never_long"]
 
 
 #: Where `asgi` leaves a body that nobody has received, in the scope of its request.
@@ -42,7 +43,7 @@ def body_of(request: HttpRequest, limit: int) -> bytes:
     """
     state: Any = request
     if _PENDING in getattr(state, "scope", ()):
-        wait_for(partial(receive_body, request, limit))
+        wait_for(partial(_receive_body, request, limit))
     length = _length(request, limit)
     body: bytes = getattr(state, "_body", b"")
     if not body:  # without a Content-Length, Django's own of a WSGI request is empty whatever arrives
@@ -58,7 +59,7 @@ def body_of(request: HttpRequest, limit: int) -> bytes:
     return body
 
 
-async def receive_body(request: HttpRequest, limit: int) -> None:
+async def _receive_body(request: HttpRequest, limit: int) -> None:
     """Receive the body of an ASGI request if `asgi.guard_bodies` has kept it back. Raises as `body_of` does."""
     scope: dict[str, Any] = getattr(request, "scope", {})
     pending: PendingBody | None = scope.pop(_PENDING, None)
@@ -118,7 +119,18 @@ class PendingBody:
         return bytes(body)
 
 
-def is_long(request: HttpRequest) -> bool:
+def never_long(request: HttpRequest) -> bool:  # noqa: ARG001 -- as `is_received_long`
+    """Return False: without an event loop, no body is so long that it must be read elsewhere."""
+    return False
+
+
+async def is_received_long(request: HttpRequest) -> bool:
+    """Receive a body that was kept back, and tell whether it is longer than `LONG`. Raises as `body_of` does."""
+    await _receive_body(request, conf.current().MAX_BODY_SIZE)
+    return _is_long(request)
+
+
+def _is_long(request: HttpRequest) -> bool:
     """Whether the body is longer than `LONG`, as far as can be told before it is read. Raises `EnvelopeError`."""
     state: Any = request
     if hasattr(state, "_body"):

@@ -7,12 +7,12 @@ from functools import partial
 from inspect import isawaitable, isclass, iscoroutinefunction
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
-from .._concurrency import wait_for
+from .._concurrency import in_thread, wait_for
+from .._flow import Flow, arun, either, run
 from .._log import logger, trail
 from ..event import Principal
 from ..exceptions import AuthenticationError, ConfigurationError, ForbiddenError, RefusalError, UnavailableError
@@ -44,7 +44,7 @@ class AuthenticatorChain:
         self.authenticators: tuple[Authenticator, ...] | None = None if authenticators is None else tuple(authenticators)
         for each in self.authenticators or ():
             require_authenticator(each, type(each).__qualname__)
-        self._asked = [_asynchronous(each) for each in self.authenticators or ()]
+        self._asked = [(each, _asynchronous(each)) for each in self.authenticators or ()]
         #: The query parameters that hold credentials, whoever accepts the request: nobody else is to see them.
         self.secret_parameters: frozenset[str] = frozenset(self._named("secret_parameters"))
         #: The same of headers, by their names in `request.META`; `Authorization` and cookies are no envelope's in any case.
@@ -61,41 +61,31 @@ class AuthenticatorChain:
             UnavailableError: One cannot decide now.
 
         """
-        refusals: list[RefusalError] = []
-        for each in self.authenticators or ():
-            try:
-                found = each.authenticate(request)
-                principal = wait_for(partial(_awaited, found)) if isawaitable(found) else found
-            except Exception as error:  # noqa: BLE001 -- whatever it is, it lets nobody in
-                refusals.append(_refusal(each, error))
-            else:
-                if isinstance(principal, Principal):
-                    return principal
-                refusals += _no_principal(each, principal)
-        self._let_in_or_raise(refusals)
-        return None
+        return run(self._ask_all(request))
 
     async def aauthenticate(self, request: HttpRequest) -> Principal | None:
         """Do what `authenticate` does, without blocking the event loop."""
+        return await arun(self._ask_all(request))
+
+    def _ask_all(self, request: HttpRequest) -> Flow[Principal | None]:
         refusals: list[RefusalError] = []
-        for each, ask in zip(self.authenticators or (), self._asked, strict=False):
+        for authenticator, aauthenticate in self._asked:
             try:
-                found = await ask(request)
-                principal = await found if isawaitable(found) else found
-            except Exception as error:  # noqa: BLE001 -- as in authenticate()
-                refusals.append(_refusal(each, error))
+                answer: object = yield either(partial(_ask, authenticator), partial(_aask, aauthenticate), request)
+            except Exception as error:  # noqa: BLE001 -- whatever it is, it lets nobody in
+                refusals.append(_refusal(authenticator, error))
             else:
-                if isinstance(principal, Principal):
-                    return principal
-                refusals += _no_principal(each, principal)
-        self._let_in_or_raise(refusals)
+                if isinstance(answer, Principal):
+                    return answer
+                refusals += _reject_non_principal(authenticator, answer)
+        self._admit_or_raise(refusals)
         return None
 
     def _named(self, attribute: str) -> Iterator[str]:
         for each in self.authenticators or ():
             yield from getattr(each, attribute, ())
 
-    def _let_in_or_raise(self, refusals: list[RefusalError]) -> None:
+    def _admit_or_raise(self, refusals: list[RefusalError]) -> None:
         """Nobody accepted the request: let it in if there was nobody to ask, and raise the most telling refusal otherwise."""
         if self.authenticators is None:
             if settings.DEBUG:
@@ -115,29 +105,31 @@ class AuthenticatorChain:
         raise AuthenticationError(reason="it has no credentials that an authenticator reads")
 
 
-async def _awaited(found: Awaitable[Principal | None]) -> Principal | None:
-    return await found
+def _ask(authenticator: Authenticator, request: HttpRequest) -> object:
+    answer = authenticator.authenticate(request)
+    return wait_for(partial(_await, answer)) if isawaitable(answer) else answer
+
+
+async def _aask(aauthenticate: Callable[[HttpRequest], Awaitable[Any]], request: HttpRequest) -> object:
+    answer = await aauthenticate(request)
+    return await answer if isawaitable(answer) else answer
+
+
+async def _await(answer: Awaitable[object]) -> object:
+    return await answer
 
 
 def _asynchronous(authenticator: Authenticator) -> Callable[[HttpRequest], Awaitable[Any]]:
     """How to ask an authenticator on an event loop: by its `aauthenticate`, unless a subclass has another `authenticate`."""
-    for each in type(authenticator).__mro__:
-        if "aauthenticate" in vars(each):
+    for base in type(authenticator).__mro__:
+        if "aauthenticate" in vars(base):
             method: Callable[[HttpRequest], Awaitable[Any]] = getattr(authenticator, "aauthenticate")  # noqa: B009 -- not in the protocol
             return method
-        if "authenticate" in vars(each):
+        if "authenticate" in vars(base):
             break
     if iscoroutinefunction(authenticator.authenticate):
         return authenticator.authenticate
-    return sync_to_async(partial(_in_thread, authenticator))
-
-
-def _in_thread(authenticator: Authenticator, request: HttpRequest) -> object:
-    try:
-        return authenticator.authenticate(request)
-    except StopIteration as error:  # cannot pass a coroutine: whoever awaits it would wait for ever
-        msg = "StopIteration"
-        raise RuntimeError(msg) from error
+    return lambda request: in_thread(partial(authenticator.authenticate, request))
 
 
 def _refusal(authenticator: Authenticator, error: Exception) -> RefusalError:
@@ -151,7 +143,7 @@ def _refusal(authenticator: Authenticator, error: Exception) -> RefusalError:
     return UnavailableError(reason="an authenticator failed")
 
 
-def _no_principal(authenticator: Authenticator, found: object) -> Iterator[RefusalError]:
+def _reject_non_principal(authenticator: Authenticator, found: object) -> Iterator[RefusalError]:
     """What becomes of an answer that is no `Principal`: None says nothing, and anything else is a mistake."""
     if found is not None:
         message = (

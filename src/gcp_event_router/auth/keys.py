@@ -9,20 +9,30 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from concurrent.futures import Future, wait
+from contextlib import contextmanager
 from functools import cache
+from http import HTTPStatus
 from math import inf
 from threading import Lock, Thread
-from time import monotonic
+from time import monotonic, perf_counter
+from typing import Final, Literal, NotRequired
+from urllib.parse import urlsplit
+from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
-from jwt import PyJWK
+from jwt import PyJWK, PyJWKSet
+from pydantic import OnErrorOmit, TypeAdapter
+from typing_extensions import TypedDict, override
 
+from .._flow import Flow, either
 from .._log import logger
 from ..exceptions import UnavailableError
-from .jwks import fetch
 
-__all__ = ["BOUND", "INTERVAL", "LIFETIME", "LIMIT", "TIMEOUT", "KeySet", "key_set"]
+__all__ = ["BOUND", "GOOGLE", "INTERVAL", "LIFETIME", "LIMIT", "TIMEOUT", "KeySet", "is_acceptable", "key_set", "serve_document"]
+
+#: The keys of Google's identity tokens, as https://accounts.google.com/.well-known/openid-configuration names them.
+GOOGLE: Final = "https://www.googleapis.com/oauth2/v3/certs"
 
 #: All in seconds. Keys are not fetched more often than this, whatever the reason: strangers can name any key.
 INTERVAL = 10.0
@@ -34,6 +44,29 @@ BOUND = 24 * 3600.0
 TIMEOUT = 5.0
 #: In bytes; Google's document has about 1,500.
 LIMIT = 256 * 1024
+
+_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+_CHUNK = 64 * 1024
+
+
+class _Key(TypedDict):
+    """An RS256 key, among others that a set may hold."""
+
+    kty: Literal["RSA"]
+    kid: str
+    n: str
+    e: str
+    alg: NotRequired[Literal["RS256"]]
+    use: NotRequired[Literal["sig"]]
+
+
+class _Document(TypedDict):
+    keys: list[OnErrorOmit[_Key]]
+
+
+_DOCUMENT = TypeAdapter(_Document)
+#: Documents that `testing` serves in the place of their URLs.
+_SERVED: dict[str, bytes] = {}
 
 
 class KeySet:
@@ -49,33 +82,16 @@ class KeySet:
         #: What is on its way, if anything is; it ends without a result, when there is something to look at.
         self._flight: Future[None] | None = None
 
-    def find(self, kid: str) -> PyJWK | None:
-        """The key of an id, or None if the server has none. Raises `UnavailableError` where that cannot be known."""
-        key = self._current(kid)
-        if key is not None:
-            return key
-        key, flight = self._look(kid)
-        if flight is not None:
-            wait([flight], TIMEOUT)
-        return key or self._look_again(kid)
-
-    async def afind(self, kid: str) -> PyJWK | None:
-        """Do what `find` does, without blocking the event loop, nor taking a thread of its pool."""
-        key = self._current(kid)
-        if key is not None:
-            return key
-        key, flight = self._look(kid)
-        if flight is not None:
-            arrival = asyncio.wrap_future(flight)
-            try:
-                await asyncio.wait([arrival], timeout=TIMEOUT)
-            finally:
-                arrival.cancel()  # the flight itself goes on; the loop may end before it
-        return key or self._look_again(kid)
-
-    def _current(self, kid: str) -> PyJWK | None:
+    def current(self, kid: str) -> PyJWK | None:
         """Return a key that need not be fetched again yet, without the lock: `_fetch` writes the keys before their time."""
         return self._keys.get(kid) if monotonic() - self._fetched < LIFETIME else None
+
+    def find(self, kid: str) -> Flow[PyJWK | None]:
+        """Find the key of an id, or None if the server has none. Raises `UnavailableError` where that cannot be known."""
+        key, flight = self._look(kid)
+        if flight is not None:
+            yield either(_wait, _await, flight)
+        return key or self._look_again(kid)
 
     def _look(self, kid: str) -> tuple[PyJWK | None, Future[None] | None]:
         """The key, if there is one to use; else what to wait for, if waiting can help."""
@@ -121,7 +137,7 @@ class KeySet:
     def _fetch(self, flight: Future[None]) -> None:
         keys: Mapping[str, PyJWK] | None = None
         try:
-            keys = fetch(self.url, timeout=TIMEOUT, limit=LIMIT)
+            keys = _read(_SERVED.get(self.url) or _download(self.url))
         except Exception as error:  # noqa: BLE001 -- whatever it is, there are no keys
             self._complain(error)
         finally:  # nobody may wait in vain
@@ -137,6 +153,76 @@ class KeySet:
         level = logging.WARNING if self._fresh() else logging.ERROR
         logger.log(level, "The keys at %s cannot be fetched: %s", self.url, type(error).__name__)
         logger.debug("The keys cannot be fetched", exc_info=error)
+
+
+def _wait(flight: Future[None]) -> None:
+    wait([flight], TIMEOUT)
+
+
+async def _await(flight: Future[None]) -> None:
+    """Wait without a thread of the event loop's pool."""
+    arrival = asyncio.wrap_future(flight)
+    try:
+        await asyncio.wait([arrival], timeout=TIMEOUT)
+    finally:
+        arrival.cancel()  # the flight itself goes on; the loop may end before it
+
+
+def is_acceptable(url: str) -> bool:
+    """Whether keys may be fetched from a URL: over HTTPS, or from this machine."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return bool(parts.hostname) and (parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK))
+
+
+@contextmanager
+def serve_document(url: str, document: bytes) -> Generator[None]:
+    """Serve a document in the place of a URL's, without a server: for `testing`."""
+    before = _SERVED.get(url)
+    _SERVED[url] = document
+    try:
+        yield
+    finally:
+        if before is None:
+            del _SERVED[url]
+        else:
+            _SERVED[url] = before
+
+
+class _NoRedirect(HTTPRedirectHandler):
+    """Leaves a redirect what it is, an error: it could lead to another host, or away from HTTPS."""
+
+    @override
+    def redirect_request(self, *args: object, **kwargs: object) -> None:
+        return None
+
+
+def _download(url: str) -> bytes:
+    """Fetch a document. Raises `OSError`, `HTTPException` or `ValueError` unless all of it arrives, in time and with 200."""
+    local = urlsplit(url).hostname in _LOOPBACK  # no proxy leads there, whatever the environment says
+    opener = build_opener(_NoRedirect, *([ProxyHandler({})] if local else []))
+    until = perf_counter() + TIMEOUT
+    body = b""
+    with opener.open(Request(url, headers={"Accept": "application/json"}), timeout=TIMEOUT) as response:  # noqa: S310 -- is_acceptable
+        if response.status != HTTPStatus.OK:
+            msg = f"status {response.status}"
+            raise ValueError(msg)
+        while chunk := response.read1(_CHUNK):
+            body += chunk
+            if len(body) > LIMIT:
+                msg = f"more than {LIMIT} bytes"
+                raise ValueError(msg)
+            if perf_counter() > until:
+                raise TimeoutError
+    return body
+
+
+def _read(document: bytes) -> Mapping[str, PyJWK]:
+    """The RS256 keys of a JWK set (RFC 7517) by their ids. Raises `ValueError` or `PyJWKSetError` where there is none."""
+    jwk_set = PyJWKSet.from_dict({**_DOCUMENT.validate_json(document)})
+    return {str(key.key_id): key for key in jwk_set.keys}
 
 
 def _renewed(known: Mapping[str, PyJWK], fetched: Mapping[str, PyJWK]) -> Mapping[str, PyJWK]:

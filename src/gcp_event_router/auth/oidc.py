@@ -19,12 +19,12 @@ from django.core.checks import CheckMessage, Error
 from django.http import HttpRequest
 from jwt import PyJWK
 
+from .._flow import Flow, arun, run
 from ..event import Principal
 from ..exceptions import AuthenticationError, ConfigurationError, ForbiddenError
 from .base import bearer
 from .id_token import claims_of, key_id
-from .jwks import GOOGLE, is_acceptable
-from .keys import key_set
+from .keys import GOOGLE, is_acceptable, key_set
 
 __all__ = ["EVENT_URL", "OIDC"]
 
@@ -78,21 +78,21 @@ class OIDC:
         self._lock = Lock()
 
     def authenticate(self, request: HttpRequest) -> Principal | None:
-        """Called by the door of the sync view. Where the keys have to be fetched, it waits for them, five seconds at most."""
-        token = self._token(request)
-        if token is None:
-            return None
-        accepted = self._accepted.get(_digest(token))
-        key = key_set(self.certs_url).find(key_id(token) if accepted is None else accepted.kid)
-        return self._judge(token, key, accepted, request)
+        """Return who sent a request with a token of Google's. Called under WSGI; waits five seconds for keys at most."""
+        return run(self._verify(request))
 
     async def aauthenticate(self, request: HttpRequest) -> Principal | None:
-        """Do what `authenticate` does, without blocking the event loop."""
+        """Do the same without blocking the event loop."""
+        return await arun(self._verify(request))
+
+    def _verify(self, request: HttpRequest) -> Flow[Principal | None]:
         token = self._token(request)
         if token is None:
             return None
         accepted = self._accepted.get(_digest(token))
-        key = await key_set(self.certs_url).afind(key_id(token) if accepted is None else accepted.kid)
+        kid = key_id(token) if accepted is None else accepted.kid
+        keys = key_set(self.certs_url)
+        key = keys.current(kid) or (yield from keys.find(kid))
         return self._judge(token, key, accepted, request)
 
     def security_scheme(self) -> tuple[str, dict[str, Any]]:

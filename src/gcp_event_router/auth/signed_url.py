@@ -16,6 +16,7 @@ from django.core.checks import Warning as Warn
 from django.core.signing import BadSignature
 from django.http import HttpRequest
 
+from .._flow import Flow, arun, either, run
 from .._url_signing import PARAMETER, Terms, verified
 from ..envelopes import EVENTARC_MODE
 from ..event import Principal
@@ -55,33 +56,28 @@ class SignedURL:
         self.cache: str = cache
 
     def authenticate(self, request: HttpRequest) -> Principal | None:
-        """Called by the door of the sync view."""
-        terms = _terms(request)
-        if terms is None:
-            return None
-        if terms.once:
-            cache = caches[self.cache]
-            try:
-                is_first = cache.add(terms.once, True, terms.seconds_to_remember)
-                is_known = is_first or cache.get(terms.once) is not None
-            except Exception as error:
-                raise UnavailableError(reason="the cache of used URLs is away") from error
-            _require(is_first, is_known)
-        return Principal("signed-url")
+        """Return who sent a request whose URL is signed. Called under WSGI."""
+        return run(self._verify(request))
 
     async def aauthenticate(self, request: HttpRequest) -> Principal | None:
-        """Do what `authenticate` does, without blocking the event loop."""
+        """Do the same without blocking the event loop."""
+        return await arun(self._verify(request))
+
+    def _verify(self, request: HttpRequest) -> Flow[Principal | None]:
         terms = _terms(request)
         if terms is None:
             return None
         if terms.once:
             cache = caches[self.cache]
             try:
-                is_first = await cache.aadd(terms.once, True, terms.seconds_to_remember)
-                is_known = is_first or await cache.aget(terms.once) is not None
+                is_first: bool = yield either(cache.add, cache.aadd, terms.once, True, terms.seconds_to_remember)
+                is_known = is_first or (yield either(cache.get, cache.aget, terms.once)) is not None
             except Exception as error:
                 raise UnavailableError(reason="the cache of used URLs is away") from error
-            _require(is_first, is_known)
+            if not is_known:  # some caches, such as the database's, do not raise when they cannot write
+                raise UnavailableError(reason="the cache of used URLs does not remember")
+            if not is_first:
+                raise AuthenticationError(reason="the signed URL was for a single use, and has been used")
         return Principal("signed-url")
 
     def security_scheme(self) -> tuple[str, dict[str, Any]]:
@@ -120,10 +116,3 @@ def _terms(request: HttpRequest) -> Terms | None:
     if terms.expired:
         raise AuthenticationError(reason="the signed URL has expired")
     return terms
-
-
-def _require(is_first: bool, is_known: bool) -> None:
-    if not is_known:  # some caches, such as the database's, do not raise when they cannot write
-        raise UnavailableError(reason="the cache of used URLs does not remember")
-    if not is_first:
-        raise AuthenticationError(reason="the signed URL was for a single use, and has been used")

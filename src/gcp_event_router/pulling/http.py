@@ -18,12 +18,11 @@ from django.utils.http import urlencode
 from .._url_signing import signed_query
 from ..auth import SignedURL, configured
 from ..exceptions import ConfigurationError, PostError
+from ..outcomes import ACKNOWLEDGED
 from ..utils import get_event_url
 
-__all__ = ["ACKNOWLEDGED", "PushClient", "PushResponse", "cloudevents_path"]
+__all__ = ["PushClient", "PushResponse", "cloudevents_path"]
 
-#: What Pub/Sub takes as done, by its documentation of push subscriptions.
-ACKNOWLEDGED: Final = frozenset({102, 200, 201, 202, 204})
 #: Seconds to wait for an answer: the longest that a push subscription waits, and time for a debugger.
 _PATIENCE: Final = 600.0
 #: So many bytes of an answer are read.

@@ -13,8 +13,7 @@ from typing_extensions import override
 from .._dispatch.signature import name_of
 from .._endpoint.response import EventResponse
 from ..exceptions import ConfigurationError, ErrorDetail
-from ..outcomes import Outcome
-from ..pulling.http import ACKNOWLEDGED
+from ..outcomes import ACKNOWLEDGED, Outcome
 from .recording import Delivery, Recording, Rejection, is_same, require_handler
 
 __all__ = ["Pushed", "pushed_of"]

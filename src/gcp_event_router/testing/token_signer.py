@@ -30,10 +30,9 @@ class TokenSigner:
 
     def __enter__(self) -> Self:
         """Serve the key in the place of Google's."""
-        from ..auth.jwks import GOOGLE, served  # noqa: PLC0415 -- an extra
-        from ..auth.keys import key_set  # noqa: PLC0415 -- an extra
+        from ..auth.keys import GOOGLE, key_set, serve_document  # noqa: PLC0415 -- an extra
 
-        self._served.enter_context(served(GOOGLE, self.jwks()))
+        self._served.enter_context(serve_document(GOOGLE, self.jwks()))
         key_set.cache_clear()
         self._served.callback(key_set.cache_clear)
         return self

@@ -10,8 +10,7 @@ from typing import Any, Final, cast
 
 from ..._log import trail
 from ...exceptions import ConfigurationError, ErrorDetail, InvalidEventError
-from ...outcomes import Outcome
-from ...pulling.http import ACKNOWLEDGED
+from ...outcomes import ACKNOWLEDGED, Outcome
 from ...testing.recording import Delivery
 
 __all__ = ["DEFERRED", "RESULTS", "SentAnswer", "results_of"]

@@ -1,0 +1,85 @@
+"""A flow: steps that are described once, as a generator, and run under WSGI or on an event loop.
+
+A flow yields what may have to wait, as `either(blocking, awaited, ...)` or `in_thread(function, ...)`, and is sent the result or
+given the exception. Everything else it does itself. `run` and `arun` are the two drivers; httpx runs its `auth_flow` in the
+same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Generator
+from functools import partial
+from typing import Any, Final, ParamSpec, TypeAlias, TypeVar
+
+from . import _concurrency
+
+__all__ = ["REST_IN_THREAD", "Flow", "Step", "arun", "either", "in_thread", "run"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+#: One step: how to take it without an event loop, and on one.
+Step: TypeAlias = tuple[Callable[[], Any], Callable[[], Awaitable[Any]]]
+#: The steps that lead to a T. Annotate the result of each `yield`.
+Flow: TypeAlias = Generator[Step, Any, T]
+
+
+def either(blocking: Callable[P, T], awaited: Callable[P, Awaitable[T]], *args: P.args, **named: P.kwargs) -> Step:
+    """Make a step of two functions that do the same: one blocks, one is awaited."""
+    return partial(blocking, *args, **named), partial(awaited, *args, **named)
+
+
+def in_thread(function: Callable[P, object], *args: P.args, **named: P.kwargs) -> Step:
+    """Make a step of a function that blocks; on an event loop, it runs in a thread."""
+    call = partial(function, *args, **named)
+    return call, partial(_concurrency.in_thread, call)
+
+
+def _pass() -> None:
+    """Do nothing, when no event loop runs that the rest could block."""
+
+
+async def _apass() -> None:
+    """Stand for the rest of the flow, which `arun` takes to a thread."""
+
+
+#: The step after which a flow blocks for long: on an event loop, the rest of it runs in a thread, in one go.
+REST_IN_THREAD: Final[Step] = _pass, _apass
+
+
+def run(flow: Flow[T]) -> T:
+    """Take the steps of a flow in the caller's thread."""
+    resume: Callable[[Any], Step] = flow.send
+    given: Any = None
+    while True:
+        try:
+            blocking, _ = resume(given)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        finally:
+            del given  # an exception, whose traceback refers to this frame
+        try:
+            resume, given = flow.send, blocking()
+        except BaseException as error:  # noqa: BLE001 -- the flow raises what it does not expect
+            resume, given = flow.throw, error
+
+
+async def arun(flow: Flow[T]) -> T:
+    """Take the steps of a flow on the event loop, without blocking it."""
+    resume: Callable[[Any], Step] = flow.send
+    given: Any = None
+    while True:
+        try:
+            step = resume(given)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        finally:
+            del given  # as above
+        if step is REST_IN_THREAD:
+            return await _concurrency.in_thread(partial(run, flow))
+        try:
+            resume, given = flow.send, await step[1]()
+        except BaseException as error:  # noqa: BLE001 -- as above
+            resume, given = flow.throw, error
