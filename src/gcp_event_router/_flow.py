@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
 from functools import partial
-from typing import Any, Final, ParamSpec, TypeAlias, TypeVar
+from typing import Any, Final, ParamSpec, TypeAlias, TypeVar, cast
 
 from . import _concurrency
 
@@ -50,36 +50,37 @@ REST_IN_THREAD: Final[Step] = _pass, _apass
 def run(flow: Flow[T]) -> T:
     """Take the steps of a flow in the caller's thread."""
     resume: Callable[[Any], Step] = flow.send
-    given: Any = None
+    # a list that is empty at the end: a local would keep an exception alive, whose traceback refers to this frame
+    results: list[Any] = [None]
     while True:
         try:
-            blocking, _ = resume(given)
+            step = resume(results.pop())
         except StopIteration as end:
-            result: T = end.value
-            return result
-        finally:
-            del given  # an exception, whose traceback refers to this frame
+            return cast("T", end.value)
         try:
-            resume, given = flow.send, blocking()
+            results.append(step[0]())
+            resume = flow.send
         except BaseException as error:  # noqa: BLE001 -- the flow raises what it does not expect
-            resume, given = flow.throw, error
+            results.append(error)
+            resume = flow.throw
+        del step  # it may refer to an exception, too
 
 
 async def arun(flow: Flow[T]) -> T:
     """Take the steps of a flow on the event loop, without blocking it."""
     resume: Callable[[Any], Step] = flow.send
-    given: Any = None
+    results: list[Any] = [None]  # as above
     while True:
         try:
-            step = resume(given)
+            step = resume(results.pop())
         except StopIteration as end:
-            result: T = end.value
-            return result
-        finally:
-            del given  # as above
+            return cast("T", end.value)
         if step is REST_IN_THREAD:
             return await _concurrency.in_thread(partial(run, flow))
         try:
-            resume, given = flow.send, await step[1]()
+            results.append(await step[1]())
+            resume = flow.send
         except BaseException as error:  # noqa: BLE001 -- as above
-            resume, given = flow.throw, error
+            results.append(error)
+            resume = flow.throw
+        del step  # as above
