@@ -214,11 +214,8 @@ def test_search_by_key(shop: Shop, pages: Pages) -> None:
         "handler=%00",
         "kind=%00",
         "q=%00",
+        "received=x",
         "received_at__year=0",
-        "received_at__year=9999&received_at__month=12&received_at__day=31",
-        "received_at__year=x",
-        "received_at__month=x",
-        "received_at__year=2026&received_at__month=13",
         "p=7",
         "received_at__month=5",
         "received_at__year__gt=5",
@@ -238,7 +235,7 @@ def test_long_lists_are_cut(shop: Shop, pages: Pages, monkeypatch: pytest.Monkey
     monkeypatch.setattr("gcp_event_router.inbox.admin.filters.MOST", 2)
     for number in range(3):
         shop.order(number)
-    more = "There are more than 2. Choose a day, a kind, a handler or an error to see the others."
+    more = "There are more than 2. Choose a time, a kind, a handler or an error to see the others."
 
     assert (more in pages.get(), more in pages.get(q="1")) == (True, False)
 

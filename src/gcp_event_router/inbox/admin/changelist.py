@@ -6,7 +6,6 @@ time, looking for the few whose deliveries are in one state or for one handler: 
 
 from __future__ import annotations
 
-from datetime import date, datetime
 from functools import cached_property
 from typing import Any, Final
 
@@ -16,15 +15,12 @@ from django.db import DataError, connections
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.db.models.functions import Left, Now
 from django.http import HttpRequest
-from django.utils import timezone
 from typing_extensions import override
 
-from ..clock import as_shown
 from ..database import database
-from ..models import Delivery, State, StoredEvent
-from .date_hierarchy import Dates, dates
+from ..models import Delivery, State
 from .filters import MOST, WITH_ERRORS
-from .summary import Summary
+from .summary import StateCount, state_counts
 
 __all__ = ["EventList", "narrowing"]
 
@@ -47,7 +43,7 @@ class EventList(ChangeList):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         try:
             super().__init__(*args, **kwargs)
-        except (ValueError, OverflowError, DataError) as error:  # the year 0, the day after the last, a text with a NUL
+        except (ValueError, OverflowError, DataError) as error:  # such as a text with a NUL
             raise IncorrectLookupParameters from error
 
     @override
@@ -68,26 +64,9 @@ class EventList(ChangeList):
         return self._is_cut or bool(self.paginator.has_more)
 
     @cached_property
-    def summary(self) -> Summary:
-        """What the page begins with; called by the template."""
-        return Summary(database())
-
-    @cached_property
-    def dates(self) -> Dates:
-        """The years, months or days to choose from; called by the template."""
-        events = StoredEvent.objects.using(database()).values_list("received_at", flat=True)
-        first, last = events.order_by("received_at").first(), events.order_by("-received_at").first()
-        if first is None or last is None:
-            return Dates([], None)
-        alias = database()
-        return dates(_local(as_shown(alias, first)), _local(as_shown(alias, last)), self._chosen, self._address)
-
-    def _chosen(self, part: str) -> int | None:
-        value = self.params.get(f"received_at__{part}")
-        return None if value is None else int(value)
-
-    def _address(self, **parts: int) -> str:
-        return self.get_query_string({f"received_at__{part}": str(number) for part, number in parts.items()}, ["received_at__"])
+    def state_counts(self) -> list[StateCount]:
+        """The numbers at the top of the page; called by the template."""
+        return state_counts(database())
 
     def _narrowed(self, found: QuerySet[Any], values: dict[str, str]) -> QuerySet[Any]:
         """The events that have a delivery with these values."""
@@ -120,7 +99,3 @@ def narrowing(request: HttpRequest) -> dict[str, str]:
     if values.get("state", State.DONE) not in State.values:
         raise IncorrectLookupParameters
     return values
-
-
-def _local(time: datetime) -> date:
-    return (timezone.localtime(time) if timezone.is_aware(time) else time).date()

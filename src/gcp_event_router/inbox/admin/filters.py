@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,16 +14,27 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
+from ..clock import ago
 from ..database import database
 from ..display import printable
 from ..models import Delivery, State, StoredEvent
 from .summary import WORST_FIRST
 
-__all__ = ["MOST", "WITH_ERRORS", "CappedPaginator", "ErrorFilter", "HandlerFilter", "KindFilter", "StateFilter"]
+__all__ = [
+    "MOST",
+    "WITH_ERRORS",
+    "CappedPaginator",
+    "ErrorFilter",
+    "HandlerFilter",
+    "KindFilter",
+    "ReceivedFilter",
+    "StateFilter",
+]
 
 #: How many events are counted, and can be paged through, before it is said that there are more.
 MOST: Final = 1_000
 _CHOICES: Final = 50
+_LENGTHS: Final = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}
 _NEWEST: Final = 1_000
 #: The states of deliveries that may have an error: it goes when one is done.
 WITH_ERRORS: Final = tuple(state for state in WORST_FIRST if state is not State.DONE)
@@ -68,6 +80,22 @@ class StateFilter(admin.SimpleListFilter):
     @override
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         return None
+
+
+class ReceivedFilter(admin.SimpleListFilter):
+    """By how long ago an event came, by the database's clock."""
+
+    title: StrOrPromise | None = _("received")
+    parameter_name: str | None = "received"
+
+    @override
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, StrOrPromise]]:
+        return [("hour", _("Last hour")), ("day", _("Last day")), ("week", _("Last week"))]
+
+    @override
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
+        length = _LENGTHS.get(self.value() or "")
+        return None if length is None else queryset.filter(received_at__gte=ago(length))
 
 
 class KindFilter(admin.SimpleListFilter):

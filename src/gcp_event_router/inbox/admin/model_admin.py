@@ -21,7 +21,7 @@ from ..replay import REPLAYED
 from . import actions, columns
 from .changelist import EventList, narrowing
 from .detail_views import EventPages, by_itself
-from .filters import CappedPaginator, ErrorFilter, HandlerFilter, KindFilter, StateFilter
+from .filters import CappedPaginator, ErrorFilter, HandlerFilter, KindFilter, ReceivedFilter, StateFilter
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -33,8 +33,7 @@ Filters = tuple[type[admin.SimpleListFilter], ...]
 Names = list[str] | tuple[str, ...]
 Columns = list[Column] | tuple[Column, ...]
 
-_FILTERS: Final = ("state", "kind", "handler", "error")
-_DATES: Final = ("received_at__year", "received_at__month", "received_at__day")
+_FILTERS: Final = ("state", "kind", "handler", "error", "received")
 _AT_ONCE: Final = 500
 """How many events an action takes: a request has to end, and holds 1,000 fields at the most."""
 
@@ -52,8 +51,7 @@ class StoredEventAdmin(EventPages):
         columns.age,
     )
     list_display_links: Columns | None = (columns.kind,)
-    list_filter: ClassVar[Filters] = (StateFilter, KindFilter, HandlerFilter, ErrorFilter)  # pyright: ignore[reportIncompatibleVariableOverride] -- nobody writes it
-    date_hierarchy: ClassVar[str | None] = "received_at"
+    list_filter: ClassVar[Filters] = (StateFilter, ReceivedFilter, KindFilter, HandlerFilter, ErrorFilter)  # pyright: ignore[reportIncompatibleVariableOverride] -- nobody writes it
     search_fields: ClassVar[Names] = ("reference", "message_id", "key")
     search_help_text: ClassVar[StrOrPromise | None] = _("A reference, a message id or a key, in full.")
     ordering: ClassVar[tuple[str, ...]] = ("-received_at", "key")  # pyright: ignore[reportIncompatibleVariableOverride] -- as above
@@ -92,8 +90,8 @@ class StoredEventAdmin(EventPages):
 
     @override
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """What the page itself has links to, and nothing that would be looked for in all events."""
-        return lookup in _FILTERS or (lookup in _DATES and _DATES[0] in request.GET)
+        """Allow what the page links to, and nothing that would search all events."""
+        return lookup in _FILTERS
 
     @override
     @by_itself
