@@ -108,7 +108,7 @@ def test_filters_name_what_there_is(shop: Shop, router: EventRouter, pages: Page
     )
 
     assert text(choices).partition("By state ")[2] == (
-        "All parked rejected no handler failed running pending discarded done "
+        "All parked rejected no handler failed running pending discarded done By received All Last hour Last day Last week "
         "By kind All invoice-sent order-placed "
         "By handler All shop.pay shop.record By error All Reject RuntimeError"
     )
