@@ -86,6 +86,7 @@ matrix: ## Run the tests on every supported Python that is found, with every Dja
 	$(PYTHON) tests/matrix.py $(PAIRS)
 
 bench: $(VENV)/.test ## Print what a dispatch, a token and the inbox cost, against the same thing written by hand.
+	$(BIN)/python -u benchmarks/calls.py
 	$(BIN)/python -u benchmarks/dispatch.py
 	$(BIN)/python -u benchmarks/observability.py
 	$(BIN)/python -u benchmarks/authentication.py

@@ -26,11 +26,11 @@ from measure import compare, header
 from typing_extensions import override
 
 from gcp_event_router import EventRouter
+from gcp_event_router._dispatch.dispatch import Dispatcher
 from gcp_event_router._dispatch.handler import Handler
 from gcp_event_router._dispatch.lookup import HandlersFound
 from gcp_event_router._dispatch.raw_event import RawEvent
-from gcp_event_router._dispatch.router_receiver import Dispatcher
-from gcp_event_router._dispatch.store import Result, record_of
+from gcp_event_router._dispatch.store import Result, event_store, record_of
 from gcp_event_router._log import logger
 from gcp_event_router.envelopes import read
 from gcp_event_router.envelopes.trace_context import trace_headers
@@ -47,8 +47,8 @@ def plain_call(handler: Handler, kind: str, reference: str, raw_event: RawEvent)
         raise TypeError
 
 
-class PlainPassage:
-    """A passage that looks for nobody who watches. A class of its own: to make and end an instance of a subclass costs more."""
+class PlainDispatch:
+    """A dispatch that looks for nobody who watches. A class of its own: to make and end an instance of a subclass costs more."""
 
     __slots__ = ("_closed", "_is_open", "_kind", "_raw_event", "_record", "_reference", "_results", "_started", "found")
 
@@ -57,7 +57,8 @@ class PlainPassage:
         self._reference = reference
         self._raw_event = raw_event
         self.found = found
-        self._record = record_of(kind, reference, raw_event, found)
+        store = event_store()
+        self._record = None if store is None else record_of(store, kind, reference, raw_event, found)
         self._is_open = self._record is None
         self._closed: Exception | None = None
         self._results: list[tuple[Handler, Result]] = []
@@ -77,7 +78,7 @@ class PlainPassage:
         for handler in self.found.blocking:
             try:
                 copy_context().run(plain_call, handler, self._kind, self._reference, self._raw_event)
-            except Exception as error:  # noqa: BLE001 -- as in Passage
+            except Exception as error:  # noqa: BLE001 -- as in Dispatch
                 self._results.append((handler, Result(classify(error), error)))
 
     def conclude(self) -> Outcome:
@@ -96,7 +97,7 @@ class PlainDispatcher(Dispatcher):
 
     @override
     def handle(self, kind: str, reference: str, raw_event: RawEvent) -> Outcome:
-        return PlainPassage(kind, reference, raw_event, self._find(kind, raw_event.envelope.type)).complete()
+        return PlainDispatch(kind, reference, raw_event, self._find(kind, raw_event.envelope.type)).complete()
 
 
 def with_hooks(router: EventRouter) -> Callable[[], object]:

@@ -170,7 +170,8 @@ def _receivers() -> Iterator[None]:
     LISTENING.update(listening)
     for signal, receivers in zip(signals, before, strict=True):
         signal.receivers[:] = receivers
-    event_received.disconnect(dispatch_uid="nobody")  # the signal looks at its receivers again
+    for signal in signals:
+        signal.disconnect(dispatch_uid="nobody")  # the signal looks at its receivers again
 
 
 @pytest.fixture(params=["wsgi", "asgi"])

@@ -5,15 +5,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any
 
 from django.dispatch import Signal
+from typing_extensions import override
 
 from ._concurrency import in_thread, wait_for
 from ._receivers.broadcast import Broadcast
 
 __all__ = ["LifecycleSignal", "event_rejected", "handler_finished", "handler_started"]
+
+
+#: Sent when a listener of one of them comes or goes. Private to this package.
+listeners_changed: Signal = Signal()
 
 
 class LifecycleSignal(Signal):
@@ -22,6 +28,25 @@ class LifecycleSignal(Signal):
     def __init__(self, name: str) -> None:
         super().__init__()
         self.name: str = name
+
+    @override
+    def connect(
+        self,
+        receiver: Callable[..., Any],
+        sender: object = None,
+        weak: bool = True,
+        dispatch_uid: Hashable | None = None,
+    ) -> None:
+        super().connect(receiver, sender, weak, dispatch_uid)
+        listeners_changed.send(self)
+
+    @override
+    def disconnect(
+        self, receiver: Callable[..., Any] | None = None, sender: object = None, dispatch_uid: Hashable | None = None
+    ) -> bool:
+        done = bool(super().disconnect(receiver, sender, dispatch_uid))
+        listeners_changed.send(self)
+        return done
 
     def tell(self, sender: object, **named: Any) -> None:
         """Call all listeners, also where the caller's thread runs an event loop, and wait for them."""

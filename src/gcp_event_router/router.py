@@ -6,18 +6,18 @@ management commands read the registrations.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Lock
-from typing import Any, Unpack, overload
+from typing import Any, TypeAlias, Unpack, overload
 from weakref import WeakSet
 
 from django.dispatch import Signal
-from django.utils.module_loading import import_string
 from pydantic import TypeAdapter
 from typing_extensions import TypeVar, override
 
+from ._dispatch.dispatch import Dispatcher
 from ._dispatch.handler import Handler
 from ._dispatch.lookup import (
     LISTENING,
@@ -27,29 +27,33 @@ from ._dispatch.lookup import (
     HandlerTable,
     Registration,
     explain,
-    registered_everywhere,
+    is_registered,
 )
+from ._dispatch.middleware import AsyncCallNext, CallNext, Middleware, RegisteredMiddleware
 from ._dispatch.options import HandlerOptions, Options
-from ._dispatch.router_receiver import Dispatcher
 from ._dispatch.signature import UNGIVEN
 from ._globs.glob import Glob, escape
 from .event import Event
-from .exceptions import ConfigurationError, GlobError, RegistrationError
+from .exceptions import GlobError, RegistrationError
 from .kinds import Kind, PayloadDecorator, callers_place, callers_scope
-from .signals import EventSignal
+from .signals import EventSignal, find_signal
 
 __all__ = [
+    "AsyncCallNext",
+    "CallNext",
     "Consulted",
     "EventRouter",
     "Explanation",
     "Glob",
     "Handler",
+    "Middleware",
     "Registration",
     "events",
     "is_registered",
 ]
 
 HandlerT = TypeVar("HandlerT", bound=Callable[[Event[Any, Any]], Awaitable[None] | None])
+MiddlewareT = TypeVar("MiddlewareT", bound=Middleware)
 PayloadT = TypeVar("PayloadT")
 
 
@@ -59,15 +63,17 @@ class EventRouter:
     Args:
         signal: A signal, or its dotted path, that sends the arguments of `event_received`. Without one, the router
             takes part by being included in another.
+        middleware: What surrounds each run of its handlers, the first outermost: as if given to `use`, one by one.
 
     Raises:
         ConfigurationError: There is no signal at the path.
+        RegistrationError: A middleware cannot be called with an event and `call_next`.
 
     """
 
-    def __init__(self, signal: Signal | str | None = None) -> None:
+    def __init__(self, signal: Signal | str | None = None, *, middleware: Iterable[Middleware] = ()) -> None:
         self._lock = Lock()
-        self._entries: list[Registration | _Inclusion | Kind[Any]] = []
+        self._entries: list[_Entry] = [RegisteredMiddleware(each) for each in middleware]
         self._parents: WeakSet[EventRouter] = WeakSet()
         self._table: HandlerTable | None = None
         #: The signals that it listens to, which outlive it.
@@ -157,6 +163,16 @@ class EventRouter:
 
         return register
 
+    def use(self, middleware: MiddlewareT) -> MiddlewareT:
+        """Surround each run of this router's handlers, included ones too, with a function `(event, call_next)`, sync or async.
+
+        The first that is registered is the outermost. Returns the function, so that `use` can decorate it.
+
+        Raises `RegistrationError` for what cannot be called with an event and `call_next`.
+        """
+        self._append(RegisteredMiddleware(middleware))
+        return middleware
+
     def kind(self, name: str, payload: type[PayloadT] | TypeAdapter[PayloadT]) -> Kind[PayloadT]:
         """Declare a kind once, for those who send it and those who handle it.
 
@@ -202,14 +218,14 @@ class EventRouter:
 
     def listen(self, signal: Signal | str) -> None:
         """Connect to a signal, or to the one at a dotted path. Raises `ConfigurationError` when there is none."""
-        found = _signal(signal)
+        found = find_signal(signal)
         found.connect(self._receiver, weak=False, dispatch_uid=("gcp_event_router", id(self)))
         self._signals.add(found)
         LISTENING.add(self)
 
     def ignore(self, signal: Signal | str) -> None:
         """Undo `listen`."""
-        found = _signal(signal)
+        found = find_signal(signal)
         found.disconnect(dispatch_uid=("gcp_event_router", id(self)))
         self._signals.discard(found)
         if not self._signals:
@@ -225,8 +241,7 @@ class EventRouter:
 
     def explain(self, kind: str, ce_type: str | None = None) -> Explanation:
         """Which handlers run for a kind and a type and which do not, and why."""
-        running = {handler for handlers in self.find(kind, ce_type) for handler in handlers}
-        return explain(kind, ce_type, tuple(self), running)
+        return explain(kind, ce_type, tuple(self), self.find(kind, ce_type))
 
     @contextmanager
     def isolated(self, *, empty: bool = False) -> Generator[EventRouter]:
@@ -247,11 +262,13 @@ class EventRouter:
 
     def __iter__(self) -> Iterator[Registration]:
         """All registrations, those of included routers too, in order."""
-        for entry in tuple(self._entries):
+        entries = tuple(self._entries)
+        middleware = tuple(entry for entry in entries if isinstance(entry, RegisteredMiddleware))
+        for entry in entries:
             if isinstance(entry, Registration):
-                yield entry
+                yield entry.within(middleware)
             elif isinstance(entry, _Inclusion):
-                yield from entry
+                yield from (registration.within(middleware) for registration in entry)
 
     def __len__(self) -> int:
         """How many registrations there are."""
@@ -273,7 +290,7 @@ class EventRouter:
         is_fallback = not handler.globs and handler.ce_type is None
         self._append(Registration(handler, (Glob("*"),) if is_fallback else handler.globs, is_fallback, handler.ce_type))
 
-    def _append(self, entry: Registration | _Inclusion | Kind[Any]) -> None:
+    def _append(self, entry: _Entry) -> None:
         with self._lock:
             self._entries.append(entry)
         self._forget()
@@ -307,7 +324,10 @@ class _Inclusion:
         for each in self.router:
             globs = each.globs or ((Glob("*"),) if self.prefix else ())
             prefixed = tuple(glob.prefixed(self.prefix) for glob in globs)
-            yield Registration(each.handler, prefixed, each.is_fallback, each.ce_type)
+            yield replace(each, globs=prefixed)
+
+
+_Entry: TypeAlias = Registration | _Inclusion | Kind[Any] | RegisteredMiddleware
 
 
 def _globs(kinds: tuple[object, ...], ce_type: object) -> tuple[Glob, ...]:
@@ -324,27 +344,6 @@ def _globs(kinds: tuple[object, ...], ce_type: object) -> tuple[Glob, ...]:
             msg = f'A kind must be a string, not {what}. Name one: `@events.on("order-placed")`.'
             raise RegistrationError(msg)
     return tuple(Glob(kind) for kind in dict.fromkeys(kinds) if isinstance(kind, str))
-
-
-def _signal(signal: Signal | str) -> Signal:
-    if isinstance(signal, Signal):
-        return signal
-    try:
-        found = import_string(signal)
-    except ImportError as error:
-        msg = f"The signal {signal!r} cannot be imported. Give a dotted path, such as 'gcp_event_router.signals.event_received'."
-        raise ConfigurationError(msg) from error
-    if not isinstance(found, Signal):
-        msg = (
-            f"The signal {signal!r} is of type {type(found).__name__}, which is no django.dispatch.Signal. Give the path of one."
-        )
-        raise ConfigurationError(msg)
-    return found
-
-
-def is_registered(kind: str) -> bool:
-    """Whether a router that listens to a signal has a handler or a fallback for a kind, whatever the type of the event."""
-    return any(not each.globs or each.matching(kind) is not None for each in registered_everywhere())
 
 
 #: The router of a project: `apps` connects it to `GCP_EVENT_ROUTER["SIGNALS"]`.

@@ -12,6 +12,7 @@ from typing import Any, cast
 from weakref import ReferenceType
 
 from django.dispatch import Signal, dispatcher
+from django.utils.module_loading import import_string
 from typing_extensions import override
 
 from ._concurrency import in_thread, wait_for
@@ -19,9 +20,9 @@ from ._dispatch.raw_event import RawEvent
 from ._receivers.base import Receiver, Responses, RouterReceiver, is_for_routers, is_router_receiver
 from ._receivers.event_broadcast import EventBroadcast, find_broadcast
 from ._receivers.kwargs_adapter import KwargsAdapters, original
-from .exceptions import DocumentError, EnvelopeError
+from .exceptions import ConfigurationError, DocumentError, EnvelopeError
 
-__all__ = ["EventSignal", "event_received"]
+__all__ = ["EventSignal", "event_received", "find_signal"]
 
 
 class EventSignal(Signal):
@@ -183,6 +184,23 @@ class EventSignal(Signal):
 def _pairs(responses: object) -> Responses:
     """What a patched `send` returned, which need not be responses."""
     return cast("Responses", responses) if isinstance(responses, list) else []
+
+
+def find_signal(signal: Signal | str) -> Signal:
+    """Return a signal, or the one at a dotted path. Raises `ConfigurationError` when there is none."""
+    if isinstance(signal, Signal):
+        return signal
+    try:
+        found = import_string(signal)
+    except ImportError as error:
+        msg = f"The signal {signal!r} cannot be imported. Give a dotted path, such as 'gcp_event_router.signals.event_received'."
+        raise ConfigurationError(msg) from error
+    if not isinstance(found, Signal):
+        msg = (
+            f"The signal {signal!r} is of type {type(found).__name__}, which is no django.dispatch.Signal. Give the path of one."
+        )
+        raise ConfigurationError(msg)
+    return found
 
 
 _SEND = EventSignal.send

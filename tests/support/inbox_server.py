@@ -72,6 +72,8 @@ class StoppingInbox:
 class StoppingRecord:
     def __init__(self, kept: EventRecord) -> None:
         self._kept = kept
+        self.begin = kept.begin
+        self.abegin = kept.abegin
         self.run = kept.run
         self.arun = kept.arun
 

@@ -54,6 +54,7 @@ from gcp_event_router.google.testlab import TestMatrixEventData, TestState
 from gcp_event_router.kinds import Kind
 from gcp_event_router.lifecycle import handler_finished
 from gcp_event_router.publishing import Publisher
+from gcp_event_router.router import AsyncCallNext, CallNext
 from gcp_event_router.signals import EventSignal, event_received
 from gcp_event_router.testing import (
     CloudEventMessage,
@@ -628,3 +629,20 @@ assert_type(EventMessage(b"", attributes={"a": "b"}).written("plain").headers, M
 
 @receiver(handler_finished)
 def watches(sender: object, handler: str, outcome: Outcome, event: Event[Any] | None, **more: object) -> None: ...
+
+
+# --- middleware
+
+
+@events.use
+def around(event: Event[Any], call_next: CallNext) -> None:
+    call_next(event)
+
+
+@events.use
+async def around_async(event: Event[Any], call_next: AsyncCallNext) -> None:
+    await call_next(event)
+
+
+assert_type(EventRouter(middleware=[around, around_async]), EventRouter)
+around(Event("a", "1", 1), lambda _event: None)

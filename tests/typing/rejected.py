@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
+from typing import Any
 
 from django.http import HttpRequest
 from django_gcp.events import utils as legacy
@@ -36,6 +37,7 @@ from gcp_event_router.google.storage import NotificationAttributes, StorageObjec
 from gcp_event_router.google.testlab import TestMatrixEventData
 from gcp_event_router.kinds import Kind
 from gcp_event_router.publishing import Publisher
+from gcp_event_router.router import CallNext
 from gcp_event_router.signals import event_received
 from gcp_event_router.testing import (
     CloudEventMessage,
@@ -500,3 +502,22 @@ Recording().assert_handled(of_text).payload.order_id  # type: ignore[attr-define
 examples(Order)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 # a form that there is not
 EventMessage(b"").written("pub-sub")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+# --- middleware
+
+
+def without_next(event: Event[Any]) -> None: ...
+
+
+def answers(event: Event[Any], call_next: CallNext) -> int:
+    # an event is what it takes
+    call_next(1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    return 1
+
+
+# a middleware takes what it surrounds
+events.use(without_next)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
+# and returns nothing
+events.use(answers)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
+# a router has a list of them
+EventRouter(middleware=[without_next])  # type: ignore[list-item]  # pyright: ignore[reportArgumentType]

@@ -1,13 +1,15 @@
 """One event on its way through its handlers: each is called, whichever of them fail; then one line in the log, one outcome.
 
-`dispatch` makes a passage of each event that arrives, and the inbox of what could not be read when it did.
+`Dispatcher` is the one receiver that a router connects to a signal. `signals` calls it for each event, by `handle` or in the two
+parts of `split`; whatever wraps it calls it as any receiver. Every handler runs, whichever of them fail: the sync ones in order
+of registration, then the async ones in order of registration.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping
 from contextvars import copy_context
-from functools import partial
 from time import perf_counter
 from typing import Any, Final
 
@@ -16,18 +18,20 @@ from typing_extensions import override
 from .. import conf
 from .._concurrency import wait_for
 from .._log import logger
+from .._receivers.base import RouterReceiver
+from .._receivers.event_broadcast import find_broadcast
+from ..envelopes import from_payload
 from ..exceptions import DocumentError, EnvelopeError, UnhandledEventError
-from ..lifecycle import event_rejected, handler_finished, handler_started
+from ..lifecycle import event_rejected
 from ..outcomes import Outcome, classify, worst
 from .handler import Handler
 from .log_line import explained, level_of, log_line, problem_of
 from .lookup import LISTENING, HandlersFound, find_everywhere, registered_everywhere
-from .pipeline import acall, aobserved, call, observed
+from .pipeline import BUILT, Run, acall, build, call
 from .raw_event import RawEvent
-from .store import HANDLED, EventRecord, Result, aattempt, attempt, record_of
-from .tracing import Span, tracer
+from .store import HANDLED, Result, record_of
 
-__all__ = ["Passage", "passage", "warned"]
+__all__ = ["Dispatch", "Dispatcher", "warned"]
 
 #: Kinds of which a WARNING said that nothing takes them, in this process.
 warned: Final[set[str]] = set()
@@ -35,39 +39,36 @@ warned: Final[set[str]] = set()
 _WARNED: Final = 1024
 
 
-def passage(kind: str, reference: str, raw_event: RawEvent, found: HandlersFound) -> Passage:
-    """Begin the way of an event through its handlers, in a span where events are traced."""
-    traced = tracer()
-    if traced is None:
-        return Passage(kind, reference, raw_event, found)
-    return TracedPassage(kind, reference, raw_event, found, traced.event(kind, reference, raw_event, found))
-
-
 #: Stands for what kept a record from being opened, once that is raised.
 _RAISED: Final = Exception()
 
 
-class Passage:
+class Dispatch:
     """One event on its way through its handlers."""
 
     __slots__ = (
         "_closed",
         "_is_open",
         "_kind",
+        "_pipeline",
         "_raw_event",
         "_record",
         "_reference",
         "_results",
+        "_span",
         "_started",
         "found",
     )
 
     def __init__(self, kind: str, reference: str, raw_event: RawEvent, found: HandlersFound) -> None:
+        pipeline = BUILT.pipeline or build()
         self._kind = kind
         self._reference = reference
         self._raw_event = raw_event
         self.found: HandlersFound = found
-        self._record = record_of(kind, reference, raw_event, found)
+        self._pipeline = pipeline
+        self._record = None if pipeline.store is None else record_of(pipeline.store, kind, reference, raw_event, found)
+        self._span = None if pipeline.tracer is None else pipeline.tracer.event(kind, reference, raw_event, found)
         #: Whether the record was opened, or was to be.
         self._is_open = False
         #: What kept the record from being opened, so that no handler was called.
@@ -88,53 +89,91 @@ class Passage:
 
     def complete(self) -> Outcome:
         """Call all handlers, and conclude."""
-        self.run()
+        if self._span is None:
+            return self._complete()
+        with self._span.last():
+            outcome = self._complete()
+            self._span.end(outcome)
+            return outcome
+
+    def run(self) -> None:
+        """Call the sync handlers."""
+        if self._span is None:
+            self._run()
+        else:
+            with self._span.current():
+                self._run()
+
+    async def finish(self) -> Outcome:
+        """Do what `run` left."""
+        if self._span is None:
+            return await self._finish()
+        with self._span.last():
+            outcome = await self._finish()
+            self._span.end(outcome)
+            return outcome
+
+    def _complete(self) -> Outcome:
+        self._run()
         if self.found.awaited:
-            wait_for(self.run_awaited)
+            wait_for(self._arun)
         try:
-            return self.conclude()
+            return self._conclude()
         except Exception as error:
             if self._is_our_no(error):
                 event_rejected.tell(None, **self._rejection(error))
             raise
 
-    def run(self) -> None:
-        """Call the sync handlers."""
-        if self._record is not None:
-            self._run_kept(self._record)
-        elif handler_started.receivers or handler_finished.receivers:
-            self._run_watched()
-        else:
-            for handler in self.found.blocking:
-                try:
-                    copy_context().run(call, handler, self._kind, self._reference, self._raw_event)
-                except Exception as error:  # noqa: BLE001 -- kept until all have run, then raised by conclude()
-                    self._results.append((handler, Result(classify(error), error)))
-
-    async def run_awaited(self) -> None:
-        """Call the async handlers."""
-        if self._record is not None:
-            await self._run_awaited_kept(self._record)
-        elif handler_started.receivers or handler_finished.receivers:
-            await self._run_awaited_watched()
-        else:
-            for handler in self.found.awaited:
-                try:
-                    await acall(handler, self._kind, self._reference, self._raw_event)
-                except Exception as error:  # noqa: BLE001 -- as in run()
-                    self._results.append((handler, Result(classify(error), error)))
-
-    async def finish(self) -> Outcome:
-        """Do what `run` left."""
-        await self.run_awaited()
+    async def _finish(self) -> Outcome:
+        await self._arun()
         try:
-            return self.conclude()
+            return self._conclude()
         except Exception as error:
             if self._is_our_no(error):
                 await event_rejected.atell(None, **self._rejection(error))
             raise
 
-    def conclude(self) -> Outcome:
+    def _run(self) -> None:
+        kind, reference, raw_event, record, pipeline = self._kind, self._reference, self._raw_event, self._record, self._pipeline
+        if record is not None:
+            self._is_open = True
+            try:
+                record.open()
+            except Exception as error:  # noqa: BLE001 -- raised by _conclude()
+                self._closed = error
+                return
+        for handler in self.found.blocking:
+            try:
+                if pipeline.is_empty:
+                    copy_context().run(call, handler, kind, reference, raw_event)
+                    continue
+                result = pipeline.run(Run(handler, kind, reference, raw_event, record))
+            except Exception as error:  # noqa: BLE001 -- kept until all have run, then raised by _conclude()
+                result = Result(classify(error), error)
+            if result is not HANDLED:
+                self._results.append((handler, result))
+
+    async def _arun(self) -> None:
+        kind, reference, raw_event, record, pipeline = self._kind, self._reference, self._raw_event, self._record, self._pipeline
+        if record is not None and not self._is_open:
+            try:
+                await record.aopen()
+            except Exception as error:  # noqa: BLE001 -- as in _run()
+                self._closed = error
+        if self._closed is not None:
+            return
+        for handler in self.found.awaited:
+            try:
+                if pipeline.is_empty:
+                    await acall(handler, kind, reference, raw_event)
+                    continue
+                result = await pipeline.arun(Run(handler, kind, reference, raw_event, record))
+            except Exception as error:  # noqa: BLE001 -- as in _run()
+                result = Result(classify(error), error)
+            if result is not HANDLED:
+                self._results.append((handler, result))
+
+    def _conclude(self) -> Outcome:
         """Log the event's line, and return its outcome or raise what was not settled here.
 
         Of several exceptions an `ExceptionGroup` is raised; one that is acknowledged, such as `Reject`, is not raised.
@@ -172,50 +211,16 @@ class Passage:
         return outcome
 
     def _let_go(self) -> Exception | None:
-        """Return what is to be raised, and hold none of it any more: it holds this passage, by the frames of its traceback."""
+        """Return what is to be raised, and hold none of it any more: it holds this dispatch, by the frames of its traceback."""
         results, self._results = self._results, []
         errors = [result.error for _, result in results if result.error and not result.outcome.acknowledged]
         msg = "several handlers failed"
         return ExceptionGroup(msg, errors) if len(errors) > 1 else next(iter(errors), None)
 
     def _is_our_no(self, error: Exception) -> bool:
-        """Whether what `conclude` raises is our own no, since no handler was called; who sent the event tells of its body."""
+        """Whether what `_conclude` raises is our own no, since no handler was called; who sent the event tells of its body."""
         was_kept_out = self._closed is not None or not (self.found.blocking or self.found.awaited)
         return was_kept_out and not isinstance(error, DocumentError)
-
-    def _run_watched(self) -> None:
-        for handler in self.found.blocking:
-            self._note(handler, observed(handler, self._kind, self._reference, self._raw_event, attempt))
-
-    async def _run_awaited_watched(self) -> None:
-        for handler in self.found.awaited:
-            self._note(handler, await aobserved(handler, self._kind, self._reference, self._raw_event, aattempt))
-
-    def _run_kept(self, record: EventRecord) -> None:
-        self._is_open = True
-        try:
-            record.open()
-        except Exception as error:  # noqa: BLE001 -- as in run()
-            self._closed = error
-            return
-        for handler in self.found.blocking:
-            run = partial(record.run, handler)
-            self._note(handler, observed(handler, self._kind, self._reference, self._raw_event, run))
-
-    async def _run_awaited_kept(self, record: EventRecord) -> None:
-        if not self._is_open:
-            try:
-                await record.aopen()
-            except Exception as error:  # noqa: BLE001 -- as in run()
-                self._closed = error
-        if self._closed is None:
-            for handler in self.found.awaited:
-                run = partial(record.arun, handler)
-                self._note(handler, await aobserved(handler, self._kind, self._reference, self._raw_event, run))
-
-    def _note(self, handler: Handler, result: Result) -> None:
-        if result is not HANDLED:
-            self._results.append((handler, result))
 
     def _unhandled(self) -> Outcome:
         try:
@@ -259,38 +264,30 @@ def _is_taken(kind: str, ce_type: str | None) -> bool:
     return next(registered_everywhere(), None) is None and any(router.has_plain_company() for router in tuple(LISTENING))
 
 
-class TracedPassage(Passage):
-    """One event on its way, in a span of its own."""
+class Dispatcher(RouterReceiver):
+    """Brings the events of a signal to the handlers that `find` names for their kind and type."""
 
-    __slots__ = ("_span",)
-
-    def __init__(self, kind: str, reference: str, raw_event: RawEvent, found: HandlersFound, span: Span) -> None:
-        super().__init__(kind, reference, raw_event, found)
-        self._span = span
+    def __init__(self, find: Callable[[str, str | None], HandlersFound]) -> None:
+        self._find = find
+        self.__qualname__ = "EventRouter"  # the name by which Django's send_robust logs a failing receiver
 
     @override
-    def run(self) -> None:
-        with self._span.current():
-            if self._record is None:
-                self._run_watched()
-            else:
-                self._run_kept(self._record)
+    def __call__(self, *, event_kind: str, event_reference: str, **named: Any) -> object:
+        """Handle an event to its end and return its outcome, or raise what the handlers raised."""
+        broadcast = find_broadcast({"event_kind": event_kind, "event_reference": event_reference, **named})
+        if broadcast is not None and named.get("signal", broadcast.signal) is broadcast.signal:  # something wraps this receiver
+            return broadcast.through(self)
+        raw_event = broadcast and broadcast.raw_event  # another signal passes it on
+        return self.handle(event_kind, event_reference, raw_event or self.read(**named))
 
     @override
-    async def run_awaited(self) -> None:
-        with self._span.current():
-            if self._record is None:
-                await self._run_awaited_watched()
-            else:
-                await self._run_awaited_kept(self._record)
+    def handle(self, kind: str, reference: str, raw_event: RawEvent) -> Outcome:
+        return Dispatch(kind, reference, raw_event, self._find(kind, raw_event.envelope.type)).complete()
 
     @override
-    def conclude(self) -> Outcome:
-        try:
-            with self._span.current():
-                outcome = super().conclude()
-        except Exception as error:
-            self._span.end(classify(error), error)
-            raise
-        self._span.end(outcome)
-        return outcome
+    def split(self, kind: str, reference: str, raw_event: RawEvent) -> Dispatch:
+        return Dispatch(kind, reference, raw_event, self._find(kind, raw_event.envelope.type))
+
+    @override
+    def read(self, event_payload: object = None, event_parameters: Mapping[str, str] | None = None, **_: Any) -> RawEvent:
+        return RawEvent(from_payload(event_payload), {name: [value] for name, value in (event_parameters or {}).items()})

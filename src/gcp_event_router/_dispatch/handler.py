@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from copy import copy
 from typing import Any, Final, cast
 
 from pydantic import TypeAdapter
@@ -20,6 +21,7 @@ from .._globs.glob import Glob
 from .._schema.type_names import type_text
 from ..event import Event
 from ..exceptions import ConfigurationError, InvalidEventError, UnsupportedMediaTypeError
+from .middleware import RegisteredMiddleware, surround
 from .options import Options
 from .payload import ParametersReader, PayloadReader, parameters_reader, payload_reader, takes_names
 from .raw_event import RawEvent
@@ -55,6 +57,7 @@ class Handler:
     __slots__ = (
         "_adapter",
         "_given",
+        "_origin",
         "_parameter",
         "_readers",
         "_reads_body",
@@ -67,6 +70,7 @@ class Handler:
         "location",
         "name",
         "options",
+        "run",
     )
 
     def __init__(
@@ -94,6 +98,9 @@ class Handler:
         """
         #: The function as it was registered.
         self.function: Final = function
+        #: What `pipeline` calls: the function, or the middleware around it.
+        self.run: Callable[[Event[Any, Any]], Any] = function
+        self._origin: Handler | None = None
         self.globs: Final = globs
         self.ce_type: Final = ce_type
         how = HOW if globs or ce_type else "A fallback is given no kinds: write `@events.fallback` above a function."
@@ -119,6 +126,13 @@ class Handler:
         self._reads_body = False
         with suppress(*_UNKNOWN):  # perhaps defined further down; a system check looks again
             self._resolve(scope)
+
+    def within(self, middleware: tuple[RegisteredMiddleware, ...]) -> Handler:
+        """Return the handler as it runs in a router that has middleware, the first outermost."""
+        surrounded = copy(self)
+        surrounded.run = surround(self, self.function, middleware)
+        surrounded._origin = self  # noqa: SLF001 -- another one of its own class
+        return surrounded
 
     @property
     def payload_type(self) -> object:
@@ -168,6 +182,10 @@ class Handler:
 
         Raises `ConfigurationError` for an annotation that cannot be resolved, or that pydantic cannot validate.
         """
+        if self._origin is not None:  # which does it once for all
+            self._readers, self._adapter = self._origin.prepare(), self._origin.adapter
+            self._reads_body = self._origin._reads_body  # noqa: SLF001 -- as above
+            return self._readers
         payload_type, parameters_type = self._resolved()
         try:
             self._adapter = adapter = self._adapter or _adapter(payload_type)

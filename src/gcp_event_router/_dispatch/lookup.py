@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Final, NamedTuple, Protocol, TypeAlias
 from weakref import WeakSet
@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from .._globs.glob import Glob, GlobIndex
 from .handler import Handler
+from .middleware import RegisteredMiddleware
 
 __all__ = [
     "LISTENING",
@@ -22,6 +23,7 @@ __all__ = [
     "Registration",
     "explain",
     "find_everywhere",
+    "is_registered",
     "registered_everywhere",
 ]
 
@@ -40,6 +42,12 @@ class Registration:
     is_fallback: bool = False
     #: Which has to match the CloudEvents type, if it is given.
     ce_type: Glob | None = None
+    #: What surrounds each run of the handler, from the outermost to the innermost.
+    middleware: tuple[RegisteredMiddleware, ...] = ()
+
+    def within(self, middleware: tuple[RegisteredMiddleware, ...]) -> Registration:
+        """Return the registration as a router sees it that has middleware of its own."""
+        return replace(self, middleware=middleware + self.middleware) if middleware else self
 
     def matching(self, kind: str) -> Glob | None:
         """The first of the globs that matches `kind`."""
@@ -96,6 +104,11 @@ def registered_everywhere() -> Iterator[Registration]:
         yield from router
 
 
+def is_registered(kind: str) -> bool:
+    """Whether a router that listens to a signal has a handler or a fallback for a kind, whatever the type of the event."""
+    return any(not each.globs or each.matching(kind) is not None for each in registered_everywhere())
+
+
 #: A registration, with its place in their order.
 _Placed: TypeAlias = tuple[int, Registration]
 
@@ -108,6 +121,7 @@ class HandlerTable:
         self._kinds = GlobIndex((glob, (place, each)) for place, each in placed if not each.is_fallback for glob in each.globs)
         self._types = GlobIndex((each.ce_type, (place, each)) for place, each in placed if each.ce_type and not each.globs)
         self._fallbacks = GlobIndex((glob, (place, each)) for place, each in placed if each.is_fallback for glob in each.globs)
+        self._runnable = {place: each.handler.within(each.middleware) for place, each in placed if each.middleware}
         self._has_types = any(each.ce_type for each in registrations)
         self._memory: dict[str | tuple[str, str | None], HandlersFound] = {}
 
@@ -119,8 +133,8 @@ class HandlerTable:
     def _found(self, key: str | tuple[str, str | None], kind: str, ce_type: str | None) -> HandlersFound:
         matched = self._matched(kind, ce_type)
         unique: dict[object, Handler] = {}  # a function that is registered twice runs once
-        for _, each in matched or self._fallbacks.find(kind):
-            unique.setdefault(each.handler.key, each.handler)
+        for place, each in matched or self._fallbacks.find(kind):
+            unique.setdefault(each.handler.key, self._runnable.get(place, each.handler))
         found = HandlersFound.of(list(unique.values()))
         if matched:
             if len(self._memory) >= MEMORY:
@@ -149,7 +163,9 @@ class Consulted:
 
     @override
     def __str__(self) -> str:
-        return f"{'runs ' if self.runs else 'skips'} {self.registration.handler}: {self.reason}"
+        within = ", ".join(map(str, self.registration.middleware))
+        text = f"{'runs ' if self.runs else 'skips'} {self.registration.handler}: {self.reason}"
+        return f"{text}; within {within}" if self.runs and within else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +187,14 @@ class Explanation:
         return "\n".join([f"{what} is handled by {len(self.handlers)} handler(s)", *map(str, self.consulted)])
 
 
-def explain(kind: str, ce_type: str | None, registrations: tuple[Registration, ...], running: set[Handler]) -> Explanation:
-    """Say for each registration why it runs for a kind and type, or why not; `running` is what the router found."""
+def explain(kind: str, ce_type: str | None, registrations: tuple[Registration, ...], found: HandlersFound) -> Explanation:
+    """Say for each registration why it runs for a kind and type, or why not; `found` is what the router found."""
+    left = {handler.key for handlers in found for handler in handlers}
     handled = any(not each.is_fallback and _misses(each, kind, ce_type) is None for each in registrations)
     consulted: list[Consulted] = []
     for each in registrations:
-        runs = each.handler in running
         reason = _misses(each, kind, ce_type)
+        runs = reason is None and each.handler.key in left and not (each.is_fallback and handled)
         if reason is None and each.is_fallback:
             reason = "another handler matches" if handled else "it is a fallback, and nothing else matches"
         elif reason is None:
@@ -185,6 +202,8 @@ def explain(kind: str, ce_type: str | None, registrations: tuple[Registration, .
             reason += " match" if each.globs and each.ce_type else " matches"
             if not runs:
                 reason += ", but its function is registered before"
+        if runs:
+            left.discard(each.handler.key)
         consulted.append(Consulted(each, runs, reason))
     return Explanation(kind, ce_type, tuple(consulted))
 

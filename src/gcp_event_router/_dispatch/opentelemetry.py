@@ -21,7 +21,7 @@ from opentelemetry.util.types import AttributeValue
 
 from ..envelopes import CloudEvent, Envelope
 from ..envelopes.trace_context import Trace, trace_of
-from ..outcomes import Outcome
+from ..outcomes import Outcome, classify
 from .handler import Handler
 from .lookup import HandlersFound
 from .raw_event import RawEvent
@@ -75,6 +75,16 @@ class Span:
             raise
         finally:
             context.detach(token)
+
+    @contextmanager
+    def last(self) -> Generator[None, None, None]:
+        """Make it the current span, and end it with what is raised meanwhile."""
+        try:
+            with self.current():
+                yield
+        except Exception as error:
+            self.end(classify(error), error)
+            raise
 
     def end(self, outcome: Outcome, error: BaseException | None = None) -> None:
         """End it, once, with what became of the event or of the handler."""

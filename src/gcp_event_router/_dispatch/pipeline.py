@@ -1,36 +1,64 @@
-"""The call of one handler for one event, and how it is told to those who watch: `lifecycle`'s listeners, and a trace.
+"""The run of one handler for one event: the steps around its call, and the call itself.
 
-`dispatch` calls handlers as events arrive, and the inbox's workers what is kept. Where nobody watches, that is `call` alone.
+A step is a function that is given the rest of the run and returns it with something around it. The steps are put together when
+the settings, the store or the listeners change, not for each event; where there are none, `dispatch` makes the call directly.
+`dispatch` runs handlers as events arrive, and the inbox's workers run those of stored deliveries.
 """
 
 from __future__ import annotations
 
 from asyncio import CancelledError, create_task, current_task
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from contextvars import copy_context
+from dataclasses import dataclass
 from functools import partial
-from inspect import isawaitable, iscoroutine
+from threading import RLock
 from time import perf_counter
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
+from django.core.signals import setting_changed
+
+from .. import conf
 from .._concurrency import LONG, STRAYS, as_failure, in_thread, is_meant
 from ..event import Event
-from ..exceptions import Answer
-from ..lifecycle import handler_finished, handler_started
+from ..lifecycle import handler_finished, handler_started, listeners_changed
+from ..outcomes import classify
 from .context import enter
 from .handler import Handler
+from .middleware import check_result
 from .raw_event import RawEvent
-from .store import Result
-from .tracing import Span, tracer
+from .store import HANDLED, EventStore, Result, RunRecord, event_store, store_changed
+from .tracing import Tracer, tracer
 
-__all__ = ["AsyncCall", "Call", "acall", "aobserved", "call", "observed"]
-
-#: Is given an event that was made for a handler.
-Note: TypeAlias = Callable[[Event[Any, Any]], None]
+__all__ = ["BUILT", "Pipeline", "Run", "acall", "build", "call"]
 
 
-def call(handler: Handler, kind: str, reference: str, raw_event: RawEvent, note: Note | None = None) -> None:
-    """Make a sync handler its event, give it to `note`, and call the handler with it.
+class Run:
+    """One run of one handler for one event."""
+
+    __slots__ = ("event", "handler", "kind", "raw_event", "record", "reference")
+
+    def __init__(self, handler: Handler, kind: str, reference: str, raw_event: RawEvent, record: RunRecord | None = None) -> None:
+        self.handler: Final = handler
+        self.kind: Final = kind
+        self.reference: Final = reference
+        self.raw_event: Final = raw_event
+        #: Where the inbox notes how it ends.
+        self.record: Final = record
+        #: What the handler was given; None until its payload is validated.
+        self.event: Event[Any, Any] | None = None
+
+    def call(self) -> None:
+        """Call a sync handler."""
+        copy_context().run(call, self.handler, self.kind, self.reference, self.raw_event, self)
+
+    async def acall(self) -> None:
+        """Await an async handler."""
+        await acall(self.handler, self.kind, self.reference, self.raw_event, self)
+
+
+def call(handler: Handler, kind: str, reference: str, raw_event: RawEvent, run: Run | None = None) -> None:
+    """Make a sync handler its event, note that in `run`, and call the handler with it.
 
     To be run in a context of its own, `copy_context().run(call, ...)`, so that a language or time zone that the handler
     activates ends with it, and so does what is noted for its log lines.
@@ -38,28 +66,28 @@ def call(handler: Handler, kind: str, reference: str, raw_event: RawEvent, note:
     enter((kind, reference, raw_event))
     try:
         event = handler.event(kind, reference, raw_event)
-        if note is not None:
-            note(event)
-        result = handler.function(event)
+        if run is not None:
+            run.event = event
+        result = handler.run(event)
     except STRAYS as error:
         if isinstance(error, Exception) or is_meant(error):
             raise
         raise as_failure(error) from error
     if result is not None:
-        _check_result(handler, result)
+        check_result(handler, result)
 
 
-async def acall(handler: Handler, kind: str, reference: str, raw_event: RawEvent, note: Note | None = None) -> None:
+async def acall(handler: Handler, kind: str, reference: str, raw_event: RawEvent, run: Run | None = None) -> None:
     """Do the same with an async handler, which is awaited in a context of its own as well."""
     try:
-        await create_task(_acall(handler, kind, reference, raw_event, note), context=copy_context())
+        await create_task(_acall(handler, kind, reference, raw_event, run), context=copy_context())
     except CancelledError as error:  # perhaps the handler has cancelled its own task, which is not this one
         if is_meant(error):
             raise
         raise as_failure(error) from error
 
 
-async def _acall(handler: Handler, kind: str, reference: str, raw_event: RawEvent, note: Note | None) -> None:
+async def _acall(handler: Handler, kind: str, reference: str, raw_event: RawEvent, run: Run | None) -> None:
     enter((kind, reference, raw_event))
     task = current_task()
     try:
@@ -67,9 +95,9 @@ async def _acall(handler: Handler, kind: str, reference: str, raw_event: RawEven
             event = await in_thread(partial(handler.event, kind, reference, raw_event))  # since validation may take long
         else:
             event = handler.event(kind, reference, raw_event)
-        if note is not None:
-            note(event)
-        result = await handler.function(event)
+        if run is not None:
+            run.event = event
+        result = await handler.run(event)
     except STRAYS as error:
         if isinstance(error, (Exception, CancelledError)) or is_meant(error, task):
             raise
@@ -77,134 +105,167 @@ async def _acall(handler: Handler, kind: str, reference: str, raw_event: RawEven
     finally:
         del task  # which refers to what is raised, by whose traceback this frame is kept
     if result is not None:
-        _check_result(handler, result)
+        check_result(handler, result)
 
 
-def observed(handler: Handler, kind: str, reference: str, raw_event: RawEvent, run: Callable[[Call], Result]) -> Result:
-    """Have `run` call a sync handler, unless it knows better, and tell those who watch how it ended."""
-    made = Call(handler, kind, reference, raw_event)
-    try:
-        result = run(made)
-    except BaseException as error:
-        made.abandon(error)
-        raise
-    if made.is_announced:
-        handler_finished.tell(handler.function, **made.ended(result))
-    return result
+#: Runs a sync handler, with all steps that are left.
+SyncRun: TypeAlias = Callable[[Run], Result]
+#: Runs an async handler.
+AsyncRun: TypeAlias = Callable[[Run], Coroutine[Any, Any, Result]]
 
 
-async def aobserved(
-    handler: Handler, kind: str, reference: str, raw_event: RawEvent, run: Callable[[AsyncCall], Awaitable[Result]]
-) -> Result:
-    """Do the same with an async handler."""
-    made = AsyncCall(handler, kind, reference, raw_event)
-    try:
-        result = await run(made)
-    except BaseException as error:
-        made.abandon(error)
-        raise
-    if made.is_announced:
-        await handler_finished.atell(handler.function, **made.ended(result))
-    return result
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """What surrounds each run of a handler, as settings and listeners are now."""
+
+    #: Keeps events; None where nothing does.
+    store: EventStore | None
+    #: Makes spans; None where nothing is traced.
+    tracer: Tracer | None
+    #: Whether a handler's call is all there is to its run.
+    is_empty: bool
+    run: SyncRun
+    arun: AsyncRun
 
 
-class _Announced:
-    """What the calls of sync and of async handlers have in common."""
+class _Built:
+    __slots__ = ("pipeline",)
 
-    def __init__(self, handler: Handler, kind: str, reference: str, raw_event: RawEvent) -> None:
-        self._handler = handler
-        self._kind = kind
-        self._reference = reference
-        self._raw_event = raw_event
-        self._span: Span | None = None
-        self._started = 0.0
-        self._event: Event[Any, Any] | None = None
-        #: Whether the handler was called, or was about to be.
-        self.is_announced: bool = False
+    def __init__(self) -> None:
+        #: None until somebody needs it, and again after a change.
+        self.pipeline: Pipeline | None = None
 
-    def ended(self, result: Result) -> dict[str, Any]:
-        """Note how it ended, and return what listeners are told of it."""
-        duration = perf_counter() - self._started
-        if self._span is not None:
-            self._span.end(result.outcome, result.error)
-        ending = {"outcome": result.outcome, "duration": duration, "error": result.error, "event": self._event}
-        return {**self._named(), **ending}
 
-    def abandon(self, error: BaseException) -> None:
-        """Note that the process, or who waited, has ended it."""
-        if self._span is not None:
-            self._span.abandon(error)
+#: Holds the pipeline of this process: `BUILT.pipeline or build()`.
+BUILT: Final = _Built()
+_lock = RLock()
 
-    def _note(self, event: Event[Any, Any]) -> None:
-        self._event = event
 
-    def _begin(self) -> dict[str, Any]:
-        traced = tracer()
+def build() -> Pipeline:
+    """Put the steps together, from the innermost to the outermost, and remember them until something changes."""
+    with _lock:
+        store, traced = event_store(), tracer()
+        is_watched = bool(handler_started.receivers or handler_finished.receivers)
+        run: SyncRun = _finish
+        arun: AsyncRun = _afinish
         if traced is not None:
-            self._span = traced.handler(self._handler, self._kind, self._reference, self._raw_event)
-        self.is_announced = True
-        self._started = perf_counter()
-        return self._named()
-
-    def _named(self) -> dict[str, Any]:
-        return {
-            "handler": self._handler.name,
-            "event_kind": self._kind,
-            "event_reference": self._reference,
-            "envelope": self._raw_event.envelope,
-            "principal": self._raw_event.principal,
-        }
+            run, arun = _traced(traced, run), _atraced(traced, arun)
+        if is_watched:
+            run, arun = _announced(run), _aannounced(arun)
+        if store is not None:
+            run, arun = _begun(run), _abegun(arun)
+        BUILT.pipeline = Pipeline(store, traced, store is None and traced is None and not is_watched, run, arun)
+        return BUILT.pipeline
 
 
-class Call(_Announced):
-    """The call of a sync handler, as keepers are given it: `keepers.Work`."""
-
-    def announce(self) -> None:
-        """Tell those who watch that the handler is about to be called."""
-        handler_started.tell(self._handler.function, **self._begin())
-
-    def __call__(self) -> None:
-        """Call the handler."""
-        if self._span is None:
-            copy_context().run(call, self._handler, self._kind, self._reference, self._raw_event, self._note)
-        else:
-            with self._span.current():
-                copy_context().run(call, self._handler, self._kind, self._reference, self._raw_event, self._note)
+def _forget(*, setting: str = conf.NAME, **_: object) -> None:
+    if setting == conf.NAME:
+        with _lock:
+            BUILT.pipeline = None
 
 
-class AsyncCall(_Announced):
-    """The call of an async handler: `keepers.AsyncWork`."""
-
-    async def announce(self) -> None:
-        """Tell those who watch that the handler is about to be called."""
-        await handler_started.atell(self._handler.function, **self._begin())
-
-    async def __call__(self) -> None:
-        """Await the handler."""
-        if self._span is None:
-            await acall(self._handler, self._kind, self._reference, self._raw_event, self._note)
-        else:
-            with self._span.current():
-                await acall(self._handler, self._kind, self._reference, self._raw_event, self._note)
+for _changed in (setting_changed, store_changed, listeners_changed):
+    _changed.connect(_forget, dispatch_uid="gcp_event_router.pipeline")
 
 
-def _check_result(handler: Handler, result: object) -> None:
-    """Refuse what a handler may not return: an answer that it meant to raise, or what nobody would await."""
-    answer = result if isinstance(result, type) else type(result)
-    if issubclass(answer, Answer):
-        msg = (
-            f"{handler} returned {answer.__name__} instead of raising it, so the event would count as handled. "
-            f"Write `raise {answer.__name__}(...)`."
-        )
-        raise TypeError(msg)
-    if iscoroutine(result) or (not handler.is_async and isawaitable(result)):  # a task that an async one returns runs anyway
-        close = getattr(result, "close", None)
-        if close is not None:
-            close()  # spares the user the second complaint, that it was never awaited
-        msg = f"{handler} returned a coroutine without awaiting it, so none of its code ran. Write `await` before the call."
-        if not handler.is_async:
-            msg = (
-                f"{handler} returned an awaitable, although it is not an async function, so nothing awaited it. "
-                "Declare it, or whatever wraps it, with `async def`."
-            )
-        raise TypeError(msg)
+def _finish(run: Run) -> Result:
+    """Call the handler, and say how that ended, as its record notes it if there is one."""
+    try:
+        if run.record is not None:
+            return run.record.run(run.handler, run.call)
+        run.call()
+    except Exception as error:  # noqa: BLE001 -- the dispatch raises it, once all have run
+        return Result(classify(error), error)
+    return HANDLED
+
+
+async def _afinish(run: Run) -> Result:
+    try:
+        if run.record is not None:
+            return await run.record.arun(run.handler, run.acall)
+        await run.acall()
+    except Exception as error:  # noqa: BLE001 -- as above
+        return Result(classify(error), error)
+    return HANDLED
+
+
+def _begun(proceed: SyncRun) -> SyncRun:
+    """Run a handler only if its delivery is open and ours."""
+
+    def run(run: Run) -> Result:
+        standing = None if run.record is None else run.record.begin(run.handler)
+        return proceed(run) if standing is None else standing
+
+    return run
+
+
+def _abegun(proceed: AsyncRun) -> AsyncRun:
+    async def arun(run: Run) -> Result:
+        standing = None if run.record is None else await run.record.abegin(run.handler)
+        return await proceed(run) if standing is None else standing
+
+    return arun
+
+
+def _traced(spans: Tracer, proceed: SyncRun) -> SyncRun:
+    """Make a span of each run."""
+
+    def run(run: Run) -> Result:
+        span = spans.handler(run.handler, run.kind, run.reference, run.raw_event)
+        with span.current():
+            result = proceed(run)
+        span.end(result.outcome, result.error)
+        return result
+
+    return run
+
+
+def _atraced(spans: Tracer, proceed: AsyncRun) -> AsyncRun:
+    async def arun(run: Run) -> Result:
+        span = spans.handler(run.handler, run.kind, run.reference, run.raw_event)
+        with span.current():
+            result = await proceed(run)
+        span.end(result.outcome, result.error)
+        return result
+
+    return arun
+
+
+def _announced(proceed: SyncRun) -> SyncRun:
+    """Tell listeners when each run begins and how it ended, outside of any transaction that could undo what they do."""
+
+    def run(run: Run) -> Result:
+        named = _named(run)
+        handler_started.tell(run.handler.function, **named)
+        started = perf_counter()
+        result = proceed(run)
+        handler_finished.tell(run.handler.function, **named, **_ending(run, result, perf_counter() - started))
+        return result
+
+    return run
+
+
+def _aannounced(proceed: AsyncRun) -> AsyncRun:
+    async def arun(run: Run) -> Result:
+        named = _named(run)
+        await handler_started.atell(run.handler.function, **named)
+        started = perf_counter()
+        result = await proceed(run)
+        await handler_finished.atell(run.handler.function, **named, **_ending(run, result, perf_counter() - started))
+        return result
+
+    return arun
+
+
+def _named(run: Run) -> dict[str, Any]:
+    return {
+        "handler": run.handler.name,
+        "event_kind": run.kind,
+        "event_reference": run.reference,
+        "envelope": run.raw_event.envelope,
+        "principal": run.raw_event.principal,
+    }
+
+
+def _ending(run: Run, result: Result, duration: float) -> dict[str, Any]:
+    return {"outcome": result.outcome, "duration": duration, "error": result.error, "event": run.event}

@@ -28,6 +28,7 @@ __all__ = [
     "event_parameter",
     "event_text",
     "is_async",
+    "is_generator",
     "location_of",
     "name_of",
     "refuse",
@@ -46,8 +47,7 @@ def event_parameter(function: Callable[..., Any], name: str) -> inspect.Paramete
     """The parameter that takes the event; the only one that may be required."""
     if isinstance(function, type):
         refuse(f"{name} is a class, so calling it would only make an instance. Register a function, or an instance of it.")
-    code = _unwrapped(function)
-    if inspect.isgeneratorfunction(code) or inspect.isasyncgenfunction(code):
+    if is_generator(function):
         refuse(f"{name} is a generator function: calling it would run none of its code. Take the `yield` out of it.")
     try:
         signature = inspect.signature(function)
@@ -145,6 +145,12 @@ def _unwrapped(function: Callable[..., Any]) -> Callable[..., Any]:
         function = type(function).__call__
     function = inspect.unwrap(function)
     return getattr(function, "__func__", function)
+
+
+def is_generator(function: Callable[..., Any]) -> bool:
+    """Whether calling it runs none of its code, since it has a `yield`."""
+    code = _unwrapped(function)
+    return inspect.isgeneratorfunction(code) or inspect.isasyncgenfunction(code)
 
 
 def is_async(function: Callable[..., Any]) -> bool:

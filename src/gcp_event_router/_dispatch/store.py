@@ -5,33 +5,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
+
+from django.dispatch import Signal
 
 from .. import conf
 from .._globs.glob import Glob
-from ..outcomes import Outcome, classify
+from ..outcomes import Outcome
 from .handler import Handler
 from .lookup import HandlersFound, find_everywhere
 from .raw_event import RawEvent, UnreadableRequest
 
 __all__ = [
     "HANDLED",
-    "AsyncWork",
     "Delivered",
     "EventRecord",
     "EventStore",
     "History",
     "Result",
-    "Work",
-    "aattempt",
-    "attempt",
+    "RunRecord",
+    "event_store",
     "history",
-    "keeper",
     "record_of",
     "set_history",
     "set_store",
+    "store_changed",
 ]
 
 
@@ -47,62 +47,34 @@ class Result(NamedTuple):
 HANDLED = Result(Outcome.HANDLED)
 
 
-class Work(Protocol):
-    """The call of a sync handler."""
+class RunRecord(Protocol):
+    """What notes how a handler's run ends. All methods that are not async may block."""
 
-    def announce(self) -> None:
-        """Tell who watches that the handler is about to be called; outside of any transaction that could undo what they do."""
-
-    def __call__(self) -> None:
-        """Call it."""
-
-
-class AsyncWork(Protocol):
-    """The call of an async handler."""
-
-    async def announce(self) -> None:
-        """Tell who watches that the handler is about to be called."""
-
-    async def __call__(self) -> None:
-        """Await it."""
-
-
-class EventRecord(Protocol):
-    """One event in a `EventStore`. All but `aopen` and `arun` may block."""
-
-    def open(self) -> None:
-        """Called once, before any handler. Raises what keeps the event from being kept."""
-
-    async def aopen(self) -> None:
-        """Do the same on an event loop."""
-
-    def run(self, handler: Handler, call: Work) -> Result:
-        """Announce `call` and have a sync handler do its work by it, unless it is done or somebody else is at it."""
+    def begin(self, handler: Handler, /) -> Result | None:
+        """Begin a handler's run. Returns its result where it must not run: its work is done, or somebody else is at it."""
         ...
 
-    async def arun(self, handler: Handler, call: AsyncWork) -> Result:
+    async def abegin(self, handler: Handler, /) -> Result | None:
+        """Do the same on an event loop."""
+        ...
+
+    def run(self, handler: Handler, call: Callable[[], None], /) -> Result:
+        """Have a sync handler do its work by `call`, and note how that ended."""
+        ...
+
+    async def arun(self, handler: Handler, call: Callable[[], Awaitable[None]], /) -> Result:
         """Do the same with an async handler."""
         ...
 
 
-def attempt(call: Work) -> Result:
-    """Have a sync handler do its work where nothing is kept of it."""
-    call.announce()
-    try:
-        call()
-    except Exception as error:  # noqa: BLE001 -- the passage raises it, once all have run
-        return Result(classify(error), error)
-    return HANDLED
+class EventRecord(RunRecord, Protocol):
+    """One event in an `EventStore`."""
 
+    def open(self) -> None:
+        """Keep the event; called once, before any handler. Raises what keeps the store from doing so."""
 
-async def aattempt(call: AsyncWork) -> Result:
-    """Do the same with an async handler."""
-    await call.announce()
-    try:
-        await call()
-    except Exception as error:  # noqa: BLE001 -- as above
-        return Result(classify(error), error)
-    return HANDLED
+    async def aopen(self) -> None:
+        """Do the same on an event loop."""
 
 
 class EventStore(Protocol):
@@ -120,27 +92,29 @@ class EventStore(Protocol):
         ...
 
 
-_keeper: EventStore | None = None
+#: Sent when another store, or none, keeps events from then on.
+store_changed: Final = Signal()
+_store: EventStore | None = None
 
 
-def set_store(keeper: EventStore | None) -> None:
-    """Have `keeper` keep all events from now on; None for none. Called by the app of the inbox."""
-    global _keeper  # noqa: PLW0603 -- one of a process, as its settings are
-    _keeper = keeper
+def set_store(store: EventStore | None) -> None:
+    """Have `store` keep all events from now on; None for none. Called by the app of the inbox."""
+    global _store  # noqa: PLW0603 -- one of a process, as its settings are
+    if store is not _store:
+        _store = store
+        store_changed.send(None)
 
 
-def keeper() -> EventStore | None:
-    """Who keeps events; called by `views`, and by `record_of`."""
-    return _keeper
+def event_store() -> EventStore | None:
+    """Return what keeps events; called by `views`, and by `pipeline`."""
+    return _store
 
 
-def record_of(kind: str, reference: str, raw_event: RawEvent, found: HandlersFound) -> EventRecord | None:
-    """The record of an event that is about to be handled; None where nothing is kept of it."""
-    if _keeper is None:
-        return None
+def record_of(store: EventStore, kind: str, reference: str, raw_event: RawEvent, found: HandlersFound) -> EventRecord | None:
+    """Return the record of an event that is about to be handled; None for one that nothing handles, unless such are kept."""
     if not (found.blocking or found.awaited) and (conf.current().UNHANDLED != "keep" or _is_handled(kind, raw_event)):
         return None
-    return _keeper.record(kind, reference, raw_event, found)
+    return store.record(kind, reference, raw_event, found)
 
 
 def _is_handled(kind: str, raw_event: RawEvent) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from .._dispatch.raw_event import UnreadableRequestError
-from .._dispatch.store import keeper as current_store
+from .._dispatch.store import event_store
 from .._flow import Flow, either
 from .._log import log_event, logger, trail
 from ..envelopes.trace_context import trace_headers
@@ -36,7 +36,7 @@ def reject_unreadable(error: UnreadableRequestError, meta: Mapping[str, Any], me
 
     Raises what keeps the inbox from that, or the error itself where there is no inbox, once it is logged.
     """
-    unread, store = error.unread, current_store()
+    unread, store = error.unread, event_store()
     kind, reference = unread.kind, unread.reference
     try:
         if store is None:

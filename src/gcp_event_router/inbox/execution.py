@@ -7,7 +7,7 @@ the claim can commit. An async handler is awaited, and then noted as done: its e
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any, cast
@@ -18,7 +18,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from .. import conf
 from .._concurrency import RAISED, as_failure, is_meant
-from .._dispatch.store import HANDLED, AsyncWork, Result, Work
+from .._dispatch.store import HANDLED, Result
 from .._log import logger, trail
 from ..exceptions import BusyError, UnavailableError
 from ..outcomes import Outcome, Retry, classify, leaves
@@ -37,9 +37,8 @@ _FIRST_WAIT = timedelta(seconds=10)
 _LAST_WAIT = timedelta(minutes=10)
 
 
-def run(alias: str, claim: Claim, call: Work) -> Result:
+def run(alias: str, claim: Claim, call: Callable[[], None]) -> Result:
     """Have a sync handler do its work by `call`, once."""
-    call.announce()
     tried = 0
     while True:
         tried += 1
@@ -69,9 +68,8 @@ def run(alias: str, claim: Claim, call: Work) -> Result:
         make_way(tried)
 
 
-async def arun(alias: str, claim: Claim, call: AsyncWork) -> Result:
+async def arun(alias: str, claim: Claim, call: Callable[[], Awaitable[None]]) -> Result:
     """Await an async handler, and note how it ended, also if whoever waits for that is gone by then."""
-    await call.announce()
     try:
         await call()
     except Exception as error:  # noqa: BLE001 -- each is noted

@@ -15,7 +15,7 @@ from typing import Final
 
 from django.db.models import Max, QuerySet
 
-from .._dispatch.dispatch import passage
+from .._dispatch.dispatch import Dispatch
 from .._dispatch.lookup import find_everywhere
 from .._dispatch.store import Result
 from ..event import UNKNOWN, labels_of
@@ -100,7 +100,7 @@ def _read_again(alias: str, delivery: Delivery) -> Result:
         for found in find_everywhere(kind, raw_event.envelope.type):
             if found.blocking or found.awaited:
                 try:
-                    outcomes.append(passage(kind, reference, raw_event, found).complete())
+                    outcomes.append(Dispatch(kind, reference, raw_event, found).complete())
                 except Exception as error:  # noqa: BLE001 -- it is the result
                     errors.append(error)
     if errors:

@@ -1,8 +1,8 @@
-"""The inbox as the core sees it: a keeper, which keeps each event and runs what is open of it. Installed by `apps`."""
+"""The inbox as the core sees it: a store, which keeps each event and runs what is open of it. Installed by `apps`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from asgiref.sync import sync_to_async
 from typing_extensions import override
@@ -10,7 +10,7 @@ from typing_extensions import override
 from .._dispatch.handler import Handler
 from .._dispatch.lookup import HandlersFound
 from .._dispatch.raw_event import RawEvent, UnreadableRequest
-from .._dispatch.store import HANDLED, AsyncWork, Result, Work, aattempt, attempt
+from .._dispatch.store import HANDLED, Result
 from .._log import logger
 from ..envelopes import CloudTask
 from ..exceptions import BodyTooLargeError, EnvelopeError, UnavailableError
@@ -37,7 +37,7 @@ _SETTLED: Mapping[str, Result] = {
 
 
 class InboxStore:
-    """The keeper of a process."""
+    """The store of a process."""
 
     def record(self, kind: str, reference: str, raw_event: RawEvent, found: HandlersFound) -> InboxRecord:
         """Make the record of an event that is about to be handled, or that nothing handles."""
@@ -105,38 +105,43 @@ class InboxRecord:
         """Do the same on an event loop."""
         await sync_to_async(self.open)()
 
-    def run(self, handler: Handler, call: Work) -> Result:
-        """Have a sync handler do its work, if it is open and ours."""
+    def begin(self, handler: Handler) -> Result | None:
+        """Begin a delivery whose turn has come. Returns its result where it is not open, or not ours."""
         terms = self._wanted.get(handler)
         if terms is None:
-            return attempt(call)
+            return None
         claim = self._claims[terms.handler]
         if claim.token is None:
             return _standing(claim, terms)
-        return self._begun(claim, terms) or execution.run(self._alias, claim, call)
-
-    async def arun(self, handler: Handler, call: AsyncWork) -> Result:
-        """Do the same with an async handler."""
-        terms = self._wanted.get(handler)
-        if terms is None:
-            return await aattempt(call)
-        claim = self._claims[terms.handler]
-        if claim.token is None:
-            return _standing(claim, terms)
-        if not self._alone:
-            problem = await sync_to_async(self._begun)(claim, terms)
-            if problem is not None:
-                return problem
-        return await execution.arun(self._alias, claim, call)
-
-    def _begun(self, claim: Claim, terms: DeliveryTerms) -> Result | None:
-        """Begin a delivery whose turn has come, if it was claimed together with others; returns what keeps it from that."""
         if self._alone:
             return None
         try:
             return None if claims.begin(self._alias, claim, terms.lease) else execution.busy()
         except execution.AWAY as error:
             return execution.away(error)
+
+    async def abegin(self, handler: Handler) -> Result | None:
+        """Do the same on an event loop, in a thread only where the database is asked."""
+        terms = self._wanted.get(handler)
+        if self._alone or terms is None or self._claims[terms.handler].token is None:
+            return self.begin(handler)
+        return await sync_to_async(self.begin)(handler)
+
+    def run(self, handler: Handler, call: Callable[[], None]) -> Result:
+        """Have a sync handler do its work, as part of its delivery's transaction unless it is registered with `once=False`."""
+        terms = self._wanted.get(handler)
+        if terms is None:
+            call()
+            return HANDLED
+        return execution.run(self._alias, self._claims[terms.handler], call)
+
+    async def arun(self, handler: Handler, call: Callable[[], Awaitable[None]]) -> Result:
+        """Have an async handler do its work."""
+        terms = self._wanted.get(handler)
+        if terms is None:
+            await call()
+            return HANDLED
+        return await execution.arun(self._alias, self._claims[terms.handler], call)
 
 
 class Unhandled(InboxRecord):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
@@ -16,7 +16,7 @@ from .._concurrency import wait_for
 from .._dispatch.handler import Handler
 from .._dispatch.log_line import log_run
 from .._dispatch.lookup import find_everywhere
-from .._dispatch.pipeline import aobserved, observed
+from .._dispatch.pipeline import BUILT, Run, build
 from .._dispatch.raw_event import RawEvent
 from .._dispatch.store import Result
 from ..exceptions import EnvelopeError
@@ -37,7 +37,7 @@ _LISTED: Final = ("pk", "handler", "event__kind")
 _PLACE: Final = ExpressionWrapper(F("pk") + 0, output_field=BigIntegerField())
 
 #: What is left to do of a delivery that is claimed.
-Run: TypeAlias = Callable[[], Result]
+Work: TypeAlias = Callable[[], Result]
 
 _GONE = Result(Outcome.UNHANDLED)
 _TAKEN = execution.busy()
@@ -98,7 +98,7 @@ def process(alias: str, tell: Callable[[str], None] | None = None) -> Iterator[t
 
 
 @asked_again
-def _next(alias: str, delivery: int) -> tuple[Delivery, Result | Run] | None:
+def _next(alias: str, delivery: int) -> tuple[Delivery, Result | Work] | None:
     """A delivery that is still due and that nobody is writing to, and its run; locked until it is claimed, where it can be."""
     rows = due(alias).filter(pk=delivery)
     if not connections[alias].features.has_select_for_update_skip_locked:
@@ -108,19 +108,19 @@ def _next(alias: str, delivery: int) -> tuple[Delivery, Result | Run] | None:
         return _first(alias, rows) if locked else None
 
 
-def _first(alias: str, rows: QuerySet[Delivery]) -> tuple[Delivery, Result | Run] | None:
+def _first(alias: str, rows: QuerySet[Delivery]) -> tuple[Delivery, Result | Work] | None:
     delivery = rows.select_related("event").first()
     return None if delivery is None else (delivery, _begun(alias, delivery))
 
 
-def _begun(alias: str, delivery: Delivery, *, anew: bool = False) -> Result | Run:
+def _begun(alias: str, delivery: Delivery, *, anew: bool = False) -> Result | Work:
     """The run of a delivery that was claimed for it; or what became of it instead."""
     event = delivery.event
     try:
         raw_event = arrival_of(event)
     except EnvelopeError as error:
         claim = _claimed(alias, delivery, terms_of(delivery.handler), anew=anew)
-        return claim if isinstance(claim, Result) else partial(execution.run, alias, claim, _Unreadable(error))
+        return claim if isinstance(claim, Result) else partial(execution.run, alias, claim, partial(_refuse, error))
     found = _handler(delivery, raw_event)
     if found is None:
         return _GONE
@@ -131,11 +131,9 @@ def _begun(alias: str, delivery: Delivery, *, anew: bool = False) -> Result | Ru
 
 def _run(alias: str, claim: Claim, handler: Handler, event: StoredEvent, raw_event: RawEvent) -> Result:
     started = perf_counter()
-    if handler.is_async:
-        awaited = partial(execution.arun, alias, claim)
-        result = wait_for(partial(aobserved, handler, event.kind, event.reference, raw_event, awaited))
-    else:
-        result = observed(handler, event.kind, event.reference, raw_event, partial(execution.run, alias, claim))
+    pipeline = BUILT.pipeline or build()
+    run = Run(handler, event.kind, event.reference, raw_event, _ClaimedRecord(alias, claim))
+    result = wait_for(partial(pipeline.arun, run)) if handler.is_async else pipeline.run(run)
     log_run(handler, result, event.kind, event.reference, raw_event, perf_counter() - started)
     return result
 
@@ -160,14 +158,28 @@ def _handler(delivery: Delivery, raw_event: RawEvent) -> tuple[Handler, Delivery
     return None
 
 
-class _Unreadable:
-    """The work on an event that cannot be read any more: no handler is called, and the run fails all the same."""
+def _refuse(error: Exception) -> None:
+    """Stand for the handler of an event that cannot be read any more: none is called, and the run fails all the same."""
+    raise error
 
-    def __init__(self, error: Exception) -> None:
-        self._error = error
 
-    def announce(self) -> None:
-        """Tell nobody."""
+class _ClaimedRecord:
+    """The record of one delivery that is claimed already."""
 
-    def __call__(self) -> None:
-        raise self._error
+    def __init__(self, alias: str, claim: Claim) -> None:
+        self._alias = alias
+        self._claim = claim
+
+    def begin(self, _handler: Handler) -> None:
+        """Let the handler run: its delivery has begun with its claim."""
+
+    async def abegin(self, _handler: Handler) -> None:
+        """Let it run."""
+
+    def run(self, _handler: Handler, call: Callable[[], None]) -> Result:
+        """Run a sync handler."""
+        return execution.run(self._alias, self._claim, call)
+
+    async def arun(self, _handler: Handler, call: Callable[[], Awaitable[None]]) -> Result:
+        """Run an async handler."""
+        return await execution.arun(self._alias, self._claim, call)

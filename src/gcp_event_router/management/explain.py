@@ -49,6 +49,8 @@ def _text(explanation: Explanation, receivers: list[str]) -> str:
     for each in explanation.consulted:
         handler = each.registration.handler
         lines += [f"  {'runs ' if each.runs else 'skips'} {handler.name} ({place(handler.location)})", f"        {each.reason}"]
+        if each.runs:
+            lines += [f"        within {around.name} ({place(around.location)})" for around in each.registration.middleware]
     lines += ["plain receivers, which see every event:", *(f"  {name}" for name in receivers or ["none"])]
     lines += ["let in by:", *(f"  {name}" for name in _authenticators())]
     return "\n".join(lines)
@@ -64,6 +66,7 @@ def _json(explanation: Explanation, receivers: list[str]) -> str:
                 "where": place(each.registration.handler.location),
                 "runs": each.runs,
                 "reason": each.reason,
+                "middleware": [around.name for around in each.registration.middleware],
             }
             for each in explanation.consulted
         ],
