@@ -25,9 +25,9 @@ from pydantic import BaseModel, JsonValue, TypeAdapter
 from typing_extensions import TypedDict, assert_type, override
 
 from gcp_event_router import Event, EventRouter, Outcome, Principal, Reject, Retry, events
-from gcp_event_router._dispatch.handler import Handler
-from gcp_event_router._dispatch.lookup import Consulted, Explanation, Registration
-from gcp_event_router._globs.glob import Glob
+from gcp_event_router.router import Handler
+from gcp_event_router.router import Consulted, Explanation, Registration
+from gcp_event_router.router import Glob
 from gcp_event_router.auth import OIDC, Authenticator, SharedToken, SignedURL
 from gcp_event_router.conf import RouterSettings
 from gcp_event_router.envelopes import CloudEvent, CloudTask, Envelope, PubSubPush, PubSubUnwrapped, SchedulerJob
