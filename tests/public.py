@@ -7,7 +7,7 @@ from typing import Final
 
 #: The names of each public module, without the package's own name.
 PUBLIC: Final[dict[str, str]] = {
-    "": "Event EventRouter Outcome Principal Reject Retry __version__ events",
+    "": "Event EventRouter Outcome Principal EventRouterError Reject Retry events",
     "asgi": "guard_bodies",
     "auth": "Authenticator OIDC SharedToken SignedURL",
     "auth.base": "query",
@@ -16,7 +16,8 @@ PUBLIC: Final[dict[str, str]] = {
     "conf": "RouterSettings",
     "contexts": "CurrentEvent current_event",
     "envelopes": "CloudEvent CloudTask Envelope PubSubPush PubSubUnwrapped SchedulerJob",
-    "exceptions": "AuthenticationError ConfigurationError ErrorDetail ForbiddenError InvalidEventError RegistrationError UnavailableError",
+    "exceptions": "AuthenticationError ConfigurationError ErrorDetail ForbiddenError InvalidEventError RegistrationError"
+    " UnavailableError",
     "formatters": "CloudLoggingFormatter EventContextFilter",
     "google.alerts": "AlertData",
     "google.analytics": "AnalyticsLogData",

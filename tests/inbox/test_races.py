@@ -12,7 +12,7 @@ from django.db.models import F
 from django.test import override_settings
 
 from gcp_event_router import Event, EventRouter
-from gcp_event_router.inbox import claims
+from gcp_event_router.inbox import claims, decisions
 from gcp_event_router.inbox.leases import DeliveryTerms
 from gcp_event_router.inbox.models import Delivery, State, StoredEvent
 from gcp_event_router.inbox.workers import process
@@ -139,7 +139,7 @@ def test_a_delivery_that_is_parked_and_replayed_at_once(inbox: str, router: Even
 
     def replay() -> None:
         delivery.refresh_from_db(using=inbox)
-        assert claims.reopen(inbox, delivery)
+        assert decisions.reopen(inbox, delivery)
         assert claims.claim(inbox, delivery.pk, TERMS)
 
     quote = connections[inbox].ops.quote_name

@@ -25,9 +25,6 @@ from pydantic import BaseModel, JsonValue, TypeAdapter
 from typing_extensions import TypedDict, assert_type, override
 
 from gcp_event_router import Event, EventRouter, Outcome, Principal, Reject, Retry, events
-from gcp_event_router.router import Handler
-from gcp_event_router.router import Consulted, Explanation, Registration
-from gcp_event_router.router import Glob
 from gcp_event_router.auth import OIDC, Authenticator, SharedToken, SignedURL
 from gcp_event_router.conf import RouterSettings
 from gcp_event_router.envelopes import CloudEvent, CloudTask, Envelope, PubSubPush, PubSubUnwrapped, SchedulerJob
@@ -54,7 +51,7 @@ from gcp_event_router.google.testlab import TestMatrixEventData, TestState
 from gcp_event_router.kinds import Kind
 from gcp_event_router.lifecycle import handler_finished
 from gcp_event_router.publishing import Publisher
-from gcp_event_router.router import AsyncCallNext, CallNext
+from gcp_event_router.router import AsyncCallNext, CallNext, Consulted, Explanation, Glob, Handler, Registration
 from gcp_event_router.signals import EventSignal, event_received
 from gcp_event_router.testing import (
     CloudEventMessage,

@@ -29,7 +29,8 @@ from .cloudevents_http import (
     split_batch,
 )
 from .kept import kept_meta, tell_apart
-from .pubsub import PubSubPush, PubSubUnwrapped, lacks_subscription, read_unwrapped, read_wrapped
+from .pubsub import PubSubPush, lacks_subscription, read_wrapped
+from .pubsub_unwrapped import PubSubUnwrapped, read_unwrapped
 
 __all__ = [
     "EVENTARC_MODE",

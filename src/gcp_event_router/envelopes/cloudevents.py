@@ -16,7 +16,8 @@ from typing_extensions import override
 
 from ..exceptions import EnvelopeError
 from .base import Envelope
-from .pubsub import PubSubPush, PubSubUnwrapped
+from .pubsub import PubSubPush
+from .pubsub_unwrapped import PubSubUnwrapped
 
 __all__ = ["REQUIRED", "CloudEvent", "is_json", "is_media_type"]
 

@@ -17,7 +17,8 @@ from urllib.parse import unquote_to_bytes
 from ..exceptions import EnvelopeError, UnsupportedMediaTypeError
 from .base import Envelope, text_of
 from .cloudevents import REQUIRED, CloudEvent, is_json, is_media_type
-from .pubsub import PubSubPush, PubSubUnwrapped, read_published, read_unwrapped
+from .pubsub import PubSubPush, read_published
+from .pubsub_unwrapped import PubSubUnwrapped, read_unwrapped
 from .raw_json import Number, elements, members
 
 __all__ = [

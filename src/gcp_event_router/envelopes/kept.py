@@ -12,7 +12,8 @@ from hashlib import sha256
 from typing import Any, Final
 
 from .base import SECRET, text_of
-from .pubsub import is_unwrapped, may_be_attribute, shape_of
+from .pubsub import shape_of
+from .pubsub_unwrapped import is_unwrapped, may_be_attribute
 
 __all__ = ["kept_meta", "tell_apart"]
 

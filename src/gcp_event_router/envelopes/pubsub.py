@@ -1,11 +1,10 @@
-"""Pub/Sub's two forms of a push, wrapped and unwrapped.
+"""A wrapped push of Pub/Sub: the message as JSON in the body, its data in base64.
 
-Facts: the REST reference of `PubsubMessage`, "Push subscriptions" and "Payload unwrapping" of Pub/Sub's documentation.
+Facts: the REST reference of `PubsubMessage` and "Push subscriptions" of Pub/Sub's documentation.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -16,20 +15,16 @@ from pydantic_core import to_json
 from typing_extensions import TypedDict, override
 
 from ..exceptions import EnvelopeError
-from .base import SECRET, Envelope, text_of
+from .base import Envelope
 
 __all__ = [
     "PubSubPush",
-    "PubSubUnwrapped",
-    "is_unwrapped",
-    "may_be_attribute",
+    "aware",
+    "identity_of",
     "read_published",
-    "read_unwrapped",
+    "read_time",
     "read_wrapped",
 ]
-
-_MESSAGE_ID: Final = "HTTP_X_GOOG_PUBSUB_MESSAGE_ID"
-_SUBSCRIPTION: Final = "HTTP_X_GOOG_PUBSUB_SUBSCRIPTION_NAME"
 
 
 def read_wrapped(body: bytes, _meta: Mapping[str, Any]) -> PubSubPush | None:
@@ -43,24 +38,6 @@ def read_wrapped(body: bytes, _meta: Mapping[str, Any]) -> PubSubPush | None:
 def read_published(body: bytes) -> PubSubPush | None:
     """The data of a `messagePublished` event: the same object, with or without a `subscription`."""
     return _read(body, _read_message)
-
-
-def is_unwrapped(meta: Mapping[str, Any]) -> bool:
-    """Whether a request is a Pub/Sub push without a wrapper, known by the headers that its metadata is written to."""
-    return _MESSAGE_ID in meta or _SUBSCRIPTION in meta
-
-
-def read_unwrapped(body: bytes, meta: Mapping[str, Any]) -> PubSubUnwrapped | None:
-    """A Pub/Sub push without a wrapper."""
-    if not is_unwrapped(meta):
-        return None
-    # Authorization and cookies stay behind: what an envelope holds may be stored
-    headers = {
-        name[5:].replace("_", "-").lower(): value
-        for name, value in meta.items()
-        if name.startswith("HTTP_") and name not in SECRET
-    }
-    return PubSubUnwrapped(body, meta.get("CONTENT_TYPE", ""), headers)
 
 
 # pydantic decodes base64 in full or refuses it, where `b64decode` drops what it cannot read
@@ -108,7 +85,7 @@ _Reader = Callable[[bytes], _Push | _Published]
 _read_push: _Reader = TypeAdapter(_Push).validator.validate_json
 _read_message: _Reader = TypeAdapter(_Published).validator.validate_json
 _read_shape = TypeAdapter(_Shape).validator.validate_json
-_read_time = TypeAdapter[datetime](datetime)
+read_time = TypeAdapter[datetime](datetime)
 
 
 class PubSubPush(Envelope):
@@ -144,7 +121,7 @@ class PubSubPush(Envelope):
     @override
     def publish_time(self) -> datetime | None:
         message = self._push["message"]
-        return _aware(message.get("publishTime") or message.get("publish_time"))
+        return aware(message.get("publishTime") or message.get("publish_time"))
 
     @property
     @override
@@ -171,129 +148,16 @@ class PubSubPush(Envelope):
     @property
     @override
     def identity(self) -> tuple[str, ...] | None:
-        return _identity(self)
-
-
-class PubSubUnwrapped(Envelope):
-    """A Pub/Sub push whose body is the data itself, with metadata in headers (`--push-no-wrapper-write-metadata`).
-
-    Nothing marks which headers were attributes, so anything in `attributes` may come from whoever sent the request.
-    """
-
-    __slots__ = ("_headers", "_publish_time", "malformed")
-
-    form = "pubsub-unwrapped"
-
-    def __init__(self, body: bytes, content_type: str, headers: Mapping[str, str]) -> None:
-        """Hold what `read_unwrapped` found: `headers` have names in lower case, and their values as they came."""
-        super().__init__(body, content_type)
-        self._headers = headers
-        self._publish_time: datetime | None = None
-        self.malformed: tuple[str, ...] = ()
-        time = headers.get("x-goog-pubsub-publish-time")
-        if time is not None:
-            try:
-                self._publish_time = _aware(_read_time.validate_strings(time))
-            except ValidationError:
-                self.malformed = ("x-goog-pubsub-publish-time",)
-
-    @property
-    @override
-    def message_id(self) -> str | None:
-        return self._text("x-goog-pubsub-message-id")
-
-    @property
-    @override
-    def publish_time(self) -> datetime | None:
-        return self._publish_time
-
-    @property
-    @override
-    def attributes(self) -> Mapping[str, str]:
-        return MappingProxyType({name: text_of(value) for name, value in self._headers.items() if not _is_transport(name)})
-
-    @property
-    @override
-    def ordering_key(self) -> str | None:
-        # the second is the emulator's spelling
-        return self._text("x-goog-pubsub-ordering-key") or self._text("x-goog-ordering-key")
-
-    @property
-    @override
-    def subscription(self) -> str | None:
-        return self._text("x-goog-pubsub-subscription-name")
-
-    @property
-    @override
-    def identity(self) -> tuple[str, ...] | None:
-        return _identity(self)
-
-    @property
-    @override
-    def meta(self) -> dict[str, str]:
-        kept = {f"HTTP_{name.replace('-', '_').upper()}": value for name, value in self._headers.items()}
-        return {**super().meta, **kept}
-
-    def _text(self, name: str) -> str | None:
-        value = self._headers.get(name)
-        return text_of(value) if value else None
-
-
-#: Headers that clients, proxies and Google's front ends add on the way; none of them is a message's attribute.
-_TRANSPORT: Final = frozenset(
-    """
-    accept accept-charset accept-encoding accept-language access-control-request-headers access-control-request-method alt-used
-    authorization cache-control cdn-loop connection content-length content-type cookie date expect forwarded from host
-    http2-settings if-match if-modified-since if-none-match if-range if-unmodified-since keep-alive max-forwards origin pragma
-    proxy-authorization proxy-connection referer te traceparent tracestate trailer transfer-encoding true-client-ip upgrade
-    upgrade-insecure-requests user-agent via x-client-data x-cloud-trace-context x-goog-authenticated-user-email
-    x-goog-authenticated-user-id x-goog-iap-jwt-assertion x-goog-ordering-key x-real-ip x-request-id x-request-start
-    x-requested-with x-serverless-authorization
-    """.split()  # noqa: SIM905 -- sixty quoted names are harder to read
-)
-#: The same by how their names begin.
-_TRANSPORTS: Final = (
-    "akamai-",
-    "cf-",
-    "fastly-",
-    "fly-",
-    "sec-",
-    "x-amzn-",
-    "x-appengine-",
-    "x-b3-",
-    "x-envoy-",
-    "x-forwarded-",
-    "x-goog-pubsub-",
-)
-#: Names of headers that may well hold credentials; a name that is just "key" is a common one for attributes.
-_CREDENTIAL: Final = re.compile(
-    r".*(?:token|secret|passw|credential|signature|session|cookie|jwt|assertion|apikey|csrf|xsrf|oidc|oauth|hmac|dpop|bearer).*"
-    r"|.+key|.+-key-.*|(?:.*-)?(?:auth|authn|authz|authentication|authorization|cert|certificate|sid|sig|pwd)(?:-.*)?"
-)
-
-
-def may_be_attribute(name: str) -> bool:
-    """Whether a header, by its name in `request.META`, is taken for an attribute of a message when the message is kept.
-
-    Attributes of messages seldom have names that begin with "x-", and what proxies and clients add mostly does.
-    """
-    if not name.startswith("HTTP_") or name.startswith("HTTP_X_"):
-        return False
-    header = name[5:].replace("_", "-").lower()
-    return not _is_transport(header) and not _CREDENTIAL.fullmatch(header)
+        return identity_of(self)
 
 
 def _json(value: object) -> str:
     return to_json(value, inf_nan_mode="constants").decode()
 
 
-def _identity(push: Envelope) -> tuple[str, ...] | None:
+def identity_of(push: Envelope) -> tuple[str, ...] | None:
     """Ids are unique within a topic; and two subscriptions of one topic deliver the same message twice, on purpose."""
     return ("pubsub", push.subscription or "", push.message_id) if push.message_id else None
-
-
-def _is_transport(name: str) -> bool:
-    return name in _TRANSPORT or name.startswith(_TRANSPORTS)
 
 
 def _read(body: bytes, reader: _Reader) -> PubSubPush | None:
@@ -374,6 +238,6 @@ def _as_text(name: str, value: Any) -> Any:
     return None
 
 
-def _aware(time: datetime | None) -> datetime | None:
+def aware(time: datetime | None) -> datetime | None:
     """A time that came without an offset is in UTC, as all of Pub/Sub's are."""
     return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time

@@ -6,7 +6,7 @@ that a worker which outlived its lease changes nothing any more. `store`, `tasks
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -33,26 +33,12 @@ from . import claims_mysql as mysql
 from . import claims_postgresql as postgresql
 from .clock import ahead
 from .conflicts import asked_again
+from .decisions import _is_open, leave
 from .errors import KeptError
 from .leases import LOST, LOST_TOO_OFTEN, SOON, Claim, DeliveryTerms, Payload
 from .models import SETTLED, Delivery, State, StoredEvent
 
-__all__ = [
-    "begin",
-    "claim",
-    "discard",
-    "discardable",
-    "finish",
-    "give_back",
-    "give_up",
-    "holds",
-    "keep_rejected",
-    "keep_unhandled",
-    "leave",
-    "open_event",
-    "reopen",
-    "settle",
-]
+__all__ = ["begin", "claim", "finish", "give_back", "give_up", "holds", "keep_rejected", "keep_unhandled", "open_event"]
 
 _DECIDED = SETTLED - {State.UNHANDLED}
 """The states in which the payload that is kept counts, whatever else comes under its key."""
@@ -134,39 +120,6 @@ def claim(alias: str, delivery: int, terms: DeliveryTerms) -> Claim | None:
     state, its, attempts, lost, deferred, since, now = found
     waited = now - since if deferred and since is not None else timedelta()
     return Claim(delivery, state, its, attempts, lost, terms.max_attempts, waited=waited)
-
-
-@asked_again
-def reopen(alias: str, delivery: Delivery) -> bool:
-    """Have a settled delivery be run once more, by a worker. False if it was run since it was read."""
-    rows = Delivery.objects.using(alias).filter(pk=delivery.pk, state=delivery.state, attempts=delivery.attempts)
-    return bool(rows.update(state=State.PENDING, deferred=True, finished_at=None, waiting_since=None))
-
-
-@asked_again
-def leave(alias: str, deliveries: Collection[int]) -> int:
-    """Leave what is open of some deliveries to the workers. Returns how many were not theirs before."""
-    rows = Delivery.objects.using(alias).filter(pk__in=deliveries, deferred=False).exclude(state__in=SETTLED)
-    return rows.update(deferred=True)
-
-
-@asked_again
-def settle(alias: str, delivery: int) -> bool:
-    """Note that an event which is for no handler, and was read again, is done. False if it is settled otherwise by now."""
-    rows = Delivery.objects.using(alias).filter(pk=delivery, state__in=[State.REJECTED, State.DISCARDED, State.UNHANDLED])
-    return bool(rows.update(state=State.DONE, **KeptError().columns, finished_at=Now()))
-
-
-def discardable(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
-    """Those of some deliveries that can be given up: what is open and nobody is at, and what waits for a person."""
-    return rows.filter(_is_open() | Q(state__in=[State.REJECTED, State.PARKED, State.UNHANDLED]))
-
-
-@asked_again
-def discard(alias: str, delivery: int) -> bool:
-    """Give up a delivery, which is nobody's then. False if it cannot be by now."""
-    rows = discardable(Delivery.objects.using(alias).filter(pk=delivery))
-    return bool(rows.update(state=State.DISCARDED, not_before=None, finished_at=Now(), token=None, lease_until=None))
 
 
 @asked_again
@@ -375,10 +328,6 @@ def _take(rows: QuerySet[Delivery], count: int, terms: _Terms, token: UUID, send
         return taken
     parked = {"state": State.PARKED, "lost": F("lost") + 1, "finished_at": Now(), **KeptError(trail=LOST_TOO_OFTEN).columns}
     return taken + rows.filter(_is_open(), spent).update(**known, **parked, token=None, lease_until=None)
-
-
-def _is_open() -> Q:
-    return Q(state__in=[State.PENDING, State.FAILED]) | Q(state=State.RUNNING, lease_until__lt=Now())
 
 
 def _time(after: timedelta | None) -> Any:

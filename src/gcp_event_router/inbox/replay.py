@@ -21,7 +21,7 @@ from .._dispatch.store import Result
 from ..event import UNKNOWN, labels_of
 from ..exceptions import EnvelopeError
 from ..outcomes import Outcome, classify, worst
-from . import claims
+from . import decisions
 from .models import Delivery, State
 from .serialization import read_events
 from .workers import work
@@ -69,7 +69,7 @@ def discard(deliveries: QuerySet[Delivery]) -> int:
         How many were given up.
 
     """
-    return sum(claims.discard(deliveries.db, delivery.pk) for delivery in _one_by_one(deliveries))
+    return sum(decisions.discard(deliveries.db, delivery.pk) for delivery in _one_by_one(deliveries))
 
 
 def _one_by_one(deliveries: QuerySet[Delivery]) -> Iterator[Delivery]:
@@ -107,5 +107,5 @@ def _read_again(alias: str, delivery: Delivery) -> Result:
         return Result(classify(errors[0]), errors[0])
     if not outcomes:
         return Result(Outcome.UNHANDLED)
-    claims.settle(alias, delivery.pk)
+    decisions.settle(alias, delivery.pk)
     return Result(worst(outcomes))

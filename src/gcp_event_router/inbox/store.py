@@ -15,7 +15,7 @@ from .._log import logger
 from ..envelopes import CloudTask
 from ..exceptions import BodyTooLargeError, EnvelopeError, UnavailableError
 from ..outcomes import Outcome
-from . import claims, execution
+from . import claims, decisions, execution
 from . import claims_mysql as mysql
 from .database import database
 from .deferred import defer
@@ -79,7 +79,7 @@ class InboxRecord:
             row = self._row()
             self._claims = claims.open_event(self._alias, row, terms, sender_attempt_of(self._raw_event), begun=self._alone)
             if self._raw_event.kept_as is not None:  # it is read again, and its sender was told then that all is well
-                claims.leave(self._alias, [each.delivery for each in self._claims.values() if each.token is not None])
+                decisions.leave(self._alias, [each.delivery for each in self._claims.values() if each.token is not None])
         except execution.AWAY as error:  # also if it says no, as for want of a table: nothing is lost while the sender has it
             raise self._not_kept() from error
         payloads = {each.payload for each in self._claims.values()} - {Payload.SAME}

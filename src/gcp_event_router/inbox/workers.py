@@ -21,7 +21,7 @@ from .._dispatch.raw_event import RawEvent
 from .._dispatch.store import Result
 from ..exceptions import EnvelopeError
 from ..outcomes import Outcome
-from . import claims, execution
+from . import claims, decisions, execution
 from .conflicts import asked_again
 from .leases import Claim, DeliveryTerms, delivery_terms, terms_of
 from .models import OPEN, SETTLED, Delivery, State, StoredEvent
@@ -140,7 +140,7 @@ def _run(alias: str, claim: Claim, handler: Handler, event: StoredEvent, raw_eve
 
 def _claimed(alias: str, delivery: Delivery, terms: DeliveryTerms, *, anew: bool) -> Claim | Result:
     """The claim of a delivery that is ours to run now; or what became of it instead."""
-    if anew and delivery.state in SETTLED and not claims.reopen(alias, delivery):
+    if anew and delivery.state in SETTLED and not decisions.reopen(alias, delivery):
         return _TAKEN
     claim = claims.claim(alias, delivery.pk, terms)
     if claim is None:

@@ -11,9 +11,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from ..claims import discardable
 from ..clock import as_shown
 from ..database import database
+from ..decisions import discardable
 from ..display import Shown, error_details, payload, printable
 from ..facts import attributes_of, cloudevent_of, data_of, envelope_of, facts_of, pairs_of
 from ..models import Delivery, State, StoredEvent

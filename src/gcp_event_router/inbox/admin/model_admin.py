@@ -14,8 +14,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
-from ..claims import discardable
 from ..database import database
+from ..decisions import discardable
 from ..models import Delivery, State, StoredEvent
 from ..replay import REPLAYED
 from . import actions, columns

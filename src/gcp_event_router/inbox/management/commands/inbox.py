@@ -22,9 +22,9 @@ from ...._dispatch.store import Result
 from ...._shutdown import StopFlag, stop_flag
 from ....management.output import printing, table
 from ....outcomes import Outcome
-from ...claims import discardable
 from ...clock import now
 from ...database import database
+from ...decisions import discardable
 from ...display import printable
 from ...execution import AWAY
 from ...models import Delivery, State, StoredEvent
