@@ -44,7 +44,7 @@ PUBLIC: Final[dict[str, str]] = {
     "kinds": "Kind",
     "lifecycle": "event_rejected handler_finished handler_started",
     "publishing": "Publisher",
-    "router": "Consulted EventRouter Explanation Glob Handler Registration events",
+    "router": "AsyncCallNext CallNext Consulted EventRouter Explanation Glob Handler Middleware Registration events",
     "signals": "EventSignal event_received",
     "testing": "CloudEventMessage CloudEventRequest EventMessage EventTestMixin FORMS Pushed Recording Rejection TokenSigner"
     " apush batch examples isolated push record",
