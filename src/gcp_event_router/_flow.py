@@ -9,30 +9,30 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
 from functools import partial
-from typing import Any, Final, ParamSpec, TypeAlias, TypeVar, cast
+from typing import Any, Final, TypeAlias, TypeVar, TypeVarTuple, cast
 
 from . import _concurrency
 
 __all__ = ["REST_IN_THREAD", "Flow", "Step", "arun", "either", "in_thread", "run"]
 
-P = ParamSpec("P")
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
-#: One step: how to take it without an event loop, and on one.
-Step: TypeAlias = tuple[Callable[[], Any], Callable[[], Awaitable[Any]]]
+#: One step: how to take it without an event loop, how on one, and the arguments of both.
+Step: TypeAlias = tuple[Callable[..., Any], Callable[..., Awaitable[Any]], tuple[Any, ...]]
 #: The steps that lead to a T. Annotate the result of each `yield`.
 Flow: TypeAlias = Generator[Step, Any, T]
 
 
-def either(blocking: Callable[P, T], awaited: Callable[P, Awaitable[T]], *args: P.args, **named: P.kwargs) -> Step:
+def either(blocking: Callable[[*Ts], T], awaited: Callable[[*Ts], Awaitable[T]], *args: *Ts) -> Step:
     """Make a step of two functions that do the same: one blocks, one is awaited."""
-    return partial(blocking, *args, **named), partial(awaited, *args, **named)
+    return blocking, awaited, args
 
 
-def in_thread(function: Callable[P, object], *args: P.args, **named: P.kwargs) -> Step:
+def in_thread(function: Callable[[*Ts], object], *args: *Ts) -> Step:
     """Make a step of a function that blocks; on an event loop, it runs in a thread."""
-    call = partial(function, *args, **named)
-    return call, partial(_concurrency.in_thread, call)
+    call = partial(function, *args)
+    return call, partial(_concurrency.in_thread, call), ()
 
 
 def _pass() -> None:
@@ -44,7 +44,7 @@ async def _apass() -> None:
 
 
 #: The step after which a flow blocks for long: on an event loop, the rest of it runs in a thread, in one go.
-REST_IN_THREAD: Final[Step] = _pass, _apass
+REST_IN_THREAD: Final[Step] = _pass, _apass, ()
 
 
 def run(flow: Flow[T]) -> T:
@@ -58,7 +58,7 @@ def run(flow: Flow[T]) -> T:
         except StopIteration as end:
             return cast("T", end.value)
         try:
-            results.append(step[0]())
+            results.append(step[0](*step[2]))
             resume = flow.send
         except BaseException as error:  # noqa: BLE001 -- the flow raises what it does not expect
             results.append(error)
@@ -78,7 +78,7 @@ async def arun(flow: Flow[T]) -> T:
         if step is REST_IN_THREAD:
             return await _concurrency.in_thread(partial(run, flow))
         try:
-            results.append(await step[1]())
+            results.append(await step[1](*step[2]))
             resume = flow.send
         except BaseException as error:  # noqa: BLE001 -- as above
             results.append(error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from .._dispatch.raw_event import UnreadableRequestError
@@ -27,7 +28,7 @@ def refuse_request(
 ) -> Flow[None]:
     """Tell of a request that did not become an event, and log it."""
     rejection = _describe(error, classify(error), kind, reference, principal)
-    yield either(event_rejected.tell, event_rejected.atell, None, **rejection)
+    yield either(partial(event_rejected.tell, None, **rejection), partial(event_rejected.atell, None, **rejection))
     _log_refusal(error, kind, reference, None, meta)
 
 

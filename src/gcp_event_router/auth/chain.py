@@ -44,7 +44,10 @@ class AuthenticatorChain:
         self.authenticators: tuple[Authenticator, ...] | None = None if authenticators is None else tuple(authenticators)
         for each in self.authenticators or ():
             require_authenticator(each, type(each).__qualname__)
-        self._asked = [(each, _asynchronous(each)) for each in self.authenticators or ()]
+        self._asked = [
+            (authenticator, partial(_ask, authenticator), partial(_aask, _asynchronous(authenticator)))
+            for authenticator in self.authenticators or ()
+        ]
         #: The query parameters that hold credentials, whoever accepts the request: nobody else is to see them.
         self.secret_parameters: frozenset[str] = frozenset(self._named("secret_parameters"))
         #: The same of headers, by their names in `request.META`; `Authorization` and cookies are no envelope's in any case.
@@ -69,9 +72,9 @@ class AuthenticatorChain:
 
     def _ask_all(self, request: HttpRequest) -> Flow[Principal | None]:
         refusals: list[RefusalError] = []
-        for authenticator, aauthenticate in self._asked:
+        for authenticator, ask, aask in self._asked:
             try:
-                answer: object = yield either(partial(_ask, authenticator), partial(_aask, aauthenticate), request)
+                answer: object = yield either(ask, aask, request)
             except Exception as error:  # noqa: BLE001 -- whatever it is, it lets nobody in
                 refusals.append(_refusal(authenticator, error))
             else:
