@@ -146,12 +146,10 @@ class Dispatch:
             try:
                 if pipeline.is_empty:
                     copy_context().run(call, handler, kind, reference, raw_event)
-                    continue
-                result = pipeline.run(Run(handler, kind, reference, raw_event, record))
+                else:
+                    self._add(handler, pipeline.run(Run(handler, kind, reference, raw_event, record)))
             except Exception as error:  # noqa: BLE001 -- kept until all have run, then raised by _conclude()
-                result = Result(classify(error), error)
-            if result is not HANDLED:
-                self._results.append((handler, result))
+                self._add(handler, Result(classify(error), error))
 
     async def _arun(self) -> None:
         kind, reference, raw_event, record, pipeline = self._kind, self._reference, self._raw_event, self._record, self._pipeline
@@ -166,12 +164,15 @@ class Dispatch:
             try:
                 if pipeline.is_empty:
                     await acall(handler, kind, reference, raw_event)
-                    continue
-                result = await pipeline.arun(Run(handler, kind, reference, raw_event, record))
+                else:
+                    self._add(handler, await pipeline.arun(Run(handler, kind, reference, raw_event, record)))
             except Exception as error:  # noqa: BLE001 -- as in _run()
-                result = Result(classify(error), error)
-            if result is not HANDLED:
-                self._results.append((handler, result))
+                self._add(handler, Result(classify(error), error))
+
+    def _add(self, handler: Handler, result: Result) -> None:
+        """Keep what is not just handled; no local of a loop may, since its frame is in the traceback of a failure."""
+        if result is not HANDLED:
+            self._results.append((handler, result))
 
     def _conclude(self) -> Outcome:
         """Log the event's line, and return its outcome or raise what was not settled here.
