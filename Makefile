@@ -7,7 +7,7 @@ unexport PYTHONPATH
 unexport DJANGO_SETTINGS_MODULE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-emulator serve screenshots test proofs coverage sentry check types lint asyncapi wheel matrix bench chaos million clean
+.PHONY: help demo demo-emulator serve screenshots test proofs coverage sentry check types lint asyncapi wheel matrix bench chaos million google clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -97,6 +97,9 @@ chaos: $(VENV)/.test $(VENV)/.mariadb ## Kill processes while a thousand events 
 
 million: $(VENV)/.test ## Print what the admin's list and a purge take among a million events.
 	$(BIN)/python -u benchmarks/million.py
+
+google: $(VENV)/.test ## Write the models of Google's payloads from the definitions in google-events.
+	$(BIN)/python scripts/google_models.py
 
 clean: ## Remove what the other targets made.
 	rm -rf $(VENV) .venvs tests/asyncapi/node_modules build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from gcp_event_router.google.base import Bytes, Double, Duration, Int32, Int64, Model, Struct, Timestamp, UInt64
+from gcp_event_router.google.base import Bytes, Double, Duration, Int32, Int64, Model, Struct, Timestamp, UInt32, UInt64
 from gcp_event_router.google.cloudbuild import Status
 from gcp_event_router.google.enums import OpenEnum
 from gcp_event_router.google.logs import LogSeverity
@@ -21,6 +21,7 @@ from gcp_event_router.google.logs import LogSeverity
 ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "Int32": TypeAdapter(Int32),
     "Int64": TypeAdapter(Int64),
+    "UInt32": TypeAdapter(UInt32),
     "UInt64": TypeAdapter(UInt64),
     "Double": TypeAdapter(Double),
     "Timestamp": TypeAdapter(Timestamp),
@@ -29,7 +30,7 @@ ADAPTERS: dict[str, TypeAdapter[Any]] = {
     "Struct": TypeAdapter(Struct),
     "OpenEnum": TypeAdapter(OpenEnum[Status]),
 }
-BOUNDS = {"Int32": (-(2**31), 2**31 - 1), "Int64": (-(2**63), 2**63 - 1), "UInt64": (0, 2**64 - 1)}
+BOUNDS = {"Int32": (-(2**31), 2**31 - 1), "Int64": (-(2**63), 2**63 - 1), "UInt32": (0, 2**32 - 1), "UInt64": (0, 2**64 - 1)}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 

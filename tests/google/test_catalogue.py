@@ -13,8 +13,9 @@ import pytest
 from gcp_event_router import google
 from gcp_event_router.google.base import Model
 from gcp_event_router.google.catalogue import model_of, types
+from scripts.google_models import payloads
 
-PAGE = Path(__file__).parents[2] / "docs" / "google.md"
+DOCS = Path(__file__).parents[2] / "docs"
 TYPES = {
     "google.cloud.audit.log.v1.written": "LogEntryData",
     "google.cloud.cloudbuild.build.v1.statusChanged": "BuildEventData",
@@ -49,10 +50,12 @@ TYPES = {
 
 
 def test_types_and_models() -> None:
-    """Each type of google-cloudevents' catalogue whose payload is modelled has that model."""
-    found = {each: model_of(each) for each in types()}
+    """Each type has the model of its message; those of Firebase Authentication's second version have one of ours."""
+    messages = {event_type: message.rpartition(".")[2] for event_type, message in payloads().items()}
 
-    assert {each: model and model.__name__ for each, model in found.items()} == TYPES
+    assert {event_type: model.__name__ for event_type, model in models_of_types()} == messages | TYPES
+    assert types() == messages.keys() | TYPES.keys()
+    assert len(types()) == 326
 
 
 @pytest.mark.parametrize(
@@ -73,14 +76,22 @@ def test_nothing_is_imported_before_it_is_asked_for() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
 
-    names = [f"gcp_event_router.google.{each}" for each in ("base", "catalogue", "audit", "enums", "logs")]
-    assert run.stdout == f"{names[:2]} {names[2:]}\n"
+    names = [f"gcp_event_router.google.{each}" for each in ("_types", "base", "catalogue", "audit", "enums", "logs")]
+    assert run.stdout == f"{names[:3]} {names[3:]}\n"
+
+
+def test_package_imports_no_product() -> None:
+    """`import gcp_event_router` imports nothing of Google's payloads."""
+    code = "import sys, gcp_event_router; print(*sorted(n for n in sys.modules if n.startswith('gcp_event_router.google.')))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+
+    assert run.stdout == "\n"
 
 
 def test_every_model_is_exported() -> None:
     """Each module names all its models and enumerations, and nothing of theirs is missing from `__all__`."""
     folder = Path(google.__file__).parent
-    products = {path.stem for path in folder.glob("*.py")} - {"__init__", "base", "enums", "catalogue"}
+    products = {path.stem for path in folder.glob("*.py")} - {"__init__", "_types", "base", "enums", "catalogue"}
     missing: dict[str, set[str]] = {}
     for product in products:
         module = import_module(f"gcp_event_router.google.{product}")
@@ -92,23 +103,41 @@ def test_every_model_is_exported() -> None:
     assert missing == {}
 
 
+def test_page_has_all_types() -> None:
+    """docs/google-types.md lists each type with its module and its model, and no other."""
+    listed = types_on("google-types.md")
+
+    assert listed == {
+        event_type: f"{model.__module__.rpartition('.')[2]}.{model.__name__}" for event_type, model in models_of_types()
+    }
+
+
 def test_page_has_the_table() -> None:
-    """docs/google.md lists each type with its module and its model, and no other."""
+    """docs/google.md lists the types that it shows with the same models."""
+    listed = types_on("google.md")
+
+    assert listed.keys() == TYPES.keys()
+    assert listed.items() <= types_on("google-types.md").items()
+
+
+def types_on(page: str) -> dict[str, str]:
+    """Read the tables of a page: what each type's row says are the module and the model."""
     listed: dict[str, str] = {}
-    for row in re.findall(r"^\|(?:[^|]*\|){4}$", PAGE.read_text(), re.MULTILINE):
-        _, _, module, models, names, _ = row.split("|")
+    for row in re.findall(r"^\|.*\|[^|]*`google\.[^|]*\|$", (DOCS / page).read_text(), re.MULTILINE):
+        *_, module, models, names, _ = row.split("|")
         of_version = dict(enumerate(re.findall(r"`(\w+)`", models), 1))
         stem, found = "", list[str]()
         for name in re.findall(r"`([^`]+)`", names):
             if name == ".withAuthContext":
-                found += [each + name for each in found]
+                found += [event_type + name for event_type in found]
             elif name.endswith("."):
                 stem = name
             else:
                 found.append(name if name.startswith("google.") else stem + name)
-        listed |= {each: module.strip(" `") + "." + of_version[2 if ".v2." in each else 1] for each in found}
-
-    assert listed == {each: f"{model.__module__.rpartition('.')[2]}.{model.__name__}" for each, model in models_of_types()}
+        for event_type in found:
+            model = of_version[2] if len(of_version) > 1 and ".v2." in event_type else of_version[1]
+            listed[event_type] = f"{module.strip(' `')}.{model}"
+    return listed
 
 
 def models_of_types() -> list[tuple[str, type[Model]]]:

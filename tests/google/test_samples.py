@@ -10,8 +10,10 @@ import pytest
 from typing_extensions import TypedDict
 
 from gcp_event_router.google.base import Model
-from gcp_event_router.google.catalogue import model_of, types
+from gcp_event_router.google.catalogue import model_of
 from gcp_event_router.google.firestore import DocumentEventData, LatLng
+
+from .test_catalogue import TYPES
 
 DATA = Path(__file__).parents[1] / "data" / "google"
 
@@ -70,8 +72,8 @@ def test_sample_names_its_source(sample: Sample) -> None:
 
 
 def test_each_model_of_the_catalogue_has_a_sample() -> None:
-    """Every model that a type of CloudEvents carries has a sample."""
-    assert {model_of(each) for each in types()} <= {model(sample) for sample in SAMPLES.values()}
+    """Every model that docs/google.md shows has a sample; random messages stand in for samples of the others."""
+    assert {model_of(event_type) for event_type in TYPES} <= {model(sample) for sample in SAMPLES.values()}
 
 
 def test_unknown_is_kept() -> None:

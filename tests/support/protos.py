@@ -17,9 +17,11 @@ import_module("google.rpc.error_details_pb2")  # what the samples hold as `Any`
 #: Number of a field's type to its name, such as "int64".
 TYPES: dict[int, str] = {
     getattr(Field, f"TYPE_{name.upper()}"): name
-    for name in ("string", "bool", "int32", "int64", "double", "float", "bytes", "enum", "message")
+    for name in ("string", "bool", "int32", "int64", "uint32", "uint64", "double", "float", "bytes", "enum", "message")
 }
 WELL_KNOWN = "google.protobuf."
+#: Messages that hold one scalar, which may be missing.
+WRAPPERS = {"BoolValue": "bool", "Int32Value": "int32", "Int64Value": "int64"}
 UNKNOWN_NUMBER = 77
 
 
@@ -42,8 +44,10 @@ def kind(field: Any) -> str:
         return "enum " + json.dumps({each.name: each.number for each in field.enum_type.values})
     if field.message_type is None:
         return {"float": "double"}.get(TYPES[field.type], TYPES[field.type])
-    name: str = field.message_type.full_name
-    return name.removeprefix(WELL_KNOWN).lower() if name.startswith(WELL_KNOWN) else "message"
+    if not field.message_type.full_name.startswith(WELL_KNOWN):
+        return "message"
+    name: str = field.message_type.name
+    return WRAPPERS.get(name, name.lower())
 
 
 _MICROS = st.integers(0, 999_999)
@@ -59,6 +63,8 @@ _SCALARS: dict[str, st.SearchStrategy[Any]] = {
     "bool": st.booleans(),
     "int32": st.integers(-(2**31), 2**31 - 1),
     "int64": st.integers(-(2**63), 2**63 - 1),
+    "uint32": st.integers(0, 2**32 - 1),
+    "uint64": st.integers(0, 2**64 - 1),
     "double": st.floats(allow_nan=False),
     "float": st.floats(width=32, allow_nan=False),
     "bytes": st.binary(max_size=8),
@@ -83,8 +89,9 @@ def messages(draw: st.DrawFn, described: Any, depth: int = 3) -> Any:
 
 def _fill(draw: st.DrawFn, made: Any, field: Any, depth: int) -> None:
     if is_map(field):
-        value = field.message_type.fields_by_name["value"]
-        for key in draw(st.lists(_TEXT, max_size=2)):
+        entry = field.message_type.fields_by_name
+        value = entry["value"]
+        for key in draw(st.lists(_value(entry["key"], depth), max_size=2)):
             drawn = draw(_value(value, depth))
             if value.message_type is None:
                 getattr(made, field.name)[key] = drawn
@@ -122,5 +129,7 @@ def _fill_well_known(draw: st.DrawFn, made: Any) -> None:
             json_format.ParseDict(draw(st.dictionaries(_TEXT, _JSON, max_size=3)), made)
         case "Value":
             json_format.ParseDict(draw(_JSON), made)
+        case name if name in WRAPPERS:
+            made.value = draw(_SCALARS[WRAPPERS[name]])
         case other:
             raise NotImplementedError(other)

@@ -25,7 +25,20 @@ from pydantic import (
 )
 from pydantic_core import PydanticKnownError, PydanticUseDefault
 
-__all__ = ["Attributes", "Bytes", "Double", "Duration", "Int32", "Int64", "Model", "Struct", "Timestamp", "UInt64"]
+__all__ = [
+    "Attributes",
+    "Bytes",
+    "Double",
+    "Duration",
+    "Int32",
+    "Int64",
+    "Model",
+    "Null",
+    "Struct",
+    "Timestamp",
+    "UInt32",
+    "UInt64",
+]
 
 
 def _json_name(name: str) -> str:
@@ -45,6 +58,7 @@ class Model(BaseModel):
         alias_generator=_json_name,
         extra="allow",
         frozen=True,
+        protected_namespaces=(),  # messages have fields such as `model_name`
         populate_by_name=True,  # before pydantic 2.11; from there on its plugin for mypy asks for the other
         validate_by_name=True,
         ser_json_bytes="base64",
@@ -159,6 +173,8 @@ Int64: TypeAlias = Annotated[int, BeforeValidator(_integer), Field(ge=-(2**63), 
 UInt64: TypeAlias = Annotated[int, BeforeValidator(_integer), Field(ge=0, lt=2**64)]
 #: A signed 32-bit integer, from a number or a string.
 Int32: TypeAlias = Annotated[int, BeforeValidator(_integer), Field(ge=-(2**31), lt=2**31)]
+#: An unsigned 32-bit integer, from a number or a string.
+UInt32: TypeAlias = Annotated[int, BeforeValidator(_integer), Field(ge=0, lt=2**32)]
 #: A float of 32 or 64 bits.
 Double: TypeAlias = Annotated[float, BeforeValidator(_number)]
 #: A time with its offset. Nanoseconds are cut to microseconds.
@@ -172,5 +188,14 @@ Duration: TypeAlias = Annotated[
 ]
 #: Bytes, from base64; bytes themselves in Python.
 Bytes: TypeAlias = Annotated[bytes, BeforeValidator(_bytes)]
+
+
+def _null(value: object) -> object:
+    """Protobuf writes its one null as null, and reads the enumeration's name and number as well."""
+    return None if isinstance(value, (str, int)) and value in {"NULL_VALUE", 0} else value
+
+
+#: Protobuf's `NullValue`.
+Null: TypeAlias = Annotated[None, BeforeValidator(_null)]
 #: Any JSON object: protobuf's `Struct`, and its `Any` with the type's URL at "@type".
 Struct: TypeAlias = dict[str, JsonValue]

@@ -7,11 +7,9 @@ Facts: google/events/cloud/firestore/v1/data.proto of googleapis/google-cloudeve
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from pydantic import BeforeValidator
-
-from .base import Bytes, Double, Int64, Model, Timestamp
+from .base import Bytes, Double, Int64, Model, Null, Timestamp
 
 __all__ = ["ArrayValue", "Document", "DocumentEventData", "DocumentMask", "LatLng", "MapValue", "Value"]
 
@@ -23,16 +21,11 @@ class LatLng(Model):
     longitude: Double = 0
 
 
-def _null(value: object) -> object:
-    """Protobuf writes its one null as null, and reads the enumeration's name and number as well."""
-    return None if isinstance(value, (str, int)) and value in {"NULL_VALUE", 0} else value
-
-
 class Value(Model):
     """A value, in the one field that names its type; `unwrap` is what one mostly wants."""
 
     #: Always None, and in `model_fields_set` if it is this that was sent.
-    null_value: Annotated[None, BeforeValidator(_null)] = None
+    null_value: Null = None
     boolean_value: bool | None = None
     integer_value: Int64 | None = None
     double_value: Double | None = None
@@ -71,7 +64,9 @@ class MapValue(Model):
     fields: dict[str, Value] = {}
 
 
-Value.model_rebuild()  # complete from now on, not only since its first use
+# each of these has a part that is defined after it
+Value.model_rebuild()
+ArrayValue.model_rebuild()
 
 _PLAIN: Final = Value.model_fields.keys() - {"array_value", "map_value"}
 
