@@ -25,6 +25,7 @@ with_admin = pytest.mark.django_db(
     databases="__all__",
     available_apps=[
         "gcp_event_router",
+        "gcp_event_router.catalogue",
         "gcp_event_router.inbox",
         "tests.effects",
         "django.contrib.admin",
