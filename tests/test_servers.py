@@ -301,22 +301,34 @@ def test_an_endless_body_is_cut_off(server: Server, path: str, expected: bytes) 
     """Behind `guard_bodies`, somebody who never stops sending is answered, without credentials before the body is read."""
     if server.name not in GUARDED:
         pytest.skip("Django answers once the body has ended")
+    answer = b""
+    for _ in range(5):  # what a server closes while more arrives may be reset, which overtakes the answer (RFC 9112 §9.6)
+        sent, answer = send_without_end(server, path)
+        assert (sent < ENDLESS, server.written) == (True, [])
+        if answer:
+            break
+
+    assert answer.split(b" ", 2)[1:2] == [expected]
+
+
+def send_without_end(server: Server, path: str) -> tuple[int, bytes]:
+    """Send chunks until the server answers or closes; returns how many bytes were sent, and the beginning of the answer."""
     chunk = b"10000\r\n" + b"x" * 65536 + b"\r\n"
     sent, answer = 0, b""
-    with server.connect() as client:
+    with server.connect() as client, suppress(ConnectionError):
         client.sendall(f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{CHUNKED}\r\n\r\n".encode())
         left = memoryview(b"")
-        with suppress(ConnectionError):
-            while sent < ENDLESS and not answer:
-                readable, writable, _ = select([client], [client], [], PATIENCE)
-                if readable:
-                    answer = client.recv(65536)
-                elif writable:
-                    left = left or memoryview(chunk)
-                    count = client.send(left)
-                    left, sent = left[count:], sent + count
-
-    assert (answer.split(b" ", 2)[1:2], sent < ENDLESS, server.written) == ([expected], True, [])
+        while sent < ENDLESS and not answer:
+            readable, writable, _ = select([client], [client], [], PATIENCE)
+            if readable:
+                answer = client.recv(65536)
+                if not answer:
+                    break
+            elif writable:
+                left = left or memoryview(chunk)
+                count = client.send(left)
+                left, sent = left[count:], sent + count
+    return sent, answer
 
 
 @pytest.mark.parametrize(
