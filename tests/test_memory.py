@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from queue import Empty
 from time import monotonic
 from typing import Any
 
@@ -48,8 +49,11 @@ def alive() -> Iterator[Callable[[], list[str]]]:
 
 
 def _exceptions() -> list[BaseException]:
-    """All that live. A lazy object would make what it stands for, and fail, if it were asked for its class."""
-    return [each for each in gc.get_objects() if issubclass(type(each), BaseException)]
+    """All that live, but those by which threads of other libraries wait at a queue.
+
+    A lazy object would make what it stands for, and fail, if it were asked for its class.
+    """
+    return [each for each in gc.get_objects() if issubclass(type(each), BaseException) and type(each) is not Empty]
 
 
 def post_wsgi(body: bytes) -> int:
