@@ -51,9 +51,6 @@ class KeySet:
 
     def find(self, kid: str) -> PyJWK | None:
         """The key of an id, or None if the server has none. Raises `UnavailableError` where that cannot be known."""
-        key = self._current(kid)
-        if key is not None:
-            return key
         key, flight = self._look(kid)
         if flight is not None:
             wait([flight], TIMEOUT)
@@ -61,9 +58,6 @@ class KeySet:
 
     async def afind(self, kid: str) -> PyJWK | None:
         """Do what `find` does, without blocking the event loop, nor taking a thread of its pool."""
-        key = self._current(kid)
-        if key is not None:
-            return key
         key, flight = self._look(kid)
         if flight is not None:
             arrival = asyncio.wrap_future(flight)
@@ -79,10 +73,11 @@ class KeySet:
 
     def _look(self, kid: str) -> tuple[PyJWK | None, Future[None] | None]:
         """The key, if there is one to use; else what to wait for, if waiting can help."""
+        key = self._current(kid)
+        if key is not None:
+            return key, None
         with self._lock:
             key = self._usable(kid)
-            if key is not None and monotonic() - self._fetched < LIFETIME:
-                return key, None
             if monotonic() - self._tried > max(INTERVAL, 3 * TIMEOUT):
                 self._flight = None  # a proxy or a name server holds it
             flight = self._flight or self._start()
