@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 from django.db.models import CharField, Value
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gcp_event_router._globs.glob import Glob
@@ -34,6 +34,7 @@ def kept(inbox: str) -> str:
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
+@example(parts=["\\", "[:a:]"], texts=["\\:", "\\a", "\\b"])
 @given(parts=st.lists(PARTS, min_size=1, max_size=6), texts=st.lists(TEXTS, min_size=1, max_size=12))
 def test_as_globs_match(kept: str, parts: list[str], texts: list[str]) -> None:
     """Every glob finds the same texts in a query as it does in Python: letter by letter, in their case, as a whole."""

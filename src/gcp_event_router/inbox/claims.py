@@ -33,7 +33,7 @@ from . import claims_mysql as mysql
 from . import claims_postgresql as postgresql
 from .clock import ahead
 from .conflicts import asked_again
-from .decisions import _is_open, leave
+from .decisions import is_open, leave
 from .errors import KeptError
 from .leases import LOST, LOST_TOO_OFTEN, SOON, Claim, DeliveryTerms, Payload
 from .models import SETTLED, Delivery, State, StoredEvent
@@ -172,7 +172,7 @@ def _open_event(
 ) -> dict[str, Claim]:
     """`open_event` for databases that cannot do it in one statement; here, too, the update decides."""
     rows = Delivery.objects.using(alias).filter(event_id=row.key)
-    known = dict(rows.annotate(open=_if(_is_open(), Value(True), Value(False), BooleanField())).values_list("handler", "open"))
+    known = dict(rows.annotate(open=_if(is_open(), Value(True), Value(False), BooleanField())).values_list("handler", "open"))
     if all(each.handler in known and (each.deferred or not known[each.handler]) for each in wanted):
         return {}  # nothing to write; and on SQLite, whoever writes waits for everybody else who does
     with transaction.atomic(using=alias):
@@ -212,7 +212,7 @@ def _replaced(
         event = StoredEvent.objects.using(alias).filter(key=row.key)
         rows = Delivery.objects.using(alias).filter(event_id=row.key)
         locked = [*event.select_for_update(), *rows.select_for_update()]
-        if not locked or rows.exclude(state=State.UNHANDLED).exclude(_is_open(), deferred=False).exists():
+        if not locked or rows.exclude(state=State.UNHANDLED).exclude(is_open(), deferred=False).exists():
             return {}
         _overwrite(alias, row)
         claims = _opened(alias, row, wanted, sender_attempt, begun=begun)
@@ -311,7 +311,7 @@ def _take(rows: QuerySet[Delivery], count: int, terms: _Terms, token: UUID, send
     spent = lost & Q(lost__gte=terms.max_lost - 1)
     known = {"max_attempts": terms.max_attempts, "sender_attempt": sender_attempt, "not_before": None}
     # MySQL sets one column after the other, and each sees what was set before it: so those that others look at come last
-    taken = rows.filter(_is_open(), ~spent).update(
+    taken = rows.filter(is_open(), ~spent).update(
         **known,
         attempts=_if(unbegun, F("attempts"), F("attempts") + 1, PositiveSmallIntegerField()),
         error_type=_if(lost, Value(""), F("error_type"), CharField()),
@@ -327,7 +327,7 @@ def _take(rows: QuerySet[Delivery], count: int, terms: _Terms, token: UUID, send
     if taken == count:
         return taken
     parked = {"state": State.PARKED, "lost": F("lost") + 1, "finished_at": Now(), **KeptError(trail=LOST_TOO_OFTEN).columns}
-    return taken + rows.filter(_is_open(), spent).update(**known, **parked, token=None, lease_until=None)
+    return taken + rows.filter(is_open(), spent).update(**known, **parked, token=None, lease_until=None)
 
 
 def _time(after: timedelta | None) -> Any:

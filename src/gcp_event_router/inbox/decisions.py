@@ -14,7 +14,7 @@ from .conflicts import asked_again
 from .errors import KeptError
 from .models import SETTLED, Delivery, State
 
-__all__ = ["discard", "discardable", "leave", "reopen", "settle"]
+__all__ = ["discard", "discardable", "is_open", "leave", "reopen", "settle"]
 
 
 @asked_again
@@ -40,7 +40,7 @@ def settle(alias: str, delivery: int) -> bool:
 
 def discardable(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
     """Those of some deliveries that can be given up: what is open and nobody is at, and what waits for a person."""
-    return rows.filter(_is_open() | Q(state__in=[State.REJECTED, State.PARKED, State.UNHANDLED]))
+    return rows.filter(is_open() | Q(state__in=[State.REJECTED, State.PARKED, State.UNHANDLED]))
 
 
 @asked_again
@@ -50,5 +50,6 @@ def discard(alias: str, delivery: int) -> bool:
     return bool(rows.update(state=State.DISCARDED, not_before=None, finished_at=Now(), token=None, lease_until=None))
 
 
-def _is_open() -> Q:
+def is_open() -> Q:
+    """The condition that a delivery can be claimed: it waits, it failed, or the lease of whoever runs it has run out."""
     return Q(state__in=[State.PENDING, State.FAILED]) | Q(state=State.RUNNING, lease_until__lt=Now())

@@ -22,8 +22,9 @@ _ASKED: Final = {
     "postgresql": ("~", "^(?:%s)$"),
     "mysql": ("REGEXP", r"(?s-i)\A(?:%s)\z"),
 }
-#: What would begin the name of a class to some of them, and is a character of a sequence to us.
-_NAMED_CLASS: Final = re.compile(r"(?<!\\)\[(\^?)([:.=])")
+#: What would begin the name of a class to some of them, and is a character of a sequence to us. An even number of backslashes
+#: before the bracket leaves it a bracket.
+_NAMED_CLASS: Final = re.compile(r"(?<!\\)((?:\\\\)*\[\^?)([:.=])")
 
 
 def fits(alias: str, field: str, glob: Glob) -> Func:
@@ -33,5 +34,5 @@ def fits(alias: str, field: str, glob: Glob) -> Func:
     pattern = fnmatch.translate(glob.pattern)[len("(?s:") : -len(r")\Z")]
     if vendor == "postgresql":  # it does not go back and forth, and so has no word for that
         pattern = pattern.replace("(?>", "(?:")
-    pattern = _NAMED_CLASS.sub(r"[\1\\\2", pattern)
+    pattern = _NAMED_CLASS.sub(r"\1\\\2", pattern)
     return Func(field, Value(form % pattern), arg_joiner=f" {operator} ", template="%(expressions)s", output_field=BooleanField())
