@@ -80,10 +80,10 @@ asyncapi:
 	else echo "skipped: there is no npm, which AsyncAPI's parser needs"; fi
 
 wheel: $(VENV)/.dev ## Build the wheel, and use it alone in an empty environment, as a new project does.
-	$(BIN)/python tests/wheel.py
+	$(BIN)/python -m tests.wheel
 
 matrix: ## Run the tests on every supported Python that is found, with every Django; PAIRS=--few for as few as show each once.
-	$(PYTHON) tests/matrix.py $(PAIRS)
+	$(PYTHON) -m tests.matrix $(PAIRS)
 
 bench: $(VENV)/.test ## Print what a dispatch, a token and the inbox cost, against the same thing written by hand.
 	$(BIN)/python -u benchmarks/calls.py

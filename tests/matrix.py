@@ -1,11 +1,10 @@
 """Runs the tests on every supported Python that is found, with every Django that it can run: `make matrix`.
 
-    python tests/matrix.py          all pairs
-    python tests/matrix.py --few    as few as show each Python and each Django once
+    python -m tests.matrix          all pairs
+    python -m tests.matrix --few    as few as show each Python and each Django once
 
-Each pair has its own virtual environment below `.venvs`. A Python that is not found is named and left out. Two pairs are
-tested at a time; what they print is shown when they end, that of the newest pair at the end. That one alone has the proofs,
-those on MariaDB, and the type checkers that some of them ask.
+Each pair has its own virtual environment below `.venvs`. A Python that is not found is named and left out. The oldest and the
+newest pair run what `make test` runs, the newest at the end; the others run the smoke.
 """
 
 from __future__ import annotations
@@ -15,9 +14,10 @@ import re
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+
+from .smoke import smoke
 
 ROOT = Path(__file__).resolve().parent.parent
 #: The oldest releases that pyproject.toml admits, tried with the oldest Python.
@@ -54,20 +54,11 @@ def main() -> int:
         print(f"Python {version}: not found, left out", flush=True)
     found = [(pair, python) for pair, python in pairs if python is not None]
     failed: list[str] = []
-    last = ""
-    with ThreadPoolExecutor(2) as pool:
-        runs = {pool.submit(tried, pair, python, whole=(pair, python) == found[-1]): pair for pair, python in found}
-        for run_ in as_completed(runs):
-            name, (status, printed) = runs[run_].name, run_.result()
-            failed += [name] if status else []
-            text = f"\n{name}\n{printed}"
-            if name == found[-1][0].name:
-                last = text
-            else:
-                print(text, flush=True)
-    if failed:
-        print(f"failed: {', '.join(failed)}", flush=True)
-    print(last.rstrip(), flush=True)
+    for pair, python in found:
+        print(f"\n{pair.name}", flush=True)
+        if not passes(pair, python, tests=pair in {found[0][0], found[-1][0]}):
+            failed.append(pair.name)
+            print(f"{pair.name} failed", flush=True)
     return 1 if failed else 0
 
 
@@ -82,23 +73,23 @@ def find(version: str) -> str | None:
     return None
 
 
-def tried(pair: Pair, python: str, *, whole: bool) -> tuple[int, str]:
-    """Install and test one pair; returns its status, and what it printed."""
+def passes(pair: Pair, python: str, *, tests: bool) -> bool:
+    """Install a pair, and run the tests or the smoke with it."""
     place = ROOT / ".venvs" / pair.name
     inside = str(place / "bin" / "python")
     install = [inside, "-m", "pip", "install", "--quiet"]
     commands = [] if place.exists() else [[python, "-m", "venv", str(place)], [*install, "--upgrade", "pip>=25.1"]]
-    group = f"{ROOT / 'pyproject.toml'}:{'dev' if whole else 'test'}"
-    commands += [[*install, "--editable", str(ROOT), *pair.requirements, "--group", group]]
-    commands += [[inside, "tests/support/mariadb.py"]] if whole else []
-    commands += [[inside, "-m", "pytest", "-p", "no:cacheprovider", *([] if whole else ["-m", "not proof"])]]
-    printed = ""
-    for command in commands:
-        ended = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-        printed += ended.stdout
-        if ended.returncode:
-            return ended.returncode, printed
-    return 0, printed
+    group = ["--group", f"{ROOT / 'pyproject.toml'}:test"] if tests else []
+    commands += [[*install, "--editable", str(ROOT), *pair.requirements, *group]]
+    if tests:
+        commands += [[inside, "-m", "pytest", "-p", "no:cacheprovider", "-m", "not proof", "-n", "auto", "--dist", "loadfile"]]
+    if any(subprocess.run(command, cwd=ROOT, check=False).returncode for command in commands):
+        return False
+    if tests:
+        return True
+    ended = smoke(inside)
+    print(ended.stdout or "The library works.", flush=True)
+    return ended.returncode == 0
 
 
 if __name__ == "__main__":

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from importlib import import_module
 from typing import Final
+
+from gcp_event_router.exceptions import ConfigurationError
 
 #: The names of each public module, without the package's own name.
 PUBLIC: Final[dict[str, str]] = {
@@ -56,11 +59,18 @@ PUBLIC: Final[dict[str, str]] = {
 }
 
 
-def missing() -> list[str]:
-    """Import all of it, and return the paths that are not there."""
+def missing(extras: Collection[str] = ()) -> list[str]:
+    """Import every public name, and return the paths that are gone. What needs one of the extras may lack it."""
     gone: list[str] = []
     for module, names in PUBLIC.items():
         path = f"gcp_event_router.{module}".rstrip(".")
-        found = import_module(path)
-        gone += [f"{path}.{name}" for name in names.split() if not hasattr(found, name)]
+        for name in names.split():
+            try:
+                getattr(import_module(path), name)
+            except AttributeError:
+                gone.append(f"{path}.{name}")
+            except (ImportError, ConfigurationError) as error:
+                is_extra = any(f" {extra}, which is not installed" in str(error) for extra in extras)
+                if getattr(error, "name", "").partition(".")[0] not in extras and not is_extra:
+                    raise
     return gone

@@ -5,7 +5,6 @@ What the wheel leaves out, takes from the source folder by accident, or needs be
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tempfile
@@ -14,113 +13,10 @@ import zipfile
 from pathlib import Path
 from typing import Final
 
+from .smoke import smoke
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 PACKAGE: Final = ROOT / "src" / "gcp_event_router"
-#: A project that uses what the wheel carries beside code: templates, styles, migrations, commands.
-SETTINGS: Final = """\
-SECRET_KEY = "for this run only"
-DEBUG = True
-ALLOWED_HOSTS = ["testserver"]
-INSTALLED_APPS = [
-    "django.contrib.auth",
-    "django.contrib.contenttypes",
-    "django.contrib.sessions",
-    "django.contrib.messages",
-    "django.contrib.staticfiles",
-    "django.contrib.admin",
-    "gcp_event_router",
-    "gcp_event_router.catalogue",
-    "gcp_event_router.inbox",
-    "shop",
-]
-MIDDLEWARE = [
-    "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.messages.middleware.MessageMiddleware",
-]
-TEMPLATES = [
-    {
-        "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "APP_DIRS": True,
-        "OPTIONS": {
-            "context_processors": [
-                "django.template.context_processors.request",
-                "django.contrib.auth.context_processors.auth",
-                "django.contrib.messages.context_processors.messages",
-            ]
-        },
-    }
-]
-DATABASES = {
-    "default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "db.sqlite3", "OPTIONS": {"transaction_mode": "IMMEDIATE"}}
-}
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-ROOT_URLCONF = "shop.urls"
-LOGIN_URL = "admin:login"
-STATIC_URL = "static/"
-BASE_URL = "https://shop.example"
-GCP_EVENT_ROUTER = {"AUTHENTICATION": []}
-
-"""
-URLS: Final = """\
-from django.contrib import admin
-from django.urls import include, path
-
-urlpatterns = [
-    path("", include("gcp_event_router.urls")),
-    path("catalogue/", include("gcp_event_router.catalogue.urls")),
-    path("admin/", admin.site.urls),
-]
-"""
-HANDLERS: Final = """\
-from pydantic import BaseModel
-
-from gcp_event_router import Event, events
-
-
-class OrderPlaced(BaseModel):
-    order_id: int
-
-
-@events.on("order-placed")
-def record_order(event: Event[OrderPlaced]) -> None:
-    print("order", event.payload.order_id)
-"""
-#: What a new project does; each module is imported, unless it says that an extra is missing.
-SCRIPT: Final = """\
-import importlib
-import pkgutil
-
-import django
-from django.contrib.auth import get_user_model
-from django.contrib.staticfiles import finders
-from django.core.management import call_command
-from django.test import Client
-
-django.setup()
-import gcp_event_router
-
-EXTRAS = {"jwt", "cryptography", "django_tasks", "google", "opentelemetry", "pytest", "hypothesis"}
-for module in pkgutil.walk_packages(gcp_event_router.__path__, "gcp_event_router."):
-    try:
-        importlib.import_module(module.name)
-    except ImportError as error:
-        if (error.name or "").partition(".")[0] not in EXTRAS:
-            raise
-
-call_command("check", fail_level="WARNING")
-call_command("migrate", verbosity=0)
-call_command("events", "send", "order-placed")
-user = get_user_model().objects.create_superuser("staff")
-client = Client()
-client.force_login(user)
-for page in ("/catalogue/", "/admin/gcp_event_inbox/storedevent/"):
-    answer = client.get(page)
-    assert answer.status_code == 200, (page, answer.status_code)
-    assert b"order-placed" in answer.content, page
-for style in ("gcp_event_router/catalogue.css", "gcp_event_inbox/admin.css"):
-    assert finders.find(style), style
-"""
 
 
 def main() -> int:
@@ -134,15 +30,8 @@ def main() -> int:
         venv.create(place / "venv", with_pip=True)
         python = str(place / "venv" / "bin" / "python")
         run(python, "-m", "pip", "install", "--quiet", str(wheel))
-        project = place / "project"
-        (project / "shop").mkdir(parents=True)
-        (project / "shop" / "__init__.py").touch()
-        (project / "shop" / "event_handlers.py").write_text(HANDLERS)
-        (project / "shop" / "urls.py").write_text(URLS)
-        (project / "site_settings.py").write_text(SETTINGS)
-        (project / "use.py").write_text(SCRIPT)
-        environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "site_settings"}
-        ended = subprocess.run([python, "-W", "error", "use.py"], cwd=project, env=environment, check=False, timeout=300)
+        ended = smoke(python)
+        print(ended.stdout, end="")
     print("The wheel works on its own." if ended.returncode == 0 else "The wheel does not work on its own.")
     return ended.returncode
 
@@ -150,8 +39,8 @@ def main() -> int:
 def is_complete(wheel: Path) -> bool:
     """Whether the wheel holds each file of the package, and nothing else; says what it lacks, or has too much."""
     written = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    files = {each for each in PACKAGE.rglob("*") if each.is_file() and "__pycache__" not in each.parts}
-    wanted = {each.relative_to(PACKAGE.parent).as_posix() for each in files}
+    files = {path for path in PACKAGE.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    wanted = {path.relative_to(PACKAGE.parent).as_posix() for path in files}
     for what, names in (("lacks", wanted - written), ("has, and should not", written - wanted)):
         for name in sorted(names):
             print(f"The wheel {what}: {name}")
