@@ -9,11 +9,10 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
-from gcp_event_router import conf
-from gcp_event_router.conf import RouterSettings, Settings, current
+from gcp_event_router.conf import InboxSetting, InboxSettings, RouterSettings, Settings, current
 
 KEYS = "AUTHENTICATION, FAILURE_STATUS, INBOX, MAX_BATCH, MAX_BODY_SIZE, SIGNALS, SOURCE_URL, TRACING, UNHANDLED"
-ENTRY = 'Write [{"BACKEND": "dotted.path.of.Authenticator", "OPTIONS": {...}}], or [] to let everybody in.'
+ENTRY = 'Write [{"BACKEND": "dotted.path", "OPTIONS": {...}}], or [] to let everybody in.'
 
 
 @override_settings(GCP_EVENT_ROUTER={})
@@ -39,84 +38,94 @@ def test_settings_are_read_once_and_again_after_a_change() -> None:
 
 
 def test_every_key_is_typed_read_and_filled_in() -> None:
-    """The type for users, the readers and the defaults name the same keys."""
-    assert list(RouterSettings.__annotations__) == list(conf._READERS) == list(Settings.__dataclass_fields__)  # pyright: ignore[reportPrivateUsage] -- what is compared
+    """The types for users and the models name the same keys."""
+    assert list(RouterSettings.__annotations__) == list(Settings.model_fields)
+    assert list(InboxSetting.__annotations__) == list(InboxSettings.model_fields)
+
+
+def test_every_key_says_what_to_write() -> None:
+    """Each field has the words that follow "Write" in a message."""
+    assert [
+        name for model in (Settings, InboxSettings) for name, field in model.model_fields.items() if not field.description
+    ] == []
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ([], "GCP_EVENT_ROUTER is of type list, which is not dict. Write GCP_EVENT_ROUTER = {...}."),
+        ([], "GCP_EVENT_ROUTER: Input should be a valid dictionary or instance of Settings."),
         (
             {"AUTHENTICATON": []},
-            "GCP_EVENT_ROUTER has the key 'AUTHENTICATON', which does not exist. Did you mean 'AUTHENTICATION'? "
-            f"Choose from {KEYS}.",
+            f"GCP_EVENT_ROUTER[\"AUTHENTICATON\"] does not exist. Did you mean 'AUTHENTICATION'? Choose from {KEYS}.",
         ),
-        ({"x": 1}, f"GCP_EVENT_ROUTER has the key 'x', which does not exist. Choose from {KEYS}."),
+        ({"x": 1}, f'GCP_EVENT_ROUTER["x"] does not exist. Choose from {KEYS}.'),
         (
             {"MAX_BODY_SIZE": "15MB"},
-            "GCP_EVENT_ROUTER[\"MAX_BODY_SIZE\"] is '15MB', which is not a positive whole number. "
-            "Give the limit in bytes, such as 15 * 1024 * 1024.",
+            'GCP_EVENT_ROUTER["MAX_BODY_SIZE"]: Input should be a valid integer. Write the number of bytes that a body may have.',
         ),
         (
             {"MAX_BODY_SIZE": True},
-            'GCP_EVENT_ROUTER["MAX_BODY_SIZE"] is True, which is not a positive whole number. '
-            "Give the limit in bytes, such as 15 * 1024 * 1024.",
+            'GCP_EVENT_ROUTER["MAX_BODY_SIZE"]: Input should be a valid integer. Write the number of bytes that a body may have.',
         ),
         (
             {"MAX_BATCH": 0},
-            'GCP_EVENT_ROUTER["MAX_BATCH"] is 0, which is not a positive whole number. '
-            "Give the most events that one request may bring, such as 1000.",
+            'GCP_EVENT_ROUTER["MAX_BATCH"]: Input should be greater than 0. Write the number of events that a batch may have.',
         ),
         (
             {"INBOX": {"KEEP_HEADERS": "X-Region"}},
-            'GCP_EVENT_ROUTER["INBOX"]["KEEP_HEADERS"] is \'X-Region\', which is not a list of names of headers. '
-            'Write a list, such as ["X-Region"].',
+            'GCP_EVENT_ROUTER["INBOX"]["KEEP_HEADERS"]: Input should be a valid frozenset. '
+            'Write a list of headers to keep, such as ["X-Region"].',
         ),
         (
             {"INBOX": {"KEEP_HEADERS": ["X-Region: eu"]}},
-            'GCP_EVENT_ROUTER["INBOX"]["KEEP_HEADERS"] is [\'X-Region: eu\'], which is not a list of names of headers. '
-            'Write a list, such as ["X-Region"].',
+            'GCP_EVENT_ROUTER["INBOX"]["KEEP_HEADERS"][0]: String should match pattern \'^[A-Za-z0-9-]+$\'. '
+            'Write a list of headers to keep, such as ["X-Region"].',
         ),
         (
             {"UNHANDLED": "raise"},
-            "GCP_EVENT_ROUTER[\"UNHANDLED\"] is 'raise', which is not a choice. Choose from 'accept', 'error', 'keep'.",
+            "GCP_EVENT_ROUTER[\"UNHANDLED\"]: Input should be 'accept', 'error' or 'keep'. "
+            "Write what to do with events without a handler.",
         ),
         (
             {"FAILURE_STATUS": 204},
-            'GCP_EVENT_ROUTER["FAILURE_STATUS"] is 204, which is not an error status. '
-            "Choose an HTTP status from 400 to 599: any other would acknowledge an event that failed.",
+            'GCP_EVENT_ROUTER["FAILURE_STATUS"]: Input should be greater than or equal to 400. '
+            "Write the HTTP status for an unexpected exception.",
         ),
         (
             {"SIGNALS": []},
-            'GCP_EVENT_ROUTER["SIGNALS"] is [], which would leave every handler of `events` without any event. '
-            "Leave the key out, or write ['gcp_event_router.signals.event_received'].",
+            'GCP_EVENT_ROUTER["SIGNALS"]: Tuple should have at least 1 item after validation, not 0. '
+            "Write a list of dotted paths of signals, such as ['gcp_event_router.signals.event_received'].",
         ),
         (
             {"SIGNALS": "a.b"},
-            "GCP_EVENT_ROUTER[\"SIGNALS\"] is 'a.b', which is not a list of dotted paths. "
-            "Write a list, such as ['gcp_event_router.signals.event_received'].",
+            'GCP_EVENT_ROUTER["SIGNALS"]: Input should be a valid tuple. '
+            "Write a list of dotted paths of signals, such as ['gcp_event_router.signals.event_received'].",
         ),
-        ({"TRACING": "yes"}, "GCP_EVENT_ROUTER[\"TRACING\"] is 'yes', which is neither True nor False. Choose one of them."),
-        ({"AUTHENTICATION": "secret"}, f'GCP_EVENT_ROUTER["AUTHENTICATION"] is of type str, which is not a list. {ENTRY}'),
-        ({"AUTHENTICATION": ["secret"]}, f'GCP_EVENT_ROUTER["AUTHENTICATION"][0] is of type str, which is not dict. {ENTRY}'),
+        (
+            {"TRACING": "yes"},
+            'GCP_EVENT_ROUTER["TRACING"]: Input should be a valid boolean. '
+            "Write True to report events to OpenTelemetry, or False.",
+        ),
+        ({"AUTHENTICATION": "secret"}, f'GCP_EVENT_ROUTER["AUTHENTICATION"]: Input should be a valid tuple. {ENTRY}'),
+        ({"AUTHENTICATION": ["secret"]}, f'GCP_EVENT_ROUTER["AUTHENTICATION"][0]: Input should be a valid dictionary. {ENTRY}'),
         (
             {"AUTHENTICATION": [{"backend": "secret"}]},
-            'GCP_EVENT_ROUTER["AUTHENTICATION"][0] has \'backend\', which is not "BACKEND", a dotted path, and perhaps '
-            f'"OPTIONS". {ENTRY}',
+            f'GCP_EVENT_ROUTER["AUTHENTICATION"][0]["BACKEND"]: Field required. {ENTRY}\n'
+            'GCP_EVENT_ROUTER["AUTHENTICATION"][0]["backend"] does not exist. Did you mean \'BACKEND\'? '
+            "Choose from BACKEND, OPTIONS.",
         ),
         (
             {"AUTHENTICATION": [{"BACKEND": int}]},
-            f'GCP_EVENT_ROUTER["AUTHENTICATION"][0]["BACKEND"] is of type type, which is not str. {ENTRY}',
+            f'GCP_EVENT_ROUTER["AUTHENTICATION"][0]["BACKEND"]: Input should be a valid string. {ENTRY}',
         ),
         (
             {"AUTHENTICATION": [{"BACKEND": "a.B", "OPTION": "secret"}]},
-            "GCP_EVENT_ROUTER[\"AUTHENTICATION\"][0] has 'BACKEND', 'OPTION', which is not \"BACKEND\", a dotted path, "
-            f'and perhaps "OPTIONS". {ENTRY}',
+            'GCP_EVENT_ROUTER["AUTHENTICATION"][0]["OPTION"] does not exist. Did you mean \'OPTIONS\'? '
+            "Choose from BACKEND, OPTIONS.",
         ),
         (
             {"AUTHENTICATION": [{"BACKEND": "a.B", "OPTIONS": "secret"}]},
-            f'GCP_EVENT_ROUTER["AUTHENTICATION"][0]["OPTIONS"] is of type str, which is not dict. {ENTRY}',
+            f'GCP_EVENT_ROUTER["AUTHENTICATION"][0]["OPTIONS"]: Input should be a valid dictionary. {ENTRY}',
         ),
     ],
 )
@@ -137,27 +146,27 @@ def test_tracing_without_opentelemetry(monkeypatch: pytest.MonkeyPatch) -> None:
         current()
 
     assert str(refused.value) == (
-        'GCP_EVENT_ROUTER["TRACING"] is True, which needs OpenTelemetry\'s API. Install gcp-event-router[otel], or write False.'
+        'GCP_EVENT_ROUTER["TRACING"]: True needs the package gcp-event-router[otel]. '
+        "Write True to report events to OpenTelemetry, or False."
     )
 
 
-SOURCE = 'Write it with {path} and {line}, such as "https://github.com/me/shop/blob/main/{path}#L{line}".'
-
-
-@pytest.mark.parametrize("url", ["", "javascript:{path}", "//host/{path}", "vscode://file/{path}", 7, None])
-def test_source_url_that_a_browser_would_not_open(url: object) -> None:
-    """Where code is has to be at a URL of http or https: it becomes a link."""
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("", "javascript:{path}", "//host/{path}", "vscode://file/{path}"),
+        *("https://git.example/a", "https://git.example/{line}", "https://git.example/{path", "https://git.example/{path}{file}"),
+        *("https://git.example/{path!r}", "https://git.example/{path:>9}", "https://git.example/{path.parent}"),
+        *("https://git.example/{}{path}", "https://git.example/{path}\n"),
+    ],
+)
+def test_source_url_has_a_place_for_the_path(url: str) -> None:
+    """It is a URL of http or https, since a page links to it, and has {path}, perhaps {line}, and no other field."""
     with override_settings(GCP_EVENT_ROUTER={"SOURCE_URL": url}), pytest.raises(ImproperlyConfigured) as refused:
         current()
 
-    assert str(refused.value) == f'GCP_EVENT_ROUTER["SOURCE_URL"] is {url!r}, which is no URL of http or https. {SOURCE}'
-
-
-@pytest.mark.parametrize("rest", ["a", "{line}", "{path", "{path}{file}", "{path!r}", "{path:>9}", "{path.parent}", "{}{path}"])
-def test_source_url_that_names_no_file(rest: str) -> None:
-    """It has to say where the file's name goes, and nothing else that there is not."""
-    url = f"https://git.example/{rest}"
-    with override_settings(GCP_EVENT_ROUTER={"SOURCE_URL": url}), pytest.raises(ImproperlyConfigured) as refused:
-        current()
-
-    assert str(refused.value) == f'GCP_EVENT_ROUTER["SOURCE_URL"] is {url!r}, which does not name a file. {SOURCE}'
+    assert str(refused.value) == (
+        'GCP_EVENT_ROUTER["SOURCE_URL"]: String should match pattern \'^https?://'
+        r"([^{}\s]|\{line\})*\{path\}([^{}\s]|\{line\}|\{path\})*$'. "
+        'Write a URL such as "https://github.com/me/shop/blob/main/{path}#L{line}".'
+    )

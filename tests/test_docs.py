@@ -102,7 +102,7 @@ def test_readme_names_every_setting() -> None:
     """The README's table has a row for each key of GCP_EVENT_ROUTER, in order."""
     rows = re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
 
-    assert rows == list(Settings.__dataclass_fields__)
+    assert rows == list(Settings.model_fields)
 
 
 def test_checks_page_names_every_check() -> None:

@@ -206,34 +206,42 @@ def test_events_are_to_be_kept_without_the_inbox() -> None:
         conf.current()
 
     assert str(caught.value) == (
-        "GCP_EVENT_ROUTER[\"UNHANDLED\"] is 'keep', which needs the inbox to keep events in. "
-        'Add "gcp_event_router.inbox" to INSTALLED_APPS, or write "accept".'
+        'GCP_EVENT_ROUTER["UNHANDLED"]: \'keep\' needs "gcp_event_router.inbox" in INSTALLED_APPS. '
+        "Write what to do with events without a handler."
     )
 
 
-RUNS = "Give a whole number from 1 to 32767."
+RUNS = "Write the number of failed runs that an event may have."
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ([], '["INBOX"] is [], which is not a dict. Write {}, or a dict such as {"MAX_ATTEMPTS": 5}.'),
+        (
+            [],
+            '["INBOX"]: Input should be a valid dictionary or instance of InboxSettings. '
+            'Write a dict such as {"MAX_ATTEMPTS": 5}.',
+        ),
         (
             {"LEASES": 1},
-            "[\"INBOX\"] has the key 'LEASES', which does not exist. Did you mean 'LEASE'? "
+            '["INBOX"]["LEASES"] does not exist. Did you mean \'LEASE\'? '
             "Choose from DATABASE, DEFERRED, ERROR_TEXT, KEEP_HEADERS, LEASE, MAX_ATTEMPTS, MAX_LOST, MAX_WAIT, RETENTION.",
         ),
         (
             {"DATABASE": "replica"},
-            '["INBOX"]["DATABASE"] is \'replica\', which is no alias in DATABASES. Choose from ALIASES.',
+            '["INBOX"]["DATABASE"]: Input should be one of ALIASES. Write the alias of the inbox\'s database.',
         ),
         (
             {"LEASE": 60},
-            '["INBOX"]["LEASE"] is 60, which is not a positive time. Give a timedelta, such as timedelta(minutes=5).',
+            '["INBOX"]["LEASE"]: Input should be a valid timedelta. Write a timedelta, in which one run of a handler ends.',
         ),
-        ({"MAX_ATTEMPTS": 0}, f'["INBOX"]["MAX_ATTEMPTS"] is 0, which is no number of runs. {RUNS}'),
-        ({"MAX_ATTEMPTS": True}, f'["INBOX"]["MAX_ATTEMPTS"] is True, which is no number of runs. {RUNS}'),
-        ({"DEFERRED": "yes"}, '["INBOX"]["DEFERRED"] is \'yes\', which is neither True nor False. Choose one of them.'),
+        ({"MAX_ATTEMPTS": 0}, f'["INBOX"]["MAX_ATTEMPTS"]: Input should be greater than or equal to 1. {RUNS}'),
+        ({"MAX_ATTEMPTS": 40_000}, f'["INBOX"]["MAX_ATTEMPTS"]: Input should be less than or equal to 32767. {RUNS}'),
+        ({"MAX_ATTEMPTS": True}, f'["INBOX"]["MAX_ATTEMPTS"]: Input should be a valid integer. {RUNS}'),
+        (
+            {"DEFERRED": "yes"},
+            '["INBOX"]["DEFERRED"]: Input should be a valid boolean. Write True to run handlers after the sender is answered.',
+        ),
     ],
 )
 def test_settings_that_cannot_be_used(given: Any, message: str) -> None:
