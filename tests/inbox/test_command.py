@@ -21,8 +21,8 @@ from pydantic import BaseModel
 from typing_extensions import override
 
 from gcp_event_router import Event, EventRouter, Reject
-from gcp_event_router.inbox.management.reports import Progress
 from gcp_event_router.inbox.models import Delivery, State, StoredEvent
+from gcp_event_router.management.output import Progress
 
 from ..conftest import post_wsgi
 from ..support.deliveries import effects, end_leases, on_sqlite, push, rows, take_effect, with_databases
@@ -418,7 +418,7 @@ def test_a_loop_outlives_its_database(inbox: str, monkeypatch: pytest.MonkeyPatc
         signal.raise_signal(signal.SIGTERM)
         yield from ()
 
-    monkeypatch.setattr("gcp_event_router.inbox.management.commands.inbox.process", process)
+    monkeypatch.setattr("gcp_event_router.inbox.management.changes.process", process)
 
     assert run("process", "--loop", "--interval", "1s") == (
         f"The database {inbox!r} cannot be asked (OperationalError); trying again.\n"

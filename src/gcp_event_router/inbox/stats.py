@@ -9,10 +9,9 @@ from typing import Any, Final
 
 from django.db.models import Count
 
-from ..management.output import table
+from ..management.output import age_text, table
 from .clock import now
 from .display import printable
-from .management.reports import age
 from .models import OPEN, Delivery, State
 from .names import unregistered
 
@@ -43,7 +42,8 @@ class Stats:
     def text(self) -> Iterator[str]:
         """For a terminal."""
         rows = [
-            (state.value, str(self.numbers[state]), age(self.oldest[state]) if state in self.oldest else "-") for state in State
+            (state.value, str(self.numbers[state]), age_text(self.oldest[state]) if state in self.oldest else "-")
+            for state in State
         ]
         yield table(rows, ("state", "deliveries", "oldest"))
         if self.waiting:

@@ -3,33 +3,24 @@
 from __future__ import annotations
 
 import re
-from argparse import SUPPRESS, ArgumentTypeError
+from argparse import ArgumentTypeError
 from datetime import timedelta
 from typing import Final
 
-from django.core.management.base import CommandError, CommandParser
+from django.core.management.base import CommandError
 
+from .._globs.glob import Glob
 from ..event import LABEL_LENGTH, is_label
+from ..exceptions import GlobError
 from ..router import events
 
-__all__ = ["age", "django_options", "kind_or_type", "label", "named", "positive", "size", "subject"]
+__all__ = ["age", "glob", "kind_or_type", "label", "named", "positive", "printable", "size", "subject"]
 
 _AGE: Final = re.compile(r"([1-9][0-9]{0,8})([smhdw])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _LONGEST: Final = timedelta(days=36500)
 _MOST: Final = 1_000_000
 _LARGEST: Final = 1 << 40
-
-
-def django_options() -> CommandParser:
-    """Django's own options, to be taken after the name of an action, too; the parent of each action's parser."""
-    parser = CommandParser(add_help=False)
-    for name in ("--settings", "--pythonpath"):
-        parser.add_argument(name, default=SUPPRESS, help=SUPPRESS)
-    for name in ("--traceback", "--no-color", "--force-color"):
-        parser.add_argument(name, action="store_true", default=SUPPRESS, help=SUPPRESS)
-    parser.add_argument("-v", "--verbosity", type=int, choices=range(4), default=SUPPRESS, help=SUPPRESS)
-    return parser
 
 
 def age(text: str) -> timedelta:
@@ -56,6 +47,22 @@ def label(text: str) -> str:
     """A kind or a reference in full, as it could stand in the URL of an event."""
     if not is_label(text):
         msg = f"{text!r} cannot be in an event's URL. Write 1 to {LABEL_LENGTH} printable characters, without a slash."
+        raise ArgumentTypeError(msg)
+    return text
+
+
+def glob(text: str) -> str:
+    """A glob, as handlers are registered with."""
+    try:
+        return Glob(text).pattern
+    except GlobError as error:
+        raise ArgumentTypeError(str(error)) from error
+
+
+def printable(text: str) -> str:
+    """A text to look for. An empty one would mean everything, and be the value of a variable that is not set."""
+    if not text or not text.isprintable():
+        msg = f"{text!r} is empty, or cannot be printed, so nothing is found by it. Write the text itself."
         raise ArgumentTypeError(msg)
     return text
 

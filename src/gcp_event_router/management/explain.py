@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from argparse import ArgumentParser
-from typing import Any, ClassVar
+from json import dumps
+from typing import Any
 
 from django.core.management.base import CommandError, OutputWrapper
-from typing_extensions import override
 
 from .._dispatch.lookup import Explanation
 from ..auth import configured
@@ -16,31 +14,25 @@ from ..router import events
 from ..signals import event_received
 from .arguments import kind_or_type, named
 from .output import place, receiver_name
-from .subcommands import Subcommand
+from .subcommands import FORMAT, argument, subcommand
 
-__all__ = ["Explain"]
+__all__ = ["explain"]
 
 
-class Explain(Subcommand):
-    """Every registration with its reason, in order; plain receivers; who is let in. Fails if no handler runs."""
-
-    help: ClassVar[str] = "Say for each handler why it runs for a kind, or why not."
-
-    @override
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("kind", type=kind_or_type, metavar="KIND", help="such as order-placed; or a CloudEvents type")
-        parser.add_argument("--ce-type", metavar="TYPE", help="the type of the CloudEvent, if it is one")
-        parser.add_argument("--format", choices=("text", "json"), default="text", help="text unless given")
-
-    @override
-    def run(self, out: OutputWrapper, **options: Any) -> None:
-        kind, ce_type = named(options["kind"], options["ce_type"])
-        explanation = events.explain(kind, ce_type)
-        receivers = [receiver_name(each) for each in event_received.plain_receivers()]
-        out.write(_json(explanation, receivers) if options["format"] == "json" else _text(explanation, receivers))
-        if not explanation.handlers:
-            msg = f"No handler runs for {kind!r}."
-            raise CommandError(msg)
+@subcommand(
+    "Say for each handler why it runs for a kind, or why not.",
+    argument("kind", type=kind_or_type, metavar="KIND", help="such as order-placed; or a CloudEvents type"),
+    argument("--ce-type", metavar="TYPE", help="the type of the CloudEvent, if it is one"),
+    *FORMAT,
+)
+def explain(out: OutputWrapper, *, kind: str, ce_type: str | None, json: bool, **_: Any) -> None:
+    """Write every registration with its reason, plain receivers, and who is let in. Fails if no handler runs."""
+    explanation = events.explain(*named(kind, ce_type))
+    receivers = [receiver_name(receiver) for receiver in event_received.plain_receivers()]
+    out.write(_json(explanation, receivers) if json else _text(explanation, receivers))
+    if not explanation.handlers:
+        msg = f"No handler runs for {explanation.kind!r}."
+        raise CommandError(msg)
 
 
 def _text(explanation: Explanation, receivers: list[str]) -> str:
@@ -73,7 +65,7 @@ def _json(explanation: Explanation, receivers: list[str]) -> str:
         "receivers": receivers,
         "authenticators": _authenticators(),
     }
-    return json.dumps(found, indent=2)
+    return dumps(found, indent=2)
 
 
 def _authenticators() -> list[str]:

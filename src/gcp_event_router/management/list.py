@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from argparse import ArgumentParser
-from typing import Any, ClassVar, Literal
+from json import dumps
+from typing import Any, Literal
 
 from django.core.management.base import OutputWrapper
-from typing_extensions import override
 
 from .._dispatch.handler import Handler
 from .._dispatch.lookup import Registration
@@ -16,25 +14,17 @@ from ..exceptions import ConfigurationError
 from ..router import EventRouter, events
 from ..signals import event_received
 from .output import place, receiver_name, table
-from .subcommands import Subcommand
+from .subcommands import FORMAT, subcommand
 
-__all__ = ["List"]
+__all__ = ["list_handlers"]
 
 _TITLES = ("kind", "payload", "handler", "where", "how")
 
 
-class List(Subcommand):
-    """Registrations in their order, then plain receivers, which see every event, and declared kinds."""
-
-    help: ClassVar[str] = "List the handlers, with their kinds, payloads and places; and the plain receivers."
-
-    @override
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--format", choices=("text", "json"), default="text", help="text unless given")
-
-    @override
-    def run(self, out: OutputWrapper, **options: Any) -> None:
-        out.write(json.dumps(_fields(events), indent=2) if options["format"] == "json" else _text(events))
+@subcommand("List the handlers, with their kinds, payloads and places; and the plain receivers.", *FORMAT)
+def list_handlers(out: OutputWrapper, *, json: bool, **_: Any) -> None:
+    """Write registrations in their order, then plain receivers, which see every event, and declared kinds."""
+    out.write(dumps(_fields(events), indent=2) if json else _text(events))
 
 
 def _text(router: EventRouter) -> str:

@@ -1,4 +1,4 @@
-"""Text for a terminal: columns, and where code stands. Called by the management commands."""
+"""Text for a terminal: columns, numbers, progress, and where code stands. Called by the management commands."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ import os
 import sys
 from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, TextIO
 
 from django.core.management.base import OutputWrapper
 
-__all__ = ["place", "printing", "receiver_name", "spells", "table"]
+__all__ = ["Progress", "age_text", "counted", "place", "printing", "receiver_name", "spells", "table"]
+
+_UNITS: Final = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+#: Characters of a bar.
+_WIDTH: Final = 30
 
 
 def table(rows: Iterable[Sequence[str]], titles: Sequence[str]) -> str:
@@ -20,6 +25,18 @@ def table(rows: Iterable[Sequence[str]], titles: Sequence[str]) -> str:
     lines = [tuple(titles), *rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(each, widths, strict=True)).rstrip() for each in lines)
+
+
+def age_text(age: timedelta) -> str:
+    """A length of time in its largest unit, such as `"3 h"`."""
+    seconds = max(0, int(age.total_seconds()))
+    unit, length = next((unit for unit in _UNITS if seconds >= unit[1]), _UNITS[-1])
+    return f"{seconds // length} {unit}"
+
+
+def counted(number: int, one: str, several: str) -> str:
+    """A number with its noun."""
+    return f"{number} {one if number == 1 else several}"
 
 
 def place(location: str) -> str:
@@ -71,3 +88,28 @@ def spells(out: OutputWrapper, text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+class Progress:
+    """A bar that shows how much is done, if the stream is a terminal; nothing otherwise."""
+
+    def __init__(self, total: int, stream: TextIO) -> None:
+        self._total = total
+        self._done = 0
+        self._stream = stream
+        self._is_shown = total > 0 and stream.isatty()
+
+    def step(self) -> None:
+        """Count one more."""
+        self._done += 1
+        filled = min(_WIDTH, _WIDTH * self._done // max(self._total, 1))
+        self._write(f"\r[{'#' * filled}{'.' * (_WIDTH - filled)}] {self._done} of {self._total}")
+
+    def clear(self) -> None:
+        """Leave the line to others."""
+        self._write("\r\x1b[K")
+
+    def _write(self, text: str) -> None:
+        if self._is_shown:
+            self._stream.write(text)
+            self._stream.flush()

@@ -5,15 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import re
-from argparse import ArgumentParser
-from collections.abc import Callable
 from datetime import timedelta
 from difflib import get_close_matches
 from types import ModuleType
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from django.core.management.base import CommandError, OutputWrapper
-from typing_extensions import override
 
 from .. import conf
 from .._log import logger
@@ -23,92 +20,94 @@ from ..pulling import Delivered, Forward, Here, Puller
 from ..router import events, is_registered
 from ..signals import event_received
 from .arguments import age, label, positive, size
-from .subcommands import Subcommand
+from .subcommands import argument, subcommand
 
-__all__ = ["Pull"]
+__all__ = ["pull"]
 
 _FULL: Final = re.compile(r"projects/[^/\s]{1,255}/subscriptions/[^/\s]{1,255}")
 _SHORT: Final = re.compile(r"[^/\s]{1,255}")
 
 
-class Pull(Subcommand):
-    """Runs until SIGTERM, Ctrl-C, `--limit` or `--timeout`."""
+@subcommand(
+    "Pull the messages of a Pub/Sub subscription, and handle each as if it had been pushed.",
+    argument("subscription", metavar="SUBSCRIPTION", help="projects/P/subscriptions/S, or S alone"),
+    argument("--kind", type=label, required=True, help="the kind of the events"),
+    argument("--reference", type=label, help="their reference; each one's message id unless given"),
+    argument("--project", default="", help="of a SUBSCRIPTION without one; GOOGLE_CLOUD_PROJECT unless given"),
+    argument(
+        "--forward",
+        default="",
+        metavar="URL",
+        help="post each as a push: to URL/events/KIND/REFERENCE, or to URL if that has a path; acknowledge what it does",
+    ),
+    argument("--workers", type=positive, default=4, metavar="N", help="so many threads; 4 unless given"),
+    argument(
+        "--max-messages",
+        type=positive,
+        default=100,
+        metavar="N",
+        help="so many messages here at once, those that wait for a thread included; 100 unless given",
+    ),
+    argument(
+        "--max-bytes",
+        type=size,
+        default=100 * 1024 * 1024,
+        metavar="N",
+        help="so many bytes of messages here at once; 100 MiB unless given",
+    ),
+    argument("--limit", type=positive, metavar="N", help="stop after so many messages"),
+    argument("--timeout", type=age, metavar="AGE", help="stop after so long, such as 30s or 2h"),
+    argument(
+        "--allow-unhandled",
+        action="store_true",
+        help="pull also where nothing handles the kind, so that each message is acknowledged and lost",
+    ),
+    argument("--verbose", action="store_true", help="print a line for each message"),
+)
+def pull(
+    out: OutputWrapper,
+    *,
+    subscription: str,
+    project: str,
+    kind: str,
+    reference: str | None,
+    forward: str,
+    limit: int | None,
+    timeout: timedelta | None,
+    verbose: bool,
+    **options: Any,
+) -> None:
+    """Pull until SIGTERM, Ctrl-C, `--limit` or `--timeout`."""
+    stream = _stream()
+    name = _name(subscription, project)
+    if not (forward or options["allow_unhandled"]):
+        _require_handler(kind)
 
-    help: ClassVar[str] = "Pull the messages of a Pub/Sub subscription, and handle each as if it had been pushed."
+    def tell(message_id: str, delivered: Delivered) -> None:
+        out.write(f"{message_id}: {delivered.said}; {'acknowledged' if delivered.acknowledged else 'given back'}")
 
-    @override
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("subscription", metavar="SUBSCRIPTION", help="projects/P/subscriptions/S, or S alone")
-        parser.add_argument("--kind", type=label, required=True, help="the kind of the events")
-        parser.add_argument("--reference", type=label, help="their reference; each one's message id unless given")
-        parser.add_argument("--project", default="", help="of a SUBSCRIPTION without one; GOOGLE_CLOUD_PROJECT unless given")
-        text = "post each as a push: to URL/events/KIND/REFERENCE, or to URL if that has a path; acknowledge what it does"
-        parser.add_argument("--forward", default="", metavar="URL", help=text)
-        parser.add_argument("--workers", type=positive, default=4, metavar="N", help="so many threads; 4 unless given")
-        text = "so many messages here at once, those that wait for a thread included; 100 unless given"
-        parser.add_argument("--max-messages", type=positive, default=100, metavar="N", help=text)
-        text = "so many bytes of messages here at once; 100 MiB unless given"
-        parser.add_argument("--max-bytes", type=size, default=100 * 1024 * 1024, metavar="N", help=text)
-        parser.add_argument("--limit", type=positive, metavar="N", help="stop after so many messages")
-        parser.add_argument("--timeout", type=age, metavar="AGE", help="stop after so long, such as 30s or 2h")
-
-        text = "pull also where nothing handles the kind, so that each message is acknowledged and lost"
-        parser.add_argument("--allow-unhandled", action="store_true", help=text)
-        parser.add_argument("--verbose", action="store_true", help="print a line for each message")
-
-    @override
-    def run(self, out: OutputWrapper, **options: Any) -> None:
-        stream = _stream()
-        try:
-            self._pull(stream.pull, out, **options)
-        except (PullError, PostError, ConfigurationError) as error:
-            raise CommandError(str(error)) from error
-
-    def _pull(
-        self,
-        pull: Callable[..., None],
-        out: OutputWrapper,
-        *,
-        subscription: str,
-        project: str,
-        kind: str,
-        reference: str | None,
-        forward: str,
-        workers: int,
-        max_messages: int,
-        max_bytes: int,
-        limit: int | None,
-        timeout: timedelta | None,
-        verbose: bool,
-        allow_unhandled: bool,
-        **_: Any,
-    ) -> None:
-        name = _name(subscription, project)
-        if not (forward or allow_unhandled):
-            _require_handler(kind)
-
-        def tell(message_id: str, delivered: Delivered) -> None:
-            out.write(f"{message_id}: {delivered.said}; {'acknowledged' if delivered.acknowledged else 'given back'}")
-
+    try:
         with stop_flag() as stop:
             destination = Forward(forward, kind, stop) if forward else Here()
             told = tell if verbose or (forward and not logger.isEnabledFor(logging.INFO)) else None
             puller = Puller(destination, name, kind, reference, stop=stop, limit=limit, tell=told)
             _say(out, f"Pulling from {name}, as events of kind {kind!r}; Ctrl-C ends it.", subscription=name, event_kind=kind)
             try:
-                pull(
+                stream.pull(
                     name,
                     puller.receive,
                     stop,
-                    workers=workers,
-                    max_messages=max_messages if limit is None else min(max_messages, limit),
-                    max_bytes=max_bytes,
+                    workers=options["workers"],
+                    max_messages=min(options["max_messages"], limit or options["max_messages"]),
+                    max_bytes=options["max_bytes"],
                     timeout=timeout and timeout.total_seconds(),
                 )
             finally:
                 done, back = puller.acknowledged, puller.given_back
                 text = f"Stopped pulling from {name}: {done} acknowledged, {back} given back."
                 _say(out, text, subscription=name, event_kind=kind, acknowledged=done, given_back=back)
+    except (PullError, PostError, ConfigurationError) as error:
+        raise CommandError(str(error)) from error
 
 
 def _stream() -> ModuleType:

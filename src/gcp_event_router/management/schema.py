@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from argparse import ArgumentParser
-from collections.abc import Mapping
+from json import dumps, loads
 from pathlib import Path
-from typing import Any, ClassVar, Final, cast
+from typing import Any, Final, cast
 
 from django.conf import settings
 from django.core.management.base import CommandError, OutputWrapper
-from typing_extensions import override
 
 from .._contract.asyncapi import asyncapi
 from .._contract.channels import channel_of
@@ -21,58 +18,61 @@ from ..exceptions import ConfigurationError, DocumentFileError
 from ..router import events
 from .arguments import kind_or_type, named
 from .output import spells
-from .subcommands import Subcommand
+from .subcommands import FORMAT, argument, exclusive, subcommand
 
-__all__ = ["Schema"]
+__all__ = ["schema"]
 
 #: So much of a file is read.
 _MOST: Final = 50_000_000
 
 
-class Schema(Subcommand):
-    """An AsyncAPI document of the site; or JSON Schemas of kinds. With `--check` it fails for a change that breaks senders."""
+@subcommand(
+    "Write what the site can be sent: an AsyncAPI document, or the JSON Schemas of some kinds.",
+    argument(
+        "kinds",
+        type=kind_or_type,
+        nargs="*",
+        metavar="KIND",
+        help="a kind or a CloudEvents type whose JSON Schema to write; an AsyncAPI document of all unless given",
+    ),
+    argument(
+        "--mode",
+        choices=("validation", "serialization"),
+        help="of the JSON Schemas: what is read, or what is written; validation unless given",
+    ),
+    argument("--title", help="of the document; the project's name unless given"),
+    argument("--doc-version", default="1.0.0", metavar="VERSION", help="of the document; 1.0.0 unless given"),
+    exclusive(
+        argument("--output", metavar="FILE", help="write it there"),
+        argument("--check", metavar="FILE", help="compare with the document there, and fail for a change that breaks senders"),
+    ),
+    *FORMAT,
+)
+def schema(out: OutputWrapper, *, kinds: list[str], mode: str | None, json: bool, **options: Any) -> None:
+    """Write the document, or compare it with `--check`."""
+    output, against = options["output"], options["check"]
+    if kinds and against is not None:
+        msg = "--check compares the document of all kinds. Leave the kinds out."
+        raise CommandError(msg, returncode=2)
+    try:
+        made = _of_kinds(kinds, mode or "validation") if kinds else _document(mode, options["title"], options["doc_version"])
+    except ConfigurationError as error:
+        raise CommandError(str(error)) from error
+    if against is not None:
+        _check(out, against, made, as_json=json)
+    elif output is not None:
+        _write(output, made)
+    else:
+        text = _text(made)
+        out.write(text if spells(out, text) else dumps(made, indent=2))
 
-    help: ClassVar[str] = "Write what the site can be sent: an AsyncAPI document, or the JSON Schemas of some kinds."
 
-    @override
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        text = "a kind or a CloudEvents type whose JSON Schema to write; an AsyncAPI document of all unless given"
-        parser.add_argument("kinds", type=kind_or_type, nargs="*", metavar="KIND", help=text)
-        text = "what is read, or what is written; validation unless given"
-        parser.add_argument("--mode", choices=("validation", "serialization"), help=f"of the JSON Schemas: {text}")
-        parser.add_argument("--title", help="of the document; the project's name unless given")
-        parser.add_argument("--doc-version", default="1.0.0", metavar="VERSION", help="of the document; 1.0.0 unless given")
-        where = parser.add_mutually_exclusive_group()
-        where.add_argument("--output", metavar="FILE", help="write it there")
-        text = "compare with the document there, and fail for a change that breaks senders"
-        where.add_argument("--check", metavar="FILE", help=text)
-        parser.add_argument("--format", choices=("text", "json"), default="text", help="of what --check says; text unless given")
-
-    @override
-    def run(self, out: OutputWrapper, **options: Any) -> None:
-        kinds: list[str] = options["kinds"]
-        if kinds and options["check"] is not None:
-            msg = "--check compares the document of all kinds. Leave the kinds out."
-            raise CommandError(msg, returncode=2)
-        try:
-            made = _of_kinds(kinds, options["mode"] or "validation") if kinds else _document(options)
-        except ConfigurationError as error:
-            raise CommandError(str(error)) from error
-        if options["check"] is not None:
-            _check(out, options["check"], made, as_json=options["format"] == "json")
-        elif options["output"] is not None:
-            _write(options["output"], made)
-        else:
-            text = _text(made)
-            out.write(text if spells(out, text) else json.dumps(made, indent=2))
-
-
-def _document(options: Mapping[str, Any]) -> dict[str, Any]:
-    if options["mode"]:
+def _document(mode: str | None, title: str | None, version: str) -> dict[str, Any]:
+    if mode:
         msg = "--mode is for the JSON Schemas of kinds: name them."
         raise CommandError(msg, returncode=2)
     project = str(getattr(settings, "ROOT_URLCONF", "site")).partition(".")[0]
-    return asyncapi(events, configured(), title=options["title"] or project, version=options["doc_version"])
+    return asyncapi(events, configured(), title=title or project, version=version)
 
 
 def _of_kinds(kinds: list[str], mode: Any) -> dict[str, Any]:
@@ -110,13 +110,13 @@ def _listed(file: str, found: list[Change]) -> str:
 
 
 def _listed_json(found: list[Change]) -> str:
-    return json.dumps([{"place": each.place, "what": each.what, "breaking": each.is_breaking} for each in found], indent=2)
+    return dumps([{"place": each.place, "what": each.what, "breaking": each.is_breaking} for each in found], indent=2)
 
 
 def _read(file: str) -> dict[str, Any]:
     try:
         with Path(file).open("rb") as opened:
-            read: object = json.loads(opened.read(_MOST))
+            read: object = loads(opened.read(_MOST))
     except OSError as error:
         msg = f"It cannot be read: {error.strerror}. Write it first: manage.py events schema --output {file}."
         raise DocumentFileError(msg) from error
@@ -135,4 +135,4 @@ def _write(file: str, made: object) -> None:
 
 
 def _text(made: object) -> str:
-    return json.dumps(made, indent=2, ensure_ascii=False)
+    return dumps(made, indent=2, ensure_ascii=False)

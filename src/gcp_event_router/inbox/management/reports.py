@@ -1,182 +1,189 @@
-"""Deliveries and events as text for a terminal, and as JSON for scripts. Called by `manage.py inbox`."""
+"""The subcommands of `manage.py inbox` that show what is stored: for people, and as JSON for scripts."""
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Final, TextIO
+from json import dumps
+from typing import Any, Final
+from uuid import UUID
 
-from ..._dispatch.store import Result
-from ..clock import as_shown
+from django.core.management.base import CommandError, OutputWrapper
+
+from ...management.arguments import age, positive
+from ...management.arguments import printable as printable_text
+from ...management.output import age_text, counted, table
+from ...management.subcommands import FORMAT, argument, subcommand
+from ..clock import as_shown, now
 from ..database import database
 from ..display import error_details, payload, printable
 from ..facts import attributes_of, cloudevent_of, data_of, envelope_of, facts_of
 from ..models import OPEN, Delivery, State, StoredEvent
+from ..stats import stats
+from .arguments import filters, selection
 
-__all__ = ["FIELDS", "Progress", "age", "count_fields", "counted", "described", "fields", "line", "named", "result_fields"]
+__all__ = ["delivery_fields", "handler_name", "list_deliveries", "print_stats", "show_event"]
 
-#: The columns of a list.
-FIELDS: Final = ("id", "state", "attempts", "age", "event", "handler", "error")
-_UNITS: Final = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+_TITLES: Final = ("id", "state", "attempts", "age", "event", "handler", "error")
+#: The widest name beside a value, and the longest error in a list.
 _WIDTH: Final = 30
-#: Characters of a kind, and of a reference, in a list.
-_LABEL: Final = 64
+#: The shortest column of names.
 _NAMES: Final = 12
+#: Characters of a kind, and of a reference, in a list: they may be of any length.
+_LABEL: Final = 64
+#: How many events with one message id are shown.
+_SHOWN: Final = 10
+#: So many digits fit a delivery's number.
+_DIGITS: Final = 18
+#: What JSON has of a delivery, and of its event.
+_DELIVERY: Final = (
+    *("state", "handler", "deferred", "attempts", "lost", "max_attempts", "sender_attempt", "error_type", "error"),
+    *("created_at", "started_at", "finished_at", "lease_until", "not_before"),
+)
+_EVENT: Final = ("kind", "reference", "message_id", "received_at")
 
 
-def age(time: timedelta) -> str:
-    """A time in its largest unit, such as `"3 h"`."""
-    seconds = max(0, int(time.total_seconds()))
-    unit, length = next((each for each in _UNITS if seconds >= each[1]), _UNITS[-1])
-    return f"{seconds // length} {unit}"
+@subcommand(
+    "List deliveries, the newest first.",
+    argument("--limit", type=positive, default=50, metavar="N", help="at most so many; 50 unless given"),
+    *filters(State.values),
+    *FORMAT,
+)
+def list_deliveries(out: OutputWrapper, *, limit: int, json: bool, **options: Any) -> None:
+    """Write a table, or a JSON object a line."""
+    rows = selection(options).deliveries().order_by("-pk").select_related("event")
+    deliveries = list(rows.defer("error_text", "event__body", "event__meta")[: limit + 1])
+    if json:
+        for delivery in deliveries[:limit]:
+            out.write(delivery_fields(delivery))
+    elif deliveries:
+        time = now(database())
+        out.write(table([_row(delivery, time) for delivery in deliveries[:limit]], _TITLES))
+        if len(deliveries) > limit:
+            out.write(f"There are more; these are the newest {limit}.")
+    else:
+        out.write("No deliveries.")
 
 
-def line(delivery: Delivery, now: datetime) -> tuple[str, ...]:
-    """One delivery in a list; `now` is the database's."""
+@subcommand(
+    "Show all that is known of an event.",
+    argument("id", type=printable_text, help="a delivery's number, a message id, or an event's key"),
+    *FORMAT,
+)
+def show_event(out: OutputWrapper, *, id: str, json: bool, **_: Any) -> None:  # noqa: A002 -- the argument's name
+    """Write everything about an event and its deliveries."""
+    alias = database()
+    deliveries = Delivery.objects.using(alias).select_related("event").order_by("pk")
+    found = {event: deliveries.filter(event=event) for event in StoredEvent.objects.using(alias).filter(pk__in=_keys(alias, id))}
+    if not found:
+        text = f"{id!r} is no delivery's number, no message id and no event's key that the inbox has. See `inbox list`."
+        raise CommandError(text)
+    if json:
+        for delivery in (delivery for own in found.values() for delivery in own):
+            out.write(delivery_fields(delivery))
+    else:
+        out.write("\n\n".join(_describe(event, own) for event, own in found.items()))
+
+
+@subcommand(
+    "Count deliveries by their states, with the age of the oldest.",
+    argument("--fail-parked", type=positive, metavar="N", help="exit with 1 if so many deliveries are parked, or more"),
+    argument("--fail-age", type=age, metavar="AGE", help="exit with 1 if an open delivery is older, such as 15m"),
+    *FORMAT,
+)
+def print_stats(out: OutputWrapper, *, fail_parked: int | None, fail_age: timedelta | None, json: bool, **_: Any) -> None:
+    """Write the figures, and fail if they are worse than allowed."""
+    found = stats(database())
+    for text in [dumps(found.fields())] if json else found.text():
+        out.write(text)
+    problems: list[str] = []
+    parked, oldest = found.numbers[State.PARKED], found.oldest_open
+    if fail_parked is not None and parked >= fail_parked:
+        problems.append(f"{counted(parked, 'delivery is', 'deliveries are')} parked.")
+    if fail_age is not None and oldest is not None and oldest > fail_age:
+        problems.append(f"The oldest open delivery was noted {age_text(oldest)} ago.")
+    if problems:
+        raise CommandError(" ".join(problems))
+
+
+def delivery_fields(delivery: Delivery) -> str:
+    """A delivery as a JSON object on a line."""
+    event, alias = delivery.event, database()
+    fields = {"id": delivery.pk} | {name: getattr(delivery, name) for name in _DELIVERY}
+    fields |= {"event": str(event.key)} | {name: getattr(event, name) for name in _EVENT}
+    return dumps(fields, default=lambda time: as_shown(alias, time).isoformat())
+
+
+def handler_name(delivery: Delivery) -> str:
+    """The handler's name; a dash if the event is for no handler."""
+    return printable(delivery.handler) or "-"
+
+
+def _keys(alias: str, text: str) -> set[UUID]:
+    """The keys of the events with a delivery of this number, this message id or this key; each is looked up by its index."""
+    newest = StoredEvent.objects.using(alias).filter(message_id=text).order_by("-received_at")
+    keys = set(newest.values_list("pk", flat=True)[:_SHOWN])
+    if text.isascii() and text.isdecimal() and len(text) <= _DIGITS:
+        keys.update(Delivery.objects.using(alias).filter(pk=int(text)).values_list("event_id", flat=True))
+    with suppress(ValueError):
+        keys.add(UUID(text))
+    return keys
+
+
+def _row(delivery: Delivery, time: datetime) -> tuple[str, ...]:
+    """A delivery in a list; `time` is the database's."""
     event = delivery.event
+    kind, reference = (text if len(text) <= _LABEL else f"{text[: _LABEL - 3]}..." for text in (event.kind, event.reference))
     return (
         str(delivery.pk),
         delivery.state,
         f"{delivery.counted} of {delivery.limit}" + (f", {delivery.lost} lost" if delivery.lost else ""),
-        age(now - event.received_at),
-        printable(f"{_short(event.kind)}/{_short(event.reference)}"),
-        named(delivery),
+        age_text(time - event.received_at),
+        printable(f"{kind}/{reference}"),
+        handler_name(delivery),
         printable(delivery.error_type.rpartition(".")[2]) or printable(delivery.error[:_WIDTH]),
     )
 
 
-def _short(text: str) -> str:
-    """The beginning of a kind or a reference, which may be of any length, for a list; `show` and JSON have all of it."""
-    return text if len(text) <= _LABEL else f"{text[: _LABEL - 3]}..."
+def _describe(event: StoredEvent, deliveries: Iterable[Delivery]) -> str:
+    """Everything about one event, for a person."""
+    envelope = envelope_of(event)
+    facts = [(name.lower(), value) for name, value in facts_of(event, envelope)]
+    facts += [("parameters", printable(event.parameters))] if event.parameters else []
+    context, attributes = cloudevent_of(envelope), attributes_of(event, envelope)
+    shown = payload(data_of(event, envelope))
+    sections = [(printable(str(event)), _columns(facts))]
+    sections += [("cloudevent", _columns(context))] if context else []
+    sections += [("headers" if envelope is None else "attributes", _columns(attributes))] if attributes else []
+    sections += [(f"delivery {each.pk} to {handler_name(each)}: {_standing(each)}", list(_error(each))) for each in deliveries]
+    left_out = [f"... and {shown.left_out} bytes more"] if shown.left_out else []
+    title = f"payload: {shown.sort}, {shown.size} bytes" if shown.sort else "no payload"
+    sections += [(title, [*shown.text.splitlines(), *left_out])]
+    return "\n\n".join("\n  ".join([title, *lines]) for title, lines in sections)
 
 
-def named(delivery: Delivery) -> str:
-    """The handler's name; for an event that is for no handler, a dash."""
-    return printable(delivery.handler) or "-"
+def _columns(pairs: Sequence[tuple[str, str | datetime]]) -> list[str]:
+    """Names and values, the values in a column."""
+    width = min(_WIDTH, max(_NAMES, *(len(name) for name, _ in pairs)))
+    return [f"{name:<{width}}  {value.isoformat() if isinstance(value, datetime) else value}" for name, value in pairs]
 
 
-def fields(delivery: Delivery) -> str:
-    """One delivery as a JSON object on a line."""
-    event = delivery.event
-    times = {name: getattr(delivery, name) for name in ("created_at", "started_at", "finished_at", "lease_until", "not_before")}
-    found = {
-        "id": delivery.pk,
-        "state": delivery.state,
-        "handler": delivery.handler,
-        "deferred": delivery.deferred,
-        "attempts": delivery.attempts,
-        "lost": delivery.lost,
-        "max_attempts": delivery.max_attempts,
-        "sender_attempt": delivery.sender_attempt,
-        "error_type": delivery.error_type,
-        "error": delivery.error,
-        **{name: _iso(time) for name, time in times.items()},
-        "event": str(event.key),
-        "kind": event.kind,
-        "reference": event.reference,
-        "message_id": event.message_id,
-        "received_at": _iso(event.received_at),
-    }
-    return json.dumps(found)
-
-
-def result_fields(delivery: Delivery, result: Result) -> str:
-    """What became of one delivery, as a JSON object on a line."""
-    event = delivery.event
-    found = {"id": delivery.pk, "event": str(event.key), "kind": event.kind, "reference": event.reference}
-    return json.dumps({**found, "handler": delivery.handler, "outcome": result.outcome.value})
-
-
-def count_fields(numbers: Mapping[str, int]) -> str:
-    """Numbers with their names, such as deliveries by their states, as a JSON object on a line."""
-    return json.dumps(dict(numbers))
-
-
-def standing(delivery: Delivery) -> str:
+def _standing(delivery: Delivery) -> str:
     """Where a delivery stands, in words that tell a worker's work from a sender's, and both from a person's."""
     state = State(delivery.state)
     if state is State.UNHANDLED:
         return "no handler took it; replay it once there is one"
-    attempts = f"attempt {delivery.attempts} of {delivery.max_attempts}"
-    if delivery.deferred and state in OPEN and state is not State.RUNNING:
-        return f"{delivery.state}, waits for a worker, {attempts}"
-    return f"{delivery.state}, {attempts}"
+    waits = delivery.deferred and state in OPEN and state is not State.RUNNING
+    return f"{delivery.state}{', waits for a worker' if waits else ''}, attempt {delivery.attempts} of {delivery.max_attempts}"
 
 
-def described(event: StoredEvent, deliveries: Iterable[Delivery]) -> Iterator[str]:
-    """Everything about one event, line by line, for a person."""
-    envelope = envelope_of(event)
-    yield printable(str(event))
-    facts = [
-        (name.lower(), value.isoformat() if isinstance(value, datetime) else value) for name, value in facts_of(event, envelope)
-    ]
-    parameters = [("parameters", printable(event.parameters))] if event.parameters else []
-    yield from _listed([*facts, *parameters])
-    for title, pairs in (
-        ("cloudevent", cloudevent_of(envelope)),
-        ("headers" if envelope is None else "attributes", attributes_of(event, envelope)),
-    ):
-        if pairs:
-            yield ""
-            yield title
-            yield from _listed(pairs)
-    for delivery in deliveries:
-        yield ""
-        yield f"delivery {delivery.pk} to {named(delivery)}: {standing(delivery)}"
-        if delivery.error_type or delivery.error:
-            yield f"  {printable(delivery.error_type) or 'lost'}"
-        for place, message, kind in error_details(delivery.error):
-            yield f"    {place or '(root)'}: {message} ({kind})"
-        if not error_details(delivery.error):
-            yield from (f"    {printable(part)}" for part in delivery.error.splitlines())
-        if delivery.error_text:
-            yield "  text and traceback"
-            yield from (f"    {printable(part)}" for part in delivery.error_text.splitlines())
-    shown = payload(data_of(event, envelope))
-    yield ""
-    yield f"payload: {shown.sort}, {shown.size} bytes" if shown.sort else "no payload"
-    yield from (f"  {part}" for part in shown.text.splitlines())
-    if shown.left_out:
-        yield f"  ... and {shown.left_out} bytes more"
-
-
-def _listed(pairs: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Names and values, the values in a column."""
-    width = min(_WIDTH, max(_NAMES, *(len(name) for name, _ in pairs)))
-    for name, value in pairs:
-        yield f"  {name:<{width}}  {value}"
-
-
-def counted(numbers: Mapping[str, int]) -> str:
-    """Numbers with their names, such as `"3 parked, 1 rejected"`."""
-    return ", ".join(f"{number} {name}" for name, number in numbers.items())
-
-
-class Progress:
-    """A bar that shows how much is done, where somebody looks at a terminal; nothing elsewhere."""
-
-    def __init__(self, total: int, stream: TextIO | None = None) -> None:
-        self._total = total
-        self._done = 0
-        self._stream = sys.stderr if stream is None else stream
-        self._is_shown = total > 0 and self._stream.isatty()
-
-    def step(self) -> None:
-        """Count one more."""
-        self._done += 1
-        if self._is_shown:
-            filled = min(_WIDTH, _WIDTH * self._done // self._total)
-            self._stream.write(f"\r[{'#' * filled}{'.' * (_WIDTH - filled)}] {self._done} of {self._total}")
-            self._stream.flush()
-
-    def clear(self) -> None:
-        """Leave the line to others."""
-        if self._is_shown:
-            self._stream.write("\r\x1b[K")
-            self._stream.flush()
-
-
-def _iso(time: datetime | None) -> str | None:
-    return None if time is None else as_shown(database(), time).isoformat()
+def _error(delivery: Delivery) -> Iterator[str]:
+    """What a delivery failed with, line by line."""
+    if delivery.error_type or delivery.error:
+        yield printable(delivery.error_type) or "lost"
+    details = [f"{place or '(root)'}: {message} ({kind})" for place, message, kind in error_details(delivery.error)]
+    yield from (f"  {line}" for line in details or map(printable, delivery.error.splitlines()))
+    if delivery.error_text:
+        yield "text and traceback"
+        yield from (f"  {printable(line)}" for line in delivery.error_text.splitlines())
