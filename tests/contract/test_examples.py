@@ -14,7 +14,7 @@ from dataclasses import InitVar, dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple, Union
 from uuid import UUID
 
 import pydantic
@@ -248,6 +248,7 @@ SET: Any = set
 DICT: Any = dict
 JSON: Any = Json
 ANNOTATED: Any = Annotated
+UNION: Any = Union  # `|` has no `None | None`
 PATTERNS: list[Any] = [
     Annotated[str, Field(pattern=pattern)]
     for pattern in [
@@ -366,10 +367,7 @@ SCALARS: list[Any] = [*TYPES, int, float, bool, Decimal, date, datetime, time, t
 
 
 def _unions(types: list[Any]) -> Any:
-    made = types[0]
-    for each in types[1:]:
-        made |= each
-    return made
+    return UNION[tuple(types)]
 
 
 def _model(fields: list[tuple[Any, bool]]) -> Any:
@@ -394,7 +392,7 @@ def _containers(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
         | st.lists(inner, min_size=2, max_size=3).map(_unions)
         | st.lists(st.tuples(inner, st.booleans()), max_size=4).map(_model)
         | inner.map(JSON.__class_getitem__)
-        | inner.map(lambda each: each | None)
+        | inner.map(lambda each: UNION[each, None])
     )
 
 

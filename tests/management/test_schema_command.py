@@ -257,7 +257,9 @@ def test_wrong_files(shop: EventRouter, tmp_path: Path, content: bytes | None, m
     )
 
 
-@pytest.mark.parametrize("payload", [5, True, [1], {"type": 5}, {"anyOf": 1}, {"anyOf": [True]}, {"properties": {"a": None}}])
+@pytest.mark.parametrize(
+    "payload", [5, True, [1], {"type": 5}, {"anyOf": 1}, {"anyOf": [True]}, {"type": "object", "properties": {"at": None}}]
+)
 def test_wrong_schemas(shop: EventRouter, file: str, payload: object) -> None:
     """A document in which a payload is no JSON Schema is refused, too."""
     document = json.loads(Path(file).read_text())

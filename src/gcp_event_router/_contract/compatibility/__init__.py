@@ -1,9 +1,8 @@
-"""Whether a site still takes what its senders send: two documents compared, or two JSON Schemas. Pure; for `events schema`."""
+"""Compares two documents, or two JSON Schemas: does the site still take what its senders send? For `events schema --check`."""
 
 from __future__ import annotations
 
-from .change import Change
 from .documents import document_changes
-from .schemas import changes
+from .schemas import Change, changes
 
 __all__ = ["Change", "changes", "document_changes"]

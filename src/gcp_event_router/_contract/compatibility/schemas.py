@@ -1,7 +1,7 @@
-"""What became of a JSON Schema, place by place: whether all that fitted the old one surely fits the new one.
+"""Compares two JSON Schemas, place by place: does whatever fitted the old one surely fit the new one?
 
-A change that may refuse what fitted is breaking; where it cannot be told, it counts as breaking, and says so. Fields that the old
-schema did not name are not counted, although an open model let them pass.
+Each new part is compared with the one old part that resembles it most. Where that does not prove that old values still fit,
+the change counts as breaking. Fields that the old schema did not name are not counted, although an open model accepted them.
 """
 
 from __future__ import annotations
@@ -9,219 +9,316 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from math import inf
-from typing import Final, cast
+from typing import Any, Final, NamedTuple, cast
+
+from typing_extensions import override
 
 from ..._schema.json_schema import Schema
-from .alternatives import alternatives
-from .change import Change
-from .keywords import KNOWN, NOTES, limits, texts, values
-from .wording import enum_of, is_bytes, items_of, listed, path, prefix_of, tags_of, types_of, words
 
-__all__ = ["changes"]
+__all__ = ["Change", "changes"]
 
-#: How many times what was found of types that hold each other is found anew; each time costs what there is to be found.
-_AGAIN: Final = 100
+_LEAST: Final = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
+_MOST: Final = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
+#: Two keywords for one bound.
+_TWINS: Final = {
+    "minimum": "exclusiveMinimum",
+    "exclusiveMinimum": "minimum",
+    "maximum": "exclusiveMaximum",
+    "exclusiveMaximum": "maximum",
+}
+#: Formats and media types that refuse nothing.
+_ANY_TEXT: Final = frozenset({"password", "path", "application/octet-stream"})
+#: The type of each of JSON's values, and the end of the names of its bounds.
+_NAMES: Final[Mapping[type, tuple[str, str]]] = {
+    bool: ("boolean", ""),
+    int: ("integer", "imum"),
+    float: ("number", "imum"),
+    str: ("string", "Length"),
+    list: ("array", "Items"),
+    dict: ("object", "Properties"),
+}
+#: Keywords that restrict nothing.
+_NOTES: Final = frozenset(
+    "title description default examples deprecated readOnly writeOnly $comment discriminator $defs contentEncoding".split()  # noqa: SIM905 -- a list of words
+)
+#: The keywords that the comparison understands. It cannot know what any other one means.
+_KNOWN: Final = _NOTES.union(
+    (*_LEAST, *_MOST, "type", "multipleOf", "format", "pattern", "contentMediaType", "contentSchema"),
+    ("properties", "required", "additionalProperties", "items", "prefixItems", "uniqueItems"),
+)
+
+
+class Change(NamedTuple):
+    """One difference."""
+
+    #: Where: the kind, then the field.
+    place: str
+    #: What is different now; one clause.
+    what: str
+    is_breaking: bool
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.place}: {self.what}" if self.place else self.what
 
 
 def changes(
     old: Schema, new: Schema, old_definitions: Mapping[str, Schema], new_definitions: Mapping[str, Schema]
 ) -> list[Change]:
-    """All that is different, from the root on. A place is a field's path; that of the root is empty."""
+    """Return all differences. A place is a field's path; that of the root is empty."""
     found = _Comparison(old_definitions, new_definitions).compare(old, new, "")
-    return list({(each.place, each.what): each for each in found}.values())
+    return list({(change.place, change.what): change for change in found}.values())
+
+
+class _Alternatives(NamedTuple):
+    """The alternatives of a union; a schema that is no union has one."""
+
+    schemas: list[Schema]
+    #: The values of enumerations and constants, by their JSON.
+    values: dict[str, object]
+
+    def accept(self, value: object) -> bool:
+        """Whether a value is surely one of them."""
+        return json.dumps(value) in self.values or any(_accepts(schema, value) for schema in self.schemas)
 
 
 class _Comparison:
-    """One old schema beside one new one."""
+    """Compares schemas that refer to two sets of definitions."""
 
     def __init__(self, old: Mapping[str, Schema], new: Mapping[str, Schema]) -> None:
         self._old = old
         self._new = new
-        #: What became of pairs of alternatives, with places from there on; nothing yet of what is being compared.
-        self._known: dict[tuple[str, str], list[Change]] = {}
-        #: Pairs that are being compared, and those of them that others have counted on meanwhile, since types hold themselves.
-        self._open: set[tuple[str, str]] = set()
-        self._counted_on: set[tuple[str, str]] = set()
-        self._left = _AGAIN
+        #: The changes between pairs of alternatives, with places relative to them. A pair that is being compared has none yet:
+        #: types may contain themselves, and the comparison at hand reports whatever is different.
+        self._known: dict[str, list[Change]] = {}
 
     def compare(self, old: Schema, new: Schema, place: str) -> list[Change]:
-        """The changes of one place and of all below it."""
-        return [Change(path(place, each.place), each.what, each.is_breaking) for each in self._whole(old, new)]
-
-    def _whole(self, old: Schema, new: Schema) -> list[Change]:
-        """What fitted all parts of the old schema has to fit each part of the new one: because of one of them, or of all."""
-        olds, news = _all_of(old), _all_of(new)
-        found = self._alternatives(old, new)
-        if len(olds) == len(news) == 1:
-            return found
-        breaking: list[Change] = []
-        for part in news:
-            made = [found if part is new else self._alternatives(old, part)]
-            made += [self.compare(one, part, "") for one in olds] if len(olds) > 1 else []
-            breaking += [each for each in min(made, key=_weight) if each.is_breaking]
-        return [*breaking, *(each for each in found if not each.is_breaking)]
-
-    def _alternatives(self, old: Schema, new: Schema) -> list[Change]:
-        """Each of the old alternatives has to fit one of the new ones."""
-        olds, news = alternatives(old, self._old), alternatives(new, self._new)
+        """Return the changes at one place and below it. Each part of the new `allOf` has to accept some part of the old one."""
+        olds, news = _parts(old), _parts(new)
         found: list[Change] = []
-        used: set[int] = set()
-        for each in olds:
-            best: list[Change] | None = None
-            chosen = -1
-            least: tuple[float, ...] = (inf,)
-            # of those that do not fit, the most similar one says what is wrong
-            for distance, number in sorted((_distance(each, other), number) for number, other in enumerate(news)):
-                made = self._between(each, news[number])
-                weight = _weight(made)
-                rank = (weight > 0, distance, weight, len(made))
-                if rank < least:
-                    best, chosen, least = made, number, rank
-                if not made:
-                    break
-            used.add(chosen)
-            several = len(olds) > 1 or len(news) > 1
-            if several and best and _distance(each, news[chosen]) >= _OTHER:  # nothing of its sort is left
-                best = [Change("", f"{words(each)} is not taken any more, only {listed(news)}", is_breaking=True)]
-            found += best or []
-        added = [one for number, one in enumerate(news) if number not in used and one not in olds]
-        if added:
-            found.append(Change("", f"{listed(added)} is taken, too", is_breaking=False))
-        return found
+        for part in news:
+            made = self._alternatives(max(olds, key=lambda each: _resemblance(each, part)), part)
+            found += made if len(olds) == len(news) == 1 else [change for change in made if change.is_breaking]
+        return [change._replace(place=_path(place, change.place)) for change in found]
+
+    def _alternatives(self, old: Schema, new: Schema) -> Iterator[Change]:
+        olds, news = _alternatives(old, self._old), _alternatives(new, self._new)
+        used: list[Schema] = []
+        refused: list[str] = []
+        for schema in olds.schemas:
+            chosen = _closest(schema, news.schemas)
+            if chosen is None:
+                refused.append(_words(schema))
+            else:
+                used.append(chosen)
+                yield from self._between(schema, chosen)
+        for words in refused:
+            yield Change("", f"{words} is not taken any more, only {_listed(news)}", is_breaking=True)
+        gone = [value for value in olds.values.values() if not news.accept(value)]
+        if gone:
+            yield Change("", f"{_some(gone)} is not taken any more", is_breaking=True)
+        added = _Alternatives(
+            [schema for schema in news.schemas if schema not in used],
+            {key: value for key, value in news.values.items() if not olds.accept(value)},
+        )
+        if any(added) and not refused:
+            yield Change("", f"{_listed(added)} is taken, too", is_breaking=False)
 
     def _between(self, old: Schema, new: Schema) -> list[Change]:
-        """The changes from one alternative to another, which are found once."""
-        pair = json.dumps(old, sort_keys=True), json.dumps(new, sort_keys=True)
-        if pair in self._open:
-            self._counted_on.add(pair)
+        pair = json.dumps([old, new], sort_keys=True)
         if pair not in self._known:
             self._known[pair] = []
-            self._open.add(pair)
-            there = len(self._known)
-            made = list(self._single(old, new, ""))
-            self._open.remove(pair)
-            if pair in self._counted_on and _weight(made) and self._left:
-                self._left -= 1
-                for each in [*self._known][there:]:  # what was found meanwhile took this one to be the same
-                    del self._known[each]
-            self._known[pair] = made
+            is_whole = "allOf" in old or "allOf" in new
+            self._known[pair] = self.compare(old, new, "") if is_whole else list(self._single(old, new))
         return self._known[pair]
 
-    def _single(self, old: Schema, new: Schema, place: str) -> Iterator[Change]:
-        if is_bytes(old) != is_bytes(new):
-            what = "bytes are not taken any more, only JSON" if is_bytes(old) else "whatever bytes are taken"
-            yield Change(place, what, is_breaking=is_bytes(old))
-            return
-        if enum_of(old) is not None and enum_of(new) is not None:
-            yield from values(old, new, place)
-            return
-        if not types_of(old) <= types_of(new):
-            what = f"{words(old)} is not taken any more, only {words(new)}"
-            yield Change(place, what, is_breaking=True)
-            return
-        if types_of(old) != types_of(new):
-            yield Change(place, f"{words(new)} is taken, and not only {words(old)}", is_breaking=False)
-        yield from values(old, new, place)
-        yield from limits(old, new, place)
-        yield from texts(old, new, place)
-        yield from self._object(old, new, place)
-        yield from self._array(old, new, place)
-        if "contentSchema" in old or "contentSchema" in new:  # of JSON within a text
-            yield from self.compare(old.get("contentSchema", {}), new.get("contentSchema", {}), path(place, "(JSON)"))
-        for key in sorted((old.keys() | new.keys()) - KNOWN):
-            if not key.startswith("x-") and old.get(key) != new.get(key):
-                yield Change(place, f"{key!r} is different, and what that means cannot be told", is_breaking=True)
+    def _single(self, old: Schema, new: Schema) -> Iterator[Change]:
+        if old.get("type") != new.get("type"):
+            yield Change("", f"{_words(new)} is taken, and not only {_words(old)}", is_breaking=False)
+        yield from _bounds(old, new)
+        yield from _texts(old, new)
+        yield from self._object(old, new)
+        yield from self._array(old, new)
+        if "contentSchema" in {*old, *new}:  # JSON within a text
+            yield from self.compare(old.get("contentSchema", {}), new.get("contentSchema", {}), "(JSON)")
+        for key in sorted(key for key in {*old, *new} - _KNOWN if not key.startswith("x-")):
+            refers = "$ref" in json.dumps(old.get(key)) and self._old != self._new
+            if refers or old.get(key) != new.get(key):
+                yield Change("", f"it may break: look at {key!r}, which is different", is_breaking=True)
 
-    def _object(self, old: Schema, new: Schema, place: str) -> Iterator[Change]:
-        before: Mapping[str, Schema] = old.get("properties", {})
-        after: Mapping[str, Schema] = new.get("properties", {})
+    def _object(self, old: Schema, new: Schema) -> Iterator[Change]:
+        before, after = old.get("properties", {}), new.get("properties", {})
         always, needed = set(old.get("required", ())), set(new.get("required", ()))
-        rest = new.get("additionalProperties", True)
-        for name in dict.fromkeys([*before, *after, *new.get("required", ())]):
-            where = path(place, name)
-            if name not in before:
-                others = old.get("additionalProperties")
-                if isinstance(others, Mapping) and name in after:
-                    yield from self.compare(cast("Schema", others), after[name], where)
-                if name not in always:
-                    what = "a required field is new" if name in needed else "an optional field is new"
-                    yield Change(where, what, is_breaking=name in needed)
+        old_rest: Schema | bool = old.get("additionalProperties", True)
+        rest: Schema | bool = new.get("additionalProperties", True)
+        for name in dict.fromkeys([*before, *after, *needed]):
+            if name in before:
+                yield from self._field(before[name], after.get(name, rest), name)
+                if name in needed - always:
+                    yield Change(name, "the field was optional and is required", is_breaking=True)
+                elif name in always - needed and name in after:
+                    yield Change(name, "the field was required and is optional", is_breaking=False)
                 continue
-            if name in after:
-                yield from self.compare(before[name], after[name], where)
-            elif rest is False:
-                yield Change(where, "the field is refused now", is_breaking=True)
-            elif isinstance(rest, Mapping):
-                yield from self.compare(before[name], cast("Schema", rest), where)
-            else:
-                yield Change(where, "the field is not read any more", is_breaking=False)
-            if name in needed - always:
-                yield Change(where, "the field was optional and is required", is_breaking=True)
-            elif name in always - needed and name in after:
-                yield Change(where, "the field was required and is optional", is_breaking=False)
-        yield from self._others(old, new, place)
+            if not isinstance(old_rest, bool) and name in after:
+                yield from self.compare(old_rest, after[name], name)
+            if name not in always:
+                what = "a required field is new" if name in needed else "an optional field is new"
+                yield Change(name, what, is_breaking=name in needed)
+        if not isinstance(old_rest, bool) and not isinstance(rest, bool):
+            yield from self.compare(old_rest, rest, "*")
+        elif old_rest != rest and old.get("type", "object") == "object":
+            narrower = rest is False or old_rest is True
+            now = "are refused now" if rest is False else "have to fit now" if narrower else "are taken"
+            yield Change("", f"fields that it does not name {now}", is_breaking=narrower)
 
-    def _others(self, old: Schema, new: Schema, place: str) -> Iterator[Change]:
-        """Fields that no name is given for."""
-        before, after = old.get("additionalProperties", True), new.get("additionalProperties", True)
-        if isinstance(before, Mapping) and isinstance(after, Mapping):
-            yield from self.compare(cast("Schema", before), cast("Schema", after), path(place, "*"))
-        elif before != after and {"object"} & types_of(old):
-            narrower = after is False or (isinstance(after, Mapping) and before is True)
-            now = "are refused now" if after is False else "have to fit now" if narrower else "are taken"
-            yield Change(place, f"fields that it does not name {now}", is_breaking=narrower)
-        fits: Mapping[str, object] = old.get("patternProperties", {})
-        wants: Mapping[str, object] = new.get("patternProperties", {})
-        others: tuple[object, object] = old.get("additionalProperties", True), new.get("additionalProperties", True)
-        for pattern in sorted({*fits, *wants}):
-            one, other, where = fits.get(pattern, others[0]), wants.get(pattern, others[1]), path(place, f"({pattern})")
-            if one is not False and other is False:
-                yield Change(where, "fields that are called so are refused now", is_breaking=True)
-            elif one is not False:  # there were some
-                yield from self.compare(_unless_anything(one), _unless_anything(other), where)
-        names = old.get("propertyNames"), new.get("propertyNames")
-        if any(names):
-            yield from self.compare(names[0] or {"type": "string"}, names[1] or {"type": "string"}, path(place, "(names)"))
+    def _field(self, old: Schema, new: Schema | bool, name: str) -> Iterator[Change]:
+        """A field whose new schema may be the one for all fields without a name."""
+        if isinstance(new, bool):
+            yield Change(name, "the field is not read any more" if new else "the field is refused now", is_breaking=not new)
+        else:
+            yield from self.compare(old, new, name)
 
-    def _array(self, old: Schema, new: Schema, place: str) -> Iterator[Change]:
-        before, after = prefix_of(old), prefix_of(new)
-        most = max(len(before), len(after))
-        for number in range(most if old.get("maxItems") is None else min(most, old["maxItems"])):
-            one = before[number] if number < len(before) else items_of(old)
-            other = after[number] if number < len(after) else items_of(new)
-            yield from self.compare(one, other, f"{place}[{number}]")
-        if not before and not after and ("items" in old or "items" in new):
-            yield from self.compare(items_of(old), items_of(new), f"{place}[]")
+    def _array(self, old: Schema, new: Schema) -> Iterator[Change]:
+        before: Sequence[Schema] = old.get("prefixItems", ())
+        after: Sequence[Schema] = new.get("prefixItems", ())
+        items, new_items = _schema(old.get("items", True)), _schema(new.get("items", True))
+        longest, most = max(len(before), len(after)), old.get("maxItems", inf)
+        for number in range(min(longest, most)):
+            one = before[number] if number < len(before) else items
+            yield from self.compare(one, after[number] if number < len(after) else new_items, f"[{number}]")
+        if most > longest and "items" in {*old, *new}:
+            yield from self.compare(items, new_items, "[]")
         if new.get("uniqueItems") and not old.get("uniqueItems"):
-            yield Change(place, "items have to differ from each other now", is_breaking=True)
+            yield Change("", "items have to differ from each other now", is_breaking=True)
 
 
-def _unless_anything(schema: object) -> Schema:
-    """A schema of fields that may be `True`, which says nothing."""
-    return cast("Schema", schema) if isinstance(schema, Mapping) else {}
-
-
-def _all_of(schema: Schema) -> Sequence[Schema]:
+def _parts(schema: Schema) -> list[Schema]:
     """The schemas that a value has to fit, all of them."""
-    beside = {key: value for key, value in schema.items() if key != "allOf" and key not in NOTES}
-    found: list[Schema] = [*schema.get("allOf", ()), *([beside] if beside else [])]
-    return found if len(found) > 1 else [schema]
+    beside = {key: value for key, value in schema.items() if key != "allOf" and key not in _NOTES}
+    return [*schema["allOf"], *([beside] if beside else [])] if "allOf" in schema else [schema]
 
 
-#: A distance from which on two alternatives have nothing in common.
-_OTHER: Final = 2
+def _alternatives(schema: Schema, definitions: Mapping[str, Schema], within: frozenset[str] = frozenset()) -> _Alternatives:
+    """The alternatives as they are written; `within` are the definitions that the schema stands for."""
+    beside: dict[str, Any] = {key: value for key, value in schema.items() if key not in _NOTES}
+    if "$ref" in schema:
+        name = str(beside.pop("$ref")).rpartition("/")[2]
+        if name in within:  # only a document that somebody wrote by hand has this
+            return _Alternatives([{}], {})
+        return _alternatives(_both(definitions[name], beside), definitions, within | {name})
+    if "allOf" in beside and len(_parts(schema)) == 1:  # older releases of pydantic wrap references so
+        return _alternatives(schema["allOf"][0], definitions, within)
+    if {"enum", "const"} & beside.keys() and beside.keys() <= {"enum", "const", "type"}:
+        values = [beside["const"]] if "const" in beside else beside["enum"]
+        return _Alternatives([], {json.dumps(value): value for value in values})
+    if beside.get("type") == "null":
+        return _Alternatives([], {"null": None})
+    key = next((key for key in ("anyOf", "oneOf", "type") if key in beside), "type")
+    options = beside.pop(key, "anything")
+    if isinstance(options, str):
+        return _Alternatives([schema], {})
+    parts = [{**schema, "type": name} if key == "type" else _both(name, beside) for name in options]
+    found = [_alternatives(part, definitions, within) for part in parts]
+    values = {key: value for each in found for key, value in each.values.items()}
+    return _Alternatives([schema for each in found for schema in each.schemas], values)
 
 
-def _distance(old: Schema, new: Schema) -> int:
-    """How little two alternatives have in common: the tag of a union tells, and so does the type."""
-    if not types_of(old) & types_of(new):
-        return _OTHER
-    ours, theirs = tags_of(old), tags_of(new)
-    shared = ours.keys() & theirs.keys()
-    if shared and all(set(ours[name]).isdisjoint(theirs[name]) for name in shared):
-        return _OTHER
-    return 0 if ours == theirs else 1
+def _both(schema: Schema, beside: Schema) -> Schema:
+    """What fits a schema and the keywords beside it."""
+    if not beside:
+        return schema
+    if set(beside) == {"required"}:
+        return {**schema, "required": [*dict.fromkeys([*schema.get("required", ()), *beside["required"]])]}
+    return {"allOf": [schema, beside]}
 
 
-def _weight(found: Sequence[Change]) -> int:
-    return sum(each.is_breaking for each in found)
+def _closest(schema: Schema, others: Sequence[Schema]) -> Schema | None:
+    """The one of several that most likely takes what fits a schema; None if none has its type."""
+    taking = [other for other in others if _takes_type(other, schema)]
+    return max(taking, key=lambda other: _resemblance(schema, other), default=None)
+
+
+def _resemblance(old: Schema, new: Schema) -> tuple[float, ...]:
+    same_name = all(old.get(key) == new.get(key) for key in ("title", "$ref"))
+    fields, others = old.get("properties", {}), new.get("properties", {})
+    same_fields = sum(fields[name] == others[name] for name in fields.keys() & others.keys())
+    return old == new, _takes_type(new, old), same_name, same_fields
+
+
+def _takes_type(schema: Schema, other: Schema) -> bool:
+    mine, its = schema.get("type"), other.get("type")
+    return mine is None or mine == its or (mine, its) == ("number", "integer")
+
+
+def _bounds(old: Schema, new: Schema) -> Iterator[Change]:
+    for key in (*_LEAST, *_MOST):
+        before, after = old.get(key), new.get(key)
+        is_narrower = after is not None and _limit(old, key, _TWINS.get(key, key)) < _limit(new, key)
+        if before != after and (is_narrower or before is not None):
+            yield Change("", f"{key} was {_shown(before)} and is {_shown(after)}", is_narrower)
+    before, after = old.get("multipleOf"), new.get("multipleOf")
+    if before != after:
+        is_narrower = after is not None and (before is None or not float(after).is_integer() or before % after != 0)
+        yield Change("", f"multipleOf was {_shown(before)} and is {_shown(after)}", is_narrower)
+
+
+def _limit(schema: Schema, *keys: str) -> tuple[float, bool]:
+    """The strictest of several bounds, and whether it excludes itself; greater ones are stricter."""
+    given = ((schema[key] * (1 if key in _LEAST else -1), key.startswith("exclusive")) for key in keys if key in schema)
+    return max(given, default=(-inf, False))
+
+
+def _texts(old: Schema, new: Schema) -> Iterator[Change]:
+    for key in ("format", "pattern", "contentMediaType"):
+        before, after = old.get(key), new.get(key)
+        if before != after:
+            what = f"{key} was {_shown(before)} and is {_shown(after)}"
+            is_breaking = after is not None and after not in _ANY_TEXT
+            doubt = ", and whether the old ones fit cannot be told" if is_breaking and before is not None else ""
+            yield Change("", what + doubt, is_breaking)
+
+
+def _accepts(schema: Schema, value: Any) -> bool:
+    """Whether a value surely fits a schema that has nothing but a type and bounds."""
+    name, size = _NAMES.get(type(value), ("null", ""))  # pyright: ignore[reportUnknownArgumentType] -- a type of Any
+    if schema.keys() - _NOTES.union(_LEAST, _MOST, ("type",)) or not _takes_type(schema, {"type": name}):
+        return False
+    limit = value if size == "imum" else len(value) if size else None
+    fixed = {f"min{size}": limit, f"max{size}": limit} if size else {}
+    return not any(change.is_breaking for change in _bounds(fixed, schema))
+
+
+def _schema(schema: Any) -> Schema:
+    """A schema that may be a boolean, or something unknown."""
+    return cast("Schema", schema) if isinstance(schema, Mapping) else {} if schema is True else {"not": schema}
+
+
+def _words(schema: Schema) -> str:
+    """A schema in a few words."""
+    name = str(schema.get("type", "anything"))
+    if name == "object" and "title" in schema:
+        return str(schema["title"])
+    return name if name == "anything" else f"{'an' if name[0] in 'aio' else 'a'} {name}"
+
+
+def _listed(alternatives: _Alternatives) -> str:
+    words = [*dict.fromkeys(map(_words, alternatives.schemas))]
+    return ", ".join([*words, *([_some([*alternatives.values.values()])] if alternatives.values else [])])
+
+
+def _some(values: Sequence[object]) -> str:
+    shown = [json.dumps(value, ensure_ascii=False) for value in values[:5]]
+    return " or ".join(shown) + (" or others" if len(values) > len(shown) else "")
+
+
+def _shown(value: object) -> str:
+    """The value of a keyword."""
+    if isinstance(value, float) and value.is_integer():  # pydantic's releases differ
+        value = int(value)
+    return "not given" if value is None else json.dumps(value, ensure_ascii=False)
+
+
+def _path(place: str, name: str) -> str:
+    if not place or not name:
+        return place or name
+    return f"{place}{name}" if name.startswith("[") else f"{place}.{name}"
