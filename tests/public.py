@@ -12,7 +12,7 @@ from gcp_event_router.exceptions import ConfigurationError
 PUBLIC: Final[dict[str, str]] = {
     "": "Event EventRouter Outcome Principal EventRouterError Reject Retry events",
     "asgi": "guard_bodies",
-    "auth": "Authenticator OIDC SharedToken SignedURL",
+    "auth": "Authenticator CurlHint OIDC SharedToken SignedURL",
     "auth.base": "query",
     "catalogue.urls": "urlpatterns",
     "checks": "check_router",

@@ -70,7 +70,7 @@ def test_page(router: EventRouter) -> None:
     )
     assert section(html, "payload").startswith(
         "Payload Order What somebody ordered. The fields of Order Field Type Required What holds of it "
-        'order_id whole number required at least 1 note text optional, "" unless given JSON Schema {'
+        'order_id integer required minimum: 1 note string optional, "" unless given JSON Schema {'
     )
     assert section(html, "example") == 'Example { "order_id": 4711, "note": "" } Copy the example'
     assert commands(html)[0] == (
@@ -267,9 +267,9 @@ def test_payloads_that_are_no_objects(router: EventRouter) -> None:
 
     said = [pages.get(CHANNEL, kind=each) for each in ("of_bytes", "of_none", "of_any")]
     assert [section(each, "payload").split(" JSON Schema")[0] for each in said] == [
-        "Payload The payload bytes, as they come",
+        "Payload The payload any contentMediaType: application/octet-stream",
         "Payload The payload null",
-        "Payload The payload anything",
+        "Payload The payload any",
     ]
     assert [section(each, "example") for each in said] == [
         "Example something Copy the example",
@@ -287,7 +287,7 @@ def test_parameters(router: EventRouter) -> None:
 
     assert (
         "Parameters of the URL, for shop.place Where The fields of Where Field Type Required "
-        "warehouse whole number optional, 1 unless given"
+        "warehouse integer optional, 1 unless given"
     ) in section(Pages().get(CHANNEL, kind="placed"), "payload")
 
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from gcp_event_router import Event, EventRouter, Principal
 from gcp_event_router._contract.channels import channels
-from gcp_event_router.auth import OIDC, Authenticator, SharedToken, SignedURL
+from gcp_event_router.auth import OIDC, Authenticator, CurlHint, SharedToken, SignedURL
 from gcp_event_router.catalogue.channel_page import details_of
 from gcp_event_router.catalogue.security import Security
 from gcp_event_router.catalogue.snippets import Sending
@@ -45,9 +45,9 @@ class Own:
         return None
 
 
-class Other(Own):
-    audience = frozenset({"https://shop.example"})
-    service_accounts = 7
+class Hinting(Own):
+    def curl_hint(self, url: str) -> CurlHint:
+        return CurlHint("for partners", f"Ask them for TOKEN of {url}.", header="X-Partner: $TOKEN")
 
 
 def sending(*guards: Authenticator, kind: str = "order-placed", data: bytes = b'{"a": 1}', **options: Any) -> Sending:
@@ -122,9 +122,15 @@ def test_each_way_in_has_a_curl() -> None:
     assert SECRET.replace(" ", "-") not in str(lines)
 
 
-def test_authenticator_with_an_audience_of_its_own() -> None:
-    """One that has an audience, and is not made as ours is, has a command that says that something is missing."""
-    assert sending(Other()).lines()[0].title == "curl, for Other"
+def test_authenticator_that_gives_a_hint() -> None:
+    """An authenticator of a project's own says what curl needs."""
+    line = sending(Hinting()).lines()[0]
+
+    assert (line.title, line.hint) == (
+        "curl, for partners",
+        "Ask them for TOKEN of https://shop.example/events/order-placed/1.",
+    )
+    assert headers(read(line.text))["X-Partner"] == "the token"
 
 
 def test_audience_of_the_event() -> None:
@@ -291,11 +297,10 @@ def test_kind_that_no_url_holds(router: EventRouter, kind: str) -> None:
 
 
 class Failing(Own):
-    @property
-    def audience(self) -> str:
+    def curl_hint(self, url: str) -> CurlHint:
         raise RuntimeError
 
 
-def test_authenticator_whose_audience_fails() -> None:
-    """A property of an authenticator that fails leaves a command that says what to add."""
+def test_authenticator_whose_hint_fails() -> None:
+    """A hint that fails leaves a command that says what to add."""
     assert texts(sending(Failing()))["curl, for Failing"].startswith("curl -i https://shop.example/events/order-placed/1 ")

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from ..exceptions import ConfigurationError
-from .base import Authenticator
+from .base import Authenticator, CurlHint
 from .chain import AuthenticatorChain
 from .loading import configured, load
 from .shared_token import SharedToken
@@ -18,7 +18,7 @@ from .signed_url import SignedURL
 if TYPE_CHECKING:
     from .oidc import OIDC
 
-__all__ = ["OIDC", "Authenticator", "AuthenticatorChain", "SharedToken", "SignedURL", "configured", "load"]
+__all__ = ["OIDC", "Authenticator", "AuthenticatorChain", "CurlHint", "SharedToken", "SignedURL", "configured", "load"]
 
 
 def __getattr__(name: str) -> object:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterator
-from typing import Protocol
+from contextlib import suppress
+from typing import NamedTuple, Protocol
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
@@ -14,7 +15,7 @@ from django.http import HttpRequest, QueryDict
 from ..event import Principal
 from ..exceptions import AuthenticationError
 
-__all__ = ["Authenticator", "bearer", "check_query_credentials", "parsed_query", "query"]
+__all__ = ["Authenticator", "CurlHint", "bearer", "check_query_credentials", "curl_hint", "parsed_query", "query"]
 
 
 class Authenticator(Protocol):
@@ -26,7 +27,8 @@ class Authenticator(Protocol):
     nor receivers see them.
     What `manage.py check --deploy` should say of its options, it returns from `check_deployment(self)`; from
     `security_scheme(self)` what AsyncAPI calls a security scheme, with a name for it; from `public_facts(self)` what the
-    catalogue may show, pairs of a name and a value. None of it is a secret.
+    catalogue may show, pairs of a name and a value; from `curl_hint(self, url)` a `CurlHint` for requests to a URL. None of it
+    is a secret.
     """
 
     def authenticate(self, request: HttpRequest) -> Principal | Awaitable[Principal | None] | None:
@@ -40,6 +42,31 @@ class Authenticator(Protocol):
             UnavailableError: It cannot be decided now. Answered 503, so that the sender tries again.
 
         """
+
+
+class CurlHint(NamedTuple):
+    """How `curl` passes an authenticator. The variable `$TOKEN` of the shell stands for a secret."""
+
+    #: Such as `"with a shared token"`.
+    title: str
+    #: What to know before running the command.
+    text: str = ""
+    #: A header as it stands between double quotes in a shell, such as `"X-Token: $TOKEN"`.
+    header: str = ""
+    #: The query parameter that holds `$TOKEN`.
+    parameter: str = ""
+    #: Whether the site signs the URL.
+    is_signed: bool = False
+
+
+def curl_hint(authenticator: object, url: str) -> CurlHint:
+    """The hint of an authenticator; one that has no such method, or whose method fails, leaves the header to the reader."""
+    with suppress(Exception):  # a method of the project's own
+        hint: object = getattr(authenticator, "curl_hint")(url)  # noqa: B009 -- which need not be there
+        if isinstance(hint, CurlHint):
+            return hint
+    name = type(authenticator).__qualname__
+    return CurlHint(f"for {name}", f"Add what {name} reads from a request.")
 
 
 def bearer(request: HttpRequest) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from hashlib import sha256
+from shlex import quote
 from threading import Lock
 from time import time
 from types import MappingProxyType
@@ -22,7 +23,7 @@ from jwt import PyJWK
 from .._flow import Flow, arun, run
 from ..event import Principal
 from ..exceptions import AuthenticationError, ConfigurationError, ForbiddenError
-from .base import bearer
+from .base import CurlHint, bearer
 from .id_token import claims_of, key_id
 from .keys import GOOGLE, is_acceptable, key_set
 
@@ -104,6 +105,13 @@ class OIDC:
         """Called by the catalogue."""
         yield "audience", ", ".join(self.audience)
         yield "service accounts", ", ".join(sorted(self.service_accounts))
+
+    def curl_hint(self, url: str) -> CurlHint:
+        """Called by the catalogue. The token of a service account lacks its address, unless gcloud is told to include it."""
+        account, audience = min(self.service_accounts), url if self.audience[0] == EVENT_URL else self.audience[0]
+        options = f"--impersonate-service-account={quote(account)} --include-email --audiences={quote(audience)}"
+        header = f"Authorization: Bearer $(gcloud auth print-identity-token {options})"
+        return CurlHint("with a token of Google's", "You have to be allowed to impersonate that service account.", header)
 
     def check_deployment(self) -> Iterator[CheckMessage]:
         """Called by `manage.py check --deploy`."""

@@ -13,7 +13,7 @@ from django.utils.crypto import constant_time_compare
 
 from ..event import Principal
 from ..exceptions import AuthenticationError, ConfigurationError
-from .base import bearer, check_query_credentials, query
+from .base import CurlHint, bearer, check_query_credentials, query
 
 __all__ = ["SharedToken"]
 
@@ -73,6 +73,14 @@ class SharedToken:
     def public_facts(self) -> Iterator[tuple[str, str]]:
         """Called by the catalogue; none is of a token."""
         yield ("header", self.header) if self.header is not None else ("query parameter", self.parameter or "")
+
+    def curl_hint(self, _: str) -> CurlHint:
+        """Called by the catalogue."""
+        scheme = "Bearer " if (self.header or "").lower() == "authorization" else ""
+        header = f"{self.header}: {scheme}$TOKEN" if self.header else ""
+        return CurlHint(
+            "with a shared token", "TOKEN is one of the tokens in the settings: TOKEN=…", header, self.parameter or ""
+        )
 
     def check_deployment(self) -> Iterator[CheckMessage]:
         """Called by `manage.py check --deploy`."""

@@ -21,7 +21,7 @@ from .._url_signing import PARAMETER, Terms, verified
 from ..envelopes import EVENTARC_MODE
 from ..event import Principal
 from ..exceptions import AuthenticationError, ConfigurationError, UnavailableError
-from .base import check_query_credentials, query
+from .base import CurlHint, check_query_credentials, query
 
 __all__ = ["SignedURL"]
 
@@ -88,6 +88,11 @@ class SignedURL:
     def public_facts(self) -> Iterator[tuple[str, str]]:
         """Called by the catalogue."""
         yield "query parameter", PARAMETER
+
+    def curl_hint(self, _: str) -> CurlHint:
+        """Called by the catalogue, and by `PushClient`."""
+        text = "The URL is signed by the site itself, for an hour: run this where manage.py is."
+        return CurlHint("with a signed URL", text, is_signed=True)
 
     def check_deployment(self) -> Iterator[CheckMessage]:
         """Called by `manage.py check --deploy`."""

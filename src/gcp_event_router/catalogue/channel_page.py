@@ -23,7 +23,7 @@ from ..event import is_label
 from ..exceptions import ConfigurationError
 from ..pulling.http import cloudevents_path
 from ..utils import get_event_url
-from .payload_table import Table, table_of
+from .payload_table import PayloadTable, table_of
 from .security import Security, at_path
 from .snippets import REFERENCE, Line, Sending
 
@@ -38,7 +38,7 @@ _NO_SCHEMA: Final = "The declared type cannot be described: manage.py check says
 class Payload(NamedTuple):
     """What an event has to hold."""
 
-    table: Table
+    table: PayloadTable
     schema: str
     example: Example
     #: The example's payload, as people read it.
@@ -50,7 +50,7 @@ class Parameters(NamedTuple):
     """What a handler reads from the query of the event's URL."""
 
     handler: str
-    table: Table
+    table: PayloadTable
 
 
 class Lately(NamedTuple):

@@ -1,4 +1,4 @@
-"""A JSON Schema as tables: a section for each object, a row for each of its fields. Pure; called by `channel_page`.
+"""A JSON Schema as tables, in the schema's own terms: a section for each object, a row for each of its fields.
 
 Models may hold themselves, and may be large: an object that has a name has one section, to which others have links, and there are
 limits to how many sections and rows are made. What they leave out stands in the schema's JSON.
@@ -6,46 +6,60 @@ limits to how many sections and rows are made. What they leave out stands in the
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple, cast
 
 from .._schema.json_schema import Schema
-from .describe import Part, Words, as_json
 
-__all__ = ["ROWS", "SECTIONS", "Row", "Section", "Table", "table_of"]
+__all__ = ["ROWS", "SECTIONS", "FieldRow", "Part", "PayloadTable", "Section", "table_of"]
 
 #: So many objects are described, and so many fields of each.
 SECTIONS: Final = 60
 ROWS: Final = 300
+#: So deep types within types are shown.
+_DEPTH: Final = 6
+#: So many characters of a value are shown.
+_LENGTH: Final = 120
+#: So many values of an enumeration are shown.
+_CHOICES: Final = 20
+#: Keywords that are no notes on a type.
+_SHOWN_ELSEWHERE: Final = frozenset({"type", "title", "description", "default", "format", "const", "additionalProperties"})
 
 
-class Row(NamedTuple):
+class Part(NamedTuple):
+    """A part of a type: text, or the title of a section with its anchor."""
+
+    text: str
+    anchor: str = ""
+
+
+class FieldRow(NamedTuple):
     """One field."""
 
     name: str
-    type: tuple[Part, ...]
+    type: Sequence[Part]
     is_required: bool
     #: As JSON; empty if there is none.
     default: str
-    #: Each a clause, such as `"at least 1"`.
-    notes: tuple[str, ...]
+    #: Each a keyword and its value, such as `"minimum: 1"`.
+    notes: Sequence[str]
     description: str
 
 
 class Section(NamedTuple):
-    """One object; or a payload that is none, which has a type instead of rows."""
+    """One object; or a payload that is no object, which has a type instead of rows."""
 
     anchor: str
     title: str
     description: str
-    type: tuple[Part, ...]
-    notes: tuple[str, ...]
-    rows: tuple[Row, ...]
+    type: Sequence[Part] = ()
+    notes: Sequence[str] = ()
+    rows: Sequence[FieldRow] = ()
     #: How many rows are left out.
-    left_out: int
+    left_out: int = 0
     #: Whether other fields are refused.
-    is_closed: bool
+    is_closed: bool = False
 
     @property
     def has_notes(self) -> bool:
@@ -53,96 +67,129 @@ class Section(NamedTuple):
         return any(row.notes or row.description for row in self.rows)
 
 
-class Table(NamedTuple):
+class PayloadTable(NamedTuple):
     """All sections: those of the payload itself, then those that they refer to."""
 
-    sections: tuple[Section, ...]
+    sections: Sequence[Section]
     #: Whether there are more than `SECTIONS`.
     is_cut: bool
 
 
-def table_of(schema: Schema, prefix: str) -> Table:
+def table_of(schema: Schema, prefix: str) -> PayloadTable:
     """The sections of a schema; their anchors begin with `prefix`."""
-    return _Tables(schema, prefix).made()
+    return _Tables(schema, prefix).build()
 
 
-@dataclass
-class _Object:
-    """An object that is to have a section."""
-
-    schema: Schema
-    title: str
-    anchor: str
-
-
-@dataclass
 class _Tables:
-    """What makes the sections of one schema."""
+    """Makes the sections of one schema."""
 
-    whole: Schema
-    prefix: str
-    _named: dict[str, _Object] = field(default_factory=dict[str, _Object])
-    _objects: list[_Object] = field(default_factory=list[_Object])
-    _is_cut: bool = False
+    def __init__(self, schema: Schema, prefix: str) -> None:
+        self._schema = schema
+        self._prefix = prefix
+        self._definitions: Mapping[str, Schema] = schema.get("$defs", {})
+        #: The objects that have a section, with the link to it; and these links by the names of definitions.
+        self._objects: list[tuple[Schema, Part]] = []
+        self._links: dict[str, Part] = {}
+        self._is_cut = False
 
-    def made(self) -> Table:
-        definitions: Mapping[str, Schema] = self.whole.get("$defs", {})
-        words = Words(definitions, self._section)
-        roots: Sequence[Schema] = self.whole.get("allOf", ()) or [self.whole]
+    def build(self) -> PayloadTable:
         sections: list[Section] = []
-        for root in roots:
-            schema, name = words.resolved(root)
-            if self._section(schema, name) is None:
-                told = {"title": str(schema.get("title", "")), "description": str(schema.get("description", ""))}
-                anchor = f"{self.prefix}-{len(self._objects) + len(sections)}-value"
-                parts, notes = tuple(words.type(root)), tuple(dict.fromkeys(words.notes(root)))
-                sections.append(Section(anchor, type=parts, notes=notes, rows=(), left_out=0, is_closed=False, **told))
-        sections += [_told(each, words) for each in self._objects]  # which grows as they are told
-        return Table(tuple(sections), self._is_cut)
+        for number, root in enumerate(self._schema.get("allOf") or [self._schema]):
+            schema, name = self._resolve(root)
+            if self._link(schema, name) is None:
+                title, description = str(schema.get("title", "")), str(schema.get("description", ""))
+                notes = [*dict.fromkeys(self._notes(root))]
+                sections.append(Section(f"{self._prefix}-value-{number}", title, description, self._type(root), notes))
+        sections += [self._section(schema, link) for schema, link in self._objects]  # which grows meanwhile
+        return PayloadTable(sections, self._is_cut)
 
-    def _section(self, schema: Schema, name: str) -> Part | None:
-        """The section of an object that has fields; None for anything else, and for what is beyond the limit."""
-        if not schema.get("properties"):
-            return None
-        schema = self.whole.get("$defs", {}).get(name, schema)  # without what stands beside a reference to it
+    def _section(self, schema: Schema, link: Part) -> Section:
+        required, fields = schema.get("required", ()), list(schema["properties"].items())
+        rows = [self._row(name, field, is_required=name in required) for name, field in fields[:ROWS]]
+        return Section(
+            link.anchor,
+            link.text,
+            str(schema.get("description", "")),
+            rows=rows,
+            left_out=len(fields) - len(rows),
+            is_closed=schema.get("additionalProperties") is False,
+        )
+
+    def _row(self, name: str, field: Schema, *, is_required: bool) -> FieldRow:
+        whole, _ = self._resolve(field)
+        default = _json(field["default"]) if "default" in field else ""
+        notes = [*dict.fromkeys(self._notes(field))]
+        own = field if whole.get("properties") else whole  # a section has its own description
+        return FieldRow(name, self._type(field), is_required, default, notes, str(own.get("description", "")))
+
+    def _link(self, schema: Schema, name: str) -> Part | None:
+        """The link to the section of an object with fields, without an anchor beyond the limit; None for anything else."""
+        if not schema.get("properties") or name in self._links:
+            return self._links.get(name)
+        schema = self._definitions.get(name, schema)  # without what stands beside a reference to it
         title = str(schema.get("title") or name or "object")
-        found = self._named.get(name)
-        if found is None:
-            if len(self._objects) >= SECTIONS:
-                self._is_cut = True
-                return Part(title)
-            found = _Object(schema, title, f"{self.prefix}-{len(self._objects)}")
-            self._objects.append(found)
-            if name:
-                self._named[name] = found
-        return Part(found.title, found.anchor)
+        if len(self._objects) >= SECTIONS:
+            self._is_cut = True
+            return Part(title)
+        link = Part(title, f"{self._prefix}-{len(self._objects)}")
+        self._objects.append((schema, link))
+        if name:
+            self._links[name] = link
+        return link
+
+    def _type(self, schema: Schema, depth: int = _DEPTH) -> list[Part]:
+        schema, name = self._resolve(schema)
+        link = self._link(schema, name)
+        if link is not None or depth < 0:
+            return [link or Part("…")]
+        if "const" in schema or "enum" in schema:
+            values: Sequence[object] = schema.get("enum") or [schema.get("const")]
+            more = [f"… {len(values) - _CHOICES} more"] if len(values) > _CHOICES else []
+            return [Part(" | ".join([*map(_json, values[:_CHOICES]), *more]))]
+        for key, sign in (("oneOf", " | "), ("anyOf", " | "), ("allOf", " & ")):
+            if key in schema:
+                return _join([self._type(member, depth - 1) for member in schema[key]], sign)
+        kind: object = schema.get("type", "any")
+        if isinstance(kind, list):
+            return [Part(" | ".join(map(str, cast("list[object]", kind))))]
+        inner = [self._type(first, depth - 1) for first in schema.get("prefixItems", ())]
+        within: list[Schema | bool | None] = [schema.get(key) for key in ("items", "additionalProperties", "contentSchema")]
+        inner += [self._type(each, depth - 1) for each in within if each and not isinstance(each, bool)]
+        text = f"{kind} ({schema['format']})" if "format" in schema else str(kind)
+        return [Part(f"{text}["), *_join(inner, ", "), Part("]")] if inner else [Part(text)]
+
+    def _notes(self, schema: Schema, depth: int = _DEPTH) -> Iterator[str]:
+        schema, _ = self._resolve(schema)
+        if depth < 0 or "properties" in schema:
+            return
+        for key, value in schema.items():
+            if isinstance(value, str | int | float) and key not in _SHOWN_ELSEWHERE:
+                yield f"{key}: {value if isinstance(value, str) else _json(value)}"
+        for member in (*schema.get("oneOf", ()), *schema.get("anyOf", ())):
+            yield from self._notes(member, depth - 1)
+        for key in ("items", "additionalProperties", "propertyNames"):
+            if isinstance(schema.get(key), Mapping):
+                yield from (f"{key}.{note}" for note in self._notes(schema[key], depth - 1))
+
+    def _resolve(self, schema: Schema) -> tuple[Schema, str]:
+        """What a reference leads to, with what stands beside it; and the name of the definition, or nothing."""
+        name = ""
+        for _ in range(_DEPTH):
+            parts = schema.get("allOf", ())
+            if len(parts) == 1:
+                schema = {**parts[0], **{key: value for key, value in schema.items() if key != "allOf"}}
+            if "$ref" not in schema:
+                break
+            name = str(schema["$ref"]).rpartition("/")[2]
+            schema = {**self._definitions.get(name, {}), **{key: value for key, value in schema.items() if key != "$ref"}}
+        return schema, name
 
 
-def _told(found: _Object, words: Words) -> Section:
-    schema = found.schema
-    required = set(schema.get("required", ()))
-    fields = list(schema["properties"].items())
-    return Section(
-        found.anchor,
-        found.title,
-        str(schema.get("description", "")),
-        type=(),
-        notes=(),
-        rows=tuple(_row(name, each, words, is_required=name in required) for name, each in fields[:ROWS]),
-        left_out=max(0, len(fields) - ROWS),
-        is_closed=schema.get("additionalProperties") is False,
-    )
+def _json(value: object) -> str:
+    """A value as JSON, its beginning if it is long."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _LENGTH else f"{text[:_LENGTH]}…"
 
 
-def _row(name: str, schema: Schema, words: Words, *, is_required: bool) -> Row:
-    whole, _ = words.resolved(schema)
-    has_section = bool(whole.get("properties"))
-    return Row(
-        name,
-        tuple(words.type(schema)),
-        is_required,
-        as_json(schema["default"]) if "default" in schema else "",
-        tuple(dict.fromkeys(words.notes(schema))),
-        # what a section says of itself is said there
-        str((schema if has_section else whole).get("description", "")),
-    )
+def _join(types: Sequence[Sequence[Part]], sign: str) -> list[Part]:
+    return [part for number, parts in enumerate(types) for part in ([Part(sign)] if number else []) + [*parts]]

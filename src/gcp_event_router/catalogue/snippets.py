@@ -1,21 +1,21 @@
 """Commands that send an event, for a shell: `curl` for each way to authenticate, `gcloud`, and our own. No secret stands in one.
 
 What a sender has to fill in is a shell variable or a word in capitals. All else is quoted by `shlex`.
-Facts: https://cloud.google.com/sdk/gcloud/reference/pubsub/topics/publish and
-https://cloud.google.com/sdk/gcloud/reference/auth/print-identity-token, of which a service account's token needs its address.
+Facts: https://cloud.google.com/sdk/gcloud/reference/pubsub/topics/publish.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from shlex import quote
-from typing import Any, Final, NamedTuple, cast
+from typing import Final, NamedTuple
 from urllib.parse import quote as url_quote
 from urllib.parse import urlencode
 
-from ..auth import Authenticator, SharedToken, SignedURL
+from ..auth import Authenticator
+from ..auth.base import curl_hint
 from ..event import is_label
 from .security import Security
 
@@ -67,39 +67,17 @@ class Sending:
     def _curls(self) -> Iterator[Line]:
         if not self.path:
             return
-        url = self._url()
-        for each in self.security.authenticators:
-            yield self._with(each, url)
+        yield from map(self._with, self.security.authenticators)
         if not self.security.authenticators:
             hint = "" if self.security.standing == "open" else "As it stands, nobody gets in."
-            yield Line("curl", self._curl(url), hint)
+            yield Line("curl", self._curl(self._url()), hint)
 
-    def _with(self, authenticator: Authenticator, url: str) -> Line:
-        name = type(authenticator).__qualname__
-        if isinstance(authenticator, SignedURL):
-            hint = "The URL is signed by the site itself, for an hour: run this where manage.py is."
-            return Line("curl, with a signed URL", self._curl(self._signed()), hint)
-        if isinstance(authenticator, SharedToken):
-            hint = "TOKEN is one of the tokens in the settings: TOKEN=…"
-            if authenticator.header is None:
-                parameter = url_quote(authenticator.parameter or "", safe="")
-                address = self._url(f"{parameter}=") + '"$TOKEN"'
-                return Line("curl, with a shared token", self._curl(address), hint)
-            scheme = "Bearer " if authenticator.header.lower() == "authorization" else ""
-            header = f'"{authenticator.header}: {scheme}$TOKEN"'
-            return Line("curl, with a shared token", self._curl(url, header), hint)
-        # not by its class, whose module needs what the extra installs
-        audience, account = _first(authenticator, "audience"), _first(authenticator, "service_accounts")
-        if audience and account:
-            header = f'"Authorization: Bearer $({self._identity(audience, account)})"'
-            hint = "You have to be allowed to impersonate that service account."
-            return Line("curl, with a token of Google's", self._curl(url, header), hint)
-        return Line(f"curl, for {name}", self._curl(url), f"Add what {name} reads from a request.")
-
-    def _identity(self, audience: str, account: str) -> str:
-        audience = self.base_url + self.path if audience == "event-url" else audience
-        options = f"--impersonate-service-account={quote(account)} --include-email --audiences={quote(audience)}"
-        return f"gcloud auth print-identity-token {options}"
+    def _with(self, authenticator: Authenticator) -> Line:
+        hint = curl_hint(authenticator, self.base_url + self.path)
+        url = self._signed() if hint.is_signed else self._url()
+        if hint.parameter:
+            url = self._url(f"{url_quote(hint.parameter, safe='')}=") + '"$TOKEN"'
+        return Line(f"curl, {hint.title}", self._curl(url, *([f'"{hint.header}"'] if hint.header else [])), hint.text)
 
     def _signed(self) -> str:
         # double quotes, since the shell has the single ones
@@ -162,17 +140,6 @@ def _quoted(text: str) -> str:
     """A text as the shell reads it, with an id that is another one each time: a second event of the same id is a duplicate."""
     before, new, after = text.partition(_NEW)
     return f'{quote(before)}"{_ID}"{quote(after) if after else ""}' if new else quote(text)
-
-
-def _first(authenticator: Authenticator, name: str) -> str:
-    """The first of the strings that an attribute of an authenticator holds, if it holds any."""
-    try:
-        values: Any = getattr(authenticator, name, ())
-    except Exception:  # noqa: BLE001 -- a property of the project's own
-        return ""
-    if not isinstance(values, (tuple, list, frozenset)):
-        return ""
-    return min((each for each in cast("Collection[object]", values) if isinstance(each, str)), default="")
 
 
 def _dictionary(values: Mapping[str, str]) -> str:

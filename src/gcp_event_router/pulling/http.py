@@ -16,7 +16,8 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.http import urlencode
 
 from .._url_signing import signed_query
-from ..auth import SignedURL, configured
+from ..auth import configured
+from ..auth.base import curl_hint
 from ..exceptions import ConfigurationError, PostError
 from ..outcomes import ACKNOWLEDGED
 from ..utils import get_event_url
@@ -65,7 +66,7 @@ class PushClient:
         self._parts = _split(url)
         self._own = bool(self._parts.path.strip("/") or self._parts.query)
         signed = signed and not self._own
-        self._signed = signed and any(isinstance(each, SignedURL) for each in configured().authenticators or ())
+        self._signed = signed and any(curl_hint(each, url).is_signed for each in configured().authenticators or ())
         #: Scheme and host.
         self.base: str = f"{self._parts.scheme}://{self._parts.netloc}"
 
