@@ -201,8 +201,8 @@ def test_what_handlers_could_not_read_is_not_sent(payload: BaseModel, problem: s
     with pytest.raises(ValueError) as caught:
         kind.publish(TOPIC, payload, client=Client())
     assert str(caught.value) == (
-        f"{kind!r} is given a payload that its handlers could not read, as it is written: {problem}. "
-        "Have each field written under the name by which it is read, with a value that JSON has."
+        f"{kind!r} serialises this payload to JSON that its handlers cannot read: {problem}. "
+        "Give each field the same alias for serialisation and validation, and a value that JSON can represent."
     )
 
 
@@ -224,14 +224,13 @@ async def test_publish(placed: Kind[Order]) -> None:
         (
             TOPIC,
             {"googclient": "a"},
-            "The attribute 'googclient' has a name that Pub/Sub keeps for itself. Choose one that does not begin with 'goog'.",
+            "The attribute 'googclient' has a name that Pub/Sub reserves. Choose one that does not begin with 'goog'.",
         ),
-        (TOPIC, {"a": 1}, "The attribute 'a' is not text. Map strings to strings."),
+        (TOPIC, {"a": 1}, "The attribute 'a' must map a string to a string."),
         (
             TOPIC,
             {"timeout": "a"},
-            "The attribute 'timeout' has the name of a parameter of Google's client, which would "
-            "take it for that. Choose another name.",
+            "The attribute 'timeout' has the name of a parameter of Google's client. Choose another name.",
         ),
         (
             TOPIC,
@@ -264,5 +263,5 @@ def test_without_googles_client(placed: Kind[Order], monkeypatch: pytest.MonkeyP
     with pytest.raises(ConfigurationError) as caught:
         placed.publish(TOPIC, Order.of(1))
     assert str(caught.value) == (
-        "publish() needs Google's client, which is not installed: pip install 'gcp-event-router[pubsub]'."
+        "Publishing needs Google's client, which is not installed: pip install 'gcp-event-router[pubsub]'."
     )

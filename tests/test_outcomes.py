@@ -148,7 +148,7 @@ def test_other_exceptions_ask_for_no_wait() -> None:
             timedelta(seconds=-1),
             ValueError,
             (
-                "Retry(after=datetime.timedelta(days=-1, seconds=86399)) lies in the past, and a sender cannot wait for that. "
+                "Retry(after=datetime.timedelta(days=-1, seconds=86399)) is negative, and a sender cannot wait for the past. "
                 "Give a positive timedelta."
             ),
         ),
@@ -216,7 +216,7 @@ def test_a_code_that_is_no_string_can_be_told(code: Any) -> None:
     [
         (
             lambda: Retry(timedelta(seconds=5)),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] -- what is tested
-            "Retry(datetime.timedelta(seconds=5)) has a time for a reason. Write Retry('why', after=...).",
+            "Retry(datetime.timedelta(seconds=5)) has a timedelta as its reason. Write Retry('why', after=...).",
         ),
         (
             lambda: Reject(5),  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] -- what is tested

@@ -49,7 +49,7 @@ def test_a_message_of_nothing_is_refused(router: EventRouter) -> None:
     with pytest.raises(ValueError) as caught:
         router.kind("nothing", type(None)).publish(TOPIC, None)
     assert str(caught.value) == (
-        "The message has neither data nor attributes, and Pub/Sub refuses such a message. Give it an attribute."
+        "The message has neither data nor attributes, and Pub/Sub refuses such messages. Add an attribute."
     )
 
 

@@ -218,7 +218,7 @@ def test_signal_by_object_and_by_path() -> None:
                 "Give a dotted path, such as 'gcp_event_router.signals.event_received'."
             ),
         ),
-        ("os.path", "The signal 'os.path' is of type module, which is no django.dispatch.Signal. Give the path of one."),
+        ("os.path", "'os.path' is of type module, not a django.dispatch.Signal. Give the path of a signal."),
     ],
 )
 def test_wrong_signal_is_refused(path: str, message: str) -> None:
@@ -232,7 +232,7 @@ def test_wrong_signal_is_refused(path: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("kinds", "error", "message"),
     [
-        ((), GlobError, "No kind is given, so no event would ever reach the function. Name one: "),
+        ((), GlobError, "Without a kind, no event would ever reach the function. Name one: "),
         ((5,), RegistrationError, "A kind must be a string, not 5, of type int. Name one: "),
         ((one,), RegistrationError, "A kind must be a string, not the function one. Name one: "),
     ],

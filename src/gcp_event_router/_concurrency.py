@@ -1,6 +1,7 @@
-"""Tells a real cancellation from a `CancelledError` or `GeneratorExit` that somebody's code merely raised.
+"""Runs sync code in threads and coroutines from sync code, and tells real cancellations from stray ones.
 
-`_dispatch` and `_receivers` ask it about what handlers, receivers and listeners raise: nobody may end a worker by mistake.
+A handler, receiver or listener may raise a `CancelledError` or `GeneratorExit` although nobody cancelled it. That must not end
+a worker, so `_dispatch` and `_receivers` ask `is_meant`.
 """
 
 from __future__ import annotations
@@ -31,21 +32,21 @@ __all__ = [
 
 T = TypeVar("T")
 
-#: What code that does not mean to end its task or process may raise, beside any `Exception`. A group may hold such.
+#: What stray code may raise beside an `Exception`, without meaning to end its task or process. A group may contain them.
 STRAYS: Final = (asyncio.CancelledError, GeneratorExit, BaseExceptionGroup)
-#: All that can be a failure: catch these, ask `is_meant`, and keep what `as_failure` returns.
+#: All possible failures: catch these, ask `is_meant`, and keep the result of `as_failure`.
 RAISED: Final = (Exception, *STRAYS)
 
-#: The task that waits for the code of a thread, as long as it does: the context of that code may live on.
+#: The task that waits for this thread's code; emptied when it stops waiting, since the context may live on.
 _waiting: ContextVar[list[asyncio.Task[Any] | None] | None] = ContextVar("gcp_event_router.waiting", default=None)
 
 
 def is_meant(error: BaseException, task: asyncio.Task[Any] | None = None) -> bool:
-    """Whether what somebody's code raised ends the task or the process, so that whoever caught it has to raise it again.
+    """Whether an exception means to end the task or the process, so that it has to be raised again.
 
     Args:
-        error: What was raised.
-        task: The task in which a coroutine began to await that code.
+        error: The exception that a handler, receiver or listener raised.
+        task: The task in which that code was first awaited.
 
     """
     if isinstance(error, Exception):
@@ -56,14 +57,14 @@ def is_meant(error: BaseException, task: asyncio.Task[Any] | None = None) -> boo
 
 
 def _is_stray(error: BaseException) -> bool:
-    """Whether nothing in it is meant as it is, as SystemExit is, and what libraries unwind a thread of theirs with."""
+    """Whether it contains nothing like SystemExit, nor an exception with which a library unwinds its threads."""
     if isinstance(error, BaseExceptionGroup):
         return cast("BaseExceptionGroup[BaseException]", error).split(RAISED[:-1])[1] is None
     return isinstance(error, STRAYS)
 
 
 def as_failure(error: BaseException) -> Exception:
-    """What is not meant, as an ordinary exception: itself if it is one."""
+    """Turn a stray exception into an ordinary one; returns an ordinary one as it is."""
     if isinstance(error, Exception):
         return error
     failure = StrayCancellationError(type(error).__qualname__).with_traceback(error.__traceback__)
@@ -72,10 +73,10 @@ def as_failure(error: BaseException) -> Exception:
 
 
 async def in_thread(function: Callable[[], T]) -> T:
-    """Run sync code in a thread, and return or raise what it does.
+    """Run sync code in a thread, and return its result or raise its exception.
 
-    Code there is cancelled if the task that waits for it is. Its exceptions do not pass asgiref, whose frames refer to what
-    they raise: that would be kept, with all that its traceback holds, until a garbage collection.
+    Code there counts as cancelled if the task that waits for it is. Its exceptions do not pass through asgiref, whose frames
+    refer to them: they and the locals of their tracebacks would stay in memory until a garbage collection.
     """
     ended: list[tuple[T, None] | tuple[None, Exception]] = []
 
@@ -109,9 +110,9 @@ def _current_task() -> asyncio.Task[Any] | None:
 
 
 def wait_for(start: Callable[[], Coroutine[Any, Any, T]]) -> T:
-    """Run a coroutine to its end from sync code, also where the caller's thread runs an event loop.
+    """Run a coroutine to its end from sync code, even if the caller's thread runs an event loop.
 
-    Raises `ConfigurationError` where gevent has patched threads.
+    Raises `ConfigurationError` if gevent has patched threads.
     """
     if _threads_are_greenlets():
         msg = f"An async handler, receiver or authenticator cannot be awaited in this process: {NOT_WITH_GEVENT}"
@@ -119,11 +120,11 @@ def wait_for(start: Callable[[], Coroutine[Any, Any, T]]) -> T:
         raise ConfigurationError(msg)
     if not _is_looping():
         return async_to_sync(start)()
-    with ThreadPoolExecutor(1) as executor:  # send() inside a loop blocks it in any case; this at least does not fail
+    with ThreadPoolExecutor(1) as executor:  # send() in a loop blocks it in any case, but must not fail
         return executor.submit(copy_context().run, lambda: asyncio.run(start())).result()
 
 
-#: Why nothing is awaited there, and what to do instead.
+#: Why nothing can be awaited under gevent, and what to do instead.
 NOT_WITH_GEVENT: Final = (
     "gevent runs all requests in one thread, where each would find the event loop of another. Serve events with gunicorn's "
     'gthread workers ("--worker-class gthread") or under ASGI, or write "def" in place of "async def".'
@@ -131,7 +132,7 @@ NOT_WITH_GEVENT: Final = (
 
 
 def is_served_by_gevent() -> bool:
-    """Whether gunicorn serves this process with gevent workers; it says so before it patches anything."""
+    """Whether gunicorn serves this process with gevent workers; known before gevent patches anything."""
     return "gunicorn.workers.ggevent" in sys.modules
 
 
@@ -148,5 +149,5 @@ def _is_looping() -> bool:
     return True
 
 
-#: Bytes that take so long to parse that an event loop has better things to do: about as long as a thread takes to be asked.
+#: A body of this many bytes takes about as long to parse as a call to a thread takes; longer ones are parsed in a thread.
 LONG: Final = 65536

@@ -1,8 +1,7 @@
-"""A flow: steps that are described once, as a generator, and run under WSGI or on an event loop.
+"""Runs a flow, steps that are described once as a generator, under WSGI or on an event loop.
 
-A flow yields what may have to wait, as `either(blocking, awaited, ...)` or `in_thread(function, ...)`, and is sent the result or
-given the exception. Everything else it does itself. `run` and `arun` are the two drivers; httpx runs its `auth_flow` in the
-same way.
+A flow yields the steps that may have to wait, as `either(blocking, awaited, ...)` or `in_thread(function, ...)`, and gets their
+result or exception. `run` and `arun` are the two drivers, as in httpx's `auth_flow`.
 """
 
 from __future__ import annotations
@@ -18,39 +17,39 @@ __all__ = ["REST_IN_THREAD", "Flow", "Step", "arun", "either", "in_thread", "run
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
-#: One step: how to take it without an event loop, how on one, and the arguments of both.
+#: One step: a blocking function, an async one, and the arguments of both.
 Step: TypeAlias = tuple[Callable[..., Any], Callable[..., Awaitable[Any]], tuple[Any, ...]]
 #: The steps that lead to a T. Annotate the result of each `yield`.
 Flow: TypeAlias = Generator[Step, Any, T]
 
 
 def either(blocking: Callable[[*Ts], T], awaited: Callable[[*Ts], Awaitable[T]], *args: *Ts) -> Step:
-    """Make a step of two functions that do the same: one blocks, one is awaited."""
+    """Make a step of two functions that do the same, one blocking and one async."""
     return blocking, awaited, args
 
 
 def in_thread(function: Callable[[*Ts], object], *args: *Ts) -> Step:
-    """Make a step of a function that blocks; on an event loop, it runs in a thread."""
+    """Make a step of a blocking function, which runs in a thread under an event loop."""
     call = partial(function, *args)
     return call, partial(_concurrency.in_thread, call), ()
 
 
 def _pass() -> None:
-    """Do nothing, when no event loop runs that the rest could block."""
+    """Do nothing, since there is no event loop that the rest of the flow could block."""
 
 
 async def _apass() -> None:
-    """Stand for the rest of the flow, which `arun` takes to a thread."""
+    """Do nothing; `arun` recognises the step, and runs the rest of the flow in a thread."""
 
 
-#: The step after which a flow blocks for long: on an event loop, the rest of it runs in a thread, in one go.
+#: The step after which a flow blocks for long: under an event loop, the rest of it runs in one thread.
 REST_IN_THREAD: Final[Step] = _pass, _apass, ()
 
 
 def run(flow: Flow[T]) -> T:
     """Take the steps of a flow in the caller's thread."""
     resume: Callable[[Any], Step] = flow.send
-    # a list that is empty at the end: a local would keep an exception alive, whose traceback refers to this frame
+    # a list that is emptied: a local variable would keep an exception alive, whose traceback refers to this frame
     results: list[Any] = [None]
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Ending in order: what runs until it is told to stop. Called by the management commands that work through many events."""
+"""Lets a command finish its work when it is asked to stop. Used by the management commands that run many events."""
 
 from __future__ import annotations
 
@@ -15,36 +15,36 @@ _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 class StopFlag:
-    """Whether to stop. A signal handler can set it whatever its thread is at, while `threading.Event` would wait for itself."""
+    """Whether to stop. A signal handler can set it at any time; a `threading.Event` might then wait for its own thread."""
 
     def __init__(self) -> None:
-        """Begin with nothing set."""
+        """Start with the flag not set."""
         self._is_set = False
-        self._told: SimpleQueue[None] = SimpleQueue()  # whose `put` may come in the middle of its `get`
+        self._wakeups: SimpleQueue[None] = SimpleQueue()  # its `put` is allowed in the middle of a `get`
 
     def set(self) -> None:
-        """Have everybody stop who asks, and end a wait."""
+        """Set the flag, and end all waits."""
         self._is_set = True
-        self._told.put(None)
+        self._wakeups.put(None)
 
     def is_set(self) -> bool:
-        """Whether to stop."""
+        """Whether the flag is set."""
         return self._is_set
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Wait so long, or until it is set; returns whether it is. Several threads may wait."""
+        """Wait until the flag is set, or for some seconds; returns whether it is set. Several threads may wait."""
         if not self._is_set:
             with suppress(Empty):
-                self._told.get(timeout=seconds)
-                self._told.put(None)  # for the next who waits
+                self._wakeups.get(timeout=seconds)
+                self._wakeups.put(None)  # for the next thread
         return self._is_set
 
 
 @contextmanager
 def stop_flag() -> Generator[StopFlag]:
-    """A flag that the first SIGTERM or Ctrl-C sets, so that what is under way can be finished; the second does as ever.
+    """Provide a flag that the first SIGTERM or Ctrl-C sets, so that the current work can be finished; the second one ends it.
 
-    Outside of the main thread, which alone is told of signals, nothing sets it.
+    Nothing sets the flag outside the main thread, since only that thread receives signals.
     """
     flag = StopFlag()
     if current_thread() is not main_thread():

@@ -1,8 +1,8 @@
-"""The signature of an event's URL: `utils.get_event_url` makes it, `auth.SignedURL` verifies it.
+"""Signs the URL of an event, for `utils.get_event_url`, and verifies it, for `auth.SignedURL`.
 
-It is one query parameter, `<expires>.<nonce>.<signature>`: seconds since 1970, or nothing; a random word for a URL that can
-be used once, or nothing; and Django's HMAC of both with the path and all other parameters. `SECRET_KEY` is its key, and
-`SECRET_KEY_FALLBACKS` verify older ones.
+The signature is one query parameter, `<expires>.<nonce>.<signature>`: seconds since 1970, or nothing; a random text if the URL
+can be used once, or nothing; and Django's HMAC of both, the path and all other parameters, with `SECRET_KEY` or one of
+`SECRET_KEY_FALLBACKS`.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ __all__ = ["PARAMETER", "Terms", "make", "signed_query", "verified"]
 #: The query parameter that holds the signature.
 PARAMETER: Final = "signature"
 
-_CLOCKS = 300
-"""Seconds by which the clocks of workers may differ."""
+#: Seconds by which the clocks of workers may differ.
+_CLOCK_SKEW: Final = 300
 _MAX_AGE: Final = timedelta(days=36_500)
 _SALT = "gcp_event_router.signatures"
 _FORM = re.compile(r"(\d{0,12})\.([\w-]{0,22})\.([\w-]{1,64})", re.ASCII)
@@ -36,45 +36,40 @@ _FORM = re.compile(r"(\d{0,12})\.([\w-]{0,22})\.([\w-]{1,64})", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """On which terms a URL may be used."""
+    """How long, and how often, a URL may be used."""
 
-    #: Seconds since 1970; None for ever.
+    #: Seconds since 1970; None if it never expires.
     expires: int | None
-    #: What to remember of a URL that may be used once; None if it may be used again.
+    #: The key under which a use is remembered; None if the URL may be used again.
     once: str | None
 
     @property
     def seconds_to_remember(self) -> int | None:
-        """How long to remember that it was used: as long as it is accepted, and some more, since clocks differ."""
-        return None if self.expires is None else ceil(self.expires - time()) + _CLOCKS
+        """How long to remember a use: until the URL expires by every worker's clock."""
+        return None if self.expires is None else ceil(self.expires - time()) + _CLOCK_SKEW
 
     @property
     def expired(self) -> bool:
-        """Whether it may not be used any more."""
+        """Whether the URL has expired."""
         return self.expires is not None and self.expires <= time()
 
 
 def signed_query(url: str, query: str, *, signed: bool, max_age: timedelta | None, single_use: bool) -> str:
-    """The query of a URL, with its signature; for `utils.get_event_url`, which says what the arguments mean.
-
-    Raises `ValueError` for terms on which a URL cannot be signed.
-    """
-    given = f"get_event_url() is given signed={signed}, max_age={max_age!r} and single_use={single_use}"
+    """Add a signature to a query; see `utils.get_event_url`. Raises `ValueError` for terms that exclude each other."""
     parameters = dict(QueryDict(query, encoding="utf-8").lists())
     problem = None
     if not signed:
-        problem = "of which the last two say something of signed URLs only. Write signed=True."
+        problem = "max_age and single_use apply to signed URLs only. Write signed=True."
     elif not (max_age is None or _is_time(max_age)):
-        problem = f"of which max_age is no timedelta, so its unit is unknown. Write timedelta(seconds={max_age!r})."
+        problem = f"max_age must be a timedelta, not {max_age!r}, whose unit is unknown. Write timedelta(seconds={max_age!r})."
     elif max_age is not None and not timedelta(0) < max_age <= _MAX_AGE:
-        problem = "with which it would never be accepted. Give a positive max_age of at most a hundred years."
+        problem = f"max_age must be positive and at most a hundred years, not {max_age!r}. Write timedelta(hours=1)."
     elif single_use and max_age is None:
-        problem = "which would have to be remembered for ever. Give a max_age."
+        problem = "single_use without max_age would have to be remembered for ever. Add max_age=timedelta(hours=1)."
     elif PARAMETER in parameters:
-        problem = f"but a parameter is called {PARAMETER!r} already. Choose another name for it."
+        problem = f"event_parameters contains {PARAMETER!r}, the name of the signature's parameter. Choose another name."
     if problem is not None:
-        msg = f"{given}, {problem}"
-        raise ValueError(msg)
+        raise ValueError(problem)
     path = unquote(url).removeprefix(get_script_prefix().rstrip("/"))
     return f"{query}&{PARAMETER}={make(path, parameters, max_age, single_use=single_use)}".lstrip("&")
 
@@ -101,11 +96,11 @@ def make(path: str, parameters: Mapping[str, list[str]], max_age: timedelta | No
 
 
 def verified(value: str, path: str, parameters: Mapping[str, list[str]]) -> Terms:
-    """The terms of a signed URL.
+    """Verify a signature, and return its terms.
 
     Raises:
-        ValueError: The value is not of the form of a signature.
-        BadSignature: It was not made by us, or for another URL.
+        ValueError: The value does not have the form of a signature.
+        BadSignature: The signature was made by somebody else, or for another URL.
 
     """
     form = _FORM.fullmatch(value)
@@ -118,5 +113,5 @@ def verified(value: str, path: str, parameters: Mapping[str, list[str]]) -> Term
 
 
 def _text(terms: str, path: str, parameters: Mapping[str, list[str]]) -> str:
-    """What is signed: the path with or without a slash at its end, and the parameters in any order of their names."""
+    """The signed text, which ignores a slash at the end of the path and the order of the parameters."""
     return json.dumps([terms, path.removesuffix("/"), sorted(parameters.items())])

@@ -1,4 +1,4 @@
-"""What happens when Django starts: settings read, handlers found, `events` connected, checks registered."""
+"""Starts the app: reads the settings, imports handlers, connects `events` and registers checks."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class GCPEventRouterConfig(AppConfig):
     def ready(self) -> None:
         """Import `event_handlers` of every installed app, then listen.
 
-        Raises `ConfigurationError` for a wrong setting, and for an authenticator that cannot be made, since a server without its
-        door would refuse every event. Management commands start all the same: `collectstatic` may run where secrets are missing,
-        and `check`, `migrate`, `test` and `runserver` report the authenticator as the check E002.
+        Raises `ConfigurationError` for an invalid setting, and for an authenticator that cannot be created, since the endpoint
+        would reject every event. Management commands start anyway: `collectstatic` may run without secrets, and `check`,
+        `migrate`, `test` and `runserver` report the authenticator as E002.
         """
         signals = conf.current().SIGNALS
         autodiscover_modules("event_handlers")
@@ -40,7 +40,7 @@ class GCPEventRouterConfig(AppConfig):
 
 
 def _is_command() -> bool:
-    """Whether it is `manage.py` or `django-admin` that starts Django."""
+    """Whether `manage.py` or `django-admin` starts Django."""
     frame = currentframe()
     while frame is not None:
         if frame.f_globals.get("__name__") == "django.core.management":

@@ -1,7 +1,7 @@
-"""What a project's asgi.py wraps around its application, so that no stranger fills its disk.
+"""Wraps a project's ASGI application, so that strangers cannot fill its disk.
 
-Under ASGI, Django receives the whole body of a request, and puts it onto the disk, before it asks any view. An endless body of
-somebody without credentials is answered when the disk is full.
+Under ASGI, Django receives the whole body of a request, and writes it to the disk, before it calls any view. Without
+credentials, a sender can fill the disk with an endless body.
 """
 
 from __future__ import annotations
@@ -24,26 +24,26 @@ _BODY_HEADERS: Final = frozenset({b"content-length", b"transfer-encoding"})
 
 
 def guard_bodies(application: Callable[..., Awaitable[None]]) -> Callable[[Any, Any, Any], Awaitable[None]]:
-    """Have the bodies of events received only once their method, their sender and their length are accepted.
+    """Receive the body of an event only after its method, its sender and its length are accepted.
 
     ```python
     # asgi.py
     application = guard_bodies(get_asgi_application())
     ```
 
-    A body is cut off as soon as it is over `MAX_BODY_SIZE`, and is held in memory, not on the disk. This is for the views of this
-    package, each with its own authentication. Other URLs are left alone, and so are views whose `setup`, `dispatch` or `post` a
-    project has overridden, or which it has wrapped in a decorator, since that may read the body first. Middleware that reads
-    `request.body` before the view finds it empty, and finds the body after the view.
+    A body is cut off as soon as it is longer than `MAX_BODY_SIZE`, and is held in memory, not on the disk. This applies to the
+    views of this package, with their own authentication. It does not apply to other URLs, nor to views with an overridden
+    `setup`, `dispatch` or `post` or with a decorator, which may read the body first. Middleware that reads `request.body`
+    finds it empty before the view, and complete after it.
 
     Args:
-        application: The project's ASGI application, or another one around it.
+        application: The project's ASGI application, or a wrapper of it.
 
     Returns:
         An ASGI application.
 
     Raises:
-        ConfigurationError: It is not an ASGI application.
+        ConfigurationError: The argument is not an ASGI application.
 
     """
     _require_asgi(application)
@@ -64,9 +64,9 @@ def guard_bodies(application: Callable[..., Awaitable[None]]) -> Callable[[Any, 
     return guarded
 
 
-def _require_asgi(given: object) -> None:
-    if not callable(given) or given is get_asgi_application or isinstance(given, WSGIHandler):
-        msg = f"guard_bodies() got {given!r}, which is not an ASGI application. Write guard_bodies(get_asgi_application())."
+def _require_asgi(application: object) -> None:
+    if not callable(application) or application is get_asgi_application or isinstance(application, WSGIHandler):
+        msg = f"guard_bodies() got {application!r}, which is not an ASGI application. Write guard_bodies(get_asgi_application())."
         raise ConfigurationError(msg)
 
 
@@ -79,6 +79,6 @@ def _is_for_events(scope: dict[str, Any]) -> bool:
     path: str = scope["path"]
     try:
         view = resolve(path.removeprefix(get_script_prefix(scope))).func
-    except Exception:  # noqa: BLE001 -- no such URL, or no URLs: Django says what it is
+    except Exception:  # noqa: BLE001 -- no such URL, or no URLs: Django reports it
         return False
     return reads_nothing_first(view)

@@ -1,4 +1,4 @@
-"""Which event is being handled, for code that a handler calls."""
+"""The event that is being handled, for code that a handler calls."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What arrived: the `Event` that a handler gets, and what its parts are made of.
+"""The `Event` that a handler gets, and the types of its parts.
 
-`_dispatch.handler` makes an `Event` for each handler that it calls; users make them in their tests, or take them from `testing`.
+`_dispatch.handler` makes an `Event` for each handler that it calls; users make them in tests, or take them from `testing`.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ __all__ = ["LABEL_LENGTH", "UNKNOWN", "Event", "Principal", "is_label", "labels_
 
 #: The longest kind or reference, in characters.
 LABEL_LENGTH: Final = 255
-#: The kind and the reference of a request whose URL says neither, as long as nothing in it does.
+#: The kind and the reference of a request if neither its URL nor its body has them.
 UNKNOWN: Final = "(unknown)"
 
 PayloadT = TypeVar("PayloadT", covariant=True)
 ParametersT = TypeVar("ParametersT", covariant=True, default=dict[str, str])
-GivenT = TypeVar("GivenT")  # a class's own variables may not annotate the self of its __init__
+GivenT = TypeVar("GivenT")  # a class's own variables cannot annotate the self of its __init__
 
 
 def is_label(text: str) -> bool:
-    """Whether `text` can be a kind or a reference in a URL: printable, as `str.isprintable` has it, and without a slash."""
+    """Whether `text` can be a kind or a reference in a URL: printable, by `str.isprintable`, and without a slash."""
     return 0 < len(text) <= LABEL_LENGTH and "/" not in text and text.isprintable()
 
 
 def labels_of(envelope: Envelope) -> tuple[str, str]:
-    """The kind and the reference of an event whose URL says neither: the type of a CloudEvent, and its subject or id.
+    """Return the kind and the reference of an event whose URL has neither: the type of a CloudEvent, and its subject or id.
 
-    Types and ids may be any text, and are taken as they are. A subject may hold slashes; one that is longer than a label, or not
-    printable, stays in the envelope alone. Raises `EnvelopeError`.
+    Types and ids may be any text. A subject may contain slashes; if it is too long or not printable, the id is the reference.
+    Raises `EnvelopeError`.
     """
     kind = envelope.type
     if kind is None:
-        msg = "The request is no CloudEvent, so nothing says what kind of event it is."
+        msg = "The request is not a CloudEvent, so the kind of the event is unknown."
         raise EnvelopeError(msg)
     subject: str | None = getattr(envelope, "subject", None)
-    # a slash for a letter, since a reference that is in no URL may have some
+    # a reference that is not in a URL may contain slashes
     if subject and is_label(subject.replace("/", "_")):
         return kind, subject
     return kind, envelope.message_id or UNKNOWN
@@ -51,13 +51,13 @@ def labels_of(envelope: Envelope) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who sent an event, as an authenticator found out."""
+    """The sender of an event, as an authenticator verified it."""
 
-    #: The authenticator's name for its way of proof, such as `"oidc"`.
+    #: How the sender was verified, such as `"oidc"`.
     method: str
     email: str | None = None
     subject: str | None = None
-    #: What the sender's token claims, once verified. Left out of the repr.
+    #: The verified claims of the sender's token. Left out of the repr.
     claims: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False, hash=False)
 
 
@@ -65,21 +65,21 @@ class Principal:
 class Event(Generic[PayloadT, ParametersT]):
     """One event, as one handler sees it: `Event[Order]`, or `Event[Order, Params]` with typed parameters.
 
-    Frozen, and covariant: a handler of `Event[Base]` may be given an `Event[Derived]`. The payload and the parameters are
-    left out of its repr, so that a logged event does not tell them.
+    Frozen, and covariant: a handler of `Event[Base]` accepts an `Event[Derived]`. The repr leaves out the payload and the
+    parameters, so that a logged event does not reveal them.
     """
 
     #: What happened, such as `"order-placed"`: the first part of the URL, and what globs match.
     kind: str
-    #: What it happened to: the second part of the URL.
+    #: The thing that it happened to: the second part of the URL.
     reference: str
     #: The payload, validated against the type that the handler declares.
     payload: PayloadT = field(repr=False)
-    #: The URL's query parameters: a dict of strings, or what the second type argument says.
+    #: The URL's query parameters: a dict of strings, or the second type argument.
     parameters: ParametersT = field(repr=False)
-    #: What came around the payload: Pub/Sub's message id, attributes and so on.
+    #: The metadata around the payload: Pub/Sub's message id, attributes and so on.
     envelope: Envelope
-    #: Who sent it, where an authenticator knows.
+    #: The sender, if an authenticator verified one.
     principal: Principal | None
 
     @overload
@@ -113,7 +113,7 @@ class Event(Generic[PayloadT, ParametersT]):
         envelope: Envelope | None = None,
         principal: Principal | None = None,
     ) -> None:
-        """Make an event as a test would; without parameters they are an empty dict, without an envelope it is a plain one."""
+        """Make an event, as tests do. By default, the parameters are an empty dict and the envelope is a plain one."""
         _set_kind(self, kind)
         _set_reference(self, reference)
         _set_payload(self, payload)
@@ -122,7 +122,7 @@ class Event(Generic[PayloadT, ParametersT]):
         _set_principal(self, principal)
 
 
-# A dataclass that is frozen sets its fields through object.__setattr__, at twice the price; and each handler gets an event.
+# A frozen dataclass sets its fields through object.__setattr__, which takes twice as long; and each handler gets an event.
 _set_kind, _set_reference, _set_payload, _set_parameters, _set_envelope, _set_principal = (
-    getattr(Event, each.name).__set__ for each in fields(Event)
+    getattr(Event, attribute.name).__set__ for attribute in fields(Event)
 )

@@ -1,8 +1,7 @@
-"""Every error that this package raises, sorted by whose fault it is.
+"""Every error that this package raises, grouped by whose fault it is.
 
-Read by `outcomes`, which gives each an answer, and by users who catch them. Three families: the project's configuration,
-the sender's request, and the registration of a handler. What a handler itself raises stays what it is; `Retry` and
-`Reject`, which handlers raise on purpose, are in `outcomes`.
+Three families: the project's configuration, the sender's request, and the registration of a handler. `outcomes` gives each
+an answer, and has `Retry` and `Reject`, which handlers raise on purpose. A handler's own exceptions are never replaced.
 """
 
 from __future__ import annotations
@@ -45,47 +44,47 @@ class EventRouterError(Exception):
 
 
 class ConfigurationError(EventRouterError, ImproperlyConfigured):
-    """Raised when a setting, or what a setting names, cannot be used."""
+    """Raised if a setting, or an object that a setting names, cannot be used."""
 
 
 class RegistrationError(EventRouterError, TypeError):
-    """Raised on the line that registers something which could never be called rightly."""
+    """Raised on the line that registers a function which could never be called correctly."""
 
 
 class GlobError(EventRouterError, ValueError):
-    """Raised when a pattern of kinds cannot be read, or could never match."""
+    """Raised if a pattern of kinds is malformed, or could never match."""
 
 
 class SenderError(EventRouterError):
-    """Raised when a request cannot be turned into an event, through no fault of the project."""
+    """Raised if a request cannot be turned into an event, which is not the project's fault."""
 
 
 class EnvelopeError(SenderError, ValueError):
-    """Raised when a body is not in the form that it claims, or cannot be read to its end."""
+    """Raised if a body does not have the form that it claims, or breaks off."""
 
 
 class UnsupportedMediaTypeError(EnvelopeError):
-    """Raised when an event, or its data, is in a format that is not read."""
+    """Raised if an event, or its data, has an unsupported format."""
 
 
 class UndecodableBodyError(EnvelopeError):
-    """Raised when a body is not JSON, although its Content-Type says so."""
+    """Raised if a body is not JSON, although its Content-Type says so."""
 
 
 class InvalidPubSubMessageError(EnvelopeError):
-    """Raised when a Pub/Sub message does not hold what Pub/Sub's documentation says that it holds."""
+    """Raised if a Pub/Sub message differs from Pub/Sub's documentation."""
 
 
 class BodyTooLargeError(SenderError):
-    """Raised when a body is over `GCP_EVENT_ROUTER["MAX_BODY_SIZE"]`."""
+    """Raised if a body is longer than `GCP_EVENT_ROUTER["MAX_BODY_SIZE"]`."""
 
 
 class UnhandledEventError(SenderError):
-    """Raised when nothing handles a kind and `GCP_EVENT_ROUTER["UNHANDLED"]` is `"error"`."""
+    """Raised if no handler takes a kind and `GCP_EVENT_ROUTER["UNHANDLED"]` is `"error"`."""
 
 
 class ErrorDetail(TypedDict):
-    """One entry of the `errors` in a 400 answer: where, what, and which kind of error; never the value."""
+    """One entry of the `errors` in a 400 answer: the place, the problem and its type; never the value."""
 
     loc: list[str | int]
     msg: str
@@ -93,9 +92,9 @@ class ErrorDetail(TypedDict):
 
 
 class InvalidEventError(SenderError):
-    """Raised when a payload or parameters do not fit the type that a handler declares.
+    """Raised if a payload or parameters do not fit the type that a handler declares.
 
-    `errors` may leave the process: it holds no value of the payload, and is bounded in length.
+    `errors` may be sent to the sender: it contains no value of the payload, and its length is bounded.
     """
 
     def __init__(self, part: str, errors: Sequence[ErrorDetail], count: int) -> None:
@@ -106,7 +105,7 @@ class InvalidEventError(SenderError):
 
 
 class BusyError(EventRouterError):
-    """Raised when another worker is at the same work; `after` is how many seconds the sender should wait."""
+    """Raised if another worker is running the same delivery; the sender should wait `after` seconds."""
 
     def __init__(self, after: int) -> None:
         super().__init__()
@@ -114,7 +113,7 @@ class BusyError(EventRouterError):
 
 
 class StrayCancellationError(EventRouterError):
-    """Raised in place of a `CancelledError` or `GeneratorExit` that a handler raised although nobody cancelled it."""
+    """Replaces a `CancelledError` or `GeneratorExit` that a handler raised although nobody cancelled it."""
 
     def __init__(self, name: str) -> None:
         super().__init__(
@@ -124,28 +123,28 @@ class StrayCancellationError(EventRouterError):
 
 
 class PullError(EventRouterError):
-    """Raised when a subscription cannot be pulled from; says what to do."""
+    """Raised if a subscription cannot be pulled; says what to do."""
 
 
 class DocumentFileError(EventRouterError):
-    """Raised for a file that is no document of what a site receives; says what to do."""
+    """Raised for a file that is not a document of a site's events; says what to do."""
 
 
 class PostError(EventRouterError):
-    """Raised for a URL that no event can be posted to; says what to write."""
+    """Raised for a URL to which no event can be posted; says what to write."""
 
 
-class Answer(EventRouterError):  # noqa: N818 -- it says what to answer, not what went wrong
-    """The base of what a handler raises on purpose: `Retry` and `Reject`, in `outcomes`."""
+class Answer(EventRouterError):  # noqa: N818 -- it is an answer, not an error
+    """The base of `Retry` and `Reject`, which handlers raise on purpose; see `outcomes`."""
 
 
 class RefusalError(EventRouterError):
-    """The base of an authenticator's ways to say no.
+    """The base of the errors with which an authenticator refuses a request.
 
     Args:
-        args: For who debugs: logged at DEBUG only.
-        reason: Why, in words that the log's line shows at WARNING. Put nothing of the request into them, unless its sender
-            cannot have made it up; what may be of any length or hold a newline, shorten and write with `%r`.
+        args: Details for debugging, logged at DEBUG only.
+        reason: Why, in words that are logged at WARNING. Quote nothing of the request, unless its sender cannot have made it
+            up; shorten text that may be of any length or contain a newline, and write it with `%r`.
 
     """
 
@@ -159,26 +158,26 @@ class AuthenticationError(RefusalError):
 
 
 class ForbiddenError(RefusalError):
-    """Raised by an authenticator for good credentials of somebody who may not send here: 403."""
+    """Raised by an authenticator for valid credentials of somebody who may not send here: 403."""
 
 
 class UnavailableError(RefusalError):
-    """Raised when something that we need to decide is away for now: 503, so that the sender tries again."""
+    """Raised if a service that the decision needs is unavailable: 503, so that the sender tries again."""
 
 
-#: How many errors an answer lists. Listing all of 200,000 would take longer than validating.
+#: How many errors an answer lists. Listing 200,000 would take longer than validation itself.
 MAX_ERRORS = 20
 
 
 def too_many(count: int, more: str) -> ErrorDetail:
-    """The entry that stands for errors which are not listed."""
+    """Make the entry that stands for the errors that are not listed."""
     return {"loc": [], "msg": f"{count} {more}errors", "type": "too_many_errors"}
 
 
 class DocumentError(UndecodableBodyError):
-    """Raised for a body that plain receivers cannot be given, or that is for no handler: nobody was called.
+    """Raised before any receiver is called, for a body that plain receivers or handlers could not read.
 
-    Who sent the event logs it, and keeps it where events are kept.
+    The endpoint logs the event, and stores it if the inbox is installed.
     """
 
     def __init__(self, reason: EnvelopeError) -> None:

@@ -1,4 +1,4 @@
-"""A kind that is declared once, for both ends: its name, its payload's type, its handlers, its URL and its messages.
+"""Declares a kind once, for senders and handlers: its name, its payload's type, its handlers, its URL and its messages.
 
 Made by `EventRouter.kind`:
 
@@ -44,7 +44,7 @@ ResultT = TypeVar("ResultT", bound=Awaitable[None] | None, default=None)
 
 
 class PayloadDecorator(Generic[PayloadT]):
-    """What registers handlers of a payload, to type checkers: `events.on(..., payload=Model)`, or `Kind.on(name=...)`."""
+    """To type checkers, the decorator that `events.on(..., payload=Model)` and `Kind.on(name=...)` return."""
 
     def __call__(
         self, function: Callable[[Event[PayloadT, ParametersT]], ResultT]
@@ -54,7 +54,7 @@ class PayloadDecorator(Generic[PayloadT]):
 
 
 class Kind(Generic[PayloadT]):
-    """One kind of event, and the type of its payload. Made by `EventRouter.kind`."""
+    """A kind of event, and the type of its payload. Made by `EventRouter.kind`."""
 
     def __init__(
         self,
@@ -63,13 +63,13 @@ class Kind(Generic[PayloadT]):
         register: Callable[[Handler], None],
         location: str = NO_SOURCE,
     ) -> None:
-        """Declare a kind. Raises `RegistrationError` for a name that no event can have, or a payload that is no type."""
+        """Declare a kind. Raises `RegistrationError` for an impossible name, or a payload that pydantic cannot validate."""
         _check(name)
         self.name: Final = name
         #: The file and the line where it is declared.
         self.location: Final = location
         self.adapter: Final[TypeAdapter[PayloadT]] = payload if isinstance(payload, TypeAdapter) else _adapter(name, payload)
-        #: As it was declared: a type, or the type inside of a `TypeAdapter`.
+        #: The declared type, or the type inside the declared `TypeAdapter`.
         self.payload_type: Final[object] = type_of(payload)
         self._payload = payload
         self._register = register
@@ -83,9 +83,9 @@ class Kind(Generic[PayloadT]):
     def on(self, /, **options: Unpack[HandlerOptions]) -> PayloadDecorator[PayloadT]: ...
 
     def on(self, function: Any = None, /, **options: Unpack[HandlerOptions]) -> Any:
-        """Register the decorated function for this kind; it stays the very same function.
+        """Register the decorated function for this kind, and return it unchanged.
 
-        Used bare, or with the options of `EventRouter.on`. Raises `RegistrationError` for a function of another payload.
+        Takes the options of `EventRouter.on`. Raises `RegistrationError` for a function of another payload.
         """
         kept = Options.of(options)
 
@@ -108,15 +108,15 @@ class Kind(Generic[PayloadT]):
         max_age: timedelta | None = None,
         single_use: bool = False,
     ) -> str:
-        """The URL to which events of this kind are sent; as `utils.get_event_url`, which says what it raises."""
+        """Return the URL to which events of this kind are sent; see `utils.get_event_url`."""
         return get_event_url(
             self.name, reference, parameters, base_url=base_url, signed=signed, max_age=max_age, single_use=single_use
         )
 
     def data(self, payload: PayloadT) -> bytes:
-        """A payload as handlers of this kind read it: JSON; bytes as they are; nothing for None.
+        """Serialise a payload for handlers of this kind: to JSON; bytes stay as they are, None becomes `b""`.
 
-        Raises `pydantic.ValidationError` for what is no such payload, and `ValueError` for one that they could not read.
+        Raises `pydantic.ValidationError` for an invalid payload, and `ValueError` for one that handlers could not read.
         """
         valid: Any = self.adapter.validate_python(payload)
         if bare(self.payload_type) is bytes:
@@ -128,8 +128,8 @@ class Kind(Generic[PayloadT]):
             problem = error.errors[0]
             place = ".".join(map(str, problem["loc"])) or "the whole"
             msg = (
-                f"{self!r} is given a payload that its handlers could not read, as it is written: {place}: {problem['msg']}. "
-                "Have each field written under the name by which it is read, with a value that JSON has."
+                f"{self!r} serialises this payload to JSON that its handlers cannot read: {place}: {problem['msg']}. "
+                "Give each field the same alias for serialisation and validation, and a value that JSON can represent."
             )
             raise ValueError(msg) from error
         return written
@@ -144,7 +144,7 @@ class Kind(Generic[PayloadT]):
         publish_time: datetime | None = None,
         subscription: str = SUBSCRIPTION,
     ) -> bytes:
-        """The body of a push of this kind, as Pub/Sub would send it; as `utils.make_pubsub_message`. For tests."""
+        """Make the body of a push of this kind, for tests; see `utils.make_pubsub_message`."""
         return make_pubsub_message(self.data(payload), subscription, attributes, message_id, ordering_key, publish_time)
 
     def publish(
@@ -160,18 +160,18 @@ class Kind(Generic[PayloadT]):
 
         Args:
             topic: The path, `"projects/P/topics/T"`.
-            payload: What handlers get.
-            attributes: Strings by strings.
-            ordering_key: Messages with the same one are delivered in order, where the subscription says so.
-            client: A `PublisherClient` of your own, such as one with other settings; one is made otherwise.
+            payload: The payload that handlers get.
+            attributes: A mapping of strings to strings.
+            ordering_key: Messages with the same key are delivered in order, if the subscription enables it.
+            client: Your own `PublisherClient`, for example with other settings.
 
         Returns:
-            A future with the message's id. What it raises is Google's.
+            A future of the message's id, with Google's exceptions.
 
         Raises:
             ConfigurationError: The extra `pubsub` is not installed.
-            ValueError: The topic is no path of one, or Pub/Sub cannot carry the message; or handlers could not read it.
-            pydantic.ValidationError: It is no such payload.
+            ValueError: The topic is not a full path, or Pub/Sub would refuse the message, or handlers could not read it.
+            pydantic.ValidationError: The payload is invalid.
 
         """
         return publish(topic, self.data(payload), attributes, ordering_key, client)
@@ -185,7 +185,7 @@ class Kind(Generic[PayloadT]):
         ordering_key: str = "",
         client: Publisher | None = None,
     ) -> str:
-        """Do the same, and await the message's id."""
+        """Publish a payload, as `publish` does, and await the message's id."""
         future = self.publish(topic, payload, attributes=attributes, ordering_key=ordering_key, client=client)
         return await asyncio.wrap_future(future)
 
@@ -212,14 +212,14 @@ def _adapter(name: str, payload: type[PayloadT]) -> TypeAdapter[PayloadT]:
 
 
 def callers_scope() -> Mapping[str, Any]:
-    """The local names where the caller's caller stands: the annotations of what is decorated there may be written in them."""
+    """The local names of the caller's caller, in which the annotations of decorated functions may be written."""
     frame = inspect.currentframe()
     caller = frame and frame.f_back and frame.f_back.f_back
     return caller.f_locals if caller else {}
 
 
 def callers_place() -> str:
-    """The file and the line where the caller's caller stands."""
+    """The file and the line of the caller's caller."""
     frame = inspect.currentframe()
     caller = frame and frame.f_back and frame.f_back.f_back
     return f"{caller.f_code.co_filename}:{caller.f_lineno}" if caller else NO_SOURCE

@@ -1,6 +1,6 @@
-"""Signals for whoever watches handlers: metrics, error trackers, audits. They cost nothing while nobody listens.
+"""Signals for monitoring handlers: metrics, error trackers, audits. They cost nothing while nobody listens.
 
-`_dispatch` sends the first two, `_dispatch` and `views` the third. What a listener raises is logged, and changes nothing else.
+An exception of a listener is logged, and has no other effect.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from ._receivers.broadcast import Broadcast
 __all__ = ["LifecycleSignal", "event_rejected", "handler_finished", "handler_started"]
 
 
-#: Sent when a listener of one of them comes or goes. Private to this package.
+#: Sent when a listener connects or disconnects. Private to this package.
 listeners_changed: Signal = Signal()
 
 
 class LifecycleSignal(Signal):
-    """A signal whose listeners, sync and async, cannot break what they watch."""
+    """A signal whose listeners, sync and async, cannot affect the event."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -44,12 +44,12 @@ class LifecycleSignal(Signal):
     def disconnect(
         self, receiver: Callable[..., Any] | None = None, sender: object = None, dispatch_uid: Hashable | None = None
     ) -> bool:
-        done = bool(super().disconnect(receiver, sender, dispatch_uid))
+        was_connected = bool(super().disconnect(receiver, sender, dispatch_uid))
         listeners_changed.send(self)
-        return done
+        return was_connected
 
     def tell(self, sender: object, **named: Any) -> None:
-        """Call all listeners, also where the caller's thread runs an event loop, and wait for them."""
+        """Call all listeners and wait for them, even if the caller's thread runs an event loop."""
         if not self.receivers:
             return
         blocking, awaited = self._live_receivers(sender)
@@ -59,7 +59,7 @@ class LifecycleSignal(Signal):
             wait_for(partial(broadcast.finish, awaited))
 
     async def atell(self, sender: object, **named: Any) -> None:
-        """Do the same without blocking the event loop: sync listeners run in a thread."""
+        """Call all listeners without blocking the event loop: sync listeners run in a thread."""
         if not self.receivers:
             return
         blocking, awaited = self._live_receivers(sender)
@@ -69,12 +69,12 @@ class LifecycleSignal(Signal):
         await broadcast.finish(awaited)
 
 
-#: A handler is about to be called. `sender` is the function as it was registered; `handler` (its name), `event_kind`,
-#: `event_reference`, `envelope` and `principal` say for what.
+#: A handler is about to be called. `sender` is the registered function; the other arguments are `handler` (its name),
+#: `event_kind`, `event_reference`, `envelope` and `principal`.
 handler_started: LifecycleSignal = LifecycleSignal("handler_started")
-#: A handler that was started has ended. The same, with `outcome` (an `Outcome`: with the inbox, what it noted), `duration`
-#: (seconds), `error` (the exception, or None) and `event` (what the handler was given; None where its payload could not be
-#: read). Not sent where the process or the request ended first.
+#: A handler has ended. The same arguments, with `outcome` (an `Outcome`; with the inbox, the stored one), `duration` (seconds),
+#: `error` (the exception, or None) and `event` (the handler's argument; None if its payload is invalid). Not sent if the process
+#: or the request ends first.
 handler_finished: LifecycleSignal = LifecycleSignal("handler_finished")
-#: A request or an event was turned away before any handler: `event_kind`, `event_reference`, `outcome`, `error` and `principal`.
+#: A request or an event was rejected before any handler: `event_kind`, `event_reference`, `outcome`, `error` and `principal`.
 event_rejected: LifecycleSignal = LifecycleSignal("event_rejected")

@@ -1,8 +1,8 @@
-"""What we tell the sender: one enum, one table to HTTP statuses, and the two exceptions by which a handler chooses.
+"""The answers to the sender: an enum, its HTTP statuses, and the two exceptions with which a handler chooses an outcome.
 
-`_dispatch` notes an outcome for each handler, `views` answers with the worst of them.
+`_dispatch` determines the outcome of each handler, `views` answers with the worst of them.
 
-Pub/Sub, its emulator, Eventarc, Cloud Tasks and Cloud Scheduler read 200 and 201 in the same way.
+Pub/Sub, its emulator, Eventarc, Cloud Tasks and Cloud Scheduler treat 200 and 201 alike.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from .exceptions import (
 
 __all__ = ["ACKNOWLEDGED", "Outcome", "Reject", "Retry", "classify", "details", "leaves", "of_responses", "retry_after", "worst"]
 
-#: The statuses on which Pub/Sub acknowledges, by its documentation of push subscriptions. It redelivers on all others.
+#: The statuses that acknowledge a message, by Pub/Sub's documentation of push subscriptions. It redelivers after all others.
 ACKNOWLEDGED: Final = frozenset({102, 200, 201, 202, 204})
 
 
 class Outcome(Enum):
-    """What became of an event, from the best to the worst: of several handlers' outcomes the worst is answered."""
+    """What became of an event, from best to worst. The worst outcome of an event's handlers is its answer."""
 
     HANDLED = "handled"
     UNHANDLED = "unhandled"
@@ -58,12 +58,12 @@ class Outcome(Enum):
 
     @property
     def status(self) -> int:
-        """The HTTP status that says it. `GCP_EVENT_ROUTER["FAILURE_STATUS"]` may say another one for `FAILED`."""
+        """The HTTP status of the answer. `GCP_EVENT_ROUTER["FAILURE_STATUS"]` may change that of `FAILED`."""
         return _STATUSES[self]
 
     @property
     def acknowledged(self) -> bool:
-        """Whether the sender takes it as done and will not send it again."""
+        """Whether the sender will not send the event again."""
         return self.status in ACKNOWLEDGED
 
 
@@ -87,13 +87,13 @@ _RANK = {outcome: rank for rank, outcome in enumerate(Outcome)}
 
 
 class Retry(Answer):
-    """Raised by a handler that cannot do its work yet: the sender is asked to send the event again.
+    """Raised by a handler that cannot do its work yet, so that the sender sends the event again.
 
-    Answered 503, with `Retry-After` when `after` is given, and logged at INFO: waiting is not an error. Cloud Tasks reads
+    Answered 503, with `Retry-After` if `after` is given, and logged at INFO, since waiting is not an error. Cloud Tasks reads
     `Retry-After`; Pub/Sub follows the retry policy of its subscription.
 
     Args:
-        reason: For people; it is logged at DEBUG only and never sent.
+        reason: For people; logged at DEBUG only and never sent.
         after: How long the sender should wait.
 
     """
@@ -109,7 +109,7 @@ def _check_reason(name: str, reason: object) -> None:
     if not isinstance(reason, str):
         msg = f"{name}({reason!r}) has a reason of type {type(reason).__name__}, which is not text. Write {name}('why')."
         if isinstance(reason, timedelta):
-            msg = f"{name}({reason!r}) has a time for a reason. Write Retry('why', after=...)."
+            msg = f"{name}({reason!r}) has a timedelta as its reason. Write Retry('why', after=...)."
         raise TypeError(msg)
 
 
@@ -120,14 +120,14 @@ def _check_wait(after: object) -> None:
         msg = f"Retry(after={after!r}) is not a timedelta, so its unit is unknown. Write timedelta(seconds={after!r})."
         raise TypeError(msg)
     if after < timedelta(0):
-        msg = f"Retry(after={after!r}) lies in the past, and a sender cannot wait for that. Give a positive timedelta."
+        msg = f"Retry(after={after!r}) is negative, and a sender cannot wait for the past. Give a positive timedelta."
         raise ValueError(msg)
 
 
 class Reject(Answer):
-    """Raised by a handler for an event that it will never accept: it is acknowledged, and not sent again.
+    """Raised by a handler for an event that it will never accept; the event is acknowledged, and not sent again.
 
-    Answered 200 and logged at WARNING. `reason` is for people; it is logged at DEBUG only and never sent.
+    Answered 200 and logged at WARNING. `reason` is for people: it is logged at DEBUG only and never sent.
     """
 
     def __init__(self, reason: str = "") -> None:
@@ -149,7 +149,7 @@ _CLASSES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Out
 
 
 def classify(error: BaseException) -> Outcome:
-    """The outcome that an exception stands for. A group stands for the worst of what it holds."""
+    """Return the outcome of an exception; of a group, the worst of its exceptions."""
     return worst(_classify(leaf) for leaf in leaves(error))
 
 
@@ -161,20 +161,20 @@ def _classify(error: BaseException) -> Outcome:
 
 
 def worst(outcomes: Iterable[Outcome]) -> Outcome:
-    """The one outcome to answer with; `HANDLED` where there is none."""
+    """Return the outcome to answer with; `HANDLED` if there are none."""
     return max(outcomes, key=_RANK.__getitem__, default=Outcome.HANDLED)
 
 
 def of_responses(responses: Iterable[tuple[object, object]]) -> Outcome:
-    """The outcome of an event, from what the receivers of its signal returned; plain ones return what they like."""
-    found = [response for _, response in responses if isinstance(response, Outcome)]
-    return found[0] if len(found) == 1 else worst(found)
+    """Return the outcome of an event from the responses of its signal's receivers; plain receivers may return anything."""
+    outcomes = [response for _, response in responses if isinstance(response, Outcome)]
+    return outcomes[0] if len(outcomes) == 1 else worst(outcomes)
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:
-    """The exceptions that a group holds, at any depth; or the exception itself."""
+    """The exceptions in a group, at any depth; or the exception itself."""
     left = [error]
-    while left:  # and no recursion, which might end in the middle of noting what went wrong
+    while left:  # recursion might hit its limit while a failure is being recorded
         current = left.pop()
         if isinstance(current, BaseExceptionGroup):
             left.extend(reversed(cast("BaseExceptionGroup[BaseException]", current).exceptions))
@@ -183,27 +183,27 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
 
 
 def retry_after(error: BaseException) -> int | None:
-    """The seconds for `Retry-After`: the longest that anything in `error` asks for, or None."""
+    """The seconds for `Retry-After`: the longest wait that `error` asks for, or None."""
     waits = [leaf.after.total_seconds() for leaf in leaves(error) if isinstance(leaf, Retry) and leaf.after is not None]
     waits += [leaf.after for leaf in leaves(error) if isinstance(leaf, BusyError)]
     return ceil(max(waits)) if waits else None
 
 
 def details(error: BaseException) -> list[ErrorDetail]:
-    """What the answer may say of validation errors: where and what, without any value that was sent; bounded in length."""
-    found: list[ErrorDetail] = []
+    """Describe validation errors for the answer: place and problem, without any value; bounded in length."""
+    errors: list[ErrorDetail] = []
     for leaf in leaves(error):
         if isinstance(leaf, InvalidEventError):
-            found.extend(leaf.errors)
+            errors.extend(leaf.errors)
         elif isinstance(leaf, ValidationError):
-            found.extend(_django_details(leaf))
-    if len(found) > MAX_ERRORS + 1:
-        found[MAX_ERRORS:] = [too_many(len(found) - MAX_ERRORS, "more ")]
-    return found
+            errors.extend(_django_details(leaf))
+    if len(errors) > MAX_ERRORS + 1:
+        errors[MAX_ERRORS:] = [too_many(len(errors) - MAX_ERRORS, "more ")]
+    return errors
 
 
 def _django_details(error: ValidationError) -> Iterator[ErrorDetail]:
-    """Messages as they were written in the code: `params`, which hold values, are not filled in."""
+    """The messages as they stand in the code: `params`, which hold values, are not filled in."""
     if hasattr(error, "error_dict"):
         for field, errors in error.error_dict.items():
             for inner in errors:

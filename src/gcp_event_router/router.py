@@ -1,7 +1,6 @@
-"""Who handles which kind: the `EventRouter`, and `events`, the one that a project uses unless it makes its own.
+"""Registers handlers of kinds: the `EventRouter`, and `events`, a project's router unless it makes its own.
 
-Users register handlers here; `apps` connects `events` to the signals that the settings name; `checks` and the
-management commands read the registrations.
+`apps` connects `events` to the signals in the settings; `checks` and the management commands read the registrations.
 """
 
 from __future__ import annotations
@@ -58,25 +57,25 @@ PayloadT = TypeVar("PayloadT")
 
 
 class EventRouter:
-    """A collection of handlers, and the receiver that brings a signal's events to them.
+    """A collection of handlers, with a receiver that passes a signal's events to them.
 
     Args:
-        signal: A signal, or its dotted path, that sends the arguments of `event_received`. Without one, the router
-            takes part by being included in another.
-        middleware: What surrounds each run of its handlers, the first outermost: as if given to `use`, one by one.
+        signal: A signal, or its dotted path, that sends the arguments of `event_received`. Leave it out for a router that is
+            included in another.
+        middleware: Surrounds each run of the router's handlers, the first outermost; see `use`.
 
     Raises:
-        ConfigurationError: There is no signal at the path.
+        ConfigurationError: The path does not lead to a signal.
         RegistrationError: A middleware cannot be called with an event and `call_next`.
 
     """
 
     def __init__(self, signal: Signal | str | None = None, *, middleware: Iterable[Middleware] = ()) -> None:
         self._lock = Lock()
-        self._entries: list[_Entry] = [RegisteredMiddleware(each) for each in middleware]
+        self._entries: list[_Entry] = [RegisteredMiddleware(function) for function in middleware]
         self._parents: WeakSet[EventRouter] = WeakSet()
         self._table: HandlerTable | None = None
-        #: The signals that it listens to, which outlive it.
+        #: The signals that it listens to; they outlive the router.
         self._signals: set[Signal] = set()
         self._receiver = Dispatcher(self.find)
         if signal is not None:
@@ -115,21 +114,20 @@ class EventRouter:
     ) -> PayloadDecorator[PayloadT]: ...
 
     def on(self, *kinds: str, payload: object = UNGIVEN, ce_type: str | None = None, **options: Unpack[HandlerOptions]) -> Any:
-        """Register the decorated function for all events that fit; it stays the very same function.
+        """Register the decorated function for all matching events, and return it unchanged.
 
         Args:
-            kinds: Globs such as `"order-placed"`, `"order-*"` or `"order-v[12]"`, of which one has to match the kind.
-            payload: The payload's type, or a `TypeAdapter`, for functions that do not say it in their annotation. None is the
-                type of events that have no payload.
-            ce_type: A glob of CloudEvents types, such as `"google.cloud.storage.object.v1.*"`, which has to match as well;
-                without kinds it is all that has to.
-            options: How the function is run, mostly by the inbox. `name`: what it is known by, instead of its module and
+            kinds: Globs such as `"order-placed"`, `"order-*"` or `"order-v[12]"`. One of them has to match the kind.
+            payload: The payload's type, or a `TypeAdapter`, for functions without an annotation. None is the type of events
+                without a payload.
+            ce_type: A glob of CloudEvents types, such as `"google.cloud.storage.object.v1.*"`, which has to match, too.
+            options: How the function is run, mostly by the inbox. `name`: the handler's name, instead of its module and
                 qualified name. `once`: whether its effects happen once. `deferred`: whether it runs after the sender is
-                answered. `lease`: how long one run may take. `max_attempts`: after how many failed runs it is given up.
+                answered. `lease`: how long one run may take. `max_attempts`: how many runs may fail before it is given up.
 
         Raises:
-            RegistrationError: A kind is not a string, an option cannot be kept, or the function could never be called rightly.
-            GlobError: A kind or type is empty or malformed, or there is neither.
+            RegistrationError: A kind is not a string, an option is invalid, or the function could never be called correctly.
+            GlobError: A kind or type is empty or malformed, or both are missing.
 
         """
         globs, type_glob = _globs(kinds, ce_type), None if ce_type is None else Glob(ce_type)
@@ -148,9 +146,9 @@ class EventRouter:
     def fallback(self, /, **options: Unpack[HandlerOptions]) -> Callable[[HandlerT], HandlerT]: ...
 
     def fallback(self, function: Any = None, /, **options: Unpack[HandlerOptions]) -> Any:
-        """Register the decorated function for events that nothing else handles; it stays the very same function.
+        """Register the decorated function for events that no other handler takes, and return it unchanged.
 
-        Used bare, or with the options of `on`. In an included router, only kinds under its prefix count.
+        Takes the options of `on`. In an included router, it only gets kinds with the router's prefix.
         """
         kept = Options.of(options)
         if function is not None:
@@ -164,28 +162,29 @@ class EventRouter:
         return register
 
     def use(self, middleware: MiddlewareT) -> MiddlewareT:
-        """Surround each run of this router's handlers, included ones too, with a function `(event, call_next)`, sync or async.
+        """Surround each run of this router's handlers, and of included ones, with a function `(event, call_next)`, sync or async.
 
-        The first that is registered is the outermost. Returns the function, so that `use` can decorate it.
+        The first one is the outermost. Returns the function, so that `use` works as a decorator.
 
-        Raises `RegistrationError` for what cannot be called with an event and `call_next`.
+        Raises `RegistrationError` for a function that cannot be called with an event and `call_next`.
         """
         self._append(RegisteredMiddleware(middleware))
         return middleware
 
     def kind(self, name: str, payload: type[PayloadT] | TypeAdapter[PayloadT]) -> Kind[PayloadT]:
-        """Declare a kind once, for those who send it and those who handle it.
+        """Declare a kind once, for its senders and its handlers.
 
         Args:
             name: The kind itself, not a glob.
             payload: The type of its payload.
 
         Raises:
-            RegistrationError: No event can have the name, the payload is no type, or the kind has another one already.
+            RegistrationError: No event can have the name, pydantic cannot validate the payload, or the kind is already declared
+                with another payload.
 
         """
         declared = Kind(name, payload, self._register, callers_place())
-        other = next((each for each in self._entries if isinstance(each, Kind) and each.name == name), None)
+        other = next((entry for entry in self._entries if isinstance(entry, Kind) and entry.name == name), None)
         if other is not None and other.payload_type != declared.payload_type:
             msg = f"{declared!r} conflicts with {other!r}, which is already declared. A kind has one payload: use that one."
             raise RegistrationError(msg)
@@ -194,40 +193,40 @@ class EventRouter:
 
     @property
     def kinds(self) -> Mapping[str, Kind[Any]]:
-        """The declared kinds by their names; those of included routers by the names under their prefix."""
-        found: dict[str, Kind[Any]] = {}
+        """The declared kinds by name, including those of included routers, with their prefix."""
+        kinds: dict[str, Kind[Any]] = {}
         for entry in tuple(self._entries):
             if isinstance(entry, Kind):
-                found[entry.name] = entry
+                kinds[entry.name] = entry
             elif isinstance(entry, _Inclusion):
-                found |= {entry.prefix + name: kind for name, kind in entry.router.kinds.items()}
-        return found
+                kinds |= {entry.prefix + name: kind for name, kind in entry.router.kinds.items()}
+        return kinds
 
     def include(self, router: EventRouter, prefix: str = "") -> None:
-        """Take in the handlers of another router, present and future, for kinds that begin with `prefix`.
+        """Include the handlers of another router, present and future, for kinds that begin with `prefix`.
 
-        Raises `RegistrationError` when a router would, directly or not, include itself.
+        Raises `RegistrationError` if a router would include itself, directly or through others.
         """
         if router is self or self in router._included():
             msg = "A router cannot include itself, directly or through others: each event would be looked up without end."
             raise RegistrationError(msg)
         if prefix:
-            Glob(escape(prefix))  # refuses what no kind can begin with
+            Glob(escape(prefix))  # raises for a prefix that no kind can have
         router._parents.add(self)
         self._append(_Inclusion(router, prefix))
 
     def listen(self, signal: Signal | str) -> None:
-        """Connect to a signal, or to the one at a dotted path. Raises `ConfigurationError` when there is none."""
-        found = find_signal(signal)
-        found.connect(self._receiver, weak=False, dispatch_uid=("gcp_event_router", id(self)))
-        self._signals.add(found)
+        """Connect to a signal, or to the one at a dotted path. Raises `ConfigurationError` if there is none."""
+        signal = find_signal(signal)
+        signal.connect(self._receiver, weak=False, dispatch_uid=("gcp_event_router", id(self)))
+        self._signals.add(signal)
         LISTENING.add(self)
 
     def ignore(self, signal: Signal | str) -> None:
         """Undo `listen`."""
-        found = find_signal(signal)
-        found.disconnect(dispatch_uid=("gcp_event_router", id(self)))
-        self._signals.discard(found)
+        signal = find_signal(signal)
+        signal.disconnect(dispatch_uid=("gcp_event_router", id(self)))
+        self._signals.discard(signal)
         if not self._signals:
             LISTENING.discard(self)
 
@@ -236,19 +235,19 @@ class EventRouter:
         return any(isinstance(signal, EventSignal) and signal.plain_receivers() for signal in self._signals)
 
     def find(self, kind: str, ce_type: str | None = None) -> HandlersFound:
-        """The handlers that run for events of a kind and, if they are CloudEvents, a type; called for each event."""
+        """Find the handlers that run for events of a kind and, for CloudEvents, a type."""
         return (self._table or self._build()).find(kind, ce_type)
 
     def explain(self, kind: str, ce_type: str | None = None) -> Explanation:
-        """Which handlers run for a kind and a type and which do not, and why."""
+        """Explain which handlers run for a kind and a type, and why the others do not."""
         return explain(kind, ce_type, tuple(self), self.find(kind, ce_type))
 
     @contextmanager
     def isolated(self, *, empty: bool = False) -> Generator[EventRouter]:
-        """Within a `with`, let registrations come and go; after it, all is as before. For tests.
+        """Undo all changes to the registrations at the end of the `with` block. For tests.
 
         Args:
-            empty: Begin without any registration.
+            empty: Begin the block without registrations.
 
         """
         before = self._entries
@@ -261,7 +260,7 @@ class EventRouter:
             self._forget()
 
     def __iter__(self) -> Iterator[Registration]:
-        """All registrations, those of included routers too, in order."""
+        """Iterate over all registrations in order, including those of included routers."""
         entries = tuple(self._entries)
         middleware = tuple(entry for entry in entries if isinstance(entry, RegisteredMiddleware))
         for entry in entries:
@@ -271,15 +270,15 @@ class EventRouter:
                 yield from (registration.within(middleware) for registration in entry)
 
     def __len__(self) -> int:
-        """How many registrations there are."""
+        """The number of registrations."""
         return sum(1 for _ in self)
 
     def __contains__(self, function: object) -> bool:
         """Whether a function is registered."""
-        return any(each.handler.function == function for each in self)
+        return any(registration.handler.function == function for registration in self)
 
     def __bool__(self) -> bool:
-        """True, also while it is empty."""
+        """True, even for an empty router."""
         return True
 
     @override
@@ -296,11 +295,11 @@ class EventRouter:
         self._forget()
 
     def _forget(self) -> None:
-        """Drop what was built from older registrations, here and wherever this router is included."""
+        """Drop the tables of this router and of those that include it."""
         with self._lock:
             self._table = None
         for parent in tuple(self._parents):
-            parent._forget()  # noqa: SLF001 -- another one of its own class
+            parent._forget()  # noqa: SLF001 -- an instance of the same class
 
     def _build(self) -> HandlerTable:
         with self._lock:
@@ -312,7 +311,7 @@ class EventRouter:
         for entry in tuple(self._entries):
             if isinstance(entry, _Inclusion):
                 yield entry.router
-                yield from entry.router._included()  # noqa: SLF001 -- another one of its own class
+                yield from entry.router._included()  # noqa: SLF001 -- an instance of the same class
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,10 +320,10 @@ class _Inclusion:
     prefix: str
 
     def __iter__(self) -> Iterator[Registration]:
-        for each in self.router:
-            globs = each.globs or ((Glob("*"),) if self.prefix else ())
+        for registration in self.router:
+            globs = registration.globs or ((Glob("*"),) if self.prefix else ())
             prefixed = tuple(glob.prefixed(self.prefix) for glob in globs)
-            yield replace(each, globs=prefixed)
+            yield replace(registration, globs=prefixed)
 
 
 _Entry: TypeAlias = Registration | _Inclusion | Kind[Any] | RegisteredMiddleware
@@ -332,10 +331,10 @@ _Entry: TypeAlias = Registration | _Inclusion | Kind[Any] | RegisteredMiddleware
 
 def _globs(kinds: tuple[object, ...], ce_type: object) -> tuple[Glob, ...]:
     if not kinds and ce_type is None:
-        msg = 'No kind is given, so no event would ever reach the function. Name one: `@events.on("order-placed")`.'
+        msg = 'Without a kind, no event would ever reach the function. Name one: `@events.on("order-placed")`.'
         raise GlobError(msg)
     if ce_type is not None and not isinstance(ce_type, str):
-        msg = f"ce_type must be a string, not {ce_type!r}. Write a glob of types; for several, decorate again."
+        msg = f"ce_type must be a string, not {ce_type!r}. Write a glob of types; to match several, decorate again."
         raise RegistrationError(msg)
     for kind in kinds:
         if not isinstance(kind, str):
@@ -346,5 +345,5 @@ def _globs(kinds: tuple[object, ...], ce_type: object) -> tuple[Glob, ...]:
     return tuple(Glob(kind) for kind in dict.fromkeys(kinds) if isinstance(kind, str))
 
 
-#: The router of a project: `apps` connects it to `GCP_EVENT_ROUTER["SIGNALS"]`.
+#: A project's router; `apps` connects it to `GCP_EVENT_ROUTER["SIGNALS"]`.
 events: EventRouter = EventRouter()

@@ -1,7 +1,7 @@
-"""The URL of the endpoint, for `include("gcp_event_router.urls")` in the project's `urlpatterns`.
+"""The URLs of the endpoint, for `include("gcp_event_router.urls")` in the project's `urlpatterns`.
 
-`urls_async` is the same for projects on ASGI. The name `gcp-events` is django-gcp's; `gcp-cloudevents` takes CloudEvents, whose
-type is their kind.
+`urls_async` is the same for projects on ASGI. The name `gcp-events` is django-gcp's; `gcp-cloudevents` accepts CloudEvents,
+whose type is their kind.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["event_patterns", "urlpatterns"]
 
 
 def event_patterns(view: Callable[..., HttpResponseBase]) -> list[URLPattern]:
-    """Patterns that lead to `view`, with and without a trailing slash, since a redirect would lose the body."""
+    """Make the patterns of a view, with and without a trailing slash, since a redirect would lose the body."""
     if not apps.is_installed("gcp_event_router"):
         msg = (
             "The URLs of gcp_event_router are included, but the app is not installed, so no handler would ever be called. "

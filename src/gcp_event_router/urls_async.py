@@ -1,4 +1,4 @@
-"""The URL of the endpoint for projects on ASGI: `include("gcp_event_router.urls_async")`, in place of `urls`."""
+"""The URLs of the endpoint for projects on ASGI: `include("gcp_event_router.urls_async")` instead of `urls`."""
 
 from __future__ import annotations
 

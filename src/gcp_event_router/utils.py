@@ -1,7 +1,7 @@
-"""URLs of the endpoint and Pub/Sub messages, to make and to read.
+"""Makes URLs of the endpoint, and makes and reads Pub/Sub messages.
 
-A closed list with django-gcp's names and positional order, so that changing `django_gcp.events` to `gcp_event_router` is a
-project's whole migration. Called by users, and by tests.
+The names and the order of the parameters are django-gcp's, so that a project migrates by replacing `django_gcp.events` with
+`gcp_event_router`.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ from .exceptions import ConfigurationError, EnvelopeError, InvalidPubSubMessageE
 
 __all__ = ["DecodedPubSubMessage", "decode_pubsub_message", "get_event_url", "make_pubsub_message"]
 
-#: What a message for tests says where nobody says which subscription pushed it.
+#: The subscription of a message for tests, unless the caller names one.
 SUBSCRIPTION: Final = "projects/my-project/subscriptions/my-subscription"
 
 
 class DecodedPubSubMessage(TypedDict):
-    """What `decode_pubsub_message` returns."""
+    """The result of `decode_pubsub_message`."""
 
-    #: Decoded JSON; or text; or bytes, if it is not text either; None for a message that has attributes only.
+    #: Decoded JSON; text, if it is not JSON; or bytes, if it is not text; None for a message that only has attributes.
     data: Any
     attributes: dict[str, str] | None
     message_id: str | None
@@ -54,34 +54,35 @@ def get_event_url(
     max_age: timedelta | None = None,
     single_use: bool = False,
 ) -> str:
-    """The URL to which events of a kind and a reference are sent.
+    """Return the URL to which events of a kind and a reference are sent.
 
     Args:
-        event_kind: Printable, at most 255 characters, without a slash; and so is the reference.
-        event_reference: What the event is about.
-        event_parameters: Become the query string; of a list or tuple each item does. Keep it short. A model of parameters with a
-            field of type `list[...]` gets all items of a list; `dict[str, str]`, and plain receivers, get the last one.
-        url_namespace: The name of the URL pattern, where a project has one of its own.
-        base_url: What to put before the path, instead of `settings.BASE_URL`. With `""` the URL is relative.
-        signed: Add a signature, which `auth.SignedURL` accepts, over the kind, the reference and every parameter.
-        max_age: How long a signed URL is accepted; for ever by default.
-        single_use: Have a signed URL accepted once only. Not for senders that try again, such as Pub/Sub.
+        event_kind: At most 255 printable characters, without a slash. The same applies to the reference.
+        event_reference: A constant part of a push subscription's URL; or the id of the thing that a webhook is about.
+        event_parameters: The query string. A list or tuple adds a parameter for each item; a model of parameters gets all of them
+            in a field of type `list[...]`, `dict[str, str]` and plain receivers get the last one.
+        url_namespace: The name of the URL pattern, if the project has its own.
+        base_url: The beginning of the URL, instead of `settings.BASE_URL`; `""` makes the URL relative.
+        signed: Add a signature of the kind, the reference and every parameter, for `auth.SignedURL`.
+        max_age: How long a signed URL is accepted; by default for ever.
+        single_use: Have a signed URL accepted only once. Not for senders that try again, such as Pub/Sub.
 
     Raises:
-        ConfigurationError: There is no `BASE_URL`, or the endpoint is not in the URLs.
-        ValueError: The kind, the reference or a parameter cannot stand in the URL, or the signature is asked for what cannot be.
+        ConfigurationError: `BASE_URL` is not set, or no URL pattern has the name.
+        ValueError: The kind, the reference or a parameter does not fit into the URL, or the terms of the signature exclude each
+            other.
         TypeError: A parameter is None.
 
     """
     if base_url is None:
         base_url = getattr(settings, "BASE_URL", None)
         if base_url is None:
-            msg = "get_event_url() has no base: settings.BASE_URL is not set. Set it, or give base_url='' for a relative URL."
+            msg = "settings.BASE_URL is not set, so the URL has no beginning. Set it, or pass base_url='' for a relative URL."
             raise ConfigurationError(msg)
     for part, value in (("event_kind", event_kind), ("event_reference", event_reference)):
         if not _is_part(value):
             msg = (
-                f"get_event_url() is given {part}={value!r}, which the URL cannot hold. "
+                f"{part} must fit into a URL, which {value!r} does not. "
                 f"Give 1 to {LABEL_LENGTH} printable characters, without a slash."
             )
             raise ValueError(msg)
@@ -91,8 +92,7 @@ def get_event_url(
         if ":" in url_namespace:  # Django names the namespace that is missing
             raise
         msg = (
-            f"get_event_url() finds no URL named {url_namespace!r}. "
-            "Add path('', include('gcp_event_router.urls')) to your urlpatterns."
+            f"No URL pattern has the name {url_namespace!r}. Add path('', include('gcp_event_router.urls')) to your urlpatterns."
         )
         raise ConfigurationError(msg) from error
     query = urlencode(_flat(event_parameters), doseq=True) if event_parameters else ""
@@ -102,25 +102,25 @@ def get_event_url(
 
 
 def _flat(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters, with a list of whatever iterates. Raises `ValueError` for what a query cannot hold."""
-    made: dict[str, Any] = {}
+    """Turn iterables into lists. Raises `ValueError` for values that do not fit into a query string."""
+    flat: dict[str, Any] = {}
     for name, value in dict(parameters).items():
         kind = type(value).__name__
-        made[name] = items = [*value] if _holds_items(value) else value
+        flat[name] = items = [*value] if _holds_items(value) else value
         nested = "a mapping" if isinstance(value, Mapping) else _nested(items)
         if nested:
             msg = (
-                f"get_event_url() is given the parameter {name!r} of type {kind}: {nested} has no place in a query string. "
-                f"Give a text, a number or a list of these; or a text of JSON: {{{name!r}: json.dumps(...)}}."
+                f"The parameter {name!r} is of type {kind}, but {nested} does not fit into a query string. "
+                f"Give a text, a number or a list of these; or JSON: {{{name!r}: json.dumps(...)}}."
             )
             raise ValueError(msg)
-    return made
+    return flat
 
 
 def _nested(items: object) -> str:
-    """What an item of a list is that holds others, if there is one."""
-    inner = [type(each).__name__ for each in cast("list[object]", items) if _holds_items(each)] if isinstance(items, list) else []
-    return f"a {inner[0]} within it" if inner else ""
+    """Describe the first item of a list that itself has items; "" if there is none."""
+    types = [type(item).__name__ for item in cast("list[object]", items) if _holds_items(item)] if isinstance(items, list) else []
+    return f"a {types[0]} within it" if types else ""
 
 
 def _holds_items(value: object) -> bool:
@@ -128,7 +128,7 @@ def _holds_items(value: object) -> bool:
 
 
 def _is_part(value: object) -> bool:
-    return value is not None and is_label(str(value))  # None is the key of a row that is not saved yet
+    return value is not None and is_label(str(value))  # None is the key of an unsaved row
 
 
 @overload
@@ -189,19 +189,19 @@ def make_pubsub_message(
     publish_time: datetime | None = None,
     as_dict: bool = False,
 ) -> bytes | dict[str, Any]:
-    """The body of a Pub/Sub push, as Pub/Sub would send it.
+    """Make the body of a Pub/Sub push, as Pub/Sub would send it.
 
     Args:
-        data: Becomes JSON, `null` for None; bytes are taken as they are. Without it, or with no bytes, the message has no data.
+        data: Written as JSON; bytes stay as they are. By default, or with `b""`, the message has no data.
         subscription: The path of the subscription that pushes.
-        attributes: Strings by strings.
+        attributes: A mapping of strings to strings.
         message_id: Pub/Sub's id of the message.
-        ordering_key: The key by which messages are ordered.
-        publish_time: When it was published; a naive time is taken for UTC.
+        ordering_key: Pub/Sub delivers messages with the same key in order.
+        publish_time: When it was published; a naive time is read as UTC.
         as_dict: Return a dict instead of bytes.
 
     Raises:
-        ValueError: Something that has to be a string is not, or a number in the data is not finite.
+        ValueError: A value that has to be a string is not, or a number in the data is not finite.
         TypeError: The data is not JSON-serialisable.
 
     """
@@ -218,8 +218,8 @@ def make_pubsub_message(
         message["publishTime"] = f"{utc.replace(tzinfo=None).isoformat(timespec='microseconds')}000Z"
     if attributes is not None:
         for key, value in attributes.items():
-            _require_string("an attribute's key", key)
-            _require_string(f"the attribute {key!r}", value)
+            _require_string("An attribute's name", key)
+            _require_string(f"The attribute {key!r}", value)
         message["attributes"] = dict(attributes)
     if message_id is not None:
         message["messageId"] = message_id
@@ -230,25 +230,20 @@ def make_pubsub_message(
 
 
 def decode_pubsub_message(body: bytes | str | Mapping[str, Any]) -> DecodedPubSubMessage:
-    """What a Pub/Sub push holds: the `event_payload` that a receiver gets, or a body.
+    """Decode a Pub/Sub push: the `event_payload` that a receiver gets, or a body.
 
     Raises:
-        InvalidPubSubMessageError: It is not a Pub/Sub push, or it is malformed. The error does not quote it.
+        InvalidPubSubMessageError: It is not a valid Pub/Sub push. The error does not quote it.
 
     """
-    advice = "Give the body of a push: an object with `message` and `subscription`."
+    problem = f"This {type(body).__name__} is not a valid Pub/Sub push. Give an object with `message` and `subscription`."
     try:
         raw = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else from_payload(dict(body)).body
         push = read_wrapped(raw, {})
     except (EnvelopeError, TypeError, ValueError) as error:
-        msg = f"decode_pubsub_message() is given {type(body).__name__} that is no readable Pub/Sub push. {advice}"
-        raise InvalidPubSubMessageError(msg) from error
-    if not isinstance(push, PubSubPush) or push.subscription is None:
-        msg = f"decode_pubsub_message() is given {type(body).__name__} without a Pub/Sub message. {advice}"
-        raise InvalidPubSubMessageError(msg)
-    if push.malformed:
-        msg = f"decode_pubsub_message() is given {type(body).__name__} that is no readable Pub/Sub push. {advice}"
-        raise InvalidPubSubMessageError(msg)
+        raise InvalidPubSubMessageError(problem) from error
+    if not isinstance(push, PubSubPush) or push.subscription is None or push.malformed:
+        raise InvalidPubSubMessageError(problem)
     return {
         "data": _decoded(push.data),
         "attributes": dict(push.attributes) or _no_attributes(raw),
@@ -260,7 +255,7 @@ def decode_pubsub_message(body: bytes | str | Mapping[str, Any]) -> DecodedPubSu
 
 
 def _no_attributes(raw: bytes) -> dict[str, str] | None:
-    """What a message says of its attributes, where it has none."""
+    """The attributes of a message without any: `{}` if it says so, or None."""
     message: Any = from_json(raw)["message"]
     return None if message.get("attributes") is None else {}
 
@@ -279,6 +274,5 @@ def _decoded(data: bytes) -> Any:
 
 def _require_string(name: str, value: object) -> None:
     if not isinstance(value, str):
-        what = f"{value!r}, of type {type(value).__name__}"
-        msg = f"make_pubsub_message() is given {name} as {what}, which Pub/Sub cannot carry. Give a string."
+        msg = f"{name} must be a string, not {value!r} of type {type(value).__name__}."
         raise ValueError(msg)  # noqa: TRY004 -- as in django-gcp

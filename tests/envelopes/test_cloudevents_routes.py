@@ -57,16 +57,16 @@ def test_the_type_is_the_kind(router: EventRouter, post: Post, path: str) -> Non
     assert reverse("gcp-cloudevents") == "/events"
 
 
-NO_KIND = "The request is no CloudEvent, so nothing says what kind of event it is."
+NO_KIND = "The request is not a CloudEvent, so the kind of the event is unknown."
 
 
 @pytest.mark.parametrize(
     ("request_", "text"),
     [
-        (CloudEventRequest(b"{}", "application/json"), "The request is no CloudEvent, so nothing says what kind of event it is."),
+        (CloudEventRequest(b"{}", "application/json"), "The request is not a CloudEvent, so the kind of the event is unknown."),
         (
             CloudEventRequest(make_pubsub_message({}), "application/json"),
-            "The request is no CloudEvent, so nothing says what kind of event it is.",
+            "The request is not a CloudEvent, so the kind of the event is unknown.",
         ),
     ],
 )
@@ -136,7 +136,7 @@ def test_one_warning_names_what_cannot_be_read(
 
     assert sent(post, "/events/k/r", requests[method]).status_code == 201
     assert seen == [("k", "r")]
-    text = "Event of kind 'k' with reference 'r' (message '1') has metadata that cannot be read, and is handled without"
+    text = "Event of kind 'k' with reference 'r' (message '1') has malformed metadata, which is ignored"
     assert [line for line in lines() if "WARNING" in line] == [f"WARNING {text}: {names}"]
     assert "secret" not in "".join(lines())
 
