@@ -6,7 +6,7 @@ Called by `admin` and `reports`. Nothing here is HTML: templates escape it.
 from __future__ import annotations
 
 import json
-import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -20,8 +20,6 @@ _DUMPED: Final = 4 * 1024
 _IN_A_LINE: Final = 16
 _ERROR: Final = 100
 """Characters of an error in a list."""
-#: A string, even if its end is cut off; a bracket, comma or colon; a number or a word. A string is matched without a way back.
-_TOKEN: Final = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[][{}:,]|[^][{}:,"\s]++', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +35,20 @@ class Shown:
 
 
 def payload(data: bytes) -> Shown:
-    """The beginning of a payload: JSON indented and otherwise as it came, text, or a hex dump."""
+    """The beginning of a payload: JSON, indented if it is short; text; or a hex dump."""
     if not data:
         return Shown("", "", 0, 0)
     try:
         text = data.decode()
     except UnicodeDecodeError:
         return Shown("bytes", _dump(data[:_DUMPED]), len(data), max(0, len(data) - _DUMPED))
-    if _is_json(text):
-        shown, end = _indented(text)
-        return Shown("JSON", shown, len(data), len(data) - len(text[:end].encode()))
-    return Shown("text", printable(text[:LIMIT]), len(data), len(data) - len(text[:LIMIT].encode()))
+    sort, shown, is_long = "text", text[:LIMIT], len(text) > LIMIT
+    with suppress(ValueError):
+        # what is shown of numbers and repeated keys may differ from what was sent, which the download has
+        value: object = from_json(shown, allow_inf_nan=False, allow_partial=is_long)
+        indented = json.dumps(value, indent=2, ensure_ascii=False)
+        sort, shown = "JSON", shown if is_long or len(indented) > LIMIT else indented
+    return Shown(sort, printable(shown), len(data), len(data) - len(text[:LIMIT].encode()))
 
 
 def printable(text: str) -> str:
@@ -88,40 +89,6 @@ def _first_detail(error: str) -> str:
         return f"{'.'.join(map(str, first['loc']))} ({first['type']})".lstrip() if first else ""
     except (ValueError, TypeError, KeyError):
         return ""
-
-
-def _is_json(text: str) -> bool:
-    """Whether a text is JSON; of a long one its beginning is asked alone, since nothing else of it is shown."""
-    try:
-        from_json(text[:LIMIT], allow_inf_nan=False, allow_partial=len(text) > LIMIT)
-    except ValueError:
-        return False
-    return True
-
-
-def _indented(text: str) -> tuple[str, int]:
-    """JSON with line breaks and indents, all else as it came: digits, escapes and repeated keys; and where it was cut off."""
-    parts: list[str] = []
-    depth = length = end = 0
-    before = ""
-    for token in _TOKEN.finditer(text, 0, LIMIT):
-        mark = token[0]
-        if mark in {"}", "]"}:
-            depth -= 1
-        begins_line = before == "," or (before in {"{", "["}) is not (mark in {"}", "]"})
-        space = " " if before == ":" else ""
-        if before and begins_line and mark not in {",", ":"}:
-            space = "\n" + "  " * depth
-        parts.append(space + printable(mark))
-        length += len(parts[-1])
-        if mark in {"{", "["}:
-            depth += 1
-        before, end = mark, token.end()
-        if length > LIMIT:
-            break
-    else:
-        end = min(len(text), LIMIT)
-    return "".join(parts), end
 
 
 def _dump(data: bytes) -> str:

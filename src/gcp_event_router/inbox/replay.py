@@ -26,12 +26,14 @@ from .models import Delivery, State
 from .serialization import read_events
 from .workers import work
 
-__all__ = ["DISCARDED", "REPLAYED", "discard", "replay"]
+__all__ = ["DISCARDED", "REPLAYED", "SUCCEEDED", "discard", "replay"]
 
 #: The states that are replayed without being forced to, where nobody says which.
 REPLAYED: Final = (State.PENDING, State.RUNNING, State.FAILED, State.REJECTED, State.PARKED, State.UNHANDLED)
 #: The states from which a delivery can be discarded; from `RUNNING` once its lease is over.
 DISCARDED: Final = (State.PENDING, State.RUNNING, State.FAILED, State.REJECTED, State.PARKED, State.UNHANDLED)
+#: The outcomes of a replay after which a delivery is done.
+SUCCEEDED: Final = frozenset({Outcome.HANDLED, Outcome.DUPLICATE})
 _BATCH = 200
 
 

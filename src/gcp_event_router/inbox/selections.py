@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 from typing import Final
 from uuid import UUID
 
@@ -17,10 +18,12 @@ from .database import database
 from .matching import fits
 from .models import Delivery, State, StoredEvent
 
-__all__ = ["Selection", "idle"]
+__all__ = ["Selection", "delivery_number", "idle", "kinds"]
 
 _FEW: Final = 100
 """So many kinds are looked at one by one, so that those that match are found by their index."""
+_DIGITS: Final = 18
+"""So many digits fit the number of a delivery."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,25 +80,31 @@ def idle(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
     return rows.exclude(state=State.RUNNING, lease_until__gte=Now())
 
 
+def kinds(alias: str) -> Iterator[str]:
+    """The kinds of all events, in order: each is looked up in the index, so that the events between are not walked."""
+    rows = StoredEvent.objects.using(alias).order_by("kind").values_list("kind", flat=True)
+    kind = rows.first()
+    while kind is not None:
+        yield kind
+        kind = rows.filter(kind__gt=kind).first()
+
+
+def delivery_number(text: str) -> int | None:
+    """The number of a delivery; None for a text that no delivery has for its number."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _DIGITS else None
+
+
 def _matching(rows: QuerySet[Delivery], field: str, glob: Glob) -> QuerySet[Delivery]:
     if glob.is_literal:
         return rows.filter(**{field: glob.pattern})
     if field == "event__kind":
-        kinds = _kinds(rows.db, glob)
-        if kinds is not None:
-            return rows.filter(event__kind__in=kinds)
+        matching = _kinds(rows.db, glob)
+        if matching is not None:
+            return rows.filter(event__kind__in=matching)
     return rows.filter(fits(rows.db, field, glob))
 
 
 def _kinds(alias: str, glob: Glob) -> list[str] | None:
     """The kinds of events that match, each looked up in the index; None where there are more than that is worth."""
-    kinds = StoredEvent.objects.using(alias).order_by("kind").values_list("kind", flat=True)
-    found: list[str] = []
-    kind = kinds.first()
-    for _ in range(_FEW):
-        if kind is None:
-            return found
-        if glob.matches(kind):
-            found.append(kind)
-        kind = kinds.filter(kind__gt=kind).first()
-    return None
+    few = list(islice(kinds(alias), _FEW))
+    return [kind for kind in few if glob.matches(kind)] if len(few) < _FEW else None

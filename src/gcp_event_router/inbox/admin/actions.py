@@ -18,7 +18,6 @@ __all__ = ["Told", "discard", "replay"]
 
 _PATIENCE: Final = 20.0
 """Seconds after which a request begins no other delivery: servers end those that take long."""
-_WELL: Final = frozenset({Outcome.HANDLED, Outcome.DUPLICATE})
 
 
 class Told(NamedTuple):
@@ -51,7 +50,7 @@ def replay(deliveries: QuerySet[Delivery], *, force: bool = False) -> Told:
             late,
         )
         text = f"{text} {left % late}"
-    return Told(text, is_success=not late and ended.keys() <= _WELL)
+    return Told(text, is_success=not late and ended.keys() <= inbox.SUCCEEDED)
 
 
 def discard(deliveries: QuerySet[Delivery]) -> Told:

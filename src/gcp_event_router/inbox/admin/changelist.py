@@ -7,12 +7,12 @@ time, looking for the few whose deliveries are in one state or for one handler: 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.db import DataError, connections
-from django.db.models import Exists, OuterRef, Prefetch, QuerySet
+from django.db.models import BinaryField, Exists, Model, OuterRef, Prefetch, QuerySet, TextField
 from django.db.models.functions import Left, Now
 from django.http import HttpRequest
 from typing_extensions import override
@@ -22,7 +22,9 @@ from ..models import Delivery, State
 from .filters import MOST, WITH_ERRORS
 from .summary import StateCount, state_counts
 
-__all__ = ["EventList", "narrowing"]
+__all__ = ["EventList", "narrowing", "without_large"]
+
+RowT = TypeVar("RowT", bound=Model)
 
 #: What the list can be narrowed to of the deliveries, and their columns.
 _OF_DELIVERIES: Final = {"state": "state", "handler": "handler", "error": "error_type"}
@@ -53,9 +55,8 @@ class EventList(ChangeList):
     @override
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
-        columns = ("event", "handler", "state", "attempts", "lost", "max_attempts", "error_type")
         beginnings = {"error_beginning": Left("error", _BEGINNING), "text_beginning": Left("error_text", _BEGINNING)}
-        deliveries = Delivery.objects.using(database()).only(*columns).annotate(**beginnings).order_by("handler")
+        deliveries = without_large(Delivery.objects.using(database())).annotate(**beginnings).order_by("handler")
         self.result_list: Any = self.result_list.annotate(now=Now()).prefetch_related(Prefetch("deliveries", deliveries))
 
     @property
@@ -88,6 +89,12 @@ class EventList(ChangeList):
                 self._is_cut = has_more
                 return found.filter(key__in=deliveries.order_by("-pk").values("event")[:most])
         return found.filter(Exists(deliveries.filter(event=OuterRef("pk"))))
+
+
+def without_large(rows: QuerySet[RowT]) -> QuerySet[RowT]:
+    """Fetch rows without the columns whose values may be large."""
+    # `_meta` is public: https://docs.djangoproject.com/en/stable/ref/models/meta/
+    return rows.defer(*(field.name for field in rows.model._meta.fields if isinstance(field, TextField | BinaryField)))  # noqa: SLF001
 
 
 def narrowing(request: HttpRequest) -> dict[str, str]:

@@ -46,24 +46,25 @@ def reference(event: StoredEvent) -> str:
 @admin.display(description=_("handlers"))
 def handlers(event: StoredEvent) -> str:
     """The names of few handlers, the number of many; where their states differ, the worst one's name first, with its state."""
-    deliveries = [each for each in _deliveries(event) if each.handler]
-    if len({each.state for each in deliveries}) > 1:
+    deliveries = [delivery for delivery in _deliveries(event) if delivery.handler]
+    if len({delivery.state for delivery in deliveries}) > 1:
         named = deliveries if len(deliveries) <= _NAMED else deliveries[:1]
-        text = ", ".join(f"{printable(each.handler)} ({State(each.state).label})" for each in named)
+        text = ", ".join(f"{printable(delivery.handler)} ({State(delivery.state).label})" for delivery in named)
         more = len(deliveries) - len(named)
         return text + (ngettext(" and %d more", " and %d more", more) % more if more else "")
-    names = sorted(printable(each.handler) for each in deliveries)
+    names = sorted(printable(delivery.handler) for delivery in deliveries)
     return ", ".join(names) if len(names) <= _NAMED else ngettext("%d handler", "%d handlers", len(names)) % len(names)
 
 
 @admin.display(description=_("error"))
 def error(event: StoredEvent) -> str:
     """The error of the worst delivery that has one; whoever sees the list may see payloads, and so its text."""
-    found = next((each for each in _deliveries(event) if each.error_type or _beginning(each, "error")), None)
-    if found is None:
-        return "-"
-    line = error_line(found.error_type, _beginning(found, "error"), _beginning(found, "text"))
-    return format_html("<bdi>{}</bdi>", line)
+    for delivery in _deliveries(event):
+        beginnings: Any = delivery  # of its error and of the error's text, which `changelist` fetched
+        if delivery.error_type or beginnings.error_beginning:
+            line = error_line(delivery.error_type, beginnings.error_beginning, beginnings.text_beginning)
+            return format_html("<bdi>{}</bdi>", line)
+    return "-"
 
 
 @admin.display(description=_("attempts"))
@@ -93,8 +94,3 @@ def _deliveries(event: StoredEvent) -> list[Delivery]:
 def _worst(event: StoredEvent) -> Delivery | None:
     """The delivery that says most about an event."""
     return next(iter(_deliveries(event)), None)
-
-
-def _beginning(delivery: Delivery, name: str) -> str:
-    """The beginning of its error, or of the error's text, which `changelist` fetched."""
-    return str(vars(delivery)[f"{name}_beginning"])

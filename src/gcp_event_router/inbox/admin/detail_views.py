@@ -23,8 +23,9 @@ from ..database import database
 from ..display import printable
 from ..facts import data_of, envelope_of
 from ..models import Delivery, State, StoredEvent
+from ..selections import delivery_number
 from . import actions
-from .detail_context import Details
+from .detail_context import details_of
 
 if TYPE_CHECKING:
     EventModelAdmin = admin.ModelAdmin[StoredEvent]
@@ -35,8 +36,6 @@ __all__ = ["EventPages", "by_itself"]
 
 ViewT = TypeVar("ViewT", bound=Callable[..., HttpResponseBase])
 _TEMPLATES: Final = "admin/gcp_event_inbox/storedevent"
-_DIGITS: Final = 18
-"""So many digits fit a delivery's number."""
 
 
 def by_itself(view: ViewT) -> ViewT:
@@ -89,7 +88,7 @@ class EventPages(EventModelAdmin):
             "subtitle": printable(str(event)),
             "original": printable(str(event)),
             "event": event,
-            "details": Details(event, deliveries),
+            "details": details_of(event, deliveries),
             "may_replay": self.has_replay_permission(request),
             "may_discard": self.has_discard_permission(request),
             "has_view_permission": True,
@@ -139,8 +138,7 @@ class EventPages(EventModelAdmin):
         if not (self.has_replay_permission if decision == "replay" else self.has_discard_permission)(request):
             raise PermissionDenied
         number = request.POST.get(decision, "")
-        is_number = number.isascii() and number.isdecimal() and len(number) <= _DIGITS
-        rows = deliveries.filter(pk=int(number) if is_number else 0)
+        rows = deliveries.filter(pk=delivery_number(number) or 0)
         delivery = rows.first()
         if delivery is None:
             raise Http404(_("There is no such delivery."))

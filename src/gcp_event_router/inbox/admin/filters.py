@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib import admin
@@ -18,6 +20,7 @@ from ..clock import ago
 from ..database import database
 from ..display import printable
 from ..models import Delivery, State, StoredEvent
+from ..selections import kinds
 from .summary import WORST_FIRST
 
 __all__ = [
@@ -67,8 +70,16 @@ class CappedPaginator(EventPaginator):
         return int(rows.order_by()[: MOST + 1].count())  # in any order, so that the first ones found will do
 
 
-class StateFilter(admin.SimpleListFilter):
-    """By the state of any delivery; with a handler, by that of its delivery. `EventList` does it."""
+class _Filter(admin.SimpleListFilter):
+    """A filter by a column of deliveries. `EventList` narrows the list by it, since it looks at all of these together."""
+
+    @override
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
+        return None
+
+
+class StateFilter(_Filter):
+    """By the state of any delivery; with a handler, by that of its delivery."""
 
     title: StrOrPromise | None = _("state")
     parameter_name: str | None = "state"
@@ -77,9 +88,29 @@ class StateFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
         return [(state.value, str(state.label)) for state in WORST_FIRST]
 
+
+class HandlerFilter(_Filter):
+    """By handler: those that the newest deliveries of each state are for; the address takes others."""
+
+    title: StrOrPromise | None = _("handler")
+    parameter_name: str | None = "handler"
+
     @override
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        return None
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
+        return [(name, printable(name)) for name in sorted(_newest("handler", State))[:_CHOICES]]
+
+
+class ErrorFilter(_Filter):
+    """By the type of an error: those of the newest deliveries in each state; the address takes others."""
+
+    title: StrOrPromise | None = _("error")
+    parameter_name: str | None = "error"
+
+    @override
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
+        types = sorted((name.rpartition(".")[2], name) for name in _newest("error_type", WITH_ERRORS))[:_CHOICES]
+        names = Counter(short for short, _ in types)
+        return [(name, printable(short if names[short] == 1 else name)) for short, name in types]
 
 
 class ReceivedFilter(admin.SimpleListFilter):
@@ -106,7 +137,7 @@ class KindFilter(admin.SimpleListFilter):
 
     @override
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
-        return [(kind, printable(kind)) for kind in _kinds()]
+        return [(kind, printable(kind)) for kind in islice(kinds(database()), _CHOICES)]
 
     @override
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
@@ -114,57 +145,7 @@ class KindFilter(admin.SimpleListFilter):
         return None if kind is None else queryset.filter(kind=kind)
 
 
-class HandlerFilter(admin.SimpleListFilter):
-    """By handler: those that the newest deliveries of each state are for; the address takes others. `EventList` does it."""
-
-    title: StrOrPromise | None = _("handler")
-    parameter_name: str | None = "handler"
-
-    @override
-    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
-        names: set[str] = set()
-        for state in State:
-            rows = Delivery.objects.using(database()).filter(state=state).order_by("-pk")
-            names.update(rows.values_list("handler", flat=True)[:_NEWEST])
-        return [(name, printable(name)) for name in sorted(names - {""})[:_CHOICES]]
-
-    @override
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        return None
-
-
-class ErrorFilter(admin.SimpleListFilter):
-    """By the type of an error: those of the newest deliveries in each state; the address takes others. `EventList` does it."""
-
-    title: StrOrPromise | None = _("error")
-    parameter_name: str | None = "error"
-
-    @override
-    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
-        found: set[str] = set()
-        for state in WITH_ERRORS:
-            rows = Delivery.objects.using(database()).filter(state=state).order_by("-pk")
-            found.update(rows.values_list("error_type", flat=True)[:_NEWEST])
-        types = sorted(found - {""}, key=lambda name: (_short(name), name))[:_CHOICES]
-        names = Counter(map(_short, types))
-        return [(name, printable(_short(name) if names[_short(name)] == 1 else name)) for name in types]
-
-    @override
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        return None
-
-
-def _short(name: str) -> str:
-    """The name of a type without its module."""
-    return name.rpartition(".")[2]
-
-
-def _kinds() -> list[str]:
-    """The kinds of all events, in order: each looked up in the index, so that the events between are not walked."""
-    rows = StoredEvent.objects.using(database()).order_by("kind").values_list("kind", flat=True)
-    found: list[str] = []
-    kind = rows.first()
-    while kind is not None and len(found) < _CHOICES:
-        found.append(kind)
-        kind = rows.filter(kind__gt=kind).first()
-    return found
+def _newest(column: str, states: Iterable[State]) -> set[str]:
+    """The values that a column has in the newest deliveries of each state."""
+    rows = Delivery.objects.using(database()).order_by("-pk").values_list(column, flat=True)
+    return {value for state in states for value in rows.filter(state=state)[:_NEWEST]} - {""}

@@ -19,7 +19,7 @@ from ..decisions import discardable
 from ..models import Delivery, State, StoredEvent
 from ..replay import REPLAYED
 from . import actions, columns
-from .changelist import EventList, narrowing
+from .changelist import EventList, narrowing, without_large
 from .detail_views import EventPages, by_itself
 from .filters import CappedPaginator, ErrorFilter, HandlerFilter, KindFilter, ReceivedFilter, StateFilter
 
@@ -69,7 +69,7 @@ class StoredEventAdmin(EventPages):
     @override
     def get_queryset(self, request: HttpRequest) -> QuerySet[StoredEvent]:
         """The events of the inbox's database, without what may be large."""
-        return super().get_queryset(request).using(database()).only("key", "kind", "reference", "message_id", "received_at")
+        return without_large(super().get_queryset(request).using(database()))
 
     @override
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[EventList]:

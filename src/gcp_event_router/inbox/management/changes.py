@@ -30,7 +30,7 @@ from ..models import Delivery, State
 from ..names import Names
 from ..purge import PURGEABLE, PURGED, purge
 from ..renaming import renamable, rename
-from ..replay import DISCARDED, REPLAYED, discard, replay
+from ..replay import DISCARDED, REPLAYED, SUCCEEDED, discard, replay
 from ..selections import idle
 from ..workers import process
 from .arguments import filters, selection
@@ -38,7 +38,6 @@ from .reports import handler_name
 
 __all__ = ["discard_deliveries", "process_deliveries", "purge_events", "rename_handler", "replay_deliveries"]
 
-_WELL: Final = frozenset({Outcome.HANDLED, Outcome.DUPLICATE})
 _DRY_RUN: Final = argument("--dry-run", action="store_true", help="only say what would be done")
 
 
@@ -65,7 +64,7 @@ def replay_deliveries(out: OutputWrapper, *, force: bool, dry_run: bool, json: b
         if stop.is_set():
             text = "Stopped before the end; the same command goes on."
             raise CommandError(text)
-    if missing := sum(number for outcome, number in outcomes.items() if outcome not in _WELL):
+    if missing := sum(number for outcome, number in outcomes.items() if outcome not in SUCCEEDED):
         text = f"{missing} of {outcomes.total()} are not done."
         raise CommandError(text)
 
@@ -159,7 +158,7 @@ def _run(
     progress = Progress(total, sys.stderr)
     for delivery, result in results:
         outcomes[result.outcome] += 1
-        if json or result.outcome not in _WELL:
+        if json or result.outcome not in SUCCEEDED:
             progress.clear()
             out.write(_result(delivery, result, json=json))
         progress.step()

@@ -20,6 +20,7 @@ from ..database import database
 from ..display import error_details, payload, printable
 from ..facts import attributes_of, cloudevent_of, data_of, envelope_of, facts_of
 from ..models import OPEN, Delivery, State, StoredEvent
+from ..selections import delivery_number
 from ..stats import stats
 from .arguments import filters, selection
 
@@ -34,8 +35,6 @@ _NAMES: Final = 12
 _LABEL: Final = 64
 #: How many events with one message id are shown.
 _SHOWN: Final = 10
-#: So many digits fit a delivery's number.
-_DIGITS: Final = 18
 #: What JSON has of a delivery, and of its event.
 _DELIVERY: Final = (
     *("state", "handler", "deferred", "attempts", "lost", "max_attempts", "sender_attempt", "error_type", "error"),
@@ -124,8 +123,9 @@ def _keys(alias: str, text: str) -> set[UUID]:
     """The keys of the events with a delivery of this number, this message id or this key; each is looked up by its index."""
     newest = StoredEvent.objects.using(alias).filter(message_id=text).order_by("-received_at")
     keys = set(newest.values_list("pk", flat=True)[:_SHOWN])
-    if text.isascii() and text.isdecimal() and len(text) <= _DIGITS:
-        keys.update(Delivery.objects.using(alias).filter(pk=int(text)).values_list("event_id", flat=True))
+    number = delivery_number(text)
+    if number is not None:
+        keys.update(Delivery.objects.using(alias).filter(pk=number).values_list("event_id", flat=True))
     with suppress(ValueError):
         keys.add(UUID(text))
     return keys
