@@ -19,7 +19,7 @@ from .._schema.samples import NoSampleError, Place, fitting
 from .._schema.type_names import type_words
 from ..exceptions import InvalidEventError
 
-__all__ = ["Example", "Typed", "example_of"]
+__all__ = ["Example", "Typed", "example_of", "refusal"]
 
 #: A type as it is declared, with its adapter.
 Typed: TypeAlias = tuple[object, TypeAdapter[Any]]
@@ -94,7 +94,7 @@ class _Search:
         try:
             return fitting(self._schema(), self._refused, brief=brief)
         except NoSampleError:
-            self.problem = self._told(_why(self._first))
+            self.problem = self._told(refusal(self._first))
         except Exception as error:  # noqa: BLE001 -- models have methods of their own
             logger.debug("No example can be made", exc_info=True)
             self.problem = self._told(f"its JSON Schema cannot be made or used ({type(error).__name__})")
@@ -129,8 +129,8 @@ class _Search:
         )
 
 
-def _why(error: Exception | None) -> str:
-    """What the first that was tried is refused for, without its value."""
+def refusal(error: Exception | None) -> str:
+    """Say why a reader refused the first value that was tried, without the value itself."""
     if error is None:
         return "nothing plain enough to be shown fits its JSON Schema"
     if not isinstance(error, InvalidEventError):
