@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -48,6 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Choose the databases of each test; without any on MariaDB, its server is not started."""
+    gc.freeze()  # a collection need not look at what was imported for the tests
     lacks = mariadb.missing()
     is_wanted = False
     for item in session.items:

@@ -164,6 +164,7 @@ def test_an_authenticator_that_cannot_be_made_is_told_in_words(
     assert str(caught.value) == message
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(("server", "name"), [("wsgi", "an authenticator that raises"), ("asgi", "a wrong option")])
 def test_an_authenticator_that_cannot_be_made_stops_the_start(tmp_path: Path, server: str, name: str) -> None:
     """A server whose door cannot be built does not start, and its last words are what to mend; no option is quoted."""
@@ -178,6 +179,7 @@ def test_an_authenticator_that_cannot_be_made_stops_the_start(tmp_path: Path, se
     assert "s3cr3t" not in run.stderr
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(
     ("command", "debug"), [("check", False), ("migrate", True), ("test", False), ("runserver --noreload 127.0.0.1:0", True)]
 )

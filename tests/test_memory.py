@@ -23,6 +23,8 @@ from gcp_event_router import Event, EventRouter, Retry
 from gcp_event_router._dispatch.payload import _FAIL_FAST  # pyright: ignore[reportPrivateUsage] -- what this pydantic can do
 from gcp_event_router.signals import event_received
 
+pytestmark = pytest.mark.proof
+
 HERE = Path(__file__).parent
 PATH = "/events/order-placed/1"
 

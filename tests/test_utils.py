@@ -161,6 +161,7 @@ def test_message_has_django_gcps_positional_order() -> None:
     assert json.loads(make_pubsub_message({"a": 1})) == {"message": {"data": "eyJhIjogMX0="}, "subscription": SUBSCRIPTION}
 
 
+@pytest.mark.proof
 @given(JSON, st.none() | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"]), min_size=1), st.just("v"), min_size=1))
 def test_json_comes_back(data: Any, attributes: dict[str, str] | None) -> None:
     """Any JSON and any attributes are read back as they were made, from bytes, text and dict."""

@@ -158,6 +158,7 @@ def principals() -> int:
     return sum(type(each) is Principal for each in gc.get_objects())
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(
     ("changes", "code"),
     [({"iat": NOW + 60}, 401), ({"nbf": NOW + 60}, 401), ({"iat": NOW + 60, "email": "other@example.com"}, 401)],

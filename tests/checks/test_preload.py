@@ -40,6 +40,7 @@ def preloaded(scenario: str, server: KeyServer, *tokens: str) -> Generator[subpr
             process.kill()
 
 
+@pytest.mark.proof
 def test_workers_fetch_keys_for_themselves() -> None:
     """Loading the site asks for no keys and starts no thread; each worker, and the parent, fetches keys for its first token."""
     tokens = [token(FIRST, number) for number in range(4)]

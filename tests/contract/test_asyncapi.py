@@ -290,6 +290,7 @@ def _messages(made: dict[str, Any]) -> list[dict[str, Any]]:
     return list(made["components"]["messages"].values())
 
 
+@pytest.mark.proof
 def test_googles_models() -> None:
     """Google's models, some of which hold themselves, are told, and compared with themselves."""
     router = EventRouter()

@@ -188,6 +188,7 @@ def register(router: EventRouter, declared: Any, error: Callable[[], BaseExcepti
         fail()
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("send", [post_wsgi, post_asgi], ids=["wsgi", "asgi"])
 @settings(max_examples=150)
 @given(

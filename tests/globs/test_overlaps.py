@@ -141,6 +141,7 @@ def test_types_may_be_anything() -> None:
 LONGEST = ["*a" * 127, "*b?" * 85, "?*" * 127, "*[!a]" * 51, "*a" + "?" * 253, "*" + "[ab]" * 63, "[!b]" * 63 + "*", "a*" * 127]
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("one", LONGEST)
 @pytest.mark.parametrize("other", LONGEST)
 def test_longest_globs(one: str, other: str) -> None:
@@ -153,6 +154,7 @@ def test_longest_globs(one: str, other: str) -> None:
     assert common is None or (wider.matches(common) and narrower.matches(common))
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("one", LONGEST)
 def test_intersections_of_longest_globs(one: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each pair of places is gone through once: of the first glob's moves there are no more than pairs, and one for the start."""

@@ -211,6 +211,7 @@ _LEAVES = (
 )
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("name", ADAPTERS)
 @given(value=st.recursive(_LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8))
 def test_no_other_exception(name: str, value: object) -> None:

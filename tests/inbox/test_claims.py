@@ -40,6 +40,7 @@ pytestmark = with_databases
 COPIES = 50
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("messages", [1, 20])
 def test_e1_of_many_copies_at_once_one_is_handled(inbox: str, router: EventRouter, messages: int) -> None:
     """Fifty threads post the same messages: each handler has one run of each; all answers are 201, 200 or 409."""

@@ -425,6 +425,7 @@ def test_a_loop_outlives_its_database(inbox: str, monkeypatch: pytest.MonkeyPatc
     )
 
 
+@pytest.mark.proof
 @on_sqlite
 @pytest.mark.parametrize("other", ["postgresql"])
 @override_settings(TASKS={"default": {"BACKEND": "django_tasks.backends.dummy.DummyBackend"}})

@@ -22,6 +22,7 @@ SERIALIZABLE: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("inbox", ["postgresql", "mariadb"], indirect=True)
 @pytest.mark.parametrize("is_async", [False, True])
 def test_under_serializable_isolation_few_senders_hear_of_conflicts(inbox: str, router: EventRouter, is_async: bool) -> None:

@@ -78,6 +78,7 @@ def worker(command: list[str], tasks: dict[str, Any], apps: list[str], queues: d
     subprocess.run([sys.executable, "-m", "django", *command], cwd=ROOT, env=environment, check=True, timeout=120)
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("inbox", ["postgresql"], indirect=True)
 @override_settings(TASKS=DATABASE_ENGINE, DATABASE_ROUTERS=[f"{__name__}.TasksInPostgreSQL"])
 def test_a_worker_of_the_database_engine_runs_them(inbox: str, videos: EventRouter, post: Post) -> None:
@@ -112,6 +113,7 @@ def redis() -> Generator[int]:
         process.wait(30)
 
 
+@pytest.mark.proof
 @pytest.mark.skipif(shutil.which("redis-server") is None, reason="there is no redis-server on this machine")
 @pytest.mark.parametrize("inbox", ["postgresql"], indirect=True)
 def test_a_worker_of_rq_runs_them(inbox: str, videos: EventRouter, post: Post) -> None:

@@ -83,6 +83,7 @@ ESCAPED = bytes([0, 39, 92, 34])
 """Bytes each of which is two in a statement of MySQL's."""
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("size", [0, PART - 1, PART, PART + 1, 9 * 1024 * 1024, 14 * 1024 * 1024])
 def test_bodies_longer_than_a_packet_once_they_are_escaped(inbox: str, router: EventRouter, post: Post, size: int) -> None:
     """They are kept as they came, whether they can be read or not; and their second delivery is a duplicate.

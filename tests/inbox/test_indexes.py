@@ -17,7 +17,7 @@ from gcp_event_router.inbox.workers import due
 
 from ..support.deliveries import with_databases
 
-pytestmark = with_databases
+pytestmark = [with_databases, pytest.mark.proof]
 OPEN = "gcp_event_inbox_open"
 #: Either has the open deliveries together; MySQL and MariaDB choose by what they know of the rows.
 FITS = {"sqlite": [OPEN], "postgresql": [OPEN], "mysql": [OPEN, "gcp_event_inbox_state"]}

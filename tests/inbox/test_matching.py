@@ -16,7 +16,7 @@ from gcp_event_router.inbox.models import StoredEvent
 
 from ..support.deliveries import with_databases
 
-pytestmark = with_databases
+pytestmark = [with_databases, pytest.mark.proof]
 
 #: What means something in a glob or in a regular expression of one of the databases, and letters of one to four bytes.
 LETTERS = "aAbB-*?[]!^.$+(){}|\\&~#_%:=;'\" éÉßñ日😀"

@@ -77,6 +77,7 @@ def kept_warnings(lines: list[str]) -> list[str]:
     return [each for each in lines if each.startswith("WARNING")]
 
 
+@pytest.mark.proof
 def test_a_sweep_passes_over_what_nobody_runs(inbox: str, router: EventRouter, lines: Callable[[], list[str]]) -> None:
     """Thousands of deliveries for a name that is not registered cost a sweep few queries, and no new event waits for them."""
     keep(inbox, 3_000, "old")
@@ -93,6 +94,7 @@ def test_a_sweep_passes_over_what_nobody_runs(inbox: str, router: EventRouter, l
     assert len(kept_warnings(lines())) == 1
 
 
+@pytest.mark.proof
 def test_a_sweep_meets_many_names(inbox: str, router: EventRouter, lines: Callable[[], list[str]]) -> None:
     """Each unknown name is said, wherever it stands in the queue; of very many, that there are more."""
     keep(inbox, 600, "old")
@@ -248,6 +250,7 @@ def test_rename_leaves_what_it_cannot_move(inbox: str, router: EventRouter) -> N
     assert list(deliveries.filter(handler="old").order_by("pk").values_list("pk", flat=True)) == [pks[0], pks[2]]
 
 
+@pytest.mark.proof
 def test_rename_of_many(inbox: str, router: EventRouter) -> None:
     """Thousands of deliveries move in bounded batches."""
     register(router, inbox, "new", "k")

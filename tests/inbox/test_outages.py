@@ -33,7 +33,7 @@ from ..support.deliveries import (
 )
 from ..support.own_postgres import OwnServer, own_server
 
-pytestmark = with_databases
+pytestmark = [with_databases, pytest.mark.proof]
 
 
 @pytest.fixture(scope="module")

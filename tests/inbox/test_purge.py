@@ -101,6 +101,7 @@ def lambda_handler(alias: str) -> Any:
     return work
 
 
+@pytest.mark.proof
 def test_e13_cleanup_while_claims_run(inbox: str, router: EventRouter) -> None:
     """While thousands are purged, new events are handled, each once, and nothing that is under way is removed."""
     router.on("k")(lambda_handler(inbox))
@@ -159,6 +160,7 @@ def test_a_batch_begins_where_the_last_one_ended(inbox: str) -> None:
     assert begins == [False, True, True, True, True]
 
 
+@pytest.mark.proof
 @on_postgresql
 def test_two_purges_at_once(inbox: str) -> None:
     """They share the work: each event is counted once."""
@@ -171,6 +173,7 @@ def test_two_purges_at_once(inbox: str) -> None:
     assert kept(inbox) == []
 
 
+@pytest.mark.proof
 @on_postgresql
 def test_its_query_reads_the_oldest_by_their_index(inbox: str) -> None:
     """A batch does not read the whole table: the plan walks the index on the time of raw_event."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from django.db import connections
 from django.db.models import F
 from django.test import override_settings
@@ -100,6 +101,7 @@ def test_a_deferred_delivery_that_a_worker_has_at_once(inbox: str, router: Event
     assert (runs, rows(inbox)) == ([], [("h", "running", 1)])
 
 
+@pytest.mark.proof
 @without_engine
 def test_several_sweepers_share_the_work(inbox: str, router: EventRouter) -> None:
     """Four that begin at once run each delivery once, and tell of no other than what they ran."""

@@ -177,6 +177,7 @@ def test_h1_two_who_force_the_same_at_once(inbox: str, router: EventRouter) -> N
 COUNT = 600
 
 
+@pytest.mark.proof
 def test_h2_a_crash_in_the_middle(inbox: str, tmp_path: Path) -> None:
     """A command that is killed three times over its deliveries, and begun again, has each of their effects once."""
     envelopes = [read(push(number, {"a": number})) for number in range(COUNT)]

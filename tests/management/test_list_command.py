@@ -216,6 +216,7 @@ def test_djangos_own_options_after_the_action() -> None:
     assert "shop.event_handlers.record_order" in ended.stdout
 
 
+@pytest.mark.proof
 def test_nothing_but_the_core_is_needed() -> None:
     """Every subcommand is there without any extra, and says of what is missing only where it is asked for."""
     missing = ("jwt", "cryptography", "hypothesis", "pytest", "opentelemetry", "google.cloud", "google.auth", "requests")

@@ -44,6 +44,7 @@ def start(kinds: int, *arguments: str) -> AbstractContextManager[subprocess.Pope
     )
 
 
+@pytest.mark.proof
 def test_characters_that_a_terminal_lacks() -> None:
     """They are written as Python writes them, and in a document as JSON does."""
     with start(1, "list") as listing:
@@ -57,6 +58,7 @@ def test_characters_that_a_terminal_lacks() -> None:
     assert [each["title"] for each in json.loads(shown)["channels"].values()] == ["\u00f1-0"]
 
 
+@pytest.mark.proof
 def test_a_reader_who_has_read_enough() -> None:
     """`events schema | head` ends without a word."""
     with start(1000, "schema") as process:

@@ -142,6 +142,7 @@ class TestFixtures:
         assert (await event_apush("order-placed", "1", Order(order_id=1))).handled == (store,)
 
 
+@pytest.mark.proof
 def test_plugin_harms_nobody(tmp_path: Path) -> None:
     """In a project without Django settings, pytest runs as ever, and lists the fixtures."""
     (tmp_path / "test_one.py").write_text("def test_one() -> None: ...\n")

@@ -106,6 +106,7 @@ def test_of_a_model(payload: Order) -> None:
     assert 0 < payload.ratio < 1
 
 
+@pytest.mark.proof
 @given(payload=examples(node, router=ROUTER))
 def test_of_what_holds_itself(payload: Node) -> None:
     """A model that holds itself has examples that end."""
@@ -132,6 +133,7 @@ class Invoice(BaseModel):
     network: IPv4Interface
 
 
+@pytest.mark.proof
 @given(payload=examples(EventRouter().kind("invoice", Invoice)))
 def test_what_json_schema_does_not_say(payload: Invoice) -> None:
     """Digits of decimals, keys of dicts, zones, big numbers and JSON within JSON are kept: hardly anything has to be left out."""
@@ -186,6 +188,7 @@ def test_of_a_kind(payload: list[int]) -> None:
     assert all(isinstance(each, int) for each in payload)
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("event_type", sorted({types.rpartition(".")[0] for types in types()}))
 def test_of_googles_models(event_type: str) -> None:
     """Google's models have examples, too."""

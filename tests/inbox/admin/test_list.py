@@ -240,6 +240,7 @@ def test_long_lists_are_cut(shop: Shop, pages: Pages, monkeypatch: pytest.Monkey
     assert (more in pages.get(), more in pages.get(q="1")) == (True, False)
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize(("few", "some", "subqueries"), [(9, 9, True), (0, 9, True), (0, 1, True), (0, 9, False)])
 def test_many_deliveries(
     shop: Shop, pages: Pages, monkeypatch: pytest.MonkeyPatch, few: int, some: int, subqueries: bool
