@@ -7,6 +7,7 @@ an answer, and has `Retry` and `Reject`, which handlers raise on purpose. A hand
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 
 from django.core.exceptions import ImproperlyConfigured
 from typing_extensions import TypedDict
@@ -175,12 +176,16 @@ def too_many(count: int, more: str) -> ErrorDetail:
 
 
 class DocumentError(UndecodableBodyError):
-    """Raised before any receiver is called, for a body that plain receivers or handlers could not read.
+    """Raised before any handler is called, for an event that no form can read, or whose body plain receivers could not be given.
 
     The endpoint logs the event, and stores it if the inbox is installed.
     """
 
     def __init__(self, reason: EnvelopeError) -> None:
         super().__init__(str(reason))
-        #: What was wrong with it.
-        self.reason = reason
+        self._reason = reason
+
+    @property
+    def reason(self) -> EnvelopeError:
+        """What is wrong with it, without a traceback: whoever raises it is in the frames of that, and may hold this error."""
+        return copy(self._reason)

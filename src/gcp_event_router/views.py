@@ -18,10 +18,9 @@ from django.views.generic import View
 from typing_extensions import override
 
 from ._concurrency import NOT_WITH_GEVENT, is_served_by_gevent
-from ._dispatch.raw_event import UnreadableRequestError
+from ._dispatch.refusal import refuse_request, reject
 from ._endpoint.body import is_received_long, never_long
-from ._endpoint.refusal import refuse_request, reject_unreadable
-from ._endpoint.request import read_events, undecodable
+from ._endpoint.request import read_events
 from ._endpoint.response import failure, success
 from ._flow import REST_IN_THREAD, Flow, arun, either, in_thread, run
 from .auth import Authenticator, AuthenticatorChain, configured
@@ -86,21 +85,18 @@ class EventView(View):
         sender, deliver, adeliver = type(self), event_received.deliver, event_received.adeliver
         responses: list[_Response] = []
         errors: list[Exception] = []
-        for event in events:
+        for event_kind, event_reference, raw_event in events:
             try:
-                if isinstance(event, UnreadableRequestError):
-                    outcome: Outcome = yield in_thread(reject_unreadable, event, meta)
-                    responses.append((None, outcome))
-                    continue
-                kind, reference, raw_event = event
                 try:
-                    responses += yield either(deliver, adeliver, sender, kind, reference, raw_event)
+                    if raw_event.problem is not None:
+                        raise DocumentError(raw_event.problem)  # noqa: TRY301 -- as a receiver does that finds it out
+                    responses += yield either(deliver, adeliver, sender, event_kind, event_reference, raw_event)
                 except DocumentError as error:
-                    unreadable = undecodable(event, error.reason)
-                    outcome = yield in_thread(reject_unreadable, unreadable, meta, raw_event.envelope.message_id)
+                    outcome: Outcome = yield in_thread(reject, event_kind, event_reference, raw_event, error)
                     responses.append((None, outcome))
             except Exception as error:  # noqa: BLE001 -- as above; the handlers' failures are in the log already
                 errors.append(error)
+                kind, reference = event_kind, event_reference
         return _answer(responses, errors, kind, reference)
 
 

@@ -26,7 +26,7 @@ def kept(inbox: str) -> str:
     rows: list[tuple[str, str, int, str, State, str]] = [
         ("order-placed", "1", 0, "shop.a", State.DONE, ""),
         ("order-paid", "2", 2, "shop.b", State.PARKED, "builtins.ValueError"),
-        ("order[x]", "3", 5, "", State.REJECTED, "UnreadableRequestError"),
+        ("order[x]", "3", 5, "", State.REJECTED, "UndecodableBodyError"),
         ("invoice", "1", 9, "Shop.a", State.RUNNING, ""),
     ]
     for key, (kind, reference, days, handler, state, error) in zip(KEYS, rows, strict=True):
@@ -52,7 +52,7 @@ def kept(inbox: str) -> str:
         ({"handler": "Shop.?"}, [3]),
         ({"reference": "1"}, [0, 3]),
         ({"error": "Error"}, [1, 2]),
-        ({"error": "Unr"}, [2]),
+        ({"error": "Und"}, [2]),
         ({"error": "%"}, []),
         ({"older_than": timedelta(days=1)}, [1, 2, 3]),
         ({"newer_than": timedelta(days=3)}, [0, 1]),

@@ -24,8 +24,9 @@ _wsgi = get_wsgi_application()
 _asgi = get_asgi_application()
 
 from gcp_event_router import Event, events  # noqa: E402 -- settings come first
-from gcp_event_router._dispatch.raw_event import RawEvent, UnreadableRequest  # noqa: E402 -- as above
+from gcp_event_router._dispatch.raw_event import RawEvent  # noqa: E402 -- as above
 from gcp_event_router._dispatch.store import EventRecord, set_store  # noqa: E402 -- as above
+from gcp_event_router.exceptions import EnvelopeError  # noqa: E402 -- as above
 from gcp_event_router.inbox.store import InboxStore  # noqa: E402 -- as above
 
 from ..effects.models import Effect  # noqa: E402 -- as above
@@ -65,8 +66,8 @@ class StoppingInbox:
     def record(self, kind: str, reference: str, raw_event: RawEvent, found: HandlersFound) -> StoppingRecord:
         return StoppingRecord(self._inbox.record(kind, reference, raw_event, found))
 
-    def reject(self, unread: UnreadableRequest, error: Exception) -> None:
-        self._inbox.reject(unread, error)
+    def reject(self, kind: str, reference: str, raw_event: RawEvent, problem: EnvelopeError) -> None:
+        self._inbox.reject(kind, reference, raw_event, problem)
 
 
 class StoppingRecord:

@@ -29,6 +29,7 @@ from .log_line import explained, level_of, log_line, problem_of
 from .lookup import LISTENING, HandlersFound, find_everywhere, registered_everywhere
 from .pipeline import BUILT, Run, acall, build, call
 from .raw_event import RawEvent
+from .refusal import describe_rejection
 from .store import HANDLED, Result, record_of
 
 __all__ = ["Dispatch", "Dispatcher", "warned"]
@@ -243,13 +244,7 @@ class Dispatch:
         return True
 
     def _rejection(self, error: Exception) -> dict[str, Any]:
-        return {
-            "event_kind": self._kind,
-            "event_reference": self._reference,
-            "outcome": classify(error),
-            "error": error,
-            "principal": self._raw_event.principal,
-        }
+        return describe_rejection(error, classify(error), self._kind, self._reference, self._raw_event.principal)
 
     def _log(self, level: int, outcome: Outcome, problem: str = "") -> None:
         if logger.isEnabledFor(level):

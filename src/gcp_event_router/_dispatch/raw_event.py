@@ -1,21 +1,26 @@
-"""An event before its payload is validated, and a request that cannot be read. `_endpoint` makes them."""
+"""An event before its payload is validated, and how a body is read: one road for requests and for rows of the inbox.
+
+`_endpoint` reads requests, and `inbox.replay` reads again what was not handled when it came.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import copy
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final, TypeAlias
 
-from ..envelopes import Envelope
+from typing_extensions import override
+
+from .. import conf
+from ..envelopes import Envelope, event_meta, is_batch, read, split_batch
 from ..envelopes.trace_context import Trace, TraceHeaders
-from ..event import Principal
+from ..event import UNKNOWN, Principal, labels_of
 from ..exceptions import EnvelopeError
 
-__all__ = ["RawEvent", "UnreadableRequest", "UnreadableRequestError"]
+__all__ = ["UNREAD", "LabelledEvent", "RawEvent", "UnreadableEvent", "read_raw_events"]
 
-
+#: The form of an envelope that cannot be read.
+UNREAD: Final = "unread"
 _NO_QUERY: Mapping[str, list[str]] = MappingProxyType({})
 
 
@@ -26,6 +31,9 @@ class RawEvent:
     """
 
     __slots__ = ("_document", "_headers", "envelope", "kept_as", "principal", "query")
+
+    #: Why its body cannot be read; None for an event that was read.
+    problem: EnvelopeError | None = None
 
     def __init__(
         self,
@@ -62,30 +70,83 @@ class RawEvent:
         return {name: values[-1] for name, values in self.query.items()} if self.query else {}
 
 
-@dataclass(frozen=True, slots=True)
-class UnreadableRequest:
-    """A request whose body is in a form that it does not keep, so that no event could be made of it."""
+class UnreadableEvent(RawEvent):
+    """An event whose body no form can read. Its envelope holds the body as it came, and `problem` says what is wrong."""
 
-    kind: str
-    reference: str
-    body: bytes
-    #: What `envelopes.read` was given beside it.
-    meta: Mapping[str, Any]
-    query: Mapping[str, list[str]]
-    principal: Principal | None
+    __slots__ = ("problem",)
+
+    def __init__(
+        self,
+        problem: EnvelopeError,
+        body: bytes,
+        meta: Mapping[str, Any],
+        query: Mapping[str, list[str]] | None = None,
+        principal: Principal | None = None,
+        kept_as: str | None = None,
+        headers: TraceHeaders | None = None,
+    ) -> None:
+        super().__init__(_UnreadEnvelope(body, meta), query, principal, kept_as, headers)
+        problem.__cause__ = problem.__context__ = None  # their frames, and its own, hold the body
+        self.problem: EnvelopeError | None = problem.with_traceback(None)
 
 
-class UnreadableRequestError(EnvelopeError):
-    """Raised for a request that cannot be read, with all that a keeper needs of it."""
+class _UnreadEnvelope(Envelope):
+    __slots__ = ("_meta",)
 
-    def __init__(self, reason: EnvelopeError, unread: UnreadableRequest) -> None:
-        super().__init__(str(reason))
-        # without the frames that it passed: they hold the body, and whoever holds this
-        self._reason = reason.with_traceback(None)
-        reason.__cause__ = reason.__context__ = None
-        self.unread = unread
+    form = UNREAD
+
+    def __init__(self, body: bytes, meta: Mapping[str, Any]) -> None:
+        super().__init__(body)
+        self._meta = meta
 
     @property
-    def reason(self) -> EnvelopeError:
-        """What was wrong with it, afresh: whoever raises it is in the frames of its traceback, and may hold this."""
-        return copy(self._reason)
+    @override
+    def meta(self) -> dict[str, Any]:
+        return dict(self._meta)
+
+
+#: An event with its kind and its reference.
+LabelledEvent: TypeAlias = tuple[str, str, RawEvent]
+
+
+def read_raw_events(
+    body: bytes,
+    meta: Mapping[str, Any],
+    kind: str,
+    reference: str,
+    query: Mapping[str, list[str]] | None = None,
+    principal: Principal | None = None,
+    kept_as: str | None = None,
+    headers: TraceHeaders | None = None,
+) -> list[LabelledEvent]:
+    """Read the events of a body: one, or those of a batch. What cannot be read is an `UnreadableEvent`.
+
+    Args:
+        body: The bytes of the request.
+        meta: Django's `request.META`, or what was kept of it, without credentials.
+        kind: The kind in the URL; `UNKNOWN` itself where the event has to say it.
+        reference: As above.
+        query: As in `RawEvent`, and so are all others.
+        principal: As above.
+        kept_as: As above.
+        headers: As above.
+
+    """
+    parts: list[tuple[bytes, Mapping[str, Any]]] = [(body, meta)]
+    if is_batch(meta):
+        try:
+            found = split_batch(body, meta, conf.current().MAX_BATCH)
+        except EnvelopeError as error:
+            return [(kind, reference, UnreadableEvent(error, body, meta, query, principal, kept_as, headers))]
+        its_meta = event_meta(meta)
+        parts = [(part, its_meta) for part in found]
+    events: list[LabelledEvent] = []
+    for part, its_meta in parts:
+        try:
+            envelope = read(part, its_meta)
+            labels = labels_of(envelope) if kind is UNKNOWN else (kind, reference)
+        except EnvelopeError as error:
+            events.append((kind, reference, UnreadableEvent(error, part, its_meta, query, principal, kept_as, headers)))
+        else:
+            events.append((*labels, RawEvent(envelope, query, principal, kept_as, headers)))
+    return events

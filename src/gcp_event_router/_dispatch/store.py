@@ -13,10 +13,11 @@ from django.dispatch import Signal
 
 from .. import conf
 from .._globs.glob import Glob
+from ..exceptions import EnvelopeError
 from ..outcomes import Outcome
 from .handler import Handler
 from .lookup import HandlersFound, find_everywhere
-from .raw_event import RawEvent, UnreadableRequest
+from .raw_event import RawEvent
 
 __all__ = [
     "HANDLED",
@@ -87,8 +88,8 @@ class EventStore(Protocol):
         """
         ...
 
-    def reject(self, unread: UnreadableRequest, error: Exception) -> None:
-        """Keep a request that cannot be read, so that its sender need not. May block. Raises what keeps it from being kept."""
+    def reject(self, kind: str, reference: str, raw_event: RawEvent, problem: EnvelopeError) -> None:
+        """Keep an event that cannot be read, so that its sender need not. May block. Raises what keeps it from being kept."""
         ...
 
 
@@ -106,7 +107,7 @@ def set_store(store: EventStore | None) -> None:
 
 
 def event_store() -> EventStore | None:
-    """Return what keeps events; called by `views`, and by `pipeline`."""
+    """Return what keeps events; called by `refusal`, and by `pipeline`."""
     return _store
 
 

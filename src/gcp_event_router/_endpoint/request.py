@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any, TypeAlias
+from collections.abc import Collection
 
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest
 
 from .. import conf
-from .._dispatch.raw_event import RawEvent, UnreadableRequest, UnreadableRequestError
+from .._dispatch.raw_event import LabelledEvent, read_raw_events
 from .._log import log_malformed
 from ..auth import AuthenticatorChain
 from ..auth.base import parsed_query
-from ..envelopes import EVENTARC_MODE, event_meta, is_batch, read, split_batch
+from ..envelopes import EVENTARC_MODE
 from ..envelopes.trace_context import trace_headers
-from ..event import UNKNOWN, Principal, labels_of
+from ..event import Principal
 from ..exceptions import EnvelopeError
 from .body import body_of
 
-__all__ = ["Labelled", "read_events", "undecodable"]
-
-#: An event with its kind and its reference.
-Labelled: TypeAlias = tuple[str, str, RawEvent]
+__all__ = ["read_events"]
 
 
 def read_events(
     request: HttpRequest, principal: Principal | None, chain: AuthenticatorChain, kind: str, reference: str
-) -> list[Labelled | UnreadableRequestError]:
+) -> list[LabelledEvent]:
     """Read a request whose sender is known: one event, or those of a batch. Its credentials stay here.
 
     Args:
@@ -36,9 +32,6 @@ def read_events(
         chain: Who knows which of its headers and parameters are credentials.
         kind: The kind in its URL, or `UNKNOWN`; and so the reference.
         reference: As above.
-
-    Returns:
-        Each event, or why it cannot be read.
 
     Raises:
         SenderError: The body is too large, or does not arrive whole.
@@ -49,42 +42,13 @@ def read_events(
     if secret and not secret.isdisjoint(meta):
         meta = {name: value for name, value in meta.items() if name not in secret}
     body = body_of(request, conf.current().MAX_BODY_SIZE)
-    parameters = _parameters(request, chain.secret_parameters)
-    headers = trace_headers(meta)
-
-    def read_one(body: bytes, meta: Mapping[str, Any]) -> Labelled:
-        envelope = read(body, meta)
-        labels = labels_of(envelope) if kind is UNKNOWN else (kind, reference)
+    query = _parameters(request, chain.secret_parameters)
+    events = read_raw_events(body, meta, kind, reference, query, principal, None, trace_headers(meta))
+    for labelled in events:
+        envelope = labelled[2].envelope
         if envelope.malformed:
-            log_malformed(*labels, envelope.message_id, envelope.malformed)
-        return (*labels, RawEvent(envelope, parameters, principal, None, headers))  # named ones cost a dict
-
-    def unread(body: bytes, meta: Mapping[str, Any], error: EnvelopeError) -> UnreadableRequestError:
-        return UnreadableRequestError(error, UnreadableRequest(kind, reference, body, meta, parameters or {}, principal))
-
-    try:
-        parts: list[tuple[bytes, Mapping[str, Any]]] = [(body, meta)]
-        if is_batch(meta):
-            most, its_meta = conf.current().MAX_BATCH, event_meta(meta)
-            parts = [(each, its_meta) for each in split_batch(body, meta, most)]
-    except EnvelopeError as error:
-        return [unread(body, meta, error)]
-    found: list[Labelled | UnreadableRequestError] = []
-    for part, its_meta in parts:
-        try:
-            found.append(read_one(part, its_meta))
-        except EnvelopeError as error:
-            found.append(unread(part, its_meta, error))
-    return found
-
-
-def undecodable(event: Labelled, error: EnvelopeError) -> UnreadableRequestError:
-    """The same for an event whose body turned out not to be the JSON that it says it is."""
-    kind, reference, raw_event = event
-    envelope = raw_event.envelope
-    return UnreadableRequestError(
-        error, UnreadableRequest(kind, reference, envelope.body, envelope.meta, raw_event.query, raw_event.principal)
-    )
+            log_malformed(*labelled[:2], envelope.message_id, envelope.malformed)
+    return events
 
 
 def _parameters(request: HttpRequest, secret: Collection[str]) -> dict[str, list[str]] | None:

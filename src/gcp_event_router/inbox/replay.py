@@ -18,8 +18,6 @@ from django.db.models import Max, QuerySet
 from .._dispatch.dispatch import Dispatch
 from .._dispatch.lookup import find_everywhere
 from .._dispatch.store import Result
-from ..event import UNKNOWN, labels_of
-from ..exceptions import EnvelopeError
 from ..outcomes import Outcome, classify, worst
 from . import decisions
 from .models import Delivery, State
@@ -88,17 +86,13 @@ def _one_by_one(deliveries: QuerySet[Delivery]) -> Iterator[Delivery]:
 
 def _read_again(alias: str, delivery: Delivery) -> Result:
     """Read an event that was for no handler, and bring it to those that there are; what they do is kept as of any event."""
-    event = delivery.event
-    try:
-        raw_events = [
-            (*(labels_of(each.envelope) if event.kind == UNKNOWN else (event.kind, event.reference)), each)
-            for each in read_events(event)
-        ]
-    except EnvelopeError as error:
-        return Result(Outcome.REJECTED, error)
+    events = read_events(delivery.event)
+    for _, _, raw_event in events:
+        if raw_event.problem is not None:
+            return Result(Outcome.REJECTED, raw_event.problem)
     outcomes: list[Outcome] = []
     errors: list[Exception] = []
-    for kind, reference, raw_event in raw_events:
+    for kind, reference, raw_event in events:
         for found in find_everywhere(kind, raw_event.envelope.type):
             if found.blocking or found.awaited:
                 try:

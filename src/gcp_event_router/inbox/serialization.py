@@ -9,15 +9,13 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from .. import conf
-from .._dispatch.raw_event import RawEvent, UnreadableRequest
-from ..envelopes import Envelope, event_meta, is_batch, kept_meta, read, split_batch, tell_apart
-from ..event import Principal
+from .._dispatch.raw_event import UNREAD, LabelledEvent, RawEvent, read_raw_events
+from ..envelopes import kept_meta, read, tell_apart
+from ..event import UNKNOWN, Principal
 from .models import StoredEvent
 
 __all__ = ["UNREAD", "arrival_of", "key_of", "read_events", "row_of", "sender_attempt_of", "unread_row"]
 
-#: The form of an event that could not be read.
-UNREAD: Final = "unread"
 _LENGTH = 255
 _LARGEST: Final = 2**31 - 1
 """The largest number that a column holds on every database."""
@@ -67,44 +65,42 @@ def sender_attempt_of(raw_event: RawEvent) -> int | None:
 def arrival_of(row: StoredEvent) -> RawEvent:
     """The event of a row, read as if it had just arrived. Raises `EnvelopeError` for one that cannot be read."""
     envelope = read(bytes(row.body), _meta(row))
-    # the columns have the beginning of labels that are longer than they are
-    if len(row.kind) == _LENGTH:
-        row.kind = _whole(row.kind, envelope.type)
-    if len(row.reference) == _LENGTH:
-        row.reference = _whole(row.reference, envelope.message_id)
-    return _raw_event(row, envelope)
+    row.kind, row.reference = _whole(row.kind, envelope.type), _whole(row.reference, envelope.message_id)
+    return RawEvent(envelope, _query(row), _principal_of(row), str(row.key))
 
 
-def read_events(row: StoredEvent) -> list[RawEvent]:
-    """The same for what could not be read when it came, and so may be a batch."""
-    meta = _meta(row)
-    if not is_batch(meta):
-        return [arrival_of(row)]
-    its_meta = event_meta(meta)
-    parts = split_batch(bytes(row.body), meta, conf.current().MAX_BATCH)
-    return [_raw_event(row, read(each, its_meta)) for each in parts]
+def read_events(row: StoredEvent) -> list[LabelledEvent]:
+    """Read again what was not handled when it came, and so may be a batch, or have a problem."""
+    kind = UNKNOWN if row.kind == UNKNOWN else row.kind  # only the very object says that no URL named a kind
+    kept_as = f"{UNREAD} {row.key}" if row.form == UNREAD else str(row.key)
+    events = read_raw_events(bytes(row.body), _meta(row), kind, row.reference, _query(row), _principal_of(row), kept_as)
+    return [
+        (_whole(kind, raw_event.envelope.type), _whole(reference, raw_event.envelope.message_id), raw_event)
+        for kind, reference, raw_event in events
+    ]
 
 
-def unread_row(unread: UnreadableRequest) -> StoredEvent:
+def unread_row(kind: str, reference: str, raw_event: RawEvent) -> StoredEvent:
     """The row of an event that cannot be read; it is known by what its sender calls it, and by its bytes.
 
     What its sender does not name is known by its parameters, too.
     """
-    name, identity = tell_apart(unread.body, unread.meta)
-    parameters = _json(dict(unread.query)) if unread.query else ""
+    body, meta = raw_event.envelope.body, raw_event.envelope.meta
+    name, identity = tell_apart(body, meta)
+    parameters = _json(dict(raw_event.query)) if raw_event.query else ""
     if parameters and not name:
         identity = (*identity, parameters)
     return StoredEvent(
-        key=key_of(unread.kind, unread.reference, (UNREAD, *identity)),
-        kind=unread.kind[:_LENGTH],
-        reference=unread.reference[:_LENGTH],
+        key=key_of(kind, reference, (UNREAD, *identity)),
+        kind=kind[:_LENGTH],
+        reference=reference[:_LENGTH],
         message_id=_plain(name),
         parameters=parameters,
-        body=unread.body,
+        body=body,
         form=UNREAD,
-        meta=_json(kept_meta(unread.meta, _also())),
-        principal=_principal(unread.principal),
-        digest=sha256(unread.body).digest(),
+        meta=_json(kept_meta(meta, _also())),
+        principal=_principal(raw_event.principal),
+        digest=sha256(body).digest(),
     )
 
 
@@ -112,25 +108,24 @@ def _also() -> frozenset[str]:
     return conf.current().INBOX.KEEP_HEADERS
 
 
-def _whole(beginning: str, text: str | None) -> str:
-    return text if text is not None and text.startswith(beginning) else beginning
+def _whole(kept: str, text: str | None) -> str:
+    """A label, of which a column has the beginning if it is longer than that."""
+    return text if len(kept) == _LENGTH and text is not None and text.startswith(kept) else kept
 
 
 def _meta(row: StoredEvent) -> dict[str, str]:
     return json.loads(row.meta) if row.meta else {}
 
 
-def _raw_event(row: StoredEvent, envelope: Envelope) -> RawEvent:
-    principal = None
-    if row.principal:
-        fields = json.loads(row.principal)
-        principal = Principal(fields["method"], fields["email"], fields["subject"], MappingProxyType(fields["claims"]))
-    return RawEvent(
-        envelope,
-        json.loads(row.parameters) if row.parameters else None,
-        principal,
-        f"{UNREAD} {row.key}" if row.form == UNREAD else str(row.key),
-    )
+def _query(row: StoredEvent) -> dict[str, list[str]] | None:
+    return json.loads(row.parameters) if row.parameters else None
+
+
+def _principal_of(row: StoredEvent) -> Principal | None:
+    if not row.principal:
+        return None
+    fields = json.loads(row.principal)
+    return Principal(fields["method"], fields["email"], fields["subject"], MappingProxyType(fields["claims"]))
 
 
 def _principal(principal: Principal | None) -> str:

@@ -9,7 +9,7 @@ from typing_extensions import override
 
 from .._dispatch.handler import Handler
 from .._dispatch.lookup import HandlersFound
-from .._dispatch.raw_event import RawEvent, UnreadableRequest
+from .._dispatch.raw_event import RawEvent
 from .._dispatch.store import HANDLED, Result
 from .._log import logger
 from ..envelopes import CloudTask
@@ -45,12 +45,12 @@ class InboxStore:
             return Unhandled(kind, reference, raw_event, {}, alone=False)
         return InboxRecord(kind, reference, raw_event, delivery_terms(found), alone=sum(map(len, found)) == 1)
 
-    def reject(self, unread: UnreadableRequest, error: Exception) -> None:
-        """Keep a request that cannot be read. Raises `UnavailableError` if the database cannot do that now."""
+    def reject(self, kind: str, reference: str, raw_event: RawEvent, problem: EnvelopeError) -> None:
+        """Keep an event that cannot be read. Raises `UnavailableError` if the database cannot do that now."""
         try:
-            claims.keep_rejected(database(), unread_row(unread), kept(error))
+            claims.keep_rejected(database(), unread_row(kind, reference, raw_event), kept(problem))
         except execution.AWAY as away:
-            raise _not_kept(database(), unread.kind, unread.reference, unread.body) from away
+            raise _not_kept(database(), kind, reference, raw_event.envelope.body) from away
 
 
 class InboxRecord:
