@@ -489,9 +489,9 @@ events.kind("a")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 # --- the testing kit
 
 # an envelope that there is not
-push("a", "1", envelope="pub-sub")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+push("a", "1", envelope="pub-sub")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 # an option that there is not
-push("a", "1", messageid="17")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+push("a", "1", messageid="17")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 # a kind's payload is its type
 push(placed, "1", Invoice(number="1"))  # type: ignore[misc]  # pyright: ignore[reportArgumentType, reportCallIssue]
 # the payload that a handler had is of its type

@@ -6,10 +6,11 @@ assert pushed.handled == (record_order,)
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
-from typing import Any, Unpack, cast, overload
+from functools import partial
+from typing import Any, Final, Unpack
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -17,6 +18,7 @@ from django.test import AsyncClient, Client
 from pydantic_core import to_json
 from typing_extensions import TypedDict, TypeVar
 
+from .._flow import Flow, arun, run
 from ..event import Principal
 from ..kinds import Kind
 from ..pulling.http import cloudevents_path
@@ -26,14 +28,19 @@ from .principal import trusting
 from .recording import record_own
 from .result import Pushed, pushed_of
 
-__all__ = ["PushOptions", "apush", "push"]
+__all__ = ["NOTHING", "PushOptions", "apush", "push"]
 
 PayloadT = TypeVar("PayloadT")
+
+#: Stands for no payload, whatever the type of the payload is.
+NOTHING: Final[Any] = None
 
 
 class PushOptions(TypedDict, total=False):
     """The options of `push`."""
 
+    #: Whether to raise what failed, in a handler or before it; true by default. Never raises `Retry`, `Reject` and refusals.
+    raises: bool
     #: How the event is wrapped; `"pubsub"` unless given.
     envelope: Form
     #: The URL's parameters; of a list each item is one.
@@ -56,37 +63,12 @@ class PushOptions(TypedDict, total=False):
     path: str
 
 
-@overload
 def push(
-    kind: Kind[PayloadT],
-    reference: str | int | UUID = ...,
-    payload: PayloadT = ...,
-    *,
-    client: Client | None = ...,
-    raises: bool = ...,
-    **options: Unpack[PushOptions],
-) -> Pushed: ...
-
-
-@overload
-def push(
-    kind: str | None,
-    reference: str | int | UUID | None = ...,
-    payload: object = ...,
-    *,
-    client: Client | None = ...,
-    raises: bool = ...,
-    **options: Unpack[PushOptions],
-) -> Pushed: ...
-
-
-def push(
-    kind: str | Kind[Any] | None,
+    kind: Kind[PayloadT] | str | None,
     reference: str | int | UUID | None = "1",
-    payload: Any = None,
+    payload: PayloadT = NOTHING,
     *,
     client: Client | None = None,
-    raises: bool = True,
     **options: Unpack[PushOptions],
 ) -> Pushed:
     """Send a real request to the project's endpoint, and say what came of it.
@@ -96,7 +78,6 @@ def push(
         reference: What it happened to.
         payload: A model, a dataclass or whatever else JSON can hold; bytes as they are; None for no payload.
         client: A `django.test.Client` of your own.
-        raises: Raise what failed, in a handler or before one: not for `Retry`, `Reject`, what is invalid or refused.
         options: See `PushOptions`.
 
     Raises:
@@ -106,63 +87,37 @@ def push(
         pydantic.ValidationError: A declared kind has no such payload.
 
     """
-    sent = _Sent(kind, reference, payload, options)
-    with sent.headers as headers, record_own() as recording:
-        response = (client or Client()).post(sent.path, sent.body, content_type=sent.content_type, headers=headers)
-    return pushed_of(cast("HttpResponse", response), recording, raises=raises)
-
-
-@overload
-async def apush(
-    kind: Kind[PayloadT],
-    reference: str | int | UUID = ...,
-    payload: PayloadT = ...,
-    *,
-    client: AsyncClient | None = ...,
-    raises: bool = ...,
-    **options: Unpack[PushOptions],
-) -> Pushed: ...
-
-
-@overload
-async def apush(
-    kind: str | None,
-    reference: str | int | UUID | None = ...,
-    payload: object = ...,
-    *,
-    client: AsyncClient | None = ...,
-    raises: bool = ...,
-    **options: Unpack[PushOptions],
-) -> Pushed: ...
+    return run(_push(client or Client(), kind, reference, payload, options))
 
 
 async def apush(
-    kind: str | Kind[Any] | None,
+    kind: Kind[PayloadT] | str | None,
     reference: str | int | UUID | None = "1",
-    payload: Any = None,
+    payload: PayloadT = NOTHING,
     *,
     client: AsyncClient | None = None,
-    raises: bool = True,
     **options: Unpack[PushOptions],
 ) -> Pushed:
     """Do the same through Django's async client."""
-    sent = _Sent(kind, reference, payload, options)
-    with sent.headers as headers, record_own() as recording:
-        response = await (client or AsyncClient()).post(sent.path, sent.body, content_type=sent.content_type, headers=headers)
-    return pushed_of(cast("HttpResponse", response), recording, raises=raises)
+    return await arun(_push(client or AsyncClient(), kind, reference, payload, options))
 
 
-class _Sent:
-    """A request, as it is given to a client."""
-
-    def __init__(self, kind: str | Kind[Any] | None, reference: object, payload: Any, options: PushOptions) -> None:
-        _check(kind, reference, options)
-        message = EventMessage(_data(kind, payload), **_of_message(options))
-        request = message.written(options.get("envelope", "cloudevents-binary" if kind is None else "pubsub"))
-        self.body = request.body
-        self.content_type = request.content_type
-        self.path = options.get("path") or _path(kind, reference, options.get("parameters"))
-        self.headers = _headers({**request.headers, **options.get("headers", {})}, options.get("principal"))
+def _push(client: Any, kind: Kind[Any] | str | None, reference: object, payload: Any, options: PushOptions) -> Flow[Pushed]:
+    _check(kind, reference, options)
+    name = kind.name if isinstance(kind, Kind) else kind
+    if not isinstance(payload, bytes):
+        payload = kind.data(payload) if isinstance(kind, Kind) else b"" if payload is None else to_json(payload, by_alias=True)
+    told: Any = {name: value for name, value in options.items() if name in EventMessage.__dataclass_fields__}
+    request = EventMessage(payload, **told).written(options.get("envelope", "cloudevents-binary" if name is None else "pubsub"))
+    path, parameters, principal = options.get("path"), options.get("parameters"), options.get("principal")
+    trust: AbstractContextManager[Mapping[str, str]] = nullcontext(dict[str, str]()) if principal is None else trusting(principal)
+    if not path:
+        path = cloudevents_path(parameters) if name is None else get_event_url(name, str(reference), parameters, base_url="")
+    with trust as trusted, record_own() as recording:
+        headers = {**request.headers, **options.get("headers", {}), **trusted}
+        post = partial(client.post, path, request.body, content_type=request.content_type, headers=headers)
+        response: HttpResponse = yield post, post, ()
+    return pushed_of(response, recording, raises=options.get("raises", True))
 
 
 def _check(kind: object, reference: object, options: PushOptions) -> None:
@@ -170,7 +125,7 @@ def _check(kind: object, reference: object, options: PushOptions) -> None:
     msg = None
     unknown = sorted(options.keys() - PushOptions.__optional_keys__)
     if unknown:
-        known = ", ".join(sorted(PushOptions.__optional_keys__))
+        known = ", ".join(sorted(PushOptions.__optional_keys__ | {"client"}))
         msg = f"push() is given {', '.join(unknown)}, which is no option of it. Choose from {known}."
     elif not isinstance(kind, str | Kind | None):
         msg = f"push() is given the kind {kind!r}, of type {type(kind).__name__}. Give a string, or a kind that is declared."
@@ -181,32 +136,3 @@ def _check(kind: object, reference: object, options: PushOptions) -> None:
     if "path" in options and options.get("parameters"):
         msg = "push() is given path= and parameters=, which are part of a path. Write them into it."
         raise ValueError(msg)
-
-
-@contextmanager
-def _headers(given: Mapping[str, str], principal: Principal | None) -> Generator[dict[str, str]]:
-    """All headers of a request, while it is under way."""
-    if principal is None:
-        yield {**given}
-        return
-    with trusting(principal) as trusted:
-        yield {**given, **trusted}
-
-
-def _data(kind: str | Kind[Any] | None, payload: Any) -> bytes:
-    if isinstance(payload, bytes):
-        return payload
-    if isinstance(kind, Kind):
-        return kind.data(payload)
-    return b"" if payload is None else to_json(payload, by_alias=True)
-
-
-def _of_message(options: PushOptions) -> dict[str, Any]:
-    names = EventMessage.__dataclass_fields__
-    return {name: value for name, value in options.items() if name in names}
-
-
-def _path(kind: str | Kind[Any] | None, reference: object, parameters: Mapping[str, Any] | None) -> str:
-    if kind is not None:
-        return get_event_url(kind.name if isinstance(kind, Kind) else kind, str(reference), parameters, base_url="")
-    return cloudevents_path(parameters)

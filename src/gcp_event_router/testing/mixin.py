@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Unpack, cast
+from typing import Any, Unpack
 from unittest import TestCase
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from typing_extensions import TypeVar, override
 
 from ..event import Event, Principal
 from ..kinds import Kind
-from .client import PushOptions, apush, push
+from .client import NOTHING, PushOptions, apush, push
 from .recording import UNSET, Recording, Unset, record
 from .result import Pushed
 
@@ -38,33 +38,26 @@ class EventTestMixin(TestCase):
 
     def push(
         self,
-        kind: str | Kind[Any] | None,
+        kind: Kind[PayloadT] | str | None,
         reference: str | int | UUID | None = "1",
-        payload: Any = None,
-        *,
-        raises: bool = True,
+        payload: PayloadT = NOTHING,
         **options: Unpack[PushOptions],
     ) -> Pushed:
         """As `testing.push`, with the test case's client."""
-        if self.event_principal is not None:
-            options.setdefault("principal", self.event_principal)
-        return push(cast("str | None", kind), reference, payload, client=getattr(self, "client", None), raises=raises, **options)
+        return push(kind, reference, payload, client=getattr(self, "client", None), **self._options(options))
 
     async def apush(
         self,
-        kind: str | Kind[Any] | None,
+        kind: Kind[PayloadT] | str | None,
         reference: str | int | UUID | None = "1",
-        payload: Any = None,
-        *,
-        raises: bool = True,
+        payload: PayloadT = NOTHING,
         **options: Unpack[PushOptions],
     ) -> Pushed:
         """As `testing.apush`, with the test case's client."""
-        if self.event_principal is not None:
-            options.setdefault("principal", self.event_principal)
-        return await apush(
-            cast("str | None", kind), reference, payload, client=getattr(self, "async_client", None), raises=raises, **options
-        )
+        return await apush(kind, reference, payload, client=getattr(self, "async_client", None), **self._options(options))
+
+    def _options(self, options: PushOptions) -> PushOptions:
+        return options if self.event_principal is None else {"principal": self.event_principal, **options}
 
     def assertHandled(  # noqa: N802 -- as unittest spells it
         self,

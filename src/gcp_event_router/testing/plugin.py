@@ -8,8 +8,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Protocol, Unpack
+from collections.abc import Awaitable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, Unpack, cast
 
 import pytest
 
@@ -32,25 +33,22 @@ __all__ = [
     "event_signer",
 ]
 
+ResultT_co = TypeVar("ResultT_co", covariant=True)
 
-class Push(Protocol):
-    """What `event_push` is: `testing.push`, with the principal of `event_principal`."""
 
-    def __call__(
-        self, kind: Any, reference: Any = "1", payload: Any = None, *, raises: bool = True, **options: Unpack[PushOptions]
-    ) -> Pushed:
+class _Push(Protocol[ResultT_co]):
+    """What `event_push` and `event_apush` are."""
+
+    def __call__(self, kind: Any, reference: Any = "1", payload: Any = None, **options: Unpack[PushOptions]) -> ResultT_co:
         """Send an event."""
         ...
 
 
-class APush(Protocol):
-    """What `event_apush` is."""
-
-    async def __call__(
-        self, kind: Any, reference: Any = "1", payload: Any = None, *, raises: bool = True, **options: Unpack[PushOptions]
-    ) -> Pushed:
-        """Send an event."""
-        ...
+if TYPE_CHECKING:
+    Push: TypeAlias = _Push[Pushed]
+    APush: TypeAlias = _Push[Awaitable[Pushed]]
+else:
+    Push = APush = _Push
 
 
 @pytest.fixture
@@ -64,14 +62,7 @@ def event_push(event_principal: Principal | None) -> Push:
     """`testing.push`, sent by `event_principal`."""
     from .client import push
 
-    def pushed(
-        kind: Any, reference: Any = "1", payload: Any = None, *, raises: bool = True, **options: Unpack[PushOptions]
-    ) -> Pushed:
-        if event_principal is not None:
-            options.setdefault("principal", event_principal)
-        return push(kind, reference, payload, raises=raises, **options)
-
-    return pushed
+    return cast("Push", push if event_principal is None else partial(push, principal=event_principal))
 
 
 @pytest.fixture
@@ -79,14 +70,7 @@ def event_apush(event_principal: Principal | None) -> APush:
     """`testing.apush`, sent by `event_principal`."""
     from .client import apush
 
-    async def pushed(
-        kind: Any, reference: Any = "1", payload: Any = None, *, raises: bool = True, **options: Unpack[PushOptions]
-    ) -> Pushed:
-        if event_principal is not None:
-            options.setdefault("principal", event_principal)
-        return await apush(kind, reference, payload, raises=raises, **options)
-
-    return pushed
+    return cast("APush", apush if event_principal is None else partial(apush, principal=event_principal))
 
 
 @pytest.fixture
