@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import gcp_event_router
@@ -16,6 +17,20 @@ PACKAGE = Path(gcp_event_router.__file__).parent
 LONGEST = 350
 #: One search, whose parts share its state.
 LONG = frozenset({"_schema/samples.py"})
+#: Class names that stand for two things.
+SHARED_CLASSES = {
+    "Command": "Django finds the class of each command by this name",
+    "Delivery": "both are public: a row of the inbox, and what a test's recording holds",
+}
+#: Module names that stand for several things.
+SHARED_MODULES = {
+    "apps": "Django's name",
+    "arguments": "those of each command",
+    "base": "what the other modules of its package build upon",
+    "store": "the interface in _dispatch, and the inbox, which implements it",
+    "urls": "Django's name",
+    "views": "Django's name",
+}
 
 
 def test_public_paths_stay() -> None:
@@ -32,8 +47,7 @@ def test_pages_import_what_is_public() -> None:
 
 def test_modules_are_short() -> None:
     """No module that people write is longer than a reader takes in, migrations and Google's models aside."""
-    modules = [path for path in PACKAGE.rglob("*.py") if not {"migrations", "google"} & set(path.parts[len(PACKAGE.parts) :])]
-    lengths = {str(path.relative_to(PACKAGE)): len(path.read_text().splitlines()) for path in modules}
+    lengths = {str(path.relative_to(PACKAGE)): len(path.read_text().splitlines()) for path in _modules()}
 
     assert {name: length for name, length in lengths.items() if length > LONGEST and name not in LONG} == {}
 
@@ -44,6 +58,31 @@ def test_every_part_is_on_the_map() -> None:
     parts = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
 
     assert parts - mapped - {"__init__"} == set()
+
+
+def test_no_two_classes_share_a_name() -> None:
+    """A class name means one thing; Google's models aside, which are named by Google."""
+    assert _shared(name for path in _modules() for name in _classes(path)) - SHARED_CLASSES.keys() == set()
+
+
+def test_no_two_modules_share_a_name() -> None:
+    """A module's name means one thing, but for those that each app or part has."""
+    assert _shared(path.stem for path in _modules() if path.stem != "__init__") - SHARED_MODULES.keys() == set()
+
+
+def _modules() -> Iterator[Path]:
+    """The modules that people write, migrations aside."""
+    for path in PACKAGE.rglob("*.py"):
+        if not {"migrations", "google"} & set(path.parts[len(PACKAGE.parts) :]):
+            yield path
+
+
+def _classes(path: Path) -> list[str]:
+    return re.findall(r"^class (\w+)", path.read_text(), re.MULTILINE)
+
+
+def _shared(names: Iterable[str]) -> set[str]:
+    return {name for name, number in Counter(names).items() if number > 1}
 
 
 def _imports() -> Iterator[tuple[str, str]]:

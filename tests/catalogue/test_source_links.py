@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.test import override_settings
 
-from gcp_event_router.catalogue.source_links import Place, place_of
+from gcp_event_router.catalogue.source_links import SourceLink, place_of
 from gcp_event_router.conf import RouterSettings
 
 URL = "https://git.example/blob/main/{path}#L{line}"
@@ -25,11 +25,11 @@ def test_project(tmp_path: Path) -> None:
     """A file of the project is named from where the project runs; or from BASE_DIR, where that is set."""
     location = f"{tmp_path}/shop/event handlers.py:12"
 
-    assert place_of(location) == Place("shop/event handlers.py:12", "")
+    assert place_of(location) == SourceLink("shop/event handlers.py:12", "")
     with override_settings(BASE_DIR=tmp_path / "shop"):
-        assert place_of(location) == Place("event handlers.py:12", "")
+        assert place_of(location) == SourceLink("event handlers.py:12", "")
     with override_settings(BASE_DIR=str(tmp_path / "elsewhere")):
-        assert place_of(location) == Place("shop/event handlers.py:12", "")
+        assert place_of(location) == SourceLink("shop/event handlers.py:12", "")
 
 
 @override_settings(GCP_EVENT_ROUTER=LINKED)
@@ -41,7 +41,7 @@ def test_link(tmp_path: Path) -> None:
 @override_settings(GCP_EVENT_ROUTER=LINKED)
 def test_installed() -> None:
     """A file of an installed package is named from there, and has no link: it is in another repository."""
-    assert place_of(f"{json.__file__}:7") == Place("json/__init__.py:7", "")
+    assert place_of(f"{json.__file__}:7") == SourceLink("json/__init__.py:7", "")
 
 
 @override_settings(GCP_EVENT_ROUTER=LINKED)
@@ -50,7 +50,7 @@ def test_installed_in_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     packages = tmp_path / ".venv" / "lib" / "site-packages"
     monkeypatch.setattr(sys, "path", [str(packages), *sys.path])
 
-    assert place_of(f"{packages}/billing/handlers.py:7") == Place("billing/handlers.py:7", "")
+    assert place_of(f"{packages}/billing/handlers.py:7") == SourceLink("billing/handlers.py:7", "")
 
 
 @override_settings(GCP_EVENT_ROUTER=LINKED)
@@ -60,7 +60,7 @@ def test_installed_in_the_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 )
 def test_elsewhere(location: str, expected: str) -> None:
     """Of a file that is nowhere near, the name alone is told; of what is in no file, nothing."""
-    assert place_of(location) == Place(expected, "")
+    assert place_of(location) == SourceLink(expected, "")
 
 
 def test_where_the_folder_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,5 +71,5 @@ def test_where_the_folder_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     gone.rmdir()
 
     with override_settings(BASE_DIR=tmp_path):
-        assert place_of(f"{tmp_path}/shop/a.py:1") == Place("shop/a.py:1", "")
-    assert place_of("/somewhere/else/a.py:3") == Place("a.py:3", "")
+        assert place_of(f"{tmp_path}/shop/a.py:1") == SourceLink("shop/a.py:1", "")
+    assert place_of("/somewhere/else/a.py:3") == SourceLink("a.py:3", "")

@@ -17,7 +17,7 @@ from typing_extensions import override
 from gcp_event_router import Event, EventRouter
 from gcp_event_router._shutdown import StopFlag
 from gcp_event_router.exceptions import ConfigurationError, PostError
-from gcp_event_router.pulling import Delivered, Forward
+from gcp_event_router.pulling import DeliveryResult, Forward
 from gcp_event_router.utils import make_pubsub_message
 
 from ..conftest import post_wsgi
@@ -63,7 +63,7 @@ def server(answers: Answers) -> Generator[str]:
             thread.join()
 
 
-def forward(url: str, kind: str = "order-placed", reference: str = "1") -> Delivered:
+def forward(url: str, kind: str = "order-placed", reference: str = "1") -> DeliveryResult:
     """Forward a push, without a pause where it fails."""
     stop = StopFlag()
     stop.set()
@@ -80,18 +80,18 @@ def test_answers(status: int) -> None:
     with server(answers) as url:
         delivered = forward(url)
 
-    assert delivered == Delivered(status in {102, 200, 201, 202, 204}, f"answered {status}")
+    assert delivered == DeliveryResult(status in {102, 200, 201, 202, 204}, f"answered {status}")
     assert answers.sent == [("/events/order-placed/1", PUSH, "application/json")]
 
 
 def test_no_answer() -> None:
     """A server that hangs up, or is not there, or speaks no TLS, has not taken the event."""
     with server(Answers(0)) as url:
-        assert forward(url) == Delivered(acknowledged=False, said="no answer (RemoteDisconnected)")
+        assert forward(url) == DeliveryResult(acknowledged=False, said="no answer (RemoteDisconnected)")
         assert forward(url.replace("http:", "https:")).said in {"no answer (SSLError)", "no answer (SSLEOFError)"}
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    assert forward(url) == Delivered(acknowledged=False, said="no answer (ConnectionRefusedError)")
+    assert forward(url) == DeliveryResult(acknowledged=False, said="no answer (ConnectionRefusedError)")
 
 
 def test_pause(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,5 +197,5 @@ def test_password_in_the_url() -> None:
 @override_settings(ROOT_URLCONF=())
 def test_project_without_endpoint() -> None:
     """Without the endpoint's URL in the project, nothing says where below the server events go."""
-    with pytest.raises(ConfigurationError, match=r"^get_event_url\(\) finds no URL named 'gcp-events'\. "):
+    with pytest.raises(ConfigurationError, match=r"^No URL pattern has the name 'gcp-events'\. "):
         Forward("http://localhost:8000", "k", StopFlag())

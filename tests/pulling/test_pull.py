@@ -21,7 +21,7 @@ from gcp_event_router import Event, EventRouter, Reject, Retry
 from gcp_event_router._shutdown import StopFlag
 from gcp_event_router.envelopes import read
 from gcp_event_router.inbox.models import StoredEvent
-from gcp_event_router.pulling import Delivered, Here, Puller, as_push
+from gcp_event_router.pulling import DeliveryResult, Here, Puller, as_push
 from gcp_event_router.signals import event_received
 from gcp_event_router.utils import make_pubsub_message
 
@@ -42,7 +42,7 @@ def pull(*messages: Message, kind: str = "k", reference: str | None = "r", subsc
     """What is said of each message, once it is delivered; in another thread, as the command does it."""
     said: list[str] = []
 
-    def tell(message_id: str, delivered: Delivered) -> None:
+    def tell(message_id: str, delivered: DeliveryResult) -> None:
         said.append(delivered.said)
 
     puller = Puller(Here(), subscription, kind, reference, stop=StopFlag(), tell=tell)
@@ -216,7 +216,7 @@ def test_nobody_reads_what_is_told() -> None:
     stop = StopFlag()
     told_in_vain: list[str] = []
 
-    def tell(message_id: str, delivered: Delivered) -> None:
+    def tell(message_id: str, delivered: DeliveryResult) -> None:
         told_in_vain.append(message_id)
         raise BrokenPipeError
 

@@ -18,7 +18,7 @@ from typing_extensions import override
 
 from gcp_event_router._shutdown import StopFlag
 from gcp_event_router.exceptions import PullError
-from gcp_event_router.pulling import Delivered, Destination, Puller, stream
+from gcp_event_router.pulling import DeliveryResult, Destination, Puller, stream
 from gcp_event_router.pulling.stream import pull
 
 from ..support.deliveries import PATIENCE, Stall
@@ -32,9 +32,9 @@ class Called(Destination):
         self._function = function
 
     @override
-    def deliver(self, kind: str, reference: str, body: bytes) -> Delivered:
+    def deliver(self, kind: str, reference: str, body: bytes) -> DeliveryResult:
         self._function(reference)
-        return Delivered(acknowledged=True, said="handled")
+        return DeliveryResult(acknowledged=True, said="handled")
 
 
 def run(

@@ -224,8 +224,8 @@ def test_no_handler() -> None:
 def test_without_hypothesis(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where hypothesis is not installed, what to install is said."""
     monkeypatch.setitem(sys.modules, "hypothesis", None)
-    monkeypatch.delitem(sys.modules, "gcp_event_router.testing.strategies.schema")
-    monkeypatch.delattr("gcp_event_router.testing.strategies.schema")
+    monkeypatch.delitem(sys.modules, "gcp_event_router.testing.strategies.json_values")
+    monkeypatch.delattr("gcp_event_router.testing.strategies.json_values")
 
     with pytest.raises(ConfigurationError) as raised:
         examples(order, router=ROUTER)

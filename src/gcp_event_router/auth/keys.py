@@ -60,11 +60,11 @@ class _Key(TypedDict):
     use: NotRequired[Literal["sig"]]
 
 
-class _Document(TypedDict):
+class _CertificateDocument(TypedDict):
     keys: list[OnErrorOmit[_Key]]
 
 
-_DOCUMENT = TypeAdapter(_Document)
+_DOCUMENT = TypeAdapter(_CertificateDocument)
 #: Documents that `testing` serves in the place of their URLs.
 _SERVED: dict[str, bytes] = {}
 

@@ -14,9 +14,9 @@ from .._globs.glob import Glob, escape
 from .._schema.type_names import type_words
 from ..exceptions import ConfigurationError, GlobError
 from ..router import EventRouter
-from .source_links import Place, place_of
+from .source_links import SourceLink, place_of
 
-__all__ = ["LONGEST", "Entry", "HandlerLine", "entries", "found", "handler_line", "key_of", "query_of", "title_of"]
+__all__ = ["LONGEST", "ChannelLine", "HandlerLine", "entries", "found", "handler_line", "key_of", "query_of", "title_of"]
 
 #: So many characters of a search are looked at.
 LONGEST: Final = 200
@@ -26,12 +26,12 @@ class HandlerLine(NamedTuple):
     """One handler, as both pages name it."""
 
     name: str
-    place: Place
+    place: SourceLink
     #: Such as `"async, deferred"`.
     manner: str
 
 
-class Entry(NamedTuple):
+class ChannelLine(NamedTuple):
     """One channel in the list."""
 
     title: str
@@ -53,7 +53,7 @@ def found(router: EventRouter, words: str) -> list[Key]:
     return sorted(fitting, key=lambda key: (key.is_fallback, key.kind.pattern, key.ce_type.pattern if key.ce_type else ""))
 
 
-def entries(router: EventRouter, wanted: Iterable[Key]) -> list[Entry]:
+def entries(router: EventRouter, wanted: Iterable[Key]) -> list[ChannelLine]:
     """The lines of some channels."""
     return [_entry(channel) for channel in channels(router, wanted)]
 
@@ -94,11 +94,11 @@ def key_of(query: QueryDict) -> Key | None:
         return None
 
 
-def _entry(channel: Channel) -> Entry:
+def _entry(channel: Channel) -> ChannelLine:
     key = Key(channel.kind, channel.ce_type, channel.is_fallback)
     words = [type_words(channel.declared.payload_type)] if channel.declared else []
     words += map(_payload, channel.handlers)
-    return Entry(
+    return ChannelLine(
         title_of(key),
         query_of(key),
         key.ce_type.pattern if key.ce_type else "",

@@ -27,7 +27,7 @@ from .payload_table import PayloadTable, table_of
 from .security import Security, at_path
 from .snippets import REFERENCE, Line, Sending
 
-__all__ = ["DELIVERIES", "Details", "Lately", "Parameters", "Payload", "details_of", "lately"]
+__all__ = ["DELIVERIES", "Details", "Lately", "Parameters", "PayloadDetails", "details_of", "lately"]
 
 #: So many deliveries are shown.
 DELIVERIES: Final = 10
@@ -35,7 +35,7 @@ DELIVERIES: Final = 10
 _NO_SCHEMA: Final = "The declared type cannot be described: manage.py check says what is wrong with it."
 
 
-class Payload(NamedTuple):
+class PayloadDetails(NamedTuple):
     """What an event has to hold."""
 
     table: PayloadTable
@@ -64,7 +64,7 @@ class Lately(NamedTuple):
 class Details:
     """All of the page but the deliveries."""
 
-    payload: Payload | None
+    payload: PayloadDetails | None
     #: What keeps the payload from being described.
     problem: str
     parameters: list[Parameters]
@@ -119,7 +119,7 @@ def _path(kind: str) -> str:
         return ""
 
 
-def _payload(channel: Channel) -> Payload | None:
+def _payload(channel: Channel) -> PayloadDetails | None:
     try:
         payloads, schema, example = channel.payloads, channel.schema(), channel.example()
         table = table_of(schema, "payload")
@@ -129,7 +129,7 @@ def _payload(channel: Channel) -> Payload | None:
     is_json = not any(bare(declared) is bytes for declared, _ in payloads)
     data = example.data or b""
     shown = json.dumps(example.value, indent=2, ensure_ascii=False) if is_json and data else data.decode(errors="replace")
-    return Payload(table, json.dumps(schema, indent=2, ensure_ascii=False, default=str), example, shown, is_json)
+    return PayloadDetails(table, json.dumps(schema, indent=2, ensure_ascii=False, default=str), example, shown, is_json)
 
 
 def _parameters(channel: Channel) -> list[Parameters]:

@@ -13,29 +13,29 @@ from django.conf import settings
 
 from .. import conf
 
-__all__ = ["Place", "place_of"]
+__all__ = ["SourceLink", "place_of"]
 
 
-class Place(NamedTuple):
+class SourceLink(NamedTuple):
     """A file and a line, for people; and the link, where `SOURCE_URL` says how to make one. Empty where nothing is known."""
 
     text: str
     url: str = ""
 
 
-def place_of(location: str) -> Place:
+def place_of(location: str) -> SourceLink:
     """The place of a `Handler.location`: below the project if it is the project's, below its package if it is installed."""
     name, colon, line = location.rpartition(":")
     if not colon or not line.isdecimal():
-        return Place("")
+        return SourceLink("")
     file = Path(name)
     for root in _roots():
         if file.is_relative_to(root) and "site-packages" not in file.parts:  # a virtual environment may lie in the project
             path = file.relative_to(root).as_posix()
             template = conf.current().SOURCE_URL
-            return Place(f"{path}:{line}", template.format(path=quote(path), line=line) if template else "")
+            return SourceLink(f"{path}:{line}", template.format(path=quote(path), line=line) if template else "")
     found = [file.relative_to(root) for root in map(Path, sys.path) if root.parts and file.is_relative_to(root)]
-    return Place(f"{min(found, key=lambda path: len(path.parts), default=Path(file.name)).as_posix()}:{line}")
+    return SourceLink(f"{min(found, key=lambda path: len(path.parts), default=Path(file.name)).as_posix()}:{line}")
 
 
 def _roots() -> Iterator[Path]:

@@ -16,7 +16,7 @@ from .. import conf
 from .._log import logger
 from .._shutdown import stop_flag
 from ..exceptions import ConfigurationError, PostError, PullError
-from ..pulling import Delivered, Forward, Here, Puller
+from ..pulling import DeliveryResult, Forward, Here, Puller
 from ..router import events, is_registered
 from ..signals import event_received
 from .arguments import age, label, positive, size
@@ -83,7 +83,7 @@ def pull(
     if not (forward or options["allow_unhandled"]):
         _require_handler(kind)
 
-    def tell(message_id: str, delivered: Delivered) -> None:
+    def tell(message_id: str, delivered: DeliveryResult) -> None:
         out.write(f"{message_id}: {delivered.said}; {'acknowledged' if delivered.acknowledged else 'given back'}")
 
     try:

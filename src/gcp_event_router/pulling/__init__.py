@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from .forward import Forward
 from .here import Here
-from .messages import PulledMessage, as_push
-from .puller import Delivered, Destination, Puller
+from .puller import DeliveryResult, Destination, PulledMessage, Puller, as_push
 
-__all__ = ["Delivered", "Destination", "Forward", "Here", "PulledMessage", "Puller", "as_push"]
+__all__ = ["DeliveryResult", "Destination", "Forward", "Here", "PulledMessage", "Puller", "as_push"]

@@ -11,7 +11,7 @@ from typing_extensions import override
 from .._log import logger
 from .._shutdown import StopFlag
 from .http import PushClient
-from .puller import Delivered, Destination
+from .puller import DeliveryResult, Destination
 
 __all__ = ["Forward"]
 
@@ -39,7 +39,7 @@ class Forward(Destination):
         self._target.path(kind, "1")  # what the project lacks is said at once
 
     @override
-    def deliver(self, kind: str, reference: str, body: bytes) -> Delivered:
+    def deliver(self, kind: str, reference: str, body: bytes) -> DeliveryResult:
         """Post a push."""
         path = self._target.path(kind, reference)
         try:
@@ -50,12 +50,12 @@ class Forward(Destination):
         if not posted.acknowledged:
             return self._failed(path, said)
         self._log(logging.INFO, path, said)
-        return Delivered(acknowledged=True, said=said)
+        return DeliveryResult(acknowledged=True, said=said)
 
-    def _failed(self, path: str, said: str) -> Delivered:
+    def _failed(self, path: str, said: str) -> DeliveryResult:
         self._log(logging.WARNING, path, said)
         self._stop.wait(_PAUSE)
-        return Delivered(acknowledged=False, said=said)
+        return DeliveryResult(acknowledged=False, said=said)
 
     def _log(self, level: int, path: str, said: str) -> None:
         url = self._target.base + path.partition("?")[0]  # the query may hold a signature

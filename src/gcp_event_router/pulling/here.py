@@ -11,7 +11,7 @@ from .._log import log_malformed
 from ..envelopes import read
 from ..outcomes import Outcome, classify, of_responses
 from ..signals import event_received
-from .puller import Delivered, Destination
+from .puller import DeliveryResult, Destination
 
 __all__ = ["Here"]
 
@@ -24,7 +24,7 @@ class Here(Destination):
     """
 
     @override
-    def deliver(self, kind: str, reference: str, body: bytes) -> Delivered:
+    def deliver(self, kind: str, reference: str, body: bytes) -> DeliveryResult:
         """Handle an event to its end."""
         # what Django does before and after a request, by which a thread that lives for long gets working connections
         reset_queries()
@@ -34,7 +34,7 @@ class Here(Destination):
         finally:
             close_old_connections()
             caches.close_all()
-        return Delivered(outcome.acknowledged, outcome.value)
+        return DeliveryResult(outcome.acknowledged, outcome.value)
 
     def _outcome(self, kind: str, reference: str, body: bytes) -> Outcome:
         try:

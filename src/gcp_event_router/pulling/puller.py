@@ -2,20 +2,59 @@
 
 from __future__ import annotations
 
+import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from threading import Lock
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from .._log import log_event, trail
 from .._shutdown import StopFlag
 from ..outcomes import Outcome
-from .messages import PulledMessage, as_push
+from ..utils import make_pubsub_message
 
-__all__ = ["Delivered", "Destination", "Puller"]
+__all__ = ["DeliveryResult", "Destination", "PulledMessage", "Puller", "as_push"]
 
 
-class Delivered(NamedTuple):
+class PulledMessage(Protocol):
+    """What we need of `google.cloud.pubsub_v1.subscriber.message.Message`."""
+
+    message_id: str
+
+    @property
+    def data(self) -> bytes:
+        """The payload."""
+        ...
+
+    @property
+    def attributes(self) -> Mapping[str, str]:
+        """The attributes, none of which is None."""
+        ...
+
+    @property
+    def publish_time(self) -> datetime:
+        """When it was published, aware."""
+        ...
+
+    @property
+    def ordering_key(self) -> str:
+        """Empty where there is none."""
+        ...
+
+    @property
+    def delivery_attempt(self) -> int | None:
+        """Only where the subscription has a dead-letter topic."""
+        ...
+
+    def ack(self) -> None:
+        """Say that it is done."""
+
+    def nack(self) -> None:
+        """Have it delivered again."""
+
+
+class DeliveryResult(NamedTuple):
     """What became of a delivery."""
 
     #: Whether Pub/Sub would have taken it as done.
@@ -27,9 +66,31 @@ class Delivered(NamedTuple):
 class Destination(Protocol):
     """Where pulled messages are delivered: `Here`, or `Forward`."""
 
-    def deliver(self, kind: str, reference: str, body: bytes) -> Delivered:
+    def deliver(self, kind: str, reference: str, body: bytes) -> DeliveryResult:
         """Deliver a push; called by several threads at once."""
         ...
+
+
+def as_push(message: PulledMessage, subscription: str) -> bytes:
+    """The body of the push by which Pub/Sub would have delivered a message, both spellings of its names included.
+
+    Called by `Puller` for each message. Envelope, identity and inbox are then those of a push. The body is the same for each
+    delivery of the message, but for its delivery attempt.
+    """
+    push: dict[str, Any] = make_pubsub_message(
+        message.data,
+        subscription,
+        dict(message.attributes),
+        message.message_id,
+        message.ordering_key or None,
+        message.publish_time,
+        as_dict=True,
+    )
+    inner = push["message"]
+    inner |= {"message_id": inner["messageId"], "publish_time": inner["publishTime"]}
+    if message.delivery_attempt is not None:
+        push["deliveryAttempt"] = message.delivery_attempt
+    return json.dumps(push).encode()
 
 
 class Puller:
@@ -55,7 +116,7 @@ class Puller:
         *,
         stop: StopFlag,
         limit: int | None = None,
-        tell: Callable[[str, Delivered], None] | None = None,
+        tell: Callable[[str, DeliveryResult], None] | None = None,
     ) -> None:
         self._destination = destination
         self._subscription = subscription
@@ -91,7 +152,7 @@ class Puller:
                 message_id=message.message_id,
                 problem=trail(error),
             )
-            delivered = Delivered(acknowledged=False, said=outcome)
+            delivered = DeliveryResult(acknowledged=False, said=outcome)
         if delivered.acknowledged:
             message.ack()
         else:
@@ -108,7 +169,7 @@ class Puller:
                 self._stop.set()
             return True
 
-    def _note(self, message: PulledMessage, delivered: Delivered) -> None:
+    def _note(self, message: PulledMessage, delivered: DeliveryResult) -> None:
         with self._lock:
             if delivered.acknowledged:
                 self.acknowledged += 1

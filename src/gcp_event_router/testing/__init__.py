@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .client import PushOptions, apush, push
-from .cloudevents import CloudEventMessage, CloudEventRequest, batch
+from .cloudevent_messages import CloudEventMessage, CloudEventRequest, batch
 from .isolation import isolated
 from .messages import FORMS, EventMessage, Form
 from .mixin import EventTestMixin

@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from ..envelopes import read_json
 from ..utils import SUBSCRIPTION, make_pubsub_message
-from .cloudevents import CloudEventMessage, CloudEventRequest
+from .cloudevent_messages import CloudEventMessage, CloudEventRequest
 
 __all__ = ["FORMS", "EventMessage", "Form"]
 

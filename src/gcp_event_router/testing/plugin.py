@@ -36,7 +36,7 @@ __all__ = [
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 
 
-class _Push(Protocol[ResultT_co]):
+class _Pusher(Protocol[ResultT_co]):
     """What `event_push` and `event_apush` are."""
 
     def __call__(self, kind: Any, reference: Any = "1", payload: Any = None, **options: Unpack[PushOptions]) -> ResultT_co:
@@ -45,10 +45,10 @@ class _Push(Protocol[ResultT_co]):
 
 
 if TYPE_CHECKING:
-    Push: TypeAlias = _Push[Pushed]
-    APush: TypeAlias = _Push[Awaitable[Pushed]]
+    Push: TypeAlias = _Pusher[Pushed]
+    APush: TypeAlias = _Pusher[Awaitable[Pushed]]
 else:
-    Push = APush = _Push
+    Push = APush = _Pusher
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from ...exceptions import ConfigurationError, InvalidEventError
 from ...outcomes import ACKNOWLEDGED, Outcome, classify
 from ...pulling.http import PushClient
 from ...signals import event_received
-from ...testing.cloudevents import CloudEventRequest
+from ...testing.cloudevent_messages import CloudEventRequest
 from ...testing.recording import Delivery, record_own
 from ...views import EventView
 

@@ -21,7 +21,6 @@ from ...event import Event
 from ...exceptions import ConfigurationError
 from ...kinds import Kind
 from ...router import EventRouter, events
-from .json_schema import ExampleSchema
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
@@ -45,7 +44,7 @@ def examples(
     strategies = _strategies()
     if bare(declared) is bytes:
         return _read(strategies.st.binary(), adapter.validate_python)
-    (schema,), definitions = payload_schemas([(declared, adapter)], "validation", generator=ExampleSchema)
+    (schema,), definitions = payload_schemas([(declared, adapter)], "validation", generator=strategies.ExampleSchema)
     made = strategies.SchemaStrategies(definitions).of(schema)
     return _read(made.map(json.dumps), adapter.validate_json)
 
@@ -81,10 +80,10 @@ def _read(made: SearchStrategy[Any], read: Callable[[Any], PayloadT]) -> SearchS
 
 def _strategies() -> Any:
     try:
-        from . import schema as schema_strategies  # noqa: PLC0415 -- needs hypothesis
+        from . import json_values  # noqa: PLC0415 -- needs hypothesis
     except ModuleNotFoundError as error:
         if error.name != "hypothesis":
             raise
         msg = "examples() needs hypothesis, which is not installed. pip install hypothesis."
         raise ConfigurationError(msg) from error
-    return schema_strategies
+    return json_values

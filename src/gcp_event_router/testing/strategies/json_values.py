@@ -11,12 +11,14 @@ from typing import Any, Final, cast
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
+from pydantic.json_schema import JsonSchemaValue
+from typing_extensions import override
 
-from ..._schema.json_schema import Schema
+from ..._schema.json_schema import LenientSchema, Schema
 from .numbers import SAFE, decimals, integers, numbers
 from .text import TEXT, texts
 
-__all__ = ["SchemaStrategies"]
+__all__ = ["ExampleSchema", "SchemaStrategies"]
 
 _SCALARS: Final = st.none() | st.booleans() | st.integers(-SAFE, SAFE) | st.floats(allow_nan=False, allow_infinity=False)
 _ANYTHING: Final[SearchStrategy[Any]] = st.recursive(
@@ -24,6 +26,30 @@ _ANYTHING: Final[SearchStrategy[Any]] = st.recursive(
 )
 _MOST: Final = 5
 """So many items, at most, of what may have any number."""
+#: What pydantic's own schema says of decimals.
+_DECIMAL: Final = ("ge", "gt", "le", "lt", "max_digits", "decimal_places", "multiple_of")
+
+
+class ExampleSchema(LenientSchema):
+    """JSON Schema that also tells the digits of decimals, the keys of dicts, and which times have no zone."""
+
+    @override
+    def decimal_schema(self, schema: Any) -> JsonSchemaValue:
+        return {"type": "string", "format": "decimal", **{name: schema[name] for name in _DECIMAL if name in schema}}
+
+    @override
+    def datetime_schema(self, schema: Any) -> JsonSchemaValue:
+        is_naive = schema.get("tz_constraint") == "naive"
+        return {"type": "string", "format": "date-time-naive"} if is_naive else super().datetime_schema(schema)
+
+    @override
+    def dict_schema(self, schema: Any) -> JsonSchemaValue:
+        made = super().dict_schema(schema)
+        if "keys_schema" in schema:
+            made["propertyNames"] = self.generate_inner(schema["keys_schema"])
+        if made.pop("patternProperties", None) is not None:
+            made["additionalProperties"] = self.generate_inner(schema["values_schema"])
+        return made
 
 
 class SchemaStrategies:
