@@ -90,13 +90,12 @@ def test_wrong_setting_stops_the_start() -> None:
 BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "a wrong option": (
         {"BACKEND": "gcp_event_router.auth.SharedToken", "OPTIONS": {"token": "s3cr3t", "header": "X"}},
-        "The authenticator 'gcp_event_router.auth.SharedToken' cannot be made with its OPTIONS (header, token). "
+        "The authenticator 'gcp_event_router.auth.SharedToken' cannot be created with its OPTIONS (header, token). "
         "Did you mean 'tokens'? It takes tokens, header, parameter.",
     ),
     "a value that cannot be used": (
         {"BACKEND": "gcp_event_router.auth.OIDC", "OPTIONS": {"service_accounts": ["serviceAccount:a@b.c"], "audience": "x"}},
-        "OIDC is given service_accounts=['serviceAccount:a@b.c'] that has a prefix in 'serviceAccount:a@b.c'. "
-        "Write 'a@b.c' alone.",
+        "OIDC's service_accounts=['serviceAccount:a@b.c'] has a prefix in 'serviceAccount:a@b.c'. Write 'a@b.c'.",
     ),
     "no such module": (
         {"BACKEND": "shop.auth.PartnerKey"},
@@ -109,16 +108,16 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "a module that imports what is not there": (
         {"BACKEND": "missing.PartnerKey"},
         "The authenticator 'missing.PartnerKey' cannot be imported, since its module imports 'nowhere_to_be_found', "
-        "which is not there.",
+        "which is not installed.",
     ),
     "a module that is no Python": (
         {"BACKEND": "wrong.PartnerKey"},
         "The authenticator 'wrong.PartnerKey' cannot be imported, since its module raises SyntaxError. "
-        "Mend the module, or name another.",
+        "Fix the module, or name another.",
     ),
     "an authenticator that raises": (
         {"BACKEND": "own.Raising", "OPTIONS": {"key": "s3cr3t"}},
-        "The authenticator 'own.Raising' cannot be made with its OPTIONS (key): it raised KeyError. See what it asks for.",
+        "The authenticator 'own.Raising' cannot be created with its OPTIONS (key): it raised KeyError.",
     ),
     "no authenticator": (
         {"BACKEND": "own.Nothing"},

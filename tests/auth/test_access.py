@@ -322,12 +322,12 @@ class Careful:
         ),
         (
             [Door],
-            "The authenticator Door is a class, and not an object of it. Write Door(...).",
+            "The authenticator Door is a class, not an instance of it. Write Door(...).",
         ),
         ([5], "The authenticator int has no method authenticate(request). Give it one that returns a Principal or None."),
         (
             [Careful()],
-            "The authenticator Careful has secret_parameters that is a string, and not a collection of names. Write a tuple.",
+            "The secret_parameters of the authenticator Careful must be a collection of names, not a string. Write a tuple.",
         ),
     ],
 )

@@ -318,17 +318,17 @@ IT_HAS = "it has account 'sender@my-project.iam.gserviceaccount.com' and audienc
     [
         (
             {"email": "other@example.com"},
-            "forbidden by no handler: ForbiddenError, the token is of an account that is not among service_accounts: "
+            "forbidden by no handler: ForbiddenError, the token's account is not in service_accounts: "
             "it has account 'other@example.com' and audience 'https://shop.example'",
         ),
         (
             {"email": None},
-            "forbidden by no handler: ForbiddenError, the token is of an account that is not among service_accounts: "
+            "forbidden by no handler: ForbiddenError, the token's account is not in service_accounts: "
             "it has no account and audience 'https://shop.example'",
         ),
         (
             {"email": [ACCOUNT]},
-            "forbidden by no handler: ForbiddenError, the token is of an account that is not among service_accounts: "
+            "forbidden by no handler: ForbiddenError, the token's account is not in service_accounts: "
             "it has no account and audience 'https://shop.example'",
         ),
         (
@@ -350,10 +350,10 @@ IT_HAS = "it has account 'sender@my-project.iam.gserviceaccount.com' and audienc
             {"iat": NOW + 11},
             f"unauthenticated by no handler: AuthenticationError, the token is not valid yet; do the clocks differ? {IT_HAS}",
         ),
-        ({"iat": 0}, f"unauthenticated by no handler: AuthenticationError, the token is made for longer than a day: {IT_HAS}"),
+        ({"iat": 0}, f"unauthenticated by no handler: AuthenticationError, the token is valid for longer than a day: {IT_HAS}"),
         (
             {"iss": "https://issuer.example", "email": "other@example.com"},
-            "unauthenticated by no handler: AuthenticationError, the token does not claim what Google's tokens claim",
+            "unauthenticated by no handler: AuthenticationError, the token's claims are not those of a Google token",
         ),
     ],
 )

@@ -141,37 +141,36 @@ def test_wrong(option: str, value: Any) -> None:
     with pytest.raises(ConfigurationError) as caught:
         OIDC(**{**GIVEN, option: value})
 
-    given, why = re.escape(f"OIDC is given {option}={value!r}"), r"(that|which) (is|has|needs|holds)\b[^\n]{5,}"
-    assert re.fullmatch(rf"{given},? {why}\. (Give|Write|List|Leave) [^\n]{{10,}}\.", str(caught.value))
+    given, why = re.escape(f"OIDC's {option}={value!r}"), r"(is|has|needs|contains)\b[^\n]{5,}"
+    assert re.fullmatch(rf"{given} {why}\. (Give|Write|List|Leave) [^\n]{{10,}}\.", str(caught.value))
     assert isinstance(caught.value, ImproperlyConfigured)
 
 
 @pytest.mark.parametrize("option", GIVEN)
 def test_missing(option: str) -> None:
     """Neither the accounts nor the audience can be left out, nor be guessed."""
-    with pytest.raises(ConfigurationError, match=rf"^OIDC .*{option}.*\. (Give|List) .*\.$"):
+    with pytest.raises(ConfigurationError, match=rf"^OIDC's .*{option}.*\. (Give|List) .*\.$"):
         OIDC(**{name: value for name, value in GIVEN.items() if name != option})
 
 
-LIST = 'List the addresses of those who may send, such as ["pubsub@my-project.iam.gserviceaccount.com"].'
-GOOGLES = "Leave it out for Google's keys, which are at https://www.googleapis.com/oauth2/v3/certs."
+LIST = 'List the addresses of the senders, such as ["pubsub@my-project.iam.gserviceaccount.com"].'
+GOOGLES = "Leave it out to use Google's keys at https://www.googleapis.com/oauth2/v3/certs."
 MESSAGES = [
-    ({"service_accounts": ACCOUNT}, f"service_accounts='{ACCOUNT}' that is not a list of addresses. {LIST}"),
-    ({"service_accounts": ["sender"]}, f"service_accounts=['sender'] that has 'sender', which is no address. {LIST}"),
+    ({"service_accounts": ACCOUNT}, f"service_accounts='{ACCOUNT}' is not a list of addresses. {LIST}"),
+    ({"service_accounts": ["sender"]}, f"service_accounts=['sender'] contains 'sender', which is not an address. {LIST}"),
     (
         {"service_accounts": ["serviceAccount:a@b.example"]},
-        "service_accounts=['serviceAccount:a@b.example'] that has a prefix in 'serviceAccount:a@b.example'. "
-        "Write 'a@b.example' alone.",
+        "service_accounts=['serviceAccount:a@b.example'] has a prefix in 'serviceAccount:a@b.example'. Write 'a@b.example'.",
     ),
     (
         {"audience": 1},
-        "audience=1 that is neither a string nor a list of strings. Give what its senders are configured with, "
+        "audience=1 is neither a string nor a list of strings. Give the audience of your senders, "
         'such as "https://shop.example", or "event-url" for each event\'s own URL.',
     ),
-    ({"leeway": 301}, "leeway=301 that is not a time of at most five minutes. Give a timedelta, or seconds from 0 to 300."),
+    ({"leeway": 301}, "leeway=301 is not a time of at most five minutes. Give a timedelta, or seconds from 0 to 300."),
     (
         {"certs_url": "http://keys.example"},
-        "certs_url='http://keys.example' that is not an https URL, so that anybody on the way could change the keys. " + GOOGLES,
+        "certs_url='http://keys.example' is not an https URL, so anybody on the way could replace the keys. " + GOOGLES,
     ),
 ]
 
@@ -182,7 +181,7 @@ def test_messages(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         OIDC(**{**GIVEN, **options})
 
-    assert str(caught.value) == f"OIDC is given {message}"
+    assert str(caught.value) == f"OIDC's {message}"
 
 
 @pytest.mark.parametrize("base_url", [None, ""])
@@ -193,7 +192,7 @@ def test_event_url_needs_a_base_url(audience: Any, base_url: str | None) -> None
         OIDC(service_accounts=[ACCOUNT], audience=audience)
 
     assert str(caught.value) == (
-        f"OIDC is given audience={audience!r} that needs BASE_URL, which is not set. "
+        f"OIDC's audience={audience!r} needs BASE_URL, which is not set. "
         'Write BASE_URL = "https://your-server.example" in your settings.'
     )
 
@@ -212,7 +211,7 @@ def test_unknown_option(options: dict[str, Any], names: str, advice: str) -> Non
         load([{"BACKEND": "gcp_event_router.auth.OIDC", "OPTIONS": options}])
 
     assert str(caught.value) == (
-        f"The authenticator 'gcp_event_router.auth.OIDC' cannot be made with its OPTIONS ({names}). "
+        f"The authenticator 'gcp_event_router.auth.OIDC' cannot be created with its OPTIONS ({names}). "
         f"{advice}It takes service_accounts, audience, leeway, certs_url."
     )
 

@@ -172,7 +172,7 @@ def test_a_cache_that_is_away(router: EventRouter, post: Post, lines: Callable[[
     """Without the cache, single use cannot be judged: the sender is to try again; other URLs go on being accepted."""
     assert post(signed(max_age=HOUR, single_use=True)).status_code == 503
     assert post(signed(max_age=HOUR)).status_code == 201
-    assert lines()[0].endswith("UnavailableError, the cache of used URLs is away")
+    assert lines()[0].endswith("UnavailableError, the cache of used URLs is unavailable")
 
 
 class FullCache(LocMemCache):
@@ -187,7 +187,7 @@ class FullCache(LocMemCache):
 def test_a_cache_that_does_not_remember(router: EventRouter, post: Post, lines: Callable[[], list[str]]) -> None:
     """A URL that nobody used is not called used because the cache cannot write: the sender is to try again."""
     assert post(signed(max_age=HOUR, single_use=True)).status_code == 503
-    assert lines()[0].endswith("UnavailableError, the cache of used URLs does not remember")
+    assert lines()[0].endswith("UnavailableError, the cache of used URLs does not store anything")
 
 
 def test_key_rotation(router: EventRouter, post: Post) -> None:
@@ -265,7 +265,7 @@ def test_a_cache_that_does_not_exist() -> None:
     with pytest.raises(ImproperlyConfigured) as caught:
         SignedURL(cache="urls")
 
-    assert str(caught.value) == "SignedURL is given cache='urls', which is not one of CACHES. Choose from 'default'."
+    assert str(caught.value) == "SignedURL's cache='urls' is not one of CACHES. Choose from 'default'."
 
 
 LABELS = st.text(

@@ -89,11 +89,11 @@ def test_e001_unresolvable_handler(router: EventRouter) -> None:
         ),
         (
             {"BACKEND": "datetime.timedelta", "OPTIONS": {"secret": "x"}},
-            "The authenticator 'datetime.timedelta' cannot be made with its OPTIONS (secret). Give those that it takes.",
+            "The authenticator 'datetime.timedelta' cannot be created with its OPTIONS (secret). Check its options.",
         ),
         (
             {"BACKEND": "gcp_event_router.auth.SharedToken", "OPTIONS": {"token": ["x"], "header": "X"}},
-            "The authenticator 'gcp_event_router.auth.SharedToken' cannot be made with its OPTIONS (header, token). "
+            "The authenticator 'gcp_event_router.auth.SharedToken' cannot be created with its OPTIONS (header, token). "
             "Did you mean 'tokens'? It takes tokens, header, parameter.",
         ),
         (
@@ -103,24 +103,24 @@ def test_e001_unresolvable_handler(router: EventRouter) -> None:
         (
             {"BACKEND": "tests.support.broken_import.Door"},
             "The authenticator 'tests.support.broken_import.Door' cannot be imported, since its module imports 'nowhere_at_all', "
-            "which is not there.",
+            "which is not installed.",
         ),
         (
             {"BACKEND": "os.path"},
-            "The authenticator 'os.path' cannot be made with its OPTIONS (none). Give the dotted path of a class as its BACKEND.",
+            "The authenticator 'os.path' cannot be created with its OPTIONS (none). "
+            "Give the dotted path of a class as its BACKEND.",
         ),
         (
             {"BACKEND": "tests.checks.test_checks.Choosy", "OPTIONS": {"key": "secret"}},
-            "The authenticator 'tests.checks.test_checks.Choosy' cannot be made with its OPTIONS (key): it raised ValueError. "
-            "See what it asks for.",
+            "The authenticator 'tests.checks.test_checks.Choosy' cannot be created with its OPTIONS (key): it raised ValueError.",
         ),
         (
             {"BACKEND": "tests.checks.test_checks.Plain", "OPTIONS": {"key": "secret"}},
-            "The authenticator 'tests.checks.test_checks.Plain' cannot be made with its OPTIONS (key). It takes none.",
+            "The authenticator 'tests.checks.test_checks.Plain' cannot be created with its OPTIONS (key). It takes none.",
         ),
         (
             {"BACKEND": "gcp_event_router.auth.SignedURL", "OPTIONS": {"salt": "x"}},
-            "The authenticator 'gcp_event_router.auth.SignedURL' cannot be made with its OPTIONS (salt). It takes cache.",
+            "The authenticator 'gcp_event_router.auth.SignedURL' cannot be created with its OPTIONS (salt). It takes cache.",
         ),
     ],
 )

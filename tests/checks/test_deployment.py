@@ -127,9 +127,9 @@ def test_e006_credentials_in_the_query_over_http(authenticator: Any, base_url: s
 @pytest.mark.parametrize(
     ("audience", "what"),
     [
-        ("http://shop.example", "audience='http://shop.example', and that"),
-        ("shop", "audience='shop', and that"),
-        ("event-url", "audience='event-url', which is 'http://shop.example', and that"),
+        ("http://shop.example", "'http://shop.example' of OIDC"),
+        ("shop", "'shop' of OIDC"),
+        ("event-url", "'event-url' of OIDC, which is 'http://shop.example',"),
     ],
 )
 @override_settings(BASE_URL="http://shop.example")
@@ -139,8 +139,8 @@ def test_e007_audience_that_is_not_https(audience: str, what: str) -> None:
         (
             Error,
             "gcp_event_router.E007",
-            "Have events sent to an https URL, and their tokens made for one; or silence this check.",
-            f"OIDC is given {what} is not https.",
+            "Send events and their tokens to an https URL, or silence this check.",
+            f"The audience {what} is not an https URL.",
         )
     ]
 
@@ -207,7 +207,7 @@ def test_w007_short_token() -> None:
             Warn,
             "gcp_event_router.W007",
             "Make a longer one: python -c 'import secrets; print(secrets.token_urlsafe())'.",
-            "SharedToken is given a token of less than 16 characters, which can be guessed.",
+            "A token of SharedToken has less than 16 characters, so it can be guessed.",
         )
     ]
 
@@ -215,10 +215,10 @@ def test_w007_short_token() -> None:
 @pytest.mark.parametrize(
     ("backend", "problem"),
     [
-        ("locmem.LocMemCache", "other processes do not see, so that a URL can be used once in each"),
-        ("dummy.DummyCache", "remembers nothing, so that no URL for a single use is ever accepted"),
-        ("filebased.FileBasedCache", "lets several add the same at once, so that a URL can be used more often"),
-        ("db.DatabaseCache", "drops entries when it has MAX_ENTRIES, so that a URL can be used again"),
+        ("locmem.LocMemCache", "other processes do not share, so a URL can be used once in each"),
+        ("dummy.DummyCache", "remembers nothing, so URLs for a single use are never accepted"),
+        ("filebased.FileBasedCache", "lets several processes add the same key at once, so a URL can be used several times"),
+        ("db.DatabaseCache", "drops entries when it has MAX_ENTRIES, so a URL can be used again"),
         ("redis.RedisCache", None),
     ],
 )
@@ -231,7 +231,7 @@ def test_w008_cache_that_forgets(backend: str, problem: str | None, tmp_path: Pa
     message = (
         Warn,
         "gcp_event_router.W008",
-        "Name a cache that all share, such as Redis; or silence this check, if no URL is for a single use.",
+        "Name a cache that all processes share, such as Redis; or silence this check if all URLs may be used again.",
         f"SignedURL remembers used URLs in the cache 'urls', which {problem}.",
     )
 

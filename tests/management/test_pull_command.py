@@ -138,7 +138,7 @@ def test_stream_that_is_refused(handled: list[str], monkeypatch: pytest.MonkeyPa
         monkeypatch.setenv("PUBSUB_EMULATOR_HOST", server.address)
         assert refusal(NAME, "--kind", "k") == (
             1,
-            f"Cannot pull from {NAME}. There is none. "
+            f"Cannot pull from {NAME}. It does not exist. "
             "Create it: gcloud pubsub subscriptions create orders --project=shop-project --topic=TOPIC",
         )
 
@@ -147,7 +147,7 @@ def test_url_that_is_refused() -> None:
     """A wrong URL is said before anything is pulled."""
     assert refusal(NAME, "--kind", "k", "--forward", "localhost") == (
         1,
-        "'localhost' is no URL to post to. Write http:// or https://, a host, and a port if it has one: http://localhost:8000.",
+        "'localhost' is not a URL to post to. Write http:// or https://, a host, and a port if it has one: http://localhost:8000.",
     )
 
 

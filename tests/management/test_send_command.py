@@ -610,7 +610,7 @@ NO_HEADER = (
         ),
         (
             ["--url", "http://a..b"],
-            "'http://a..b' is no URL to post to. Write http:// or https://, a host, and a port if it has one: "
+            "'http://a..b' is not a URL to post to. Write http:// or https://, a host, and a port if it has one: "
             "http://localhost:8000.",
         ),
         *(
@@ -641,7 +641,7 @@ def test_bad_url(seen: list[Event[Any, Any]]) -> None:
     """A URL that cannot be posted to is refused, and a password in one is not repeated."""
     assert run("order-placed", "--url", "localhost") == (
         2,
-        "CommandError: 'localhost' is no URL to post to. Write http:// or https://, a host, and a port if it has one: "
+        "CommandError: 'localhost' is not a URL to post to. Write http:// or https://, a host, and a port if it has one: "
         "http://localhost:8000.\n",
     )
     for url in (

@@ -87,11 +87,11 @@ def test_answers(status: int) -> None:
 def test_no_answer() -> None:
     """A server that hangs up, or is not there, or speaks no TLS, has not taken the event."""
     with server(Answers(0)) as url:
-        assert forward(url) == DeliveryResult(acknowledged=False, said="no answer (RemoteDisconnected)")
-        assert forward(url.replace("http:", "https:")).said in {"no answer (SSLError)", "no answer (SSLEOFError)"}
+        assert forward(url) == DeliveryResult(acknowledged=False, result="no answer (RemoteDisconnected)")
+        assert forward(url.replace("http:", "https:")).result in {"no answer (SSLError)", "no answer (SSLEOFError)"}
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    assert forward(url) == DeliveryResult(acknowledged=False, said="no answer (ConnectionRefusedError)")
+    assert forward(url) == DeliveryResult(acknowledged=False, result="no answer (ConnectionRefusedError)")
 
 
 def test_pause(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,7 +180,7 @@ def test_urls_that_cannot_be_posted_to(url: str) -> None:
     with pytest.raises(PostError) as raised:
         Forward(url, "k", StopFlag())
     assert str(raised.value) == (
-        f"{url!r} is no URL to post to. Write http:// or https://, a host, and a port if it has one: http://localhost:8000."
+        f"{url!r} is not a URL to post to. Write http:// or https://, a host, and a port if it has one: http://localhost:8000."
     )
 
 
@@ -189,7 +189,7 @@ def test_password_in_the_url() -> None:
     with pytest.raises(PostError) as raised:
         Forward("http://me:secret@localhost:8000", "k", StopFlag())
     assert str(raised.value) == (
-        "The URL to post to holds a name or a password, which would not be sent. "
+        "The URL contains a name or a password, which would not be sent. "
         "Write http:// or https://, a host, and a port if it has one: http://localhost:8000."
     )
 

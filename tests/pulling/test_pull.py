@@ -43,7 +43,7 @@ def pull(*messages: Message, kind: str = "k", reference: str | None = "r", subsc
     said: list[str] = []
 
     def tell(message_id: str, delivered: DeliveryResult) -> None:
-        said.append(delivered.said)
+        said.append(delivered.result)
 
     puller = Puller(Here(), subscription, kind, reference, stop=StopFlag(), tell=tell)
     with beside(lambda: [puller.receive(each) for each in messages]) as taken:

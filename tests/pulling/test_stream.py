@@ -34,7 +34,7 @@ class Called(Destination):
     @override
     def deliver(self, kind: str, reference: str, body: bytes) -> DeliveryResult:
         self._function(reference)
-        return DeliveryResult(acknowledged=True, said="handled")
+        return DeliveryResult(acknowledged=True, result="handled")
 
 
 def run(
@@ -137,15 +137,16 @@ def test_workers_deliver_at_once() -> None:
 
 REFUSALS = {
     "NOT_FOUND": (
-        f"Cannot pull from {NAME}. There is none. "
+        f"Cannot pull from {NAME}. It does not exist. "
         "Create it: gcloud pubsub subscriptions create orders --project=shop-project --topic=TOPIC"
     ),
     "PERMISSION_DENIED": (
-        f"Cannot pull from {NAME}. These credentials may not. Allow it: gcloud pubsub subscriptions add-iam-policy-binding "
-        "orders --project=shop-project --member=MEMBER --role=roles/pubsub.subscriber"
+        f"Cannot pull from {NAME}. The credentials lack the permission. Grant it: "
+        "gcloud pubsub subscriptions add-iam-policy-binding orders "
+        "--project=shop-project --member=MEMBER --role=roles/pubsub.subscriber"
     ),
     "UNAUTHENTICATED": (
-        f"Cannot pull from {NAME}. There are no credentials that can be used. Run gcloud auth application-default login, "
+        f"Cannot pull from {NAME}. There are no usable credentials. Run gcloud auth application-default login, "
         "name a key file in GOOGLE_APPLICATION_CREDENTIALS, or an emulator in PUBSUB_EMULATOR_HOST."
     ),
     "FAILED_PRECONDITION": f"Cannot pull from {NAME}. Google's client says: FailedPrecondition: 400 no, said the server",

@@ -1,6 +1,6 @@
-"""Who may send: authenticators, and the door that asks them.
+"""Authenticators, which decide who may send, and the chain that asks them.
 
-`views` asks the door before it reads a body; `GCP_EVENT_ROUTER["AUTHENTICATION"]` names the authenticators by dotted path.
+`views` asks the chain before it reads a body; `GCP_EVENT_ROUTER["AUTHENTICATION"]` names the authenticators by dotted path.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["OIDC", "Authenticator", "AuthenticatorChain", "CurlHint", "SharedTok
 
 
 def __getattr__(name: str) -> object:
-    """Import OIDC when it is asked for: it alone needs what the extra installs."""
+    """Import OIDC on demand, since only it needs the packages of the extra `oidc`."""
     if name != "OIDC":
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)

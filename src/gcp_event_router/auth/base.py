@@ -1,4 +1,4 @@
-"""What an authenticator is, and where a request carries credentials. Read by each authenticator, and by who writes one."""
+"""The protocol of authenticators, and helpers that read credentials from a request."""
 
 from __future__ import annotations
 
@@ -19,27 +19,30 @@ __all__ = ["Authenticator", "CurlHint", "bearer", "check_query_credentials", "cu
 
 
 class Authenticator(Protocol):
-    """What an authenticator is: a class of the user's own needs this one method, as `def` or as `async def`.
+    """The protocol of authenticators: a project's own class needs this one method, as `def` or as `async def`.
 
-    Under ASGI a sync one runs in a thread, so it may block. One that is sync and knows a way without blocking may have
-    `async def aauthenticate(self, request)` besides, which the async view then awaits. One whose credentials are in the
-    query or in a header names those in `secret_parameters` or `secret_headers`, a collection of strings, and neither handlers
-    nor receivers see them.
-    What `manage.py check --deploy` should say of its options, it returns from `check_deployment(self)`; from
-    `security_scheme(self)` what AsyncAPI calls a security scheme, with a name for it; from `public_facts(self)` what the
-    catalogue may show, pairs of a name and a value; from `curl_hint(self, url)` a `CurlHint` for requests to a URL. None of it
-    is a secret.
+    Under ASGI, a sync method runs in a thread, so it may block. All else is optional:
+
+    - `async def aauthenticate(self, request)`: the same without blocking; the async view awaits it.
+    - `secret_parameters`, `secret_headers`: names of query parameters and headers that hold credentials; handlers and receivers
+      do not see them.
+    - `check_deployment(self)`: yields the messages of `manage.py check --deploy`.
+    - `security_scheme(self)`: returns a name and a security scheme for the AsyncAPI document.
+    - `public_facts(self)`: yields pairs of a name and a value for the catalogue.
+    - `curl_hint(self, url)`: returns a `CurlHint` for requests to a URL.
+
+    None of these may reveal a secret.
     """
 
     def authenticate(self, request: HttpRequest) -> Principal | Awaitable[Principal | None] | None:
-        """Return who sent `request`, or None if it holds no credentials of this authenticator's kind.
+        """Return the sender of `request`, or None if it has no credentials of this authenticator's kind.
 
-        Must not read the body: nobody has been let in yet.
+        Must not read the body, since the sender is not authenticated yet.
 
         Raises:
-            AuthenticationError: The credentials are bad. Answered 401.
-            ForbiddenError: The credentials are good, and their owner may not send here. Answered 403.
-            UnavailableError: It cannot be decided now. Answered 503, so that the sender tries again.
+            AuthenticationError: The credentials are invalid. Answered 401.
+            ForbiddenError: The credentials are valid, but their owner may not send here. Answered 403.
+            UnavailableError: The credentials cannot be verified now. Answered 503, so that the sender tries again.
 
         """
 
@@ -70,14 +73,14 @@ def curl_hint(authenticator: object, url: str) -> CurlHint:
 
 
 def bearer(request: HttpRequest) -> str | None:
-    """What follows `Bearer` in the header `Authorization`; None where the header is absent or has another scheme."""
+    """The token in the header `Authorization`; None if the header is missing or has another scheme than `Bearer`."""
     header: str = request.META.get("HTTP_AUTHORIZATION", "")
     scheme, _, credentials = header.partition(" ")
     return credentials.strip(" ") if scheme.lower() == "bearer" else None
 
 
 def query(request: HttpRequest) -> dict[str, list[str]]:
-    """All values of all query parameters, as handlers see them. Raises `AuthenticationError` for more than Django reads."""
+    """All values of all query parameters. Raises `AuthenticationError` if there are more than Django reads."""
     try:
         return parsed_query(request)
     except SuspiciousOperation as error:
@@ -85,15 +88,15 @@ def query(request: HttpRequest) -> dict[str, list[str]]:
 
 
 def parsed_query(request: HttpRequest) -> dict[str, list[str]]:
-    """Do the same. Raises `SuspiciousOperation` instead. Called by `_endpoint.request`, too."""
+    """Do the same as `query`, but raise `SuspiciousOperation`."""
     text: str = request.META.get("QUERY_STRING", "")
-    # WSGI has bytes as Latin-1. Not request.GET, whose encoding is whatever the sender writes into Content-Type
+    # WSGI passes bytes as Latin-1. request.GET would use the encoding that the sender writes into Content-Type
     encoded = text.encode("latin-1") if isinstance(request, WSGIRequest) else text
     return dict(QueryDict(encoded, encoding="utf-8").lists())
 
 
 def check_query_credentials(authenticator: object) -> Iterator[CheckMessage]:
-    """For `check --deploy`: credentials in a query can be read by everybody on the way, unless the way is encrypted."""
+    """Check for `check --deploy` that a URL with credentials is encrypted on its way."""
     base = str(getattr(settings, "BASE_URL", None) or "")
     if not base.startswith("https://"):
         yield Error(

@@ -1,4 +1,4 @@
-"""How several authenticators come to one answer. `views` asks the chain before it reads a body."""
+"""Asks several authenticators for one answer. `views` asks the chain before it reads a body."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .base import Authenticator
 
 __all__ = ["AuthenticatorChain", "require_authenticator"]
 
-#: What an authenticator says no with, the one that is answered first.
+#: The refusals of authenticators; of several, the first in this order is answered.
 _REFUSALS = (UnavailableError, ForbiddenError, AuthenticationError)
 
 
@@ -28,11 +28,11 @@ class AuthenticatorChain:
     """Lets a request in if one authenticator accepts it.
 
     Args:
-        authenticators: Asked in this order. Without any, everybody is let in; None means that nobody has said who
-            may send, so nobody is unless `DEBUG` is on.
+        authenticators: Asked in this order. An empty list lets everybody in; None means that authentication is not
+            configured, and lets nobody in unless `DEBUG` is on.
 
     Raises:
-        ConfigurationError: Something among them is no authenticator.
+        ConfigurationError: One of them is not an authenticator.
 
     """
 
@@ -42,40 +42,40 @@ class AuthenticatorChain:
             msg = f"authentication is of type {what}, which is not a list. Give a list of authenticators; [] lets everybody in."
             raise ConfigurationError(msg)
         self.authenticators: tuple[Authenticator, ...] | None = None if authenticators is None else tuple(authenticators)
-        for each in self.authenticators or ():
-            require_authenticator(each, type(each).__qualname__)
-        self._asked = [
+        for authenticator in self.authenticators or ():
+            require_authenticator(authenticator, type(authenticator).__qualname__)
+        self._steps = [
             (authenticator, partial(_ask, authenticator), partial(_aask, _asynchronous(authenticator)))
             for authenticator in self.authenticators or ()
         ]
-        #: The query parameters that hold credentials, whoever accepts the request: nobody else is to see them.
+        #: The query parameters that hold credentials of any authenticator; handlers and receivers do not see them.
         self.secret_parameters: frozenset[str] = frozenset(self._named("secret_parameters"))
-        #: The same of headers, by their names in `request.META`; `Authorization` and cookies are no envelope's in any case.
+        #: The same for headers, by their keys in `request.META`; envelopes never have `Authorization` and cookies.
         self.secret_headers: frozenset[str] = frozenset(
             "HTTP_" + name.upper().replace("-", "_") for name in self._named("secret_headers")
         )
 
     def authenticate(self, request: HttpRequest) -> Principal | None:
-        """Who sent a request, as the first authenticator says that accepts it; None where the endpoint is open.
+        """Return the sender, by the first authenticator that accepts the request; None if the endpoint is open.
 
         Raises:
             AuthenticationError: No authenticator accepts it.
-            ForbiddenError: One knows who sent it and says no; or none is configured, and `DEBUG` is off.
+            ForbiddenError: One knows the sender and refuses it; or none is configured, and `DEBUG` is off.
             UnavailableError: One cannot decide now.
 
         """
         return run(self._ask_all(request))
 
     async def aauthenticate(self, request: HttpRequest) -> Principal | None:
-        """Do what `authenticate` does, without blocking the event loop."""
+        """Do the same as `authenticate` without blocking the event loop."""
         return await arun(self._ask_all(request))
 
     def _ask_all(self, request: HttpRequest) -> Flow[Principal | None]:
         refusals: list[RefusalError] = []
-        for authenticator, ask, aask in self._asked:
+        for authenticator, ask, aask in self._steps:
             try:
                 answer: object = yield either(ask, aask, request)
-            except Exception as error:  # noqa: BLE001 -- whatever it is, it lets nobody in
+            except Exception as error:  # noqa: BLE001 -- any exception refuses the request
                 refusals.append(_refusal(authenticator, error))
             else:
                 if isinstance(answer, Principal):
@@ -85,11 +85,11 @@ class AuthenticatorChain:
         return None
 
     def _named(self, attribute: str) -> Iterator[str]:
-        for each in self.authenticators or ():
-            yield from getattr(each, attribute, ())
+        for authenticator in self.authenticators or ():
+            yield from getattr(authenticator, attribute, ())
 
     def _admit_or_raise(self, refusals: list[RefusalError]) -> None:
-        """Nobody accepted the request: let it in if there was nobody to ask, and raise the most telling refusal otherwise."""
+        """Admit a request that no authenticator accepted if there are none; otherwise raise the most telling refusal."""
         if self.authenticators is None:
             if settings.DEBUG:
                 return
@@ -123,7 +123,7 @@ async def _await(answer: Awaitable[object]) -> object:
 
 
 def _asynchronous(authenticator: Authenticator) -> Callable[[HttpRequest], Awaitable[Any]]:
-    """How to ask an authenticator on an event loop: by its `aauthenticate`, unless a subclass has another `authenticate`."""
+    """The function to await: `aauthenticate`, unless a subclass overrides `authenticate` alone."""
     for base in type(authenticator).__mro__:
         if "aauthenticate" in vars(base):
             method: Callable[[HttpRequest], Awaitable[Any]] = getattr(authenticator, "aauthenticate")  # noqa: B009 -- not in the protocol
@@ -136,7 +136,7 @@ def _asynchronous(authenticator: Authenticator) -> Callable[[HttpRequest], Await
 
 
 def _refusal(authenticator: Authenticator, error: Exception) -> RefusalError:
-    """What an authenticator's exception comes to; one that is none of the three is its own failure, and the sender's chance."""
+    """Turn an authenticator's exception into a refusal; an unexpected one lets the sender try again."""
     if isinstance(error, _REFUSALS):
         return error
     if isinstance(error, PermissionDenied):
@@ -146,25 +146,24 @@ def _refusal(authenticator: Authenticator, error: Exception) -> RefusalError:
     return UnavailableError(reason="an authenticator failed")
 
 
-def _reject_non_principal(authenticator: Authenticator, found: object) -> Iterator[RefusalError]:
-    """What becomes of an answer that is no `Principal`: None says nothing, and anything else is a mistake."""
-    if found is not None:
-        message = (
-            "The authenticator %s returned an object of type %s, which is no Principal. Return one to let the sender in, or None."
-        )
-        logger.error(message, type(authenticator).__qualname__, type(found).__name__)
+def _reject_non_principal(authenticator: Authenticator, answer: object) -> Iterator[RefusalError]:
+    """Refuse an answer that is neither a `Principal` nor None."""
+    if answer is not None:
+        message = "The authenticator %s must return a Principal or None, not an object of type %s."
+        logger.error(message, type(authenticator).__qualname__, type(answer).__name__)
         yield UnavailableError(reason="an authenticator failed")
 
 
-def require_authenticator(found: object, name: str) -> None:
-    """Raise `ConfigurationError` for what cannot be asked who sent a request."""
-    if isclass(found):
-        msg = f"The authenticator {found.__qualname__} is a class, and not an object of it. Write {found.__qualname__}(...)."
+def require_authenticator(authenticator: object, name: str) -> None:
+    """Raise `ConfigurationError` for an object that is not an authenticator."""
+    if isclass(authenticator):
+        class_name = authenticator.__qualname__
+        msg = f"The authenticator {class_name} is a class, not an instance of it. Write {class_name}(...)."
         raise ConfigurationError(msg)
-    if not callable(getattr(found, "authenticate", None)):
+    if not callable(getattr(authenticator, "authenticate", None)):
         msg = f"The authenticator {name} has no method authenticate(request). Give it one that returns a Principal or None."
         raise ConfigurationError(msg)
     for attribute in ("secret_parameters", "secret_headers"):
-        if isinstance(getattr(found, attribute, ()), str):
-            msg = f"The authenticator {name} has {attribute} that is a string, and not a collection of names. Write a tuple."
+        if isinstance(getattr(authenticator, attribute, ()), str):
+            msg = f"The {attribute} of the authenticator {name} must be a collection of names, not a string. Write a tuple."
             raise ConfigurationError(msg)

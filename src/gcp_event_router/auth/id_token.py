@@ -1,6 +1,6 @@
-"""Google's identity tokens (OpenID Connect): whose key signed one, and what it claims. Called by `oidc`.
+"""Reads Google's identity tokens (OpenID Connect): the id of the key, the signature and the claims.
 
-RS256 only, whatever a token's header says. What is read here is hostile until its signature is verified.
+RS256 only, whatever a token's header says. A token is hostile until its signature is verified.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _Time = Annotated[int, Field(ge=0, le=253_402_300_799)]
 
 @with_config(ConfigDict(strict=True, extra="allow"))
 class Claims(TypedDict):
-    """What a token claims. Google's reference of OpenID Connect names more; they are kept as they are."""
+    """The claims of a token. Others that Google's OpenID Connect reference names are kept unvalidated."""
 
     iss: Literal["https://accounts.google.com", "accounts.google.com"]
     aud: str
@@ -32,12 +32,12 @@ class Claims(TypedDict):
     iat: _Time
     nbf: NotRequired[_Time]
     sub: NotRequired[str]
-    #: Judged after everything else, since a wrong one is not a bad token, but somebody else's.
+    #: Checked last, since another address means another sender, not an invalid token.
     email: NotRequired[object]
     email_verified: NotRequired[object]
 
 
-#: What Google's front ends leave of a token that they have verified themselves, so that nobody can use it again.
+#: Google's front ends replace the signature of a token that they verify, so that nobody can use it again.
 _REMOVED = ".SIGNATURE_REMOVED_BY_GOOGLE"
 
 _CLAIMS = TypeAdapter(Claims)
@@ -46,9 +46,9 @@ _SHAPE = re.compile(r"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 
 
 def key_id(token: str) -> str:
-    """The id of the key that a token says it is signed with. Raises `AuthenticationError`.
+    """Return the id of the key that a token names. Raises `AuthenticationError`.
 
-    Stricter than PyJWT, whose leniency differs between its releases: a token has one spelling, and its header is JSON.
+    Stricter than PyJWT, whose leniency differs between releases: a token has one spelling, and its header is JSON.
     """
     if token.endswith(_REMOVED):
         raise AuthenticationError(reason="Cloud Run took the signature off the token; see docs/authentication.md on Cloud Run")
@@ -60,7 +60,7 @@ def key_id(token: str) -> str:
     except ValueError as error:
         raise AuthenticationError(reason="the token is not a JWT") from error
     if not isinstance(fields, dict) or "crit" in fields:
-        raise AuthenticationError(reason="the token's header is not like that of Google's tokens")
+        raise AuthenticationError(reason="the token's header is not that of a Google token")
     kid = cast("dict[str, object]", fields).get("kid")
     if not isinstance(kid, str):
         raise AuthenticationError(reason="the token does not name its key")
@@ -68,21 +68,21 @@ def key_id(token: str) -> str:
 
 
 def claims_of(token: str, key: jwt.PyJWK) -> Claims:
-    """What a token claims, once its signature is verified. Raises `AuthenticationError`."""
+    """Verify a token's signature, and return its claims. Raises `AuthenticationError`."""
     try:
         payload = _JWS.decode(token, key, algorithms=["RS256"])
     except (jwt.PyJWTError, RecursionError) as error:
-        raise AuthenticationError(reason="the token's signature is not right") from error
+        raise AuthenticationError(reason="the token's signature is invalid") from error
     try:
         return _CLAIMS.validate_python(from_json(payload, allow_inf_nan=False))
     except ValueError as error:  # pydantic's ValidationError is one
-        raise AuthenticationError(reason="the token does not claim what Google's tokens claim") from error
+        raise AuthenticationError(reason="the token's claims are not those of a Google token") from error
 
 
 def _decoded(segment: str) -> bytes:
-    """The bytes of a segment, if it is written as they are always written. Raises `ValueError`."""
+    """Decode a segment, if it has the canonical spelling of its bytes. Raises `ValueError`."""
     decoded = urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
     if urlsafe_b64encode(decoded).decode().rstrip("=") != segment:
-        msg = "not base64url, or not as it has to be written"
+        msg = "not canonical base64url"
         raise ValueError(msg)
     return decoded

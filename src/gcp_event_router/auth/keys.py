@@ -1,6 +1,6 @@
-"""Google's public keys: fetched when they are needed, by one thread at a time, and kept while Google cannot be reached.
+"""Fetches Google's public keys on demand, in one thread at a time, and keeps using them if Google is unreachable.
 
-`oidc` asks for the key of each token, also of those that it has accepted before. Google rotates its keys about daily, and
+`oidc` asks for the key of each token, even if it has accepted the token before. Google rotates its keys about daily, and
 publishes a new one before it signs with it.
 """
 
@@ -31,18 +31,18 @@ from ..exceptions import UnavailableError
 
 __all__ = ["BOUND", "GOOGLE", "INTERVAL", "LIFETIME", "LIMIT", "TIMEOUT", "KeySet", "is_acceptable", "key_set", "serve_document"]
 
-#: The keys of Google's identity tokens, as https://accounts.google.com/.well-known/openid-configuration names them.
+#: The keys of Google's identity tokens, by https://accounts.google.com/.well-known/openid-configuration.
 GOOGLE: Final = "https://www.googleapis.com/oauth2/v3/certs"
 
-#: All in seconds. Keys are not fetched more often than this, whatever the reason: strangers can name any key.
+#: In seconds, as are the next three. Keys are not fetched more often than this, since strangers can name any key.
 INTERVAL = 10.0
-#: Keys of this age are fetched again, while they go on being used.
+#: Keys of this age are fetched again, but still used.
 LIFETIME = 3600.0
-#: Keys of this age are not used any more.
+#: Keys of this age are no longer used.
 BOUND = 24 * 3600.0
-#: How long a request waits for keys, and how long their server may be silent. Pub/Sub waits 10 s for an answer by default.
+#: How long a request waits for keys, and how long their server may be silent. By default, Pub/Sub waits 10 s for an answer.
 TIMEOUT = 5.0
-#: In bytes; Google's document has about 1,500.
+#: The size limit in bytes; Google's document has about 1,500.
 LIMIT = 256 * 1024
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
@@ -50,7 +50,7 @@ _CHUNK = 64 * 1024
 
 
 class _Key(TypedDict):
-    """An RS256 key, among others that a set may hold."""
+    """An RS256 key; a set may contain others."""
 
     kty: Literal["RSA"]
     kid: str
@@ -65,12 +65,12 @@ class _CertificateDocument(TypedDict):
 
 
 _DOCUMENT = TypeAdapter(_CertificateDocument)
-#: Documents that `testing` serves in the place of their URLs.
+#: Documents that `testing` serves instead of the URLs.
 _SERVED: dict[str, bytes] = {}
 
 
 class KeySet:
-    """The keys that a URL serves, by their ids. Fetches nothing before the first is asked for."""
+    """The keys that a URL serves, by id. Fetches nothing before the first one is needed."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -79,22 +79,22 @@ class KeySet:
         self._fetched = -inf
         self._tried = -inf
         self._failed = False
-        #: What is on its way, if anything is; it ends without a result, when there is something to look at.
+        #: The running fetch, if any; its end means that the keys, or the failure, can be looked up.
         self._flight: Future[None] | None = None
 
     def current(self, kid: str) -> PyJWK | None:
-        """Return a key that need not be fetched again yet, without the lock: `_fetch` writes the keys before their time."""
+        """Return a key that need not be fetched again yet. No lock is needed, since `_fetch` sets the keys before their time."""
         return self._keys.get(kid) if monotonic() - self._fetched < LIFETIME else None
 
     def find(self, kid: str) -> Flow[PyJWK | None]:
-        """Find the key of an id, or None if the server has none. Raises `UnavailableError` where that cannot be known."""
+        """Find the key of an id, or None if the server has none. Raises `UnavailableError` if the server is unreachable."""
         key, flight = self._look(kid)
         if flight is not None:
             yield either(_wait, _await, flight)
         return key or self._look_again(kid)
 
     def _look(self, kid: str) -> tuple[PyJWK | None, Future[None] | None]:
-        """The key, if there is one to use; else what to wait for, if waiting can help."""
+        """Return a usable key; or else the fetch to wait for, if waiting can help."""
         with self._lock:
             key = self._usable(kid)
             if key is not None and monotonic() - self._fetched < LIFETIME:
@@ -118,16 +118,16 @@ class KeySet:
         return monotonic() - self._fetched < BOUND
 
     def _start(self) -> Future[None] | None:
-        """Have a thread fetch the keys, unless that was tried just now. A thread, since a name server may be silent, too."""
+        """Fetch the keys in a thread, since a name server may be silent, too; do nothing right after the last attempt."""
         now = monotonic()
         if now - self._tried < INTERVAL:
             return None
         self._tried = now
         flight: Future[None] = Future()
-        flight.set_running_or_notify_cancel()  # whoever ceases to wait does not cancel it for the others
+        flight.set_running_or_notify_cancel()  # a waiter that gives up must not cancel it for the others
         try:
             Thread(target=self._fetch, args=[flight], name="gcp_event_router.keys", daemon=True).start()
-        except RuntimeError as error:  # no more threads, or the interpreter ends
+        except RuntimeError as error:  # too many threads, or the interpreter is shutting down
             self._failed = True
             self._complain(error)
             return None
@@ -138,15 +138,15 @@ class KeySet:
         keys: Mapping[str, PyJWK] | None = None
         try:
             keys = _read(_SERVED.get(self.url) or _download(self.url))
-        except Exception as error:  # noqa: BLE001 -- whatever it is, there are no keys
+        except Exception as error:  # noqa: BLE001 -- after any exception, there are no keys
             self._complain(error)
-        finally:  # nobody may wait in vain
+        finally:  # all waiters must be woken
             with self._lock:
-                if self._flight is flight:  # and not abandoned for a later one
+                if self._flight is flight:  # not abandoned for a later one
                     self._flight = None
                     self._failed = keys is None
                     if keys is not None:
-                        self._keys, self._fetched = _renewed(self._keys, keys), monotonic()
+                        self._keys, self._fetched = _merge(self._keys, keys), monotonic()
             flight.set_result(None)
 
     def _complain(self, error: Exception) -> None:
@@ -160,16 +160,16 @@ def _wait(flight: Future[None]) -> None:
 
 
 async def _await(flight: Future[None]) -> None:
-    """Wait without a thread of the event loop's pool."""
-    arrival = asyncio.wrap_future(flight)
+    """Wait without occupying a thread of the event loop's pool."""
+    waiter = asyncio.wrap_future(flight)
     try:
-        await asyncio.wait([arrival], timeout=TIMEOUT)
+        await asyncio.wait([waiter], timeout=TIMEOUT)
     finally:
-        arrival.cancel()  # the flight itself goes on; the loop may end before it
+        waiter.cancel()  # the fetch continues; the loop may end before it
 
 
 def is_acceptable(url: str) -> bool:
-    """Whether keys may be fetched from a URL: over HTTPS, or from this machine."""
+    """Whether keys may be fetched from a URL: only over HTTPS, or from this machine."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -179,7 +179,7 @@ def is_acceptable(url: str) -> bool:
 
 @contextmanager
 def serve_document(url: str, document: bytes) -> Generator[None]:
-    """Serve a document in the place of a URL's, without a server: for `testing`."""
+    """Replace the document of a URL, for `testing`."""
     before = _SERVED.get(url)
     _SERVED[url] = document
     try:
@@ -192,7 +192,7 @@ def serve_document(url: str, document: bytes) -> Generator[None]:
 
 
 class _NoRedirect(HTTPRedirectHandler):
-    """Leaves a redirect what it is, an error: it could lead to another host, or away from HTTPS."""
+    """Treats a redirect as an error, since it could lead to another host, or away from HTTPS."""
 
     @override
     def redirect_request(self, *args: object, **kwargs: object) -> None:
@@ -200,8 +200,8 @@ class _NoRedirect(HTTPRedirectHandler):
 
 
 def _download(url: str) -> bytes:
-    """Fetch a document. Raises `OSError`, `HTTPException` or `ValueError` unless all of it arrives, in time and with 200."""
-    local = urlsplit(url).hostname in _LOOPBACK  # no proxy leads there, whatever the environment says
+    """Fetch a document. Raises `OSError`, `HTTPException` or `ValueError` unless it arrives completely, in time and with 200."""
+    local = urlsplit(url).hostname in _LOOPBACK  # no proxy leads there, even if the environment names one
     opener = build_opener(_NoRedirect, *([ProxyHandler({})] if local else []))
     until = perf_counter() + TIMEOUT
     body = b""
@@ -220,21 +220,21 @@ def _download(url: str) -> bytes:
 
 
 def _read(document: bytes) -> Mapping[str, PyJWK]:
-    """The RS256 keys of a JWK set (RFC 7517) by their ids. Raises `ValueError` or `PyJWKSetError` where there is none."""
+    """Read the RS256 keys of a JWK set (RFC 7517). Raises `ValueError` or `PyJWKSetError` if there are none."""
     jwk_set = PyJWKSet.from_dict({**_DOCUMENT.validate_json(document)})
     return {str(key.key_id): key for key in jwk_set.keys}
 
 
-def _renewed(known: Mapping[str, PyJWK], fetched: Mapping[str, PyJWK]) -> Mapping[str, PyJWK]:
-    """The keys that were fetched; one that was known before stays the same object, by which `oidc` knows it again."""
-    return {kid: known[kid] if kid in known and known[kid].key == key.key else key for kid, key in fetched.items()}
+def _merge(old: Mapping[str, PyJWK], fetched: Mapping[str, PyJWK]) -> Mapping[str, PyJWK]:
+    """The fetched keys; an unchanged key stays the same object, since `oidc` compares identity."""
+    return {kid: old[kid] if kid in old and old[kid].key == key.key else key for kid, key in fetched.items()}
 
 
 @cache
 def key_set(url: str) -> KeySet:
-    """The one key set of a URL in this process, whoever asks."""
+    """The only key set of a URL in this process."""
     return KeySet(url)
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=key_set.cache_clear)  # the child has not the thread that may be fetching
+    os.register_at_fork(after_in_child=key_set.cache_clear)  # the child lacks the thread that may be fetching

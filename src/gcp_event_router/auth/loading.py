@@ -1,4 +1,4 @@
-"""Authenticators as settings name them: by dotted path, with options. Read by `views` and by the system checks."""
+"""Creates the authenticators that the settings name by dotted path, with options."""
 
 from __future__ import annotations
 
@@ -21,64 +21,61 @@ __all__ = ["configured", "load"]
 
 @cache
 def configured() -> AuthenticatorChain:
-    """The door of the settings, made once. Raises `ConfigurationError` for an authenticator that cannot be made."""
+    """Return the chain of the settings, made once. Raises `ConfigurationError` for an authenticator that cannot be created."""
     entries = conf.current().AUTHENTICATION
     return AuthenticatorChain(None if entries is None else load(entries))
 
 
 def load(entries: Sequence[conf.AuthenticatorSetting]) -> tuple[Authenticator, ...]:
-    """Make the authenticators that settings name. Raises `ConfigurationError` for one that cannot be made."""
-    return tuple(_made(entry["BACKEND"], entry.get("OPTIONS", {})) for entry in entries)
+    """Create authenticators. Raises `ConfigurationError` for one that cannot be created."""
+    return tuple(_create(entry["BACKEND"], entry.get("OPTIONS", {})) for entry in entries)
 
 
-def _made(path: str, options: dict[str, Any]) -> Authenticator:
-    """Its messages name options only: a value may be a secret."""
+def _create(path: str, options: dict[str, Any]) -> Authenticator:
+    """Create one; messages name its options, but no values, which may be secrets."""
     try:
         backend = import_string(path)
-    except ModuleNotFoundError as error:
-        if error.name is not None and path.startswith(error.name):
-            msg = f"The authenticator {path!r} cannot be imported. Give the dotted path of a class as its BACKEND."
-        else:
-            msg = f"The authenticator {path!r} cannot be imported, since its module imports {error.name!r}, which is not there."
-        raise ConfigurationError(msg) from error
-    except ImportError as error:
-        msg = f"The authenticator {path!r} cannot be imported. Give the dotted path of a class as its BACKEND."
-        raise ConfigurationError(msg) from error
     except ConfigurationError:
         raise
     except Exception as error:
-        what = type(error).__name__
-        msg = f"The authenticator {path!r} cannot be imported, since its module raises {what}. Mend the module, or name another."
+        msg = f"The authenticator {path!r} cannot be imported{_import_problem(path, error)}"
         raise ConfigurationError(msg) from error
-    given = ", ".join(sorted(map(str, options))) or "none"
     try:
         authenticator: Authenticator = backend(**options)
-    except TypeError as error:
-        msg = f"The authenticator {path!r} cannot be made with its OPTIONS ({given}). {_advice(backend, options)}"
-        raise ConfigurationError(msg) from error
     except ConfigurationError:
         raise
     except Exception as error:
-        what = type(error).__name__
-        msg = f"The authenticator {path!r} cannot be made with its OPTIONS ({given}): it raised {what}. See what it asks for."
+        names = ", ".join(sorted(map(str, options))) or "none"
+        problem = f". {_advice(backend, options)}" if isinstance(error, TypeError) else f": it raised {type(error).__name__}."
+        msg = f"The authenticator {path!r} cannot be created with its OPTIONS ({names}){problem}"
         raise ConfigurationError(msg) from error
     require_authenticator(authenticator, repr(path))
     return authenticator
 
 
+def _import_problem(path: str, error: Exception) -> str:
+    if not isinstance(error, ImportError):
+        return f", since its module raises {type(error).__name__}. Fix the module, or name another."
+    if isinstance(error, ModuleNotFoundError) and not (error.name and path.startswith(error.name)):
+        return f", since its module imports {error.name!r}, which is not installed."
+    return ". Give the dotted path of a class as its BACKEND."
+
+
 def _advice(backend: object, options: dict[str, Any]) -> str:
-    """Which options an authenticator takes, as far as its signature tells."""
+    """List the options that an authenticator takes, if its signature shows them."""
     if not isclass(backend) and not callable(backend):
         return "Give the dotted path of a class as its BACKEND."
     try:
         parameters = signature(backend).parameters.values()
     except (TypeError, ValueError):
-        return "Give those that it takes."
-    known = [each.name for each in parameters if each.kind not in {Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD}]
+        return "Check its options."
+    names = [
+        parameter.name for parameter in parameters if parameter.kind not in {Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD}
+    ]
     for name in options:
-        if name not in known and (close := get_close_matches(str(name), known, n=1)):
-            return f"Did you mean {close[0]!r}? It takes {', '.join(known)}."
-    return f"It takes {', '.join(known)}." if known else "It takes none."
+        if name not in names and (close := get_close_matches(str(name), names, n=1)):
+            return f"Did you mean {close[0]!r}? It takes {', '.join(names)}."
+    return f"It takes {', '.join(names)}." if names else "It takes none."
 
 
 def _forget(*, setting: str, **_: object) -> None:

@@ -1,6 +1,6 @@
-"""Identity tokens of Google's service accounts: Pub/Sub push, Eventarc, Cloud Scheduler and Cloud Tasks send them.
+"""Authenticates Google's service accounts by identity tokens: Pub/Sub, Eventarc, Cloud Scheduler and Cloud Tasks send them.
 
-The one authenticator that needs the extra `oidc`. `id_token` reads what a token claims, `keys` has the keys.
+Needs the extra `oidc`. `id_token` reads tokens, `keys` fetches the keys.
 """
 
 from __future__ import annotations
@@ -29,34 +29,34 @@ from .keys import GOOGLE, is_acceptable, key_set
 
 __all__ = ["EVENT_URL", "OIDC"]
 
-#: As an audience, the event's own URL: `BASE_URL` and the path of the request.
+#: The audience that stands for the event's own URL: `BASE_URL` and the path of the request.
 EVENT_URL: Final = "event-url"
 
-_LENGTH = 8192
-"""Characters of the longest token that is looked at; Google's have about 900."""
+#: The most characters that a token may have; Google's have about 900.
+_MAX_LENGTH = 8192
+#: How many accepted tokens are remembered; Pub/Sub sends each token for up to an hour.
 _REMEMBERED = 1024
-"""Tokens that are known to be good; Pub/Sub sends each for up to an hour."""
 _MAX_LEEWAY = 300.0
-_LIFETIME = 24 * 3600
-"""Seconds that a token may be made for. Google's last an hour; its client libraries take those of up to a day."""
-_TOLD = 255
-"""Characters that the log shows of an account or an audience."""
+#: The most seconds that a token may be valid. Google's last an hour; its client libraries accept up to a day.
+_MAX_LIFETIME = 24 * 3600
+#: The most characters of an account or an audience in the log.
+_MAX_LOGGED = 255
 
 
 class OIDC:
-    """Accepts requests with a token that Google signed for one of your service accounts, and for you.
+    """Accepts requests with a token that Google signed for one of your service accounts and your audience.
 
-    Anybody can have Google sign a token. So both have to be given: who may send, and whom a token has to be for.
+    Anybody can get a token signed by Google, so both options are required.
 
     Args:
-        service_accounts: The addresses of those who may send.
-        audience: Whom tokens are for, as their sender is configured; one or several. `"event-url"` is the event's own URL,
+        service_accounts: The addresses of the accounts that may send.
+        audience: The audience with which the senders are configured; one or several. `"event-url"` is the event's own URL,
             with or without its query, made from `BASE_URL`.
-        leeway: By how much clocks may differ, as a `timedelta` or in seconds; at most five minutes.
-        certs_url: Where the keys are, as a JWK set.
+        leeway: How much clocks may differ, as a `timedelta` or in seconds; at most five minutes.
+        certs_url: The URL of the keys, a JWK set.
 
     Raises:
-        ConfigurationError: One of them is missing, or cannot be used.
+        ConfigurationError: An option is missing or invalid.
 
     """
 
@@ -70,20 +70,20 @@ class OIDC:
     ) -> None:
         self.service_accounts: frozenset[str] = _accounts(service_accounts)
         self.audience: tuple[str, ...] = _audience(audience)
-        self._fixed = frozenset(self.audience) - {EVENT_URL}  # which no token may name itself
+        self._fixed = frozenset(self.audience) - {EVENT_URL}  # a token must not contain this word
         self._by_url = EVENT_URL in self.audience
         self.leeway: float = _leeway(leeway)
         self.certs_url: str = _certs_url(certs_url)
-        #: Who was accepted by which key, by the digest of the token, the oldest first.
+        #: Accepted tokens by their digest, the oldest first.
         self._accepted: dict[bytes, _Accepted] = {}
         self._lock = Lock()
 
     def authenticate(self, request: HttpRequest) -> Principal | None:
-        """Return who sent a request with a token of Google's. Called under WSGI; waits five seconds for keys at most."""
+        """Return the sender of a request with a Google token. Waits at most five seconds for keys."""
         return run(self._verify(request))
 
     async def aauthenticate(self, request: HttpRequest) -> Principal | None:
-        """Do the same without blocking the event loop."""
+        """Do the same as `authenticate` without blocking the event loop."""
         return await arun(self._verify(request))
 
     def _verify(self, request: HttpRequest) -> Flow[Principal | None]:
@@ -97,56 +97,56 @@ class OIDC:
         return self._judge(token, key, accepted, request)
 
     def security_scheme(self) -> tuple[str, dict[str, Any]]:
-        """Called by `asyncapi`."""
-        told = f"A token that Google signed, for the audience {' or '.join(self.audience)}."
-        return "oidc", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": told}
+        """Describe the tokens for the AsyncAPI document."""
+        description = f"A token that Google signed, for the audience {' or '.join(self.audience)}."
+        return "oidc", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": description}
 
     def public_facts(self) -> Iterator[tuple[str, str]]:
-        """Called by the catalogue."""
+        """Return the options that the catalogue shows."""
         yield "audience", ", ".join(self.audience)
         yield "service accounts", ", ".join(sorted(self.service_accounts))
 
     def curl_hint(self, url: str) -> CurlHint:
-        """Called by the catalogue. The token of a service account lacks its address, unless gcloud is told to include it."""
+        """Show how gcloud makes a token. Without `--include-email`, it would lack the account's address."""
         account, audience = min(self.service_accounts), url if self.audience[0] == EVENT_URL else self.audience[0]
         options = f"--impersonate-service-account={quote(account)} --include-email --audiences={quote(audience)}"
         header = f"Authorization: Bearer $(gcloud auth print-identity-token {options})"
         return CurlHint("with a token of Google's", "You have to be allowed to impersonate that service account.", header)
 
     def check_deployment(self) -> Iterator[CheckMessage]:
-        """Called by `manage.py check --deploy`."""
-        for each in self.audience:
-            url = getattr(settings, "BASE_URL", "") if each == EVENT_URL else each
+        """Check that every audience is an https URL."""
+        for audience in self.audience:
+            url = getattr(settings, "BASE_URL", "") if audience == EVENT_URL else audience
             if not url.startswith("https://"):
-                which = f", which is {url!r}" if each == EVENT_URL else ""
+                which = f", which is {url!r}," if audience == EVENT_URL else ""
                 yield Error(
-                    f"OIDC is given audience={each!r}{which}, and that is not https.",
-                    hint="Have events sent to an https URL, and their tokens made for one; or silence this check.",
+                    f"The audience {audience!r} of OIDC{which} is not an https URL.",
+                    hint="Send events and their tokens to an https URL, or silence this check.",
                     id="gcp_event_router.E007",
                 )
 
     def _token(self, request: HttpRequest) -> str | None:
         token = bearer(request)
-        if token is not None and (len(token) > _LENGTH or not token.isascii()):
+        if token is not None and (len(token) > _MAX_LENGTH or not token.isascii()):
             raise AuthenticationError(reason="the token is not a JWT")
         return token
 
     def _judge(self, token: str, key: PyJWK | None, accepted: _Accepted | None, request: HttpRequest) -> Principal:
-        """Who sent a token. One that was accepted is not verified again while its key stays in the key set."""
+        """Return the sender of a token. An accepted token is not verified again while its key is in the key set."""
         if key is None:
-            raise AuthenticationError(reason="the token is not signed with a key of Google's")
+            raise AuthenticationError(reason="the token is not signed with one of Google's keys")
         if accepted is not None and accepted.key is key:
             self._require_now_and_here(accepted.principal.claims, request)
             return accepted.principal
         claims = claims_of(token, key)
-        if claims["exp"] - claims["iat"] > _LIFETIME:
-            raise AuthenticationError(reason=f"the token is made for longer than a day: {_told(claims)}")
+        if claims["exp"] - claims["iat"] > _MAX_LIFETIME:
+            raise AuthenticationError(reason=f"the token is valid for longer than a day: {_describe(claims)}")
         self._require_now_and_here(claims, request)
         email = claims.get("email")
         if not isinstance(email, str) or email not in self.service_accounts:
-            raise ForbiddenError(reason=f"the token is of an account that is not among service_accounts: {_told(claims)}")
+            raise ForbiddenError(reason=f"the token's account is not in service_accounts: {_describe(claims)}")
         if claims.get("email_verified") is not True:
-            raise ForbiddenError(reason=f"the token's address is not verified: {_told(claims)}")
+            raise ForbiddenError(reason=f"the token's address is not verified: {_describe(claims)}")
         principal = Principal("oidc", email, claims.get("sub"), MappingProxyType(claims))
         accepted = _Accepted(principal, str(key.key_id), key)
         with self._lock:
@@ -156,35 +156,35 @@ class OIDC:
         return principal
 
     def _require_now_and_here(self, claims: Any, request: HttpRequest) -> None:
-        """Raise `AuthenticationError` unless a token is valid at this time and for this audience; it has been verified."""
+        """Raise `AuthenticationError` unless a verified token is valid now and for this audience."""
         now = time()
         if claims["exp"] + self.leeway <= now:
-            raise AuthenticationError(reason=f"the token has expired: {_told(claims)}")
+            raise AuthenticationError(reason=f"the token has expired: {_describe(claims)}")
         if max(claims["iat"], claims.get("nbf", 0)) - self.leeway > now:
-            raise AuthenticationError(reason=f"the token is not valid yet; do the clocks differ? {_told(claims)}")
+            raise AuthenticationError(reason=f"the token is not valid yet; do the clocks differ? {_describe(claims)}")
         audience = claims["aud"]
         if audience not in self._fixed and not (self._by_url and _is_event_url(audience, request)):
-            wanted = " or ".join(map(repr, self.audience))
-            raise AuthenticationError(reason=f"the token is for another audience than {wanted}: {_told(claims)}")
+            expected = " or ".join(map(repr, self.audience))
+            raise AuthenticationError(reason=f"the token is for another audience than {expected}: {_describe(claims)}")
 
 
 class _Accepted(NamedTuple):
-    """A token that was accepted: who sent it, and the key that verified it."""
+    """An accepted token: its sender, and the key that verified it."""
 
     principal: Principal
     kid: str
     key: PyJWK
 
 
-def _told(claims: Any) -> str:
-    """What a refusal says of a token, once its signature is verified: the account and the audience that Google signed."""
+def _describe(claims: Any) -> str:
+    """The account and the audience of a verified token, for the reason of a refusal."""
     email, audience = claims.get("email"), claims["aud"]
     account = f"account {_quoted(email)}" if isinstance(email, str) else "no account"
     return f"it has {account} and audience {_quoted(audience)}"
 
 
 def _quoted(text: str) -> str:
-    return repr(text if len(text) <= _TOLD else f"{text[:_TOLD]}...")
+    return repr(text if len(text) <= _MAX_LOGGED else f"{text[:_MAX_LOGGED]}...")
 
 
 def _digest(token: str) -> bytes:
@@ -192,33 +192,33 @@ def _digest(token: str) -> bytes:
 
 
 def _is_event_url(url: str, request: HttpRequest) -> bool:
-    """Whether `url` is the URL of a request as `BASE_URL` has it, whatever the request says of its host."""
+    """Whether `url` is the URL of a request below `BASE_URL`; the request's own host is ignored."""
     base: str = (getattr(settings, "BASE_URL", None) or "").rstrip("/")
-    path, asks, query = url.removeprefix(base).partition("?")
+    path, has_query, query = url.removeprefix(base).partition("?")
     if not base or not url.startswith(base) or unquote(path) != request.path:
         return False
-    return not asks or query == request.META.get("QUERY_STRING", "")
+    return not has_query or query == request.META.get("QUERY_STRING", "")
 
 
 def _refuse(option: str, problem: str, advice: str) -> Never:
-    msg = f"OIDC is given {option} that {problem}. {advice}"
+    msg = f"OIDC's {option} {problem}. {advice}"
     raise ConfigurationError(msg)
 
 
 def _is_strings(value: Sequence[object]) -> TypeGuard[Sequence[str]]:
-    return isinstance(value, (list, tuple)) and bool(value) and all(isinstance(each, str) for each in value)
+    return isinstance(value, (list, tuple)) and bool(value) and all(isinstance(item, str) for item in value)
 
 
 def _accounts(value: Sequence[object]) -> frozenset[str]:
     option = f"service_accounts={value!r}"
-    advice = 'List the addresses of those who may send, such as ["pubsub@my-project.iam.gserviceaccount.com"].'
+    advice = 'List the addresses of the senders, such as ["pubsub@my-project.iam.gserviceaccount.com"].'
     if not _is_strings(value):
         _refuse(option, "is not a list of addresses", advice)
-    for each in value:
-        if ":" in each:  # as IAM policies and Terraform write members
-            _refuse(option, f"has a prefix in {each!r}", f"Write {each.rpartition(':')[2]!r} alone.")
-        if "@" not in each or "*" in each or each != each.strip():
-            _refuse(option, f"has {each!r}, which is no address", advice)
+    for account in value:
+        if ":" in account:  # as in IAM policies and Terraform
+            _refuse(option, f"has a prefix in {account!r}", f"Write {account.rpartition(':')[2]!r}.")
+        if "@" not in account or "*" in account or account != account.strip():
+            _refuse(option, f"contains {account!r}, which is not an address", advice)
     return frozenset(value)
 
 
@@ -226,9 +226,7 @@ def _audience(value: str | Sequence[object]) -> tuple[str, ...]:
     option = f"audience={value!r}"
     values = (value,) if isinstance(value, str) else value
     if not _is_strings(values) or not all(values):
-        advice = (
-            'Give what its senders are configured with, such as "https://shop.example", or "event-url" for each event\'s own URL.'
-        )
+        advice = 'Give the audience of your senders, such as "https://shop.example", or "event-url" for each event\'s own URL.'
         _refuse(option, "is neither a string nor a list of strings", advice)
     if EVENT_URL in values and not getattr(settings, "BASE_URL", ""):
         _refuse(option, "needs BASE_URL, which is not set", 'Write BASE_URL = "https://your-server.example" in your settings.')
@@ -245,6 +243,6 @@ def _leeway(value: object) -> float:
 
 def _certs_url(value: object) -> str:
     if not isinstance(value, str) or not is_acceptable(value):
-        advice = f"Leave it out for Google's keys, which are at {GOOGLE}."
-        _refuse(f"certs_url={value!r}", "is not an https URL, so that anybody on the way could change the keys", advice)
+        advice = f"Leave it out to use Google's keys at {GOOGLE}."
+        _refuse(f"certs_url={value!r}", "is not an https URL, so anybody on the way could replace the keys", advice)
     return value

@@ -1,4 +1,4 @@
-"""URLs that prove themselves: whoever holds one that `get_event_url(..., signed=True)` made may send to it."""
+"""Authenticates signed URLs: whoever has one from `get_event_url(..., signed=True)` may send to it."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from .base import CurlHint, check_query_credentials, query
 
 __all__ = ["SignedURL"]
 
-#: Caches of Django's in which a URL for a single use can be used more often.
+#: Django's caches with which a URL for a single use does not work reliably.
 _FORGETFUL: dict[type[BaseCache], str] = {
-    LocMemCache: "other processes do not see, so that a URL can be used once in each",
-    DummyCache: "remembers nothing, so that no URL for a single use is ever accepted",
-    FileBasedCache: "lets several add the same at once, so that a URL can be used more often",
-    DatabaseCache: "drops entries when it has MAX_ENTRIES, so that a URL can be used again",
+    LocMemCache: "other processes do not share, so a URL can be used once in each",
+    DummyCache: "remembers nothing, so URLs for a single use are never accepted",
+    FileBasedCache: "lets several processes add the same key at once, so a URL can be used several times",
+    DatabaseCache: "drops entries when it has MAX_ENTRIES, so a URL can be used again",
 }
 
 
@@ -38,10 +38,10 @@ class SignedURL:
     """Accepts requests to a URL with our signature, which covers its kind, its reference and every parameter.
 
     Args:
-        cache: The alias of the cache that remembers which URLs for a single use have been used.
+        cache: The alias of the cache that remembers the used URLs, if they are for a single use.
 
     Raises:
-        ConfigurationError: There is no such cache.
+        ConfigurationError: CACHES does not have the alias.
 
     """
 
@@ -51,16 +51,16 @@ class SignedURL:
         try:
             caches[cache]
         except InvalidCacheBackendError as error:
-            msg = f"SignedURL is given cache={cache!r}, which is not one of CACHES. Choose from {', '.join(map(repr, caches))}."
+            msg = f"SignedURL's cache={cache!r} is not one of CACHES. Choose from {', '.join(map(repr, caches))}."
             raise ConfigurationError(msg) from error
         self.cache: str = cache
 
     def authenticate(self, request: HttpRequest) -> Principal | None:
-        """Return who sent a request whose URL is signed. Called under WSGI."""
+        """Return a principal for a request whose URL is signed."""
         return run(self._verify(request))
 
     async def aauthenticate(self, request: HttpRequest) -> Principal | None:
-        """Do the same without blocking the event loop."""
+        """Do the same as `authenticate` without blocking the event loop."""
         return await arun(self._verify(request))
 
     def _verify(self, request: HttpRequest) -> Flow[Principal | None]:
@@ -73,51 +73,51 @@ class SignedURL:
                 is_first: bool = yield either(cache.add, cache.aadd, terms.once, True, terms.seconds_to_remember)
                 is_known = is_first or (yield either(cache.get, cache.aget, terms.once)) is not None
             except Exception as error:
-                raise UnavailableError(reason="the cache of used URLs is away") from error
-            if not is_known:  # some caches, such as the database's, do not raise when they cannot write
-                raise UnavailableError(reason="the cache of used URLs does not remember")
+                raise UnavailableError(reason="the cache of used URLs is unavailable") from error
+            if not is_known:  # some caches, such as the database's, do not raise if they cannot write
+                raise UnavailableError(reason="the cache of used URLs does not store anything")
             if not is_first:
                 raise AuthenticationError(reason="the signed URL was for a single use, and has been used")
         return Principal("signed-url")
 
     def security_scheme(self) -> tuple[str, dict[str, Any]]:
-        """Called by `asyncapi`."""
-        told = "A signature of the whole URL, which the site makes."
-        return "signedUrl", {"type": "httpApiKey", "in": "query", "name": PARAMETER, "description": told}
+        """Describe the signature for the AsyncAPI document."""
+        description = "A signature of the whole URL, which the site makes."
+        return "signedUrl", {"type": "httpApiKey", "in": "query", "name": PARAMETER, "description": description}
 
     def public_facts(self) -> Iterator[tuple[str, str]]:
-        """Called by the catalogue."""
+        """Return the name of the parameter for the catalogue."""
         yield "query parameter", PARAMETER
 
     def curl_hint(self, _: str) -> CurlHint:
-        """Called by the catalogue, and by `PushClient`."""
+        """Say that the site signs the URL; `PushClient` reads it, too."""
         text = "The URL is signed by the site itself, for an hour: run this where manage.py is."
         return CurlHint("with a signed URL", text, is_signed=True)
 
     def check_deployment(self) -> Iterator[CheckMessage]:
-        """Called by `manage.py check --deploy`."""
+        """Check that the URL is encrypted on its way, and that its cache remembers used URLs."""
         yield from check_query_credentials(self)
         problem = _FORGETFUL.get(type(caches[self.cache]))
         if problem is not None:
             yield Warn(
                 f"SignedURL remembers used URLs in the cache {self.cache!r}, which {problem}.",
-                hint="Name a cache that all share, such as Redis; or silence this check, if no URL is for a single use.",
+                hint="Name a cache that all processes share, such as Redis; or silence this check if all URLs may be used again.",
                 id="gcp_event_router.W008",
             )
 
 
 def _terms(request: HttpRequest) -> Terms | None:
-    """What a signature says, once it is verified; None for a URL without one. Raises `AuthenticationError`."""
+    """Verify the signature of a request, and return its terms; None if it has none. Raises `AuthenticationError`."""
     parameters = query(request)
     signatures = parameters.pop(PARAMETER, None)
-    parameters.pop(EVENTARC_MODE, None)  # added by Eventarc to the URL that it was given
+    parameters.pop(EVENTARC_MODE, None)  # Eventarc adds it to the URL
     if signatures is None:
         return None
     try:
         (signature,) = signatures
         terms = verified(signature, request.path_info, parameters)
     except (ValueError, BadSignature) as error:
-        raise AuthenticationError(reason="the URL's signature is not right for it") from error
+        raise AuthenticationError(reason="the URL's signature is invalid") from error
     if terms.expired:
         raise AuthenticationError(reason="the signed URL has expired")
     return terms

@@ -84,7 +84,7 @@ def pull(
         _require_handler(kind)
 
     def tell(message_id: str, delivered: DeliveryResult) -> None:
-        out.write(f"{message_id}: {delivered.said}; {'acknowledged' if delivered.acknowledged else 'given back'}")
+        out.write(f"{message_id}: {delivered.result}; {'acknowledged' if delivered.acknowledged else 'given back'}")
 
     try:
         with stop_flag() as stop:

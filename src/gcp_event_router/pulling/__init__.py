@@ -1,8 +1,7 @@
-"""Events that are fetched from a Pub/Sub subscription instead of being pushed: the same events, in the same router.
+"""Pulls events from a Pub/Sub subscription, for `manage.py events pull`: the same events, in the same router.
 
-`manage.py events pull` is made of it. `messages` makes a pulled message the push that it would have been; `puller` has a
-destination deliver it, and acknowledges it or gives it back; `here` delivers to this process's handlers, `forward` to a URL;
-`stream` is the subscription itself, and alone needs google-cloud-pubsub.
+`messages` turns a pulled message into a push; `puller` delivers it to a destination, and acknowledges or returns it; `here`
+delivers to this process's handlers, `forward` to a URL; `stream` reads the subscription, and needs google-cloud-pubsub.
 """
 
 from __future__ import annotations

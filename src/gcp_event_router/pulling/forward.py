@@ -1,4 +1,4 @@
-"""Delivery to a URL, as Pub/Sub's own push: how a laptop gets real events without a tunnel."""
+"""Delivers pulled messages to a URL, as Pub/Sub's push does, so that a laptop gets real events without a tunnel."""
 
 from __future__ import annotations
 
@@ -15,48 +15,48 @@ from .puller import DeliveryResult, Destination
 
 __all__ = ["Forward"]
 
+#: Seconds to wait before a message is returned, since Pub/Sub delivers it again at once.
 _PAUSE: Final = 1.0
-"""Seconds to wait before a message is given back, since nothing else slows down what comes at once again."""
 
 
 class Forward(Destination):
     """Posts each message to a URL, and reads the answer as Pub/Sub does; redirects are not followed.
 
     Args:
-        url: As `posts.PushClient` takes it.
+        url: See `PushClient`.
         kind: The kind of the events.
-        stop: Once it is set, nothing is waited for but answers.
+        stop: Once it is set, only answers are waited for.
 
     Raises:
-        PostError: The URL cannot be posted to.
-        ConfigurationError: The project has no endpoint, or its authenticators cannot be used.
+        PostError: The URL is invalid.
+        ConfigurationError: The project has no endpoint, or its authenticators cannot be created.
 
     """
 
     def __init__(self, url: str, kind: str, stop: StopFlag) -> None:
-        self._target = PushClient(url)
+        self._client = PushClient(url)
         self._stop = stop
-        self._target.path(kind, "1")  # what the project lacks is said at once
+        self._client.path(kind, "1")  # raises at once if the project has no endpoint
 
     @override
     def deliver(self, kind: str, reference: str, body: bytes) -> DeliveryResult:
         """Post a push."""
-        path = self._target.path(kind, reference)
+        path = self._client.path(kind, reference)
         try:
-            posted = self._target.post(path, body, {"Content-Type": "application/json"})
+            response = self._client.post(path, body, {"Content-Type": "application/json"})
         except (OSError, HTTPException) as error:
             return self._failed(path, f"no answer ({type(error).__name__})")
-        said = f"answered {posted.status}"
-        if not posted.acknowledged:
-            return self._failed(path, said)
-        self._log(logging.INFO, path, said)
-        return DeliveryResult(acknowledged=True, said=said)
+        result = f"answered {response.status}"
+        if not response.acknowledged:
+            return self._failed(path, result)
+        self._log(logging.INFO, path, result)
+        return DeliveryResult(acknowledged=True, result=result)
 
-    def _failed(self, path: str, said: str) -> DeliveryResult:
-        self._log(logging.WARNING, path, said)
+    def _failed(self, path: str, result: str) -> DeliveryResult:
+        self._log(logging.WARNING, path, result)
         self._stop.wait(_PAUSE)
-        return DeliveryResult(acknowledged=False, said=said)
+        return DeliveryResult(acknowledged=False, result=result)
 
-    def _log(self, level: int, path: str, said: str) -> None:
-        url = self._target.base + path.partition("?")[0]  # the query may hold a signature
-        logger.log(level, "Forwarded an event to %r: %s", url, said, extra={"url": url, "answer": said})
+    def _log(self, level: int, path: str, result: str) -> None:
+        url = self._client.base + path.partition("?")[0]  # the query may hold a signature
+        logger.log(level, "Forwarded an event to %r: %s", url, result, extra={"url": url, "answer": result})

@@ -1,4 +1,4 @@
-"""Delivery to the handlers of this process, as the endpoint does it."""
+"""Delivers pulled messages to the handlers of this process, as the endpoint does."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ __all__ = ["Here"]
 
 
 class Here(Destination):
-    """Sends `event_received` for each message, to routers and plain receivers alike, and reads the worst outcome.
+    """Sends `event_received` for each message, to routers and plain receivers, and returns the worst outcome.
 
-    No authenticator is asked: whoever may pull the subscription was asked by Google. `MAX_BODY_SIZE` does not apply either,
-    since Pub/Sub's own limit of 10 MB does.
+    Authenticators are not asked, since Google checks who may pull the subscription. `MAX_BODY_SIZE` does not apply, since
+    Pub/Sub limits messages to 10 MB.
     """
 
     @override
     def deliver(self, kind: str, reference: str, body: bytes) -> DeliveryResult:
         """Handle an event to its end."""
-        # what Django does before and after a request, by which a thread that lives for long gets working connections
+        # as Django does before and after a request, so that a long-lived thread gets working connections
         reset_queries()
         close_old_connections()
         try:
@@ -42,6 +42,6 @@ class Here(Destination):
             if envelope.malformed:
                 log_malformed(kind, reference, envelope.message_id, envelope.malformed)
             responses = event_received.deliver(type(self), kind, reference, RawEvent(envelope))
-        except Exception as error:  # noqa: BLE001 -- becomes an outcome; the handlers' failures are in the log already
+        except Exception as error:  # noqa: BLE001 -- becomes an outcome; the handlers' failures are logged already
             return classify(error)
         return of_responses(responses)

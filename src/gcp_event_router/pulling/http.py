@@ -1,7 +1,4 @@
-"""A POST to a URL, as the senders of events make it: no redirect is followed, and no more is read than is asked for.
-
-`pulling.forward` posts what it pulls, `manage.py events send` what it is told.
-"""
+"""Posts events to a URL, as senders do, without following redirects. Used by `forward` and by `manage.py events send`."""
 
 from __future__ import annotations
 
@@ -24,62 +21,64 @@ from ..utils import get_event_url
 
 __all__ = ["PushClient", "PushResponse", "cloudevents_path"]
 
-#: Seconds to wait for an answer: the longest that a push subscription waits, and time for a debugger.
-_PATIENCE: Final = 600.0
-#: So many bytes of an answer are read.
-_ANSWER: Final = 65536
-#: The name of the URL pattern for them.
+#: Seconds to wait for an answer: as long as a push subscription waits at most, and time for a debugger.
+_TIMEOUT: Final = 600.0
+#: How many bytes of an answer are read.
+_MAX_ANSWER: Final = 65536
+#: The name of the URL pattern for CloudEvents.
 _CLOUDEVENTS: Final = "gcp-cloudevents"
 _SIGNED_FOR: Final = timedelta(hours=1)
 
 
 class PushResponse(NamedTuple):
-    """An answer."""
+    """An HTTP answer."""
 
     status: int
-    #: What stands behind the status, such as `Created`.
+    #: The reason phrase, such as `Created`.
     reason: str
     body: bytes
     retry_after: str | None
 
     @property
     def acknowledged(self) -> bool:
-        """Whether Pub/Sub would take it as done."""
+        """Whether Pub/Sub would regard the message as acknowledged."""
         return self.status in ACKNOWLEDGED
 
 
 class PushClient:
-    """Where events are posted to.
+    """Posts events to a base URL.
 
     Args:
         url: `http://localhost:8000`, to which the path of the project's endpoint is added, `/events/KIND/REFERENCE`; signed, if
-            the settings name `auth.SignedURL`. A URL with a path or a query of its own is used as it is.
-        signed: Whether to sign the URL; not where the request proves in another way who sends it.
+            the settings name `auth.SignedURL`. A URL with its own path or query is used as it is.
+        signed: Whether to sign the URL; false if the request is authenticated in another way.
 
     Raises:
-        PostError: The URL cannot be posted to.
-        ConfigurationError: The project's authenticators cannot be used.
+        PostError: The URL is invalid.
+        ConfigurationError: The project's authenticators cannot be created.
 
     """
 
     def __init__(self, url: str, *, signed: bool = True) -> None:
         self._parts = _split(url)
-        self._own = bool(self._parts.path.strip("/") or self._parts.query)
-        signed = signed and not self._own
-        self._signed = signed and any(curl_hint(each, url).is_signed for each in configured().authenticators or ())
+        self._has_path = bool(self._parts.path.strip("/") or self._parts.query)
+        signed = signed and not self._has_path
+        self._signed = signed and any(
+            curl_hint(authenticator, url).is_signed for authenticator in configured().authenticators or ()
+        )
         #: Scheme and host.
         self.base: str = f"{self._parts.scheme}://{self._parts.netloc}"
 
     def path(self, kind: str | None, reference: str, parameters: Mapping[str, Any] | None = None) -> str:
-        """The path and the query for an event. Raises `ConfigurationError` where the project has no endpoint.
+        """The path and the query for an event. Raises `ConfigurationError` if the project has no endpoint.
 
         Args:
-            kind: The kind; None for a CloudEvent whose type is its kind, and that says itself what it is about.
+            kind: The kind; None for a CloudEvent whose type is its kind.
             reference: The reference, for events with a kind.
-            parameters: The parameters of the URL.
+            parameters: The query parameters.
 
         """
-        if self._own:
+        if self._has_path:
             query = f"?{self._parts.query}" if self._parts.query else ""
             return f"{self._parts.path or '/'}{query}"
         max_age = _SIGNED_FOR if self._signed else None
@@ -88,26 +87,26 @@ class PushClient:
         return get_event_url(kind, reference, parameters, base_url="", signed=self._signed, max_age=max_age)
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> PushResponse:
-        """Post a body, with some headers. Raises `OSError` and `HTTPException`, if there is no answer."""
+        """Post a body with headers. Raises `OSError` or `HTTPException` if there is no answer."""
         connect = HTTPSConnection if self._parts.scheme == "https" else HTTPConnection
-        connection = connect(self._parts.hostname or "", self._parts.port, timeout=_PATIENCE)
+        connection = connect(self._parts.hostname or "", self._parts.port, timeout=_TIMEOUT)
         try:
             connection.request("POST", path, body, {"User-Agent": "gcp-event-router", **headers})
             response = connection.getresponse()
-            return PushResponse(response.status, response.reason, response.read(_ANSWER), response.getheader("Retry-After"))
+            return PushResponse(response.status, response.reason, response.read(_MAX_ANSWER), response.getheader("Retry-After"))
         finally:
             connection.close()
 
 
 def cloudevents_path(parameters: Mapping[str, Any] | None = None, max_age: timedelta | None = None) -> str:
-    """The path and the query to post CloudEvents to whose type is their kind; signed for `max_age`, if that is given.
+    """The path and the query for CloudEvents whose type is their kind; signed, if there is a `max_age`.
 
-    Raises `ConfigurationError` where the project has no such endpoint.
+    Raises `ConfigurationError` if the project has no such endpoint.
     """
     try:
         path = reverse(_CLOUDEVENTS)
     except NoReverseMatch as error:
-        msg = f"There is no URL named {_CLOUDEVENTS!r}. Add path('', include('gcp_event_router.urls')) to your urlpatterns."
+        msg = f"No URL pattern has the name {_CLOUDEVENTS!r}. Add path('', include('gcp_event_router.urls')) to your urlpatterns."
         raise ConfigurationError(msg) from error
     query = urlencode(dict(parameters or {}), doseq=True)
     if max_age is not None:
@@ -116,20 +115,20 @@ def cloudevents_path(parameters: Mapping[str, Any] | None = None, max_age: timed
 
 
 def _split(url: str) -> SplitResult:
-    """The parts of a URL that can be posted to. Raises `PostError`, which quotes no password and no query."""
+    """Split a URL to post to. Raises `PostError`, which quotes neither a password nor a query."""
     how = "http:// or https://, a host, and a port if it has one: http://localhost:8000"
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-        (parts.hostname or "").encode("idna")  # as is done where it is looked up
+        is_usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        (parts.hostname or "").encode("idna")  # as the look-up does
     except ValueError:
-        usable = False
+        is_usable = False
         parts = urlsplit("")
-    usable = usable and url.isascii() and url.isprintable() and " " not in url
-    if "@" in parts.netloc or (not usable and "@" in url):
-        msg = f"The URL to post to holds a name or a password, which would not be sent. Write {how}."
+    is_usable = is_usable and url.isascii() and url.isprintable() and " " not in url
+    if "@" in parts.netloc or (not is_usable and "@" in url):
+        msg = f"The URL contains a name or a password, which would not be sent. Write {how}."
         raise PostError(msg)
-    if not usable:
-        msg = f"{re.split('[?#]', url)[0]!r} is no URL to post to. Write {how}."
+    if not is_usable:
+        msg = f"{re.split('[?#]', url)[0]!r} is not a URL to post to. Write {how}."
         raise PostError(msg)
     return parts

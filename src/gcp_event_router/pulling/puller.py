@@ -1,4 +1,4 @@
-"""What is done with each pulled message: it is delivered, then acknowledged or given back."""
+"""Delivers each pulled message, then acknowledges or returns it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["DeliveryResult", "Destination", "PulledMessage", "Puller", "as_push"
 
 
 class PulledMessage(Protocol):
-    """What we need of `google.cloud.pubsub_v1.subscriber.message.Message`."""
+    """The part of `google.cloud.pubsub_v1.subscriber.message.Message` that is used here."""
 
     message_id: str
 
@@ -29,53 +29,52 @@ class PulledMessage(Protocol):
 
     @property
     def attributes(self) -> Mapping[str, str]:
-        """The attributes, none of which is None."""
+        """The attributes."""
         ...
 
     @property
     def publish_time(self) -> datetime:
-        """When it was published, aware."""
+        """When it was published; aware."""
         ...
 
     @property
     def ordering_key(self) -> str:
-        """Empty where there is none."""
+        """The ordering key, or ""."""
         ...
 
     @property
     def delivery_attempt(self) -> int | None:
-        """Only where the subscription has a dead-letter topic."""
+        """The number of the delivery, if the subscription has a dead-letter topic."""
         ...
 
     def ack(self) -> None:
-        """Say that it is done."""
+        """Acknowledge the message."""
 
     def nack(self) -> None:
-        """Have it delivered again."""
+        """Ask for another delivery."""
 
 
 class DeliveryResult(NamedTuple):
-    """What became of a delivery."""
+    """The result of a delivery."""
 
-    #: Whether Pub/Sub would have taken it as done.
+    #: Whether Pub/Sub would have regarded a push as acknowledged.
     acknowledged: bool
-    #: For people: an outcome, or an answer; nothing of the payload.
-    said: str
+    #: For people: an outcome or an answer, without anything of the payload.
+    result: str
 
 
 class Destination(Protocol):
-    """Where pulled messages are delivered: `Here`, or `Forward`."""
+    """A destination of pulled messages: `Here` or `Forward`."""
 
     def deliver(self, kind: str, reference: str, body: bytes) -> DeliveryResult:
-        """Deliver a push; called by several threads at once."""
+        """Deliver a push; called in several threads at once."""
         ...
 
 
 def as_push(message: PulledMessage, subscription: str) -> bytes:
-    """The body of the push by which Pub/Sub would have delivered a message, both spellings of its names included.
+    """Make the body of the push, with both spellings of its names, so that its envelope and identity are those of a push.
 
-    Called by `Puller` for each message. Envelope, identity and inbox are then those of a push. The body is the same for each
-    delivery of the message, but for its delivery attempt.
+    The body is the same for each delivery of the message, except for the delivery attempt.
     """
     push: dict[str, Any] = make_pubsub_message(
         message.data,
@@ -94,16 +93,16 @@ def as_push(message: PulledMessage, subscription: str) -> bytes:
 
 
 class Puller:
-    """The callback of a stream: delivers each message as the push that it would have been.
+    """The callback of a stream: delivers each message as a push.
 
     Args:
-        destination: Where to.
-        subscription: The full name of the subscription, as it stands in a push.
-        kind: The kind of the events: a push would have it from its URL.
-        reference: The reference of the events; without one, each has its message id.
+        destination: The destination.
+        subscription: The full name of the subscription, as in a push.
+        kind: The kind of the events, which a push has in its URL.
+        reference: The reference of the events; by default the message id of each.
         stop: Once it is set, no more messages are taken.
         limit: How many messages to take, before `stop` is set.
-        tell: Called with each message's id and what became of it. An `OSError` of it sets `stop`.
+        tell: Called with each message's id and result. If it raises `OSError`, `stop` is set.
 
     """
 
@@ -127,22 +126,22 @@ class Puller:
         self._tell = tell
         self._lock = Lock()
         self._taken = 0
-        #: How many messages were delivered and acknowledged.
+        #: The number of acknowledged messages.
         self.acknowledged: int = 0
-        #: How many messages were delivered in vain, and are delivered again.
+        #: The number of messages that failed, and are delivered again.
         self.given_back: int = 0
 
     def receive(self, message: PulledMessage) -> bool:
-        """Deliver a message, and acknowledge it or give it back; returns whether it was taken.
+        """Deliver a message, then acknowledge or return it. Returns whether it was taken.
 
-        Called by several threads at once; raises nothing.
+        Called in several threads at once; never raises.
         """
         if not self._take():
             return False
         reference = self._reference or message.message_id
         try:
             delivered = self._destination.deliver(self._kind, reference, as_push(message, self._subscription))
-        except BaseException as error:  # noqa: BLE001 -- also SystemExit: one message must not end the others' stream
+        except BaseException as error:  # noqa: BLE001 -- even SystemExit: one message must not end the stream of the others
             outcome = Outcome.FAILED.value
             log_event(
                 logging.ERROR,
@@ -152,7 +151,7 @@ class Puller:
                 message_id=message.message_id,
                 problem=trail(error),
             )
-            delivered = DeliveryResult(acknowledged=False, said=outcome)
+            delivered = DeliveryResult(acknowledged=False, result=outcome)
         if delivered.acknowledged:
             message.ack()
         else:
@@ -178,6 +177,6 @@ class Puller:
             if self._tell is not None:
                 try:
                     self._tell(message.message_id, delivered)
-                except OSError:  # nobody reads it any more, as behind `| head`
+                except OSError:  # the reader is gone, as with `| head`
                     self._tell = None
                     self._stop.set()

@@ -1,4 +1,4 @@
-"""The subscription itself: Pub/Sub's streaming pull. This module alone needs google-cloud-pubsub; `[pubsub]` installs it."""
+"""Reads a subscription by Pub/Sub's streaming pull. The only module that needs google-cloud-pubsub, from the extra `pubsub`."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from ..exceptions import PullError
 
 __all__ = ["pull"]
 
-_PATIENCE: Final = 10.0
-"""Seconds to wait for the first answer."""
+#: Seconds to wait for the first answer.
+_TIMEOUT: Final = 10.0
 
 
 def pull(
@@ -35,22 +35,22 @@ def pull(
     max_bytes: int,
     timeout: float | None = None,
 ) -> None:
-    """Have each message of a subscription received, until told to stop; then finish what is under way, and give back the rest.
+    """Receive messages of a subscription until `stop` is set; then finish the current ones, and return the rest.
 
-    An interruption of the connection is waited out. Called by `manage.py events pull`, in its main thread.
+    Waits if the connection is interrupted. Call it in the main thread.
 
     Args:
         subscription: Its full name, `projects/P/subscriptions/S`.
-        receive: Called in one of the workers' threads; acknowledges the message or gives it back, or returns False to have that
-            done in the end. Raises nothing.
-        stop: Set by whoever wants it to end. It is set in the end in any case.
+        receive: Called in a worker's thread; acknowledges or returns the message, or returns False to have it returned in the
+            end. Never raises.
+        stop: Set it to stop; it is always set in the end.
         workers: How many messages are received at once.
-        max_messages: How many messages may be here at once: Pub/Sub sends no more.
-        max_bytes: How many bytes they may have; one message may have more.
+        max_messages: How many messages Pub/Sub sends at once.
+        max_bytes: How many bytes they may have; a single message may have more.
         timeout: Seconds after which to stop.
 
     Raises:
-        PullError: The subscription cannot be pulled from, or not any longer; says what to do.
+        PullError: The subscription cannot be pulled, or no longer; says what to do.
 
     """
     try:
@@ -75,21 +75,21 @@ def pull(
             finally:
                 stop.set()
                 future.cancel()
-            future.result()  # once the last message is received, and all that was said of messages is sent
+            future.result()  # after the last message, when all acknowledgements are sent
     except (GoogleAPIError, GoogleAuthError) as error:
-        raise _explained(error, subscription) from error
+        raise _explain(error, subscription) from error
 
 
 class _Workers(Scheduler):
-    """Threads that receive messages. In the end, what still waits is given back, and then the threads are waited for.
+    """Threads that receive messages. In the end, they return waiting messages, and then finish.
 
-    The library's own scheduler waits first. Nothing is given back as long as messages come: it would come again at once, and
-    what comes while the stream ends is nobody's until its deadline is over. The library calls `schedule` and `shutdown`.
+    The library's own scheduler finishes first. Messages are returned only in the end: Pub/Sub would deliver them again at once,
+    and nobody would handle those that arrive while the stream ends, until their deadline is over.
     """
 
     def __init__(self, number: int) -> None:
-        #: The library has started all of its threads. Of a stream that is refused before, it would stop them first, and then
-        #: start one that nothing ends, or find none to start: an AttributeError in place of the refusal.
+        #: Set once the library has started all of its threads. If the stream is refused earlier, the library would first stop
+        #: its threads, and then start one that never ends, or raise an AttributeError instead of the refusal.
         self.begun = Event()
         self._queue: Queue[object] = Queue()
         self._executor = ThreadPoolExecutor(number, thread_name_prefix="events-pull")
@@ -101,22 +101,22 @@ class _Workers(Scheduler):
     @property
     @override
     def queue(self) -> Queue[object]:
-        """What messages write their acknowledgements to."""
+        """The queue of acknowledgements."""
         return self._queue
 
     @override
     def schedule(self, callback: Callable[[Message], None], message: Message, *_: Any, **__: Any) -> None:
-        """Have a message received."""
+        """Receive a message in a worker."""
         with self._lock:
             if not self._closed:
                 future = self._executor.submit(callback, message)
                 self._waiting[future] = message
-                future.add_done_callback(lambda done: self._waiting.pop(done, None))
+                future.add_done_callback(lambda finished: self._waiting.pop(finished, None))
                 return
         message.nack()
 
     def leave(self, message: Message) -> None:
-        """Have a message given back in the end."""
+        """Return a message in the end."""
         with self._lock:
             if not self._closed:
                 self._left.append(message)
@@ -125,7 +125,7 @@ class _Workers(Scheduler):
 
     @override
     def shutdown(self, await_msg_callbacks: bool = False) -> list[Message]:
-        """Give back what waits, and receive no more; returns what the library should give back, which is nothing."""
+        """Return the waiting messages, and receive no more. Returns the messages for the library to return: none."""
         self.begun.wait()
         with self._lock:
             self._closed = True
@@ -137,12 +137,12 @@ class _Workers(Scheduler):
 
 
 def _look(client: SubscriberClient, subscription: str) -> None:
-    """Ask for the subscription once, since the stream would wait for ever where it cannot get through."""
+    """Request the subscription once, since the stream would wait for ever if it cannot connect."""
     try:
-        found = client.get_subscription(subscription=subscription, retry=None, timeout=_PATIENCE)
-    except PermissionDenied:  # who may pull need not be allowed to look
+        details = client.get_subscription(subscription=subscription, retry=None, timeout=_TIMEOUT)
+    except PermissionDenied:  # pulling is allowed without permission to read the subscription
         return
-    if found.push_config.push_endpoint:
+    if details.push_config.push_endpoint:
         msg = (
             f"{subscription} pushes its messages to an endpoint, so they cannot be pulled. "
             "Create another subscription of its topic, without --push-endpoint."
@@ -150,18 +150,18 @@ def _look(client: SubscriberClient, subscription: str) -> None:
         raise PullError(msg)
 
 
-def _explained(error: GoogleAPIError | GoogleAuthError, subscription: str) -> PullError:
+def _explain(error: GoogleAPIError | GoogleAuthError, subscription: str) -> PullError:
     _, project, _, name = subscription.split("/")
     if isinstance(error, NotFound):
-        advice = f"There is none. Create it: gcloud pubsub subscriptions create {name} --project={project} --topic=TOPIC"
+        advice = f"It does not exist. Create it: gcloud pubsub subscriptions create {name} --project={project} --topic=TOPIC"
     elif isinstance(error, PermissionDenied):
         advice = (
-            f"These credentials may not. Allow it: gcloud pubsub subscriptions add-iam-policy-binding {name} "
+            f"The credentials lack the permission. Grant it: gcloud pubsub subscriptions add-iam-policy-binding {name} "
             f"--project={project} --member=MEMBER --role=roles/pubsub.subscriber"
         )
     elif isinstance(error, (GoogleAuthError, Unauthenticated)):
         advice = (
-            "There are no credentials that can be used. Run gcloud auth application-default login, name a key file in "
+            "There are no usable credentials. Run gcloud auth application-default login, name a key file in "
             "GOOGLE_APPLICATION_CREDENTIALS, or an emulator in PUBSUB_EMULATOR_HOST."
         )
     else:
