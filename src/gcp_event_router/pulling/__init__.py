@@ -1,7 +1,7 @@
 """Pulls events from a Pub/Sub subscription, for `manage.py events pull`: the same events, in the same router.
 
-`messages` turns a pulled message into a push; `puller` delivers it to a destination, and acknowledges or returns it; `here`
-delivers to this process's handlers, `forward` to a URL; `stream` reads the subscription, and needs google-cloud-pubsub.
+`puller` delivers each message as a push, and acknowledges or returns it; `here` delivers to this process's handlers, `forward` to
+a URL; `stream` reads the subscription, and needs google-cloud-pubsub.
 """
 
 from __future__ import annotations
