@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from pydantic import TypeAdapter
 from typing_extensions import override
@@ -17,11 +17,13 @@ from .._dispatch.lookup import Registration
 from .._globs.glob import Glob, GlobIndex, escape
 from .._globs.overlaps import LABELS, TYPES, covers, example
 from .._schema.json_schema import Mode, Schema, payload_schemas
+from .._schema.type_names import type_words
+from ..exceptions import ConfigurationError
 from ..kinds import Kind
 from ..router import EventRouter
 from .examples import Example, example_of
 
-__all__ = ["Channel", "Key", "channel_of", "channels", "keys"]
+__all__ = ["Channel", "Key", "channel_of", "channels", "declared_words", "keys", "manner"]
 
 _ALL = Glob("*")
 
@@ -121,6 +123,23 @@ def channel_of(router: EventRouter, kind: str, ce_type: str | None = None) -> Ch
     handlers = tuple(handler for found in router.find(kind, ce_type) for handler in found)
     glob, type_glob = Glob(escape(kind)), None if ce_type is None else Glob(escape(ce_type))
     return Channel(glob, type_glob, handlers, router.kinds.get(kind))
+
+
+def declared_words(handler: Handler, which: Literal["payload_type", "parameters_type"] = "payload_type") -> str:
+    """A type that a handler declares; a question mark if the annotation cannot be resolved, which a system check reports."""
+    try:
+        return type_words(getattr(handler, which))
+    except ConfigurationError:
+        return "?"
+
+
+def manner(handler: Handler) -> list[str]:
+    """How a handler runs."""
+    return [
+        "async" if handler.is_async else "sync",
+        *([] if handler.options.once else ["every delivery"]),
+        *(["deferred"] if handler.options.deferred else []),
+    ]
 
 
 def _declared(router: EventRouter) -> dict[Glob, Kind[Any]]:

@@ -8,11 +8,11 @@ from typing import Final, NamedTuple
 
 from django.http import QueryDict
 
-from .._contract.channels import Channel, Key, channels, keys
+from .._contract.channels import Channel, Key, channels, declared_words, keys, manner
 from .._dispatch.handler import Handler
 from .._globs.glob import Glob, escape
 from .._schema.type_names import type_words
-from ..exceptions import ConfigurationError, GlobError
+from ..exceptions import GlobError
 from ..router import EventRouter
 from .source_links import SourceLink, place_of
 
@@ -61,12 +61,10 @@ def entries(router: EventRouter, wanted: Iterable[Key]) -> list[ChannelLine]:
 def handler_line(handler: Handler) -> HandlerLine:
     """What both pages say of a handler."""
     options = handler.options
-    manner = ["async" if handler.is_async else "sync"]
-    manner += [] if options.once else ["every delivery"]
-    manner += ["deferred"] if options.deferred else []
-    manner += [f"at most {options.max_attempts} attempts"] if options.max_attempts else []
-    manner += [f"lease of {options.lease}"] if options.lease else []
-    return HandlerLine(handler.name, place_of(handler.location), ", ".join(manner))
+    parts = manner(handler)
+    parts += [f"at most {options.max_attempts} attempts"] if options.max_attempts else []
+    parts += [f"lease of {options.lease}"] if options.lease else []
+    return HandlerLine(handler.name, place_of(handler.location), ", ".join(parts))
 
 
 def title_of(key: Key) -> str:
@@ -97,7 +95,7 @@ def key_of(query: QueryDict) -> Key | None:
 def _entry(channel: Channel) -> ChannelLine:
     key = Key(channel.kind, channel.ce_type, channel.is_fallback)
     words = [type_words(channel.declared.payload_type)] if channel.declared else []
-    words += map(_payload, channel.handlers)
+    words += map(declared_words, channel.handlers)
     return ChannelLine(
         title_of(key),
         query_of(key),
@@ -113,7 +111,7 @@ def _texts(router: EventRouter) -> dict[Key, list[str]]:
     texts: dict[Key, list[str]] = defaultdict(list)
     for each in router:
         for glob in each.globs or (Glob("*"),):
-            texts[Key(glob, each.ce_type, each.is_fallback)] += [each.handler.name, _payload(each.handler)]
+            texts[Key(glob, each.ce_type, each.is_fallback)] += [each.handler.name, declared_words(each.handler)]
     for name, kind in router.kinds.items():
         texts[Key(Glob(escape(name)))].append(type_words(kind.payload_type))
     return texts
@@ -126,10 +124,3 @@ def _fits(key: Key, texts: Iterable[str], wanted: str) -> bool:
         return True
     globs = [] if key.is_fallback else [key.ce_type, key.kind] if key.kind.pattern != "*" else [key.ce_type]
     return any(glob is not None and glob.matches(wanted) for glob in globs)
-
-
-def _payload(handler: Handler) -> str:
-    try:
-        return type_words(handler.payload_type)
-    except ConfigurationError:
-        return "?"

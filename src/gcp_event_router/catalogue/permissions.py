@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
-from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.db import connections, transaction
-from django.http import HttpRequest, HttpResponseRedirect, QueryDict
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.shortcuts import resolve_url
 from django.urls import NoReverseMatch, reverse
 from django.views.decorators.cache import never_cache
 from django.views.generic import View
@@ -47,26 +44,20 @@ class StaffView(View):
             )
             raise ConfigurationError(msg)
         if not user.is_authenticated:
-            return HttpResponseRedirect(_login(request.get_full_path()))
+            return _log_in(request.get_full_path())
         if not (user.is_active and getattr(user, "is_staff", False)):  # which `AbstractBaseUser` does not have
             raise PermissionDenied
         return super().dispatch(request, *args, **kwargs)
 
 
-def _login(path: str) -> str:
-    """Where the staff logs in, and comes back from: at the admin's page where there is one, else at `LOGIN_URL`.
+def _log_in(path: str) -> HttpResponseBase:
+    """Redirect to the admin's login if the admin is in the URLs, and to `LOGIN_URL` otherwise."""
+    from django.contrib.auth.views import redirect_to_login  # noqa: PLC0415 -- needs the app of users
 
-    As `redirect_to_login` makes it, which cannot be imported where the app of users is not installed. Raises `PermissionDenied`
-    where there is no such page.
-    """
     try:
-        url = reverse("admin:login")
+        return redirect_to_login(path, reverse("admin:login"))
     except NoReverseMatch:
         try:
-            url = resolve_url(settings.LOGIN_URL)
-        except NoReverseMatch as error:  # which W021 tells
+            return redirect_to_login(path)
+        except NoReverseMatch as error:  # which W021 reports
             raise PermissionDenied from error
-    parts = urlsplit(url)
-    query = QueryDict(parts.query, mutable=True)
-    query["next"] = path
-    return parts._replace(query=query.urlencode(safe="/")).geturl()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentTypeError
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
@@ -14,7 +15,7 @@ from ..event import LABEL_LENGTH, is_label
 from ..exceptions import GlobError
 from ..router import events
 
-__all__ = ["age", "glob", "kind_or_type", "label", "named", "positive", "printable", "size", "subject"]
+__all__ = ["age", "glob", "kind_or_type", "label", "named", "positive", "search_text", "size", "subject"]
 
 _AGE: Final = re.compile(r"([1-9][0-9]{0,8})([smhdw])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -59,22 +60,22 @@ def glob(text: str) -> str:
         raise ArgumentTypeError(str(error)) from error
 
 
-def printable(text: str) -> str:
-    """A text to look for. An empty one would mean everything, and be the value of a variable that is not set."""
-    if not text or not text.isprintable():
-        msg = f"{text!r} is empty, or cannot be printed, so nothing is found by it. Write the text itself."
-        raise ArgumentTypeError(msg)
-    return text
+def _text(what: str) -> Callable[[str], str]:
+    """A text of any length. An empty one would be the value of a variable that is not set, and mean everything in a search."""
+
+    def read(text: str) -> str:
+        if not text or not text.isprintable():
+            msg = f"{text!r} cannot be {what}. Write printable characters, and at least one."
+            raise ArgumentTypeError(msg)
+        return text
+
+    return read
 
 
-def kind_or_type(text: str) -> str:
-    """A kind, or the type of CloudEvents, which may be of any length and hold slashes."""
-    return _printable(text, "a kind or a CloudEvents type")
-
-
-def subject(text: str) -> str:
-    """A reference, or the subject of a CloudEvent, which may be of any length and hold slashes."""
-    return _printable(text, "a reference or a CloudEvent's subject")
+#: Kinds, types and subjects may hold slashes.
+kind_or_type: Final = _text("a kind or a CloudEvents type")
+subject: Final = _text("a reference or a CloudEvent's subject")
+search_text: Final = _text("searched for")
 
 
 def named(text: str, ce_type: str | None) -> tuple[str, str | None]:
@@ -101,13 +102,6 @@ def _is_type(text: str) -> bool:
         return False
     as_kind = (glob for each in registrations if each.ce_type is None and not each.is_fallback for glob in each.globs)
     return not any(glob.pattern != "*" and glob.matches(text) for glob in as_kind)
-
-
-def _printable(text: str, what: str) -> str:
-    if not text or not text.isprintable():
-        msg = f"{text!r} cannot be {what}. Write printable characters, and at least one."
-        raise ArgumentTypeError(msg)
-    return text
 
 
 def _number(text: str, most: int) -> int:

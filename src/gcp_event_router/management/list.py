@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from json import dumps
-from typing import Any, Literal
+from typing import Any
 
 from django.core.management.base import OutputWrapper
 
-from .._dispatch.handler import Handler
+from .._contract.channels import declared_words, manner
 from .._dispatch.lookup import Registration
 from .._schema.type_names import type_words
-from ..exceptions import ConfigurationError
 from ..router import EventRouter, events
 from ..signals import event_received
 from .output import place, receiver_name, table
@@ -28,7 +27,10 @@ def list_handlers(out: OutputWrapper, *, json: bool, **_: Any) -> None:
 
 
 def _text(router: EventRouter) -> str:
-    rows = [(_kinds(each), _declared(each.handler, "payload_type"), each.handler.name, *_where(each.handler)) for each in router]
+    rows = [
+        (_kinds(each), declared_words(handler), handler.name, place(handler.location), ", ".join(manner(handler)))
+        for each, handler in ((registration, registration.handler) for registration in router)
+    ]
     parts = [table(rows, _TITLES)] if rows else ["No handlers. Register one in an app's event_handlers.py."]
     names = [receiver_name(each) for each in event_received.plain_receivers()]
     if names:
@@ -47,22 +49,6 @@ def _kinds(registration: Registration) -> str:
     return " ".join([*parts, *([f"ce_type={registration.ce_type.pattern}"] if registration.ce_type else [])])
 
 
-def _declared(handler: Handler, which: Literal["payload_type", "parameters_type"]) -> str:
-    """A type; a question mark where the annotation cannot be resolved, of which a system check tells."""
-    try:
-        return type_words(getattr(handler, which))
-    except ConfigurationError:
-        return "?"
-
-
-def _where(handler: Handler) -> tuple[str, str]:
-    options = handler.options
-    how = ["async" if handler.is_async else "sync"]
-    how += [] if options.once else ["every delivery"]
-    how += ["deferred"] if options.deferred else []
-    return place(handler.location), ", ".join(how)
-
-
 def _fields(router: EventRouter) -> dict[str, Any]:
     return {
         "handlers": [
@@ -72,8 +58,8 @@ def _fields(router: EventRouter) -> dict[str, Any]:
                 "fallback": each.is_fallback,
                 "handler": each.handler.name,
                 "where": place(each.handler.location),
-                "payload": _declared(each.handler, "payload_type"),
-                "parameters": _declared(each.handler, "parameters_type"),
+                "payload": declared_words(each.handler, "payload_type"),
+                "parameters": declared_words(each.handler, "parameters_type"),
                 "async": each.handler.is_async,
                 "once": each.handler.options.once,
                 "deferred": each.handler.options.deferred,

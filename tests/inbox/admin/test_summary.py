@@ -9,8 +9,9 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
 from gcp_event_router import EventRouter
-from gcp_event_router.inbox.admin import summary as module
-from gcp_event_router.inbox.admin.summary import state_counts
+from gcp_event_router.inbox.admin import changelist as module
+from gcp_event_router.inbox.admin.changelist import state_counts
+from gcp_event_router.inbox.admin.filters import WORST_FIRST
 from gcp_event_router.inbox.models import State
 
 from ...support.admin_pages import HANDLERS_STATES, Pages, Shop, text, with_admin
@@ -56,7 +57,7 @@ def test_a_page_has_it(shop: Shop) -> None:
     page = Pages("view_storedevent").get()
     (section,) = re.findall(r'<section class="gei-summary".*?</section>', page, re.DOTALL)
 
-    assert re.findall(r'href="\?state=(\w+)"', section) == [state.value for state in module.WORST_FIRST]
+    assert re.findall(r'href="\?state=(\w+)"', section) == [state.value for state in WORST_FIRST]
     assert text(section) == "1 parked 0 rejected 0 no handler 0 failed 0 running 0 pending 0 discarded 1 done"
 
 

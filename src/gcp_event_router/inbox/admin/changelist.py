@@ -7,7 +7,7 @@ time, looking for the few whose deliveries are in one state or for one handler: 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
@@ -19,10 +19,9 @@ from typing_extensions import override
 
 from ..database import database
 from ..models import Delivery, State
-from .filters import MOST, WITH_ERRORS
-from .summary import StateCount, state_counts
+from .filters import MOST, WITH_ERRORS, WORST_FIRST
 
-__all__ = ["EventList", "narrowing", "without_large"]
+__all__ = ["EventList", "StateCount", "narrowing", "state_counts", "without_large"]
 
 RowT = TypeVar("RowT", bound=Model)
 
@@ -34,6 +33,16 @@ _FEW: Final = 500
 """So few keys are looked up as they are,"""
 _SOME: Final = 10_000
 """and so few by a subquery, among those that fit all else."""
+#: So many deliveries of a state are counted.
+_MOST: Final = 10_000
+
+
+class StateCount(NamedTuple):
+    """How many deliveries are in a state."""
+
+    state: State
+    number: int
+    has_more: bool
 
 
 class EventList(ChangeList):
@@ -89,6 +98,25 @@ class EventList(ChangeList):
                 self._is_cut = has_more
                 return found.filter(key__in=deliveries.order_by("-pk").values("event")[:most])
         return found.filter(Exists(deliveries.filter(event=OuterRef("pk"))))
+
+
+def state_counts(alias: str) -> list[StateCount]:
+    """Count the deliveries in each state, from the worst, in one statement, for which the ORM has no form.
+
+    No state is counted to its end, so that the page of a busy site is as quick as any other.
+    """
+    deliveries = Delivery.objects.using(alias)
+    counts: list[str] = []
+    values: list[Any] = []
+    for place, state in enumerate(WORST_FIRST):
+        rows = deliveries.filter(state=state).values_list("pk")[: _MOST + 1]
+        sql, parameters = rows.query.get_compiler(alias).as_sql()
+        counts.append(f"(SELECT COUNT(*) FROM ({sql}) AS n{place})")  # noqa: S608 -- Django's own
+        values += parameters
+    with connections[alias].cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(counts)}", values)
+        numbers: list[int] = list(cursor.fetchone() or ())
+    return [StateCount(state, min(number, _MOST), number > _MOST) for state, number in zip(WORST_FIRST, numbers, strict=True)]
 
 
 def without_large(rows: QuerySet[RowT]) -> QuerySet[RowT]:

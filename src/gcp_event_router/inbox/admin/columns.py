@@ -14,7 +14,7 @@ from ..clock import as_shown
 from ..database import database
 from ..display import error_line, printable
 from ..models import Delivery, State, StoredEvent
-from .summary import WORST_FIRST
+from .filters import WORST_FIRST
 
 __all__ = ["age", "attempts", "error", "handlers", "kind", "reference", "state"]
 

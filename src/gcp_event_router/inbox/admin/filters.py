@@ -21,11 +21,11 @@ from ..database import database
 from ..display import printable
 from ..models import Delivery, State, StoredEvent
 from ..selections import kinds
-from .summary import WORST_FIRST
 
 __all__ = [
     "MOST",
     "WITH_ERRORS",
+    "WORST_FIRST",
     "CappedPaginator",
     "ErrorFilter",
     "HandlerFilter",
@@ -34,6 +34,17 @@ __all__ = [
     "StateFilter",
 ]
 
+#: Those first that want a person, then those that want time, then those that want nothing.
+WORST_FIRST: Final = (
+    State.PARKED,
+    State.REJECTED,
+    State.UNHANDLED,
+    State.FAILED,
+    State.RUNNING,
+    State.PENDING,
+    State.DISCARDED,
+    State.DONE,
+)
 #: How many events are counted, and can be paged through, before it is said that there are more.
 MOST: Final = 1_000
 _CHOICES: Final = 50

@@ -17,8 +17,7 @@ from django.db.models import Count, QuerySet
 from ... import conf
 from ..._dispatch.store import Result
 from ..._shutdown import StopFlag, stop_flag
-from ...management.arguments import age, glob, positive
-from ...management.arguments import printable as printable_text
+from ...management.arguments import age, glob, positive, search_text
 from ...management.output import Progress, counted
 from ...management.subcommands import FORMAT, argument, subcommand
 from ...outcomes import Outcome
@@ -33,8 +32,7 @@ from ..renaming import renamable, rename
 from ..replay import DISCARDED, REPLAYED, SUCCEEDED, discard, replay
 from ..selections import idle
 from ..workers import process
-from .arguments import filters, selection
-from .reports import handler_name
+from .reports import filters, handler_name, selection
 
 __all__ = ["discard_deliveries", "process_deliveries", "purge_events", "rename_handler", "replay_deliveries"]
 
@@ -81,8 +79,8 @@ def discard_deliveries(out: OutputWrapper, *, dry_run: bool, json: bool, **optio
 
 @subcommand(
     "Move deliveries to the new name of a handler.",
-    argument("old", type=printable_text, metavar="OLD", help="the name that it had"),
-    argument("new", type=printable_text, metavar="NEW", help="the name that it has now"),
+    argument("old", type=search_text, metavar="OLD", help="the name that it had"),
+    argument("new", type=search_text, metavar="NEW", help="the name that it has now"),
     _DRY_RUN,
     *FORMAT,
 )
@@ -113,7 +111,7 @@ def rename_handler(out: OutputWrapper, *, old: str, new: str, dry_run: bool, jso
         "--state", action="append", choices=sorted(PURGEABLE), help="that all deliveries have; done and discarded unless given"
     ),
     argument("--kind", type=glob, metavar="GLOB", help="such as 'order-*'"),
-    argument("--reference", type=printable_text, help="in full"),
+    argument("--reference", type=search_text, help="in full"),
     _DRY_RUN,
     *FORMAT,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from json import dumps
@@ -11,20 +11,18 @@ from uuid import UUID
 
 from django.core.management.base import CommandError, OutputWrapper
 
-from ...management.arguments import age, positive
-from ...management.arguments import printable as printable_text
+from ...management.arguments import age, glob, positive, search_text
 from ...management.output import age_text, counted, table
-from ...management.subcommands import FORMAT, argument, subcommand
+from ...management.subcommands import FORMAT, Argument, argument, subcommand
 from ..clock import as_shown, now
 from ..database import database
 from ..display import error_details, payload, printable
 from ..facts import attributes_of, cloudevent_of, data_of, envelope_of, facts_of
 from ..models import OPEN, Delivery, State, StoredEvent
-from ..selections import delivery_number
+from ..selections import Selection, delivery_number
 from ..stats import stats
-from .arguments import filters, selection
 
-__all__ = ["delivery_fields", "handler_name", "list_deliveries", "print_stats", "show_event"]
+__all__ = ["filters", "handler_name", "list_deliveries", "print_stats", "selection", "show_event"]
 
 _TITLES: Final = ("id", "state", "attempts", "age", "event", "handler", "error")
 #: The widest name beside a value, and the longest error in a list.
@@ -43,6 +41,26 @@ _DELIVERY: Final = (
 _EVENT: Final = ("kind", "reference", "message_id", "received_at")
 
 
+def filters(states: Collection[str]) -> list[Argument]:
+    """The arguments that `selection` reads; `--state` takes some states."""
+    return [
+        argument("--state", action="append", choices=[str(state) for state in states], help="repeatable"),
+        argument("--kind", type=glob, metavar="GLOB", help="such as 'order-*'"),
+        argument("--handler", type=glob, metavar="GLOB", help="such as 'shop.handlers.*'"),
+        argument("--reference", type=search_text, help="in full"),
+        argument("--error", type=search_text, metavar="TEXT", help="that the error's type or text contains"),
+        argument("--older-than", type=age, metavar="AGE", help="such as 90s, 15m, 2h, 7d or 2w"),
+        argument("--newer-than", type=age, metavar="AGE", help="as above"),
+    ]
+
+
+def selection(options: Mapping[str, Any], states: Collection[str] = (), *, idle: bool = False) -> Selection:
+    """The deliveries that the options name; of some states, unless the options name others."""
+    given: dict[str, Any] = {name: options[name] or "" for name in ("kind", "handler", "reference", "error")}
+    given |= {name: options[name] for name in ("older_than", "newer_than")}
+    return Selection(states=options["state"] or states, idle=idle, **given)
+
+
 @subcommand(
     "List deliveries, the newest first.",
     argument("--limit", type=positive, default=50, metavar="N", help="at most so many; 50 unless given"),
@@ -55,7 +73,7 @@ def list_deliveries(out: OutputWrapper, *, limit: int, json: bool, **options: An
     deliveries = list(rows.defer("error_text", "event__body", "event__meta")[: limit + 1])
     if json:
         for delivery in deliveries[:limit]:
-            out.write(delivery_fields(delivery))
+            out.write(_fields(delivery))
     elif deliveries:
         time = now(database())
         out.write(table([_row(delivery, time) for delivery in deliveries[:limit]], _TITLES))
@@ -67,7 +85,7 @@ def list_deliveries(out: OutputWrapper, *, limit: int, json: bool, **options: An
 
 @subcommand(
     "Show all that is known of an event.",
-    argument("id", type=printable_text, help="a delivery's number, a message id, or an event's key"),
+    argument("id", type=search_text, help="a delivery's number, a message id, or an event's key"),
     *FORMAT,
 )
 def show_event(out: OutputWrapper, *, id: str, json: bool, **_: Any) -> None:  # noqa: A002 -- the argument's name
@@ -80,7 +98,7 @@ def show_event(out: OutputWrapper, *, id: str, json: bool, **_: Any) -> None:  #
         raise CommandError(text)
     if json:
         for delivery in (delivery for own in found.values() for delivery in own):
-            out.write(delivery_fields(delivery))
+            out.write(_fields(delivery))
     else:
         out.write("\n\n".join(_describe(event, own) for event, own in found.items()))
 
@@ -106,7 +124,7 @@ def print_stats(out: OutputWrapper, *, fail_parked: int | None, fail_age: timede
         raise CommandError(" ".join(problems))
 
 
-def delivery_fields(delivery: Delivery) -> str:
+def _fields(delivery: Delivery) -> str:
     """A delivery as a JSON object on a line."""
     event, alias = delivery.event, database()
     fields = {"id": delivery.pk} | {name: getattr(delivery, name) for name in _DELIVERY}
