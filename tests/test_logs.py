@@ -137,7 +137,7 @@ def register(router: EventRouter, error: Exception | None) -> None:
         (
             b'{"message": {"data": "#"}, "subscription": "s"}',
             "invalid",
-            ": The body is a Pub/Sub push, but it does not hold what one holds at: message.data.",
+            ": The body is a Pub/Sub push, but its message.data is not base64.",
         ),
     ],
 )

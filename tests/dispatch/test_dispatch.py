@@ -93,9 +93,7 @@ def test_payload_that_json_cannot_hold_is_refused(signal: EventSignal, router: E
     with pytest.raises(EnvelopeError) as refused:
         signal.send(None, **{**SENT, "event_payload": object()})
 
-    assert str(refused.value) == (
-        "The event_payload, of type object, is nothing that JSON can hold. Send decoded JSON, or bytes."
-    )
+    assert str(refused.value) == ("The event_payload, of type object, cannot be written as JSON. Send decoded JSON, or bytes.")
 
 
 def test_handler_sees_nothing_of_what_another_changed(signal: EventSignal, router: EventRouter) -> None:

@@ -120,7 +120,7 @@ def test_a_push_whose_data_is_malformed_is_refused(data: object, message: dict[s
     with pytest.raises(EnvelopeError) as caught:
         read(push({**message, "data": data}))
 
-    assert str(caught.value) == "The body is a Pub/Sub push, but it does not hold what one holds at: message.data."
+    assert str(caught.value) == "The body is a Pub/Sub push, but its message.data is not base64."
 
 
 @pytest.mark.parametrize(

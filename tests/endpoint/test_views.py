@@ -89,7 +89,7 @@ def test_malformed_push_is_refused_before_anybody_sees_it(router: EventRouter, p
     assert [line.partition(" in ")[0] for line in lines()] == [
         "WARNING Event of kind 'k' with reference 'r' (message None): invalid by no handler"
     ]
-    assert lines()[0].endswith(": The body is a Pub/Sub push, but it does not hold what one holds at: message.data.")
+    assert lines()[0].endswith(": The body is a Pub/Sub push, but its message.data is not base64.")
 
 
 @override_settings(DEBUG=True)

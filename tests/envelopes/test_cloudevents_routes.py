@@ -257,7 +257,7 @@ def test_an_unreadable_event_of_a_batch(router: EventRouter, post: Post, lines: 
     assert seen == [("com.example.placed", "1")]
     assert [line.partition("0.0 ms: ")[2] for line in lines() if "WARNING" in line] == [
         "The CloudEvent lacks id.",
-        "The CloudEvent is no JSON object.",
+        "The CloudEvent is not a JSON object.",
     ]
 
 

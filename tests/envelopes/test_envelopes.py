@@ -29,7 +29,7 @@ def test_an_event_payload_that_is_no_json_is_refused(payload: object) -> None:
         from_payload(payload)
 
     name = type(payload).__name__
-    assert str(caught.value) == f"The event_payload, of type {name}, is nothing that JSON can hold. Send decoded JSON, or bytes."
+    assert str(caught.value) == f"The event_payload, of type {name}, cannot be written as JSON. Send decoded JSON, or bytes."
 
 
 JSON_TYPES = ["application/json", "Application/JSON; charset=utf-8", "application/problem+json"]

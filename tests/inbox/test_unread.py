@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
 
 BROKEN = b'{"message": {"data": "####secret"}, "subscription": "projects/p/subscriptions/s"}'
 BROKEN_WITH_ID = b'{"message": {"data": "#", "messageId": "7"}, "subscription": "s"}'
-WHY = "The body is a Pub/Sub push, but it does not hold what one holds at: message.data."
+WHY = "The body is a Pub/Sub push, but its message.data is not base64."
 
 
 def test_a_malformed_push_is_kept_and_acknowledged(

@@ -1,7 +1,7 @@
-"""From bytes and headers to an `Envelope`: the forms in which an event arrives.
+"""Reads an `Envelope` from bytes and headers, in any of the forms in which an event arrives.
 
-Called by `_endpoint.request` for each request, and by `dispatch` for events that were sent through the signal without a request.
-A form is one function, `(body, meta) -> Envelope | None`: to add one, write its module here and name it in `FORMS`.
+`_endpoint.request` calls it for each request, `_dispatch` for events that are sent through the signal without a request. A form
+is a function, `(body, meta) -> Envelope | None`: to add one, write a module here and add the function to `FORMS`.
 """
 
 from __future__ import annotations
@@ -58,14 +58,14 @@ __all__ = [
 
 
 def _read_push(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
-    """A wrapped push, or the CloudEvent in it."""
+    """Read a wrapped push, or the CloudEvent in it."""
     push = read_wrapped(body, meta)
     return push and (from_push(push) or push)
 
 
-#: The parameter that Eventarc adds to the URLs of some pushes: it is no parameter of the event.
+#: The query parameter that Eventarc adds to the URLs of some pushes; it does not belong to the event.
 EVENTARC_MODE: Final = "__GCP_CloudEventsMode"
-#: The forms in order of precedence: the first that takes the request reads it; what none takes is a plain body.
+#: The forms in order of precedence. If none returns an envelope, the request is a plain body.
 FORMS: Final[tuple[Callable[[bytes, Mapping[str, Any]], Envelope | None], ...]] = (
     read_structured,
     read_binary,
@@ -78,14 +78,14 @@ _NO_HEADERS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
 def read(body: bytes, meta: Mapping[str, Any] = _NO_HEADERS) -> Envelope:
-    """The envelope of a request.
+    """Read the envelope of a request.
 
     Args:
         body: The bytes of the request.
         meta: Django's `request.META`, whose CGI names (`HTTP_X_GOOG_…`, `CONTENT_TYPE`) the forms read.
 
     Raises:
-        EnvelopeError: The body is in a form that it does not keep, such as a push whose data is not base64.
+        EnvelopeError: The body violates its form, such as a push whose data is not base64.
 
     """
     for form in FORMS:
@@ -96,7 +96,7 @@ def read(body: bytes, meta: Mapping[str, Any] = _NO_HEADERS) -> Envelope:
 
 
 def from_payload(payload: object) -> Envelope:
-    """The envelope of an event that somebody sent through the signal: its payload is decoded JSON, or bytes."""
+    """Make the envelope of an event that was sent through the signal; its payload is decoded JSON, or bytes."""
     if isinstance(payload, bytes):
         return read(payload)
     try:
@@ -104,5 +104,5 @@ def from_payload(payload: object) -> Envelope:
     except ValueError as error:
         if isinstance(error, EnvelopeError):
             raise
-        msg = f"The event_payload, of type {type(payload).__name__}, is nothing that JSON can hold. Send decoded JSON, or bytes."
+        msg = f"The event_payload, of type {type(payload).__name__}, cannot be written as JSON. Send decoded JSON, or bytes."
         raise EnvelopeError(msg) from error

@@ -1,4 +1,4 @@
-"""The `Envelope` itself, which is also the form of a plain body, and the one way to read JSON."""
+"""The base class `Envelope`, which is also the form of a plain body, and the function that reads JSON."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from typing_extensions import override
 
 from ..exceptions import UndecodableBodyError
 
-__all__ = ["SECRET", "Envelope", "header_name", "read_json", "text_of"]
+__all__ = ["CREDENTIAL_HEADERS", "Envelope", "header_name", "read_json", "text_of"]
 
-#: Headers, by their names in `request.META`, that hold credentials: no envelope keeps them, since it may be stored.
-SECRET: Final[frozenset[str]] = frozenset(
+#: The keys of headers with credentials in `request.META`. Envelopes omit them, since they may be stored.
+CREDENTIAL_HEADERS: Final[frozenset[str]] = frozenset(
     {
         "HTTP_AUTHORIZATION",
         "HTTP_COOKIE",
         "HTTP_PROXY_AUTHORIZATION",
         "HTTP_X_GOOG_IAP_JWT_ASSERTION",
         "HTTP_X_SERVERLESS_AUTHORIZATION",
-        # copies that proxies make, of the header or of a URL with credentials in its query
+        # proxies copy the header, or a URL with credentials in its query
         "HTTP_REFERER",
         "HTTP_X_ENVOY_ORIGINAL_PATH",
         "HTTP_X_FORWARDED_ACCESS_TOKEN",
@@ -37,27 +37,27 @@ _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
 class Envelope:
-    """What came around a payload, read-only. This class itself stands for a plain body, without any metadata.
+    """The read-only metadata around a payload. This class itself stands for a plain body, without any metadata.
 
-    Reaches handlers as `event.envelope`. All times are aware; what the sender left out is None.
+    Handlers get it as `event.envelope`. All times are aware; missing metadata is None.
     """
 
     __slots__ = ("_body", "_content_type", "_data")
 
     #: The name of the form, such as `"plain"` or `"pubsub"`.
     form: str = "plain"
-    #: The names of optional metadata that came but cannot be read: the envelope does without it, or has the text as it came.
+    #: The names of malformed optional metadata: the envelope omits it, or has the original text.
     malformed: tuple[str, ...] = ()
 
     def __init__(self, body: bytes = b"", content_type: str = "", *, data: bytes | None = None) -> None:
-        """Hold `body` as it came, its Content-Type, and `data`: the payload's bytes, where they are not all of the body."""
+        """Hold the body, its Content-Type, and `data`: the payload's bytes, if they are not the whole body."""
         self._body = body
         self._content_type = content_type
         self._data = body if data is None else data
 
     @property
     def body(self) -> bytes:
-        """The bytes of the request, as they came."""
+        """The bytes of the request."""
         return self._body
 
     @property
@@ -67,17 +67,17 @@ class Envelope:
 
     @property
     def published(self) -> bytes:
-        """The bytes from which `google.pubsub.MessagePublishedData` is read: a wrapped push, without its malformed metadata."""
+        """The bytes for `google.pubsub.MessagePublishedData`: a wrapped push without its malformed metadata."""
         return self._body
 
     @property
     def is_json(self) -> bool:
-        """Whether the payload may be JSON. Only CloudEvents say for sure that it is something else."""
+        """Whether the payload may be JSON. Only CloudEvents can say that it is not."""
         return True
 
     @property
     def type(self) -> str | None:
-        """What a CloudEvent says that it is, such as `"google.cloud.storage.object.v1.finalized"`; None for all others."""
+        """The type of a CloudEvent, such as `"google.cloud.storage.object.v1.finalized"`; None for all others."""
         return None
 
     @property
@@ -87,12 +87,12 @@ class Envelope:
 
     @property
     def publish_time(self) -> datetime | None:
-        """When Pub/Sub took the message; microseconds, further digits are cut off."""
+        """When Pub/Sub accepted the message, in microseconds; further digits are cut off."""
         return None
 
     @property
     def attributes(self) -> Mapping[str, str]:
-        """The attributes of the message. Unwrapped: all headers that are not the transport's own, in lower case."""
+        """The attributes of the message; of an unwrapped push, all headers except the transport's, in lower case."""
         return _NOTHING
 
     @property
@@ -107,23 +107,23 @@ class Envelope:
 
     @property
     def delivery_attempt(self) -> int | None:
-        """How often the sender has tried, approximately. Pub/Sub says it only where the subscription has a dead-letter topic."""
+        """The approximate number of the delivery. Pub/Sub sends it only if the subscription has a dead-letter topic."""
         return None
 
     @property
     def identity(self) -> tuple[str, ...] | None:
-        """What two deliveries of one event have in common, and two events have not; None where nothing says."""
+        """The same for all deliveries of one event, and different for two events; None if the sender does not identify events."""
         return None
 
     @property
     def meta(self) -> dict[str, str]:
-        """What `read` has to be given beside the body, to read it again."""
+        """The headers that `read` needs, with the body, to read the envelope again."""
         return {"CONTENT_TYPE": self._content_type}
 
     def document(self) -> object:
-        """The body decoded, as plain receivers get it: JSON as Python values, None for an empty body, bytes for all others.
+        """Decode the body for plain receivers: JSON to Python values, an empty body to None; all others stay bytes.
 
-        Raises `UndecodableBodyError` for a body that its Content-Type calls JSON, and that is not.
+        Raises `UndecodableBodyError` if the body is not JSON although its Content-Type says so.
         """
         if not self._body:
             return None
@@ -157,7 +157,7 @@ def read_json(data: bytes) -> object:
 
 
 def text_of(header: str) -> str:
-    """A header as its sender wrote it, if that was UTF-8: WSGI and ASGI both hand out the bytes of headers as Latin-1."""
+    """Decode a header from UTF-8, if it is valid: WSGI and ASGI both pass the bytes of headers as Latin-1."""
     if header.isascii():
         return header
     try:
@@ -172,5 +172,5 @@ def _is_json(content_type: str) -> bool:
 
 
 def header_name(name: str) -> str:
-    """Return the name of a header, in lower case, from its CGI name."""
+    """Return the name of a header in lower case from its CGI name."""
     return name.removeprefix("HTTP_").replace("_", "-").lower()

@@ -1,7 +1,7 @@
-"""The calls of Cloud Scheduler: a body of the job's own, and headers that name the job and its time.
+"""Reads the calls of Cloud Scheduler: the job's own body, with headers that name the job and its time.
 
-Facts: `HttpTarget` of Cloud Scheduler's REST reference. Anybody can write these headers to a site that is not on App Engine:
-they are metadata, and no proof of who called.
+Facts: `HttpTarget` in Cloud Scheduler's REST reference. Outside App Engine, anybody can send these headers: they are metadata,
+and prove nothing about the sender.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ __all__ = ["JOB_HEADER", "SchedulerJob", "read_job"]
 
 JOB_HEADER: Final = "HTTP_X_CLOUDSCHEDULER_JOBNAME"
 _SCHEDULED: Final = "HTTP_X_CLOUDSCHEDULER_SCHEDULETIME"
-_OF_SCHEDULER: Final = (JOB_HEADER, _SCHEDULED, "HTTP_X_CLOUDSCHEDULER")
+_HEADERS: Final = (JOB_HEADER, _SCHEDULED, "HTTP_X_CLOUDSCHEDULER")
 _TIME: Final = TypeAdapter(datetime)
 
 
 def read_job(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
-    """A run of a job of Cloud Scheduler, known by the header that names the job."""
+    """Read a call of Cloud Scheduler, recognised by the header with the job's name."""
     if JOB_HEADER not in meta:
         return None
     return SchedulerJob(body, meta)
 
 
 class SchedulerJob(Envelope):
-    """A call of Cloud Scheduler. Each time that is scheduled is one event, however often it is called for that."""
+    """A call of Cloud Scheduler. Each scheduled time is one event, however often Cloud Scheduler retries it."""
 
     __slots__ = ("_headers", "_schedule_time", "malformed")
 
@@ -40,19 +40,19 @@ class SchedulerJob(Envelope):
     def __init__(self, body: bytes, meta: Mapping[str, Any]) -> None:
         """Read the headers; a malformed time is None."""
         super().__init__(body, meta.get("CONTENT_TYPE", ""))
-        self._headers = {name: str(meta[name]) for name in _OF_SCHEDULER if name in meta}
+        self._headers = {name: str(meta[name]) for name in _HEADERS if name in meta}
         text = self._headers.get(_SCHEDULED)
         self._schedule_time = None if text is None else _time(text)
         self.malformed: tuple[str, ...] = () if text is None or self._schedule_time else (header_name(_SCHEDULED),)
 
     @property
     def job_name(self) -> str:
-        """The job's name, as the header has it."""
+        """The job's name."""
         return text_of(self._headers[JOB_HEADER])
 
     @property
     def schedule_time(self) -> datetime | None:
-        """The time for which it was scheduled."""
+        """The scheduled time."""
         return self._schedule_time
 
     @property
@@ -63,9 +63,9 @@ class SchedulerJob(Envelope):
     @property
     @override
     def identity(self) -> tuple[str, ...] | None:
-        # a time that cannot be read does not tell one run from the next
-        known = self.job_name and self._schedule_time
-        return ("scheduler-job", self.job_name, self._headers[_SCHEDULED]) if known else None
+        if not self.job_name or not self._schedule_time:  # without a time, all runs of the job would be one event
+            return None
+        return "scheduler-job", self.job_name, self._headers[_SCHEDULED]
 
     @property
     @override

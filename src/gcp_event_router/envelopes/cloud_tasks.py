@@ -1,7 +1,7 @@
-"""The calls of Cloud Tasks: a body of the caller's own, and headers that name the task and its queue.
+"""Reads the calls of Cloud Tasks: the task's own body, with headers that name the task and its queue.
 
-Facts: "Create HTTP target tasks" and "Create App Engine task handlers" of Cloud Tasks' documentation. Anybody can write these
-headers to a site that is not on App Engine: they are metadata, and no proof of who called.
+Facts: "Create HTTP target tasks" and "Create App Engine task handlers" in Cloud Tasks' documentation. Outside App Engine,
+anybody can send these headers: they are metadata, and prove nothing about the sender.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["CloudTask", "read_task"]
 
 ValueT = TypeVar("ValueT")
 
-#: Cloud Tasks writes one family of headers for HTTP targets, and the other, with the same ends, for App Engine targets.
+#: The prefixes of headers for HTTP targets, and for App Engine targets.
 _TASKS: Final = "HTTP_X_CLOUDTASKS_"
 _APP_ENGINE: Final = "HTTP_X_APPENGINE_"
 _QUEUE: Final = "QUEUENAME"
@@ -27,34 +27,34 @@ _TASK: Final = "TASKNAME"
 _RETRIES: Final = "TASKRETRYCOUNT"
 _EXECUTIONS: Final = "TASKEXECUTIONCOUNT"
 _ETA: Final = "TASKETA"
-_OF_TASKS: Final = (_QUEUE, _TASK, _RETRIES, _EXECUTIONS, _ETA, "TASKPREVIOUSRESPONSE", "TASKRETRYREASON", "FAILFAST")
+_SUFFIXES: Final = (_QUEUE, _TASK, _RETRIES, _EXECUTIONS, _ETA, "TASKPREVIOUSRESPONSE", "TASKRETRYREASON", "FAILFAST")
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MOST: Final = 2**31 - 1
-_DIGITS: Final = 20
+_MAX_NUMBER: Final = 2**31 - 1
+_MAX_DIGITS: Final = 20
 
 
 def read_task(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
-    """A task of Cloud Tasks, known by the headers that name its queue and itself."""
+    """Read a call of Cloud Tasks, recognised by the headers with the names of the queue and the task."""
     if "HTTP_X_CLOUDTASKS_QUEUENAME" in meta and "HTTP_X_CLOUDTASKS_TASKNAME" in meta:
         return CloudTask(body, meta)
-    # Cloud Scheduler calls App Engine through a queue, and the job says more than the task that brings it
+    # Cloud Scheduler calls App Engine through a queue; then the job matters, not the task
     if "HTTP_X_APPENGINE_QUEUENAME" in meta and "HTTP_X_APPENGINE_TASKNAME" in meta and JOB_HEADER not in meta:
         return CloudTask(body, meta, prefix=_APP_ENGINE)
     return None
 
 
 class CloudTask(Envelope):
-    """A call of Cloud Tasks. A task keeps its name over all its tries, so the inbox knows it by queue and name."""
+    """A call of Cloud Tasks. The inbox identifies a task by its queue and its name, which all attempts share."""
 
     __slots__ = ("_eta", "_executions", "_headers", "_prefix", "_retries", "malformed")
 
     form = "cloud-task"
 
     def __init__(self, body: bytes, meta: Mapping[str, Any], *, prefix: str = _TASKS) -> None:
-        """Read the headers of a family; an optional one that is malformed is None."""
+        """Read the headers with a prefix; a malformed optional one is None."""
         super().__init__(body, meta.get("CONTENT_TYPE", ""))
         self._prefix = prefix
-        self._headers = {name: str(meta[prefix + name]) for name in _OF_TASKS if prefix + name in meta}
+        self._headers = {name: str(meta[prefix + name]) for name in _SUFFIXES if prefix + name in meta}
         malformed: list[str] = []
         self._retries = self._optional(_RETRIES, _number, malformed)
         self._executions = self._optional(_EXECUTIONS, _number, malformed)
@@ -73,17 +73,17 @@ class CloudTask(Envelope):
 
     @property
     def retry_count(self) -> int | None:
-        """How often it was retried, tries included that never reached a server; 0 for the first one."""
+        """The number of retries, including those that never reached a server; 0 for the first attempt."""
         return self._retries
 
     @property
     def execution_count(self) -> int | None:
-        """How often it got an answer other than success."""
+        """The number of answers other than success."""
         return self._executions
 
     @property
     def eta(self) -> datetime | None:
-        """When it was to be called."""
+        """The scheduled time."""
         return self._eta
 
     @property
@@ -119,15 +119,15 @@ class CloudTask(Envelope):
 
 
 def _number(text: str) -> int | None:
-    is_number = text.isascii() and text.isdecimal() and len(text) <= _DIGITS and int(text) <= _MOST
+    is_number = text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS and int(text) <= _MAX_NUMBER
     return int(text) if is_number else None
 
 
 def _seconds(text: str) -> datetime | None:
-    """A time in seconds since 1970, with decimals."""
+    """Parse seconds since 1970, with decimals."""
     whole, _, fraction = text.partition(".")
     digits = whole + fraction
-    if not (digits.isascii() and digits.isdecimal() and whole and len(digits) <= _DIGITS):
+    if not (digits.isascii() and digits.isdecimal() and whole and len(digits) <= _MAX_DIGITS):
         return None
     try:
         return _EPOCH + timedelta(seconds=int(whole), microseconds=int(fraction[:6].ljust(6, "0")))

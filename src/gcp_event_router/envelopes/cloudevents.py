@@ -1,6 +1,6 @@
-"""A CloudEvent, in whichever of its modes it came, and the rules that its attributes keep.
+"""The envelope of a CloudEvent in any mode, and the rules of its attributes.
 
-Facts: CloudEvents 1.0.2, `spec.md`. `cloudevents_http` reads it from requests, and from Pub/Sub messages that carry one.
+Facts: CloudEvents 1.0.2, `spec.md`. `cloudevents_http` reads CloudEvents from requests and from Pub/Sub messages.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ __all__ = ["REQUIRED", "CloudEvent", "is_json", "is_media_type"]
 
 #: §Required Attributes.
 REQUIRED: Final = ("id", "source", "specversion", "type")
-_OWN: Final = frozenset({*REQUIRED, "datacontenttype", "dataschema", "subject", "time"})
+_DEFINED: Final = frozenset({*REQUIRED, "datacontenttype", "dataschema", "subject", "time"})
 _NAME: Final = re.compile(r"[a-z0-9]+")
-_LONGEST: Final = 40
+_MAX_LOGGED: Final = 40
 #: §Type System, String: no control characters, no surrogates, no noncharacters.
 _FORBIDDEN: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff"
     + "".join(chr(plane * 0x10000 + last) for plane in range(1, 17) for last in (0xFFFE, 0xFFFF))
     + "]"
 )
-#: RFC 2046, of which the parameters are left to who reads the data.
+#: RFC 2046; parameters are not checked.
 _MEDIA_TYPE: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9A-Za-z-]+\s*(;.*)?")
 _RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
-#: A leap second, which `datetime` has not: as everywhere else, it is the first second of what follows.
+#: A leap second, which `datetime` does not have; it is read as the next second.
 _LEAP: Final = re.compile(r"(?<=:59:)60")
 _TIME: Final = TypeAdapter(datetime)
 
 
 class CloudEvent(Envelope):
-    """An event in the format of CloudEvents: read-only, its attributes by their own names."""
+    """A read-only CloudEvent, with its attributes by their own names."""
 
     __slots__ = ("_attributes", "_form", "_is_json", "_meta", "_time", "malformed", "push")
 
@@ -57,30 +57,30 @@ class CloudEvent(Envelope):
         malformed: Sequence[str] = (),
         may_be_json: bool = True,
     ) -> None:
-        """Hold an event, if its required attributes are right.
+        """Hold an event, if its required attributes are valid.
 
         Args:
-            body: What `read` was given, or would be given for this event of a batch.
-            attributes: The context attributes by their names.
+            body: The body for `read`; of a batch, that of this event.
+            attributes: The context attributes by name.
             data: The bytes of the payload.
-            form: In which mode it came.
-            meta: What `read` has to be given beside the body.
-            push: The push that carried it.
-            malformed: The names of attributes that could not be read before.
-            may_be_json: Whether data that does not say what it is may be JSON.
+            form: The mode.
+            meta: The headers for `read`.
+            push: The push that carried the event.
+            malformed: The names of attributes that are already known to be malformed.
+            may_be_json: Whether data without a datacontenttype may be JSON.
 
         Raises:
-            EnvelopeError: A required attribute is missing, or is not what it has to be. No value is quoted.
+            EnvelopeError: A required attribute is missing or malformed. The error quotes no value.
 
         """
         super().__init__(body, meta.get("CONTENT_TYPE", ""), data=data)
-        self._attributes, self._time, found = _checked(attributes)
+        self._attributes, self._time, invalid = _check(attributes)
         self._is_json = is_json(self.datacontenttype) and (may_be_json or self.datacontenttype is not None)
         self._form = form
         self._meta = meta
-        #: The Pub/Sub push that carried the event, if one did.
+        #: The Pub/Sub push that carried the event, if any.
         self.push: PubSubPush | PubSubUnwrapped | None = push
-        self.malformed: tuple[str, ...] = (*(push.malformed if push else ()), *map(_shown, malformed), *found)
+        self.malformed: tuple[str, ...] = (*(push.malformed if push else ()), *map(_loggable, malformed), *invalid)
 
     @property
     @override
@@ -90,12 +90,12 @@ class CloudEvent(Envelope):
 
     @property
     def id(self) -> str:
-        """Tells the event from all others of its source."""
+        """The id, unique for each event of a source."""
         return self._attributes["id"]
 
     @property
     def source(self) -> str:
-        """Where it happened."""
+        """The source, a URI reference."""
         return self._attributes["source"]
 
     @property
@@ -120,12 +120,12 @@ class CloudEvent(Envelope):
 
     @property
     def subject(self) -> str | None:
-        """What it happened to, within the source."""
+        """The subject of the event within the source."""
         return self._attributes.get("subject")
 
     @property
     def time(self) -> datetime | None:
-        """When it happened, aware; what is finer than microseconds is cut off."""
+        """When it happened; aware, cut off at microseconds."""
         return self._time
 
     @property
@@ -135,17 +135,17 @@ class CloudEvent(Envelope):
 
     @property
     def dataschema(self) -> str | None:
-        """The URI of the schema that the data keeps."""
+        """The URI of the data's schema."""
         return self._attributes.get("dataschema")
 
     @property
     def extensions(self) -> Mapping[str, str]:
         """All attributes that the specification does not define, as text."""
-        return MappingProxyType({name: value for name, value in self._attributes.items() if name not in _OWN})
+        return MappingProxyType({name: value for name, value in self._attributes.items() if name not in _DEFINED})
 
     @property
     def context(self) -> Mapping[str, str]:
-        """All attributes by their names."""
+        """All attributes by name."""
         return MappingProxyType(dict(self._attributes))
 
     @property
@@ -195,7 +195,7 @@ class CloudEvent(Envelope):
 
 
 def is_json(content_type: str | None) -> bool:
-    """Whether data of a media type is JSON; so is data that does not say. `json-format.md` §3.1."""
+    """Whether data of a media type is JSON; by default it is (`json-format.md` §3.1)."""
     if content_type is None:
         return True
     subtype = content_type.partition(";")[0].strip().lower().partition("/")[2]
@@ -203,30 +203,30 @@ def is_json(content_type: str | None) -> bool:
 
 
 def is_media_type(text: str) -> bool:
-    """Whether an attribute can be a media type; if it cannot, it counts as absent."""
+    """Whether a text is a media type."""
     return _MEDIA_TYPE.fullmatch(text) is not None and not _FORBIDDEN.search(text)
 
 
-def _checked(attributes: Mapping[str, str]) -> tuple[dict[str, str], datetime | None, list[str]]:
-    """The attributes without those that are malformed, the time, and the names of what is malformed.
+def _check(attributes: Mapping[str, str]) -> tuple[dict[str, str], datetime | None, list[str]]:
+    """Return the attributes without malformed ones, the time, and the names of malformed ones.
 
-    Extensions stay as they came. Raises `EnvelopeError` for a required attribute that is missing or malformed.
+    Malformed extensions are kept. Raises `EnvelopeError` if a required attribute is missing or malformed.
     """
     for name in REQUIRED:
         if not attributes.get(name):
             _refuse(f"lacks {name}")
         if _FORBIDDEN.search(attributes[name]):
-            _refuse(f"has characters in {name} that no attribute may have")
+            _refuse(f"has forbidden characters in {name}")
     if attributes["specversion"] != "1.0":
-        _refuse("is not of specversion 1.0, which is the one that is read")
+        _refuse("has another specversion than 1.0, the only one that is supported")
     kept, time = dict(attributes), _time(attributes.get("time", ""))
     malformed: list[str] = []
     for name, value in attributes.items():
         if name in REQUIRED:
             continue
-        if name not in _OWN:
+        if name not in _DEFINED:
             if _FORBIDDEN.search(value) or not _NAME.fullmatch(name) or name == "data":
-                malformed.append(_shown(name))
+                malformed.append(_loggable(name))
                 del kept[name]
                 kept[_encodable(name)] = _encodable(value)
         elif (
@@ -250,13 +250,13 @@ def _time(text: str) -> datetime | None:
         return None
 
 
-def _shown(name: str) -> str:
-    """The name of an extension, if it may be in a log: the sender chose it."""
-    return name if len(name) <= _LONGEST and _NAME.fullmatch(name) else "an extension"
+def _loggable(name: str) -> str:
+    """The name of an extension, if it may be logged, since the sender chose it."""
+    return name if len(name) <= _MAX_LOGGED and _NAME.fullmatch(name) else "an extension"
 
 
 def _encodable(text: str) -> str:
-    """The same text without surrogates, which nobody can pass on."""
+    """Replace surrogates, which cannot be encoded."""
     return text.encode(errors="replace").decode()
 
 

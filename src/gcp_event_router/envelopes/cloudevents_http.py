@@ -1,4 +1,4 @@
-"""CloudEvents in requests, in all three modes; and in Pub/Sub messages, as Eventarc sends what no header can hold.
+"""Reads CloudEvents from requests, in all three modes, and from Pub/Sub messages, as Eventarc sends large ones.
 
 Facts: CloudEvents 1.0.2, `bindings/http-protocol-binding.md` and `formats/json-format.md`; Google's binding to Pub/Sub,
 `docs/spec/pubsub.md` of googleapis/google-cloudevents.
@@ -33,38 +33,38 @@ __all__ = [
     "split_batch",
 ]
 
-#: The most events that one request may bring unless settings say otherwise: all of them are handled before the answer.
+#: The default for the most events in one request, since all of them are handled before the answer.
 MAX_EVENTS: Final = 1_000
-#: The type by which Eventarc brings a message of Pub/Sub.
+#: The type of Eventarc's events for Pub/Sub messages.
 MESSAGE_PUBLISHED: Final = "google.cloud.pubsub.topic.v1.messagePublished"
 _STRUCTURED: Final = "application/cloudevents"
 _BATCH: Final = "application/cloudevents-batch"
 _PREFIX: Final = "HTTP_CE_"
 _REQUIRED: Final = tuple(f"{_PREFIX}{name.upper()}" for name in REQUIRED)
-#: What `read` is given beside an event of a batch.
+#: The headers for `read`, for an event of a batch.
 EVENT_META: Final[Mapping[str, str]] = MappingProxyType({"CONTENT_TYPE": "application/cloudevents+json"})
-_NO_JSON: Final = "The body is not JSON, although its Content-Type says that it holds CloudEvents."
+_NO_JSON: Final = "The body is not JSON, although its Content-Type says that it contains CloudEvents."
 _NAME: Final = re.compile(r"[A-Za-z0-9]+")
 _QUOTED: Final = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
-#: Of the attributes that the specification defines, those that are text; it defines no others that are optional.
+#: The attributes that the specification defines as text.
 _TEXTS: Final = frozenset({*REQUIRED, "datacontenttype", "dataschema", "subject", "time"})
-#: Sources in Google's services, which do not percent-encode what they write into headers.
+#: The sources of Google's services, which do not percent-encode headers.
 _GOOGLE: Final = re.compile(r"//(?:[^/?#@]*@)?[a-z0-9.-]+\.googleapis\.com(?::\d*)?(?![^/?#])", re.IGNORECASE | re.ASCII)
-#: Of the attributes of a message that carries an event, it has one of these.
+#: A message that carries an event has one of these attributes.
 _CARRYING: Final = frozenset({"ce-id", "content-type"})
 _LENGTHS: Final = frozenset(map(len, _CARRYING))
-#: The Content-Type of an unwrapped push whose message names none.
+#: The Content-Type of an unwrapped push if its message has none.
 _NO_TYPE: Final = "application/x-www-form-urlencoded"
 
 
 def read_structured(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
-    """A CloudEvent as a JSON object, known by its Content-Type. Raises `UnsupportedMediaTypeError` for other formats."""
+    """Read a CloudEvent in structured mode, recognised by its Content-Type. Raises `EnvelopeError`."""
     media_type = _media_type(meta)
     if not media_type:
         return None
     if media_type.startswith(_BATCH):
-        msg = "The body is a batch of CloudEvents, where one event is wanted."
+        msg = "The body is a batch of CloudEvents, but a single event is expected here."
         raise EnvelopeError(msg)
     _require_json(media_type, _STRUCTURED)
     kept = {"CONTENT_TYPE": meta["CONTENT_TYPE"]}
@@ -75,17 +75,17 @@ def read_structured(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
 
 
 def read_binary(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
-    """A CloudEvent whose attributes are headers, and whose data is the body; known by the four that each has."""
-    if "HTTP_CE_ID" not in meta or any(name not in meta for name in _REQUIRED):  # the first is all that most are asked
+    """Read a CloudEvent in binary mode, recognised by the headers of its four required attributes."""
+    if "HTTP_CE_ID" not in meta or any(name not in meta for name in _REQUIRED):  # the first test suffices for most requests
         return None
-    # a name with more than letters and digits is no attribute's, whoever added the header
+    # attributes have names of letters and digits only
     headers = {
         name: str(value) for name, value in meta.items() if name.startswith(_PREFIX) and _NAME.fullmatch(name, len(_PREFIX))
     }
     attributes, malformed = _from_headers(headers)
     content_type = meta.get("CONTENT_TYPE", "")
     kept = {"CONTENT_TYPE": content_type, **headers}
-    unwrapped = read_unwrapped(body, meta)  # a message whose attributes are those of an event, among others
+    unwrapped = read_unwrapped(body, meta)  # its attributes may be those of a CloudEvent
     if unwrapped is not None:
         kept |= unwrapped.meta
         if not content_type.lower().startswith(_NO_TYPE):
@@ -105,35 +105,35 @@ def is_batch(meta: Mapping[str, Any]) -> bool:
 
 
 def event_meta(meta: Mapping[str, Any]) -> Mapping[str, str]:
-    """What `read` is given beside each event of a batch: that it is an event, and what says of the push that brought it."""
+    """The headers for `read`, for each event of a batch: its Content-Type, and the metadata of an unwrapped push."""
     unwrapped = read_unwrapped(b"", meta)
     return EVENT_META if unwrapped is None else {**unwrapped.meta, **EVENT_META}
 
 
 def split_batch(body: bytes, meta: Mapping[str, Any], most: int = MAX_EVENTS) -> list[bytes]:
-    """The events of a batch, each to be read with its `event_meta`.
+    """Split a batch into events, each to be read with `event_meta`.
 
-    Raises `EnvelopeError` for what is no batch, and for one of more than `most` events; no more than those are looked at.
+    Raises `EnvelopeError` for an invalid batch, and for one of more than `most` events; the rest is not read.
     """
     _require_json(_media_type(meta), _BATCH)
     try:
-        found = elements(body, most)
+        events = elements(body, most)
     except ValueError as error:
         raise EnvelopeError(_NO_JSON) from error
-    if found is None:
-        msg = "The batch of CloudEvents is no JSON array."
+    if events is None:
+        msg = "The batch of CloudEvents is not a JSON array."
         raise EnvelopeError(msg)
-    if len(found) > most:
+    if len(events) > most:
         msg = f"The batch has more than {most} CloudEvents."
         raise EnvelopeError(msg)
-    return found
+    return events
 
 
 def from_push(push: PubSubPush) -> CloudEvent | None:
-    """The CloudEvent that a Pub/Sub message carries: its attributes are the message's, or it is the message's data."""
+    """Read the CloudEvent that a Pub/Sub message carries, in its attributes (binary mode) or its data (structured mode)."""
     if not push.carried or not _may_carry(push.carried):
         return None
-    # names differ in case between libraries; one in lower case goes before its other spellings
+    # libraries differ in the case of names; a name in lower case takes precedence
     attributes = {name.lower(): value for name, value in push.carried.items()}
     attributes |= {name: value for name, value in push.carried.items() if name in attributes}
     content_type = attributes.get("content-type") or attributes.get("ce-datacontenttype")
@@ -150,16 +150,16 @@ def from_push(push: PubSubPush) -> CloudEvent | None:
 
 def _may_carry(attributes: Mapping[str, str]) -> bool:
     """Whether a message may carry an event, by the names of its attributes."""
-    for name in attributes:  # noqa: SIM110 -- each push passes here, and a generator costs more than all the rest
+    for name in attributes:  # noqa: SIM110 -- each push passes here, and a generator costs more than the loop
         if len(name) in _LENGTHS and name.lower() in _CARRYING:
             return True
     return False
 
 
 def _media_type(meta: Mapping[str, Any]) -> str:
-    """The media type, if it is one of CloudEvents; nothing for all others."""
+    """The media type, if it is one of CloudEvents; "" for all others."""
     content_type: str = meta.get("CONTENT_TYPE") or ""
-    if content_type == "application/json":  # what nearly all say
+    if content_type == "application/json":  # most requests
         return ""
     content_type = content_type.lower()
     if "cloudevents" not in content_type:
@@ -170,28 +170,28 @@ def _media_type(meta: Mapping[str, Any]) -> str:
 
 def _require_json(media_type: str, prefix: str) -> None:
     if media_type.removeprefix(prefix) not in {"", "+json"}:
-        msg = "The CloudEvent is in a format that is not read. Send it as JSON, or in binary mode."
+        msg = "The format of the CloudEvent is not supported. Send it as JSON, or in binary mode."
         raise UnsupportedMediaTypeError(msg)
 
 
 def _from_json(
     body: bytes, text: bytes, meta: Mapping[str, str], form: str, push: PubSubPush | PubSubUnwrapped | None
 ) -> CloudEvent:
-    """The event that is written in `text`, of a request whose body is `body`."""
+    """Read the event in `text`, from a request with the body `body`."""
     try:
-        found = members(text)
+        fields = members(text)
     except ValueError as error:
         raise EnvelopeError(_NO_JSON) from error
-    if found is None:
-        msg = "The CloudEvent is no JSON object."
+    if fields is None:
+        msg = "The CloudEvent is not a JSON object."
         raise EnvelopeError(msg)
-    data, (encoded, _) = found.pop("data", None), found.pop("data_base64", (None, b""))
+    data, (encoded, _) = fields.pop("data", None), fields.pop("data_base64", (None, b""))
     malformed: list[str] = []
     attributes: dict[str, str] = {}
-    for name, (value, raw) in found.items():
-        # Google's Workflows writes some names in camelCase; one in lower case goes before its other spellings
+    for name, (value, raw) in fields.items():
+        # Google's Workflows writes some names in camelCase; a name in lower case takes precedence
         lower = name.lower()
-        if value is not None and (lower == name or lower not in found):
+        if value is not None and (lower == name or lower not in fields):
             attributes[lower] = _text(lower, value, raw, malformed)
     if encoded is None:
         payload = b"" if data is None else _payload(*data, attributes.get("datacontenttype"))
@@ -214,7 +214,7 @@ def _event(
     *,
     may_be_json: bool = True,
 ) -> CloudEvent:
-    """An event; the data of one that says that a message was published is what is in the message."""
+    """Make an event. If its data is a published Pub/Sub message, it gets the data of that message."""
     message = read_published(data) if attributes.get("type") == MESSAGE_PUBLISHED else None
     if message is not None:
         data, push, may_be_json = message.data, message, True
@@ -222,11 +222,11 @@ def _event(
 
 
 def _text(name: str, value: object, raw: bytes, malformed: list[str]) -> str:
-    """The value of an attribute as text; extensions may be of any type, and are as they came. §2.2 of the JSON format."""
+    """The value of an attribute as text. Extensions may have any type, and keep their spelling (§2.2 of the JSON format)."""
     if isinstance(value, str) and not isinstance(value, Number):
         return value
     if name in _TEXTS:
-        msg = f"The CloudEvent has {name} that is no text."
+        msg = f"The CloudEvent's {name} is not a string."
         raise EnvelopeError(msg)
     if not isinstance(value, bool) and not (isinstance(value, Number) and _is_integer(value)):
         malformed.append(name)
@@ -234,12 +234,12 @@ def _text(name: str, value: object, raw: bytes, malformed: list[str]) -> str:
 
 
 def _is_integer(number: str) -> bool:
-    """Whether a number is of the type Integer, which has 32 bits. §Type System of the specification."""
+    """Whether a number is an Integer, which has 32 bits (§Type System of the specification)."""
     return len(number) <= len("-2147483648") and number.lstrip("-").isdecimal() and -(2**31) <= int(number) < 2**31
 
 
 def _payload(value: object, raw: bytes, content_type: str | None) -> bytes:
-    """The member `data`: JSON as it stands in the body, digit by digit; text of another type as text. §3.1."""
+    """The bytes of the member `data`: JSON exactly as in the body; text, if its media type is not JSON (§3.1)."""
     is_text = content_type is not None and not is_json(content_type) and is_media_type(content_type)
     if is_text and isinstance(value, str) and not isinstance(value, Number):
         try:
@@ -255,12 +255,12 @@ def _base64(encoded: object) -> bytes:
             return b64decode(encoded, validate=True)
         except (BinasciiError, ValueError):
             pass
-    msg = "The CloudEvent has data_base64 that is not base64."
+    msg = "The CloudEvent's data_base64 is not base64."
     raise EnvelopeError(msg)
 
 
 def _from_headers(headers: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-    """The attributes in the headers of an event, and the names of those that cannot be read."""
+    """Decode the attributes in headers; returns them and the names of malformed ones."""
     is_encoded = not _GOOGLE.match(_unquoted(headers["HTTP_CE_SOURCE"]))
     attributes: dict[str, str] = {}
     malformed: list[str] = []
@@ -269,9 +269,9 @@ def _from_headers(headers: Mapping[str, str]) -> tuple[dict[str, str], list[str]
         text = _unquoted(value)
         try:
             attributes[name] = unquote_to_bytes(_bytes(text)).decode() if is_encoded else _bytes(text).decode()
-        except UnicodeError as error:  # such as an overlong form, which must not be taken for what it stands for
+        except UnicodeError as error:  # such as an overlong encoding, which must not be decoded
             if name in REQUIRED:
-                msg = "The CloudEvent has a header that is not UTF-8, percent-encoded."
+                msg = "The CloudEvent has a header that is not percent-encoded UTF-8."
                 raise EnvelopeError(msg) from error
             malformed.append(name)
             if name not in _TEXTS:
@@ -280,14 +280,14 @@ def _from_headers(headers: Mapping[str, str]) -> tuple[dict[str, str], list[str]
 
 
 def _unquoted(value: str) -> str:
-    """A header without the quotes around it. §3.1.3.2 of the binding."""
-    value = value.strip(" \t")  # no more: to str, the last byte of a letter may be a space
+    """Remove the quotes around a header (§3.1.3.2 of the binding)."""
+    value = value.strip(" \t")  # only these: in Latin-1, the last byte of a letter may look like a space
     quoted = _QUOTED.fullmatch(value)
     return _ESCAPE.sub(r"\1", quoted[1]) if quoted else value
 
 
 def _bytes(header: str) -> bytes:
-    """A header as it came; servers decode it as Latin-1, and what is more than that was text before."""
+    """The bytes of a header, which servers decode as Latin-1; other characters come from test clients."""
     try:
         return header.encode("latin-1")
     except UnicodeEncodeError:

@@ -1,7 +1,7 @@
-"""What of a request may be kept: the headers that a form reads, and what tells it from other requests where none can read it.
+"""Selects the headers of a request that may be stored, and identifies requests that no form can read.
 
-Whoever may see events sees what is kept of them, and proxies and clients write secrets into headers of any name. So a header is
-kept only if a form reads it by its name, if it may be an attribute of an unwrapped push, or if settings name it.
+People who may see events see their stored headers, and proxies and clients put secrets into headers of any name. So a header is
+stored only if a form reads it by its name, if it may be an attribute of an unwrapped push, or if the settings name it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping
 from hashlib import sha256
 from typing import Any, Final
 
-from .base import SECRET, text_of
+from .base import CREDENTIAL_HEADERS, text_of
 from .pubsub import shape_of
 from .pubsub_unwrapped import is_unwrapped, may_be_attribute
 
@@ -22,7 +22,7 @@ _READ: Final = re.compile(
     r"|X_APPENGINE_(?:QUEUENAME|FAILFAST|TASK\w+))",
     re.ASCII,
 )
-#: What a sender writes into headers to tell its events apart.
+#: The headers in which senders identify their events: pairs of a container and an id.
 _IDENTIFYING: Final = (
     "HTTP_CE_SOURCE",
     "HTTP_CE_ID",
@@ -35,15 +35,15 @@ _IDENTIFYING: Final = (
     "HTTP_X_CLOUDSCHEDULER_JOBNAME",
     "HTTP_X_CLOUDSCHEDULER_SCHEDULETIME",
 )
-_NAMING: Final = _IDENTIFYING[1::2]
+_IDS: Final = _IDENTIFYING[1::2]
 
 
 def kept_meta(meta: Mapping[str, Any], also: Collection[str] = ()) -> dict[str, str]:
-    """What of `request.META` may be kept beside the body.
+    """Select the headers that may be stored with the body.
 
     Args:
-        meta: As `read` takes it.
-        also: More headers, by their names in `request.META`.
+        meta: Django's `request.META`.
+        also: Keys of further headers in `request.META`.
 
     """
     unwrapped = is_unwrapped(meta)
@@ -51,33 +51,33 @@ def kept_meta(meta: Mapping[str, Any], also: Collection[str] = ()) -> dict[str, 
         name: value
         for name, value in meta.items()
         if isinstance(value, str)
-        and name not in SECRET
+        and name not in CREDENTIAL_HEADERS
         and (_READ.fullmatch(name) or name in also or (unwrapped and may_be_attribute(name)))
     }
 
 
 def tell_apart(body: bytes, meta: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
-    """What tells a request that no form can read from others, and is the same whenever it is delivered.
+    """Identify a request that no form can read; the result is the same for each of its deliveries.
 
     Returns:
-        An id to look for, such as the message's; empty where there is none. And all that tells it apart.
+        An id to search for, such as the message's, or ""; and the whole identity.
 
     """
     named = [f"{name}={meta[name]}" for name in _IDENTIFYING if meta.get(name)]
-    name = next((text_of(str(meta[name])) for name in _NAMING if meta.get(name)), "")
+    name = next((text_of(str(meta[name])) for name in _IDS if meta.get(name)), "")
     push = _pushed(body)
     if push is None:
         return name, (sha256(body).hexdigest(), *named)
-    return name or push[1], ("pubsub", *push, *named)  # the rest of a push differs between deliveries of one message
+    return name or push[1], ("pubsub", *push, *named)  # the rest of a push differs between deliveries
 
 
 def _pushed(body: bytes) -> tuple[str, str] | None:
-    """The subscription and the message's id of a push that is otherwise malformed."""
+    """The subscription and the message's id of a malformed push."""
     if b'"message"' not in body:
         return None
-    found = shape_of(body)
-    if found is None:
+    push = shape_of(body)
+    if push is None:
         return None
-    subscription, message = found.get("subscription"), found["message"]
+    subscription, message = push.get("subscription"), push["message"]
     name = message.get("messageId") or message.get("message_id")
     return (subscription, str(name)) if name and isinstance(subscription, str) else None

@@ -1,6 +1,6 @@
-"""A wrapped push of Pub/Sub: the message as JSON in the body, its data in base64.
+"""Reads a wrapped push of Pub/Sub: the message as JSON in the body, with its data in base64.
 
-Facts: the REST reference of `PubsubMessage` and "Push subscriptions" of Pub/Sub's documentation.
+Facts: the REST reference of `PubsubMessage`, and "Push subscriptions" in Pub/Sub's documentation.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ __all__ = [
 
 
 def read_wrapped(body: bytes, _meta: Mapping[str, Any]) -> PubSubPush | None:
-    """A Pub/Sub push: an object with an object `message` and a string `subscription`, whatever else it holds.
+    """Read a Pub/Sub push: an object with an object `message` and a string `subscription`.
 
-    Both spellings of a name are read, and unknown names are ignored.
+    Both spellings of a name are read; unknown names are ignored.
     """
     return _read(body, _read_push)
 
 
 def read_published(body: bytes) -> PubSubPush | None:
-    """The data of a `messagePublished` event: the same object, with or without a `subscription`."""
+    """Read the data of a `messagePublished` event: the same object, with or without a `subscription`."""
     return _read(body, _read_message)
 
 
-# pydantic decodes base64 in full or refuses it, where `b64decode` drops what it cannot read
+# unlike `b64decode`, pydantic never drops characters that are not base64
 _STRICT: Final = ConfigDict(val_json_bytes="base64", strict=True)
 
 
@@ -66,7 +66,7 @@ class _Push(TypedDict, total=False):
 
 @with_config(_STRICT)
 class _Published(TypedDict, total=False):
-    """A push as the data of an event, where no subscription need be named."""
+    """A push as the data of a CloudEvent, in which the subscription may be missing."""
 
     message: Required[_Message]
     subscription: str | None
@@ -76,7 +76,7 @@ class _Published(TypedDict, total=False):
 
 @with_config(ConfigDict(extra="allow"))
 class _Shape(TypedDict):
-    """What a push has at the least, however malformed the rest of it may be."""
+    """The least that even a malformed push has."""
 
     message: dict[str, Any]
 
@@ -96,20 +96,20 @@ class PubSubPush(Envelope):
     form = "pubsub"
 
     def __init__(self, body: bytes, push: _Push | _Published, malformed: tuple[str, ...] = ()) -> None:
-        """Hold what `read_wrapped` read."""
+        """Hold the validated push."""
         self._body = body
         self._content_type = "application/json"  # whatever the header said: it was read as JSON
         self._data = push["message"].get("data") or b""
         self._push = push
-        #: The attributes themselves, to be looked at only; `attributes` is for handlers.
+        #: The attributes without a proxy, for internal use; `attributes` is for handlers.
         self.carried: dict[str, str] | None = push["message"].get("attributes")
         self.malformed: tuple[str, ...] = malformed
 
     @property
     @override
     def published(self) -> bytes:
-        found = shape_of(self._body) if self.malformed else None
-        return self._body if found is None else _mended(found)[0]
+        push = shape_of(self._body) if self.malformed else None
+        return self._body if push is None else _repair(push)[0]
 
     @property
     @override
@@ -156,12 +156,12 @@ def _json(value: object) -> str:
 
 
 def identity_of(push: Envelope) -> tuple[str, ...] | None:
-    """Ids are unique within a topic; and two subscriptions of one topic deliver the same message twice, on purpose."""
+    """Ids are unique in a topic, but two subscriptions of the topic deliver the same message, on purpose."""
     return ("pubsub", push.subscription or "", push.message_id) if push.message_id else None
 
 
 def _read(body: bytes, reader: _Reader) -> PubSubPush | None:
-    if b'"message"' not in body:  # found at once in a push, and spares most others a vain attempt
+    if b'"message"' not in body:  # saves most other bodies an attempt
         return None
     try:
         return PubSubPush(body, reader(body))
@@ -170,38 +170,38 @@ def _read(body: bytes, reader: _Reader) -> PubSubPush | None:
 
 
 def shape_of(body: bytes) -> dict[str, Any] | None:
-    """A JSON object with an object `message`, which may be a push."""
+    """Return a JSON object with an object `message`, which may be a push; None for all others."""
     try:
-        found: dict[str, Any] = _read_shape(body)
+        push: dict[str, Any] = _read_shape(body)
     except ValidationError:
         return None
-    return found
+    return push
 
 
 def lacks_subscription(envelope: Envelope) -> bool:
-    """Whether a plain body would be a wrapped push if it named a subscription; for what is said of one that is refused."""
-    found = shape_of(envelope.body) if envelope.form == Envelope.form else None
-    return found is not None and "subscription" not in found and not _FIELDS.isdisjoint(found["message"])
+    """Whether a plain body would be a wrapped push if it had a subscription; for the message about its refusal."""
+    push = shape_of(envelope.body) if envelope.form == Envelope.form else None
+    return push is not None and "subscription" not in push and not _FIELDS.isdisjoint(push["message"])
 
 
 def _read_malformed(body: bytes, reader: _Reader) -> PubSubPush | None:
-    """A push that does not hold what one holds, without its malformed metadata; None for a body that is no push at all.
+    """Read a push without its malformed metadata; None for a body that is not a push.
 
-    Raises `EnvelopeError` where its data is malformed, since that is the event.
+    Raises `EnvelopeError` if its data is malformed.
     """
-    found = shape_of(body)
-    if found is None or (reader is _read_push and not isinstance(found.get("subscription"), str)):
+    push = shape_of(body)
+    if push is None or (reader is _read_push and not isinstance(push.get("subscription"), str)):
         return None
-    mended, malformed = _mended(found)
+    repaired, malformed = _repair(push)
     try:
-        return PubSubPush(body, reader(mended), malformed)
+        return PubSubPush(body, reader(repaired), malformed)
     except ValidationError:
-        msg = "The body is a Pub/Sub push, but it does not hold what one holds at: message.data."
+        msg = "The body is a Pub/Sub push, but its message.data is not base64."
         raise EnvelopeError(msg) from None
 
 
-def _mended(push: dict[str, Any]) -> tuple[bytes, tuple[str, ...]]:
-    """The push without its malformed metadata, or with text in its place, and the names of what is malformed."""
+def _repair(push: dict[str, Any]) -> tuple[bytes, tuple[str, ...]]:
+    """Remove malformed metadata from a push, or turn it into text; returns the JSON and the names."""
     malformed: list[str] = []
     for holder, place, fields in ((push["message"], "message.", _METADATA), (push, "", _AROUND)):
         for name in fields:
@@ -229,15 +229,15 @@ def _reads(part: object) -> bool:
 
 
 def _as_text(name: str, value: Any) -> Any:
-    """Malformed metadata as text, as far as text stands for the same: attributes, and an id that is a number."""
+    """Malformed metadata as equivalent text: attributes, and an id that is a number."""
     if name == "attributes" and isinstance(value, dict):
         attributes = cast("dict[str, Any]", value)
-        return {key: each if isinstance(each, str) else _json(each) for key, each in attributes.items()}
+        return {key: item if isinstance(item, str) else _json(item) for key, item in attributes.items()}
     if name in {"messageId", "message_id"} and type(value) is int:
         return str(value)
     return None
 
 
 def aware(time: datetime | None) -> datetime | None:
-    """A time that came without an offset is in UTC, as all of Pub/Sub's are."""
+    """Make a time aware: without an offset, it is in UTC."""
     return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time

@@ -1,6 +1,6 @@
-"""An unwrapped push of Pub/Sub: the message's data is the body, and its attributes may be headers.
+"""Reads an unwrapped push of Pub/Sub: the message's data is the body, and its attributes may be headers.
 
-Facts: "Payload unwrapping for Pub/Sub messages" of Pub/Sub's documentation.
+Facts: "Payload unwrapping for Pub/Sub messages" in Pub/Sub's documentation.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any, Final
 from pydantic import ValidationError
 from typing_extensions import override
 
-from .base import SECRET, Envelope, text_of
+from .base import CREDENTIAL_HEADERS, Envelope, text_of
 from .pubsub import aware, identity_of, read_time
 
 __all__ = ["PubSubUnwrapped", "is_unwrapped", "may_be_attribute", "read_unwrapped"]
@@ -24,19 +24,18 @@ _SUBSCRIPTION: Final = "HTTP_X_GOOG_PUBSUB_SUBSCRIPTION_NAME"
 
 
 def is_unwrapped(meta: Mapping[str, Any]) -> bool:
-    """Whether a request is a Pub/Sub push without a wrapper, known by the headers that its metadata is written to."""
+    """Whether a request is an unwrapped push, recognised by the headers with its metadata."""
     return _MESSAGE_ID in meta or _SUBSCRIPTION in meta
 
 
 def read_unwrapped(body: bytes, meta: Mapping[str, Any]) -> PubSubUnwrapped | None:
-    """A Pub/Sub push without a wrapper."""
+    """Read an unwrapped push."""
     if not is_unwrapped(meta):
         return None
-    # Authorization and cookies stay behind: what an envelope holds may be stored
     headers = {
         name[5:].replace("_", "-").lower(): value
         for name, value in meta.items()
-        if name.startswith("HTTP_") and name not in SECRET
+        if name.startswith("HTTP_") and name not in CREDENTIAL_HEADERS
     }
     return PubSubUnwrapped(body, meta.get("CONTENT_TYPE", ""), headers)
 
@@ -44,7 +43,7 @@ def read_unwrapped(body: bytes, meta: Mapping[str, Any]) -> PubSubUnwrapped | No
 class PubSubUnwrapped(Envelope):
     """A Pub/Sub push whose body is the data itself, with metadata in headers (`--push-no-wrapper-write-metadata`).
 
-    Nothing marks which headers were attributes, so anything in `attributes` may come from whoever sent the request.
+    Attributes cannot be told from other headers, so anything in `attributes` may come from the sender of the request.
     """
 
     __slots__ = ("_headers", "_publish_time", "malformed")
@@ -52,7 +51,7 @@ class PubSubUnwrapped(Envelope):
     form = "pubsub-unwrapped"
 
     def __init__(self, body: bytes, content_type: str, headers: Mapping[str, str]) -> None:
-        """Hold what `read_unwrapped` found: `headers` have names in lower case, and their values as they came."""
+        """Hold the body and its headers, with names in lower case."""
         super().__init__(body, content_type)
         self._headers = headers
         self._publish_time: datetime | None = None
@@ -82,7 +81,7 @@ class PubSubUnwrapped(Envelope):
     @property
     @override
     def ordering_key(self) -> str | None:
-        # the second is the emulator's spelling
+        # the second spelling is the emulator's
         return self._text("x-goog-pubsub-ordering-key") or self._text("x-goog-ordering-key")
 
     @property
@@ -106,7 +105,7 @@ class PubSubUnwrapped(Envelope):
         return text_of(value) if value else None
 
 
-#: Headers that clients, proxies and Google's front ends add on the way; none of them is a message's attribute.
+#: Headers that clients, proxies and Google's front ends add; they are not attributes.
 _TRANSPORT: Final = frozenset(
     """
     accept accept-charset accept-encoding accept-language access-control-request-headers access-control-request-method alt-used
@@ -120,7 +119,7 @@ _TRANSPORT: Final = frozenset(
 )
 
 
-#: The same by how their names begin.
+#: The same, by prefix.
 _TRANSPORTS: Final = (
     "akamai-",
     "cf-",
@@ -136,7 +135,7 @@ _TRANSPORTS: Final = (
 )
 
 
-#: Names of headers that may well hold credentials; a name that is just "key" is a common one for attributes.
+#: Names of headers that may contain credentials; "key" alone is a common name of attributes.
 _CREDENTIAL: Final = re.compile(
     r".*(?:token|secret|passw|credential|signature|session|cookie|jwt|assertion|apikey|csrf|xsrf|oidc|oauth|hmac|dpop|bearer).*"
     r"|.+key|.+-key-.*|(?:.*-)?(?:auth|authn|authz|authentication|authorization|cert|certificate|sid|sig|pwd)(?:-.*)?"
@@ -144,9 +143,9 @@ _CREDENTIAL: Final = re.compile(
 
 
 def may_be_attribute(name: str) -> bool:
-    """Whether a header, by its name in `request.META`, is taken for an attribute of a message when the message is kept.
+    """Whether a header, by its key in `request.META`, is stored as an attribute of a message.
 
-    Attributes of messages seldom have names that begin with "x-", and what proxies and clients add mostly does.
+    Names of attributes seldom begin with "x-", but those that proxies and clients add mostly do.
     """
     if not name.startswith("HTTP_") or name.startswith("HTTP_X_"):
         return False

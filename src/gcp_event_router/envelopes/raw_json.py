@@ -1,6 +1,6 @@
-"""One level of a JSON text, read with the place of each value: what stands in it can be cut out as it was written.
+"""Splits one level of a JSON text into its values, each decoded and as written.
 
-A number that was decoded may have lost digits, and no encoder brings them back; so a payload within a JSON text stays text.
+Decoding a number may lose digits, so a payload in a JSON text is cut out instead of being encoded again.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ _DECODER: Final = JSONDecoder(parse_float=Number, parse_int=Number, parse_consta
 
 
 def members(body: bytes) -> dict[str, tuple[Any, bytes]] | None:
-    """The members of a JSON object, each decoded and as written; of several with one name the last. None for other values.
+    """The members of a JSON object, each decoded and as written; the last one, if names repeat. None for other values.
 
-    Raises `ValueError` for what is not JSON.
+    Raises `ValueError` if the body is not JSON.
     """
-    text, at = _opened(body)
+    text, at = _open(body)
     if text[at] != "{":
-        _whole(text, at)
+        _require_end(text, at)
         return None
-    found: dict[str, tuple[Any, bytes]] = {}
-    while not _closed(text, at, "}", is_first=not found and text[at] == "{"):
+    fields: dict[str, tuple[Any, bytes]] = {}
+    while not _is_closed(text, at, "}", is_first=not fields and text[at] == "{"):
         begin = _skip(text, at + 1)
         if text[begin : begin + 1] != '"':
             raise ValueError
@@ -48,33 +48,33 @@ def members(body: bytes) -> dict[str, tuple[Any, bytes]] | None:
             raise ValueError
         begin = _skip(text, colon + 1)
         value, end = _decode(text, begin)
-        found[name] = value, text[begin:end].encode()
+        fields[name] = value, text[begin:end].encode()
         at = _skip(text, end)
-    return found
+    return fields
 
 
 def elements(body: bytes, most: int = maxsize) -> list[bytes] | None:
-    """The elements of a JSON array, as written; None for other values. Reading stops after the first that is one too many.
+    """The elements of a JSON array, as written; None for other values. Stops after `most` elements and one more.
 
-    Raises `ValueError` for what is not JSON, as far as it is read.
+    Raises `ValueError` if the part that it reads is not JSON.
     """
-    text, at = _opened(body)
+    text, at = _open(body)
     if text[at] != "[":
-        _whole(text, at)
+        _require_end(text, at)
         return None
-    found: list[bytes] = []
-    while not _closed(text, at, "]", is_first=not found and text[at] == "["):
+    values: list[bytes] = []
+    while not _is_closed(text, at, "]", is_first=not values and text[at] == "["):
         begin = _skip(text, at + 1)
         _, end = _decode(text, begin)
-        found.append(text[begin:end].encode())
-        if len(found) > most:
+        values.append(text[begin:end].encode())
+        if len(values) > most:
             break
         at = _skip(text, end)
-    return found
+    return values
 
 
-def _opened(body: bytes) -> tuple[str, int]:
-    """The text, and where its value begins."""
+def _open(body: bytes) -> tuple[str, int]:
+    """Decode a body, and find where its value begins."""
     text = body.decode()
     at = _skip(text, 0)
     if at == len(text):
@@ -82,14 +82,14 @@ def _opened(body: bytes) -> tuple[str, int]:
     return text, at
 
 
-def _whole(text: str, at: int) -> None:
-    """Refuse what is not JSON to its end."""
+def _require_end(text: str, at: int) -> None:
+    """Raise `ValueError` unless the text ends with the value."""
     if _skip(text, _decode(text, at)[1]) != len(text):
         raise ValueError
 
 
-def _closed(text: str, at: int, bracket: str, *, is_first: bool) -> bool:
-    """Whether an object or array ends here, and the text with it; if not, another value follows a bracket or a comma."""
+def _is_closed(text: str, at: int, bracket: str, *, is_first: bool) -> bool:
+    """Whether an object or array ends here, and the text with it; otherwise another value follows."""
     end = _skip(text, at + 1) if is_first else at
     if text[end : end + 1] == bracket:
         if _skip(text, end + 1) != len(text):
