@@ -70,7 +70,7 @@ from typing_extensions import TypedDict
 
 from gcp_event_router._contract.examples import Example, example_of
 from gcp_event_router._dispatch.payload import parameters_reader, payload_reader
-from gcp_event_router._schema.scalars import numbers
+from gcp_event_router._schema.numbers import numbers
 
 #: Which pydantic has since 2.10.
 NEW_UUIDS: list[Any] = [getattr(pydantic, name) for name in ("UUID6", "UUID7", "UUID8") if hasattr(pydantic, name)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from pydantic import AnyUrl, Base64Bytes, BaseModel, Field, Json, JsonValue, NaiveDatetime, TypeAdapter, field_validator
 from typing_extensions import TypedDict
 
-from gcp_event_router import Event, EventRouter
+from gcp_event_router import Event, EventRouter, testing
 from gcp_event_router.exceptions import ConfigurationError
 from gcp_event_router.google.catalogue import model_of, types
 from gcp_event_router.testing import examples
@@ -231,6 +232,15 @@ def test_without_hypothesis(monkeypatch: pytest.MonkeyPatch) -> None:
         examples(order, router=ROUTER)
 
     assert str(raised.value) == "examples() needs hypothesis, which is not installed. pip install hypothesis."
+
+
+def test_not_imported() -> None:
+    """Importing `testing` does not import the strategies."""
+    code = "import sys, gcp_event_router.testing; print([name for name in sys.modules if name.endswith('strategies')])"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)
+
+    assert done.stdout == "[]\n"
+    assert not hasattr(testing, "nothing")
 
 
 def test_found(router: EventRouter) -> None:

@@ -14,8 +14,9 @@ from pydantic import TypeAdapter, ValidationError
 from .._dispatch.payload import parameters_reader, payload_reader
 from .._log import logger
 from .._schema.json_schema import Schema, bare, payload_schemas
+from .._schema.places import Place
 from .._schema.sample_schema import SampleSchema
-from .._schema.samples import NoSampleError, Place, fitting
+from .._schema.samples import NoSampleError, fitting
 from .._schema.type_names import type_words
 from ..exceptions import InvalidEventError
 

@@ -1,4 +1,4 @@
-"""Texts that match a regular expression, for the constructs that people write in models. Pure; for `scalars`.
+"""Texts that match a regular expression, for the constructs that people write in models. Pure; for `formats`.
 
 Python's own parser reads the expression. What that cannot read, such as the classes of Unicode in Rust, has no texts here.
 Assertions count for nothing: whoever needs a text that matches tries several.

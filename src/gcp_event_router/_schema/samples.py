@@ -10,15 +10,15 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from math import inf
-from typing import Any, Final, TypeAlias, cast
+from typing import Final, cast
 
+from .definitions import Definitions, given_by, type_name
+from .formats import guesses, texts
 from .json_schema import Schema
-from .scalars import guesses, numbers, texts
+from .numbers import numbers
+from .places import Place, inside_of, put
 
-__all__ = ["NoSampleError", "Place", "fitting", "sample"]
-
-#: Where something is in a value: keys and numbers, from the outside to the inside.
-Place: TypeAlias = tuple[str | int, ...]
+__all__ = ["NoSampleError", "fitting", "sample"]
 
 #: Of a place that lies deeper, nothing is made unless it has to be.
 _DEPTH: Final = 6
@@ -39,10 +39,6 @@ _LONGEST: Final = 1_000
 _DISTINCT: Final = 200
 #: How pydantic marks the key of a mapping.
 _KEY: Final = "[key]"
-_TIGHTER: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
-    **dict.fromkeys(("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"), max),
-    **dict.fromkeys(("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"), min),
-}
 
 
 class NoSampleError(Exception):
@@ -85,8 +81,7 @@ def fitting(schema: Schema, refused: Callable[[object], Sequence[Place]], *, bri
             moved = {sampler.movable(sampler.place(each, value)) for each in places}
         made += sampler.made
         for place in moved - {None}:
-            move = moves.get(cast("Place", place), 0) + 1
-            moves[cast("Place", place)] = move
+            moves[cast("Place", place)] = moves.get(cast("Place", place), 0) + 1
         if not moved - {None} or made > _MADE:
             break
     raise NoSampleError(())
@@ -104,7 +99,7 @@ class _Sampler:
 
     def __init__(self, whole: Schema, moves: Mapping[Place, int], *, brief: bool) -> None:
         self._schema = whole
-        self._definitions: Mapping[str, Schema] = whole.get("$defs", {})
+        self._definitions = Definitions(whole.get("$defs", {}))
         self._moves = moves
         self._brief = brief
         self.made = 0
@@ -113,8 +108,6 @@ class _Sampler:
         self._has_more: dict[Place, bool] = {}
         #: The places of texts that hold JSON.
         self._encoded: set[Place] = set()
-        #: Of each definition of which there is a value that ends, how many lie within each other in the least one.
-        self._heights: dict[str, int] = {}
 
     def whole(self) -> object:
         """The value. Raises `NoSampleError`."""
@@ -128,7 +121,7 @@ class _Sampler:
                 value = json.loads(value)
             if step == _KEY:
                 return (*found[:-1], _KEY)
-            inside = _inside(value, step)
+            inside = inside_of(value, step)
             if inside:
                 (value,) = inside
                 found = (*found, step)
@@ -158,14 +151,11 @@ class _Sampler:
         """
         self.made += 1
         depth = depth if self.made < _MOST else min(depth, 0)
-        if depth <= 0:
-            if not self._heights:
-                self._measure()
-            if self._height(schema) == inf:
-                return None
-        schema = self._resolved(schema)
+        if depth <= 0 and self._definitions.height(schema) == inf:
+            return None
+        schema = self._definitions.resolved(schema)
         move = self._moves.get(place, 0) if move is None else move
-        given = _given(schema)
+        given = given_by(schema)
         is_closed = "const" in schema or "enum" in schema
         if move + number < len(given):
             self._has_more[place] = not is_closed or move + number + 1 < len(given)
@@ -183,7 +173,7 @@ class _Sampler:
         options = schema.get("oneOf") or schema.get("anyOf")
         if options:
             return self._option(options, depth, place, name, number, move)
-        match _type(schema):
+        match type_name(schema):
             case "object":
                 self._has_more[place] = move < _SHAPES
                 return self._object(schema, depth, place, number, move)
@@ -211,7 +201,7 @@ class _Sampler:
         """All values of a scalar; those of the items of a set are made once."""
         key = f"{name} {schema}"
         if key not in self._all_series:
-            self._all_series[key] = _Series(texts(schema, name) if _type(schema) == "string" else numbers(schema))
+            self._all_series[key] = _Series(texts(schema, name) if type_name(schema) == "string" else numbers(schema))
         return self._all_series[key]
 
     def _nth(self, place: Place, series: _Series, others: Sequence[object], number: int, move: int) -> object:
@@ -228,16 +218,6 @@ class _Sampler:
             raise NoSampleError(place)
         self._has_more[place] = move < _ALTERNATIVES and (len(found) > 1 or move < len(others))
         return found[0]
-
-    def _resolved(self, schema: Schema) -> Schema:
-        """A schema with what it refers to, and all of its `allOf`, put into one."""
-        if "$ref" in schema:
-            found = self._definitions.get(str(schema["$ref"]).rpartition("/")[2], {})
-            schema = {**self._resolved(found), **{key: value for key, value in schema.items() if key != "$ref"}}
-        merged: Schema = {key: value for key, value in schema.items() if key != "allOf"}
-        for part in map(self._resolved, schema.get("allOf", ())):
-            merged = _both(merged, part)
-        return merged
 
     def _object(self, schema: Schema, depth: int, place: Place, number: int, move: int) -> dict[str, object]:
         properties: Mapping[str, Schema] = schema.get("properties", {})
@@ -257,7 +237,7 @@ class _Sampler:
                 if name in required:
                     raise
             else:
-                _put(made, self._resolved(each).get("path", (name,)), found)
+                put(made, self._definitions.resolved(each).get("path", (name,)), found)
         least, most = int(schema.get("minProperties", 0)), schema.get("maxProperties", _LONGEST)
         more = schema.get("additionalProperties")
         if not isinstance(more, Mapping):
@@ -320,7 +300,8 @@ class _Sampler:
 
     def _option(self, options: list[Schema], depth: int, place: Place, name: str, number: int, move: int) -> object:
         """A value of one of several: as people would write it of the first, then of the others, of null in the end."""
-        ordered = self._ordered(options, depth)
+        # deep down, what ends soonest comes first
+        ordered = list(options) if depth > 0 else sorted(options, key=self._definitions.height)
         nulls = [each for each in ordered if self._is_null(each)]
         ordered = [each for each in ordered if each not in nulls] or nulls
         turn, which = divmod(move, len(ordered))
@@ -339,39 +320,9 @@ class _Sampler:
             return found
         raise NoSampleError(place)
 
-    def _ordered(self, options: list[Schema], depth: int) -> list[Schema]:
-        """As they are declared; deep down, what ends soonest comes first."""
-        return list(options) if depth > 0 else sorted(options, key=self._height)
-
-    def _height(self, schema: Schema) -> float:
-        """How many definitions lie within each other in the least value of it; infinite, if it has none that ends."""
-        if "$ref" in schema:
-            return self._heights.get(str(schema["$ref"]).rpartition("/")[2], inf)
-        properties: Mapping[str, Schema] = schema.get("properties", {})
-        first: list[Schema] = schema.get("prefixItems", [])
-        needed = [properties[name] for name in schema.get("required", ()) if name in properties]
-        parts = [*schema.get("allOf", ()), *first, *needed]
-        parts += [schema["items"]] if schema.get("items") and schema.get("minItems", 0) > len(first) else []
-        options: list[Schema] = schema.get("oneOf") or schema.get("anyOf") or []
-        return max([min(map(self._height, options), default=0), *map(self._height, parts)])
-
-    def _measure(self) -> None:
-        """Find the heights: first of what refers to nothing, then of what refers to that, and so on."""
-        known = self._heights
-        while more := [name for name, each in self._definitions.items() if name not in known and self._height(each) < inf]:
-            known |= dict.fromkeys(more, 1 + max(known.values(), default=0))
-
     def _is_null(self, schema: Schema) -> bool:
         """Whether a field that may be left out has nothing to show."""
-        return self._resolved(schema).get("type") == "null"
-
-
-def _inside(value: object, step: str | int) -> list[object]:
-    """What is at a key or a number, if there is anything."""
-    if isinstance(value, dict):
-        mapping = cast("dict[object, object]", value)
-        return [mapping[step]] if step in mapping else []
-    return cast("list[object]", value)[step : step + 1] if isinstance(value, list) and isinstance(step, int) else []
+        return self._definitions.resolved(schema).get("type") == "null"
 
 
 class _Series:
@@ -387,51 +338,5 @@ class _Series:
         return self._seen[index : index + 2]
 
 
-def _given(schema: Schema) -> list[object]:
-    """What a schema itself says that a value may be, the best first."""
-    declared: Any = schema.get("examples")
-    if isinstance(declared, dict):  # as OpenAPI has them
-        named = cast("dict[str, Any]", declared).values()
-        declared = [each["value"] for each in named if isinstance(each, dict) and "value" in each]
-    found: list[object] = [*declared] if isinstance(declared, list) else []
-    found += [schema["example"]] if "example" in schema else []
-    if "const" in schema:
-        return [*found, schema["const"]]
-    if isinstance(schema.get("enum"), list):
-        return [*found, *schema["enum"]]
-    return [*found, schema["default"]] if schema.get("default") is not None else found
-
-
-def _both(one: Schema, other: Schema) -> Schema:
-    """A schema that asks for what both ask for, as far as that can be said without looking for values."""
-    merged = {**other, **one}
-    for key in one.keys() & other.keys() & _TIGHTER.keys():
-        merged[key] = _TIGHTER[key](one[key], other[key])
-    properties = {**one.get("properties", {}), **other.get("properties", {})}
-    for name in one.get("properties", {}).keys() & other.get("properties", {}).keys():
-        if one["properties"][name] != other["properties"][name]:
-            properties[name] = {"allOf": [one["properties"][name], other["properties"][name]]}
-    required = [*dict.fromkeys([*one.get("required", ()), *other.get("required", ())])]
-    return {**merged, **({"properties": properties} if properties else {}), **({"required": required} if required else {})}
-
-
-def _put(made: dict[str, object], path: Sequence[str | int], value: object) -> None:
-    """Put a value where it is read from, which may be within others."""
-    inside: Any = made
-    for step, following in zip(path, [*path[1:], None], strict=True):
-        empty: Any = value if following is None else [] if isinstance(following, int) else {}
-        if isinstance(step, int):
-            inside += [None] * (step + 1 - len(inside))
-            inside[step] = empty if following is None or inside[step] is None else inside[step]
-        else:
-            inside[step] = empty if following is None else inside.get(step, empty)
-        inside = inside[step]
-
-
 def _key(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value)
-
-
-def _type(schema: Schema) -> str:
-    found = schema.get("type", "object" if "properties" in schema else "")
-    return found if isinstance(found, str) else next((each for each in found if each != "null"), "null")

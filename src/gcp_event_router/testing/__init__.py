@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from .client import PushOptions, apush, push
 from .cloudevent_messages import CloudEventMessage, CloudEventRequest, batch
 from .isolation import isolated
@@ -9,8 +11,10 @@ from .messages import FORMS, EventMessage, Form
 from .mixin import EventTestMixin
 from .recording import Delivery, Recording, Rejection, record
 from .result import Pushed
-from .strategies import examples
 from .token_signer import TokenSigner
+
+if TYPE_CHECKING:
+    from .strategies import examples
 
 __all__ = [
     "FORMS",
@@ -32,3 +36,13 @@ __all__ = [
     "push",
     "record",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import `examples` when a test asks for it: few do, and it needs hypothesis."""
+    if name != "examples":
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    from .strategies import examples  # noqa: PLC0415 -- as the docstring says
+
+    return examples

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypeVar
 
 from ..._schema.json_schema import bare, payload_schemas
+from ..._schema.sample_schema import SampleSchema
 from ...event import Event
 from ...exceptions import ConfigurationError
 from ...kinds import Kind
@@ -44,7 +45,7 @@ def examples(
     strategies = _strategies()
     if bare(declared) is bytes:
         return _read(strategies.st.binary(), adapter.validate_python)
-    (schema,), definitions = payload_schemas([(declared, adapter)], "validation", generator=strategies.ExampleSchema)
+    (schema,), definitions = payload_schemas([(declared, adapter)], "validation", generator=SampleSchema)
     made = strategies.SchemaStrategies(definitions).of(schema)
     return _read(made.map(json.dumps), adapter.validate_json)
 

@@ -1,0 +1,110 @@
+"""Numbers that fit a JSON Schema, and the limits that its keywords set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from decimal import Context, Decimal
+from fractions import Fraction
+from itertools import chain, count
+from math import ceil, floor
+from typing import Final, NamedTuple
+
+from .json_schema import Schema
+
+__all__ = ["Limits", "limits", "numbers", "written"]
+
+_EXACT: Final = Context(prec=60)
+
+
+class Limits(NamedTuple):
+    """What the keywords of a number allow."""
+
+    least: Fraction | None
+    #: Whether the least number is itself too small, and the greatest too great.
+    is_over: bool
+    most: Fraction | None
+    is_under: bool
+    #: All numbers are multiples of it.
+    step: Fraction | None
+    #: How many digits a decimal may have after the point.
+    places: int | None
+
+    def allow(self, value: Fraction) -> bool:
+        """Whether a number is within the limits."""
+        above = self.least is None or value > self.least or (value == self.least and not self.is_over)
+        below = self.most is None or value < self.most or (value == self.most and not self.is_under)
+        return above and below and (self.step is None or not value % self.step)
+
+
+def limits(schema: Schema) -> Limits:
+    """Read the keywords of a number."""
+    least, is_over = _bound(schema, "minimum", "exclusiveMinimum", max)
+    most, is_under = _bound(schema, "maximum", "exclusiveMaximum", min)
+    step, places = _fraction(schema.get("multipleOf")) or None, schema.get("decimalPlaces")
+    if schema.get("maxDigits") is not None:
+        # as many digits as are left before the point
+        limit = Fraction(10 ** max(0, schema["maxDigits"] - (places or 0)))
+        most, is_under = (limit, True) if most is None or limit <= most else (most, is_under)
+        least, is_over = (-limit, True) if least is None or -limit >= least else (least, is_over)
+    return Limits(least, is_over, most, is_under, step, places)
+
+
+def numbers(schema: Schema) -> Iterator[float | str]:
+    """A number's series: nearest to 1 within the bounds, then farther off. A decimal with a fraction is written as text."""
+    limit = limits(schema)
+    is_whole = schema.get("type") == "integer"
+
+    def fits(value: Fraction) -> bool:
+        return limit.allow(value) and (not is_whole or value.denominator == 1)
+
+    fine = None if limit.step or limit.places is None else Fraction(1, 10**limit.places)
+    grids = [step for step in (limit.step or Fraction(1), fine) if step]
+    between = () if limit.step or is_whole else _between(limit.least, limit.most)
+    seen: set[Fraction] = set()
+    for value in chain(*(_grid(step, limit, fits) for step in grids), between):
+        if fits(value) and value not in seen:
+            seen.add(value)
+            yield written(value, is_decimal=schema.get("format") == "decimal")
+
+
+def written(value: Fraction, *, is_decimal: bool) -> float | str:
+    """A number as JSON has it."""
+    if value.denominator == 1:
+        return int(value)
+    if not is_decimal:
+        return float(value)
+    return format(_EXACT.divide(Decimal(value.numerator), Decimal(value.denominator)), "f")
+
+
+def _grid(step: Fraction, limit: Limits, fits: Callable[[Fraction], bool]) -> Iterator[Fraction]:
+    """Multiples of a step: the one nearest to 1 from above, if it is within the bounds, and then its neighbours."""
+    least, most = limit.least, limit.most
+    first = ceil(max(Fraction(1), least or Fraction(1)) / step)
+    if most is not None and first * step > most:
+        first = floor(most / step)
+    up, down = True, True
+    for distance in count():
+        if not up and not down:
+            return
+        yield from filter(fits, (place * step for place in dict.fromkeys((first + distance, first - distance))))
+        up = most is None or (first + distance + 1) * step <= most
+        down = least is None or (first - distance - 1) * step >= least
+
+
+def _between(least: Fraction | None, most: Fraction | None) -> Iterator[Fraction]:
+    """Fractions within the bounds."""
+    low = least if least is not None else most - 1 if most is not None else Fraction(0)
+    high = most if most is not None else low + 1
+    return (low + (high - low) * Fraction(part, parts) for parts in range(2, 100) for part in range(1, parts))
+
+
+def _bound(schema: Schema, plain: str, exclusive: str, strictest: Callable[..., Fraction]) -> tuple[Fraction | None, bool]:
+    """The bound, and whether it is itself out of bounds."""
+    bounds = {key: value for key in (plain, exclusive) if (value := _fraction(schema.get(key))) is not None}
+    found = strictest(bounds.values()) if bounds else None
+    return found, found is not None and bounds.get(exclusive) == found
+
+
+def _fraction(value: object) -> Fraction | None:
+    """A number as it is written: of 0.1, a tenth."""
+    return None if value is None or isinstance(value, bool) else Fraction(str(value))
