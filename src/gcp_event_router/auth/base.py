@@ -12,6 +12,7 @@ from django.core.exceptions import SuspiciousOperation
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, QueryDict
 
+from .. import _check_ids as check_ids
 from ..event import Principal
 from ..exceptions import AuthenticationError
 
@@ -102,5 +103,5 @@ def check_query_credentials(authenticator: object) -> Iterator[CheckMessage]:
         yield Error(
             f"{type(authenticator).__qualname__} reads credentials from the query, and BASE_URL is {base!r}, which is not https.",
             hint='Write BASE_URL = "https://your-server.example", and send events there only.',
-            id="gcp_event_router.E006",
+            id=check_ids.CREDENTIALS_IN_CLEAR,
         )

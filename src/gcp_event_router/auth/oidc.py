@@ -20,6 +20,7 @@ from django.core.checks import CheckMessage, Error
 from django.http import HttpRequest
 from jwt import PyJWK
 
+from .. import _check_ids as check_ids
 from .._flow import Flow, arun, run
 from ..event import Principal
 from ..exceptions import AuthenticationError, ConfigurationError, ForbiddenError
@@ -122,7 +123,7 @@ class OIDC:
                 yield Error(
                     f"The audience {audience!r} of OIDC{which} is not an https URL.",
                     hint="Send events and their tokens to an https URL, or silence this check.",
-                    id="gcp_event_router.E007",
+                    id=check_ids.AUDIENCE_NOT_HTTPS,
                 )
 
     def _token(self, request: HttpRequest) -> str | None:

@@ -11,6 +11,7 @@ from django.core.checks import Warning as Warn
 from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
+from .. import _check_ids as check_ids
 from ..event import Principal
 from ..exceptions import AuthenticationError, ConfigurationError
 from .base import CurlHint, bearer, check_query_credentials, query
@@ -90,7 +91,7 @@ class SharedToken:
             yield Warn(
                 f"A token of SharedToken has less than {_MIN_LENGTH} characters, so it can be guessed.",
                 hint="Make a longer one: python -c 'import secrets; print(secrets.token_urlsafe())'.",
-                id="gcp_event_router.W007",
+                id=check_ids.GUESSABLE_CREDENTIAL,
             )
 
     def _read(self, request: HttpRequest) -> str | None:

@@ -16,6 +16,7 @@ from django.core.checks import Warning as Warn
 from django.core.signing import BadSignature
 from django.http import HttpRequest
 
+from .. import _check_ids as check_ids
 from .._flow import Flow, arun, either, run
 from .._url_signing import PARAMETER, Terms, verified
 from ..envelopes import EVENTARC_MODE
@@ -102,7 +103,7 @@ class SignedURL:
             yield Warn(
                 f"SignedURL remembers used URLs in the cache {self.cache!r}, which {problem}.",
                 hint="Name a cache that all processes share, such as Redis; or silence this check if all URLs may be used again.",
-                id="gcp_event_router.W008",
+                id=check_ids.FORGETFUL_CACHE,
             )
 
 

@@ -18,6 +18,8 @@ from django.template.loader import get_template
 from django.urls import NoReverseMatch, Resolver404, URLPattern, URLResolver, get_resolver, get_script_prefix, resolve, reverse
 from django.utils.module_loading import import_string
 
+from .. import _check_ids as check_ids
+
 __all__ = ["APP_NAME", "check_catalogue"]
 
 #: The `app_name` of the catalogue's URLs.
@@ -58,7 +60,7 @@ def _users() -> Iterator[CheckMessage]:
         yield Error(
             f"The catalogue requires a staff login, and users cannot be identified without {' and '.join(missing)}.",
             hint="Add it, or take gcp_event_router.catalogue.urls out of the URLs.",
-            id="gcp_event_router.E020",
+            id=check_ids.CATALOGUE_LOGIN,
         )
 
 
@@ -75,12 +77,12 @@ def _page() -> Iterator[CheckMessage]:
         yield Warn(
             "The catalogue's style is served by 'django.contrib.staticfiles', which is not installed.",
             hint="Add it to INSTALLED_APPS; or silence this check, if STATIC_URL has the files from elsewhere.",
-            id="gcp_event_router.W020",
+            id=check_ids.NO_STATIC_FILES,
         )
 
 
 def _unusable(text: str, hint: str) -> CheckMessage:
-    return Error(text, hint=hint, id="gcp_event_router.E021")
+    return Error(text, hint=hint, id=check_ids.CATALOGUE_NOT_INSTALLED)
 
 
 def _login() -> Iterator[CheckMessage]:
@@ -102,7 +104,7 @@ def _login() -> Iterator[CheckMessage]:
         yield Warn(
             f"The catalogue redirects anonymous users to LOGIN_URL{told}, but no URL pattern matches it.",
             hint="Put the admin into the URLs, or have LOGIN_URL name a page of your own.",
-            id="gcp_event_router.W021",
+            id=check_ids.LOGIN_URL,
         )
 
 

@@ -11,6 +11,7 @@ from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Warn
 from django.urls import is_valid_path
 
+from .. import _check_ids as check_ids
 from .. import auth, conf
 from ..exceptions import ConfigurationError
 from ..router import events
@@ -38,7 +39,7 @@ def _unmounted() -> Iterator[CheckMessage]:
         yield Warn(
             "Handlers are registered, and no URL leads to the events endpoint, so what is pushed is answered 404.",
             hint="Add path('', include('gcp_event_router.urls')) to your urlpatterns; or silence this check, if all is pulled.",
-            id="gcp_event_router.W014",
+            id=check_ids.NO_ENDPOINT,
         )
 
 
@@ -48,18 +49,18 @@ def _settings() -> Iterator[CheckMessage]:
         yield Error(
             "The events endpoint has no authentication, so it answers 403 to everybody.",
             hint=_NAME_ONE,
-            id="gcp_event_router.E003",
+            id=check_ids.CLOSED_ENDPOINT,
         )
         return
     try:
         authenticators = auth.configured().authenticators or ()
     except ConfigurationError:
-        return  # gcp_event_router.E002 says it
+        return  # the check of the settings says it
     if not authenticators:
         yield Error(
             'The events endpoint is open: GCP_EVENT_ROUTER["AUTHENTICATION"] is empty, so anybody can send events.',
             hint=_NAME_ONE,
-            id="gcp_event_router.E004",
+            id=check_ids.OPEN_ENDPOINT,
         )
     yield from _options(authenticators)
 
@@ -72,7 +73,7 @@ def _own(endpoint: Endpoint) -> Iterator[CheckMessage]:
         yield Error(
             f"The events endpoint at {endpoint.path} is open: its view has authentication=[], so anybody can send events.",
             hint="Give as_view() an authenticator, or leave authentication out for the one in the settings.",
-            id="gcp_event_router.E005",
+            id=check_ids.OPEN_VIEW,
         )
     yield from _options(endpoint.authentication)
 
@@ -95,7 +96,7 @@ def _redirects(endpoint: Endpoint) -> Iterator[CheckMessage]:
             f"SECURE_SSL_REDIRECT answers events at {endpoint.path} with a redirect, if a proxy takes the TLS off: "
             "without SECURE_PROXY_SSL_HEADER, Django cannot know that they came over https.",
             hint='On Google Cloud, write SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https").',
-            id="gcp_event_router.W005",
+            id=check_ids.SSL_REDIRECT,
         )
     if (
         settings.APPEND_SLASH
@@ -106,5 +107,5 @@ def _redirects(endpoint: Endpoint) -> Iterator[CheckMessage]:
         yield Warn(
             f"APPEND_SLASH answers events at {endpoint.path.rstrip('/')} with a redirect to {endpoint.path}.",
             hint='Have the pattern match both: re_path(r"^...(?P<event_kind>[^/]+)/(?P<event_reference>[^/]+)/?\\Z", ...).',
-            id="gcp_event_router.W006",
+            id=check_ids.APPENDED_SLASH,
         )

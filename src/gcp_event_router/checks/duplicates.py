@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from django.core.checks import CheckMessage
 from django.core.checks import Warning as Warn
 
+from .. import _check_ids as check_ids
 from .._dispatch.handler import Handler
 from .._globs.glob import GlobIndex
 from .._globs.overlaps import example, neighbours
@@ -46,7 +47,7 @@ def _covered(entries: list[Entry]) -> Iterator[CheckMessage]:
                 f"{entry.handler} is registered for {entry}, although {wider} covers that already.",
                 hint=hint,
                 obj=entry.handler.name,
-                id="gcp_event_router.W002",
+                id=check_ids.REPEATED_REGISTRATION,
             )
 
 
@@ -68,7 +69,7 @@ def _ambiguous(entries: list[Entry]) -> Iterator[CheckMessage]:
                 f"{one.handler} is registered for {one} and, with other options, for {other}: those of {one} count for {kind!r}.",
                 hint=hint if plain else "Give both the same options.",
                 obj=one.handler.name,
-                id="gcp_event_router.W018",
+                id=check_ids.CONFLICTING_OPTIONS,
             )
 
 

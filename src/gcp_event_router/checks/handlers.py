@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Warn
 
+from .. import _check_ids as check_ids
 from .._dispatch.signature import NO_SOURCE
 from .._globs.overlaps import LABELS, TYPES, covers, example, intersects
 from ..event import LABEL_LENGTH
@@ -45,7 +46,7 @@ def _unresolvable(router: EventRouter) -> Iterator[CheckMessage]:
                 str(error),
                 hint="Until then, every event for it fails.",
                 obj=handler.name,
-                id="gcp_event_router.E001",
+                id=check_ids.UNREADABLE_HANDLER,
             )
 
 
@@ -59,7 +60,7 @@ def _shadowed(router: EventRouter) -> Iterator[CheckMessage]:
                 f"{fallback.handler} is a fallback that never runs, because {found[1]} handles {found[0].pattern!r}.",
                 hint="Remove the fallback, or register the other one for fewer kinds.",
                 obj=fallback.handler.name,
-                id="gcp_event_router.W003",
+                id=check_ids.IDLE_FALLBACK,
             )
 
 
@@ -74,7 +75,7 @@ def _impossible(router: EventRouter) -> Iterator[CheckMessage]:
                     "and no event has both.",
                     hint=f"Remove one of them, or write a kind without a slash, of at most {LABEL_LENGTH} characters.",
                     obj=each.handler.name,
-                    id="gcp_event_router.W017",
+                    id=check_ids.IMPOSSIBLE_REGISTRATION,
                 )
 
 
@@ -90,5 +91,5 @@ def _imported_twice(router: EventRouter) -> Iterator[CheckMessage]:
                 f"{handler} is registered twice, because its module is imported as {first!r} and as {module!r}.",
                 hint="Import it under one name only; until then the function runs twice for each event.",
                 obj=handler.name,
-                id="gcp_event_router.W004",
+                id=check_ids.MODULE_IMPORTED_TWICE,
             )

@@ -11,6 +11,7 @@ from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Warn
 from pydantic import TypeAdapter
 
+from .. import _check_ids as check_ids
 from .._contract.examples import Typed, example_of, refusal
 from .._dispatch.handler import Handler
 from .._dispatch.payload import PayloadReader, payload_reader, reads_json
@@ -130,7 +131,7 @@ def _kinds(router: EventRouter, samples: _Samples, wrong: set[Handler]) -> Itera
                     f"{type_text(kind.payload_type)}, with which the kind is declared: {why}.",
                     hint=f"Declare Event[{type_text(kind.payload_type)}], or register the handler for other kinds.",
                     obj=handler.name,
-                    id="gcp_event_router.E010",
+                    id=check_ids.UNREADABLE_KIND,
                 )
 
 
@@ -153,7 +154,7 @@ def _types(router: EventRouter, samples: _Samples, wrong: set[Handler]) -> Itera
                 f"{handler} handles {handler.ce_type.pattern!r}, and reads {type_text(handler.payload_type)}, which {why}.",
                 hint=f"Declare Event[{model.__name__}], of {model.__module__}.",
                 obj=handler.name,
-                id="gcp_event_router.E011",
+                id=check_ids.UNREADABLE_GOOGLE_TYPE,
             )
 
 
@@ -187,7 +188,7 @@ def _exclusions(router: EventRouter, samples: _Samples, wrong: set[Handler]) -> 
                 f"{_text(one.handler)} and {_text(other.handler)} both handle {kind!r}, and no sample satisfies both: {why}.",
                 hint="Register one of them for fewer kinds, or declare one payload in both; until then, one fails each time.",
                 obj=other.handler.name,
-                id="gcp_event_router.W015",
+                id=check_ids.CONFLICTING_PAYLOADS,
             )
 
 

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Warn
 
+from .. import _check_ids as check_ids
 from .. import auth, conf
 from ..exceptions import ConfigurationError
 from ..router import events
@@ -33,7 +34,7 @@ def _authenticators() -> Iterator[CheckMessage]:
             str(error),
             hint="Until then, every request fails.",
             obj='GCP_EVENT_ROUTER["AUTHENTICATION"]',
-            id="gcp_event_router.E002",
+            id=check_ids.BROKEN_AUTHENTICATOR,
         )
 
 
@@ -44,7 +45,7 @@ def _base_url() -> Iterator[CheckMessage]:
         yield Warn(
             f"BASE_URL is {what}, so get_event_url() cannot make absolute URLs.",
             hint='Write BASE_URL = "https://your-server.example" in your settings, or silence this check.',
-            id="gcp_event_router.W001",
+            id=check_ids.BASE_URL,
         )
 
 
@@ -59,5 +60,5 @@ def _inbox() -> Iterator[CheckMessage]:
         yield Warn(
             f"{who} asks for the inbox, which is not installed, so that events are handled as often as they are delivered.",
             hint='Add "gcp_event_router.inbox" to INSTALLED_APPS, and run manage.py migrate.',
-            id="gcp_event_router.W013",
+            id=check_ids.INBOX_NOT_INSTALLED,
         )

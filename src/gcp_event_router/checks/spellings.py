@@ -10,6 +10,7 @@ from typing import Final
 from django.core.checks import CheckMessage
 from django.core.checks import Warning as Warn
 
+from .. import _check_ids as check_ids
 from ..google.catalogue import types
 from ..router import EventRouter
 
@@ -59,7 +60,7 @@ def check_spellings(router: EventRouter) -> Iterator[CheckMessage]:
 def _foreign(what: str, pattern: str, name: str) -> Iterator[CheckMessage]:
     for found, problem, advice in _FOREIGN:
         if found.search(pattern):
-            yield Warn(f"{what}, which {problem}.", hint=advice, obj=name, id="gcp_event_router.W031")
+            yield Warn(f"{what}, which {problem}.", hint=advice, obj=name, id=check_ids.KIND_LIKE_A_PATTERN)
             return
 
 
@@ -70,7 +71,7 @@ def _unlike_google(what: str, pattern: str, name: str) -> Iterator[CheckMessage]
             f"{what}, which Google does not send, though it resembles {meant!r}.",
             hint=f"Write {meant!r}; or silence this check, if Google has begun to send it.",
             obj=name,
-            id="gcp_event_router.W032",
+            id=check_ids.TYPE_LIKE_GOOGLES,
         )
 
 

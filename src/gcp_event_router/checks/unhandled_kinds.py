@@ -8,6 +8,7 @@ from typing import Final
 
 from django.core.checks import CheckMessage, Info
 
+from .. import _check_ids as check_ids
 from .._dispatch.lookup import find_everywhere
 from .._globs.glob import GlobIndex
 from ..envelopes import MESSAGE_PUBLISHED
@@ -42,5 +43,5 @@ def check_kinds(router: EventRouter) -> Iterator[CheckMessage]:
             f"The kind {name!r}, declared in {kind.location}, is handled by nobody here.",
             hint=f"{advice}Register a function with the kind's `on`; if this site only sends it, silence this check.",
             obj=name,
-            id="gcp_event_router.I001",
+            id=check_ids.KIND_WITHOUT_HANDLER,
         )

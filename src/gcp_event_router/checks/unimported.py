@@ -19,6 +19,8 @@ from django.core.checks import CheckMessage
 from django.core.checks import Warning as Warn
 from django.urls import get_resolver
 
+from .. import _check_ids as check_ids
+
 __all__ = ["LARGEST", "MOST", "check_modules"]
 
 #: How many modules are looked at, and how large one may be, in bytes; others are passed over.
@@ -62,7 +64,7 @@ def _message(module: _Module, what: str, line: int) -> CheckMessage:
         f"{name} ({module.path}:{line}) {what}, which does not run, since nothing imports the module.",
         hint=_advice(module),
         obj=name,
-        id="gcp_event_router.W016",
+        id=check_ids.UNIMPORTED_MODULE,
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from django.core.checks import CheckMessage
 from django.core.checks import Warning as Warn
 
+from .. import _check_ids as check_ids
 from .._dispatch.handler import Handler
 from ..router import EventRouter
 
@@ -30,7 +31,7 @@ def check_wrappers(router: EventRouter) -> Iterator[CheckMessage]:
                 f"{handler} has a decorator above the one that registers it, so events call the function without that decorator.",
                 hint="Write @events.on(...) above all other decorators.",
                 obj=handler.name,
-                id="gcp_event_router.W033",
+                id=check_ids.DECORATOR_ABOVE,
             )
 
 

@@ -12,6 +12,7 @@ from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Warn
 from django.db import connections, transaction
 
+from .. import _check_ids as check_ids
 from .. import conf
 from .._dispatch.handler import Handler
 from .._globs.glob import escape
@@ -56,7 +57,7 @@ def check_tables(databases: Sequence[str] | None = None, **_: Any) -> list[Check
         Error(
             f"The inbox's tables are not in the database {alias!r}, so every event is answered 503.",
             hint=f"Run manage.py migrate --database {alias} gcp_event_inbox.",
-            id="gcp_event_router.E008",
+            id=check_ids.INBOX_TABLES_MISSING,
         )
     ]
 
@@ -89,7 +90,7 @@ def _unregistered(alias: str) -> Iterator[CheckMessage]:
 
 
 def _waits(what: str, hint: str, name: str | None = None) -> CheckMessage:
-    return Warn(what, hint=hint, obj=name, id="gcp_event_router.W025")
+    return Warn(what, hint=hint, obj=name, id=check_ids.WAITING_FOR_NOBODY)
 
 
 def _unpurged(alias: str) -> Iterator[CheckMessage]:
@@ -103,7 +104,7 @@ def _unpurged(alias: str) -> Iterator[CheckMessage]:
         yield Warn(
             f"The inbox has finished events that are older than {limit}, so nothing purges it, and it grows for ever.",
             hint="Run manage.py inbox purge every night, by Cloud Scheduler and a Cloud Run job, or by cron.",
-            id="gcp_event_router.W027",
+            id=check_ids.NOTHING_PURGED,
         )
 
 
@@ -116,7 +117,7 @@ def _mysql(alias: str) -> Iterator[CheckMessage]:
             "so that `inbox replay --kind a` would run what is of the kind `A`, and two handlers may share one delivery.",
             hint="Have the tables made by the inbox's own migration, or convert them to utf8mb4 and the collation "
             "utf8mb4_nopad_bin (MariaDB) or utf8mb4_0900_bin (MySQL).",
-            id="gcp_event_router.E012",
+            id=check_ids.INBOX_COLLATION,
         )
     charset, mode, packet, ahead = mysql.variables(alias)
     if charset != "utf8mb4":
@@ -124,14 +125,14 @@ def _mysql(alias: str) -> Iterator[CheckMessage]:
             f"The connection to the database {alias!r} has the character set {charset}, which lacks letters that utf8mb4 has: "
             "one of these in a kind or a reference is kept as a question mark, or the event is answered 503.",
             hint=f'Write "OPTIONS": {{"charset": "utf8mb4"}} in DATABASES[{alias!r}].',
-            id="gcp_event_router.W040",
+            id=check_ids.MYSQL_CHARSET,
         )
     if not {"STRICT_TRANS_TABLES", "STRICT_ALL_TABLES"} & set(mode.split(",")):
         yield Warn(
             f"The SQL mode of the database {alias!r} is {mode!r}, which is not strict: it changes what it cannot keep, "
             "and says nothing.",
             hint=f"""Write "OPTIONS": {{"init_command": "SET sql_mode = 'STRICT_TRANS_TABLES'"}} in DATABASES[{alias!r}].""",
-            id="gcp_event_router.W041",
+            id=check_ids.MYSQL_MODE,
         )
     largest, wanted = mysql.largest_body(packet), conf.current().MAX_BODY_SIZE
     if largest < wanted:
@@ -140,7 +141,7 @@ def _mysql(alias: str) -> Iterator[CheckMessage]:
             f"{alias!r} is {packet}, so a body of more than {max(largest, 0)} bytes is answered 413 and cannot be kept.",
             hint=f"Set max_allowed_packet to {max(wanted + mysql.FREE, 2 * mysql.PART + mysql.FREE)} or more on the server, "
             "or set a lower MAX_BODY_SIZE.",
-            id="gcp_event_router.W042",
+            id=check_ids.MYSQL_PACKET,
         )
     if ahead:
         yield Warn(
@@ -148,7 +149,7 @@ def _mysql(alias: str) -> Iterator[CheckMessage]:
             f"{'ahead of' if ahead > 0 else 'behind'} UTC, and the inbox goes by it: "
             "times are shown wrong, and leases end early or late when summer time ends or begins.",
             hint=f"""Write "OPTIONS": {{"init_command": "SET time_zone = '+00:00'"}} in DATABASES[{alias!r}].""",
-            id="gcp_event_router.W043",
+            id=check_ids.MYSQL_TIME_ZONE,
         )
 
 
@@ -159,7 +160,7 @@ def _retention() -> Iterator[CheckMessage]:
             f'GCP_EVENT_ROUTER["INBOX"]["RETENTION"] is {retention}, and Pub/Sub delivers again for seven days: '
             "what it delivers after an event is purged is handled once more.",
             hint="Write timedelta(days=8) or more.",
-            id="gcp_event_router.W009",
+            id=check_ids.SHORT_RETENTION,
         )
 
 
@@ -169,7 +170,7 @@ def _autocommit() -> Iterator[CheckMessage]:
         yield Error(
             f"Autocommit is off for the database {alias!r}, so nobody commits what the inbox writes, and every event fails.",
             hint=f"Remove AUTOCOMMIT from DATABASES[{alias!r}].",
-            id="gcp_event_router.E013",
+            id=check_ids.INBOX_WITHOUT_AUTOCOMMIT,
         )
 
 
@@ -181,7 +182,7 @@ def _sqlite() -> Iterator[CheckMessage]:
             f"The inbox is in the SQLite database {alias!r} without IMMEDIATE transactions, "
             "so that events which arrive at the same time are answered 503 at once, instead of waiting for each other.",
             hint=f'Write "OPTIONS": {{"transaction_mode": "IMMEDIATE"}} in DATABASES[{alias!r}].',
-            id="gcp_event_router.W010",
+            id=check_ids.SQLITE_TRANSACTIONS,
         )
 
 
@@ -196,7 +197,7 @@ def _handlers(router: EventRouter) -> Iterator[CheckMessage]:
                 f"{handler} and {other} have one name, so that the inbox cannot tell which of them an event is done for.",
                 hint='Name them: events.on(..., name="...").',
                 obj=handler.name,
-                id="gcp_event_router.E009",
+                id=check_ids.SAME_HANDLER_NAME,
             )
         if handler.options.lease is not None and handler.options.lease < _SHORTEST:
             yield _short_lease(f"{handler} has a lease of {handler.options.lease}", handler.name)
@@ -212,7 +213,7 @@ def _engine() -> Iterator[CheckMessage]:
         yield Warn(
             "Handlers are deferred, and there is no framework that hands them to an engine.",
             hint="pip install 'gcp-event-router[tasks]', or run manage.py inbox process --loop.",
-            id="gcp_event_router.W012",
+            id=check_ids.NO_TASKS_FRAMEWORK,
         )
         return
     try:
@@ -225,7 +226,7 @@ def _engine() -> Iterator[CheckMessage]:
             f"Handlers are deferred, and the engine in TASKS is {engine}, which {what}. "
             "It is given nothing, and the deliveries wait for manage.py inbox process.",
             hint="Run manage.py inbox process --loop, and silence this check; or name another engine in TASKS.",
-            id="gcp_event_router.W026",
+            id=check_ids.IMMEDIATE_TASKS,
         )
 
 
@@ -235,5 +236,5 @@ def _short_lease(what: str, name: str | None = None) -> CheckMessage:
         "and undone here.",
         hint="Give it as long as the longest run takes, and 10 seconds at least.",
         obj=name,
-        id="gcp_event_router.W011",
+        id=check_ids.SHORT_LEASE,
     )

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from asgiref.sync import sync_to_async
 from typing_extensions import override
 
+from .. import _check_ids as check_ids
 from .._dispatch.handler import Handler
 from .._dispatch.lookup import HandlersFound
 from .._dispatch.raw_event import RawEvent
@@ -171,9 +172,9 @@ def _not_kept(alias: str, kind: str, reference: str, body: bytes) -> BodyTooLarg
         return UnavailableError(reason="the inbox's database is away or not migrated")
     message = (
         "An event of kind %r with reference %r has a body of %d bytes, which the database %r cannot keep: "
-        "its max_allowed_packet is %d bytes. See the system check gcp_event_router.W042."
+        "its max_allowed_packet is %d bytes. See the system check %s."
     )
-    logger.error(message, kind, reference, len(body), alias, packet)
+    logger.error(message, kind, reference, len(body), alias, packet, check_ids.MYSQL_PACKET)
     return BodyTooLargeError()
 
 
