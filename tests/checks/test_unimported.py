@@ -50,37 +50,15 @@ def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
 
 
 @pytest.mark.parametrize(
-    ("files", "name", "advice"),
+    ("files", "name"),
     [
-        ({"handlers.py": HANDLER}, "till.handlers", "Write `from . import handlers` in till/event_handlers.py."),
-        (
-            {"billing/__init__.py": "", "billing/events.py": HANDLER},
-            "till.billing.events",
-            "Write `from .billing import events` in till/event_handlers.py.",
-        ),
-        (
-            {"event_handlers/__init__.py": "", "event_handlers/orders.py": HANDLER},
-            "till.event_handlers.orders",
-            "Write `from . import orders` in till/event_handlers/__init__.py.",
-        ),
-        (
-            {"event_handlers/__init__.py": "", "event_handlers/old/__init__.py": HANDLER},
-            "till.event_handlers.old",
-            "Write `from . import old` in till/event_handlers/__init__.py.",
-        ),
-        (
-            {"event_handlers/__init__.py": "", "handlers.py": HANDLER},
-            "till.handlers",
-            "Write `from .. import handlers` in till/event_handlers/__init__.py.",
-        ),
-        (
-            {"event_handlers/__init__.py": "", "event_handlers.py": HANDLER},
-            "till.event_handlers",
-            "Move it into till/event_handlers/__init__.py, which is imported in its place.",
-        ),
+        ({"handlers.py": HANDLER}, "till.handlers"),
+        ({"billing/__init__.py": "", "billing/events.py": HANDLER}, "till.billing.events"),
+        ({"event_handlers/__init__.py": "", "event_handlers/orders.py": HANDLER}, "till.event_handlers.orders"),
+        ({"event_handlers/__init__.py": "", "event_handlers/old/__init__.py": HANDLER}, "till.event_handlers.old"),
     ],
 )
-def test_w016_module_that_nothing_imports(app: App, files: dict[str, str], name: str, advice: str) -> None:
+def test_w016_module_that_nothing_imports(app: App, files: dict[str, str], name: str) -> None:
     """It is said where the handler stands, and what imports it; nothing is said once it is imported."""
     folder = app(files)
     if "event_handlers/__init__.py" in files:
@@ -91,11 +69,11 @@ def test_w016_module_that_nothing_imports(app: App, files: dict[str, str], name:
         (
             Warn,
             "gcp_event_router.W016",
-            advice,
+            f"Write `import {name}` in the module till.event_handlers.",
             f"{name} ({path}:3) registers a handler, which does not run, since nothing imports the module.",
         )
     ]
-    assert name not in sys.modules or name == "till.event_handlers"
+    assert name not in sys.modules
     with override_settings(SILENCED_SYSTEM_CHECKS=["gcp_event_router.W016"]):
         assert [each.is_silenced() for each in check_modules()] == [True]
 
@@ -139,7 +117,6 @@ def test_imported_modules_are_fine(app: App) -> None:
         ("from gcp_event_router import events\ndef later():\n  events.on('a')(print)", None),
         # no registration
         ("from gcp_event_router import events\nevents.find('a') or events.on", None),
-        ("from gcp_event_router import events\nevents.on(", None),
         ("from gcp_event_router import events\nevents.on('\\d')(print)", 2),
         ("# events.on(\n" + "x = 1\n" * (LARGEST // 6) + "from gcp_event_router import events\nevents.on('a')(print)", None),
     ],
