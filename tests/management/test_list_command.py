@@ -82,7 +82,7 @@ def test_list(shop: EventRouter) -> None:
         "\n"
         "plain receivers, which see every event\n"
         f"  tests.management.test_list_command.plain ({HERE}:0)\n"
-        "  tests.management.test_list_command.Receiver\n"
+        f"  tests.management.test_list_command.Receiver.__call__ ({HERE}:0)\n"
         f"  tests.management.test_list_command.narrow ({HERE}:0)\n"
     )
 
@@ -135,7 +135,7 @@ def test_explain(shop: EventRouter) -> None:
         "        another handler matches\n"
         "plain receivers, which see every event:\n"
         f"  tests.management.test_list_command.plain ({HERE}:0)\n"
-        "  tests.management.test_list_command.Receiver\n"
+        f"  tests.management.test_list_command.Receiver.__call__ ({HERE}:0)\n"
         f"  tests.management.test_list_command.narrow ({HERE}:0)\n"
         "let in by:\n"
         "  everybody: AUTHENTICATION is []\n"

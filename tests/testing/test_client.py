@@ -393,7 +393,7 @@ def test_own_clients(router: EventRouter) -> None:
         (
             ("k",),
             {"attributes": {"n": 1}},
-            "written() is given 'n' as 1, of type int, and senders carry strings only. Give a string.",
+            "1 validation error for EventMessage\nattributes.n\n  Input should be a valid string ",
         ),
     ],
 )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -12,6 +10,7 @@ import pytest
 from django.test import RequestFactory
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from gcp_event_router.envelopes import CloudTask, PubSubPush, PubSubUnwrapped, SchedulerJob, read
 from gcp_event_router.envelopes.cloudevents import CloudEvent
@@ -80,28 +79,27 @@ def test_naive_times(form: Form) -> None:
     assert AT in [getattr(read, name, None) for name in ("publish_time", "eta", "schedule_time")]
 
 
-def test_strings_only() -> None:
-    """What no sender can carry is refused in each form, also where a header would take it."""
-    for form in FORMS:
-        seven: Any = 7
-        names = ("message_id", "ordering_key", "subscription", "ce_type", "ce_source", "ce_subject", "queue", "job_name")
-        for message in (
-            *(replace(EventMessage(b""), **cast("Any", {name: 7})) for name in names),
-            EventMessage(b"", "1", {"a": seven}),
-        ):
-            with pytest.raises(ValueError, match=r"' as 7, of type int, and senders carry strings only\. Give a string\.$"):
-                message.written(form)
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        *(
+            (name, 7, "Input should be a valid string")
+            for name in ("message_id", "ordering_key", "subscription", "ce_type", "ce_source", "ce_subject", "queue", "job_name")
+        ),
+        ("attributes", {"a": 7}, "Input should be a valid string"),
+        ("publish_time", "yesterday", "Input should be a valid datetime"),
+    ],
+)
+def test_values_of_another_type(name: str, value: Any, message: str) -> None:
+    """A value that no sender can carry is refused, whatever the form is."""
+    with pytest.raises(ValidationError) as raised:
+        EventMessage(b"", **{name: value})
 
-
-def test_times_only() -> None:
-    """So is a time that is none."""
-    message = "written() is given 'publish_time' as 'yesterday', of type str, which is no time. Give a datetime."
-    for form in FORMS:
-        with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
-            EventMessage(b"", publish_time=cast("datetime", "yesterday")).written(form)
+    (error,) = raised.value.errors()
+    assert (error["loc"][0], error["msg"]) == (name, message)
 
 
 def test_unknown_form() -> None:
-    """A form that there is not is refused, with those that there are."""
-    with pytest.raises(ValueError, match=r"is given the form 'pub-sub', which there is not\. Choose from 'pubsub', 'pubsub-unw"):
+    """An unknown form is refused, with a list of the known ones."""
+    with pytest.raises(ValueError, match=r"^There is no envelope 'pub-sub'\. Choose from 'pubsub', 'pubsub-unw"):
         EventMessage(b"").written(cast("Form", "pub-sub"))

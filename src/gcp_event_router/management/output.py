@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
 from collections.abc import Callable, Generator, Iterable, Sequence
@@ -13,7 +12,9 @@ from typing import Any, Final, TextIO
 
 from django.core.management.base import OutputWrapper
 
-__all__ = ["Progress", "age_text", "counted", "place", "printing", "receiver_name", "spells", "table"]
+from .._dispatch.signature import location_of, name_of
+
+__all__ = ["Progress", "age_text", "counted", "place", "printing", "receiver_name", "table"]
 
 _UNITS: Final = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 #: Characters of a bar.
@@ -52,10 +53,7 @@ def place(location: str) -> str:
 
 def receiver_name(receiver: Callable[..., Any]) -> str:
     """A plain receiver's module, name and place."""
-    code = inspect.unwrap(receiver)
-    name = f"{getattr(code, '__module__', '?')}.{getattr(code, '__qualname__', type(code).__qualname__)}"
-    found = getattr(getattr(code, "__func__", code), "__code__", None)
-    return f"{name} ({place(f'{found.co_filename}:{found.co_firstlineno}')})" if found else name
+    return f"{name_of(receiver)} ({place(location_of(receiver))})"
 
 
 @contextmanager
@@ -79,15 +77,6 @@ def printing(out: OutputWrapper) -> Generator[None]:
     finally:
         if reconfigure:
             reconfigure(**before)
-
-
-def spells(out: OutputWrapper, text: str) -> bool:
-    """Whether the terminal has all letters of a text."""
-    try:
-        text.encode(getattr(out, "encoding", None) or "utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 class Progress:

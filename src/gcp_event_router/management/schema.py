@@ -11,13 +11,12 @@ from django.core.management.base import CommandError, OutputWrapper
 
 from .._contract.asyncapi import asyncapi
 from .._contract.channels import channel_of
-from .._contract.compatibility import Change, document_changes
+from .._contract.compatibility import document_changes
 from .._log import logger
 from ..auth import configured
 from ..exceptions import ConfigurationError, DocumentFileError
 from ..router import events
 from .arguments import kind_or_type, named
-from .output import spells
 from .subcommands import FORMAT, argument, exclusive, subcommand
 
 __all__ = ["schema"]
@@ -59,12 +58,26 @@ def schema(out: OutputWrapper, *, kinds: list[str], mode: str | None, json: bool
     except ConfigurationError as error:
         raise CommandError(str(error)) from error
     if against is not None:
-        _check(out, against, made, as_json=json)
-    elif output is not None:
-        _write(output, made)
-    else:
-        text = _text(made)
-        out.write(text if spells(out, text) else dumps(made, indent=2))
+        _check(out, against, made, json=json)
+        return
+    if output is None:
+        out.write(_text(made, getattr(out, "encoding", None) or "utf-8"))
+        return
+    try:
+        Path(output).write_text(_text(made, "utf-8") + "\n", encoding="utf-8")
+    except OSError as error:
+        msg = f"The file {output!r} cannot be written: {error.strerror}."
+        raise CommandError(msg, returncode=2) from error
+
+
+def _text(document: object, encoding: str) -> str:
+    """A document as JSON, with escapes only if an encoding lacks some of its letters."""
+    text = dumps(document, indent=2, ensure_ascii=False)
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return dumps(document, indent=2)
+    return text
 
 
 def _document(mode: str | None, title: str | None, version: str) -> dict[str, Any]:
@@ -88,51 +101,25 @@ def _of_kinds(kinds: list[str], mode: Any) -> dict[str, Any]:
     return found[kinds[0]] if len(kinds) == 1 else found
 
 
-def _check(out: OutputWrapper, file: str, made: dict[str, Any], *, as_json: bool) -> None:
-    try:
-        found = document_changes(_read(file), made)
-    except DocumentFileError as error:
-        msg = f"The file {file!r} cannot be compared. {error}"
-        raise CommandError(msg, returncode=2) from error
-    breaking = sum(each.is_breaking for each in found)
-    out.write(_listed_json(found) if as_json else _listed(file, found))
-    if breaking:
-        msg = (
-            f"{breaking} of these may break senders. If that is meant, write the file anew: "
-            f"manage.py events schema --output {file}"
-        )
-        raise CommandError(msg)
-
-
-def _listed(file: str, found: list[Change]) -> str:
-    lines = [f"{'BREAKS ' if each.is_breaking else 'ok     '}{each}" for each in found]
-    return "\n".join(lines) or f"Nothing that senders may rely on differs from {file}."
-
-
-def _listed_json(found: list[Change]) -> str:
-    return dumps([{"place": each.place, "what": each.what, "breaking": each.is_breaking} for each in found], indent=2)
-
-
-def _read(file: str) -> dict[str, Any]:
+def _check(out: OutputWrapper, file: str, made: dict[str, Any], *, json: bool) -> None:
+    write = f"manage.py events schema --output {file}"
     try:
         with Path(file).open("rb") as opened:
-            read: object = loads(opened.read(_MOST))
-    except OSError as error:
-        msg = f"It cannot be read: {error.strerror}. Write it first: manage.py events schema --output {file}."
-        raise DocumentFileError(msg) from error
-    except (ValueError, RecursionError) as error:
-        msg = f"It is not JSON. Write it anew: manage.py events schema --output {file}."
-        raise DocumentFileError(msg) from error
-    return cast("dict[str, Any]", read) if isinstance(read, dict) else {}
-
-
-def _write(file: str, made: object) -> None:
-    try:
-        Path(file).write_text(_text(made) + "\n", encoding="utf-8")
-    except OSError as error:
-        msg = f"The file {file!r} cannot be written: {error.strerror}."
+            old: object = loads(opened.read(_MOST))
+        changes = document_changes(cast("dict[str, Any]", old) if isinstance(old, dict) else {}, made)
+    except (DocumentFileError, OSError, ValueError, RecursionError) as error:
+        problem = str(error) if isinstance(error, DocumentFileError) else f"It is not JSON. Write it anew: {write}."
+        if isinstance(error, OSError):
+            problem = f"It cannot be read: {error.strerror}. Write it first: {write}."
+        msg = f"The file {file!r} cannot be compared. {problem}"
         raise CommandError(msg, returncode=2) from error
-
-
-def _text(made: object) -> str:
-    return dumps(made, indent=2, ensure_ascii=False)
+    if json:
+        fields = [{"place": change.place, "what": change.what, "breaking": change.is_breaking} for change in changes]
+        out.write(dumps(fields, indent=2))
+    else:
+        lines = [f"{'BREAKS ' if change.is_breaking else 'ok     '}{change}" for change in changes]
+        out.write("\n".join(lines) or f"Nothing that senders may rely on differs from {file}.")
+    breaking = sum(change.is_breaking for change in changes)
+    if breaking:
+        msg = f"{breaking} of these may break senders. If that is meant, write the file anew: {write}"
+        raise CommandError(msg)
