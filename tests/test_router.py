@@ -181,13 +181,13 @@ def test_memory_is_bounded_and_closed_to_strangers() -> None:
 
     for number in range(10_000):
         router.find(f"stranger-{number}")
-    table = router._table
-    assert table is not None
-    assert table._memory == {}
+    index = router._table._index
+    assert index is not None
+    assert index.memory == {}
 
     for number in range(10_000):
         router.find(f"order-{number}")
-    assert 0 < len(table._memory) <= MEMORY
+    assert 0 < len(index.memory) <= MEMORY
 
 
 def test_signal_by_object_and_by_path() -> None:

@@ -1,7 +1,7 @@
 """Runs a flow, steps that are described once as a generator, under WSGI or on an event loop.
 
-A flow yields the steps that may have to wait, as `either(blocking, awaited, ...)` or `in_thread(function, ...)`, and gets their
-result or exception. `run` and `arun` are the two drivers, as in httpx's `auth_flow`.
+A flow yields the steps that may have to wait, as `either(blocking, awaited, ...)`, `in_thread(function, ...)` or
+`on_loop(function, ...)`, and gets their result or exception. `run` and `arun` are the two drivers, as in httpx's `auth_flow`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias, TypeVar, TypeVarTuple, cast
 
 from . import _concurrency
 
-__all__ = ["REST_IN_THREAD", "Flow", "Step", "arun", "either", "in_thread", "run"]
+__all__ = ["REST_IN_THREAD", "Flow", "Step", "arun", "either", "in_thread", "on_loop", "run"]
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -34,8 +34,13 @@ def in_thread(function: Callable[[*Ts], object], *args: *Ts) -> Step:
     return call, partial(_concurrency.in_thread, call), ()
 
 
-def _pass() -> None:
-    """Do nothing, since there is no event loop that the rest of the flow could block."""
+def on_loop(function: Callable[[*Ts], Awaitable[object]], *args: *Ts) -> Step:
+    """Make a step of an async function that only an event loop needs; without one, the result is None."""
+    return _pass, function, args
+
+
+def _pass(*_: object) -> None:
+    """Do nothing, since there is no event loop that the flow could block."""
 
 
 async def _apass() -> None:

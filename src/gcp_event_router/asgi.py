@@ -14,7 +14,7 @@ from django.core.handlers.asgi import get_script_prefix
 from django.core.handlers.wsgi import WSGIHandler
 from django.urls import resolve
 
-from ._endpoint.body import PendingBody
+from ._endpoint.pending_body import PendingBody
 from .exceptions import ConfigurationError
 from .views import reads_nothing_first
 

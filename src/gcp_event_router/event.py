@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, Generic, overload
 
@@ -27,9 +28,12 @@ ParametersT = TypeVar("ParametersT", covariant=True, default=dict[str, str])
 GivenT = TypeVar("GivenT")  # a class's own variables cannot annotate the self of its __init__
 
 
-def is_label(text: str) -> bool:
-    """Whether `text` can be a kind or a reference in a URL: printable, by `str.isprintable`, and without a slash."""
-    return 0 < len(text) <= LABEL_LENGTH and "/" not in text and text.isprintable()
+def is_label(*texts: str) -> bool:
+    """Whether each text can be a kind or a reference in a URL: printable, by `str.isprintable`, and without a slash."""
+    for text in texts:  # noqa: SIM110 -- each push passes here, and a generator would cost more than the rest
+        if not (0 < len(text) <= LABEL_LENGTH and "/" not in text and text.isprintable()):
+            return False
+    return True
 
 
 def labels_of(envelope: Envelope) -> tuple[str, str]:
@@ -58,7 +62,7 @@ class Principal:
     email: str | None = None
     subject: str | None = None
     #: The verified claims of the sender's token. Left out of the repr.
-    claims: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}), repr=False, hash=False)
+    claims: Mapping[str, Any] = field(default_factory=partial(MappingProxyType[str, Any], {}), repr=False, hash=False)
 
 
 @dataclass(frozen=True, slots=True, init=False)

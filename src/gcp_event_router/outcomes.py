@@ -38,6 +38,24 @@ __all__ = ["ACKNOWLEDGED", "Outcome", "Reject", "Retry", "classify", "details", 
 ACKNOWLEDGED: Final = frozenset({102, 200, 201, 202, 204})
 
 
+_STATUSES: Final = {
+    "handled": 201,
+    "unhandled": 201,
+    "duplicate": 200,
+    "rejected": 200,
+    "parked": 200,
+    "invalid": 400,
+    "unsupported": 415,
+    "busy": 409,
+    "retry": 503,
+    "unavailable": 503,
+    "failed": 400,
+    "too large": 413,
+    "forbidden": 403,
+    "unauthenticated": 401,
+}
+
+
 class Outcome(Enum):
     """What became of an event, from best to worst. The worst outcome of an event's handlers is its answer."""
 
@@ -56,33 +74,13 @@ class Outcome(Enum):
     FORBIDDEN = "forbidden"
     UNAUTHENTICATED = "unauthenticated"
 
-    @property
-    def status(self) -> int:
-        """The HTTP status of the answer. `GCP_EVENT_ROUTER["FAILURE_STATUS"]` may change that of `FAILED`."""
-        return _STATUSES[self]
-
-    @property
-    def acknowledged(self) -> bool:
-        """Whether the sender will not send the event again."""
-        return self.status in ACKNOWLEDGED
+    def __init__(self, value: str) -> None:
+        #: The HTTP status of the answer. `GCP_EVENT_ROUTER["FAILURE_STATUS"]` may change that of `FAILED`.
+        self.status: Final[int] = _STATUSES[value]
+        #: Whether the sender will not send the event again.
+        self.acknowledged: Final[bool] = self.status in ACKNOWLEDGED
 
 
-_STATUSES = {
-    Outcome.HANDLED: 201,
-    Outcome.UNHANDLED: 201,
-    Outcome.DUPLICATE: 200,
-    Outcome.REJECTED: 200,
-    Outcome.PARKED: 200,
-    Outcome.INVALID: 400,
-    Outcome.UNSUPPORTED: 415,
-    Outcome.BUSY: 409,
-    Outcome.RETRY: 503,
-    Outcome.UNAVAILABLE: 503,
-    Outcome.FAILED: 400,
-    Outcome.TOO_LARGE: 413,
-    Outcome.FORBIDDEN: 403,
-    Outcome.UNAUTHENTICATED: 401,
-}
 _RANK = {outcome: rank for rank, outcome in enumerate(Outcome)}
 
 

@@ -74,10 +74,10 @@ class EventRouter:
         self._lock = Lock()
         self._entries: list[_Entry] = [RegisteredMiddleware(function) for function in middleware]
         self._parents: WeakSet[EventRouter] = WeakSet()
-        self._table: HandlerTable | None = None
+        self._table = HandlerTable(self)
         #: The signals that it listens to; they outlive the router.
         self._signals: set[Signal] = set()
-        self._receiver = Dispatcher(self.find)
+        self._receiver = Dispatcher(self._table.find)
         if signal is not None:
             self.listen(signal)
 
@@ -236,7 +236,7 @@ class EventRouter:
 
     def find(self, kind: str, ce_type: str | None = None) -> HandlersFound:
         """Find the handlers that run for events of a kind and, for CloudEvents, a type."""
-        return (self._table or self._build()).find(kind, ce_type)
+        return self._table.find(kind, ce_type)
 
     def explain(self, kind: str, ce_type: str | None = None) -> Explanation:
         """Explain which handlers run for a kind and a type, and why the others do not."""
@@ -296,16 +296,9 @@ class EventRouter:
 
     def _forget(self) -> None:
         """Drop the tables of this router and of those that include it."""
-        with self._lock:
-            self._table = None
+        self._table.forget()
         for parent in tuple(self._parents):
             parent._forget()  # noqa: SLF001 -- an instance of the same class
-
-    def _build(self) -> HandlerTable:
-        with self._lock:
-            table = HandlerTable(tuple(self))
-            self._table = table
-        return table
 
     def _included(self) -> Iterator[EventRouter]:
         for entry in tuple(self._entries):

@@ -21,6 +21,7 @@ from ._receivers.base import Receiver, Responses, RouterReceiver, is_for_routers
 from ._receivers.event_broadcast import EventBroadcast, find_broadcast
 from ._receivers.kwargs_adapter import KwargsAdapters, original
 from .exceptions import ConfigurationError, DocumentError, EnvelopeError
+from .outcomes import Outcome, of_responses
 
 __all__ = ["EventSignal", "event_received", "find_signal"]
 
@@ -50,8 +51,11 @@ class EventSignal(Signal):
         self._remember_sole()
         return bool(was_connected)
 
-    def deliver(self, sender: object, kind: str, reference: str, raw_event: RawEvent) -> Responses:
+    def deliver(self, sender: object, kind: str, reference: str, raw_event: RawEvent) -> Outcome:
         """Send an event of the endpoint, as `send` does: through `send`, if other software has patched it.
+
+        Returns:
+            The worst outcome.
 
         Raises:
             DocumentError: The body cannot be decoded, and a plain receiver listens.
@@ -60,15 +64,16 @@ class EventSignal(Signal):
         sole = self._sole
         is_patched = getattr(self.send, "__func__", None) is not _SEND
         if sole is not None and not is_patched and getattr(self._live_receivers, "__func__", None) is _LIVE_RECEIVERS:
-            return [(sole, sole.handle(kind, reference, raw_event))]
+            return sole.handle(kind, reference, raw_event)
         blocking, awaited = self._live_receivers(sender)
         if is_patched:
             named = self._named(sender, kind, reference, raw_event, len(blocking) + len(awaited))
             with EventBroadcast({"signal": self, **named}, raw_event):
-                return _pairs(self.send(**named))
-        return self._run(self._broadcast(sender, kind, reference, raw_event, blocking, awaited), blocking, awaited).raised()
+                return of_responses(_pairs(self.send(**named)))
+        broadcast = self._broadcast(sender, kind, reference, raw_event, blocking, awaited)
+        return of_responses(self._run(broadcast, blocking, awaited).raised())
 
-    async def adeliver(self, sender: object, kind: str, reference: str, raw_event: RawEvent) -> Responses:
+    async def adeliver(self, sender: object, kind: str, reference: str, raw_event: RawEvent) -> Outcome:
         """Do the same as `deliver` on an event loop: as `asend`, or through it."""
         sole = self._sole
         is_patched = getattr(self.asend, "__func__", None) is not _ASEND
@@ -76,15 +81,14 @@ class EventSignal(Signal):
             split = sole.split(kind, reference, raw_event)
             if split.blocking:
                 await in_thread(split.run)
-            return [(sole, await split.finish())]
+            return await split.finish()
         blocking, awaited = self._live_receivers(sender)
         if is_patched:
             named = self._named(sender, kind, reference, raw_event, len(blocking) + len(awaited))
             with EventBroadcast({"signal": self, **named}, raw_event):
-                return _pairs(await self.asend(**named))
-        return (
-            await self._arun(self._broadcast(sender, kind, reference, raw_event, blocking, awaited), blocking, awaited)
-        ).raised()
+                return of_responses(_pairs(await self.asend(**named)))
+        broadcast = self._broadcast(sender, kind, reference, raw_event, blocking, awaited)
+        return of_responses((await self._arun(broadcast, blocking, awaited)).raised())
 
     @override
     def send(self, sender: Any, **named: Any) -> Responses:

@@ -239,7 +239,7 @@ def decode_pubsub_message(body: bytes | str | Mapping[str, Any]) -> DecodedPubSu
     problem = f"This {type(body).__name__} is not a valid Pub/Sub push. Give an object with `message` and `subscription`."
     try:
         raw = body if isinstance(body, bytes) else body.encode() if isinstance(body, str) else from_payload(dict(body)).body
-        push = read_wrapped(raw, {})
+        push = read_wrapped(raw)
     except (EnvelopeError, TypeError, ValueError) as error:
         raise InvalidPubSubMessageError(problem) from error
     if not isinstance(push, PubSubPush) or push.subscription is None or push.malformed:

@@ -19,19 +19,17 @@ from typing_extensions import override
 
 from ._concurrency import NOT_WITH_GEVENT, is_served_by_gevent
 from ._dispatch.refusal import refuse_request, reject
-from ._endpoint.body import is_received_long, never_long
-from ._endpoint.request import read_events
-from ._endpoint.response import failure, success
-from ._flow import REST_IN_THREAD, Flow, arun, either, in_thread, run
+from ._endpoint.request import is_received_long, read_events
+from ._endpoint.response import EventResponse, failure
+from ._flow import REST_IN_THREAD, Flow, arun, either, in_thread, on_loop, run
 from .auth import Authenticator, AuthenticatorChain, configured
 from .event import UNKNOWN, Principal, is_label
 from .exceptions import ConfigurationError, DocumentError
-from .outcomes import Outcome, of_responses
+from .outcomes import Outcome, worst
 from .signals import event_received
 
 __all__ = ["AsyncEventView", "EventView", "reads_nothing_first"]
 
-_Response: TypeAlias = tuple[Any, Any]
 #: Makes the answer or, with `DEBUG` on, raises what went wrong; a flow could not raise a StopIteration.
 _Answer: TypeAlias = Callable[[], HttpResponse]
 
@@ -49,6 +47,7 @@ class EventView(View):
     authentication: Sequence[Authenticator] | None = None
 
     _own_chain: AuthenticatorChain | None = None
+    _is_async = False
 
     @override
     @classmethod
@@ -74,30 +73,30 @@ class EventView(View):
         principal: Principal | None = None
         try:
             chain = self._own_chain or configured()
-            principal = yield either(chain.authenticate, chain.aauthenticate, request)
-            is_long: bool = yield either(never_long, is_received_long, request)
-            if is_long:
+            principal = yield from chain.ask(request)
+            if self._is_async and (yield on_loop(is_received_long, request)):
                 yield REST_IN_THREAD
             events = read_events(request, principal, chain, kind, reference)
         except Exception as error:  # noqa: BLE001 -- each becomes an answer
             yield from refuse_request(error, kind, reference, principal, meta)
             return partial(failure, error, kind, reference)
         sender, deliver, adeliver = type(self), event_received.deliver, event_received.adeliver
-        responses: list[_Response] = []
+        outcomes: list[Outcome] = []
         errors: list[Exception] = []
         for event_kind, event_reference, raw_event in events:
             try:
                 try:
                     if raw_event.problem is not None:
                         raise DocumentError(raw_event.problem)  # noqa: TRY301 -- as a receiver does that finds it out
-                    responses += yield either(deliver, adeliver, sender, event_kind, event_reference, raw_event)
+                    outcomes.append((yield either(deliver, adeliver, sender, event_kind, event_reference, raw_event)))
                 except DocumentError as error:
-                    outcome: Outcome = yield in_thread(reject, event_kind, event_reference, raw_event, error)
-                    responses.append((None, outcome))
+                    outcomes.append((yield in_thread(reject, event_kind, event_reference, raw_event, error)))
             except Exception as error:  # noqa: BLE001 -- as above; the handlers' failures are in the log already
                 errors.append(error)
                 kind, reference = event_kind, event_reference
-        return _answer(responses, errors, kind, reference)
+        if errors:
+            return partial(failure, _let_go(errors), kind, reference)
+        return partial(EventResponse, outcomes[0] if len(outcomes) == 1 else worst(outcomes))
 
 
 class AsyncEventView(EventView):
@@ -106,6 +105,8 @@ class AsyncEventView(EventView):
     What would block runs in a thread, in one go: the sync receivers and handlers, and before them, where the body is so long
     that reading and parsing it takes its time, those as well.
     """
+
+    _is_async = True
 
     @override
     @classmethod
@@ -145,15 +146,13 @@ def _labels(kind: object, reference: object) -> tuple[str, str]:
     if kind is None and reference is None:
         return UNKNOWN, UNKNOWN
     labels = str(kind), str(reference)
-    if not (is_label(labels[0]) and is_label(labels[1])):
+    if not is_label(*labels):
         raise Http404
     return labels
 
 
-def _answer(responses: list[_Response], errors: list[Exception], kind: str, reference: str) -> _Answer:
-    """The answer to a request whose events were sent."""
-    if not errors:
-        return partial(success, of_responses(responses))
+def _let_go(errors: list[Exception]) -> Exception:
+    """Return what went wrong, and empty the list: each error holds the list by its traceback, whose frames refer to it."""
     error = errors[0] if len(errors) == 1 else ExceptionGroup("several events failed", list(errors))
-    errors.clear()  # each holds its caller's frame, and so this list, by its traceback
-    return partial(failure, error, kind, reference)
+    errors.clear()
+    return error

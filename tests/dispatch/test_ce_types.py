@@ -137,8 +137,9 @@ def test_memory_is_bounded() -> None:
     for number in range(3 * MEMORY):
         router.find("gcs-a", f"com.example.{number}")
 
-    assert router._table is not None
-    assert len(router._table._memory) <= MEMORY
+    index = router._table._index
+    assert index is not None
+    assert len(index.memory) <= MEMORY
 
 
 def test_what_is_no_type_is_refused(router: EventRouter) -> None:

@@ -299,7 +299,7 @@ def test_principal(router: EventRouter, send: Callable[..., Pushed]) -> None:
 @override_settings(GCP_EVENT_ROUTER=CLOSED)
 def test_principals_in_threads(router: EventRouter) -> None:
     """Several threads may push at once: each is let in with its own principal, and the door is as before afterwards."""
-    before = AuthenticatorChain.authenticate, AuthenticatorChain.aauthenticate
+    before = AuthenticatorChain.ask
     together = Barrier(4)
 
     @router.on("k")
@@ -313,7 +313,7 @@ def test_principals_in_threads(router: EventRouter) -> None:
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(one, range(4))) == [(str(number), 1) for number in range(4)]
-    assert (AuthenticatorChain.authenticate, AuthenticatorChain.aauthenticate) == before
+    assert AuthenticatorChain.ask is before
 
 
 def test_principal_is_for_tests(router: EventRouter, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""The event that is being handled, for whoever is called by its handler: `pipeline` notes it, log lines and users read it.
+"""The event that is being handled, for whoever is called by its handler: `handler` notes it, log lines and users read it.
 
 A handler runs in a context of its own, so that what is noted there ends with it; tasks and threads that it starts with a copy
 of its context have it, too.

@@ -27,7 +27,7 @@ from ..outcomes import Outcome, classify, worst
 from .handler import Handler
 from .log_line import explained, level_of, log_line, problem_of
 from .lookup import LISTENING, HandlersFound, find_everywhere, registered_everywhere
-from .pipeline import BUILT, Run, acall, build, call
+from .pipeline import BUILT, Run, build
 from .raw_event import RawEvent
 from .refusal import describe_rejection
 from .store import HANDLED, Result, record_of
@@ -90,12 +90,21 @@ class Dispatch:
 
     def complete(self) -> Outcome:
         """Call all handlers, and conclude."""
-        if self._span is None:
-            return self._complete()
-        with self._span.last():
-            outcome = self._complete()
-            self._span.end(outcome)
-            return outcome
+        span, self._span = self._span, None
+        if span is not None:  # all of it once more, within the span
+            with span.last():
+                outcome = self.complete()
+                span.end(outcome)
+                return outcome
+        self._run()
+        if self.found.awaited:
+            wait_for(self._arun)
+        try:
+            return self._conclude()
+        except Exception as error:
+            if self._is_our_no(error):
+                event_rejected.tell(None, **self._rejection(error))
+            raise
 
     def run(self) -> None:
         """Call the sync handlers."""
@@ -107,25 +116,12 @@ class Dispatch:
 
     async def finish(self) -> Outcome:
         """Do what `run` left."""
-        if self._span is None:
-            return await self._finish()
-        with self._span.last():
-            outcome = await self._finish()
-            self._span.end(outcome)
-            return outcome
-
-    def _complete(self) -> Outcome:
-        self._run()
-        if self.found.awaited:
-            wait_for(self._arun)
-        try:
-            return self._conclude()
-        except Exception as error:
-            if self._is_our_no(error):
-                event_rejected.tell(None, **self._rejection(error))
-            raise
-
-    async def _finish(self) -> Outcome:
+        span, self._span = self._span, None
+        if span is not None:  # all of it once more, within the span
+            with span.last():
+                outcome = await self.finish()
+                span.end(outcome)
+                return outcome
         await self._arun()
         try:
             return self._conclude()
@@ -146,7 +142,7 @@ class Dispatch:
         for handler in self.found.blocking:
             try:
                 if pipeline.is_empty:
-                    copy_context().run(call, handler, kind, reference, raw_event)
+                    copy_context().run(handler.call, kind, reference, raw_event)
                 else:
                     self._add(handler, pipeline.run(Run(handler, kind, reference, raw_event, record)))
             except Exception as error:  # noqa: BLE001 -- kept until all have run, then raised by _conclude()
@@ -164,7 +160,7 @@ class Dispatch:
         for handler in self.found.awaited:
             try:
                 if pipeline.is_empty:
-                    await acall(handler, kind, reference, raw_event)
+                    await handler.acall(kind, reference, raw_event)
                 else:
                     self._add(handler, await pipeline.arun(Run(handler, kind, reference, raw_event, record)))
             except Exception as error:  # noqa: BLE001 -- as in _run()

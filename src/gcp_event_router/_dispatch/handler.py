@@ -1,27 +1,31 @@
-"""One registered function: what it declares, where it stands in the code, and how an event is made for it.
+"""One registered function: what it declares, where it stands in the code, how an event is made for it, and its call.
 
-`router` makes a `Handler` for each registration; `pipeline` asks it for an event and calls its function; `checks` asks it to
-resolve what it declares.
+`router` makes a `Handler` for each registration; `dispatch` and `pipeline` call it; `checks` asks it to resolve what it
+declares.
 """
 
 from __future__ import annotations
 
+from asyncio import CancelledError, create_task, current_task
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from contextvars import copy_context
 from copy import copy
-from typing import Any, Final, cast
+from functools import partial
+from typing import Any, Final, Protocol, cast
 
 from pydantic import TypeAdapter
 from pydantic.errors import PydanticUserError
 from typing_extensions import override
 
-from .._concurrency import NOT_WITH_GEVENT, is_served_by_gevent
+from .._concurrency import LONG, NOT_WITH_GEVENT, STRAYS, as_failure, in_thread, is_meant, is_served_by_gevent
 from .._frames import know_handler
 from .._globs.glob import Glob
 from .._schema.type_names import type_text
 from ..event import Event
 from ..exceptions import ConfigurationError, InvalidEventError, UnsupportedMediaTypeError
-from .middleware import RegisteredMiddleware, surround
+from .context import enter
+from .middleware import RegisteredMiddleware, check_result, surround
 from .options import Options
 from .payload import ParametersReader, PayloadReader, parameters_reader, payload_reader, takes_names
 from .raw_event import RawEvent
@@ -45,6 +49,12 @@ __all__ = ["Handler"]
 #: What a name that is not known, or not yet, raises in an annotation.
 _UNKNOWN = (NameError, AttributeError)
 _DEFAULTS: Final = Options()
+
+
+class Run(Protocol):
+    """What is told the event that a handler is given."""
+
+    event: Event[Any, Any] | None
 
 
 class Handler:
@@ -176,6 +186,54 @@ class Handler:
             envelope,
             raw_event.principal,
         )
+
+    def call(self, kind: str, reference: str, raw_event: RawEvent, run: Run | None = None) -> None:
+        """Make a sync handler its event, note that in `run`, and call the function with it.
+
+        To be run in a context of its own, `copy_context().run(handler.call, ...)`, so that a language or time zone that the
+        function activates ends with it, and so does what is noted for its log lines.
+        """
+        enter((kind, reference, raw_event))
+        try:
+            event = self.event(kind, reference, raw_event)
+            if run is not None:
+                run.event = event
+            result = self.run(event)
+        except STRAYS as error:
+            if isinstance(error, Exception) or is_meant(error):
+                raise
+            raise as_failure(error) from error
+        if result is not None:
+            check_result(self, result)
+
+    async def acall(self, kind: str, reference: str, raw_event: RawEvent, run: Run | None = None) -> None:
+        """Do the same with an async handler, which is awaited in a context of its own as well."""
+        try:
+            await create_task(self._acall(kind, reference, raw_event, run), context=copy_context())
+        except CancelledError as error:  # perhaps the handler has cancelled its own task, which is not this one
+            if is_meant(error):
+                raise
+            raise as_failure(error) from error
+
+    async def _acall(self, kind: str, reference: str, raw_event: RawEvent, run: Run | None) -> None:
+        enter((kind, reference, raw_event))
+        task = current_task()
+        try:
+            if len(raw_event.envelope.body) > LONG:
+                event = await in_thread(partial(self.event, kind, reference, raw_event))  # since validation may take long
+            else:
+                event = self.event(kind, reference, raw_event)
+            if run is not None:
+                run.event = event
+            result = await self.run(event)
+        except STRAYS as error:
+            if isinstance(error, (Exception, CancelledError)) or is_meant(error, task):
+                raise
+            raise as_failure(error) from error
+        finally:
+            del task  # which refers to what is raised, by whose traceback this frame is kept
+        if result is not None:
+            check_result(self, result)
 
     def prepare(self) -> tuple[PayloadReader, ParametersReader | None]:
         """Build the validators of the declared types; done once, at start-up or by the first event.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from operator import itemgetter
+from threading import Lock
 from typing import Final, NamedTuple, Protocol, TypeAlias
 from weakref import WeakSet
 
@@ -114,7 +115,32 @@ _Placed: TypeAlias = tuple[int, Registration]
 
 
 class HandlerTable:
-    """The registrations of one moment, ready for look-ups."""
+    """Finds handlers among the registrations of a router, which are put in order when somebody first asks after a change."""
+
+    def __init__(self, registrations: Iterable[Registration]) -> None:
+        self._registrations = registrations
+        self._lock = Lock()
+        self._index: _Index | None = None
+
+    def find(self, kind: str, ce_type: str | None = None) -> HandlersFound:
+        """The handlers of a kind and type, each function once."""
+        index = self._index or self._build()
+        key = (kind, ce_type) if index.has_types else kind
+        return index.memory.get(key) or index.find(key, kind, ce_type)
+
+    def forget(self) -> None:
+        """Look at the registrations anew, since they have changed."""
+        with self._lock:
+            self._index = None
+
+    def _build(self) -> _Index:
+        with self._lock:
+            index = self._index = _Index(tuple(self._registrations))
+        return index
+
+
+class _Index:
+    """The registrations of one moment, in order of their globs, and what was found among them."""
 
     def __init__(self, registrations: tuple[Registration, ...]) -> None:
         placed = list(enumerate(registrations))
@@ -122,29 +148,25 @@ class HandlerTable:
         self._types = GlobIndex((each.ce_type, (place, each)) for place, each in placed if each.ce_type and not each.globs)
         self._fallbacks = GlobIndex((glob, (place, each)) for place, each in placed if each.is_fallback for glob in each.globs)
         self._runnable = {place: each.handler.within(each.middleware) for place, each in placed if each.middleware}
-        self._has_types = any(each.ce_type for each in registrations)
-        self._memory: dict[str | tuple[str, str | None], HandlersFound] = {}
+        self.has_types: Final = any(each.ce_type for each in registrations)
+        self.memory: Final[dict[str | tuple[str, str | None], HandlersFound]] = {}
 
-    def find(self, kind: str, ce_type: str | None = None) -> HandlersFound:
-        """The handlers of a kind and type, each function once."""
-        key = (kind, ce_type) if self._has_types else kind
-        return self._memory.get(key) or self._found(key, kind, ce_type)
-
-    def _found(self, key: str | tuple[str, str | None], kind: str, ce_type: str | None) -> HandlersFound:
+    def find(self, key: str | tuple[str, str | None], kind: str, ce_type: str | None) -> HandlersFound:
+        """Find the handlers of a kind and type, and remember them by `key`."""
         matched = self._matched(kind, ce_type)
         unique: dict[object, Handler] = {}  # a function that is registered twice runs once
         for place, each in matched or self._fallbacks.find(kind):
             unique.setdefault(each.handler.key, self._runnable.get(place, each.handler))
         found = HandlersFound.of(list(unique.values()))
         if matched:
-            if len(self._memory) >= MEMORY:
-                self._memory.clear()  # cheaper than choosing: each kind comes back at the price of one look-up
-            self._memory[key] = found
+            if len(self.memory) >= MEMORY:
+                self.memory.clear()  # cheaper than choosing: each kind comes back at the price of one look-up
+            self.memory[key] = found
         return found
 
     def _matched(self, kind: str, ce_type: str | None) -> list[_Placed]:
         matched = self._kinds.find(kind)
-        if self._has_types:
+        if self.has_types:
             matched = [placed for placed in matched if placed[1].wants(ce_type)]
             matched += self._types.find(ce_type) if ce_type is not None else []
             matched.sort(key=itemgetter(0))

@@ -1,4 +1,4 @@
-"""The run of one handler for one event: the steps around its call, and the call itself.
+"""The run of one handler for one event: the steps around its call.
 
 A step is a function that is given the rest of the run and returns it with something around it. The steps are put together when
 the settings, the store or the listeners change, not for each event; where there are none, `dispatch` makes the call directly.
@@ -7,11 +7,9 @@ the settings, the store or the listeners change, not for each event; where there
 
 from __future__ import annotations
 
-from asyncio import CancelledError, create_task, current_task
 from collections.abc import Callable, Coroutine
 from contextvars import copy_context
 from dataclasses import dataclass
-from functools import partial
 from threading import RLock
 from time import perf_counter
 from typing import Any, Final, TypeAlias
@@ -19,18 +17,15 @@ from typing import Any, Final, TypeAlias
 from django.core.signals import setting_changed
 
 from .. import conf
-from .._concurrency import LONG, STRAYS, as_failure, in_thread, is_meant
 from ..event import Event
 from ..lifecycle import handler_finished, handler_started, listeners_changed
 from ..outcomes import classify
-from .context import enter
 from .handler import Handler
-from .middleware import check_result
 from .raw_event import RawEvent
 from .store import HANDLED, EventStore, Result, RunRecord, event_store, store_changed
 from .tracing import Tracer, tracer
 
-__all__ = ["BUILT", "Pipeline", "Run", "acall", "build", "call"]
+__all__ = ["BUILT", "Pipeline", "Run", "build"]
 
 
 class Run:
@@ -50,62 +45,11 @@ class Run:
 
     def call(self) -> None:
         """Call a sync handler."""
-        copy_context().run(call, self.handler, self.kind, self.reference, self.raw_event, self)
+        copy_context().run(self.handler.call, self.kind, self.reference, self.raw_event, self)
 
     async def acall(self) -> None:
         """Await an async handler."""
-        await acall(self.handler, self.kind, self.reference, self.raw_event, self)
-
-
-def call(handler: Handler, kind: str, reference: str, raw_event: RawEvent, run: Run | None = None) -> None:
-    """Make a sync handler its event, note that in `run`, and call the handler with it.
-
-    To be run in a context of its own, `copy_context().run(call, ...)`, so that a language or time zone that the handler
-    activates ends with it, and so does what is noted for its log lines.
-    """
-    enter((kind, reference, raw_event))
-    try:
-        event = handler.event(kind, reference, raw_event)
-        if run is not None:
-            run.event = event
-        result = handler.run(event)
-    except STRAYS as error:
-        if isinstance(error, Exception) or is_meant(error):
-            raise
-        raise as_failure(error) from error
-    if result is not None:
-        check_result(handler, result)
-
-
-async def acall(handler: Handler, kind: str, reference: str, raw_event: RawEvent, run: Run | None = None) -> None:
-    """Do the same with an async handler, which is awaited in a context of its own as well."""
-    try:
-        await create_task(_acall(handler, kind, reference, raw_event, run), context=copy_context())
-    except CancelledError as error:  # perhaps the handler has cancelled its own task, which is not this one
-        if is_meant(error):
-            raise
-        raise as_failure(error) from error
-
-
-async def _acall(handler: Handler, kind: str, reference: str, raw_event: RawEvent, run: Run | None) -> None:
-    enter((kind, reference, raw_event))
-    task = current_task()
-    try:
-        if len(raw_event.envelope.body) > LONG:
-            event = await in_thread(partial(handler.event, kind, reference, raw_event))  # since validation may take long
-        else:
-            event = handler.event(kind, reference, raw_event)
-        if run is not None:
-            run.event = event
-        result = await handler.run(event)
-    except STRAYS as error:
-        if isinstance(error, (Exception, CancelledError)) or is_meant(error, task):
-            raise
-        raise as_failure(error) from error
-    finally:
-        del task  # which refers to what is raised, by whose traceback this frame is kept
-    if result is not None:
-        check_result(handler, result)
+        await self.handler.acall(self.kind, self.reference, self.raw_event, self)
 
 
 #: Runs a sync handler, with all steps that are left.

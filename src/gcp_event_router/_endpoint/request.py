@@ -1,24 +1,39 @@
-"""From a request to what arrived with it: its body, its parameters, its events. Called by `views`."""
+"""Reads a request: its body once, to its end, within the limit; its parameters; and its events. Called by `views`.
+
+The body stays with the request, as if `request.body` had been read, so that middleware and decorators find it after the view.
+This module alone touches what Django keeps for that: `_body`, `_stream` and `_read_started`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import partial
+from io import SEEK_END, BufferedReader, BytesIO, RawIOBase
+from typing import Any, Final, TypeAlias
 
 from django.core.exceptions import SuspiciousOperation
+from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest
+from django.http.request import UnreadablePostError
+from typing_extensions import Buffer, override
 
 from .. import conf
+from .._concurrency import LONG, wait_for
 from .._dispatch.raw_event import LabelledEvent, read_raw_events
 from .._log import log_malformed
 from ..auth import AuthenticatorChain
 from ..auth.base import parsed_query
 from ..envelopes import EVENTARC_MODE
-from ..envelopes.trace_context import trace_headers
+from ..envelopes.trace_context import TRACE_HEADERS, trace_headers
 from ..event import Principal
-from ..exceptions import EnvelopeError
-from .body import body_of
+from ..exceptions import BodyTooLargeError, ConfigurationError, EnvelopeError
+from .pending_body import BROKEN, PENDING, PendingBody
 
-__all__ = ["read_events"]
+__all__ = ["is_received_long", "read_events"]
+
+_Read: TypeAlias = Callable[[int], bytes]
+_DIGITS: Final = 19
+"""More digits of a Content-Length than any limit has."""
 
 
 def read_events(
@@ -39,11 +54,12 @@ def read_events(
 
     """
     meta, secret = request.META, chain.secret_headers
-    if secret and not secret.isdisjoint(meta):
+    if secret and not meta.keys().isdisjoint(secret):
         meta = {name: value for name, value in meta.items() if name not in secret}
-    body = body_of(request, conf.current().MAX_BODY_SIZE)
-    query = _parameters(request, chain.secret_parameters)
-    events = read_raw_events(body, meta, kind, reference, query, principal, None, trace_headers(meta))
+    body = _read_body(request, conf.current().MAX_BODY_SIZE)
+    query = _parameters(request, chain.secret_parameters) if meta.get("QUERY_STRING") else None
+    headers = None if meta.keys().isdisjoint(TRACE_HEADERS) else trace_headers(meta)
+    events = read_raw_events(body, meta, kind, reference, query, principal, None, headers)
     for labelled in events:
         envelope = labelled[2].envelope
         if envelope.malformed:
@@ -51,9 +67,7 @@ def read_events(
     return events
 
 
-def _parameters(request: HttpRequest, secret: Collection[str]) -> dict[str, list[str]] | None:
-    if not request.META.get("QUERY_STRING"):
-        return None
+def _parameters(request: HttpRequest, secret: Collection[str]) -> dict[str, list[str]]:
     try:
         parameters = parsed_query(request)
     except SuspiciousOperation as error:
@@ -62,3 +76,174 @@ def _parameters(request: HttpRequest, secret: Collection[str]) -> dict[str, list
     for name in (*secret, EVENTARC_MODE):
         parameters.pop(name, None)
     return parameters
+
+
+def _read_body(request: HttpRequest, limit: int) -> bytes:
+    """Return all bytes of a request's body. Django's own limit does not apply: it is too low for Pub/Sub.
+
+    Raises:
+        BodyTooLargeError: The body is longer than `limit`, or will be.
+        EnvelopeError: The body does not arrive whole, or nobody knows where it ends.
+        ConfigurationError: Something else has read it before, and kept nothing.
+
+    """
+    state: Any = request
+    if PENDING in getattr(state, "scope", ()):
+        wait_for(partial(_receive_body, request, limit))
+    length = _length(request, limit)
+    body: bytes = getattr(state, "_body", b"")
+    if not body:  # without a Content-Length, Django's own of a WSGI request is empty whatever arrives
+        read = None
+        if length is None or "HTTP_TRANSFER_ENCODING" in request.META:
+            read = _server_reader(request, has_length=length is not None)
+        if read is not None:
+            length = None  # chunks have an end of their own, and a Content-Length beside them means nothing
+        body = _read_and_keep(state, read, limit + 1 if length is None else length, limit)
+    if len(body) > limit:
+        raise BodyTooLargeError
+    if length is not None and len(body) < length:
+        msg = "The body ends before its Content-Length."
+        raise EnvelopeError(msg)
+    return body
+
+
+async def _receive_body(request: HttpRequest, limit: int) -> None:
+    """Receive the body of an ASGI request if `asgi.guard_bodies` has kept it back. Raises as `_read_body` does."""
+    scope: dict[str, Any] = getattr(request, "scope", {})
+    pending: PendingBody | None = scope.pop(PENDING, None)
+    if pending is None:
+        return
+    _put_back(request, b"", _fail)  # until there is something to give
+    _length(request, limit)
+    _keep(request, await pending.read(limit))
+
+
+async def is_received_long(request: HttpRequest) -> bool:
+    """Receive a body that was kept back, and tell whether it is longer than `LONG`. Raises as `read_events` does."""
+    limit = conf.current().MAX_BODY_SIZE
+    await _receive_body(request, limit)
+    return _is_long(request, limit)
+
+
+def _is_long(request: HttpRequest, limit: int) -> bool:
+    """Whether the body is longer than `LONG`, as far as can be told before it is read. Raises `SenderError`."""
+    state: Any = request
+    if hasattr(state, "_body"):
+        return len(state._body) > LONG  # noqa: SLF001 -- see above
+    stream = state._stream  # noqa: SLF001 -- as above
+    if stream.seekable():  # as under ASGI, where Django has received all of it by now
+        size: int | None = stream.seek(0, SEEK_END)
+        stream.seek(0)
+    else:
+        size = _length(request, limit)
+    return size is None or size > LONG
+
+
+def _length(request: HttpRequest, limit: int) -> int | None:
+    """The Content-Length, if it has one. Raises `SenderError` for one that is over the limit, or is not a number."""
+    announced = request.META.get("CONTENT_LENGTH") or ""
+    if not announced:
+        return None
+    if not (announced.isascii() and announced.isdecimal()):
+        msg = "The header Content-Length is not a number."
+        raise EnvelopeError(msg)
+    length = int(announced[:_DIGITS])
+    if length > limit:
+        raise BodyTooLargeError
+    return length
+
+
+def _server_reader(request: HttpRequest, *, has_length: bool) -> _Read | None:
+    """What reads the body from the server itself, where Django's `request.read` would not; else None.
+
+    Django takes a body without a Content-Length for empty under WSGI, so chunks, and what HTTP/2 sends without a length, are
+    read from the server, which says whether its input ends where the body does.
+    """
+    meta = request.META
+    is_chunked = bool(meta.get("HTTP_TRANSFER_ENCODING"))
+    if (has_length and not is_chunked) or not isinstance(request, WSGIRequest):
+        return None
+    if meta.get("wsgi.input_terminated"):
+        read: _Read = meta["wsgi.input"].read
+        return read
+    if not has_length and (is_chunked or not meta.get("SERVER_PROTOCOL", "").startswith("HTTP/1.")):
+        msg = (
+            "The body has no Content-Length, and this server does not say where it ends (wsgi.input_terminated), so nobody "
+            "knows whether there is one. Have it sent with a Content-Length, or use a server such as gunicorn."
+        )
+        raise EnvelopeError(msg)
+    return None  # RFC 9112 §6.3: a request of HTTP/1 with neither a length nor chunks has no body
+
+
+def _read_and_keep(request: Any, server_read: _Read | None, enough: int, limit: int) -> bytes:
+    """Read at most one byte more than the limit, and leave the request as if nobody had read from it."""
+    if request._read_started and not hasattr(request, "_body"):  # noqa: SLF001 -- see above
+        msg = (
+            "A middleware or a decorator has read the request as a stream, so nothing of its body is left for the event. "
+            "Have it read request.body, which can be read again."
+        )
+        raise ConfigurationError(msg)
+    read: _Read = server_read or request.read
+    try:
+        body = read(limit + 1)
+        if len(body) < enough:  # a server may give less at once
+            body = _read_on(read, body, enough, limit)
+    except Exception as error:  # an OSError from most servers; gunicorn has its own for a stream of HTTP/2
+        _put_back(request, b"", _fail)
+        raise EnvelopeError(BROKEN) from error
+    if len(body) > limit:
+        _put_back(request, body, server_read or request._stream.read)  # noqa: SLF001 -- as above
+        return body
+    _keep(request, body)
+    return body
+
+
+def _read_on(read: _Read, begin: bytes, enough: int, limit: int) -> bytes:
+    """Read until there is enough, or nothing more."""
+    parts, size, part = [begin], len(begin), begin
+    while part and size < enough:
+        part = read(limit + 1 - size)
+        parts.append(part)
+        size += len(part)
+    return b"".join(parts)
+
+
+def _keep(request: Any, body: bytes) -> None:
+    """Leave a body with its request, as if `request.body` had been read."""
+    request._stream.close()  # noqa: SLF001 -- as Django does; under ASGI, it holds the body a second time
+    request._stream, request._body = BytesIO(body), body  # noqa: SLF001 -- as above
+    for parsed in ("_post", "_files"):  # from a body that seemed to be empty
+        request.__dict__.pop(parsed, None)
+
+
+def _put_back(request: Any, begin: bytes, rest: _Read) -> None:
+    """Have whoever reads the request next begin anew, under Django's limits."""
+    if begin and request._stream.seekable():  # noqa: SLF001 -- as under ASGI, where Django 6.1 asks the stream for its size
+        request._stream.seek(0)  # noqa: SLF001 -- as above
+    else:
+        request._stream = BufferedReader(_Rest(begin, rest))  # noqa: SLF001 -- as above
+    request._read_started = False  # noqa: SLF001 -- as above
+    request.__dict__.pop("_body", None)
+
+
+class _Rest(RawIOBase):
+    """What was read of a stream, and then the rest of it."""
+
+    def __init__(self, begin: bytes, rest: _Read) -> None:
+        self._begin = BytesIO(begin)
+        self._rest = rest
+
+    @override
+    def readable(self) -> bool:
+        return True
+
+    @override
+    def readinto(self, buffer: Buffer, /) -> int:
+        view = memoryview(buffer)
+        data = self._begin.read(len(view)) or self._rest(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+
+def _fail(_: int) -> bytes:
+    raise UnreadablePostError(BROKEN)

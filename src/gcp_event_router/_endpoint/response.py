@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from .. import conf
 from ..outcomes import Outcome, classify, details, retry_after
 
-__all__ = ["EventResponse", "failure", "success"]
+__all__ = ["EventResponse", "failure"]
 
 #: The same for every kind, so that a stranger learns nothing of which are known.
 _REFUSED = {Outcome.UNAUTHENTICATED: "Unauthorized", Outcome.FORBIDDEN: "Forbidden"}
@@ -25,11 +25,6 @@ class EventResponse(HttpResponse):
         self.outcome: Outcome = outcome
         # the event has its line in the log; Django would add one, and call each 503 an error
         self._has_been_logged = True
-
-
-def success(outcome: Outcome) -> EventResponse:
-    """The answer to a request whose events are settled."""
-    return EventResponse(outcome)
 
 
 def failure(error: Exception, kind: str, reference: str) -> EventResponse:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, TypeAlias
 
+from ..outcomes import Outcome
+
 __all__ = ["Receiver", "Responses", "RouterReceiver", "TwoPhase", "is_for_routers", "is_router_receiver"]
 
 Receiver: TypeAlias = Callable[..., Any]
@@ -29,11 +31,13 @@ class TwoPhase(Protocol):
     def run(self) -> None:
         """Do what must not block the loop; keeps its failures for `finish`."""
 
-    async def finish(self) -> object:
-        """Do the rest and return the response, or raise."""
+    async def finish(self) -> Outcome:
+        """Do the rest and return the outcome, or raise."""
+        ...
 
-    def complete(self) -> object:
+    def complete(self) -> Outcome:
         """Do both at once."""
+        ...
 
 
 class RouterReceiver:
@@ -46,7 +50,7 @@ class RouterReceiver:
         """Do all the work, given the arguments of a plain receiver."""
         raise NotImplementedError
 
-    def handle(self, kind: str, reference: str, raw_event: Any) -> object:
+    def handle(self, kind: str, reference: str, raw_event: Any) -> Outcome:
         """Do all the work."""
         raise NotImplementedError
 

@@ -44,10 +44,7 @@ class AuthenticatorChain:
         self.authenticators: tuple[Authenticator, ...] | None = None if authenticators is None else tuple(authenticators)
         for authenticator in self.authenticators or ():
             require_authenticator(authenticator, type(authenticator).__qualname__)
-        self._steps = [
-            (authenticator, partial(_ask, authenticator), partial(_aask, _asynchronous(authenticator)))
-            for authenticator in self.authenticators or ()
-        ]
+        self._steps = [(authenticator, _asynchronous(authenticator)) for authenticator in self.authenticators or ()]
         #: The query parameters that hold credentials of any authenticator; handlers and receivers do not see them.
         self.secret_parameters: frozenset[str] = frozenset(self._named("secret_parameters"))
         #: The same for headers, by their keys in `request.META`; envelopes never have `Authorization` and cookies.
@@ -64,17 +61,20 @@ class AuthenticatorChain:
             UnavailableError: One cannot decide now.
 
         """
-        return run(self._ask_all(request))
+        return run(self.ask(request))
 
     async def aauthenticate(self, request: HttpRequest) -> Principal | None:
         """Do the same as `authenticate` without blocking the event loop."""
-        return await arun(self._ask_all(request))
+        return await arun(self.ask(request))
 
-    def _ask_all(self, request: HttpRequest) -> Flow[Principal | None]:
+    def ask(self, request: HttpRequest) -> Flow[Principal | None]:
+        """Do what `authenticate` does, as part of a flow."""
         refusals: list[RefusalError] = []
-        for authenticator, ask, aask in self._steps:
+        for authenticator, aauthenticate in self._steps:
             try:
-                answer: object = yield either(ask, aask, request)
+                answer: object = yield either(authenticator.authenticate, aauthenticate, request)
+                if not isinstance(answer, Principal) and isawaitable(answer):
+                    answer = yield either(_wait, _await, answer)
             except Exception as error:  # noqa: BLE001 -- any exception refuses the request
                 refusals.append(_refusal(authenticator, error))
             else:
@@ -108,14 +108,8 @@ class AuthenticatorChain:
         raise AuthenticationError(reason="it has no credentials that an authenticator reads")
 
 
-def _ask(authenticator: Authenticator, request: HttpRequest) -> object:
-    answer = authenticator.authenticate(request)
-    return wait_for(partial(_await, answer)) if isawaitable(answer) else answer
-
-
-async def _aask(aauthenticate: Callable[[HttpRequest], Awaitable[Any]], request: HttpRequest) -> object:
-    answer = await aauthenticate(request)
-    return await answer if isawaitable(answer) else answer
+def _wait(answer: Awaitable[object]) -> object:
+    return wait_for(partial(_await, answer))
 
 
 async def _await(answer: Awaitable[object]) -> object:

@@ -9,6 +9,7 @@ from typing import Any, Never
 from django.core.checks import CheckMessage
 from django.core.checks import Warning as Warn
 from django.http import HttpRequest
+from django.http.request import HttpHeaders
 from django.utils.crypto import constant_time_compare
 
 from .. import _check_ids as check_ids
@@ -48,13 +49,15 @@ class SharedToken:
         if parameter is not None and not _is_name(parameter):
             _refuse(f"needs the name of a parameter, not {parameter!r}", 'Give one, such as parameter="token".')
         self.header: str | None = header
+        #: The header's key in `request.META`; empty if the header has more than the token, or if there is no header.
+        self._key = "" if header is None or header.lower() == "authorization" else HttpHeaders.to_wsgi_name(header)
         self.parameter: str | None = parameter
         self.secret_parameters: tuple[str, ...] = () if parameter is None else (parameter,)
         self.secret_headers: tuple[str, ...] = () if header is None else (header,)
 
     def authenticate(self, request: HttpRequest) -> Principal | None:
         """Return a principal for a request with one of the tokens."""
-        request_token = self._read(request)
+        request_token: str | None = request.META.get(self._key) if self._key else self._read(request)
         if request_token is None:
             return None
         # all are compared, so that the time does not reveal which one it is
@@ -95,16 +98,14 @@ class SharedToken:
             )
 
     def _read(self, request: HttpRequest) -> str | None:
-        if self.header is None:
-            values = query(request).get(self.parameter or "")
-            if values is None:
-                return None
-            if len(values) > 1:
-                raise AuthenticationError(reason="the shared token occurs more than once")
-            return values[0]
-        if self.header.lower() == "authorization":
+        if self.parameter is None:
             return bearer(request)
-        return request.headers.get(self.header)
+        values = query(request).get(self.parameter)
+        if values is None:
+            return None
+        if len(values) > 1:
+            raise AuthenticationError(reason="the shared token occurs more than once")
+        return values[0]
 
 
 def _refuse(problem: str, advice: str) -> Never:

@@ -22,9 +22,9 @@ from .cloudevents_http import (
     MAX_EVENTS,
     MESSAGE_PUBLISHED,
     event_meta,
-    from_push,
     is_batch,
     read_binary,
+    read_push,
     read_structured,
     split_batch,
 )
@@ -57,19 +57,13 @@ __all__ = [
 ]
 
 
-def _read_push(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
-    """Read a wrapped push, or the CloudEvent in it."""
-    push = read_wrapped(body, meta)
-    return push and (from_push(push) or push)
-
-
 #: The query parameter that Eventarc adds to the URLs of some pushes; it does not belong to the event.
 EVENTARC_MODE: Final = "__GCP_CloudEventsMode"
 #: The forms in order of precedence. If none returns an envelope, the request is a plain body.
 FORMS: Final[tuple[Callable[[bytes, Mapping[str, Any]], Envelope | None], ...]] = (
     read_structured,
     read_binary,
-    _read_push,
+    read_push,
     read_unwrapped,
     read_task,
     read_job,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from operator import attrgetter
 from types import MappingProxyType
-from typing import Final
+from typing import Any, Final
 
 from pydantic_core import from_json
 from typing_extensions import override
@@ -36,6 +37,11 @@ CREDENTIAL_HEADERS: Final[frozenset[str]] = frozenset(
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 
 
+def _read_only(slot: str) -> Any:
+    """Make a property that reads a slot, without a function of ours, since several are read for each event."""
+    return property(attrgetter(slot))
+
+
 class Envelope:
     """The read-only metadata around a payload. This class itself stands for a plain body, without any metadata.
 
@@ -46,6 +52,12 @@ class Envelope:
 
     #: The name of the form, such as `"plain"` or `"pubsub"`.
     form: str = "plain"
+    #: The bytes of the request.
+    body: Final[bytes] = _read_only("_body")
+    #: The bytes of the payload, unwrapped and decoded from base64.
+    data: Final[bytes] = _read_only("_data")
+    #: The type of a CloudEvent, such as `"google.cloud.storage.object.v1.finalized"`; None for all others.
+    type: str | None = None
     #: The names of malformed optional metadata: the envelope omits it, or has the original text.
     malformed: tuple[str, ...] = ()
 
@@ -56,16 +68,6 @@ class Envelope:
         self._data = body if data is None else data
 
     @property
-    def body(self) -> bytes:
-        """The bytes of the request."""
-        return self._body
-
-    @property
-    def data(self) -> bytes:
-        """The bytes of the payload, unwrapped and decoded from base64."""
-        return self._data
-
-    @property
     def published(self) -> bytes:
         """The bytes for `google.pubsub.MessagePublishedData`: a wrapped push without its malformed metadata."""
         return self._body
@@ -74,11 +76,6 @@ class Envelope:
     def is_json(self) -> bool:
         """Whether the payload may be JSON. Only CloudEvents can say that it is not."""
         return True
-
-    @property
-    def type(self) -> str | None:
-        """The type of a CloudEvent, such as `"google.cloud.storage.object.v1.finalized"`; None for all others."""
-        return None
 
     @property
     def message_id(self) -> str | None:

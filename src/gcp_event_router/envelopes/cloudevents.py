@@ -110,7 +110,7 @@ class CloudEvent(Envelope):
 
     @property
     @override
-    def type(self) -> str:
+    def type(self) -> str:  # type: ignore[override]  # pyright: ignore[reportIncompatibleVariableOverride] -- as above
         return self._attributes["type"]
 
     @property

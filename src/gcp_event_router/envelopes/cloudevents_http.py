@@ -10,6 +10,7 @@ import re
 from base64 import b64decode
 from binascii import Error as BinasciiError
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
@@ -17,7 +18,7 @@ from urllib.parse import unquote_to_bytes
 from ..exceptions import EnvelopeError, UnsupportedMediaTypeError
 from .base import Envelope, text_of
 from .cloudevents import REQUIRED, CloudEvent, is_json, is_media_type
-from .pubsub import PubSubPush, read_published
+from .pubsub import PubSubPush, read_published, read_wrapped
 from .pubsub_unwrapped import PubSubUnwrapped, read_unwrapped
 from .raw_json import Number, elements, members
 
@@ -26,9 +27,9 @@ __all__ = [
     "MAX_EVENTS",
     "MESSAGE_PUBLISHED",
     "event_meta",
-    "from_push",
     "is_batch",
     "read_binary",
+    "read_push",
     "read_structured",
     "split_batch",
 ]
@@ -60,7 +61,7 @@ _NO_TYPE: Final = "application/x-www-form-urlencoded"
 
 def read_structured(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
     """Read a CloudEvent in structured mode, recognised by its Content-Type. Raises `EnvelopeError`."""
-    media_type = _media_type(meta)
+    media_type = _media_type(meta.get("CONTENT_TYPE"))
     if not media_type:
         return None
     if media_type.startswith(_BATCH):
@@ -101,7 +102,7 @@ def read_binary(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
 
 def is_batch(meta: Mapping[str, Any]) -> bool:
     """Whether a request is a batch of CloudEvents."""
-    return _media_type(meta).startswith(_BATCH)
+    return _media_type(meta.get("CONTENT_TYPE")).startswith(_BATCH)
 
 
 def event_meta(meta: Mapping[str, Any]) -> Mapping[str, str]:
@@ -115,7 +116,7 @@ def split_batch(body: bytes, meta: Mapping[str, Any], most: int = MAX_EVENTS) ->
 
     Raises `EnvelopeError` for an invalid batch, and for one of more than `most` events; the rest is not read.
     """
-    _require_json(_media_type(meta), _BATCH)
+    _require_json(_media_type(meta.get("CONTENT_TYPE")), _BATCH)
     try:
         events = elements(body, most)
     except ValueError as error:
@@ -129,13 +130,19 @@ def split_batch(body: bytes, meta: Mapping[str, Any], most: int = MAX_EVENTS) ->
     return events
 
 
-def from_push(push: PubSubPush) -> CloudEvent | None:
+def read_push(body: bytes, _meta: Mapping[str, Any]) -> PubSubPush | CloudEvent | None:
+    """Read a wrapped push, or the CloudEvent in it."""
+    push = read_wrapped(body)
+    if push is None or not push.carried or not _may_carry(push.carried):
+        return push
+    return _from_message(push, push.carried) or push
+
+
+def _from_message(push: PubSubPush, carried: Mapping[str, str]) -> CloudEvent | None:
     """Read the CloudEvent that a Pub/Sub message carries, in its attributes (binary mode) or its data (structured mode)."""
-    if not push.carried or not _may_carry(push.carried):
-        return None
     # libraries differ in the case of names; a name in lower case takes precedence
-    attributes = {name.lower(): value for name, value in push.carried.items()}
-    attributes |= {name: value for name, value in push.carried.items() if name in attributes}
+    attributes = {name.lower(): value for name, value in carried.items()}
+    attributes |= {name: value for name, value in carried.items() if name in attributes}
     content_type = attributes.get("content-type") or attributes.get("ce-datacontenttype")
     if content_type is not None and content_type.strip().lower().startswith(_STRUCTURED):
         _require_json(content_type.partition(";")[0].strip().lower(), _STRUCTURED)
@@ -156,15 +163,10 @@ def _may_carry(attributes: Mapping[str, str]) -> bool:
     return False
 
 
-def _media_type(meta: Mapping[str, Any]) -> str:
+@lru_cache(maxsize=64)
+def _media_type(content_type: str | None) -> str:
     """The media type, if it is one of CloudEvents; "" for all others."""
-    content_type: str = meta.get("CONTENT_TYPE") or ""
-    if content_type == "application/json":  # most requests
-        return ""
-    content_type = content_type.lower()
-    if "cloudevents" not in content_type:
-        return ""
-    media_type = content_type.partition(";")[0].strip()
+    media_type = (content_type or "").lower().partition(";")[0].strip()
     return media_type if media_type.startswith(_STRUCTURED) else ""
 
 

@@ -27,19 +27,6 @@ __all__ = [
 ]
 
 
-def read_wrapped(body: bytes, _meta: Mapping[str, Any]) -> PubSubPush | None:
-    """Read a Pub/Sub push: an object with an object `message` and a string `subscription`.
-
-    Both spellings of a name are read; unknown names are ignored.
-    """
-    return _read(body, _read_push)
-
-
-def read_published(body: bytes) -> PubSubPush | None:
-    """Read the data of a `messagePublished` event: the same object, with or without a `subscription`."""
-    return _read(body, _read_message)
-
-
 # unlike `b64decode`, pydantic never drops characters that are not base64
 _STRICT: Final = ConfigDict(val_json_bytes="base64", strict=True)
 
@@ -160,13 +147,22 @@ def identity_of(push: Envelope) -> tuple[str, ...] | None:
     return ("pubsub", push.subscription or "", push.message_id) if push.message_id else None
 
 
-def _read(body: bytes, reader: _Reader) -> PubSubPush | None:
+def read_wrapped(body: bytes, reader: _Reader = _read_push) -> PubSubPush | None:
+    """Read a Pub/Sub push: an object with an object `message` and a string `subscription`.
+
+    Both spellings of a name are read; unknown names are ignored.
+    """
     if b'"message"' not in body:  # saves most other bodies an attempt
         return None
     try:
         return PubSubPush(body, reader(body))
     except ValidationError:
         return _read_malformed(body, reader)
+
+
+def read_published(body: bytes) -> PubSubPush | None:
+    """Read the data of a `messagePublished` event: the same object, with or without a `subscription`."""
+    return read_wrapped(body, _read_message)
 
 
 def shape_of(body: bytes) -> dict[str, Any] | None:

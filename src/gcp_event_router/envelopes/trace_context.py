@@ -11,8 +11,10 @@ from typing import Any, Final, NamedTuple
 
 from . import CloudEvent, Envelope
 
-__all__ = ["Trace", "TraceHeaders", "trace_headers", "trace_of"]
+__all__ = ["TRACE_HEADERS", "Trace", "TraceHeaders", "trace_headers", "trace_of"]
 
+#: The headers of which a trace needs one, by their names in `request.META`.
+TRACE_HEADERS: Final = ("HTTP_TRACEPARENT", "HTTP_X_CLOUD_TRACE_CONTEXT")
 _TRACEPARENT: Final = re.compile(
     r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.DOTALL
 )
@@ -71,10 +73,10 @@ class TraceHeaders(NamedTuple):
 
 def trace_headers(meta: Mapping[str, Any]) -> TraceHeaders | None:
     """Take the headers from Django's `request.META`; None if it has none of them."""
-    if "HTTP_TRACEPARENT" in meta or "HTTP_X_CLOUD_TRACE_CONTEXT" in meta:
-        get = meta.get
-        return TraceHeaders(get("HTTP_TRACEPARENT", ""), get("HTTP_TRACESTATE", ""), get("HTTP_X_CLOUD_TRACE_CONTEXT", ""))
-    return None
+    if meta.keys().isdisjoint(TRACE_HEADERS):
+        return None
+    get = meta.get
+    return TraceHeaders(get("HTTP_TRACEPARENT", ""), get("HTTP_TRACESTATE", ""), get("HTTP_X_CLOUD_TRACE_CONTEXT", ""))
 
 
 def trace_of(envelope: Envelope) -> Trace | None:

@@ -9,7 +9,7 @@ from typing_extensions import override
 from .._dispatch.raw_event import RawEvent
 from .._log import log_malformed
 from ..envelopes import read
-from ..outcomes import Outcome, classify, of_responses
+from ..outcomes import Outcome, classify
 from ..signals import event_received
 from .puller import DeliveryResult, Destination
 
@@ -41,7 +41,6 @@ class Here(Destination):
             envelope = read(body)
             if envelope.malformed:
                 log_malformed(kind, reference, envelope.message_id, envelope.malformed)
-            responses = event_received.deliver(type(self), kind, reference, RawEvent(envelope))
+            return event_received.deliver(type(self), kind, reference, RawEvent(envelope))
         except Exception as error:  # noqa: BLE001 -- becomes an outcome; the handlers' failures are logged already
             return classify(error)
-        return of_responses(responses)

@@ -15,6 +15,7 @@ from typing import Final
 from django.core import mail
 from django.http import HttpRequest
 
+from .._flow import Flow
 from ..auth import AuthenticatorChain
 from ..auth.base import bearer
 from ..event import Principal
@@ -22,7 +23,7 @@ from ..exceptions import ConfigurationError
 
 __all__ = ["trusting"]
 
-_original: Final = AuthenticatorChain.authenticate, AuthenticatorChain.aauthenticate
+_original: Final = AuthenticatorChain.ask
 _lock: Final = Lock()
 _known: Final[dict[str, Principal]] = {}
 
@@ -46,24 +47,22 @@ def trusting(principal: object) -> Generator[Mapping[str, str]]:
     token = token_urlsafe()
     with _lock:
         _known[token] = principal
-        _replace(_authenticate, _aauthenticate)
+        _replace(_ask)
     try:
         yield {"Authorization": f"Bearer {token}"}  # which no envelope keeps
     finally:
         with _lock:
             del _known[token]
             if not _known:
-                _replace(*_original)
+                _replace(_original)
 
 
-def _replace(authenticate: object, aauthenticate: object) -> None:
-    setattr(AuthenticatorChain, "authenticate", authenticate)  # noqa: B010 -- says that a method is replaced
-    setattr(AuthenticatorChain, "aauthenticate", aauthenticate)  # noqa: B010 -- as above
+def _replace(ask: object) -> None:
+    setattr(AuthenticatorChain, "ask", ask)  # noqa: B010 -- says that a method is replaced
 
 
-def _authenticate(chain: AuthenticatorChain, request: HttpRequest) -> Principal | None:
-    return _known.get(bearer(request) or "") or _original[0](chain, request)
-
-
-async def _aauthenticate(chain: AuthenticatorChain, request: HttpRequest) -> Principal | None:
-    return _known.get(bearer(request) or "") or await _original[1](chain, request)
+def _ask(chain: AuthenticatorChain, request: HttpRequest) -> Flow[Principal | None]:
+    principal = _known.get(bearer(request) or "")
+    if principal is None:
+        principal = yield from _original(chain, request)
+    return principal
