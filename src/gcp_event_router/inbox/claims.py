@@ -6,11 +6,12 @@ that a worker which outlived its lease changes nothing any more. `store`, `tasks
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import Any, Final
 from uuid import UUID, uuid4
 
 from django.db import connections, transaction
@@ -33,7 +34,7 @@ from . import claims_mysql as mysql
 from . import claims_postgresql as postgresql
 from .clock import ahead
 from .conflicts import asked_again
-from .decisions import is_open, leave
+from .decisions import IS_OPEN, leave
 from .errors import KeptError
 from .leases import LOST, LOST_TOO_OFTEN, SOON, Claim, DeliveryTerms, Payload
 from .models import SETTLED, Delivery, State, StoredEvent
@@ -111,7 +112,7 @@ def claim(alias: str, delivery: int, terms: DeliveryTerms) -> Claim | None:
     """Claim one delivery that is there; None if it is not open, or somebody else has it."""
     token = uuid4()
     row = Delivery.objects.using(alias).filter(pk=delivery)
-    if not _take(row, 1, _Terms.of(terms), token, F("sender_attempt"), begun=True):
+    if not _take(row, 1, terms, token, F("sender_attempt"), begun=True):
         return None
     taken = row.filter(Q(token=token) | Q(state=State.PARKED)).annotate(now=Now())
     found = taken.values_list("state", "token", "attempts", "lost", "deferred", "waiting_since", "now").first()
@@ -146,7 +147,7 @@ def finish(alias: str, held: Claim, setting: str = "") -> bool:
     """
     if connections[alias].vendor == "postgresql":
         return postgresql.finish(alias, held, setting)
-    return _end(alias, held, state=State.DONE, **KeptError().columns)
+    return _end(alias, held, state=State.DONE, **_NO_ERROR)
 
 
 @asked_again
@@ -172,7 +173,7 @@ def _open_event(
 ) -> dict[str, Claim]:
     """`open_event` for databases that cannot do it in one statement; here, too, the update decides."""
     rows = Delivery.objects.using(alias).filter(event_id=row.key)
-    known = dict(rows.annotate(open=_if(is_open(), Value(True), Value(False), BooleanField())).values_list("handler", "open"))
+    known = dict(rows.annotate(open=_CAN_BE_CLAIMED).values_list("handler", "open"))
     if all(each.handler in known and (each.deferred or not known[each.handler]) for each in wanted):
         return {}  # nothing to write; and on SQLite, whoever writes waits for everybody else who does
     with transaction.atomic(using=alias):
@@ -212,7 +213,7 @@ def _replaced(
         event = StoredEvent.objects.using(alias).filter(key=row.key)
         rows = Delivery.objects.using(alias).filter(event_id=row.key)
         locked = [*event.select_for_update(), *rows.select_for_update()]
-        if not locked or rows.exclude(state=State.UNHANDLED).exclude(is_open(), deferred=False).exists():
+        if not locked or rows.exclude(state=State.UNHANDLED).exclude(IS_OPEN, deferred=False).exists():
             return {}
         _overwrite(alias, row)
         claims = _opened(alias, row, wanted, sender_attempt, begun=begun)
@@ -251,10 +252,12 @@ def _claimed(
     known = {"event_id": key, "sender_attempt": sender_attempt}
     added = [Delivery(handler=each.handler, deferred=each.deferred, max_attempts=each.max_attempts, **known) for each in new]
     rows.bulk_create(added, ignore_conflicts=True)
-    now = [each for each in wanted if not each.deferred]
-    for terms in {_Terms.of(each) for each in now}:
-        names = [each.handler for each in now if _Terms.of(each) == terms]
-        take(rows.filter(handler__in=names), len(names), terms)
+    groups: dict[object, list[DeliveryTerms]] = {}  # one statement takes the deliveries of all handlers with equal terms
+    for terms in wanted:
+        if not terms.deferred:
+            groups.setdefault(_common(terms), []).append(terms)
+    for group in groups.values():
+        take(rows.filter(handler__in=[terms.handler for terms in group]), len(group), group[0])
     noted = {each.handler for each in new if each.deferred}
     # what somebody else has noted meanwhile, a worker may have by now, with a token that is not ours
     found = rows.filter(Q(token=token) | Q(handler__in=noted, state=State.PENDING))
@@ -291,33 +294,14 @@ def _handed_over(alias: str, claim: Claim) -> Claim:
     return replace(claim, is_new=bool(leave(alias, [claim.delivery])))
 
 
-class _Terms(NamedTuple):
-    """What handlers may have in common, so that one statement takes their deliveries."""
-
-    lease: timedelta
-    max_attempts: int
-    max_lost: int
-
-    @classmethod
-    def of(cls, wanted: DeliveryTerms) -> _Terms:
-        """The terms of one."""
-        return cls(wanted.lease, wanted.max_attempts, wanted.max_lost)
-
-
-def _take(rows: QuerySet[Delivery], count: int, terms: _Terms, token: UUID, sender_attempt: object, *, begun: bool) -> int:
+def _take(rows: QuerySet[Delivery], count: int, terms: DeliveryTerms, token: UUID, sender_attempt: object, *, begun: bool) -> int:
     """Take what is open among so many deliveries; one that was lost too often is parked. Returns how many rows changed."""
-    running = Q(state=State.RUNNING)
-    lost, unbegun = running & Q(started_at__isnull=False), running & Q(started_at__isnull=True)
-    spent = lost & Q(lost__gte=terms.max_lost - 1)
+    spent = _LOST_RUN & Q(lost__gte=terms.max_lost - 1)
     known = {"max_attempts": terms.max_attempts, "sender_attempt": sender_attempt, "not_before": None}
     # MySQL sets one column after the other, and each sees what was set before it: so those that others look at come last
-    taken = rows.filter(is_open(), ~spent).update(
+    taken = rows.filter(IS_OPEN, ~spent).update(
         **known,
-        attempts=_if(unbegun, F("attempts"), F("attempts") + 1, PositiveSmallIntegerField()),
-        error_type=_if(lost, Value(""), F("error_type"), CharField()),
-        error=_if(lost, Value(LOST), F("error"), TextField()),
-        error_text=_if(lost, Value(""), F("error_text"), TextField()),
-        lost=_if(lost, F("lost") + 1, F("lost"), PositiveSmallIntegerField()),
+        **_TAKEN,
         token=token,
         lease_until=ahead(terms.lease),
         finished_at=None,
@@ -326,8 +310,7 @@ def _take(rows: QuerySet[Delivery], count: int, terms: _Terms, token: UUID, send
     )
     if taken == count:
         return taken
-    parked = {"state": State.PARKED, "lost": F("lost") + 1, "finished_at": Now(), **KeptError(trail=LOST_TOO_OFTEN).columns}
-    return taken + rows.filter(is_open(), spent).update(**known, **parked, token=None, lease_until=None)
+    return taken + rows.filter(IS_OPEN, spent).update(**known, **_PARKED, token=None, lease_until=None)
 
 
 def _time(after: timedelta | None) -> Any:
@@ -336,3 +319,26 @@ def _time(after: timedelta | None) -> Any:
 
 def _if(condition: Q, then: Any, otherwise: Any, kind: Field[Any, Any]) -> Case:
     return Case(When(condition, then=then), default=otherwise, output_field=kind)
+
+
+_RUNNING: Final = Q(state=State.RUNNING)
+_LOST_RUN: Final = _RUNNING & Q(started_at__isnull=False)
+_UNBEGUN: Final = _RUNNING & Q(started_at__isnull=True)
+_CAN_BE_CLAIMED: Final = _if(IS_OPEN, Value(True), Value(False), BooleanField())
+#: What becomes of an open delivery that is taken, whoever takes it.
+_TAKEN: Final[Mapping[str, Any]] = {
+    "attempts": _if(_UNBEGUN, F("attempts"), F("attempts") + 1, PositiveSmallIntegerField()),
+    "error_type": _if(_LOST_RUN, Value(""), F("error_type"), CharField()),
+    "error": _if(_LOST_RUN, Value(LOST), F("error"), TextField()),
+    "error_text": _if(_LOST_RUN, Value(""), F("error_text"), TextField()),
+    "lost": _if(_LOST_RUN, F("lost") + 1, F("lost"), PositiveSmallIntegerField()),
+}
+#: What becomes of one that was lost too often.
+_PARKED: Final[Mapping[str, Any]] = {
+    "state": State.PARKED,
+    "lost": F("lost") + 1,
+    "finished_at": Now(),
+    **KeptError(trail=LOST_TOO_OFTEN).columns,
+}
+_NO_ERROR: Final = KeptError().columns
+_common = attrgetter("lease", "max_attempts", "max_lost")

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import wraps
 from random import uniform
 from time import sleep
-from typing import Concatenate, Final, ParamSpec, TypeVar
+from typing import Concatenate, Final, Never, ParamSpec, TypeVar
 
 from django.db import DatabaseError, connections
 
@@ -36,7 +36,9 @@ def asked_again(function: Callable[Concatenate[str, P], T]) -> Callable[Concaten
 
     @wraps(function)
     def call(alias: str, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        _require_commits(alias)
+        connection = connections[alias]
+        if not connection.in_atomic_block and not connection.get_autocommit():
+            _refuse_no_commits(alias)
         for tried in range(1, TRIES):
             try:
                 return function(alias, *args, **kwargs)
@@ -49,15 +51,13 @@ def asked_again(function: Callable[Concatenate[str, P], T]) -> Callable[Concaten
     return call
 
 
-def _require_commits(alias: str) -> None:
+def _refuse_no_commits(alias: str) -> Never:
     """Refuse a connection whose autocommit is off outside of any atomic block: it forgets all that was acknowledged."""
-    connection = connections[alias]
-    if not connection.in_atomic_block and not connection.get_autocommit():
-        msg = (
-            f"Autocommit is off for the database {alias!r}, outside of any atomic block, so nobody commits what the inbox "
-            "writes. Remove AUTOCOMMIT from its settings, and write transaction.atomic() instead of set_autocommit(False)."
-        )
-        raise ConfigurationError(msg)
+    msg = (
+        f"Autocommit is off for the database {alias!r}, outside of any atomic block, so nobody commits what the inbox "
+        "writes. Remove AUTOCOMMIT from its settings, and write transaction.atomic() instead of set_autocommit(False)."
+    )
+    raise ConfigurationError(msg)
 
 
 def make_way(tried: int) -> None:

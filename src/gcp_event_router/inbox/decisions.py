@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import Final
 
 from django.db.models import (
     Q,
@@ -14,7 +15,10 @@ from .conflicts import asked_again
 from .errors import KeptError
 from .models import SETTLED, Delivery, State
 
-__all__ = ["discard", "discardable", "is_open", "leave", "reopen", "settle"]
+__all__ = ["IS_OPEN", "discard", "discardable", "leave", "reopen", "settle"]
+
+#: The condition that a delivery can be claimed: it waits, it failed, or the lease of whoever runs it has run out.
+IS_OPEN: Final = Q(state__in=[State.PENDING, State.FAILED]) | Q(state=State.RUNNING, lease_until__lt=Now())
 
 
 @asked_again
@@ -40,7 +44,7 @@ def settle(alias: str, delivery: int) -> bool:
 
 def discardable(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
     """Those of some deliveries that can be given up: what is open and nobody is at, and what waits for a person."""
-    return rows.filter(is_open() | Q(state__in=[State.REJECTED, State.PARKED, State.UNHANDLED]))
+    return rows.filter(IS_OPEN | Q(state__in=[State.REJECTED, State.PARKED, State.UNHANDLED]))
 
 
 @asked_again
@@ -48,8 +52,3 @@ def discard(alias: str, delivery: int) -> bool:
     """Give up a delivery, which is nobody's then. False if it cannot be by now."""
     rows = discardable(Delivery.objects.using(alias).filter(pk=delivery))
     return bool(rows.update(state=State.DISCARDED, not_before=None, finished_at=Now(), token=None, lease_until=None))
-
-
-def is_open() -> Q:
-    """The condition that a delivery can be claimed: it waits, it failed, or the lease of whoever runs it has run out."""
-    return Q(state__in=[State.PENDING, State.FAILED]) | Q(state=State.RUNNING, lease_until__lt=Now())

@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, auto
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Final
 from uuid import UUID
+
+from django.core.signals import setting_changed
 
 from .. import conf
 from .._dispatch.handler import Handler
@@ -92,8 +96,9 @@ def numbered(name: str, number: int) -> str:
     return name[:_NAME_LENGTH] if number == 1 else f"{name[: _NAME_LENGTH - 8]}#{number}"
 
 
+@lru_cache(maxsize=1024)
 def delivery_terms(found: HandlersFound) -> Mapping[Handler, DeliveryTerms]:
-    """On which terms the handlers are run that the inbox governs; each under a name of its own."""
+    """On which terms the handlers are run that the inbox governs; each under a name of its own. Remembered."""
     settings = conf.current().INBOX
     terms: dict[Handler, DeliveryTerms] = {}
     names: set[str] = set()
@@ -105,7 +110,15 @@ def delivery_terms(found: HandlersFound) -> Mapping[Handler, DeliveryTerms]:
         names.add(name)
         deferred = settings.DEFERRED if own.deferred is None else own.deferred
         terms[handler] = terms_of(name, own.lease, own.max_attempts, deferred=deferred)
-    return terms
+    return MappingProxyType(terms)
+
+
+def _forget(*, setting: str, **_: object) -> None:
+    if setting == conf.NAME:
+        delivery_terms.cache_clear()
+
+
+setting_changed.connect(_forget, dispatch_uid="gcp_event_router.inbox.leases")
 
 
 def terms_of(

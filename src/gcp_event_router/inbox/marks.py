@@ -10,8 +10,8 @@ and is looked at by the statement that notes "done", so that it costs no round t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from typing import Any
 
@@ -38,18 +38,13 @@ class Mark:
         self._connection = connections[alias]
         self._name = f"gcp_{token}"
         #: The setting that is the mark, which `claims.finish` has to look at; empty if it is a savepoint.
-        self.setting: str = _SETTING if _begin_with(self._connection, token) else ""
+        self.setting: str = _SETTING if self._connection.vendor == "postgresql" and _begin_with(self._connection, token) else ""
         if not self.setting:
             self._execute(self._connection.ops.savepoint_create_sql(self._name))
 
-    @contextmanager
-    def guarded(self) -> Generator[None]:
+    def guarded(self) -> AbstractContextManager[None]:
         """Have nothing more executed in here once the transaction is gone, where each statement would then commit by itself."""
-        if self._connection.vendor == "sqlite":
-            with self._connection.execute_wrapper(self._guard):
-                yield
-        else:
-            yield
+        return self._connection.execute_wrapper(self._guard) if self._connection.vendor == "sqlite" else nullcontext()
 
     def require(self) -> None:
         """Raise `RolledBackError` if the transaction is not the one that the mark was made in, as far as a savepoint tells."""
@@ -83,7 +78,7 @@ class Mark:
 
 def _begin_with(connection: BaseDatabaseWrapper, token: str) -> bool:
     """Begin the transaction that psycopg 3 would begin with its first statement, with the mark. False where that cannot be."""
-    begin = _psycopg() if connection.vendor == "postgresql" else None
+    begin = _psycopg()
     if begin is None:
         return False
     with connection.wrap_database_errors:

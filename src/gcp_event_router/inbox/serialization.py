@@ -50,7 +50,7 @@ def row_of(kind: str, reference: str, raw_event: RawEvent) -> StoredEvent:
         parameters=_json(dict(raw_event.query)) if raw_event.query else "",
         body=envelope.body,
         form=envelope.form,
-        meta=_json(kept_meta(envelope.meta, _also())),
+        meta=_json(kept_meta(envelope.meta, conf.current().INBOX.KEEP_HEADERS)),
         principal=_principal(raw_event.principal),
         digest=sha256(envelope.data).digest(),
     )
@@ -98,14 +98,10 @@ def unread_row(kind: str, reference: str, raw_event: RawEvent) -> StoredEvent:
         parameters=parameters,
         body=body,
         form=UNREAD,
-        meta=_json(kept_meta(meta, _also())),
+        meta=_json(kept_meta(meta, conf.current().INBOX.KEEP_HEADERS)),
         principal=_principal(raw_event.principal),
         digest=sha256(body).digest(),
     )
-
-
-def _also() -> frozenset[str]:
-    return conf.current().INBOX.KEEP_HEADERS
 
 
 def _whole(kept: str, text: str | None) -> str:

@@ -86,7 +86,9 @@ class InboxRecord:
         payloads = {each.payload for each in self._claims.values()} - {Payload.SAME}
         if payloads:
             self._log_another("is handled in its place" if Payload.TAKEN in payloads else "is not handled")
-        defer(self._alias, [each.delivery for each in self._claims.values() if each.is_new and each.token is None])
+        new = [each.delivery for each in self._claims.values() if each.is_new and each.token is None]
+        if new:
+            defer(self._alias, new)
 
     def _log_another(self, fate: str) -> None:
         message = "An event of kind %r with reference %r came again with another payload, which %s"
