@@ -1,6 +1,6 @@
-"""An event before its payload is validated, and how a body is read: one road for requests and for rows of the inbox.
+"""An event before its payload is validated, and the function that reads one from a body.
 
-`_endpoint` reads requests, and `inbox.replay` reads again what was not handled when it came.
+`_endpoint` reads requests with it, and `inbox` reads its rows again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class RawEvent:
 
     __slots__ = ("_document", "_headers", "envelope", "kept_as", "principal", "query")
 
-    #: Why its body cannot be read; None for an event that was read.
+    #: What is wrong with an `UnreadableEvent`.
     problem: EnvelopeError | None = None
 
     def __init__(
@@ -71,7 +71,7 @@ class RawEvent:
 
 
 class UnreadableEvent(RawEvent):
-    """An event whose body no form can read. Its envelope holds the body as it came, and `problem` says what is wrong."""
+    """An event that no form can read. Its envelope holds the body as it came, and `problem` says what is wrong with it."""
 
     __slots__ = ("problem",)
 
@@ -119,34 +119,35 @@ def read_raw_events(
     kept_as: str | None = None,
     headers: TraceHeaders | None = None,
 ) -> list[LabelledEvent]:
-    """Read the events of a body: one, or those of a batch. What cannot be read is an `UnreadableEvent`.
+    """Read the event of a body, or those of a batch. An event that cannot be read becomes an `UnreadableEvent`.
 
     Args:
         body: The bytes of the request.
         meta: Django's `request.META`, or what was kept of it, without credentials.
-        kind: The kind in the URL; `UNKNOWN` itself where the event has to say it.
-        reference: As above.
-        query: As in `RawEvent`, and so are all others.
-        principal: As above.
-        kept_as: As above.
-        headers: As above.
+        kind: The kind in the URL; the constant `UNKNOWN` if the URL has none, so that the event tells it.
+        reference: The reference in the URL, or `UNKNOWN`.
+        query: All values of all query parameters.
+        principal: Who sent the request.
+        kept_as: The key of the row of the inbox that is read again.
+        headers: The headers of the request's trace.
 
     """
+    origin = query, principal, kept_as, headers
     parts: list[tuple[bytes, Mapping[str, Any]]] = [(body, meta)]
     if is_batch(meta):
         try:
-            found = split_batch(body, meta, conf.current().MAX_BATCH)
+            bodies = split_batch(body, meta, conf.current().MAX_BATCH)
         except EnvelopeError as error:
-            return [(kind, reference, UnreadableEvent(error, body, meta, query, principal, kept_as, headers))]
+            return [(kind, reference, UnreadableEvent(error, body, meta, *origin))]
         its_meta = event_meta(meta)
-        parts = [(part, its_meta) for part in found]
+        parts = [(part, its_meta) for part in bodies]
     events: list[LabelledEvent] = []
     for part, its_meta in parts:
         try:
             envelope = read(part, its_meta)
             labels = labels_of(envelope) if kind is UNKNOWN else (kind, reference)
         except EnvelopeError as error:
-            events.append((kind, reference, UnreadableEvent(error, part, its_meta, query, principal, kept_as, headers)))
+            events.append((kind, reference, UnreadableEvent(error, part, its_meta, *origin)))
         else:
-            events.append((*labels, RawEvent(envelope, query, principal, kept_as, headers)))
+            events.append((*labels, RawEvent(envelope, *origin)))
     return events

@@ -34,9 +34,9 @@ def refuse_request(
 
 
 def reject(kind: str, reference: str, raw_event: RawEvent, error: DocumentError) -> Outcome:
-    """Settle an event whose body cannot be read. The inbox keeps it, so that it is not sent again.
+    """Settle an event that cannot be read: the inbox keeps it, so that its sender does not send it again.
 
-    Raises what keeps the inbox from that, or what is wrong with the body where there is no inbox, once it is logged.
+    Raises the problem itself if there is no inbox, or the error of an inbox that cannot keep it; both are logged.
     """
     store, principal = event_store(), raw_event.principal
     try:

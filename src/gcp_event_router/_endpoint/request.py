@@ -1,4 +1,4 @@
-"""Reads a request: its body once, to its end, within the limit; its parameters; and its events. Called by `views`.
+"""Reads a request: its body, once, to its end and within the limit; its parameters; and its events. Called by `views`.
 
 The body stays with the request, as if `request.body` had been read, so that middleware and decorators find it after the view.
 This module alone touches what Django keeps for that: `_body`, `_stream` and `_read_started`.
