@@ -7,10 +7,9 @@ All characters that two globs do not tell apart are one letter, so that `[!a]` a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain, pairwise
-from typing import Final, TypeAlias, TypeVar
+from typing import Final, NamedTuple, TypeAlias, TypeVar
 
 from ..event import LABEL_LENGTH, is_label
 from .glob import Glob, tokens
@@ -28,12 +27,11 @@ _READABLE: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
 _ALL: Final = Glob("*")
 
 
-@dataclass(frozen=True, slots=True)
-class Texts:
+class Texts(NamedTuple):
     """The texts that globs may match."""
 
-    #: Whether a text may hold a character.
-    allows: Callable[[str], bool]
+    #: Whether a text may hold a character; `str` is true of each.
+    allows: Callable[[str], object]
     #: In characters; no text is longer than `longest`, unless that is None.
     shortest: int
     longest: int | None
@@ -44,16 +42,12 @@ class Texts:
         return fits and all(map(self.allows, text))
 
 
-def _anything(character: str) -> bool:  # noqa: ARG001 -- it refuses no character
-    return True
-
-
 #: The kinds that a URL can hold, as `event.is_label` says.
 LABELS: Final = Texts(is_label, 1, LABEL_LENGTH)
 #: The kinds that an event can have. At `/events/` its type is its kind, and that may be any text but an empty one.
-KINDS: Final = Texts(_anything, 1, None)
+KINDS: Final = Texts(str, 1, None)
 #: The types of CloudEvents. Nothing is ruled out, so that what is said to be covered surely is.
-TYPES: Final = Texts(_anything, 0, None)
+TYPES: Final = Texts(str, 0, None)
 
 
 def example(glob: Glob, texts: Texts = KINDS) -> str | None:
@@ -141,20 +135,19 @@ def _shortest(
     if not texts.shortest and is_goal(start):
         return ""
     seen: set[State] = set()  # without the start, which does not count until a text leads back to it
-    level, length = [(start, "")], 0
-    while level and length != texts.longest:
-        following: list[tuple[State, str]] = []
-        for state, text in level:
-            for by, to in moves(state):
-                if by and to not in seen:
-                    seen.add(to)
-                    longer = text + letters[by & -by]
-                    if is_goal(to):
-                        return longer
-                    following.append((to, longer))
-            if len(seen) > most:
-                raise OverflowError
-        level, length = following, length + 1
+    found = [(start, "")]
+    for state, text in found:  # which grows meanwhile
+        if len(text) == texts.longest:
+            return None
+        for by, to in moves(state):
+            if by and to not in seen:
+                longer = text + letters[by & -by]
+                if is_goal(to):
+                    return longer
+                seen.add(to)
+                found.append((to, longer))
+        if len(seen) > most:
+            raise OverflowError
     return None
 
 
@@ -211,7 +204,7 @@ def _unreadable(character: str) -> tuple[int, bool, str]:
 
 
 @lru_cache(maxsize=4096)
-def _first(low: int, high: int, allows: Callable[[str], bool]) -> str | None:
+def _first(low: int, high: int, allows: Callable[[str], object]) -> str | None:
     """A character from `low` up to `high`, preferably a letter or a digit."""
     readable = (character for character in _READABLE if low <= ord(character) < high)
     return next(filter(allows, chain(readable, map(chr, range(low, high)))), None)

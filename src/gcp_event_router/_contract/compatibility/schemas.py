@@ -179,9 +179,7 @@ class _Comparison:
             yield from self.compare(old, new, name)
 
     def _array(self, old: Schema, new: Schema) -> Iterator[Change]:
-        before: Sequence[Schema] = old.get("prefixItems", ())
-        after: Sequence[Schema] = new.get("prefixItems", ())
-        items, new_items = _schema(old.get("items", True)), _schema(new.get("items", True))
+        (before, items), (after, new_items) = _items(old), _items(new)
         longest, most = max(len(before), len(after)), old.get("maxItems", inf)
         for number in range(min(longest, most)):
             one = before[number] if number < len(before) else items
@@ -288,9 +286,13 @@ def _accepts(schema: Schema, value: Any) -> bool:
     return not any(change.is_breaking for change in _bounds(fixed, schema))
 
 
-def _schema(schema: Any) -> Schema:
-    """A schema that may be a boolean, or something unknown."""
-    return cast("Schema", schema) if isinstance(schema, Mapping) else {} if schema is True else {"not": schema}
+def _items(schema: Schema) -> tuple[list[Schema], Schema]:
+    """The schemas of an array's first items, in draft 7's spelling or a newer one, and that of all others."""
+    items: object = schema.get("items", True)
+    if isinstance(items, list):
+        return cast("list[Schema]", items), {}
+    rest = cast("Schema", items) if isinstance(items, Mapping) else {} if items is True else {"not": items}
+    return schema.get("prefixItems", []), rest
 
 
 def _words(schema: Schema) -> str:
