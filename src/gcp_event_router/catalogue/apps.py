@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from django.apps import AppConfig
 
-__all__ = ["CatalogueConfig"]
-
 
 class CatalogueConfig(AppConfig):
     """The Django app `gcp_event_router.catalogue`."""

@@ -16,8 +16,6 @@ from ..exceptions import GlobError
 from ..router import EventRouter
 from .source_links import SourceLink, place_of
 
-__all__ = ["LONGEST", "ChannelLine", "HandlerLine", "entries", "found", "handler_line", "key_of", "query_of", "title_of"]
-
 #: So many characters of a search are looked at.
 LONGEST: Final = 200
 

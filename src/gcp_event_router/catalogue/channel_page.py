@@ -27,8 +27,6 @@ from .payload_table import PayloadTable, table_of
 from .security import Security, at_path
 from .snippets import REFERENCE, Line, Sending
 
-__all__ = ["DELIVERIES", "Details", "Lately", "Parameters", "PayloadDetails", "details_of", "lately"]
-
 #: So many deliveries are shown.
 DELIVERIES: Final = 10
 

@@ -12,8 +12,6 @@ from typing import Final, NamedTuple, cast
 
 from .._schema.json_schema import Schema
 
-__all__ = ["ROWS", "SECTIONS", "FieldRow", "Part", "PayloadTable", "Section", "table_of"]
-
 #: So many objects are described, and so many fields of each.
 SECTIONS: Final = 60
 ROWS: Final = 300

@@ -16,8 +16,6 @@ from typing_extensions import override
 
 from ..exceptions import ConfigurationError
 
-__all__ = ["StaffView"]
-
 
 class StaffView(View):
     """A page for the staff, which is read only and which nobody keeps a copy of."""

@@ -14,8 +14,6 @@ from ..auth import Authenticator, AuthenticatorChain, configured
 from ..checks.endpoints import endpoints
 from ..exceptions import ConfigurationError
 
-__all__ = ["Guard", "Security", "at_path", "mounted"]
-
 Standing: TypeAlias = Literal["open", "closed", "guarded"]
 
 _BROKEN: Final = "Closed to everybody: the authenticators cannot be made. manage.py check says why."

@@ -19,8 +19,6 @@ from ..auth.base import curl_hint
 from ..event import is_label
 from .security import Security
 
-__all__ = ["REFERENCE", "Line", "Sending"]
-
 #: What the events of the commands are about.
 REFERENCE: Final = "1"
 _SOURCE: Final = "//example.com/you"

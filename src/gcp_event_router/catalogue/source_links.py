@@ -13,8 +13,6 @@ from django.conf import settings
 
 from .. import conf
 
-__all__ = ["SourceLink", "place_of"]
-
 
 class SourceLink(NamedTuple):
     """A file and a line, for people; and the link, where `SOURCE_URL` says how to make one. Empty where nothing is known."""

@@ -22,8 +22,6 @@ from .permissions import StaffView
 from .security import mounted
 from .source_links import place_of
 
-__all__ = ["ChannelView", "ListView"]
-
 #: So many channels stand on a page of the list.
 _ON_A_PAGE: Final = 100
 _TEMPLATES: Final = "gcp_event_router/catalogue"

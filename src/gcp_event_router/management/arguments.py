@@ -15,8 +15,6 @@ from ..event import LABEL_LENGTH, is_label
 from ..exceptions import GlobError
 from ..router import events
 
-__all__ = ["age", "glob", "kind_or_type", "label", "named", "positive", "search_text", "size", "subject"]
-
 _AGE: Final = re.compile(r"([1-9][0-9]{0,8})([smhdw])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _LONGEST: Final = timedelta(days=36500)

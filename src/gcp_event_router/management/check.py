@@ -13,8 +13,6 @@ from django.db import connections
 from ..router import events
 from .subcommands import FORMAT, argument, subcommand
 
-__all__ = ["check"]
-
 _LEVELS: Final = {"INFO": checks.INFO, "WARNING": checks.WARNING, "ERROR": checks.ERROR}
 _WORDS: Final = {level: word.lower() for word, level in _LEVELS.items()}
 _OURS: Final = "gcp_event_router."

@@ -16,8 +16,6 @@ from .arguments import kind_or_type, named
 from .output import place, receiver_name
 from .subcommands import FORMAT, argument, subcommand
 
-__all__ = ["explain"]
-
 
 @subcommand(
     "Say for each handler why it runs for a kind, or why not.",

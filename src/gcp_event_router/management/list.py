@@ -15,8 +15,6 @@ from ..signals import event_received
 from .output import place, receiver_name, table
 from .subcommands import FORMAT, subcommand
 
-__all__ = ["list_handlers"]
-
 _TITLES = ("kind", "payload", "handler", "where", "how")
 
 

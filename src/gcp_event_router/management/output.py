@@ -14,8 +14,6 @@ from django.core.management.base import OutputWrapper
 
 from .._dispatch.signature import location_of, name_of
 
-__all__ = ["Progress", "age_text", "counted", "place", "printing", "receiver_name", "table"]
-
 _UNITS: Final = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 #: Characters of a bar.
 _WIDTH: Final = 30

@@ -22,8 +22,6 @@ from ..signals import event_received
 from .arguments import age, label, positive, size
 from .subcommands import argument, subcommand
 
-__all__ = ["pull"]
-
 _FULL: Final = re.compile(r"projects/[^/\s]{1,255}/subscriptions/[^/\s]{1,255}")
 _SHORT: Final = re.compile(r"[^/\s]{1,255}")
 

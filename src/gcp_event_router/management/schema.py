@@ -19,8 +19,6 @@ from ..router import events
 from .arguments import kind_or_type, named
 from .subcommands import FORMAT, argument, exclusive, subcommand
 
-__all__ = ["schema"]
-
 #: So much of a file is read.
 _MOST: Final = 50_000_000
 

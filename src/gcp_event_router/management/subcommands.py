@@ -15,8 +15,6 @@ from typing_extensions import override
 
 from .output import printing
 
-__all__ = ["FORMAT", "Argument", "CommandGroup", "Subcommand", "argument", "exclusive", "subcommand"]
-
 
 class _Arguments(Protocol):
     """A parser, or a group of its arguments."""

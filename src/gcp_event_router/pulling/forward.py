@@ -13,8 +13,6 @@ from .._shutdown import StopFlag
 from .http import PushClient
 from .puller import DeliveryResult, Destination
 
-__all__ = ["Forward"]
-
 #: Seconds to wait before a message is returned, since Pub/Sub delivers it again at once.
 _PAUSE: Final = 1.0
 

@@ -13,8 +13,6 @@ from ..outcomes import Outcome, classify
 from ..signals import event_received
 from .puller import DeliveryResult, Destination
 
-__all__ = ["Here"]
-
 
 class Here(Destination):
     """Sends `event_received` for each message, to routers and plain receivers, and returns the worst outcome.

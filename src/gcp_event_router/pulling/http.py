@@ -19,8 +19,6 @@ from ..exceptions import ConfigurationError, PostError
 from ..outcomes import ACKNOWLEDGED
 from ..utils import get_event_url
 
-__all__ = ["PushClient", "PushResponse", "cloudevents_path"]
-
 #: Seconds to wait for an answer: as long as a push subscription waits at most, and time for a debugger.
 _TIMEOUT: Final = 600.0
 #: How many bytes of an answer are read.

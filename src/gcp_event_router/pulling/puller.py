@@ -14,8 +14,6 @@ from .._shutdown import StopFlag
 from ..outcomes import Outcome
 from ..utils import make_pubsub_message
 
-__all__ = ["DeliveryResult", "Destination", "PulledMessage", "Puller", "as_push"]
-
 
 class PulledMessage(Protocol):
     """The part of `google.cloud.pubsub_v1.subscriber.message.Message` that is used here."""

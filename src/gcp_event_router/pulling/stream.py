@@ -19,8 +19,6 @@ from typing_extensions import override
 from .._shutdown import StopFlag
 from ..exceptions import PullError
 
-__all__ = ["pull"]
-
 #: Seconds to wait for the first answer.
 _TIMEOUT: Final = 10.0
 

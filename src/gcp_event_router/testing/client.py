@@ -28,8 +28,6 @@ from .principal import trusting
 from .recording import record_own
 from .result import Pushed, pushed_of
 
-__all__ = ["NOTHING", "PushOptions", "apush", "push"]
-
 PayloadT = TypeVar("PayloadT")
 
 #: Stands for no payload, whatever the type of the payload is.

@@ -18,8 +18,6 @@ from urllib.parse import quote
 
 from ..envelopes.cloudevents import is_json
 
-__all__ = ["CloudEventMessage", "CloudEventRequest", "batch"]
-
 _JSON: Final = "application/json"
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 #: What stands for itself in a header's value: U+0021 to U+007E but for the quote and the percent sign. §3.1.3.2 of the binding.

@@ -13,8 +13,6 @@ from typing_extensions import TypeVar
 
 from ..router import EventRouter, events
 
-__all__ = ["Isolation", "isolated"]
-
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
 
 

@@ -22,8 +22,6 @@ from ..envelopes import read_json
 from ..utils import SUBSCRIPTION, make_pubsub_message
 from .cloudevent_messages import CloudEventMessage, CloudEventRequest
 
-__all__ = ["FORMS", "EventMessage", "Form"]
-
 #: The names of the forms, as `event.envelope.form` has them.
 Form: TypeAlias = Literal[
     "pubsub",

@@ -15,8 +15,6 @@ from .client import NOTHING, PushOptions, apush, push
 from .recording import UNSET, Recording, Unset, record
 from .result import Pushed
 
-__all__ = ["EventTestMixin"]
-
 PayloadT = TypeVar("PayloadT")
 ParametersT = TypeVar("ParametersT")
 

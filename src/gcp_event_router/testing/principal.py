@@ -21,8 +21,6 @@ from ..auth.base import bearer
 from ..event import Principal
 from ..exceptions import ConfigurationError
 
-__all__ = ["trusting"]
-
 _original: Final = AuthenticatorChain.ask
 _lock: Final = Lock()
 _known: Final[dict[str, Principal]] = {}

@@ -20,10 +20,12 @@ from ..event import Event
 from ..lifecycle import event_rejected, handler_finished, handler_started
 from ..outcomes import Outcome
 
-__all__ = ["UNSET", "Delivery", "Recording", "Rejection", "Unset", "is_same", "record", "require_handler"]
-
 PayloadT = TypeVar("PayloadT", default=Any)
 ParametersT = TypeVar("ParametersT", default=Any)
+
+
+#: What `handler_finished` says of a delivery, in the order of the fields of `Delivery`.
+_FACTS: Final = ("handler", "event_kind", "event_reference", "outcome", "event", "error", "duration")
 
 
 class Unset(Enum):
@@ -197,40 +199,28 @@ def record_own() -> Generator[Recording]:
 
 @contextmanager
 def _watched(recording: Recording, wants: Callable[[], bool]) -> Generator[None]:
-    def started(sender: Callable[..., Any], handler: str, event_kind: str, event_reference: str, **_: Any) -> None:
+    def started(sender: Callable[..., Any], **facts: Any) -> None:
         if wants():
-            recording.unfinished.append((sender, _text(handler, event_kind, event_reference)))
+            recording.unfinished.append((sender, _text(facts["handler"], facts["event_kind"], facts["event_reference"])))
 
-    def finished(
-        sender: Callable[..., Any],
-        handler: str,
-        event_kind: str,
-        event_reference: str,
-        outcome: Outcome,
-        event: Event[Any, Any] | None,
-        error: Exception | None,
-        duration: float,
-        **_: Any,
-    ) -> None:
+    def finished(sender: Callable[..., Any], **facts: Any) -> None:
         if wants():
-            delivery = Delivery(sender, handler, event_kind, event_reference, outcome, event, error, duration)
-            recording.deliveries.append(delivery)
+            recording.deliveries.append(Delivery(sender, *(facts[name] for name in _FACTS)))
             with suppress(ValueError):  # it was started before
-                recording.unfinished.remove((sender, _text(handler, event_kind, event_reference)))
+                recording.unfinished.remove((sender, _text(facts["handler"], facts["event_kind"], facts["event_reference"])))
 
     def rejected(event_kind: str, event_reference: str, outcome: Outcome, error: Exception, **_: Any) -> None:
         if wants():
             recording.rejections.append(Rejection(event_kind, event_reference, outcome, error))
 
-    handler_started.connect(started, weak=False)
-    handler_finished.connect(finished, weak=False)
-    event_rejected.connect(rejected, weak=False)
+    receivers = ((handler_started, started), (handler_finished, finished), (event_rejected, rejected))
+    for signal, receiver in receivers:
+        signal.connect(receiver, weak=False)
     try:
         yield
     finally:
-        handler_started.disconnect(started)
-        handler_finished.disconnect(finished)
-        event_rejected.disconnect(rejected)
+        for signal, receiver in receivers:
+            signal.disconnect(receiver)
 
 
 def _text(name: str, kind: str, reference: str) -> str:

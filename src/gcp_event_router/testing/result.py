@@ -16,8 +16,6 @@ from ..exceptions import ConfigurationError, ErrorDetail
 from ..outcomes import ACKNOWLEDGED, Outcome
 from .recording import Delivery, Recording, Rejection, is_same, require_handler
 
-__all__ = ["Pushed", "pushed_of"]
-
 
 @dataclass(frozen=True, slots=True)
 class Pushed:

@@ -11,8 +11,6 @@ from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
-__all__ = ["TokenSigner"]
-
 
 class TokenSigner:
     """Signs identity tokens, and lets `auth.OIDC` verify them while it is entered.

@@ -14,8 +14,6 @@ from ...outcomes import Outcome
 from .. import replay as inbox
 from ..models import Delivery
 
-__all__ = ["Told", "discard", "replay"]
-
 _PATIENCE: Final = 20.0
 """Seconds after which a request begins no other delivery: servers end those that take long."""
 

@@ -21,8 +21,6 @@ from ..database import database
 from ..models import Delivery, State
 from .filters import MOST, WITH_ERRORS, WORST_FIRST
 
-__all__ = ["EventList", "StateCount", "narrowing", "state_counts", "without_large"]
-
 RowT = TypeVar("RowT", bound=Model)
 
 #: What the list can be narrowed to of the deliveries, and their columns.

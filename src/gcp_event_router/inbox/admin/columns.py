@@ -16,8 +16,6 @@ from ..display import error_line, printable
 from ..models import Delivery, State, StoredEvent
 from .filters import WORST_FIRST
 
-__all__ = ["age", "attempts", "error", "handlers", "kind", "reference", "state"]
-
 _NAMED: Final = 2
 """So many handlers of an event are named."""
 

@@ -15,8 +15,6 @@ from ..display import error_details, payload, printable
 from ..facts import attributes_of, cloudevent_of, data_of, envelope_of, facts_of, pairs_of
 from ..models import Delivery, State, StoredEvent
 
-__all__ = ["details_of"]
-
 _TIMES: Final = {
     "created_at": _("noted"),
     "started_at": _("begun"),

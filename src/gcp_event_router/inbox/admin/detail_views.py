@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 else:
     EventModelAdmin = admin.ModelAdmin
 
-__all__ = ["EventPages", "by_itself"]
-
 ViewT = TypeVar("ViewT", bound=Callable[..., HttpResponseBase])
 _TEMPLATES: Final = "admin/gcp_event_inbox/storedevent"
 

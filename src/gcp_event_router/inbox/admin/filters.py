@@ -22,18 +22,6 @@ from ..display import printable
 from ..models import Delivery, State, StoredEvent
 from ..selections import kinds
 
-__all__ = [
-    "MOST",
-    "WITH_ERRORS",
-    "WORST_FIRST",
-    "CappedPaginator",
-    "ErrorFilter",
-    "HandlerFilter",
-    "KindFilter",
-    "ReceivedFilter",
-    "StateFilter",
-]
-
 #: Those first that want a person, then those that want time, then those that want nothing.
 WORST_FIRST: Final = (
     State.PARKED,

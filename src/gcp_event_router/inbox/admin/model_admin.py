@@ -26,8 +26,6 @@ from .filters import CappedPaginator, ErrorFilter, HandlerFilter, KindFilter, Re
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
 
-__all__ = ["StoredEventAdmin"]
-
 Column = str | Callable[[StoredEvent], str | bool]
 Filters = tuple[type[admin.SimpleListFilter], ...]
 Names = list[str] | tuple[str, ...]

@@ -34,8 +34,6 @@ from ..selections import idle
 from ..workers import process
 from .reports import filters, handler_name, selection
 
-__all__ = ["discard_deliveries", "process_deliveries", "purge_events", "rename_handler", "replay_deliveries"]
-
 _DRY_RUN: Final = argument("--dry-run", action="store_true", help="only say what would be done")
 
 

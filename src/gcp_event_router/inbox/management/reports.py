@@ -22,8 +22,6 @@ from ..models import OPEN, Delivery, State, StoredEvent
 from ..selections import Selection, delivery_number
 from ..stats import stats
 
-__all__ = ["filters", "handler_name", "list_deliveries", "print_stats", "selection", "show_event"]
-
 _TITLES: Final = ("id", "state", "attempts", "age", "event", "handler", "error")
 #: The widest name beside a value, and the longest error in a list.
 _WIDTH: Final = 30

@@ -13,8 +13,6 @@ from ..schema import schema
 from ..send import send
 from ..subcommands import CommandGroup, Subcommand
 
-__all__ = ["Command"]
-
 
 class Command(CommandGroup):
     """Exits with 1 if something failed, with 2 for wrong arguments."""

@@ -26,8 +26,6 @@ from ...testing.cloudevent_messages import CloudEventRequest
 from ...testing.recording import Delivery, record_own
 from ...views import EventView
 
-__all__ = ["RESULTS", "SentAnswer", "post", "send_here"]
-
 #: The result where handlers are deferred: the sender may forget the event, and a worker has yet to handle it.
 _DEFERRED: Final = "deferred"
 #: All results that an event can have.

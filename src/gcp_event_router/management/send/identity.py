@@ -9,8 +9,6 @@ from django.core.management.base import CommandError
 
 from ...auth import configured
 
-__all__ = ["identity_token"]
-
 
 def identity_token(audience: str | None, url: str) -> str:
     """A token for an audience, or else for the one that the settings give `auth.OIDC`. Raises `CommandError`."""

@@ -23,8 +23,6 @@ from ..._schema.json_schema import Schema
 from ..._schema.numbers import limits, written
 from ...exceptions import ConfigurationError
 
-__all__ = ["SchemaStrategies"]
-
 #: JSON's own numbers, as far as every reader keeps them.
 _SAFE: Final = 2**53 - 1
 #: Without surrogates, which UTF-8 cannot hold.

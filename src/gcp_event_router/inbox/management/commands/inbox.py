@@ -14,8 +14,6 @@ from ...execution import AWAY
 from ..changes import discard_deliveries, process_deliveries, purge_events, rename_handler, replay_deliveries
 from ..reports import list_deliveries, print_stats, show_event
 
-__all__ = ["Command"]
-
 
 class Command(CommandGroup):
     """Exits with 1 if a delivery that was run is not done, or the database is away; with 2 for wrong arguments."""
