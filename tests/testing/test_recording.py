@@ -65,7 +65,7 @@ def test_failed_assertions_say_what_was_recorded(shop: EventRouter) -> None:
         "  tests.testing.test_recording.store for 'order-placed', '2': invalid, "
         "by InvalidEventError('invalid payload: 1 error(s)')\n"
         "  tests.testing.test_recording.fail for 'broken', '1': failed, with the payload None, by KeyError()\n"
-        "  rejected: 'k', '1': invalid, by EnvelopeError('The body is not JSON, although its Content-Type says that it holds "
+        "  rejected: 'k', '1': invalid, by EnvelopeError('The body is not JSON, although its Content-Type says that it contains "
         "CloudEvents.')"
     )
     assert str(recording) == recorded

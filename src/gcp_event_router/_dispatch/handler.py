@@ -51,7 +51,7 @@ _UNKNOWN = (NameError, AttributeError)
 _DEFAULTS: Final = Options()
 
 
-class Run(Protocol):
+class RunState(Protocol):
     """What is told the event that a handler is given."""
 
     event: Event[Any, Any] | None
@@ -187,7 +187,7 @@ class Handler:
             raw_event.principal,
         )
 
-    def call(self, kind: str, reference: str, raw_event: RawEvent, run: Run | None = None) -> None:
+    def call(self, kind: str, reference: str, raw_event: RawEvent, run: RunState | None = None) -> None:
         """Make a sync handler its event, note that in `run`, and call the function with it.
 
         To be run in a context of its own, `copy_context().run(handler.call, ...)`, so that a language or time zone that the
@@ -206,7 +206,7 @@ class Handler:
         if result is not None:
             check_result(self, result)
 
-    async def acall(self, kind: str, reference: str, raw_event: RawEvent, run: Run | None = None) -> None:
+    async def acall(self, kind: str, reference: str, raw_event: RawEvent, run: RunState | None = None) -> None:
         """Do the same with an async handler, which is awaited in a context of its own as well."""
         try:
             await create_task(self._acall(kind, reference, raw_event, run), context=copy_context())
@@ -215,7 +215,7 @@ class Handler:
                 raise
             raise as_failure(error) from error
 
-    async def _acall(self, kind: str, reference: str, raw_event: RawEvent, run: Run | None) -> None:
+    async def _acall(self, kind: str, reference: str, raw_event: RawEvent, run: RunState | None) -> None:
         enter((kind, reference, raw_event))
         task = current_task()
         try:
