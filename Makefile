@@ -58,7 +58,7 @@ ENDPOINT := auth dispatch endpoint envelopes receivers google/test_handlers.py \
 	test_apps.py test_logs.py test_outcomes.py test_router.py test_utils.py
 
 sentry: $(VENV)/.test ## Run the endpoint's tests in a project that Sentry watches.
-	$(BIN)/python -m pytest --ds=tests.support.sentry_settings -m "not proof" $(ENDPOINT:%=tests/%)
+	$(BIN)/python -m pytest --ds=tests.support.sentry_settings -m "not proof" $(PARALLEL) $(ENDPOINT:%=tests/%)
 
 check: lint types asyncapi wheel ## Everything else that has to hold: style, types, layers, the shop's AsyncAPI document, the wheel.
 

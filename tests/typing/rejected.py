@@ -493,7 +493,7 @@ push("a", "1", envelope="pub-sub")  # type: ignore[arg-type]  # pyright: ignore[
 # an option that there is not
 push("a", "1", messageid="17")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 # a kind's payload is its type
-push(placed, "1", Invoice(number="1"))  # type: ignore[misc]  # pyright: ignore[reportArgumentType, reportCallIssue]
+push(placed, "1", Invoice(number="1"))  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
 # the payload that a handler had is of its type
 Recording().assert_handled(of_text, payload=1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 # and so is what is returned
