@@ -127,6 +127,7 @@ def bounded(base: Any, **keywords: Any) -> Any:
     return Annotated[base, Field(**keywords)]
 
 
+PATH = ['!a: pattern was not given and is "path"']
 #: What, before, after, the changes: those that break senders begin with an exclamation mark.
 TABLE: list[tuple[str, Any, Any, list[str]]] = [
     ("nothing", model(a=int), model(a=int), []),
@@ -268,6 +269,7 @@ TABLE: list[tuple[str, Any, Any, list[str]]] = [
     ),
     ("a text may be shorter", model(a=bounded(str, min_length=9)), model(a=str), ["a: minLength was 9 and is not given"]),
     ("a pattern is set", model(a=str), model(a=bounded(str, pattern="^a$")), ['!a: pattern was not given and is "^a$"']),
+    ("a pattern has the name of a format", model(a=str), model(a=bounded(str, pattern="path")), PATH),
     ("a pattern is dropped", model(a=bounded(str, pattern="^a$")), model(a=str), ['a: pattern was "^a$" and is not given']),
     (
         "a pattern is another",

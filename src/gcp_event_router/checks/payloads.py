@@ -1,4 +1,4 @@
-"""Can handlers read what they are sent? Sample payloads tell, made from declared kinds, Google's models and other handlers."""
+"""Can handlers read what is sent to them? These checks try samples of declared kinds, Google's models and payload types."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .glob_entries import entries_of
 
 __all__ = ["check_payloads"]
 
-#: So many searches for a payload that two types read; each may take some hundredths of a second.
+#: The most searches for a payload that two types read. Each may take some hundredths of a second.
 _SEARCHES: Final = 100
 
 
@@ -38,7 +38,7 @@ class _Sampled(NamedTuple):
     sample: bytes
 
     def refuses(self, data: bytes) -> str | None:
-        """Why it does not read a payload; None if it does."""
+        """Why the type does not read a payload; None if it does."""
         try:
             self.read(data)
         except Exception as error:  # noqa: BLE001 -- validators are the project's own
@@ -46,7 +46,7 @@ class _Sampled(NamedTuple):
         return None
 
     def written(self, data: bytes) -> bytes:
-        """A payload as pydantic sends it: without fields that are not declared."""
+        """Write a payload as pydantic sends it, without the fields that the type does not declare."""
         adapter = self.typed[1]
         try:
             return adapter.dump_json(adapter.validate_json(data), by_alias=True, exclude_unset=True, warnings=False)
@@ -55,7 +55,7 @@ class _Sampled(NamedTuple):
 
 
 class _Samples:
-    """The samples of types, and what two of them read in common."""
+    """Makes a sample of each type once, and compares types by them."""
 
     def __init__(self) -> None:
         self._known: dict[int, _Sampled | None] = {}
@@ -63,20 +63,20 @@ class _Samples:
         self._left = _SEARCHES
 
     def of(self, declared: object, adapter: TypeAdapter[Any]) -> _Sampled | None:
-        """A type with its sample; None where none is made, and for a payload that is no JSON."""
+        """A type with its sample; None if no sample can be made, or none is needed."""
         if id(declared) not in self._known:
             self._known[id(declared)] = _sampled(declared, adapter)
         return self._known[id(declared)]
 
     def of_handler(self, handler: Handler) -> _Sampled | None:
-        """What a handler reads; None also where another check complains of its annotation."""
+        """The type that a handler reads; None also if another check reports the handler's annotation."""
         try:
             return self.of(handler.payload_type, handler.adapter)
         except ConfigurationError:
             return None
 
     def unread(self, sender: _Sampled | None, reader: _Sampled | None) -> str | None:
-        """Why a reader refuses every sample of what is sent; None where it reads one, and where there is none."""
+        """Why a reader refuses every sample of what is sent; None if it reads one, or if there is no sample."""
         if sender is None or reader is None or sender.typed[0] == reader.typed[0]:
             return None
         why = reader.refuses(sender.written(sender.sample))
@@ -85,8 +85,10 @@ class _Samples:
         common = self._common(sender, reader)
         return why if common is None or reader.refuses(sender.written(common)) else None
 
-    def exclusion(self, one: _Sampled | None, other: _Sampled | None) -> str | None:
-        """Why no sample satisfies both of two readers; None where one does, and where there is none."""
+    def exclusion(self, handler: Handler, another: Handler) -> str | None:
+        """Why no sample satisfies two handlers; None if one does, or if there is no sample."""
+        one = self.of_handler(handler)
+        other = None if one is None else self.of_handler(another)
         if one is None or other is None or one.typed[0] == other.typed[0]:
             return None
         key = id(one), id(other)
@@ -102,7 +104,7 @@ class _Samples:
 
 
 def _sampled(declared: object, adapter: TypeAdapter[Any]) -> _Sampled | None:
-    if not reads_json(declared):
+    if not reads_json(declared) or declared is Any:  # which reads whatever another type does
         return None
     try:
         sample = example_of([(declared, adapter)], ()).data
@@ -112,7 +114,7 @@ def _sampled(declared: object, adapter: TypeAdapter[Any]) -> _Sampled | None:
 
 
 def check_payloads(router: EventRouter) -> Iterator[CheckMessage]:
-    """What is wrong with the payloads that a router's handlers declare; called by `check_router`."""
+    """Find handlers whose payload types fit nothing that is sent to them; called by `check_router`."""
     samples = _Samples()
     wrong: set[Handler] = set()
     yield from _kinds(router, samples, wrong)
@@ -160,7 +162,7 @@ def _types(router: EventRouter, samples: _Samples, wrong: set[Handler]) -> Itera
 
 @cache
 def _sent(model: type[Model]) -> _Sampled | None:
-    """What Google sends today. Fields that it may add one day are nothing that a handler can require."""
+    """The payloads that Google sends today. A handler cannot require a field that Google may add one day."""
     closed = new_class(model.__name__, (model,), {"extra": "ignore"})
     return _sampled(closed, TypeAdapter(closed))
 
@@ -170,9 +172,9 @@ def _is_model(declared: object, model: type[Model]) -> bool:
 
 
 def _exclusions(router: EventRouter, samples: _Samples, wrong: set[Handler]) -> Iterator[CheckMessage]:
-    """Handlers that run for one event, while no payload satisfies both; each is named with the first such other one.
+    """Find handlers that run for one event although no payload satisfies both. Each is named with the first such other one.
 
-    Nothing is said of handlers in `wrong`.
+    Handlers in `wrong` are reported already.
     """
     entries = [entry for entry in entries_of(router) if entry.handler not in wrong]
     told: set[Handler] = set()
@@ -180,7 +182,7 @@ def _exclusions(router: EventRouter, samples: _Samples, wrong: set[Handler]) -> 
         one, other = entries[first], entries[second]
         if one.handler.key == other.handler.key or other.handler in told:
             continue
-        why = samples.exclusion(samples.of_handler(one.handler), samples.of_handler(other.handler))
+        why = samples.exclusion(one.handler, other.handler)
         kind = None if why is None else one.common(other)
         if kind is not None:
             told.add(other.handler)

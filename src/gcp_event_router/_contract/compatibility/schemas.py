@@ -27,7 +27,7 @@ _TWINS: Final = {
     "exclusiveMaximum": "maximum",
 }
 #: Formats and media types that refuse nothing.
-_ANY_TEXT: Final = frozenset({"password", "path", "application/octet-stream"})
+_ANY_TEXT: Final = (("format", "password"), ("format", "path"), ("contentMediaType", "application/octet-stream"))
 #: The type of each of JSON's values, and the end of the names of its bounds.
 _NAMES: Final[Mapping[type, tuple[str, str]]] = {
     bool: ("boolean", ""),
@@ -151,7 +151,7 @@ class _Comparison:
         always, needed = set(old.get("required", ())), set(new.get("required", ()))
         old_rest: Schema | bool = old.get("additionalProperties", True)
         rest: Schema | bool = new.get("additionalProperties", True)
-        for name in dict.fromkeys([*before, *after, *needed]):
+        for name in dict.fromkeys([*before, *after, *new.get("required", ())]):
             if name in before:
                 yield from self._field(before[name], after.get(name, rest), name)
                 if name in needed - always:
@@ -271,7 +271,7 @@ def _texts(old: Schema, new: Schema) -> Iterator[Change]:
         before, after = old.get(key), new.get(key)
         if before != after:
             what = f"{key} was {_shown(before)} and is {_shown(after)}"
-            is_breaking = after is not None and after not in _ANY_TEXT
+            is_breaking = after is not None and (key, after) not in _ANY_TEXT
             doubt = ", and whether the old ones fit cannot be told" if is_breaking and before is not None else ""
             yield Change("", what + doubt, is_breaking)
 
