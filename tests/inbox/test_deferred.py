@@ -150,7 +150,7 @@ def test_an_engine_that_is_broken_loses_nothing(
 ) -> None:
     """What cannot be enqueued is answered 201 all the same, since it is kept; the log says who will run it."""
     assert post("/events/video-up/r", PUSH).status_code == 201
-    assert sum("left to `manage.py inbox process`" in line for line in lines()) == 2
+    assert sum("so `manage.py inbox process` has to run it" in line for line in lines()) == 2
     assert standing(inbox) == [("convert", "pending", 0), ("mail", "pending", 0)]
 
 

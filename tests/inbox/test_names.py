@@ -32,11 +32,11 @@ pytestmark = with_databases
 
 WAIT = (
     "Deliveries wait for the handler 'old', which is not registered, so nobody runs them. If its name has changed, "
-    "run `manage.py inbox rename old NEW`; if nobody needs them any more, discard them."
+    "run `manage.py inbox rename old NEW`; if nobody needs them, discard them."
 )
 NO_MORE = (
     "Deliveries wait for the handler 'h', which does not handle events of kind 'k', so nobody runs them. If its name has "
-    "changed, run `manage.py inbox rename h NEW`; if nobody needs them any more, discard them."
+    "changed, run `manage.py inbox rename h NEW`; if nobody needs them, discard them."
 )
 
 
@@ -109,7 +109,7 @@ def test_a_sweep_meets_many_names(inbox: str, router: EventRouter, lines: Callab
         assert [delivery.handler for delivery, _ in process(inbox)] == ["h"]
 
     assert len(captured) < 20
-    more = "WARNING Deliveries wait for more names of handlers that are not registered: see `manage.py inbox stats`"
+    more = "WARNING Deliveries wait for further handlers that are not registered: see `manage.py inbox stats`"
     assert kept_warnings(lines())[-1] == more
 
 
@@ -182,14 +182,14 @@ def test_w025_a_check_names_them(inbox: str, router: EventRouter) -> None:
             Warn,
             "gcp_event_router.W025",
             "If its name has changed, run manage.py inbox rename old NEW. "
-            "If nobody needs them any more, run manage.py inbox discard --handler old.",
+            "If nobody needs them, run manage.py inbox discard --handler old.",
             "3 deliveries wait for the handler 'old', which is not registered, so nobody runs them.",
         ),
         (
             Warn,
             "gcp_event_router.W025",
             "If its name has changed, run manage.py inbox rename 'mod.<locals>.f' NEW. "
-            "If nobody needs them any more, run manage.py inbox discard --handler 'mod.<locals>.f'.",
+            "If nobody needs them, run manage.py inbox discard --handler 'mod.<locals>.f'.",
             "1 delivery waits for the handler 'mod.<locals>.f', which is not registered, so nobody runs them.",
         ),
     ]
@@ -204,7 +204,7 @@ def test_w025_of_many_names(inbox: str, router: EventRouter) -> None:
 
     assert (len(said), said[-1][2:]) == (
         11,
-        ("See manage.py inbox stats --format json.", "Deliveries wait for 2 names more that are not registered."),
+        ("See manage.py inbox stats --format json.", "Deliveries wait for 2 further names that are not registered."),
     )
 
 

@@ -133,7 +133,7 @@ def test_e8_what_fails_after_the_commit_is_logged(
     logged = [line for line in lines() if line.startswith("ERROR")]
     name = f"{__name__}.test_e8_what_fails_after_the_commit_is_logged.<locals>.fail"
     assert [line.partition(" at ")[0] for line in logged] == [
-        f"ERROR {name}, which a handler left for after its commit, failed: RuntimeError"
+        f"ERROR The on_commit function {name} of a handler failed: RuntimeError"
     ]
     assert SECRET not in "".join(lines())
 
@@ -178,10 +178,10 @@ def test_e8_each_function_that_is_left_for_after_the_commit_is_called(
     assert called == ["partial", "object", "at once", "robust", "last"]
     place = f"{__name__}.test_e8_each_function_that_is_left_for_after_the_commit_is_called.<locals>"
     assert [line.partition(" at ")[0] for line in lines() if line.startswith("ERROR")] == [
-        f"ERROR {place}.fail, which a handler left for after its commit, failed: RuntimeError",
-        f"ERROR {__name__}.Callback, which a handler left for after its commit, failed: ValueError",
-        f"ERROR {place}.leave_another, which a handler left for after its commit, failed: RuntimeError",
-        f"ERROR {place}.fail, which a handler left for after its commit, failed: RuntimeError",
+        f"ERROR The on_commit function {place}.fail of a handler failed: RuntimeError",
+        f"ERROR The on_commit function {__name__}.Callback of a handler failed: ValueError",
+        f"ERROR The on_commit function {place}.leave_another of a handler failed: RuntimeError",
+        f"ERROR The on_commit function {place}.fail of a handler failed: RuntimeError",
     ]
     assert SECRET not in "".join(lines())
 

@@ -123,8 +123,8 @@ def test_another_payload_of_one_id_takes_the_place_of_the_first(
         run("replay")
         assert said(post, first) == (200, b"{}")
 
-    came = "ERROR An event of kind 'k' with reference 'r' came again with another payload, which"
-    expected = [f"{came} is kept in its place", f"{came} is not handled"]
+    came = "ERROR A redelivery of an event of kind 'k' with reference 'r' has another payload, which"
+    expected = [f"{came} is stored instead", f"{came} is not handled"]
     assert (seen, [line for line in lines() if line.startswith(came)]) == (["second"], expected)
 
 
@@ -137,7 +137,7 @@ def test_another_payload_of_what_was_handled_is_not_kept(
 
     assert said(post, push(1, "second")) == ACCEPTED
     assert bytes(StoredEvent.objects.using(inbox).get().body) == push(1, "first")
-    came = "ERROR An event of kind 'k' with reference 'r' came again with another payload, which"
+    came = "ERROR A redelivery of an event of kind 'k' with reference 'r' has another payload, which"
     assert [line for line in lines() if line.startswith(came)] == [f"{came} is not handled"]
 
 

@@ -217,14 +217,14 @@ def test_why_nothing_can_be_kept(
 
     assert re.fullmatch(
         r"ERROR Event of kind 'k' with reference 'r' \(message '17'\): unavailable by shop\.store in \d+\.\d ms: "
-        r"the inbox's database is away or not migrated: "
+        r"the inbox's database is unavailable or not migrated: "
         r"UnavailableError from (Operational|Programming)Error from \w+ \(\w+\) at .+",
         line,
     )
     assert capsys.readouterr().out == (
         "This process answered 503 Service Unavailable: to Pub/Sub that is not done, and sent again.\n"
         "  Unable to handle event of kind k with reference r\n"
-        "  UnavailableError, the inbox's database is away or not migrated\n"
+        "  UnavailableError, the inbox's database is unavailable or not migrated\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""The inbox, an optional Django app: events are kept, each handler's work is done once, and what failed can be run again.
+"""The inbox, an optional Django app: it stores events, does each handler's work once, and can run failed deliveries again.
 
-The core does not import it. It makes itself known to the core when Django starts, by `keepers.set_store`.
+The core does not import it. At start-up, the app plugs itself in with `_dispatch.store.set_store`.
 """

@@ -16,13 +16,13 @@ class InboxConfig(AppConfig):
 
     name: str = "gcp_event_router.inbox"
     label: str = "gcp_event_inbox"
-    verbose_name: str = "Event inbox"  # pyright: ignore[reportIncompatibleVariableOverride] -- as Django's documentation has it
+    verbose_name: str = "Event inbox"  # pyright: ignore[reportIncompatibleVariableOverride] -- as in Django's documentation
     default_auto_field: str = "django.db.models.BigAutoField"  # pyright: ignore[reportIncompatibleVariableOverride] -- as above
 
     @override
     def ready(self) -> None:
-        """Keep every event from now on, and tell of them."""
-        from .checks import check_deliveries, check_inbox, check_tables  # noqa: PLC0415 -- models are ready only now
+        """Plug in the store and the history, and register the checks."""
+        from .checks import check_deliveries, check_inbox, check_tables  # noqa: PLC0415 -- needs models
         from .history import InboxHistory  # noqa: PLC0415 -- as above
         from .store import InboxStore  # noqa: PLC0415 -- as above
 
@@ -30,4 +30,4 @@ class InboxConfig(AppConfig):
         set_history(InboxHistory())
         checks.register(check_inbox)
         checks.register(check_deliveries, checks.Tags.database)
-        checks.register(check_tables, checks.Tags.database, deploy=True)  # not for `migrate`, which makes them
+        checks.register(check_tables, checks.Tags.database, deploy=True)  # not for `migrate`, which creates the tables

@@ -1,4 +1,4 @@
-"""System checks of the inbox. Registered by `apps`."""
+"""System checks of the inbox."""
 
 from __future__ import annotations
 
@@ -28,29 +28,29 @@ from .task_backend import IMMEDIATE, framework, idle_engine
 
 __all__ = ["check_deliveries", "check_inbox", "check_tables"]
 
+#: Pub/Sub's shortest ack deadline: a handler may take at least this long.
 _SHORTEST = timedelta(seconds=10)
-"""Pub/Sub's shortest ack deadline: for that long at least a handler may be at work while its sender waits."""
+#: How long Pub/Sub redelivers a message by default.
 _REDELIVERED = timedelta(days=7)
-"""For how long Pub/Sub delivers a message again, unless a subscription says otherwise."""
 _EVERY_DAY = timedelta(days=1)
-_LOOKED_AT = 500
-"""So many of the oldest events are looked at."""
+#: How many of the oldest events are read.
+_OLDEST = 500
+#: How many names have their own warning.
 _NAMED = 10
-"""So many names have a warning of their own."""
 
 
 def check_inbox(**_: Any) -> list[CheckMessage]:
-    """What is wrong with the inbox's settings, and with how handlers are registered for it."""
+    """Check the inbox's settings, and the options of its handlers."""
     return [*_retention(), *_autocommit(), *_sqlite(), *_handlers(events)]
 
 
 def check_tables(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """Whether the tables are there, and keep what they are given; asked by `check --deploy --database default`."""
+    """Check that the tables exist and store events exactly; for `check --deploy --database default`."""
     alias = database()
     if alias not in (databases or ()):
         return []
-    there = set(connections[alias].introspection.table_names())
-    missing = [name for name in (StoredEvent._meta.db_table, Delivery._meta.db_table) if name not in there]  # noqa: SLF001 -- Django's own public name
+    tables = set(connections[alias].introspection.table_names())
+    missing = [name for name in (StoredEvent._meta.db_table, Delivery._meta.db_table) if name not in tables]  # noqa: SLF001 -- Django's own public name
     if not missing:
         return [*_mysql(alias)] if connections[alias].vendor == "mysql" else []
     return [
@@ -63,29 +63,29 @@ def check_tables(databases: Sequence[str] | None = None, **_: Any) -> list[Check
 
 
 def check_deliveries(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
-    """What waits in the inbox for somebody to do something about it; asked by `check --database default`."""
+    """Check for deliveries and events that need action; for `check --database default`."""
     alias = database()
     if alias not in (databases or ()):
         return []
     try:
         with transaction.atomic(using=alias):
             return [*_unregistered(alias), *_unpurged(alias)]
-    except AWAY:  # as before the first migration; `check_tables` and the database itself say more
+    except AWAY:  # such as before the first migration, which `check_tables` reports
         return []
 
 
 def _unregistered(alias: str) -> Iterator[CheckMessage]:
-    found = unregistered(alias)
-    for name, number in list(found.items())[:_NAMED]:
+    numbers = unregistered(alias)
+    for name, number in list(numbers.items())[:_NAMED]:
         yield _waits(
             f"{number} {'delivery waits' if number == 1 else 'deliveries wait'} for the handler {name!r}, "
             "which is not registered, so nobody runs them.",
             f"If its name has changed, run manage.py inbox rename {quote(name)} NEW. "
-            f"If nobody needs them any more, run manage.py inbox discard --handler {quote(escape(name))}.",
+            f"If nobody needs them, run manage.py inbox discard --handler {quote(escape(name))}.",
             name,
         )
-    if len(found) > _NAMED:
-        text = f"Deliveries wait for {len(found) - _NAMED} names more that are not registered."
+    if len(numbers) > _NAMED:
+        text = f"Deliveries wait for {len(numbers) - _NAMED} further names that are not registered."
         yield _waits(text, "See manage.py inbox stats --format json.")
 
 
@@ -94,11 +94,11 @@ def _waits(what: str, hint: str, name: str | None = None) -> CheckMessage:
 
 
 def _unpurged(alias: str) -> Iterator[CheckMessage]:
-    """Whether events are there that a purge every day would have deleted."""
+    """Check for events that a daily purge would have deleted."""
     retention = conf.current().INBOX.RETENTION
     limit = min(retention, LONGEST) + _EVERY_DAY
     old = StoredEvent.objects.using(alias).filter(received_at__lt=ago(limit)).order_by("received_at")
-    oldest = list(old.values_list("pk", flat=True)[:_LOOKED_AT])
+    oldest = list(old.values_list("pk", flat=True)[:_OLDEST])
     left = Delivery.objects.using(alias).filter(event__in=oldest).exclude(state__in=PURGED).values_list("event_id", flat=True)
     if set(oldest) - set(left):
         yield Warn(
@@ -109,7 +109,7 @@ def _unpurged(alias: str) -> Iterator[CheckMessage]:
 
 
 def _mysql(alias: str) -> Iterator[CheckMessage]:
-    """Whether a session of MySQL or MariaDB keeps each event as it came."""
+    """Check that MySQL or MariaDB stores each event exactly."""
     inexact = mysql.inexact_columns(alias)
     if inexact:
         yield Error(
@@ -189,8 +189,8 @@ def _sqlite() -> Iterator[CheckMessage]:
 def _handlers(router: EventRouter) -> Iterator[CheckMessage]:
     inbox = conf.current().INBOX
     names: dict[str, Handler] = {}
-    kept = [each.handler for each in router if each.handler.options.once]
-    for handler in kept:
+    handlers = [registration.handler for registration in router if registration.handler.options.once]
+    for handler in handlers:
         other = names.setdefault(handler.name, handler)
         if other.key != handler.key:
             yield Error(
@@ -201,14 +201,14 @@ def _handlers(router: EventRouter) -> Iterator[CheckMessage]:
             )
         if handler.options.lease is not None and handler.options.lease < _SHORTEST:
             yield _short_lease(f"{handler} has a lease of {handler.options.lease}", handler.name)
-    if inbox.LEASE < _SHORTEST and any(each.options.lease is None for each in kept):
+    if inbox.LEASE < _SHORTEST and any(handler.options.lease is None for handler in handlers):
         yield _short_lease(f'GCP_EVENT_ROUTER["INBOX"]["LEASE"] is {inbox.LEASE}')
-    if any(inbox.DEFERRED if each.options.deferred is None else each.options.deferred for each in kept):
+    if any(inbox.DEFERRED if handler.options.deferred is None else handler.options.deferred for handler in handlers):
         yield from _engine()
 
 
 def _engine() -> Iterator[CheckMessage]:
-    """Whether anything runs what is deferred, beside `inbox process`."""
+    """Check that an engine runs deferred deliveries."""
     if framework() is None:
         yield Warn(
             "Handlers are deferred, and there is no framework that hands them to an engine.",

@@ -1,7 +1,7 @@
-"""The one place where workers meet: who may run which delivery, and who still may end it. All of it by conditional writes.
+"""Decides which worker may run a delivery, and which may still end it, by conditional writes.
 
-A claim is a lease with a token. The lease keeps others away until it ends, by the database's clock; the token makes sure
-that a worker which outlived its lease changes nothing any more. `store`, `tasks` and `replay` call this.
+A claim is a lease with a token. The lease keeps other workers away until it expires by the database's clock; the token ensures
+that a worker which outlives its lease changes nothing.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ from .models import SETTLED, Delivery, State, StoredEvent
 
 __all__ = ["begin", "claim", "finish", "give_back", "give_up", "holds", "keep_rejected", "keep_unhandled", "open_event"]
 
+#: The states in which the stored payload counts, even if another one arrives under its key.
 _DECIDED = SETTLED - {State.UNHANDLED}
-"""The states in which the payload that is kept counts, whatever else comes under its key."""
 _MISSING = Claim(0, State.RUNNING, wait=SOON)
 
 
@@ -50,39 +50,39 @@ _MISSING = Claim(0, State.RUNNING, wait=SOON)
 def open_event(
     alias: str, row: StoredEvent, wanted: Sequence[DeliveryTerms], sender_attempt: int | None, *, begun: bool
 ) -> dict[str, Claim]:
-    """Keep an event unless it is there, and claim what is open of it.
+    """Store an event unless it exists, and claim its open deliveries.
 
-    On PostgreSQL a new event is one statement, and a duplicate two.
+    On PostgreSQL, a new event takes one statement, and a duplicate two.
 
     Args:
         alias: The database.
         row: The event.
         wanted: Its handlers.
-        sender_attempt: How often the sender has tried, where it says.
-        begun: Whether what is claimed is begun at once; else each is, by `begin`, when its turn has come.
+        sender_attempt: The sender's number of this delivery, if known.
+        begun: Whether the claimed deliveries begin at once; otherwise, `begin` begins each.
 
     Returns:
-        For each handler's name where its delivery stands.
+        The claim on each handler's delivery, by name.
 
     Raises:
-        DatabaseError: The database cannot be asked, or says no.
+        DatabaseError: The database is unavailable, or refuses a statement.
 
     """
-    claims = _opened(alias, row, wanted, sender_attempt, begun=begun)
-    payloads = {each.payload for each in claims.values()}
+    claims = _claim_open(alias, row, wanted, sender_attempt, begun=begun)
+    payloads = {claim.payload for claim in claims.values()}
     if Payload.REFUSED in payloads:
-        claims = _replaced(alias, row, wanted, sender_attempt, begun=begun) or claims
-    elif Payload.IGNORED in payloads:  # nobody may send the first again, so what it has left open is for the workers
-        leave(alias, [each.delivery for each in claims.values()])
-    for each in wanted:
-        if each.deferred:
-            claims[each.handler] = _handed_over(alias, claims[each.handler])
+        claims = _replace_payload(alias, row, wanted, sender_attempt, begun=begun) or claims
+    elif Payload.IGNORED in payloads:  # the first payload may not come again, so workers have to run its open deliveries
+        leave(alias, [claim.delivery for claim in claims.values()])
+    for terms in wanted:
+        if terms.deferred:
+            claims[terms.handler] = _hand_over(alias, claims[terms.handler])
     return claims
 
 
 @asked_again
 def keep_rejected(alias: str, row: StoredEvent, error: KeptError) -> None:
-    """Keep an event that could not be read, unless it is there, with a delivery to nobody that says why."""
+    """Store an unreadable event unless it exists, with a rejected delivery without a handler."""
     with transaction.atomic(using=alias):
         _insert(alias, row)
         delivery = Delivery(event_id=row.key, state=State.REJECTED, **error.columns)
@@ -91,15 +91,15 @@ def keep_rejected(alias: str, row: StoredEvent, error: KeptError) -> None:
 
 @asked_again
 def keep_unhandled(alias: str, row: StoredEvent) -> Payload:
-    """Keep an event that nothing handles, with a delivery to nobody; unless it is there, with deliveries of its own.
+    """Store an event without a handler, unless it exists with deliveries.
 
-    Another payload takes the place of the one that is there if that, too, is for nobody.
+    Another payload replaces the stored one, if that has no handler either.
     """
-    there = StoredEvent.objects.using(alias).filter(key=row.key, deliveries__isnull=False)
-    kept = there.values_list("digest", flat=True).first()
-    if kept is not None and bytes(kept) == row.digest:
+    stored = StoredEvent.objects.using(alias).filter(key=row.key, deliveries__isnull=False)
+    digest = stored.values_list("digest", flat=True).first()
+    if digest is not None and bytes(digest) == row.digest:
         return Payload.SAME
-    if kept is not None and (payload := _replaced_unhandled(alias, row)):
+    if digest is not None and (payload := _replace_unhandled(alias, row)):
         return payload
     with transaction.atomic(using=alias):
         _insert(alias, row)
@@ -109,40 +109,40 @@ def keep_unhandled(alias: str, row: StoredEvent) -> Payload:
 
 @asked_again
 def claim(alias: str, delivery: int, terms: DeliveryTerms) -> Claim | None:
-    """Claim one delivery that is there; None if it is not open, or somebody else has it."""
+    """Claim one delivery; None if it is not open, or another worker has it."""
     token = uuid4()
     row = Delivery.objects.using(alias).filter(pk=delivery)
     if not _take(row, 1, terms, token, F("sender_attempt"), begun=True):
         return None
     taken = row.filter(Q(token=token) | Q(state=State.PARKED)).annotate(now=Now())
-    found = taken.values_list("state", "token", "attempts", "lost", "deferred", "waiting_since", "now").first()
-    if found is None:  # it was parked, and somebody replays it already, or has purged it
+    values = taken.values_list("state", "token", "attempts", "lost", "deferred", "waiting_since", "now").first()
+    if values is None:  # it was parked, and has been replayed or purged meanwhile
         return None
-    state, its, attempts, lost, deferred, since, now = found
+    state, row_token, attempts, lost, deferred, since, now = values
     waited = now - since if deferred and since is not None else timedelta()
-    return Claim(delivery, state, its, attempts, lost, terms.max_attempts, waited=waited)
+    return Claim(delivery, state, row_token, attempts, lost, terms.max_attempts, waited=waited)
 
 
 @asked_again
 def begin(alias: str, held: Claim, lease: timedelta) -> bool:
-    """Begin a claimed delivery, whose lease counts from now. False if it is somebody else's by now."""
+    """Begin a claimed delivery, whose lease starts now. Returns False if another worker has claimed it."""
     rows = Delivery.objects.using(alias).filter(pk=held.delivery, token=held.token)
     return bool(rows.update(started_at=Now(), lease_until=ahead(lease)))
 
 
 def holds(alias: str, held: Claim) -> bool:
-    """Whether a claim is still the caller's."""
+    """Whether the caller still holds a claim."""
     return Delivery.objects.using(alias).filter(pk=held.delivery, token=held.token).exists()
 
 
 @asked_again
 def finish(alias: str, held: Claim, setting: str = "") -> bool:
-    """End a run well. False if the claim is somebody else's by now; whoever wrote anything for it then has to undo it.
+    """Mark a delivery as done. Returns False if another worker has claimed it; then the caller has to undo its writes.
 
     Args:
         alias: The database.
         held: The claim.
-        setting: The setting that marks the run's transaction, without which `RolledBackError` is raised; empty for none.
+        setting: The setting that marks the run's transaction, or ""; without the mark, `RolledBackError` is raised.
 
     """
     if connections[alias].vendor == "postgresql":
@@ -152,13 +152,13 @@ def finish(alias: str, held: Claim, setting: str = "") -> bool:
 
 @asked_again
 def give_up(alias: str, held: Claim, state: State, error: KeptError, after: timedelta | None = None) -> bool:
-    """End a run as `REJECTED` or `PARKED`, for good; or as `FAILED`, to be tried again after a time. False as in `finish`."""
+    """End a run as `REJECTED` or `PARKED`, or as `FAILED`, to be tried again after a time. Returns as `finish` does."""
     return _end(alias, held, state=state, **error.columns, not_before=_time(after), waiting_since=None)
 
 
 @asked_again
 def give_back(alias: str, held: Claim, error: KeptError, after: timedelta | None) -> bool:
-    """End a run as if it had not been begun: it does not count, and may be tried again. False as in `finish`."""
+    """End a run without counting it, to be tried again after a time. Returns as `finish` does."""
     times = {"finished_at": None, "not_before": _time(after), "waiting_since": Coalesce(F("waiting_since"), Now())}
     return _end(alias, held, state=State.PENDING, attempts=F("attempts") - 1, **error.columns, **times)
 
@@ -171,44 +171,46 @@ def _end(alias: str, held: Claim, **values: Any) -> bool:
 def _open_event(
     alias: str, row: StoredEvent, wanted: Sequence[DeliveryTerms], sender_attempt: int | None, token: UUID, *, begun: bool
 ) -> dict[str, Claim]:
-    """`open_event` for databases that cannot do it in one statement; here, too, the update decides."""
+    """Do `open_event` in several statements; the update decides between workers."""
     rows = Delivery.objects.using(alias).filter(event_id=row.key)
-    known = dict(rows.annotate(open=_CAN_BE_CLAIMED).values_list("handler", "open"))
-    if all(each.handler in known and (each.deferred or not known[each.handler]) for each in wanted):
-        return {}  # nothing to write; and on SQLite, whoever writes waits for everybody else who does
+    open_by_handler = dict(rows.annotate(open=_CAN_BE_CLAIMED).values_list("handler", "open"))
+    if all(terms.handler in open_by_handler and (terms.deferred or not open_by_handler[terms.handler]) for terms in wanted):
+        return {}  # nothing to write; on SQLite, a writer would wait for all other writers
     with transaction.atomic(using=alias):
         _insert(alias, row)
         same = StoredEvent.objects.using(alias).filter(key=row.key, digest=row.digest)
-        # looked at again, after whoever inserts the same: on MySQL, many who insert what is there can only end in a deadlock
-        there = set(same.values_list("deliveries__handler", flat=True))
-        if there:
-            new = [each for each in wanted if each.handler not in there]
-            return _claimed(rows, row.key, new, wanted, partial(_take, token=token, sender_attempt=sender_attempt, begun=begun))
+        # read again after the insertion: on MySQL, concurrent insertions of existing rows end in a deadlock
+        handlers = set(same.values_list("deliveries__handler", flat=True))
+        if handlers:
+            new = [terms for terms in wanted if terms.handler not in handlers]
+            return _take_deliveries(
+                rows, row.key, new, wanted, partial(_take, token=token, sender_attempt=sender_attempt, begun=begun)
+            )
     return {}
 
 
 def _insert(alias: str, row: StoredEvent) -> None:
-    """Insert an event unless it is there."""
+    """Insert an event unless it exists."""
     if connections[alias].vendor == "mysql" and len(row.body) > mysql.PART:
         mysql.insert_body(alias, row)
     else:
         StoredEvent.objects.using(alias).bulk_create([row], ignore_conflicts=True)
 
 
-def _opened(
+def _claim_open(
     alias: str, row: StoredEvent, wanted: Sequence[DeliveryTerms], sender_attempt: int | None, *, begun: bool
 ) -> dict[str, Claim]:
     token = uuid4()
-    opened = postgresql.open_event if connections[alias].vendor == "postgresql" else _open_event
-    claims = opened(alias, row, wanted, sender_attempt, token, begun=begun)
-    missing = [each.handler for each in wanted if each.handler not in claims]
+    open_rows = postgresql.open_event if connections[alias].vendor == "postgresql" else _open_event
+    claims = open_rows(alias, row, wanted, sender_attempt, token, begun=begun)
+    missing = [terms.handler for terms in wanted if terms.handler not in claims]
     return claims | _standing(alias, row, missing) if missing else claims
 
 
-def _replaced(
+def _replace_payload(
     alias: str, row: StoredEvent, wanted: Sequence[DeliveryTerms], sender_attempt: int | None, *, begun: bool
 ) -> dict[str, Claim]:
-    """Keep another payload in place of the first, and claim it, if requests alone have tried the first, and nobody is at it."""
+    """Replace the stored payload, and claim the event, if no worker has run or runs the stored one."""
     with transaction.atomic(using=alias):
         event = StoredEvent.objects.using(alias).filter(key=row.key)
         rows = Delivery.objects.using(alias).filter(event_id=row.key)
@@ -216,12 +218,12 @@ def _replaced(
         if not locked or rows.exclude(state=State.UNHANDLED).exclude(IS_OPEN, deferred=False).exists():
             return {}
         _overwrite(alias, row)
-        claims = _opened(alias, row, wanted, sender_attempt, begun=begun)
-        return {handler: replace(each, payload=Payload.TAKEN) for handler, each in claims.items()}
+        claims = _claim_open(alias, row, wanted, sender_attempt, begun=begun)
+        return {handler: replace(claim, payload=Payload.TAKEN) for handler, claim in claims.items()}
 
 
-def _replaced_unhandled(alias: str, row: StoredEvent) -> Payload | None:
-    """Keep another payload in place of the first, if that is for nobody. Returns what became of it; None if the first is gone."""
+def _replace_unhandled(alias: str, row: StoredEvent) -> Payload | None:
+    """Replace the stored payload, if it has no handler. Returns None if it no longer exists."""
     with transaction.atomic(using=alias):
         event = StoredEvent.objects.using(alias).filter(key=row.key)
         rows = Delivery.objects.using(alias).filter(event_id=row.key)
@@ -234,8 +236,8 @@ def _replaced_unhandled(alias: str, row: StoredEvent) -> Payload | None:
 
 
 def _overwrite(alias: str, row: StoredEvent) -> None:
-    """Keep an event in place of one with the same key."""
-    fields = (each.attname for each in StoredEvent._meta.concrete_fields)  # noqa: SLF001 -- Django's own public name
+    """Replace a stored event with the same key."""
+    fields = (field.attname for field in StoredEvent._meta.concrete_fields)  # noqa: SLF001 -- Django's own public name
     values = {name: getattr(row, name) for name in fields if name not in {"key", "received_at"}}
     in_parts = connections[alias].vendor == "mysql" and len(row.body) > mysql.PART
     if in_parts:
@@ -245,32 +247,34 @@ def _overwrite(alias: str, row: StoredEvent) -> None:
         mysql.append_parts(alias, row)
 
 
-def _claimed(
+def _take_deliveries(
     rows: QuerySet[Delivery], key: UUID, new: Sequence[DeliveryTerms], wanted: Sequence[DeliveryTerms], take: partial[int]
 ) -> dict[str, Claim]:
     token, sender_attempt = take.keywords["token"], take.keywords["sender_attempt"]
-    known = {"event_id": key, "sender_attempt": sender_attempt}
-    added = [Delivery(handler=each.handler, deferred=each.deferred, max_attempts=each.max_attempts, **known) for each in new]
-    rows.bulk_create(added, ignore_conflicts=True)
+    shared = {"event_id": key, "sender_attempt": sender_attempt}
+    deliveries = [
+        Delivery(handler=terms.handler, deferred=terms.deferred, max_attempts=terms.max_attempts, **shared) for terms in new
+    ]
+    rows.bulk_create(deliveries, ignore_conflicts=True)
     groups: dict[object, list[DeliveryTerms]] = {}  # one statement takes the deliveries of all handlers with equal terms
     for terms in wanted:
         if not terms.deferred:
             groups.setdefault(_common(terms), []).append(terms)
     for group in groups.values():
         take(rows.filter(handler__in=[terms.handler for terms in group]), len(group), group[0])
-    noted = {each.handler for each in new if each.deferred}
-    # what somebody else has noted meanwhile, a worker may have by now, with a token that is not ours
-    found = rows.filter(Q(token=token) | Q(handler__in=noted, state=State.PENDING))
+    deferred = {terms.handler for terms in new if terms.deferred}
+    # a worker may already run a delivery that another process has stored, with another token than ours
+    claimed = rows.filter(Q(token=token) | Q(handler__in=deferred, state=State.PENDING))
     return {
-        handler: Claim(pk, state, its, attempts, lost, most, is_new=handler in noted)
-        for pk, handler, state, its, attempts, lost, most in found.values_list(
+        handler: Claim(pk, state, row_token, attempts, lost, most, is_new=handler in deferred)
+        for pk, handler, state, row_token, attempts, lost, most in claimed.values_list(
             "pk", "handler", "state", "token", "attempts", "lost", "max_attempts"
         )
     }
 
 
 def _standing(alias: str, row: StoredEvent, handlers: Sequence[str]) -> dict[str, Claim]:
-    """Where the deliveries stand that could not be claimed."""
+    """The state of deliveries that could not be claimed."""
     places = ("pk", "handler", "state", "attempts", "lost", "max_attempts", "deferred", "lease_until")
     rows = StoredEvent.objects.using(alias).filter(key=row.key).annotate(now=Now())
     claims: dict[str, Claim] = {}
@@ -282,25 +286,25 @@ def _standing(alias: str, row: StoredEvent, handlers: Sequence[str]) -> dict[str
         is_settled = is_settled or state in _DECIDED
         wait = max((until - now).total_seconds(), SOON) if until else SOON
         claims[handler] = Claim(pk, state, None, attempts, lost, most, wait, is_deferred=deferred)
-    # one that is not there was purged meanwhile, or would be for another payload
+    # a missing delivery was purged meanwhile, or would be for another payload
     payload = (Payload.IGNORED if is_settled else Payload.REFUSED) if differs else Payload.SAME
-    return {each: replace(claims.get(each, _MISSING), payload=payload) for each in handlers}
+    return {handler: replace(claims.get(handler, _MISSING), payload=payload) for handler in handlers}
 
 
-def _handed_over(alias: str, claim: Claim) -> Claim:
-    """Leave to the workers what requests have left of a delivery, since its handler was not deferred then."""
+def _hand_over(alias: str, claim: Claim) -> Claim:
+    """Leave an open delivery to the workers, if its handler was not deferred when it was stored."""
     if claim.is_new or claim.is_deferred or claim.state in SETTLED or claim.payload in {Payload.REFUSED, Payload.IGNORED}:
         return claim
     return replace(claim, is_new=bool(leave(alias, [claim.delivery])))
 
 
 def _take(rows: QuerySet[Delivery], count: int, terms: DeliveryTerms, token: UUID, sender_attempt: object, *, begun: bool) -> int:
-    """Take what is open among so many deliveries; one that was lost too often is parked. Returns how many rows changed."""
+    """Take the open ones of `count` deliveries, and park those that were lost too often. Returns how many rows changed."""
     spent = _LOST_RUN & Q(lost__gte=terms.max_lost - 1)
-    known = {"max_attempts": terms.max_attempts, "sender_attempt": sender_attempt, "not_before": None}
-    # MySQL sets one column after the other, and each sees what was set before it: so those that others look at come last
+    shared = {"max_attempts": terms.max_attempts, "sender_attempt": sender_attempt, "not_before": None}
+    # MySQL sets one column after the other, and expressions see earlier changes: columns that others read come last
     taken = rows.filter(IS_OPEN, ~spent).update(
-        **known,
+        **shared,
         **_TAKEN,
         token=token,
         lease_until=ahead(terms.lease),
@@ -310,7 +314,7 @@ def _take(rows: QuerySet[Delivery], count: int, terms: DeliveryTerms, token: UUI
     )
     if taken == count:
         return taken
-    return taken + rows.filter(IS_OPEN, spent).update(**known, **_PARKED, token=None, lease_until=None)
+    return taken + rows.filter(IS_OPEN, spent).update(**shared, **_PARKED, token=None, lease_until=None)
 
 
 def _time(after: timedelta | None) -> Any:

@@ -1,7 +1,4 @@
-"""What MySQL and MariaDB need beside the ORM: columns that compare exactly, long bodies in parts, and settings that lose nothing.
-
-Called by the first migration, by `claims` and by `checks`.
-"""
+"""Adapts the inbox to MySQL and MariaDB: columns that compare exactly, long bodies in parts, and variables to check."""
 
 from __future__ import annotations
 
@@ -26,16 +23,16 @@ __all__ = [
     "variables",
 ]
 
-#: Bytes of a body that one statement takes. Escaped they are twice as many, and a statement is one packet.
+#: The bytes of a body in one statement. Escaping may double them, and a statement has to fit into one packet.
 PART: Final = 4 * 1024 * 1024
-#: Bytes of a packet that are left for all else of an event.
+#: The bytes of a packet for the rest of an event.
 FREE: Final = 1024 * 1024
 
 
 def compare_exactly(connection: BaseDatabaseWrapper) -> None:
-    """Have all text of the inbox take any letter, and be the same only if each letter and each space is.
+    """Let the inbox's text columns store any character, and compare exactly.
 
-    The default collations ignore case, accents and spaces at the end, and the character set may know three bytes a letter.
+    The default collations ignore case, accents and trailing spaces, and the character set may be limited to three bytes.
     """
     collation = "utf8mb4_nopad_bin" if _is_mariadb(connection) else "utf8mb4_0900_bin"
     with connection.cursor() as cursor:
@@ -48,7 +45,7 @@ def _is_mariadb(connection: Any) -> bool:
 
 
 def inexact_columns(alias: str) -> list[str]:
-    """The columns of the inbox that do not compare exactly, as of tables that were not made by its migration."""
+    """The columns that do not compare exactly, if the inbox's migration did not create the tables."""
     with connections[alias].cursor() as cursor:
         cursor.execute(
             "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = DATABASE()"
@@ -60,7 +57,7 @@ def inexact_columns(alias: str) -> list[str]:
 
 
 def variables(alias: str) -> tuple[str, str, int, int]:
-    """The character set, SQL mode and largest packet of a session, and by how many seconds its clock differs from UTC."""
+    """The character set, SQL mode and largest packet of a session, and the difference of its clock from UTC in seconds."""
     with connections[alias].cursor() as cursor:
         cursor.execute(
             "SELECT @@character_set_client, @@sql_mode, @@max_allowed_packet, TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), NOW())"
@@ -70,16 +67,16 @@ def variables(alias: str) -> tuple[str, str, int, int]:
 
 
 def largest_body(packet: int) -> int:
-    """How long a body may be where a packet is so long: its parts are sent escaped, and then put together."""
+    """The longest body for a packet size: its parts are escaped, and the server concatenates them."""
     return packet - FREE if packet >= 2 * PART + FREE else (packet - FREE) // 2
 
 
 def packet_that_is_too_short(alias: str, length: int) -> int:
-    """The largest packet of a database that could not keep a body of some length, if it is too short for that; else 0."""
+    """The largest packet of a database, if it is too short for a body of some length; otherwise 0."""
     connection = connections[alias]
     if connection.vendor != "mysql" or connection.in_atomic_block:
         return 0
-    connection.close()  # as the server has done, if it was sent too much
+    connection.close()  # as the server does after a packet that is too long
     try:
         packet = variables(alias)[2]
     except (DatabaseError, InterfaceError):
@@ -88,7 +85,7 @@ def packet_that_is_too_short(alias: str, length: int) -> int:
 
 
 def insert_body(alias: str, row: StoredEvent) -> None:
-    """Insert an event unless it is there, whose body may be too long for one statement; inside a transaction."""
+    """Insert an event with a long body unless it exists; inside a transaction."""
     whole = bytes(row.body)
     row.body = whole[:PART]
     try:
@@ -99,11 +96,11 @@ def insert_body(alias: str, row: StoredEvent) -> None:
 
 
 def append_parts(alias: str, row: StoredEvent) -> None:
-    """Append what is missing of the body of an event that has the first part of it; inside a transaction."""
+    """Append the missing parts to the body of an event that has the first part; inside a transaction."""
     whole = bytes(row.body)
     number, binary = cast("Any", IntegerField()), cast("Any", BinaryField())
     length = Func(F("body"), function="LENGTH", output_field=number)
-    # one that was there has all of its body, and so is left as it is
+    # an event that existed before has its whole body, and stays unchanged
     mine = StoredEvent.objects.using(alias).filter(pk=row.pk, digest=row.digest).alias(length=length)
     for start, part in _parts(whole):
         longer = Func(F("body"), Value(part, binary), function="CONCAT", output_field=binary)

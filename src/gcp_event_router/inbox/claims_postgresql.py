@@ -1,7 +1,7 @@
-"""What `claims` does for each new event and each duplicate, for PostgreSQL: in few statements, written once.
+"""Opens and finishes events on PostgreSQL in few statements, for `claims`.
 
-PostgreSQL plans each of them anew, which takes longer than to do it. So there is a short one for an event that is new, a look
-at the rows of one that is not, and a long one for what that look finds open.
+PostgreSQL plans each statement again, which takes longer than executing it. So there is a short statement for a new event, a
+query for an existing one, and a long statement for the deliveries that the query finds open.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ WITH event AS (
     VALUES (%s::uuid, {", ".join(["%s"] * (len(_EVENT) - 1))}, statement_timestamp())
     ON CONFLICT (key) DO NOTHING"""
 
-# Of many at once, one inserts the event, and has all of its deliveries; all others wait for that one, and then get no row.
+# Of several at once, one inserts the event with all of its deliveries; the others wait for it, and get no row.
 _NEW = f"""{_NEW_EVENT}
     RETURNING key{{sync}}
 )
@@ -39,10 +39,10 @@ SELECT key, %s::integer, 0, '', '', '', statement_timestamp(), wanted.*
 FROM event, (VALUES {{wanted}}) AS wanted
 RETURNING id, handler
 """
-# A claim need not be on the disk at once: how its run ends is, before the sender is answered, and the log is written in
-# order. If the database crashes in between, the sender tries again, and its first attempt is not counted.
+# A claim need not be on the disk at once, since the end of its run is before the sender is answered, and the log is written in
+# order. If the database crashes in between, the sender tries again, and its first attempt does not count.
 _NO_SYNC = ", set_config('synchronous_commit', 'off', true)"
-_NOTED = f"(%s, %s, TRUE, '{State.PENDING}', 0, NULL::uuid, NULL::timestamptz, NULL::timestamptz)"
+_DEFERRED = f"(%s, %s, TRUE, '{State.PENDING}', 0, NULL::uuid, NULL::timestamptz, NULL::timestamptz)"
 _CLAIMED = f"(%s, %s, FALSE, '{State.RUNNING}', 1, %s::uuid, statement_timestamp() + make_interval(secs => %s), {{begun}})"
 
 _STANDING = f"""
@@ -57,8 +57,8 @@ _LOST = f"(old.state = '{State.RUNNING}' AND old.started_at IS NOT NULL)"
 _UNBEGUN = f"(old.state = '{State.RUNNING}' AND old.started_at IS NULL)"
 _SPENT = f"({_LOST} AND old.lost >= {{max_lost}} - 1)"
 
-# A delivery that is there and open is taken by the UPDATE, whose WHERE PostgreSQL checks once more on the newest version of
-# the row, after waiting for whoever is writing it: so of many at once, one gets it.
+# The UPDATE takes an existing open delivery. PostgreSQL waits for other writers, and then checks its WHERE on the newest version
+# of the row: so only one of several gets it.
 _OPEN = f"""{_NEW_EVENT}
 )
 INSERT INTO {DELIVERIES} AS old (
@@ -105,23 +105,23 @@ SET state = '{State.DONE}', finished_at = statement_timestamp(), token = NULL, l
     error_type = '', error = '', error_text = ''
 WHERE id = %s AND token = %s::uuid
 """
-_SETTING = "current_setting(%s, true)"  # NULL or empty in a transaction that has no mark
+_SETTING = "current_setting(%s, true)"  # NULL or empty in a transaction without a mark
 
 
 def open_event(
     alias: str, row: StoredEvent, wanted: Sequence[DeliveryTerms], sender_attempt: int | None, token: UUID, *, begun: bool
 ) -> dict[str, Claim]:
-    """What `claims.open_event` does; of handlers that cannot be claimed it may say nothing."""
+    """Do `claims.open_event`; the result may lack handlers that cannot be claimed."""
     event: list[Any] = [str(row.key), *(getattr(row, name) for name in _EVENT[1:])]
     return (
-        _new(alias, event, wanted, sender_attempt, token, begun=begun)
-        or _settled(alias, event, wanted)
-        or _taken(alias, event, wanted, sender_attempt, token, begun=begun)
+        _insert_new(alias, event, wanted, sender_attempt, token, begun=begun)
+        or _read_settled(alias, event, wanted)
+        or _take_open(alias, event, wanted, sender_attempt, token, begun=begun)
     )
 
 
 def finish(alias: str, held: Claim, setting: str) -> bool:
-    """What `claims.finish` does."""
+    """Do `claims.finish`."""
     token = str(held.token)
     with connections[alias].cursor() as cursor:
         if not setting:
@@ -136,21 +136,21 @@ def finish(alias: str, held: Claim, setting: str) -> bool:
         return False
 
 
-def _new(
+def _insert_new(
     alias: str, event: list[Any], wanted: Sequence[DeliveryTerms], sender_attempt: int | None, token: UUID, *, begun: bool
 ) -> dict[str, Claim]:
-    """The claims on an event that was not there, of all its handlers."""
+    """Insert a new event, and claim it for all its handlers; returns nothing for an existing event."""
     parameters = [*event, sender_attempt]
     claims: dict[str, Claim] = {}
-    for each in wanted:
-        parameters += [each.handler, each.max_attempts]
-        if not each.deferred:
-            parameters += [str(token), each.lease.total_seconds()]
-    deferred = tuple(each.deferred for each in wanted)
-    # what is deferred is answered when this is committed; and a transaction that we are in is somebody else's
+    for terms in wanted:
+        parameters += [terms.handler, terms.max_attempts]
+        if not terms.deferred:
+            parameters += [str(token), terms.lease.total_seconds()]
+    deferred = tuple(terms.deferred for terms in wanted)
+    # a deferred event is answered after this commit; and an outer transaction belongs to somebody else
     sync = any(deferred) or not connections[alias].get_autocommit()
-    for pk, handler in _fetched(alias, _new_statement(deferred, begun=begun, sync=sync), parameters):
-        terms = next(each for each in wanted if each.handler == handler)
+    for pk, handler in _fetch(alias, _new_statement(deferred, begun=begun, sync=sync), parameters):
+        terms = next(terms for terms in wanted if terms.handler == handler)
         if terms.deferred:
             claims[handler] = Claim(pk, State.PENDING, max_attempts=terms.max_attempts, is_new=True)
         else:
@@ -158,32 +158,32 @@ def _new(
     return claims
 
 
-def _settled(alias: str, event: list[Any], wanted: Sequence[DeliveryTerms]) -> dict[str, Claim]:
-    """Where the deliveries of an event stand, if it is the same event, and nothing of it is to be claimed now."""
+def _read_settled(alias: str, event: list[Any], wanted: Sequence[DeliveryTerms]) -> dict[str, Claim]:
+    """The state of an event's deliveries, if its payload is the same, and none of them can be claimed now."""
     claims: dict[str, Claim] = {}
     is_open: dict[str, bool] = {}
-    for pk, handler, state, attempts, lost, most, noted, wait in _fetched(alias, _STANDING, [event[0], event[-1]]):
-        claims[handler] = Claim(pk, state, None, attempts, lost, most, max(wait or 0.0, SOON), is_deferred=noted)
+    for pk, handler, state, attempts, lost, most, is_deferred, wait in _fetch(alias, _STANDING, [event[0], event[-1]]):
+        claims[handler] = Claim(pk, state, None, attempts, lost, most, max(wait or 0.0, SOON), is_deferred=is_deferred)
         is_open[handler] = state in {State.PENDING, State.FAILED} or (state == State.RUNNING and (wait is None or wait < 0))
-    return claims if all(each.handler in claims and (each.deferred or not is_open[each.handler]) for each in wanted) else {}
+    return claims if all(terms.handler in claims and (terms.deferred or not is_open[terms.handler]) for terms in wanted) else {}
 
 
-def _taken(
+def _take_open(
     alias: str, event: list[Any], wanted: Sequence[DeliveryTerms], sender_attempt: int | None, token: UUID, *, begun: bool
 ) -> dict[str, Claim]:
-    """The claims on what is open of an event, or not there; of the others nothing is said."""
+    """Claim the open and the missing deliveries of an event."""
     parameters = [*event, event[0], str(token), sender_attempt, begun]
-    for each in wanted:
-        parameters += [each.handler, each.deferred, each.lease.total_seconds(), each.max_attempts]
+    for terms in wanted:
+        parameters += [terms.handler, terms.deferred, terms.lease.total_seconds(), terms.max_attempts]
     parameters += [event[0], event[-1]]
-    statement = _statement(len(wanted), frozenset((each.max_attempts, each.max_lost) for each in wanted))
+    statement = _statement(len(wanted), frozenset((terms.max_attempts, terms.max_lost) for terms in wanted))
     return {
-        handler: Claim(pk, state, its, attempts, lost, most, is_new=state == State.PENDING)
-        for pk, handler, state, its, attempts, lost, most in _fetched(alias, statement, parameters)
+        handler: Claim(pk, state, row_token, attempts, lost, most, is_new=state == State.PENDING)
+        for pk, handler, state, row_token, attempts, lost, most in _fetch(alias, statement, parameters)
     }
 
 
-def _fetched(alias: str, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+def _fetch(alias: str, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
     with connections[alias].cursor() as cursor:
         cursor.execute(statement, parameters)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
@@ -192,13 +192,15 @@ def _fetched(alias: str, statement: str, parameters: Sequence[Any]) -> list[tupl
 
 @cache
 def _new_statement(deferred: tuple[bool, ...], *, begun: bool, sync: bool) -> str:
-    """The statement for a new event with some handlers."""
+    """The statement for a new event."""
     claimed = _CLAIMED.format(begun="statement_timestamp()" if begun else "NULL::timestamptz")
-    return _NEW.format(sync="" if sync else _NO_SYNC, wanted=", ".join(_NOTED if each else claimed for each in deferred))
+    return _NEW.format(
+        sync="" if sync else _NO_SYNC, wanted=", ".join(_DEFERRED if is_deferred else claimed for is_deferred in deferred)
+    )
 
 
 @cache
 def _statement(count: int, limits: frozenset[tuple[int, int]]) -> str:
-    """The statement for what is open of a number of handlers, with what each `max_attempts` among them has for `max_lost`."""
+    """The statement for the open deliveries of some handlers, with the `max_lost` of each `max_attempts`."""
     cases = " ".join(f"WHEN {attempts:d} THEN {lost:d}" for attempts, lost in sorted(limits))
     return _OPEN.format(wanted=", ".join([_WANTED] * count), max_lost=f"CASE EXCLUDED.max_attempts {cases} END")

@@ -1,7 +1,7 @@
-"""What to do when a database undoes a transaction for the sake of others: ask again, a few times.
+"""Repeats statements whose transaction the database has undone because of a conflict.
 
-Under SERIALIZABLE isolation, and at a deadlock anywhere, somebody has to begin anew. Where that is a statement of ours, the
-sender need not hear of it.
+After a serialization failure or a deadlock, one of the transactions has to start again. If it is one of the inbox's own, the
+sender does not notice.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ __all__ = ["TRIES", "asked_again", "make_way"]
 P = ParamSpec("P")
 T = TypeVar("T")
 
-#: How often something is tried in all.
+#: The number of attempts.
 TRIES: Final = 8
 _FIRST_WAIT = 0.01
 _LAST_WAIT = 0.3
 
 
 def asked_again(function: Callable[Concatenate[str, P], T]) -> Callable[Concatenate[str, P], T]:
-    """Have a function of a database's alias called again after a conflict, unless it is in a transaction, which is gone then.
+    """Call a function of a database's alias again after a conflict, unless it is in a transaction, which is gone then.
 
-    The function raises `ConfigurationError` where nobody would commit what it writes.
+    The function raises `ConfigurationError` if nobody would commit its writes.
     """
 
     @wraps(function)
@@ -52,7 +52,7 @@ def asked_again(function: Callable[Concatenate[str, P], T]) -> Callable[Concaten
 
 
 def _refuse_no_commits(alias: str) -> Never:
-    """Refuse a connection whose autocommit is off outside of any atomic block: it forgets all that was acknowledged."""
+    """Refuse a connection without autocommit outside an atomic block, since acknowledged events would be lost."""
     msg = (
         f"Autocommit is off for the database {alias!r}, outside of any atomic block, so nobody commits what the inbox "
         "writes. Remove AUTOCOMMIT from its settings, and write transaction.atomic() instead of set_autocommit(False)."
@@ -61,5 +61,5 @@ def _refuse_no_commits(alias: str) -> Never:
 
 
 def make_way(tried: int) -> None:
-    """Wait until the others may have got on: some milliseconds, by chance, and more each time."""
-    sleep(uniform(0, min(_FIRST_WAIT * 2**tried, _LAST_WAIT)))  # noqa: S311 -- nobody gains by guessing it
+    """Wait for the other transactions: a random time of some milliseconds, longer each time."""
+    sleep(uniform(0, min(_FIRST_WAIT * 2**tried, _LAST_WAIT)))  # noqa: S311 -- not a secret

@@ -1,4 +1,4 @@
-"""Which database has the inbox."""
+"""Chooses the inbox's database."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ __all__ = ["database"]
 
 
 def database() -> str:
-    """The alias of the database that has the inbox; never one that is only read."""
+    """Return the alias of the inbox's database; never a replica."""
     return conf.current().INBOX.DATABASE or router.db_for_write(StoredEvent)

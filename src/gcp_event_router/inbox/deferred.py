@@ -1,9 +1,9 @@
-"""Deferred deliveries: handed to Django's Tasks framework, and so to whichever engine the project runs.
+"""Hands deferred deliveries to Django's Tasks framework, and so to the project's engine.
 
-Django 6 has the framework; for Django 5.2 the package `django-tasks` is it (extra `tasks`). Without either, and when an
-engine loses a task, `manage.py inbox process` runs the deliveries.
+Django 6 contains the framework; for Django 5.2, the package `django-tasks` has it (extra `tasks`). Without it, or if an engine
+loses a task, `manage.py inbox process` runs the deliveries.
 
-Django's default engine runs a task at once, and so within the request: it is not given any.
+Django's default engine would run a task within the request, so it gets none.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["defer"]
 
 
 def defer(alias: str, deliveries: Iterable[int]) -> None:
-    """Have deliveries run by an engine, once they are committed."""
+    """Enqueue deliveries once they are committed."""
     for delivery in deliveries:
         transaction.on_commit(partial(_enqueue, delivery), using=alias)
 
@@ -33,8 +33,8 @@ def _enqueue(delivery: int) -> None:
     try:
         if idle_engine() is not None:
             return
-        tasks: Any = import_module(".tasks", __package__)  # it makes a task, for which the settings have to be right
+        tasks: Any = import_module(".tasks", __package__)  # creates a task, for which the settings have to be valid
         tasks.run_delivery.enqueue(delivery)
-    except Exception as error:  # noqa: BLE001 -- the delivery is kept; it is only later than it might be
-        logger.warning("A delivery cannot be enqueued, and is left to `manage.py inbox process`: %s", trail(error))
+    except Exception as error:  # noqa: BLE001 -- the delivery is stored; it only runs later
+        logger.warning("A delivery cannot be enqueued, so `manage.py inbox process` has to run it: %s", trail(error))
         logger.debug("A delivery cannot be enqueued", exc_info=error)

@@ -1,6 +1,6 @@
-"""What people see of an event: its payload and its errors as text, bounded, and with nothing in it that a screen would obey.
+"""Turns payloads and errors into bounded text for people, without control characters.
 
-Called by `admin` and `reports`. Nothing here is HTML: templates escape it.
+It is not HTML: templates escape it.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ __all__ = ["LIMIT", "Shown", "error_details", "error_line", "payload", "printabl
 LIMIT: Final = 64 * 1024
 _DUMPED: Final = 4 * 1024
 _IN_A_LINE: Final = 16
+#: The most characters of an error in a list.
 _ERROR: Final = 100
-"""Characters of an error in a list."""
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A payload as it is shown."""
+    """A payload, as it is shown."""
 
-    #: `"JSON"`, `"text"`, `"bytes"`, or empty for no payload.
+    #: `"JSON"`, `"text"`, `"bytes"`, or "" without a payload.
     sort: str
     text: str
-    #: How many bytes the payload has, and how many of them are not shown.
+    #: The number of bytes of the payload, and of those that are not shown.
     size: int
     left_out: int
 
 
 def payload(data: bytes) -> Shown:
-    """The beginning of a payload: JSON, indented if it is short; text; or a hex dump."""
+    """Show the beginning of a payload: JSON, indented if it is short; text; or a hex dump."""
     if not data:
         return Shown("", "", 0, 0)
     try:
@@ -52,28 +52,32 @@ def payload(data: bytes) -> Shown:
 
 
 def printable(text: str) -> str:
-    """A text in which each character that does not print, or turns others around, is written as JSON writes it."""
+    """Escape the characters of a text that cannot be printed, as JSON does."""
     if text.isprintable():
         return text
-    return "".join(each if each.isprintable() or each in "\n\t" else json.dumps(each)[1:-1] for each in text)
+    return "".join(letter if letter.isprintable() or letter in "\n\t" else json.dumps(letter)[1:-1] for letter in text)
 
 
 def error_details(error: str) -> list[tuple[str, str, str]]:
-    """What was invalid in a payload or in parameters: the place, the message and the type; nothing for other errors."""
+    """List validation errors by place, message and type; empty for other errors."""
     try:
-        found: Any = json.loads(error) if error.startswith("[") else []
+        details: Any = json.loads(error) if error.startswith("[") else []
         return [
-            (".".join(printable(str(step)) for step in each["loc"]), printable(str(each["msg"])), printable(str(each["type"])))
-            for each in cast("list[dict[str, Any]]", found)
+            (
+                ".".join(printable(str(step)) for step in detail["loc"]),
+                printable(str(detail["msg"])),
+                printable(str(detail["type"])),
+            )
+            for detail in cast("list[dict[str, Any]]", details)
         ]
     except (ValueError, TypeError, KeyError):
         return []  # cut off, or something else that begins with a bracket
 
 
 def error_line(kind: str, error: str, text: str) -> str:
-    """An error in a list: its type, and the beginning of its text, or else what was invalid first.
+    """Describe an error in a list: its type, and the beginning of its text or the first validation error.
 
-    Of `error` and `text` the beginnings will do.
+    The beginnings of `error` and `text` suffice.
     """
     name = kind.rpartition(".")[2]
     invalid = _first_detail(error)
@@ -83,7 +87,7 @@ def error_line(kind: str, error: str, text: str) -> str:
 
 
 def _first_detail(error: str) -> str:
-    """The place and the type of what was invalid first; `error` may be cut off."""
+    """The place and the type of the first validation error; `error` may be cut off."""
     try:
         first: Any = json.JSONDecoder().raw_decode(error, 1)[0] if error.startswith("[") else None
         return f"{'.'.join(map(str, first['loc']))} ({first['type']})".lstrip() if first else ""
@@ -92,10 +96,10 @@ def _first_detail(error: str) -> str:
 
 
 def _dump(data: bytes) -> str:
-    """Lines of an offset, sixteen bytes in hexadecimal, and the letters among them."""
+    """A hex dump: lines of an offset, sixteen bytes, and their ASCII letters."""
     lines: list[str] = []
     for offset in range(0, len(data), _IN_A_LINE):
         part = data[offset : offset + _IN_A_LINE]
-        letters = "".join(chr(each) if chr(each).isascii() and chr(each).isprintable() else "." for each in part)
+        letters = "".join(chr(byte) if chr(byte).isascii() and chr(byte).isprintable() else "." for byte in part)
         lines.append(f"{offset:08x}  {part.hex(' '):<{3 * _IN_A_LINE - 1}}  {letters}")
     return "\n".join(lines)

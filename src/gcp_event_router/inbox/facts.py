@@ -1,6 +1,6 @@
-"""What people are told of an event's envelope, in the admin and in a terminal: read again from what is kept.
+"""Describes a stored event's envelope to people, in the admin and in a terminal.
 
-All of it came from outside: it is text, and `printable`.
+All of it comes from outside, so it is made `printable`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def data_of(event: StoredEvent, envelope: Envelope | None) -> bytes:
 
 
 def facts_of(event: StoredEvent, envelope: Envelope | None) -> Iterator[tuple[str, str | datetime]]:
-    """What is known of the envelope and of who sent it, by names that `gettext` translates."""
+    """Describe the envelope and the sender, with names that `gettext` translates."""
     principal = _read(event.principal)
     for name, value in (
         (gettext_noop("Form"), _form(event, envelope)),
@@ -60,12 +60,12 @@ def facts_of(event: StoredEvent, envelope: Envelope | None) -> Iterator[tuple[st
 
 
 def attributes_of(event: StoredEvent, envelope: Envelope | None) -> list[tuple[str, str]]:
-    """The attributes of the message; of what cannot be read, the headers."""
+    """The attributes of the message; the headers, if the event cannot be read."""
     return pairs_of(_read(event.meta) if envelope is None else envelope.attributes)
 
 
 def cloudevent_of(envelope: Envelope | None) -> list[tuple[str, str]]:
-    """The attributes of a CloudEvent, extensions last; nothing of any other event."""
+    """The attributes of a CloudEvent, extensions last; none for other events."""
     if not isinstance(envelope, CloudEvent):
         return []
     context = envelope.context
@@ -74,11 +74,11 @@ def cloudevent_of(envelope: Envelope | None) -> list[tuple[str, str]]:
 
 
 def pairs_of(values: str | Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Names and values, in order; a name with several values as often as it has any. A text is JSON."""
-    found: Mapping[str, str | list[str]] = _read(values) if isinstance(values, str) else values
+    """Sorted pairs of names and values, one for each value of a name. A text is JSON."""
+    items: Mapping[str, str | list[str]] = _read(values) if isinstance(values, str) else values
     pairs: list[tuple[str, str]] = []
-    for name, value in sorted(found.items()):
-        pairs += [(printable(name), printable(str(one))) for one in (value if isinstance(value, list) else [value])]
+    for name, value in sorted(items.items()):
+        pairs += [(printable(name), printable(str(item))) for item in (value if isinstance(value, list) else [value])]
     return pairs
 
 
@@ -90,7 +90,7 @@ def _form(event: StoredEvent, envelope: Envelope | None) -> str:
 
 def _read(text: str) -> Mapping[str, Any]:
     try:
-        found: object = json.loads(text) if text else {}
+        value: object = json.loads(text) if text else {}
     except ValueError:
-        found = {"": text}  # changed by hand, or cut off
-    return cast("Mapping[str, Any]", found) if isinstance(found, dict) else {"": text}
+        value = {"": text}  # changed by hand, or cut off
+    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else {"": text}

@@ -1,6 +1,6 @@
-"""The last deliveries of a kind, as the catalogue shows them. Installed by `apps`.
+"""Finds the last deliveries of a kind, for the catalogue.
 
-However many events are kept, few are looked at: those of one kind by their index, those of many among the newest.
+It reads few events, however many are stored: those of one kind by an index, those of a glob among the newest.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from .models import Delivery, State, StoredEvent
 
 __all__ = ["InboxHistory"]
 
+#: How many of the newest deliveries are searched if no index helps.
 _NEWEST: Final = 1_000
-"""Among so many deliveries those are looked for that no index finds."""
 _COLUMNS: Final = (
     "event",
     "handler",
@@ -38,7 +38,7 @@ _NAME_LENGTH: Final = 255
 
 
 class InboxHistory(History):
-    """What the inbox's tables say."""
+    """The history in the inbox's tables."""
 
     permission: str = "gcp_event_inbox.view_storedevent"
 

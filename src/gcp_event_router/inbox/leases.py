@@ -1,4 +1,4 @@
-"""What is asked of the claims, and what they answer."""
+"""The terms on which handlers run, and the claims on their deliveries."""
 
 from __future__ import annotations
 
@@ -21,58 +21,58 @@ from .clock import LONGEST
 
 __all__ = ["LOST", "LOST_TOO_OFTEN", "SOON", "Claim", "DeliveryTerms", "Payload", "delivery_terms", "numbered", "terms_of"]
 
-#: The error of a run that ended without a word.
+#: The error of a lost run.
 LOST: Final = "the worker ended, took longer than its lease, or could not reach the database"
-#: The error of a delivery that was given up for such runs.
+#: The error of a delivery that was parked because of lost runs.
 LOST_TOO_OFTEN: Final = f"as many runs were lost as MAX_LOST allows; of each, {LOST}"
-#: Seconds to wait where nothing says how long.
+#: The default number of seconds to wait.
 SOON: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryTerms:
-    """One handler of an event, and on which terms it is run."""
+    """The terms on which a handler of an event runs."""
 
     handler: str
     lease: timedelta
     max_attempts: int
-    #: After how many lost runs it is parked.
+    #: The number of lost runs after which the delivery is parked.
     max_lost: int
-    #: Whether it is only to be noted, for a worker to run.
+    #: Whether a worker runs it later.
     deferred: bool = False
 
 
 class Payload(Enum):
-    """How the payload that came compares with the one that is kept under the same key."""
+    """How the payload of a delivery compares with the stored one under the same key."""
 
     SAME = auto()
-    #: It is another one, and kept in place of the first, of which nothing was done.
+    #: It differs, and replaces the stored one, of which nothing was done.
     TAKEN = auto()
-    #: It is another one, while somebody is at the first, or is to be.
+    #: It differs, while the stored one is running or due.
     REFUSED = auto()
-    #: It is another one, and the first counts, since something is settled by it.
+    #: It differs, and is ignored, since a delivery of the stored one is settled.
     IGNORED = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Where one delivery stands, for who asked to run it."""
+    """The state of a delivery, for the process that asked to run it."""
 
     delivery: int
     state: str
-    #: Set if the delivery is the caller's to run.
+    #: Set if the caller may run the delivery.
     token: UUID | None = None
     attempts: int = 0
     lost: int = 0
     max_attempts: int = 1
-    #: Seconds until somebody else's lease ends.
+    #: Seconds until another worker's lease expires.
     wait: float = 0.0
     payload: Payload = Payload.SAME
     #: Whether workers run the delivery.
     is_deferred: bool = False
-    #: Whether it was noted for them just now.
+    #: Whether it was just stored for them.
     is_new: bool = False
-    #: For how long its runs have ended in `Retry`, or for want of a database; None unless a worker's sweep or task claims it.
+    #: For how long its runs have ended in `Retry` or without a database; None unless a worker claims it.
     waited: timedelta | None = None
 
     @property
@@ -82,17 +82,13 @@ class Claim:
 
 
 _NAME_LENGTH = 255
-
-
 _LOST = 10
-
-
+#: A lost run is seldom its handler's fault, so more of them are allowed than failures.
 _LOST_PER_ATTEMPT = 3
-"""A run that is lost is seldom its handler's fault, so more of them are allowed than failures."""
 
 
 def numbered(name: str, number: int) -> str:
-    """The name by which the inbox knows the first, second ... of the handlers that have one name."""
+    """The inbox's name for the first, second ... handler of the same name."""
     return name[:_NAME_LENGTH] if number == 1 else f"{name[: _NAME_LENGTH - 8]}#{number}"
 
 
@@ -102,9 +98,9 @@ def delivery_terms(found: HandlersFound) -> Mapping[Handler, DeliveryTerms]:
     settings = conf.current().INBOX
     terms: dict[Handler, DeliveryTerms] = {}
     names: set[str] = set()
-    for handler in (each for handlers in found for each in handlers if each.options.once):
+    for handler in (handler for handlers in found for handler in handlers if handler.options.once):
         own, name, number = handler.options, numbered(handler.name, 1), 1
-        while name in names:  # two methods of one class, on two objects; a system check asks for names
+        while name in names:  # the same method of two objects; a system check asks for names
             number += 1
             name = numbered(handler.name, number)
         names.add(name)
@@ -124,7 +120,7 @@ setting_changed.connect(_forget, dispatch_uid="gcp_event_router.inbox.leases")
 def terms_of(
     name: str, lease: timedelta | None = None, max_attempts: int | None = None, *, deferred: bool = False
 ) -> DeliveryTerms:
-    """The terms of one handler, with what the settings say where it says nothing itself."""
+    """The terms of one handler, with defaults from the settings."""
     settings = conf.current().INBOX
     most = max_attempts or settings.MAX_ATTEMPTS
     lost = settings.MAX_LOST or min(max(_LOST, _LOST_PER_ATTEMPT * most), MAX_ATTEMPTS)

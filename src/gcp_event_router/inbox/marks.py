@@ -1,11 +1,11 @@
-"""The mark of a sync handler's run: made first in its transaction, and required at its end. Called by `execution`.
+"""Marks the transaction of a sync handler's run at its beginning, and requires the mark at its end.
 
-A transaction can end without the handler's noticing: MySQL and MariaDB roll all of it back after a deadlock, SQLite does so
-when the disk is full, DDL commits it on MySQL, and a handler may execute a COMMIT or a ROLLBACK. What the handler wrote before
-is then undone, or committed by itself, and "done" must not be noted. The mark ends with the transaction, so its absence tells.
+A transaction can end without the handler noticing: MySQL and MariaDB roll it back after a deadlock, SQLite does if the disk is
+full, DDL commits it on MySQL, and a handler may execute COMMIT or ROLLBACK. Then the handler's writes are undone, or committed
+without the rest, so the delivery must not be marked as done. The mark ends with the transaction, so its absence shows that.
 
-The mark is a savepoint. On PostgreSQL with psycopg 3 it is a setting of the transaction instead, which travels with its BEGIN
-and is looked at by the statement that notes "done", so that it costs no round trip.
+The mark is a savepoint. On PostgreSQL with psycopg 3, it is a setting of the transaction instead: it is sent with BEGIN, and the
+statement that ends the delivery reads it, so it needs no extra round trip.
 """
 
 from __future__ import annotations
@@ -23,31 +23,30 @@ from .errors import RolledBackError
 
 __all__ = ["Mark"]
 
+#: Its value is the token of the claim.
 _SETTING = "gcp_event_router.run"
-"""Its value is the token of the claim."""
-
+#: The codes of MySQL, MariaDB and PostgreSQL for a missing savepoint, and for a missing transaction.
 _NO_SAVEPOINT = frozenset({"1305", "3B001", "25P01"})
-"""What MySQL, MariaDB and PostgreSQL call a savepoint that is not there, and a transaction that is not."""
 
 
 class Mark:
-    """The mark of one run, made in the transaction that has just begun."""
+    """The mark of one run, made at the beginning of its transaction."""
 
     def __init__(self, alias: str, token: str) -> None:
         self._alias = alias
         self._connection = connections[alias]
         self._name = f"gcp_{token}"
-        #: The setting that is the mark, which `claims.finish` has to look at; empty if it is a savepoint.
+        #: The setting that `claims.finish` has to check; "" if the mark is a savepoint.
         self.setting: str = _SETTING if self._connection.vendor == "postgresql" and _begin_with(self._connection, token) else ""
         if not self.setting:
             self._execute(self._connection.ops.savepoint_create_sql(self._name))
 
     def guarded(self) -> AbstractContextManager[None]:
-        """Have nothing more executed in here once the transaction is gone, where each statement would then commit by itself."""
+        """Refuse statements once the transaction is gone, if each would commit by itself."""
         return self._connection.execute_wrapper(self._guard) if self._connection.vendor == "sqlite" else nullcontext()
 
     def require(self) -> None:
-        """Raise `RolledBackError` if the transaction is not the one that the mark was made in, as far as a savepoint tells."""
+        """Raise `RolledBackError` if the marked transaction has ended, as far as a savepoint shows that."""
         if connections[self._alias] is not self._connection or self._connection.get_rollback():
             raise RolledBackError
         if self.setting:
@@ -77,7 +76,7 @@ class Mark:
 
 
 def _begin_with(connection: BaseDatabaseWrapper, token: str) -> bool:
-    """Begin the transaction that psycopg 3 would begin with its first statement, with the mark. False where that cannot be."""
+    """Begin the transaction with the mark, instead of leaving that to psycopg 3. Returns False if that is impossible."""
     begin = _psycopg()
     if begin is None:
         return False
@@ -88,23 +87,23 @@ def _begin_with(connection: BaseDatabaseWrapper, token: str) -> bool:
 @cache
 def _psycopg() -> Callable[[object, str], bool] | None:
     try:
-        from psycopg import Connection, IsolationLevel, errors, generators  # noqa: PLC0415 -- Django's may be psycopg2
+        from psycopg import Connection, IsolationLevel, errors, generators  # noqa: PLC0415 -- Django may use psycopg2
         from psycopg.pq import ExecStatus, TransactionStatus  # noqa: PLC0415 -- as above
     except ImportError:
         return None
 
-    def begin(found: object, token: str) -> bool:
-        if not isinstance(found, Connection) or found.info.transaction_status != TransactionStatus.IDLE:
+    def begin(connection: object, token: str) -> bool:
+        if not isinstance(connection, Connection) or connection.info.transaction_status != TransactionStatus.IDLE:
             return False
         words = ["BEGIN"]
-        if found.isolation_level is not None:
-            words.append(f"ISOLATION LEVEL {IsolationLevel(found.isolation_level).name.replace('_', ' ')}")
-        if found.read_only is not None:
-            words.append("READ ONLY" if found.read_only else "READ WRITE")
-        if found.deferrable is not None:
-            words.append("DEFERRABLE" if found.deferrable else "NOT DEFERRABLE")
-        found.pgconn.send_query(f"{' '.join(words)}; SET LOCAL {_SETTING} = '{token}'".encode())
-        for result in found.wait(generators.execute(found.pgconn)):
+        if connection.isolation_level is not None:
+            words.append(f"ISOLATION LEVEL {IsolationLevel(connection.isolation_level).name.replace('_', ' ')}")
+        if connection.read_only is not None:
+            words.append("READ ONLY" if connection.read_only else "READ WRITE")
+        if connection.deferrable is not None:
+            words.append("DEFERRABLE" if connection.deferrable else "NOT DEFERRABLE")
+        connection.pgconn.send_query(f"{' '.join(words)}; SET LOCAL {_SETTING} = '{token}'".encode())
+        for result in connection.wait(generators.execute(connection.pgconn)):
             if result.status != ExecStatus.COMMAND_OK:
                 raise errors.error_from_result(result)
         return True

@@ -1,6 +1,6 @@
-"""Globs as the database matches them: `Glob.matches`, in a query. Called by `selections` and `purge`.
+"""Translates globs into conditions of the database, so that a query matches as `Glob.matches` does.
 
-However many names there are, none of them is written into the query.
+The query contains the pattern only, however many names match.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from .._globs.glob import Glob
 
 __all__ = ["fits"]
 
-#: For each vendor how it asks, and what makes the whole text count, and its case.
-_ASKED: Final = {
-    "sqlite": ("REGEXP", r"\A(?s:%s)\Z"),  # which is Python's
+#: For each vendor its operator, and a pattern that matches the whole text and its case.
+_OPERATORS: Final = {
+    "sqlite": ("REGEXP", r"\A(?s:%s)\Z"),  # Python's own
     "postgresql": ("~", "^(?:%s)$"),
     "mysql": ("REGEXP", r"(?s-i)\A(?:%s)\z"),
 }
-#: What would begin the name of a class to some of them, and is a character of a sequence to us. An even number of backslashes
-#: before the bracket leaves it a bracket.
+#: A character after a bracket that begins a class name for some vendors, but is an ordinary one in a glob. After an even number
+#: of backslashes, the bracket is a bracket.
 _NAMED_CLASS: Final = re.compile(r"(?<!\\)((?:\\\\)*\[\^?)([:.=])")
 
 
 def fits(alias: str, field: str, glob: Glob) -> Func:
-    """The condition that a field, which is text, matches a glob, on whichever database."""
+    """Make the condition that a text field matches a glob."""
     vendor = connections[alias].vendor
-    operator, form = _ASKED[vendor]
+    operator, form = _OPERATORS[vendor]
     pattern = fnmatch.translate(glob.pattern)[len("(?s:") : -len(r")\Z")]
-    if vendor == "postgresql":  # it does not go back and forth, and so has no word for that
+    if vendor == "postgresql":  # it has no atomic groups, and needs none
         pattern = pattern.replace("(?>", "(?:")
     pattern = _NAMED_CLASS.sub(r"\1\\\2", pattern)
     return Func(field, Value(form % pattern), arg_joiner=f" {operator} ", template="%(expressions)s", output_field=BooleanField())

@@ -1,7 +1,7 @@
-"""What the inbox keeps: one row an event, and one row for each handler that it is delivered to.
+"""The inbox's tables: a row for each event, and a row for each delivery of an event to a handler.
 
-Text from outside is kept as bytes, or as JSON in ASCII: PostgreSQL's text and jsonb take no NUL, and SQLite's length limits
-are none. All times are the database's.
+Text from outside is stored as bytes, or as JSON in ASCII, since PostgreSQL's text and jsonb refuse NUL. All times are the
+database's.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from typing_extensions import override
 
 __all__ = ["DELIVERIES", "EVENTS", "OPEN", "SETTLED", "Delivery", "OpenDeferred", "State", "StoredEvent"]
 
-#: The names of the tables, which `claims_postgresql` writes into its statement.
+#: The names of the tables.
 EVENTS: Final = "gcp_event_inbox_event"
 DELIVERIES: Final = "gcp_event_inbox_delivery"
 
 
 class State(models.TextChoices):
-    """Where a delivery stands. The first three are open: they wait for a worker, or have one."""
+    """The state of a delivery. The first three are open."""
 
     PENDING = "pending", _("pending")
     RUNNING = "running", _("running")
@@ -37,19 +37,19 @@ class State(models.TextChoices):
     UNHANDLED = "unhandled", _("no handler")
 
 
-#: The states of deliveries that are nobody's to run, unless they are replayed.
+#: The states of deliveries that only a replay runs again.
 SETTLED: Final = frozenset({State.DONE, State.REJECTED, State.PARKED, State.DISCARDED, State.UNHANDLED})
 
 
-#: The states of deliveries that wait for a worker or have one. In this order they are in the index of open deferred ones.
+#: The states of deliveries that are waiting or running, in the order of the index of open deferred ones.
 OPEN: Final = (State.PENDING, State.RUNNING, State.FAILED)
 
 
 class OpenDeferred(models.Index):
-    """The index by which workers find what is theirs, however many deliveries are settled.
+    """The index with which workers find due deliveries, however many are settled.
 
-    PostgreSQL and SQLite keep only deferred deliveries in it, PostgreSQL only open ones. MySQL and MariaDB have no partial
-    indexes, so there it has all.
+    It contains open deferred deliveries on PostgreSQL, deferred ones on SQLite, and all on MySQL and MariaDB, which have no
+    partial indexes.
     """
 
     @override
@@ -58,7 +58,7 @@ class OpenDeferred(models.Index):
     ) -> Statement:
         if not schema_editor.connection.features.supports_partial_indexes:
             return super().create_sql(model, schema_editor, using, **kwargs)
-        # SQLite recognizes this condition in a query only if it holds no values, which the ORM sends as parameters
+        # SQLite uses the index only if its condition has no values, which the ORM sends as parameters
         is_listed = models.Q(deferred=True)
         if schema_editor.connection.vendor == "postgresql":
             is_listed &= models.Q(state__in=OPEN)
@@ -67,34 +67,34 @@ class OpenDeferred(models.Index):
 
 
 class StoredEvent(models.Model):
-    """One event, with all that is needed to read it again. Its key is made of what all its deliveries have in common."""
+    """One event, with everything to read it again. Its key is a hash of its identity, which all its deliveries share."""
 
     key: models.UUIDField[UUID, UUID] = models.UUIDField(primary_key=True, editable=False)
     kind: models.CharField[str, str] = models.CharField(max_length=255)
     reference: models.CharField[str, str] = models.CharField(max_length=255)
-    #: Pub/Sub's id of the message, or its like, for people who look for it.
+    #: Pub/Sub's id of the message, or a similar one, for people who search for it.
     message_id: models.CharField[str, str] = models.CharField(max_length=255, blank=True)
     #: All values of all query parameters, as JSON.
     parameters: models.TextField[str, str] = models.TextField(blank=True)
     body: models.BinaryField[bytes, bytes | memoryview] = models.BinaryField()
     #: The name of the envelope's form, such as `"pubsub"`.
     form: models.CharField[str, str] = models.CharField(max_length=32)
-    #: What the envelope's form is read from beside the body, as JSON; never `Authorization`.
+    #: The headers with which the envelope is read again, as JSON; never `Authorization`.
     meta: models.TextField[str, str] = models.TextField(blank=True)
-    #: Who sent it, as JSON.
+    #: The sender, as JSON.
     principal: models.TextField[str, str] = models.TextField(blank=True)
-    #: SHA-256 of the payload, so that another payload under the same key is seen.
+    #: SHA-256 of the payload, to detect another payload under the same key.
     digest: models.BinaryField[bytes, bytes | memoryview] = models.BinaryField(max_length=32)
     received_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
-        """Listed from the newest; found by kind, by reference and by the sender's id."""
+        """Sorted from the newest; with indexes for kind, reference and the sender's id."""
 
         db_table: ClassVar[str] = EVENTS
         verbose_name: ClassVar[str] = "event"
         verbose_name_plural: ClassVar[str] = "events"
         ordering: ClassVar[tuple[str, ...]] = ("-received_at",)
-        # no db_index: on PostgreSQL that would be two indexes for each text, and one is enough
+        # no db_index, which would create two indexes for each text on PostgreSQL
         indexes: ClassVar[tuple[models.Index, ...]] = (
             models.Index(fields=["-received_at"], name="gcp_event_inbox_received"),
             models.Index(fields=["kind", "-received_at"], name="gcp_event_inbox_kind"),
@@ -108,43 +108,43 @@ class StoredEvent(models.Model):
 
 
 class Delivery(models.Model):
-    """One event on its way to one handler."""
+    """The delivery of an event to a handler."""
 
     event: models.ForeignKey[StoredEvent, StoredEvent] = models.ForeignKey(
         StoredEvent, models.CASCADE, related_name="deliveries", db_index=False
     )
-    #: The handler's name; empty for an event that could not be read, or that nothing handled when it came.
+    #: The handler's name; empty for an unreadable event, and for one that had no handler.
     handler: models.CharField[str, str] = models.CharField(max_length=255, blank=True)
     state: models.CharField[str, str] = models.CharField(max_length=10, choices=State.choices, default=State.PENDING)
-    #: Whether workers run it, and not the sender's requests.
+    #: Whether workers run it, instead of the sender's requests.
     deferred: models.BooleanField[bool, bool] = models.BooleanField(default=False)
-    #: How often it was begun; what ended in `Retry`, or for want of the database, is not counted.
+    #: The number of runs, without those that ended in `Retry` or without a database.
     attempts: models.PositiveSmallIntegerField[int, int] = models.PositiveSmallIntegerField(default=0)
-    #: How many of them ended without a word, as its worker was killed, or could not reach the database to note how it ended.
+    #: How many of them were lost: their worker was killed, or could not reach the database at the end.
     lost: models.PositiveSmallIntegerField[int, int] = models.PositiveSmallIntegerField(default=0)
     max_attempts: models.PositiveSmallIntegerField[int, int] = models.PositiveSmallIntegerField(default=1)
-    #: Until when the worker that holds `token` has it for itself.
+    #: Until when the worker that holds `token` may run it.
     lease_until: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(null=True, blank=True)
-    #: Known to the one worker that may end this run.
+    #: Held by the only worker that may end this run.
     token: models.UUIDField[UUID | None, UUID | None] = models.UUIDField(null=True, blank=True)
-    #: Before when it is not to be tried again, where the handler said so.
+    #: The earliest time of the next run, if any.
     not_before: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(null=True, blank=True)
-    #: How often the sender had tried by the last run, where it says.
+    #: The sender's number of the last delivery, if known.
     sender_attempt: models.PositiveIntegerField[int | None, int | None] = models.PositiveIntegerField(null=True, blank=True)
-    #: Of the last run that did not end well: the exception's type, and what is safe to keep of it.
+    #: The type of the last exception, and its safe description.
     error_type: models.CharField[str, str] = models.CharField(max_length=255, blank=True)
     error: models.TextField[str, str] = models.TextField(blank=True)
-    #: Its text and a bounded traceback, which may quote the payload; empty unless `ERROR_TEXT` is on.
+    #: Its text and a bounded traceback, which may quote the payload; empty if `ERROR_TEXT` is off.
     error_text: models.TextField[str, str] = models.TextField(blank=True)
-    #: Since when each run has ended in `Retry`, or for want of a database; None unless the last one did.
+    #: Since when all runs have ended in `Retry` or without a database; None if the last one did not.
     waiting_since: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(null=True, blank=True)
     created_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(db_default=Now(), editable=False)
-    #: When the handler was last begun; a claim of several deliveries begins none of them.
+    #: When the last run began; a claim of several deliveries begins none of them.
     started_at: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(null=True, blank=True)
     finished_at: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        """One an event and handler; found by state, and by workers if it is open and deferred."""
+        """Unique for an event and a handler; with indexes for states and for workers."""
 
         db_table: ClassVar[str] = DELIVERIES
         verbose_name: ClassVar[str] = "delivery"
@@ -167,10 +167,10 @@ class Delivery(models.Model):
 
     @property
     def counted(self) -> int:
-        """How many of its runs count: all but those that were lost."""
+        """The number of runs without lost ones."""
         return max(0, self.attempts - self.lost)
 
     @property
     def limit(self) -> int:
-        """How many may count; one more for each time that a person replayed it after that."""
+        """The highest number of such runs; each replay after that adds one."""
         return max(self.max_attempts, self.counted)

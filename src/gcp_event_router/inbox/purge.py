@@ -1,4 +1,4 @@
-"""Deleting events that are finished and old. Called by `manage.py inbox purge`, and by projects."""
+"""Deletes old, finished events, for `manage.py inbox purge` and for projects."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ __all__ = ["PURGEABLE", "PURGED", "purge"]
 
 RowT = TypeVar("RowT", bound=Model)
 
-#: The states in which nothing is left to do for anybody.
+#: The states in which nothing is left to do.
 PURGED: Final = (State.DONE, State.DISCARDED)
-#: These, and the states in which a delivery waits for a person, or for a sender who gave up long ago.
+#: These, and the states in which a delivery waits for a person, or for a sender that gave up long ago.
 PURGEABLE: Final = frozenset({*PURGED, State.REJECTED, State.PARKED, State.FAILED, State.UNHANDLED})
 
+#: Longer than the precision of times in any database.
 _OVERLAP: Final = timedelta(seconds=1)
-"""More than databases differ in how finely they write a time."""
 
 
 def purge(
@@ -39,25 +39,25 @@ def purge(
     batch: int = 1000,
     dry_run: bool = False,
 ) -> Iterator[int]:
-    """Delete events whose deliveries are all in some states, the oldest first, as the result is iterated.
+    """Delete events whose deliveries are all in some states, the oldest first, while the result is iterated.
 
-    Each batch is a transaction of its own, and what anybody else is at is passed over, so that nobody waits for a purge. One
-    that is stopped has lost nothing, and the next goes on.
+    Each batch is a transaction, and skips rows that others have locked, so that nobody waits for a purge. A purge can be stopped
+    at any time; the next one continues.
 
     Args:
         alias: The database.
-        older_than: For how long an event has to be there. Senders deliver again for days; what comes again later is new.
+        older_than: The least age of the events. Senders deliver again for days; a later redelivery counts as a new event.
         states: Some of `PURGEABLE`.
         kind: A glob of kinds; empty for all.
         reference: The whole reference; empty for all.
-        batch: How many events one transaction looks at.
+        batch: How many events one transaction reads.
         dry_run: Whether to count only, all at once.
 
     Yields:
-        How many events each batch deleted.
+        The number of events that each batch deleted.
 
     Raises:
-        ValueError: One of the states is not of `PURGEABLE`.
+        ValueError: One of the states is not in `PURGEABLE`.
         GlobError: The glob is malformed.
 
     """
@@ -75,27 +75,27 @@ def purge(
 
 
 def _batches(alias: str, old: QuerySet[StoredEvent], states: Collection[str], batch: int) -> Iterator[int]:
-    begin: datetime | None = None  # what is older was looked at
+    begin: datetime | None = None  # older ones are done
     passed: set[UUID] = set()
     while True:
         rows = old.exclude(key__in=passed)
         if begin is not None:
             rows = rows.filter(received_at__gte=begin)
         with transaction.atomic(using=alias):
-            found = dict(_locked(rows.order_by("received_at")).values_list("key", "received_at")[:batch])
-            finished = _finished(alias, list(found), states)
+            candidates = dict(_locked(rows.order_by("received_at")).values_list("key", "received_at")[:batch])
+            finished = _finished(alias, list(candidates), states)
             Delivery.objects.using(alias).filter(event__in=finished).delete()
             StoredEvent.objects.using(alias).filter(key__in=finished).only("key").delete()
-        if not found:
+        if not candidates:
             return
-        begin = max(found.values()) - _OVERLAP
-        passed.update(found.keys() - set(finished))  # somebody is at these
+        begin = max(candidates.values()) - _OVERLAP
+        passed.update(candidates.keys() - set(finished))  # others have locked them
         if finished:
             yield len(finished)
 
 
 def _finished(alias: str, keys: Sequence[UUID], states: Collection[str]) -> list[UUID]:
-    """Those of some events whose deliveries are still finished now that they are locked, and nobody else's."""
+    """Select the events whose deliveries are all finished and locked by us."""
     deliveries = Delivery.objects.using(alias).filter(event__in=keys)
     there = Counter(deliveries.values_list("event_id", flat=True))
     free = Counter(event for event, state in _locked(deliveries).values_list("event_id", "state") if state in states)
@@ -103,6 +103,6 @@ def _finished(alias: str, keys: Sequence[UUID], states: Collection[str]) -> list
 
 
 def _locked(rows: QuerySet[RowT]) -> QuerySet[RowT]:
-    """The rows that nobody else is at, locked where the database can do that; SQLite has one writer at a time."""
+    """Lock rows, and skip those that others have locked; SQLite has only one writer at a time."""
     skips = connections[rows.db].features.has_select_for_update_skip_locked
     return rows.select_for_update(skip_locked=True) if skips else rows

@@ -1,6 +1,6 @@
-"""Moving deliveries to a handler's new name. Called by `manage.py inbox rename`, and by projects.
+"""Moves deliveries to a handler's new name, for `manage.py inbox rename` and for projects.
 
-Those that are done move, too, so that an event which is sent again is known as a duplicate under the new name.
+Finished deliveries move, too, so that a redelivery is recognised as a duplicate under the new name.
 """
 
 from __future__ import annotations
@@ -19,28 +19,28 @@ _BATCH: Final = 500
 
 
 def renamable(alias: str, old: str, new: str) -> QuerySet[Delivery]:
-    """The deliveries of a name that can be moved: nobody is at them, and their events have none for the new name."""
+    """Select the deliveries that can be moved: no worker runs them, and their events have none for the new name."""
     taken = Delivery.objects.using(alias).filter(event=OuterRef("event"), handler=new)
     return idle(Delivery.objects.using(alias).filter(handler=old)).filter(~Exists(taken)).order_by("pk")
 
 
 def rename(alias: str, old: str, new: str) -> int:
-    """Move the deliveries of one name to another. Returns how many were moved; the others are left as they are."""
+    """Move deliveries from one name to another, as far as possible. Returns how many were moved."""
     rows = renamable(alias, old, new)
     moved = passed = 0
     while batch := list(rows.filter(pk__gt=passed).values_list("pk", flat=True)[:_BATCH]):
         passed = batch[-1]
         try:
-            moved += _moved(alias, batch, old, new)
+            moved += _move(alias, batch, old, new)
         except IntegrityError:  # one of the events was delivered to the new name meanwhile
-            for each in batch:
+            for key in batch:
                 try:
-                    moved += _moved(alias, [each], old, new)
+                    moved += _move(alias, [key], old, new)
                 except IntegrityError:
                     continue
     return moved
 
 
-def _moved(alias: str, keys: list[int], old: str, new: str) -> int:
+def _move(alias: str, keys: list[int], old: str, new: str) -> int:
     with transaction.atomic(using=alias):
         return idle(Delivery.objects.using(alias).filter(pk__in=keys, handler=old)).update(handler=new)

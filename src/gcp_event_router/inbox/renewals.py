@@ -1,10 +1,10 @@
-"""A task's name that is used again: which of several tasks of one name a delivery belongs to. Called by `store`.
+"""Decides to which of several tasks with the same name a delivery belongs.
 
-Cloud Tasks frees a name about an hour after its task was done or deleted, so a name and a queue do not tell a task from all
-others for as long as the inbox remembers. Its headers do, mostly: the first try of a task says that it is the first, and when it
-was due; each later one says that it is not, and may say another time, since a retry is due later.
+Cloud Tasks frees a name about an hour after its task is done or deleted, so a queue and a name do not identify a task for as long
+as the inbox remembers it. Mostly, its headers do: the first attempt says that it is the first, and its scheduled time; a retry
+says that it is one, and may have a later time.
 
-Facts: `CreateTaskRequest` ("Task De-duplication") and `RunTask` of Cloud Tasks' reference, "Create HTTP target tasks".
+Facts: `CreateTaskRequest` ("Task De-duplication") and `RunTask` in Cloud Tasks' reference, "Create HTTP target tasks".
 """
 
 from __future__ import annotations
@@ -21,33 +21,33 @@ from .serialization import key_of
 
 __all__ = ["key_of_task"]
 
-#: How much later the first try of a new task is due than that of the last one: half of what Cloud Tasks keeps a name for.
+#: A new task is scheduled at least this much later: half the time for which Cloud Tasks reserves a name.
 _APART: Final = timedelta(minutes=30)
-#: How long after a task was done a retry comes that is not one of it: queues wait for an hour between retries unless they are
-#: told to wait longer, and what is done is only retried if its answer got lost.
+#: A retry this long after a task is done belongs to a new one: by default, queues wait at most an hour between retries, and a
+#: finished task is only retried if its answer got lost.
 _LONG_APART: Final = timedelta(hours=12)
-_MOST: Final = 100
+_MAX_TASKS: Final = 100
 
 
 def key_of_task(alias: str, row: StoredEvent, task: CloudTask) -> UUID:
-    """The key of a task's row: that of the row of an earlier delivery, or one of its own.
+    """Return the key of a task's row: that of an earlier delivery of the task, or a new one.
 
     Args:
         alias: The database.
-        row: The row that the task would have if its name were never used again.
-        task: What arrived.
+        row: The row that the task would have if its name were unique.
+        task: The task.
 
     Raises:
-        DatabaseError: The database cannot be asked.
+        DatabaseError: The database is unavailable.
 
     """
     identity = task.identity
     if identity is None:
         return row.key
-    known = [(key, each) for key, each in _known(alias, row) if each.identity == identity]
-    dated = [(each.eta, key) for key, each in known if each.eta is not None]
+    stored = [(key, earlier) for key, earlier in _stored_tasks(alias, row) if earlier.identity == identity]
+    dated = [(earlier.eta, key) for key, earlier in stored if earlier.eta is not None]
     if not dated or task.eta is None:
-        return known[0][0] if known else row.key
+        return stored[0][0] if stored else row.key
     if task.retry_count == 0:
         same = [key for eta, key in dated if abs(task.eta - eta) < _APART]
         if same:
@@ -58,18 +58,18 @@ def key_of_task(alias: str, row: StoredEvent, task: CloudTask) -> UUID:
     return key_of(row.kind, row.reference, (*identity, task.eta.isoformat())) if is_new else key
 
 
-def _known(alias: str, row: StoredEvent) -> list[tuple[UUID, CloudTask]]:
-    """The tasks of that name at the same URL, the newest first."""
+def _stored_tasks(alias: str, row: StoredEvent) -> list[tuple[UUID, CloudTask]]:
+    """The stored tasks with that name and URL, the newest first."""
     rows = StoredEvent.objects.using(alias).filter(message_id=row.message_id, form=row.form).order_by("-received_at")
-    found: list[tuple[UUID, CloudTask]] = []
-    for key, kind, reference, meta in rows.values_list("key", "kind", "reference", "meta")[:_MOST]:
+    tasks: list[tuple[UUID, CloudTask]] = []
+    for key, kind, reference, meta in rows.values_list("key", "kind", "reference", "meta")[:_MAX_TASKS]:
         task = read(b"", json.loads(meta)) if (kind, reference) == (row.kind, row.reference) else None
         if isinstance(task, CloudTask):
-            found.append((key, task))
-    return found
+            tasks.append((key, task))
+    return tasks
 
 
 def _is_long_done(alias: str, key: UUID) -> bool:
-    """Whether nobody is to do anything for an event any more, and nobody has for long."""
+    """Whether all deliveries of an event have been settled for long."""
     rows = Delivery.objects.using(alias).filter(event_id=key)
     return not rows.exclude(state__in=SETTLED, finished_at__lt=ago(_LONG_APART)).exists()

@@ -1,4 +1,4 @@
-"""Which deliveries are meant: what people say when they look for some, made a query. Called by the command, and by projects."""
+"""Turns the options with which people select deliveries into a query, for the command and for projects."""
 
 from __future__ import annotations
 
@@ -20,39 +20,39 @@ from .models import Delivery, State, StoredEvent
 
 __all__ = ["Selection", "delivery_number", "idle", "kinds"]
 
+#: Up to so many kinds are compared in Python, so that the index finds the matching ones.
 _FEW: Final = 100
-"""So many kinds are looked at one by one, so that those that match are found by their index."""
-_DIGITS: Final = 18
-"""So many digits fit the number of a delivery."""
+#: The most digits of a delivery's number.
+_MAX_DIGITS: Final = 18
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """The deliveries that fit all that is given; without anything, all of them.
+    """The deliveries that match all options; by default, all of them.
 
     Raises `GlobError` for a malformed glob.
     """
 
     #: One of these states.
     states: Collection[str] = ()
-    #: A glob of kinds, as handlers are registered with.
+    #: A glob of kinds.
     kind: str = ""
-    #: A glob of handlers' names; a name itself is one.
+    #: A glob of handlers' names.
     handler: str = ""
     #: The whole reference.
     reference: str = ""
     #: The keys of their events.
     events: Collection[UUID] = ()
-    #: What the last error's type or text contains.
+    #: A part of the last error's type or text.
     error: str = ""
-    #: How long ago the event came, at least and at most, by the database's clock.
+    #: The least and the greatest age of the event, by the database's clock.
     older_than: timedelta | None = None
     newer_than: timedelta | None = None
-    #: Only those that no worker is at.
+    #: Whether to leave out those that a worker runs.
     idle: bool = False
 
     def deliveries(self, alias: str | None = None) -> QuerySet[Delivery]:
-        """The query, on the inbox's database unless another one is named."""
+        """Make the query, by default for the inbox's database."""
         rows = Delivery.objects.using(alias or database())
         if self.states:
             rows = rows.filter(state__in=self.states)
@@ -76,12 +76,12 @@ class Selection:
 
 
 def idle(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
-    """Those of some deliveries that no worker is at."""
+    """Select the deliveries that no worker runs."""
     return rows.exclude(state=State.RUNNING, lease_until__gte=Now())
 
 
 def kinds(alias: str) -> Iterator[str]:
-    """The kinds of all events, in order: each is looked up in the index, so that the events between are not walked."""
+    """Iterate over the kinds of all events in order, each by a look-up in the index."""
     rows = StoredEvent.objects.using(alias).order_by("kind").values_list("kind", flat=True)
     kind = rows.first()
     while kind is not None:
@@ -90,8 +90,8 @@ def kinds(alias: str) -> Iterator[str]:
 
 
 def delivery_number(text: str) -> int | None:
-    """The number of a delivery; None for a text that no delivery has for its number."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _DIGITS else None
+    """Parse the number of a delivery; None for a text that cannot be one."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS else None
 
 
 def _matching(rows: QuerySet[Delivery], field: str, glob: Glob) -> QuerySet[Delivery]:
@@ -105,6 +105,6 @@ def _matching(rows: QuerySet[Delivery], field: str, glob: Glob) -> QuerySet[Deli
 
 
 def _kinds(alias: str, glob: Glob) -> list[str] | None:
-    """The kinds of events that match, each looked up in the index; None where there are more than that is worth."""
+    """The kinds of events that match; None if there are too many kinds to compare."""
     few = list(islice(kinds(alias), _FEW))
     return [kind for kind in few if glob.matches(kind)] if len(few) < _FEW else None

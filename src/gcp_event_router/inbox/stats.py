@@ -1,4 +1,4 @@
-"""How the inbox stands: what `manage.py inbox stats` prints, and what alerts go by."""
+"""Counts the deliveries, for `manage.py inbox stats` and for alerts."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ _NAMED: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """The figures of one moment."""
+    """The figures at one moment."""
 
-    #: How many deliveries are in each state.
+    #: The number of deliveries in each state.
     numbers: Mapping[State, int]
-    #: How long ago the oldest delivery of a state was noted, of the states in which something is left to do.
+    #: The age of the oldest delivery in each state that needs work.
     oldest: Mapping[State, timedelta]
-    #: How many open deliveries are left to workers.
+    #: The number of open deliveries that workers have to run.
     waiting: int
-    #: Of each name that is not registered, how many of these are for it.
+    #: The number of these for each name that is not registered.
     unregistered: Mapping[str, int]
 
     @property
     def oldest_open(self) -> timedelta | None:
-        """The age of the oldest open delivery; None where none is open."""
+        """The age of the oldest open delivery, if any."""
         return max((self.oldest[state] for state in OPEN if state in self.oldest), default=None)
 
     def text(self) -> Iterator[str]:
-        """For a terminal."""
+        """Format the figures for a terminal."""
         rows = [
             (state.value, str(self.numbers[state]), age_text(self.oldest[state]) if state in self.oldest else "-")
             for state in State
@@ -54,7 +54,7 @@ class Stats:
             yield f"Waiting for a handler that is not registered: {', '.join(named[:_NAMED])}{more}."
 
     def fields(self) -> dict[str, Any]:
-        """For scripts; ages are in seconds."""
+        """The figures for scripts, with ages in seconds."""
         oldest = {state: self.oldest[state].total_seconds() if state in self.oldest else None for state in State}
         return {
             "states": {state.value: {"deliveries": self.numbers[state], "oldest": oldest[state]} for state in State},
@@ -65,10 +65,10 @@ class Stats:
 
 
 def stats(alias: str) -> Stats:
-    """Count what the inbox has. Raises what keeps the database from being asked."""
+    """Count the deliveries. Raises the database's errors."""
     rows = Delivery.objects.using(alias).order_by()
-    found = dict(rows.values_list("state").annotate(number=Count("pk")))
-    numbers = {state: found.get(state.value, 0) for state in State}
+    counts = dict(rows.values_list("state").annotate(number=Count("pk")))
+    numbers = {state: counts.get(state.value, 0) for state in State}
     time = now(alias)
     oldest: dict[State, timedelta] = {}
     for state in State:

@@ -1,4 +1,4 @@
-"""The inbox as the core sees it: a store, which keeps each event and runs what is open of it. Installed by `apps`."""
+"""The inbox as the core sees it: a store that keeps each event, and runs its open deliveries."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ class InboxStore:
     """The store of a process."""
 
     def record(self, kind: str, reference: str, raw_event: RawEvent, found: HandlersFound) -> InboxRecord:
-        """Make the record of an event that is about to be handled, or that nothing handles."""
+        """Make the record of an event, with or without handlers."""
         if not (found.blocking or found.awaited):
             return Unhandled(kind, reference, raw_event, {}, alone=False)
         return InboxRecord(kind, reference, raw_event, delivery_terms(found), alone=sum(map(len, found)) == 1)
 
     def reject(self, kind: str, reference: str, raw_event: RawEvent, problem: EnvelopeError) -> None:
-        """Keep an event that cannot be read. Raises `UnavailableError` if the database cannot do that now."""
+        """Store an unreadable event. Raises `UnavailableError` if the database is unavailable."""
         try:
             claims.keep_rejected(database(), unread_row(kind, reference, raw_event), kept(problem))
         except execution.AWAY as away:
@@ -66,38 +66,38 @@ class InboxRecord:
         self._reference = reference
         self._raw_event = raw_event
         self._alias = database()
-        #: Whether the event has one handler, whose claim begins it; of several, each is begun in its turn.
+        #: Whether the event has one handler, whose delivery begins with its claim; several begin one after the other.
         self._alone = alone
         self._wanted = terms
         self._claims: dict[str, Claim] = {}
 
     def open(self) -> None:
-        """Keep the event and claim what is open of it. Raises `UnavailableError` if the database cannot do that now."""
+        """Store the event, and claim its open deliveries. Raises `UnavailableError` if the database is unavailable."""
         terms = list(self._wanted.values())
         if not terms:
             return
         try:
             row = self._row()
             self._claims = claims.open_event(self._alias, row, terms, sender_attempt_of(self._raw_event), begun=self._alone)
-            if self._raw_event.kept_as is not None:  # it is read again, and its sender was told then that all is well
-                decisions.leave(self._alias, [each.delivery for each in self._claims.values() if each.token is not None])
-        except execution.AWAY as error:  # also if it says no, as for want of a table: nothing is lost while the sender has it
+            if self._raw_event.kept_as is not None:  # a replay, whose sender has been answered long ago
+                decisions.leave(self._alias, [claim.delivery for claim in self._claims.values() if claim.token is not None])
+        except execution.AWAY as error:  # even if it refuses, such as without tables: the sender still has the event
             raise self._not_kept() from error
-        payloads = {each.payload for each in self._claims.values()} - {Payload.SAME}
+        payloads = {claim.payload for claim in self._claims.values()} - {Payload.SAME}
         if payloads:
-            self._log_another("is handled in its place" if Payload.TAKEN in payloads else "is not handled")
-        new = [each.delivery for each in self._claims.values() if each.is_new and each.token is None]
+            self._log_another("is handled instead" if Payload.TAKEN in payloads else "is not handled")
+        new = [claim.delivery for claim in self._claims.values() if claim.is_new and claim.token is None]
         if new:
             defer(self._alias, new)
 
     def _log_another(self, fate: str) -> None:
-        message = "An event of kind %r with reference %r came again with another payload, which %s"
+        message = "A redelivery of an event of kind %r with reference %r has another payload, which %s"
         logger.error(message, self._kind, self._reference, fate)
 
     def _row(self) -> StoredEvent:
         row = row_of(self._kind, self._reference, self._raw_event)
         envelope = self._raw_event.envelope
-        if isinstance(envelope, CloudTask) and str(row.key) != self._raw_event.kept_as:  # what was read from its row has its key
+        if isinstance(envelope, CloudTask) and str(row.key) != self._raw_event.kept_as:  # a replayed event already has its key
             row.key = key_of_task(self._alias, row, envelope)
         return row
 
@@ -105,11 +105,11 @@ class InboxRecord:
         return _not_kept(self._alias, self._kind, self._reference, self._raw_event.envelope.body)
 
     async def aopen(self) -> None:
-        """Do the same on an event loop."""
+        """Do the same as `open` on an event loop."""
         await sync_to_async(self.open)()
 
     def begin(self, handler: Handler) -> Result | None:
-        """Begin a delivery whose turn has come. Returns its result where it is not open, or not ours."""
+        """Begin a delivery. Returns a result, if it is not open or another worker has it."""
         terms = self._wanted.get(handler)
         if terms is None:
             return None
@@ -124,14 +124,14 @@ class InboxRecord:
             return execution.away(error)
 
     async def abegin(self, handler: Handler) -> Result | None:
-        """Do the same on an event loop, in a thread only where the database is asked."""
+        """Do the same as `begin` on an event loop, in a thread if it needs the database."""
         terms = self._wanted.get(handler)
         if self._alone or terms is None or self._claims[terms.handler].token is None:
             return self.begin(handler)
         return await sync_to_async(self.begin)(handler)
 
     def run(self, handler: Handler, call: Callable[[], None]) -> Result:
-        """Have a sync handler do its work, as part of its delivery's transaction unless it is registered with `once=False`."""
+        """Run a sync handler, in its delivery's transaction unless it is registered with `once=False`."""
         terms = self._wanted.get(handler)
         if terms is None:
             call()
@@ -139,7 +139,7 @@ class InboxRecord:
         return execution.run(self._alias, self._claims[terms.handler], call)
 
     async def arun(self, handler: Handler, call: Callable[[], Awaitable[None]]) -> Result:
-        """Have an async handler do its work."""
+        """Run an async handler."""
         terms = self._wanted.get(handler)
         if terms is None:
             await call()
@@ -148,30 +148,30 @@ class InboxRecord:
 
 
 class Unhandled(InboxRecord):
-    """The record of an event that nothing handles: it is kept, for when something does."""
+    """The record of an event without a handler, stored for a later one."""
 
     __slots__ = ()
 
     @override
     def open(self) -> None:
-        """Keep the event. Raises `UnavailableError` if the database cannot do that now."""
+        """Store the event. Raises `UnavailableError` if the database is unavailable."""
         try:
             self._raw_event.document()
         except EnvelopeError:
-            return  # it is refused, and then kept as what cannot be read
+            return  # it will be refused, and stored as unreadable
         try:
             payload = claims.keep_unhandled(self._alias, self._row())
         except execution.AWAY as away:
             raise self._not_kept() from away
         if payload is not Payload.SAME:
-            self._log_another("is kept in its place" if payload is Payload.TAKEN else "is not handled")
+            self._log_another("is stored instead" if payload is Payload.TAKEN else "is not handled")
 
 
 def _not_kept(alias: str, kind: str, reference: str, body: bytes) -> BodyTooLargeError | UnavailableError:
-    """Why the database could not keep an event."""
+    """Explain why the database could not store an event."""
     packet = mysql.packet_that_is_too_short(alias, len(body))
     if not packet:
-        return UnavailableError(reason="the inbox's database is away or not migrated")
+        return UnavailableError(reason="the inbox's database is unavailable or not migrated")
     message = (
         "An event of kind %r with reference %r has a body of %d bytes, which the database %r cannot keep: "
         "its max_allowed_packet is %d bytes. See the system check %s."
@@ -181,12 +181,12 @@ def _not_kept(alias: str, kind: str, reference: str, body: bytes) -> BodyTooLarg
 
 
 def _standing(claim: Claim, terms: DeliveryTerms) -> Result:
-    """What to tell the sender of a delivery that is not ours to run."""
+    """The result of a delivery that we may not run."""
     if terms.deferred and claim.is_new:
         return HANDLED
     settled = _SETTLED.get(claim.state)
     if settled is not None:
         return settled
-    if claim.payload is Payload.REFUSED:  # nothing is done by the first, and this one is not kept: its sender has to keep it
+    if claim.payload is Payload.REFUSED:  # the first is not done, and this one is not stored, so the sender has to keep it
         return execution.busy(claim.wait)
     return _DUPLICATE if terms.deferred or claim.payload is Payload.IGNORED else execution.busy(claim.wait)

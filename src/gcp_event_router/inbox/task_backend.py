@@ -1,4 +1,4 @@
-"""Django's Tasks framework, and the engine that the settings choose for it."""
+"""Finds Django's Tasks framework, and the engine in the settings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["DUMMY", "IMMEDIATE", "framework", "idle_engine"]
 
 
 def framework() -> Any:
-    """The module of the framework that is there, Django's own before the package's; None where there is none."""
+    """Return the module of the framework, Django's own or else the package's; None without either."""
     for module in ("django.tasks", "django_tasks"):
         try:
             return import_module(module)
@@ -19,11 +19,7 @@ def framework() -> Any:
 
 
 IMMEDIATE: Final = "ImmediateBackend"
-
-
 DUMMY: Final = "DummyBackend"
-
-
 _IDLE: Final = frozenset(
     f"{package}.backends.{name}"
     for package in ("django.tasks", "django_tasks")
@@ -32,12 +28,12 @@ _IDLE: Final = frozenset(
 
 
 def idle_engine() -> str | None:
-    """The name of the engine that the settings choose, if it runs tasks at once or never, or derives from such a one.
+    """Return the name of the engine in the settings, if it runs tasks at once or never, or derives from one that does.
 
-    Raises whatever keeps the engine from being made.
+    Raises the exception of an engine that cannot be created.
     """
-    found = framework()
-    if found is None:
+    tasks = framework()
+    if tasks is None:
         return None
-    kinds = type(found.task_backends[found.DEFAULT_TASK_BACKEND_ALIAS]).__mro__
-    return next((each.__name__ for each in kinds if f"{each.__module__}.{each.__qualname__}" in _IDLE), None)
+    classes = type(tasks.task_backends[tasks.DEFAULT_TASK_BACKEND_ALIAS]).__mro__
+    return next((base.__name__ for base in classes if f"{base.__module__}.{base.__qualname__}" in _IDLE), None)

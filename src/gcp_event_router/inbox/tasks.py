@@ -1,4 +1,4 @@
-"""The task by which an engine runs a delivery. Imported when the first is enqueued: the project's settings say which engine."""
+"""The task with which an engine runs a delivery. Imported when the first one is enqueued, since the settings name the engine."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ __all__ = ["run_delivery"]
 
 
 def run_delivery(delivery: int) -> None:
-    """Run a delivery, unless it is done. What fails is noted in the inbox, and tried again by `manage.py inbox process`."""
+    """Run a delivery, unless it is done. The inbox stores a failure, and `manage.py inbox process` tries again."""
     alias = database()
     row = Delivery.objects.using(alias).select_related("event").filter(pk=delivery).first()
-    if row is not None:  # not purged meanwhile
+    if row is not None:  # None if it was purged meanwhile
         result = work(alias, row)
         if result.outcome is Outcome.UNHANDLED:
             Names().passed_over(row.handler, row.event.kind)
 
 
 _framework = framework()
-if _framework is not None:  # a worker finds the task by the name of its function
+if _framework is not None:  # workers find the task by the name of its function
     run_delivery = _framework.task(run_delivery)

@@ -1,4 +1,4 @@
-"""Deliveries that are run from their rows, and not from a request: by an engine's task, by the sweeper, by a replay."""
+"""Runs deliveries from their rows instead of a request: for an engine's task, `inbox process` and a replay."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from .serialization import arrival_of
 
 __all__ = ["due", "process", "work"]
 
-#: How many deliveries are looked through at once, and what of each.
+#: How many deliveries are read at once, and which columns.
 _BATCH: Final = 500
 _LISTED: Final = ("pk", "handler", "event__kind")
-#: A delivery's number, so that no database walks the primary key, and with it all that is settled, to have them in order.
+#: A delivery's number as an expression, so that no database sorts by walking the primary key past all settled deliveries.
 _PLACE: Final = ExpressionWrapper(F("pk") + 0, output_field=BigIntegerField())
 
-#: What is left to do of a delivery that is claimed.
+#: The run of a claimed delivery.
 Work: TypeAlias = Callable[[], Result]
 
 _GONE = Result(Outcome.UNHANDLED)
@@ -44,23 +44,23 @@ _TAKEN = execution.busy()
 
 
 def work(alias: str, delivery: Delivery, *, anew: bool = False) -> Result:
-    """Run one open delivery, with validation and the handler as they are now.
+    """Run one open delivery, with the current validation and handler.
 
     Args:
         alias: The database.
         delivery: The delivery, with its event.
-        anew: Whether to run it also if it is settled, unless that changed since it was read.
+        anew: Whether to run a settled delivery, too, unless it has changed since it was read.
 
     Returns:
-        How it ended: `UNHANDLED` if its handler is there no more, `BUSY` if somebody else has it or it is not open.
+        The result: `UNHANDLED` if its handler is not registered, `BUSY` if another worker has it or it is not open.
 
     """
-    begun = _begun(alias, delivery, anew=anew)
-    return begun if isinstance(begun, Result) else begun()
+    run = _claim_run(alias, delivery, anew=anew)
+    return run if isinstance(run, Result) else run()
 
 
 def due(alias: str, after: int = 0) -> QuerySet[Delivery]:
-    """The deferred deliveries whose time has come, those first that wait longest; of those after a number."""
+    """Select the due deferred deliveries after a number, in the order in which they were stored."""
     waits = Q(state__in=[State.PENDING, State.FAILED]) & (Q(not_before=None) | Q(not_before__lte=Now()))
     is_lost = Q(state=State.RUNNING, lease_until__lt=Now())
     return (
@@ -73,22 +73,21 @@ def due(alias: str, after: int = 0) -> QuerySet[Delivery]:
 
 
 def process(alias: str, tell: Callable[[str], None] | None = None) -> Iterator[tuple[Delivery, Result]]:
-    """Run what is due, one after the other, until nothing is. Several may run at once: each takes what no other has.
+    """Run due deliveries one after the other, until none is left. Several processes may do so at once.
 
     Args:
         alias: The database.
-        tell: Called with a sentence the first time that deliveries are passed over, and left as they are, since their
-            handler is there no more.
+        tell: Called with a sentence the first time that deliveries are passed over because their handler is not registered.
 
     """
     names = Names()
     passed = 0
-    while found := list(names.worth_reading(due(alias, passed)).values_list(*_LISTED)[:_BATCH]):
-        for passed, name, kind in found:
-            begun = _next(alias, passed) if names.may_run(name, kind) else (None, _GONE)
-            if begun is None:
+    while rows := list(names.worth_reading(due(alias, passed)).values_list(*_LISTED)[:_BATCH]):
+        for passed, name, kind in rows:
+            claimed = _next(alias, passed) if names.may_run(name, kind) else (None, _GONE)
+            if claimed is None:
                 continue
-            delivery, run = begun
+            delivery, run = claimed
             if run is _GONE:
                 text = names.passed_over(name, kind)
                 if text is not None and tell is not None:
@@ -99,7 +98,7 @@ def process(alias: str, tell: Callable[[str], None] | None = None) -> Iterator[t
 
 @asked_again
 def _next(alias: str, delivery: int) -> tuple[Delivery, Result | Work] | None:
-    """A delivery that is still due and that nobody is writing to, and its run; locked until it is claimed, where it can be."""
+    """Claim a delivery that is still due, and return it with its run; locked until then, if the database can skip locked rows."""
     rows = due(alias).filter(pk=delivery)
     if not connections[alias].features.has_select_for_update_skip_locked:
         return _first(alias, rows)
@@ -110,22 +109,22 @@ def _next(alias: str, delivery: int) -> tuple[Delivery, Result | Work] | None:
 
 def _first(alias: str, rows: QuerySet[Delivery]) -> tuple[Delivery, Result | Work] | None:
     delivery = rows.select_related("event").first()
-    return None if delivery is None else (delivery, _begun(alias, delivery))
+    return None if delivery is None else (delivery, _claim_run(alias, delivery))
 
 
-def _begun(alias: str, delivery: Delivery, *, anew: bool = False) -> Result | Work:
-    """The run of a delivery that was claimed for it; or what became of it instead."""
+def _claim_run(alias: str, delivery: Delivery, *, anew: bool = False) -> Result | Work:
+    """Claim a delivery, and return its run; or a result, if it cannot be run."""
     event = delivery.event
     try:
         raw_event = arrival_of(event)
     except EnvelopeError as error:
-        claim = _claimed(alias, delivery, terms_of(delivery.handler), anew=anew)
+        claim = _claim(alias, delivery, terms_of(delivery.handler), anew=anew)
         return claim if isinstance(claim, Result) else partial(execution.run, alias, claim, partial(_refuse, error))
-    found = _handler(delivery, raw_event)
-    if found is None:
+    registered = _find_handler(delivery, raw_event)
+    if registered is None:
         return _GONE
-    handler, terms = found
-    claim = _claimed(alias, delivery, terms, anew=anew)
+    handler, terms = registered
+    claim = _claim(alias, delivery, terms, anew=anew)
     return claim if isinstance(claim, Result) else partial(_run, alias, claim, handler, event, raw_event)
 
 
@@ -138,8 +137,8 @@ def _run(alias: str, claim: Claim, handler: Handler, event: StoredEvent, raw_eve
     return result
 
 
-def _claimed(alias: str, delivery: Delivery, terms: DeliveryTerms, *, anew: bool) -> Claim | Result:
-    """The claim of a delivery that is ours to run now; or what became of it instead."""
+def _claim(alias: str, delivery: Delivery, terms: DeliveryTerms, *, anew: bool) -> Claim | Result:
+    """Claim a delivery; or return a result, if it cannot be claimed."""
     if anew and delivery.state in SETTLED and not decisions.reopen(alias, delivery):
         return _TAKEN
     claim = claims.claim(alias, delivery.pk, terms)
@@ -147,10 +146,10 @@ def _claimed(alias: str, delivery: Delivery, terms: DeliveryTerms, *, anew: bool
         return _TAKEN
     if claim.token is None:
         return Result(Outcome.PARKED)
-    return replace(claim, waited=None) if anew else claim  # a person's replay holds no sweep back
+    return replace(claim, waited=None) if anew else claim  # a replay by a person does not count as waiting
 
 
-def _handler(delivery: Delivery, raw_event: RawEvent) -> tuple[Handler, DeliveryTerms] | None:
+def _find_handler(delivery: Delivery, raw_event: RawEvent) -> tuple[Handler, DeliveryTerms] | None:
     for found in find_everywhere(delivery.event.kind, raw_event.envelope.type):
         for handler, terms in delivery_terms(found).items():
             if terms.handler == delivery.handler:
@@ -159,22 +158,22 @@ def _handler(delivery: Delivery, raw_event: RawEvent) -> tuple[Handler, Delivery
 
 
 def _refuse(error: Exception) -> None:
-    """Stand for the handler of an event that cannot be read any more: none is called, and the run fails all the same."""
+    """Fail in place of the handler, since the event can no longer be read."""
     raise error
 
 
 class _ClaimedRecord:
-    """The record of one delivery that is claimed already."""
+    """The record of a claimed delivery."""
 
     def __init__(self, alias: str, claim: Claim) -> None:
         self._alias = alias
         self._claim = claim
 
     def begin(self, _handler: Handler) -> None:
-        """Let the handler run: its delivery has begun with its claim."""
+        """Do nothing, since the delivery has begun with its claim."""
 
     async def abegin(self, _handler: Handler) -> None:
-        """Let it run."""
+        """Do nothing, as `begin`."""
 
     def run(self, _handler: Handler, call: Callable[[], None]) -> Result:
         """Run a sync handler."""
