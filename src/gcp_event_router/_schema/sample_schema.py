@@ -21,6 +21,7 @@ _BOUNDS: Final = {
     "multiple_of": "multipleOf",
 }
 _DIGITS: Final = {"max_digits": "maxDigits", "decimal_places": "decimalPlaces"}
+_ADDRESS: Final = {"allowed_schemes": "schemes", "max_length": "maxLength"}
 _TIMES: Final = ("ge", "gt", "le", "lt")
 
 
@@ -32,16 +33,15 @@ class SampleSchema(CheckedSchema):
         return {"type": "number", "format": "decimal", **_keywords(schema), **_named(schema, _DIGITS)}
 
     @override
-    def datetime_schema(self, schema: Any) -> JsonSchemaValue:
-        return {"type": "string", "format": "date-time", **_moments(schema)}
-
-    @override
-    def date_schema(self, schema: Any) -> JsonSchemaValue:
-        return {"type": "string", "format": "date", **_moments(schema)}
-
-    @override
-    def time_schema(self, schema: Any) -> JsonSchemaValue:
-        return {"type": "string", "format": "time", **_moments(schema)}
+    def generate_inner(self, schema: Any) -> JsonSchemaValue:
+        made = super().generate_inner(schema)
+        match schema["type"]:
+            case "date" | "datetime" | "time":
+                return made | _moments(schema)
+            case "model-field" | "dataclass-field" | "typed-dict-field":
+                return _placed(made, schema)
+            case _:
+                return made
 
     @override
     def timedelta_schema(self, schema: Any) -> JsonSchemaValue:
@@ -56,11 +56,11 @@ class SampleSchema(CheckedSchema):
 
     @override
     def url_schema(self, schema: Any) -> JsonSchemaValue:
-        return super().url_schema(schema) | _named(schema, {"allowed_schemes": "schemes", "max_length": "maxLength"})
+        return super().url_schema(schema) | _named(schema, _ADDRESS)
 
     @override
     def multi_host_url_schema(self, schema: Any) -> JsonSchemaValue:
-        return super().multi_host_url_schema(schema) | _named(schema, {"allowed_schemes": "schemes", "max_length": "maxLength"})
+        return super().multi_host_url_schema(schema) | _named(schema, _ADDRESS)
 
     @override
     def dict_schema(self, schema: Any) -> JsonSchemaValue:
@@ -75,18 +75,6 @@ class SampleSchema(CheckedSchema):
     def json_schema(self, schema: Any) -> JsonSchemaValue:
         made = super().json_schema(schema)
         return made if "schema" in schema else {**made, "contentSchema": {"type": "object"}}
-
-    @override
-    def model_field_schema(self, schema: Any) -> JsonSchemaValue:
-        return _placed(super().model_field_schema(schema), schema)
-
-    @override
-    def dataclass_field_schema(self, schema: Any) -> JsonSchemaValue:
-        return _placed(super().dataclass_field_schema(schema), schema)
-
-    @override
-    def typed_dict_field_schema(self, schema: Any) -> JsonSchemaValue:
-        return _placed(super().typed_dict_field_schema(schema), schema)
 
 
 def _placed(made: JsonSchemaValue, schema: Mapping[str, Any]) -> JsonSchemaValue:
