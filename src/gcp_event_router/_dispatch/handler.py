@@ -52,7 +52,7 @@ _DEFAULTS: Final = Options()
 
 
 class RunState(Protocol):
-    """What is told the event that a handler is given."""
+    """Takes note of the event that a handler gets; the `Run` of `pipeline` does."""
 
     event: Event[Any, Any] | None
 
