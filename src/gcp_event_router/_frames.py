@@ -1,6 +1,6 @@
-"""The frames that an exception passed: which are the project's, which are a library's, and which are this package's.
+"""Sorts the frames that an exception passed into the project's, a library's and this package's.
 
-Read by `_log`, which tells of an exception without its text, and by the inbox, which may keep the text as well.
+Used by `_log`, which describes an exception without its text, and by the inbox, which may store the text, too.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from typing_extensions import override
 __all__ = ["Passed", "Place", "chain", "know_handler", "leaves", "outside", "printable", "walk"]
 
 _HERE: Final = f"{Path(__file__).parent}{os.sep}"
+#: How many places of each kind are remembered for one exception.
 _INNERMOST: Final = 5
-"""So many places of a sort are remembered for one exception."""
-_DEPTH: Final = 100_000
-"""So many frames of an exception are walked; a recursion ends after 1,000 of them, unless the project sets another limit."""
-_CHAIN: Final = 6
-_LEAVES: Final = 4
-_SEARCHED: Final = 100
-"""So many nodes of a group are looked at."""
-_LONGEST_PATH: Final = 4096
-_FILE_LENGTH: Final = 200
-_NAME_LENGTH: Final = 80
+#: How many frames are read; by default, a recursion ends after 1,000.
+_MAX_DEPTH: Final = 100_000
+_MAX_CHAIN: Final = 6
+_MAX_LEAVES: Final = 4
+#: How many nodes of a group are read.
+_MAX_NODES: Final = 100
+_MAX_PATH: Final = 4096
+_MAX_FILE: Final = 200
+_MAX_NAME: Final = 80
 
-#: Directories that hold installed packages on every system, and files that are packages themselves.
+#: Directories of installed packages on every system, and files that are packages.
 _INSTALLED: Final = re.compile(r"(?:^|[\\/])(?:(?:site|dist)-packages|[^\\/]+\.(?:whl|egg)|python3\d+\.zip)[\\/]", re.IGNORECASE)
 _FROZEN: Final = re.compile(r"<frozen ([^.>]*)")
 
-#: Where the functions begin that are registered as handlers: a file and a line.
+#: The file and the first line of each registered handler.
 _HANDLERS: Final[set[tuple[str, int]]] = set()
 
 
@@ -51,12 +51,12 @@ class Place(NamedTuple):
 
     @override
     def __str__(self) -> str:
-        """Return one short line, whatever the code calls itself."""
-        return f"{printable(self.file, _FILE_LENGTH, end=True)}:{self.line} in {printable(self.name, _NAME_LENGTH)}"
+        """Return one short line, even if the names are long or not printable."""
+        return f"{printable(self.file, _MAX_FILE, end=True)}:{self.line} in {printable(self.name, _MAX_NAME)}"
 
 
 class Passed:
-    """The places that one exception passed; of each sort a few, the innermost first."""
+    """The places that one exception passed: a few of each kind, the innermost first."""
 
     __slots__ = ("first", "handler", "libraries", "ours", "project")
 
@@ -81,9 +81,9 @@ class Passed:
             else:
                 outermost = outermost or place
                 _add(project, place)
-        #: The outermost line that is not this package's.
+        #: The outermost line outside this package.
         self.first: Place | None = first
-        #: The line of the handler; where no handler is at work, the project's outermost line.
+        #: The handler's line; without a handler, the project's outermost line.
         self.handler: Place | None = registered or outermost
         self.project: list[Place] = list(reversed(project))
         self.libraries: list[Place] = list(reversed(libraries))
@@ -91,13 +91,13 @@ class Passed:
 
 
 def know_handler(code: CodeType) -> None:
-    """Note the code of a function that is registered, since a handler may stand in an installed app."""
+    """Remember the code of a handler, since it may be part of an installed app."""
     _HANDLERS.add((code.co_filename, code.co_firstlineno))
 
 
 def walk(traceback: TracebackType | None) -> Iterator[tuple[FrameType, int]]:
-    """The frames of a traceback with their lines, the outermost first; bounded."""
-    for _ in range(_DEPTH):
+    """Iterate over the frames of a traceback with their lines, the outermost first; bounded."""
+    for _ in range(_MAX_DEPTH):
         if traceback is None:
             return
         yield traceback.tb_frame, traceback.tb_lineno or 0
@@ -105,45 +105,45 @@ def walk(traceback: TracebackType | None) -> Iterator[tuple[FrameType, int]]:
 
 
 def outside(traceback: TracebackType | None) -> Iterator[tuple[FrameType, int]]:
-    """Do what `walk` does, without the frames of this package."""
-    return (each for each in walk(traceback) if not each[0].f_code.co_filename.startswith(_HERE))
+    """Do the same as `walk`, without the frames of this package."""
+    return ((frame, line) for frame, line in walk(traceback) if not frame.f_code.co_filename.startswith(_HERE))
 
 
 def chain(error: BaseException) -> list[BaseException]:
-    """An exception, what caused it, and so on; bounded."""
-    found: list[BaseException] = []
+    """List an exception and its causes; bounded."""
+    errors: list[BaseException] = []
     current: BaseException | None = error
-    while current is not None and not any(current is each for each in found) and len(found) < _CHAIN:
-        found.append(current)
+    while current is not None and not any(current is earlier for earlier in errors) and len(errors) < _MAX_CHAIN:
+        errors.append(current)
         current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
-    return found
+    return errors
 
 
 def leaves(error: BaseException) -> list[BaseException]:
-    """The exceptions that a group holds at any depth; bounded. Of those with one type and one origin, the first is told."""
-    found: dict[object, BaseException] = {}
+    """List the exceptions in a group at any depth, one for each type and origin; bounded."""
+    errors: dict[object, BaseException] = {}
     left = deque([error])
-    for _ in range(_SEARCHED):
-        if not left or len(found) == _LEAVES:
+    for _ in range(_MAX_NODES):
+        if not left or len(errors) == _MAX_LEAVES:
             break
         current = left.popleft()
         if isinstance(current, BaseExceptionGroup):
-            left.extendleft(reversed(cast("BaseExceptionGroup[BaseException]", current).exceptions[:_SEARCHED]))
+            left.extendleft(reversed(cast("BaseExceptionGroup[BaseException]", current).exceptions[:_MAX_NODES]))
         elif current is not error:
             origin = deque(walk(current.__traceback__), maxlen=1)
-            found.setdefault((type(current), *((frame.f_code.co_filename, line) for frame, line in origin)), current)
-    return list(found.values())
+            errors.setdefault((type(current), *((frame.f_code.co_filename, line) for frame, line in origin)), current)
+    return list(errors.values())
 
 
 def printable(text: str, length: int, *, end: bool = False) -> str:
-    """A text on one line and of a bounded length: its beginning, or its end."""
+    """Shorten a text to its beginning or its end, and escape it unless it is printable."""
     if len(text) > length:
         text = f"...{text[-length:]}" if end else f"{text[:length]}..."
     return text if text.isprintable() else repr(text)[1:-1]
 
 
 def _add(places: deque[Place], place: Place) -> None:
-    """Note a place as the innermost so far; a recursion is at one again and again, and is told once."""
+    """Add a place as the innermost so far; a recursion passes a place repeatedly, but it is listed once."""
     if place in places:
         places.remove(place)
     places.append(place)
@@ -155,14 +155,14 @@ def _is_library(frame: FrameType) -> bool:
         frozen = _FROZEN.match(path)
         if frozen:
             return frozen[1] in sys.stdlib_module_names
-        module_file = frame.f_globals.get("__file__")  # code that is made at run time is its module's
+        module_file = frame.f_globals.get("__file__")  # generated code belongs to its module
         path = module_file if isinstance(module_file, str) else ""
-    return len(path) <= _LONGEST_PATH and _is_installed(path)
+    return len(path) <= _MAX_PATH and _is_installed(path)
 
 
 @lru_cache(maxsize=1024)
 def _is_installed(path: str) -> bool:
-    """Whether a file belongs to the standard library or to an installed package; one that is installed to be edited does not."""
+    """Whether a file belongs to the standard library or to an installed package, except for editable ones."""
     return _INSTALLED.search(path) is not None or os.path.normcase(path).startswith(_roots())
 
 
@@ -170,6 +170,5 @@ def _is_installed(path: str) -> bool:
 def _roots() -> tuple[str, ...]:
     paths = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     paths += [*site.getsitepackages(), str(Path(os.__file__).parent)]
-    known = [Path(path) for path in paths if path]
-    every = {*known, *(path.resolve() for path in known)}
-    return tuple(f"{os.path.normcase(path)}{os.sep}" for path in every)
+    roots = [Path(path) for path in paths if path]
+    return tuple(f"{os.path.normcase(path)}{os.sep}" for path in {*roots, *(root.resolve() for root in roots)})

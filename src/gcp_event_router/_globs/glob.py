@@ -1,7 +1,7 @@
-"""Globs of event kinds, and an index that finds those that match a kind. Pure text; the only place that knows the grammar.
+"""Globs of event kinds, and an index that finds those that match a kind. The only module that knows the grammar.
 
 A glob matches a whole kind, case-sensitively. `*` stands for any text, `?` for one character, `[abc]` and `[a-z]` for one
-of those, `[!abc]` for one of the others; `[*]`, `[?]` and `[[]` stand for the characters themselves.
+of those, `[!abc]` for any other; `[*]`, `[?]` and `[[]` stand for the characters themselves.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from ..exceptions import GlobError
 __all__ = ["Glob", "GlobIndex", "escape", "is_literal", "tokens"]
 
 T = TypeVar("T")
-#: Order of registration, the glob still to be matched (None: nothing left to match), the value.
+#: The order of registration, the glob that remains to be matched (or None), and the value.
 _Candidate: TypeAlias = tuple[int, "Glob | None", T]
 
-# Possessive, as fnmatch reads it: a ']' that comes first belongs to the sequence and does not close it.
+# Possessive, as in fnmatch: a leading ']' belongs to the sequence and does not close it.
 _TOKEN = re.compile(r"\[!?+\]?+[^\]]*\]|.")
 
 
 def tokens(pattern: str) -> list[str]:
-    """The parts of a glob, in order: `*`, `?`, sequences such as `[a-z]` or `[!a]`, and literal characters."""
+    """Split a glob into `*`, `?`, sequences such as `[a-z]` or `[!a]`, and literal characters."""
     return _TOKEN.findall(pattern)
 
 
@@ -45,11 +45,11 @@ class Glob:
     __slots__ = ("_match", "pattern", "prefix", "suffix")
 
     def __init__(self, pattern: str) -> None:
-        parts = _checked(pattern)
+        parts = _parse(pattern)
         self.pattern: str = pattern
-        #: The literal text before the first special token; all of it when there is none.
+        #: The literal text before the first special token; the whole text if there is none.
         self.prefix: str = "".join(takewhile(is_literal, parts))
-        #: The literal text after the last special token; empty when there is none.
+        #: The literal text after the last special token; empty if there is none.
         self.suffix: str = "" if len(self.prefix) == len(pattern) else "".join([*takewhile(is_literal, reversed(parts))][::-1])
         self._match: Callable[[str], object] | None = None
 
@@ -59,13 +59,13 @@ class Glob:
         return self.prefix == self.pattern
 
     def matches(self, kind: str) -> bool:
-        """Whether the whole `kind` fits. Linear in its length, whatever the pattern (fnmatch's atomic groups)."""
-        if self._match is None:  # compiling costs more than all the rest of a registration, and most never need it
+        """Whether the whole `kind` matches. Linear in its length, thanks to fnmatch's atomic groups."""
+        if self._match is None:  # compiling is expensive, and most globs never need it
             self._match = re.compile(fnmatch.translate(self.pattern)).match
         return self._match(kind) is not None
 
     def why_not(self, kind: str) -> str:
-        """One clause for people: why `kind` does not match."""
+        """Explain in one clause why `kind` does not match."""
         if self.is_literal:
             return f"{kind!r} is not {self.pattern!r}"
         if not kind.startswith(self.prefix):
@@ -75,7 +75,7 @@ class Glob:
         return f"{kind!r} does not fit {self.pattern!r}"
 
     def prefixed(self, prefix: str) -> Glob:
-        """The glob that matches `prefix`, taken literally, followed by what this one matches."""
+        """The glob that matches the literal `prefix`, followed by a match of this one."""
         return Glob(escape(prefix) + self.pattern) if prefix else self
 
     @override
@@ -96,10 +96,10 @@ class Glob:
 
 
 class GlobIndex(Generic[T]):
-    """Which values belong to a kind: built once from `(glob, value)` pairs, then only read.
+    """Finds the values of a kind; built once from `(glob, value)` pairs.
 
-    A lookup costs the same with ten globs as with ten thousand: literals lie in a dict, the others in dicts by their literal
-    beginning or, where they begin with a star, by their literal ending, and only what shares it is matched.
+    A look-up takes as long with ten thousand globs as with ten: literals are in a dict, the others in dicts by their literal
+    beginning or, if they begin with a star, by their literal ending, and only those that share it are matched.
     """
 
     __slots__ = ("_literals", "_prefixes", "_suffixes")
@@ -112,7 +112,7 @@ class GlobIndex(Generic[T]):
             if glob.is_literal:
                 self._literals.setdefault(glob.pattern, []).append((order, None, value))
             elif glob.prefix or not glob.suffix:
-                # "order-*" needs no further match once its beginning is found
+                # "order-*" needs no match beyond its beginning
                 rest = None if glob.pattern == glob.prefix + "*" else glob
                 table = self._prefixes.setdefault(len(glob.prefix), {})
                 table.setdefault(glob.prefix, []).append((order, rest, value))
@@ -121,14 +121,14 @@ class GlobIndex(Generic[T]):
                 table.setdefault(glob.suffix, []).append((order, glob, value))
 
     def find(self, kind: str) -> list[T]:
-        """The values of all globs that match `kind`, in the order in which they were given."""
-        found = list(self._literals.get(kind, ()))
+        """The values of all globs that match `kind`, in order."""
+        candidates = list(self._literals.get(kind, ()))
         for length, table in self._prefixes.items():
-            found += [each for each in table.get(kind[:length], ()) if each[1] is None or each[1].matches(kind)]
+            candidates += [entry for entry in table.get(kind[:length], ()) if entry[1] is None or entry[1].matches(kind)]
         for length, table in self._suffixes.items():
-            found += [each for each in table.get(kind[-length:], ()) if each[1] is None or each[1].matches(kind)]
-        found.sort(key=_order)
-        return [value for _, _, value in found]
+            candidates += [entry for entry in table.get(kind[-length:], ()) if entry[1] is None or entry[1].matches(kind)]
+        candidates.sort(key=_order)
+        return [value for _, _, value in candidates]
 
 
 def escape(text: str) -> str:
@@ -140,8 +140,8 @@ def _order(candidate: _Candidate[object]) -> int:
     return candidate[0]
 
 
-def _checked(pattern: str) -> list[str]:
-    """The tokens of `pattern`, or a `GlobError` that says what is wrong with it."""
+def _parse(pattern: str) -> list[str]:
+    """Split `pattern` into tokens. Raises `GlobError` if it is malformed."""
     if not pattern:
         msg = "The kind '' is empty, and no event has an empty kind. Write a kind such as 'order-placed', or '*' for all."
         raise GlobError(msg)

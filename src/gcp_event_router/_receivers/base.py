@@ -1,4 +1,4 @@
-"""What is connected to an event signal: plain receivers, and the receivers of routers."""
+"""The types of receivers of an event signal: plain ones, and those of routers."""
 
 from __future__ import annotations
 
@@ -10,13 +10,11 @@ from ..outcomes import Outcome
 __all__ = ["Receiver", "Responses", "RouterReceiver", "TwoPhase", "is_for_routers", "is_router_receiver"]
 
 Receiver: TypeAlias = Callable[..., Any]
-
-
 Responses: TypeAlias = list[tuple[Receiver, Any]]
 
 
 class TwoPhase(Protocol):
-    """The work of a `RouterReceiver` for one event, in a part for a thread and a part for the event loop."""
+    """The work of a `RouterReceiver` for one event, in a sync and an async part."""
 
     @property
     def blocking(self) -> bool:
@@ -29,47 +27,47 @@ class TwoPhase(Protocol):
         ...
 
     def run(self) -> None:
-        """Do what must not block the loop; keeps its failures for `finish`."""
+        """Do the sync part; failures are kept for `finish`."""
 
     async def finish(self) -> Outcome:
         """Do the rest and return the outcome, or raise."""
         ...
 
     def complete(self) -> Outcome:
-        """Do both at once."""
+        """Do both parts."""
         ...
 
 
 class RouterReceiver:
-    """A receiver that serves `send` and `asend` alike, and is given what arrived. Routers connect one.
+    """The receiver of a router: it serves `send` and `asend`, and gets the raw event.
 
-    Whatever wraps it calls it as a plain receiver; it then asks `find_broadcast` for what arrived.
+    Wrappers call it as a plain receiver; then it gets the raw event from `find_broadcast`.
     """
 
     def __call__(self, *, event_kind: str, event_reference: str, **named: Any) -> object:
-        """Do all the work, given the arguments of a plain receiver."""
+        """Handle an event, given the arguments of a plain receiver."""
         raise NotImplementedError
 
     def handle(self, kind: str, reference: str, raw_event: Any) -> Outcome:
-        """Do all the work."""
+        """Handle a raw event."""
         raise NotImplementedError
 
     def split(self, kind: str, reference: str, raw_event: Any) -> TwoPhase:
-        """Prepare the same work in its two parts."""
+        """Prepare the handling in two parts."""
         raise NotImplementedError
 
     def read(self, event_payload: object = None, event_parameters: Any = None) -> Any:
-        """Make what arrived of an event that somebody else sent."""
+        """Make the raw event from the arguments of somebody else's `send`."""
         raise NotImplementedError
 
 
 def is_router_receiver(receiver: object) -> bool:
-    """Whether a receiver is a router's own; a proxy of one only says that it is."""
+    """Whether a receiver is a router's. `isinstance` would be true for a proxy, too."""
     return issubclass(type(receiver), RouterReceiver)
 
 
 def is_for_routers(receiver: Any) -> bool:
-    """Whether a receiver is a router's own, or what Sentry makes of one, which looks at none of the arguments."""
+    """Whether a receiver is a router's, or Sentry's wrapper of one, which ignores the arguments."""
     if is_router_receiver(receiver):
         return True
     module = str(getattr(receiver, "__globals__", {}).get("__name__"))

@@ -1,4 +1,4 @@
-"""One sending of a signal to all of its receivers, whichever of them fail."""
+"""Sends a signal to all of its receivers, even if some fail."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ __all__ = ["Broadcast"]
 
 
 class Broadcast:
-    """One sending to all receivers: none is left out, whatever the others raise."""
+    """One call of `send`: it reaches all receivers, whatever the others raise."""
 
-    #: What a receiver may raise on purpose.
+    #: The exceptions that receivers raise on purpose.
     _answers: tuple[type[Exception], ...] = ()
 
     def __init__(self, name: str, named: dict[str, Any]) -> None:
-        #: What all receivers are given.
+        #: The arguments of all receivers.
         self.named: dict[str, Any] = named
-        #: Each receiver with what it returned or raised.
+        #: Pairs of a receiver and its response or exception.
         self.responses: Responses = []
         self._name = name
 
@@ -64,12 +64,12 @@ class Broadcast:
         self.responses.append((self._connected(receiver), response))
 
     def _taken(self) -> Responses:
-        """The responses, which nothing here holds from now on."""
+        """Give away the responses."""
         responses, self.responses = self.responses, []
         return responses
 
     def _failed(self, receiver: Receiver, error: Exception) -> None:
-        """Note a failure, with a line in the log."""
+        """Keep a failure, and log it."""
         self._answered(receiver, error)
         name = getattr(self._connected(receiver), "__qualname__", type(receiver).__qualname__)
         level, what = (logging.INFO, "answered") if isinstance(error, self._answers) else (logging.ERROR, "failed")
@@ -77,5 +77,5 @@ class Broadcast:
         logger.debug("Receiver %s of %s failed", name, self._name, exc_info=error)
 
     def _connected(self, receiver: Receiver) -> Receiver:
-        """The receiver that was connected, behind what stands for it."""
+        """The connected receiver, without its adapter."""
         return original(receiver)

@@ -1,4 +1,4 @@
-"""One sending of an event signal: plain receivers and routers are all called, and whatever wraps a router changes nothing."""
+"""Sends an event signal to plain receivers and to routers, even if other software wraps the routers' receivers."""
 
 from __future__ import annotations
 
@@ -22,24 +22,24 @@ __all__ = ["EventBroadcast", "find_broadcast"]
 T = TypeVar("T")
 
 _EVENT = SENT[2:]
-#: More wrappers than this around one receiver are not looked through.
+#: The most wrappers around a receiver.
 _WRAPPERS = 20
 
 
 class _Left:
-    """Stands for the response of a router that has async handlers left."""
+    """Stands for the response of a router with async handlers that have not run yet."""
 
 
 _LEFT = _Left()
 
 
 class EventBroadcast(Broadcast):
-    """The round of one event, which brings routers what arrived, whatever wraps them.
+    """The broadcast of one event, which brings routers the raw event, even through wrappers.
 
     Args:
-        named: The arguments of plain receivers; the payload and the parameters may be missing if routers alone listen.
-        raw_event: What arrived, if the endpoint sends it.
-        connected: The receivers that are connected, if something may have wrapped them.
+        named: The arguments of plain receivers; the payload and the parameters may be missing if only routers listen.
+        raw_event: The raw event, if the endpoint sends it.
+        connected: The connected receivers, if other software may wrap them.
 
     """
 
@@ -52,7 +52,7 @@ class EventBroadcast(Broadcast):
         self._is_delivered = raw_event is not None
         self._all_connected = connected
         self._failures: list[Exception] = []
-        #: Of the router that was reached by the current call: its outcome, its failure, or that it has work left.
+        #: The outcome or the failure of the router that the current call has reached, or `_LEFT`.
         self._noted: object = None
         self._trace: TracebackType | None = None
         self._leaves = False
@@ -61,12 +61,12 @@ class EventBroadcast(Broadcast):
         self._splits: list[tuple[Receiver, TwoPhase]] = []
 
     def __enter__(self) -> Self:
-        """Let `find_broadcast` find it, in this context and in threads that know nothing of it."""
+        """Let `find_broadcast` find it, in this context and in threads without it."""
         self._token = _current.set(self)
-        if self._is_delivered:  # its parameters are no other event's
+        if self._is_delivered:  # the parameters belong to this event only
             self._key = id(self.named.get("event_parameters"))
-            self._outer = _rounds.get(self._key)
-            _rounds[self._key] = self
+            self._outer = _broadcasts.get(self._key)
+            _broadcasts[self._key] = self
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -74,19 +74,19 @@ class EventBroadcast(Broadcast):
         _current.reset(self._token)
         if self._is_delivered:
             if self._outer is None:
-                _rounds.pop(self._key, None)
+                _broadcasts.pop(self._key, None)
             else:
-                _rounds[self._key] = self._outer
+                _broadcasts[self._key] = self._outer
 
     def sends(self, named: Mapping[str, Any]) -> bool:
-        """Whether arguments are those of this event; they may be copies of what the endpoint sent."""
+        """Whether arguments are those of this event, or copies of them."""
         mine = self.named
         return ("event_payload" in mine) == ("event_payload" in named) and all(
             mine.get(name) is named.get(name) or (self._is_delivered and mine.get(name) == named.get(name)) for name in _EVENT
         )
 
     def through(self, router: RouterReceiver) -> object:
-        """Bring the event to a router, also one that a wrapper calls; under `asend` its async handlers are left for `finish`."""
+        """Bring the event to a router, even through a wrapper; under `asend`, `finish` awaits its async handlers."""
         named = self.named
         try:
             if self.raw_event is None:
@@ -105,7 +105,7 @@ class EventBroadcast(Broadcast):
         return outcome
 
     def part(self, blocking: list[Receiver], awaited: list[Receiver]) -> bool:
-        """Part the work into `run_parted`, for a thread, and `finish_parted`; returns whether the former has anything to do."""
+        """Divide the work into `run_parted`, for a thread, and `finish_parted`; returns whether the first has anything to do."""
         for receiver in sorted(blocking, key=self._is_router):
             if is_router_receiver(receiver):
                 self._part(receiver)
@@ -127,7 +127,7 @@ class EventBroadcast(Broadcast):
             self._failed(receiver, error)
 
     def run_parted(self) -> None:
-        """Call everything sync."""
+        """Call all sync receivers and handlers."""
         direct = list(self._splits)
         self._leaves = True
         self.run(self._blocking)
@@ -136,25 +136,25 @@ class EventBroadcast(Broadcast):
             split.run()
 
     async def finish_parted(self) -> None:
-        """Await everything async, all at once."""
+        """Await all async receivers and handlers at once."""
         await asyncio.gather(
             *(self._await(router, split.finish) for router, split in self._splits),
             *(self._await(receiver, partial(receiver, **self.named)) for receiver in self._awaited),
         )
 
     def raised(self) -> Responses:
-        """The responses, or what the receivers raised."""
+        """Return the responses, or raise the receivers' exceptions."""
         if self._failures:
             raise self._failure()
         return self.responses
 
     def settled(self) -> Responses:
-        """The responses, with what the receivers raised among them."""
+        """Return the responses, with exceptions in the place of missing ones."""
         self._failures = []
         return self._taken()
 
     def _failure(self) -> Exception:
-        """What is raised. From here on nothing else holds it: a failure refers to this round, by its traceback's frames."""
+        """Give away the exception to raise, since its traceback refers to this broadcast."""
         failures, self._failures = self._failures, []
         self._taken()
         if len(failures) == 1:
@@ -174,7 +174,7 @@ class EventBroadcast(Broadcast):
             self._returned(receiver, response)
 
     def _returned(self, receiver: Receiver, response: object) -> None:
-        """Note how a call ended; what a router came to counts, whatever its wrapper makes of that."""
+        """Keep a response; a router's own outcome counts more than its wrapper's response."""
         noted = self._take_noted()
         if isinstance(noted, Exception):
             self._keep(receiver, noted)
@@ -183,7 +183,7 @@ class EventBroadcast(Broadcast):
 
     def _take_noted(self) -> object:
         noted, trace, self._noted, self._trace = self._noted, self._trace, None, None
-        # the frames of wrappers say nothing of a failure
+        # without the frames of wrappers
         return noted.with_traceback(trace) if isinstance(noted, Exception) else noted
 
     def _raised(self, receiver: Receiver, error: Exception) -> None:
@@ -196,7 +196,7 @@ class EventBroadcast(Broadcast):
 
     @override
     def _failed(self, receiver: Receiver, error: Exception) -> None:
-        if is_router_receiver(receiver):  # which has a line of its own
+        if is_router_receiver(receiver):  # it has its own log line
             self._keep(receiver, error)
         else:
             self._failures.append(error)
@@ -216,21 +216,21 @@ class EventBroadcast(Broadcast):
         return original(receiver if current is None else current)
 
 
-_current: ContextVar[EventBroadcast | None] = ContextVar("gcp_event_router.round", default=None)
-#: By the parameters that are sent, for code that runs without the context of who called it.
-_rounds: dict[int, EventBroadcast] = {}
+_current: ContextVar[EventBroadcast | None] = ContextVar("gcp_event_router.broadcast", default=None)
+#: Broadcasts by the id of their parameters, for code that runs without the caller's context.
+_broadcasts: dict[int, EventBroadcast] = {}
 
 
 def find_broadcast(named: Mapping[str, Any]) -> EventBroadcast | None:
-    """The round of an event that a receiver is called with; None for one that is not being sent."""
-    for each in (_current.get(), _rounds.get(id(named.get("event_parameters")))):
-        if each is not None and each.sends(named):
-            return each
+    """Find the broadcast to which a receiver's arguments belong, if any."""
+    for broadcast in (_current.get(), _broadcasts.get(id(named.get("event_parameters")))):
+        if broadcast is not None and broadcast.sends(named):
+            return broadcast
     return None
 
 
 def _stems(error: BaseException | None, origin: Exception) -> bool:
-    """Whether an exception is another one, or was raised because of it."""
+    """Whether an exception is `origin`, or was raised because of it."""
     for _ in range(_WRAPPERS):
         if error is None or error is origin:
             break

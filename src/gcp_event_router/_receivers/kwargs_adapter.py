@@ -1,4 +1,4 @@
-"""Adapters for receivers that do not take `**kwargs`: they are called with the arguments that they name."""
+"""Adapts receivers without `**kwargs`: they are called with the arguments that they name."""
 
 from __future__ import annotations
 
@@ -15,48 +15,48 @@ from .base import Receiver, is_router_receiver
 
 __all__ = ["SENT", "KwargsAdapters", "original"]
 
-#: All that a receiver can be given: Django's two, and the four that tell of the event.
+#: The arguments that a receiver can take: Django's two, and the four of the event.
 SENT = ("signal", "sender", "event_kind", "event_reference", "event_payload", "event_parameters")
 
 
 class KwargsAdapters:
-    """The stand-ins of one signal: one for each receiver that does not take `**kwargs`."""
+    """The adapters of one signal: one for each receiver without `**kwargs`."""
 
     def __init__(self) -> None:
-        self._made: dict[Hashable, _KwargsAdapter] = {}
+        self._adapters: dict[Hashable, _KwargsAdapter] = {}
 
     def make(self, receiver: Receiver, *, weak: bool) -> Receiver:
-        """What to connect for `receiver`: itself, if it takes any argument.
+        """Return the adapter to connect for `receiver`, or itself, if it takes any argument.
 
-        A stand-in lives as long as its receiver does, so that Django's weak references hold.
+        An adapter lives as long as its receiver, so that Django's weak references work.
         """
         names = None if is_router_receiver(receiver) else _named_arguments(receiver)
         if names is None:
             return receiver
         key = _identity(receiver)
-        made = self._made.get(key)
-        if made is None:
+        adapter = self._adapters.get(key)
+        if adapter is None:
             kind = _AsyncKwargsAdapter if inspect.iscoroutinefunction(receiver) else _KwargsAdapter
-            made = self._made[key] = kind(receiver, names, weak=weak)
+            adapter = self._adapters[key] = kind(receiver, names, weak=weak)
             if weak:
-                weakref.finalize(getattr(receiver, "__self__", receiver), self._made.pop, key, None)
+                weakref.finalize(getattr(receiver, "__self__", receiver), self._adapters.pop, key, None)
         elif not weak:
-            made.hold(receiver)
-        return made
+            adapter.hold(receiver)
+        return adapter
 
     def get(self, receiver: Receiver | None) -> Receiver | None:
-        """What was connected for `receiver`."""
-        return self._made.get(_identity(receiver), receiver)
+        """Return the adapter of `receiver`, or itself."""
+        return self._adapters.get(_identity(receiver), receiver)
 
     def release(self, connected: list[object]) -> None:
-        """Let go of the receivers that are held and not connected any more."""
-        for key, made in list(self._made.items()):
-            if made.is_strong and not any(each is made for each in connected):
-                del self._made[key]
+        """Drop adapters that hold receivers which are no longer connected."""
+        for key, adapter in list(self._adapters.items()):
+            if adapter.is_strong and not any(receiver is adapter for receiver in connected):
+                del self._adapters[key]
 
 
 class _KwargsAdapter:
-    """Stands in for a receiver without `**kwargs` and calls it with the arguments that it names."""
+    """Calls a receiver without `**kwargs` with the arguments that it names."""
 
     def __init__(self, receiver: Receiver, names: frozenset[str], *, weak: bool) -> None:
         self.is_strong = False
@@ -75,12 +75,12 @@ class _KwargsAdapter:
         self._target = lambda: receiver
 
     def target(self) -> Receiver | None:
-        """The receiver, while it lives."""
+        """The receiver, while it is alive."""
         return self._target()
 
     def __call__(self, **named: Any) -> Any:
         receiver = self._target()
-        if receiver is None:  # it died after it was looked up
+        if receiver is None:  # it died after the look-up
             return None
         return receiver(**{name: named[name] for name in self._names if name in named})
 
@@ -97,14 +97,14 @@ class _AsyncKwargsAdapter(_KwargsAdapter):
 
 
 def original(receiver: Receiver) -> Receiver:
-    """The receiver that was connected, behind its stand-in."""
-    if not issubclass(type(receiver), _KwargsAdapter):  # a proxy of one only says that it is
+    """The connected receiver, without its adapter."""
+    if not issubclass(type(receiver), _KwargsAdapter):  # isinstance would be true for a proxy, too
         return receiver
     return cast("_KwargsAdapter", receiver).target() or receiver
 
 
 def _identity(receiver: Receiver | None) -> Hashable:
-    """What makes two looks at one bound method the same."""
+    """The same for two references to one bound method."""
     return id(getattr(receiver, "__self__", None)), id(getattr(receiver, "__func__", receiver))
 
 

@@ -1,6 +1,6 @@
-"""An exception's text and traceback, as the inbox keeps them for those who may see payloads. Called by `errors`.
+"""Formats an exception's text and traceback, which the inbox stores for people who may see payloads.
 
-Everything is bounded, and nothing that the exception does can keep a failure from being noted.
+All of it is bounded, and an exception whose methods fail is formatted, too.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ from .._frames import chain, leaves, outside, printable
 
 __all__ = ["LENGTH", "storable", "text_of"]
 
-#: Characters that are kept of all.
+#: The most characters of the whole text.
 LENGTH: Final = 16 * 1024
-#: The same of one exception's own text or of a note, of a line of code, of a function's name and of a file's.
+#: The same for an exception's own text or note, a line of code, a function's name, and a file's.
 _TEXT_LENGTH: Final = 2_000
 _LINE_LENGTH: Final = 120
 _NAME_LENGTH: Final = 80
 _FILE_LENGTH: Final = 200
 _NOTES: Final = 3
+#: Pydantic writes all of its errors at once, and there may be millions.
 _ERRORS: Final = 100
-"""Pydantic writes all of its errors at once, of which there may be millions."""
-#: How many frames are kept of an exception: the outermost, among which is the handler's, and the innermost.
+#: How many frames are written: the outermost, which include the handler's, and the innermost.
 _OUTERMOST: Final = 6
 _INNERMOST: Final = 14
-#: What databases refuse in a text: NUL everywhere but on SQLite, half a surrogate pair everywhere.
+#: Databases refuse these characters: all refuse surrogates, and all but SQLite NUL.
 _REFUSED: Final = re.compile("[\0\ud800-\udfff]")
-#: What MySQL's utf8mb3 refuses besides.
+#: MySQL's utf8mb3 also refuses these.
 _ASTRAL: Final = re.compile("[\U00010000-\U0010ffff]")
 
 
 def text_of(error: BaseException) -> str:
-    """The text and the traceback of an exception, then those of its causes and, of a group, of what it holds; bounded."""
+    """Format an exception, its causes and the exceptions in groups, with their tracebacks; bounded."""
     return "\n".join(_bounded(_lines(error)))[:LENGTH]
 
 
 def storable(text: str, length: int, vendor: str = "") -> str:
-    """The beginning of a text, in which what the database of a vendor refuses is written as Python writes it."""
+    """Shorten a text, and escape the characters that a vendor's database refuses."""
     text = _REFUSED.sub(_escaped, text[:length])
     return (_ASTRAL.sub(_escaped, text) if vendor == "mysql" else text)[:length]
 
@@ -59,18 +59,18 @@ def _bounded(lines: Iterator[str]) -> Iterator[str]:
 
 
 def _lines(error: BaseException) -> Iterator[str]:
-    how = ""
-    for each in chain(error):
-        yield from _one(each, how)
-        for one in leaves(each):
-            yield from _one(one, "which holds ")
-        how = "caused by " if each.__cause__ is not None else "while handling "
+    prefix = ""
+    for cause in chain(error):
+        yield from _format(cause, prefix)
+        for leaf in leaves(cause):
+            yield from _format(leaf, "which contains ")
+        prefix = "caused by " if cause.__cause__ is not None else "while handling "
 
 
-def _one(error: BaseException, how: str) -> Iterator[str]:
+def _format(error: BaseException, prefix: str) -> Iterator[str]:
     kind = type(error)
     text = _text(error)
-    yield f"{how}{printable(f'{kind.__module__}.{kind.__qualname__}', _TEXT_LENGTH)}{text and f': {text}'}"
+    yield f"{prefix}{printable(f'{kind.__module__}.{kind.__qualname__}', _TEXT_LENGTH)}{text and f': {text}'}"
     for note in _notes(error):
         yield f"  {note}"
     yield from _places(error.__traceback__)
@@ -78,11 +78,11 @@ def _one(error: BaseException, how: str) -> Iterator[str]:
 
 def _text(error: object) -> str:
     if isinstance(error, ValidationError) and error.error_count() > _ERRORS:
-        return f"{error.error_count()} validation errors, too many to be told"
+        return f"{error.error_count()} validation errors, too many to list"
     try:
         text = str(error)
-    except Exception as problem:  # noqa: BLE001 -- whatever it is, the failure itself is to be noted
-        return f"(its text cannot be told: str() raises {type(problem).__qualname__})"
+    except Exception as problem:  # noqa: BLE001 -- the failure must be stored in any case
+        return f"(without a text: str() raises {type(problem).__qualname__})"
     return text if len(text) <= _TEXT_LENGTH else f"{text[:_TEXT_LENGTH]}... and {len(text) - _TEXT_LENGTH} characters more"
 
 
@@ -93,17 +93,17 @@ def _notes(error: BaseException) -> Iterator[str]:
 
 
 def _places(traceback: TracebackType | None) -> Iterator[str]:
-    """Each frame as Python's tracebacks have it, without those of this package."""
+    """Format the frames as Python does, without those of this package."""
     frames = outside(traceback)
     for _, (frame, line) in zip(range(_OUTERMOST), frames, strict=False):
         yield from _place(frame, line)
     count = 0
     innermost: deque[tuple[FrameType, int]] = deque(maxlen=_INNERMOST)
-    for each in frames:
+    for frame_and_line in frames:
         count += 1
-        innermost.append(each)
+        innermost.append(frame_and_line)
     if count > len(innermost):
-        yield f"  ... {count - len(innermost)} frames are left out ..."
+        yield f"  ... {count - len(innermost)} frames left out ..."
     for frame, line in innermost:
         yield from _place(frame, line)
 
@@ -112,7 +112,7 @@ def _place(frame: FrameType, line: int) -> Iterator[str]:
     file = frame.f_code.co_filename
     name = printable(frame.f_code.co_name, _NAME_LENGTH)
     yield f'  File "{printable(file, _FILE_LENGTH, end=True)}", line {line}, in {name}'
-    if os.path.isfile(file):  # noqa: PTH113 -- a Path raises for a name that is too long
+    if os.path.isfile(file):  # noqa: PTH113 -- Path raises for names that are too long
         code = linecache.getline(file, line).strip()
         if code:
             yield f"    {printable(code, _LINE_LENGTH)}"
