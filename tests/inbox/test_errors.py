@@ -147,9 +147,7 @@ def test_thousands_of_validation_errors_are_counted() -> None:
 
     text = text_of(raised(lambda: adapter.validate_python(["x"] * 1000)))
 
-    assert text.partition("\n")[0] == (
-        "pydantic_core._pydantic_core.ValidationError: 1000 validation errors, too many to list"
-    )
+    assert text.partition("\n")[0] == "pydantic_core._pydantic_core.ValidationError: 1000 validation errors, too many to list"
 
 
 @with_databases
