@@ -116,8 +116,8 @@ def rename_handler(out: OutputWrapper, *, old: str, new: str, dry_run: bool, jso
 def purge_events(out: OutputWrapper, *, older_than: timedelta | None, dry_run: bool, json: bool, **options: Any) -> None:
     """Delete events in batches."""
     texts = {name: options[name] or "" for name in ("kind", "reference")}
-    age = older_than or conf.current().INBOX.RETENTION
-    deleted = purge(database(), age, states=options["state"] or PURGED, batch=options["batch"], dry_run=dry_run, **texts)
+    limit = older_than or conf.current().INBOX.RETENTION
+    deleted = purge(database(), limit, states=options["state"] or PURGED, batch=options["batch"], dry_run=dry_run, **texts)
     _say(out, "Would purge" if dry_run else "Purged", sum(deleted), ("event", "events"), json=json)
 
 
