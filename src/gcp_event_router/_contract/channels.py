@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
 from pydantic import TypeAdapter
 from typing_extensions import override
 
 from .._dispatch.handler import Handler
 from .._dispatch.lookup import Registration
-from .._globs.glob import Glob, GlobIndex, escape
-from .._globs.overlaps import LABELS, TYPES, covers, example
+from .._globs.glob import Glob, escape
+from .._globs.overlaps import LABELS, TYPES, CoverIndex, covers, example
 from .._schema.json_schema import Mode, Schema, payload_schemas
 from .._schema.type_names import type_words
 from ..exceptions import ConfigurationError
@@ -26,6 +26,8 @@ from .examples import Example, example_of
 __all__ = ["Channel", "Key", "channel_of", "channels", "declared_words", "keys", "manner"]
 
 _ALL = Glob("*")
+#: All registrations, a pair for each glob of theirs.
+_Registered: TypeAlias = CoverIndex[tuple[Glob, Registration]]
 
 
 class Key(NamedTuple):
@@ -109,7 +111,7 @@ def channels(router: EventRouter, only: Iterable[Key] | None = None) -> tuple[Ch
     registrations, declared = tuple(router), _declared(router)
     there = _keys(registrations, declared)
     wanted = there if only is None else [key for key in only if key in there]
-    registered = _Registered(registrations)
+    registered = CoverIndex((glob, (glob, each)) for each in registrations for glob in each.globs or (_ALL,))
     return tuple(_channel(key, registered, declared) for key in wanted)
 
 
@@ -149,19 +151,6 @@ def _declared(router: EventRouter) -> dict[Glob, Kind[Any]]:
 def _keys(registrations: tuple[Registration, ...], declared: dict[Glob, Kind[Any]]) -> dict[Key, None]:
     found = {Key(glob, each.ce_type, each.is_fallback): None for each in registrations for glob in each.globs or (_ALL,)}
     return found | {Key(glob): None for glob in declared}
-
-
-class _Registered:
-    """All registrations, a pair for each glob of theirs, so that few are looked at for each channel."""
-
-    def __init__(self, registrations: tuple[Registration, ...]) -> None:
-        self._pairs = [(glob, each) for each in registrations for glob in each.globs or (_ALL,)]
-        self._index = GlobIndex((glob, (glob, each)) for glob, each in self._pairs)
-
-    def near(self, glob: Glob) -> list[tuple[Glob, Registration]]:
-        """Those that might cover a glob: they match an example of it. What no kind matches is only for who names it."""
-        found = example(glob)
-        return [each for each in self._pairs if each[0] == glob] if found is None else self._index.find(found)
 
 
 def _channel(key: Key, registered: _Registered, declared: dict[Glob, Kind[Any]]) -> Channel:

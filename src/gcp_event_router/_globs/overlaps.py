@@ -6,17 +6,18 @@ All characters that two globs do not tell apart are one letter, so that `[!a]` a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain, pairwise
-from typing import Final, NamedTuple, TypeAlias, TypeVar
+from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from ..event import LABEL_LENGTH, is_label
-from .glob import Glob, tokens
+from .glob import Glob, GlobIndex, tokens
 
-__all__ = ["KINDS", "LABELS", "TYPES", "Texts", "covers", "example", "intersects", "neighbours"]
+__all__ = ["KINDS", "LABELS", "TYPES", "CoverIndex", "Texts", "covers", "example", "intersects", "neighbours"]
 
 State = TypeVar("State")
+T = TypeVar("T")
 #: From a state, where a letter leads: the bits of the letters that lead there, and the state.
 _Moves: TypeAlias = Callable[[State], Iterator[tuple[int, State]]]
 
@@ -104,6 +105,19 @@ def covers(wider: Glob, narrower: Glob, texts: Texts = KINDS) -> bool | None:
         return _shortest((0, 1), moves, is_missed, letters, texts, _MAX_STATES) is None
     except OverflowError:
         return None
+
+
+class CoverIndex(Generic[T]):
+    """Finds those of many globs that can cover another one: they match an example of it."""
+
+    def __init__(self, pairs: Iterable[tuple[Glob, T]]) -> None:
+        self._pairs = list(pairs)
+        self._index = GlobIndex(self._pairs)
+
+    def near(self, glob: Glob) -> list[T]:
+        """The values of the globs that can cover a glob; of a glob that no kind matches, those of the same glob."""
+        found = example(glob)
+        return [value for each, value in self._pairs if each == glob] if found is None else self._index.find(found)
 
 
 def neighbours(globs: Sequence[Glob]) -> Iterator[tuple[int, int]]:

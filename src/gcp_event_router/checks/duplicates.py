@@ -9,8 +9,7 @@ from django.core.checks import Warning as Warn
 
 from .. import _check_ids as check_ids
 from .._dispatch.handler import Handler
-from .._globs.glob import GlobIndex
-from .._globs.overlaps import example, neighbours
+from .._globs.overlaps import CoverIndex, neighbours
 from ..exceptions import ConfigurationError
 from ..router import EventRouter
 from .glob_entries import Entry, entries_of
@@ -33,11 +32,9 @@ def _covered(entries: list[Entry]) -> Iterator[CheckMessage]:
 
     A wider glob that comes later is none: the function then runs for the narrower one with options of its own.
     """
-    index = GlobIndex((entry.kinds, place) for place, entry in enumerate(entries))
+    index = CoverIndex((entry.kinds, place) for place, entry in enumerate(entries))
     for place, entry in enumerate(entries):
-        # what covers a glob matches all that it matches, and so its example; without one it is W017's
-        found = example(entry.kinds)
-        earlier = (entries[other] for other in index.find(found) if other < place) if found else ()
+        earlier = (entries[other] for other in index.near(entry.kinds) if other < place)
         wider = next((other for other in earlier if other.covers(entry)), None)
         if wider is not None:
             hint = f"Remove {entry}: the function runs once for an event in any case."

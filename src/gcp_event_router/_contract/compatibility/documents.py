@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
-from ..._globs.glob import Glob, GlobIndex
-from ..._globs.overlaps import TYPES, covers, example, intersects, neighbours
+from ..._globs.glob import Glob
+from ..._globs.overlaps import TYPES, CoverIndex, covers, intersects, neighbours
 from ..._schema.json_schema import Schema
 from ...exceptions import DocumentFileError, GlobError
 from .schemas import Change, changes
@@ -56,14 +56,11 @@ class _Document:
         #: By what senders see of a channel, so that one document's channels are found in the other.
         self.channels = {channel[:3]: channel for channel in channels}
         self.schemas: Mapping[str, Schema] = {**document["components"]["schemas"]}
-        self._index = GlobIndex((channel.kind, channel) for channel in self.channels.values())
+        self._index = CoverIndex((channel.kind, channel) for channel in self.channels.values())
 
     def covering(self, other: _Channel) -> list[_Channel]:
         """Those that take all that another one takes."""
-        # whatever covers a glob matches its example; no URL has a kind of a glob without one
-        found = example(other.kind)
-        near = self.channels.values() if found is None else self._index.find(found)
-        return [channel for channel in near if channel.covers(other)]
+        return [channel for channel in self._index.near(other.kind) if channel.covers(other)]
 
     def handles(self, other: _Channel) -> bool:
         """Whether the handlers of one channel take all that another one takes."""
