@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from pydantic import BaseModel, ConfigDict, Field, create_model, field_serializer
 
 from gcp_event_router import Event, EventRouter
-from gcp_event_router._contract.compatibility import documents
+from gcp_event_router._contract import channels
 from gcp_event_router._globs.glob import Glob
 from gcp_event_router._globs.overlaps import covers
 
@@ -215,7 +215,7 @@ def test_check_many_kinds(router: EventRouter, tmp_path: Path, monkeypatch: pyte
     for number in range(200):
         router.on(f"kind-{number}", f"glob-{number}-*")(store)
     run("--output", file)
-    monkeypatch.setattr(documents, "covers", counted)
+    monkeypatch.setattr(channels, "covers", counted)
 
     assert run("--check", file) == (0, f"Nothing that senders may rely on differs from {file}.\n")
     assert asked < 2000

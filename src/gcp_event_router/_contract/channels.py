@@ -5,7 +5,7 @@ Read by the commands, the documents and the catalogue. Nothing of it is made whi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
@@ -36,6 +36,19 @@ class Key(NamedTuple):
     kind: Glob
     ce_type: Glob | None = None
     is_fallback: bool = False
+
+    def covers(self, other: Key) -> bool:
+        """Whether the kinds and types surely include all those of another one."""
+        return (self.kind in {_ALL, other.kind} or bool(covers(self.kind, other.kind))) and (
+            self.ce_type is None or (other.ce_type is not None and bool(covers(self.ce_type, other.ce_type, TYPES)))
+        )
+
+    @override
+    def __str__(self) -> str:
+        if self.ce_type is None:
+            return self.kind.pattern
+        only_type = self.kind in {_ALL, self.ce_type}
+        return self.ce_type.pattern if only_type else f"{self.kind.pattern} of the type {self.ce_type.pattern}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +107,7 @@ class Channel:
 
     @override
     def __str__(self) -> str:
-        if self.ce_type is None:
-            return self.kind.pattern
-        return (
-            self.ce_type.pattern
-            if self.kind in {_ALL, self.ce_type}
-            else f"{self.kind.pattern} of the type {self.ce_type.pattern}"
-        )
+        return str(Key(self.kind, self.ce_type))
 
 
 def channels(router: EventRouter, only: Iterable[Key] | None = None) -> tuple[Channel, ...]:
@@ -154,20 +161,10 @@ def _keys(registrations: tuple[Registration, ...], declared: dict[Glob, Kind[Any
 
 
 def _channel(key: Key, registered: _Registered, declared: dict[Glob, Kind[Any]]) -> Channel:
-    handlers = _running(key.kind, key.ce_type, registered, is_fallback=key.is_fallback)
+    """A channel with the handlers that surely run for whatever it has, each function once."""
+    handlers: dict[object, Handler] = {}
+    for glob, each in registered.near(key.kind):
+        if each.is_fallback == key.is_fallback and Key(glob, each.ce_type).covers(key):
+            handlers.setdefault(each.handler.key, each.handler)
     kind = None if key.is_fallback or key.ce_type else declared.get(key.kind)
-    return Channel(key.kind, key.ce_type, tuple(handlers), kind, key.is_fallback)
-
-
-def _running(glob: Glob, ce_type: Glob | None, registered: _Registered, *, is_fallback: bool) -> Iterator[Handler]:
-    """The handlers that surely run for whatever matches, each function once."""
-    seen: set[object] = set()
-    for wider, each in registered.near(glob):
-        if (
-            each.is_fallback == is_fallback
-            and each.handler.key not in seen
-            and (wider in {_ALL, glob} or covers(wider, glob))
-            and (each.ce_type is None or (ce_type is not None and covers(each.ce_type, ce_type, TYPES)))
-        ):
-            seen.add(each.handler.key)
-            yield each.handler
+    return Channel(key.kind, key.ce_type, tuple(handlers.values()), kind, key.is_fallback)

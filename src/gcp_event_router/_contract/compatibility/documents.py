@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from ..._globs.glob import Glob
-from ..._globs.overlaps import TYPES, CoverIndex, covers, intersects, neighbours
+from ..._globs.overlaps import TYPES, CoverIndex, intersects, neighbours
 from ..._schema.json_schema import Schema
 from ...exceptions import DocumentFileError, GlobError
+from ..channels import Key
 from .schemas import Change, changes
 
 __all__ = ["document_changes"]
@@ -19,33 +20,23 @@ _OTHER: Final = "It is no AsyncAPI document that `events schema` wrote. Write it
 class _Channel(NamedTuple):
     """One channel, as far as senders depend on it."""
 
-    kind: Glob
-    ce_type: Glob | None
-    is_fallback: bool
+    key: Key
     #: False for a kind that is only declared.
     is_handled: bool
     payload: Schema
     parameters: Schema
 
-    @property
-    def name(self) -> str:
-        """The name that people use."""
-        if self.ce_type is None:
-            return self.kind.pattern
-        return self.ce_type.pattern if self.kind.pattern == "*" else f"{self.kind.pattern} of the type {self.ce_type.pattern}"
-
     def covers(self, other: _Channel) -> bool:
         """Whether it surely takes all that another one takes."""
-        if (self.is_fallback and not other.is_fallback) or not covers(self.kind, other.kind):
-            return False
-        return self.ce_type is None or (other.ce_type is not None and bool(covers(self.ce_type, other.ce_type, TYPES)))
+        return (not self.key.is_fallback or other.key.is_fallback) and self.key.covers(other.key)
 
     def meets(self, other: _Channel) -> bool:
         """Whether both surely take some events."""
-        if self.is_fallback or other.is_fallback or (self.ce_type is None) != (other.ce_type is None):
+        (kind, ce_type, is_fallback), (other_kind, other_type, is_other_fallback) = self.key, other.key
+        if is_fallback or is_other_fallback or (ce_type is None) != (other_type is None):
             return False
-        types = self.ce_type is None or other.ce_type is None or intersects(self.ce_type, other.ce_type, TYPES) is not None
-        return types and intersects(self.kind, other.kind) is not None
+        types = ce_type is None or other_type is None or intersects(ce_type, other_type, TYPES) is not None
+        return types and intersects(kind, other_kind) is not None
 
 
 class _Document:
@@ -53,14 +44,13 @@ class _Document:
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         channels = (_channel(document, channel) for channel in document["channels"].values())
-        #: By what senders see of a channel, so that one document's channels are found in the other.
-        self.channels = {channel[:3]: channel for channel in channels}
+        self.channels = {channel.key: channel for channel in channels}
         self.schemas: Mapping[str, Schema] = {**document["components"]["schemas"]}
-        self._index = CoverIndex((channel.kind, channel) for channel in self.channels.values())
+        self._index = CoverIndex((channel.key.kind, channel) for channel in self.channels.values())
 
     def covering(self, other: _Channel) -> list[_Channel]:
         """Those that take all that another one takes."""
-        return [channel for channel in self._index.near(other.kind) if channel.covers(other)]
+        return [channel for channel in self._index.near(other.key.kind) if channel.covers(other)]
 
     def handles(self, other: _Channel) -> bool:
         """Whether the handlers of one channel take all that another one takes."""
@@ -83,17 +73,17 @@ def document_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Cha
 def _gone(before: _Document, after: _Document) -> Iterator[Change]:
     for old in before.channels.values():
         if old.is_handled and not after.handles(old):
-            what = "fewer events are handled by the fallback" if old.is_fallback else "nothing handles it any more"
+            what = "fewer events are handled by the fallback" if old.key.is_fallback else "nothing handles it any more"
             partly = next((new for new in after.channels.values() if new.is_handled and old.meets(new)), None)
             if partly is not None:
-                what = f"it may break: no channel takes all of it any more, and {partly.name} takes a part"
-            yield Change(old.name, what, is_breaking=True)
+                what = f"it may break: no channel takes all of it any more, and {partly.key} takes a part"
+            yield Change(str(old.key), what, is_breaking=True)
 
 
 def _new(before: _Document, after: _Document) -> Iterator[Change]:
     for new in after.channels.values():
         if new.is_handled and not before.handles(new):
-            yield Change(new.name, "is handled, too", is_breaking=False)
+            yield Change(str(new.key), "is handled, too", is_breaking=False)
 
 
 def _changed(before: _Document, after: _Document) -> Iterator[Change]:
@@ -109,18 +99,18 @@ def _pairs(before: _Document, after: _Document) -> Iterator[tuple[str, _Channel,
     """Channels that take the same events, and the name of these: one channel, one within another, or two that overlap."""
     for key, old in before.channels.items():
         if key in after.channels:
-            yield old.name, old, after.channels[key]
+            yield str(old.key), old, after.channels[key]
         else:  # one of a glob's kinds may have a channel of its own now, and the other way round
-            yield from ((old.name, old, new) for new in after.covering(old))
+            yield from ((str(old.key), old, new) for new in after.covering(old))
     added = [new for key, new in after.channels.items() if key not in before.channels]
     for new in added:
-        yield from ((new.name, old, new) for old in before.covering(new) if old.is_fallback == new.is_fallback)
-    olds = [old for old in before.channels.values() if not old.kind.is_literal]
-    both = [*olds, *(new for new in added if not new.kind.is_literal)]
-    for first, second in neighbours([channel.kind for channel in both]):
+        yield from ((str(new.key), old, new) for old in before.covering(new) if old.key.is_fallback == new.key.is_fallback)
+    olds = [old for old in before.channels.values() if not old.key.kind.is_literal]
+    both = [*olds, *(new for new in added if not new.key.kind.is_literal)]
+    for first, second in neighbours([channel.key.kind for channel in both]):
         old, new = both[first], both[second]
         if first < len(olds) <= second and old.meets(new) and not old.covers(new) and not new.covers(old):
-            yield f"{old.name} and {new.name}", old, new
+            yield f"{old.key} and {new.key}", old, new
 
 
 def _channel(document: Mapping[str, Any], channel: Mapping[str, Any]) -> _Channel:
@@ -128,11 +118,5 @@ def _channel(document: Mapping[str, Any], channel: Mapping[str, Any]) -> _Channe
     (reference,) = channel["messages"].values()
     message = document["components"]["messages"][str(reference["$ref"]).rpartition("/")[2]]
     ce_type = ours.get("ce-type")
-    return _Channel(
-        Glob(ours["kind"]),
-        None if ce_type is None else Glob(ce_type),
-        bool(ours.get("fallback", False)),
-        bool(ours.get("handlers", True)),
-        message["payload"],
-        ours.get("parameters", {}),
-    )
+    key = Key(Glob(ours["kind"]), None if ce_type is None else Glob(ce_type), bool(ours.get("fallback", False)))
+    return _Channel(key, bool(ours.get("handlers", True)), message["payload"], ours.get("parameters", {}))
