@@ -1,6 +1,6 @@
-"""The id of each system check, written down once. `docs/checks.md` says what each means, and a new check takes the next number.
+"""The id of each system check, written down once. `docs/checks.md` says what each means.
 
-`checks` has most of them; `auth` and `inbox` have their own.
+A new check takes one more than the highest number of its letter. Most checks are in `checks`, some in `auth` and `inbox`.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class AuthenticatorSetting(TypedDict):
 
 
 class InboxSetting(TypedDict, total=False):
-    """The entry `INBOX`, for projects that install `gcp_event_router.inbox`."""
+    """The type of the entry `INBOX`. `InboxSettings` validates it, and a new key goes into both."""
 
     DATABASE: str
     LEASE: timedelta
@@ -53,7 +53,10 @@ class InboxSetting(TypedDict, total=False):
 
 
 class RouterSettings(TypedDict, total=False):
-    """The type of `GCP_EVENT_ROUTER`, for projects that check their settings' types."""
+    """The type of `GCP_EVENT_ROUTER`, for projects that check their settings' types.
+
+    `Settings` validates it, and a new key goes into both.
+    """
 
     AUTHENTICATION: Sequence[AuthenticatorSetting]
     MAX_BODY_SIZE: int

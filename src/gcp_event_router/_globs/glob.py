@@ -1,4 +1,6 @@
-"""Globs of event kinds, and an index that finds those that match a kind. The only module that knows the grammar.
+"""Globs of event kinds, and an index that finds those that match a kind. The only module that reads the grammar.
+
+`inbox.glob_sql` has databases match them, from Python's own translation.
 
 A glob matches a whole kind, case-sensitively. `*` stands for any text, `?` for one character, `[abc]` and `[a-z]` for one
 of those, `[!abc]` for any other; `[*]`, `[?]` and `[[]` stand for the characters themselves.

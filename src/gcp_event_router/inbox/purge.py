@@ -13,7 +13,7 @@ from django.db.models import Exists, Model, OuterRef, QuerySet
 
 from .._globs.glob import Glob
 from .clock import ago
-from .matching import fits
+from .glob_sql import fits
 from .models import Delivery, State, StoredEvent
 
 __all__ = ["PURGEABLE", "PURGED", "purge"]

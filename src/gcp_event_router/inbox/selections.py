@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 from .._globs.glob import Glob
 from .clock import ago
 from .database import database
-from .matching import fits
+from .glob_sql import fits
 from .models import Delivery, State, StoredEvent
 
 __all__ = ["Selection", "delivery_number", "idle", "kinds"]

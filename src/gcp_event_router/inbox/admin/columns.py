@@ -1,4 +1,4 @@
-"""The columns of the list of events in the admin. Each is told from what `changelist` fetched."""
+"""The columns of the list of events in the admin. Each shows what `changelist` fetched; `model_admin` lists them."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gcp_event_router._globs.glob import Glob
 from gcp_event_router.exceptions import GlobError
-from gcp_event_router.inbox.matching import fits
+from gcp_event_router.inbox.glob_sql import fits
 from gcp_event_router.inbox.models import StoredEvent
 
 from ..support.deliveries import with_databases
