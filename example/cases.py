@@ -1,4 +1,4 @@
-"""The events that the demo sends to the shop, and what should become of each."""
+"""The events that the demo sends to the shop, with the expected results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SHARED = {"X-Shop-Token": TOKEN, **JSON}
 
 @dataclass(frozen=True)
 class Case:
-    """One event, and what should become of it."""
+    """One event, and its expected result."""
 
     title: str
     path: str
@@ -23,9 +23,9 @@ class Case:
     status: int
     handlers: str
     headers: Mapping[str, str] = field(default_factory=lambda: JSON)
-    #: Who signs it: its token is for this account. None for who has no account.
+    #: The account of the token; None without a token.
     account: str | None = SENDER
-    #: A query on the shop's database, and the rows that it should find.
+    #: A query on the shop's database, and the expected rows.
     query: str = ""
     rows: tuple[tuple[object, ...], ...] = ()
 
@@ -36,7 +36,7 @@ class Case:
 
 
 def push(data: object, message_id: str = "17") -> bytes:
-    """A wrapped Pub/Sub push, as Pub/Sub sends it."""
+    """Make a wrapped push, as Pub/Sub sends it."""
     encoded = base64.b64encode(json.dumps(data).encode()).decode()
     time = "2026-01-02T03:04:05.678Z"
     message = {"data": encoded, "messageId": message_id, "message_id": message_id, "publishTime": time, "publish_time": time}
@@ -44,7 +44,7 @@ def push(data: object, message_id: str = "17") -> bytes:
 
 
 def unwrapped(subscription: str) -> dict[str, str]:
-    """The headers of an unwrapped push with metadata."""
+    """Make the headers of an unwrapped push with metadata."""
     return {
         "Content-Type": "application/octet-stream",
         "x-goog-pubsub-subscription-name": f"projects/shop/subscriptions/{subscription}",

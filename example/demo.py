@@ -1,6 +1,6 @@
-"""Runs the shop on a real server, sends it one event of each sort over HTTP, and shows what became of them.
+"""Runs the shop on a real server, sends it one event of each kind over HTTP, and shows the results.
 
-    python demo.py            send the events, print the table, leave nothing behind
+    python demo.py            send the events, print the table, and clean up
     python demo.py --serve    leave the server running until Ctrl-C
 
 `make demo` and `make serve` call it. The column "handled by" is read from the server's own log and
@@ -26,12 +26,12 @@ from cases import CASES, TOKEN, Case
 from servers import HERE, PATIENCE, Google, Server, Shop, running
 
 ACKNOWLEDGED = {102, 200, 201, 202, 204}
-"""What Pub/Sub takes as done, by its documentation."""
+"""The statuses that acknowledge a message, by Pub/Sub's documentation."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a case."""
+    """The result of a case."""
 
     case: Case
     status: int
@@ -40,12 +40,12 @@ class Result:
 
     @property
     def as_expected(self) -> bool:
-        """Whether it is what the case said."""
+        """Whether the result is the expected one."""
         return (self.status, self.handlers, self.rows) == (self.case.status, self.case.handlers, self.case.rows)
 
 
 def send(case: Case, shop: Shop, google: Google, signature: str) -> Result:
-    """Send one event, and look at the answer, at the server's log and at the database."""
+    """Send one event, and read the answer, the server's log and the database."""
     with closing(HTTPConnection("127.0.0.1", shop.port, timeout=PATIENCE)) as connection:
         connection.request("POST", case.path.format(signature=signature), case.body, google.headers(case))
         status = connection.getresponse().status
@@ -53,36 +53,36 @@ def send(case: Case, shop: Shop, google: Google, signature: str) -> Result:
     handlers = " and ".join(_who(case, *event) for event in said) or "nothing in the log"
     with closing(sqlite3.connect(shop.database)) as opened:
         rows = tuple(opened.execute(case.query)) if case.query else ()
-        # plain receivers are not in the event's line; this one leaves a row
+        # the event's line does not name plain receivers; this one adds a row
         if opened.execute("select 1 from shop_auditentry where reference = ?", [case.reference]).fetchone():
             handlers += ", write_audit"
     return Result(case, status, handlers.replace("shop.event_handlers.", ""), rows)
 
 
 def _who(case: Case, reference: str, outcome: str, handlers: str) -> str:
-    """Who handled an event, by the server's line of it."""
+    """The handlers of an event, by its line in the server's log."""
     if reference != case.reference:
         return f"somebody else's event, {reference}"
     return handlers if outcome in {"handled", "unhandled", "unauthenticated", "forbidden"} else f"{handlers}: {outcome}"
 
 
 def table(results: list[Result]) -> str:
-    """The results for people; what is not as expected is said below them."""
+    """Format the results, and list unexpected ones below them."""
     lines = [("", "event", "handled by", "status", "Pub/Sub reads")]
-    for each in results:
-        read = "done" if each.status in ACKNOWLEDGED else "send again"
-        lines.append(("ok" if each.as_expected else "NO", each.case.title, each.handlers, str(each.status), read))
+    for result in results:
+        read = "done" if result.status in ACKNOWLEDGED else "send again"
+        lines.append(("ok" if result.as_expected else "NO", result.case.title, result.handlers, str(result.status), read))
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-    for each in results:
-        if not each.as_expected:
-            wanted = (each.case.status, each.case.handlers, each.case.rows)
-            text.append(f"{each.case.title}: expected {wanted}, got {(each.status, each.handlers, each.rows)}")
+    for result in results:
+        if not result.as_expected:
+            expected = (result.case.status, result.case.handlers, result.case.rows)
+            text.append(f"{result.case.title}: expected {expected}, got {(result.status, result.handlers, result.rows)}")
     return "\n".join(text)
 
 
 def demo() -> int:
-    """Send all cases; 0 if each is as expected."""
+    """Send all cases. Returns 0 if all results are as expected."""
     with (
         tempfile.TemporaryDirectory() as folder,
         Google() as google,
@@ -134,14 +134,14 @@ def serve(port: int) -> int:
 
 
 def leave(signum: int, frame: FrameType | None) -> None:
-    """Leave by way of every `finally`, so that the server ends, too."""
+    """Exit through every `finally`, so that the server ends, too."""
     sys.exit(128 + signum)
 
 
 def main() -> int:
     """Read the command line."""
     signal.signal(signal.SIGTERM, leave)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell has what it starts in the background ignore it
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # shells let background processes ignore it
     parser = argparse.ArgumentParser(description="Run the example shop.")
     parser.add_argument("--serve", action="store_true", help="leave the server running until Ctrl-C")
     parser.add_argument("--port", type=int, default=8000, help="where --serve listens (8000)")

@@ -1,6 +1,6 @@
-"""Runs the shop with Google's own Pub/Sub emulator: publishes, has it push and pulls, and shows what became of each message.
+"""Runs the shop with Google's own Pub/Sub emulator: publishes, pushes and pulls messages, and shows the results.
 
-`make demo-emulator` calls it. Where there is no emulator it says so, and succeeds.
+`make demo-emulator` calls it. Without an emulator, it says so and succeeds.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from servers import HERE, PATIENCE, Shop, running
 
 
 def wrapped(shop: Shop, emulator: Emulator) -> Incident:
-    """An order, pushed as Pub/Sub usually pushes."""
+    """Push an order, wrapped."""
     topic = _topic(shop, emulator, "orders", "order-placed")
     emulator.publish(topic, b'{"order_id": 1, "total": "12.50"}')
     return Incident(
@@ -31,14 +31,14 @@ def wrapped(shop: Shop, emulator: Emulator) -> Incident:
 
 
 def unwrapped(shop: Shop, emulator: Emulator) -> Incident:
-    """A label, pushed as it is, with its metadata in headers."""
+    """Push a label, unwrapped, with metadata in headers."""
     topic = _topic(shop, emulator, "labels", "label-printed", push={"no_wrapper": {"write_metadata": True}})
     emulator.publish(topic, b"a label")
     return Incident("pushed without one", _outcome(shop, "labels"), _one(shop, "select image from shop_label"), b"a label")
 
 
 def retried(shop: Shop, emulator: Emulator) -> Incident:
-    """A shipment that waits for the payment of its order."""
+    """Push a shipment, which waits for its payment."""
     topic = _topic(shop, emulator, "shipments", "shipment-ready")
     emulator.publish(topic, b'{"order_id": 1}')
     told = [_outcome(shop, "shipments")]
@@ -50,7 +50,7 @@ def retried(shop: Shop, emulator: Emulator) -> Incident:
 
 
 def given_up(shop: Shop, emulator: Emulator) -> Incident:
-    """A shipment whose order is never paid; what pulls the dead-letter topic keeps it."""
+    """Push a shipment that is never paid, until it is in the dead-letter topic."""
     _do(shop, "insert into shop_order values (2, 1, false, false)")
     dead = emulator.topic("dead-letters")
     dead_letters = emulator.subscription("dead-letters", dead)
@@ -64,7 +64,7 @@ def given_up(shop: Shop, emulator: Emulator) -> Incident:
 
 
 def pulled(shop: Shop, emulator: Emulator) -> Incident:
-    """An order, pulled by a process beside the server."""
+    """Pull an order in another process."""
     topic = emulator.topic("pulled")
     subscription = emulator.subscription("pulled", topic)
     emulator.publish(topic, b'{"order_id": 3, "total": "7.00"}')
@@ -73,7 +73,7 @@ def pulled(shop: Shop, emulator: Emulator) -> Incident:
 
 
 def forwarded(shop: Shop, emulator: Emulator) -> Incident:
-    """An order, pulled, and posted to the server as a push."""
+    """Pull an order, and post it to the server as a push."""
     topic = emulator.topic("forwarded")
     subscription = emulator.subscription("forwarded", topic)
     emulator.publish(topic, b'{"order_id": 4, "total": "8.00"}')
@@ -87,7 +87,7 @@ STEPS = (wrapped, unwrapped, retried, given_up, pulled, forwarded)
 
 
 def main() -> int:
-    """Do all of it; 0 if each message did as it should, or there is no emulator."""
+    """Run all of it. Returns 0 if all results are as expected, or without an emulator."""
     signal.signal(signal.SIGTERM, leave)
     try:
         local_pubsub.command()
@@ -111,7 +111,7 @@ def main() -> int:
 
 
 def _topic(shop: Shop, emulator: Emulator, name: str, kind: str, **more: Any) -> str:
-    """A topic whose messages are pushed to the shop, as events of a kind; the reference is the name."""
+    """Create a topic and a subscription that pushes to the shop; its name is the reference."""
     topic = emulator.topic(name)
     emulator.subscription(name, topic, shop.signed_urls((kind, name))[0], **more)
     return topic
@@ -134,7 +134,7 @@ def _do(shop: Shop, statement: str) -> None:
 
 
 def _one(shop: Shop, query: str) -> object:
-    """The one value that a query finds."""
+    """The only value that a query returns."""
     with closing(sqlite3.connect(shop.database, timeout=PATIENCE)) as opened:
         row = opened.execute(query).fetchone()
         return row and row[0]

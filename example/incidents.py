@@ -1,4 +1,4 @@
-"""What the inbox is for, shown on a running shop: a worker that is killed, and an event that is run again."""
+"""Shows on a running shop what the inbox does: a worker is killed, and an event is replayed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PAYMENT = Case("", "/events/payment-changed/99", b'{"state": "paid", "order_id":
 
 @dataclass(frozen=True)
 class Incident:
-    """Something that happened to the shop, and what its database says in the end."""
+    """An incident in the shop, and the final state of its database."""
 
     title: str
     told: str
@@ -30,12 +30,12 @@ class Incident:
 
     @property
     def as_expected(self) -> bool:
-        """Whether nothing was lost, and nothing done twice."""
+        """Whether nothing was lost or done twice."""
         return self.found == self.expected
 
 
 def killed_worker(shop: Shop, google: Google) -> Incident:
-    """Kill the server in the middle of a handler's work, start another one, and deliver again until that is acknowledged."""
+    """Kill the server while a handler works, start another one, and deliver again until the event is acknowledged."""
     connection = HTTPConnection("127.0.0.1", shop.port, timeout=PATIENCE)
     with closing(connection):
         connection.request("POST", STOCKTAKING.path, STOCKTAKING.body, google.headers(STOCKTAKING))
@@ -59,7 +59,7 @@ def killed_worker(shop: Shop, google: Google) -> Incident:
 
 
 def replayed(shop: Shop, google: Google) -> Incident:
-    """Give the shop the order whose shipment it rejected before, and run that again."""
+    """Send the shop the order for a rejected shipment, and replay the shipment."""
     again = shop.restarted()
     try:
         answers = [_deliver(case, again, google)[0] for case in (ORDER, PAYMENT)]
@@ -75,7 +75,7 @@ INCIDENTS = (killed_worker, replayed)
 
 
 def table(incidents: list[Incident], what: str = "the inbox", told: str = "answers") -> str:
-    """The incidents for people."""
+    """Format the incidents."""
     lines = [("", what, told, "in the database")]
     for each in incidents:
         found = str(each.found) if each.as_expected else f"{each.found}, and not {each.expected}"
@@ -85,7 +85,7 @@ def table(incidents: list[Incident], what: str = "the inbox", told: str = "answe
 
 
 def _deliver(case: Case, shop: Shop, google: Google) -> tuple[str, float]:
-    """The status of one delivery, and the seconds that the shop asks its sender to wait."""
+    """Deliver an event; returns the status, and the seconds in `Retry-After`."""
     with closing(HTTPConnection("127.0.0.1", shop.port, timeout=PATIENCE)) as connection:
         connection.request("POST", case.path, case.body, google.headers(case))
         response = connection.getresponse()
@@ -93,7 +93,7 @@ def _deliver(case: Case, shop: Shop, google: Google) -> tuple[str, float]:
 
 
 def _one(shop: Shop, query: str) -> object:
-    """The one value that a query finds."""
+    """The only value that a query returns."""
     with closing(sqlite3.connect(shop.database, timeout=PATIENCE)) as opened:
         row = opened.execute(query).fetchone()
         return row and row[0]

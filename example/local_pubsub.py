@@ -1,4 +1,4 @@
-"""Google's Pub/Sub emulator, where it is installed. `make demo-emulator` runs it, and so do the tests.
+"""Runs Google's Pub/Sub emulator, if it is installed, for `make demo-emulator` and for the tests.
 
 `gcloud components install pubsub-emulator`, or a package of the distribution, brings it; it also needs Java.
 """
@@ -22,22 +22,22 @@ from google.cloud.pubsub_v1.types import PublisherOptions
 
 PROJECT = "shop-project"
 PATIENCE = 60.0
-"""Seconds to wait for what should take a few at most."""
+"""Seconds to wait for something that should take a few."""
 JARS = "platform/pubsub-emulator/lib/cloud-pubsub-emulator-*.jar"
 
 
 class NoEmulatorError(Exception):
-    """Raised where the emulator cannot be run; says what is missing."""
+    """Raised if the emulator cannot run; says what is missing."""
 
 
 class Emulator:
-    """A running emulator, with Google's own clients of it."""
+    """A running emulator, with Google's clients for it."""
 
     def __init__(self, port: int) -> None:
         address = f"127.0.0.1:{port}"
-        #: What makes Google's clients in other processes its clients, too.
+        #: The environment with which Google's clients in other processes use the emulator.
         self.environment: Mapping[str, str] = {"PUBSUB_EMULATOR_HOST": address, "GOOGLE_CLOUD_PROJECT": PROJECT}
-        with patch.dict(os.environ, self.environment):  # read when a client is made, and never again
+        with patch.dict(os.environ, self.environment):  # only read when a client is created
             self._publisher = PublisherClient(publisher_options=PublisherOptions(enable_message_ordering=True))
             self.subscriber = SubscriberClient()
 
@@ -75,7 +75,7 @@ class Emulator:
 
 
 def command() -> list[str]:
-    """What starts the emulator, but for its options. Raises `NoEmulatorError`."""
+    """The command that starts the emulator, without options. Raises `NoEmulatorError`."""
     java = shutil.which("java", path=os.pathsep.join(_java_folders()))
     if java is None:
         msg = "there is no java, which Google's Pub/Sub emulator needs"
@@ -89,7 +89,7 @@ def command() -> list[str]:
 
 @contextmanager
 def running() -> Generator[Emulator]:
-    """The emulator, as long as the block lasts. Raises `NoEmulatorError`."""
+    """Run the emulator during the `with` block. Raises `NoEmulatorError`."""
     start = command()
     with tempfile.TemporaryFile() as said:
         with socket.create_server(("127.0.0.1", 0)) as probe:

@@ -1,4 +1,4 @@
-"""What the demo runs: the shop on a real server, and a key server in the place of Google's."""
+"""The demo's servers: the shop on a real server, and a key server that replaces Google's."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from gcp_event_router.testing import TokenSigner
 HERE = Path(__file__).resolve().parent
 AUDIENCE = "https://shop.example"
 PATIENCE = 30.0
-"""Seconds to wait for something that the server should do at once."""
+"""Seconds to wait for an immediate reaction of the server."""
 
 
 class Server:
@@ -32,13 +32,13 @@ class Server:
 
     STARTED = re.compile(r"Uvicorn running on http://127\.0\.0\.1:(\d+)")
     EVENT = re.compile(r"Event of kind '.*?' with reference '(.*?)' .*?: ([\w ]+) by (.*?) in [\d.]+ ms")
-    #: uvicorn's own line, the last one of every request, whatever became of it.
+    #: uvicorn's own line, the last one of every request.
     ANSWERED = re.compile(r'"POST \S+ HTTP/1\.1" \d{3}')
 
     def __init__(self, environment: Mapping[str, str], port: int = 0) -> None:
-        # unbuffered, so that what a handler prints is shown at once
+        # unbuffered, so that prints of handlers appear at once
         command = [sys.executable, "-u", "-m", "uvicorn", "shop.asgi:application", "--host", "127.0.0.1", "--port", str(port)]
-        command += ["--workers", "1"]  # whatever WEB_CONCURRENCY says
+        command += ["--workers", "1"]  # overrides WEB_CONCURRENCY
         self.process = subprocess.Popen(
             command, cwd=HERE, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
@@ -52,7 +52,7 @@ class Server:
         self.lines.put(None)
 
     def lines_until(self, pattern: re.Pattern[str]) -> list[str]:
-        """The next lines up to one that matches, or a `RuntimeError` with all that the server said instead."""
+        """The next lines up to one that matches. Raises `RuntimeError` with the server's lines if none does."""
         said: list[str] = []
         while not said or not pattern.search(said[-1]):
             try:
@@ -65,14 +65,14 @@ class Server:
         return said
 
     def outcome(self, reference: str) -> str:
-        """What became of an event, by the next line about it."""
+        """The outcome of an event, by the next line about it."""
         pattern = re.compile(rf"Event of kind '.*?' with reference '{re.escape(reference)}' .*?: ([\w ]+) by ")
         found = pattern.search(self.lines_until(pattern)[-1])
         assert found is not None
         return found.group(1)
 
     def port(self) -> int:
-        """The port on which it listens, once it does."""
+        """Wait for the server, and return its port."""
         found = self.STARTED.search(self.lines_until(self.STARTED)[-1])
         assert found is not None
         return int(found.group(1))
@@ -91,7 +91,7 @@ class Server:
 
 
 class Google(ThreadingHTTPServer):
-    """Serves the key that the demo's tokens are signed with, as Google serves its own; and signs them."""
+    """Signs the demo's tokens, and serves the public key, as Google does."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Keys)
@@ -128,7 +128,7 @@ class Keys(BaseHTTPRequestHandler):
 
     @override
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing: the shop's lines are what is shown."""
+        """Log nothing, since the demo shows the shop's lines."""
 
 
 @dataclass(frozen=True)
@@ -141,17 +141,17 @@ class Shop:
     environment: Mapping[str, str]
 
     def restarted(self) -> Shop:
-        """Another server on the same database, after this one was ended."""
+        """Start another server on the same database, after this one has ended."""
         self.server.stop()
         server = Server(self.environment)
         return Shop(server, server.port(), self.database, self.environment)
 
     def signature(self) -> str:
-        """The signature of the URL to which the label of parcel twelve may be sent for an hour."""
+        """Sign the URL for the label of parcel twelve, for an hour."""
         return self.signed_urls(("label-printed", "twelve"))[0].rpartition("=")[2]
 
     def signed_urls(self, *events: tuple[str, str]) -> list[str]:
-        """The URLs of this server to which events of a kind and a reference may be sent for an hour."""
+        """Sign the URLs for events of some kinds and references, for an hour."""
         script = (
             "import django, json, sys; django.setup(); from datetime import timedelta; "
             "from gcp_event_router.utils import get_event_url; "
@@ -168,9 +168,9 @@ class Shop:
 
 @contextmanager
 def running(database: Path, port: int = 0, certs_url: str | None = None) -> Generator[Shop]:
-    """The shop, as long as the block lasts."""
+    """Run the shop during the `with` block."""
     environment = {**os.environ, "SHOP_DATABASE": str(database), "SHOP_TOKEN": TOKEN, "DJANGO_SETTINGS_MODULE": "shop.settings"}
-    if certs_url is not None:  # the demo, which cannot wait for a minute
+    if certs_url is not None:  # the demo cannot wait for a minute
         environment |= {"SHOP_CERTS_URL": certs_url, "SHOP_LEASE": "3"}
     subprocess.run(
         [sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=HERE, env=environment, check=True, timeout=120

@@ -14,4 +14,4 @@ class ShopConfig(AppConfig):
     @override
     def ready(self) -> None:
         """Import the receivers, which connects them."""
-        from . import receivers  # noqa: F401, PLC0415  # pyright: ignore[reportUnusedImport] -- models are ready only now
+        from . import receivers  # noqa: F401, PLC0415  # pyright: ignore[reportUnusedImport] -- needs models

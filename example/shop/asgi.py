@@ -1,4 +1,4 @@
-"""What an ASGI server serves: `uvicorn shop.asgi:application`."""
+"""The ASGI application: `uvicorn shop.asgi:application`."""
 
 from __future__ import annotations
 

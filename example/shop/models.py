@@ -1,7 +1,7 @@
-"""What the shop remembers."""
+"""The shop's tables."""
 
 # pyright: reportUnknownVariableType=false
-# mypy's Django plugin knows what a field holds; pyright has none
+# mypy's Django plugin knows the types of fields; pyright has no plugin
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class Order(models.Model):
 
 
 class StockLevel(models.Model):
-    """How many pieces of an article lie in a warehouse."""
+    """The number of pieces of an article in a warehouse."""
 
     sku = models.CharField(max_length=40)
     warehouse = models.PositiveIntegerField()
     quantity = models.IntegerField(default=0)
 
     class Meta:
-        """One level for an article and a warehouse."""
+        """Unique for an article and a warehouse."""
 
         constraints = [models.UniqueConstraint(fields=["sku", "warehouse"], name="one_level_each")]
 

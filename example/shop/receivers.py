@@ -1,4 +1,4 @@
-"""The oldest part of the shop, written before it had handlers. It goes on working beside them."""
+"""The oldest part of the shop, written before it had handlers. It still works beside them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The settings of the shop: what a project adds for its events stands at the end."""
+"""The settings of the shop; those for events are at the end."""
 
 from __future__ import annotations
 
@@ -64,12 +64,12 @@ GCP_EVENT_ROUTER: RouterSettings = {
             "OPTIONS": {
                 "service_accounts": ["pubsub@shop.iam.gserviceaccount.com"],
                 "audience": BASE_URL,
-                # leave this out: only a demo has a Google of its own
+                # leave this out: only the demo has its own keys
                 "certs_url": os.environ.get("SHOP_CERTS_URL", "https://www.googleapis.com/oauth2/v3/certs"),
             },
         },
         {
-            "BACKEND": "gcp_event_router.auth.SharedToken",  # webhooks, and who has curl
+            "BACKEND": "gcp_event_router.auth.SharedToken",  # webhooks, and people with curl
             "OPTIONS": {"header": "X-Shop-Token", "tokens": [os.environ.get("SHOP_TOKEN", "open sesame")]},
         },
         {"BACKEND": "gcp_event_router.auth.SignedURL"},  # parcel services, which get a URL for each parcel
@@ -77,5 +77,5 @@ GCP_EVENT_ROUTER: RouterSettings = {
     "INBOX": {"LEASE": timedelta(seconds=float(os.environ.get("SHOP_LEASE", "60")))},
     "SOURCE_URL": "https://git.shop.example/shop/blob/main/{path}#L{line}",
 }
-# the demo kills a worker, and nobody wants to wait a minute for its lease to end
+# the demo kills a worker, and should not wait a minute for its lease to expire
 SILENCED_SYSTEM_CHECKS = ["gcp_event_router.W011"] if "SHOP_LEASE" in os.environ else []

@@ -20,10 +20,10 @@ SECRET = {"X-Shop-Token": "open sesame"}
 
 
 class HandlerTests(TestCase):
-    """Handlers are functions, and tested as such."""
+    """Tests that call handlers as functions."""
 
     def test_second_delivery_changes_nothing(self) -> None:
-        """An order that is delivered twice is there once."""
+        """An order that is delivered twice is stored once."""
         event = Event("order-placed", "1", OrderPlaced(order_id=1, total=Decimal("12.50")))
 
         record_order(event)
@@ -39,13 +39,13 @@ class HandlerTests(TestCase):
             ship(Event("shipment-ready", "1", Shipment(order_id=1)))
 
     def test_unknown_order_is_never_shipped(self) -> None:
-        """A shipment of an order that does not exist is given up."""
+        """A shipment of an unknown order is rejected."""
         with self.assertRaisesMessage(Reject, "there is no such order"):
             ship(Event("shipment-ready", "1", Shipment(order_id=1)))
 
 
 class EndpointTests(EventTestMixin, TestCase):
-    """Events as they arrive."""
+    """Tests that push events."""
 
     event_principal = Principal("test", "pubsub@shop.iam.gserviceaccount.com")
 
@@ -71,7 +71,7 @@ class EndpointTests(EventTestMixin, TestCase):
         self.assertFalse(Order.objects.exists())
 
     def test_binary_label_is_kept_as_it_came(self) -> None:
-        """A bytes payload is not decoded, in whichever envelope."""
+        """A bytes payload is not decoded, in any envelope."""
         for parcel, envelope in enumerate(FORMS):
             pushed = self.push("label-printed", parcel, b"\x89PNG\x00\xff", envelope=envelope)
 
@@ -97,7 +97,7 @@ class EndpointTests(EventTestMixin, TestCase):
         self.assertEqual((pushed.outcome, pushed.acknowledged), (Outcome.RETRY, False))
 
     def test_typo_is_kept_and_named(self) -> None:
-        """An order without a total is kept as rejected, and what is wrong is known."""
+        """An order without a total is stored as rejected, with the invalid field."""
         self.push("order-placed", "1", {"order_id": 1})
 
         error = self.recording.assert_outcome(record_order, Outcome.REJECTED).error
@@ -106,16 +106,16 @@ class EndpointTests(EventTestMixin, TestCase):
 
 
 class DoorTests(EventTestMixin, TestCase):
-    """Who is let in; here nobody says who sends."""
+    """Tests of authentication."""
 
     def test_secret_opens(self) -> None:
-        """Who knows the secret may send."""
+        """A sender with the secret may send."""
         pushed = self.push("order-placed", "1", OrderPlaced(order_id=1, total=Decimal(1)), headers=SECRET)
 
         self.assertEqual(pushed.handled, (record_order,))
 
     def test_wrong_secret_is_refused(self) -> None:
-        """A stranger is told 401, and nothing happens."""
+        """A stranger gets 401, and no handler runs."""
         pushed = self.push("order-placed", "1", OrderPlaced(order_id=1, total=Decimal(1)), headers={"X-Shop-Token": "guess"})
 
         self.assertEqual((pushed.status, pushed.called), (401, ()))

@@ -1,4 +1,4 @@
-"""The shop's events, and two pages for its staff: the catalogue of all that it can be sent, and the admin with its inbox."""
+"""The shop's events, and two pages for its staff: the catalogue of events, and the admin with the inbox."""
 
 from __future__ import annotations
 

@@ -187,5 +187,5 @@ class DocumentError(UndecodableBodyError):
 
     @property
     def reason(self) -> EnvelopeError:
-        """What is wrong with it, without a traceback: whoever raises it is in the frames of that, and may hold this error."""
+        """The problem, without a traceback, whose frames might refer to this error."""
         return copy(self._reason)

@@ -22,7 +22,7 @@ _PREFIX: Final = "logging.googleapis.com/"
 _SEVERITIES: Final = ((50, "CRITICAL"), (40, "ERROR"), (30, "WARNING"), (20, "INFO"), (10, "DEBUG"))
 _LABELS: Final = ("event_kind", "event_reference", "event_message_id")
 _EVENT: Final = (*_LABELS, "event_trace")
-#: What every record has, and what is written in a form of its own.
+#: The attributes that every record has, and those that are written as labels.
 _STANDARD: Final = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName", *_EVENT}
 _TRACEPARENT: Final = re.compile("00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 

@@ -1,4 +1,4 @@
-"""The endpoint: authenticate, read, send, answer; nothing of its own beyond that.
+"""The endpoint: authenticates a request, reads its events, sends them, and answers.
 
 `urls` routes to `EventView`, `urls_async` to `AsyncEventView`.
 """
@@ -30,20 +30,20 @@ from .signals import event_received
 
 __all__ = ["AsyncEventView", "EventView", "reads_nothing_first"]
 
-#: Makes the answer or, with `DEBUG` on, raises what went wrong; a flow could not raise a StopIteration.
+#: Makes the answer or, with `DEBUG` on, raises the error; a flow could not raise a StopIteration.
 _Answer: TypeAlias = Callable[[], HttpResponse]
 
 
 class EventView(View):
     """Takes a POST, sends it as `event_received`, and answers with the worst outcome.
 
-    Exempt from CSRF, from `LoginRequiredMiddleware` and, for each database, from `ATOMIC_REQUESTS`: a handler's failure must
-    not undo what the others did.
+    Exempt from CSRF, from `LoginRequiredMiddleware` and, for each database, from `ATOMIC_REQUESTS`, since a handler's failure
+    must not undo the work of the others.
     """
 
     http_method_names: Sequence[str] = ["post"]
 
-    #: Authenticators of this view, in place of those in the settings: `EventView.as_view(authentication=[...])`.
+    #: Authenticators of this view, instead of those in the settings: `EventView.as_view(authentication=[...])`.
     authentication: Sequence[Authenticator] | None = None
 
     _own_chain: AuthenticatorChain | None = None
@@ -52,7 +52,7 @@ class EventView(View):
     @override
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
-        """Make the view function for a URL pattern. Raises `ConfigurationError` for what is no authenticator."""
+        """Make the view function for a URL pattern. Raises `ConfigurationError` for an object that is not an authenticator."""
         authentication = initkwargs.get("authentication", cls.authentication)
         if authentication is not None:
             initkwargs["_own_chain"] = AuthenticatorChain(authentication)
@@ -64,7 +64,7 @@ class EventView(View):
         return view
 
     def post(self, request: HttpRequest, event_kind: object = None, event_reference: object = None, **_: object) -> HttpResponse:
-        """Receive one event, or a batch; the pattern may capture more, and convert what it captures."""
+        """Receive one event, or a batch; a project's pattern may capture more, and convert it."""
         return run(self._receive(request, *_labels(event_kind, event_reference)))()
 
     def _receive(self, request: HttpRequest, kind: str, reference: str) -> Flow[_Answer]:
@@ -87,11 +87,11 @@ class EventView(View):
             try:
                 try:
                     if raw_event.problem is not None:
-                        raise DocumentError(raw_event.problem)  # noqa: TRY301 -- as a receiver does that finds it out
+                        raise DocumentError(raw_event.problem)  # noqa: TRY301 -- as a receiver does
                     outcomes.append((yield either(deliver, adeliver, sender, event_kind, event_reference, raw_event)))
                 except DocumentError as error:
                     outcomes.append((yield in_thread(reject, event_kind, event_reference, raw_event, error)))
-            except Exception as error:  # noqa: BLE001 -- as above; the handlers' failures are in the log already
+            except Exception as error:  # noqa: BLE001 -- as above; the handlers' failures are logged already
                 errors.append(error)
                 kind, reference = event_kind, event_reference
         if errors:
@@ -100,10 +100,9 @@ class EventView(View):
 
 
 class AsyncEventView(EventView):
-    """`EventView` for ASGI: nothing in it blocks the event loop.
+    """`EventView` for ASGI, which never blocks the event loop.
 
-    What would block runs in a thread, in one go: the sync receivers and handlers, and before them, where the body is so long
-    that reading and parsing it takes its time, those as well.
+    Sync receivers and handlers run in one thread; if the body is long, it is also read and parsed there.
     """
 
     _is_async = True
@@ -126,9 +125,9 @@ class AsyncEventView(EventView):
         return answer()
 
 
-#: The attribute of a view function that is the function itself, unless something has been wrapped around it.
+#: The attribute of a view function that refers to the function itself, unless it is wrapped.
 _MARK: Final = "_gcp_event_router_view"
-#: What a view does before it authenticates a request, unless a project has its own.
+#: The methods that run before a request is authenticated, unless a project overrides them.
 _READS_NOTHING: Final[Mapping[str, tuple[object, ...]]] = {
     "setup": (View.setup,),
     "dispatch": (View.dispatch,),
@@ -137,7 +136,7 @@ _READS_NOTHING: Final[Mapping[str, tuple[object, ...]]] = {
 
 
 def reads_nothing_first(view: object) -> bool:
-    """Whether a view function is one of ours as it is, so that nothing looks at a body before its sender is known."""
+    """Whether a view function is our own without changes, so that nothing reads a body before its sender is known."""
     return getattr(view, _MARK, None) is view
 
 
@@ -152,7 +151,7 @@ def _labels(kind: object, reference: object) -> tuple[str, str]:
 
 
 def _let_go(errors: list[Exception]) -> Exception:
-    """Return what went wrong, and empty the list: each error holds the list by its traceback, whose frames refer to it."""
+    """Return the error to raise, and empty the list, to which the frames in each error's traceback refer."""
     error = errors[0] if len(errors) == 1 else ExceptionGroup("several events failed", list(errors))
     errors.clear()
     return error

@@ -87,7 +87,7 @@ def test_e009_two_handlers_of_one_name(router: EventRouter) -> None:
             Error,
             "gcp_event_router.E009",
             'Name them: events.on(..., name="...").',
-            f"{one} and {one} have one name, so that the inbox cannot tell which of them an event is done for.",
+            f"{one} and {one} have the same name, so the inbox cannot tell their deliveries apart.",
         )
     ]
 
@@ -108,8 +108,8 @@ def test_w009_retention() -> None:
                 Warn,
                 "gcp_event_router.W009",
                 "Write timedelta(days=8) or more.",
-                'GCP_EVENT_ROUTER["INBOX"]["RETENTION"] is 6 days, 0:00:00, and Pub/Sub delivers again for seven '
-                "days: what it delivers after an event is purged is handled once more.",
+                'GCP_EVENT_ROUTER["INBOX"]["RETENTION"] is 6 days, 0:00:00, but Pub/Sub delivers again for seven '
+                "days: a redelivery of a purged event is handled once more.",
             )
         ]
 
@@ -147,7 +147,7 @@ def short(what: str) -> tuple[type[Warn], str, str, str]:
     return (
         Warn,
         "gcp_event_router.W011",
-        "Give it as long as the longest run takes, and 10 seconds at least.",
+        "Choose a lease that is longer than the longest run, and at least 10 seconds.",
         f"{what}, which ends before Pub/Sub's shortest ack deadline: a run that takes longer is begun again elsewhere, "
         "and undone here.",
     )
@@ -177,7 +177,7 @@ def test_w012_no_framework(router: EventRouter, monkeypatch: pytest.MonkeyPatch)
             Warn,
             "gcp_event_router.W012",
             "pip install 'gcp-event-router[tasks]', or run manage.py inbox process --loop.",
-            "Handlers are deferred, and there is no framework that hands them to an engine.",
+            "Handlers are deferred, but no task framework is installed to run them.",
         )
     ]
 

@@ -119,7 +119,7 @@ def test_w026_an_engine_that_is_given_nothing(router: EventRouter, path: str | N
             "gcp_event_router.W026",
             "Run manage.py inbox process --loop, and silence this check; or name another engine in TASKS.",
             f"Handlers are deferred, and the engine in TASKS is {name}, which {WHAT[name]}. "
-            "It is given nothing, and the deliveries wait for manage.py inbox process.",
+            "It gets no tasks, and the deliveries wait for manage.py inbox process.",
         )
     ]
 

@@ -194,6 +194,6 @@ def test_tables_that_compare_otherwise(inbox: str) -> None:
             "Have the tables made by the inbox's own migration, or convert them to utf8mb4 and the collation "
             "utf8mb4_nopad_bin (MariaDB) or utf8mb4_0900_bin (MySQL).",
             "In the database 'mariadb' the collation of gcp_event_inbox_event.kind ignores differences, such as case, "
-            "so that `inbox replay --kind a` would run what is of the kind `A`, and two handlers may share one delivery.",
+            "so that `inbox replay --kind a` would run events of the kind `A`, and two handlers may share one delivery.",
         )
     ]

@@ -43,9 +43,9 @@ NO_MORE = (
 @pytest.fixture(autouse=True)
 def _nothing_said() -> Iterator[None]:
     """As in a process that has just begun."""
-    names.said.clear()
+    names.logged.clear()
     yield
-    names.said.clear()
+    names.logged.clear()
 
 
 def keep(alias: str, number: int, handler: str | Callable[[int], str], kind: str = "k", **columns: Any) -> list[int]:

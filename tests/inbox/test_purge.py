@@ -76,7 +76,7 @@ def test_other_states(inbox: str) -> None:
         purge(inbox, WEEK, states=["running", "pending", "done"])
 
     assert str(raised.value) == (
-        "Deliveries cannot be purged while they are pending or running: somebody may run them. Discard them first."
+        "Deliveries cannot be purged while they are pending or running: they may still run. Discard them first."
     )
 
 

@@ -1,1 +1,1 @@
-"""The globs that match kinds and CloudEvents types: one grammar, matching, and how patterns overlap."""
+"""Globs of kinds and of CloudEvents types: their grammar, matching and overlaps."""

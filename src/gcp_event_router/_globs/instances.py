@@ -1,4 +1,4 @@
-"""A readable text that a glob matches, for commands that a person copies. Pure."""
+"""Makes a readable text that a glob matches, for commands that people copy."""
 
 from __future__ import annotations
 

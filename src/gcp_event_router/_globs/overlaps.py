@@ -1,7 +1,7 @@
-"""Which texts two globs have in common, and whether one covers the other. Pure; for `checks` and `_contract`.
+"""Decides whether two globs match a common text, and whether one covers the other.
 
-A glob is a row of places, one before each of its characters and one after the last; a star lets a place stay where it is.
-All characters that two globs do not tell apart are one letter, so that `[!a]` and `?` cost no more than `a`.
+A glob is a row of places, one before each of its characters and one after the last; at a star, a place may stay. All characters
+that two globs do not distinguish are one letter, so that `[!a]` and `?` cost no more than `a`.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ __all__ = ["KINDS", "LABELS", "TYPES", "CoverIndex", "Texts", "covers", "example
 
 State = TypeVar("State")
 T = TypeVar("T")
-#: From a state, where a letter leads: the bits of the letters that lead there, and the state.
+#: Yields the letters, as bits, that lead from a state to the next ones, and these states.
 _Moves: TypeAlias = Callable[[State], Iterator[tuple[int, State]]]
 
-#: Beyond so many states, the search for a text that a glob does not cover is given up.
+#: The most states in the search for a text that a glob does not cover.
 _MAX_STATES: Final = 2_000
 _END: Final = 0x110000
 _READABLE: Final = "abcdefghijklmnopqrstuvwxyz0123456789"
@@ -31,9 +31,9 @@ _ALL: Final = Glob("*")
 class Texts(NamedTuple):
     """The texts that globs may match."""
 
-    #: Whether a text may hold a character; `str` is true of each.
+    #: Whether a text may contain a character; `str` is true for all.
     allows: Callable[[str], object]
-    #: In characters; no text is longer than `longest`, unless that is None.
+    #: The lengths in characters; `longest` is None without a limit.
     shortest: int
     longest: int | None
 
@@ -43,21 +43,21 @@ class Texts(NamedTuple):
         return fits and all(map(self.allows, text))
 
 
-#: The kinds that a URL can hold, as `event.is_label` says.
+#: The kinds that a URL can contain, by `event.is_label`.
 LABELS: Final = Texts(is_label, 1, LABEL_LENGTH)
-#: The kinds that an event can have. At `/events/` its type is its kind, and that may be any text but an empty one.
+#: The kinds that an event can have. At `/events/`, its type is its kind, which may be any text but an empty one.
 KINDS: Final = Texts(str, 1, None)
-#: The types of CloudEvents. Nothing is ruled out, so that what is said to be covered surely is.
+#: The types of CloudEvents. All texts are allowed, so that coverage is certain.
 TYPES: Final = Texts(str, 0, None)
 
 
 def example(glob: Glob, texts: Texts = KINDS) -> str | None:
-    """Return a shortest text that `glob` matches; None when no text does, as with 'a/b' for labels."""
+    """Return a shortest text that `glob` matches; None if no text does, such as 'a/b' for labels."""
     return intersects(glob, _ALL, texts)
 
 
 def intersects(one: Glob, other: Glob, texts: Texts = KINDS) -> str | None:
-    """Return a shortest text that both globs match; None when there is none.
+    """Return a shortest text that both globs match; None if there is none.
 
     Each pair of places is visited once: 65,536 of them for two globs of 255 characters.
     """
@@ -78,9 +78,9 @@ def intersects(one: Glob, other: Glob, texts: Texts = KINDS) -> str | None:
 
 
 def covers(wider: Glob, narrower: Glob, texts: Texts = KINDS) -> bool | None:
-    """Whether `wider` matches all that `narrower` matches; None where it would take too long to tell.
+    """Whether `wider` matches all texts that `narrower` matches; None if the search would take too long.
 
-    Looks for a shortest text that it does not match, through all sets of places that `wider` can be in.
+    Searches all sets of places of `wider` for a shortest text that it does not match.
     """
     if wider == narrower:
         return True
@@ -121,9 +121,9 @@ class CoverIndex(Generic[T]):
 
 
 def neighbours(globs: Sequence[Glob]) -> Iterator[tuple[int, int]]:
-    """Yield the pairs of globs, by their places in the order, that may match one kind: the others surely do not.
+    """Yield the pairs of globs, by their positions, that may match the same kind.
 
-    Told by their literal beginnings and endings; `intersects` decides about the rest.
+    Compares their literal beginnings and endings only; `intersects` decides.
     """
     prefixes: dict[str, list[int]] = {}
     for place, glob in enumerate(globs):
@@ -131,7 +131,7 @@ def neighbours(globs: Sequence[Glob]) -> Iterator[tuple[int, int]]:
     for place, glob in enumerate(globs):
         for length in range(len(glob.prefix) + 1):
             for other in prefixes.get(glob.prefix[:length], ()):
-                # of two that begin alike, each finds the other
+                # two globs with the same beginning find each other
                 if (length < len(glob.prefix) or other < place) and _may_meet(glob, globs[other]):
                     yield min(place, other), max(place, other)
 
@@ -148,9 +148,9 @@ def _shortest(
     """Search breadth first for a shortest text that leads to a goal. Raises `OverflowError` after `most` states."""
     if not texts.shortest and is_goal(start):
         return ""
-    seen: set[State] = set()  # without the start, which does not count until a text leads back to it
-    found = [(start, "")]
-    for state, text in found:  # which grows meanwhile
+    seen: set[State] = set()  # without the start, until a text leads back to it
+    queue = [(start, "")]
+    for state, text in queue:  # it grows meanwhile
         if len(text) == texts.longest:
             return None
         for by, to in moves(state):
@@ -159,7 +159,7 @@ def _shortest(
                 if is_goal(to):
                     return longer
                 seen.add(to)
-                found.append((to, longer))
+                queue.append((to, longer))
         if len(seen) > most:
             raise OverflowError
     return None
@@ -189,7 +189,7 @@ class Machine:
             yield place, self._all
 
     def after(self, places: int, letter: int) -> int:
-        """Return the set of places after a letter; without those before the last star, which can do nothing that it cannot."""
+        """Return the set of places after a letter, without those before the last star, which add nothing to it."""
         after = places & self._stays
         for place, step in enumerate(self._steps):
             if places >> place & 1 and step & letter:
@@ -198,18 +198,18 @@ class Machine:
         return after >> stars.bit_length() - 1 << stars.bit_length() - 1 if stars else after
 
     def has_won(self, places: int) -> bool:
-        """Whether it matches whatever follows."""
+        """Whether it matches any text that follows."""
         return bool(places & self._stays & 1 << self.end)
 
 
 def _letters(one: Glob, other: Glob, texts: Texts) -> dict[int, str]:
-    """The characters that two globs tell apart, one for each class, by bits; readable ones come first, for examples."""
+    """Choose one character of each class that two globs distinguish, by bits; readable ones first, for examples."""
     cuts = {0, _END}
     for token in {*tokens(one.pattern), *tokens(other.pattern)} - {"*", "?"}:
         for character in token:
             cuts |= {ord(character), ord(character) + 1}
-    found = (_first(low, high, texts.allows) for low, high in pairwise(sorted(cuts)))
-    characters = sorted(filter(None, found), key=_unreadable)
+    candidates = (_first(low, high, texts.allows) for low, high in pairwise(sorted(cuts)))
+    characters = sorted(filter(None, candidates), key=_unreadable)
     return {1 << number: character for number, character in enumerate(characters)}
 
 

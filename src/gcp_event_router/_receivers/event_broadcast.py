@@ -210,7 +210,7 @@ class EventBroadcast(Broadcast):
     def _connected(self, receiver: Receiver) -> Receiver:
         current: Any = receiver
         for _ in range(_WRAPPERS if self._all_connected else 0):
-            if current is None or any(current == each for each in self._all_connected or ()):
+            if current is None or current in (self._all_connected or ()):
                 break
             current = getattr(current, "__wrapped__", None)
         return original(receiver if current is None else current)

@@ -85,7 +85,7 @@ class PubSubPush(Envelope):
     def __init__(self, body: bytes, push: _Push | _Published, malformed: tuple[str, ...] = ()) -> None:
         """Hold the validated push."""
         self._body = body
-        self._content_type = "application/json"  # whatever the header said: it was read as JSON
+        self._content_type = "application/json"  # regardless of the header, since it was read as JSON
         self._data = push["message"].get("data") or b""
         self._push = push
         #: The attributes without a proxy, for internal use; `attributes` is for handlers.

@@ -114,7 +114,7 @@ def _mysql(alias: str) -> Iterator[CheckMessage]:
     if inexact:
         yield Error(
             f"In the database {alias!r} the collation of {', '.join(inexact)} ignores differences, such as case, "
-            "so that `inbox replay --kind a` would run what is of the kind `A`, and two handlers may share one delivery.",
+            "so that `inbox replay --kind a` would run events of the kind `A`, and two handlers may share one delivery.",
             hint="Have the tables made by the inbox's own migration, or convert them to utf8mb4 and the collation "
             "utf8mb4_nopad_bin (MariaDB) or utf8mb4_0900_bin (MySQL).",
             id=check_ids.INBOX_COLLATION,
@@ -157,8 +157,8 @@ def _retention() -> Iterator[CheckMessage]:
     retention = conf.current().INBOX.RETENTION
     if retention < _REDELIVERED:
         yield Warn(
-            f'GCP_EVENT_ROUTER["INBOX"]["RETENTION"] is {retention}, and Pub/Sub delivers again for seven days: '
-            "what it delivers after an event is purged is handled once more.",
+            f'GCP_EVENT_ROUTER["INBOX"]["RETENTION"] is {retention}, but Pub/Sub delivers again for seven days: '
+            "a redelivery of a purged event is handled once more.",
             hint="Write timedelta(days=8) or more.",
             id=check_ids.SHORT_RETENTION,
         )
@@ -194,7 +194,7 @@ def _handlers(router: EventRouter) -> Iterator[CheckMessage]:
         other = names.setdefault(handler.name, handler)
         if other.key != handler.key:
             yield Error(
-                f"{handler} and {other} have one name, so that the inbox cannot tell which of them an event is done for.",
+                f"{handler} and {other} have the same name, so the inbox cannot tell their deliveries apart.",
                 hint='Name them: events.on(..., name="...").',
                 obj=handler.name,
                 id=check_ids.SAME_HANDLER_NAME,
@@ -211,7 +211,7 @@ def _engine() -> Iterator[CheckMessage]:
     """Check that an engine runs deferred deliveries."""
     if framework() is None:
         yield Warn(
-            "Handlers are deferred, and there is no framework that hands them to an engine.",
+            "Handlers are deferred, but no task framework is installed to run them.",
             hint="pip install 'gcp-event-router[tasks]', or run manage.py inbox process --loop.",
             id=check_ids.NO_TASKS_FRAMEWORK,
         )
@@ -224,7 +224,7 @@ def _engine() -> Iterator[CheckMessage]:
         what = "would run them within the request" if engine == IMMEDIATE else "never runs anything"
         yield Warn(
             f"Handlers are deferred, and the engine in TASKS is {engine}, which {what}. "
-            "It is given nothing, and the deliveries wait for manage.py inbox process.",
+            "It gets no tasks, and the deliveries wait for manage.py inbox process.",
             hint="Run manage.py inbox process --loop, and silence this check; or name another engine in TASKS.",
             id=check_ids.IMMEDIATE_TASKS,
         )
@@ -234,7 +234,7 @@ def _short_lease(what: str, name: str | None = None) -> CheckMessage:
     return Warn(
         f"{what}, which ends before Pub/Sub's shortest ack deadline: a run that takes longer is begun again elsewhere, "
         "and undone here.",
-        hint="Give it as long as the longest run takes, and 10 seconds at least.",
+        hint="Choose a lease that is longer than the longest run, and at least 10 seconds.",
         obj=name,
         id=check_ids.SHORT_LEASE,
     )

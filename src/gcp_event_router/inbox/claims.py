@@ -329,7 +329,7 @@ _RUNNING: Final = Q(state=State.RUNNING)
 _LOST_RUN: Final = _RUNNING & Q(started_at__isnull=False)
 _UNBEGUN: Final = _RUNNING & Q(started_at__isnull=True)
 _CAN_BE_CLAIMED: Final = _if(IS_OPEN, Value(True), Value(False), BooleanField())
-#: What becomes of an open delivery that is taken, whoever takes it.
+#: The changes of an open delivery that is taken.
 _TAKEN: Final[Mapping[str, Any]] = {
     "attempts": _if(_UNBEGUN, F("attempts"), F("attempts") + 1, PositiveSmallIntegerField()),
     "error_type": _if(_LOST_RUN, Value(""), F("error_type"), CharField()),
@@ -337,7 +337,7 @@ _TAKEN: Final[Mapping[str, Any]] = {
     "error_text": _if(_LOST_RUN, Value(""), F("error_text"), TextField()),
     "lost": _if(_LOST_RUN, F("lost") + 1, F("lost"), PositiveSmallIntegerField()),
 }
-#: What becomes of one that was lost too often.
+#: The changes of one that was lost too often.
 _PARKED: Final[Mapping[str, Any]] = {
     "state": State.PARKED,
     "lost": F("lost") + 1,

@@ -44,7 +44,7 @@ def payload(data: bytes) -> Shown:
         return Shown("bytes", _dump(data[:_DUMPED]), len(data), max(0, len(data) - _DUMPED))
     sort, shown, is_long = "text", text[:LIMIT], len(text) > LIMIT
     with suppress(ValueError):
-        # what is shown of numbers and repeated keys may differ from what was sent, which the download has
+        # numbers and repeated keys may differ from the payload itself, which the download has
         value: object = from_json(shown, allow_inf_nan=False, allow_partial=is_long)
         indented = json.dumps(value, indent=2, ensure_ascii=False)
         sort, shown = "JSON", shown if is_long or len(indented) > LIMIT else indented

@@ -51,15 +51,15 @@ class InboxHistory(History):
         rows = Delivery.objects.using(database()).select_related("event").only(*_COLUMNS).order_by("-pk")
         if kind_only is not None:
             newest = StoredEvent.objects.using(database()).filter(kind=kind_only).order_by("-received_at")
-            found = list(rows.filter(event__in=list(newest.values_list("pk", flat=True)[:most])))
-            found.sort(key=lambda each: each.event.received_at, reverse=True)
+            deliveries = list(rows.filter(event__in=list(newest.values_list("pk", flat=True)[:most])))
+            deliveries.sort(key=lambda delivery: delivery.event.received_at, reverse=True)
         else:
-            found = [each for each in rows[:_NEWEST] if kind.matches(each.event.kind)]
+            deliveries = [delivery for delivery in rows[:_NEWEST] if kind.matches(delivery.event.kind)]
         names = None if handlers is None else {name[:_NAME_LENGTH] for name in handlers}
-        return [_told(each) for each in found if names is None or each.handler in names][:most]
+        return [_describe(delivery) for delivery in deliveries if names is None or delivery.handler in names][:most]
 
 
-def _told(delivery: Delivery) -> Delivered:
+def _describe(delivery: Delivery) -> Delivered:
     event = delivery.event
     return Delivered(
         state=delivery.state,

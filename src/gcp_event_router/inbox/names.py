@@ -17,13 +17,13 @@ from .._log import logger
 from .leases import delivery_terms, numbered
 from .models import OPEN, Delivery
 
-__all__ = ["Names", "said", "unregistered"]
+__all__ = ["Names", "logged", "unregistered"]
 
 #: How many names a query may contain; with more, deliveries are filtered in Python.
 _MAX_IN_QUERY: Final = 500
 _REMEMBERED: Final = 10_000
 #: What was logged in this process: an unregistered name, or a registered one and a kind that it does not handle.
-said: set[tuple[str, str]] = set()
+logged: set[tuple[str, str]] = set()
 
 
 class Names:
@@ -50,8 +50,8 @@ class Names:
         """Exclude deliveries for the unknown names found so far; or, if they are very many, for all unknown names."""
         if len(self._unknown) <= _MAX_IN_QUERY:
             return rows.exclude(handler__in=sorted(self._unknown)) if self._unknown else rows
-        if ("", "") not in said:
-            said.add(("", ""))
+        if ("", "") not in logged:
+            logged.add(("", ""))
             logger.warning("Deliveries wait for further handlers that are not registered: see `manage.py inbox stats`")
         return rows.filter(handler__in=sorted(self.known)) if len(self.known) <= _MAX_IN_QUERY else rows
 
@@ -59,9 +59,9 @@ class Names:
         """Log, once for each name and process, that deliveries are passed over. Returns the sentence the first time."""
         is_known = name in self.known
         place = (name, kind if is_known else "")
-        if place in said or len(said) >= _REMEMBERED:
+        if place in logged or len(logged) >= _REMEMBERED:
             return None
-        said.add(place)
+        logged.add(place)
         what = f"does not handle events of kind {kind!r}" if is_known else "is not registered"
         text = (
             f"Deliveries wait for the handler {name!r}, which {what}, so nobody runs them. If its name has changed, "

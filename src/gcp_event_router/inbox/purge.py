@@ -62,7 +62,7 @@ def purge(
 
     """
     if others := sorted(set(states) - PURGEABLE):
-        msg = f"Deliveries cannot be purged while they are {' or '.join(others)}: somebody may run them. Discard them first."
+        msg = f"Deliveries cannot be purged while they are {' or '.join(others)}: they may still run. Discard them first."
         raise ValueError(msg)
     open_ones = Delivery.objects.using(alias).filter(event=OuterRef("pk")).exclude(state__in=states)
     old = StoredEvent.objects.using(alias).filter(~Exists(open_ones), received_at__lt=ago(older_than))
