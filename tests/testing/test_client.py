@@ -329,7 +329,7 @@ def test_principal_is_for_tests(router: EventRouter, monkeypatch: pytest.MonkeyP
 def test_principal_is_a_principal(router: EventRouter) -> None:
     """A name in the place of a principal is refused, before anything is sent."""
     with pytest.raises(ConfigurationError) as raised:
-        push("k", principal="sender@example.com")  # type: ignore[arg-type]  # pyright: ignore[reportCallIssue, reportArgumentType] -- what is tested
+        push("k", principal="sender@example.com")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType] -- what is tested
     assert str(raised.value) == (
         'push() is given principal=\'sender@example.com\', which is no Principal. Give one: Principal("test", "me@example.com").'
     )

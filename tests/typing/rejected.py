@@ -489,11 +489,11 @@ events.kind("a")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
 # --- the testing kit
 
 # an envelope that there is not
-push("a", "1", envelope="pub-sub")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+push("a", "1", envelope="pub-sub")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
 # an option that there is not
-push("a", "1", messageid="17")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+push("a", "1", messageid="17")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
 # a kind's payload is its type
-push(placed, "1", Invoice(number="1"))  # type: ignore[misc]  # pyright: ignore[reportArgumentType]
+push(placed, "1", Invoice(number="1"))  # type: ignore[misc]  # pyright: ignore[reportArgumentType, reportCallIssue]
 # the payload that a handler had is of its type
 Recording().assert_handled(of_text, payload=1)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 # and so is what is returned

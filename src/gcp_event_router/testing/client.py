@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from functools import partial
-from typing import Any, Final, Unpack
+from typing import Any, Unpack, overload
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -29,9 +29,6 @@ from .recording import record_own
 from .result import Pushed, pushed_of
 
 PayloadT = TypeVar("PayloadT")
-
-#: Stands for no payload, whatever the type of the payload is.
-NOTHING: Final[Any] = None
 
 
 class PushOptions(TypedDict, total=False):
@@ -61,10 +58,32 @@ class PushOptions(TypedDict, total=False):
     path: str
 
 
+@overload
 def push(
-    kind: Kind[PayloadT] | str | None,
+    kind: Kind[PayloadT],
+    reference: str | int | UUID = ...,
+    payload: PayloadT = ...,
+    *,
+    client: Client | None = ...,
+    **options: Unpack[PushOptions],
+) -> Pushed: ...
+
+
+@overload
+def push(
+    kind: str | None,
+    reference: str | int | UUID | None = ...,
+    payload: object = ...,
+    *,
+    client: Client | None = ...,
+    **options: Unpack[PushOptions],
+) -> Pushed: ...
+
+
+def push(
+    kind: Kind[Any] | str | None,
     reference: str | int | UUID | None = "1",
-    payload: PayloadT = NOTHING,
+    payload: object = None,
     *,
     client: Client | None = None,
     **options: Unpack[PushOptions],
@@ -88,10 +107,32 @@ def push(
     return run(_push(client or Client(), kind, reference, payload, options))
 
 
+@overload
 async def apush(
-    kind: Kind[PayloadT] | str | None,
+    kind: Kind[PayloadT],
+    reference: str | int | UUID = ...,
+    payload: PayloadT = ...,
+    *,
+    client: AsyncClient | None = ...,
+    **options: Unpack[PushOptions],
+) -> Pushed: ...
+
+
+@overload
+async def apush(
+    kind: str | None,
+    reference: str | int | UUID | None = ...,
+    payload: object = ...,
+    *,
+    client: AsyncClient | None = ...,
+    **options: Unpack[PushOptions],
+) -> Pushed: ...
+
+
+async def apush(
+    kind: Kind[Any] | str | None,
     reference: str | int | UUID | None = "1",
-    payload: PayloadT = NOTHING,
+    payload: object = None,
     *,
     client: AsyncClient | None = None,
     **options: Unpack[PushOptions],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Unpack
+from typing import Any, Unpack, overload
 from unittest import TestCase
 from uuid import UUID
 
@@ -11,7 +11,7 @@ from typing_extensions import TypeVar, override
 
 from ..event import Event, Principal
 from ..kinds import Kind
-from .client import NOTHING, PushOptions, apush, push
+from .client import PushOptions, apush, push
 from .recording import UNSET, Recording, Unset, record
 from .result import Pushed
 
@@ -34,21 +34,57 @@ class EventTestMixin(TestCase):
         super().setUp()
         self.recording = self.enterContext(record())
 
+    @overload
     def push(
         self,
-        kind: Kind[PayloadT] | str | None,
+        kind: Kind[PayloadT],
+        reference: str | int | UUID = ...,
+        payload: PayloadT = ...,
+        **options: Unpack[PushOptions],
+    ) -> Pushed: ...
+
+    @overload
+    def push(
+        self,
+        kind: str | None,
+        reference: str | int | UUID | None = ...,
+        payload: object = ...,
+        **options: Unpack[PushOptions],
+    ) -> Pushed: ...
+
+    def push(
+        self,
+        kind: Any,
         reference: str | int | UUID | None = "1",
-        payload: PayloadT = NOTHING,
+        payload: object = None,
         **options: Unpack[PushOptions],
     ) -> Pushed:
         """As `testing.push`, with the test case's client."""
         return push(kind, reference, payload, client=getattr(self, "client", None), **self._options(options))
 
+    @overload
     async def apush(
         self,
-        kind: Kind[PayloadT] | str | None,
+        kind: Kind[PayloadT],
+        reference: str | int | UUID = ...,
+        payload: PayloadT = ...,
+        **options: Unpack[PushOptions],
+    ) -> Pushed: ...
+
+    @overload
+    async def apush(
+        self,
+        kind: str | None,
+        reference: str | int | UUID | None = ...,
+        payload: object = ...,
+        **options: Unpack[PushOptions],
+    ) -> Pushed: ...
+
+    async def apush(
+        self,
+        kind: Any,
         reference: str | int | UUID | None = "1",
-        payload: PayloadT = NOTHING,
+        payload: object = None,
         **options: Unpack[PushOptions],
     ) -> Pushed:
         """As `testing.apush`, with the test case's client."""
