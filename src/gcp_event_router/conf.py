@@ -92,6 +92,12 @@ def _meta_keys(names: frozenset[str]) -> frozenset[str]:
     return frozenset(f"HTTP_{name.upper().replace('-', '_')}" for name in names)
 
 
+#: For types that settings do not name.
+_MESSAGES = {
+    "tuple_type": "Input should be a list",
+    "frozen_set_type": "Input should be a list",
+    "model_type": "Input should be a dict",
+}
 _Count = Annotated[int, Field(ge=1, le=MAX_ATTEMPTS)]
 _Duration = Annotated[timedelta, Field(gt=timedelta(0))]
 _Header = Annotated[str, StringConstraints(pattern="^[A-Za-z0-9-]+$")]
@@ -137,7 +143,8 @@ class Settings(_Section):
     #: All of a batch is handled before the answer.
     MAX_BATCH: int = Field(default=1_000, gt=0, description="the number of events that a batch may have")
     UNHANDLED: Annotated[Literal["accept", "error", "keep"], AfterValidator(_check_unhandled)] = Field(
-        default="accept", description="what to do with events without a handler"
+        default="accept",
+        description='"accept" to answer 201, "error" to answer 400, or "keep" to store an event without a handler',
     )
     FAILURE_STATUS: int = Field(default=400, ge=400, le=599, description="the HTTP status for an unexpected exception")
     SIGNALS: tuple[str, ...] = Field(
@@ -175,7 +182,8 @@ def _describe(error: ErrorDetails) -> str:
         advice = f"Did you mean {close[0]!r}? " if close else ""
         return f"{place} does not exist. {advice}Choose from {', '.join(keys)}."
     field = section.model_fields.get(str(key))
-    return f"{place}: {error['msg']}." + (f" Write {field.description}." if field else "")
+    message = _MESSAGES.get(error["type"], error["msg"])
+    return f"{place}: {message}." + (f" Write {field.description}." if field else "")
 
 
 def _forget(*, setting: str, **_: object) -> None:

@@ -207,7 +207,7 @@ def test_events_are_to_be_kept_without_the_inbox() -> None:
 
     assert str(caught.value) == (
         'GCP_EVENT_ROUTER["UNHANDLED"]: \'keep\' needs "gcp_event_router.inbox" in INSTALLED_APPS. '
-        "Write what to do with events without a handler."
+        'Write "accept" to answer 201, "error" to answer 400, or "keep" to store an event without a handler.'
     )
 
 
@@ -219,8 +219,7 @@ RUNS = "Write the number of failed runs that an event may have."
     [
         (
             [],
-            '["INBOX"]: Input should be a valid dictionary or instance of InboxSettings. '
-            'Write a dict such as {"MAX_ATTEMPTS": 5}.',
+            '["INBOX"]: Input should be a dict. Write a dict such as {"MAX_ATTEMPTS": 5}.',
         ),
         (
             {"LEASES": 1},
