@@ -95,7 +95,7 @@ class EventView(View):
                 errors.append(error)
                 kind, reference = event_kind, event_reference
         if errors:
-            return partial(failure, _let_go(errors), kind, reference)
+            return partial(failure, _take_errors(errors), kind, reference)
         return partial(EventResponse, outcomes[0] if len(outcomes) == 1 else worst(outcomes))
 
 
@@ -150,7 +150,7 @@ def _labels(kind: object, reference: object) -> tuple[str, str]:
     return labels
 
 
-def _let_go(errors: list[Exception]) -> Exception:
+def _take_errors(errors: list[Exception]) -> Exception:
     """Return the error to raise, and empty the list, to which the frames in each error's traceback refer."""
     error = errors[0] if len(errors) == 1 else ExceptionGroup("several events failed", list(errors))
     errors.clear()

@@ -34,23 +34,23 @@ from .store import HANDLED, Result, record_of
 
 __all__ = ["Dispatch", "Dispatcher", "warned"]
 
-#: Kinds of which a WARNING said that nothing takes them, in this process.
+#: Kinds that nothing takes, and of which a WARNING said so in this process.
 warned: Final[set[str]] = set()
-#: So many of them at most: strangers may choose kinds.
+#: The most kinds to remember, since strangers may choose them.
 _WARNED: Final = 1024
 
 
-#: Stands for what kept a record from being opened, once that is raised.
-_RAISED: Final = Exception()
+#: Replaces the error of a record that could not be opened, once that is raised.
+_ALREADY_RAISED: Final = Exception()
 
 
 class Dispatch:
     """One event on its way through its handlers."""
 
     __slots__ = (
-        "_closed",
-        "_is_open",
         "_kind",
+        "_open_error",
+        "_open_was_tried",
         "_pipeline",
         "_raw_event",
         "_record",
@@ -70,11 +70,11 @@ class Dispatch:
         self._pipeline = pipeline
         self._record = None if pipeline.store is None else record_of(pipeline.store, kind, reference, raw_event, found)
         self._span = None if pipeline.tracer is None else pipeline.tracer.event(kind, reference, raw_event, found)
-        #: Whether the record was opened, or was to be.
-        self._is_open = False
-        #: What kept the record from being opened, so that no handler was called.
-        self._closed: Exception | None = None
-        #: Of all handlers but those that just did their work.
+        #: Whether the record was opened, or could not be.
+        self._open_was_tried = False
+        #: Why the record could not be opened, so that no handler was called.
+        self._open_error: Exception | None = None
+        #: The results other than HANDLED.
         self._results: list[tuple[Handler, Result]] = []
         self._started = perf_counter()
 
@@ -102,7 +102,7 @@ class Dispatch:
         try:
             return self._conclude()
         except Exception as error:
-            if self._is_our_no(error):
+            if self._must_announce_rejection(error):
                 event_rejected.tell(None, **self._rejection(error))
             raise
 
@@ -126,48 +126,48 @@ class Dispatch:
         try:
             return self._conclude()
         except Exception as error:
-            if self._is_our_no(error):
+            if self._must_announce_rejection(error):
                 await event_rejected.atell(None, **self._rejection(error))
             raise
 
     def _run(self) -> None:
         kind, reference, raw_event, record, pipeline = self._kind, self._reference, self._raw_event, self._record, self._pipeline
         if record is not None:
-            self._is_open = True
+            self._open_was_tried = True
             try:
                 record.open()
             except Exception as error:  # noqa: BLE001 -- raised by _conclude()
-                self._closed = error
+                self._open_error = error
                 return
         for handler in self.found.blocking:
             try:
                 if pipeline.is_empty:
                     copy_context().run(handler.call, kind, reference, raw_event)
                 else:
-                    self._add(handler, pipeline.run(Run(handler, kind, reference, raw_event, record)))
+                    self._add_result(handler, pipeline.run(Run(handler, kind, reference, raw_event, record)))
             except Exception as error:  # noqa: BLE001 -- kept until all have run, then raised by _conclude()
-                self._add(handler, Result(classify(error), error))
+                self._add_result(handler, Result(classify(error), error))
 
     async def _arun(self) -> None:
         kind, reference, raw_event, record, pipeline = self._kind, self._reference, self._raw_event, self._record, self._pipeline
-        if record is not None and not self._is_open:
+        if record is not None and not self._open_was_tried:
             try:
                 await record.aopen()
             except Exception as error:  # noqa: BLE001 -- as in _run()
-                self._closed = error
-        if self._closed is not None:
+                self._open_error = error
+        if self._open_error is not None:
             return
         for handler in self.found.awaited:
             try:
                 if pipeline.is_empty:
                     await handler.acall(kind, reference, raw_event)
                 else:
-                    self._add(handler, await pipeline.arun(Run(handler, kind, reference, raw_event, record)))
+                    self._add_result(handler, await pipeline.arun(Run(handler, kind, reference, raw_event, record)))
             except Exception as error:  # noqa: BLE001 -- as in _run()
-                self._add(handler, Result(classify(error), error))
+                self._add_result(handler, Result(classify(error), error))
 
-    def _add(self, handler: Handler, result: Result) -> None:
-        """Keep what is not just handled; no local of a loop may, since its frame is in the traceback of a failure."""
+    def _add_result(self, handler: Handler, result: Result) -> None:
+        """Keep a result other than HANDLED. A method, since a local of the loop would keep the frames of the failure alive."""
         if result is not HANDLED:
             self._results.append((handler, result))
 
@@ -176,13 +176,13 @@ class Dispatch:
 
         Of several exceptions an `ExceptionGroup` is raised; one that is acknowledged, such as `Reject`, is not raised.
         """
-        if self._closed is not None:
-            self._log(logging.ERROR, classify(self._closed), explained(self._closed))
-            closed, self._closed = self._closed, _RAISED
+        if self._open_error is not None:
+            self._log(logging.ERROR, classify(self._open_error), explained(self._open_error))
+            open_error, self._open_error = self._open_error, _ALREADY_RAISED
             try:
-                raise closed
+                raise open_error
             finally:
-                del closed  # as below
+                del open_error  # as below
         if not self._results:
             if not self.found.blocking and not self.found.awaited:
                 return self._unhandled()
@@ -190,7 +190,7 @@ class Dispatch:
                 self._log(logging.INFO, Outcome.HANDLED)
             return Outcome.HANDLED
         outcome = self._settle()
-        failure = self._let_go()
+        failure = self._take_failure()
         if failure is None:
             return outcome
         try:
@@ -208,16 +208,16 @@ class Dispatch:
             logger.debug("Handler %s did not finish", handler.name, exc_info=result.error)
         return outcome
 
-    def _let_go(self) -> Exception | None:
-        """Return what is to be raised, and hold none of it any more: it holds this dispatch, by the frames of its traceback."""
+    def _take_failure(self) -> Exception | None:
+        """Return the failure to raise, and drop every reference to it: the frames of its traceback refer to this dispatch."""
         results, self._results = self._results, []
         errors = [result.error for _, result in results if result.error and not result.outcome.acknowledged]
         msg = "several handlers failed"
         return ExceptionGroup(msg, errors) if len(errors) > 1 else next(iter(errors), None)
 
-    def _is_our_no(self, error: Exception) -> bool:
-        """Whether what `_conclude` raises is our own no, since no handler was called; who sent the event tells of its body."""
-        was_kept_out = self._closed is not None or not (self.found.blocking or self.found.awaited)
+    def _must_announce_rejection(self, error: Exception) -> bool:
+        """Whether to send `event_rejected`: no handler was called, and it is not a `DocumentError`, which the view reports."""
+        was_kept_out = self._open_error is not None or not (self.found.blocking or self.found.awaited)
         return was_kept_out and not isinstance(error, DocumentError)
 
     def _unhandled(self) -> Outcome:
@@ -229,11 +229,11 @@ class Dispatch:
             self._log(logging.WARNING, Outcome.UNHANDLED)
             msg = "nothing handles this kind of event"
             raise UnhandledEventError(msg)
-        self._log(logging.WARNING if self._is_news() else logging.INFO, Outcome.UNHANDLED)
+        self._log(logging.WARNING if self._note_unknown_kind() else logging.INFO, Outcome.UNHANDLED)
         return Outcome.UNHANDLED
 
-    def _is_news(self) -> bool:
-        """Whether nothing takes this kind, and no WARNING has said so: the kind may be misspelt, here or by its sender."""
+    def _note_unknown_kind(self) -> bool:
+        """Remember a kind that nothing takes, and return whether to warn of it: it may be misspelt, here or by its sender."""
         if self._kind in warned or len(warned) >= _WARNED or _is_taken(self._kind, self._raw_event.envelope.type):
             return False
         warned.add(self._kind)

@@ -90,14 +90,14 @@ def build() -> Pipeline:
     with _lock:
         store, traced = event_store(), tracer()
         is_watched = bool(handler_started.receivers or handler_finished.receivers)
-        run: SyncRun = _finish
-        arun: AsyncRun = _afinish
+        run: SyncRun = _call_handler
+        arun: AsyncRun = _acall_handler
         if traced is not None:
-            run, arun = _traced(traced, run), _atraced(traced, arun)
+            run, arun = _with_tracing(traced, run), _awith_tracing(traced, arun)
         if is_watched:
-            run, arun = _announced(run), _aannounced(arun)
+            run, arun = _with_signals(run), _awith_signals(arun)
         if store is not None:
-            run, arun = _begun(run), _abegun(arun)
+            run, arun = _with_store(run), _awith_store(arun)
         BUILT.pipeline = Pipeline(store, traced, store is None and traced is None and not is_watched, run, arun)
         return BUILT.pipeline
 
@@ -112,7 +112,7 @@ for _changed in (setting_changed, store_changed, listeners_changed):
     _changed.connect(_forget, dispatch_uid="gcp_event_router.pipeline")
 
 
-def _finish(run: Run) -> Result:
+def _call_handler(run: Run) -> Result:
     """Call the handler, and say how that ended, as its record notes it if there is one."""
     try:
         if run.record is not None:
@@ -123,7 +123,7 @@ def _finish(run: Run) -> Result:
     return HANDLED
 
 
-async def _afinish(run: Run) -> Result:
+async def _acall_handler(run: Run) -> Result:
     try:
         if run.record is not None:
             return await run.record.arun(run.handler, run.acall)
@@ -133,25 +133,25 @@ async def _afinish(run: Run) -> Result:
     return HANDLED
 
 
-def _begun(proceed: SyncRun) -> SyncRun:
+def _with_store(proceed: SyncRun) -> SyncRun:
     """Run a handler only if its delivery is open and ours."""
 
     def run(run: Run) -> Result:
-        standing = None if run.record is None else run.record.begin(run.handler)
-        return proceed(run) if standing is None else standing
+        early_result = None if run.record is None else run.record.begin(run.handler)
+        return proceed(run) if early_result is None else early_result
 
     return run
 
 
-def _abegun(proceed: AsyncRun) -> AsyncRun:
+def _awith_store(proceed: AsyncRun) -> AsyncRun:
     async def arun(run: Run) -> Result:
-        standing = None if run.record is None else await run.record.abegin(run.handler)
-        return await proceed(run) if standing is None else standing
+        early_result = None if run.record is None else await run.record.abegin(run.handler)
+        return await proceed(run) if early_result is None else early_result
 
     return arun
 
 
-def _traced(spans: Tracer, proceed: SyncRun) -> SyncRun:
+def _with_tracing(spans: Tracer, proceed: SyncRun) -> SyncRun:
     """Make a span of each run."""
 
     def run(run: Run) -> Result:
@@ -164,7 +164,7 @@ def _traced(spans: Tracer, proceed: SyncRun) -> SyncRun:
     return run
 
 
-def _atraced(spans: Tracer, proceed: AsyncRun) -> AsyncRun:
+def _awith_tracing(spans: Tracer, proceed: AsyncRun) -> AsyncRun:
     async def arun(run: Run) -> Result:
         span = spans.handler(run.handler, run.kind, run.reference, run.raw_event)
         with span.current():
@@ -175,33 +175,33 @@ def _atraced(spans: Tracer, proceed: AsyncRun) -> AsyncRun:
     return arun
 
 
-def _announced(proceed: SyncRun) -> SyncRun:
+def _with_signals(proceed: SyncRun) -> SyncRun:
     """Tell listeners when each run begins and how it ended, outside of any transaction that could undo what they do."""
 
     def run(run: Run) -> Result:
-        named = _named(run)
-        handler_started.tell(run.handler.function, **named)
+        arguments = _arguments(run)
+        handler_started.tell(run.handler.function, **arguments)
         started = perf_counter()
         result = proceed(run)
-        handler_finished.tell(run.handler.function, **named, **_ending(run, result, perf_counter() - started))
+        handler_finished.tell(run.handler.function, **arguments, **_ending(run, result, perf_counter() - started))
         return result
 
     return run
 
 
-def _aannounced(proceed: AsyncRun) -> AsyncRun:
+def _awith_signals(proceed: AsyncRun) -> AsyncRun:
     async def arun(run: Run) -> Result:
-        named = _named(run)
-        await handler_started.atell(run.handler.function, **named)
+        arguments = _arguments(run)
+        await handler_started.atell(run.handler.function, **arguments)
         started = perf_counter()
         result = await proceed(run)
-        await handler_finished.atell(run.handler.function, **named, **_ending(run, result, perf_counter() - started))
+        await handler_finished.atell(run.handler.function, **arguments, **_ending(run, result, perf_counter() - started))
         return result
 
     return arun
 
 
-def _named(run: Run) -> dict[str, Any]:
+def _arguments(run: Run) -> dict[str, Any]:
     return {
         "handler": run.handler.name,
         "event_kind": run.kind,

@@ -44,7 +44,7 @@ class PendingBody:
             await sleep(0)  # what is dropped may come without end, and the answer goes first
 
     def drop(self) -> None:
-        """Drop what is left of it, as the answer begins: hypercorn closes no connection of which somebody has to receive more."""
+        """Drop what is left of it, as the answer begins: hypercorn keeps a connection open while somebody still reads from it."""
         self._is_over.set()
 
     async def read(self, limit: int) -> bytes:

@@ -44,7 +44,7 @@ def read_events(
     Args:
         request: The request, of which nothing was read yet.
         principal: Who sent it.
-        chain: Who knows which of its headers and parameters are credentials.
+        chain: Names the headers and parameters that are credentials.
         kind: The kind in its URL, or `UNKNOWN`; and so the reference.
         reference: As above.
 
@@ -217,7 +217,7 @@ def _keep(request: Any, body: bytes) -> None:
 
 
 def _put_back(request: Any, begin: bytes, rest: _Read) -> None:
-    """Have whoever reads the request next begin anew, under Django's limits."""
+    """Let the next reader of the request start at the beginning, under Django's limits."""
     if begin and request._stream.seekable():  # noqa: SLF001 -- as under ASGI, where Django 6.1 asks the stream for its size
         request._stream.seek(0)  # noqa: SLF001 -- as above
     else:

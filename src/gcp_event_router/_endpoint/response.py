@@ -28,7 +28,7 @@ class EventResponse(HttpResponse):
 
 
 def failure(error: Exception, kind: str, reference: str) -> EventResponse:
-    """The answer to a request that failed. With `DEBUG` on, raises what is nobody's answer."""
+    """Answer a request that failed. With `DEBUG` on, an unexpected exception is raised again."""
     outcome = classify(error)
     if outcome.acknowledged:  # a plain receiver raised Reject
         return EventResponse(outcome)
