@@ -18,18 +18,6 @@ from asgiref.sync import async_to_sync, sync_to_async
 from ._log import logger
 from .exceptions import ConfigurationError, StrayCancellationError
 
-__all__ = [
-    "LONG",
-    "NOT_WITH_GEVENT",
-    "RAISED",
-    "STRAYS",
-    "as_failure",
-    "in_thread",
-    "is_meant",
-    "is_served_by_gevent",
-    "wait_for",
-]
-
 T = TypeVar("T")
 
 #: What stray code may raise beside an `Exception`, without meaning to end its task or process. A group may contain them.

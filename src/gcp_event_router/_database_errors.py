@@ -12,8 +12,6 @@ from typing import Any, Final
 from django.db import Error as DjangoError
 from django.db import InterfaceError, OperationalError
 
-__all__ = ["code", "is_away"]
-
 #: Classes of SQLSTATE, and single codes: PostgreSQL, https://www.postgresql.org/docs/current/errcodes-appendix.html
 _SQLSTATE_CLASSES: Final = frozenset(
     {

@@ -12,8 +12,6 @@ from typing import Any, Final, TypeAlias, TypeVar, TypeVarTuple, cast
 
 from . import _concurrency
 
-__all__ = ["REST_IN_THREAD", "Flow", "Step", "arun", "either", "in_thread", "on_loop", "run"]
-
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 

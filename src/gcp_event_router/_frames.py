@@ -19,8 +19,6 @@ from typing import Final, NamedTuple, cast
 
 from typing_extensions import override
 
-__all__ = ["Passed", "Place", "chain", "know_handler", "leaves", "outside", "printable", "walk"]
-
 _HERE: Final = f"{Path(__file__).parent}{os.sep}"
 #: How many places of each kind are remembered for one exception.
 _INNERMOST: Final = 5

@@ -15,8 +15,6 @@ from django.db import Error as DjangoError
 from ._database_errors import code
 from ._frames import Passed, Place, chain, leaves, printable
 
-__all__ = ["log_event", "log_malformed", "logger", "trail"]
-
 logger: logging.Logger = logging.getLogger("gcp_event_router")
 
 _MAX_TEXT = 255

@@ -9,8 +9,6 @@ from queue import Empty, SimpleQueue
 from threading import current_thread, main_thread
 from typing import Final
 
-__all__ = ["StopFlag", "stop_flag"]
-
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 

@@ -22,8 +22,6 @@ from django.core.signing import Signer
 from django.http import QueryDict
 from django.urls import get_script_prefix
 
-__all__ = ["PARAMETER", "Terms", "make", "signed_query", "verified"]
-
 #: The query parameter that holds the signature.
 PARAMETER: Final = "signature"
 

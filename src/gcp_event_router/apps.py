@@ -13,8 +13,6 @@ from . import auth, conf
 from .checks import check_deployment, check_project
 from .router import events
 
-__all__ = ["GCPEventRouterConfig"]
-
 
 class GCPEventRouterConfig(AppConfig):
     """The Django app `gcp_event_router`."""

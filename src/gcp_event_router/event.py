@@ -16,8 +16,6 @@ from typing_extensions import TypeVar
 from .envelopes import Envelope
 from .exceptions import EnvelopeError
 
-__all__ = ["LABEL_LENGTH", "UNKNOWN", "Event", "Principal", "is_label", "labels_of"]
-
 #: The longest kind or reference, in characters.
 LABEL_LENGTH: Final = 255
 #: The kind and the reference of a request if neither its URL nor its body has them.

@@ -32,8 +32,6 @@ from .exceptions import (
     too_many,
 )
 
-__all__ = ["ACKNOWLEDGED", "Outcome", "Reject", "Retry", "classify", "details", "leaves", "of_responses", "retry_after", "worst"]
-
 #: The statuses that acknowledge a message, by Pub/Sub's documentation of push subscriptions. It redelivers after all others.
 ACKNOWLEDGED: Final = frozenset({102, 200, 201, 202, 204})
 

@@ -27,8 +27,6 @@ from ..router import EventRouter
 from .channels import Channel, channels
 from .examples import Example
 
-__all__ = ["EXTENSION", "asyncapi"]
-
 #: Under which each channel says what AsyncAPI has no word for.
 EXTENSION: Final = "x-gcp-event-router"
 _SCHEMAS: Final = "#/components/schemas/{model}"

@@ -23,8 +23,6 @@ from ..kinds import Kind
 from ..router import EventRouter
 from .examples import Example, example_of
 
-__all__ = ["Channel", "Key", "channel_of", "channels", "declared_words", "keys", "manner"]
-
 _ALL = Glob("*")
 #: All registrations, a pair for each glob of theirs.
 _Registered: TypeAlias = CoverIndex[tuple[Glob, Registration]]

@@ -20,8 +20,6 @@ from .._schema.samples import NoSampleError, fitting
 from .._schema.type_names import type_words
 from ..exceptions import InvalidEventError
 
-__all__ = ["Example", "Typed", "example_of", "refusal"]
-
 #: A type as it is declared, with its adapter.
 Typed: TypeAlias = tuple[object, TypeAdapter[Any]]
 _Write: TypeAlias = Callable[[object], Any]

@@ -12,8 +12,6 @@ from typing import Any, NamedTuple
 
 from .raw_event import RawEvent
 
-__all__ = ["CurrentEvent", "current_event", "enter"]
-
 _current: ContextVar[tuple[str, str, RawEvent] | None] = ContextVar("gcp_event_router.event", default=None)
 
 

@@ -32,8 +32,6 @@ from .raw_event import RawEvent
 from .refusal import describe_rejection
 from .store import HANDLED, Result, record_of
 
-__all__ = ["Dispatch", "Dispatcher", "warned"]
-
 #: Kinds that nothing takes, and of which a WARNING said so in this process.
 warned: Final[set[str]] = set()
 #: The most kinds to remember, since strangers may choose them.

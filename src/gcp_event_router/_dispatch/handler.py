@@ -44,8 +44,6 @@ from .signature import (
     type_of,
 )
 
-__all__ = ["Handler"]
-
 #: What a name that is not known, or not yet, raises in an annotation.
 _UNKNOWN = (NameError, AttributeError)
 _DEFAULTS: Final = Options()

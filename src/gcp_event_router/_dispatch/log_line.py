@@ -16,8 +16,6 @@ from .handler import Handler
 from .raw_event import RawEvent
 from .store import HANDLED, Result
 
-__all__ = ["explained", "level_of", "log_line", "log_run", "problem_of"]
-
 #: Outcomes that are somebody's ordinary answer; all others are logged as errors.
 _LEVELS: Final = {
     Outcome.HANDLED: logging.INFO,

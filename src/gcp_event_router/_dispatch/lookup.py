@@ -15,19 +15,6 @@ from .._globs.glob import Glob, GlobIndex
 from .handler import Handler
 from .middleware import RegisteredMiddleware
 
-__all__ = [
-    "LISTENING",
-    "Consulted",
-    "Explanation",
-    "HandlerTable",
-    "HandlersFound",
-    "Registration",
-    "explain",
-    "find_everywhere",
-    "is_registered",
-    "registered_everywhere",
-]
-
 #: Kinds whose handlers are remembered. Only kinds that something handles are, so strangers' kinds take no place.
 MEMORY = 1024
 

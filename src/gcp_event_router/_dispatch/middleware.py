@@ -19,8 +19,6 @@ from ..event import Event
 from ..exceptions import Answer
 from .signature import is_async, is_generator, location_of, name_of, refuse
 
-__all__ = ["AsyncCallNext", "CallNext", "Middleware", "RegisteredMiddleware", "check_result", "surround"]
-
 #: Runs what a sync middleware surrounds: the next middleware, or the handler.
 CallNext: TypeAlias = Callable[[Event[Any, Any]], None]
 #: Runs what an async middleware surrounds.

@@ -26,8 +26,6 @@ from .handler import Handler
 from .lookup import HandlersFound
 from .raw_event import RawEvent
 
-__all__ = ["Span", "Tracer"]
-
 _NAME: Final = "gcp_event_router"
 _LENGTH: Final = 255
 #: What somebody answers on purpose; spans of all other outcomes are errors.

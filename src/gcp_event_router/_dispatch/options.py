@@ -14,8 +14,6 @@ from typing_extensions import TypedDict
 from ..conf import MAX_ATTEMPTS
 from ..exceptions import RegistrationError
 
-__all__ = ["HandlerOptions", "Options"]
-
 _NAME_LENGTH = 255
 
 

@@ -18,8 +18,6 @@ from .._schema.json_schema import LenientSchema, bare
 from ..envelopes import read_json
 from ..exceptions import MAX_ERRORS, ErrorDetail, InvalidEventError, too_many
 
-__all__ = ["ParametersReader", "PayloadReader", "parameters_reader", "payload_reader", "reads_json", "takes_names"]
-
 PayloadReader: TypeAlias = Callable[[bytes], Any]
 ParametersReader: TypeAlias = Callable[[Mapping[str, list[str]]], Any]
 

@@ -25,8 +25,6 @@ from .raw_event import RawEvent
 from .store import HANDLED, EventStore, Result, RunRecord, event_store, store_changed
 from .tracing import Tracer, tracer
 
-__all__ = ["BUILT", "Pipeline", "Run", "build"]
-
 
 class Run:
     """One run of one handler for one event."""

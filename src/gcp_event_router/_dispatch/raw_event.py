@@ -17,8 +17,6 @@ from ..envelopes.trace_context import Trace, TraceHeaders
 from ..event import UNKNOWN, Principal, labels_of
 from ..exceptions import EnvelopeError
 
-__all__ = ["UNREAD", "LabelledEvent", "RawEvent", "UnreadableEvent", "read_raw_events"]
-
 #: The form of an envelope that cannot be read.
 UNREAD: Final = "unread"
 _NO_QUERY: Mapping[str, list[str]] = MappingProxyType({})

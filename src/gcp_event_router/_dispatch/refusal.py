@@ -17,8 +17,6 @@ from ..outcomes import Outcome, classify
 from .raw_event import RawEvent
 from .store import event_store
 
-__all__ = ["describe_rejection", "refuse_request", "reject"]
-
 #: The faults of senders: a WARNING, while all else that keeps a request from being an event is an ERROR.
 _SENDERS_FAULTS: Final = (EnvelopeError, BodyTooLargeError, RefusalError)
 

@@ -18,23 +18,6 @@ from .._schema.type_names import type_text
 from ..event import Event
 from ..exceptions import RegistrationError
 
-__all__ = [
-    "HOW",
-    "NO_SOURCE",
-    "UNGIVEN",
-    "annotation_of",
-    "code_of",
-    "declared_types",
-    "event_parameter",
-    "event_text",
-    "is_async",
-    "is_generator",
-    "location_of",
-    "name_of",
-    "refuse",
-    "type_of",
-]
-
 #: What `payload=` is where nobody says what it is; None is a type.
 UNGIVEN: Final = object()
 #: The location of a function that is not written in Python.

@@ -19,22 +19,6 @@ from .handler import Handler
 from .lookup import HandlersFound, find_everywhere
 from .raw_event import RawEvent
 
-__all__ = [
-    "HANDLED",
-    "Delivered",
-    "EventRecord",
-    "EventStore",
-    "History",
-    "Result",
-    "RunRecord",
-    "event_store",
-    "history",
-    "record_of",
-    "set_history",
-    "set_store",
-    "store_changed",
-]
-
 
 class Result(NamedTuple):
     """What became of one handler."""

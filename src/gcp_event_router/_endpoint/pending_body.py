@@ -8,8 +8,6 @@ from typing import Any, Final
 
 from ..exceptions import BodyTooLargeError, EnvelopeError
 
-__all__ = ["BROKEN", "PENDING", "PendingBody"]
-
 #: The key of a body that nobody has received, in the scope of its request.
 PENDING: Final = "gcp_event_router.pending_body"
 BROKEN: Final = "The body could not be read to its end."

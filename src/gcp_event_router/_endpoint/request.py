@@ -29,8 +29,6 @@ from ..event import Principal
 from ..exceptions import BodyTooLargeError, ConfigurationError, EnvelopeError
 from .pending_body import BROKEN, PENDING, PendingBody
 
-__all__ = ["is_received_long", "read_events"]
-
 _Read: TypeAlias = Callable[[int], bytes]
 _DIGITS: Final = 19
 """More digits of a Content-Length than any limit has."""

@@ -10,8 +10,6 @@ from django.http import HttpResponse
 from .. import conf
 from ..outcomes import Outcome, classify, details, retry_after
 
-__all__ = ["EventResponse", "failure"]
-
 #: The same for every kind, so that a stranger learns nothing of which are known.
 _REFUSED = {Outcome.UNAUTHENTICATED: "Unauthorized", Outcome.FORBIDDEN: "Forbidden"}
 

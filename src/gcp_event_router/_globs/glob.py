@@ -18,8 +18,6 @@ from typing_extensions import override
 
 from ..exceptions import GlobError
 
-__all__ = ["Glob", "GlobIndex", "escape", "is_literal", "tokens"]
-
 T = TypeVar("T")
 #: The order of registration, the glob that remains to be matched (or None), and the value.
 _Candidate: TypeAlias = tuple[int, "Glob | None", T]

@@ -6,8 +6,6 @@ from typing import Final
 
 from .glob import Glob, is_literal, tokens
 
-__all__ = ["instance_of", "only_of"]
-
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 #: The length of a sequence of one character, such as `[*]`.
 _ESCAPED: Final = 3

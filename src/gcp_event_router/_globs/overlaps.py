@@ -14,8 +14,6 @@ from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar
 from ..event import LABEL_LENGTH, is_label
 from .glob import Glob, GlobIndex, tokens
 
-__all__ = ["KINDS", "LABELS", "TYPES", "CoverIndex", "Texts", "covers", "example", "intersects", "neighbours"]
-
 State = TypeVar("State")
 T = TypeVar("T")
 #: Yields the letters, as bits, that lead from a state to the next ones, and these states.

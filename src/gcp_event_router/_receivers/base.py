@@ -7,8 +7,6 @@ from typing import Any, Protocol, TypeAlias
 
 from ..outcomes import Outcome
 
-__all__ = ["Receiver", "Responses", "RouterReceiver", "TwoPhase", "is_for_routers", "is_router_receiver"]
-
 Receiver: TypeAlias = Callable[..., Any]
 Responses: TypeAlias = list[tuple[Receiver, Any]]
 

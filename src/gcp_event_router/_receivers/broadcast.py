@@ -13,8 +13,6 @@ from .._log import logger, trail
 from .base import Receiver, Responses
 from .kwargs_adapter import original
 
-__all__ = ["Broadcast"]
-
 
 class Broadcast:
     """One call of `send`: it reaches all receivers, whatever the others raise."""

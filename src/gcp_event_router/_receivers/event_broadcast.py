@@ -17,8 +17,6 @@ from .base import Receiver, Responses, RouterReceiver, TwoPhase, is_router_recei
 from .broadcast import Broadcast
 from .kwargs_adapter import SENT, original
 
-__all__ = ["EventBroadcast", "find_broadcast"]
-
 T = TypeVar("T")
 
 _EVENT = SENT[2:]

@@ -13,8 +13,6 @@ from typing_extensions import override
 from ..exceptions import RegistrationError
 from .base import Receiver, is_router_receiver
 
-__all__ = ["SENT", "KwargsAdapters", "original"]
-
 #: The arguments that a receiver can take: Django's two, and the four of the event.
 SENT = ("signal", "sender", "event_kind", "event_reference", "event_payload", "event_parameters")
 

@@ -9,8 +9,6 @@ from typing import Any, Final, cast
 
 from .json_schema import Schema
 
-__all__ = ["Definitions", "given_by", "type_name"]
-
 _TIGHTER: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
     **dict.fromkeys(("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"), max),
     **dict.fromkeys(("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"), min),

@@ -17,8 +17,6 @@ from .json_schema import Schema
 from .numbers import numbers
 from .patterns import matching
 
-__all__ = ["FORMATS", "encoded", "guesses", "texts"]
-
 _DAY: Final = datetime(2026, 1, 31, 12, tzinfo=UTC)
 _FUTURE: Final = datetime(2126, 1, 31, 12, tzinfo=UTC)
 _PAST: Final = datetime(2001, 1, 31, 12, tzinfo=UTC)

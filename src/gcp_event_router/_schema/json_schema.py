@@ -15,8 +15,6 @@ from pydantic_core import SchemaValidator, to_jsonable_python
 from pydantic_core.core_schema import TaggedUnionSchema, WithDefaultSchema
 from typing_extensions import override
 
-__all__ = ["DEFINITIONS", "CheckedSchema", "LenientSchema", "Mode", "Schema", "bare", "payload_schemas"]
-
 #: Where a schema that stands alone has its definitions.
 DEFINITIONS: Final = "#/$defs/{model}"
 #: What is read, or what is written.

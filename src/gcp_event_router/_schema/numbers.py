@@ -11,8 +11,6 @@ from typing import Final, NamedTuple
 
 from .json_schema import Schema
 
-__all__ = ["Limits", "limits", "numbers", "written"]
-
 _EXACT: Final = Context(prec=60)
 
 

@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from re import _parser as parser  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownVariableType] -- the only parser there is; exists since Python 3.11
 from typing import Any, Final, cast
 
-__all__ = ["matching"]
-
 #: The characters that are preferred, in this order, and then whatever an expression names.
 _READABLE: Final = "abcdefghijklmnopqrstuvwxyz1234567890ABCDEFGHIJKLMNOPQRSTUVWXYZ-_. /:@+,;!?'\"()[]{}<>#$%&*=\\^`|~\n\t"
 _CATEGORIES: Final = {

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeAlias, cast
 
-__all__ = ["Place", "inside_of", "put"]
-
 Place: TypeAlias = tuple[str | int, ...]
 
 

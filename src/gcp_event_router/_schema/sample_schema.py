@@ -11,8 +11,6 @@ from typing_extensions import override
 
 from .json_schema import CheckedSchema
 
-__all__ = ["SampleSchema"]
-
 _BOUNDS: Final = {
     "ge": "minimum",
     "gt": "exclusiveMinimum",

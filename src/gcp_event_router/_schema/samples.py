@@ -18,8 +18,6 @@ from .json_schema import Schema
 from .numbers import numbers
 from .places import Place, inside_of, put
 
-__all__ = ["NoSampleError", "fitting", "sample"]
-
 #: Of a place that lies deeper, nothing is made unless it has to be.
 _DEPTH: Final = 6
 #: After so many values, the rest is as what lies deeper: models that hold each other in many fields have millions.

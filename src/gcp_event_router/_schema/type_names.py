@@ -6,8 +6,6 @@ import re
 from types import NoneType
 from typing import Annotated, get_args, get_origin
 
-__all__ = ["type_text", "type_words"]
-
 _MODULE = re.compile(r"(?:\w+\.)+(?=\w)")
 
 

@@ -18,8 +18,6 @@ from ..event import Principal
 from ..exceptions import AuthenticationError, ConfigurationError, ForbiddenError, RefusalError, UnavailableError
 from .base import Authenticator
 
-__all__ = ["AuthenticatorChain", "require_authenticator"]
-
 #: The refusals of authenticators; of several, the first in this order is answered.
 _REFUSALS = (UnavailableError, ForbiddenError, AuthenticationError)
 

@@ -16,8 +16,6 @@ from typing_extensions import TypedDict
 
 from ..exceptions import AuthenticationError
 
-__all__ = ["Claims", "claims_of", "key_id"]
-
 #: Seconds since 1970, up to the year 9999.
 _Time = Annotated[int, Field(ge=0, le=253_402_300_799)]
 

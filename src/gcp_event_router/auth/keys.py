@@ -29,8 +29,6 @@ from .._flow import Flow, either
 from .._log import logger
 from ..exceptions import UnavailableError
 
-__all__ = ["BOUND", "GOOGLE", "INTERVAL", "LIFETIME", "LIMIT", "TIMEOUT", "KeySet", "is_acceptable", "key_set", "serve_document"]
-
 #: The keys of Google's identity tokens, by https://accounts.google.com/.well-known/openid-configuration.
 GOOGLE: Final = "https://www.googleapis.com/oauth2/v3/certs"
 

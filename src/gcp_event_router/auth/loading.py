@@ -16,8 +16,6 @@ from ..exceptions import ConfigurationError
 from .base import Authenticator
 from .chain import AuthenticatorChain, require_authenticator
 
-__all__ = ["configured", "load"]
-
 
 @cache
 def configured() -> AuthenticatorChain:

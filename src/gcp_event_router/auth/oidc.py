@@ -28,8 +28,6 @@ from .base import CurlHint, bearer
 from .id_token import claims_of, key_id
 from .keys import GOOGLE, is_acceptable, key_set
 
-__all__ = ["EVENT_URL", "OIDC"]
-
 #: The audience that stands for the event's own URL: `BASE_URL` and the path of the request.
 EVENT_URL: Final = "event-url"
 

@@ -17,8 +17,6 @@ from ..event import Principal
 from ..exceptions import AuthenticationError, ConfigurationError
 from .base import CurlHint, bearer, check_query_credentials, query
 
-__all__ = ["SharedToken"]
-
 _MIN_LENGTH = 16
 #: Without underscores: servers drop headers with underscores, since X_A and X-A are the same to them.
 _HEADER = re.compile(r"[A-Za-z0-9-]+")

@@ -24,8 +24,6 @@ from ..event import Principal
 from ..exceptions import AuthenticationError, ConfigurationError, UnavailableError
 from .base import CurlHint, check_query_credentials, query
 
-__all__ = ["SignedURL"]
-
 #: Django's caches with which a URL for a single use does not work reliably.
 _FORGETFUL: dict[type[BaseCache], str] = {
     LocMemCache: "other processes do not share, so a URL can be used once in each",

@@ -20,8 +20,6 @@ from django.utils.module_loading import import_string
 
 from .. import _check_ids as check_ids
 
-__all__ = ["APP_NAME", "check_catalogue"]
-
 #: The `app_name` of the catalogue's URLs.
 APP_NAME: Final = "gcp-catalogue"
 _APP: Final = "gcp_event_router.catalogue"

@@ -17,8 +17,6 @@ from ..exceptions import ConfigurationError
 from ..router import events
 from .endpoints import Endpoint, endpoints
 
-__all__ = ["check_deployment"]
-
 _NAME_ONE = 'Name an authenticator: "AUTHENTICATION": [{"BACKEND": "gcp_event_router.auth.OIDC", "OPTIONS": {...}}].'
 
 

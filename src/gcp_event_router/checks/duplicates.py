@@ -14,8 +14,6 @@ from ..exceptions import ConfigurationError
 from ..router import EventRouter
 from .glob_entries import Entry, entries_of
 
-__all__ = ["check_repeats"]
-
 
 def check_repeats(router: EventRouter) -> Iterator[CheckMessage]:
     """Which functions are registered for what they have already, or with other options for events in common."""

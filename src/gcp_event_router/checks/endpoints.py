@@ -15,8 +15,6 @@ from django.utils.regex_helper import normalize
 from ..auth import Authenticator
 from ..views import EventView
 
-__all__ = ["Endpoint", "endpoints"]
-
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:

@@ -12,8 +12,6 @@ from .._globs.glob import Glob
 from .._globs.overlaps import TYPES, covers, intersects
 from ..router import EventRouter
 
-__all__ = ["Entry", "entries_of"]
-
 _ALL: Final = Glob("*")
 
 

@@ -19,8 +19,6 @@ from .spellings import check_spellings
 from .unhandled_kinds import check_kinds
 from .wrappers import check_wrappers
 
-__all__ = ["check_router"]
-
 
 def check_router(router: EventRouter) -> list[CheckMessage]:
     """What is wrong with the registrations of a router; for routers beside `events`, call it in a check of your own."""

@@ -24,8 +24,6 @@ from ..google.catalogue import model_of
 from ..router import EventRouter
 from .glob_entries import entries_of
 
-__all__ = ["check_payloads"]
-
 #: The most searches for a payload that two types read. Each may take some hundredths of a second.
 _SEARCHES: Final = 100
 

@@ -18,8 +18,6 @@ from .catalogue import check_catalogue
 from .handlers import check_router
 from .unimported import check_modules
 
-__all__ = ["check_project"]
-
 
 def check_project(**_: Any) -> list[CheckMessage]:
     """What is wrong with `events` and with the settings. Registered by `apps`."""

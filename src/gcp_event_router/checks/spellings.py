@@ -14,8 +14,6 @@ from .. import _check_ids as check_ids
 from ..google.catalogue import types
 from ..router import EventRouter
 
-__all__ = ["check_spellings"]
-
 #: What a pattern holds that means something elsewhere and only itself in a glob, the most telling first; and what to write.
 _FOREIGN: Final = (
     (

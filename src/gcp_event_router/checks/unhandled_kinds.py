@@ -14,8 +14,6 @@ from .._globs.glob import GlobIndex
 from ..envelopes import MESSAGE_PUBLISHED
 from ..router import EventRouter
 
-__all__ = ["check_kinds"]
-
 #: How many pairs of names are compared for advice, which takes some tenths of a second.
 _COMPARISONS: Final = 20_000
 

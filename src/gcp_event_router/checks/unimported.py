@@ -19,8 +19,6 @@ from django.urls import get_resolver
 
 from .. import _check_ids as check_ids
 
-__all__ = ["LARGEST", "MOST", "check_modules"]
-
 #: How many modules are looked at, and how large one may be, in bytes; others are passed over.
 MOST: Final = 5_000
 LARGEST: Final = 256 * 1024

@@ -14,8 +14,6 @@ from .. import _check_ids as check_ids
 from .._dispatch.handler import Handler
 from ..router import EventRouter
 
-__all__ = ["check_wrappers"]
-
 #: How many wrappers are looked through, one inside the other.
 _DEPTH: Final = 10
 

@@ -13,8 +13,6 @@ from typing_extensions import override
 
 from ..exceptions import UndecodableBodyError
 
-__all__ = ["CREDENTIAL_HEADERS", "Envelope", "header_name", "read_json", "text_of"]
-
 #: The keys of headers with credentials in `request.META`. Envelopes omit them, since they may be stored.
 CREDENTIAL_HEADERS: Final[frozenset[str]] = frozenset(
     {

@@ -15,8 +15,6 @@ from typing_extensions import override
 
 from .base import Envelope, header_name, text_of
 
-__all__ = ["JOB_HEADER", "SchedulerJob", "read_job"]
-
 JOB_HEADER: Final = "HTTP_X_CLOUDSCHEDULER_JOBNAME"
 _SCHEDULED: Final = "HTTP_X_CLOUDSCHEDULER_SCHEDULETIME"
 _HEADERS: Final = (JOB_HEADER, _SCHEDULED, "HTTP_X_CLOUDSCHEDULER")

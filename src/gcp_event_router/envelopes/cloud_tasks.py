@@ -15,8 +15,6 @@ from typing_extensions import override
 from .base import Envelope, header_name, text_of
 from .cloud_scheduler import JOB_HEADER
 
-__all__ = ["CloudTask", "read_task"]
-
 ValueT = TypeVar("ValueT")
 
 #: The prefixes of headers for HTTP targets, and for App Engine targets.

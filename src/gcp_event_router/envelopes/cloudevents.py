@@ -19,8 +19,6 @@ from .base import Envelope
 from .pubsub import PubSubPush
 from .pubsub_unwrapped import PubSubUnwrapped
 
-__all__ = ["REQUIRED", "CloudEvent", "is_json", "is_media_type"]
-
 #: §Required Attributes.
 REQUIRED: Final = ("id", "source", "specversion", "type")
 _DEFINED: Final = frozenset({*REQUIRED, "datacontenttype", "dataschema", "subject", "time"})

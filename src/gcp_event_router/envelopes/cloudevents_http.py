@@ -22,18 +22,6 @@ from .pubsub import PubSubPush, read_published, read_wrapped
 from .pubsub_unwrapped import PubSubUnwrapped, read_unwrapped
 from .raw_json import Number, elements, members
 
-__all__ = [
-    "EVENT_META",
-    "MAX_EVENTS",
-    "MESSAGE_PUBLISHED",
-    "event_meta",
-    "is_batch",
-    "read_binary",
-    "read_push",
-    "read_structured",
-    "split_batch",
-]
-
 #: The default for the most events in one request, since all of them are handled before the answer.
 MAX_EVENTS: Final = 1_000
 #: The type of Eventarc's events for Pub/Sub messages.

@@ -15,8 +15,6 @@ from .base import CREDENTIAL_HEADERS, text_of
 from .pubsub import shape_of
 from .pubsub_unwrapped import is_unwrapped, may_be_attribute
 
-__all__ = ["kept_meta", "tell_apart"]
-
 _READ: Final = re.compile(
     r"CONTENT_TYPE|HTTP_(?:CE_[A-Z0-9]+|X_GOOG_PUBSUB_\w+|X_GOOG_ORDERING_KEY|X_CLOUDTASKS_\w+|X_CLOUDSCHEDULER\w*"
     r"|X_APPENGINE_(?:QUEUENAME|FAILFAST|TASK\w+))",

@@ -17,16 +17,6 @@ from typing_extensions import TypedDict, override
 from ..exceptions import EnvelopeError
 from .base import Envelope
 
-__all__ = [
-    "PubSubPush",
-    "aware",
-    "identity_of",
-    "read_published",
-    "read_time",
-    "read_wrapped",
-]
-
-
 # unlike `b64decode`, pydantic never drops characters that are not base64
 _STRICT: Final = ConfigDict(val_json_bytes="base64", strict=True)
 

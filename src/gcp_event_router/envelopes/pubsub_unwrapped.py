@@ -17,8 +17,6 @@ from typing_extensions import override
 from .base import CREDENTIAL_HEADERS, Envelope, text_of
 from .pubsub import aware, identity_of, read_time
 
-__all__ = ["PubSubUnwrapped", "is_unwrapped", "may_be_attribute", "read_unwrapped"]
-
 _MESSAGE_ID: Final = "HTTP_X_GOOG_PUBSUB_MESSAGE_ID"
 _SUBSCRIPTION: Final = "HTTP_X_GOOG_PUBSUB_SUBSCRIPTION_NAME"
 

@@ -10,8 +10,6 @@ from json import JSONDecoder
 from sys import maxsize
 from typing import Any, Final, Never
 
-__all__ = ["Number", "elements", "members"]
-
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 
 

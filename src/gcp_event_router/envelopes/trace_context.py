@@ -11,8 +11,6 @@ from typing import Any, Final, NamedTuple
 
 from . import CloudEvent, Envelope
 
-__all__ = ["TRACE_HEADERS", "Trace", "TraceHeaders", "trace_headers", "trace_of"]
-
 #: The headers of which a trace needs one, by their names in `request.META`.
 TRACE_HEADERS: Final = ("HTTP_TRACEPARENT", "HTTP_X_CLOUD_TRACE_CONTEXT")
 _TRACEPARENT: Final = re.compile(

@@ -8,8 +8,6 @@ from typing_extensions import override
 
 from .._dispatch.store import set_history, set_store
 
-__all__ = ["InboxConfig"]
-
 
 class InboxConfig(AppConfig):
     """The Django app `gcp_event_router.inbox`."""

@@ -26,8 +26,6 @@ from .names import unregistered
 from .purge import PURGED
 from .task_backend import IMMEDIATE, framework, idle_engine
 
-__all__ = ["check_deliveries", "check_inbox", "check_tables"]
-
 #: Pub/Sub's shortest ack deadline: a handler may take at least this long.
 _SHORTEST = timedelta(seconds=10)
 #: How long Pub/Sub redelivers a message by default.

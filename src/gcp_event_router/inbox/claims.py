@@ -39,8 +39,6 @@ from .errors import KeptError
 from .leases import LOST, LOST_TOO_OFTEN, SOON, Claim, DeliveryTerms, Payload
 from .models import SETTLED, Delivery, State, StoredEvent
 
-__all__ = ["begin", "claim", "finish", "give_back", "give_up", "holds", "keep_rejected", "keep_unhandled", "open_event"]
-
 #: The states in which the stored payload counts, even if another one arrives under its key.
 _DECIDED = SETTLED - {State.UNHANDLED}
 _MISSING = Claim(0, State.RUNNING, wait=SOON)

@@ -11,18 +11,6 @@ from django.db.models import BinaryField, F, Func, IntegerField, Value
 
 from .models import DELIVERIES, EVENTS, StoredEvent
 
-__all__ = [
-    "FREE",
-    "PART",
-    "append_parts",
-    "compare_exactly",
-    "inexact_columns",
-    "insert_body",
-    "largest_body",
-    "packet_that_is_too_short",
-    "variables",
-]
-
 #: The bytes of a body in one statement. Escaping may double them, and a statement has to fit into one packet.
 PART: Final = 4 * 1024 * 1024
 #: The bytes of a packet for the rest of an event.

@@ -17,8 +17,6 @@ from .errors import RolledBackError
 from .leases import LOST, LOST_TOO_OFTEN, SOON, Claim, DeliveryTerms
 from .models import DELIVERIES, EVENTS, State, StoredEvent
 
-__all__ = ["finish", "open_event"]
-
 # ruff: noqa: S608 -- the names and states in the statements are our own; values are parameters
 _EVENT = ("key", "kind", "reference", "message_id", "parameters", "body", "form", "meta", "principal", "digest")
 _NEW_EVENT = f"""

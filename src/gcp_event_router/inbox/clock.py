@@ -14,8 +14,6 @@ from django.db.models import DateTimeField, ExpressionWrapper
 from django.db.models.functions import Now
 from django.utils import timezone
 
-__all__ = ["LONGEST", "ago", "ahead", "as_kept", "as_shown", "now"]
-
 #: Longer than any project needs, and short enough for every database and for Python.
 LONGEST: Final = timedelta(days=36_500)
 

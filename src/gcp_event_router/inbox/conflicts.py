@@ -17,8 +17,6 @@ from django.db import DatabaseError, connections
 from ..exceptions import ConfigurationError
 from .errors import is_conflict
 
-__all__ = ["TRIES", "asked_again", "make_way"]
-
 P = ParamSpec("P")
 T = TypeVar("T")
 

@@ -7,8 +7,6 @@ from django.db import router
 from .. import conf
 from .models import StoredEvent
 
-__all__ = ["database"]
-
 
 def database() -> str:
     """Return the alias of the inbox's database; never a replica."""

@@ -12,8 +12,6 @@ from .conflicts import asked_again
 from .errors import KeptError
 from .models import SETTLED, Delivery, State
 
-__all__ = ["IS_OPEN", "discard", "discardable", "leave", "reopen", "settle"]
-
 #: The condition that a delivery can be claimed: it is pending, it failed, or its lease has expired.
 IS_OPEN: Final = Q(state__in=[State.PENDING, State.FAILED]) | Q(state=State.RUNNING, lease_until__lt=Now())
 

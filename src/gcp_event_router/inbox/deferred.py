@@ -18,8 +18,6 @@ from django.db import transaction
 from .._log import logger, trail
 from .task_backend import framework, idle_engine
 
-__all__ = ["defer"]
-
 
 def defer(alias: str, deliveries: Iterable[int]) -> None:
     """Enqueue deliveries once they are committed."""

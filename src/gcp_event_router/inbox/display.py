@@ -12,8 +12,6 @@ from typing import Any, Final, cast
 
 from pydantic_core import from_json
 
-__all__ = ["LIMIT", "Shown", "error_details", "error_line", "payload", "printable"]
-
 #: How many characters of a payload are shown.
 LIMIT: Final = 64 * 1024
 _DUMPED: Final = 4 * 1024

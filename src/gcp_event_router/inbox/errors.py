@@ -16,8 +16,6 @@ from ..outcomes import Outcome, classify, details
 from .models import Delivery
 from .texts import LENGTH, storable, text_of
 
-__all__ = ["KeptError", "LeaseLostError", "RolledBackError", "is_conflict", "kept", "waited_too_long"]
-
 _NAME_LENGTH = 255
 _LENGTH = 4096
 #: PostgreSQL's serialization failure and deadlock; MySQL's and MariaDB's deadlock, stale snapshot and cluster conflict.

@@ -29,8 +29,6 @@ from .leases import Claim
 from .marks import Mark
 from .models import State
 
-__all__ = ["AWAY", "arun", "away", "busy", "run"]
-
 #: The exceptions of the inbox's own statements, if the database is unavailable or refuses them.
 AWAY = (DatabaseError, InterfaceError)
 _FIRST_WAIT = timedelta(seconds=10)

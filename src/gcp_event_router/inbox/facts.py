@@ -19,8 +19,6 @@ from .display import printable
 from .models import StoredEvent
 from .serialization import UNREAD, arrival_of
 
-__all__ = ["attributes_of", "cloudevent_of", "data_of", "envelope_of", "facts_of", "pairs_of"]
-
 #: The exceptions of rows that were unreadable from the start, or were changed by hand; `EnvelopeError` is a `ValueError`.
 _UNREADABLE: Final = (ValueError, LookupError, TypeError, AttributeError)
 #: The attributes of CloudEvents 1.0.2, in its own order; extensions follow.

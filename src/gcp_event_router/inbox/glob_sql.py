@@ -14,8 +14,6 @@ from django.db.models import BooleanField, Func, Value
 
 from .._globs.glob import Glob
 
-__all__ = ["fits"]
-
 #: For each vendor its operator, and a pattern that matches the whole text and its case.
 _OPERATORS: Final = {
     "sqlite": ("REGEXP", r"\A(?s:%s)\Z"),  # Python's own

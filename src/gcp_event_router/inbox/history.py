@@ -19,8 +19,6 @@ from .database import database
 from .display import printable
 from .models import Delivery, State, StoredEvent
 
-__all__ = ["InboxHistory"]
-
 #: How many of the newest deliveries are searched if no index helps.
 _NEWEST: Final = 1_000
 _COLUMNS: Final = (

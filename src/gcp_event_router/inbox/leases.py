@@ -19,8 +19,6 @@ from .._dispatch.lookup import HandlersFound
 from ..conf import MAX_ATTEMPTS
 from .clock import LONGEST
 
-__all__ = ["LOST", "LOST_TOO_OFTEN", "SOON", "Claim", "DeliveryTerms", "Payload", "delivery_terms", "numbered", "terms_of"]
-
 #: The error of a lost run.
 LOST: Final = "the worker ended, took longer than its lease, or could not reach the database"
 #: The error of a delivery that was parked because of lost runs.

@@ -21,8 +21,6 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from .._database_errors import code
 from .errors import RolledBackError
 
-__all__ = ["Mark"]
-
 #: Its value is the token of the claim.
 _SETTING = "gcp_event_router.run"
 #: The codes of MySQL, MariaDB and PostgreSQL for a missing savepoint, and for a missing transaction.

@@ -17,8 +17,6 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
-__all__ = ["DELIVERIES", "EVENTS", "OPEN", "SETTLED", "Delivery", "OpenDeferred", "State", "StoredEvent"]
-
 #: The names of the tables.
 EVENTS: Final = "gcp_event_inbox_event"
 DELIVERIES: Final = "gcp_event_inbox_delivery"

@@ -17,8 +17,6 @@ from .._log import logger
 from .leases import delivery_terms, numbered
 from .models import OPEN, Delivery
 
-__all__ = ["Names", "logged", "unregistered"]
-
 #: How many names a query may contain; with more, deliveries are filtered in Python.
 _MAX_IN_QUERY: Final = 500
 _REMEMBERED: Final = 10_000

@@ -16,8 +16,6 @@ from .clock import ago
 from .glob_sql import fits
 from .models import Delivery, State, StoredEvent
 
-__all__ = ["PURGEABLE", "PURGED", "purge"]
-
 RowT = TypeVar("RowT", bound=Model)
 
 #: The states in which nothing is left to do.

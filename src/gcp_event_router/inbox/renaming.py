@@ -13,8 +13,6 @@ from django.db.models import Exists, OuterRef, QuerySet
 from .models import Delivery
 from .selections import idle
 
-__all__ = ["renamable", "rename"]
-
 _BATCH: Final = 500
 
 

@@ -19,8 +19,6 @@ from .clock import ago
 from .models import SETTLED, Delivery, StoredEvent
 from .serialization import key_of
 
-__all__ = ["key_of_task"]
-
 #: A new task is scheduled at least this much later: half the time for which Cloud Tasks reserves a name.
 _APART: Final = timedelta(minutes=30)
 #: A retry this long after a task is done belongs to a new one: by default, queues wait at most an hour between retries, and a

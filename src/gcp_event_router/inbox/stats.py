@@ -15,8 +15,6 @@ from .display import printable
 from .models import OPEN, Delivery, State
 from .names import unregistered
 
-__all__ = ["Stats", "stats"]
-
 _FINISHED: Final = frozenset({State.DONE, State.DISCARDED})
 _NAMED: Final = 5
 

@@ -26,8 +26,6 @@ from .models import State, StoredEvent
 from .renewals import key_of_task
 from .serialization import row_of, sender_attempt_of, unread_row
 
-__all__ = ["InboxRecord", "InboxStore"]
-
 _DUPLICATE = Result(Outcome.DUPLICATE)
 _SETTLED: Mapping[str, Result] = {
     State.DONE: _DUPLICATE,

@@ -5,8 +5,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any, Final
 
-__all__ = ["DUMMY", "IMMEDIATE", "framework", "idle_engine"]
-
 
 def framework() -> Any:
     """Return the module of the framework, Django's own or else the package's; None without either."""

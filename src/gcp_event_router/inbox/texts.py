@@ -17,8 +17,6 @@ from pydantic_core import ValidationError
 
 from .._frames import chain, leaves, outside, printable
 
-__all__ = ["LENGTH", "storable", "text_of"]
-
 #: The most characters of the whole text.
 LENGTH: Final = 16 * 1024
 #: The same for an exception's own text or note, a line of code, a function's name, and a file's.

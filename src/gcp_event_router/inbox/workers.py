@@ -28,8 +28,6 @@ from .models import OPEN, SETTLED, Delivery, State, StoredEvent
 from .names import Names
 from .serialization import arrival_of
 
-__all__ = ["due", "process", "work"]
-
 #: How many deliveries are read at once, and which columns.
 _BATCH: Final = 500
 _LISTED: Final = ("pk", "handler", "event__kind")

@@ -12,8 +12,6 @@ from ...exceptions import DocumentFileError, GlobError
 from ..channels import Key
 from .schemas import Change, changes
 
-__all__ = ["document_changes"]
-
 _OTHER: Final = "It is no AsyncAPI document that `events schema` wrote. Write it anew: manage.py events schema --output FILE."
 
 

@@ -15,8 +15,6 @@ from typing_extensions import override
 
 from ..._schema.json_schema import Schema
 
-__all__ = ["Change", "changes"]
-
 _LEAST: Final = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
 _MOST: Final = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
 #: Two keywords for one bound.
