@@ -10,8 +10,10 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
+from django.contrib.contenttypes.management import create_contenttypes
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, connections
+from django.db.models.signals import post_migrate
 from django.http import HttpResponse
 from django.test import AsyncClient, Client, override_settings
 from hypothesis import HealthCheck, settings
@@ -87,7 +89,12 @@ def django_db_modify_db_settings() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """At the end, close what threads and event loops left open: the tests' database cannot be dropped before."""
+    """At the end, close what threads and event loops left open: the tests' database cannot be dropped before.
+
+    Until then, no test waits for the permissions of every model in every database: those that need some create them.
+    """
+    post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
+    post_migrate.disconnect(create_contenttypes)
     yield
     if not connections["postgresql"].settings_dict["NAME"].startswith("test_"):  # no test asked for it
         return

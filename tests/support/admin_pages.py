@@ -8,7 +8,10 @@ from html import unescape
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import Permission, User
+from django.contrib.contenttypes.models import ContentType
 from django.contrib.messages import get_messages
 from django.test import Client
 from pydantic import BaseModel
@@ -78,6 +81,9 @@ class Pages:
     """The admin's pages, as somebody sees them who may do what is said."""
 
     def __init__(self, *permissions: str, is_superuser: bool = False) -> None:
+        ContentType.objects.clear_cache()  # whose rows another test may have removed
+        if permissions:
+            create_permissions(apps.get_app_config("gcp_event_inbox"), verbosity=0)
         self.user = User.objects.create_user("staff", is_staff=True, is_superuser=is_superuser)
         self.user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
         self.client = Client()
