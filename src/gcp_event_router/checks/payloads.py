@@ -80,6 +80,8 @@ class _Samples:
         why = reader.refuses(sender.written(sender.sample))
         if why is None or reader.refuses(sender.sample) is None:
             return None
+        if sender.refuses(reader.sample) is None and reader.refuses(sender.written(reader.sample)) is None:
+            return None
         common = self._common(sender, reader)
         return why if common is None or reader.refuses(sender.written(common)) else None
 
