@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from queue import Empty
@@ -21,6 +22,7 @@ from pydantic import BaseModel
 
 from gcp_event_router import Event, EventRouter, Retry
 from gcp_event_router._dispatch.payload import _FAIL_FAST  # pyright: ignore[reportPrivateUsage] -- what this pydantic can do
+from gcp_event_router.router import AsyncCallNext, CallNext
 from gcp_event_router.signals import event_received
 
 pytestmark = pytest.mark.proof
@@ -75,6 +77,14 @@ def fail(event: Event[Any]) -> None:
     raise KeyError
 
 
+def fail_order(event: Event[Order]) -> None:
+    raise KeyError
+
+
+async def fail_order_async(event: Event[Order]) -> None:
+    raise KeyError
+
+
 async def fail_async(event: Event[Any]) -> None:
     raise KeyError
 
@@ -95,6 +105,49 @@ async def read_async(event: Event[Order]) -> None: ...
 
 def fail_plain(**_: object) -> None:
     raise LookupError
+
+
+async def surround(event: Event[Any], call_next: AsyncCallNext) -> None:
+    await call_next(event)
+
+
+def surround_blocking(event: Event[Any], call_next: CallNext) -> None:
+    call_next(event)
+
+
+@pytest.mark.parametrize("post", [post_wsgi, post_asgi])
+@pytest.mark.parametrize("middleware", [surround, surround_blocking])
+@pytest.mark.parametrize("handler", [fail_order, fail_order_async])
+def test_no_payload_outlives_a_failure_within_middleware(
+    router: EventRouter, post: Callable[[bytes], int], middleware: Any, handler: Callable[..., Any]
+) -> None:
+    """An exception that passes from an event loop to sync code, or back, keeps nothing of its event."""
+    payloads: list[weakref.ref[Order]] = []
+
+    def note(event: Event[Any], call_next: Callable[[Event[Any]], Any]) -> Any:
+        payloads.append(weakref.ref(event.payload))
+        return call_next(event)
+
+    router.use(middleware)
+    router.use(note)
+    router.on("order-*")(handler)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(3):
+            post(b'{"order_id": 1}')
+
+        def is_alive() -> bool:
+            return any(payload() is not None for payload in payloads)
+
+        # a thread that has given its result may still be returning from what it called
+        deadline = monotonic() + 10
+        while is_alive() and monotonic() < deadline:
+            threading.Event().wait(0.01)
+        assert not is_alive()
+        assert len(payloads) == 3
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("post", [post_wsgi, post_asgi])

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar, copy_context
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeAlias, TypeVar, cast
 
 from asgiref.sync import async_to_sync, sync_to_async
 
@@ -19,6 +19,8 @@ from ._log import logger
 from .exceptions import ConfigurationError, StrayCancellationError
 
 T = TypeVar("T")
+#: A result or an exception.
+_Ended: TypeAlias = tuple[T, None] | tuple[None, Exception]
 
 #: What stray code may raise beside an `Exception`, without meaning to end its task or process. A group may contain them.
 STRAYS: Final = (asyncio.CancelledError, GeneratorExit, BaseExceptionGroup)
@@ -66,7 +68,7 @@ async def in_thread(function: Callable[[], T]) -> T:
     Code there counts as cancelled if the task that waits for it is. Its exceptions do not pass through asgiref, whose frames
     refer to them: they and the locals of their tracebacks would stay in memory until a garbage collection.
     """
-    ended: list[tuple[T, None] | tuple[None, Exception]] = []
+    ended: list[_Ended[T]] = []
 
     def run() -> None:
         try:
@@ -81,6 +83,11 @@ async def in_thread(function: Callable[[], T]) -> T:
     finally:
         waiting.clear()
         _waiting.reset(token)
+    return _result(ended)
+
+
+def _result(ended: list[_Ended[T]]) -> T:
+    """Return what code elsewhere returned, or raise what it raised, and keep neither."""
     result, error = ended.pop()
     if error is None:
         return cast("T", result)
@@ -100,16 +107,26 @@ def _current_task() -> asyncio.Task[Any] | None:
 def wait_for(start: Callable[[], Coroutine[Any, Any, T]]) -> T:
     """Run a coroutine to its end from sync code, even if the caller's thread runs an event loop.
 
-    Raises `ConfigurationError` if gevent has patched threads.
+    As with `in_thread`, exceptions do not pass through asgiref. Raises `ConfigurationError` if gevent has patched threads.
     """
     if _threads_are_greenlets():
         msg = f"An async handler, receiver or authenticator cannot be awaited in this process: {NOT_WITH_GEVENT}"
         logger.error(msg)
         raise ConfigurationError(msg)
-    if not _is_looping():
-        return async_to_sync(start)()
-    with ThreadPoolExecutor(1) as executor:  # send() in a loop blocks it in any case, but must not fail
-        return executor.submit(copy_context().run, lambda: asyncio.run(start())).result()
+    ended: list[_Ended[T]] = []
+
+    async def run() -> None:
+        try:
+            ended.append((await start(), None))
+        except Exception as error:  # noqa: BLE001 -- raised below
+            ended.append((None, error))
+
+    if _is_looping():
+        with ThreadPoolExecutor(1) as executor:  # send() in a loop blocks it in any case, but must not fail
+            executor.submit(copy_context().run, lambda: asyncio.run(run())).result()
+    else:
+        async_to_sync(run)()
+    return _result(ended)
 
 
 #: Why nothing can be awaited under gevent, and what to do instead.

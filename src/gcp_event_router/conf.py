@@ -16,7 +16,16 @@ from typing import Annotated, Any, Final, Literal, NotRequired
 from django.apps import apps
 from django.conf import settings
 from django.core.signals import setting_changed
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, with_config
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    with_config,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError
 from typing_extensions import TypedDict
 
@@ -67,6 +76,12 @@ class RouterSettings(TypedDict, total=False):
     INBOX: InboxSetting
     TRACING: bool
     SOURCE_URL: str
+
+
+def _check_list(value: object) -> object:
+    if not isinstance(value, list | tuple | None):
+        raise PydanticCustomError("list", "Input should be a list")
+    return value
 
 
 def _check_alias(alias: str) -> str:
@@ -135,7 +150,7 @@ class Settings(_Section):
     """`GCP_EVENT_ROUTER`."""
 
     #: One of them must accept a request. None: nobody may send, unless DEBUG is on.
-    AUTHENTICATION: tuple[AuthenticatorSetting, ...] | None = Field(
+    AUTHENTICATION: Annotated[tuple[AuthenticatorSetting, ...] | None, BeforeValidator(_check_list)] = Field(
         default=None, strict=False, description='[{"BACKEND": "dotted.path", "OPTIONS": {...}}], or [] to let everybody in'
     )
     #: Pub/Sub's largest message, 10 MB, is a body of 13.4 MB.
@@ -147,7 +162,7 @@ class Settings(_Section):
         description='"accept" to answer 201, "error" to answer 400, or "keep" to store an event without a handler',
     )
     FAILURE_STATUS: int = Field(default=400, ge=400, le=599, description="the HTTP status for an unexpected exception")
-    SIGNALS: tuple[str, ...] = Field(
+    SIGNALS: Annotated[tuple[str, ...], BeforeValidator(_check_list)] = Field(
         default=(OWN_SIGNAL,),
         min_length=1,
         strict=False,

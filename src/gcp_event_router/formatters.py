@@ -7,8 +7,10 @@ import logging
 import os
 import re
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any, Final
 
 from django.http import HttpRequest
@@ -24,6 +26,9 @@ _LABELS: Final = ("event_kind", "event_reference", "event_message_id")
 _EVENT: Final = (*_LABELS, "event_trace")
 #: The attributes that every record has, and those that are written as labels.
 _STANDARD: Final = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName", *_EVENT}
+#: The depth to which containers are written, and the bits of the integers that readers of JSON can hold.
+_DEPTH: Final = 8
+_BITS: Final = 64
 _TRACEPARENT: Final = re.compile("00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -73,11 +78,8 @@ class CloudLoggingFormatter(logging.Formatter):
         if labels := {name: str(event[name]) for name in _LABELS if event[name]}:
             entry[f"{_PREFIX}labels"] = labels
         entry |= self._trace(event["event_trace"])
-        extra = {name: value for name, value in vars(record).items() if name not in _STANDARD}
-        try:
-            return json.dumps(extra | entry, default=_describe, skipkeys=True, allow_nan=False)
-        except (ValueError, RecursionError):  # NaN, or a list that holds itself
-            return json.dumps({name: _describe(value) for name, value in extra.items()} | entry)
+        extra = {name: _plain(value) for name, value in vars(record).items() if name not in _STANDARD}
+        return json.dumps(extra | entry)
 
     def _trace(self, request_trace: object) -> dict[str, object]:
         """The trace of OpenTelemetry's current span, or of the request that brought the event."""
@@ -108,10 +110,29 @@ def _current_span() -> str | None:
     return None
 
 
-def _describe(value: Any) -> str:
-    """A value as text; a request without its query, which may hold a token."""
-    # isinstance would load a lazy `request.user`
-    return f"{value.method} {value.path}" if issubclass(type(value), HttpRequest) else repr(value)
+def _plain(value: Any, depth: int = 0) -> Any:
+    """A value as JSON can hold it: numbers that every reader knows, containers to a depth of `_DEPTH`, text for all else."""
+    kind: type[Any] = type(value)  # isinstance would load a lazy `request.user`
+    try:
+        if value is None or kind is bool:
+            return value
+        if issubclass(kind, str):
+            return str.__str__(value)
+        if issubclass(kind, int) and value.bit_length() < _BITS:
+            return int(value)
+        if issubclass(kind, float) and isfinite(value):
+            return float(value)
+        if issubclass(kind, (Mapping, list, tuple, set, frozenset)) and depth > _DEPTH:
+            return "..."  # perhaps a list that holds itself
+        if issubclass(kind, Mapping):
+            return {str(_plain(key, _DEPTH)): _plain(item, depth + 1) for key, item in value.items()}
+        if issubclass(kind, (list, tuple, set, frozenset)):
+            return [_plain(item, depth + 1) for item in value]
+        if issubclass(kind, HttpRequest):
+            return f"{value.method} {value.path}"  # without its query, which may hold a token
+        return repr(value)
+    except Exception as error:  # noqa: BLE001 -- of somebody's own class
+        return f"<{kind.__qualname__}, whose repr raised {type(error).__qualname__}>"
 
 
 def _escape(value: object) -> object:

@@ -30,6 +30,13 @@ class LifecycleSignal(Signal):
         self.name: str = name
 
     @override
+    def __setattr__(self, name: str, value: object) -> None:
+        """Notice who replaces the list of listeners, as tests that mute signals do."""
+        super().__setattr__(name, value)
+        if name == "receivers":
+            listeners_changed.send(self)
+
+    @override
     def connect(
         self,
         receiver: Callable[..., Any],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from asyncio import sleep
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -20,6 +21,7 @@ from gcp_event_router.inbox.workers import process
 from gcp_event_router.lifecycle import handler_finished
 from gcp_event_router.router import AsyncCallNext, CallNext
 from gcp_event_router.signals import event_received
+from gcp_event_router.testing import push, record
 from gcp_event_router.utils import make_pubsub_message
 
 from ..conftest import Post
@@ -143,6 +145,27 @@ def test_the_event_is_replaced(calls: Calls, router: EventRouter, post: Post) ->
     router.on("a")(handling(calls))
     assert post("/events/a/1", PUSH).status_code == 201
     assert calls == ["handler {'a': 2}"]
+
+
+@pytest.mark.parametrize("around", ["sync", "async"])
+@MODES
+def test_listeners_are_told_the_handlers_argument(mode: str, around: str, router: EventRouter, calls: Calls) -> None:
+    """`handler_finished` and recordings have the event with which the handler was called, and none if it was skipped."""
+
+    def replaced(event: Event[Any], call_next: Callable[[Event[Any]], Any]) -> Any:
+        return call_next(replace(event, payload={"a": 2})) if event.payload else None
+
+    async def replaced_async(event: Event[Any], call_next: AsyncCallNext) -> None:
+        await (call_next(replace(event, payload={"a": 2})) if event.payload else sleep(0))
+
+    router.use(replaced_async if around == "async" else replaced)
+    handler = router.on("a")(handling(calls, mode))
+    with record() as recording:
+        push("a", "1", {"a": 1})
+        push("a", "2", {})
+
+    assert recording.assert_handled(handler, times=1).payload == {"a": 2}
+    assert [delivery.event and delivery.event.reference for delivery in recording.deliveries] == ["1", None]
 
 
 def test_an_invalid_payload_reaches_no_middleware(calls: Calls, router: EventRouter, post: Post) -> None:

@@ -273,3 +273,20 @@ def test_a_handler_that_is_cancelled_is_not_told_to_have_finished(router: EventR
     asyncio.run(cancel())
 
     assert [name for name, _ in told] == ["handler_started"]
+
+
+def test_a_muted_signal_is_heard_again(router: EventRouter, post: Post) -> None:
+    """Whoever replaces the list of listeners and puts it back, as factory_boy's `mute_signals` does, leaves nobody deaf."""
+    listener = Listener()
+    handler_finished.connect(listener)
+
+    @router.on("a")
+    def handle(event: Event[Any]) -> None: ...
+
+    listeners = handler_finished.receivers
+    handler_finished.receivers = []
+    post("/events/a/1", PUSH)
+    handler_finished.receivers = listeners
+    post("/events/a/2", PUSH)
+
+    assert [told["event_reference"] for _, told in listener.told] == ["2"]

@@ -12,7 +12,7 @@ from contextlib import suppress
 from contextvars import copy_context
 from copy import copy
 from functools import partial
-from typing import Any, Final, Protocol, cast
+from typing import Any, Final, cast
 
 from pydantic import TypeAdapter
 from pydantic.errors import PydanticUserError
@@ -25,7 +25,7 @@ from .._schema.type_names import type_text
 from ..event import Event
 from ..exceptions import ConfigurationError, InvalidEventError, UnsupportedMediaTypeError
 from .context import enter
-from .middleware import RegisteredMiddleware, check_result, surround
+from .middleware import RegisteredMiddleware, RunState, check_result, surround, surrounded_run
 from .options import Options
 from .payload import ParametersReader, PayloadReader, parameters_reader, payload_reader, takes_names
 from .raw_event import RawEvent
@@ -47,12 +47,6 @@ from .signature import (
 #: What a name that is not known, or not yet, raises in an annotation.
 _UNKNOWN = (NameError, AttributeError)
 _DEFAULTS: Final = Options()
-
-
-class RunState(Protocol):
-    """Takes note of the event that a handler gets; the `Run` of `pipeline` does."""
-
-    event: Event[Any, Any] | None
 
 
 class Handler:
@@ -186,7 +180,7 @@ class Handler:
         )
 
     def call(self, kind: str, reference: str, raw_event: RawEvent, run: RunState | None = None) -> None:
-        """Make a sync handler its event, note that in `run`, and call the function with it.
+        """Make a sync handler its event, note that in `run`, and call the function with it, or the middleware around it.
 
         To be run in a context of its own, `copy_context().run(handler.call, ...)`, so that a language or time zone that the
         function activates ends with it, and so does what is noted for its log lines.
@@ -194,7 +188,9 @@ class Handler:
         enter((kind, reference, raw_event))
         try:
             event = self.event(kind, reference, raw_event)
-            if run is not None:
+            if self._origin is not None:
+                surrounded_run.set(run)
+            elif run is not None:
                 run.event = event
             result = self.run(event)
         except STRAYS as error:
@@ -221,7 +217,9 @@ class Handler:
                 event = await in_thread(partial(self.event, kind, reference, raw_event))  # since validation may take long
             else:
                 event = self.event(kind, reference, raw_event)
-            if run is not None:
+            if self._origin is not None:
+                surrounded_run.set(run)
+            elif run is not None:
                 run.event = event
             result = await self.run(event)
         except STRAYS as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from asyncio import current_task
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from functools import partial
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -36,6 +37,16 @@ class Declared(Protocol):
     def is_async(self) -> bool:
         """Whether it was declared with `async def`."""
         ...
+
+
+class RunState(Protocol):
+    """Takes note of the event that a handler gets; the `Run` of `pipeline` does."""
+
+    event: Event[Any, Any] | None
+
+
+#: The run of the handler whose middleware is called: middleware may pass another event on, or none.
+surrounded_run: ContextVar[RunState | None] = ContextVar("gcp_event_router.run", default=None)
 
 
 class RegisteredMiddleware:
@@ -84,7 +95,7 @@ def surround(
 
 def _calling(handler: Declared, function: Callable[..., Any]) -> Callable[[Event[Any, Any]], Any]:
     def run(event: Event[Any, Any]) -> None:
-        _check_event(event)
+        _note_argument(event)
         result = function(event)
         if result is not None:
             check_result(handler, result)
@@ -94,7 +105,7 @@ def _calling(handler: Declared, function: Callable[..., Any]) -> Callable[[Event
 
 def _awaiting(handler: Declared, function: Callable[..., Any]) -> Callable[[Event[Any, Any]], Any]:
     async def arun(event: Event[Any, Any]) -> None:
-        _check_event(event)
+        _note_argument(event)
         result = await function(event)
         if result is not None:
             check_result(handler, result)
@@ -176,6 +187,13 @@ async def _guarded(inner: Callable[..., Any], event: Event[Any, Any]) -> None:
         raise as_failure(error) from error
     finally:
         del task
+
+
+def _note_argument(event: Event[Any, Any]) -> None:
+    _check_event(event)
+    run = surrounded_run.get()
+    if run is not None:
+        run.event = event
 
 
 def _check_event(event: object) -> None:
