@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, Union, cast
 
 import pytest
 from hypothesis import given, reject
@@ -126,7 +126,63 @@ class Text(BaseModel):
     order_id: str
 
 
+class Address(BaseModel):
+    street: str
+    country: str
+
+
+class Line(BaseModel):
+    sku: str
+    quantity: int
+
+
+class Shipped(BaseModel):
+    order_id: int
+    address: Address | None = None
+    lines: list[Line]
+    stock: dict[str, Line] = {}
+
+
+class GermanAddress(BaseModel):
+    country: Literal["DE"]
+
+
+class ToGermany(BaseModel):
+    address: GermanAddress
+
+
+class Gift(BaseModel):
+    sku: Literal["GIFT"]
+
+
+class WithGift(BaseModel):
+    lines: Annotated[list[Gift], Field(min_length=1)]
+
+
+class GiftInStock(BaseModel):
+    stock: Annotated[dict[str, Gift], Field(min_length=1)]
+
+
+class NoAddress(BaseModel):
+    address: Annotated[list[str], Field(min_length=1)]
+
+
+def numbered(number: int, **more: Any) -> Any:
+    """A model with a constant in a field of a field."""
+    fields: dict[str, Any] = {"number": (cast("Any", Literal)[number], ...), **more}
+    return create_model("Numbered", inner=(create_model("Inner", **fields), ...))
+
+
+#: So many that the search for a sample does not try them all.
+Many: Any = Union[tuple(numbered(number, name=(str, ...)) for number in range(45))]  # noqa: UP007 -- of members that are made here
+
 CASES: list[tuple[Any, Any, str | None]] = [
+    (Shipped, ToGermany, None),
+    (Shipped, WithGift, None),
+    (Shipped, GiftInStock, None),
+    (Shipped, NoAddress, "at address: Input should be a valid array"),
+    (Many, numbered(3), None),
+    (Many, numbered(44), None),
     (Order, Order, None),
     (Order, Wider, None),
     (Wider, Order, None),
@@ -185,6 +241,16 @@ def refusals(writer: Any, reader: Any) -> list[str]:
 def test_no_sample_is_read(writer: Any, reader: Any, reason: str | None) -> None:
     """A reason is given where no sample of what is sent is read, and none where one is."""
     assert refusals(writer, reader) == ([] if reason is None else [reason])
+
+
+@pytest.mark.parametrize("reader", [ToGermany, WithGift, GiftInStock])
+def test_w015_two_handlers_read_parts_of_one_payload(reader: Any) -> None:
+    """Two handlers are fine if a payload satisfies both in an optional field, a list or a mapping."""
+    router = EventRouter()
+    router.on("a", payload=Shipped)(lambda event: None)
+    router.on("a", name="another", payload=create_model("Versioned", __base__=reader, version=(int, ...)))(lambda event: None)
+
+    assert list(check_payloads(router)) == []
 
 
 TYPES: list[Any] = [int, float, str, bool, list[int], dict[str, int], int | str, Decimal, Wider, datetime]

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from .._dispatch.payload import parameters_reader, payload_reader
+from .._dispatch.payload import PayloadReader, parameters_reader, payload_reader
 from .._log import logger
 from .._schema.json_schema import Schema, bare, payload_schemas
 from .._schema.places import Place
@@ -46,12 +46,20 @@ class Example(NamedTuple):
 def example_of(payloads: Sequence[Typed], parameters: Sequence[Typed]) -> Example:
     """An event that handlers of these types read, all of them."""
     notes: dict[str, None] = {}
-    value, data, problem = _payload(payloads, notes)
+    value, data, problem, _ = _payload(payloads, [payload_reader(adapter, declared) for declared, adapter in payloads], notes)
     query, query_problem = _query(parameters, notes)
     return Example(value, data, query, problem, query_problem, tuple(notes))
 
 
-def _payload(payloads: Sequence[Typed], notes: dict[str, None]) -> tuple[object, bytes | None, str]:
+def common_payload(payloads: Sequence[Typed], readers: Sequence[PayloadReader]) -> tuple[bytes | None, bool]:
+    """A payload of several types that all readers read, and whether there may be one although the search found none."""
+    _, data, _, gave_up = _payload(payloads, readers, {})
+    return data, gave_up
+
+
+def _payload(
+    payloads: Sequence[Typed], readers: Sequence[PayloadReader], notes: dict[str, None]
+) -> tuple[object, bytes | None, str, bool]:
     # bytes are taken as they come, so that the other handlers decide
     deciding = [each for each in payloads if bare(each[0]) is not bytes] or payloads
     is_text = bool(deciding) and bare(deciding[0][0]) is bytes
@@ -60,9 +68,9 @@ def _payload(payloads: Sequence[Typed], notes: dict[str, None]) -> tuple[object,
         text = "" if value is None else str(value) if is_text else json.dumps(value, ensure_ascii=False)
         return text.encode(errors="replace")
 
-    found = _Search(_PAYLOAD, deciding, [payload_reader(adapter, declared) for declared, adapter in payloads], written, notes)
+    found = _Search(_PAYLOAD, deciding, readers, written, notes)
     value = found.run(brief=False)
-    return value, None if found.problem else written(value), found.problem
+    return value, None if found.problem else written(value), found.problem, found.gave_up
 
 
 def _query(parameters: Sequence[Typed], notes: dict[str, None]) -> tuple[Mapping[str, Sequence[str]] | None, str]:
@@ -87,14 +95,18 @@ class _Search:
         self._first: Exception | None = None
         #: Why there is none.
         self.problem = ""
+        #: Whether there may be one nevertheless.
+        self.gave_up = False
 
     def run(self, *, brief: bool) -> object:
         """The value; None where there is a problem."""
         try:
             return fitting(self._schema(), self._refused, brief=brief)
-        except NoSampleError:
+        except NoSampleError as error:
+            self.gave_up = error.gave_up
             self.problem = self._told(refusal(self._first))
         except Exception as error:  # noqa: BLE001 -- models have methods of their own
+            self.gave_up = True
             logger.debug("No example can be made", exc_info=True)
             self.problem = self._told(f"its JSON Schema cannot be made or used ({type(error).__name__})")
         return None

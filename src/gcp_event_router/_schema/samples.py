@@ -42,9 +42,11 @@ _KEY: Final = "[key]"
 class NoSampleError(Exception):
     """There is no value, or none is found."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, *, gave_up: bool = False) -> None:
         super().__init__(place)
         self.place = place
+        #: Whether the search ended before all alternatives were tried.
+        self.gave_up = gave_up
 
 
 def sample(schema: Schema) -> object:
@@ -66,6 +68,7 @@ def fitting(schema: Schema, refused: Callable[[object], Sequence[Place]], *, bri
     """
     moves: dict[Place, int] = {}
     made = 0
+    gave_up = False
     for _ in range(_TRIES):
         sampler = _Sampler(schema, moves, brief=brief)
         try:
@@ -78,11 +81,14 @@ def fitting(schema: Schema, refused: Callable[[object], Sequence[Place]], *, bri
                 return value
             moved = {sampler.movable(sampler.place(each, value)) for each in places}
         made += sampler.made
+        gave_up = gave_up or sampler.gave_up or made > _MADE
         for place in moved - {None}:
             moves[cast("Place", place)] = moves.get(cast("Place", place), 0) + 1
         if not moved - {None} or made > _MADE:
             break
-    raise NoSampleError(())
+    else:
+        gave_up = True
+    raise NoSampleError((), gave_up=gave_up)
 
 
 class _Sampler:
@@ -101,6 +107,8 @@ class _Sampler:
         self._moves = moves
         self._brief = brief
         self.made = 0
+        #: Whether a union has more members than are tried.
+        self.gave_up = False
         self._all_series: dict[str, _Series] = {}
         #: Whether there is another value for a place.
         self._has_more: dict[Place, bool] = {}
@@ -309,6 +317,7 @@ class _Sampler:
             tries = [*nulls, *tries]
         elif move >= _ALTERNATIVES:
             tries = nulls
+            self.gave_up = self.gave_up or len(ordered) > move
         for each in (*tries, *nulls):
             try:
                 found = self._value(each, depth, place, name, 0 if each in nulls else further, turn)

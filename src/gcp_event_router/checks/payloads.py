@@ -12,7 +12,7 @@ from django.core.checks import Warning as Warn
 from pydantic import TypeAdapter
 
 from .. import _check_ids as check_ids
-from .._contract.examples import Typed, example_of, refusal
+from .._contract.examples import Typed, common_payload, example_of, refusal
 from .._dispatch.handler import Handler
 from .._dispatch.payload import PayloadReader, payload_reader, reads_json
 from .._globs.overlaps import neighbours
@@ -82,8 +82,11 @@ class _Samples:
             return None
         if sender.refuses(reader.sample) is None and reader.refuses(sender.written(reader.sample)) is None:
             return None
-        common = self._common(sender, reader)
-        return why if common is None or reader.refuses(sender.written(common)) else None
+
+        def read_as_sent(data: bytes) -> object:
+            return reader.read(sender.written(data))
+
+        return why if self._exclude(sender, reader, read_as_sent) else None
 
     def exclusion(self, handler: Handler, another: Handler) -> str | None:
         """Why no sample satisfies two handlers; None if one does, or if there is no sample."""
@@ -95,12 +98,14 @@ class _Samples:
         if key not in self._refusals:
             why = other.refuses(one.sample)
             is_excluded = why is not None and one.refuses(other.sample) is not None and self._left > 0
-            self._refusals[key] = why if is_excluded and self._common(one, other) is None else None
+            self._refusals[key] = why if is_excluded and self._exclude(one, other, other.read) else None
         return self._refusals[key]
 
-    def _common(self, one: _Sampled, other: _Sampled) -> bytes | None:
+    def _exclude(self, one: _Sampled, other: _Sampled, read_other: PayloadReader) -> bool:
+        """Whether a search for a payload that both types read has tried all and found none."""
         self._left -= 1
-        return example_of([one.typed, other.typed], ()).data
+        data, gave_up = common_payload([one.typed, other.typed], [one.read, read_other])
+        return data is None and not gave_up
 
 
 def _sampled(declared: object, adapter: TypeAdapter[Any]) -> _Sampled | None:
