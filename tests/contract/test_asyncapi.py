@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import pytest
 from django.test import override_settings
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, Json, field_validator
 
 from gcp_event_router import Event, EventRouter
 from gcp_event_router._contract.asyncapi import EXTENSION, asyncapi
@@ -178,6 +178,20 @@ def test_draft_7() -> None:
     router.on("map", payload=dict[Annotated[str, Field(pattern="^a")], tuple[int, str]])(lambda event: None)
     (pairs,) = document(router)["components"]["messages"]["map"]["payload"]["patternProperties"].values()
     assert pairs["items"] == [{"type": "integer"}, {"type": "string"}]
+
+
+def test_json_within_a_text() -> None:
+    """The schema of JSON that a text holds is part of the document, so that a change of it is found."""
+    router, later = EventRouter(), EventRouter()
+    router.on("a", payload=Json[Dog])(lambda event: None)
+    later.on("a", payload=Json[Cat])(lambda event: None)
+
+    made = document(router)
+
+    assert made["components"]["messages"]["a"]["payload"]["contentSchema"] == {"$ref": "#/components/schemas/Dog"}
+    assert [str(change) for change in document_changes(made, document(later)) if change.is_breaking] == [
+        'a, (JSON).kind: "dog" is not taken any more',
+    ]
 
 
 def test_kinds_of_channels() -> None:

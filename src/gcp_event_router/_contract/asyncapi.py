@@ -36,7 +36,9 @@ _JSON: Final = "application/json"
 #: Readers of AsyncAPI take an object with this key for a reference, wherever it stands.
 _REFERENCE_KEY: Final = "$ref"
 _UNREADABLE: Final = "The example has a key '$ref', which readers of AsyncAPI take for a reference."
-_SUBSCHEMAS: Final = frozenset({"items", "prefixItems", "anyOf", "oneOf", "allOf", "additionalProperties", "propertyNames"})
+_SUBSCHEMAS: Final = frozenset(
+    {"items", "prefixItems", "anyOf", "oneOf", "allOf", "additionalProperties", "propertyNames", "contentSchema"}
+)
 _WRAPPED: Final = (
     "What the payload says is the data of the event: of a Pub/Sub push `message.data` in base64, of a CloudEvent its data, and "
     "otherwise the body itself."
