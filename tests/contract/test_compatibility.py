@@ -352,6 +352,8 @@ TABLE: list[tuple[str, Any, Any, list[str]]] = [
     ("what holds itself stays", Node, Node, []),
     ("what holds itself changes", Node, NodeOfText, ["!value: an integer is not taken any more, only a string"]),
     ("bytes become a payload", bytes, model(a=int), ["!anything is not taken any more, only Order"]),
+    ("bytes become any JSON", bytes, Any, ["!anything is not taken any more, only JSON"]),
+    ("bytes stay", bytes, bytes, []),
     (
         "a payload becomes bytes",
         dict[str, int],
@@ -421,6 +423,7 @@ NUMBER, TEXT = {"type": "integer"}, {"type": "string"}
 DEFINITIONS = {"Union": {"anyOf": [NUMBER, TEXT]}, "Self": ref("Self")}
 A_B = {"anyOf": [{"type": "object", "properties": {"a": NUMBER, "b": TEXT}, "required": ["a"]}]}
 PATTERN = {"type": "object", "patternProperties": {"^a": NUMBER}, "additionalProperties": False}
+BYTES = {"contentMediaType": "application/octet-stream"}
 BELOW_3 = {"allOf": [{"type": "object", "properties": {"a": NUMBER}}, {"properties": {"a": {"maximum": 3}}}]}
 
 
@@ -458,6 +461,8 @@ ANY_TEXT = ["![1]: anything is not taken any more, only a string"]
             ["![1, 2] is not taken any more", "an array is taken, too"],
         ),
         ({"type": "array", "items": [NUMBER]}, {"type": "array", "items": [NUMBER, TEXT]}, ANY_TEXT),
+        (BYTES, {"allOf": [BYTES, {}]}, ["!anything is not taken any more, only JSON"]),
+        ({"allOf": [BYTES, {}]}, {"allOf": [{}, BYTES]}, []),
         ({"not": ref("Union")}, {"not": ref("Union")}, []),
         ({"not": TEXT}, {"not": NUMBER}, ["!it may break: look at 'not', which is different"]),
     ],

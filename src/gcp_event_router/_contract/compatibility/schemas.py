@@ -111,7 +111,9 @@ class _Comparison:
                 used.append(chosen)
                 yield from self._between(schema, chosen)
         for words in refused:
-            yield Change("", f"{words} is not taken any more, only {_listed(news)}", is_breaking=True)
+            # what takes anything and refuses something refuses bytes that are not JSON
+            only = "JSON" if any(_words(schema) == "anything" for schema in news.schemas) else _listed(news)
+            yield Change("", f"{words} is not taken any more, only {only}", is_breaking=True)
         gone = [value for value in olds.values.values() if not news.accept(value)]
         if gone:
             yield Change("", f"{_some(gone)} is not taken any more", is_breaking=True)
@@ -242,8 +244,15 @@ def _resemblance(old: Schema, new: Schema) -> tuple[float, ...]:
 
 
 def _takes_type(schema: Schema, other: Schema) -> bool:
+    if _takes_bytes(other):  # of which JSON is a part
+        return _takes_bytes(schema)
     mine, its = schema.get("type"), other.get("type")
     return mine is None or mine == its or (mine, its) == ("number", "integer")
+
+
+def _takes_bytes(schema: Schema) -> bool:
+    """Whether a schema is that of a payload that need not be JSON."""
+    return "type" not in schema and schema.get("contentMediaType") == "application/octet-stream"
 
 
 def _bounds(old: Schema, new: Schema) -> Iterator[Change]:
