@@ -113,7 +113,15 @@ def test_imported_modules_are_fine(app: App) -> None:
         ("from till import nothing\n@nothing.on('a')\ndef f(event): ...", None),
         ("from ..... import events\n@events.on('a')\ndef f(event): ...", None),
         ("@print('a').on('a')\ndef f(event): ...", None),
+        ("from gcp_event_router import events\nimport ui\n@ui.button.on('a')\ndef f(event): ...", None),
+        ("import gcp_event_router\nqueue.on('a')", None),
+        ('"""gcp_event_router:\n\n@events.on()\ndef f(event): ...\n"""', None),
+        ("from gcp_event_router import events\nevents.on('a'", None),
+        # also in a block
+        ("from gcp_event_router import events\ntry:\n  events.on('a')(print)\nfinally: pass", 3),
+        ("from gcp_event_router import events\n\nregister = events.on('a')", 3),
         # only when it is called
+        ("from gcp_event_router import events\ndef later():\n  @events.on('a')\n  def f(event): ...", None),
         ("from gcp_event_router import events\ndef later():\n  events.on('a')(print)", None),
         # no registration
         ("from gcp_event_router import events\nevents.find('a') or events.on", None),
@@ -169,6 +177,7 @@ def test_other_peoples_apps_are_passed_over(app: App, tmp_path: Path, monkeypatc
             "from gcp_event_router.signals import event_received\n@receiver(event_received)\n",
             3,
         ),
+        ("import django.dispatch as d\nimport gcp_event_router.signals as s\n@d.receiver(\n    s.event_received,\n)\n", 3),
         ("import django.dispatch as d\nimport gcp_event_router.signals as s\n@d.receiver(s.event_received, weak=False)\n", 3),
         (
             "from django.dispatch import receiver\nfrom django.db.models.signals import post_save\n"

@@ -18,18 +18,13 @@ from django.core.checks import Warning as Warn
 from django.urls import get_resolver
 
 from .. import _check_ids as check_ids
+from .registrations import registrations
 
 #: How many modules are looked at, and how large one may be, in bytes; others are passed over.
 MOST: Final = 5_000
 LARGEST: Final = 256 * 1024
 
 _PACKAGE: Final = __name__.partition(".")[0]
-#: Decorators, wherever they stand, and calls that a module makes on import. No name is looked up.
-_REGISTRATION: Final = re.compile(
-    r"^(?:[ \t]*@[\w.]+\.(?:on|fallback)\b|[\w.]+\.(?:on|fallback)\()"
-    r"|(?P<receiver>^[ \t]*@(?:\w+\.)*receiver\(.*\bevent_received\b|^(?:\w+\.)*event_received\.connect\()",
-    re.MULTILINE,
-)
 #: What is not part of a running site, or is run by name.
 _PASSED_OVER: Final = re.compile(r"management|migrations|test_.*|.*_tests?|tests?|conftest|__main__")
 _INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
@@ -39,12 +34,12 @@ def check_modules() -> Iterator[CheckMessage]:
     """Which of the project's own modules register handlers or connect receivers, and are not imported when Django has started."""
     if getattr(settings, "ROOT_URLCONF", None):
         get_resolver().url_patterns  # noqa: B018 -- what the URLs import is imported; Django's own check does the same
+    packages = {_PACKAGE, *(config.name.partition(".")[0] for config in apps.get_app_configs())}
     for app, name, path in islice(_unloaded(), MOST):
         source = _source(path)
-        found = _REGISTRATION.search(source) if _PACKAGE in source else None
+        found = next(registrations(source, packages), None) if _PACKAGE in source else None
         if found:
-            line = source.count("\n", 0, found.start()) + 1
-            what = "connects a receiver" if found["receiver"] else "registers a handler"
+            line, what = found
             yield Warn(
                 f"{name} ({path}:{line}) {what}, which does not run, since nothing imports the module.",
                 hint=f"Write `import {name}` in the module {app}.event_handlers.",
