@@ -80,7 +80,7 @@ class LifecycleSignal(Signal):
 #: `event_kind`, `event_reference`, `envelope` and `principal`.
 handler_started: LifecycleSignal = LifecycleSignal("handler_started")
 #: A handler has ended. The same arguments, with `outcome` (an `Outcome`; with the inbox, the stored one), `duration` (seconds),
-#: `error` (the exception, or None) and `event` (the handler's argument; None if its payload is invalid). Not sent if the process
+#: `error` (the exception, or None) and `event` (the handler's argument; None if it was not called). Not sent if the process
 #: or the request ends first.
 handler_finished: LifecycleSignal = LifecycleSignal("handler_finished")
 #: A request or an event was rejected before any handler: `event_kind`, `event_reference`, `outcome`, `error` and `principal`.
