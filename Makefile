@@ -44,10 +44,10 @@ PARALLEL := -n auto --dist loadfile
 test: $(VENV)/.test ## Run what a change can break inside one process.
 	$(BIN)/python -m pytest -m "not proof" $(PARALLEL)
 
-proofs: $(VENV)/.test $(VENV)/.mariadb ## Run the other tests: browsers, real processes, MariaDB, outages, many examples.
+proofs: $(VENV)/.dev $(VENV)/.mariadb ## Run the other tests: browsers, real processes, type checkers, MariaDB, many examples.
 	$(BIN)/python -m pytest -m proof -n 2 --dist loadfile
 
-coverage: $(VENV)/.test $(VENV)/.mariadb ## Run all tests in one process, and print which lines and branches they leave out.
+coverage: $(VENV)/.dev $(VENV)/.mariadb ## Run all tests in one process, and print which lines and branches they leave out.
 	rm -f .coverage .coverage.*
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet
