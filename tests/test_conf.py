@@ -106,7 +106,7 @@ def test_every_key_says_what_to_write() -> None:
             'GCP_EVENT_ROUTER["TRACING"]: Input should be a valid boolean. '
             "Write True to report events to OpenTelemetry, or False.",
         ),
-        ({"AUTHENTICATION": set()}, f'GCP_EVENT_ROUTER["AUTHENTICATION"]: Input should be a list. {ENTRY}'),
+        ({"AUTHENTICATION": set[str]()}, f'GCP_EVENT_ROUTER["AUTHENTICATION"]: Input should be a list. {ENTRY}'),
         ({"AUTHENTICATION": "secret"}, f'GCP_EVENT_ROUTER["AUTHENTICATION"]: Input should be a list. {ENTRY}'),
         ({"AUTHENTICATION": ["secret"]}, f'GCP_EVENT_ROUTER["AUTHENTICATION"][0]: Input should be a valid dictionary. {ENTRY}'),
         (

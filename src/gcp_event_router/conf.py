@@ -11,6 +11,7 @@ from datetime import timedelta
 from difflib import get_close_matches
 from functools import cache
 from importlib.util import find_spec
+from types import NoneType
 from typing import Annotated, Any, Final, Literal, NotRequired
 
 from django.apps import apps
@@ -78,8 +79,8 @@ class RouterSettings(TypedDict, total=False):
     SOURCE_URL: str
 
 
-def _check_list(value: object) -> object:
-    if not isinstance(value, list | tuple | None):
+def _check_list(value: Any) -> Any:
+    if not issubclass(type(value), (list, tuple, NoneType)):
         raise PydanticCustomError("list", "Input should be a list")
     return value
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from math import isfinite
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django.http import HttpRequest
 from typing_extensions import override
@@ -112,7 +112,7 @@ def _current_span() -> str | None:
 
 def _plain(value: Any, depth: int = 0) -> Any:
     """A value as JSON can hold it: numbers that every reader knows, containers to a depth of `_DEPTH`, text for all else."""
-    kind: type[Any] = type(value)  # isinstance would load a lazy `request.user`
+    kind = cast("type[object]", type(value))  # isinstance would load a lazy `request.user`
     try:
         if value is None or kind is bool:
             return value
