@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from functools import cache
 from importlib.util import find_spec
 from types import NoneType
-from typing import Annotated, Any, Final, Literal, NotRequired
+from typing import Annotated, Any, ClassVar, Final, Literal, NotRequired
 
 from django.apps import apps
 from django.conf import settings
@@ -123,7 +123,7 @@ _SOURCE_URL = r"^https?://([^{}\s]|\{line\})*\{path\}([^{}\s]|\{line\}|\{path\})
 class _Section(BaseModel):
     """Settings with their defaults filled in. The fields are the keys; an error quotes a field's description."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
 
 class InboxSettings(_Section):

@@ -62,7 +62,7 @@ _Reader = Callable[[bytes], _Push | _Published]
 _read_push: _Reader = TypeAdapter(_Push).validator.validate_json
 _read_message: _Reader = TypeAdapter(_Published).validator.validate_json
 _read_shape = TypeAdapter(_Shape).validator.validate_json
-read_time = TypeAdapter[datetime](datetime)
+read_time: TypeAdapter[datetime] = TypeAdapter(datetime)
 
 
 class PubSubPush(Envelope):
