@@ -253,7 +253,8 @@ def test_w015_two_handlers_read_parts_of_one_payload(reader: Any) -> None:
     assert list(check_payloads(router)) == []
 
 
-TYPES: list[Any] = [int, float, str, bool, list[int], dict[str, int], int | str, Decimal, Wider, datetime]
+# datetime also reads numbers, of which samples make none for it
+TYPES: list[Any] = [int, float, str, bool, list[int], dict[str, int], int | str, Decimal, Wider]
 
 
 @st.composite
