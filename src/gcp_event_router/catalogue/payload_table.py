@@ -46,7 +46,7 @@ class FieldRow(NamedTuple):
 
 
 class Section(NamedTuple):
-    """One object; or a payload that is no object, which has a type instead of rows."""
+    """One object, with a row for each field; a payload of another type has that type and no rows."""
 
     anchor: str
     title: str

@@ -69,7 +69,7 @@ def changes(
 
 
 class _Alternatives(NamedTuple):
-    """The alternatives of a union; a schema that is no union has one."""
+    """The alternatives of a union, or any other schema as the only one."""
 
     schemas: list[Schema]
     #: The values of enumerations and constants, by their JSON.
