@@ -12,7 +12,6 @@ from django.test import override_settings
 from gcp_event_router.conf import InboxSetting, InboxSettings, RouterSettings, Settings, current
 
 KEYS = "AUTHENTICATION, FAILURE_STATUS, INBOX, MAX_BATCH, MAX_BODY_SIZE, SIGNALS, SOURCE_URL, TRACING, UNHANDLED"
-ENTRY = 'Write [{"BACKEND": "dotted.path", "OPTIONS": {...}}], or [] to let everybody in.'
 
 
 @override_settings(GCP_EVENT_ROUTER={})
@@ -43,13 +42,6 @@ def test_every_key_is_typed_read_and_filled_in() -> None:
     assert list(InboxSetting.__annotations__) == list(InboxSettings.model_fields)
 
 
-def test_every_key_says_what_to_write() -> None:
-    """Each field has the words that follow "Write" in a message."""
-    assert [
-        name for model in (Settings, InboxSettings) for name, field in model.model_fields.items() if not field.description
-    ] == []
-
-
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -61,63 +53,55 @@ def test_every_key_says_what_to_write() -> None:
         ({"x": 1}, f'GCP_EVENT_ROUTER["x"] does not exist. Choose from {KEYS}.'),
         (
             {"MAX_BODY_SIZE": "15MB"},
-            'GCP_EVENT_ROUTER["MAX_BODY_SIZE"]: Input should be a valid integer. Write the number of bytes that a body may have.',
+            'GCP_EVENT_ROUTER["MAX_BODY_SIZE"]: Input should be a valid integer.',
         ),
         (
             {"MAX_BODY_SIZE": True},
-            'GCP_EVENT_ROUTER["MAX_BODY_SIZE"]: Input should be a valid integer. Write the number of bytes that a body may have.',
+            'GCP_EVENT_ROUTER["MAX_BODY_SIZE"]: Input should be a valid integer.',
         ),
         (
             {"MAX_BATCH": 0},
-            'GCP_EVENT_ROUTER["MAX_BATCH"]: Input should be greater than 0. Write the number of events that a batch may have.',
+            'GCP_EVENT_ROUTER["MAX_BATCH"]: Input should be greater than 0.',
         ),
         (
             {"INBOX": {"KEEP_HEADERS": "X-Region"}},
-            'GCP_EVENT_ROUTER["INBOX"]["KEEP_HEADERS"]: Input should be a list. '
-            'Write a list of headers to keep, such as ["X-Region"].',
+            'GCP_EVENT_ROUTER["INBOX"]["KEEP_HEADERS"]: Input should be a list.',
         ),
         (
             {"INBOX": {"KEEP_HEADERS": ["X-Region: eu"]}},
-            'GCP_EVENT_ROUTER["INBOX"]["KEEP_HEADERS"][0]: String should match pattern \'^[A-Za-z0-9-]+$\'. '
-            'Write a list of headers to keep, such as ["X-Region"].',
+            'GCP_EVENT_ROUTER["INBOX"]["KEEP_HEADERS"][0]: String should match pattern \'^[A-Za-z0-9-]+$\'.',
         ),
         (
             {"UNHANDLED": "raise"},
-            "GCP_EVENT_ROUTER[\"UNHANDLED\"]: Input should be 'accept', 'error' or 'keep'. "
-            'Write "accept" to answer 201, "error" to answer 400, or "keep" to store an event without a handler.',
+            "GCP_EVENT_ROUTER[\"UNHANDLED\"]: Input should be 'accept', 'error' or 'keep'.",
         ),
         (
             {"FAILURE_STATUS": 204},
-            'GCP_EVENT_ROUTER["FAILURE_STATUS"]: Input should be greater than or equal to 400. '
-            "Write the HTTP status for an unexpected exception.",
+            'GCP_EVENT_ROUTER["FAILURE_STATUS"]: Input should be greater than or equal to 400.',
         ),
         (
             {"SIGNALS": []},
-            'GCP_EVENT_ROUTER["SIGNALS"]: Tuple should have at least 1 item after validation, not 0. '
-            "Write a list of dotted paths of signals, such as ['gcp_event_router.signals.event_received'].",
+            'GCP_EVENT_ROUTER["SIGNALS"]: Tuple should have at least 1 item after validation, not 0.',
         ),
         (
             {"SIGNALS": "a.b"},
-            'GCP_EVENT_ROUTER["SIGNALS"]: Input should be a list. '
-            "Write a list of dotted paths of signals, such as ['gcp_event_router.signals.event_received'].",
+            'GCP_EVENT_ROUTER["SIGNALS"]: Input should be a list.',
         ),
         (
             {"TRACING": "yes"},
-            'GCP_EVENT_ROUTER["TRACING"]: Input should be a valid boolean. '
-            "Write True to report events to OpenTelemetry, or False.",
+            'GCP_EVENT_ROUTER["TRACING"]: Input should be a valid boolean.',
         ),
-        ({"AUTHENTICATION": set[str]()}, f'GCP_EVENT_ROUTER["AUTHENTICATION"]: Input should be a list. {ENTRY}'),
-        ({"AUTHENTICATION": "secret"}, f'GCP_EVENT_ROUTER["AUTHENTICATION"]: Input should be a list. {ENTRY}'),
-        ({"AUTHENTICATION": ["secret"]}, f'GCP_EVENT_ROUTER["AUTHENTICATION"][0]: Input should be a valid dictionary. {ENTRY}'),
+        ({"AUTHENTICATION": "secret"}, 'GCP_EVENT_ROUTER["AUTHENTICATION"]: Input should be a list.'),
+        ({"AUTHENTICATION": ["secret"]}, 'GCP_EVENT_ROUTER["AUTHENTICATION"][0]: Input should be a valid dictionary.'),
         (
             {"AUTHENTICATION": [{"backend": "secret"}]},
-            f'GCP_EVENT_ROUTER["AUTHENTICATION"][0]["BACKEND"]: Field required. {ENTRY}\n'
+            'GCP_EVENT_ROUTER["AUTHENTICATION"][0]["BACKEND"]: Field required.\n'
             'GCP_EVENT_ROUTER["AUTHENTICATION"][0]["backend"] does not exist. Did you mean \'BACKEND\'? '
             "Choose from BACKEND, OPTIONS.",
         ),
         (
             {"AUTHENTICATION": [{"BACKEND": int}]},
-            f'GCP_EVENT_ROUTER["AUTHENTICATION"][0]["BACKEND"]: Input should be a valid string. {ENTRY}',
+            'GCP_EVENT_ROUTER["AUTHENTICATION"][0]["BACKEND"]: Input should be a valid string.',
         ),
         (
             {"AUTHENTICATION": [{"BACKEND": "a.B", "OPTION": "secret"}]},
@@ -126,7 +110,7 @@ def test_every_key_says_what_to_write() -> None:
         ),
         (
             {"AUTHENTICATION": [{"BACKEND": "a.B", "OPTIONS": "secret"}]},
-            f'GCP_EVENT_ROUTER["AUTHENTICATION"][0]["OPTIONS"]: Input should be a valid dictionary. {ENTRY}',
+            'GCP_EVENT_ROUTER["AUTHENTICATION"][0]["OPTIONS"]: Input should be a valid dictionary.',
         ),
     ],
 )
@@ -146,10 +130,7 @@ def test_tracing_without_opentelemetry(monkeypatch: pytest.MonkeyPatch) -> None:
     with override_settings(GCP_EVENT_ROUTER={"TRACING": True}), pytest.raises(ImproperlyConfigured) as refused:
         current()
 
-    assert str(refused.value) == (
-        'GCP_EVENT_ROUTER["TRACING"]: True needs the package gcp-event-router[otel]. '
-        "Write True to report events to OpenTelemetry, or False."
-    )
+    assert str(refused.value) == ('GCP_EVENT_ROUTER["TRACING"]: True needs the package gcp-event-router[otel].')
 
 
 @pytest.mark.parametrize(
@@ -168,6 +149,5 @@ def test_source_url_has_a_place_for_the_path(url: str) -> None:
 
     assert str(refused.value) == (
         'GCP_EVENT_ROUTER["SOURCE_URL"]: String should match pattern \'^https?://'
-        r"([^{}\s]|\{line\})*\{path\}([^{}\s]|\{line\}|\{path\})*$'. "
-        'Write a URL such as "https://github.com/me/shop/blob/main/{path}#L{line}".'
+        r"([^{}\s]|\{line\})*\{path\}([^{}\s]|\{line\}|\{path\})*$'."
     )

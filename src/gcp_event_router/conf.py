@@ -11,22 +11,12 @@ from datetime import timedelta
 from difflib import get_close_matches
 from functools import cache
 from importlib.util import find_spec
-from types import NoneType
 from typing import Annotated, Any, ClassVar, Final, Literal, NotRequired
 
 from django.apps import apps
 from django.conf import settings
 from django.core.signals import setting_changed
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-    with_config,
-)
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, with_config
 from pydantic_core import ErrorDetails, PydanticCustomError
 from typing_extensions import TypedDict
 
@@ -63,7 +53,7 @@ class InboxSetting(TypedDict, total=False):
 
 
 class RouterSettings(TypedDict, total=False):
-    """The type of `GCP_EVENT_ROUTER`, for projects that check their settings' types.
+    """The type of `GCP_EVENT_ROUTER`, for projects that check the types of their settings.
 
     `Settings` validates it, and a new key goes into both.
     """
@@ -77,12 +67,6 @@ class RouterSettings(TypedDict, total=False):
     INBOX: InboxSetting
     TRACING: bool
     SOURCE_URL: str
-
-
-def _check_list(value: Any) -> Any:
-    if not issubclass(type(value), (list, tuple, NoneType)):
-        raise PydanticCustomError("list", "Input should be a list")
-    return value
 
 
 def _check_alias(alias: str) -> str:
@@ -108,8 +92,8 @@ def _meta_keys(names: frozenset[str]) -> frozenset[str]:
     return frozenset(f"HTTP_{name.upper().replace('-', '_')}" for name in names)
 
 
-#: For types that settings do not name.
-_MESSAGES = {
+#: pydantic's messages for them name types of Python that settings do not use.
+_MESSAGES: Final = {
     "tuple_type": "Input should be a list",
     "frozen_set_type": "Input should be a list",
     "model_type": "Input should be a dict",
@@ -117,65 +101,56 @@ _MESSAGES = {
 _Count = Annotated[int, Field(ge=1, le=MAX_ATTEMPTS)]
 _Duration = Annotated[timedelta, Field(gt=timedelta(0))]
 _Header = Annotated[str, StringConstraints(pattern="^[A-Za-z0-9-]+$")]
-_SOURCE_URL = r"^https?://([^{}\s]|\{line\})*\{path\}([^{}\s]|\{line\}|\{path\})*$"
+_SOURCE_URL: Final = r"^https?://([^{}\s]|\{line\})*\{path\}([^{}\s]|\{line\}|\{path\})*$"
 
 
 class _Section(BaseModel):
-    """Settings with their defaults filled in. The fields are the keys; an error quotes a field's description."""
-
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
 
 
 class InboxSettings(_Section):
-    """`GCP_EVENT_ROUTER["INBOX"]`."""
+    """`GCP_EVENT_ROUTER["INBOX"]`, with its defaults."""
 
-    DATABASE: Annotated[str, AfterValidator(_check_alias)] | None = Field(
-        default=None, description="the alias of the inbox's database"
-    )
-    LEASE: _Duration = Field(default=timedelta(minutes=5), description="a timedelta, in which one run of a handler ends")
-    MAX_ATTEMPTS: _Count = Field(default=10, description="the number of failed runs that an event may have")
-    #: A run is lost if its worker or the database is gone at its end. None: three times `MAX_ATTEMPTS`, ten at least.
-    MAX_LOST: _Count | None = Field(default=None, description="the number of lost runs that an event may have")
-    MAX_WAIT: _Duration = Field(default=timedelta(days=1), description="a timedelta, for which workers retry a handler")
-    DEFERRED: bool = Field(default=False, description="True to run handlers after the sender is answered")
-    #: For as long, duplicates are recognised.
-    RETENTION: _Duration = Field(default=timedelta(days=14), description="a timedelta, for which finished events are kept")
-    ERROR_TEXT: bool = Field(default=True, description="True to keep the text and traceback of a handler's exception")
-    #: Of unwrapped pushes and unreadable requests; as keys of `request.META`.
-    KEEP_HEADERS: Annotated[frozenset[_Header], AfterValidator(_meta_keys)] = Field(
-        default=frozenset(), strict=False, description='a list of headers to keep, such as ["X-Region"]'
-    )
+    #: The alias of the inbox's database; None for the default of its model.
+    DATABASE: Annotated[str, AfterValidator(_check_alias)] | None = None
+    #: One run of a handler ends within this time.
+    LEASE: _Duration = timedelta(minutes=5)
+    #: How many runs of a delivery may fail.
+    MAX_ATTEMPTS: _Count = 10
+    #: How many runs may be lost, because the worker or the database is gone. None: three times `MAX_ATTEMPTS`, ten at least.
+    MAX_LOST: _Count | None = None
+    #: How long workers retry a handler.
+    MAX_WAIT: _Duration = timedelta(days=1)
+    #: Whether handlers run after the sender is answered.
+    DEFERRED: bool = False
+    #: How long finished events are kept, and duplicates recognised.
+    RETENTION: _Duration = timedelta(days=14)
+    #: Whether the text and the traceback of a handler's exception are kept.
+    ERROR_TEXT: bool = True
+    #: The headers to keep of unwrapped pushes and unreadable requests; as keys of `request.META`.
+    KEEP_HEADERS: Annotated[frozenset[_Header], AfterValidator(_meta_keys)] = Field(default=frozenset(), strict=False)
 
 
 class Settings(_Section):
-    """`GCP_EVENT_ROUTER`."""
+    """`GCP_EVENT_ROUTER`, with its defaults."""
 
-    #: One of them must accept a request. None: nobody may send, unless DEBUG is on.
-    AUTHENTICATION: Annotated[tuple[AuthenticatorSetting, ...] | None, BeforeValidator(_check_list)] = Field(
-        default=None, strict=False, description='[{"BACKEND": "dotted.path", "OPTIONS": {...}}], or [] to let everybody in'
-    )
-    #: Pub/Sub's largest message, 10 MB, is a body of 13.4 MB.
-    MAX_BODY_SIZE: int = Field(default=15 * 1024 * 1024, gt=0, description="the number of bytes that a body may have")
-    #: All of a batch is handled before the answer.
-    MAX_BATCH: int = Field(default=1_000, gt=0, description="the number of events that a batch may have")
-    UNHANDLED: Annotated[Literal["accept", "error", "keep"], AfterValidator(_check_unhandled)] = Field(
-        default="accept",
-        description='"accept" to answer 201, "error" to answer 400, or "keep" to store an event without a handler',
-    )
-    FAILURE_STATUS: int = Field(default=400, ge=400, le=599, description="the HTTP status for an unexpected exception")
-    SIGNALS: Annotated[tuple[str, ...], BeforeValidator(_check_list)] = Field(
-        default=(OWN_SIGNAL,),
-        min_length=1,
-        strict=False,
-        description=f"a list of dotted paths of signals, such as [{OWN_SIGNAL!r}]",
-    )
-    INBOX: InboxSettings = Field(default=InboxSettings(), description='a dict such as {"MAX_ATTEMPTS": 5}')
-    TRACING: Annotated[bool, AfterValidator(_check_tracing)] = Field(
-        default=False, description="True to report events to OpenTelemetry, or False"
-    )
-    SOURCE_URL: str = Field(
-        default="", pattern=_SOURCE_URL, description='a URL such as "https://github.com/me/shop/blob/main/{path}#L{line}"'
-    )
+    #: One of them must accept a request. None: nobody may send, unless DEBUG is on. Empty: everybody may.
+    AUTHENTICATION: tuple[AuthenticatorSetting, ...] | None = Field(default=None, strict=False)
+    #: In bytes. Pub/Sub's largest message, 10 MB, is a body of 13.4 MB.
+    MAX_BODY_SIZE: int = Field(default=15 * 1024 * 1024, gt=0)
+    #: How many events a batch may have. All of them are handled before the answer.
+    MAX_BATCH: int = Field(default=1_000, gt=0)
+    #: What becomes of an event without a handler: answered 201, answered 400, or kept in the inbox.
+    UNHANDLED: Annotated[Literal["accept", "error", "keep"], AfterValidator(_check_unhandled)] = "accept"
+    #: The HTTP status for an unexpected exception.
+    FAILURE_STATUS: int = Field(default=400, ge=400, le=599)
+    #: The dotted paths of the signals to which `events` listens.
+    SIGNALS: tuple[str, ...] = Field(default=(OWN_SIGNAL,), min_length=1, strict=False)
+    INBOX: InboxSettings = InboxSettings()
+    #: Whether events are reported to OpenTelemetry.
+    TRACING: Annotated[bool, AfterValidator(_check_tracing)] = False
+    #: The URL of a line of source code, such as "https://github.com/me/shop/blob/main/{path}#L{line}".
+    SOURCE_URL: str = Field(default="", pattern=_SOURCE_URL)
 
 
 @cache
@@ -188,18 +163,16 @@ def current() -> Settings:
 
 
 def _describe(error: ErrorDetails) -> str:
-    """Say where a mistake is and what to write instead, without the value, which may be a secret."""
+    """Say where a mistake is and what is expected there, without the value, which may be a secret."""
     path = error["loc"]
-    section, key = (InboxSettings, path[1]) if path[:1] == ("INBOX",) and path[1:] else (Settings, path[0] if path else "")
     place = NAME + "".join(f"[{json.dumps(part)}]" for part in path)
-    if error["type"] == "extra_forbidden":
-        keys = sorted(AuthenticatorSetting.__annotations__ if key == "AUTHENTICATION" else section.model_fields)
-        close = get_close_matches(str(path[-1]).upper(), keys, n=1)
-        advice = f"Did you mean {close[0]!r}? " if close else ""
-        return f"{place} does not exist. {advice}Choose from {', '.join(keys)}."
-    field = section.model_fields.get(str(key))
-    message = _MESSAGES.get(error["type"], error["msg"])
-    return f"{place}: {message}." + (f" Write {field.description}." if field else "")
+    if error["type"] != "extra_forbidden":
+        return f"{place}: {_MESSAGES.get(error['type'], error['msg'])}."
+    section = {"AUTHENTICATION": AuthenticatorSetting, "INBOX": InboxSetting}[str(path[0])] if path[1:] else RouterSettings
+    keys = sorted(section.__annotations__)
+    close = get_close_matches(str(path[-1]).upper(), keys, n=1)
+    advice = f"Did you mean {close[0]!r}? " if close else ""
+    return f"{place} does not exist. {advice}Choose from {', '.join(keys)}."
 
 
 def _forget(*, setting: str, **_: object) -> None:

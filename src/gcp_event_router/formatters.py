@@ -7,10 +7,8 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from math import isfinite
 from typing import Any, Final, cast
 
 from django.http import HttpRequest
@@ -26,22 +24,19 @@ _LABELS: Final = ("event_kind", "event_reference", "event_message_id")
 _EVENT: Final = (*_LABELS, "event_trace")
 #: The attributes that every record has, and those that are written as labels.
 _STANDARD: Final = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName", *_EVENT}
-#: The depth to which containers are written, and the bits of the integers that readers of JSON can hold.
-_DEPTH: Final = 8
-_BITS: Final = 64
 _TRACEPARENT: Final = re.compile("00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class EventContextFilter(logging.Filter):
     """Adds `event_kind`, `event_reference`, `event_message_id` and `event_trace` to each record that a handler writes.
 
-    On other records they are empty, so that every format may name them. A record's own values take precedence. Characters that
-    cannot be printed are escaped, since a line break in a sender's message id would forge a line. Lets every record pass.
+    On other records they are empty, so that every format may name them. A record's own values take precedence. The filter
+    escapes characters that cannot be printed, since a line break in a sender's message id would forge a line.
     """
 
     @override
     def filter(self, record: logging.LogRecord) -> bool:
-        """Add the event to a record; called by `logging`."""
+        """Add the event to a record, and let it pass."""
         vars(record).update(_event_fields(record))
         return True
 
@@ -49,8 +44,8 @@ class EventContextFilter(logging.Filter):
 class CloudLoggingFormatter(logging.Formatter):
     """Writes a record as one line of JSON, in the fields that Google Cloud Logging knows, with all of its `extra`.
 
-    Needs no `EventContextFilter`, unless records are formatted in another thread than the one that wrote them. Writes what JSON
-    cannot hold as its `repr`, and only the method and the path of a request.
+    It needs an `EventContextFilter` only if records are formatted in another thread than the one that wrote them. A value that
+    JSON cannot hold is written as its `repr`, a request as its method and path.
 
     Args:
         project: The id of the Google Cloud project that has the traces; by default the environment's `GOOGLE_CLOUD_PROJECT`.
@@ -63,7 +58,7 @@ class CloudLoggingFormatter(logging.Formatter):
 
     @override
     def format(self, record: logging.LogRecord) -> str:
-        """Format a record; called by `logging`."""
+        """Format a record."""
         event = _event_fields(record)
         entry: dict[str, object] = {
             "severity": next((name for level, name in _SEVERITIES if record.levelno >= level), "DEFAULT"),
@@ -78,8 +73,10 @@ class CloudLoggingFormatter(logging.Formatter):
         if labels := {name: str(event[name]) for name in _LABELS if event[name]}:
             entry[f"{_PREFIX}labels"] = labels
         entry |= self._trace(event["event_trace"])
-        extra = {name: _plain(value) for name, value in vars(record).items() if name not in _STANDARD}
-        return json.dumps(extra | entry)
+        extra = {name: value for name, value in vars(record).items() if name not in _STANDARD}
+        # the readers of Cloud Logging do not know NaN and Infinity
+        plain: dict[str, object] = json.loads(json.dumps(extra, default=_readable, skipkeys=True), parse_constant=str)
+        return json.dumps(plain | entry)
 
     def _trace(self, request_trace: object) -> dict[str, object]:
         """The trace of OpenTelemetry's current span, or of the request that brought the event."""
@@ -110,29 +107,13 @@ def _current_span() -> str | None:
     return None
 
 
-def _plain(value: Any, depth: int = 0) -> Any:
-    """A value as JSON can hold it: numbers that every reader knows, containers to a depth of `_DEPTH`, text for all else."""
-    kind = cast("type[object]", type(value))  # isinstance would load a lazy `request.user`
-    try:
-        if value is None or kind is bool:
-            return value
-        if issubclass(kind, str):
-            return str.__str__(value)
-        if issubclass(kind, int) and value.bit_length() < _BITS:
-            return int(value)
-        if issubclass(kind, float) and isfinite(value):
-            return float(value)
-        if issubclass(kind, (Mapping, list, tuple, set, frozenset)) and depth > _DEPTH:
-            return "..."  # perhaps a list that holds itself
-        if issubclass(kind, Mapping):
-            return {str(_plain(key, _DEPTH)): _plain(item, depth + 1) for key, item in value.items()}
-        if issubclass(kind, (list, tuple, set, frozenset)):
-            return [_plain(item, depth + 1) for item in value]
-        if issubclass(kind, HttpRequest):
-            return f"{value.method} {value.path}"  # without its query, which may hold a token
-        return repr(value)
-    except Exception as error:  # noqa: BLE001 -- of somebody's own class
-        return f"<{kind.__qualname__}, whose repr raised {type(error).__qualname__}>"
+def _readable(value: object) -> object:
+    """Something that JSON can hold, in place of a value that it cannot."""
+    kind = type(value)  # isinstance would load a lazy `request.user`
+    if issubclass(kind, HttpRequest):
+        request = cast("HttpRequest", value)
+        return f"{request.method} {request.path}"  # without its query, which may hold a token
+    return list(cast("set[object]", value)) if issubclass(kind, (set, frozenset)) else repr(value)
 
 
 def _escape(value: object) -> object:

@@ -205,22 +205,13 @@ def test_events_are_to_be_kept_without_the_inbox() -> None:
     with override_settings(GCP_EVENT_ROUTER={"UNHANDLED": "keep"}), pytest.raises(ImproperlyConfigured) as caught:
         conf.current()
 
-    assert str(caught.value) == (
-        'GCP_EVENT_ROUTER["UNHANDLED"]: \'keep\' needs "gcp_event_router.inbox" in INSTALLED_APPS. '
-        'Write "accept" to answer 201, "error" to answer 400, or "keep" to store an event without a handler.'
-    )
-
-
-RUNS = "Write the number of failed runs that an event may have."
+    assert str(caught.value) == 'GCP_EVENT_ROUTER["UNHANDLED"]: \'keep\' needs "gcp_event_router.inbox" in INSTALLED_APPS.'
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (
-            [],
-            '["INBOX"]: Input should be a dict. Write a dict such as {"MAX_ATTEMPTS": 5}.',
-        ),
+        ([], '["INBOX"]: Input should be a dict.'),
         (
             {"LEASES": 1},
             '["INBOX"]["LEASES"] does not exist. Did you mean \'LEASE\'? '
@@ -228,18 +219,18 @@ RUNS = "Write the number of failed runs that an event may have."
         ),
         (
             {"DATABASE": "replica"},
-            '["INBOX"]["DATABASE"]: Input should be one of ALIASES. Write the alias of the inbox\'s database.',
+            '["INBOX"]["DATABASE"]: Input should be one of ALIASES.',
         ),
         (
             {"LEASE": 60},
-            '["INBOX"]["LEASE"]: Input should be a valid timedelta. Write a timedelta, in which one run of a handler ends.',
+            '["INBOX"]["LEASE"]: Input should be a valid timedelta.',
         ),
-        ({"MAX_ATTEMPTS": 0}, f'["INBOX"]["MAX_ATTEMPTS"]: Input should be greater than or equal to 1. {RUNS}'),
-        ({"MAX_ATTEMPTS": 40_000}, f'["INBOX"]["MAX_ATTEMPTS"]: Input should be less than or equal to 32767. {RUNS}'),
-        ({"MAX_ATTEMPTS": True}, f'["INBOX"]["MAX_ATTEMPTS"]: Input should be a valid integer. {RUNS}'),
+        ({"MAX_ATTEMPTS": 0}, '["INBOX"]["MAX_ATTEMPTS"]: Input should be greater than or equal to 1.'),
+        ({"MAX_ATTEMPTS": 40_000}, '["INBOX"]["MAX_ATTEMPTS"]: Input should be less than or equal to 32767.'),
+        ({"MAX_ATTEMPTS": True}, '["INBOX"]["MAX_ATTEMPTS"]: Input should be a valid integer.'),
         (
             {"DEFERRED": "yes"},
-            '["INBOX"]["DEFERRED"]: Input should be a valid boolean. Write True to run handlers after the sender is answered.',
+            '["INBOX"]["DEFERRED"]: Input should be a valid boolean.',
         ),
     ],
 )
