@@ -16,6 +16,7 @@ from contextvars import copy_context
 from inspect import isawaitable
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
 
@@ -96,8 +97,8 @@ class PlainDispatcher(Dispatcher):
     """A dispatcher without a tracer."""
 
     @override
-    def handle(self, kind: str, reference: str, raw_event: RawEvent) -> Outcome:
-        return PlainDispatch(kind, reference, raw_event, self._find(kind, raw_event.envelope.type)).complete()
+    def split(self, kind: str, reference: str, raw_event: RawEvent) -> Any:
+        return PlainDispatch(kind, reference, raw_event, self._find(kind, raw_event.envelope.type))
 
 
 def with_hooks(router: EventRouter) -> Callable[[], object]:

@@ -36,6 +36,7 @@ __all__ = [
     "UndecodableBodyError",
     "UnhandledEventError",
     "UnsupportedMediaTypeError",
+    "take_error",
     "too_many",
 ]
 
@@ -173,6 +174,13 @@ MAX_ERRORS = 20
 def too_many(count: int, more: str) -> ErrorDetail:
     """Make the entry that stands for the errors that are not listed."""
     return {"loc": [], "msg": f"{count} {more}errors", "type": "too_many_errors"}
+
+
+def take_error(errors: list[Exception], message: str) -> Exception:
+    """Return the error to raise, several as a group, and empty the list, to which the frames in their tracebacks refer."""
+    error = errors[0] if len(errors) == 1 else ExceptionGroup(message, list(errors))
+    errors.clear()
+    return error
 
 
 class DocumentError(UndecodableBodyError):

@@ -6,13 +6,11 @@ An exception of a listener is logged, and has no other effect.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from functools import partial
 from typing import Any
 
 from django.dispatch import Signal
 from typing_extensions import override
 
-from ._concurrency import in_thread, wait_for
 from ._receivers.broadcast import Broadcast
 
 __all__ = ["LifecycleSignal", "event_rejected", "handler_finished", "handler_started"]
@@ -57,23 +55,13 @@ class LifecycleSignal(Signal):
 
     def tell(self, sender: object, **named: Any) -> None:
         """Call all listeners and wait for them, even if the caller's thread runs an event loop."""
-        if not self.receivers:
-            return
-        blocking, awaited = self._live_receivers(sender)
-        broadcast = Broadcast(self.name, {"signal": self, "sender": sender, **named})
-        broadcast.run(blocking)
-        if awaited:
-            wait_for(partial(broadcast.finish, awaited))
+        if self.receivers:
+            Broadcast(self.name, {"signal": self, "sender": sender, **named}).run(*self._live_receivers(sender))
 
     async def atell(self, sender: object, **named: Any) -> None:
         """Call all listeners without blocking the event loop: sync listeners run in a thread."""
-        if not self.receivers:
-            return
-        blocking, awaited = self._live_receivers(sender)
-        broadcast = Broadcast(self.name, {"signal": self, "sender": sender, **named})
-        if blocking:
-            await in_thread(partial(broadcast.run, blocking))
-        await broadcast.finish(awaited)
+        if self.receivers:
+            await Broadcast(self.name, {"signal": self, "sender": sender, **named}).arun(*self._live_receivers(sender))
 
 
 #: A handler is about to be called. `sender` is the registered function; the other arguments are `handler` (its name),

@@ -24,7 +24,7 @@ from ._endpoint.response import EventResponse, failure
 from ._flow import REST_IN_THREAD, Flow, arun, either, in_thread, on_loop, run
 from .auth import Authenticator, AuthenticatorChain, configured
 from .event import UNKNOWN, Principal, is_label
-from .exceptions import ConfigurationError, DocumentError
+from .exceptions import ConfigurationError, DocumentError, take_error
 from .outcomes import Outcome, worst
 from .signals import event_received
 
@@ -95,7 +95,7 @@ class EventView(View):
                 errors.append(error)
                 kind, reference = event_kind, event_reference
         if errors:
-            return partial(failure, _take_errors(errors), kind, reference)
+            return partial(failure, take_error(errors, "several events failed"), kind, reference)
         return partial(EventResponse, outcomes[0] if len(outcomes) == 1 else worst(outcomes))
 
 
@@ -148,10 +148,3 @@ def _labels(kind: object, reference: object) -> tuple[str, str]:
     if not is_label(*labels):
         raise Http404
     return labels
-
-
-def _take_errors(errors: list[Exception]) -> Exception:
-    """Return the error to raise, and empty the list, to which the frames in each error's traceback refer."""
-    error = errors[0] if len(errors) == 1 else ExceptionGroup("several events failed", list(errors))
-    errors.clear()
-    return error

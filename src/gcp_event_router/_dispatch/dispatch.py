@@ -268,11 +268,7 @@ class Dispatcher(RouterReceiver):
         if broadcast is not None and named.get("signal", broadcast.signal) is broadcast.signal:  # something wraps this receiver
             return broadcast.through(self)
         raw_event = broadcast and broadcast.raw_event  # another signal passes it on
-        return self.handle(event_kind, event_reference, raw_event or self.read(**named))
-
-    @override
-    def handle(self, kind: str, reference: str, raw_event: RawEvent) -> Outcome:
-        return Dispatch(kind, reference, raw_event, self._find(kind, raw_event.envelope.type)).complete()
+        return self.split(event_kind, event_reference, raw_event or self.read(**named)).complete()
 
     @override
     def split(self, kind: str, reference: str, raw_event: RawEvent) -> Dispatch:

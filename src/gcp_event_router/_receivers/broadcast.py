@@ -4,37 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Any
 
-from .._concurrency import RAISED, as_failure, is_meant
+from .._concurrency import RAISED, as_failure, in_thread, is_meant, wait_for
 from .._log import logger, trail
+from ..exceptions import Answer
 from .base import Receiver, Responses
 from .kwargs_adapter import original
 
 
 class Broadcast:
-    """One call of `send`: it reaches all receivers, whatever the others raise."""
-
-    #: The exceptions that receivers raise on purpose.
-    _answers: tuple[type[Exception], ...] = ()
+    """One call of `send`, which reaches all receivers, whatever the others raise."""
 
     def __init__(self, name: str, named: dict[str, Any]) -> None:
         #: The arguments of all receivers.
         self.named: dict[str, Any] = named
-        #: Pairs of a receiver and its response or exception.
         self.responses: Responses = []
         self._name = name
 
-    def run(self, receivers: list[Receiver]) -> None:
-        """Call sync receivers."""
-        for receiver in receivers:
+    def run(self, blocking: Sequence[Receiver], awaited: Sequence[Receiver] = ()) -> None:
+        """Call sync receivers, then await async ones, even if the caller's thread runs an event loop."""
+        for receiver in blocking:
             self.call(receiver)
+        if awaited:
+            wait_for(partial(self.finish, awaited))
 
-    async def finish(self, receivers: list[Receiver]) -> None:
+    async def arun(self, blocking: Sequence[Receiver], awaited: Sequence[Receiver]) -> None:
+        """Call sync receivers in one thread, then await async ones."""
+        if blocking:
+            await in_thread(partial(self.run, blocking))
+        await self.finish(awaited)
+
+    async def finish(self, awaited: Sequence[Receiver]) -> None:
         """Await async receivers, all at once."""
-        await asyncio.gather(*(self._await(receiver, partial(receiver, **self.named)) for receiver in receivers))
+        await asyncio.gather(*(self._await(receiver, partial(receiver, **self.named)) for receiver in awaited))
 
     def call(self, receiver: Receiver) -> None:
         """Call one sync receiver."""
@@ -59,21 +64,12 @@ class Broadcast:
             self._answered(receiver, response)
 
     def _answered(self, receiver: Receiver, response: object) -> None:
-        self.responses.append((self._connected(receiver), response))
-
-    def _taken(self) -> Responses:
-        """Give away the responses."""
-        responses, self.responses = self.responses, []
-        return responses
+        self.responses.append((original(receiver), response))
 
     def _failed(self, receiver: Receiver, error: Exception) -> None:
         """Keep a failure, and log it."""
         self._answered(receiver, error)
-        name = getattr(self._connected(receiver), "__qualname__", type(receiver).__qualname__)
-        level, what = (logging.INFO, "answered") if isinstance(error, self._answers) else (logging.ERROR, "failed")
-        logger.log(level, "Receiver %s of %s %s: %s", name, self._name, what, trail(error), extra={"handler": name})
+        name = getattr(receiver, "__qualname__", type(receiver).__qualname__)
+        level, ending = (logging.INFO, "answered") if isinstance(error, Answer) else (logging.ERROR, "failed")
+        logger.log(level, "Receiver %s of %s %s: %s", name, self._name, ending, trail(error), extra={"handler": name})
         logger.debug("Receiver %s of %s failed", name, self._name, exc_info=error)
-
-    def _connected(self, receiver: Receiver) -> Receiver:
-        """The connected receiver, without its adapter."""
-        return original(receiver)
