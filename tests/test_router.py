@@ -213,10 +213,7 @@ def test_signal_by_object_and_by_path() -> None:
     [
         (
             "shop.nowhere",
-            (
-                "The signal 'shop.nowhere' cannot be imported. "
-                "Give a dotted path, such as 'gcp_event_router.signals.event_received'."
-            ),
+            "The signal 'shop.nowhere' cannot be imported. Give a path such as 'gcp_event_router.signals.event_received'.",
         ),
         ("os.path", "'os.path' is of type module, not a django.dispatch.Signal. Give the path of a signal."),
     ],
