@@ -14,7 +14,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan
 
 from gcp_event_router import Event, EventRouter, Reject, Retry
-from gcp_event_router._dispatch.tracing import tracer
+from gcp_event_router._dispatch.pipeline import build
 from gcp_event_router.formatters import CloudLoggingFormatter
 from gcp_event_router.signals import event_received
 from gcp_event_router.utils import make_pubsub_message
@@ -348,7 +348,7 @@ def test_nothing_is_traced_unless_it_is_wanted(router: EventRouter, post: Post) 
     register(router)
 
     with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": []}):
-        assert tracer() is None
+        assert build().tracer is None
         post("/events/order-placed/4711", push())
 
     assert [span.name for span in spans()] == ["work"]

@@ -1,7 +1,6 @@
-"""The event that is being handled, for whoever is called by its handler: `handler` notes it, log lines and users read it.
+"""The event that is being handled: `handler` sets it, log lines and users read it.
 
-A handler runs in a context of its own, so that what is noted there ends with it; tasks and threads that it starts with a copy
-of its context have it, too.
+Each handler runs in its own context. Tasks and threads that it starts with a copy of the context see the event, too.
 """
 
 from __future__ import annotations
@@ -13,25 +12,23 @@ from typing import Any, NamedTuple
 from .raw_event import RawEvent
 
 _current: ContextVar[tuple[str, str, RawEvent] | None] = ContextVar("gcp_event_router.event", default=None)
-
-
-#: Note kind, reference and raw event of the event whose handler is about to be called, in the context that is its own.
+#: Set the kind, the reference and the raw event in the context of a handler that is about to be called.
 enter: Callable[[tuple[str, str, RawEvent]], Any] = _current.set
 
 
 class CurrentEvent(NamedTuple):
-    """What log lines say of the event that is being handled."""
+    """The fields of the event being handled that log lines have."""
 
     kind: str
     reference: str
-    #: The sender's id of the message, where it has one.
+    #: The sender's id of the message, if it has one.
     message_id: str | None
-    #: The `traceparent` of the request that brought the event, where it has a valid one.
+    #: The `traceparent` of the request that brought the event, if it has a valid one.
     traceparent: str | None
 
 
 def current_event() -> CurrentEvent | None:
-    """The event whose handler is calling, or None outside of handlers."""
+    """Return the event that the calling handler handles, or None outside handlers."""
     current = _current.get()
     if current is None:
         return None

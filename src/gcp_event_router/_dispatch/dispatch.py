@@ -1,8 +1,7 @@
-"""One event on its way through its handlers: each is called, whichever of them fail; then one line in the log, one outcome.
+"""One event on its way through its handlers: all of them run, whichever fail; then one line in the log, and one outcome.
 
-`Dispatcher` is the one receiver that a router connects to a signal. `signals` calls it for each event, by `handle` or in the two
-parts of `split`; whatever wraps it calls it as any receiver. Every handler runs, whichever of them fail: the sync ones in order
-of registration, then the async ones in order of registration.
+`Dispatcher` is the one receiver that a router connects to a signal. Sync handlers run first, then async ones, each in the order
+of their registration.
 """
 
 from __future__ import annotations
@@ -25,27 +24,23 @@ from ..exceptions import DocumentError, EnvelopeError, UnhandledEventError
 from ..lifecycle import event_rejected
 from ..outcomes import Outcome, classify, worst
 from .handler import Handler
-from .log_line import explained, level_of, log_line, problem_of
-from .lookup import LISTENING, HandlersFound, find_everywhere, registered_everywhere
+from .log_line import describe_error, describe_problem, level_of, log_line
+from .lookup import LISTENING, HandlersFound, registered_everywhere
 from .pipeline import BUILT, Run, build
 from .raw_event import RawEvent
 from .refusal import describe_rejection
-from .store import HANDLED, Result, record_of
+from .store import HANDLED, Result, is_handled, record_of
 
-#: Kinds that nothing takes, and of which a WARNING said so in this process.
+#: Unhandled kinds that this process has warned of; bounded, since strangers may choose them.
 warned: Final[set[str]] = set()
-#: The most kinds to remember, since strangers may choose them.
-_WARNED: Final = 1024
-
-
-#: Replaces the error of a record that could not be opened, once that is raised.
-_ALREADY_RAISED: Final = Exception()
+_MAX_WARNED: Final = 1024
 
 
 class Dispatch:
     """One event on its way through its handlers."""
 
     __slots__ = (
+        "_handlers",
         "_kind",
         "_open_error",
         "_open_was_tried",
@@ -56,22 +51,20 @@ class Dispatch:
         "_results",
         "_span",
         "_started",
-        "found",
     )
 
-    def __init__(self, kind: str, reference: str, raw_event: RawEvent, found: HandlersFound) -> None:
+    def __init__(self, kind: str, reference: str, raw_event: RawEvent, handlers: HandlersFound) -> None:
         pipeline = BUILT.pipeline or build()
         self._kind = kind
         self._reference = reference
         self._raw_event = raw_event
-        self.found: HandlersFound = found
+        self._handlers = handlers
         self._pipeline = pipeline
-        self._record = None if pipeline.store is None else record_of(pipeline.store, kind, reference, raw_event, found)
-        self._span = None if pipeline.tracer is None else pipeline.tracer.event(kind, reference, raw_event, found)
-        #: Whether the record was opened, or could not be.
+        self._record = None if pipeline.store is None else record_of(pipeline.store, kind, reference, raw_event, handlers)
+        self._span = None if pipeline.tracer is None else pipeline.tracer.event(kind, reference, raw_event, handlers)
         self._open_was_tried = False
-        #: Why the record could not be opened, so that no handler was called.
-        self._open_error: Exception | None = None
+        #: Holds the error that kept the record from being opened, until it is raised; no handler is called then.
+        self._open_error: list[Exception] | None = None
         #: The results other than HANDLED.
         self._results: list[tuple[Handler, Result]] = []
         self._started = perf_counter()
@@ -79,28 +72,28 @@ class Dispatch:
     @property
     def blocking(self) -> bool:
         """Whether there are sync handlers."""
-        return bool(self.found.blocking)
+        return bool(self._handlers.blocking)
 
     @property
     def awaits(self) -> bool:
         """Whether there are async handlers."""
-        return bool(self.found.awaited)
+        return bool(self._handlers.awaited)
 
     def complete(self) -> Outcome:
-        """Call all handlers, and conclude."""
+        """Call all handlers, and return the outcome or raise their exceptions."""
         span, self._span = self._span, None
-        if span is not None:  # all of it once more, within the span
+        if span is not None:  # does the same again, within the span
             with span.last():
                 outcome = self.complete()
                 span.end(outcome)
                 return outcome
         self._run()
-        if self.found.awaited:
+        if self._handlers.awaited:
             wait_for(self._arun)
         try:
             return self._conclude()
         except Exception as error:
-            if self._must_announce_rejection(error):
+            if self._is_rejection(error):
                 event_rejected.tell(None, **self._rejection(error))
             raise
 
@@ -113,9 +106,9 @@ class Dispatch:
                 self._run()
 
     async def finish(self) -> Outcome:
-        """Do what `run` left."""
+        """Await the async handlers after `run`, and return the outcome or raise the exceptions of all."""
         span, self._span = self._span, None
-        if span is not None:  # all of it once more, within the span
+        if span is not None:  # as in complete()
             with span.last():
                 outcome = await self.finish()
                 span.end(outcome)
@@ -124,7 +117,7 @@ class Dispatch:
         try:
             return self._conclude()
         except Exception as error:
-            if self._must_announce_rejection(error):
+            if self._is_rejection(error):
                 await event_rejected.atell(None, **self._rejection(error))
             raise
 
@@ -135,15 +128,15 @@ class Dispatch:
             try:
                 record.open()
             except Exception as error:  # noqa: BLE001 -- raised by _conclude()
-                self._open_error = error
+                self._open_error = [error]
                 return
-        for handler in self.found.blocking:
+        for handler in self._handlers.blocking:
             try:
                 if pipeline.is_empty:
                     copy_context().run(handler.call, kind, reference, raw_event)
                 else:
                     self._add_result(handler, pipeline.run(Run(handler, kind, reference, raw_event, record)))
-            except Exception as error:  # noqa: BLE001 -- kept until all have run, then raised by _conclude()
+            except Exception as error:  # noqa: BLE001 -- raised by _conclude(), once all have run
                 self._add_result(handler, Result(classify(error), error))
 
     async def _arun(self) -> None:
@@ -152,10 +145,10 @@ class Dispatch:
             try:
                 await record.aopen()
             except Exception as error:  # noqa: BLE001 -- as in _run()
-                self._open_error = error
+                self._open_error = [error]
         if self._open_error is not None:
             return
-        for handler in self.found.awaited:
+        for handler in self._handlers.awaited:
             try:
                 if pipeline.is_empty:
                     await handler.acall(kind, reference, raw_event)
@@ -165,93 +158,76 @@ class Dispatch:
                 self._add_result(handler, Result(classify(error), error))
 
     def _add_result(self, handler: Handler, result: Result) -> None:
-        """Keep a result other than HANDLED. A method, since a local of the loop would keep the frames of the failure alive."""
+        """Keep a result other than HANDLED; a local variable of the loop would keep the frames of a failure alive."""
         if result is not HANDLED:
             self._results.append((handler, result))
 
     def _conclude(self) -> Outcome:
-        """Log the event's line, and return its outcome or raise what was not settled here.
-
-        Of several exceptions an `ExceptionGroup` is raised; one that is acknowledged, such as `Reject`, is not raised.
-        """
+        """Log the event's line, and return the outcome, or raise the exceptions that are not acknowledged."""
         if self._open_error is not None:
-            self._log(logging.ERROR, classify(self._open_error), explained(self._open_error))
-            open_error, self._open_error = self._open_error, _ALREADY_RAISED
-            try:
-                raise open_error
-            finally:
-                del open_error  # as below
+            self._log(logging.ERROR, classify(self._open_error[0]), describe_error(self._open_error[0]))
+            raise self._open_error.pop()  # no variable holds it, since its traceback refers to this frame
         if not self._results:
-            if not self.found.blocking and not self.found.awaited:
-                return self._unhandled()
+            if not self._handlers.blocking and not self._handlers.awaited:
+                return self._conclude_unhandled()
             if logger.isEnabledFor(logging.INFO):  # asked here, too, since most events end so
                 self._log(logging.INFO, Outcome.HANDLED)
             return Outcome.HANDLED
-        outcome = self._settle()
-        failure = self._take_failure()
-        if failure is None:
-            return outcome
-        try:
-            raise failure
-        finally:
-            del failure  # which holds this frame, by its traceback
-
-    def _settle(self) -> Outcome:
-        """Log what did not end well, and return the worst of it."""
         outcome = worst(result.outcome for _, result in self._results)
-        several = len(self._results) > 1 or sum(map(len, self.found)) > 1
-        problems = [problem_of(*each) for each in self._results if several or each[1].error is not None]
-        self._log(level_of(outcome), outcome, "; ".join(problems))
-        for handler, result in self._results:
-            logger.debug("Handler %s did not finish", handler.name, exc_info=result.error)
+        errors = self._take_errors(outcome)
+        if len(errors) > 1:
+            msg = "several handlers failed"
+            raise ExceptionGroup(msg, errors)
+        if errors:
+            raise errors.pop()  # as above
         return outcome
 
-    def _take_failure(self) -> Exception | None:
-        """Return the failure to raise, and drop every reference to it: the frames of its traceback refer to this dispatch."""
+    def _take_errors(self, outcome: Outcome) -> list[Exception]:
+        """Log all results, and return the exceptions to raise; none stays here, since their tracebacks refer to this dispatch."""
         results, self._results = self._results, []
-        errors = [result.error for _, result in results if result.error and not result.outcome.acknowledged]
-        msg = "several handlers failed"
-        return ExceptionGroup(msg, errors) if len(errors) > 1 else next(iter(errors), None)
+        several = len(results) > 1 or sum(map(len, self._handlers)) > 1
+        problems = [describe_problem(handler, result) for handler, result in results if several or result.error is not None]
+        self._log(level_of(outcome), outcome, "; ".join(problems))
+        for handler, result in results:
+            logger.debug("Handler %s did not finish", handler.name, exc_info=result.error)
+        return [result.error for _, result in results if result.error and not result.outcome.acknowledged]
 
-    def _must_announce_rejection(self, error: Exception) -> bool:
-        """Whether to send `event_rejected`: no handler was called, and it is not a `DocumentError`, which the view reports."""
-        was_kept_out = self._open_error is not None or not (self.found.blocking or self.found.awaited)
-        return was_kept_out and not isinstance(error, DocumentError)
-
-    def _unhandled(self) -> Outcome:
+    def _conclude_unhandled(self) -> Outcome:
         try:
-            self._raw_event.document()  # nobody looked at the body so far; a broken one is refused all the same
+            self._raw_event.document()  # an undecodable body is rejected, although nothing reads it
         except EnvelopeError as error:
             raise DocumentError(error) from error
         if conf.current().UNHANDLED == "error":
             self._log(logging.WARNING, Outcome.UNHANDLED)
             msg = "nothing handles this kind of event"
             raise UnhandledEventError(msg)
-        self._log(logging.WARNING if self._note_unknown_kind() else logging.INFO, Outcome.UNHANDLED)
+        self._log(logging.WARNING if self._must_warn() else logging.INFO, Outcome.UNHANDLED)
         return Outcome.UNHANDLED
 
-    def _note_unknown_kind(self) -> bool:
-        """Remember a kind that nothing takes, and return whether to warn of it: it may be misspelt, here or by its sender."""
-        if self._kind in warned or len(warned) >= _WARNED or _is_taken(self._kind, self._raw_event.envelope.type):
+    def _must_warn(self) -> bool:
+        """Whether to warn of an unhandled kind, which may be misspelt here or by its sender: once for each kind.
+
+        Plain receivers may take it, if the project has no handlers at all.
+        """
+        if self._kind in warned or len(warned) >= _MAX_WARNED or is_handled(self._kind, self._raw_event):
+            return False
+        if next(registered_everywhere(), None) is None and any(router.has_plain_company() for router in tuple(LISTENING)):
             return False
         warned.add(self._kind)
         return True
+
+    def _is_rejection(self, error: Exception) -> bool:
+        """Whether no handler was called; the view announces a `DocumentError`."""
+        return (self._open_error is not None or not any(self._handlers)) and not isinstance(error, DocumentError)
 
     def _rejection(self, error: Exception) -> dict[str, Any]:
         return describe_rejection(error, classify(error), self._kind, self._reference, self._raw_event.principal)
 
     def _log(self, level: int, outcome: Outcome, problem: str = "") -> None:
         if logger.isEnabledFor(level):
-            handlers = [handler.name for handlers in self.found for handler in handlers]
+            names = [handler.name for handlers in self._handlers for handler in handlers]
             duration = perf_counter() - self._started
-            log_line(level, outcome, self._kind, self._reference, self._raw_event, handlers, duration, problem)
-
-
-def _is_taken(kind: str, ce_type: str | None) -> bool:
-    """Whether another router handles a kind; or plain receivers do, which they may where they are all that a project has."""
-    if any(found.blocking or found.awaited for found in find_everywhere(kind, ce_type)):
-        return True
-    return next(registered_everywhere(), None) is None and any(router.has_plain_company() for router in tuple(LISTENING))
+            log_line(level, outcome, self._kind, self._reference, self._raw_event, problem, names, duration)
 
 
 class Dispatcher(RouterReceiver):
@@ -263,9 +239,9 @@ class Dispatcher(RouterReceiver):
 
     @override
     def __call__(self, *, event_kind: str, event_reference: str, **named: Any) -> object:
-        """Handle an event to its end and return its outcome, or raise what the handlers raised."""
+        """Handle an event and return its outcome, or raise the handlers' exceptions."""
         broadcast = find_broadcast({"event_kind": event_kind, "event_reference": event_reference, **named})
-        if broadcast is not None and named.get("signal", broadcast.signal) is broadcast.signal:  # something wraps this receiver
+        if broadcast is not None and named.get("signal", broadcast.signal) is broadcast.signal:  # a wrapper calls this receiver
             return broadcast.through(self)
         raw_event = broadcast and broadcast.raw_event  # another signal passes it on
         return self.split(event_kind, event_reference, raw_event or self.read(**named)).complete()

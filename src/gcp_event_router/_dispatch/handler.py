@@ -27,7 +27,7 @@ from ..exceptions import ConfigurationError, InvalidEventError, UnsupportedMedia
 from .context import enter
 from .middleware import RegisteredMiddleware, RunState, check_result, surround, surrounded_run
 from .options import Options
-from .payload import ParametersReader, PayloadReader, parameters_reader, payload_reader, takes_names
+from .payload import ParametersReader, PayloadReader, may_hold_names, parameters_reader, payload_reader
 from .raw_event import RawEvent
 from .signature import (
     HOW,
@@ -294,7 +294,7 @@ class Handler:
     def _check_parameters(self, payload_type: object, parameters_type: object) -> None:
         """Refuse a type that no URL's parameters fit. Raises `RegistrationError`."""
         try:
-            fits = takes_names(_adapter(parameters_type))
+            fits = may_hold_names(_adapter(parameters_type))
         except (PydanticUserError, *_UNKNOWN):  # perhaps not complete yet; `prepare` tells
             return
         if not fits:

@@ -1,11 +1,9 @@
-"""The line of an event in the log: its level, and what it says of each handler that did not do its work.
-
-`dispatch` writes one an event, and the inbox's workers one for each handler that they run later.
-"""
+"""The log line of an event, which `dispatch` writes, and of a handler's run, which the inbox's workers write."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Final
 
 from .._log import log_event, logger, trail
@@ -16,7 +14,7 @@ from .handler import Handler
 from .raw_event import RawEvent
 from .store import HANDLED, Result
 
-#: Outcomes that are somebody's ordinary answer; all others are logged as errors.
+#: All other outcomes are logged as errors.
 _LEVELS: Final = {
     Outcome.HANDLED: logging.INFO,
     Outcome.DUPLICATE: logging.INFO,
@@ -26,13 +24,12 @@ _LEVELS: Final = {
     Outcome.INVALID: logging.WARNING,
     Outcome.UNSUPPORTED: logging.WARNING,
 }
-
 _REFUSED: Final = frozenset({Outcome.INVALID, Outcome.REJECTED})
 _NO_PUSH: Final = "; the body would be a Pub/Sub push if it had a `subscription` beside its `message`, and was read as plain JSON"
 
 
 def level_of(outcome: Outcome) -> int:
-    """The level of `logging` for an outcome."""
+    """Return the level of `logging` for an outcome."""
     return _LEVELS.get(outcome, logging.ERROR)
 
 
@@ -42,11 +39,11 @@ def log_line(
     kind: str,
     reference: str,
     raw_event: RawEvent,
-    handlers: list[str],
-    duration: float,
-    problem: str,
+    problem: str = "",
+    handlers: Sequence[str] = (),
+    duration: float = 0.0,
 ) -> None:
-    """Write the line of one event, or of one handler's run."""
+    """Write the line of an event or of a handler's run; the arguments are those of `_log.log_event`."""
     trace = raw_event.trace
     if outcome in _REFUSED and lacks_subscription(raw_event.envelope):
         problem += _NO_PUSH
@@ -64,17 +61,17 @@ def log_line(
 
 
 def log_run(handler: Handler, result: Result, kind: str, reference: str, raw_event: RawEvent, duration: float) -> None:
-    """Write the line of one handler that was run by itself, later than its event came; called by the inbox's workers."""
+    """Write the line of a handler that a worker has run."""
     level = level_of(result.outcome)
     if logger.isEnabledFor(level):
-        problem = "" if result is HANDLED else problem_of(handler, result)
-        log_line(level, result.outcome, kind, reference, raw_event, [handler.name], duration, problem)
+        problem = "" if result is HANDLED else describe_problem(handler, result)
+        log_line(level, result.outcome, kind, reference, raw_event, problem, [handler.name], duration)
         if result.error is not None:
             logger.debug("Handler %s did not finish", handler.name, exc_info=result.error)
 
 
-def problem_of(handler: Handler, result: Result) -> str:
-    """What the line says of one handler's failure; nothing in it was written by the sender or by the exception."""
+def describe_problem(handler: Handler, result: Result) -> str:
+    """Describe a handler's failure, without anything that the sender or the exception says."""
     outcome, error = result
     if isinstance(error, InvalidEventError):
         part = "an invalid payload" if error.part == "payload" else f"invalid {error.part}"
@@ -85,10 +82,10 @@ def problem_of(handler: Handler, result: Result) -> str:
         return f"{handler.name} asked to retry"
     if outcome is Outcome.BUSY:
         return f"{handler.name} is at work elsewhere"
-    return f"{handler.name} {outcome.value}: {explained(error)}" if error else f"{handler.name} {outcome.value}"
+    return f"{handler.name} {outcome.value}: {describe_error(error)}" if error else f"{handler.name} {outcome.value}"
 
 
-def explained(error: Exception) -> str:
-    """The trail of an exception, after the fixed words in which a refusal says why."""
+def describe_error(error: Exception) -> str:
+    """Return the trail of an exception, after the reason of a refusal."""
     reason = error.reason if isinstance(error, RefusalError) else ""
     return f"{reason}: {trail(error)}" if reason else trail(error)

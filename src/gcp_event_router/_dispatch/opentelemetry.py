@@ -1,15 +1,16 @@
-"""One consumer span an event, one span a handler, and their metrics, by OpenTelemetry's conventions for messaging.
+"""A consumer span for each event, a span for each handler, and their metrics, in OpenTelemetry's conventions for messaging.
 
-Made through OpenTelemetry's API alone: the project's SDK decides what becomes of them. Nothing of a payload and no exception's
-text is in them. Called by `dispatch` for events and by `pipeline` for handlers.
+They use OpenTelemetry's API only: the project's SDK decides where they go. They contain nothing of a payload and no
+exception's text.
 
-Facts: semantic conventions 1.27 to 1.45, `messaging-spans.md`, `messaging-metrics.md` and `gcp-pubsub.md`.
+Source: semantic conventions 1.27 to 1.45, `messaging-spans.md`, `messaging-metrics.md` and `gcp-pubsub.md`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import cache
 from importlib.metadata import version
 from time import perf_counter
 from typing import Final
@@ -27,12 +28,12 @@ from .lookup import HandlersFound
 from .raw_event import RawEvent
 
 _NAME: Final = "gcp_event_router"
-_LENGTH: Final = 255
-#: What somebody answers on purpose; spans of all other outcomes are errors.
-_ANSWERS: Final = frozenset(
+_MAX_LENGTH: Final = 255
+#: Spans of all other outcomes are errors.
+_EXPECTED: Final = frozenset(
     {Outcome.HANDLED, Outcome.UNHANDLED, Outcome.DUPLICATE, Outcome.REJECTED, Outcome.BUSY, Outcome.RETRY}
 )
-#: `messaging.system` by the form of the envelope. The conventions name the first; the others are ours.
+#: `messaging.system` by the form of the envelope. The conventions define `gcp_pubsub`; the others are ours.
 _SYSTEMS: Final = {
     "pubsub": "gcp_pubsub",
     "pubsub-unwrapped": "gcp_pubsub",
@@ -50,7 +51,7 @@ _Attributes = dict[str, AttributeValue]
 
 
 class Span:
-    """One span on its way, and the measurements to make at its end."""
+    """An open span, and the measurements to make at its end."""
 
     def __init__(self, span: trace.Span, labels: _Attributes, durations: Histogram, counts: Counter | None = None) -> None:
         self._span = span
@@ -62,21 +63,21 @@ class Span:
 
     @contextmanager
     def current(self) -> Generator[None, None, None]:
-        """Make it the current span: those that begin meanwhile are its children."""
+        """Make it the parent of the spans that begin in the `with` block."""
         token = context.attach(trace.set_span_in_context(self._span))
         try:
             yield
         except Exception:
-            raise  # it has an outcome, which is noted at the end
-        except BaseException as error:
-            self.abandon(error)
+            raise  # it becomes an outcome
+        except BaseException as error:  # the process or the request ends
+            self.end(Outcome.FAILED, error)
             raise
         finally:
             context.detach(token)
 
     @contextmanager
     def last(self) -> Generator[None, None, None]:
-        """Make it the current span, and end it with what is raised meanwhile."""
+        """Do the same as `current`, and end it if the block raises an exception."""
         try:
             with self.current():
                 yield
@@ -85,35 +86,36 @@ class Span:
             raise
 
     def end(self, outcome: Outcome, error: BaseException | None = None) -> None:
-        """End it, once, with what became of the event or of the handler."""
+        """End it with the outcome of the event or of the handler; only the first call counts."""
         if self._has_ended:
             return
         self._has_ended = True
-        noted: _Attributes = {"gcp_event_router.outcome": outcome.value}
-        if outcome not in _ANSWERS:
-            noted["error.type"] = type(error).__qualname__ if error is not None else outcome.value
+        attributes: _Attributes = {"gcp_event_router.outcome": outcome.value}
+        if outcome not in _EXPECTED:
+            attributes["error.type"] = type(error).__qualname__ if error is not None else outcome.value
             self._span.set_status(trace.StatusCode.ERROR)
-        self._span.set_attributes(noted)
-        labels = {**self._labels, **noted}
-        # within the span, so that the SDK can name it as an example
-        within = trace.set_span_in_context(self._span)
+        self._span.set_attributes(attributes)
+        labels = self._labels | attributes
+        within = trace.set_span_in_context(self._span)  # so that the SDK can use it as an exemplar
         self._durations.record(perf_counter() - self._started, labels, within)
         if self._counts is not None:
             self._counts.add(1, labels, within)
         self._span.end()
 
-    def abandon(self, error: BaseException) -> None:
-        """End it because the process, or who waited, does: nobody is told an outcome."""
-        self.end(Outcome.FAILED, error)
+
+@cache
+def tracer() -> Tracer:
+    """Return the tracer of this process."""
+    return Tracer()
 
 
 class Tracer:
-    """Makes all spans of this package, with whatever SDK the project has set up, also if it does so later."""
+    """Makes all spans of this package, with the project's SDK, even if it is set up later."""
 
     def __init__(self) -> None:
-        own = version("gcp-event-router")
-        self._tracer = trace.get_tracer(_NAME, own)
-        meter = metrics.get_meter(_NAME, own)
+        package_version = version("gcp-event-router")
+        self._tracer = trace.get_tracer(_NAME, package_version)
+        meter = metrics.get_meter(_NAME, package_version)
         self._durations = meter.create_histogram(
             "messaging.process.duration",
             unit="s",
@@ -130,33 +132,33 @@ class Tracer:
             explicit_bucket_boundaries_advisory=_BUCKETS,
         )
 
-    def event(self, kind: str, reference: str, raw_event: RawEvent, found: HandlersFound) -> Span:
-        """Begin the span of an event; its parent is who published the message, or else who delivers it."""
-        template = next(filter(None, (_template(handler) for handlers in found for handler in handlers)), None)
+    def event(self, kind: str, reference: str, raw_event: RawEvent, handlers: HandlersFound) -> Span:
+        """Begin the span of an event; its parent is the publisher's span, or else the request's."""
+        template = next(filter(None, map(_template, [*handlers.blocking, *handlers.awaited])), None)
         labels = _operation(raw_event.envelope, template)
         attributes = labels | _message(kind, reference, raw_event.envelope)
-        published = trace_of(raw_event.envelope)
-        parent, links = _parent(raw_event, published)
+        parent, links = _parent(raw_event)
         name = f"process {template}" if template else "process"
         span = self._tracer.start_span(name, parent, trace.SpanKind.CONSUMER, attributes, links)
         return Span(span, labels, self._durations, self._counts)
 
     def handler(self, handler: Handler, kind: str, reference: str, raw_event: RawEvent) -> Span:
-        """Begin the span of a handler: a child of its event's, or, where a worker runs it, of who published the message."""
+        """Begin the span of a handler: a child of its event's, or, in a worker, of the publisher's."""
         labels: _Attributes = {"gcp_event_router.handler": handler.name}
-        attributes = labels | _labels(kind, reference)
         if trace.get_current_span().get_span_context().is_valid:
+            attributes = labels | _labels(kind, reference)
             span = self._tracer.start_span(handler.name, None, trace.SpanKind.INTERNAL, attributes)
         else:
-            attributes |= _operation(raw_event.envelope, _template(handler)) | _message(kind, reference, raw_event.envelope)
-            parent, _ = _parent(raw_event, trace_of(raw_event.envelope))
-            span = self._tracer.start_span(handler.name, parent, trace.SpanKind.CONSUMER, attributes)
+            envelope = raw_event.envelope
+            attributes = labels | _operation(envelope, _template(handler)) | _message(kind, reference, envelope)
+            span = self._tracer.start_span(handler.name, _parent(raw_event)[0], trace.SpanKind.CONSUMER, attributes)
         return Span(span, labels, self._handlers)
 
 
-def _parent(raw_event: RawEvent, published: Trace | None) -> tuple[context.Context | None, list[trace.Link]]:
-    """The parent of an event's span, and a link to the current span where that is not the parent."""
+def _parent(raw_event: RawEvent) -> tuple[context.Context | None, list[trace.Link]]:
+    """Return the parent of an event's span, and a link to the current span if that is not the parent."""
     current = trace.get_current_span().get_span_context()
+    published = trace_of(raw_event.envelope)
     if published is not None:
         return _remote(published), [trace.Link(current)] if current.is_valid else []
     if current.is_valid or raw_event.trace is None:
@@ -164,30 +166,29 @@ def _parent(raw_event: RawEvent, published: Trace | None) -> tuple[context.Conte
     return _remote(raw_event.trace), []
 
 
-def _remote(found: Trace) -> context.Context:
-    return _PROPAGATOR.extract({"traceparent": found.traceparent, "tracestate": found.tracestate})
+def _remote(parent: Trace) -> context.Context:
+    return _PROPAGATOR.extract({"traceparent": parent.traceparent, "tracestate": parent.tracestate})
 
 
 def _template(handler: Handler) -> str | None:
-    """What the code says of the kinds that a handler takes: few values, whatever senders write into URLs."""
+    """Return the glob of a handler: there are few of them, whatever senders write into URLs."""
     if handler.globs:
         return handler.globs[0].pattern
     return handler.ce_type.pattern if handler.ce_type else None
 
 
 def _operation(envelope: Envelope, template: str | None) -> _Attributes:
-    """What metrics have, too: nothing of it is the sender's."""
-    system = _SYSTEMS.get(envelope.form, "http") if envelope.subscription is None else "gcp_pubsub"
-    found: _Attributes = {
-        "messaging.system": system,
+    """Return the attributes that metrics have, too; the sender chooses none of them."""
+    attributes: _Attributes = {
+        "messaging.system": _SYSTEMS.get(envelope.form, "http") if envelope.subscription is None else "gcp_pubsub",
         "messaging.operation.name": "process",
         "messaging.operation.type": "process",
     }
-    return found | {"messaging.destination.template": template} if template else found
+    return attributes | {"messaging.destination.template": template} if template else attributes
 
 
 def _message(kind: str, reference: str, envelope: Envelope) -> _Attributes:
-    found: dict[str, str | int | None] = {
+    attributes: dict[str, str | int | None] = {
         "messaging.message.id": envelope.message_id,
         "messaging.message.body.size": len(envelope.data),
         "messaging.gcp_pubsub.message.ordering_key": envelope.ordering_key,
@@ -195,9 +196,9 @@ def _message(kind: str, reference: str, envelope: Envelope) -> _Attributes:
     }
     project, _, name = (envelope.subscription or "").partition("/subscriptions/")
     if name:
-        found |= {"gcp.project_id": project.removeprefix("projects/"), "messaging.destination.subscription.name": name}
+        attributes |= {"gcp.project_id": project.removeprefix("projects/"), "messaging.destination.subscription.name": name}
     if isinstance(envelope, CloudEvent):
-        found |= {
+        attributes |= {
             "cloudevents.event_id": envelope.id,
             "cloudevents.event_source": envelope.source,
             "cloudevents.event_spec_version": envelope.specversion,
@@ -205,9 +206,9 @@ def _message(kind: str, reference: str, envelope: Envelope) -> _Attributes:
             "cloudevents.event_type": envelope.type,
         }
     return _labels(kind, reference) | {
-        key: value[:_LENGTH] if isinstance(value, str) else value for key, value in found.items() if value is not None
+        key: value[:_MAX_LENGTH] if isinstance(value, str) else value for key, value in attributes.items() if value is not None
     }
 
 
 def _labels(kind: str, reference: str) -> _Attributes:
-    return {"gcp_event_router.kind": kind[:_LENGTH], "gcp_event_router.reference": reference[:_LENGTH]}
+    return {"gcp_event_router.kind": kind[:_MAX_LENGTH], "gcp_event_router.reference": reference[:_MAX_LENGTH]}

@@ -1,11 +1,8 @@
-"""How a registration asks for its handler to be run: the keyword arguments of `EventRouter.on`, beside those that match events.
-
-`router` makes them, `handler` keeps them, and the inbox follows them; without the inbox, only `name` has an effect.
-"""
+"""How a handler is run: keyword arguments of `EventRouter.on`. The inbox follows them; without it, only `name` has an effect."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from datetime import timedelta
 from typing import Self
 
@@ -18,7 +15,7 @@ _NAME_LENGTH = 255
 
 
 class HandlerOptions(TypedDict, total=False):
-    """The keyword arguments themselves; `Options` explains them."""
+    """The keyword arguments, for type checkers; `Options` explains them."""
 
     name: str | None
     once: bool
@@ -43,44 +40,29 @@ class Options:
     max_attempts: int | None = None
 
     @classmethod
-    def of(cls, given: HandlerOptions) -> Self:
-        """The options that the keyword arguments say."""
+    def of(cls, arguments: HandlerOptions) -> Self:
+        """Make the options from the keyword arguments."""
         known = [field.name for field in fields(cls)]
-        for name in given:
+        for name in arguments:
             if name not in known:
                 msg = f"Unknown option {name}=. The options are payload=, ce_type=, {'=, '.join(known)}=."
                 raise RegistrationError(msg)
-        return cls(**given)
+        return cls(**arguments)
 
     def __post_init__(self) -> None:
+        name, once, deferred, lease, attempts = astuple(self)
         msg = None
-        if not (self.name is None or _is_name(self.name)):
-            msg = f"name={self.name!r} cannot identify a handler. Give 1 to {_NAME_LENGTH} printable characters."
-        elif not _is_flag(self.once):
-            msg = f"once={self.once!r} is neither True nor False. Choose one of them."
-        elif not (self.deferred is None or _is_flag(self.deferred)):
-            msg = f"deferred={self.deferred!r} is neither True nor False. Choose one of them."
-        elif not (self.lease is None or _is_time(self.lease)):
-            msg = f"lease must be a positive timedelta, not {self.lease!r}."
-        elif not (self.max_attempts is None or _is_count(self.max_attempts)):
-            msg = f"max_attempts must be a whole number from 1 to {MAX_ATTEMPTS}, not {self.max_attempts!r}."
-        elif self.deferred and not self.once:
+        if not (name is None or (isinstance(name, str) and 0 < len(name) <= _NAME_LENGTH and name.isprintable())):
+            msg = f"name={name!r} cannot identify a handler. Give 1 to {_NAME_LENGTH} printable characters."
+        elif not isinstance(once, bool):
+            msg = f"once={once!r} is neither True nor False. Choose one of them."
+        elif not isinstance(deferred, bool | None):
+            msg = f"deferred={deferred!r} is neither True nor False. Choose one of them."
+        elif not (lease is None or (isinstance(lease, timedelta) and lease > timedelta(0))):
+            msg = f"lease must be a positive timedelta, not {lease!r}."
+        elif not (attempts is None or (type(attempts) is int and 0 < attempts <= MAX_ATTEMPTS)):
+            msg = f"max_attempts must be a whole number from 1 to {MAX_ATTEMPTS}, not {attempts!r}."
+        elif deferred and not once:
             msg = "deferred=True needs the inbox, which once=False bypasses. Leave one of them out."
         if msg is not None:
             raise RegistrationError(msg)
-
-
-def _is_name(value: object) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= _NAME_LENGTH and value.isprintable()
-
-
-def _is_flag(value: object) -> bool:
-    return isinstance(value, bool)
-
-
-def _is_count(value: object) -> bool:
-    return type(value) is int and 0 < value <= MAX_ATTEMPTS
-
-
-def _is_time(value: object) -> bool:
-    return isinstance(value, timedelta) and value > timedelta(0)

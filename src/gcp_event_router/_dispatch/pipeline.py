@@ -1,8 +1,8 @@
-"""The run of one handler for one event: the steps around its call.
+"""The run of one handler for one event: its call, and the steps around it.
 
-A step is a function that is given the rest of the run and returns it with something around it. The steps are put together when
-the settings, the store or the listeners change, not for each event; where there are none, `dispatch` makes the call directly.
-`dispatch` runs handlers as events arrive, and the inbox's workers run those of stored deliveries.
+A step is given the rest of the run and returns it with something around it. The steps are put together when the settings, the
+store or the listeners change, not for each event; without any, `dispatch` calls the handler directly. `dispatch` runs handlers
+as events arrive, and the inbox's workers run those of stored deliveries.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine
 from contextvars import copy_context
 from dataclasses import dataclass
+from importlib import import_module
 from threading import RLock
 from time import perf_counter
-from typing import Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from django.core.signals import setting_changed
 
@@ -23,23 +24,23 @@ from ..outcomes import classify
 from .handler import Handler
 from .raw_event import RawEvent
 from .store import HANDLED, EventStore, Result, RunRecord, event_store, store_changed
-from .tracing import Tracer, tracer
+
+if TYPE_CHECKING:
+    from .opentelemetry import Tracer
 
 
+@dataclass(slots=True, eq=False)
 class Run:
     """One run of one handler for one event."""
 
-    __slots__ = ("event", "handler", "kind", "raw_event", "record", "reference")
-
-    def __init__(self, handler: Handler, kind: str, reference: str, raw_event: RawEvent, record: RunRecord | None = None) -> None:
-        self.handler: Final = handler
-        self.kind: Final = kind
-        self.reference: Final = reference
-        self.raw_event: Final = raw_event
-        #: Where the inbox notes how it ends.
-        self.record: Final = record
-        #: What the handler was given; None until its payload is validated.
-        self.event: Event[Any, Any] | None = None
+    handler: Handler
+    kind: str
+    reference: str
+    raw_event: RawEvent
+    #: Where the inbox notes how it ends.
+    record: RunRecord | None = None
+    #: The handler's argument; None until its payload is validated.
+    event: Event[Any, Any] | None = None
 
     def call(self) -> None:
         """Call a sync handler."""
@@ -50,35 +51,32 @@ class Run:
         await self.handler.acall(self.kind, self.reference, self.raw_event, self)
 
 
-#: Runs a sync handler, with all steps that are left.
-SyncRun: TypeAlias = Callable[[Run], Result]
-#: Runs an async handler.
-AsyncRun: TypeAlias = Callable[[Run], Coroutine[Any, Any, Result]]
+class Steps(NamedTuple):
+    """A handler's call with the steps around it, for sync handlers and for async ones."""
+
+    run: Callable[[Run], Result]
+    arun: Callable[[Run], Coroutine[Any, Any, Result]]
 
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
     """What surrounds each run of a handler, as settings and listeners are now."""
 
-    #: Keeps events; None where nothing does.
     store: EventStore | None
-    #: Makes spans; None where nothing is traced.
     tracer: Tracer | None
-    #: Whether a handler's call is all there is to its run.
+    #: Whether a handler's run is nothing but its call.
     is_empty: bool
-    run: SyncRun
-    arun: AsyncRun
+    run: Callable[[Run], Result]
+    arun: Callable[[Run], Coroutine[Any, Any, Result]]
 
 
 class _Built:
-    __slots__ = ("pipeline",)
+    """Holds the pipeline of this process; None until it is needed, and again after a change."""
 
-    def __init__(self) -> None:
-        #: None until somebody needs it, and again after a change.
-        self.pipeline: Pipeline | None = None
+    pipeline: Pipeline | None = None
 
 
-#: Holds the pipeline of this process: `BUILT.pipeline or build()`.
+#: Read it as `BUILT.pipeline or build()`.
 BUILT: Final = _Built()
 _lock = RLock()
 
@@ -86,18 +84,22 @@ _lock = RLock()
 def build() -> Pipeline:
     """Put the steps together, from the innermost to the outermost, and remember them until something changes."""
     with _lock:
-        store, traced = event_store(), tracer()
+        store, tracer = event_store(), _tracer()
         is_watched = bool(handler_started.receivers or handler_finished.receivers)
-        run: SyncRun = _call_handler
-        arun: AsyncRun = _acall_handler
-        if traced is not None:
-            run, arun = _with_tracing(traced, run), _awith_tracing(traced, arun)
+        steps = Steps(_call_handler, _acall_handler)
+        if tracer is not None:
+            steps = _with_tracing(steps, tracer)
         if is_watched:
-            run, arun = _with_signals(run), _awith_signals(arun)
+            steps = _with_signals(steps)
         if store is not None:
-            run, arun = _with_store(run), _awith_store(arun)
-        BUILT.pipeline = Pipeline(store, traced, store is None and traced is None and not is_watched, run, arun)
+            steps = _with_store(steps)
+        BUILT.pipeline = Pipeline(store, tracer, store is None and tracer is None and not is_watched, *steps)
         return BUILT.pipeline
+
+
+def _tracer() -> Tracer | None:
+    """Return the maker of spans if `TRACING` is on; OpenTelemetry is not imported before."""
+    return cast("Tracer", import_module(".opentelemetry", __package__).tracer()) if conf.current().TRACING else None
 
 
 def _forget(*, setting: str = conf.NAME, **_: object) -> None:
@@ -111,7 +113,7 @@ for _changed in (setting_changed, store_changed, listeners_changed):
 
 
 def _call_handler(run: Run) -> Result:
-    """Call the handler, and say how that ended, as its record notes it if there is one."""
+    """Call the handler, and return its result: that of its record, if it has one."""
     try:
         if run.record is not None:
             return run.record.run(run.handler, run.call)
@@ -131,72 +133,60 @@ async def _acall_handler(run: Run) -> Result:
     return HANDLED
 
 
-def _with_store(proceed: SyncRun) -> SyncRun:
-    """Run a handler only if its delivery is open and ours."""
+def _with_store(inner: Steps) -> Steps:
+    """Run a handler only if its delivery is open, and no other worker has it."""
 
     def run(run: Run) -> Result:
         early_result = None if run.record is None else run.record.begin(run.handler)
-        return proceed(run) if early_result is None else early_result
+        return inner.run(run) if early_result is None else early_result
 
-    return run
-
-
-def _awith_store(proceed: AsyncRun) -> AsyncRun:
     async def arun(run: Run) -> Result:
         early_result = None if run.record is None else await run.record.abegin(run.handler)
-        return await proceed(run) if early_result is None else early_result
+        return await inner.arun(run) if early_result is None else early_result
 
-    return arun
+    return Steps(run, arun)
 
 
-def _with_tracing(spans: Tracer, proceed: SyncRun) -> SyncRun:
+def _with_tracing(inner: Steps, tracer: Tracer) -> Steps:
     """Make a span of each run."""
 
     def run(run: Run) -> Result:
-        span = spans.handler(run.handler, run.kind, run.reference, run.raw_event)
+        span = tracer.handler(run.handler, run.kind, run.reference, run.raw_event)
         with span.current():
-            result = proceed(run)
+            result = inner.run(run)
         span.end(result.outcome, result.error)
         return result
 
-    return run
-
-
-def _awith_tracing(spans: Tracer, proceed: AsyncRun) -> AsyncRun:
     async def arun(run: Run) -> Result:
-        span = spans.handler(run.handler, run.kind, run.reference, run.raw_event)
+        span = tracer.handler(run.handler, run.kind, run.reference, run.raw_event)
         with span.current():
-            result = await proceed(run)
+            result = await inner.arun(run)
         span.end(result.outcome, result.error)
         return result
 
-    return arun
+    return Steps(run, arun)
 
 
-def _with_signals(proceed: SyncRun) -> SyncRun:
-    """Tell listeners when each run begins and how it ended, outside of any transaction that could undo what they do."""
+def _with_signals(inner: Steps) -> Steps:
+    """Send a signal when a run begins and when it has ended, outside any transaction that could undo what listeners do."""
 
     def run(run: Run) -> Result:
         arguments = _arguments(run)
         handler_started.tell(run.handler.function, **arguments)
         started = perf_counter()
-        result = proceed(run)
-        handler_finished.tell(run.handler.function, **arguments, **_ending(run, result, perf_counter() - started))
+        result = inner.run(run)
+        handler_finished.tell(run.handler.function, **arguments, **_ending(run, result, started))
         return result
 
-    return run
-
-
-def _awith_signals(proceed: AsyncRun) -> AsyncRun:
     async def arun(run: Run) -> Result:
         arguments = _arguments(run)
         await handler_started.atell(run.handler.function, **arguments)
         started = perf_counter()
-        result = await proceed(run)
-        await handler_finished.atell(run.handler.function, **arguments, **_ending(run, result, perf_counter() - started))
+        result = await inner.arun(run)
+        await handler_finished.atell(run.handler.function, **arguments, **_ending(run, result, started))
         return result
 
-    return arun
+    return Steps(run, arun)
 
 
 def _arguments(run: Run) -> dict[str, Any]:
@@ -209,5 +199,5 @@ def _arguments(run: Run) -> dict[str, Any]:
     }
 
 
-def _ending(run: Run, result: Result, duration: float) -> dict[str, Any]:
-    return {"outcome": result.outcome, "duration": duration, "error": result.error, "event": run.event}
+def _ending(run: Run, result: Result, started: float) -> dict[str, Any]:
+    return {"outcome": result.outcome, "duration": perf_counter() - started, "error": result.error, "event": run.event}

@@ -1,7 +1,4 @@
-"""An event before its payload is validated, and the function that reads one from a body.
-
-`_endpoint` reads requests with it, and `inbox` reads its rows again.
-"""
+"""An event before validation, and the function that reads one from the body of a request or from a row of the inbox."""
 
 from __future__ import annotations
 
@@ -23,9 +20,15 @@ _NO_QUERY: Mapping[str, list[str]] = MappingProxyType({})
 
 
 class RawEvent:
-    """What the endpoint knows of a request, beside the five arguments of the signal. Private to this package.
+    """An event before validation, as far as the five arguments of the signal do not have it.
 
-    The views make it, and the signal hands it to the routers' receivers alone.
+    Args:
+        envelope: The envelope.
+        query: All values of all query parameters.
+        principal: The sender.
+        kept_as: The key of the inbox's row from which the event is read; None for one that just arrived.
+        headers: The headers of the request's trace.
+
     """
 
     __slots__ = ("_document", "_headers", "envelope", "kept_as", "principal", "query")
@@ -41,22 +44,20 @@ class RawEvent:
         kept_as: str | None = None,
         headers: TraceHeaders | None = None,
     ) -> None:
-        """Hold the envelope, all values of all query parameters, who sent it, its key in the inbox, and its trace's headers."""
         self.envelope: Envelope = envelope
         self.query: Mapping[str, list[str]] = _NO_QUERY if query is None else query
         self.principal: Principal | None = principal
-        #: The key of the row that it was read from; None if it just arrived.
         self.kept_as: str | None = kept_as
         self._headers = headers
         self._document: object
 
     @property
     def trace(self) -> Trace | None:
-        """The trace of the request; None where it says none, and for an event without a request."""
+        """The trace of the request, if it has one."""
         return None if self._headers is None else self._headers.read()
 
     def document(self) -> object:
-        """The body decoded, for plain receivers; once, whoever asks."""
+        """Return the decoded body, for plain receivers; decoded once."""
         try:
             return self._document
         except AttributeError:
@@ -64,27 +65,18 @@ class RawEvent:
             return self._document
 
     def parameters(self) -> dict[str, str]:
-        """The query parameters; of a repeated one the last value, as Django's `QueryDict.dict()` has it."""
+        """Return the query parameters; the last value of a repeated one, like Django's `QueryDict.dict()`."""
         return {name: values[-1] for name, values in self.query.items()} if self.query else {}
 
 
 class UnreadableEvent(RawEvent):
-    """An event that no form can read. Its envelope holds the body as it came, and `problem` says what is wrong with it."""
+    """An event that no form can read. Its envelope has the body as it came, and `problem` says what is wrong with it."""
 
     __slots__ = ("problem",)
 
-    def __init__(
-        self,
-        problem: EnvelopeError,
-        body: bytes,
-        meta: Mapping[str, Any],
-        query: Mapping[str, list[str]] | None = None,
-        principal: Principal | None = None,
-        kept_as: str | None = None,
-        headers: TraceHeaders | None = None,
-    ) -> None:
-        super().__init__(_UnreadEnvelope(body, meta), query, principal, kept_as, headers)
-        problem.__cause__ = problem.__context__ = None  # their frames, and its own, hold the body
+    def __init__(self, problem: EnvelopeError, body: bytes, meta: Mapping[str, Any], *origin: Any) -> None:
+        super().__init__(_UnreadEnvelope(body, meta), *origin)
+        problem.__cause__ = problem.__context__ = None  # their frames, and its own, refer to the body
         self.problem: EnvelopeError | None = problem.with_traceback(None)
 
 
@@ -121,12 +113,12 @@ def read_raw_events(
 
     Args:
         body: The bytes of the request.
-        meta: Django's `request.META`, or what was kept of it, without credentials.
-        kind: The kind in the URL; the constant `UNKNOWN` if the URL has none, so that the event tells it.
+        meta: Django's `request.META`, or the part of it that the inbox stored.
+        kind: The kind in the URL; `UNKNOWN` if the URL has none, so that the event provides it.
         reference: The reference in the URL, or `UNKNOWN`.
-        query: All values of all query parameters.
-        principal: Who sent the request.
-        kept_as: The key of the row of the inbox that is read again.
+        query: As in `RawEvent`, like the other arguments.
+        principal: The sender.
+        kept_as: The key of the inbox's row.
         headers: The headers of the request's trace.
 
     """
@@ -137,15 +129,15 @@ def read_raw_events(
             bodies = split_batch(body, meta, conf.current().MAX_BATCH)
         except EnvelopeError as error:
             return [(kind, reference, UnreadableEvent(error, body, meta, *origin))]
-        its_meta = event_meta(meta)
-        parts = [(part, its_meta) for part in bodies]
+        part_meta = event_meta(meta)
+        parts = [(part, part_meta) for part in bodies]
     events: list[LabelledEvent] = []
-    for part, its_meta in parts:
+    for part, part_meta in parts:
         try:
-            envelope = read(part, its_meta)
+            envelope = read(part, part_meta)
             labels = labels_of(envelope) if kind is UNKNOWN else (kind, reference)
         except EnvelopeError as error:
-            events.append((kind, reference, UnreadableEvent(error, part, its_meta, *origin)))
+            events.append((kind, reference, UnreadableEvent(error, part, part_meta, *origin)))
         else:
             events.append((*labels, RawEvent(envelope, *origin)))
     return events

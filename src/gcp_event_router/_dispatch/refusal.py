@@ -1,4 +1,4 @@
-"""What happens to a request or an event that is turned away: `event_rejected`, the inbox, one line in the log."""
+"""Settles requests and events that no handler gets: `event_rejected`, the inbox, one line in the log."""
 
 from __future__ import annotations
 
@@ -9,32 +9,37 @@ from typing import Any, Final
 
 from .._flow import Flow, either
 from .._log import log_event, logger, trail
-from ..envelopes.trace_context import Trace, trace_headers
+from ..envelopes.trace_context import trace_headers
 from ..event import Principal
 from ..exceptions import BodyTooLargeError, ConfigurationError, DocumentError, EnvelopeError, RefusalError
 from ..lifecycle import event_rejected
 from ..outcomes import Outcome, classify
+from .log_line import log_line
 from .raw_event import RawEvent
 from .store import event_store
 
-#: The faults of senders: a WARNING, while all else that keeps a request from being an event is an ERROR.
+#: Faults of senders, which are logged as warnings; all others are errors.
 _SENDERS_FAULTS: Final = (EnvelopeError, BodyTooLargeError, RefusalError)
 
 
 def refuse_request(
     error: Exception, kind: str, reference: str, principal: Principal | None, meta: Mapping[str, Any]
 ) -> Flow[None]:
-    """Tell of a request that did not become an event, and log it."""
+    """Announce and log a request that did not become an event."""
     rejection = describe_rejection(error, classify(error), kind, reference, principal)
     yield either(partial(event_rejected.tell, None, **rejection), partial(event_rejected.atell, None, **rejection))
     headers = trace_headers(meta)
-    _log_refusal(error, kind, reference, None, headers and headers.read())
+    trace = headers and headers.read()
+    level, problem = _describe(error)
+    traceparent = trace and trace.traceparent
+    log_event(level, classify(error).value, kind=kind, reference=reference, problem=problem, traceparent=traceparent)
+    logger.debug("The request was refused", exc_info=error)
 
 
 def reject(kind: str, reference: str, raw_event: RawEvent, error: DocumentError) -> Outcome:
-    """Settle an event that cannot be read: the inbox keeps it, so that its sender does not send it again.
+    """Settle an event that cannot be read: the inbox stores it, so that its sender does not send it again.
 
-    Raises the problem itself if there is no inbox, or the error of an inbox that cannot keep it; both are logged.
+    Raises the problem itself if there is no inbox, or the error of an inbox that cannot store it; both are logged.
     """
     store, principal = event_store(), raw_event.principal
     try:
@@ -43,10 +48,12 @@ def reject(kind: str, reference: str, raw_event: RawEvent, error: DocumentError)
         store.reject(kind, reference, raw_event, error.reason)
     except Exception as failure:
         event_rejected.tell(None, **describe_rejection(failure, classify(failure), kind, reference, principal))
-        _log_refusal(failure, kind, reference, raw_event.envelope.message_id, raw_event.trace)
+        level, problem = _describe(failure)
+        log_line(level, classify(failure), kind, reference, raw_event, problem)
+        logger.debug("The request was refused", exc_info=failure)
         raise
     event_rejected.tell(None, **describe_rejection(error.reason, Outcome.REJECTED, kind, reference, principal))
-    _log(logging.WARNING, Outcome.REJECTED, kind, reference, raw_event.envelope.message_id, str(error), raw_event.trace)
+    log_line(logging.WARNING, Outcome.REJECTED, kind, reference, raw_event, str(error))
     return Outcome.REJECTED
 
 
@@ -57,27 +64,10 @@ def describe_rejection(
     return {"event_kind": kind, "event_reference": reference, "outcome": outcome, "error": error, "principal": principal}
 
 
-def _log_refusal(error: Exception, kind: str, reference: str, message_id: str | None, trace: Trace | None) -> None:
-    level, problem = logging.ERROR, trail(error)
-    if isinstance(error, _SENDERS_FAULTS):
-        level, problem = logging.WARNING, type(error).__name__
-    if isinstance(error, (EnvelopeError, ConfigurationError)):  # texts of ours; an authenticator's own may hold anything
-        problem = str(error)
-    elif isinstance(error, RefusalError) and error.reason:
-        problem = f"{problem}, {error.reason}"
-    _log(level, classify(error), kind, reference, message_id, problem, trace)
-    logger.debug("The request was refused", exc_info=error)
-
-
-def _log(
-    level: int, outcome: Outcome, kind: str, reference: str, message_id: str | None, problem: str, trace: Trace | None
-) -> None:
-    log_event(
-        level,
-        outcome.value,
-        kind=kind,
-        reference=reference,
-        message_id=message_id,
-        problem=problem,
-        traceparent=trace and trace.traceparent,
-    )
+def _describe(error: Exception) -> tuple[int, str]:
+    """Return the level and the problem of a log line."""
+    level = logging.WARNING if isinstance(error, _SENDERS_FAULTS) else logging.ERROR
+    if isinstance(error, (EnvelopeError, ConfigurationError)):  # our own texts; an authenticator's may hold anything
+        return level, str(error)
+    problem = type(error).__name__ if level == logging.WARNING else trail(error)
+    return level, f"{problem}, {error.reason}" if isinstance(error, RefusalError) and error.reason else problem

@@ -1,6 +1,6 @@
-"""What may keep events between the endpoint and the handlers, so that each handler's work is done once: the inbox does.
+"""Where the inbox plugs in: the store that keeps events, so that each handler runs once, and the history of its deliveries.
 
-`dispatch` has the store's record of each event run its handlers; without a store, every handler is called for every delivery.
+`dispatch` and `pipeline` run handlers through the store's record of an event; without a store, every delivery runs every handler.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from .raw_event import RawEvent
 
 
 class Result(NamedTuple):
-    """What became of one handler."""
+    """How a handler's run ended."""
 
     outcome: Outcome
-    #: What it raised, and what is raised again unless the outcome is acknowledged.
+    #: What it raised; raised again unless the outcome is acknowledged.
     error: Exception | None = None
 
 
-#: What most handlers come to.
+#: The result of most runs.
 HANDLED = Result(Outcome.HANDLED)
 
 
 class RunRecord(Protocol):
-    """What notes how a handler's run ends. All methods that are not async may block."""
+    """Decides whether a handler runs, and notes how its run ends. The methods that are not async may block."""
 
     def begin(self, handler: Handler, /) -> Result | None:
-        """Begin a handler's run. Returns its result where it must not run: its work is done, or somebody else is at it."""
+        """Begin a handler's run. Returns a result instead if its work is done, or another worker is running it."""
         ...
 
     async def abegin(self, handler: Handler, /) -> Result | None:
@@ -44,7 +44,7 @@ class RunRecord(Protocol):
         ...
 
     def run(self, handler: Handler, call: Callable[[], None], /) -> Result:
-        """Have a sync handler do its work by `call`, and note how that ended."""
+        """Run a sync handler with `call`, and note how that ended."""
         ...
 
     async def arun(self, handler: Handler, call: Callable[[], Awaitable[None]], /) -> Result:
@@ -56,95 +56,92 @@ class EventRecord(RunRecord, Protocol):
     """One event in an `EventStore`."""
 
     def open(self) -> None:
-        """Keep the event; called once, before any handler. Raises what keeps the store from doing so."""
+        """Store the event; called once, before any handler. Raises an exception if the store cannot do so."""
 
     async def aopen(self) -> None:
         """Do the same on an event loop."""
 
 
 class EventStore(Protocol):
-    """Keeps events, so that the work of each handler is done once; the inbox is one."""
+    """Stores events, so that each handler's work is done once."""
 
-    def record(self, kind: str, reference: str, raw_event: RawEvent, found: HandlersFound) -> EventRecord:
-        """Make the record of an event that is about to be handled, or that nothing handles and is to be kept all the same.
-
-        Nothing is asked of a database yet.
-        """
+    def record(self, kind: str, reference: str, raw_event: RawEvent, handlers: HandlersFound, /) -> EventRecord:
+        """Make the record of an event, without a database query. Without handlers, the event is only stored."""
         ...
 
     def reject(self, kind: str, reference: str, raw_event: RawEvent, problem: EnvelopeError) -> None:
-        """Keep an event that cannot be read, so that its sender need not. May block. Raises what keeps it from being kept."""
+        """Store an unreadable event; may block. Raises an exception if that fails."""
         ...
 
 
-#: Sent when another store, or none, keeps events from then on.
+#: Sent when the store has changed.
 store_changed: Final = Signal()
 _store: EventStore | None = None
 
 
 def set_store(store: EventStore | None) -> None:
-    """Have `store` keep all events from now on; None for none. Called by the app of the inbox."""
-    global _store  # noqa: PLW0603 -- one of a process, as its settings are
+    """Store all events in `store` from now on, or nowhere. The inbox's app calls it."""
+    global _store  # noqa: PLW0603 -- one for each process, like its settings
     if store is not _store:
         _store = store
         store_changed.send(None)
 
 
 def event_store() -> EventStore | None:
-    """Return what keeps events; called by `refusal`, and by `pipeline`."""
+    """Return the store of this process."""
     return _store
 
 
-def record_of(store: EventStore, kind: str, reference: str, raw_event: RawEvent, found: HandlersFound) -> EventRecord | None:
-    """Return the record of an event that is about to be handled; None for one that nothing handles, unless such are kept."""
-    if not (found.blocking or found.awaited) and (conf.current().UNHANDLED != "keep" or _is_handled(kind, raw_event)):
+def record_of(store: EventStore, kind: str, reference: str, raw_event: RawEvent, handlers: HandlersFound) -> EventRecord | None:
+    """Return the record of an event; None for one that nothing handles, unless `UNHANDLED` is `"keep"`."""
+    if not any(handlers) and (conf.current().UNHANDLED != "keep" or is_handled(kind, raw_event)):
         return None
-    return store.record(kind, reference, raw_event, found)
+    return store.record(kind, reference, raw_event, handlers)
 
 
-def _is_handled(kind: str, raw_event: RawEvent) -> bool:
-    """Whether another router has a handler for an event."""
-    return any(found.blocking or found.awaited for found in find_everywhere(kind, raw_event.envelope.type))
+def is_handled(kind: str, raw_event: RawEvent) -> bool:
+    """Whether any router has a handler for an event."""
+    return any(map(any, find_everywhere(kind, raw_event.envelope.type)))
 
 
 class Delivered(NamedTuple):
-    """One event on its way to one handler; nothing of its payload."""
+    """One event's delivery to one handler, without its payload."""
 
-    #: Such as `"done"`: lower case letters.
+    #: In lower case, such as `"done"`.
     state: str
-    #: The same for people.
+    #: The state for people.
     label: str
     kind: str
     reference: str
-    #: Its name; empty for an event that could not be read.
+    #: The handler's name; empty for an event that could not be read.
     handler: str
     attempts: int
     max_attempts: int
     received_at: datetime
-    #: Of the page that says more; empty where there is none.
+    #: Of the page with the details, if there is one.
     url: str
 
 
 class History(Protocol):
-    """Tells the last deliveries. All of it may block."""
+    """Lists the last deliveries. The methods may block."""
 
-    #: What somebody needs to be told, for people.
+    #: The permission that users need, for people.
     permission: str
 
     def may_view(self, user: object) -> bool:
-        """Whether a user, as a request has one, may be told."""
+        """Whether a request's user may see deliveries."""
         ...
 
     def last(self, kind: Glob, kind_only: str | None, handlers: Collection[str] | None, most: int) -> Sequence[Delivered]:
-        """The last deliveries, from the newest.
+        """List the last deliveries, the newest first.
 
         Args:
-            kind: Of which kinds.
-            kind_only: The kind, if there is only one that fits; of others, some that are long past may not be told.
-            handlers: The names of those of which deliveries are told; None for all.
-            most: How many.
+            kind: Matches the events' kinds.
+            kind_only: The kind, if `kind` matches no other; otherwise old deliveries may be left out.
+            handlers: The names of handlers; None for all.
+            most: The maximum number.
 
-        Raises `django.db.DatabaseError` if they cannot be read now.
+        Raises `django.db.DatabaseError` if the database cannot be read.
 
         """
         ...
@@ -153,12 +150,12 @@ class History(Protocol):
 _history: History | None = None
 
 
-def set_history(found: History | None) -> None:
-    """Have deliveries told by `found` from now on; None for nobody. Called by the app of the inbox."""
-    global _history  # noqa: PLW0603 -- one of a process, as its settings are
-    _history = found
+def set_history(new: History | None) -> None:
+    """List deliveries from `new` from now on, or not at all. The inbox's app calls it."""
+    global _history  # noqa: PLW0603 -- as in set_store()
+    _history = new
 
 
 def history() -> History | None:
-    """Who tells of deliveries; called by the catalogue."""
+    """Return the history of this process, for the catalogue."""
     return _history
