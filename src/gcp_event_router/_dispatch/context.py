@@ -7,17 +7,32 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
+from ..event import Event
 from .raw_event import RawEvent
 
-_current: ContextVar[tuple[str, str, RawEvent] | None] = ContextVar("gcp_event_router.event", default=None)
-#: Set the kind, the reference and the raw event in the context of a handler that is about to be called.
-enter: Callable[[tuple[str, str, RawEvent]], Any] = _current.set
+
+class RunState(Protocol):
+    """Has the event that a handler gets; the `Run` of `pipeline`."""
+
+    event: Event[Any, Any] | None
+
+
+_current: ContextVar[tuple[str, str, RawEvent, RunState | None] | None] = ContextVar("gcp_event_router.event", default=None)
+#: Set kind, reference, raw event and run in the context of a handler that is about to be called.
+enter: Callable[[tuple[str, str, RawEvent, RunState | None]], Any] = _current.set
+
+
+def note_argument(event: Event[Any, Any]) -> None:
+    """Note the event that middleware passes to the handler in its run."""
+    current = _current.get()
+    if current is not None and current[3] is not None:
+        current[3].event = event
 
 
 class CurrentEvent(NamedTuple):
-    """The fields of the event being handled that log lines have."""
+    """The fields of the current event that log lines have."""
 
     kind: str
     reference: str
@@ -32,6 +47,6 @@ def current_event() -> CurrentEvent | None:
     current = _current.get()
     if current is None:
         return None
-    kind, reference, raw_event = current
+    kind, reference, raw_event, _ = current
     trace = raw_event.trace
     return CurrentEvent(kind, reference, raw_event.envelope.message_id, trace and trace.traceparent)

@@ -1,7 +1,6 @@
-"""One registered function: what it declares, where it stands in the code, how an event is made for it, and its call.
+"""One registered function: the types that it declares, the events that are made for it, and its call.
 
-`router` makes a `Handler` for each registration; `dispatch` and `pipeline` call it; `checks` asks it to resolve what it
-declares.
+`router` makes a `Handler` for each registration; `dispatch` and `pipeline` call it.
 """
 
 from __future__ import annotations
@@ -24,8 +23,8 @@ from .._globs.glob import Glob
 from .._schema.type_names import type_text
 from ..event import Event
 from ..exceptions import ConfigurationError, InvalidEventError, UnsupportedMediaTypeError
-from .context import enter
-from .middleware import RegisteredMiddleware, RunState, check_result, surround, surrounded_run
+from .context import RunState, enter
+from .middleware import RegisteredMiddleware, check_result, surround
 from .options import Options
 from .payload import ParametersReader, PayloadReader, may_hold_names, parameters_reader, payload_reader
 from .raw_event import RawEvent
@@ -44,21 +43,21 @@ from .signature import (
     type_of,
 )
 
-#: What a name that is not known, or not yet, raises in an annotation.
+#: The exceptions of an unknown name in an annotation.
 _UNKNOWN = (NameError, AttributeError)
 _DEFAULTS: Final = Options()
 
 
 class Handler:
-    """A function, the kinds that it handles, and the types that it declares. Made by `EventRouter.on`.
+    """A function, the kinds that it handles, and the types that it declares. `EventRouter.on` makes it.
 
-    Types are read from the annotation once: at registration where its names are known by then, and otherwise when the project
-    has started, so that a model may stand further down in the file.
+    It reads the types from the annotation once: at registration, or, if the annotation refers to something that is defined
+    further down in the file, when the project has started.
     """
 
     __slots__ = (
         "_adapter",
-        "_given",
+        "_declared_payload",
         "_origin",
         "_parameter",
         "_readers",
@@ -84,24 +83,25 @@ class Handler:
         options: Options = _DEFAULTS,
         ce_type: Glob | None = None,
     ) -> None:
-        """Check `function` and keep it.
+        """Check a function and keep it.
 
         Args:
             function: Anything that can be called with one `Event`, sync or async.
-            globs: Which kinds it handles; without any, and without a type, it is a fallback.
-            payload: What `payload=` says: a type, which may be None, or a `TypeAdapter`.
-            scope: Local names of the place of registration, in which annotations may be written.
-            options: How it is to be run.
-            ce_type: Which types of CloudEvents it handles.
+            globs: Match the kinds; without any, and without a type, it is a fallback.
+            payload: The `payload=` of the registration: a type, which may be None, or a `TypeAdapter`.
+            scope: Local names at the registration, to which annotations may refer.
+            options: How it is run.
+            ce_type: Matches the types of CloudEvents.
 
         Raises:
-            RegistrationError: The function could never be called rightly.
+            RegistrationError: The function could never be called correctly.
 
         """
         #: The function as it was registered.
         self.function: Final = function
-        #: What `pipeline` calls: the function, or the middleware around it.
+        #: The function, or the middleware around it.
         self.run: Callable[[Event[Any, Any]], Any] = function
+        #: The handler without middleware, if this is a copy with it.
         self._origin: Handler | None = None
         self.globs: Final = globs
         self.ce_type: Final = ce_type
@@ -109,36 +109,36 @@ class Handler:
         if not callable(function):
             refuse(f"{function!r}, of type {type(function).__name__}, cannot be called. {how}")
         self.options: Final = options
-        #: Module and qualified name of the function, unless it is registered by another.
+        #: The name in the options, or the module and qualified name of the function.
         self.name: Final = options.name or name_of(function)
-        #: The file and the line where it is written.
+        #: Its file and line.
         self.location: Final = location_of(function)
         if (code := code_of(function)) is not None:
             know_handler(code)
         self.is_async: Final = is_async(function)
         if self.is_async and is_served_by_gevent():
             refuse(f"{self} is async, and gunicorn's gevent workers cannot await it: {NOT_WITH_GEVENT}")
-        #: The same for two registrations of one function, or of one bound method.
+        #: Equal for all registrations of a function or of a bound method.
         self.key: Final = (id(getattr(function, "__self__", None)), id(getattr(function, "__func__", function)))
-        self._given: object = type_of(payload)
+        self._declared_payload: object = type_of(payload)
         self._adapter: TypeAdapter[Any] | None = payload if isinstance(payload, TypeAdapter) else None
         self._parameter = event_parameter(function, self.name)
         self._types: tuple[object, object] | None = None
         self._readers: tuple[PayloadReader, ParametersReader | None] | None = None
         self._reads_body = False
-        with suppress(*_UNKNOWN):  # perhaps defined further down; a system check looks again
+        with suppress(*_UNKNOWN):  # it may be defined further down; a system check looks again
             self._resolve(scope)
 
     def within(self, middleware: tuple[RegisteredMiddleware, ...]) -> Handler:
-        """Return the handler as it runs in a router that has middleware, the first outermost."""
+        """Return a copy of the handler that runs within middleware, the first outermost."""
         surrounded = copy(self)
         surrounded.run = surround(self, self.function, middleware)
-        surrounded._origin = self  # noqa: SLF001 -- another one of its own class
+        surrounded._origin = self  # noqa: SLF001 -- of the same class
         return surrounded
 
     @property
     def payload_type(self) -> object:
-        """The type of the payload. Raises `ConfigurationError` where the annotation cannot be resolved."""
+        """The type of the payload. Raises `ConfigurationError` if the annotation cannot be resolved."""
         return self._resolved()[0]
 
     @property
@@ -148,16 +148,16 @@ class Handler:
 
     @property
     def adapter(self) -> TypeAdapter[Any]:
-        """What validates a payload. Raises `ConfigurationError` where that cannot be."""
+        """Validates the payload. Raises `ConfigurationError` if pydantic cannot."""
         self.prepare()
         return cast("TypeAdapter[Any]", self._adapter)
 
     def event(self, kind: str, reference: str, raw_event: RawEvent) -> Event[Any, Any]:
-        """The event as this handler declares it, validated afresh, so that no handler sees what another one changed.
+        """Make the event as this handler declares it; each handler gets objects of its own.
 
         Raises:
-            InvalidEventError: The payload or the parameters are not what the handler declares.
-            UnsupportedMediaTypeError: So is the payload, and its sender says that it is in another format than JSON.
+            InvalidEventError: The payload or the parameters do not fit the declared types.
+            UnsupportedMediaTypeError: The payload does not fit, and its sender says that it is not JSON.
             ConfigurationError: The annotation cannot be resolved.
 
         """
@@ -180,17 +180,15 @@ class Handler:
         )
 
     def call(self, kind: str, reference: str, raw_event: RawEvent, run: RunState | None = None) -> None:
-        """Make a sync handler its event, note that in `run`, and call the function with it, or the middleware around it.
+        """Make a sync handler its event, note it in `run`, and call the function, or the middleware around it.
 
-        To be run in a context of its own, `copy_context().run(handler.call, ...)`, so that a language or time zone that the
-        function activates ends with it, and so does what is noted for its log lines.
+        Call it in a context of its own, `copy_context().run(handler.call, ...)`, which ends with a language or time zone that
+        the function activates, and with the current event of its log lines.
         """
-        enter((kind, reference, raw_event))
+        enter((kind, reference, raw_event, run if self._origin else None))
         try:
             event = self.event(kind, reference, raw_event)
-            if self._origin is not None:
-                surrounded_run.set(run)
-            elif run is not None:
+            if run is not None and self._origin is None:  # middleware may call the handler with another event
                 run.event = event
             result = self.run(event)
         except STRAYS as error:
@@ -201,25 +199,23 @@ class Handler:
             check_result(self, result)
 
     async def acall(self, kind: str, reference: str, raw_event: RawEvent, run: RunState | None = None) -> None:
-        """Do the same with an async handler, which is awaited in a context of its own as well."""
+        """Do the same with an async handler, in a context of its own."""
         try:
             await create_task(self._acall(kind, reference, raw_event, run), context=copy_context())
-        except CancelledError as error:  # perhaps the handler has cancelled its own task, which is not this one
+        except CancelledError as error:  # the handler may have cancelled its own task, but not this one
             if is_meant(error):
                 raise
             raise as_failure(error) from error
 
     async def _acall(self, kind: str, reference: str, raw_event: RawEvent, run: RunState | None) -> None:
-        enter((kind, reference, raw_event))
+        enter((kind, reference, raw_event, run if self._origin else None))
         task = current_task()
         try:
             if len(raw_event.envelope.body) > LONG:
-                event = await in_thread(partial(self.event, kind, reference, raw_event))  # since validation may take long
+                event = await in_thread(partial(self.event, kind, reference, raw_event))
             else:
                 event = self.event(kind, reference, raw_event)
-            if self._origin is not None:
-                surrounded_run.set(run)
-            elif run is not None:
+            if run is not None and self._origin is None:
                 run.event = event
             result = await self.run(event)
         except STRAYS as error:
@@ -227,16 +223,16 @@ class Handler:
                 raise
             raise as_failure(error) from error
         finally:
-            del task  # which refers to what is raised, by whose traceback this frame is kept
+            del task  # which refers to the exception, whose traceback refers to this frame
         if result is not None:
             check_result(self, result)
 
     def prepare(self) -> tuple[PayloadReader, ParametersReader | None]:
-        """Build the validators of the declared types; done once, at start-up or by the first event.
+        """Build the validators of the declared types, once, at start-up or for the first event.
 
         Raises `ConfigurationError` for an annotation that cannot be resolved, or that pydantic cannot validate.
         """
-        if self._origin is not None:  # which does it once for all
+        if self._origin is not None:
             self._readers, self._adapter = self._origin.prepare(), self._origin.adapter
             self._reads_body = self._origin._reads_body  # noqa: SLF001 -- as above
             return self._readers
@@ -267,7 +263,7 @@ class Handler:
 
     @property
     def kinds(self) -> str:
-        """The globs, for people."""
+        """The globs and the type, for people."""
         parts = [repr(glob.pattern) for glob in self.globs]
         parts += [f"ce_type={self.ce_type.pattern!r}"] if self.ce_type else []
         return ", ".join(parts) or "what nothing else handles"
@@ -285,25 +281,18 @@ class Handler:
 
     def _resolve(self, scope: Mapping[str, Any] | None) -> tuple[object, object]:
         annotation = annotation_of(self.function, self._parameter, scope)
-        payload_type, parameters_type = declared_types(annotation, self._given, self)
+        payload_type, parameters_type = declared_types(annotation, self._declared_payload, self)
         if parameters_type != dict[str, str]:
-            self._check_parameters(payload_type, parameters_type)
+            with suppress(PydanticUserError, *_UNKNOWN):  # it may not be complete yet; `prepare` looks again
+                if not may_hold_names(_adapter(parameters_type)):
+                    refuse(
+                        f"{self} annotates its parameter {event_text(payload_type, parameters_type)}, and the parameters of a "
+                        f"URL are names with values, which {type_text(parameters_type)} cannot be. "
+                        f"Declare a model with a field for each, and write Event[{type_text(payload_type)}, Params]."
+                    )
         self._types = payload_type, parameters_type
         return self._types
 
-    def _check_parameters(self, payload_type: object, parameters_type: object) -> None:
-        """Refuse a type that no URL's parameters fit. Raises `RegistrationError`."""
-        try:
-            fits = may_hold_names(_adapter(parameters_type))
-        except (PydanticUserError, *_UNKNOWN):  # perhaps not complete yet; `prepare` tells
-            return
-        if not fits:
-            refuse(
-                f"{self} annotates its parameter {event_text(payload_type, parameters_type)}, and the parameters of a URL are "
-                f"names with values, which {type_text(parameters_type)} cannot be. "
-                f"Declare a model with a field for each, and write Event[{type_text(payload_type)}, Params]."
-            )
-
 
 def _adapter(declared: object) -> TypeAdapter[Any]:
-    return TypeAdapter(cast("type[Any]", declared))  # any form of type, in fact; pydantic says if it is none
+    return TypeAdapter(cast("type[Any]", declared))  # or another form of type; pydantic raises an exception for anything else

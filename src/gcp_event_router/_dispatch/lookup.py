@@ -1,4 +1,4 @@
-"""What a router keeps of each registration, how it finds those of a kind, and how it explains what it does with one."""
+"""The registrations of routers: finds the handlers of an event, and explains why they run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from operator import itemgetter
 from threading import Lock
-from typing import Final, NamedTuple, Protocol, TypeAlias
+from typing import Final, NamedTuple, Protocol
 from weakref import WeakSet
 
 from typing_extensions import override
@@ -15,30 +15,30 @@ from .._globs.glob import Glob, GlobIndex
 from .handler import Handler
 from .middleware import RegisteredMiddleware
 
-#: Kinds whose handlers are remembered. Only kinds that something handles are, so strangers' kinds take no place.
+#: The most kinds whose handlers are remembered. Only handled kinds are, so a stranger's kinds take no memory.
 MEMORY = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """A handler as one router sees it: with the prefix under which its own router is included."""
+    """A handler in a router, or in one that includes its router with a prefix."""
 
     handler: Handler
-    #: Of which one has to match the kind; none if the type is all that counts.
+    #: One of them has to match the kind; empty if only the type counts.
     globs: tuple[Glob, ...]
     #: A fallback runs only for events that no other registration matches.
     is_fallback: bool = False
-    #: Which has to match the CloudEvents type, if it is given.
+    #: Has to match the CloudEvents type, if it is given.
     ce_type: Glob | None = None
-    #: What surrounds each run of the handler, from the outermost to the innermost.
+    #: Surrounds each run of the handler, the outermost first.
     middleware: tuple[RegisteredMiddleware, ...] = ()
 
     def within(self, middleware: tuple[RegisteredMiddleware, ...]) -> Registration:
-        """Return the registration as a router sees it that has middleware of its own."""
+        """Return the registration with the middleware of a router around it."""
         return replace(self, middleware=middleware + self.middleware) if middleware else self
 
     def matching(self, kind: str) -> Glob | None:
-        """The first of the globs that matches `kind`."""
+        """Return the first of the globs that matches a kind."""
         return next((glob for glob in self.globs if glob.matches(kind)), None)
 
     def wants(self, ce_type: str | None) -> bool:
@@ -47,29 +47,21 @@ class Registration:
 
 
 class HandlersFound(NamedTuple):
-    """The handlers of a kind, in order of registration."""
+    """The sync and the async handlers of an event, in order of registration."""
 
     blocking: tuple[Handler, ...]
     awaited: tuple[Handler, ...]
 
-    @classmethod
-    def of(cls, handlers: list[Handler]) -> HandlersFound:
-        """Sort handlers into sync and async ones."""
-        return cls(
-            tuple(handler for handler in handlers if not handler.is_async),
-            tuple(handler for handler in handlers if handler.is_async),
-        )
-
 
 class Router(Protocol):
-    """What is asked of routers that listen to a signal."""
+    """The part of a router that this package uses."""
 
     def find(self, kind: str, ce_type: str | None = None) -> HandlersFound:
-        """The handlers of a kind and type."""
+        """Find the handlers of a kind and type."""
         ...
 
     def __iter__(self) -> Iterator[Registration]:
-        """All registrations."""
+        """Iterate over all registrations."""
         ...
 
     def has_plain_company(self) -> bool:
@@ -82,27 +74,23 @@ LISTENING: Final[WeakSet[Router]] = WeakSet()
 
 
 def find_everywhere(kind: str, ce_type: str | None) -> list[HandlersFound]:
-    """What each router that listens to a signal has for an event."""
+    """Find the handlers of an event in each listening router."""
     return [router.find(kind, ce_type) for router in tuple(LISTENING)]
 
 
 def registered_everywhere() -> Iterator[Registration]:
-    """The registrations of all routers that listen to a signal."""
+    """Iterate over the registrations of all listening routers."""
     for router in tuple(LISTENING):
         yield from router
 
 
 def is_registered(kind: str) -> bool:
-    """Whether a router that listens to a signal has a handler or a fallback for a kind, whatever the type of the event."""
-    return any(not each.globs or each.matching(kind) is not None for each in registered_everywhere())
-
-
-#: A registration, with its place in their order.
-_Placed: TypeAlias = tuple[int, Registration]
+    """Whether a listening router has a handler or a fallback for a kind, for events of any type."""
+    return any(not entry.globs or entry.matching(kind) is not None for entry in registered_everywhere())
 
 
 class HandlerTable:
-    """Finds handlers among the registrations of a router, which are put in order when somebody first asks after a change."""
+    """Finds handlers among the registrations of a router; the first look-up after a change builds an index."""
 
     def __init__(self, registrations: Iterable[Registration]) -> None:
         self._registrations = registrations
@@ -110,13 +98,13 @@ class HandlerTable:
         self._index: _Index | None = None
 
     def find(self, kind: str, ce_type: str | None = None) -> HandlersFound:
-        """The handlers of a kind and type, each function once."""
+        """Find the handlers of a kind and type, each function once."""
         index = self._index or self._build()
         key = (kind, ce_type) if index.has_types else kind
         return index.memory.get(key) or index.find(key, kind, ce_type)
 
     def forget(self) -> None:
-        """Look at the registrations anew, since they have changed."""
+        """Drop the index, since the registrations have changed."""
         with self._lock:
             self._index = None
 
@@ -127,34 +115,38 @@ class HandlerTable:
 
 
 class _Index:
-    """The registrations of one moment, in order of their globs, and what was found among them."""
+    """The registrations at one moment, by their globs and with their places in the order, and what was found among them."""
 
     def __init__(self, registrations: tuple[Registration, ...]) -> None:
         placed = list(enumerate(registrations))
-        self._kinds = GlobIndex((glob, (place, each)) for place, each in placed if not each.is_fallback for glob in each.globs)
-        self._types = GlobIndex((each.ce_type, (place, each)) for place, each in placed if each.ce_type and not each.globs)
-        self._fallbacks = GlobIndex((glob, (place, each)) for place, each in placed if each.is_fallback for glob in each.globs)
-        self._runnable = {place: each.handler.within(each.middleware) for place, each in placed if each.middleware}
-        self.has_types: Final = any(each.ce_type for each in registrations)
+        self._kinds = GlobIndex((glob, item) for item in placed if not item[1].is_fallback for glob in item[1].globs)
+        self._types = GlobIndex((item[1].ce_type, item) for item in placed if item[1].ce_type and not item[1].globs)
+        self._fallbacks = GlobIndex((glob, item) for item in placed if item[1].is_fallback for glob in item[1].globs)
+        self._surrounded = {place: entry.handler.within(entry.middleware) for place, entry in placed if entry.middleware}
+        self.has_types: Final = any(entry.ce_type for entry in registrations)
         self.memory: Final[dict[str | tuple[str, str | None], HandlersFound]] = {}
 
     def find(self, key: str | tuple[str, str | None], kind: str, ce_type: str | None) -> HandlersFound:
         """Find the handlers of a kind and type, and remember them by `key`."""
         matched = self._matched(kind, ce_type)
         unique: dict[object, Handler] = {}  # a function that is registered twice runs once
-        for place, each in matched or self._fallbacks.find(kind):
-            unique.setdefault(each.handler.key, self._runnable.get(place, each.handler))
-        found = HandlersFound.of(list(unique.values()))
+        for place, entry in matched or self._fallbacks.find(kind):
+            unique.setdefault(entry.handler.key, self._surrounded.get(place, entry.handler))
+        handlers = unique.values()
+        found = HandlersFound(
+            tuple(handler for handler in handlers if not handler.is_async),
+            tuple(handler for handler in handlers if handler.is_async),
+        )
         if matched:
             if len(self.memory) >= MEMORY:
-                self.memory.clear()  # cheaper than choosing: each kind comes back at the price of one look-up
+                self.memory.clear()  # cheaper than choosing: each kind returns with its next look-up
             self.memory[key] = found
         return found
 
-    def _matched(self, kind: str, ce_type: str | None) -> list[_Placed]:
+    def _matched(self, kind: str, ce_type: str | None) -> list[tuple[int, Registration]]:
         matched = self._kinds.find(kind)
         if self.has_types:
-            matched = [placed for placed in matched if placed[1].wants(ce_type)]
+            matched = [item for item in matched if item[1].wants(ce_type)]
             matched += self._types.find(ce_type) if ce_type is not None else []
             matched.sort(key=itemgetter(0))
         return matched
@@ -188,41 +180,42 @@ class Explanation:
     @property
     def handlers(self) -> tuple[Handler, ...]:
         """The handlers that run, in order of registration."""
-        return tuple(each.registration.handler for each in self.consulted if each.runs)
+        return tuple(entry.registration.handler for entry in self.consulted if entry.runs)
 
     @override
     def __str__(self) -> str:
-        what = repr(self.kind) if self.ce_type is None else f"{self.kind!r} of the type {self.ce_type!r}"
-        return "\n".join([f"{what} is handled by {len(self.handlers)} handler(s)", *map(str, self.consulted)])
+        subject = repr(self.kind) if self.ce_type is None else f"{self.kind!r} of the type {self.ce_type!r}"
+        return "\n".join([f"{subject} is handled by {len(self.handlers)} handler(s)", *map(str, self.consulted)])
 
 
 def explain(kind: str, ce_type: str | None, registrations: tuple[Registration, ...], found: HandlersFound) -> Explanation:
-    """Say for each registration why it runs for a kind and type, or why not; `found` is what the router found."""
+    """Explain for each registration of a router why it runs for a kind and type, or why not."""
     left = {handler.key for handlers in found for handler in handlers}
-    handled = any(not each.is_fallback and _misses(each, kind, ce_type) is None for each in registrations)
+    mismatches = [_mismatch(entry, kind, ce_type) for entry in registrations]
+    is_handled = any(not mismatch and not entry.is_fallback for entry, mismatch in zip(registrations, mismatches, strict=True))
     consulted: list[Consulted] = []
-    for each in registrations:
-        reason = _misses(each, kind, ce_type)
-        runs = reason is None and each.handler.key in left and not (each.is_fallback and handled)
-        if reason is None and each.is_fallback:
-            reason = "another handler matches" if handled else "it is a fallback, and nothing else matches"
-        elif reason is None:
-            reason = " and ".join(f"{glob.pattern!r}" for glob in (each.matching(kind), each.ce_type) if glob)
-            reason += " match" if each.globs and each.ce_type else " matches"
-            if not runs:
-                reason += ", but its function is registered before"
+    for entry, mismatch in zip(registrations, mismatches, strict=True):
+        runs = not mismatch and entry.handler.key in left and not (entry.is_fallback and is_handled)
+        if mismatch:
+            reason = mismatch
+        elif entry.is_fallback:
+            reason = "another handler matches" if is_handled else "it is a fallback, and nothing else matches"
+        else:
+            reason = " and ".join(repr(glob.pattern) for glob in (entry.matching(kind), entry.ce_type) if glob)
+            reason += " match" if entry.globs and entry.ce_type else " matches"
+            reason += "" if runs else ", but its function is registered before"
         if runs:
-            left.discard(each.handler.key)
-        consulted.append(Consulted(each, runs, reason))
+            left.discard(entry.handler.key)
+        consulted.append(Consulted(entry, runs, reason))
     return Explanation(kind, ce_type, tuple(consulted))
 
 
-def _misses(registration: Registration, kind: str, ce_type: str | None) -> str | None:
-    """Why a registration does not match; None if it does."""
+def _mismatch(registration: Registration, kind: str, ce_type: str | None) -> str:
+    """Return why a registration does not match, or ""."""
     if registration.globs and registration.matching(kind) is None:
         return " and ".join(glob.why_not(kind) for glob in registration.globs)
     if registration.ce_type is None or registration.wants(ce_type):
-        return None
+        return ""
     if ce_type is None:
         return f"it wants the type {registration.ce_type.pattern!r}, and the event has none"
     return f"of the type, {registration.ce_type.why_not(ce_type)}"

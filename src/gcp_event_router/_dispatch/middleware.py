@@ -9,7 +9,6 @@ from __future__ import annotations
 import inspect
 from asyncio import current_task
 from collections.abc import Awaitable, Callable
-from contextvars import ContextVar
 from functools import partial
 from typing import Any, Final, Protocol, TypeAlias
 
@@ -18,16 +17,18 @@ from typing_extensions import override
 from .._concurrency import NOT_WITH_GEVENT, STRAYS, as_failure, in_thread, is_meant, is_served_by_gevent, wait_for
 from ..event import Event
 from ..exceptions import Answer
+from .context import note_argument
 from .signature import is_async, is_generator, location_of, name_of, refuse
 
-#: Runs what a sync middleware surrounds: the next middleware, or the handler.
+#: Runs the rest of what a sync middleware surrounds: the next middleware, or the handler.
 CallNext: TypeAlias = Callable[[Event[Any, Any]], None]
-#: Runs what an async middleware surrounds.
+#: The same for an async middleware.
 AsyncCallNext: TypeAlias = Callable[[Event[Any, Any]], Awaitable[None]]
 #: What `EventRouter.use` takes.
 Middleware: TypeAlias = Callable[[Event[Any, Any], CallNext], None] | Callable[[Event[Any, Any], AsyncCallNext], Awaitable[None]]
 
 _HOW: Final = "Write it as `def middleware(event: Event[Any], call_next: CallNext) -> None`."
+_Run: TypeAlias = Callable[[Event[Any, Any]], Any]
 
 
 class Declared(Protocol):
@@ -39,18 +40,8 @@ class Declared(Protocol):
         ...
 
 
-class RunState(Protocol):
-    """Takes note of the event that a handler gets; the `Run` of `pipeline` does."""
-
-    event: Event[Any, Any] | None
-
-
-#: The run of the handler whose middleware is called: middleware may pass another event on, or none.
-surrounded_run: ContextVar[RunState | None] = ContextVar("gcp_event_router.run", default=None)
-
-
 class RegisteredMiddleware:
-    """A middleware, its name and its place. Made by `EventRouter.use`. Raises `RegistrationError`."""
+    """A middleware, its name and its location. `EventRouter.use` makes it. Raises `RegistrationError`."""
 
     __slots__ = ("function", "is_async", "location", "name")
 
@@ -61,7 +52,7 @@ class RegisteredMiddleware:
         self.function: Final = function
         #: Its module and qualified name.
         self.name: Final = name_of(function)
-        #: The file and the line where it is written.
+        #: Its file and line.
         self.location: Final = location_of(function)
         if isinstance(function, type):
             refuse(f"use() got the class {self.name}, so calling it would only make an instance. Give an instance of it.")
@@ -80,120 +71,90 @@ class RegisteredMiddleware:
         return f"{self.name} ({self.location})"
 
 
-def surround(
-    declared: Declared, function: Callable[..., Any], middleware: tuple[RegisteredMiddleware, ...]
-) -> Callable[[Event[Any, Any]], Any]:
+def surround(handler: Declared, function: Callable[..., Any], middleware: tuple[RegisteredMiddleware, ...]) -> _Run:
     """Put middleware around a handler's function, the first outermost; the result is sync or async as the handler is."""
-    inner = (_awaiting if declared.is_async else _calling)(declared, function)
-    inner_is_async = declared.is_async
-    for each in reversed(middleware):
-        call_next = _adapted(inner, inner_is_async, each.is_async)
-        inner = (_async_link if each.is_async else _sync_link)(each, call_next)
-        inner_is_async = each.is_async
-    return _adapted(inner, inner_is_async, declared.is_async)
+
+    def note_and_call(event: Event[Any, Any]) -> Any:
+        note_argument(event)
+        return function(event)
+
+    run, run_is_async = _link(handler, note_and_call), handler.is_async
+    for outer in reversed(middleware):
+        run = _link(outer, outer.function, _adapt(run, run_is_async, outer.is_async))
+        run_is_async = outer.is_async
+    return _adapt(run, run_is_async, handler.is_async)
 
 
-def _calling(handler: Declared, function: Callable[..., Any]) -> Callable[[Event[Any, Any]], Any]:
-    def run(event: Event[Any, Any]) -> None:
-        _note_argument(event)
-        result = function(event)
-        if result is not None:
-            check_result(handler, result)
+def _link(declared: Declared, function: Callable[..., Any], call_next: _Run | None = None) -> _Run:
+    """Return a function that calls a handler or a middleware, and checks its argument and its result."""
 
-    return run
-
-
-def _awaiting(handler: Declared, function: Callable[..., Any]) -> Callable[[Event[Any, Any]], Any]:
-    async def arun(event: Event[Any, Any]) -> None:
-        _note_argument(event)
-        result = await function(event)
-        if result is not None:
-            check_result(handler, result)
-
-    return arun
-
-
-def _sync_link(middleware: RegisteredMiddleware, call_next: CallNext) -> Callable[[Event[Any, Any]], Any]:
     def run(event: Event[Any, Any]) -> None:
         _check_event(event)
-        result = middleware.function(event, call_next)
+        result = function(event) if call_next is None else function(event, call_next)
         if result is not None:
-            check_result(middleware, result)
+            check_result(declared, result)
 
-    return run
-
-
-def _async_link(middleware: RegisteredMiddleware, call_next: Callable[..., Any]) -> Callable[[Event[Any, Any]], Any]:
     async def arun(event: Event[Any, Any]) -> None:
         _check_event(event)
-        calls: list[Any] = []
-
-        def noted(event: Event[Any, Any]) -> Any:
-            coroutine = call_next(event)
-            calls.append(coroutine)
-            return coroutine
-
-        result = await middleware.function(event, noted)
+        coroutines: list[Any] = []
+        result = await (function(event) if call_next is None else function(event, partial(_start, call_next, coroutines)))
         if result is not None:
-            check_result(middleware, result)
-        _check_awaited(middleware, calls)
+            check_result(declared, result)
+        _check_awaited(declared, coroutines)
 
-    return arun
+    return arun if declared.is_async else run
 
 
-def _check_awaited(middleware: RegisteredMiddleware, calls: list[Any]) -> None:
-    """Refuse to take an event for handled whose handler has not run to its end."""
-    states = [(inspect.getcoroutinestate(coroutine), coroutine) for coroutine in calls]
+def _start(call_next: _Run, coroutines: list[Any], event: Event[Any, Any]) -> Any:
+    coroutines.append(call_next(event))
+    return coroutines[-1]
+
+
+def _check_awaited(middleware: Declared, coroutines: list[Any]) -> None:
+    """Raise an exception unless the handler has run to its end, since the event would count as handled."""
+    states = [(inspect.getcoroutinestate(coroutine), coroutine) for coroutine in coroutines]
     for state, coroutine in states:
         if state == inspect.CORO_CREATED:
-            coroutine.close()  # spares the user the second complaint, that it was never awaited
+            coroutine.close()  # prevents the warning that it was never awaited
     if any(state != inspect.CORO_CLOSED for state, _ in states):
         msg = f"{middleware} did not await call_next, so the handler did not run to its end. Write `await call_next(event)`."
         raise TypeError(msg)
 
 
-def _adapted(inner: Callable[..., Any], inner_is_async: bool, wanted_async: bool) -> Callable[[Event[Any, Any]], Any]:
-    """Make a sync function of an async one, or the reverse, where that is needed."""
-    if inner_is_async == wanted_async:
-        return inner
-    if wanted_async:
-        return _hop_to_thread(inner)
-    return lambda event: wait_for(partial(_guarded, inner, event))
-
-
-def _hop_to_thread(inner: Callable[..., Any]) -> Callable[[Event[Any, Any]], Any]:
-    def guarded(event: Event[Any, Any]) -> None:
-        try:
-            inner(event)
-        except STRAYS as error:
-            if isinstance(error, Exception) or is_meant(error):
-                raise
-            raise as_failure(error) from error
+def _adapt(run: _Run, run_is_async: bool, want_async: bool) -> _Run:
+    """Make an async function of a sync one, or the reverse, unless it already is as wanted."""
+    if run_is_async == want_async:
+        return run
+    if not want_async:
+        return lambda event: wait_for(partial(_await_guarded, run, event))
 
     async def arun(event: Event[Any, Any]) -> None:
-        await in_thread(partial(guarded, event))
+        await in_thread(partial(_call_guarded, run, event))
 
     return arun
 
 
-async def _guarded(inner: Callable[..., Any], event: Event[Any, Any]) -> None:
-    """Await async code for sync code, in which a cancellation that nobody meant would end a worker."""
+def _call_guarded(run: _Run, event: Event[Any, Any]) -> None:
+    """Call sync code for async code; a stray cancellation in it becomes an ordinary failure."""
+    try:
+        run(event)
+    except STRAYS as error:
+        if isinstance(error, Exception) or is_meant(error):
+            raise
+        raise as_failure(error) from error
+
+
+async def _await_guarded(run: _Run, event: Event[Any, Any]) -> None:
+    """Do the same for async code that sync code calls."""
     task = current_task()
     try:
-        await inner(event)
+        await run(event)
     except STRAYS as error:
         if isinstance(error, Exception) or is_meant(error, task):
             raise
         raise as_failure(error) from error
     finally:
-        del task
-
-
-def _note_argument(event: Event[Any, Any]) -> None:
-    _check_event(event)
-    run = surrounded_run.get()
-    if run is not None:
-        run.event = event
+        del task  # which refers to the exception, whose traceback refers to this frame
 
 
 def _check_event(event: object) -> None:
@@ -203,7 +164,7 @@ def _check_event(event: object) -> None:
 
 
 def check_result(declared: Declared, result: object) -> None:
-    """Refuse what a handler or middleware may not return: an answer that it meant to raise, or what nobody would await."""
+    """Raise `TypeError` for an answer that a handler or middleware returned, or for an awaitable that nothing awaits."""
     answer = result if isinstance(result, type) else type(result)
     if issubclass(answer, Answer):
         msg = (
@@ -211,11 +172,11 @@ def check_result(declared: Declared, result: object) -> None:
             f"Write `raise {answer.__name__}(...)`."
         )
         raise TypeError(msg)
-    # a task that an async one returns runs anyway
+    # a task that an async function returns runs in any case
     if inspect.iscoroutine(result) or (not declared.is_async and inspect.isawaitable(result)):
         close = getattr(result, "close", None)
         if close is not None:
-            close()  # spares the user the second complaint, that it was never awaited
+            close()  # as in _check_awaited()
         msg = f"{declared} returned a coroutine without awaiting it, so none of its code ran. Write `await` before the call."
         if not declared.is_async:
             msg = (

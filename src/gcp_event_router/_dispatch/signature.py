@@ -1,8 +1,4 @@
-"""What a function declares: the event that it takes, the types in it, its name and its place. Called by `handler`.
-
-Mistakes are refused where they are registered: what was given, why it cannot work, what to write instead. The words for types
-are for all who tell people of them.
-"""
+"""Reads what a function declares: the event that it takes, its types, its name and its location. Refuses what cannot work."""
 
 from __future__ import annotations
 
@@ -18,16 +14,15 @@ from .._schema.type_names import type_text
 from ..event import Event
 from ..exceptions import RegistrationError
 
-#: What `payload=` is where nobody says what it is; None is a type.
+#: The value of `payload=` if it is left out; None is a type.
 UNGIVEN: Final = object()
 #: The location of a function that is not written in Python.
 NO_SOURCE: Final = "no source"
-#: What to write.
 HOW: Final = "Write it as `def handler(event: Event[Model]) -> None`."
 
 
 def event_parameter(function: Callable[..., Any], name: str) -> inspect.Parameter:
-    """The parameter that takes the event; the only one that may be required."""
+    """Return the parameter that takes the event; no other may be required."""
     if isinstance(function, type):
         refuse(f"{name} is a class, so calling it would only make an instance. Register a function, or an instance of it.")
     if is_generator(function):
@@ -38,25 +33,22 @@ def event_parameter(function: Callable[..., Any], name: str) -> inspect.Paramete
         msg = f"{name} is not written in Python and does not say what it takes, so it cannot be given an event. {HOW}"
         raise RegistrationError(msg) from error
     parameters = list(signature.parameters.values())
-    positional = [each for each in parameters if each.kind in {each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD}]
+    positional = [one for one in parameters if one.kind in {one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD}]
     if not positional:
         lack = "has no parameter for a single positional argument" if parameters else "takes no parameter"
         refuse(f"{name} {lack}, so it cannot be given an event. {HOW}")
-    for each in parameters:
-        if each is not positional[0] and each.default is each.empty and each.kind not in {each.VAR_POSITIONAL, each.VAR_KEYWORD}:
-            hint = (
-                "If it is a method, register the bound method: `events.on(...)(instance.method)`."
-                if positional[0].name in {"self", "cls"}
-                else HOW
-            )
-            refuse(f"{name} requires the parameter {each.name!r} beside the event, and nothing would give it. {hint}")
+    for other in parameters:
+        is_variadic = other.kind in {other.VAR_POSITIONAL, other.VAR_KEYWORD}
+        if other is not positional[0] and other.default is other.empty and not is_variadic:
+            hint = HOW
+            if positional[0].name in {"self", "cls"}:
+                hint = "If it is a method, register the bound method: `events.on(...)(instance.method)`."
+            refuse(f"{name} requires the parameter {other.name!r} beside the event, and nothing would give it. {hint}")
     return positional[0]
 
 
 def annotation_of(function: Callable[..., Any], parameter: inspect.Parameter, scope: Mapping[str, Any] | None) -> object:
-    """The parameter's annotation, its strings resolved. Raises `NameError` or `AttributeError` for an unknown name."""
-    if not isinstance(parameter.annotation, str) and not _holds_text(parameter.annotation):
-        return parameter.annotation
+    """Return the parameter's annotation, with its strings resolved. Raises `NameError` or `AttributeError` for unknown names."""
     code = _unwrapped(function)
     namespace = {**getattr(code, "__globals__", {}), **(scope or {})}
     holder = SimpleNamespace(__annotations__={"event": parameter.annotation})
@@ -67,36 +59,31 @@ def annotation_of(function: Callable[..., Any], parameter: inspect.Parameter, sc
         raise RegistrationError(msg) from error
 
 
-def _holds_text(annotation: object) -> bool:
-    return any(not isinstance(argument, type) for argument in get_args(annotation))
+def type_of(payload: object) -> object:
+    """Return the type that `payload=` names: the type of an adapter, or that of None."""
+    payload = vars(payload)["_type"] if isinstance(payload, TypeAdapter) else payload  # it has no public name
+    return NoneType if payload is None else payload
 
 
-def type_of(given: object) -> object:
-    """The type that `payload=` names: itself, what an adapter is made of, or that of None."""
-    # TypeAdapter has no public name for it
-    found = vars(given)["_type"] if isinstance(given, TypeAdapter) else given
-    return NoneType if found is None else found
-
-
-def declared_types(annotation: object, given: object, handler: object) -> tuple[object, object]:
-    """The types of payload and parameters, from the annotation and from `payload=`."""
+def declared_types(annotation: object, payload: object, handler: object) -> tuple[object, object]:
+    """Return the types of payload and parameters, from the annotation and from `payload=`."""
     if get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     if get_origin(annotation) is Event:
         payload_type, parameters_type = _arguments(annotation)
-        if given is not UNGIVEN and payload_type != given:
+        if payload is not UNGIVEN and payload_type != payload:
             refuse(
                 f"{handler} annotates its parameter {event_text(payload_type, parameters_type)}, and payload= says "
-                f"{type_text(given)}: they cannot both be right. Leave payload= out, or make them the same."
+                f"{type_text(payload)}: they cannot both be right. Leave payload= out, or make them the same."
             )
         return payload_type, parameters_type
-    if given is not UNGIVEN and (annotation is Event or annotation is inspect.Parameter.empty):
-        return given, dict[str, str]
+    if payload is not UNGIVEN and (annotation is Event or annotation is inspect.Parameter.empty):
+        return payload, dict[str, str]
     if annotation is Event:
         refuse(f"{handler} annotates its parameter Event, without the payload's type. Write Event[Model], or Event[Any].")
     if annotation is inspect.Parameter.empty:
         refuse(f"{handler} does not annotate its parameter, so its payload's type is unknown. {HOW}")
-    written = next((event_text(*_arguments(each)) for each in get_args(annotation) if get_origin(each) is Event), None)
+    written = next((event_text(*_arguments(option)) for option in get_args(annotation) if get_origin(option) is Event), None)
     return refuse(
         f"{handler} annotates its parameter {type_text(annotation)}, and it is given an Event. "
         f"Write {written or f'Event[{type_text(annotation)}]'}."
@@ -104,24 +91,24 @@ def declared_types(annotation: object, given: object, handler: object) -> tuple[
 
 
 def _arguments(event: object) -> tuple[object, object]:
-    """The types of payload and parameters in `Event[...]`."""
+    """Return the types of payload and parameters in `Event[...]`."""
     payload_type, parameters_type = (*get_args(event), dict[str, str])[:2]
     return payload_type, parameters_type
 
 
 def refuse(message: str) -> Never:
-    """Refuse a registration. Raises `RegistrationError`."""
+    """Raise `RegistrationError`."""
     raise RegistrationError(message)
 
 
 def event_text(payload_type: object, parameters_type: object) -> str:
-    """The event that a function takes, as it is written in the code."""
+    """Return the type of an event as it is written in code."""
     more = "" if parameters_type == dict[str, str] else f", {type_text(parameters_type)}"
     return f"Event[{type_text(payload_type)}{more}]"
 
 
 def _unwrapped(function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function whose code runs in the end: inside partials, bound methods, callable objects and decorators."""
+    """Return the function whose code runs: inside partials, bound methods, callable objects and decorators."""
     while isinstance(function, functools.partial):
         function = function.func
     if not inspect.isroutine(function):
@@ -140,23 +127,23 @@ def is_async(function: Callable[..., Any]) -> bool:
     """Whether calling it returns something to await."""
     while isinstance(function, functools.partial):
         function = function.func
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004 -- asks for its kind, not whether it is there
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004 -- asks whether it is async, not whether it exists
 
 
 def name_of(function: Callable[..., Any]) -> str:
-    """Its module and qualified name."""
+    """Return its module and qualified name."""
     code = function if isinstance(function, type) else _unwrapped(function)
     qualname = getattr(code, "__qualname__", type(function).__qualname__)
     return f"{getattr(code, '__module__', '?')}.{qualname}"
 
 
 def location_of(function: Callable[..., Any]) -> str:
-    """The file and the line where it is written."""
+    """Return its file and line."""
     code = code_of(function)
     return f"{code.co_filename}:{code.co_firstlineno}" if code else NO_SOURCE
 
 
 def code_of(function: Callable[..., Any]) -> CodeType | None:
-    """The code that runs in the end; None where it is not written in Python."""
+    """Return the code that runs; None if it is not written in Python."""
     code = getattr(_unwrapped(function), "__code__", None)
     return code if isinstance(code, CodeType) else None
