@@ -98,7 +98,7 @@ def test_router_cannot_include_itself() -> None:
         with pytest.raises(RegistrationError) as refused:
             router.include(other)
         assert str(refused.value) == (
-            "A router cannot include itself, directly or through others: each event would be looked up without end."
+            "A router cannot include itself, directly or through others: the search for handlers would never end."
         )
 
 
@@ -230,8 +230,8 @@ def test_wrong_signal_is_refused(path: str, message: str) -> None:
     ("kinds", "error", "message"),
     [
         ((), GlobError, "Without a kind, no event would ever reach the function. Name one: "),
-        ((5,), RegistrationError, "A kind must be a string, not 5, of type int. Name one: "),
-        ((one,), RegistrationError, "A kind must be a string, not the function one. Name one: "),
+        ((5,), RegistrationError, "A kind or type must be a string, not 5, of type int. Name one: "),
+        ((one,), RegistrationError, "A kind or type must be a string, not the function one. Name one: "),
     ],
 )
 def test_wrong_kinds_are_refused(kinds: tuple[Any, ...], error: type[Exception], message: str) -> None:

@@ -1,7 +1,7 @@
-"""The package's logger, with one line per event: nothing of a payload, a token or an exception's text.
+"""The package's logger, with one line per event, which contains nothing of a payload, a token or an exception's text.
 
-Text from outside is written with `%r`, so that a newline in it cannot forge a line. An exception appears as its type and the
-places that it passed; its text and full traceback follow at DEBUG only.
+`%r` writes text from outside, so that a newline in it cannot forge a line. An exception appears as its type and the places that
+it passed; its text and full traceback follow at DEBUG only.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ logger: logging.Logger = logging.getLogger("gcp_event_router")
 
 _MAX_TEXT = 255
 _MAX_NAME = 120
-#: The most places in a trail: in the project, of these for each further exception, and in libraries.
+#: How many places a trail may have: in the project, there for each further exception, and in libraries.
 _MAX_PLACES = 8
 _MAX_FURTHER = 2
 _MAX_LIBRARIES = 3
@@ -38,19 +38,9 @@ def log_event(
     problem: str = "",
     traceparent: str | None = None,
 ) -> None:
-    """Write the line of one event. Its fields are also attributes of the record; docs/observability.md lists them.
+    """Write the line of one event; docs/observability.md lists the attributes of its record.
 
-    Args:
-        level: A level of `logging`.
-        outcome: The name of the outcome, such as `"handled"`.
-        kind: The event's kind.
-        reference: The event's reference.
-        message_id: The sender's id of the message, if it has one.
-        handlers: The names of the event's handlers.
-        duration: Seconds from the first handler's start to the last one's end.
-        problem: What went wrong, made of safe parts only.
-        traceparent: The traceparent of the request.
-
+    `duration` is in seconds, from the first handler's start to the last one's end. `problem` consists of safe parts only.
     """
     if not logger.isEnabledFor(level):
         return
@@ -77,16 +67,15 @@ def log_event(
 
 
 def log_malformed(kind: str, reference: str, message_id: str | None, names: Sequence[str]) -> None:
-    """Warn that optional metadata of an event is malformed and ignored; the line has names, but no values."""
-    shown = ", ".join(dict.fromkeys(names[:_MAX_NAMES])) + (
-        f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
-    )
+    """Warn that the router ignores malformed, optional metadata of an event; the line has names, but no values."""
+    more = f" and {len(names) - _MAX_NAMES} more" if len(names) > _MAX_NAMES else ""
     message = "Event of kind %r with reference %r (message %r) has malformed metadata, which is ignored: %s"
-    logger.warning(message, _short(kind), _short(reference), _short(message_id), shown)
+    listed = ", ".join(dict.fromkeys(names[:_MAX_NAMES])) + more
+    logger.warning(message, _short(kind), _short(reference), _short(message_id), listed)
 
 
 def _short(text: str | None) -> str | None:
-    """The beginning of a text; the record's attributes have all of it."""
+    """Shorten a text for the line; the record's attributes have all of it."""
     return text if text is None or len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}..."
 
 

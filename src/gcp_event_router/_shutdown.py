@@ -13,12 +13,11 @@ _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
 class StopFlag:
-    """Whether to stop. A signal handler can set it at any time; a `threading.Event` might then wait for its own thread."""
+    """Whether to stop. A signal handler may set it at any time; a `threading.Event` might then wait for its own thread."""
 
     def __init__(self) -> None:
-        """Start with the flag not set."""
         self._is_set = False
-        self._wakeups: SimpleQueue[None] = SimpleQueue()  # its `put` is allowed in the middle of a `get`
+        self._wakeups: SimpleQueue[None] = SimpleQueue()  # `put` is allowed in the middle of a `get`
 
     def set(self) -> None:
         """Set the flag, and end all waits."""
@@ -30,7 +29,7 @@ class StopFlag:
         return self._is_set
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Wait until the flag is set, or for some seconds; returns whether it is set. Several threads may wait."""
+        """Wait until the flag is set, or for some seconds; return whether it is set. Several threads may wait."""
         if not self._is_set:
             with suppress(Empty):
                 self._wakeups.get(timeout=seconds)
@@ -40,25 +39,22 @@ class StopFlag:
 
 @contextmanager
 def stop_flag() -> Generator[StopFlag]:
-    """Provide a flag that the first SIGTERM or Ctrl-C sets, so that the current work can be finished; the second one ends it.
+    """Provide a flag that the first SIGTERM or Ctrl-C sets, so that the current work can be finished; the second ends it.
 
-    Nothing sets the flag outside the main thread, since only that thread receives signals.
+    Only the main thread receives signals, so nothing sets the flag in another thread.
     """
     flag = StopFlag()
-    if current_thread() is not main_thread():
-        yield flag
-        return
-    before = [(number, signal.getsignal(number)) for number in _SIGNALS]
+    before = {number: signal.getsignal(number) for number in _SIGNALS} if current_thread() is main_thread() else {}
 
     def restore() -> None:
-        for number, handler in before:
+        for number, handler in before.items():
             signal.signal(number, handler)
 
     def stop(*_: object) -> None:
         flag.set()
         restore()
 
-    for number in _SIGNALS:
+    for number in before:
         signal.signal(number, stop)
     try:
         yield flag

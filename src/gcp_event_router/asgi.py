@@ -9,13 +9,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from django.core.asgi import get_asgi_application
 from django.core.handlers.asgi import get_script_prefix
-from django.core.handlers.wsgi import WSGIHandler
 from django.urls import resolve
 
 from ._endpoint.pending_body import PendingBody
-from .exceptions import ConfigurationError
 from .views import reads_nothing_first
 
 __all__ = ["guard_bodies"]
@@ -42,11 +39,7 @@ def guard_bodies(application: Callable[..., Awaitable[None]]) -> Callable[[Any, 
     Returns:
         An ASGI application.
 
-    Raises:
-        ConfigurationError: The argument is not an ASGI application.
-
     """
-    _require_asgi(application)
 
     async def guarded(scope: dict[str, Any], receive: Any, send: Any) -> None:
         if not _is_for_events(scope):
@@ -62,12 +55,6 @@ def guard_bodies(application: Callable[..., Awaitable[None]]) -> Callable[[Any, 
         await application(scope, pending.receive, answer)
 
     return guarded
-
-
-def _require_asgi(application: object) -> None:
-    if not callable(application) or application is get_asgi_application or isinstance(application, WSGIHandler):
-        msg = f"guard_bodies() got {application!r}, which is not an ASGI application. Write guard_bodies(get_asgi_application())."
-        raise ConfigurationError(msg)
 
 
 def _is_for_events(scope: dict[str, Any]) -> bool:

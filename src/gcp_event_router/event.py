@@ -1,6 +1,6 @@
 """The `Event` that a handler gets, and the types of its parts.
 
-`_dispatch.handler` makes an `Event` for each handler that it calls; users make them in tests, or take them from `testing`.
+`_dispatch.handler` makes an `Event` for each handler that it calls. Tests make their own, or take them from `testing`.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ GivenT = TypeVar("GivenT")  # a class's own variables cannot annotate the self o
 
 
 def is_label(*texts: str) -> bool:
-    """Whether each text can be a kind or a reference in a URL: printable, by `str.isprintable`, and without a slash."""
-    for text in texts:  # noqa: SIM110 -- each push passes here, and a generator would cost more than the rest
+    """Whether each text can be a kind or a reference in a URL: 1 to 255 printable characters, without a slash."""
+    for text in texts:  # noqa: SIM110 -- on the hot path, where a generator would cost more than the rest
         if not (0 < len(text) <= LABEL_LENGTH and "/" not in text and text.isprintable()):
             return False
     return True
@@ -37,15 +37,13 @@ def is_label(*texts: str) -> bool:
 def labels_of(envelope: Envelope) -> tuple[str, str]:
     """Return the kind and the reference of an event whose URL has neither: the type of a CloudEvent, and its subject or id.
 
-    Types and ids may be any text. A subject may contain slashes; if it is too long or not printable, the id is the reference.
-    Raises `EnvelopeError`.
+    The id replaces a subject that is too long or not printable. Raises `EnvelopeError` for an event that is not a CloudEvent.
     """
     kind = envelope.type
     if kind is None:
         msg = "The request is not a CloudEvent, so the kind of the event is unknown."
         raise EnvelopeError(msg)
     subject: str | None = getattr(envelope, "subject", None)
-    # a reference that is not in a URL may contain slashes
     if subject and is_label(subject.replace("/", "_")):
         return kind, subject
     return kind, envelope.message_id or UNKNOWN
@@ -65,7 +63,7 @@ class Principal:
 
 @dataclass(frozen=True, slots=True, init=False)
 class Event(Generic[PayloadT, ParametersT]):
-    """One event, as one handler sees it: `Event[Order]`, or `Event[Order, Params]` with typed parameters.
+    """One event, as one handler gets it: `Event[Order]`, or `Event[Order, Params]` with typed parameters.
 
     Frozen, and covariant: a handler of `Event[Base]` accepts an `Event[Derived]`. The repr leaves out the payload and the
     parameters, so that a logged event does not reveal them.
@@ -115,7 +113,7 @@ class Event(Generic[PayloadT, ParametersT]):
         envelope: Envelope | None = None,
         principal: Principal | None = None,
     ) -> None:
-        """Make an event, as tests do. By default, the parameters are an empty dict and the envelope is a plain one."""
+        """Make an event. By default, the parameters are an empty dict and the envelope is a plain one."""
         _set_kind(self, kind)
         _set_reference(self, reference)
         _set_payload(self, payload)
@@ -124,7 +122,7 @@ class Event(Generic[PayloadT, ParametersT]):
         _set_principal(self, principal)
 
 
-# A frozen dataclass sets its fields through object.__setattr__, which takes twice as long; and each handler gets an event.
+# A frozen dataclass sets its fields through object.__setattr__, which takes twice as long, on the hot path.
 _set_kind, _set_reference, _set_payload, _set_parameters, _set_envelope, _set_principal = (
     getattr(Event, attribute.name).__set__ for attribute in fields(Event)
 )

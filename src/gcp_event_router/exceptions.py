@@ -1,7 +1,7 @@
-"""Every error that this package raises, grouped by whose fault it is.
+"""Every error that this package raises: for the project's configuration, its registrations, and the sender's request.
 
-Three families: the project's configuration, the sender's request, and the registration of a handler. `outcomes` gives each
-an answer, and has `Retry` and `Reject`, which handlers raise on purpose. A handler's own exceptions are never replaced.
+`outcomes` maps errors to answers, and has `Retry` and `Reject`, which handlers raise on purpose. A handler's own exceptions stay
+as they are.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class ConfigurationError(EventRouterError, ImproperlyConfigured):
 
 
 class RegistrationError(EventRouterError, TypeError):
-    """Raised on the line that registers a function which could never be called correctly."""
+    """Raised on the line that registers a function which no event could ever be passed to."""
 
 
 class GlobError(EventRouterError, ValueError):
@@ -58,11 +58,11 @@ class GlobError(EventRouterError, ValueError):
 
 
 class SenderError(EventRouterError):
-    """Raised if a request cannot be turned into an event, which is not the project's fault."""
+    """Raised if a request does not make an event, which is the sender's fault."""
 
 
 class EnvelopeError(SenderError, ValueError):
-    """Raised if a body does not have the form that it claims, or breaks off."""
+    """Raised if a body does not have the form that it claims, or is incomplete."""
 
 
 class UnsupportedMediaTypeError(EnvelopeError):
@@ -96,7 +96,7 @@ class ErrorDetail(TypedDict):
 class InvalidEventError(SenderError):
     """Raised if a payload or parameters do not fit the type that a handler declares.
 
-    `errors` may be sent to the sender: it contains no value of the payload, and its length is bounded.
+    The answer to the sender may contain `errors`: it has a limited length, and no value of the payload.
     """
 
     def __init__(self, part: str, errors: Sequence[ErrorDetail], count: int) -> None:
@@ -115,7 +115,7 @@ class BusyError(EventRouterError):
 
 
 class StrayCancellationError(EventRouterError):
-    """Replaces a `CancelledError` or `GeneratorExit` that a handler raised although nobody cancelled it."""
+    """Replaces a `CancelledError` or `GeneratorExit` of a handler that nobody cancelled."""
 
     def __init__(self, name: str) -> None:
         super().__init__(
@@ -125,15 +125,15 @@ class StrayCancellationError(EventRouterError):
 
 
 class PullError(EventRouterError):
-    """Raised if a subscription cannot be pulled; says what to do."""
+    """Raised if a subscription cannot be pulled."""
 
 
 class DocumentFileError(EventRouterError):
-    """Raised for a file that is not a document of a site's events; says what to do."""
+    """Raised for a file that is not a document of a site's events."""
 
 
 class PostError(EventRouterError):
-    """Raised for a URL to which no event can be posted; says what to write."""
+    """Raised for a URL that cannot receive an event."""
 
 
 class Answer(EventRouterError):  # noqa: N818 -- it is an answer, not an error
@@ -145,8 +145,8 @@ class RefusalError(EventRouterError):
 
     Args:
         args: Details for debugging, logged at DEBUG only.
-        reason: Why, in words that are logged at WARNING. Quote nothing of the request, unless its sender cannot have made it
-            up; shorten text that may be of any length or contain a newline, and write it with `%r`.
+        reason: Why, logged at WARNING. Quote nothing of the request that its sender may have invented; shorten other text,
+            and write it with `%r`.
 
     """
 
@@ -160,7 +160,7 @@ class AuthenticationError(RefusalError):
 
 
 class ForbiddenError(RefusalError):
-    """Raised by an authenticator for valid credentials of somebody who may not send here: 403."""
+    """Raised by an authenticator for valid credentials without permission to send here: 403."""
 
 
 class UnavailableError(RefusalError):
@@ -172,7 +172,7 @@ MAX_ERRORS = 20
 
 
 def too_many(count: int, more: str) -> ErrorDetail:
-    """Make the entry that stands for the errors that are not listed."""
+    """Make the entry for the errors that the answer does not list."""
     return {"loc": [], "msg": f"{count} {more}errors", "type": "too_many_errors"}
 
 
@@ -184,7 +184,7 @@ def take_error(errors: list[Exception], message: str) -> Exception:
 
 
 class DocumentError(UndecodableBodyError):
-    """Raised before any handler is called, for an event that no form can read, or whose body plain receivers could not be given.
+    """Raised before any handler runs, for an event whose form or whose body, which plain receivers need, cannot be read.
 
     The endpoint logs the event, and stores it if the inbox is installed.
     """

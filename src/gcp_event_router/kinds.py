@@ -1,13 +1,11 @@
 """Declares a kind once, for senders and handlers: its name, its payload's type, its handlers, its URL and its messages.
 
-Made by `EventRouter.kind`:
+OrderPlaced = events.kind("order-placed", Order)
 
-    OrderPlaced = events.kind("order-placed", Order)
+@OrderPlaced.on
+def record(event: Event[Order]) -> None: ...
 
-    @OrderPlaced.on
-    def record(event: Event[Order]) -> None: ...
-
-    OrderPlaced.publish("projects/my-project/topics/orders", Order(order_id=4711))
+OrderPlaced.publish("projects/my-project/topics/orders", Order(order_id=4711))
 """
 
 from __future__ import annotations
@@ -17,6 +15,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from datetime import datetime, timedelta
+from types import FrameType
 from typing import Any, Final, Generic, Unpack, cast, overload
 from uuid import UUID
 
@@ -54,7 +53,7 @@ class PayloadDecorator(Generic[PayloadT]):
 
 
 class Kind(Generic[PayloadT]):
-    """A kind of event, and the type of its payload. Made by `EventRouter.kind`."""
+    """A kind of event, and the type of its payload. `EventRouter.kind` makes it."""
 
     def __init__(
         self,
@@ -64,11 +63,21 @@ class Kind(Generic[PayloadT]):
         location: str = NO_SOURCE,
     ) -> None:
         """Declare a kind. Raises `RegistrationError` for an impossible name, or a payload that pydantic cannot validate."""
-        _check(name)
+        if not isinstance(cast("object", name), str) or not is_label(name):
+            msg = f"No event can have the kind {name!r}. Give 1 to {LABEL_LENGTH} printable characters, without a slash."
+            raise RegistrationError(msg)
+        try:
+            adapter = payload if isinstance(payload, TypeAdapter) else TypeAdapter(payload)
+        except (PydanticUserError, NameError) as error:
+            msg = (
+                f"pydantic cannot validate {type_text(payload)}, the payload of kind {name!r} "
+                f"({type(error).__name__}). Give a type that it can validate: a model, a dataclass, a TypedDict, a built-in."
+            )
+            raise RegistrationError(msg) from error
         self.name: Final = name
         #: The file and the line where it is declared.
         self.location: Final = location
-        self.adapter: Final[TypeAdapter[PayloadT]] = payload if isinstance(payload, TypeAdapter) else _adapter(name, payload)
+        self.adapter: Final[TypeAdapter[PayloadT]] = adapter
         #: The declared type, or the type inside the declared `TypeAdapter`.
         self.payload_type: Final[object] = type_of(payload)
         self._payload = payload
@@ -87,16 +96,13 @@ class Kind(Generic[PayloadT]):
 
         Takes the options of `EventRouter.on`. Raises `RegistrationError` for a function of another payload.
         """
-        kept = Options.of(options)
+        run_options = Options.of(options)
 
         def register(function: Any) -> Any:
-            self._register(Handler(function, (Glob(escape(self.name)),), self._payload, callers_scope(), kept))
+            self._register(Handler(function, (Glob(escape(self.name)),), self._payload, callers_scope(), run_options))
             return function
 
-        if function is None:
-            return register
-        self._register(Handler(function, (Glob(escape(self.name)),), self._payload, callers_scope(), kept))
-        return function
+        return register if function is None else register(function)
 
     def url(
         self,
@@ -121,9 +127,9 @@ class Kind(Generic[PayloadT]):
         valid: Any = self.adapter.validate_python(payload)
         if bare(self.payload_type) is bytes:
             return cast("bytes", valid)
-        written = b"" if valid is None else self.adapter.dump_json(valid, by_alias=True)
+        data = b"" if valid is None else self.adapter.dump_json(valid, by_alias=True)
         try:
-            payload_reader(self.adapter, self.payload_type)(written)
+            payload_reader(self.adapter, self.payload_type)(data)
         except InvalidEventError as error:
             problem = error.errors[0]
             place = ".".join(map(str, problem["loc"])) or "the whole"
@@ -132,7 +138,7 @@ class Kind(Generic[PayloadT]):
                 "Give each field the same alias for serialisation and validation, and a value that JSON can represent."
             )
             raise ValueError(msg) from error
-        return written
+        return data
 
     def message(
         self,
@@ -194,32 +200,24 @@ class Kind(Generic[PayloadT]):
         return f"<Kind {self.name!r} of {type_text(self.payload_type)}>"
 
 
-def _check(name: object) -> None:
-    if not isinstance(name, str) or not is_label(name):
-        msg = f"No event can have the kind {name!r}. Give 1 to {LABEL_LENGTH} printable characters, without a slash."
-        raise RegistrationError(msg)
-
-
-def _adapter(name: str, payload: type[PayloadT]) -> TypeAdapter[PayloadT]:
-    try:
-        return TypeAdapter(payload)
-    except (PydanticUserError, NameError) as error:
-        msg = (
-            f"pydantic cannot validate {type_text(payload)}, the payload of kind {name!r} "
-            f"({type(error).__name__}). Give a type that it can validate: a model, a dataclass, a TypedDict, a built-in."
-        )
-        raise RegistrationError(msg) from error
-
-
 def callers_scope() -> Mapping[str, Any]:
-    """The local names of the caller's caller, in which the annotations of decorated functions may be written."""
-    frame = inspect.currentframe()
-    caller = frame and frame.f_back and frame.f_back.f_back
-    return caller.f_locals if caller else {}
+    """The local names of the code that calls this package, which annotations of decorated functions may use."""
+    frame = _callers_frame()
+    return frame.f_locals if frame else {}
 
 
 def callers_place() -> str:
-    """The file and the line of the caller's caller."""
+    """The file and the line of the code that calls this package."""
+    frame = _callers_frame()
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}" if frame else NO_SOURCE
+
+
+def _callers_frame() -> FrameType | None:
     frame = inspect.currentframe()
-    caller = frame and frame.f_back and frame.f_back.f_back
-    return f"{caller.f_code.co_filename}:{caller.f_lineno}" if caller else NO_SOURCE
+    while frame is not None and frame.f_globals.get("__name__") in _REGISTER:
+        frame = frame.f_back
+    return frame
+
+
+#: The modules that register functions.
+_REGISTER: Final = {__name__, f"{__package__}.router"}

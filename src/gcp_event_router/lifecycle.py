@@ -1,6 +1,6 @@
-"""Signals for monitoring handlers: metrics, error trackers, audits. They cost nothing while nobody listens.
+"""Signals for monitoring handlers: metrics, error trackers, audits. They cost nothing without listeners.
 
-An exception of a listener is logged, and has no other effect.
+The package logs an exception of a listener, which has no other effect.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class LifecycleSignal(Signal):
 
     @override
     def __setattr__(self, name: str, value: object) -> None:
-        """Notice who replaces the list of listeners, as tests that mute signals do."""
+        """Notice a new list of listeners, since libraries mute signals by replacing it."""
         super().__setattr__(name, value)
         if name == "receivers":
             listeners_changed.send(self)

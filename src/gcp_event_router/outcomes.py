@@ -1,8 +1,7 @@
-"""The answers to the sender: an enum, its HTTP statuses, and the two exceptions with which a handler chooses an outcome.
+"""The outcomes of events, their HTTP statuses, and the two exceptions with which a handler chooses an outcome.
 
-`_dispatch` determines the outcome of each handler, `views` answers with the worst of them.
-
-Pub/Sub, its emulator, Eventarc, Cloud Tasks and Cloud Scheduler treat 200 and 201 alike.
+`_dispatch` determines the outcome of each handler, and `views` answers with the worst of them. Pub/Sub, its emulator, Eventarc,
+Cloud Tasks and Cloud Scheduler treat 200 and 201 alike.
 """
 
 from __future__ import annotations
@@ -34,7 +33,6 @@ from .exceptions import (
 
 #: The statuses that acknowledge a message, by Pub/Sub's documentation of push subscriptions. It redelivers after all others.
 ACKNOWLEDGED: Final = frozenset({102, 200, 201, 202, 204})
-
 
 _STATUSES: Final = {
     "handled": 201,
@@ -96,28 +94,16 @@ class Retry(Answer):
 
     def __init__(self, reason: str = "", after: timedelta | None = None) -> None:
         super().__init__(reason)
-        _check_reason("Retry", reason)
-        _check_wait(after)
+        if isinstance(cast("object", reason), timedelta):
+            msg = f"Retry({reason!r}) has a timedelta as its reason. Write Retry('why', after=...)."
+            raise TypeError(msg)
+        if after is not None and not isinstance(cast("object", after), timedelta):
+            msg = f"Retry(after={after!r}) is not a timedelta, so its unit is unknown. Write timedelta(seconds={after!r})."
+            raise TypeError(msg)
+        if after is not None and after < timedelta(0):
+            msg = f"Retry(after={after!r}) is negative, and a sender cannot wait for the past. Give a positive timedelta."
+            raise ValueError(msg)
         self.after = after
-
-
-def _check_reason(name: str, reason: object) -> None:
-    if not isinstance(reason, str):
-        msg = f"{name}({reason!r}) has a reason of type {type(reason).__name__}, which is not text. Write {name}('why')."
-        if isinstance(reason, timedelta):
-            msg = f"{name}({reason!r}) has a timedelta as its reason. Write Retry('why', after=...)."
-        raise TypeError(msg)
-
-
-def _check_wait(after: object) -> None:
-    if after is None:
-        return
-    if not isinstance(after, timedelta):
-        msg = f"Retry(after={after!r}) is not a timedelta, so its unit is unknown. Write timedelta(seconds={after!r})."
-        raise TypeError(msg)
-    if after < timedelta(0):
-        msg = f"Retry(after={after!r}) is negative, and a sender cannot wait for the past. Give a positive timedelta."
-        raise ValueError(msg)
 
 
 class Reject(Answer):
@@ -128,7 +114,6 @@ class Reject(Answer):
 
     def __init__(self, reason: str = "") -> None:
         super().__init__(reason)
-        _check_reason("Reject", reason)
 
 
 _CLASSES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Outcome], ...] = (
@@ -163,14 +148,13 @@ def worst(outcomes: Iterable[Outcome]) -> Outcome:
 
 def of_responses(responses: Iterable[tuple[object, object]]) -> Outcome:
     """Return the outcome of an event from the responses of its signal's receivers; plain receivers may return anything."""
-    outcomes = [response for _, response in responses if isinstance(response, Outcome)]
-    return outcomes[0] if len(outcomes) == 1 else worst(outcomes)
+    return worst(response for _, response in responses if isinstance(response, Outcome))
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:
     """The exceptions in a group, at any depth; or the exception itself."""
     left = [error]
-    while left:  # recursion might hit its limit while a failure is being recorded
+    while left:  # recursion might reach its limit
         current = left.pop()
         if isinstance(current, BaseExceptionGroup):
             left.extend(reversed(cast("BaseExceptionGroup[BaseException]", current).exceptions))
@@ -199,11 +183,9 @@ def details(error: BaseException) -> list[ErrorDetail]:
 
 
 def _django_details(error: ValidationError) -> Iterator[ErrorDetail]:
-    """The messages as they stand in the code: `params`, which hold values, are not filled in."""
-    if hasattr(error, "error_dict"):
-        for field, errors in error.error_dict.items():
-            for inner in errors:
-                yield {"loc": [field], "msg": str(inner.message), "type": str(inner.code or "invalid")}
-    else:
-        for inner in error.error_list:
-            yield {"loc": [], "msg": str(inner.message), "type": str(inner.code or "invalid")}
+    """The messages without `params`, which hold values."""
+    fields: dict[str | None, list[ValidationError]] = getattr(error, "error_dict", None) or {None: error.error_list}
+    for field, errors in fields.items():
+        for inner in errors:
+            loc: list[str | int] = [] if field is None else [field]
+            yield {"loc": loc, "msg": str(inner.message), "type": str(inner.code or "invalid")}

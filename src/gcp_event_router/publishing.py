@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import import_module
 from typing import Any, Final, Protocol
 
@@ -38,7 +38,7 @@ class Publisher(Protocol):
 def publish(
     topic: str, data: bytes, attributes: Mapping[str, str] | None, ordering_key: str, client: Publisher | None
 ) -> Future[str]:
-    """Publish a message. By default, the client is made once in each process.
+    """Publish a message, by default with one client for each process.
 
     Raises:
         ConfigurationError: Google's client is not installed.
@@ -55,15 +55,14 @@ def publish(
     if len(ordering_key.encode()) > _MAX_ORDERING_KEY:
         msg = f"The ordering key is too long: Pub/Sub carries {_MAX_ORDERING_KEY} bytes. Give a hash of it."
         raise ValueError(msg)
-    if client is not None:
-        return client.publish(topic, data, ordering_key=ordering_key, **(attributes or {}))
-    publisher = _client(os.getpid())
-    future: Future[str] = publisher.publish(topic, data, ordering_key=ordering_key, **(attributes or {}))
-    if ordering_key and future.done() and type(future.exception()).__name__ == _PAUSED:
+    publisher: Any = _client(os.getpid()) if client is None else client
+    send: Callable[[], Future[str]] = partial(publisher.publish, topic, data, ordering_key=ordering_key, **(attributes or {}))
+    future = send()
+    if client is None and ordering_key and future.done() and type(future.exception()).__name__ == _PAUSED:
         # the failed message's future has reported the failure, and only we can resume the key on this client
         with suppress(RuntimeError):  # another thread has just resumed it
             publisher.resume_publish(topic, ordering_key)
-        future = publisher.publish(topic, data, ordering_key=ordering_key, **(attributes or {}))
+        future = send()
     return future
 
 
@@ -83,7 +82,6 @@ def _check(attributes: Mapping[Any, Any]) -> None:
         msg = f"{len(attributes)} attributes are too many: Pub/Sub carries {_MAX_ATTRIBUTES}. Put some into the payload."
         raise ValueError(msg)
     for key, value in attributes.items():
-        problem = None
         if not isinstance(key, str) or not isinstance(value, str):
             problem = "must map a string to a string."
         elif not 0 < len(key.encode()) <= _MAX_NAME or len(value.encode()) > _MAX_VALUE:
@@ -92,6 +90,7 @@ def _check(attributes: Mapping[Any, Any]) -> None:
             problem = "has a name that Pub/Sub reserves. Choose one that does not begin with 'goog'."
         elif key in _CLIENT_PARAMETERS:
             problem = "has the name of a parameter of Google's client. Choose another name."
-        if problem is not None:
-            msg = f"The attribute {key!r} {problem}"
-            raise ValueError(msg)
+        else:
+            continue
+        msg = f"The attribute {key!r} {problem}"
+        raise ValueError(msg)

@@ -121,20 +121,24 @@ class EventRouter:
             payload: The payload's type, or a `TypeAdapter`, for functions without an annotation. None is the type of events
                 without a payload.
             ce_type: A glob of CloudEvents types, such as `"google.cloud.storage.object.v1.*"`, which has to match, too.
-            options: How the function is run, mostly by the inbox. `name`: the handler's name, instead of its module and
-                qualified name. `once`: whether its effects happen once. `deferred`: whether it runs after the sender is
-                answered. `lease`: how long one run may take. `max_attempts`: how many runs may fail before it is given up.
+            options: How the function runs, mostly in the inbox. `name`: the handler's name, instead of its module and
+                qualified name. `once`: whether its effects happen once. `deferred`: whether it runs after the answer to the
+                sender. `lease`: how long one run may take. `max_attempts`: how many runs may fail before the inbox parks it.
 
         Raises:
             RegistrationError: A kind is not a string, an option is invalid, or the function could never be called correctly.
             GlobError: A kind or type is empty or malformed, or both are missing.
 
         """
-        globs, type_glob = _globs(kinds, ce_type), None if ce_type is None else Glob(ce_type)
-        kept = Options.of(options)
+        if not kinds and ce_type is None:
+            msg = 'Without a kind, no event would ever reach the function. Name one: `@events.on("order-placed")`.'
+            raise GlobError(msg)
+        globs = tuple(dict.fromkeys(map(_glob, kinds)))
+        type_glob = None if ce_type is None else _glob(ce_type)
+        run_options = Options.of(options)
 
         def register(function: HandlerT) -> HandlerT:
-            self._register(Handler(function, globs, payload, callers_scope(), kept, type_glob))
+            self._register(Handler(function, globs, payload, callers_scope(), run_options, type_glob))
             return function
 
         return register
@@ -148,18 +152,15 @@ class EventRouter:
     def fallback(self, function: Any = None, /, **options: Unpack[HandlerOptions]) -> Any:
         """Register the decorated function for events that no other handler takes, and return it unchanged.
 
-        Takes the options of `on`. In an included router, it only gets kinds with the router's prefix.
+        It takes the options of `on`. In an included router, it only gets kinds with the router's prefix.
         """
-        kept = Options.of(options)
-        if function is not None:
-            self._register(Handler(function, (), UNGIVEN, callers_scope(), kept))
-            return function
+        run_options = Options.of(options)
 
         def register(function: HandlerT) -> HandlerT:
-            self._register(Handler(function, (), UNGIVEN, callers_scope(), kept))
+            self._register(Handler(function, (), UNGIVEN, callers_scope(), run_options))
             return function
 
-        return register
+        return register if function is None else register(function)
 
     def use(self, middleware: MiddlewareT) -> MiddlewareT:
         """Surround each run of this router's handlers, and of included ones, with a function `(event, call_next)`, sync or async.
@@ -208,7 +209,7 @@ class EventRouter:
         Raises `RegistrationError` if a router would include itself, directly or through others.
         """
         if router is self or self in router._included():
-            msg = "A router cannot include itself, directly or through others: each event would be looked up without end."
+            msg = "A router cannot include itself, directly or through others: the search for handlers would never end."
             raise RegistrationError(msg)
         if prefix:
             Glob(escape(prefix))  # raises for a prefix that no kind can have
@@ -231,7 +232,7 @@ class EventRouter:
             LISTENING.discard(self)
 
     def has_plain_company(self) -> bool:
-        """Whether plain receivers listen to one of its signals."""
+        """Whether plain receivers listen to one of its signals, too."""
         return any(isinstance(signal, EventSignal) and signal.plain_receivers() for signal in self._signals)
 
     def find(self, kind: str, ce_type: str | None = None) -> HandlersFound:
@@ -322,20 +323,13 @@ class _Inclusion:
 _Entry: TypeAlias = Registration | _Inclusion | Kind[Any] | RegisteredMiddleware
 
 
-def _globs(kinds: tuple[object, ...], ce_type: object) -> tuple[Glob, ...]:
-    if not kinds and ce_type is None:
-        msg = 'Without a kind, no event would ever reach the function. Name one: `@events.on("order-placed")`.'
-        raise GlobError(msg)
-    if ce_type is not None and not isinstance(ce_type, str):
-        msg = f"ce_type must be a string, not {ce_type!r}. Write a glob of types; to match several, decorate again."
+def _glob(pattern: object) -> Glob:
+    if not isinstance(pattern, str):
+        function = getattr(pattern, "__qualname__", None)
+        what = f"the function {function}" if function else f"{pattern!r}, of type {type(pattern).__name__}"
+        msg = f'A kind or type must be a string, not {what}. Name one: `@events.on("order-placed")`.'
         raise RegistrationError(msg)
-    for kind in kinds:
-        if not isinstance(kind, str):
-            function = getattr(kind, "__qualname__", None)
-            what = f"the function {function}" if function else f"{kind!r}, of type {type(kind).__name__}"
-            msg = f'A kind must be a string, not {what}. Name one: `@events.on("order-placed")`.'
-            raise RegistrationError(msg)
-    return tuple(Glob(kind) for kind in dict.fromkeys(kinds) if isinstance(kind, str))
+    return Glob(pattern)
 
 
 #: A project's router; `apps` connects it to `GCP_EVENT_ROUTER["SIGNALS"]`.

@@ -117,10 +117,10 @@ class EventSignal(Signal):
         return (await self._asent(sender, named)).responses
 
     def plain_receivers(self) -> list[Receiver]:
-        """The connected receivers of all senders, without those of routers."""
+        """Return the connected receivers of all senders, without those of routers."""
         connected: list[Any] = [entry[1] for entry in self.receivers]
-        receivers: list[Any] = [each() if isinstance(each, ReferenceType) else each for each in connected]
-        return [original(receiver) for receiver in receivers if receiver is not None and not is_router_receiver(receiver)]
+        living = [receiver() if isinstance(receiver, ReferenceType) else receiver for receiver in connected]
+        return [original(receiver) for receiver in living if receiver is not None and not is_router_receiver(receiver)]
 
     def _sent(self, sender: object, named: dict[str, Any]) -> EventBroadcast:
         with self._broadcast(sender, named) as broadcast:
@@ -140,7 +140,7 @@ class EventSignal(Signal):
     def _arguments(
         self, sender: object, kind: str, reference: str, raw_event: RawEvent, receivers: list[Receiver], is_patched: bool
     ) -> dict[str, Any]:
-        """The documented arguments; without the payload and the parameters if only routers listen, since they need neither."""
+        """Make the documented arguments; without the payload and the parameters if only routers listen, which need neither."""
         arguments: dict[str, Any] = {"sender": sender, "event_kind": kind, "event_reference": reference}
         if not is_patched and all(map(is_router_receiver, receivers)):
             return arguments
@@ -158,7 +158,7 @@ class EventSignal(Signal):
 
 
 def _django_id(receiver: Any) -> Hashable:
-    """The key by which Django finds a receiver to disconnect: the same for two references to one bound method."""
+    """Make the key by which Django finds a receiver: the same for two references to one bound method."""
     return (id(receiver.__self__), id(receiver.__func__)) if hasattr(receiver, "__func__") else id(receiver)
 
 

@@ -152,7 +152,7 @@ def test_what_is_no_type_is_refused(router: EventRouter) -> None:
     with pytest.raises(RegistrationError) as caught:
         router.on(ce_type=["a", "b"])  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue] -- what is tested
     assert str(caught.value) == (
-        "ce_type must be a string, not ['a', 'b']. Write a glob of types; to match several, decorate again."
+        "A kind or type must be a string, not ['a', 'b'], of type list. Name one: `@events.on(\"order-placed\")`."
     )
 
 

@@ -8,9 +8,7 @@ from functools import wraps
 from typing import Any
 
 import pytest
-from django.core.asgi import get_asgi_application
 from django.core.handlers.asgi import ASGIHandler
-from django.core.handlers.wsgi import WSGIHandler
 from django.db import connections, transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.request import UnreadablePostError
@@ -21,7 +19,6 @@ from typing_extensions import override
 from gcp_event_router import Event, EventRouter
 from gcp_event_router.asgi import guard_bodies
 from gcp_event_router.auth import SharedToken
-from gcp_event_router.exceptions import ConfigurationError
 from gcp_event_router.views import AsyncEventView, EventView
 
 from .test_bodies import LIMIT, UNABLE, Answer, asgi
@@ -304,13 +301,3 @@ def test_middleware_after_the_view_finds_the_body(
     finally:
         Reader.before = Reader.after = None
         Reader.found.clear()
-
-
-@pytest.mark.parametrize("given", [None, "shop.asgi.application", get_asgi_application, WSGIHandler()])
-def test_only_an_asgi_application_can_be_guarded(given: Any) -> None:
-    """What is not an ASGI application is refused where asgi.py wraps it."""
-    message = f"guard_bodies() got {given!r}, which is not an ASGI application. Write guard_bodies(get_asgi_application())."
-
-    with pytest.raises(ConfigurationError) as caught:
-        guard_bodies(given)
-    assert str(caught.value) == message

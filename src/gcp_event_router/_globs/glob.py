@@ -1,6 +1,4 @@
-"""Globs of event kinds, and an index that finds those that match a kind. The only module that reads the grammar.
-
-`inbox.glob_sql` has databases match them, from Python's own translation.
+"""Globs of event kinds, and an index that finds those that match a kind. Only this module reads the grammar.
 
 A glob matches a whole kind, case-sensitively. `*` stands for any text, `?` for one character, `[abc]` and `[a-z]` for one
 of those, `[!abc]` for any other; `[*]`, `[?]` and `[[]` stand for the characters themselves.
@@ -12,6 +10,7 @@ import fnmatch
 import re
 from collections.abc import Callable, Iterable
 from itertools import takewhile
+from operator import itemgetter
 from typing import Generic, TypeAlias, TypeVar
 
 from typing_extensions import override
@@ -127,17 +126,13 @@ class GlobIndex(Generic[T]):
             candidates += [entry for entry in table.get(kind[:length], ()) if entry[1] is None or entry[1].matches(kind)]
         for length, table in self._suffixes.items():
             candidates += [entry for entry in table.get(kind[-length:], ()) if entry[1] is None or entry[1].matches(kind)]
-        candidates.sort(key=_order)
+        candidates.sort(key=itemgetter(0))
         return [value for _, _, value in candidates]
 
 
 def escape(text: str) -> str:
     """The glob that matches exactly `text`."""
     return re.sub(r"[*?\[]", r"[\g<0>]", text)
-
-
-def _order(candidate: _Candidate[object]) -> int:
-    return candidate[0]
 
 
 def _parse(pattern: str) -> list[str]:

@@ -12,7 +12,7 @@ _ESCAPED: Final = 3
 
 
 def instance_of(glob: Glob) -> str | None:
-    """Return the plainest text that a glob matches; None if none is found."""
+    """Return a plain text that a glob matches; None if the search fails."""
     text = "".join(map(_instance, tokens(glob.pattern)))
     return text if glob.matches(text) else None
 

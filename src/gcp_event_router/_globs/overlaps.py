@@ -1,7 +1,7 @@
 """Decides whether two globs match a common text, and whether one covers the other.
 
-A glob is a row of places, one before each of its characters and one after the last; at a star, a place may stay. All characters
-that two globs do not distinguish are one letter, so that `[!a]` and `?` cost no more than `a`.
+A glob is a row of places, one before each of its characters and one after the last; a star allows a text to stay at its place.
+Characters that two globs do not distinguish count as one letter, so that `[!a]` and `?` cost no more than `a`.
 """
 
 from __future__ import annotations
@@ -109,29 +109,24 @@ class CoverIndex(Generic[T]):
     """Finds those of many globs that can cover another one: they match an example of it."""
 
     def __init__(self, pairs: Iterable[tuple[Glob, T]]) -> None:
-        self._pairs = list(pairs)
-        self._index = GlobIndex(self._pairs)
+        self._index = GlobIndex(pairs)
 
     def near(self, glob: Glob) -> list[T]:
-        """The values of the globs that can cover a glob; of a glob that no kind matches, those of the same glob."""
-        found = example(glob)
-        return [value for each, value in self._pairs if each == glob] if found is None else self._index.find(found)
+        """Return the values of the globs that can cover a glob; none for a glob that no kind matches."""
+        return self._index.find(example(glob) or "")
 
 
 def neighbours(globs: Sequence[Glob]) -> Iterator[tuple[int, int]]:
-    """Yield the pairs of globs, by their positions, that may match the same kind.
-
-    Compares their literal beginnings and endings only; `intersects` decides.
-    """
+    """Yield the pairs of globs, by their positions, whose literal beginnings and endings allow a common kind."""
     prefixes: dict[str, list[int]] = {}
-    for place, glob in enumerate(globs):
-        prefixes.setdefault(glob.prefix, []).append(place)
-    for place, glob in enumerate(globs):
+    for position, glob in enumerate(globs):
+        prefixes.setdefault(glob.prefix, []).append(position)
+    for position, glob in enumerate(globs):
         for length in range(len(glob.prefix) + 1):
             for other in prefixes.get(glob.prefix[:length], ()):
-                # two globs with the same beginning find each other
-                if (length < len(glob.prefix) or other < place) and _may_meet(glob, globs[other]):
-                    yield min(place, other), max(place, other)
+                # of two globs with the same beginning, only the later one finds the other
+                if (length < len(glob.prefix) or other < position) and _may_meet(glob, globs[other]):
+                    yield min(position, other), max(position, other)
 
 
 def _may_meet(one: Glob, other: Glob) -> bool:
@@ -180,14 +175,14 @@ class Machine:
         self.end: int = len(self._steps)
 
     def moves(self, place: int) -> Iterator[tuple[int, int]]:
-        """Yield the places that a text may lead to from a place, and the letters that lead there."""
+        """Yield the next places of a place, and the letters that lead there."""
         if place < self.end:
             yield place + 1, self._steps[place]
         if self._stays >> place & 1:
             yield place, self._all
 
     def after(self, places: int, letter: int) -> int:
-        """Return the set of places after a letter, without those before the last star, which add nothing to it."""
+        """Return the places that a letter leads to, without those before the last star, which add nothing."""
         after = places & self._stays
         for place, step in enumerate(self._steps):
             if places >> place & 1 and step & letter:
@@ -196,12 +191,12 @@ class Machine:
         return after >> stars.bit_length() - 1 << stars.bit_length() - 1 if stars else after
 
     def has_won(self, places: int) -> bool:
-        """Whether it matches any text that follows."""
+        """Whether the glob matches, whatever text follows."""
         return bool(places & self._stays & 1 << self.end)
 
 
 def _letters(one: Glob, other: Glob, texts: Texts) -> dict[int, str]:
-    """Choose one character of each class that two globs distinguish, by bits; readable ones first, for examples."""
+    """Choose one character of each class that two globs distinguish; readable ones first, for examples."""
     cuts = {0, _END}
     for token in {*tokens(one.pattern), *tokens(other.pattern)} - {"*", "?"}:
         for character in token:
