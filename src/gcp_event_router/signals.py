@@ -119,7 +119,7 @@ class EventSignal(Signal):
     def plain_receivers(self) -> list[Receiver]:
         """Return the connected receivers of all senders, without those of routers."""
         connected: list[Any] = [entry[1] for entry in self.receivers]
-        living = [receiver() if isinstance(receiver, ReferenceType) else receiver for receiver in connected]
+        living: list[Any] = [receiver() if isinstance(receiver, ReferenceType) else receiver for receiver in connected]
         return [original(receiver) for receiver in living if receiver is not None and not is_router_receiver(receiver)]
 
     def _sent(self, sender: object, named: dict[str, Any]) -> EventBroadcast:
