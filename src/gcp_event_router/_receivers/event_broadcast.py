@@ -117,37 +117,28 @@ class EventBroadcast(Broadcast):
         except RAISED as error:
             if is_meant(error):
                 raise
-            self._raised(receiver, as_failure(error))
+            self._ended(receiver, None, as_failure(error))
         else:
-            self._returned(receiver, response)
+            self._ended(receiver, response, None)
 
-    def _returned(self, receiver: Receiver, response: object) -> None:
-        """Keep a response; a router's own outcome or failure counts more than the response of its wrapper."""
+    def _ended(self, receiver: Receiver, response: object, error: Exception | None) -> None:
+        """Keep how a call ended; a router's own outcome or failure counts more than that of its wrapper."""
         noted, self._noted = self._noted, None
         if isinstance(noted, Exception):
-            self._keep(receiver, noted)
-        elif noted is not _UNFINISHED:
+            self._failures.append(noted)
+            self._answered(receiver, noted)
+        elif error is None and noted is not _UNFINISHED:
             self._answered(receiver, response if noted is None else noted)
-
-    def _raised(self, receiver: Receiver, error: Exception) -> None:
-        noted, self._noted = self._noted, None
-        if isinstance(noted, Exception):
-            self._keep(receiver, noted)
-            if _stems_from(noted, error):
-                return
-        self._failed(receiver, error)
+        if error is not None and not (isinstance(noted, Exception) and _stems_from(noted, error)):
+            self._failed(receiver, error)
 
     @override
     def _failed(self, receiver: Receiver, error: Exception) -> None:
-        if is_router_receiver(receiver):  # it has its own log line
-            self._keep(receiver, error)
-        else:
-            self._failures.append(error)
-            super()._failed(receiver, error)
-
-    def _keep(self, receiver: Receiver, error: Exception) -> None:
         self._failures.append(error)
-        self._answered(receiver, error)
+        if is_router_receiver(receiver):  # it has its own log line
+            self._answered(receiver, error)
+        else:
+            super()._failed(receiver, error)
 
 
 _current: ContextVar[EventBroadcast | None] = ContextVar("gcp_event_router.broadcast", default=None)
