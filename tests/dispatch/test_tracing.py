@@ -238,11 +238,11 @@ def test_a_hostile_traceparent_begins_a_new_trace(router: EventRouter, post: Pos
     assert (response.status_code, parent(spans()[0])) == (201, None)
 
 
-@pytest.mark.parametrize("state", MALFORMED_STATES)
-def test_a_malformed_tracestate_is_no_line_in_the_log(
+@pytest.mark.parametrize("state", [*MALFORMED_STATES, "a=b,a=c"])
+def test_a_malformed_tracestate_is_not_logged(
     router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture, state: str
 ) -> None:
-    """What a sender wrote for a tracestate is not told by OpenTelemetry's own logger; the traceparent beside it is the parent."""
+    """OpenTelemetry's own logger never logs a malformed tracestate; the traceparent beside it is the parent."""
     register(router)
 
     response = post("/events/order-placed/4711", push(traceparent=PARENT, tracestate=state))

@@ -16,11 +16,9 @@ from ..exceptions import EnvelopeError
 from .base import Envelope, read_json
 from .cloud_scheduler import SchedulerJob, read_job
 from .cloud_tasks import CloudTask, read_task
-from .cloudevents import CloudEvent
+from .cloudevents import MESSAGE_PUBLISHED, CloudEvent
 from .cloudevents_http import (
     EVENT_META,
-    MAX_EVENTS,
-    MESSAGE_PUBLISHED,
     event_meta,
     is_batch,
     read_binary,
@@ -36,7 +34,6 @@ __all__ = [
     "EVENTARC_MODE",
     "EVENT_META",
     "FORMS",
-    "MAX_EVENTS",
     "MESSAGE_PUBLISHED",
     "CloudEvent",
     "CloudTask",
@@ -91,12 +88,10 @@ def read(body: bytes, meta: Mapping[str, Any] = _NO_HEADERS) -> Envelope:
 
 def from_payload(payload: object) -> Envelope:
     """Make the envelope of an event that was sent through the signal; its payload is decoded JSON, or bytes."""
-    if isinstance(payload, bytes):
-        return read(payload)
-    try:
-        return read(to_json(payload, inf_nan_mode="constants"))
-    except ValueError as error:
-        if isinstance(error, EnvelopeError):
-            raise
-        msg = f"The event_payload, of type {type(payload).__name__}, cannot be written as JSON. Send decoded JSON, or bytes."
-        raise EnvelopeError(msg) from error
+    if not isinstance(payload, bytes):
+        try:
+            payload = to_json(payload, inf_nan_mode="constants")
+        except ValueError as error:
+            msg = f"The event_payload, of type {type(payload).__name__}, cannot be written as JSON. Send decoded JSON, or bytes."
+            raise EnvelopeError(msg) from error
+    return read(payload)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from operator import attrgetter
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 from typing_extensions import override
 
@@ -33,10 +34,12 @@ CREDENTIAL_HEADERS: Final[frozenset[str]] = frozenset(
     }
 )
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+_TIME: Final = TypeAdapter(datetime)
+ValueT = TypeVar("ValueT")
 
 
-def _read_only(slot: str) -> Any:
-    """Make a property that reads a slot, without a function of ours, since several are read for each event."""
+def read_only(slot: str) -> Any:
+    """Make a property that reads a slot without calling a Python function."""
     return property(attrgetter(slot))
 
 
@@ -48,12 +51,14 @@ class Envelope:
 
     __slots__ = ("_body", "_content_type", "_data")
 
+    #: The Pub/Sub push that carried a CloudEvent, and has the metadata that the CloudEvent itself lacks.
+    _carrier: Envelope | None = None
     #: The name of the form, such as `"plain"` or `"pubsub"`.
     form: str = "plain"
     #: The bytes of the request.
-    body: Final[bytes] = _read_only("_body")
+    body: Final[bytes] = read_only("_body")
     #: The bytes of the payload, unwrapped and decoded from base64.
-    data: Final[bytes] = _read_only("_data")
+    data: Final[bytes] = read_only("_data")
     #: The type of a CloudEvent, such as `"google.cloud.storage.object.v1.finalized"`; None for all others.
     type: str | None = None
     #: The names of malformed optional metadata: the envelope omits it, or has the original text.
@@ -88,22 +93,22 @@ class Envelope:
     @property
     def attributes(self) -> Mapping[str, str]:
         """The attributes of the message; of an unwrapped push, all headers except the transport's, in lower case."""
-        return _NOTHING
+        return _NOTHING if self._carrier is None else self._carrier.attributes
 
     @property
     def ordering_key(self) -> str | None:
         """Pub/Sub's ordering key."""
-        return None
+        return None if self._carrier is None else self._carrier.ordering_key
 
     @property
     def subscription(self) -> str | None:
         """The subscription that pushed, as `projects/P/subscriptions/S`."""
-        return None
+        return None if self._carrier is None else self._carrier.subscription
 
     @property
     def delivery_attempt(self) -> int | None:
         """The approximate number of the delivery. Pub/Sub sends it only if the subscription has a dead-letter topic."""
-        return None
+        return None if self._carrier is None else self._carrier.delivery_attempt
 
     @property
     def identity(self) -> tuple[str, ...] | None:
@@ -132,7 +137,9 @@ class Envelope:
 
     @override
     def __eq__(self, other: object) -> bool:
-        return self._identity() == other._identity() if isinstance(other, Envelope) else NotImplemented
+        if not isinstance(other, Envelope):
+            return NotImplemented
+        return type(self) is type(other) and self._body == other._body and self.meta == other.meta
 
     @override
     def __hash__(self) -> int:
@@ -142,8 +149,34 @@ class Envelope:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} message_id={self.message_id!r} subscription={self.subscription!r}>"
 
-    def _identity(self) -> tuple[object, ...]:
-        return (type(self), self._body, self._data, self.message_id, self.publish_time, dict(self.attributes))
+
+class HeaderEnvelope(Envelope):
+    """The base class of envelopes whose metadata is in headers."""
+
+    __slots__ = ("_headers", "malformed")
+
+    def __init__(self, body: bytes, meta: Mapping[str, Any], headers: Mapping[str, str]) -> None:
+        """Hold the body, and the headers by their keys in `request.META`."""
+        super().__init__(body, meta.get("CONTENT_TYPE", ""))
+        self._headers = headers
+        self.malformed: tuple[str, ...] = ()
+
+    @property
+    @override
+    def meta(self) -> dict[str, str]:
+        return {**super().meta, **self._headers}
+
+    def _text(self, key: str) -> str | None:
+        value = self._headers.get(key)
+        return text_of(value) if value else None
+
+    def _optional(self, key: str, parse: Callable[[str], ValueT | None]) -> ValueT | None:
+        """Parse an optional header; None if it is missing or malformed."""
+        text = self._headers.get(key)
+        value = None if text is None else parse(text)
+        if text is not None and value is None:
+            self.malformed = (*self.malformed, header_name(key))
+        return value
 
 
 def read_json(data: bytes) -> object:
@@ -159,6 +192,19 @@ def text_of(header: str) -> str:
         return header.encode("latin-1").decode()
     except UnicodeError:
         return header
+
+
+def parse_time(text: str) -> datetime | None:
+    """Parse a time from a header; None if it is malformed. Without an offset, it is in UTC."""
+    try:
+        return aware(_TIME.validate_strings(text))
+    except ValidationError:
+        return None
+
+
+def aware(time: datetime) -> datetime:
+    """Make a time aware: without an offset, it is in UTC."""
+    return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _is_json(content_type: str) -> bool:

@@ -6,32 +6,37 @@ anybody can send these headers: they are metadata, and prove nothing about the s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from typing_extensions import override
 
-from .base import Envelope, header_name, text_of
+from .base import HeaderEnvelope
 from .cloud_scheduler import JOB_HEADER
 
-ValueT = TypeVar("ValueT")
-
 #: The prefixes of headers for HTTP targets, and for App Engine targets.
-_TASKS: Final = "HTTP_X_CLOUDTASKS_"
+_HTTP: Final = "HTTP_X_CLOUDTASKS_"
 _APP_ENGINE: Final = "HTTP_X_APPENGINE_"
-_QUEUE: Final = "QUEUENAME"
-_TASK: Final = "TASKNAME"
-_RETRIES: Final = "TASKRETRYCOUNT"
-_EXECUTIONS: Final = "TASKEXECUTIONCOUNT"
-_ETA: Final = "TASKETA"
-_SUFFIXES: Final = (_QUEUE, _TASK, _RETRIES, _EXECUTIONS, _ETA, "TASKPREVIOUSRESPONSE", "TASKRETRYREASON", "FAILFAST")
+_SUFFIXES: Final = (
+    "QUEUENAME",
+    "TASKNAME",
+    "TASKRETRYCOUNT",
+    "TASKEXECUTIONCOUNT",
+    "TASKETA",
+    "TASKPREVIOUSRESPONSE",
+    "TASKRETRYREASON",
+    "FAILFAST",
+)
+_COUNT: Final = re.compile(r"\d{1,20}", re.ASCII)
+_MAX_COUNT: Final = 2**31 - 1
+#: Seconds since 1970, with decimals.
+_SECONDS: Final = re.compile(r"(?=[\d.]{1,21}\Z)(\d{1,20})(?:\.(\d*))?", re.ASCII)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MAX_NUMBER: Final = 2**31 - 1
-_MAX_DIGITS: Final = 20
 
 
-def read_task(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
+def read_task(body: bytes, meta: Mapping[str, Any]) -> CloudTask | None:
     """Read a call of Cloud Tasks, recognised by the headers with the names of the queue and the task."""
     if "HTTP_X_CLOUDTASKS_QUEUENAME" in meta and "HTTP_X_CLOUDTASKS_TASKNAME" in meta:
         return CloudTask(body, meta)
@@ -41,33 +46,31 @@ def read_task(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
     return None
 
 
-class CloudTask(Envelope):
+class CloudTask(HeaderEnvelope):
     """A call of Cloud Tasks. The inbox identifies a task by its queue and its name, which all attempts share."""
 
-    __slots__ = ("_eta", "_executions", "_headers", "_prefix", "_retries", "malformed")
+    __slots__ = ("_eta", "_executions", "_prefix", "_retries")
 
     form = "cloud-task"
 
-    def __init__(self, body: bytes, meta: Mapping[str, Any], *, prefix: str = _TASKS) -> None:
+    def __init__(self, body: bytes, meta: Mapping[str, Any], *, prefix: str = _HTTP) -> None:
         """Read the headers with a prefix; a malformed optional one is None."""
-        super().__init__(body, meta.get("CONTENT_TYPE", ""))
+        keys = [prefix + suffix for suffix in _SUFFIXES]
+        super().__init__(body, meta, {key: str(meta[key]) for key in keys if key in meta})
         self._prefix = prefix
-        self._headers = {name: str(meta[prefix + name]) for name in _SUFFIXES if prefix + name in meta}
-        malformed: list[str] = []
-        self._retries = self._optional(_RETRIES, _number, malformed)
-        self._executions = self._optional(_EXECUTIONS, _number, malformed)
-        self._eta = self._optional(_ETA, _seconds, malformed)
-        self.malformed: tuple[str, ...] = tuple(malformed)
+        self._retries = self._optional(prefix + "TASKRETRYCOUNT", _parse_count)
+        self._executions = self._optional(prefix + "TASKEXECUTIONCOUNT", _parse_count)
+        self._eta = self._optional(prefix + "TASKETA", _parse_seconds)
 
     @property
     def queue(self) -> str:
         """The queue's short name."""
-        return text_of(self._headers[_QUEUE])
+        return self._text(self._prefix + "QUEUENAME") or ""
 
     @property
     def task_name(self) -> str:
         """The task's short name."""
-        return text_of(self._headers[_TASK])
+        return self._text(self._prefix + "TASKNAME") or ""
 
     @property
     def retry_count(self) -> int | None:
@@ -99,35 +102,16 @@ class CloudTask(Envelope):
     def identity(self) -> tuple[str, ...] | None:
         return ("cloud-task", self.queue, self.task_name) if self.queue and self.task_name else None
 
-    @property
-    @override
-    def meta(self) -> dict[str, str]:
-        return {**super().meta, **{self._prefix + name: value for name, value in self._headers.items()}}
 
-    @override
-    def _identity(self) -> tuple[object, ...]:
-        return (*super()._identity(), self._headers)
-
-    def _optional(self, name: str, read: Callable[[str], ValueT | None], malformed: list[str]) -> ValueT | None:
-        text = self._headers.get(name)
-        value = None if text is None else read(text)
-        if text is not None and value is None:
-            malformed.append(header_name(self._prefix + name))
-        return value
+def _parse_count(text: str) -> int | None:
+    return int(text) if _COUNT.fullmatch(text) and int(text) <= _MAX_COUNT else None
 
 
-def _number(text: str) -> int | None:
-    is_number = text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS and int(text) <= _MAX_NUMBER
-    return int(text) if is_number else None
-
-
-def _seconds(text: str) -> datetime | None:
-    """Parse seconds since 1970, with decimals."""
-    whole, _, fraction = text.partition(".")
-    digits = whole + fraction
-    if not (digits.isascii() and digits.isdecimal() and whole and len(digits) <= _MAX_DIGITS):
+def _parse_seconds(text: str) -> datetime | None:
+    match = _SECONDS.fullmatch(text)
+    if match is None:
         return None
     try:
-        return _EPOCH + timedelta(seconds=int(whole), microseconds=int(fraction[:6].ljust(6, "0")))
+        return _EPOCH + timedelta(seconds=int(match[1]), microseconds=int((match[2] or "")[:6].ljust(6, "0")))
     except OverflowError:  # such as milliseconds, which firebase-tools sends
         return None

@@ -9,19 +9,21 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
-from typing import Final, Never
+from typing import Any, Final, Never
 
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import override
 
 from ..exceptions import EnvelopeError
-from .base import Envelope
-from .pubsub import PubSubPush
+from .base import Envelope, read_only
+from .pubsub import PubSubPush, read_published
 from .pubsub_unwrapped import PubSubUnwrapped
 
+#: The type of Eventarc's events for Pub/Sub messages.
+MESSAGE_PUBLISHED: Final = "google.cloud.pubsub.topic.v1.messagePublished"
 #: §Required Attributes.
 REQUIRED: Final = ("id", "source", "specversion", "type")
-_DEFINED: Final = frozenset({*REQUIRED, "datacontenttype", "dataschema", "subject", "time"})
+DEFINED: Final = frozenset({*REQUIRED, "datacontenttype", "dataschema", "subject", "time"})
 _NAME: Final = re.compile(r"[a-z0-9]+")
 _MAX_LOGGED: Final = 40
 #: §Type System, String: no control characters, no surrogates, no noncharacters.
@@ -38,10 +40,41 @@ _LEAP: Final = re.compile(r"(?<=:59:)60")
 _TIME: Final = TypeAdapter(datetime)
 
 
+def _attribute(name: str) -> Any:
+    """Make a property that reads a context attribute."""
+
+    def read(self: CloudEvent) -> str | None:
+        return self._context.get(name)  # pyright: ignore[reportPrivateUsage] -- its own property
+
+    return property(read)
+
+
 class CloudEvent(Envelope):
     """A read-only CloudEvent, with its attributes by their own names."""
 
-    __slots__ = ("_attributes", "_form", "_is_json", "_meta", "_time", "malformed", "push")
+    __slots__ = ("_carrier", "_context", "_form", "_is_json", "_meta", "_time", "malformed")
+
+    #: `"cloudevents-binary"`, `"cloudevents-structured"` or `"cloudevents-pubsub"`.
+    form: str = read_only("_form")
+    #: The id, unique for each event of a source.
+    id: Final[str] = _attribute("id")
+    #: The source, a URI reference.
+    source: Final[str] = _attribute("source")
+    type: str = _attribute("type")  # pyright: ignore[reportIncompatibleVariableOverride] -- nobody can set it
+    #: The version of CloudEvents, `"1.0"`.
+    specversion: Final[str] = _attribute("specversion")
+    #: The subject of the event within the source.
+    subject: Final[str | None] = _attribute("subject")
+    #: When it happened; aware, cut off at microseconds.
+    time: Final[datetime | None] = read_only("_time")
+    #: The media type of the data, with its parameters.
+    datacontenttype: Final[str | None] = _attribute("datacontenttype")
+    #: The URI of the data's schema.
+    dataschema: Final[str | None] = _attribute("dataschema")
+    #: All attributes by name.
+    context: Final[Mapping[str, str]] = read_only("_context")
+    #: The Pub/Sub push that carried the event, if any.
+    push: Final[PubSubPush | PubSubUnwrapped | None] = read_only("_carrier")
 
     def __init__(
         self,
@@ -55,46 +88,27 @@ class CloudEvent(Envelope):
         malformed: Sequence[str] = (),
         may_be_json: bool = True,
     ) -> None:
-        """Hold an event, if its required attributes are valid.
+        """Hold an event. If its data is a Pub/Sub message, it gets the message's data.
 
-        Args:
-            body: The body for `read`; of a batch, that of this event.
-            attributes: The context attributes by name.
-            data: The bytes of the payload.
-            form: The mode.
-            meta: The headers for `read`.
-            push: The push that carried the event.
-            malformed: The names of attributes that are already known to be malformed.
-            may_be_json: Whether data without a datacontenttype may be JSON.
-
-        Raises:
-            EnvelopeError: A required attribute is missing or malformed. The error quotes no value.
-
+        `malformed` names attributes that the caller omits; `may_be_json` applies to data without a datacontenttype. Raises
+        `EnvelopeError` if a required attribute is missing or malformed.
         """
+        message = read_published(data) if attributes.get("type") == MESSAGE_PUBLISHED else None
+        if message is not None:
+            data, push, may_be_json = message.data, message, True
         super().__init__(body, meta.get("CONTENT_TYPE", ""), data=data)
-        self._attributes, self._time, invalid = _check(attributes)
+        context, self._time, invalid = _check(attributes)
+        self._context = MappingProxyType(context)
         self._is_json = is_json(self.datacontenttype) and (may_be_json or self.datacontenttype is not None)
         self._form = form
         self._meta = meta
-        #: The Pub/Sub push that carried the event, if any.
-        self.push: PubSubPush | PubSubUnwrapped | None = push
+        self._carrier = push
         self.malformed: tuple[str, ...] = (*(push.malformed if push else ()), *map(_loggable, malformed), *invalid)
 
     @property
-    @override
-    def form(self) -> str:  # type: ignore[override]  # pyright: ignore[reportIncompatibleVariableOverride] -- a constant of the other forms
-        """`"cloudevents-binary"`, `"cloudevents-structured"` or `"cloudevents-pubsub"`."""
-        return self._form
-
-    @property
-    def id(self) -> str:
-        """The id, unique for each event of a source."""
-        return self._attributes["id"]
-
-    @property
-    def source(self) -> str:
-        """The source, a URI reference."""
-        return self._attributes["source"]
+    def extensions(self) -> Mapping[str, str]:
+        """All attributes that the specification does not define, as text."""
+        return MappingProxyType({name: value for name, value in self._context.items() if name not in DEFINED})
 
     @property
     @override
@@ -108,73 +122,13 @@ class CloudEvent(Envelope):
 
     @property
     @override
-    def type(self) -> str:  # type: ignore[override]  # pyright: ignore[reportIncompatibleVariableOverride] -- as above
-        return self._attributes["type"]
-
-    @property
-    def specversion(self) -> str:
-        """The version of CloudEvents, `"1.0"`."""
-        return self._attributes["specversion"]
-
-    @property
-    def subject(self) -> str | None:
-        """The subject of the event within the source."""
-        return self._attributes.get("subject")
-
-    @property
-    def time(self) -> datetime | None:
-        """When it happened; aware, cut off at microseconds."""
-        return self._time
-
-    @property
-    def datacontenttype(self) -> str | None:
-        """The media type of the data, with its parameters."""
-        return self._attributes.get("datacontenttype")
-
-    @property
-    def dataschema(self) -> str | None:
-        """The URI of the data's schema."""
-        return self._attributes.get("dataschema")
-
-    @property
-    def extensions(self) -> Mapping[str, str]:
-        """All attributes that the specification does not define, as text."""
-        return MappingProxyType({name: value for name, value in self._attributes.items() if name not in _DEFINED})
-
-    @property
-    def context(self) -> Mapping[str, str]:
-        """All attributes by name."""
-        return MappingProxyType(dict(self._attributes))
-
-    @property
-    @override
     def message_id(self) -> str:
         return self.id
 
     @property
     @override
     def publish_time(self) -> datetime | None:
-        return self.time if self.push is None else self.push.publish_time
-
-    @property
-    @override
-    def attributes(self) -> Mapping[str, str]:
-        return super().attributes if self.push is None else self.push.attributes
-
-    @property
-    @override
-    def ordering_key(self) -> str | None:
-        return None if self.push is None else self.push.ordering_key
-
-    @property
-    @override
-    def subscription(self) -> str | None:
-        return None if self.push is None else self.push.subscription
-
-    @property
-    @override
-    def delivery_attempt(self) -> int | None:
-        return None if self.push is None else self.push.delivery_attempt
+        return self._time if self.push is None else self.push.publish_time
 
     @property
     @override
@@ -186,10 +140,6 @@ class CloudEvent(Envelope):
     @override
     def meta(self) -> dict[str, str]:
         return dict(self._meta)
-
-    @override
-    def _identity(self) -> tuple[object, ...]:
-        return (*super()._identity(), dict(self._attributes))
 
 
 def is_json(content_type: str | None) -> bool:
@@ -222,7 +172,7 @@ def _check(attributes: Mapping[str, str]) -> tuple[dict[str, str], datetime | No
     for name, value in attributes.items():
         if name in REQUIRED:
             continue
-        if name not in _DEFINED:
+        if name not in DEFINED:
             if _FORBIDDEN.search(value) or not _NAME.fullmatch(name) or name == "data":
                 malformed.append(_loggable(name))
                 del kept[name]

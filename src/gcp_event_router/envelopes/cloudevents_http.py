@@ -8,24 +8,20 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
-from binascii import Error as BinasciiError
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
+from sys import maxsize
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
 
 from ..exceptions import EnvelopeError, UnsupportedMediaTypeError
-from .base import Envelope, text_of
-from .cloudevents import REQUIRED, CloudEvent, is_json, is_media_type
-from .pubsub import PubSubPush, read_published, read_wrapped
+from .base import text_of
+from .cloudevents import DEFINED, REQUIRED, CloudEvent, is_json, is_media_type
+from .pubsub import PubSubPush, read_wrapped
 from .pubsub_unwrapped import PubSubUnwrapped, read_unwrapped
-from .raw_json import Number, elements, members
+from .raw_json import elements, members
 
-#: The default for the most events in one request, since all of them are handled before the answer.
-MAX_EVENTS: Final = 1_000
-#: The type of Eventarc's events for Pub/Sub messages.
-MESSAGE_PUBLISHED: Final = "google.cloud.pubsub.topic.v1.messagePublished"
 _STRUCTURED: Final = "application/cloudevents"
 _BATCH: Final = "application/cloudevents-batch"
 _PREFIX: Final = "HTTP_CE_"
@@ -36,18 +32,16 @@ _NO_JSON: Final = "The body is not JSON, although its Content-Type says that it 
 _NAME: Final = re.compile(r"[A-Za-z0-9]+")
 _QUOTED: Final = re.compile(r'"((?:[^"\\]++|\\.)*+)"', re.DOTALL)
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
-#: The attributes that the specification defines as text.
-_TEXTS: Final = frozenset({*REQUIRED, "datacontenttype", "dataschema", "subject", "time"})
+_NUMBER: Final = re.compile(rb"-?[0-9]{1,10}")
 #: The sources of Google's services, which do not percent-encode headers.
 _GOOGLE: Final = re.compile(r"//(?:[^/?#@]*@)?[a-z0-9.-]+\.googleapis\.com(?::\d*)?(?![^/?#])", re.IGNORECASE | re.ASCII)
 #: A message that carries an event has one of these attributes.
 _CARRYING: Final = frozenset({"ce-id", "content-type"})
-_LENGTHS: Final = frozenset(map(len, _CARRYING))
 #: The Content-Type of an unwrapped push if its message has none.
 _NO_TYPE: Final = "application/x-www-form-urlencoded"
 
 
-def read_structured(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
+def read_structured(body: bytes, meta: Mapping[str, Any]) -> CloudEvent | None:
     """Read a CloudEvent in structured mode, recognised by its Content-Type. Raises `EnvelopeError`."""
     media_type = _media_type(meta.get("CONTENT_TYPE"))
     if not media_type:
@@ -56,14 +50,11 @@ def read_structured(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
         msg = "The body is a batch of CloudEvents, but a single event is expected here."
         raise EnvelopeError(msg)
     _require_json(media_type, _STRUCTURED)
-    kept = {"CONTENT_TYPE": meta["CONTENT_TYPE"]}
-    unwrapped = read_unwrapped(body, meta)
-    if unwrapped is not None:
-        kept |= unwrapped.meta
-    return _from_json(body, body, kept, "cloudevents-structured", unwrapped)
+    push = read_unwrapped(body, meta)
+    return _from_json(body, body, push.meta if push else {"CONTENT_TYPE": meta["CONTENT_TYPE"]}, "structured", push)
 
 
-def read_binary(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
+def read_binary(body: bytes, meta: Mapping[str, Any]) -> CloudEvent | None:
     """Read a CloudEvent in binary mode, recognised by the headers of its four required attributes."""
     if "HTTP_CE_ID" not in meta or any(name not in meta for name in _REQUIRED):  # the first test suffices for most requests
         return None
@@ -73,19 +64,17 @@ def read_binary(body: bytes, meta: Mapping[str, Any]) -> Envelope | None:
     }
     attributes, malformed = _from_headers(headers)
     content_type = meta.get("CONTENT_TYPE", "")
-    kept = {"CONTENT_TYPE": content_type, **headers}
-    unwrapped = read_unwrapped(body, meta)  # its attributes may be those of a CloudEvent
-    if unwrapped is not None:
-        kept |= unwrapped.meta
-        if not content_type.lower().startswith(_NO_TYPE):
-            attributes.setdefault("datacontenttype", content_type)
-    else:
+    push = read_unwrapped(body, meta)  # its attributes may be those of a CloudEvent
+    if push is None:
         if content_type and "datacontenttype" in attributes:
             malformed.append("datacontenttype")
         attributes["datacontenttype"] = content_type or attributes.get("datacontenttype", "")
+    elif not content_type.lower().startswith(_NO_TYPE):
+        attributes.setdefault("datacontenttype", content_type)
     if not attributes.get("datacontenttype"):
         attributes.pop("datacontenttype", None)
-    return _event(body, attributes, body, "cloudevents-binary", kept, unwrapped, malformed)
+    kept = push.meta if push else {"CONTENT_TYPE": content_type, **headers}
+    return CloudEvent(body, attributes, body, form="cloudevents-binary", meta=kept, push=push, malformed=malformed)
 
 
 def is_batch(meta: Mapping[str, Any]) -> bool:
@@ -95,11 +84,11 @@ def is_batch(meta: Mapping[str, Any]) -> bool:
 
 def event_meta(meta: Mapping[str, Any]) -> Mapping[str, str]:
     """The headers for `read`, for each event of a batch: its Content-Type, and the metadata of an unwrapped push."""
-    unwrapped = read_unwrapped(b"", meta)
-    return EVENT_META if unwrapped is None else {**unwrapped.meta, **EVENT_META}
+    push = read_unwrapped(b"", meta)
+    return {**push.meta, **EVENT_META} if push else EVENT_META
 
 
-def split_batch(body: bytes, meta: Mapping[str, Any], most: int = MAX_EVENTS) -> list[bytes]:
+def split_batch(body: bytes, meta: Mapping[str, Any], most: int = maxsize) -> list[bytes]:
     """Split a batch into events, each to be read with `event_meta`.
 
     Raises `EnvelopeError` for an invalid batch, and for one of more than `most` events; the rest is not read.
@@ -121,7 +110,7 @@ def split_batch(body: bytes, meta: Mapping[str, Any], most: int = MAX_EVENTS) ->
 def read_push(body: bytes, _meta: Mapping[str, Any]) -> PubSubPush | CloudEvent | None:
     """Read a wrapped push, or the CloudEvent in it."""
     push = read_wrapped(body)
-    if push is None or not push.carried or not _may_carry(push.carried):
+    if push is None or not push.carried or _CARRYING.isdisjoint(map(str.lower, push.carried)):
         return push
     return _from_message(push, push.carried) or push
 
@@ -132,23 +121,15 @@ def _from_message(push: PubSubPush, carried: Mapping[str, str]) -> CloudEvent | 
     attributes = {name.lower(): value for name, value in carried.items()}
     attributes |= {name: value for name, value in carried.items() if name in attributes}
     content_type = attributes.get("content-type") or attributes.get("ce-datacontenttype")
-    if content_type is not None and content_type.strip().lower().startswith(_STRUCTURED):
-        _require_json(content_type.partition(";")[0].strip().lower(), _STRUCTURED)
-        return _from_json(push.body, push.data, push.meta, "cloudevents-pubsub", push)
+    if content_type is not None and (media_type := content_type.partition(";")[0].strip().lower()).startswith(_STRUCTURED):
+        _require_json(media_type, _STRUCTURED)
+        return _from_json(push.body, push.data, push.meta, "pubsub", push)
     if any(f"ce-{name}" not in attributes for name in REQUIRED):
         return None
     context = {name[3:]: value for name, value in attributes.items() if name.startswith("ce-") and _NAME.fullmatch(name, 3)}
     if content_type is not None:
         context["datacontenttype"] = content_type
-    return _event(push.body, context, push.data, "cloudevents-pubsub", push.meta, push)
-
-
-def _may_carry(attributes: Mapping[str, str]) -> bool:
-    """Whether a message may carry an event, by the names of its attributes."""
-    for name in attributes:  # noqa: SIM110 -- each push passes here, and a generator costs more than the loop
-        if len(name) in _LENGTHS and name.lower() in _CARRYING:
-            return True
-    return False
+    return CloudEvent(push.body, context, push.data, form="cloudevents-pubsub", meta=push.meta, push=push)
 
 
 @lru_cache(maxsize=64)
@@ -165,7 +146,7 @@ def _require_json(media_type: str, prefix: str) -> None:
 
 
 def _from_json(
-    body: bytes, text: bytes, meta: Mapping[str, str], form: str, push: PubSubPush | PubSubUnwrapped | None
+    body: bytes, text: bytes, meta: Mapping[str, str], mode: str, push: PubSubPush | PubSubUnwrapped | None
 ) -> CloudEvent:
     """Read the event in `text`, from a request with the body `body`."""
     try:
@@ -175,7 +156,7 @@ def _from_json(
     if fields is None:
         msg = "The CloudEvent is not a JSON object."
         raise EnvelopeError(msg)
-    data, (encoded, _) = fields.pop("data", None), fields.pop("data_base64", (None, b""))
+    (data, raw_data), (encoded, _) = fields.pop("data", (None, b"")), fields.pop("data_base64", (None, b""))
     malformed: list[str] = []
     attributes: dict[str, str] = {}
     for name, (value, raw) in fields.items():
@@ -184,66 +165,46 @@ def _from_json(
         if value is not None and (lower == name or lower not in fields):
             attributes[lower] = _text(lower, value, raw, malformed)
     if encoded is None:
-        payload = b"" if data is None else _payload(*data, attributes.get("datacontenttype"))
-    elif data is None or data[0] is None:
+        payload = _payload(data, raw_data, attributes.get("datacontenttype"))
+    elif data is None:
         payload = _base64(encoded)
     else:
         msg = "The CloudEvent has both data and data_base64."
         raise EnvelopeError(msg)
-    return _event(body, attributes, payload, form, meta, push, malformed, may_be_json=encoded is None)
-
-
-def _event(
-    body: bytes,
-    attributes: Mapping[str, str],
-    data: bytes,
-    form: str,
-    meta: Mapping[str, str],
-    push: PubSubPush | PubSubUnwrapped | None,
-    malformed: Sequence[str] = (),
-    *,
-    may_be_json: bool = True,
-) -> CloudEvent:
-    """Make an event. If its data is a published Pub/Sub message, it gets the data of that message."""
-    message = read_published(data) if attributes.get("type") == MESSAGE_PUBLISHED else None
-    if message is not None:
-        data, push, may_be_json = message.data, message, True
-    return CloudEvent(body, attributes, data, form=form, meta=meta, push=push, malformed=malformed, may_be_json=may_be_json)
+    form, may_be_json = f"cloudevents-{mode}", encoded is None
+    return CloudEvent(body, attributes, payload, form=form, meta=meta, push=push, malformed=malformed, may_be_json=may_be_json)
 
 
 def _text(name: str, value: object, raw: bytes, malformed: list[str]) -> str:
     """The value of an attribute as text. Extensions may have any type, and keep their spelling (§2.2 of the JSON format)."""
-    if isinstance(value, str) and not isinstance(value, Number):
+    if isinstance(value, str):
         return value
-    if name in _TEXTS:
+    if name in DEFINED:
         msg = f"The CloudEvent's {name} is not a string."
         raise EnvelopeError(msg)
-    if not isinstance(value, bool) and not (isinstance(value, Number) and _is_integer(value)):
+    # an Integer has 32 bits (§Type System of the specification)
+    is_integer = _NUMBER.fullmatch(raw) and -(2**31) <= int(raw) < 2**31
+    if not isinstance(value, bool) and not is_integer:
         malformed.append(name)
     return raw.decode()
-
-
-def _is_integer(number: str) -> bool:
-    """Whether a number is an Integer, which has 32 bits (§Type System of the specification)."""
-    return len(number) <= len("-2147483648") and number.lstrip("-").isdecimal() and -(2**31) <= int(number) < 2**31
 
 
 def _payload(value: object, raw: bytes, content_type: str | None) -> bytes:
     """The bytes of the member `data`: JSON exactly as in the body; text, if its media type is not JSON (§3.1)."""
     is_text = content_type is not None and not is_json(content_type) and is_media_type(content_type)
-    if is_text and isinstance(value, str) and not isinstance(value, Number):
-        try:
-            return value.encode()
-        except UnicodeEncodeError as error:
-            raise EnvelopeError(_NO_JSON) from error
-    return raw
+    if not is_text or not isinstance(value, str):
+        return raw
+    try:
+        return value.encode()
+    except UnicodeEncodeError as error:
+        raise EnvelopeError(_NO_JSON) from error
 
 
 def _base64(encoded: object) -> bytes:
-    if isinstance(encoded, str) and not isinstance(encoded, Number):
+    if isinstance(encoded, str):
         try:
             return b64decode(encoded, validate=True)
-        except (BinasciiError, ValueError):
+        except ValueError:
             pass
     msg = "The CloudEvent's data_base64 is not base64."
     raise EnvelopeError(msg)
@@ -264,7 +225,7 @@ def _from_headers(headers: Mapping[str, str]) -> tuple[dict[str, str], list[str]
                 msg = "The CloudEvent has a header that is not percent-encoded UTF-8."
                 raise EnvelopeError(msg) from error
             malformed.append(name)
-            if name not in _TEXTS:
+            if name not in DEFINED:
                 attributes[name] = text_of(text)
     return attributes, malformed
 

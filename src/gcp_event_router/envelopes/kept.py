@@ -63,19 +63,10 @@ def tell_apart(body: bytes, meta: Mapping[str, Any]) -> tuple[str, tuple[str, ..
     """
     named = [f"{name}={meta[name]}" for name in _IDENTIFYING if meta.get(name)]
     name = next((text_of(str(meta[name])) for name in _IDS if meta.get(name)), "")
-    push = _pushed(body)
-    if push is None:
-        return name, (sha256(body).hexdigest(), *named)
-    return name or push[1], ("pubsub", *push, *named)  # the rest of a push differs between deliveries
-
-
-def _pushed(body: bytes) -> tuple[str, str] | None:
-    """The subscription and the message's id of a malformed push."""
-    if b'"message"' not in body:
-        return None
-    push = shape_of(body)
-    if push is None:
-        return None
+    push = shape_of(body) or {"message": {}}
     subscription, message = push.get("subscription"), push["message"]
-    name = message.get("messageId") or message.get("message_id")
-    return (subscription, str(name)) if name and isinstance(subscription, str) else None
+    message_id = message.get("messageId") or message.get("message_id")
+    if not message_id or not isinstance(subscription, str):
+        return name, (sha256(body).hexdigest(), *named)
+    # the rest of a push differs between deliveries
+    return name or str(message_id), ("pubsub", subscription, str(message_id), *named)

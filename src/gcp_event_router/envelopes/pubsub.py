@@ -5,8 +5,8 @@ Facts: the REST reference of `PubsubMessage`, and "Push subscriptions" in Pub/Su
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Mapping
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final, Required, cast
 
@@ -15,10 +15,12 @@ from pydantic_core import to_json
 from typing_extensions import TypedDict, override
 
 from ..exceptions import EnvelopeError
-from .base import Envelope
+from .base import Envelope, aware
 
 # unlike `b64decode`, pydantic never drops characters that are not base64
 _STRICT: Final = ConfigDict(val_json_bytes="base64", strict=True)
+_METADATA: Final = ("attributes", "messageId", "message_id", "publishTime", "publish_time", "orderingKey", "ordering_key")
+_FIELDS: Final = frozenset({"data", *_METADATA})
 
 
 @with_config(_STRICT)
@@ -36,16 +38,7 @@ class _Message(TypedDict, total=False):
 @with_config(_STRICT)
 class _Push(TypedDict, total=False):
     message: Required[_Message]
-    subscription: Required[str]
-    deliveryAttempt: int | None
-    delivery_attempt: int | None
-
-
-@with_config(_STRICT)
-class _Published(TypedDict, total=False):
-    """A push as the data of a CloudEvent, in which the subscription may be missing."""
-
-    message: Required[_Message]
+    #: Missing in the data of some CloudEvents, but never in a push.
     subscription: str | None
     deliveryAttempt: int | None
     delivery_attempt: int | None
@@ -58,28 +51,26 @@ class _Shape(TypedDict):
     message: dict[str, Any]
 
 
-_Reader = Callable[[bytes], _Push | _Published]
-_read_push: _Reader = TypeAdapter(_Push).validator.validate_json
-_read_message: _Reader = TypeAdapter(_Published).validator.validate_json
-_read_shape = TypeAdapter(_Shape).validator.validate_json
-read_time: TypeAdapter[datetime] = TypeAdapter(datetime)
+_validate_push = TypeAdapter(_Push).validator.validate_json
+_validate_shape = TypeAdapter(_Shape).validator.validate_json
 
 
 class PubSubPush(Envelope):
     """A Pub/Sub push in its usual, wrapped form: a JSON object with `message` and `subscription`."""
 
-    __slots__ = ("_push", "carried", "malformed")
+    __slots__ = ("_message", "_push", "carried", "malformed")
 
     form = "pubsub"
 
-    def __init__(self, body: bytes, push: _Push | _Published, malformed: tuple[str, ...] = ()) -> None:
+    def __init__(self, body: bytes, push: _Push, malformed: tuple[str, ...] = ()) -> None:
         """Hold the validated push."""
         self._body = body
         self._content_type = "application/json"  # regardless of the header, since it was read as JSON
-        self._data = push["message"].get("data") or b""
         self._push = push
+        self._message = push["message"]
+        self._data = self._message.get("data") or b""
         #: The attributes without a proxy, for internal use; `attributes` is for handlers.
-        self.carried: dict[str, str] | None = push["message"].get("attributes")
+        self.carried: dict[str, str] | None = self._message.get("attributes")
         self.malformed: tuple[str, ...] = malformed
 
     @property
@@ -91,14 +82,13 @@ class PubSubPush(Envelope):
     @property
     @override
     def message_id(self) -> str | None:
-        message = self._push["message"]
-        return message.get("messageId") or message.get("message_id")
+        return self._message.get("messageId") or self._message.get("message_id")
 
     @property
     @override
     def publish_time(self) -> datetime | None:
-        message = self._push["message"]
-        return aware(message.get("publishTime") or message.get("publish_time"))
+        time = self._message.get("publishTime") or self._message.get("publish_time")
+        return time and aware(time)
 
     @property
     @override
@@ -108,8 +98,7 @@ class PubSubPush(Envelope):
     @property
     @override
     def ordering_key(self) -> str | None:
-        message = self._push["message"]
-        return message.get("orderingKey") or message.get("ordering_key")
+        return self._message.get("orderingKey") or self._message.get("ordering_key")
 
     @property
     @override
@@ -128,37 +117,28 @@ class PubSubPush(Envelope):
         return identity_of(self)
 
 
-def _json(value: object) -> str:
-    return to_json(value, inf_nan_mode="constants").decode()
-
-
 def identity_of(push: Envelope) -> tuple[str, ...] | None:
     """Ids are unique in a topic, but two subscriptions of the topic deliver the same message, on purpose."""
     return ("pubsub", push.subscription or "", push.message_id) if push.message_id else None
 
 
-def read_wrapped(body: bytes, reader: _Reader = _read_push) -> PubSubPush | None:
+def read_wrapped(body: bytes) -> PubSubPush | None:
     """Read a Pub/Sub push: an object with an object `message` and a string `subscription`.
 
     Both spellings of a name are read; unknown names are ignored.
     """
-    if b'"message"' not in body:  # saves most other bodies an attempt
-        return None
-    try:
-        return PubSubPush(body, reader(body))
-    except ValidationError:
-        return _read_malformed(body, reader)
+    return _read(body, needs_subscription=True)
 
 
 def read_published(body: bytes) -> PubSubPush | None:
     """Read the data of a `messagePublished` event: the same object, with or without a `subscription`."""
-    return read_wrapped(body, _read_message)
+    return _read(body, needs_subscription=False)
 
 
 def shape_of(body: bytes) -> dict[str, Any] | None:
     """Return a JSON object with an object `message`, which may be a push; None for all others."""
     try:
-        push: dict[str, Any] = _read_shape(body)
+        push: dict[str, Any] = _validate_shape(body)
     except ValidationError:
         return None
     return push
@@ -170,60 +150,60 @@ def lacks_subscription(envelope: Envelope) -> bool:
     return push is not None and "subscription" not in push and not _FIELDS.isdisjoint(push["message"])
 
 
-def _read_malformed(body: bytes, reader: _Reader) -> PubSubPush | None:
+def _read(body: bytes, *, needs_subscription: bool) -> PubSubPush | None:
     """Read a push without its malformed metadata; None for a body that is not a push.
 
     Raises `EnvelopeError` if its data is malformed.
     """
-    push = shape_of(body)
-    if push is None or (reader is _read_push and not isinstance(push.get("subscription"), str)):
+    if b'"message"' not in body:  # saves most other bodies an attempt
         return None
-    repaired, malformed = _repair(push)
     try:
-        return PubSubPush(body, reader(repaired), malformed)
+        push = PubSubPush(body, _validate_push(body))
     except ValidationError:
-        msg = "The body is a Pub/Sub push, but its message.data is not base64."
-        raise EnvelopeError(msg) from None
+        fields = shape_of(body)
+        if fields is None or (needs_subscription and not isinstance(fields.get("subscription"), str)):
+            return None
+        repaired, malformed = _repair(fields)
+        try:
+            return PubSubPush(body, _validate_push(repaired), malformed)
+        except ValidationError:
+            msg = "The body is a Pub/Sub push, but its message.data is not base64."
+            raise EnvelopeError(msg) from None
+    return None if needs_subscription and push.subscription is None else push
 
 
 def _repair(push: dict[str, Any]) -> tuple[bytes, tuple[str, ...]]:
     """Remove malformed metadata from a push, or turn it into text; returns the JSON and the names."""
     malformed: list[str] = []
-    for holder, place, fields in ((push["message"], "message.", _METADATA), (push, "", _AROUND)):
-        for name in fields:
-            value = holder.get(name)
-            if not _reads({"message": {name: value}} if place else {"message": {}, name: value}):
-                malformed.append(place + name)
-                del holder[name]
-                text = _as_text(name, value)
-                if text is not None:
-                    holder[name] = text
+    message = push["message"]
+    for name in _METADATA:
+        if not _is_valid({"message": {name: message.get(name)}}):
+            malformed.append(f"message.{name}")
+            text = _as_text(name, message.pop(name))
+            if text is not None:
+                message[name] = text
+    for name in ("deliveryAttempt", "delivery_attempt", "subscription"):
+        if not _is_valid({"message": {}, name: push.get(name)}):
+            malformed.append(name)
+            del push[name]
     return to_json(push, inf_nan_mode="constants"), tuple(malformed)
 
 
-_AROUND: Final = ("deliveryAttempt", "delivery_attempt", "subscription")
-_METADATA: Final = ("attributes", "messageId", "message_id", "publishTime", "publish_time", "orderingKey", "ordering_key")
-_FIELDS: Final = frozenset({"data", *_METADATA})
-
-
-def _reads(part: object) -> bool:
+def _is_valid(push: object) -> bool:
     try:
-        _read_message(to_json(part, inf_nan_mode="constants"))
+        _validate_push(to_json(push, inf_nan_mode="constants"))
     except ValidationError:
         return False
     return True
 
 
-def _as_text(name: str, value: Any) -> Any:
-    """Malformed metadata as equivalent text: attributes, and an id that is a number."""
+def _as_text(name: str, value: object) -> object:
+    """Malformed metadata as equivalent text: attributes, and an id that is a number; None for all else."""
     if name == "attributes" and isinstance(value, dict):
-        attributes = cast("dict[str, Any]", value)
+        attributes = cast("dict[str, object]", value)
         return {key: item if isinstance(item, str) else _json(item) for key, item in attributes.items()}
-    if name in {"messageId", "message_id"} and type(value) is int:
-        return str(value)
-    return None
+    return str(value) if name in {"messageId", "message_id"} and type(value) is int else None
 
 
-def aware(time: datetime | None) -> datetime | None:
-    """Make a time aware: without an offset, it is in UTC."""
-    return time.replace(tzinfo=UTC) if time is not None and time.tzinfo is None else time
+def _json(value: object) -> str:
+    return to_json(value, inf_nan_mode="constants").decode()

@@ -11,97 +11,17 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, Final
 
-from pydantic import ValidationError
 from typing_extensions import override
 
-from .base import CREDENTIAL_HEADERS, Envelope, text_of
-from .pubsub import aware, identity_of, read_time
+from .base import CREDENTIAL_HEADERS, HeaderEnvelope, header_name, parse_time, text_of
+from .pubsub import identity_of
 
 _MESSAGE_ID: Final = "HTTP_X_GOOG_PUBSUB_MESSAGE_ID"
 _SUBSCRIPTION: Final = "HTTP_X_GOOG_PUBSUB_SUBSCRIPTION_NAME"
-
-
-def is_unwrapped(meta: Mapping[str, Any]) -> bool:
-    """Whether a request is an unwrapped push, recognised by the headers with its metadata."""
-    return _MESSAGE_ID in meta or _SUBSCRIPTION in meta
-
-
-def read_unwrapped(body: bytes, meta: Mapping[str, Any]) -> PubSubUnwrapped | None:
-    """Read an unwrapped push."""
-    if not is_unwrapped(meta):
-        return None
-    headers = {
-        name[5:].replace("_", "-").lower(): value
-        for name, value in meta.items()
-        if name.startswith("HTTP_") and name not in CREDENTIAL_HEADERS
-    }
-    return PubSubUnwrapped(body, meta.get("CONTENT_TYPE", ""), headers)
-
-
-class PubSubUnwrapped(Envelope):
-    """A Pub/Sub push whose body is the data itself, with metadata in headers (`--push-no-wrapper-write-metadata`).
-
-    Attributes cannot be told from other headers, so anything in `attributes` may come from the sender of the request.
-    """
-
-    __slots__ = ("_headers", "_publish_time", "malformed")
-
-    form = "pubsub-unwrapped"
-
-    def __init__(self, body: bytes, content_type: str, headers: Mapping[str, str]) -> None:
-        """Hold the body and its headers, with names in lower case."""
-        super().__init__(body, content_type)
-        self._headers = headers
-        self._publish_time: datetime | None = None
-        self.malformed: tuple[str, ...] = ()
-        time = headers.get("x-goog-pubsub-publish-time")
-        if time is not None:
-            try:
-                self._publish_time = aware(read_time.validate_strings(time))
-            except ValidationError:
-                self.malformed = ("x-goog-pubsub-publish-time",)
-
-    @property
-    @override
-    def message_id(self) -> str | None:
-        return self._text("x-goog-pubsub-message-id")
-
-    @property
-    @override
-    def publish_time(self) -> datetime | None:
-        return self._publish_time
-
-    @property
-    @override
-    def attributes(self) -> Mapping[str, str]:
-        return MappingProxyType({name: text_of(value) for name, value in self._headers.items() if not _is_transport(name)})
-
-    @property
-    @override
-    def ordering_key(self) -> str | None:
-        # the second spelling is the emulator's
-        return self._text("x-goog-pubsub-ordering-key") or self._text("x-goog-ordering-key")
-
-    @property
-    @override
-    def subscription(self) -> str | None:
-        return self._text("x-goog-pubsub-subscription-name")
-
-    @property
-    @override
-    def identity(self) -> tuple[str, ...] | None:
-        return identity_of(self)
-
-    @property
-    @override
-    def meta(self) -> dict[str, str]:
-        kept = {f"HTTP_{name.replace('-', '_').upper()}": value for name, value in self._headers.items()}
-        return {**super().meta, **kept}
-
-    def _text(self, name: str) -> str | None:
-        value = self._headers.get(name)
-        return text_of(value) if value else None
-
+_ORDERING_KEY: Final = "HTTP_X_GOOG_PUBSUB_ORDERING_KEY"
+_PUBLISH_TIME: Final = "HTTP_X_GOOG_PUBSUB_PUBLISH_TIME"
+#: The emulator's spelling.
+_EMULATOR_ORDERING_KEY: Final = "HTTP_X_GOOG_ORDERING_KEY"
 
 #: Headers that clients, proxies and Google's front ends add; they are not attributes.
 _TRANSPORT: Final = frozenset(
@@ -115,24 +35,9 @@ _TRANSPORT: Final = frozenset(
     x-requested-with x-serverless-authorization
     """.split()  # noqa: SIM905 -- sixty quoted names are harder to read
 )
-
-
-#: The same, by prefix.
-_TRANSPORTS: Final = (
-    "akamai-",
-    "cf-",
-    "fastly-",
-    "fly-",
-    "sec-",
-    "x-amzn-",
-    "x-appengine-",
-    "x-b3-",
-    "x-envoy-",
-    "x-forwarded-",
-    "x-goog-pubsub-",
+_TRANSPORT_PREFIXES: Final = tuple(
+    "akamai- cf- fastly- fly- sec- x-amzn- x-appengine- x-b3- x-envoy- x-forwarded- x-goog-pubsub-".split()  # noqa: SIM905 -- as above
 )
-
-
 #: Names of headers that may contain credentials; "key" alone is a common name of attributes.
 _CREDENTIAL: Final = re.compile(
     r".*(?:token|secret|passw|credential|signature|session|cookie|jwt|assertion|apikey|csrf|xsrf|oidc|oauth|hmac|dpop|bearer).*"
@@ -140,16 +45,74 @@ _CREDENTIAL: Final = re.compile(
 )
 
 
-def may_be_attribute(name: str) -> bool:
+def is_unwrapped(meta: Mapping[str, Any]) -> bool:
+    """Whether a request is an unwrapped push, recognised by the headers with its metadata."""
+    return _MESSAGE_ID in meta or _SUBSCRIPTION in meta
+
+
+def read_unwrapped(body: bytes, meta: Mapping[str, Any]) -> PubSubUnwrapped | None:
+    """Read an unwrapped push."""
+    return PubSubUnwrapped(body, meta) if is_unwrapped(meta) else None
+
+
+def may_be_attribute(key: str) -> bool:
     """Whether a header, by its key in `request.META`, is stored as an attribute of a message.
 
     Names of attributes seldom begin with "x-", but those that proxies and clients add mostly do.
     """
-    if not name.startswith("HTTP_") or name.startswith("HTTP_X_"):
+    if not key.startswith("HTTP_") or key.startswith("HTTP_X_"):
         return False
-    header = name[5:].replace("_", "-").lower()
-    return not _is_transport(header) and not _CREDENTIAL.fullmatch(header)
+    name = header_name(key)
+    return not _is_transport(name) and not _CREDENTIAL.fullmatch(name)
+
+
+class PubSubUnwrapped(HeaderEnvelope):
+    """A Pub/Sub push whose body is the data itself, with metadata in headers (`--push-no-wrapper-write-metadata`).
+
+    Attributes cannot be told from other headers, so anything in `attributes` may come from the sender of the request.
+    """
+
+    __slots__ = ("_publish_time",)
+
+    form = "pubsub-unwrapped"
+
+    def __init__(self, body: bytes, meta: Mapping[str, Any]) -> None:
+        """Hold the body and all headers except those with credentials."""
+        headers = {key: value for key, value in meta.items() if key.startswith("HTTP_") and key not in CREDENTIAL_HEADERS}
+        super().__init__(body, meta, headers)
+        self._publish_time = self._optional(_PUBLISH_TIME, parse_time)
+
+    @property
+    @override
+    def message_id(self) -> str | None:
+        return self._text(_MESSAGE_ID)
+
+    @property
+    @override
+    def publish_time(self) -> datetime | None:
+        return self._publish_time
+
+    @property
+    @override
+    def attributes(self) -> Mapping[str, str]:
+        headers = {header_name(key): text_of(value) for key, value in self._headers.items()}
+        return MappingProxyType({name: text for name, text in headers.items() if not _is_transport(name)})
+
+    @property
+    @override
+    def ordering_key(self) -> str | None:
+        return self._text(_ORDERING_KEY) or self._text(_EMULATOR_ORDERING_KEY)
+
+    @property
+    @override
+    def subscription(self) -> str | None:
+        return self._text(_SUBSCRIPTION)
+
+    @property
+    @override
+    def identity(self) -> tuple[str, ...] | None:
+        return identity_of(self)
 
 
 def _is_transport(name: str) -> bool:
-    return name in _TRANSPORT or name.startswith(_TRANSPORTS)
+    return name in _TRANSPORT or name.startswith(_TRANSPORT_PREFIXES)

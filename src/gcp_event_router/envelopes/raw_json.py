@@ -13,41 +13,28 @@ from typing import Any, Final, Never
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 
 
-class Number(str):
-    """A number as it is written."""
-
-    __slots__ = ()
-
-
 def _refuse(constant: str) -> Never:
     raise ValueError(constant)
 
 
-_DECODER: Final = JSONDecoder(parse_float=Number, parse_int=Number, parse_constant=_refuse)
+# as an int, a number of thousands of digits would take long, or be refused
+_DECODER: Final = JSONDecoder(parse_int=float, parse_constant=_refuse)
 
 
 def members(body: bytes) -> dict[str, tuple[Any, bytes]] | None:
     """The members of a JSON object, each decoded and as written; the last one, if names repeat. None for other values.
 
-    Raises `ValueError` if the body is not JSON.
+    Decoded numbers are floats. Raises `ValueError` if the body is not JSON.
     """
-    text, at = _open(body)
-    if text[at] != "{":
-        _require_end(text, at)
+    text = _Text(body)
+    if not text.enter("{"):
         return None
     fields: dict[str, tuple[Any, bytes]] = {}
-    while not _is_closed(text, at, "}", is_first=not fields and text[at] == "{"):
-        begin = _skip(text, at + 1)
-        if text[begin : begin + 1] != '"':
+    while text.has_item("}"):
+        name, _ = text.value()
+        if not isinstance(name, str) or not text.take(":"):
             raise ValueError
-        name, end = _decode(text, begin)
-        colon = _skip(text, end)
-        if text[colon : colon + 1] != ":":
-            raise ValueError
-        begin = _skip(text, colon + 1)
-        value, end = _decode(text, begin)
-        fields[name] = value, text[begin:end].encode()
-        at = _skip(text, end)
+        fields[name] = text.value()
     return fields
 
 
@@ -56,55 +43,66 @@ def elements(body: bytes, most: int = maxsize) -> list[bytes] | None:
 
     Raises `ValueError` if the part that it reads is not JSON.
     """
-    text, at = _open(body)
-    if text[at] != "[":
-        _require_end(text, at)
+    text = _Text(body)
+    if not text.enter("["):
         return None
     values: list[bytes] = []
-    while not _is_closed(text, at, "]", is_first=not values and text[at] == "["):
-        begin = _skip(text, at + 1)
-        _, end = _decode(text, begin)
-        values.append(text[begin:end].encode())
-        if len(values) > most:
-            break
-        at = _skip(text, end)
+    while len(values) <= most and text.has_item("]"):
+        values.append(text.value()[1])
     return values
 
 
-def _open(body: bytes) -> tuple[str, int]:
-    """Decode a body, and find where its value begins."""
-    text = body.decode()
-    at = _skip(text, 0)
-    if at == len(text):
-        raise ValueError
-    return text, at
+class _Text:
+    """A JSON text and a place in it, which each method moves on. All raise `ValueError`."""
 
+    def __init__(self, body: bytes) -> None:
+        self._text = body.decode()
+        self._at = 0
+        self._is_first = True
 
-def _require_end(text: str, at: int) -> None:
-    """Raise `ValueError` unless the text ends with the value."""
-    if _skip(text, _decode(text, at)[1]) != len(text):
-        raise ValueError
+    def enter(self, bracket: str) -> bool:
+        """Pass the opening bracket; returns False if the text is another value, and nothing but that."""
+        if self.take(bracket):
+            return True
+        self.value()
+        self._require_end()
+        return False
 
-
-def _is_closed(text: str, at: int, bracket: str, *, is_first: bool) -> bool:
-    """Whether an object or array ends here, and the text with it; otherwise another value follows."""
-    end = _skip(text, at + 1) if is_first else at
-    if text[end : end + 1] == bracket:
-        if _skip(text, end + 1) != len(text):
+    def has_item(self, bracket: str) -> bool:
+        """Pass the comma before the next item; returns False after the closing bracket, which must end the text."""
+        if self._is_first:
+            self._is_first = False
+            if not self.take(bracket):
+                return True
+        elif self.take(","):
+            return True
+        elif not self.take(bracket):
             raise ValueError
-        return True
-    if not is_first and text[at : at + 1] != ",":
-        raise ValueError
-    return False
+        self._require_end()
+        return False
 
+    def take(self, token: str) -> bool:
+        """Pass a token if it comes next; returns whether it does."""
+        self._skip_space()
+        is_next = self._text.startswith(token, self._at)
+        self._at += len(token) if is_next else 0
+        return is_next
 
-def _decode(text: str, at: int) -> tuple[Any, int]:
-    try:
-        return _DECODER.raw_decode(text, at)
-    except RecursionError as error:
-        raise ValueError from error
+    def value(self) -> tuple[Any, bytes]:
+        """Read a value; returns it decoded and as written."""
+        self._skip_space()
+        begin = self._at
+        try:
+            value, self._at = _DECODER.raw_decode(self._text, begin)
+        except RecursionError as error:
+            raise ValueError from error
+        return value, self._text[begin : self._at].encode()
 
+    def _skip_space(self) -> None:
+        space = _SPACE.match(self._text, self._at)
+        self._at = space.end() if space else self._at
 
-def _skip(text: str, at: int) -> int:
-    space = _SPACE.match(text, at)
-    return space.end() if space else at
+    def _require_end(self) -> None:
+        self._skip_space()
+        if self._at != len(self._text):
+            raise ValueError

@@ -14,21 +14,16 @@ from . import CloudEvent, Envelope
 #: The headers of which a trace needs one, by their names in `request.META`.
 TRACE_HEADERS: Final = ("HTTP_TRACEPARENT", "HTTP_X_CLOUD_TRACE_CONTEXT")
 _TRACEPARENT: Final = re.compile(
-    r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.DOTALL
+    r"(?!ff)([0-9a-f]{2})-((?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})(-.*)?", re.DOTALL
 )
 _CLOUD: Final = re.compile(r"(?!0{32})([0-9a-fA-F]{32})(?:/(?:([0-9]{1,20})|[^;]*))?(?:;o=([0-9]))?(?:;.*)?")
-_STATE_MEMBER: Final = re.compile(
-    r"([a-z][a-z0-9_*/-]{0,255}|[a-z0-9][a-z0-9_*/-]{0,240}@[a-z][a-z0-9_*/-]{0,13})=[ -+\--<>-~]{0,255}[!-+\--<>-~]"
+_MEMBER: Final = (
+    r"(?:[a-z][a-z0-9_*/-]{0,255}|[a-z0-9][a-z0-9_*/-]{0,240}@[a-z][a-z0-9_*/-]{0,13})=[ -+\--<>-~]{0,255}[!-+\--<>-~]"
 )
-_MAX_STATE_MEMBERS: Final = 32
+#: Up to 32 members, each of which may be empty.
+_TRACESTATE: Final = re.compile(rf"[ \t]*(?:{_MEMBER})?(?:[ \t]*,[ \t]*(?:{_MEMBER})?){{0,31}}[ \t]*")
 #: Longer headers are ignored. A tracestate of this length has to be passed on; a longer one need not be.
 _MAX_LENGTH: Final = 512
-#: The attributes that Google's client libraries write, those in the spelling of an unwrapped push, and everybody else's.
-_ATTRIBUTES: Final = (
-    ("googclient_traceparent", "googclient_tracestate"),
-    ("googclient-traceparent", "googclient-tracestate"),
-    ("traceparent", "tracestate"),
-)
 
 
 class Trace(NamedTuple):
@@ -82,30 +77,24 @@ def trace_of(envelope: Envelope) -> Trace | None:
 
     A CloudEvent has it in the extension "distributed tracing".
     """
-    for parent, state in _ATTRIBUTES:
-        if trace := _parse_traceparent(envelope.attributes.get(parent, ""), envelope.attributes.get(state, "")):
-            return trace
+    sources = [envelope.attributes]
     if isinstance(envelope, CloudEvent):
-        extensions = envelope.extensions
-        return _parse_traceparent(extensions.get("traceparent", ""), extensions.get("tracestate", ""))
+        sources.append(envelope.extensions)
+    for texts in sources:
+        # Google's client libraries write the first, which an unwrapped push spells like the second
+        for prefix in ("googclient_", "googclient-", ""):
+            if trace := _parse_traceparent(texts.get(f"{prefix}traceparent", ""), texts.get(f"{prefix}tracestate", "")):
+                return trace
     return None
 
 
 def _parse_traceparent(text: str, state: str) -> Trace | None:
-    """§3.2.2; a higher version is read as version 00 (§3.2.4)."""
+    """§3.2.2; a higher version is read as version 00 (§3.2.4). A malformed tracestate is dropped."""
     match = _TRACEPARENT.fullmatch(text) if len(text) <= _MAX_LENGTH else None
-    if match is None or (match[1] == "00" and match[5]):
+    if match is None or (match[1] == "00" and match[3]):
         return None
-    return Trace(f"00-{match[2]}-{match[3]}-{match[4]}", _valid_tracestate(state))
-
-
-def _valid_tracestate(text: str) -> str:
-    """§3.3.1; "" for a malformed one, since OpenTelemetry would write it into the log, line breaks included."""
-    if len(text) > _MAX_LENGTH:
-        return ""
-    members = [stripped for member in text.split(",") if (stripped := member.strip(" \t"))]  # empty members are allowed
-    keys = {match[1] for match in map(_STATE_MEMBER.fullmatch, members) if match}
-    return text if len(keys) == len(members) <= _MAX_STATE_MEMBERS else ""
+    is_valid = len(state) <= _MAX_LENGTH and _TRACESTATE.fullmatch(state)
+    return Trace(f"00-{match[2]}", state if is_valid else "")
 
 
 def _parse_cloud(text: str) -> Trace | None:
