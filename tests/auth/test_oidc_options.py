@@ -141,8 +141,8 @@ def test_wrong(option: str, value: Any) -> None:
     with pytest.raises(ConfigurationError) as caught:
         OIDC(**{**GIVEN, option: value})
 
-    given, why = re.escape(f"OIDC's {option}={value!r}"), r"(is|has|needs|contains)\b[^\n]{5,}"
-    assert re.fullmatch(rf"{given} {why}\. (Give|Write|List|Leave) [^\n]{{10,}}\.", str(caught.value))
+    subject, problem = re.escape(f"OIDC's {option}={value!r}"), r"(is|needs)\b[^\n]{5,}"
+    assert re.fullmatch(rf"{subject} {problem}\. (Give|Write|List|Leave) [^\n]{{10,}}\.", str(caught.value))
     assert isinstance(caught.value, ImproperlyConfigured)
 
 
@@ -153,15 +153,11 @@ def test_missing(option: str) -> None:
         OIDC(**{name: value for name, value in GIVEN.items() if name != option})
 
 
-LIST = 'List the addresses of the senders, such as ["pubsub@my-project.iam.gserviceaccount.com"].'
+LIST = 'List the addresses of the senders without a prefix, such as ["pubsub@my-project.iam.gserviceaccount.com"].'
 GOOGLES = "Leave it out to use Google's keys at https://www.googleapis.com/oauth2/v3/certs."
 MESSAGES = [
     ({"service_accounts": ACCOUNT}, f"service_accounts='{ACCOUNT}' is not a list of addresses. {LIST}"),
-    ({"service_accounts": ["sender"]}, f"service_accounts=['sender'] contains 'sender', which is not an address. {LIST}"),
-    (
-        {"service_accounts": ["serviceAccount:a@b.example"]},
-        "service_accounts=['serviceAccount:a@b.example'] has a prefix in 'serviceAccount:a@b.example'. Write 'a@b.example'.",
-    ),
+    ({"service_accounts": ["user:a@b.example"]}, f"service_accounts=['user:a@b.example'] is not a list of addresses. {LIST}"),
     (
         {"audience": 1},
         "audience=1 is neither a string nor a list of strings. Give the audience of your senders, "
@@ -198,21 +194,17 @@ def test_event_url_needs_a_base_url(audience: Any, base_url: str | None) -> None
 
 
 @pytest.mark.parametrize(
-    ("options", "names", "advice"),
-    [
-        ({**GIVEN, "audiences": [AUDIENCE]}, "audience, audiences, service_accounts", "Did you mean 'audience'? "),
-        ({"service_account": [ACCOUNT]}, "service_account", "Did you mean 'service_accounts'? "),
-        ({**GIVEN, "zzz": 1}, "audience, service_accounts, zzz", ""),
-    ],
+    ("options", "names"),
+    [({**GIVEN, "audiences": [AUDIENCE]}, "audience, audiences, service_accounts"), ({"account": [ACCOUNT]}, "account")],
 )
-def test_unknown_option(options: dict[str, Any], names: str, advice: str) -> None:
-    """An option of another name is not passed over; the message names those that there are."""
+def test_unknown_option(options: dict[str, Any], names: str) -> None:
+    """An option with another name is an error, whose message lists the options that OIDC takes."""
     with pytest.raises(ConfigurationError) as caught:
         load([{"BACKEND": "gcp_event_router.auth.OIDC", "OPTIONS": options}])
 
     assert str(caught.value) == (
-        f"The authenticator 'gcp_event_router.auth.OIDC' cannot be created with its OPTIONS ({names}). "
-        f"{advice}It takes service_accounts, audience, leeway, certs_url."
+        f"The authenticator 'gcp_event_router.auth.OIDC' cannot be created with its OPTIONS ({names}): "
+        "it raised TypeError. It takes service_accounts, audience, leeway, certs_url."
     )
 
 

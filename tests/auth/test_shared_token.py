@@ -124,51 +124,34 @@ def test_a_parameter_of_the_name_is_the_users_where_it_is_no_credential(router: 
     assert seen == [{"token": "a", "signature": "b"}]
 
 
-GIVE = 'Give one, such as header="X-Shop-Token".'
-AS_A_LIST = 'Write them as a list, such as "tokens": [os.environ["SHOP_TOKEN"]].'
-PRINTABLE = "Use printable ASCII without spaces around it. Does it come from a file that ends in a newline? strip() it."
+LIST = 'Write "tokens": [os.environ["SHOP_TOKEN"]].'
+HEADER = 'Write "header": "X-Shop-Token".'
+PRINTABLE = (
+    "which is not a string of printable ASCII without spaces around it. "
+    "Is an environment variable empty, or does a file end in a newline?"
+)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"tokens": [NEW]}, f"needs either a header or a parameter, not header=None and parameter=None. {GIVE}"),
-        (
-            {"tokens": [NEW], "header": "a", "parameter": "b"},
-            f"needs either a header or a parameter, not header='a' and parameter='b'. {GIVE}",
+        *(
+            (
+                {"tokens": [NEW], "header": header, "parameter": parameter},
+                f"needs the name of either a header or a parameter, not header={header!r} and parameter={parameter!r}. {HEADER}",
+            )
+            for header, parameter in [(None, None), ("a", "b"), ("", None), ("X_A", None), ("X-A:", None), (None, "")]
         ),
-        ({"tokens": [NEW], "header": ""}, f"needs the name of a header, not ''. {GIVE}"),
-        (
-            {"tokens": [NEW], "header": "X_A"},
-            f"needs the name of a header, not 'X_A'. {GIVE}",
-        ),
-        (
-            {"tokens": [NEW], "header": "X-A:"},
-            f"needs the name of a header, not 'X-A:'. {GIVE}",
-        ),
-        (
-            {"tokens": [NEW], "parameter": ""},
-            "needs the name of a parameter, not ''. Give one, such as parameter=\"token\".",
-        ),
-        ({"header": "a"}, f"needs a list of at least one token, not tokens of type tuple. {AS_A_LIST}"),
-        ({"tokens": NEW, "header": "a"}, f"needs a list of at least one token, not tokens of type str. {AS_A_LIST}"),
-        ({"tokens": [NEW, None], "header": "a"}, f"needs strings, but tokens[1] is of type NoneType. {AS_A_LIST}"),
-        (
-            {"tokens": [""], "header": "a"},
-            "would let everybody in, since tokens[0] is empty. Is an environment variable not set?",
-        ),
-        (
-            {"tokens": [f"{NEW}\n"], "header": "a"},
-            f"cannot use tokens[0]: it contains characters that a header cannot. {PRINTABLE}",
-        ),
-        (
-            {"tokens": ["ü" * 20], "header": "a"},
-            f"cannot use tokens[0]: it contains characters that a header cannot. {PRINTABLE}",
-        ),
+        ({"header": "a"}, f"needs a list of at least one token, not tokens of type tuple. {LIST}"),
+        ({"tokens": NEW, "header": "a"}, f"needs a list of at least one token, not tokens of type str. {LIST}"),
+        ({"tokens": [NEW, None], "header": "a"}, f"cannot use tokens[1], {PRINTABLE}"),
+        ({"tokens": [""], "header": "a"}, f"cannot use tokens[0], {PRINTABLE}"),
+        ({"tokens": [f"{NEW}\n"], "header": "a"}, f"cannot use tokens[0], {PRINTABLE}"),
+        ({"tokens": ["ü" * 20], "header": "a"}, f"cannot use tokens[0], {PRINTABLE}"),
     ],
 )
 def test_options_that_cannot_be_used(options: dict[str, Any], message: str) -> None:
-    """Each is refused when the authenticator is made, in words that quote no token."""
+    """Creating the authenticator fails with a message that quotes no token."""
     with pytest.raises(ImproperlyConfigured) as caught:
         SharedToken(**options)
 

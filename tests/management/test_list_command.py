@@ -150,7 +150,7 @@ def test_explain(shop: EventRouter) -> None:
         (
             {"AUTHENTICATION": [{"BACKEND": "nowhere.None"}]},
             "nobody, since the settings cannot be used: The authenticator "
-            "'nowhere.None' cannot be imported. Give the dotted path of a class as its BACKEND.",
+            "'nowhere.None' cannot be imported: No module named 'nowhere'. Give the dotted path of a class as its BACKEND.",
         ),
     ],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from inspect import isawaitable, isclass, iscoroutinefunction
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
+from django.http.request import HttpHeaders
 
 from .._concurrency import in_thread, wait_for
 from .._flow import Flow, arun, either, run
@@ -40,15 +41,18 @@ class AuthenticatorChain:
             msg = f"authentication is of type {what}, which is not a list. Give a list of authenticators; [] lets everybody in."
             raise ConfigurationError(msg)
         self.authenticators: tuple[Authenticator, ...] | None = None if authenticators is None else tuple(authenticators)
+        self._steps: list[tuple[Authenticator, Callable[[HttpRequest], Awaitable[Any]]]] = []
+        parameters: set[str] = set()
+        headers: set[str] = set()
         for authenticator in self.authenticators or ():
             require_authenticator(authenticator, type(authenticator).__qualname__)
-        self._steps = [(authenticator, _asynchronous(authenticator)) for authenticator in self.authenticators or ()]
+            self._steps.append((authenticator, _async_method(authenticator)))
+            parameters.update(getattr(authenticator, "secret_parameters", ()))
+            headers.update(map(HttpHeaders.to_wsgi_name, getattr(authenticator, "secret_headers", ())))
         #: The query parameters that hold credentials of any authenticator; handlers and receivers do not see them.
-        self.secret_parameters: frozenset[str] = frozenset(self._named("secret_parameters"))
+        self.secret_parameters: frozenset[str] = frozenset(parameters)
         #: The same for headers, by their keys in `request.META`; envelopes never have `Authorization` and cookies.
-        self.secret_headers: frozenset[str] = frozenset(
-            "HTTP_" + name.upper().replace("-", "_") for name in self._named("secret_headers")
-        )
+        self.secret_headers: frozenset[str] = frozenset(headers)
 
     def authenticate(self, request: HttpRequest) -> Principal | None:
         """Return the sender, by the first authenticator that accepts the request; None if the endpoint is open.
@@ -73,18 +77,14 @@ class AuthenticatorChain:
                 answer: object = yield either(authenticator.authenticate, aauthenticate, request)
                 if not isinstance(answer, Principal) and isawaitable(answer):
                     answer = yield either(_wait, _await, answer)
-            except Exception as error:  # noqa: BLE001 -- any exception refuses the request
-                refusals.append(_refusal(authenticator, error))
-            else:
                 if isinstance(answer, Principal):
                     return answer
-                refusals += _reject_non_principal(authenticator, answer)
+                if answer is not None:
+                    refusals.append(_refuse_answer(authenticator, answer))
+            except Exception as error:  # noqa: BLE001 -- any exception refuses the request
+                refusals.append(_refusal(authenticator, error))
         self._admit_or_raise(refusals)
         return None
-
-    def _named(self, attribute: str) -> Iterator[str]:
-        for authenticator in self.authenticators or ():
-            yield from getattr(authenticator, attribute, ())
 
     def _admit_or_raise(self, refusals: list[RefusalError]) -> None:
         """Admit a request that no authenticator accepted if there are none; otherwise raise the most telling refusal."""
@@ -99,11 +99,8 @@ class AuthenticatorChain:
             raise ForbiddenError(reason="no authentication is configured")
         if not self.authenticators:
             return
-        for kind in _REFUSALS:
-            for refusal in refusals:
-                if isinstance(refusal, kind):
-                    raise refusal
-        raise AuthenticationError(reason="it has no credentials that an authenticator reads")
+        no_credentials = AuthenticationError(reason="it has no credentials that an authenticator reads")
+        raise next((refusal for kind in _REFUSALS for refusal in refusals if isinstance(refusal, kind)), no_credentials)
 
 
 def _wait(answer: Awaitable[object]) -> object:
@@ -114,8 +111,8 @@ async def _await(answer: Awaitable[object]) -> object:
     return await answer
 
 
-def _asynchronous(authenticator: Authenticator) -> Callable[[HttpRequest], Awaitable[Any]]:
-    """The function to await: `aauthenticate`, unless a subclass overrides `authenticate` alone."""
+def _async_method(authenticator: Authenticator) -> Callable[[HttpRequest], Awaitable[Any]]:
+    """The method to await: `aauthenticate`, unless a subclass overrides `authenticate` alone."""
     for base in type(authenticator).__mro__:
         if "aauthenticate" in vars(base):
             method: Callable[[HttpRequest], Awaitable[Any]] = getattr(authenticator, "aauthenticate")  # noqa: B009 -- not in the protocol
@@ -138,12 +135,10 @@ def _refusal(authenticator: Authenticator, error: Exception) -> RefusalError:
     return UnavailableError(reason="an authenticator failed")
 
 
-def _reject_non_principal(authenticator: Authenticator, answer: object) -> Iterator[RefusalError]:
-    """Refuse an answer that is neither a `Principal` nor None."""
-    if answer is not None:
-        message = "The authenticator %s must return a Principal or None, not an object of type %s."
-        logger.error(message, type(authenticator).__qualname__, type(answer).__name__)
-        yield UnavailableError(reason="an authenticator failed")
+def _refuse_answer(authenticator: Authenticator, answer: object) -> RefusalError:
+    message = "The authenticator %s must return a Principal or None, not an object of type %s."
+    logger.error(message, type(authenticator).__qualname__, type(answer).__name__)
+    return UnavailableError(reason="an authenticator failed")
 
 
 def require_authenticator(authenticator: object, name: str) -> None:

@@ -32,7 +32,7 @@ from ..exceptions import UnavailableError
 #: The keys of Google's identity tokens, by https://accounts.google.com/.well-known/openid-configuration.
 GOOGLE: Final = "https://www.googleapis.com/oauth2/v3/certs"
 
-#: In seconds, as are the next three. Keys are not fetched more often than this, since strangers can name any key.
+#: In seconds, like the next three. Keys are not fetched more often than this, since strangers can name any key.
 INTERVAL = 10.0
 #: Keys of this age are fetched again, but still used.
 LIFETIME = 3600.0
@@ -87,49 +87,40 @@ class KeySet:
     def find(self, kid: str) -> Flow[PyJWK | None]:
         """Find the key of an id, or None if the server has none. Raises `UnavailableError` if the server is unreachable."""
         key, flight = self._look(kid)
-        if flight is not None:
+        if key is None and flight is not None:
             yield either(_wait, _await, flight)
-        return key or self._look_again(kid)
-
-    def _look(self, kid: str) -> tuple[PyJWK | None, Future[None] | None]:
-        """Return a usable key; or else the fetch to wait for, if waiting can help."""
         with self._lock:
-            key = self._usable(kid)
-            if key is not None and monotonic() - self._fetched < LIFETIME:
-                return key, None
-            if monotonic() - self._tried > max(INTERVAL, 3 * TIMEOUT):
-                self._flight = None  # a proxy or a name server holds it
-            flight = self._flight or self._start()
-            return key, flight if key is None else None
-
-    def _look_again(self, kid: str) -> PyJWK | None:
-        with self._lock:
-            key = self._usable(kid)
-            if key is None and (self._failed or self._flight is not None):
+            key = key or self._usable(kid)
+            if key is None and self._failed:
                 raise UnavailableError(reason="the keys that verify tokens cannot be fetched")
             return key
 
     def _usable(self, kid: str) -> PyJWK | None:
-        return self._keys.get(kid) if self._fresh() else None
+        return self._keys.get(kid) if monotonic() - self._fetched < BOUND else None
 
-    def _fresh(self) -> bool:
-        return monotonic() - self._fetched < BOUND
+    def _look(self, kid: str) -> tuple[PyJWK | None, Future[None] | None]:
+        """Return a usable key, and the fetch that is running, which starts if it is due."""
+        with self._lock:
+            now = monotonic()
+            key = self._usable(kid)
+            if key is not None and now - self._fetched < LIFETIME:
+                return key, None
+            if now - self._tried > max(INTERVAL, 3 * TIMEOUT):
+                self._flight = None  # a proxy or a name server holds it
+            if self._flight is None and now - self._tried >= INTERVAL:
+                self._tried, self._failed = now, True  # until it succeeds
+                self._flight = self._start()
+            return key, self._flight
 
     def _start(self) -> Future[None] | None:
-        """Fetch the keys in a thread, since a name server may be silent, too; do nothing right after the last attempt."""
-        now = monotonic()
-        if now - self._tried < INTERVAL:
-            return None
-        self._tried = now
+        """Fetch the keys in a thread, since a name server may be silent, too."""
         flight: Future[None] = Future()
         flight.set_running_or_notify_cancel()  # a waiter that gives up must not cancel it for the others
         try:
             Thread(target=self._fetch, args=[flight], name="gcp_event_router.keys", daemon=True).start()
         except RuntimeError as error:  # too many threads, or the interpreter is shutting down
-            self._failed = True
             self._complain(error)
             return None
-        self._flight = flight
         return flight
 
     def _fetch(self, flight: Future[None]) -> None:
@@ -142,13 +133,12 @@ class KeySet:
             with self._lock:
                 if self._flight is flight:  # not abandoned for a later one
                     self._flight = None
-                    self._failed = keys is None
                     if keys is not None:
-                        self._keys, self._fetched = _merge(self._keys, keys), monotonic()
+                        self._keys, self._fetched, self._failed = _merge(self._keys, keys), monotonic(), False
             flight.set_result(None)
 
     def _complain(self, error: Exception) -> None:
-        level = logging.WARNING if self._fresh() else logging.ERROR
+        level = logging.WARNING if monotonic() - self._fetched < BOUND else logging.ERROR
         logger.log(level, "The keys at %s cannot be fetched: %s", self.url, type(error).__name__)
         logger.debug("The keys cannot be fetched", exc_info=error)
 
@@ -178,15 +168,13 @@ def is_acceptable(url: str) -> bool:
 @contextmanager
 def serve_document(url: str, document: bytes) -> Generator[None]:
     """Replace the document of a URL, for `testing`."""
-    before = _SERVED.get(url)
+    before = dict(_SERVED)
     _SERVED[url] = document
     try:
         yield
     finally:
-        if before is None:
-            del _SERVED[url]
-        else:
-            _SERVED[url] = before
+        _SERVED.clear()
+        _SERVED.update(before)
 
 
 class _NoRedirect(HTTPRedirectHandler):

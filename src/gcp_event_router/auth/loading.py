@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from functools import cache
-from inspect import Parameter, isclass, signature
+from inspect import signature
 from typing import Any
 
 from django.core.signals import setting_changed
@@ -36,7 +35,8 @@ def _create(path: str, options: dict[str, Any]) -> Authenticator:
     except ConfigurationError:
         raise
     except Exception as error:
-        msg = f"The authenticator {path!r} cannot be imported{_import_problem(path, error)}"
+        problem = str(error) if isinstance(error, ImportError) else f"its module raised {type(error).__name__}"
+        msg = f"The authenticator {path!r} cannot be imported: {problem}. Give the dotted path of a class as its BACKEND."
         raise ConfigurationError(msg) from error
     try:
         authenticator: Authenticator = backend(**options)
@@ -44,36 +44,19 @@ def _create(path: str, options: dict[str, Any]) -> Authenticator:
         raise
     except Exception as error:
         names = ", ".join(sorted(map(str, options))) or "none"
-        problem = f". {_advice(backend, options)}" if isinstance(error, TypeError) else f": it raised {type(error).__name__}."
-        msg = f"The authenticator {path!r} cannot be created with its OPTIONS ({names}){problem}"
+        problem = f"it raised {type(error).__name__}.{_describe_parameters(backend)}"
+        msg = f"The authenticator {path!r} cannot be created with its OPTIONS ({names}): {problem}"
         raise ConfigurationError(msg) from error
     require_authenticator(authenticator, repr(path))
     return authenticator
 
 
-def _import_problem(path: str, error: Exception) -> str:
-    if not isinstance(error, ImportError):
-        return f", since its module raises {type(error).__name__}. Fix the module, or name another."
-    if isinstance(error, ModuleNotFoundError) and not (error.name and path.startswith(error.name)):
-        return f", since its module imports {error.name!r}, which is not installed."
-    return ". Give the dotted path of a class as its BACKEND."
-
-
-def _advice(backend: object, options: dict[str, Any]) -> str:
-    """List the options that an authenticator takes, if its signature shows them."""
-    if not isclass(backend) and not callable(backend):
-        return "Give the dotted path of a class as its BACKEND."
+def _describe_parameters(backend: Any) -> str:
     try:
-        parameters = signature(backend).parameters.values()
-    except (TypeError, ValueError):
-        return "Check its options."
-    names = [
-        parameter.name for parameter in parameters if parameter.kind not in {Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD}
-    ]
-    for name in options:
-        if name not in names and (close := get_close_matches(str(name), names, n=1)):
-            return f"Did you mean {close[0]!r}? It takes {', '.join(names)}."
-    return f"It takes {', '.join(names)}." if names else "It takes none."
+        names = ", ".join(signature(backend).parameters)
+    except (TypeError, ValueError):  # not callable, or written in C
+        return ""
+    return f" It takes {names or 'none'}."
 
 
 def _forget(*, setting: str, **_: object) -> None:

@@ -38,14 +38,18 @@ class SharedToken:
     """
 
     def __init__(self, *, tokens: Sequence[str] = (), header: str | None = None, parameter: str | None = None) -> None:
-        self._tokens = _check(tokens)
-        advice = 'Give one, such as header="X-Shop-Token".'
-        if (header is None) == (parameter is None):
-            _refuse(f"needs either a header or a parameter, not header={header!r} and parameter={parameter!r}", advice)
-        if header is not None and not _HEADER.fullmatch(header):
-            _refuse(f"needs the name of a header, not {header!r}", advice)
-        if parameter is not None and not _is_name(parameter):
-            _refuse(f"needs the name of a parameter, not {parameter!r}", 'Give one, such as parameter="token".')
+        if not isinstance(tokens, (list, tuple)) or not tokens:
+            problem = f"needs a list of at least one token, not tokens of type {type(tokens).__name__}"
+            _refuse(problem, 'Write "tokens": [os.environ["SHOP_TOKEN"]].')
+        for number, token in enumerate(tokens):
+            if not _is_name(token):  # the message must not quote it
+                problem = f"cannot use tokens[{number}], which is not a string of printable ASCII without spaces around it"
+                _refuse(problem, "Is an environment variable empty, or does a file end in a newline?")
+        is_header = parameter is None and header is not None and _HEADER.fullmatch(header)
+        if not is_header and not (header is None and _is_name(parameter)):
+            problem = f"needs the name of either a header or a parameter, not header={header!r} and parameter={parameter!r}"
+            _refuse(problem, 'Write "header": "X-Shop-Token".')
+        self._tokens = tuple(tokens)
         self.header: str | None = header
         #: The header's key in `request.META`; empty if the header has more than the token, or if there is no header.
         self._key = "" if header is None or header.lower() == "authorization" else HttpHeaders.to_wsgi_name(header)
@@ -113,22 +117,3 @@ def _refuse(problem: str, advice: str) -> Never:
 
 def _is_name(value: object) -> bool:
     return isinstance(value, str) and value.isascii() and value.isprintable() and value == value.strip() and bool(value)
-
-
-def _check(tokens: Sequence[object]) -> tuple[str, ...]:
-    """Check the tokens, without quoting one in a message."""
-    advice = 'Write them as a list, such as "tokens": [os.environ["SHOP_TOKEN"]].'
-    if not isinstance(tokens, (list, tuple)) or not tokens:
-        _refuse(f"needs a list of at least one token, not tokens of type {type(tokens).__name__}", advice)
-    return tuple(_check_one(f"tokens[{number}]", token, advice) for number, token in enumerate(tokens))
-
-
-def _check_one(place: str, token: object, advice: str) -> str:
-    if not isinstance(token, str):
-        _refuse(f"needs strings, but {place} is of type {type(token).__name__}", advice)
-    if not token:
-        _refuse(f"would let everybody in, since {place} is empty", "Is an environment variable not set?")
-    if not _is_name(token):
-        advice = "Use printable ASCII without spaces around it. Does it come from a file that ends in a newline? strip() it."
-        _refuse(f"cannot use {place}: it contains characters that a header cannot", advice)
-    return token

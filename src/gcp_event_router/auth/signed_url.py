@@ -6,11 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.cache import caches
-from django.core.cache.backends.base import BaseCache, InvalidCacheBackendError
-from django.core.cache.backends.db import DatabaseCache
-from django.core.cache.backends.dummy import DummyCache
-from django.core.cache.backends.filebased import FileBasedCache
-from django.core.cache.backends.locmem import LocMemCache
+from django.core.cache.backends.base import InvalidCacheBackendError
 from django.core.checks import CheckMessage
 from django.core.checks import Warning as Warn
 from django.core.signing import BadSignature
@@ -24,12 +20,12 @@ from ..event import Principal
 from ..exceptions import AuthenticationError, ConfigurationError, UnavailableError
 from .base import CurlHint, check_query_credentials, query
 
-#: Django's caches with which a URL for a single use does not work reliably.
-_FORGETFUL: dict[type[BaseCache], str] = {
-    LocMemCache: "other processes do not share, so a URL can be used once in each",
-    DummyCache: "remembers nothing, so URLs for a single use are never accepted",
-    FileBasedCache: "lets several processes add the same key at once, so a URL can be used several times",
-    DatabaseCache: "drops entries when it has MAX_ENTRIES, so a URL can be used again",
+#: Django's caches with which a URL for a single use does not work reliably, by their modules.
+_FORGETFUL = {
+    "locmem": "other processes do not share, so a URL can be used once in each",
+    "dummy": "remembers nothing, so URLs for a single use are never accepted",
+    "filebased": "lets several processes add the same key at once, so a URL can be used several times",
+    "db": "drops entries when it has MAX_ENTRIES, so a URL can be used again",
 }
 
 
@@ -96,7 +92,8 @@ class SignedURL:
     def check_deployment(self) -> Iterator[CheckMessage]:
         """Check that the URL is encrypted on its way, and that its cache remembers used URLs."""
         yield from check_query_credentials(self)
-        problem = _FORGETFUL.get(type(caches[self.cache]))
+        package, _, module = type(caches[self.cache]).__module__.rpartition(".")
+        problem = _FORGETFUL.get(module) if package == "django.core.cache.backends" else None
         if problem is not None:
             yield Warn(
                 f"SignedURL remembers used URLs in the cache {self.cache!r}, which {problem}.",

@@ -10,7 +10,6 @@ import re
 from base64 import b64decode
 from collections.abc import Mapping
 from functools import lru_cache
-from sys import maxsize
 from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
@@ -88,7 +87,7 @@ def event_meta(meta: Mapping[str, Any]) -> Mapping[str, str]:
     return {**push.meta, **EVENT_META} if push else EVENT_META
 
 
-def split_batch(body: bytes, meta: Mapping[str, Any], most: int = maxsize) -> list[bytes]:
+def split_batch(body: bytes, meta: Mapping[str, Any], most: int = 1_000) -> list[bytes]:
     """Split a batch into events, each to be read with `event_meta`.
 
     Raises `EnvelopeError` for an invalid batch, and for one of more than `most` events; the rest is not read.
