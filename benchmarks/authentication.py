@@ -86,7 +86,7 @@ def main() -> None:
     with_token = RequestFactory().post("/events/k/r", headers={"X-Shop-Token": "b" * 32})
     signed = SignedURL()
     parameters = {"warehouse": ["3"]}
-    signature = _url_signing.make("/events/k/r", parameters, timedelta(hours=1), single_use=False)
+    signature = _url_signing.sign("/events/k/r", parameters, timedelta(hours=1), single_use=False)
     with_signature = RequestFactory().post(f"/events/k/r?warehouse=3&signature={signature}")
     compare(
         "The others",

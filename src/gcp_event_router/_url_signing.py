@@ -11,11 +11,10 @@ import json
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from math import ceil
 from time import time
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import unquote
 
 from django.core.signing import Signer
@@ -32,8 +31,7 @@ _SALT = "gcp_event_router.signatures"
 _FORM = re.compile(r"(\d{0,12})\.([\w-]{0,22})\.([\w-]{1,64})", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """How long, and how often, a URL may be used."""
 
     #: Seconds since 1970; None if it never expires.
@@ -58,42 +56,31 @@ def signed_query(url: str, query: str, *, signed: bool, max_age: timedelta | Non
     problem = None
     if not signed:
         problem = "max_age and single_use apply to signed URLs only. Write signed=True."
-    elif not (max_age is None or _is_time(max_age)):
-        problem = f"max_age must be a timedelta, not {max_age!r}, whose unit is unknown. Write timedelta(seconds={max_age!r})."
-    elif max_age is not None and not timedelta(0) < max_age <= _MAX_AGE:
-        problem = f"max_age must be positive and at most a hundred years, not {max_age!r}. Write timedelta(hours=1)."
+    elif max_age is not None and not _is_age(max_age):
+        problem = f"max_age must be a positive timedelta of at most a hundred years, not {max_age!r}. Write timedelta(hours=1)."
     elif single_use and max_age is None:
-        problem = "single_use without max_age would have to be remembered for ever. Add max_age=timedelta(hours=1)."
+        problem = "single_use needs max_age, which limits how long the site remembers the URL. Add max_age=timedelta(hours=1)."
     elif PARAMETER in parameters:
         problem = f"event_parameters contains {PARAMETER!r}, the name of the signature's parameter. Choose another name."
     if problem is not None:
         raise ValueError(problem)
     path = unquote(url).removeprefix(get_script_prefix().rstrip("/"))
-    return f"{query}&{PARAMETER}={make(path, parameters, max_age, single_use=single_use)}".lstrip("&")
+    return f"{query}&{PARAMETER}={sign(path, parameters, max_age, single_use=single_use)}".lstrip("&")
 
 
-def _is_time(value: object) -> bool:
-    return isinstance(value, timedelta)
+def _is_age(value: object) -> bool:
+    return isinstance(value, timedelta) and timedelta(0) < value <= _MAX_AGE
 
 
-def make(path: str, parameters: Mapping[str, list[str]], max_age: timedelta | None, *, single_use: bool) -> str:
-    """Sign a URL.
-
-    Args:
-        path: The path below the site's root, decoded.
-        parameters: All values of each query parameter.
-        max_age: How long the URL may be used.
-        single_use: Whether the first use is the last.
-
-    """
-    terms = (
-        f"{'' if max_age is None else ceil(time() + max_age.total_seconds())}.{secrets.token_urlsafe(16) if single_use else ''}"
-    )
+def sign(path: str, parameters: Mapping[str, list[str]], max_age: timedelta | None, *, single_use: bool) -> str:
+    """Make the signature of a decoded path below the site's root and all values of each query parameter."""
+    expires = "" if max_age is None else ceil(time() + max_age.total_seconds())
+    terms = f"{expires}.{secrets.token_urlsafe(16) if single_use else ''}"
     signature = Signer(salt=_SALT).sign(_text(terms, path, parameters)).rpartition(":")[2]
     return f"{terms}.{signature}"
 
 
-def verified(value: str, path: str, parameters: Mapping[str, list[str]]) -> Terms:
+def verify(value: str, path: str, parameters: Mapping[str, list[str]]) -> Terms:
     """Verify a signature, and return its terms.
 
     Raises:
@@ -103,7 +90,7 @@ def verified(value: str, path: str, parameters: Mapping[str, list[str]]) -> Term
     """
     form = _FORM.fullmatch(value)
     if form is None:
-        msg = "not of the form of a signature"
+        msg = "the signature is malformed"
         raise ValueError(msg)
     expires, nonce, signature = form.groups()
     Signer(salt=_SALT).unsign(f"{_text(f'{expires}.{nonce}', path, parameters)}:{signature}")

@@ -10,13 +10,12 @@ import json
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Literal, cast, overload
+from typing import Any, Final, Literal, overload
 from uuid import UUID
 
 from django.conf import settings
 from django.urls import NoReverseMatch, reverse
 from django.utils.http import urlencode
-from pydantic_core import from_json
 from typing_extensions import TypedDict
 
 from . import _url_signing
@@ -86,44 +85,39 @@ def get_event_url(
                 f"Give 1 to {LABEL_LENGTH} printable characters, without a slash."
             )
             raise ValueError(msg)
-    try:
-        url = reverse(url_namespace, args=[event_kind, event_reference])
-    except NoReverseMatch as error:
-        if ":" in url_namespace:  # Django names the namespace that is missing
-            raise
-        msg = (
-            f"No URL pattern has the name {url_namespace!r}. Add path('', include('gcp_event_router.urls')) to your urlpatterns."
-        )
-        raise ConfigurationError(msg) from error
+    url = reverse_pattern(url_namespace, event_kind, event_reference)
     query = urlencode(_flat(event_parameters), doseq=True) if event_parameters else ""
     if signed or max_age is not None or single_use:
         query = _url_signing.signed_query(url, query, signed=signed, max_age=max_age, single_use=single_use)
     return base_url.rstrip("/") + (f"{url}?{query}" if query else url)
 
 
+def reverse_pattern(name: str, *args: object) -> str:
+    """Return the path of a URL pattern. Raises `ConfigurationError` if no pattern has the name."""
+    try:
+        return reverse(name, args=args)
+    except NoReverseMatch as error:
+        if ":" in name:  # Django names the namespace that is missing
+            raise
+        msg = f"No URL pattern has the name {name!r}. Add path('', include('gcp_event_router.urls')) to your urlpatterns."
+        raise ConfigurationError(msg) from error
+
+
 def _flat(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Turn iterables into lists. Raises `ValueError` for values that do not fit into a query string."""
     flat: dict[str, Any] = {}
-    for name, value in dict(parameters).items():
-        kind = type(value).__name__
-        flat[name] = items = [*value] if _holds_items(value) else value
-        nested = "a mapping" if isinstance(value, Mapping) else _nested(items)
-        if nested:
+    for name, value in dict(parameters).items():  # a QueryDict then gives all values of a name
+        flat[name] = [*value] if _has_items(value) else value
+        if isinstance(value, Mapping) or (_has_items(flat[name]) and any(map(_has_items, flat[name]))):
             msg = (
-                f"The parameter {name!r} is of type {kind}, but {nested} does not fit into a query string. "
+                f"The parameter {name!r} of type {type(value).__name__} does not fit into a query string. "
                 f"Give a text, a number or a list of these; or JSON: {{{name!r}: json.dumps(...)}}."
             )
             raise ValueError(msg)
     return flat
 
 
-def _nested(items: object) -> str:
-    """Describe the first item of a list that itself has items; "" if there is none."""
-    types = [type(item).__name__ for item in cast("list[object]", items) if _holds_items(item)] if isinstance(items, list) else []
-    return f"a {types[0]} within it" if types else ""
-
-
-def _holds_items(value: object) -> bool:
+def _has_items(value: object) -> bool:
     return isinstance(value, Iterable) and not isinstance(value, str | bytes)
 
 
@@ -245,8 +239,8 @@ def decode_pubsub_message(body: bytes | str | Mapping[str, Any]) -> DecodedPubSu
     if not isinstance(push, PubSubPush) or push.subscription is None or push.malformed:
         raise InvalidPubSubMessageError(problem)
     return {
-        "data": _decoded(push.data),
-        "attributes": dict(push.attributes) or _no_attributes(raw),
+        "data": _decode(push.data),
+        "attributes": None if push.carried is None else dict(push.carried),
         "message_id": push.message_id,
         "ordering_key": push.ordering_key,
         "publish_time": push.publish_time,
@@ -254,13 +248,7 @@ def decode_pubsub_message(body: bytes | str | Mapping[str, Any]) -> DecodedPubSu
     }
 
 
-def _no_attributes(raw: bytes) -> dict[str, str] | None:
-    """The attributes of a message without any: `{}` if it says so, or None."""
-    message: Any = from_json(raw)["message"]
-    return None if message.get("attributes") is None else {}
-
-
-def _decoded(data: bytes) -> Any:
+def _decode(data: bytes) -> Any:
     if not data:
         return None
     try:

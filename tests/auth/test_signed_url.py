@@ -236,15 +236,16 @@ def test_a_namespace_of_its_own(router: EventRouter) -> None:
         ),
         (
             {"signed": True, "max_age": 60},
-            "max_age must be a timedelta, not 60, whose unit is unknown. Write timedelta(seconds=60).",
+            "max_age must be a positive timedelta of at most a hundred years, not 60. Write timedelta(hours=1).",
         ),
         (
             {"signed": True, "max_age": timedelta(0)},
-            "max_age must be positive and at most a hundred years, not datetime.timedelta(0). Write timedelta(hours=1).",
+            "max_age must be a positive timedelta of at most a hundred years, not datetime.timedelta(0). "
+            "Write timedelta(hours=1).",
         ),
         (
             {"signed": True, "single_use": True},
-            "single_use without max_age would have to be remembered for ever. Add max_age=timedelta(hours=1).",
+            "single_use needs max_age, which limits how long the site remembers the URL. Add max_age=timedelta(hours=1).",
         ),
         (
             {"signed": True, "event_parameters": {"signature": 1}},

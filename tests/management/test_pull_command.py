@@ -147,7 +147,8 @@ def test_url_that_is_refused() -> None:
     """A wrong URL is said before anything is pulled."""
     assert refusal(NAME, "--kind", "k", "--forward", "localhost") == (
         1,
-        "'localhost' is not a URL to post to. Write http:// or https://, a host, and a port if it has one: http://localhost:8000.",
+        "The URL cannot be posted to. Write http:// or https://, a host without a name or a password, "
+        "and a port if it has one: http://localhost:8000",
     )
 
 

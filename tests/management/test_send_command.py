@@ -610,8 +610,8 @@ NO_HEADER = (
         ),
         (
             ["--url", "http://a..b"],
-            "'http://a..b' is not a URL to post to. Write http:// or https://, a host, and a port if it has one: "
-            "http://localhost:8000.",
+            "The URL cannot be posted to. Write http:// or https://, a host without a name or a password, "
+            "and a port if it has one: http://localhost:8000",
         ),
         *(
             (["--url", "http://127.0.0.1:9", "--data", "{}", "--envelope", "pubsub-unwrapped", name, value], NO_HEADER)
@@ -641,8 +641,8 @@ def test_bad_url(seen: list[Event[Any, Any]]) -> None:
     """A URL that cannot be posted to is refused, and a password in one is not repeated."""
     assert run("order-placed", "--url", "localhost") == (
         2,
-        "CommandError: 'localhost' is not a URL to post to. Write http:// or https://, a host, and a port if it has one: "
-        "http://localhost:8000.\n",
+        "CommandError: The URL cannot be posted to. Write http:// or https://, a host without a name or a password, "
+        "and a port if it has one: http://localhost:8000\n",
     )
     for url in (
         "http://me:geheim@localhost",

@@ -140,11 +140,7 @@ REFUSALS = {
         f"Cannot pull from {NAME}. It does not exist. "
         "Create it: gcloud pubsub subscriptions create orders --project=shop-project --topic=TOPIC"
     ),
-    "PERMISSION_DENIED": (
-        f"Cannot pull from {NAME}. The credentials lack the permission. Grant it: "
-        "gcloud pubsub subscriptions add-iam-policy-binding orders "
-        "--project=shop-project --member=MEMBER --role=roles/pubsub.subscriber"
-    ),
+    "PERMISSION_DENIED": f"Cannot pull from {NAME}. The credentials lack the role roles/pubsub.subscriber.",
     "UNAUTHENTICATED": (
         f"Cannot pull from {NAME}. There are no usable credentials. Run gcloud auth application-default login, "
         "name a key file in GOOGLE_APPLICATION_CREDENTIALS, or an emulator in PUBSUB_EMULATOR_HOST."

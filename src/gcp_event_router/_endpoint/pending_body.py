@@ -1,4 +1,4 @@
-"""The body of an ASGI request that nobody has received so far: `asgi` keeps it back, and `request` reads it."""
+"""The body of an ASGI request before anything receives it: `asgi` keeps it back, and `request` reads it."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any, Final
 
 from ..exceptions import BodyTooLargeError, EnvelopeError
 
-#: The key of a body that nobody has received, in the scope of its request.
+#: The key of a pending body in the scope of its request.
 PENDING: Final = "gcp_event_router.pending_body"
 BROKEN: Final = "The body could not be read to its end."
 
 
 class PendingBody:
-    """The body of an ASGI request that nobody has received so far.
+    """The body of an ASGI request before anything receives it, in the scope of the request.
 
     Args:
-        scope: The scope of the request, where the view will find it.
-        receive: The server's own.
+        scope: The scope of the request.
+        receive: The server's function.
 
     """
 
@@ -30,7 +30,7 @@ class PendingBody:
         scope[PENDING] = self
 
     async def receive(self) -> dict[str, Any]:
-        """What Django receives: an empty body, and after the view has read the true one, when the client goes away."""
+        """Receive for Django: first an empty body; once the view has read the real one, the client's disconnect."""
         if not self._is_announced:
             self._is_announced = True
             return {"type": "http.request", "body": b"", "more_body": False}
@@ -39,16 +39,16 @@ class PendingBody:
             message = self._last or await self._receive()
             if message["type"] != "http.request":
                 return message
-            await sleep(0)  # what is dropped may come without end, and the answer goes first
+            await sleep(0)  # the client may send without end, and the answer goes first
 
     def drop(self) -> None:
-        """Drop what is left of it, as the answer begins: hypercorn keeps a connection open while somebody still reads from it."""
+        """Drop the rest of the body when the answer begins: hypercorn keeps a connection open while anything reads from it."""
         self._is_over.set()
 
     async def read(self, limit: int) -> bytes:
         """Receive the body. Raises `BodyTooLargeError` as soon as it is over the limit, or `EnvelopeError`."""
-        body, is_more = bytearray(), True
-        while is_more:
+        body, has_more = bytearray(), True
+        while has_more:
             message = await self._receive()
             if message["type"] == "http.disconnect":
                 self._last = message
@@ -57,6 +57,6 @@ class PendingBody:
             body += message.get("body", b"")
             if len(body) > limit:
                 raise BodyTooLargeError
-            is_more = message.get("more_body", False)
+            has_more = message.get("more_body", False)
         self._is_over.set()
         return bytes(body)

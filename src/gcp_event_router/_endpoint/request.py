@@ -30,8 +30,8 @@ from ..exceptions import BodyTooLargeError, ConfigurationError, EnvelopeError
 from .pending_body import BROKEN, PENDING, PendingBody
 
 _Read: TypeAlias = Callable[[int], bytes]
+#: More digits of a Content-Length than any limit has.
 _DIGITS: Final = 19
-"""More digits of a Content-Length than any limit has."""
 
 
 def read_events(
@@ -40,15 +40,15 @@ def read_events(
     """Read a request whose sender is known: one event, or those of a batch. Its credentials stay here.
 
     Args:
-        request: The request, of which nothing was read yet.
-        principal: Who sent it.
+        request: The request, whose body nothing has read yet.
+        principal: The sender.
         chain: Names the headers and parameters that are credentials.
-        kind: The kind in its URL, or `UNKNOWN`; and so the reference.
-        reference: As above.
+        kind: The kind in its URL, or `UNKNOWN`.
+        reference: The reference in its URL, or `UNKNOWN`.
 
     Raises:
         SenderError: The body is too large, or does not arrive whole.
-        ConfigurationError: The body was read before, and is gone.
+        ConfigurationError: Something has read the body before, so it is gone.
 
     """
     meta, secret = request.META, chain.secret_headers
@@ -117,14 +117,9 @@ async def _receive_body(request: HttpRequest, limit: int) -> None:
 
 
 async def is_received_long(request: HttpRequest) -> bool:
-    """Receive a body that was kept back, and tell whether it is longer than `LONG`. Raises as `read_events` does."""
+    """Receive a body that was kept back, and tell whether the body may be longer than `LONG`. Raises as `read_events` does."""
     limit = conf.current().MAX_BODY_SIZE
     await _receive_body(request, limit)
-    return _is_long(request, limit)
-
-
-def _is_long(request: HttpRequest, limit: int) -> bool:
-    """Whether the body is longer than `LONG`, as far as can be told before it is read. Raises `SenderError`."""
     state: Any = request
     if hasattr(state, "_body"):
         return len(state._body) > LONG  # noqa: SLF001 -- see above
@@ -138,24 +133,24 @@ def _is_long(request: HttpRequest, limit: int) -> bool:
 
 
 def _length(request: HttpRequest, limit: int) -> int | None:
-    """The Content-Length, if it has one. Raises `SenderError` for one that is over the limit, or is not a number."""
-    announced = request.META.get("CONTENT_LENGTH") or ""
-    if not announced:
+    """The Content-Length, if there is one. Raises `SenderError` if it is over the limit, or not a number."""
+    text = request.META.get("CONTENT_LENGTH") or ""
+    if not text:
         return None
-    if not (announced.isascii() and announced.isdecimal()):
+    if not (text.isascii() and text.isdecimal()):
         msg = "The header Content-Length is not a number."
         raise EnvelopeError(msg)
-    length = int(announced[:_DIGITS])
+    length = int(text[:_DIGITS])
     if length > limit:
         raise BodyTooLargeError
     return length
 
 
 def _server_reader(request: HttpRequest, *, has_length: bool) -> _Read | None:
-    """What reads the body from the server itself, where Django's `request.read` would not; else None.
+    """Return the server's own read function if Django's `request.read` would not read the body.
 
-    Django takes a body without a Content-Length for empty under WSGI, so chunks, and what HTTP/2 sends without a length, are
-    read from the server, which says whether its input ends where the body does.
+    Under WSGI, Django regards a body without a Content-Length as empty. Chunks, and bodies of HTTP/2 without a length, come
+    from the server, which says whether its input ends where the body does.
     """
     meta = request.META
     is_chunked = bool(meta.get("HTTP_TRANSFER_ENCODING"))
@@ -167,7 +162,7 @@ def _server_reader(request: HttpRequest, *, has_length: bool) -> _Read | None:
     if not has_length and (is_chunked or not meta.get("SERVER_PROTOCOL", "").startswith("HTTP/1.")):
         msg = (
             "The body has no Content-Length, and this server does not say where it ends (wsgi.input_terminated), so nobody "
-            "knows whether there is one. Have it sent with a Content-Length, or use a server such as gunicorn."
+            "knows whether there is one. Send it with a Content-Length, or use a server such as gunicorn."
         )
         raise EnvelopeError(msg)
     return None  # RFC 9112 §6.3: a request of HTTP/1 with neither a length nor chunks has no body
@@ -225,7 +220,7 @@ def _put_back(request: Any, begin: bytes, rest: _Read) -> None:
 
 
 class _Rest(RawIOBase):
-    """What was read of a stream, and then the rest of it."""
+    """A stream that begins with the bytes that were read before."""
 
     def __init__(self, begin: bytes, rest: _Read) -> None:
         self._begin = BytesIO(begin)

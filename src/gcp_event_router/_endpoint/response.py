@@ -1,4 +1,4 @@
-"""What the endpoint answers: made by `views`, and known by its outcome to middleware and to tests."""
+"""The endpoint's answers, whose outcome middleware and tests can read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.http import HttpResponse
 from .. import conf
 from ..outcomes import Outcome, classify, details, retry_after
 
-#: The same for every kind, so that a stranger learns nothing of which are known.
+#: The same for every kind, so that strangers do not learn which kinds exist.
 _REFUSED = {Outcome.UNAUTHENTICATED: "Unauthorized", Outcome.FORBIDDEN: "Forbidden"}
 
 
@@ -19,7 +19,7 @@ class EventResponse(HttpResponse):
 
     def __init__(self, outcome: Outcome, content: bytes = b"{}", status: int | None = None) -> None:
         super().__init__(content, status=outcome.status if status is None else status, content_type="application/json")
-        #: The worst of what became of the request's events.
+        #: The worst outcome of the request's events.
         self.outcome: Outcome = outcome
         # the event has its line in the log; Django would add one, and call each 503 an error
         self._has_been_logged = True
@@ -35,8 +35,8 @@ def failure(error: Exception, kind: str, reference: str) -> EventResponse:
     content: dict[str, object] = {
         "error": _REFUSED.get(outcome, f"Unable to handle event of kind {kind} with reference {reference}")
     }
-    if outcome is Outcome.INVALID and (listed := details(error)):
-        content["errors"] = listed
+    if outcome is Outcome.INVALID and (errors := details(error)):
+        content["errors"] = errors
     status = conf.current().FAILURE_STATUS if outcome is Outcome.FAILED else outcome.status
     response = EventResponse(outcome, json.dumps(content).encode(), status)
     if outcome is Outcome.UNAUTHENTICATED:

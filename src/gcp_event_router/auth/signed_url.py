@@ -14,7 +14,7 @@ from django.http import HttpRequest
 
 from .. import _check_ids as check_ids
 from .._flow import Flow, arun, either, run
-from .._url_signing import PARAMETER, Terms, verified
+from .._url_signing import PARAMETER, Terms, verify
 from ..envelopes import EVENTARC_MODE
 from ..event import Principal
 from ..exceptions import AuthenticationError, ConfigurationError, UnavailableError
@@ -111,7 +111,7 @@ def _terms(request: HttpRequest) -> Terms | None:
         return None
     try:
         (signature,) = signatures
-        terms = verified(signature, request.path_info, parameters)
+        terms = verify(signature, request.path_info, parameters)
     except (ValueError, BadSignature) as error:
         raise AuthenticationError(reason="the URL's signature is invalid") from error
     if terms.expired:

@@ -1,13 +1,12 @@
 """Pulls events from a Pub/Sub subscription, for `manage.py events pull`: the same events, in the same router.
 
-`puller` delivers each message as a push, and acknowledges or returns it; `here` delivers to this process's handlers, `forward` to
-a URL; `stream` reads the subscription, and needs google-cloud-pubsub.
+`puller` delivers each message as a push, and acknowledges or returns it; `destinations` are the handlers of this process and
+URLs, to which `http` posts; `stream` reads the subscription, and needs google-cloud-pubsub.
 """
 
 from __future__ import annotations
 
-from .forward import Forward
-from .here import Here
-from .puller import DeliveryResult, Destination, PulledMessage, Puller, as_push
+from .destinations import DeliveryResult, Destination, Forward, Here
+from .puller import PulledMessage, Puller, as_push
 
 __all__ = ["DeliveryResult", "Destination", "Forward", "Here", "PulledMessage", "Puller", "as_push"]

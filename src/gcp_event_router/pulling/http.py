@@ -1,30 +1,26 @@
-"""Posts events to a URL, as senders do, without following redirects. Used by `forward` and by `manage.py events send`."""
+"""Posts events to a URL, as senders do, without following redirects: for `Forward` and for `manage.py events send`."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 from http.client import HTTPConnection, HTTPSConnection
 from typing import Any, Final, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
-from django.urls import NoReverseMatch, reverse
 from django.utils.http import urlencode
 
 from .._url_signing import signed_query
 from ..auth import configured
 from ..auth.base import curl_hint
-from ..exceptions import ConfigurationError, PostError
+from ..exceptions import PostError
 from ..outcomes import ACKNOWLEDGED
-from ..utils import get_event_url
+from ..utils import get_event_url, reverse_pattern
 
 #: Seconds to wait for an answer: as long as a push subscription waits at most, and time for a debugger.
 _TIMEOUT: Final = 600.0
-#: How many bytes of an answer are read.
+#: The most bytes to read of an answer.
 _MAX_ANSWER: Final = 65536
-#: The name of the URL pattern for CloudEvents.
-_CLOUDEVENTS: Final = "gcp-cloudevents"
 _SIGNED_FOR: Final = timedelta(hours=1)
 
 
@@ -60,10 +56,8 @@ class PushClient:
     def __init__(self, url: str, *, signed: bool = True) -> None:
         self._parts = _split(url)
         self._has_path = bool(self._parts.path.strip("/") or self._parts.query)
-        signed = signed and not self._has_path
-        self._signed = signed and any(
-            curl_hint(authenticator, url).is_signed for authenticator in configured().authenticators or ()
-        )
+        authenticators = () if not signed or self._has_path else configured().authenticators or ()
+        self._signed = any(curl_hint(authenticator, url).is_signed for authenticator in authenticators)
         #: Scheme and host.
         self.base: str = f"{self._parts.scheme}://{self._parts.netloc}"
 
@@ -101,11 +95,7 @@ def cloudevents_path(parameters: Mapping[str, Any] | None = None, max_age: timed
 
     Raises `ConfigurationError` if the project has no such endpoint.
     """
-    try:
-        path = reverse(_CLOUDEVENTS)
-    except NoReverseMatch as error:
-        msg = f"No URL pattern has the name {_CLOUDEVENTS!r}. Add path('', include('gcp_event_router.urls')) to your urlpatterns."
-        raise ConfigurationError(msg) from error
+    path = reverse_pattern("gcp-cloudevents")
     query = urlencode(dict(parameters or {}), doseq=True)
     if max_age is not None:
         query = signed_query(path, query, signed=True, max_age=max_age, single_use=False)
@@ -113,20 +103,17 @@ def cloudevents_path(parameters: Mapping[str, Any] | None = None, max_age: timed
 
 
 def _split(url: str) -> SplitResult:
-    """Split a URL to post to. Raises `PostError`, which quotes neither a password nor a query."""
-    how = "http:// or https://, a host, and a port if it has one: http://localhost:8000"
+    """Split a URL to post to. Raises `PostError`, which quotes nothing, since a URL may hold a password."""
     try:
         parts = urlsplit(url)
-        is_usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-        (parts.hostname or "").encode("idna")  # as the look-up does
+        host = (parts.hostname or "").encode("idna")  # as the look-up does
+        is_usable = parts.scheme in {"http", "https"} and bool(host) and parts.port != 0 and "@" not in parts.netloc
     except ValueError:
-        is_usable = False
-        parts = urlsplit("")
-    is_usable = is_usable and url.isascii() and url.isprintable() and " " not in url
-    if "@" in parts.netloc or (not is_usable and "@" in url):
-        msg = f"The URL contains a name or a password, which would not be sent. Write {how}."
-        raise PostError(msg)
-    if not is_usable:
-        msg = f"{re.split('[?#]', url)[0]!r} is not a URL to post to. Write {how}."
+        is_usable, parts = False, urlsplit("")
+    if not is_usable or not url.isascii() or not url.isprintable() or " " in url:
+        msg = (
+            "The URL cannot be posted to. Write http:// or https://, a host without a name or a password, "
+            "and a port if it has one: http://localhost:8000"
+        )
         raise PostError(msg)
     return parts

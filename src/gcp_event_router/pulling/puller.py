@@ -7,12 +7,13 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from threading import Lock
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from .._log import log_event, trail
 from .._shutdown import StopFlag
 from ..outcomes import Outcome
 from ..utils import make_pubsub_message
+from .destinations import DeliveryResult, Destination
 
 
 class PulledMessage(Protocol):
@@ -50,23 +51,6 @@ class PulledMessage(Protocol):
 
     def nack(self) -> None:
         """Ask for another delivery."""
-
-
-class DeliveryResult(NamedTuple):
-    """The result of a delivery."""
-
-    #: Whether Pub/Sub would have regarded a push as acknowledged.
-    acknowledged: bool
-    #: For people: an outcome or an answer, without anything of the payload.
-    result: str
-
-
-class Destination(Protocol):
-    """A destination of pulled messages: `Here` or `Forward`."""
-
-    def deliver(self, kind: str, reference: str, body: bytes) -> DeliveryResult:
-        """Deliver a push; called in several threads at once."""
-        ...
 
 
 def as_push(message: PulledMessage, subscription: str) -> bytes:
@@ -134,47 +118,35 @@ class Puller:
 
         Called in several threads at once; never raises.
         """
-        if not self._take():
-            return False
-        reference = self._reference or message.message_id
-        try:
-            delivered = self._destination.deliver(self._kind, reference, as_push(message, self._subscription))
-        except BaseException as error:  # noqa: BLE001 -- even SystemExit: one message must not end the stream of the others
-            outcome = Outcome.FAILED.value
-            log_event(
-                logging.ERROR,
-                outcome,
-                kind=self._kind,
-                reference=reference,
-                message_id=message.message_id,
-                problem=trail(error),
-            )
-            delivered = DeliveryResult(acknowledged=False, result=outcome)
-        if delivered.acknowledged:
-            message.ack()
-        else:
-            message.nack()
-        self._note(message, delivered)
-        return True
-
-    def _take(self) -> bool:
         with self._lock:
             if self._stop.is_set():
                 return False
             self._taken += 1
             if self._taken == self._limit:
                 self._stop.set()
-            return True
-
-    def _note(self, message: PulledMessage, delivered: DeliveryResult) -> None:
+        result = self._deliver(message)
+        if result.acknowledged:
+            message.ack()
+        else:
+            message.nack()
         with self._lock:
-            if delivered.acknowledged:
+            if result.acknowledged:
                 self.acknowledged += 1
             else:
                 self.given_back += 1
             if self._tell is not None:
                 try:
-                    self._tell(message.message_id, delivered)
+                    self._tell(message.message_id, result)
                 except OSError:  # the reader is gone, as with `| head`
                     self._tell = None
                     self._stop.set()
+        return True
+
+    def _deliver(self, message: PulledMessage) -> DeliveryResult:
+        reference = self._reference or message.message_id
+        try:
+            return self._destination.deliver(self._kind, reference, as_push(message, self._subscription))
+        except BaseException as error:  # noqa: BLE001 -- even SystemExit: one message must not end the stream of the others
+            outcome, message_id = Outcome.FAILED.value, message.message_id
+            log_event(logging.ERROR, outcome, kind=self._kind, reference=reference, message_id=message_id, problem=trail(error))
+            return DeliveryResult(acknowledged=False, result=outcome)

@@ -42,9 +42,9 @@ def pull(
         receive: Called in a worker's thread; acknowledges or returns the message, or returns False to have it returned in the
             end. Never raises.
         stop: Set it to stop; it is always set in the end.
-        workers: How many messages are received at once.
-        max_messages: How many messages Pub/Sub sends at once.
-        max_bytes: How many bytes they may have; a single message may have more.
+        workers: The number of messages received at once.
+        max_messages: The number of messages that Pub/Sub sends at once.
+        max_bytes: The total size of these messages; a single message may be larger.
         timeout: Seconds after which to stop.
 
     Raises:
@@ -153,10 +153,7 @@ def _explain(error: GoogleAPIError | GoogleAuthError, subscription: str) -> Pull
     if isinstance(error, NotFound):
         advice = f"It does not exist. Create it: gcloud pubsub subscriptions create {name} --project={project} --topic=TOPIC"
     elif isinstance(error, PermissionDenied):
-        advice = (
-            f"The credentials lack the permission. Grant it: gcloud pubsub subscriptions add-iam-policy-binding {name} "
-            f"--project={project} --member=MEMBER --role=roles/pubsub.subscriber"
-        )
+        advice = "The credentials lack the role roles/pubsub.subscriber."
     elif isinstance(error, (GoogleAuthError, Unauthenticated)):
         advice = (
             "There are no usable credentials. Run gcloud auth application-default login, name a key file in "
