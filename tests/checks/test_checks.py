@@ -80,8 +80,8 @@ def test_e001_unresolvable_handler(router: EventRouter) -> None:
     ("entry", "message"),
     [
         (
-            {"BACKEND": "shop.Nowhere"},
-            "The authenticator 'shop.Nowhere' cannot be imported: No module named 'shop'. "
+            {"BACKEND": "nowhere.Door"},
+            "The authenticator 'nowhere.Door' cannot be imported: No module named 'nowhere'. "
             "Give the dotted path of a class as its BACKEND.",
         ),
         (

@@ -233,9 +233,9 @@ def test_failures_are_raised(router: EventRouter, send: Callable[..., Pushed]) -
 
 def test_what_fails_before_a_handler_is_raised(send: Callable[..., Pushed], settings: Any) -> None:
     """A mistake in the settings, or a database that the test may not use, cannot pass for an answer unless it is not wanted."""
-    settings.GCP_EVENT_ROUTER = {"AUTHENTICATION": [{"BACKEND": "shop.Door"}]}
+    settings.GCP_EVENT_ROUTER = {"AUTHENTICATION": [{"BACKEND": "nowhere.Door"}]}
     why = (
-        "The authenticator 'shop.Door' cannot be imported: No module named 'shop'. "
+        "The authenticator 'nowhere.Door' cannot be imported: No module named 'nowhere'. "
         "Give the dotted path of a class as its BACKEND."
     )
 
