@@ -99,8 +99,8 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
         'without a prefix, such as ["pubsub@my-project.iam.gserviceaccount.com"].',
     ),
     "no such module": (
-        {"BACKEND": "shop.auth.PartnerKey"},
-        "The authenticator 'shop.auth.PartnerKey' cannot be imported: No module named 'shop'. "
+        {"BACKEND": "nowhere.PartnerKey"},
+        "The authenticator 'nowhere.PartnerKey' cannot be imported: No module named 'nowhere'. "
         "Give the dotted path of a class as its BACKEND.",
     ),
     "no such name": (
