@@ -81,13 +81,7 @@ def sign(path: str, parameters: Mapping[str, list[str]], max_age: timedelta | No
 
 
 def verify(value: str, path: str, parameters: Mapping[str, list[str]]) -> Terms:
-    """Verify a signature, and return its terms.
-
-    Raises:
-        ValueError: The value does not have the form of a signature.
-        BadSignature: The signature was made by somebody else, or for another URL.
-
-    """
+    """Verify a signature, and return its terms. Raises `ValueError` if it is malformed, `BadSignature` if it is not ours."""
     form = _FORM.fullmatch(value)
     if form is None:
         msg = "the signature is malformed"

@@ -215,7 +215,7 @@ def test_the_refusal_says_what_is_missing(payloads: list[bytes], lines: Callable
     assert line.startswith("WARNING ")
     assert (
         "The body has no Content-Length, and this server does not say where it ends (wsgi.input_terminated), so nobody "
-        "knows whether there is one. Have it sent with a Content-Length, or use a server such as gunicorn."
+        "knows whether there is one. Send it with a Content-Length, or use a server such as gunicorn."
     ) in line
 
 

@@ -14,13 +14,7 @@ BROKEN: Final = "The body could not be read to its end."
 
 
 class PendingBody:
-    """The body of an ASGI request before anything receives it, in the scope of the request.
-
-    Args:
-        scope: The scope of the request.
-        receive: The server's function.
-
-    """
+    """The body of an ASGI request before anything receives it: put into the request's scope, where the view finds it."""
 
     def __init__(self, scope: dict[str, Any], receive: Callable[[], Awaitable[dict[str, Any]]]) -> None:
         self._receive = receive

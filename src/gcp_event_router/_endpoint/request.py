@@ -37,19 +37,10 @@ _DIGITS: Final = 19
 def read_events(
     request: HttpRequest, principal: Principal | None, chain: AuthenticatorChain, kind: str, reference: str
 ) -> list[LabelledEvent]:
-    """Read a request whose sender is known: one event, or those of a batch. Its credentials stay here.
+    """Read a request whose sender is known: one event, or those of a batch, without the credentials that `chain` names.
 
-    Args:
-        request: The request, whose body nothing has read yet.
-        principal: The sender.
-        chain: Names the headers and parameters that are credentials.
-        kind: The kind in its URL, or `UNKNOWN`.
-        reference: The reference in its URL, or `UNKNOWN`.
-
-    Raises:
-        SenderError: The body is too large, or does not arrive whole.
-        ConfigurationError: Something has read the body before, so it is gone.
-
+    The kind and the reference are those in the URL, or `UNKNOWN`. Raises `SenderError` if the body is too large or incomplete,
+    and `ConfigurationError` if something has read it before.
     """
     meta, secret = request.META, chain.secret_headers
     if secret and not meta.keys().isdisjoint(secret):
@@ -79,11 +70,7 @@ def _parameters(request: HttpRequest, secret: Collection[str]) -> dict[str, list
 def _read_body(request: HttpRequest, limit: int) -> bytes:
     """Return all bytes of a request's body. Django's own limit does not apply: it is too low for Pub/Sub.
 
-    Raises:
-        BodyTooLargeError: The body is longer than `limit`, or will be.
-        EnvelopeError: The body does not arrive whole, or nobody knows where it ends.
-        ConfigurationError: Something else has read it before, and kept nothing.
-
+    Raises `BodyTooLargeError` if the body is longer than `limit`, or will be; otherwise as `read_events` does.
     """
     state: Any = request
     if PENDING in getattr(state, "scope", ()):

@@ -24,15 +24,10 @@ _REFUSALS = (UnavailableError, ForbiddenError, AuthenticationError)
 
 
 class AuthenticatorChain:
-    """Lets a request in if one authenticator accepts it.
+    """Lets a request in if one authenticator, asked in order, accepts it.
 
-    Args:
-        authenticators: Asked in this order. An empty list lets everybody in; None means that authentication is not
-            configured, and lets nobody in unless `DEBUG` is on.
-
-    Raises:
-        ConfigurationError: One of them is not an authenticator.
-
+    An empty list lets everybody in; None means that authentication is not configured, and lets nobody in unless `DEBUG` is on.
+    Raises `ConfigurationError` for an object that is not an authenticator.
     """
 
     def __init__(self, authenticators: Sequence[Authenticator] | None) -> None:

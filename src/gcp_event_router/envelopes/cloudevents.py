@@ -167,7 +167,7 @@ def _check(attributes: Mapping[str, str]) -> tuple[dict[str, str], datetime | No
             _refuse(f"has forbidden characters in {name}")
     if attributes["specversion"] != "1.0":
         _refuse("has another specversion than 1.0, the only one that is supported")
-    kept, time = dict(attributes), _time(attributes.get("time", ""))
+    valid, time = dict(attributes), _time(attributes.get("time", ""))
     malformed: list[str] = []
     for name, value in attributes.items():
         if name in REQUIRED:
@@ -175,8 +175,8 @@ def _check(attributes: Mapping[str, str]) -> tuple[dict[str, str], datetime | No
         if name not in DEFINED:
             if _FORBIDDEN.search(value) or not _NAME.fullmatch(name) or name == "data":
                 malformed.append(_loggable(name))
-                del kept[name]
-                kept[_encodable(name)] = _encodable(value)
+                del valid[name]
+                valid[_encodable(name)] = _encodable(value)
         elif (
             not value
             or _FORBIDDEN.search(value)
@@ -184,8 +184,8 @@ def _check(attributes: Mapping[str, str]) -> tuple[dict[str, str], datetime | No
             or (name == "datacontenttype" and not is_media_type(value))
         ):
             malformed.append(name)
-            del kept[name]
-    return kept, time, malformed
+            del valid[name]
+    return valid, time, malformed
 
 
 def _time(text: str) -> datetime | None:

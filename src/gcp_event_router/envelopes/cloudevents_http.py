@@ -72,8 +72,8 @@ def read_binary(body: bytes, meta: Mapping[str, Any]) -> CloudEvent | None:
         attributes.setdefault("datacontenttype", content_type)
     if not attributes.get("datacontenttype"):
         attributes.pop("datacontenttype", None)
-    kept = push.meta if push else {"CONTENT_TYPE": content_type, **headers}
-    return CloudEvent(body, attributes, body, form="cloudevents-binary", meta=kept, push=push, malformed=malformed)
+    meta = push.meta if push else {"CONTENT_TYPE": content_type, **headers}
+    return CloudEvent(body, attributes, body, form="cloudevents-binary", meta=meta, push=push, malformed=malformed)
 
 
 def is_batch(meta: Mapping[str, Any]) -> bool:

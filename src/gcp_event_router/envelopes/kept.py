@@ -37,13 +37,7 @@ _IDS: Final = _IDENTIFYING[1::2]
 
 
 def kept_meta(meta: Mapping[str, Any], also: Collection[str] = ()) -> dict[str, str]:
-    """Select the headers that may be stored with the body.
-
-    Args:
-        meta: Django's `request.META`.
-        also: Keys of further headers in `request.META`.
-
-    """
+    """Select the headers that may be stored with the body; `also` has the keys of further headers in `request.META`."""
     unwrapped = is_unwrapped(meta)
     return {
         name: value
@@ -55,11 +49,9 @@ def kept_meta(meta: Mapping[str, Any], also: Collection[str] = ()) -> dict[str, 
 
 
 def tell_apart(body: bytes, meta: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
-    """Identify a request that no form can read; the result is the same for each of its deliveries.
+    """Identify a request that no form can read. The result is the same for all its deliveries.
 
-    Returns:
-        An id to search for, such as the message's, or ""; and the whole identity.
-
+    Returns an id to search for, such as the message's, or ""; and the whole identity.
     """
     named = [f"{name}={meta[name]}" for name in _IDENTIFYING if meta.get(name)]
     name = next((text_of(str(meta[name])) for name in _IDS if meta.get(name)), "")

@@ -72,17 +72,8 @@ class Here(Destination):
 class Forward(Destination):
     """Posts each message to a URL as Pub/Sub does, so that a laptop gets real events without a tunnel.
 
-    Reads the answers as Pub/Sub does, and follows no redirects.
-
-    Args:
-        url: See `PushClient`.
-        kind: The kind of the events.
-        stop: Once it is set, failures no longer pause.
-
-    Raises:
-        PostError: The URL is invalid.
-        ConfigurationError: The project has no endpoint, or its authenticators cannot be created.
-
+    Reads the answers as Pub/Sub does, and follows no redirects. Once `stop` is set, failures no longer pause. Raises as
+    `PushClient` and its `path` do.
     """
 
     def __init__(self, url: str, kind: str, stop: StopFlag) -> None:

@@ -62,13 +62,9 @@ class PushClient:
         self.base: str = f"{self._parts.scheme}://{self._parts.netloc}"
 
     def path(self, kind: str | None, reference: str, parameters: Mapping[str, Any] | None = None) -> str:
-        """The path and the query for an event. Raises `ConfigurationError` if the project has no endpoint.
+        """The path and the query for an event; a kind of None is that of a CloudEvent whose type is its kind.
 
-        Args:
-            kind: The kind; None for a CloudEvent whose type is its kind.
-            reference: The reference, for events with a kind.
-            parameters: The query parameters.
-
+        Raises `ConfigurationError` if the project has no endpoint.
         """
         if self._has_path:
             query = f"?{self._parts.query}" if self._parts.query else ""

@@ -81,9 +81,9 @@ class Puller:
         destination: The destination.
         subscription: The full name of the subscription, as in a push.
         kind: The kind of the events, which a push has in its URL.
-        reference: The reference of the events; by default the message id of each.
+        reference: The reference of the events; by default each message's id.
         stop: Once it is set, no more messages are taken.
-        limit: How many messages to take, before `stop` is set.
+        limit: The number of messages to take before `stop` is set.
         tell: Called with each message's id and result. If it raises `OSError`, `stop` is set.
 
     """
