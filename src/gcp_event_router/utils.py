@@ -107,10 +107,11 @@ def _flat(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Turn iterables into lists. Raises `ValueError` for values that do not fit into a query string."""
     flat: dict[str, Any] = {}
     for name, value in dict(parameters).items():  # a QueryDict then gives all values of a name
+        kind = type(value).__name__
         flat[name] = [*value] if _has_items(value) else value
-        if isinstance(value, Mapping) or (_has_items(flat[name]) and any(map(_has_items, flat[name]))):
+        if isinstance(value, Mapping) or (_has_items(value) and any(map(_has_items, flat[name]))):
             msg = (
-                f"The parameter {name!r} of type {type(value).__name__} does not fit into a query string. "
+                f"The parameter {name!r} of type {kind} does not fit into a query string. "
                 f"Give a text, a number or a list of these; or JSON: {{{name!r}: json.dumps(...)}}."
             )
             raise ValueError(msg)
