@@ -9,34 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from operator import attrgetter
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 from django.db import connections, transaction
-from django.db.models import (
-    BooleanField,
-    Case,
-    CharField,
-    F,
-    Field,
-    PositiveSmallIntegerField,
-    Q,
-    QuerySet,
-    TextField,
-    Value,
-    When,
-)
+from django.db.models import Case, F, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce, Now
 
 from . import claims_mysql as mysql
 from . import claims_postgresql as postgresql
 from .clock import ahead
-from .conflicts import asked_again
+from .conflicts import retry_conflicts
 from .decisions import IS_OPEN, leave
 from .errors import KeptError
-from .leases import LOST, LOST_TOO_OFTEN, SOON, Claim, DeliveryTerms, Payload
+from .leases import LOST, LOST_TOO_OFTEN, SOON, Claim, ClaimRequest, DeliveryTerms, Payload
 from .models import SETTLED, Delivery, State, StoredEvent
 
 #: The states in which the stored payload counts, even if another one arrives under its key.
@@ -44,7 +31,7 @@ _DECIDED = SETTLED - {State.UNHANDLED}
 _MISSING = Claim(0, State.RUNNING, wait=SOON)
 
 
-@asked_again
+@retry_conflicts
 def open_event(
     alias: str, row: StoredEvent, wanted: Sequence[DeliveryTerms], sender_attempt: int | None, *, begun: bool
 ) -> dict[str, Claim]:
@@ -66,10 +53,11 @@ def open_event(
         DatabaseError: The database is unavailable, or refuses a statement.
 
     """
-    claims = _claim_open(alias, row, wanted, sender_attempt, begun=begun)
+    request = ClaimRequest(alias, row, wanted, sender_attempt, begun, uuid4())
+    claims = _claim_open(request)
     payloads = {claim.payload for claim in claims.values()}
     if Payload.REFUSED in payloads:
-        claims = _replace_payload(alias, row, wanted, sender_attempt, begun=begun) or claims
+        claims = _claim_replaced(request) or claims
     elif Payload.IGNORED in payloads:  # the first payload may not come again, so workers have to run its open deliveries
         leave(alias, [claim.delivery for claim in claims.values()])
     for terms in wanted:
@@ -78,16 +66,13 @@ def open_event(
     return claims
 
 
-@asked_again
+@retry_conflicts
 def keep_rejected(alias: str, row: StoredEvent, error: KeptError) -> None:
     """Store an unreadable event unless it exists, with a rejected delivery without a handler."""
-    with transaction.atomic(using=alias):
-        _insert(alias, row)
-        delivery = Delivery(event_id=row.key, state=State.REJECTED, **error.columns)
-        Delivery.objects.using(alias).bulk_create([delivery], ignore_conflicts=True)
+    _keep(alias, row, state=State.REJECTED, **error.columns)
 
 
-@asked_again
+@retry_conflicts
 def keep_unhandled(alias: str, row: StoredEvent) -> Payload:
     """Store an event without a handler, unless it exists with deliveries.
 
@@ -97,15 +82,15 @@ def keep_unhandled(alias: str, row: StoredEvent) -> Payload:
     digest = stored.values_list("digest", flat=True).first()
     if digest is not None and bytes(digest) == row.digest:
         return Payload.SAME
-    if digest is not None and (payload := _replace_unhandled(alias, row)):
-        return payload
-    with transaction.atomic(using=alias):
-        _insert(alias, row)
-        Delivery.objects.using(alias).bulk_create([Delivery(event_id=row.key, state=State.UNHANDLED)], ignore_conflicts=True)
+    if digest is not None:
+        with transaction.atomic(using=alias):
+            if payload := _replace_payload(alias, row, Q(state=State.UNHANDLED)):
+                return payload
+    _keep(alias, row, state=State.UNHANDLED)
     return Payload.SAME
 
 
-@asked_again
+@retry_conflicts
 def claim(alias: str, delivery: int, terms: DeliveryTerms) -> Claim | None:
     """Claim one delivery; None if it is not open, or another worker has it."""
     token = uuid4()
@@ -121,7 +106,7 @@ def claim(alias: str, delivery: int, terms: DeliveryTerms) -> Claim | None:
     return Claim(delivery, state, row_token, attempts, lost, terms.max_attempts, waited=waited)
 
 
-@asked_again
+@retry_conflicts
 def begin(alias: str, held: Claim, lease: timedelta) -> bool:
     """Begin a claimed delivery, whose lease starts now. Returns False if another worker has claimed it."""
     rows = Delivery.objects.using(alias).filter(pk=held.delivery, token=held.token)
@@ -133,7 +118,7 @@ def holds(alias: str, held: Claim) -> bool:
     return Delivery.objects.using(alias).filter(pk=held.delivery, token=held.token).exists()
 
 
-@asked_again
+@retry_conflicts
 def finish(alias: str, held: Claim, setting: str = "") -> bool:
     """Mark a delivery as done. Returns False if another worker has claimed it; then the caller has to undo its writes.
 
@@ -148,13 +133,13 @@ def finish(alias: str, held: Claim, setting: str = "") -> bool:
     return _end(alias, held, state=State.DONE, **_NO_ERROR)
 
 
-@asked_again
+@retry_conflicts
 def give_up(alias: str, held: Claim, state: State, error: KeptError, after: timedelta | None = None) -> bool:
     """End a run as `REJECTED` or `PARKED`, or as `FAILED`, to be tried again after a time. Returns as `finish` does."""
     return _end(alias, held, state=state, **error.columns, not_before=_time(after), waiting_since=None)
 
 
-@asked_again
+@retry_conflicts
 def give_back(alias: str, held: Claim, error: KeptError, after: timedelta | None) -> bool:
     """End a run without counting it, to be tried again after a time. Returns as `finish` does."""
     times = {"finished_at": None, "not_before": _time(after), "waiting_since": Coalesce(F("waiting_since"), Now())}
@@ -166,127 +151,127 @@ def _end(alias: str, held: Claim, **values: Any) -> bool:
     return bool(rows.update(**{"finished_at": Now(), **values, "token": None, "lease_until": None}))
 
 
-def _open_event(
-    alias: str, row: StoredEvent, wanted: Sequence[DeliveryTerms], sender_attempt: int | None, token: UUID, *, begun: bool
-) -> dict[str, Claim]:
-    """Do `open_event` in several statements; the update decides between workers."""
+def _claim_open(request: ClaimRequest) -> dict[str, Claim]:
+    """Claim the open deliveries of a new or stored event, and return the state of the others."""
+    on_postgresql = connections[request.alias].vendor == "postgresql"
+    claims = postgresql.insert_new(request) if on_postgresql else {}
+    if claims:
+        return claims
+    standing, can_claim = _read(request)
+    if not can_claim:  # nothing to write; on SQLite, a writer would wait for all other writers
+        return standing
+    claims = (postgresql.take_open if on_postgresql else _take_open)(request)
+    return claims if len(claims) == len(standing) else _read(request)[0] | claims
+
+
+def _read(request: ClaimRequest) -> tuple[dict[str, Claim], bool]:
+    """Read the state of each wanted delivery, and whether any of them can be claimed or inserted."""
+    claims: dict[str, Claim] = {}
+    is_open: dict[str, bool] = {}
+    differs = is_settled = False
+    for digest, now, pk, handler, state, attempts, lost, most, deferred, until in _read_rows(request):
+        differs = bytes(digest) != request.row.digest
+        is_settled = is_settled or state in _DECIDED
+        wait = (until - now).total_seconds() if until else 0.0
+        claims[handler] = Claim(pk, state, None, attempts, lost, most, max(wait, SOON), is_deferred=deferred)
+        is_open[handler] = state in {State.PENDING, State.FAILED} or (state == State.RUNNING and wait < 0)
+    # a missing delivery was purged meanwhile, or would be for another payload
+    payload = (Payload.IGNORED if is_settled else Payload.REFUSED) if differs else Payload.SAME
+    standing = {terms.handler: replace(claims.get(terms.handler, _MISSING), payload=payload) for terms in request.wanted}
+    can_claim = any(
+        is_open.get(terms.handler, True) and not (terms.deferred and terms.handler in claims) for terms in request.wanted
+    )
+    return standing, can_claim and not differs
+
+
+def _read_rows(request: ClaimRequest) -> Sequence[tuple[Any, ...]]:
+    if connections[request.alias].vendor == "postgresql":
+        return postgresql.read_rows(request)
+    columns = ("pk", "handler", "state", "attempts", "lost", "max_attempts", "deferred", "lease_until")
+    rows = StoredEvent.objects.using(request.alias).filter(key=request.row.key).annotate(now=Now())
+    return list(rows.values_list("digest", "now", *(f"deliveries__{column}" for column in columns)))
+
+
+def _take_open(request: ClaimRequest) -> dict[str, Claim]:
+    """Claim the open and the missing deliveries of an event; the update decides between workers."""
+    alias, row, wanted = request.alias, request.row, request.wanted
     rows = Delivery.objects.using(alias).filter(event_id=row.key)
-    open_by_handler = dict(rows.annotate(open=_CAN_BE_CLAIMED).values_list("handler", "open"))
-    if all(terms.handler in open_by_handler and (terms.deferred or not open_by_handler[terms.handler]) for terms in wanted):
-        return {}  # nothing to write; on SQLite, a writer would wait for all other writers
     with transaction.atomic(using=alias):
         _insert(alias, row)
         same = StoredEvent.objects.using(alias).filter(key=row.key, digest=row.digest)
         # read again after the insertion: on MySQL, concurrent insertions of existing rows end in a deadlock
         handlers = set(same.values_list("deliveries__handler", flat=True))
-        if handlers:
-            new = [terms for terms in wanted if terms.handler not in handlers]
-            return _take_deliveries(
-                rows, row.key, new, wanted, partial(_take, token=token, sender_attempt=sender_attempt, begun=begun)
+        if not handlers:
+            return {}
+        new = [terms for terms in wanted if terms.handler not in handlers]
+        shared = {"event_id": row.key, "sender_attempt": request.sender_attempt}
+        deliveries = [
+            Delivery(handler=terms.handler, deferred=terms.deferred, max_attempts=terms.max_attempts, **shared) for terms in new
+        ]
+        rows.bulk_create(deliveries, ignore_conflicts=True)
+        groups: dict[object, list[DeliveryTerms]] = {}  # one statement takes the deliveries of all handlers with equal terms
+        for terms in wanted:
+            if not terms.deferred:
+                groups.setdefault(_common(terms), []).append(terms)
+        for group in groups.values():
+            named = rows.filter(handler__in=[terms.handler for terms in group])
+            _take(named, len(group), group[0], request.token, request.sender_attempt, begun=request.begun)
+        deferred = {terms.handler for terms in new if terms.deferred}
+        # a worker may already run a delivery that another process has stored, with another token than ours
+        claimed = rows.filter(Q(token=request.token) | Q(handler__in=deferred, state=State.PENDING))
+        return {
+            handler: Claim(pk, state, row_token, attempts, lost, most, is_new=handler in deferred)
+            for pk, handler, state, row_token, attempts, lost, most in claimed.values_list(
+                "pk", "handler", "state", "token", "attempts", "lost", "max_attempts"
             )
-    return {}
+        }
+
+
+def _claim_replaced(request: ClaimRequest) -> dict[str, Claim]:
+    """Replace the stored payload, and claim the event, if no worker has run or runs the stored one."""
+    replaceable = Q(state=State.UNHANDLED) | Q(IS_OPEN, deferred=False)
+    with transaction.atomic(using=request.alias):
+        if _replace_payload(request.alias, request.row, replaceable) is not Payload.TAKEN:
+            return {}
+        return {handler: replace(claim, payload=Payload.TAKEN) for handler, claim in _claim_open(request).items()}
+
+
+def _replace_payload(alias: str, row: StoredEvent, replaceable: Q) -> Payload | None:
+    """Replace the stored payload, if all deliveries fit a condition. Inside a transaction; None if the event no longer exists."""
+    event = StoredEvent.objects.using(alias).filter(key=row.key)
+    rows = Delivery.objects.using(alias).filter(event_id=row.key)
+    if not [*event.select_for_update(), *rows.select_for_update()]:
+        return None
+    if rows.exclude(replaceable).exists():
+        return Payload.IGNORED
+    fields = (field.attname for field in StoredEvent._meta.concrete_fields)  # noqa: SLF001 -- Django's own public name
+    values = {name: getattr(row, name) for name in fields if name not in {"key", "received_at"}}
+    in_parts = _needs_parts(alias, row)
+    if in_parts:
+        values["body"] = bytes(row.body)[: mysql.PART]
+    event.update(**values)
+    if in_parts:
+        mysql.append_parts(alias, row)
+    return Payload.TAKEN
+
+
+def _keep(alias: str, row: StoredEvent, **columns: Any) -> None:
+    """Store an event unless it exists, with a delivery without a handler."""
+    with transaction.atomic(using=alias):
+        _insert(alias, row)
+        Delivery.objects.using(alias).bulk_create([Delivery(event_id=row.key, **columns)], ignore_conflicts=True)
 
 
 def _insert(alias: str, row: StoredEvent) -> None:
     """Insert an event unless it exists."""
-    if connections[alias].vendor == "mysql" and len(row.body) > mysql.PART:
+    if _needs_parts(alias, row):
         mysql.insert_body(alias, row)
     else:
         StoredEvent.objects.using(alias).bulk_create([row], ignore_conflicts=True)
 
 
-def _claim_open(
-    alias: str, row: StoredEvent, wanted: Sequence[DeliveryTerms], sender_attempt: int | None, *, begun: bool
-) -> dict[str, Claim]:
-    token = uuid4()
-    open_rows = postgresql.open_event if connections[alias].vendor == "postgresql" else _open_event
-    claims = open_rows(alias, row, wanted, sender_attempt, token, begun=begun)
-    missing = [terms.handler for terms in wanted if terms.handler not in claims]
-    return claims | _standing(alias, row, missing) if missing else claims
-
-
-def _replace_payload(
-    alias: str, row: StoredEvent, wanted: Sequence[DeliveryTerms], sender_attempt: int | None, *, begun: bool
-) -> dict[str, Claim]:
-    """Replace the stored payload, and claim the event, if no worker has run or runs the stored one."""
-    with transaction.atomic(using=alias):
-        event = StoredEvent.objects.using(alias).filter(key=row.key)
-        rows = Delivery.objects.using(alias).filter(event_id=row.key)
-        locked = [*event.select_for_update(), *rows.select_for_update()]
-        if not locked or rows.exclude(state=State.UNHANDLED).exclude(IS_OPEN, deferred=False).exists():
-            return {}
-        _overwrite(alias, row)
-        claims = _claim_open(alias, row, wanted, sender_attempt, begun=begun)
-        return {handler: replace(claim, payload=Payload.TAKEN) for handler, claim in claims.items()}
-
-
-def _replace_unhandled(alias: str, row: StoredEvent) -> Payload | None:
-    """Replace the stored payload, if it has no handler. Returns None if it no longer exists."""
-    with transaction.atomic(using=alias):
-        event = StoredEvent.objects.using(alias).filter(key=row.key)
-        rows = Delivery.objects.using(alias).filter(event_id=row.key)
-        if not [*event.select_for_update(), *rows.select_for_update()]:
-            return None
-        if rows.exclude(state=State.UNHANDLED).exists():
-            return Payload.IGNORED
-        _overwrite(alias, row)
-        return Payload.TAKEN
-
-
-def _overwrite(alias: str, row: StoredEvent) -> None:
-    """Replace a stored event with the same key."""
-    fields = (field.attname for field in StoredEvent._meta.concrete_fields)  # noqa: SLF001 -- Django's own public name
-    values = {name: getattr(row, name) for name in fields if name not in {"key", "received_at"}}
-    in_parts = connections[alias].vendor == "mysql" and len(row.body) > mysql.PART
-    if in_parts:
-        values["body"] = bytes(row.body)[: mysql.PART]
-    StoredEvent.objects.using(alias).filter(key=row.key).update(**values)
-    if in_parts:
-        mysql.append_parts(alias, row)
-
-
-def _take_deliveries(
-    rows: QuerySet[Delivery], key: UUID, new: Sequence[DeliveryTerms], wanted: Sequence[DeliveryTerms], take: partial[int]
-) -> dict[str, Claim]:
-    token, sender_attempt = take.keywords["token"], take.keywords["sender_attempt"]
-    shared = {"event_id": key, "sender_attempt": sender_attempt}
-    deliveries = [
-        Delivery(handler=terms.handler, deferred=terms.deferred, max_attempts=terms.max_attempts, **shared) for terms in new
-    ]
-    rows.bulk_create(deliveries, ignore_conflicts=True)
-    groups: dict[object, list[DeliveryTerms]] = {}  # one statement takes the deliveries of all handlers with equal terms
-    for terms in wanted:
-        if not terms.deferred:
-            groups.setdefault(_common(terms), []).append(terms)
-    for group in groups.values():
-        take(rows.filter(handler__in=[terms.handler for terms in group]), len(group), group[0])
-    deferred = {terms.handler for terms in new if terms.deferred}
-    # a worker may already run a delivery that another process has stored, with another token than ours
-    claimed = rows.filter(Q(token=token) | Q(handler__in=deferred, state=State.PENDING))
-    return {
-        handler: Claim(pk, state, row_token, attempts, lost, most, is_new=handler in deferred)
-        for pk, handler, state, row_token, attempts, lost, most in claimed.values_list(
-            "pk", "handler", "state", "token", "attempts", "lost", "max_attempts"
-        )
-    }
-
-
-def _standing(alias: str, row: StoredEvent, handlers: Sequence[str]) -> dict[str, Claim]:
-    """The state of deliveries that could not be claimed."""
-    places = ("pk", "handler", "state", "attempts", "lost", "max_attempts", "deferred", "lease_until")
-    rows = StoredEvent.objects.using(alias).filter(key=row.key).annotate(now=Now())
-    claims: dict[str, Claim] = {}
-    differs = is_settled = False
-    for digest, now, pk, handler, state, attempts, lost, most, deferred, until in rows.values_list(
-        "digest", "now", *(f"deliveries__{place}" for place in places)
-    ):
-        differs = bytes(digest) != row.digest
-        is_settled = is_settled or state in _DECIDED
-        wait = max((until - now).total_seconds(), SOON) if until else SOON
-        claims[handler] = Claim(pk, state, None, attempts, lost, most, wait, is_deferred=deferred)
-    # a missing delivery was purged meanwhile, or would be for another payload
-    payload = (Payload.IGNORED if is_settled else Payload.REFUSED) if differs else Payload.SAME
-    return {handler: replace(claims.get(handler, _MISSING), payload=payload) for handler in handlers}
+def _needs_parts(alias: str, row: StoredEvent) -> bool:
+    return connections[alias].vendor == "mysql" and len(row.body) > mysql.PART
 
 
 def _hand_over(alias: str, claim: Claim) -> Claim:
@@ -319,21 +304,18 @@ def _time(after: timedelta | None) -> Any:
     return None if after is None else ahead(after)
 
 
-def _if(condition: Q, then: Any, otherwise: Any, kind: Field[Any, Any]) -> Case:
-    return Case(When(condition, then=then), default=otherwise, output_field=kind)
+def _change(name: str, condition: Q, value: Any) -> Case:
+    """The new value of a column where a condition holds, and its old value elsewhere."""
+    field: Any = Delivery._meta.get_field(name)  # noqa: SLF001 -- as above
+    return Case(When(condition, then=value), default=F(name), output_field=field)
 
 
-_RUNNING: Final = Q(state=State.RUNNING)
-_LOST_RUN: Final = _RUNNING & Q(started_at__isnull=False)
-_UNBEGUN: Final = _RUNNING & Q(started_at__isnull=True)
-_CAN_BE_CLAIMED: Final = _if(IS_OPEN, Value(True), Value(False), BooleanField())
+_LOST_RUN: Final = Q(state=State.RUNNING, started_at__isnull=False)
 #: The changes of an open delivery that is taken.
 _TAKEN: Final[Mapping[str, Any]] = {
-    "attempts": _if(_UNBEGUN, F("attempts"), F("attempts") + 1, PositiveSmallIntegerField()),
-    "error_type": _if(_LOST_RUN, Value(""), F("error_type"), CharField()),
-    "error": _if(_LOST_RUN, Value(LOST), F("error"), TextField()),
-    "error_text": _if(_LOST_RUN, Value(""), F("error_text"), TextField()),
-    "lost": _if(_LOST_RUN, F("lost") + 1, F("lost"), PositiveSmallIntegerField()),
+    "attempts": _change("attempts", ~Q(state=State.RUNNING, started_at__isnull=True), F("attempts") + 1),
+    **{name: _change(name, _LOST_RUN, Value(value)) for name, value in KeptError(trail=LOST).columns.items()},
+    "lost": _change("lost", _LOST_RUN, F("lost") + 1),
 }
 #: The changes of one that was lost too often.
 _PARKED: Final[Mapping[str, Any]] = {

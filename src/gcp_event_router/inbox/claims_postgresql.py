@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
-from uuid import UUID
 
 from django.db import connections
 
 from .errors import RolledBackError
-from .leases import LOST, LOST_TOO_OFTEN, SOON, Claim, DeliveryTerms
-from .models import DELIVERIES, EVENTS, State, StoredEvent
+from .leases import LOST, LOST_TOO_OFTEN, Claim, ClaimRequest
+from .models import DELIVERIES, EVENTS, State
 
 # ruff: noqa: S608 -- the names and states in the statements are our own; values are parameters
 _EVENT = ("key", "kind", "reference", "message_id", "parameters", "body", "form", "meta", "principal", "digest")
@@ -43,11 +42,11 @@ _NO_SYNC = ", set_config('synchronous_commit', 'off', true)"
 _DEFERRED = f"(%s, %s, TRUE, '{State.PENDING}', 0, NULL::uuid, NULL::timestamptz, NULL::timestamptz)"
 _CLAIMED = f"(%s, %s, FALSE, '{State.RUNNING}', 1, %s::uuid, statement_timestamp() + make_interval(secs => %s), {{begun}})"
 
-_STANDING = f"""
-SELECT id, handler, state, attempts, lost, max_attempts, deferred, EXTRACT(EPOCH FROM lease_until - statement_timestamp())::float
-FROM {DELIVERIES}
-JOIN {EVENTS} ON key = event_id
-WHERE event_id = %s::uuid AND digest = %s
+_READ = f"""
+SELECT digest, statement_timestamp(), id, handler, state, attempts, lost, max_attempts, deferred, lease_until
+FROM {EVENTS}
+LEFT JOIN {DELIVERIES} ON event_id = key
+WHERE key = %s::uuid
 """
 
 _WANTED = "(%s::varchar, %s::boolean, make_interval(secs => %s), %s::smallint)"
@@ -106,16 +105,45 @@ WHERE id = %s AND token = %s::uuid
 _SETTING = "current_setting(%s, true)"  # NULL or empty in a transaction without a mark
 
 
-def open_event(
-    alias: str, row: StoredEvent, wanted: Sequence[DeliveryTerms], sender_attempt: int | None, token: UUID, *, begun: bool
-) -> dict[str, Claim]:
-    """Do `claims.open_event`; the result may lack handlers that cannot be claimed."""
-    event: list[Any] = [str(row.key), *(getattr(row, name) for name in _EVENT[1:])]
-    return (
-        _insert_new(alias, event, wanted, sender_attempt, token, begun=begun)
-        or _read_settled(alias, event, wanted)
-        or _take_open(alias, event, wanted, sender_attempt, token, begun=begun)
-    )
+def insert_new(request: ClaimRequest) -> dict[str, Claim]:
+    """Insert a new event, and claim it for all its handlers; returns nothing for an existing event."""
+    token, parameters = request.token, [*_event_values(request), request.sender_attempt]
+    for terms in request.wanted:
+        parameters += [terms.handler, terms.max_attempts]
+        if not terms.deferred:
+            parameters += [str(token), terms.lease.total_seconds()]
+    deferred = tuple(terms.deferred for terms in request.wanted)
+    # a deferred event is answered after this commit; and an outer transaction belongs to somebody else
+    sync = any(deferred) or not connections[request.alias].get_autocommit()
+    claims: dict[str, Claim] = {}
+    for pk, handler in _fetch(request.alias, _new_statement(deferred, begun=request.begun, sync=sync), parameters):
+        terms = next(terms for terms in request.wanted if terms.handler == handler)
+        if terms.deferred:
+            claims[handler] = Claim(pk, State.PENDING, max_attempts=terms.max_attempts, is_new=True)
+        else:
+            claims[handler] = Claim(pk, State.RUNNING, token, 1, max_attempts=terms.max_attempts)
+    return claims
+
+
+def read_rows(request: ClaimRequest) -> list[tuple[Any, ...]]:
+    """Read a stored event with its deliveries, as `claims` reads them on other databases."""
+    return _fetch(request.alias, _READ, [str(request.row.key)])
+
+
+def take_open(request: ClaimRequest) -> dict[str, Claim]:
+    """Claim the open and the missing deliveries of an event."""
+    event, digest = str(request.row.key), request.row.digest
+    parameters = [*_event_values(request), event, str(request.token), request.sender_attempt, request.begun]
+    for terms in request.wanted:
+        parameters += [terms.handler, terms.deferred, terms.lease.total_seconds(), terms.max_attempts]
+    parameters += [event, digest]
+    limits = frozenset((terms.max_attempts, terms.max_lost) for terms in request.wanted)
+    return {
+        handler: Claim(pk, state, token, attempts, lost, most, is_new=state == State.PENDING)
+        for pk, handler, state, token, attempts, lost, most in _fetch(
+            request.alias, _open_statement(len(request.wanted), limits), parameters
+        )
+    }
 
 
 def finish(alias: str, held: Claim, setting: str) -> bool:
@@ -134,51 +162,8 @@ def finish(alias: str, held: Claim, setting: str) -> bool:
         return False
 
 
-def _insert_new(
-    alias: str, event: list[Any], wanted: Sequence[DeliveryTerms], sender_attempt: int | None, token: UUID, *, begun: bool
-) -> dict[str, Claim]:
-    """Insert a new event, and claim it for all its handlers; returns nothing for an existing event."""
-    parameters = [*event, sender_attempt]
-    claims: dict[str, Claim] = {}
-    for terms in wanted:
-        parameters += [terms.handler, terms.max_attempts]
-        if not terms.deferred:
-            parameters += [str(token), terms.lease.total_seconds()]
-    deferred = tuple(terms.deferred for terms in wanted)
-    # a deferred event is answered after this commit; and an outer transaction belongs to somebody else
-    sync = any(deferred) or not connections[alias].get_autocommit()
-    for pk, handler in _fetch(alias, _new_statement(deferred, begun=begun, sync=sync), parameters):
-        terms = next(terms for terms in wanted if terms.handler == handler)
-        if terms.deferred:
-            claims[handler] = Claim(pk, State.PENDING, max_attempts=terms.max_attempts, is_new=True)
-        else:
-            claims[handler] = Claim(pk, State.RUNNING, token, 1, max_attempts=terms.max_attempts)
-    return claims
-
-
-def _read_settled(alias: str, event: list[Any], wanted: Sequence[DeliveryTerms]) -> dict[str, Claim]:
-    """The state of an event's deliveries, if its payload is the same, and none of them can be claimed now."""
-    claims: dict[str, Claim] = {}
-    is_open: dict[str, bool] = {}
-    for pk, handler, state, attempts, lost, most, is_deferred, wait in _fetch(alias, _STANDING, [event[0], event[-1]]):
-        claims[handler] = Claim(pk, state, None, attempts, lost, most, max(wait or 0.0, SOON), is_deferred=is_deferred)
-        is_open[handler] = state in {State.PENDING, State.FAILED} or (state == State.RUNNING and (wait is None or wait < 0))
-    return claims if all(terms.handler in claims and (terms.deferred or not is_open[terms.handler]) for terms in wanted) else {}
-
-
-def _take_open(
-    alias: str, event: list[Any], wanted: Sequence[DeliveryTerms], sender_attempt: int | None, token: UUID, *, begun: bool
-) -> dict[str, Claim]:
-    """Claim the open and the missing deliveries of an event."""
-    parameters = [*event, event[0], str(token), sender_attempt, begun]
-    for terms in wanted:
-        parameters += [terms.handler, terms.deferred, terms.lease.total_seconds(), terms.max_attempts]
-    parameters += [event[0], event[-1]]
-    statement = _statement(len(wanted), frozenset((terms.max_attempts, terms.max_lost) for terms in wanted))
-    return {
-        handler: Claim(pk, state, row_token, attempts, lost, most, is_new=state == State.PENDING)
-        for pk, handler, state, row_token, attempts, lost, most in _fetch(alias, statement, parameters)
-    }
+def _event_values(request: ClaimRequest) -> list[Any]:
+    return [str(request.row.key), *(getattr(request.row, name) for name in _EVENT[1:])]
 
 
 def _fetch(alias: str, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
@@ -198,7 +183,7 @@ def _new_statement(deferred: tuple[bool, ...], *, begun: bool, sync: bool) -> st
 
 
 @cache
-def _statement(count: int, limits: frozenset[tuple[int, int]]) -> str:
+def _open_statement(count: int, limits: frozenset[tuple[int, int]]) -> str:
     """The statement for the open deliveries of some handlers, with the `max_lost` of each `max_attempts`."""
     cases = " ".join(f"WHEN {attempts:d} THEN {lost:d}" for attempts, lost in sorted(limits))
     return _OPEN.format(wanted=", ".join([_WANTED] * count), max_lost=f"CASE EXCLUDED.max_attempts {cases} END")

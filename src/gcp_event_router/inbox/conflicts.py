@@ -26,7 +26,7 @@ _FIRST_WAIT = 0.01
 _LAST_WAIT = 0.3
 
 
-def asked_again(function: Callable[Concatenate[str, P], T]) -> Callable[Concatenate[str, P], T]:
+def retry_conflicts(function: Callable[Concatenate[str, P], T]) -> Callable[Concatenate[str, P], T]:
     """Call a function of a database's alias again after a conflict, unless it is in a transaction, which is gone then.
 
     The function raises `ConfigurationError` if nobody would commit its writes.

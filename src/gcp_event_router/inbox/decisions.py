@@ -8,7 +8,7 @@ from typing import Final
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from .conflicts import asked_again
+from .conflicts import retry_conflicts
 from .errors import KeptError
 from .models import SETTLED, Delivery, State
 
@@ -16,21 +16,21 @@ from .models import SETTLED, Delivery, State
 IS_OPEN: Final = Q(state__in=[State.PENDING, State.FAILED]) | Q(state=State.RUNNING, lease_until__lt=Now())
 
 
-@asked_again
+@retry_conflicts
 def reopen(alias: str, delivery: Delivery) -> bool:
     """Reopen a settled delivery for a worker. Returns False if it has been run since it was read."""
     rows = Delivery.objects.using(alias).filter(pk=delivery.pk, state=delivery.state, attempts=delivery.attempts)
     return bool(rows.update(state=State.PENDING, deferred=True, finished_at=None, waiting_since=None))
 
 
-@asked_again
+@retry_conflicts
 def leave(alias: str, deliveries: Collection[int]) -> int:
     """Leave open deliveries to the workers. Returns how many were not deferred before."""
     rows = Delivery.objects.using(alias).filter(pk__in=deliveries, deferred=False).exclude(state__in=SETTLED)
     return rows.update(deferred=True)
 
 
-@asked_again
+@retry_conflicts
 def settle(alias: str, delivery: int) -> bool:
     """Mark the delivery of an event without a handler as done. Returns False if it has been settled in another way."""
     rows = Delivery.objects.using(alias).filter(pk=delivery, state__in=[State.REJECTED, State.DISCARDED, State.UNHANDLED])
@@ -42,7 +42,7 @@ def discardable(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
     return rows.filter(IS_OPEN | Q(state__in=[State.REJECTED, State.PARKED, State.UNHANDLED]))
 
 
-@asked_again
+@retry_conflicts
 def discard(alias: str, delivery: int) -> bool:
     """Discard a delivery. Returns False if that is no longer possible."""
     rows = discardable(Delivery.objects.using(alias).filter(pk=delivery))

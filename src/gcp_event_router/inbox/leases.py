@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, auto
@@ -18,6 +18,7 @@ from .._dispatch.handler import Handler
 from .._dispatch.lookup import HandlersFound
 from ..conf import MAX_ATTEMPTS
 from .clock import LONGEST
+from .models import StoredEvent
 
 #: The error of a lost run.
 LOST: Final = "the worker ended, took longer than its lease, or could not reach the database"
@@ -38,6 +39,19 @@ class DeliveryTerms:
     max_lost: int
     #: Whether a worker runs it later.
     deferred: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimRequest:
+    """A request to store an event unless it exists, and to claim its open deliveries, as `claims.open_event` describes."""
+
+    alias: str
+    row: StoredEvent
+    wanted: Sequence[DeliveryTerms]
+    sender_attempt: int | None
+    begun: bool
+    #: The token of the deliveries that are claimed.
+    token: UUID
 
 
 class Payload(Enum):

@@ -22,7 +22,7 @@ from .._dispatch.store import Result
 from ..exceptions import EnvelopeError
 from ..outcomes import Outcome
 from . import claims, decisions, execution
-from .conflicts import asked_again
+from .conflicts import retry_conflicts
 from .leases import Claim, DeliveryTerms, delivery_terms, terms_of
 from .models import OPEN, SETTLED, Delivery, State, StoredEvent
 from .names import Names
@@ -94,7 +94,7 @@ def process(alias: str, tell: Callable[[str], None] | None = None) -> Iterator[t
                 yield delivery, run if isinstance(run, Result) else run()
 
 
-@asked_again
+@retry_conflicts
 def _next(alias: str, delivery: int) -> tuple[Delivery, Result | Work] | None:
     """Claim a delivery that is still due, and return it with its run; locked until then, if the database can skip locked rows."""
     rows = due(alias).filter(pk=delivery)
