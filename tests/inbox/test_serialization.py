@@ -14,7 +14,7 @@ from gcp_event_router._dispatch.raw_event import RawEvent
 from gcp_event_router.envelopes import PubSubUnwrapped, read
 from gcp_event_router.exceptions import EnvelopeError
 from gcp_event_router.inbox.models import Delivery, State, StoredEvent
-from gcp_event_router.inbox.serialization import arrival_of, key_of, row_of
+from gcp_event_router.inbox.serialization import key_of, raw_event_of, row_of
 from gcp_event_router.inbox.tasks import run_delivery
 from gcp_event_router.inbox.workers import process, work
 from gcp_event_router.outcomes import Outcome
@@ -36,7 +36,7 @@ UNWRAPPED = {
 def test_an_event_survives_its_row(body: bytes, meta: dict[str, str], principal: Principal | None) -> None:
     """What is read from a row is what arrived: envelope, parameters and sender."""
     raw_event = RawEvent(read(body, meta), {"a": ["1", "\0"], "ü": [""]}, principal)
-    again = arrival_of(row_of("k", "r", raw_event))
+    again = raw_event_of(row_of("k", "r", raw_event))
 
     assert (again.envelope, again.query) == (raw_event.envelope, raw_event.query)
     assert again.principal == principal
@@ -128,7 +128,7 @@ class TestWork:
             msg = "the body is nothing"
             raise EnvelopeError(msg)
 
-        monkeypatch.setattr("gcp_event_router.inbox.workers.arrival_of", fail)
+        monkeypatch.setattr("gcp_event_router.inbox.workers.raw_event_of", fail)
         delivery = Delivery.objects.using(inbox).select_related("event").get()
 
         assert work(inbox, delivery).outcome is Outcome.REJECTED

@@ -22,7 +22,7 @@ from . import claims_postgresql as postgresql
 from .clock import ahead
 from .conflicts import retry_conflicts
 from .decisions import IS_OPEN, leave
-from .errors import KeptError
+from .errors import StoredError
 from .leases import LOST, LOST_TOO_OFTEN, SOON, Claim, ClaimRequest, DeliveryTerms, Payload
 from .models import SETTLED, Delivery, State, StoredEvent
 
@@ -67,7 +67,7 @@ def open_event(
 
 
 @retry_conflicts
-def keep_rejected(alias: str, row: StoredEvent, error: KeptError) -> None:
+def keep_rejected(alias: str, row: StoredEvent, error: StoredError) -> None:
     """Store an unreadable event unless it exists, with a rejected delivery without a handler."""
     _keep(alias, row, state=State.REJECTED, **error.columns)
 
@@ -134,13 +134,13 @@ def finish(alias: str, held: Claim, setting: str = "") -> bool:
 
 
 @retry_conflicts
-def give_up(alias: str, held: Claim, state: State, error: KeptError, after: timedelta | None = None) -> bool:
+def give_up(alias: str, held: Claim, state: State, error: StoredError, after: timedelta | None = None) -> bool:
     """End a run as `REJECTED` or `PARKED`, or as `FAILED`, to be tried again after a time. Returns as `finish` does."""
     return _end(alias, held, state=state, **error.columns, not_before=_time(after), waiting_since=None)
 
 
 @retry_conflicts
-def give_back(alias: str, held: Claim, error: KeptError, after: timedelta | None) -> bool:
+def give_back(alias: str, held: Claim, error: StoredError, after: timedelta | None) -> bool:
     """End a run without counting it, to be tried again after a time. Returns as `finish` does."""
     times = {"finished_at": None, "not_before": _time(after), "waiting_since": Coalesce(F("waiting_since"), Now())}
     return _end(alias, held, state=State.PENDING, attempts=F("attempts") - 1, **error.columns, **times)
@@ -314,7 +314,7 @@ _LOST_RUN: Final = Q(state=State.RUNNING, started_at__isnull=False)
 #: The changes of an open delivery that is taken.
 _TAKEN: Final[Mapping[str, Any]] = {
     "attempts": _change("attempts", ~Q(state=State.RUNNING, started_at__isnull=True), F("attempts") + 1),
-    **{name: _change(name, _LOST_RUN, Value(value)) for name, value in KeptError(trail=LOST).columns.items()},
+    **{name: _change(name, _LOST_RUN, Value(value)) for name, value in StoredError(trail=LOST).columns.items()},
     "lost": _change("lost", _LOST_RUN, F("lost") + 1),
 }
 #: The changes of one that was lost too often.
@@ -322,7 +322,7 @@ _PARKED: Final[Mapping[str, Any]] = {
     "state": State.PARKED,
     "lost": F("lost") + 1,
     "finished_at": Now(),
-    **KeptError(trail=LOST_TOO_OFTEN).columns,
+    **StoredError(trail=LOST_TOO_OFTEN).columns,
 }
-_NO_ERROR: Final = KeptError().columns
+_NO_ERROR: Final = StoredError().columns
 _common = attrgetter("lease", "max_attempts", "max_lost")

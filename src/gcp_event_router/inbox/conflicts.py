@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import wraps
 from random import uniform
 from time import sleep
-from typing import Concatenate, Final, Never, ParamSpec, TypeVar
+from typing import Concatenate, Final, ParamSpec, TypeVar
 
 from django.db import DatabaseError, connections
 
@@ -22,21 +22,24 @@ T = TypeVar("T")
 
 #: The number of attempts.
 TRIES: Final = 8
-_FIRST_WAIT = 0.01
-_LAST_WAIT = 0.3
 
 
 def retry_conflicts(function: Callable[Concatenate[str, P], T]) -> Callable[Concatenate[str, P], T]:
     """Call a function of a database's alias again after a conflict, unless it is in a transaction, which is gone then.
 
-    The function raises `ConfigurationError` if nobody would commit its writes.
+    The function raises `ConfigurationError` on a connection without autocommit outside an atomic block: nobody would commit its
+    writes, so acknowledged events would be lost.
     """
 
     @wraps(function)
     def call(alias: str, /, *args: P.args, **kwargs: P.kwargs) -> T:
         connection = connections[alias]
         if not connection.in_atomic_block and not connection.get_autocommit():
-            _refuse_no_commits(alias)
+            msg = (
+                f"Autocommit is off for the database {alias!r}, outside of any atomic block, so nobody commits what the inbox "
+                "writes. Remove AUTOCOMMIT from its settings, and write transaction.atomic() instead of set_autocommit(False)."
+            )
+            raise ConfigurationError(msg)
         for tried in range(1, TRIES):
             try:
                 return function(alias, *args, **kwargs)
@@ -49,15 +52,6 @@ def retry_conflicts(function: Callable[Concatenate[str, P], T]) -> Callable[Conc
     return call
 
 
-def _refuse_no_commits(alias: str) -> Never:
-    """Refuse a connection without autocommit outside an atomic block, since acknowledged events would be lost."""
-    msg = (
-        f"Autocommit is off for the database {alias!r}, outside of any atomic block, so nobody commits what the inbox "
-        "writes. Remove AUTOCOMMIT from its settings, and write transaction.atomic() instead of set_autocommit(False)."
-    )
-    raise ConfigurationError(msg)
-
-
 def make_way(tried: int) -> None:
     """Wait for the other transactions: a random time of some milliseconds, longer each time."""
-    sleep(uniform(0, min(_FIRST_WAIT * 2**tried, _LAST_WAIT)))  # noqa: S311 -- not a secret
+    sleep(uniform(0, min(0.01 * 2**tried, 0.3)))  # noqa: S311 -- not a secret

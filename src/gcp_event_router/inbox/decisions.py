@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from .conflicts import retry_conflicts
-from .errors import KeptError
+from .errors import StoredError
 from .models import SETTLED, Delivery, State
 
 #: The condition that a delivery can be claimed: it is pending, it failed, or its lease has expired.
@@ -34,7 +34,7 @@ def leave(alias: str, deliveries: Collection[int]) -> int:
 def settle(alias: str, delivery: int) -> bool:
     """Mark the delivery of an event without a handler as done. Returns False if it has been settled in another way."""
     rows = Delivery.objects.using(alias).filter(pk=delivery, state__in=[State.REJECTED, State.DISCARDED, State.UNHANDLED])
-    return bool(rows.update(state=State.DONE, **KeptError().columns, finished_at=Now()))
+    return bool(rows.update(state=State.DONE, **StoredError().columns, finished_at=Now()))
 
 
 def discardable(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from asgiref.sync import sync_to_async
 from django.db import DatabaseError, InterfaceError, connections, transaction
@@ -24,15 +24,15 @@ from ..exceptions import BusyError, UnavailableError
 from ..outcomes import Outcome, Retry, classify, leaves
 from . import claims
 from .conflicts import TRIES, make_way
-from .errors import LeaseLostError, is_conflict, kept, waited_too_long
+from .errors import LeaseLostError, describe_error, is_conflict, waited_too_long
 from .leases import Claim
 from .marks import Mark
 from .models import State
 
 #: The exceptions of the inbox's own statements, if the database is unavailable or refuses them.
-AWAY = (DatabaseError, InterfaceError)
-_FIRST_WAIT = timedelta(seconds=10)
-_LAST_WAIT = timedelta(minutes=10)
+AWAY: Final = (DatabaseError, InterfaceError)
+_FIRST_WAIT: Final = timedelta(seconds=10)
+_LAST_WAIT: Final = timedelta(minutes=10)
 
 
 def run(alias: str, claim: Claim, call: Callable[[], None]) -> Result:
@@ -78,31 +78,35 @@ async def arun(alias: str, claim: Claim, call: Callable[[], Awaitable[None]]) ->
 
 
 def busy(wait: float = 1.0) -> Result:
-    """The result if another worker runs the delivery."""
+    """Return the result if another worker runs the delivery."""
     return Result(Outcome.BUSY, BusyError(max(1, round(wait))))
+
+
+def away(error: Exception) -> Result:
+    """Return the result if the database is unavailable."""
+    unavailable = UnavailableError(reason="the inbox's database is unavailable or not migrated")
+    unavailable.__cause__ = error
+    return Result(Outcome.UNAVAILABLE, unavailable)
 
 
 def _isolate_hooks(connection: BaseDatabaseWrapper) -> None:
     """Call each `on_commit` function of a handler, even if an earlier one fails."""
     hooks: list[Any] = connection.run_on_commit
-    hooks[:] = [(sids, partial(_call, function), robust) for sids, function, robust in hooks]
+    hooks[:] = [(sids, partial(_call_hook, function), robust) for sids, function, robust in hooks]
 
 
-def _call(function: Callable[[], object]) -> None:
+def _call_hook(function: Callable[[], object]) -> None:
     try:
         function()
     except RAISED as raised:  # the handler is already done
         if is_meant(raised):
             raise
-        name, error = _name(function), as_failure(raised)
+        target, error = function, as_failure(raised)
+        while isinstance(target, partial):
+            target = cast("partial[object]", target).func
+        name = f"{target.__module__}.{getattr(target, '__qualname__', type(target).__qualname__)}"
         logger.error("The on_commit function %s of a handler failed: %s", name, trail(error))
         logger.debug("The on_commit function %s of a handler failed", name, exc_info=error)
-
-
-def _name(function: object) -> str:
-    while isinstance(function, partial):
-        function = cast("partial[object]", function).func
-    return f"{function.__module__}.{getattr(function, '__qualname__', type(function).__qualname__)}"
 
 
 def _finish(alias: str, claim: Claim) -> Result:
@@ -114,41 +118,31 @@ def _finish(alias: str, claim: Claim) -> Result:
 
 def _fail(alias: str, claim: Claim, error: Exception) -> Result:
     """Store the result of a failed run."""
-    outcome = classify(error)
+    outcome, stored = classify(error), describe_error(error)
     try:
         if outcome in {Outcome.RETRY, Outcome.UNAVAILABLE}:
             longest = conf.current().INBOX.MAX_WAIT
             if claim.waited is not None and claim.waited >= longest:
                 outcome = Outcome.PARKED
-                is_stored = claims.give_up(alias, claim, State.PARKED, waited_too_long(longest, kept(error)))
+                is_ours = claims.give_up(alias, claim, State.PARKED, waited_too_long(longest, stored))
             else:
                 waits = [leaf.after for leaf in leaves(error) if isinstance(leaf, Retry) and leaf.after is not None]
-                is_stored = claims.give_back(alias, claim, kept(error), max(waits, default=_wait_again(claim)))
+                is_ours = claims.give_back(alias, claim, stored, max(waits, default=_wait_again(claim)))
         elif outcome in {Outcome.REJECTED, Outcome.INVALID, Outcome.UNSUPPORTED}:
             outcome = Outcome.REJECTED
-            is_stored = claims.give_up(alias, claim, State.REJECTED, kept(error))
+            is_ours = claims.give_up(alias, claim, State.REJECTED, stored)
         elif claim.is_last:
             outcome = Outcome.PARKED
-            is_stored = claims.give_up(alias, claim, State.PARKED, kept(error))
+            is_ours = claims.give_up(alias, claim, State.PARKED, stored)
         else:
-            is_stored = claims.give_up(alias, claim, State.FAILED, kept(error), _wait(claim.attempts - claim.lost))
+            # each time twice as long; senders have their own policy
+            wait = min(_FIRST_WAIT * (1 << min(claim.attempts - claim.lost - 1, 10)), _LAST_WAIT)
+            is_ours = claims.give_up(alias, claim, State.FAILED, stored, wait)
     except AWAY:
         return away(error)  # the lease expires by itself
-    return Result(outcome, error) if is_stored else busy()
-
-
-def away(error: Exception) -> Result:
-    """The result if the database is unavailable."""
-    unavailable = UnavailableError(reason="the inbox's database is unavailable or not migrated")
-    unavailable.__cause__ = error
-    return Result(Outcome.UNAVAILABLE, unavailable)
+    return Result(outcome, error) if is_ours else busy()
 
 
 def _wait_again(claim: Claim) -> timedelta | None:
     """How long workers wait after `Retry`: as long as they have waited in all, so each time twice as long."""
     return None if claim.waited is None else min(max(claim.waited, _FIRST_WAIT), _LAST_WAIT)
-
-
-def _wait(attempts: int) -> timedelta:
-    """How long workers wait after a failed run: each time twice as long. Senders have their own policy."""
-    return min(_FIRST_WAIT * (1 << min(attempts - 1, 10)), _LAST_WAIT)

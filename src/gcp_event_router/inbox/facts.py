@@ -12,12 +12,13 @@ from typing import Any, Final, cast
 
 from django.utils.translation import gettext_noop
 
+from .._dispatch.raw_event import UNREAD
 from ..envelopes import CloudEvent, Envelope
 from .clock import as_shown
 from .database import database
 from .display import printable
 from .models import StoredEvent
-from .serialization import UNREAD, arrival_of
+from .serialization import raw_event_of
 
 #: The exceptions of rows that were unreadable from the start, or were changed by hand; `EnvelopeError` is a `ValueError`.
 _UNREADABLE: Final = (ValueError, LookupError, TypeError, AttributeError)
@@ -28,7 +29,7 @@ _ORDER: Final = ("id", "source", "specversion", "type", "subject", "time", "data
 def envelope_of(event: StoredEvent) -> Envelope | None:
     """The envelope of an event; None if it cannot be read."""
     try:
-        return arrival_of(event).envelope
+        return raw_event_of(event).envelope
     except _UNREADABLE:
         return None
 

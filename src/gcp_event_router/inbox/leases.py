@@ -26,12 +26,17 @@ LOST: Final = "the worker ended, took longer than its lease, or could not reach 
 LOST_TOO_OFTEN: Final = f"as many runs were lost as MAX_LOST allows; of each, {LOST}"
 #: The default number of seconds to wait.
 SOON: Final = 1.0
+_NAME_LENGTH: Final = 255
+#: The least number of lost runs that are allowed. A lost run is seldom its handler's fault, so more are allowed than failures.
+_LOST: Final = 10
+_LOST_PER_ATTEMPT: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryTerms:
     """The terms on which a handler of an event runs."""
 
+    #: Its name in the inbox.
     handler: str
     lease: timedelta
     max_attempts: int
@@ -43,14 +48,13 @@ class DeliveryTerms:
 
 @dataclass(frozen=True, slots=True)
 class ClaimRequest:
-    """A request to store an event unless it exists, and to claim its open deliveries, as `claims.open_event` describes."""
+    """The arguments of `claims.open_event`, and the token of the deliveries that it claims."""
 
     alias: str
     row: StoredEvent
     wanted: Sequence[DeliveryTerms]
     sender_attempt: int | None
     begun: bool
-    #: The token of the deliveries that are claimed.
     token: UUID
 
 
@@ -58,7 +62,7 @@ class Payload(Enum):
     """How the payload of a delivery compares with the stored one under the same key."""
 
     SAME = auto()
-    #: It differs, and replaces the stored one, of which nothing was done.
+    #: It differs, and replaces the stored one, which no handler has used.
     TAKEN = auto()
     #: It differs, while the stored one is running or due.
     REFUSED = auto()
@@ -89,36 +93,39 @@ class Claim:
 
     @property
     def is_last(self) -> bool:
-        """Whether a failure of this run is one too many."""
+        """Whether no further attempt is left if this run fails."""
         return self.attempts - self.lost >= self.max_attempts
 
 
-_NAME_LENGTH = 255
-_LOST = 10
-#: A lost run is seldom its handler's fault, so more of them are allowed than failures.
-_LOST_PER_ATTEMPT = 3
-
-
 def numbered(name: str, number: int) -> str:
-    """The inbox's name for the first, second ... handler of the same name."""
+    """Return the inbox's name for the first, second ... handler of the same name."""
     return name[:_NAME_LENGTH] if number == 1 else f"{name[: _NAME_LENGTH - 8]}#{number}"
 
 
 @lru_cache(maxsize=1024)
 def delivery_terms(found: HandlersFound) -> Mapping[Handler, DeliveryTerms]:
-    """On which terms the handlers are run that the inbox governs; each under a name of its own. Remembered."""
-    settings = conf.current().INBOX
+    """Return the terms of the handlers that are registered with `once=True`, each under a unique name; cached."""
     terms: dict[Handler, DeliveryTerms] = {}
     names: set[str] = set()
     for handler in (handler for handlers in found for handler in handlers if handler.options.once):
-        own, name, number = handler.options, numbered(handler.name, 1), 1
-        while name in names:  # the same method of two objects; a system check asks for names
+        number = 1
+        while numbered(handler.name, number) in names:  # the same method of two objects; a system check asks for names
             number += 1
-            name = numbered(handler.name, number)
+        name, own = numbered(handler.name, number), handler.options
         names.add(name)
-        deferred = settings.DEFERRED if own.deferred is None else own.deferred
+        deferred = conf.current().INBOX.DEFERRED if own.deferred is None else own.deferred
         terms[handler] = terms_of(name, own.lease, own.max_attempts, deferred=deferred)
     return MappingProxyType(terms)
+
+
+def terms_of(
+    name: str, lease: timedelta | None = None, max_attempts: int | None = None, *, deferred: bool = False
+) -> DeliveryTerms:
+    """Return the terms of one handler, with defaults from the settings."""
+    settings = conf.current().INBOX
+    attempts = max_attempts or settings.MAX_ATTEMPTS
+    lost = settings.MAX_LOST or min(max(_LOST, _LOST_PER_ATTEMPT * attempts), MAX_ATTEMPTS)
+    return DeliveryTerms(name, min(lease or settings.LEASE, LONGEST), attempts, lost, deferred)
 
 
 def _forget(*, setting: str, **_: object) -> None:
@@ -127,13 +134,3 @@ def _forget(*, setting: str, **_: object) -> None:
 
 
 setting_changed.connect(_forget, dispatch_uid="gcp_event_router.inbox.leases")
-
-
-def terms_of(
-    name: str, lease: timedelta | None = None, max_attempts: int | None = None, *, deferred: bool = False
-) -> DeliveryTerms:
-    """The terms of one handler, with defaults from the settings."""
-    settings = conf.current().INBOX
-    most = max_attempts or settings.MAX_ATTEMPTS
-    lost = settings.MAX_LOST or min(max(_LOST, _LOST_PER_ATTEMPT * most), MAX_ATTEMPTS)
-    return DeliveryTerms(name, min(lease or settings.LEASE, LONGEST), most, lost, deferred)

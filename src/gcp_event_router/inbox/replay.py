@@ -21,7 +21,7 @@ from .._dispatch.store import Result
 from ..outcomes import Outcome, classify, worst
 from . import decisions
 from .models import Delivery, State
-from .serialization import read_events
+from .serialization import raw_events_of
 from .workers import work
 
 __all__ = ["DISCARDED", "REPLAYED", "SUCCEEDED", "discard", "replay"]
@@ -86,7 +86,7 @@ def _one_by_one(deliveries: QuerySet[Delivery]) -> Iterator[Delivery]:
 
 def _read_again(alias: str, delivery: Delivery) -> Result:
     """Read an event that was for no handler, and bring it to those that there are; what they do is kept as of any event."""
-    events = read_events(delivery.event)
+    events = raw_events_of(delivery.event)
     for _, _, raw_event in events:
         if raw_event.problem is not None:
             return Result(Outcome.REJECTED, raw_event.problem)

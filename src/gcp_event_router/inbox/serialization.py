@@ -1,4 +1,4 @@
-"""From an event as it arrives to its row, and back. Called by `store` for what is kept, and by `replay` for what is read."""
+"""Converts events to rows and back, for `store`, which stores them, and for `workers` and `replay`, which read them again."""
 
 from __future__ import annotations
 
@@ -14,128 +14,106 @@ from ..envelopes import kept_meta, read, tell_apart
 from ..event import UNKNOWN, Principal
 from .models import StoredEvent
 
-__all__ = ["UNREAD", "arrival_of", "key_of", "read_events", "row_of", "sender_attempt_of", "unread_row"]
-
-_LENGTH = 255
+_LENGTH: Final = 255
+#: The largest number that a column holds on every database.
 _LARGEST: Final = 2**31 - 1
-"""The largest number that a column holds on every database."""
 
 
 def key_of(kind: str, reference: str, identity: tuple[str, ...] | None) -> UUID:
-    """The key of an event: the same for each of its deliveries, whatever else they say; one of its own where nothing tells.
+    """Return the key of an event: the same for all its deliveries, or a new one if the sender does not identify events.
 
-    The kind and the reference belong to it, since a message under another URL is for other handlers.
+    The kind and the reference are part of it, since another URL may have other handlers.
     """
     if identity is None:
         return uuid4()
     digest = sha256(json.dumps([kind, reference, *identity]).encode()).digest()
-    return UUID(bytes=digest[:16], version=5)  # MariaDB takes no other bytes for a UUID
+    return UUID(bytes=digest[:16], version=5)  # MariaDB accepts no other bytes for a UUID
 
 
 def row_of(kind: str, reference: str, raw_event: RawEvent) -> StoredEvent:
-    """The row of an event, not saved yet."""
-    envelope = raw_event.envelope
-    kept_as = raw_event.kept_as
+    """Make the row of an event, without saving it."""
+    envelope, kept_as = raw_event.envelope, raw_event.kept_as
     if kept_as is None:
         key = key_of(kind, reference, envelope.identity)
-    elif kept_as.startswith(UNREAD):  # it is read now, and again, which makes one event of it
+    elif kept_as.startswith(UNREAD):  # an event that can be read by now, and has to get the same key each time
         key = key_of(kind, reference, envelope.identity or (UNREAD, kept_as))
     else:
         key = UUID(kept_as)
+    return _make_row(key, kind, reference, raw_event, envelope.message_id or "", envelope.form, envelope.data)
+
+
+def unread_row(kind: str, reference: str, raw_event: RawEvent) -> StoredEvent:
+    """Make the row of an event that cannot be read.
+
+    Its sender's id and its bytes identify it; without an id, also its parameters.
+    """
+    envelope = raw_event.envelope
+    name, identity = tell_apart(envelope.body, envelope.meta)
+    if raw_event.query and not name:
+        identity = (*identity, _dump(dict(raw_event.query)))
+    return _make_row(key_of(kind, reference, (UNREAD, *identity)), kind, reference, raw_event, name, UNREAD, envelope.body)
+
+
+def _make_row(
+    key: UUID, kind: str, reference: str, raw_event: RawEvent, message_id: str, form: str, payload: bytes
+) -> StoredEvent:
+    envelope, principal = raw_event.envelope, raw_event.principal
+    sender: dict[str, Any] = {}
+    if principal is not None:
+        sender = {name: getattr(principal, name) for name in ("method", "email", "subject")}
+        sender["claims"] = dict(principal.claims)
     return StoredEvent(
         key=key,
         kind=kind[:_LENGTH],
         reference=reference[:_LENGTH],
-        message_id=_plain(envelope.message_id or ""),
-        parameters=_json(dict(raw_event.query)) if raw_event.query else "",
+        message_id=message_id[:_LENGTH].encode("ascii", "backslashreplace").decode().replace("\0", "\\x00")[:_LENGTH],
+        parameters=_dump(dict(raw_event.query)) if raw_event.query else "",
         body=envelope.body,
-        form=envelope.form,
-        meta=_json(kept_meta(envelope.meta, conf.current().INBOX.KEEP_HEADERS)),
-        principal=_principal(raw_event.principal),
-        digest=sha256(envelope.data).digest(),
+        form=form,
+        meta=_dump(kept_meta(envelope.meta, conf.current().INBOX.KEEP_HEADERS)),
+        principal=_dump(sender) if sender else "",
+        digest=sha256(payload).digest(),
     )
 
 
+def _dump(value: Any) -> str:
+    """Write JSON in ASCII, which every database stores unchanged."""
+    return json.dumps(value, default=str)
+
+
 def sender_attempt_of(raw_event: RawEvent) -> int | None:
-    """How often the sender of an event has tried, if it says so and that is a number of times; bounded."""
+    """Return the sender's number of this delivery, if it is a number; bounded."""
     attempt = raw_event.envelope.delivery_attempt
     return None if attempt is None or attempt < 0 else min(attempt, _LARGEST)
 
 
-def arrival_of(row: StoredEvent) -> RawEvent:
-    """The event of a row, read as if it had just arrived. Raises `EnvelopeError` for one that cannot be read."""
-    envelope = read(bytes(row.body), _meta(row))
-    row.kind, row.reference = _whole(row.kind, envelope.type), _whole(row.reference, envelope.message_id)
-    return RawEvent(envelope, _query(row), _principal_of(row), str(row.key))
+def raw_event_of(row: StoredEvent) -> RawEvent:
+    """Read the event of a row as if it had just arrived. Raises `EnvelopeError` if it cannot be read."""
+    meta, query, principal = _load(row)
+    envelope = read(bytes(row.body), meta)
+    row.kind, row.reference = _complete(row.kind, envelope.type), _complete(row.reference, envelope.message_id)
+    return RawEvent(envelope, query, principal, str(row.key))
 
 
-def read_events(row: StoredEvent) -> list[LabelledEvent]:
-    """Read again what was not handled when it came, and so may be a batch, or have a problem."""
-    kind = UNKNOWN if row.kind == UNKNOWN else row.kind  # only the very object says that no URL named a kind
+def raw_events_of(row: StoredEvent) -> list[LabelledEvent]:
+    """Read the events of a row that no handler took: it may be a batch, or unreadable."""
+    meta, query, principal = _load(row)
+    kind = UNKNOWN if row.kind == UNKNOWN else row.kind  # only this object says that the URL named no kind
     kept_as = f"{UNREAD} {row.key}" if row.form == UNREAD else str(row.key)
-    events = read_raw_events(bytes(row.body), _meta(row), kind, row.reference, _query(row), _principal_of(row), kept_as)
     return [
-        (_whole(kind, raw_event.envelope.type), _whole(reference, raw_event.envelope.message_id), raw_event)
-        for kind, reference, raw_event in events
+        (_complete(kind, raw_event.envelope.type), _complete(reference, raw_event.envelope.message_id), raw_event)
+        for kind, reference, raw_event in read_raw_events(bytes(row.body), meta, kind, row.reference, query, principal, kept_as)
     ]
 
 
-def unread_row(kind: str, reference: str, raw_event: RawEvent) -> StoredEvent:
-    """The row of an event that cannot be read; it is known by what its sender calls it, and by its bytes.
-
-    What its sender does not name is known by its parameters, too.
-    """
-    body, meta = raw_event.envelope.body, raw_event.envelope.meta
-    name, identity = tell_apart(body, meta)
-    parameters = _json(dict(raw_event.query)) if raw_event.query else ""
-    if parameters and not name:
-        identity = (*identity, parameters)
-    return StoredEvent(
-        key=key_of(kind, reference, (UNREAD, *identity)),
-        kind=kind[:_LENGTH],
-        reference=reference[:_LENGTH],
-        message_id=_plain(name),
-        parameters=parameters,
-        body=body,
-        form=UNREAD,
-        meta=_json(kept_meta(meta, conf.current().INBOX.KEEP_HEADERS)),
-        principal=_principal(raw_event.principal),
-        digest=sha256(body).digest(),
-    )
+def _load(row: StoredEvent) -> tuple[dict[str, str], dict[str, list[str]] | None, Principal | None]:
+    principal = None
+    if row.principal:
+        fields = json.loads(row.principal)
+        principal = Principal(fields["method"], fields["email"], fields["subject"], MappingProxyType(fields["claims"]))
+    return json.loads(row.meta or "{}"), json.loads(row.parameters or "null"), principal
 
 
-def _whole(kept: str, text: str | None) -> str:
-    """A label, of which a column has the beginning if it is longer than that."""
-    return text if len(kept) == _LENGTH and text is not None and text.startswith(kept) else kept
-
-
-def _meta(row: StoredEvent) -> dict[str, str]:
-    return json.loads(row.meta) if row.meta else {}
-
-
-def _query(row: StoredEvent) -> dict[str, list[str]] | None:
-    return json.loads(row.parameters) if row.parameters else None
-
-
-def _principal_of(row: StoredEvent) -> Principal | None:
-    if not row.principal:
-        return None
-    fields = json.loads(row.principal)
-    return Principal(fields["method"], fields["email"], fields["subject"], MappingProxyType(fields["claims"]))
-
-
-def _principal(principal: Principal | None) -> str:
-    if principal is None:
-        return ""
-    fields = {name: getattr(principal, name) for name in ("method", "email", "subject")}
-    return _json({**fields, "claims": dict(principal.claims)})
-
-
-def _json(value: Any) -> str:
-    """JSON in ASCII, which every database keeps as it is."""
-    return json.dumps(value, default=str)
-
-
-def _plain(text: str) -> str:
-    """The beginning of a text from outside, without what a database might refuse."""
-    return text[:_LENGTH].encode("ascii", "backslashreplace").decode().replace("\0", "\\x00")[:_LENGTH]
+def _complete(stored: str, text: str | None) -> str:
+    """Return the whole text of a label, whose column has only the beginning of a long one."""
+    return text if len(stored) == _LENGTH and text is not None and text.startswith(stored) else stored

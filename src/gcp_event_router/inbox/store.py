@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
 
 from asgiref.sync import sync_to_async
 from typing_extensions import override
@@ -19,15 +20,15 @@ from ..outcomes import Outcome
 from . import claims, decisions, execution
 from . import claims_mysql as mysql
 from .database import database
-from .deferred import defer
-from .errors import kept
+from .errors import describe_error
 from .leases import Claim, DeliveryTerms, Payload, delivery_terms
 from .models import State, StoredEvent
 from .renewals import key_of_task
 from .serialization import row_of, sender_attempt_of, unread_row
+from .task_backend import enqueue
 
-_DUPLICATE = Result(Outcome.DUPLICATE)
-_SETTLED: Mapping[str, Result] = {
+_DUPLICATE: Final = Result(Outcome.DUPLICATE)
+_SETTLED: Final[Mapping[str, Result]] = {
     State.DONE: _DUPLICATE,
     State.REJECTED: _DUPLICATE,
     State.DISCARDED: _DUPLICATE,
@@ -41,66 +42,70 @@ class InboxStore:
     def record(self, kind: str, reference: str, raw_event: RawEvent, found: HandlersFound) -> InboxRecord:
         """Make the record of an event, with or without handlers."""
         if not (found.blocking or found.awaited):
-            return Unhandled(kind, reference, raw_event, {}, alone=False)
-        return InboxRecord(kind, reference, raw_event, delivery_terms(found), alone=sum(map(len, found)) == 1)
+            return UnhandledRecord(database(), kind, reference, raw_event, {}, alone=False)
+        return InboxRecord(database(), kind, reference, raw_event, delivery_terms(found), alone=sum(map(len, found)) == 1)
 
     def reject(self, kind: str, reference: str, raw_event: RawEvent, problem: EnvelopeError) -> None:
         """Store an unreadable event. Raises `UnavailableError` if the database is unavailable."""
         try:
-            claims.keep_rejected(database(), unread_row(kind, reference, raw_event), kept(problem))
-        except execution.AWAY as away:
-            raise _not_kept(database(), kind, reference, raw_event.envelope.body) from away
+            claims.keep_rejected(database(), unread_row(kind, reference, raw_event), describe_error(problem))
+        except execution.AWAY as error:
+            raise _not_stored(database(), kind, reference, raw_event) from error
 
 
 class InboxRecord:
-    """The record of one event."""
+    """The record of one event.
 
-    __slots__ = ("_alias", "_alone", "_claims", "_kind", "_raw_event", "_reference", "_wanted")
+    Args:
+        alias: The database.
+        kind: The event's kind.
+        reference: The event's reference.
+        raw_event: The event.
+        terms: The terms of the handlers whose work is done once.
+        alone: Whether the event has one handler, whose delivery begins with its claim; several begin one after the other.
+        claim: The claim on the delivery of such a handler, if there is one before `open`.
+
+    """
+
+    __slots__ = ("_alias", "_alone", "_claims", "_kind", "_raw_event", "_reference", "_terms")
 
     def __init__(
-        self, kind: str, reference: str, raw_event: RawEvent, terms: Mapping[Handler, DeliveryTerms], *, alone: bool
+        self,
+        alias: str,
+        kind: str,
+        reference: str,
+        raw_event: RawEvent,
+        terms: Mapping[Handler, DeliveryTerms],
+        *,
+        alone: bool,
+        claim: Claim | None = None,
     ) -> None:
+        self._alias = alias
         self._kind = kind
         self._reference = reference
         self._raw_event = raw_event
-        self._alias = database()
-        #: Whether the event has one handler, whose delivery begins with its claim; several begin one after the other.
+        self._terms = terms
         self._alone = alone
-        self._wanted = terms
-        self._claims: dict[str, Claim] = {}
+        self._claims: dict[str, Claim] = {} if claim is None else {own.handler: claim for own in terms.values()}
 
     def open(self) -> None:
         """Store the event, and claim its open deliveries. Raises `UnavailableError` if the database is unavailable."""
-        terms = list(self._wanted.values())
+        terms = list(self._terms.values())
         if not terms:
             return
         try:
             row = self._row()
             self._claims = claims.open_event(self._alias, row, terms, sender_attempt_of(self._raw_event), begun=self._alone)
-            if self._raw_event.kept_as is not None:  # a replay, whose sender has been answered long ago
+            if self._raw_event.kept_as is not None:  # a replay, whose sender has its answer
                 decisions.leave(self._alias, [claim.delivery for claim in self._claims.values() if claim.token is not None])
         except execution.AWAY as error:  # even if it refuses, such as without tables: the sender still has the event
-            raise self._not_kept() from error
+            raise _not_stored(self._alias, self._kind, self._reference, self._raw_event) from error
         payloads = {claim.payload for claim in self._claims.values()} - {Payload.SAME}
         if payloads:
-            self._log_another("is handled instead" if Payload.TAKEN in payloads else "is not handled")
+            self._log_other_payload("is handled instead" if Payload.TAKEN in payloads else "is not handled")
         new = [claim.delivery for claim in self._claims.values() if claim.is_new and claim.token is None]
         if new:
-            defer(self._alias, new)
-
-    def _log_another(self, fate: str) -> None:
-        message = "A redelivery of an event of kind %r with reference %r has another payload, which %s"
-        logger.error(message, self._kind, self._reference, fate)
-
-    def _row(self) -> StoredEvent:
-        row = row_of(self._kind, self._reference, self._raw_event)
-        envelope = self._raw_event.envelope
-        if isinstance(envelope, CloudTask) and str(row.key) != self._raw_event.kept_as:  # a replayed event already has its key
-            row.key = key_of_task(self._alias, row, envelope)
-        return row
-
-    def _not_kept(self) -> Exception:
-        return _not_kept(self._alias, self._kind, self._reference, self._raw_event.envelope.body)
+            enqueue(self._alias, new)
 
     async def aopen(self) -> None:
         """Do the same as `open` on an event loop."""
@@ -108,7 +113,7 @@ class InboxRecord:
 
     def begin(self, handler: Handler) -> Result | None:
         """Begin a delivery. Returns a result, if it is not open or another worker has it."""
-        terms = self._wanted.get(handler)
+        terms = self._terms.get(handler)
         if terms is None:
             return None
         claim = self._claims[terms.handler]
@@ -123,29 +128,40 @@ class InboxRecord:
 
     async def abegin(self, handler: Handler) -> Result | None:
         """Do the same as `begin` on an event loop, in a thread if it needs the database."""
-        terms = self._wanted.get(handler)
+        terms = self._terms.get(handler)
         if self._alone or terms is None or self._claims[terms.handler].token is None:
             return self.begin(handler)
         return await sync_to_async(self.begin)(handler)
 
     def run(self, handler: Handler, call: Callable[[], None]) -> Result:
         """Run a sync handler, in its delivery's transaction unless it is registered with `once=False`."""
-        terms = self._wanted.get(handler)
-        if terms is None:
-            call()
-            return HANDLED
-        return execution.run(self._alias, self._claims[terms.handler], call)
+        terms = self._terms.get(handler)
+        if terms is not None:
+            return execution.run(self._alias, self._claims[terms.handler], call)
+        call()
+        return HANDLED
 
     async def arun(self, handler: Handler, call: Callable[[], Awaitable[None]]) -> Result:
         """Run an async handler."""
-        terms = self._wanted.get(handler)
-        if terms is None:
-            await call()
-            return HANDLED
-        return await execution.arun(self._alias, self._claims[terms.handler], call)
+        terms = self._terms.get(handler)
+        if terms is not None:
+            return await execution.arun(self._alias, self._claims[terms.handler], call)
+        await call()
+        return HANDLED
+
+    def _row(self) -> StoredEvent:
+        row = row_of(self._kind, self._reference, self._raw_event)
+        envelope = self._raw_event.envelope
+        if isinstance(envelope, CloudTask) and str(row.key) != self._raw_event.kept_as:  # a replayed event already has its key
+            row.key = key_of_task(self._alias, row, envelope)
+        return row
+
+    def _log_other_payload(self, what: str) -> None:
+        message = "A redelivery of an event of kind %r with reference %r has another payload, which %s"
+        logger.error(message, self._kind, self._reference, what)
 
 
-class Unhandled(InboxRecord):
+class UnhandledRecord(InboxRecord):
     """The record of an event without a handler, stored for a later one."""
 
     __slots__ = ()
@@ -159,27 +175,28 @@ class Unhandled(InboxRecord):
             return  # it will be refused, and stored as unreadable
         try:
             payload = claims.keep_unhandled(self._alias, self._row())
-        except execution.AWAY as away:
-            raise self._not_kept() from away
+        except execution.AWAY as error:
+            raise _not_stored(self._alias, self._kind, self._reference, self._raw_event) from error
         if payload is not Payload.SAME:
-            self._log_another("is stored instead" if payload is Payload.TAKEN else "is not handled")
+            self._log_other_payload("is stored instead" if payload is Payload.TAKEN else "is not handled")
 
 
-def _not_kept(alias: str, kind: str, reference: str, body: bytes) -> BodyTooLargeError | UnavailableError:
+def _not_stored(alias: str, kind: str, reference: str, raw_event: RawEvent) -> BodyTooLargeError | UnavailableError:
     """Explain why the database could not store an event."""
-    packet = mysql.packet_that_is_too_short(alias, len(body))
+    length = len(raw_event.envelope.body)
+    packet = mysql.packet_that_is_too_short(alias, length)
     if not packet:
         return UnavailableError(reason="the inbox's database is unavailable or not migrated")
     message = (
-        "An event of kind %r with reference %r has a body of %d bytes, which the database %r cannot keep: "
+        "An event of kind %r with reference %r has a body of %d bytes, which the database %r cannot store: "
         "its max_allowed_packet is %d bytes. See the system check %s."
     )
-    logger.error(message, kind, reference, len(body), alias, packet, check_ids.MYSQL_PACKET)
+    logger.error(message, kind, reference, length, alias, packet, check_ids.MYSQL_PACKET)
     return BodyTooLargeError()
 
 
 def _standing(claim: Claim, terms: DeliveryTerms) -> Result:
-    """The result of a delivery that we may not run."""
+    """Return the result of a delivery that this process may not run."""
     if terms.deferred and claim.is_new:
         return HANDLED
     settled = _SETTLED.get(claim.state)

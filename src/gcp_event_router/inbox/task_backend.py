@@ -1,9 +1,28 @@
-"""Finds Django's Tasks framework, and the engine in the settings."""
+"""Hands deferred deliveries to Django's Tasks framework, and so to the engine in the settings.
+
+Django 6 contains the framework; for Django 5.2, the package `django-tasks` has it (extra `tasks`). Without it, or if an engine
+loses a task, `manage.py inbox process` runs the deliveries.
+
+Django's default engine would run a task within the request, so it gets none.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from functools import partial
 from importlib import import_module
 from typing import Any, Final
+
+from django.db import transaction
+
+from .._log import logger, trail
+
+IMMEDIATE: Final = "ImmediateBackend"
+_IDLE: Final = frozenset(
+    f"{package}.backends.{name}"
+    for package in ("django.tasks", "django_tasks")
+    for name in (f"immediate.{IMMEDIATE}", "dummy.DummyBackend")
+)
 
 
 def framework() -> Any:
@@ -16,15 +35,6 @@ def framework() -> Any:
     return None
 
 
-IMMEDIATE: Final = "ImmediateBackend"
-DUMMY: Final = "DummyBackend"
-_IDLE: Final = frozenset(
-    f"{package}.backends.{name}"
-    for package in ("django.tasks", "django_tasks")
-    for name in (f"immediate.{IMMEDIATE}", f"dummy.{DUMMY}")
-)
-
-
 def idle_engine() -> str | None:
     """Return the name of the engine in the settings, if it runs tasks at once or never, or derives from one that does.
 
@@ -35,3 +45,19 @@ def idle_engine() -> str | None:
         return None
     classes = type(tasks.task_backends[tasks.DEFAULT_TASK_BACKEND_ALIAS]).__mro__
     return next((base.__name__ for base in classes if f"{base.__module__}.{base.__qualname__}" in _IDLE), None)
+
+
+def enqueue(alias: str, deliveries: Iterable[int]) -> None:
+    """Enqueue deliveries once they are committed."""
+    for delivery in deliveries:
+        transaction.on_commit(partial(_enqueue, delivery), using=alias)
+
+
+def _enqueue(delivery: int) -> None:
+    try:
+        if framework() is not None and idle_engine() is None:
+            tasks: Any = import_module(".tasks", __package__)  # creates a task, for which the settings have to be valid
+            tasks.run_delivery.enqueue(delivery)
+    except Exception as error:  # noqa: BLE001 -- the delivery is stored; it only runs later
+        logger.warning("A delivery cannot be enqueued, so `manage.py inbox process` has to run it: %s", trail(error))
+        logger.debug("A delivery cannot be enqueued", exc_info=error)

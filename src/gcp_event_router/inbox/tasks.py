@@ -16,10 +16,8 @@ def run_delivery(delivery: int) -> None:
     """Run a delivery, unless it is done. The inbox stores a failure, and `manage.py inbox process` tries again."""
     alias = database()
     row = Delivery.objects.using(alias).select_related("event").filter(pk=delivery).first()
-    if row is not None:  # None if it was purged meanwhile
-        result = work(alias, row)
-        if result.outcome is Outcome.UNHANDLED:
-            Names().passed_over(row.handler, row.event.kind)
+    if row is not None and work(alias, row).outcome is Outcome.UNHANDLED:  # None if it was purged meanwhile
+        Names().pass_over(row.handler, row.event.kind)
 
 
 _framework = framework()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from time import perf_counter
@@ -24,21 +25,21 @@ from ..outcomes import Outcome
 from . import claims, decisions, execution
 from .conflicts import retry_conflicts
 from .leases import Claim, DeliveryTerms, delivery_terms, terms_of
-from .models import OPEN, SETTLED, Delivery, State, StoredEvent
+from .models import OPEN, SETTLED, Delivery, State
 from .names import Names
-from .serialization import arrival_of
+from .serialization import raw_event_of
+from .store import InboxRecord
 
-#: How many deliveries are read at once, and which columns.
+#: How many deliveries are read at once.
 _BATCH: Final = 500
-_LISTED: Final = ("pk", "handler", "event__kind")
 #: A delivery's number as an expression, so that no database sorts by walking the primary key past all settled deliveries.
 _PLACE: Final = ExpressionWrapper(F("pk") + 0, output_field=BigIntegerField())
 
 #: The run of a claimed delivery.
 Work: TypeAlias = Callable[[], Result]
 
-_GONE = Result(Outcome.UNHANDLED)
-_TAKEN = execution.busy()
+_GONE: Final = Result(Outcome.UNHANDLED)
+_TAKEN: Final = execution.busy()
 
 
 def work(alias: str, delivery: Delivery, *, anew: bool = False) -> Result:
@@ -61,13 +62,8 @@ def due(alias: str, after: int = 0) -> QuerySet[Delivery]:
     """Select the due deferred deliveries after a number, in the order in which they were stored."""
     waits = Q(state__in=[State.PENDING, State.FAILED]) & (Q(not_before=None) | Q(not_before__lte=Now()))
     is_lost = Q(state=State.RUNNING, lease_until__lt=Now())
-    return (
-        Delivery.objects.using(alias)
-        .filter(waits | is_lost, deferred=True, state__in=OPEN)
-        .alias(place=_PLACE)
-        .filter(place__gt=after)
-        .order_by("place")
-    )
+    rows = Delivery.objects.using(alias).filter(waits | is_lost, deferred=True, state__in=OPEN)
+    return rows.alias(place=_PLACE).filter(place__gt=after).order_by("place")
 
 
 def process(alias: str, tell: Callable[[str], None] | None = None) -> Iterator[tuple[Delivery, Result]]:
@@ -79,15 +75,15 @@ def process(alias: str, tell: Callable[[str], None] | None = None) -> Iterator[t
 
     """
     names = Names()
-    passed = 0
-    while rows := list(names.worth_reading(due(alias, passed)).values_list(*_LISTED)[:_BATCH]):
-        for passed, name, kind in rows:
-            claimed = _next(alias, passed) if names.may_run(name, kind) else (None, _GONE)
+    number = 0
+    while rows := list(names.worth_reading(due(alias, number)).values_list("pk", "handler", "event__kind")[:_BATCH]):
+        for number, name, kind in rows:
+            claimed = _claim_next(alias, number) if names.may_run(name, kind) else (None, _GONE)
             if claimed is None:
                 continue
             delivery, run = claimed
             if run is _GONE:
-                text = names.passed_over(name, kind)
+                text = names.pass_over(name, kind)
                 if text is not None and tell is not None:
                     tell(text)
             elif delivery is not None and run is not _TAKEN:
@@ -95,44 +91,30 @@ def process(alias: str, tell: Callable[[str], None] | None = None) -> Iterator[t
 
 
 @retry_conflicts
-def _next(alias: str, delivery: int) -> tuple[Delivery, Result | Work] | None:
+def _claim_next(alias: str, delivery: int) -> tuple[Delivery, Result | Work] | None:
     """Claim a delivery that is still due, and return it with its run; locked until then, if the database can skip locked rows."""
     rows = due(alias).filter(pk=delivery)
-    if not connections[alias].features.has_select_for_update_skip_locked:
-        return _first(alias, rows)
-    with transaction.atomic(using=alias):
-        locked = rows.select_for_update(skip_locked=True).values_list("pk", flat=True)
-        return _first(alias, rows) if locked else None
-
-
-def _first(alias: str, rows: QuerySet[Delivery]) -> tuple[Delivery, Result | Work] | None:
-    delivery = rows.select_related("event").first()
-    return None if delivery is None else (delivery, _claim_run(alias, delivery))
+    skips_locked = connections[alias].features.has_select_for_update_skip_locked
+    with transaction.atomic(using=alias) if skips_locked else nullcontext():
+        if skips_locked and not rows.select_for_update(skip_locked=True).values_list("pk", flat=True):
+            return None
+        row = rows.select_related("event").first()
+        return None if row is None else (row, _claim_run(alias, row))
 
 
 def _claim_run(alias: str, delivery: Delivery, *, anew: bool = False) -> Result | Work:
     """Claim a delivery, and return its run; or a result, if it cannot be run."""
-    event = delivery.event
     try:
-        raw_event = arrival_of(event)
+        raw_event = raw_event_of(delivery.event)
     except EnvelopeError as error:
         claim = _claim(alias, delivery, terms_of(delivery.handler), anew=anew)
         return claim if isinstance(claim, Result) else partial(execution.run, alias, claim, partial(_refuse, error))
-    registered = _find_handler(delivery, raw_event)
-    if registered is None:
-        return _GONE
-    handler, terms = registered
-    claim = _claim(alias, delivery, terms, anew=anew)
-    return claim if isinstance(claim, Result) else partial(_run, alias, claim, handler, event, raw_event)
-
-
-def _run(alias: str, claim: Claim, handler: Handler, event: StoredEvent, raw_event: RawEvent) -> Result:
-    started = perf_counter()
-    pipeline = BUILT.pipeline or build()
-    run = Run(handler, event.kind, event.reference, raw_event, _ClaimedRecord(alias, claim))
-    result = wait_for(partial(pipeline.arun, run)) if handler.is_async else pipeline.run(run)
-    log_run(handler, result, event.kind, event.reference, raw_event, perf_counter() - started)
-    return result
+    for found in find_everywhere(delivery.event.kind, raw_event.envelope.type):
+        for handler, terms in delivery_terms(found).items():
+            if terms.handler == delivery.handler:
+                claim = _claim(alias, delivery, terms, anew=anew)
+                return claim if isinstance(claim, Result) else partial(_run, alias, delivery, raw_event, handler, terms, claim)
+    return _GONE
 
 
 def _claim(alias: str, delivery: Delivery, terms: DeliveryTerms, *, anew: bool) -> Claim | Result:
@@ -147,36 +129,17 @@ def _claim(alias: str, delivery: Delivery, terms: DeliveryTerms, *, anew: bool) 
     return replace(claim, waited=None) if anew else claim  # a replay by a person does not count as waiting
 
 
-def _find_handler(delivery: Delivery, raw_event: RawEvent) -> tuple[Handler, DeliveryTerms] | None:
-    for found in find_everywhere(delivery.event.kind, raw_event.envelope.type):
-        for handler, terms in delivery_terms(found).items():
-            if terms.handler == delivery.handler:
-                return handler, terms
-    return None
+def _run(alias: str, delivery: Delivery, raw_event: RawEvent, handler: Handler, terms: DeliveryTerms, claim: Claim) -> Result:
+    started = perf_counter()
+    kind, reference = delivery.event.kind, delivery.event.reference
+    pipeline = BUILT.pipeline or build()
+    record = InboxRecord(alias, kind, reference, raw_event, {handler: terms}, alone=True, claim=claim)
+    run = Run(handler, kind, reference, raw_event, record)
+    result = wait_for(partial(pipeline.arun, run)) if handler.is_async else pipeline.run(run)
+    log_run(handler, result, kind, reference, raw_event, perf_counter() - started)
+    return result
 
 
 def _refuse(error: Exception) -> None:
     """Fail in place of the handler, since the event can no longer be read."""
     raise error
-
-
-class _ClaimedRecord:
-    """The record of a claimed delivery."""
-
-    def __init__(self, alias: str, claim: Claim) -> None:
-        self._alias = alias
-        self._claim = claim
-
-    def begin(self, _handler: Handler) -> None:
-        """Do nothing, since the delivery has begun with its claim."""
-
-    async def abegin(self, _handler: Handler) -> None:
-        """Do nothing, as `begin`."""
-
-    def run(self, _handler: Handler, call: Callable[[], None]) -> Result:
-        """Run a sync handler."""
-        return execution.run(self._alias, self._claim, call)
-
-    async def arun(self, _handler: Handler, call: Callable[[], Awaitable[None]]) -> Result:
-        """Run an async handler."""
-        return await execution.arun(self._alias, self._claim, call)
