@@ -125,14 +125,14 @@ def test_settings_that_lose_something(inbox: str) -> None:
             "gcp_event_router.W040",
             'Write "OPTIONS": {"charset": "utf8mb4"} in DATABASES[\'mariadb\'].',
             "The connection to the database 'mariadb' has the character set utf8mb3, which lacks letters that utf8mb4 has: "
-            "one of these in a kind or a reference is kept as a question mark, or the event is answered 503.",
+            "one of these in a kind or a reference is stored as a question mark, or the event is answered 503.",
         ),
         (
             Warn,
             "gcp_event_router.W041",
             """Write "OPTIONS": {"init_command": "SET sql_mode = 'STRICT_TRANS_TABLES'"} in DATABASES['mariadb'].""",
             "The SQL mode of the database 'mariadb' is '', which is not strict: "
-            "it changes what it cannot keep, and says nothing.",
+            "it changes what it cannot store, and says nothing.",
         ),
         (
             Warn,
@@ -166,12 +166,12 @@ def test_a_packet_that_is_too_short(inbox: str, router: EventRouter, post: Post,
             "gcp_event_router.W042",
             "Set max_allowed_packet to 16777216 or more on the server, or set a lower MAX_BODY_SIZE.",
             'A body may have 15728640 bytes (GCP_EVENT_ROUTER["MAX_BODY_SIZE"]), and the max_allowed_packet of the database '
-            "'mariadb' is 2097152, so a body of more than 524288 bytes is answered 413 and cannot be kept.",
+            "'mariadb' is 2097152, so a body of more than 524288 bytes is answered 413 and cannot be stored.",
         )
     ]
     assert answers == [413, 201]
     assert lines()[0] == (
-        "ERROR An event of kind 'k' with reference 'r' has a body of 4000002 bytes, which the database 'mariadb' cannot keep: "
+        "ERROR An event of kind 'k' with reference 'r' has a body of 4000002 bytes, which the database 'mariadb' cannot store: "
         "its max_allowed_packet is 2097152 bytes. See the system check gcp_event_router.W042."
     )
     assert rows(inbox) == [("h", "done", 1)]
@@ -191,7 +191,7 @@ def test_tables_that_compare_otherwise(inbox: str) -> None:
         (
             Error,
             "gcp_event_router.E012",
-            "Have the tables made by the inbox's own migration, or convert them to utf8mb4 and the collation "
+            "Create the tables by the inbox's own migration, or convert them to utf8mb4 and the collation "
             "utf8mb4_nopad_bin (MariaDB) or utf8mb4_0900_bin (MySQL).",
             "In the database 'mariadb' the collation of gcp_event_inbox_event.kind ignores differences, such as case, "
             "so that `inbox replay --kind a` would run events of the kind `A`, and two handlers may share one delivery.",

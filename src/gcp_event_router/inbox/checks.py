@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from shlex import quote
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
@@ -16,30 +16,29 @@ from .. import _check_ids as check_ids
 from .. import conf
 from .._dispatch.handler import Handler
 from .._globs.glob import escape
-from ..router import EventRouter, events
+from ..router import events
 from . import claims_mysql as mysql
 from .clock import LONGEST, ago
 from .database import database
 from .execution import AWAY
-from .models import Delivery, StoredEvent
+from .models import DELIVERIES, EVENTS, Delivery, StoredEvent
 from .names import unregistered
 from .purge import PURGED
 from .task_backend import IMMEDIATE, framework, idle_engine
 
 #: Pub/Sub's shortest ack deadline: a handler may take at least this long.
-_SHORTEST = timedelta(seconds=10)
+_SHORTEST_DEADLINE: Final = timedelta(seconds=10)
 #: How long Pub/Sub redelivers a message by default.
-_REDELIVERED = timedelta(days=7)
-_EVERY_DAY = timedelta(days=1)
+_REDELIVERY: Final = timedelta(days=7)
 #: How many of the oldest events are read.
-_OLDEST = 500
+_OLDEST: Final = 500
 #: How many names have their own warning.
-_NAMED = 10
+_MAX_NAMES: Final = 10
 
 
 def check_inbox(**_: Any) -> list[CheckMessage]:
     """Check the inbox's settings, and the options of its handlers."""
-    return [*_retention(), *_autocommit(), *_sqlite(), *_handlers(events)]
+    return [*_check_settings(), *_check_handlers()]
 
 
 def check_tables(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
@@ -47,10 +46,8 @@ def check_tables(databases: Sequence[str] | None = None, **_: Any) -> list[Check
     alias = database()
     if alias not in (databases or ()):
         return []
-    tables = set(connections[alias].introspection.table_names())
-    missing = [name for name in (StoredEvent._meta.db_table, Delivery._meta.db_table) if name not in tables]  # noqa: SLF001 -- Django's own public name
-    if not missing:
-        return [*_mysql(alias)] if connections[alias].vendor == "mysql" else []
+    if {EVENTS, DELIVERIES} <= set(connections[alias].introspection.table_names()):
+        return [*_check_mysql(alias)] if connections[alias].vendor == "mysql" else []
     return [
         Error(
             f"The inbox's tables are not in the database {alias!r}, so every event is answered 503.",
@@ -67,114 +64,27 @@ def check_deliveries(databases: Sequence[str] | None = None, **_: Any) -> list[C
         return []
     try:
         with transaction.atomic(using=alias):
-            return [*_unregistered(alias), *_unpurged(alias)]
+            return [*_check_names(alias), *_check_purge(alias)]
     except AWAY:  # such as before the first migration, which `check_tables` reports
         return []
 
 
-def _unregistered(alias: str) -> Iterator[CheckMessage]:
-    numbers = unregistered(alias)
-    for name, number in list(numbers.items())[:_NAMED]:
-        yield _waits(
-            f"{number} {'delivery waits' if number == 1 else 'deliveries wait'} for the handler {name!r}, "
-            "which is not registered, so nobody runs them.",
-            f"If its name has changed, run manage.py inbox rename {quote(name)} NEW. "
-            f"If nobody needs them, run manage.py inbox discard --handler {quote(escape(name))}.",
-            name,
-        )
-    if len(numbers) > _NAMED:
-        text = f"Deliveries wait for {len(numbers) - _NAMED} further names that are not registered."
-        yield _waits(text, "See manage.py inbox stats --format json.")
-
-
-def _waits(what: str, hint: str, name: str | None = None) -> CheckMessage:
-    return Warn(what, hint=hint, obj=name, id=check_ids.WAITING_FOR_NOBODY)
-
-
-def _unpurged(alias: str) -> Iterator[CheckMessage]:
-    """Check for events that a daily purge would have deleted."""
-    retention = conf.current().INBOX.RETENTION
-    limit = min(retention, LONGEST) + _EVERY_DAY
-    old = StoredEvent.objects.using(alias).filter(received_at__lt=ago(limit)).order_by("received_at")
-    oldest = list(old.values_list("pk", flat=True)[:_OLDEST])
-    left = Delivery.objects.using(alias).filter(event__in=oldest).exclude(state__in=PURGED).values_list("event_id", flat=True)
-    if set(oldest) - set(left):
-        yield Warn(
-            f"The inbox has finished events that are older than {limit}, so nothing purges it, and it grows for ever.",
-            hint="Run manage.py inbox purge every night, by Cloud Scheduler and a Cloud Run job, or by cron.",
-            id=check_ids.NOTHING_PURGED,
-        )
-
-
-def _mysql(alias: str) -> Iterator[CheckMessage]:
-    """Check that MySQL or MariaDB stores each event exactly."""
-    inexact = mysql.inexact_columns(alias)
-    if inexact:
-        yield Error(
-            f"In the database {alias!r} the collation of {', '.join(inexact)} ignores differences, such as case, "
-            "so that `inbox replay --kind a` would run events of the kind `A`, and two handlers may share one delivery.",
-            hint="Have the tables made by the inbox's own migration, or convert them to utf8mb4 and the collation "
-            "utf8mb4_nopad_bin (MariaDB) or utf8mb4_0900_bin (MySQL).",
-            id=check_ids.INBOX_COLLATION,
-        )
-    charset, mode, packet, ahead = mysql.variables(alias)
-    if charset != "utf8mb4":
-        yield Warn(
-            f"The connection to the database {alias!r} has the character set {charset}, which lacks letters that utf8mb4 has: "
-            "one of these in a kind or a reference is kept as a question mark, or the event is answered 503.",
-            hint=f'Write "OPTIONS": {{"charset": "utf8mb4"}} in DATABASES[{alias!r}].',
-            id=check_ids.MYSQL_CHARSET,
-        )
-    if not {"STRICT_TRANS_TABLES", "STRICT_ALL_TABLES"} & set(mode.split(",")):
-        yield Warn(
-            f"The SQL mode of the database {alias!r} is {mode!r}, which is not strict: it changes what it cannot keep, "
-            "and says nothing.",
-            hint=f"""Write "OPTIONS": {{"init_command": "SET sql_mode = 'STRICT_TRANS_TABLES'"}} in DATABASES[{alias!r}].""",
-            id=check_ids.MYSQL_MODE,
-        )
-    largest, wanted = mysql.largest_body(packet), conf.current().MAX_BODY_SIZE
-    if largest < wanted:
-        yield Warn(
-            f'A body may have {wanted} bytes (GCP_EVENT_ROUTER["MAX_BODY_SIZE"]), and the max_allowed_packet of the database '
-            f"{alias!r} is {packet}, so a body of more than {max(largest, 0)} bytes is answered 413 and cannot be kept.",
-            hint=f"Set max_allowed_packet to {max(wanted + mysql.FREE, 2 * mysql.PART + mysql.FREE)} or more on the server, "
-            "or set a lower MAX_BODY_SIZE.",
-            id=check_ids.MYSQL_PACKET,
-        )
-    if ahead:
-        yield Warn(
-            f"The clock of sessions of the database {alias!r} is {abs(ahead)} seconds "
-            f"{'ahead of' if ahead > 0 else 'behind'} UTC, and the inbox goes by it: "
-            "times are shown wrong, and leases end early or late when summer time ends or begins.",
-            hint=f"""Write "OPTIONS": {{"init_command": "SET time_zone = '+00:00'"}} in DATABASES[{alias!r}].""",
-            id=check_ids.MYSQL_TIME_ZONE,
-        )
-
-
-def _retention() -> Iterator[CheckMessage]:
-    retention = conf.current().INBOX.RETENTION
-    if retention < _REDELIVERED:
+def _check_settings() -> Iterator[CheckMessage]:
+    alias, retention = database(), conf.current().INBOX.RETENTION
+    options = settings.DATABASES[alias].get("OPTIONS", {})
+    if retention < _REDELIVERY:
         yield Warn(
             f'GCP_EVENT_ROUTER["INBOX"]["RETENTION"] is {retention}, but Pub/Sub delivers again for seven days: '
             "a redelivery of a purged event is handled once more.",
             hint="Write timedelta(days=8) or more.",
             id=check_ids.SHORT_RETENTION,
         )
-
-
-def _autocommit() -> Iterator[CheckMessage]:
-    alias = database()
     if not settings.DATABASES[alias].get("AUTOCOMMIT", True):
         yield Error(
             f"Autocommit is off for the database {alias!r}, so nobody commits what the inbox writes, and every event fails.",
             hint=f"Remove AUTOCOMMIT from DATABASES[{alias!r}].",
             id=check_ids.INBOX_WITHOUT_AUTOCOMMIT,
         )
-
-
-def _sqlite() -> Iterator[CheckMessage]:
-    alias = database()
-    options = settings.DATABASES[alias].get("OPTIONS", {})
     if connections[alias].vendor == "sqlite" and options.get("transaction_mode") not in {"IMMEDIATE", "EXCLUSIVE"}:
         yield Warn(
             f"The inbox is in the SQLite database {alias!r} without IMMEDIATE transactions, "
@@ -184,10 +94,10 @@ def _sqlite() -> Iterator[CheckMessage]:
         )
 
 
-def _handlers(router: EventRouter) -> Iterator[CheckMessage]:
+def _check_handlers() -> Iterator[CheckMessage]:
     inbox = conf.current().INBOX
     names: dict[str, Handler] = {}
-    handlers = [registration.handler for registration in router if registration.handler.options.once]
+    handlers = [registration.handler for registration in events if registration.handler.options.once]
     for handler in handlers:
         other = names.setdefault(handler.name, handler)
         if other.key != handler.key:
@@ -197,15 +107,25 @@ def _handlers(router: EventRouter) -> Iterator[CheckMessage]:
                 obj=handler.name,
                 id=check_ids.SAME_HANDLER_NAME,
             )
-        if handler.options.lease is not None and handler.options.lease < _SHORTEST:
+        if handler.options.lease is not None and handler.options.lease < _SHORTEST_DEADLINE:
             yield _short_lease(f"{handler} has a lease of {handler.options.lease}", handler.name)
-    if inbox.LEASE < _SHORTEST and any(handler.options.lease is None for handler in handlers):
+    if inbox.LEASE < _SHORTEST_DEADLINE and any(handler.options.lease is None for handler in handlers):
         yield _short_lease(f'GCP_EVENT_ROUTER["INBOX"]["LEASE"] is {inbox.LEASE}')
     if any(inbox.DEFERRED if handler.options.deferred is None else handler.options.deferred for handler in handlers):
-        yield from _engine()
+        yield from _check_engine()
 
 
-def _engine() -> Iterator[CheckMessage]:
+def _short_lease(problem: str, name: str | None = None) -> CheckMessage:
+    return Warn(
+        f"{problem}, which ends before Pub/Sub's shortest ack deadline: a run that takes longer is begun again elsewhere, "
+        "and undone here.",
+        hint="Choose a lease that is longer than the longest run, and at least 10 seconds.",
+        obj=name,
+        id=check_ids.SHORT_LEASE,
+    )
+
+
+def _check_engine() -> Iterator[CheckMessage]:
     """Check that an engine runs deferred deliveries."""
     if framework() is None:
         yield Warn(
@@ -219,20 +139,89 @@ def _engine() -> Iterator[CheckMessage]:
     except Exception:  # noqa: BLE001 -- the framework has checks of its own
         return
     if engine is not None:
-        what = "would run them within the request" if engine == IMMEDIATE else "never runs anything"
+        problem = "would run them within the request" if engine == IMMEDIATE else "never runs anything"
         yield Warn(
-            f"Handlers are deferred, and the engine in TASKS is {engine}, which {what}. "
+            f"Handlers are deferred, and the engine in TASKS is {engine}, which {problem}. "
             "It gets no tasks, and the deliveries wait for manage.py inbox process.",
             hint="Run manage.py inbox process --loop, and silence this check; or name another engine in TASKS.",
             id=check_ids.IMMEDIATE_TASKS,
         )
 
 
-def _short_lease(what: str, name: str | None = None) -> CheckMessage:
-    return Warn(
-        f"{what}, which ends before Pub/Sub's shortest ack deadline: a run that takes longer is begun again elsewhere, "
-        "and undone here.",
-        hint="Choose a lease that is longer than the longest run, and at least 10 seconds.",
-        obj=name,
-        id=check_ids.SHORT_LEASE,
-    )
+def _check_names(alias: str) -> Iterator[CheckMessage]:
+    """Check for deliveries whose handler is not registered."""
+    numbers = unregistered(alias)
+    for name, number in list(numbers.items())[:_MAX_NAMES]:
+        yield Warn(
+            f"{number} {'delivery waits' if number == 1 else 'deliveries wait'} for the handler {name!r}, "
+            "which is not registered, so nobody runs them.",
+            hint=f"If its name has changed, run manage.py inbox rename {quote(name)} NEW. "
+            f"If nobody needs them, run manage.py inbox discard --handler {quote(escape(name))}.",
+            obj=name,
+            id=check_ids.WAITING_FOR_NOBODY,
+        )
+    if len(numbers) > _MAX_NAMES:
+        yield Warn(
+            f"Deliveries wait for {len(numbers) - _MAX_NAMES} further names that are not registered.",
+            hint="See manage.py inbox stats --format json.",
+            id=check_ids.WAITING_FOR_NOBODY,
+        )
+
+
+def _check_purge(alias: str) -> Iterator[CheckMessage]:
+    """Check for events that a daily purge would have deleted."""
+    limit = min(conf.current().INBOX.RETENTION, LONGEST) + timedelta(days=1)
+    old = StoredEvent.objects.using(alias).filter(received_at__lt=ago(limit)).order_by("received_at")
+    oldest = list(old.values_list("pk", flat=True)[:_OLDEST])
+    left = Delivery.objects.using(alias).filter(event__in=oldest).exclude(state__in=PURGED).values_list("event_id", flat=True)
+    if set(oldest) - set(left):
+        yield Warn(
+            f"The inbox has finished events that are older than {limit}, so nothing purges it, and it grows for ever.",
+            hint="Run manage.py inbox purge every night, by Cloud Scheduler and a Cloud Run job, or by cron.",
+            id=check_ids.NOTHING_PURGED,
+        )
+
+
+def _check_mysql(alias: str) -> Iterator[CheckMessage]:
+    """Check that MySQL or MariaDB stores each event exactly."""
+    inexact = mysql.inexact_columns(alias)
+    if inexact:
+        yield Error(
+            f"In the database {alias!r} the collation of {', '.join(inexact)} ignores differences, such as case, "
+            "so that `inbox replay --kind a` would run events of the kind `A`, and two handlers may share one delivery.",
+            hint="Create the tables by the inbox's own migration, or convert them to utf8mb4 and the collation "
+            "utf8mb4_nopad_bin (MariaDB) or utf8mb4_0900_bin (MySQL).",
+            id=check_ids.INBOX_COLLATION,
+        )
+    charset, mode, packet, ahead = mysql.variables(alias)
+    if charset != "utf8mb4":
+        yield Warn(
+            f"The connection to the database {alias!r} has the character set {charset}, which lacks letters that utf8mb4 has: "
+            "one of these in a kind or a reference is stored as a question mark, or the event is answered 503.",
+            hint=f'Write "OPTIONS": {{"charset": "utf8mb4"}} in DATABASES[{alias!r}].',
+            id=check_ids.MYSQL_CHARSET,
+        )
+    if not {"STRICT_TRANS_TABLES", "STRICT_ALL_TABLES"} & set(mode.split(",")):
+        yield Warn(
+            f"The SQL mode of the database {alias!r} is {mode!r}, which is not strict: it changes what it cannot store, "
+            "and says nothing.",
+            hint=f"""Write "OPTIONS": {{"init_command": "SET sql_mode = 'STRICT_TRANS_TABLES'"}} in DATABASES[{alias!r}].""",
+            id=check_ids.MYSQL_MODE,
+        )
+    largest, wanted = mysql.largest_body(packet), conf.current().MAX_BODY_SIZE
+    if largest < wanted:
+        yield Warn(
+            f'A body may have {wanted} bytes (GCP_EVENT_ROUTER["MAX_BODY_SIZE"]), and the max_allowed_packet of the database '
+            f"{alias!r} is {packet}, so a body of more than {max(largest, 0)} bytes is answered 413 and cannot be stored.",
+            hint=f"Set max_allowed_packet to {max(wanted + mysql.FREE, 2 * mysql.PART + mysql.FREE)} or more on the server, "
+            "or set a lower MAX_BODY_SIZE.",
+            id=check_ids.MYSQL_PACKET,
+        )
+    if ahead:
+        yield Warn(
+            f"The clock of sessions of the database {alias!r} is {abs(ahead)} seconds "
+            f"{'ahead of' if ahead > 0 else 'behind'} UTC, and the inbox goes by it: "
+            "times are shown wrong, and leases end early or late when summer time ends or begins.",
+            hint=f"""Write "OPTIONS": {{"init_command": "SET time_zone = '+00:00'"}} in DATABASES[{alias!r}].""",
+            id=check_ids.MYSQL_TIME_ZONE,
+        )

@@ -7,6 +7,7 @@ that a worker which outlives its lease changes nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 from operator import attrgetter
@@ -14,7 +15,7 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from django.db import connections, transaction
-from django.db.models import Case, F, Q, QuerySet, Value, When
+from django.db.models import Case, Exists, F, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce, Now
 
 from . import claims_mysql as mysql
@@ -160,7 +161,7 @@ def _claim_open(request: ClaimRequest) -> dict[str, Claim]:
     standing, can_claim = _read(request)
     if not can_claim:  # nothing to write; on SQLite, a writer would wait for all other writers
         return standing
-    claims = (postgresql.take_open if on_postgresql else _take_open)(request)
+    claims = _take_open(request, standing)
     return claims if len(claims) == len(standing) else _read(request)[0] | claims
 
 
@@ -192,31 +193,21 @@ def _read_rows(request: ClaimRequest) -> Sequence[tuple[Any, ...]]:
     return list(rows.values_list("digest", "now", *(f"deliveries__{column}" for column in columns)))
 
 
-def _take_open(request: ClaimRequest) -> dict[str, Claim]:
+def _take_open(request: ClaimRequest, standing: Mapping[str, Claim]) -> dict[str, Claim]:
     """Claim the open and the missing deliveries of an event; the update decides between workers."""
-    alias, row, wanted = request.alias, request.row, request.wanted
+    alias, row = request.alias, request.row
     rows = Delivery.objects.using(alias).filter(event_id=row.key)
-    with transaction.atomic(using=alias):
-        _insert(alias, row)
-        same = StoredEvent.objects.using(alias).filter(key=row.key, digest=row.digest)
-        # read again after the insertion: on MySQL, concurrent insertions of existing rows end in a deadlock
-        handlers = set(same.values_list("deliveries__handler", flat=True))
-        if not handlers:
-            return {}
-        new = [terms for terms in wanted if terms.handler not in handlers]
-        shared = {"event_id": row.key, "sender_attempt": request.sender_attempt}
-        deliveries = [
-            Delivery(handler=terms.handler, deferred=terms.deferred, max_attempts=terms.max_attempts, **shared) for terms in new
-        ]
-        rows.bulk_create(deliveries, ignore_conflicts=True)
+    same = StoredEvent.objects.using(alias).filter(key=row.key, digest=row.digest)
+    missing = [terms for terms in request.wanted if not standing[terms.handler].delivery]
+    with transaction.atomic(using=alias) if missing else nullcontext():
+        deferred: set[str] = _insert_missing(request, missing, same) if missing else set()
         groups: dict[object, list[DeliveryTerms]] = {}  # one statement takes the deliveries of all handlers with equal terms
-        for terms in wanted:
+        for terms in request.wanted:
             if not terms.deferred:
                 groups.setdefault(_common(terms), []).append(terms)
         for group in groups.values():
-            named = rows.filter(handler__in=[terms.handler for terms in group])
+            named = rows.filter(Exists(same), handler__in=[terms.handler for terms in group])
             _take(named, len(group), group[0], request.token, request.sender_attempt, begun=request.begun)
-        deferred = {terms.handler for terms in new if terms.deferred}
         # a worker may already run a delivery that another process has stored, with another token than ours
         claimed = rows.filter(Q(token=request.token) | Q(handler__in=deferred, state=State.PENDING))
         return {
@@ -225,6 +216,23 @@ def _take_open(request: ClaimRequest) -> dict[str, Claim]:
                 "pk", "handler", "state", "token", "attempts", "lost", "max_attempts"
             )
         }
+
+
+def _insert_missing(request: ClaimRequest, missing: Sequence[DeliveryTerms], same: QuerySet[StoredEvent]) -> set[str]:
+    """Insert the event and its missing deliveries, unless it has another payload. Returns the new deferred ones."""
+    alias, row = request.alias, request.row
+    _insert(alias, row)
+    if connections[alias].vendor == "postgresql":  # where the insertion locks nothing
+        list(same.select_for_update().values_list("key"))
+    # read again after the insertion: on MySQL, concurrent insertions of existing rows end in a deadlock
+    handlers = set(same.values_list("deliveries__handler", flat=True))
+    new = [terms for terms in missing if terms.handler not in handlers] if handlers else []
+    shared = {"event_id": row.key, "sender_attempt": request.sender_attempt}
+    deliveries = [
+        Delivery(handler=terms.handler, deferred=terms.deferred, max_attempts=terms.max_attempts, **shared) for terms in new
+    ]
+    Delivery.objects.using(alias).bulk_create(deliveries, ignore_conflicts=True)
+    return {terms.handler for terms in new if terms.deferred}
 
 
 def _claim_replaced(request: ClaimRequest) -> dict[str, Claim]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Final, cast
 
 from django.db import DatabaseError, InterfaceError, connections
@@ -22,18 +21,15 @@ def compare_exactly(connection: BaseDatabaseWrapper) -> None:
 
     The default collations ignore case, accents and trailing spaces, and the character set may be limited to three bytes.
     """
-    collation = "utf8mb4_nopad_bin" if _is_mariadb(connection) else "utf8mb4_0900_bin"
+    server: Any = connection
+    collation = "utf8mb4_nopad_bin" if server.mysql_is_mariadb else "utf8mb4_0900_bin"
     with connection.cursor() as cursor:
         for name in (EVENTS, DELIVERIES):
             cursor.execute(f"ALTER TABLE {name} CONVERT TO CHARACTER SET utf8mb4 COLLATE {collation}")
 
 
-def _is_mariadb(connection: Any) -> bool:
-    return bool(connection.mysql_is_mariadb)
-
-
 def inexact_columns(alias: str) -> list[str]:
-    """The columns that do not compare exactly, if the inbox's migration did not create the tables."""
+    """List the columns that do not compare exactly, if the inbox's migration did not create the tables."""
     with connections[alias].cursor() as cursor:
         cursor.execute(
             "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = DATABASE()"
@@ -45,7 +41,7 @@ def inexact_columns(alias: str) -> list[str]:
 
 
 def variables(alias: str) -> tuple[str, str, int, int]:
-    """The character set, SQL mode and largest packet of a session, and the difference of its clock from UTC in seconds."""
+    """Return the character set, SQL mode and largest packet of a session, and the difference of its clock from UTC in seconds."""
     with connections[alias].cursor() as cursor:
         cursor.execute(
             "SELECT @@character_set_client, @@sql_mode, @@max_allowed_packet, TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), NOW())"
@@ -55,12 +51,12 @@ def variables(alias: str) -> tuple[str, str, int, int]:
 
 
 def largest_body(packet: int) -> int:
-    """The longest body for a packet size: its parts are escaped, and the server concatenates them."""
+    """Return the longest body for a packet size: its parts are escaped, and the server concatenates them."""
     return packet - FREE if packet >= 2 * PART + FREE else (packet - FREE) // 2
 
 
 def packet_that_is_too_short(alias: str, length: int) -> int:
-    """The largest packet of a database, if it is too short for a body of some length; otherwise 0."""
+    """Return the largest packet of a database, if it is too short for a body of some length; otherwise 0."""
     connection = connections[alias]
     if connection.vendor != "mysql" or connection.in_atomic_block:
         return 0
@@ -85,16 +81,11 @@ def insert_body(alias: str, row: StoredEvent) -> None:
 
 def append_parts(alias: str, row: StoredEvent) -> None:
     """Append the missing parts to the body of an event that has the first part; inside a transaction."""
-    whole = bytes(row.body)
+    body = bytes(row.body)
     number, binary = cast("Any", IntegerField()), cast("Any", BinaryField())
     length = Func(F("body"), function="LENGTH", output_field=number)
     # an event that existed before has its whole body, and stays unchanged
     mine = StoredEvent.objects.using(alias).filter(pk=row.pk, digest=row.digest).alias(length=length)
-    for start, part in _parts(whole):
-        longer = Func(F("body"), Value(part, binary), function="CONCAT", output_field=binary)
-        mine.filter(length=start).update(body=longer)
-
-
-def _parts(body: bytes) -> Iterator[tuple[int, bytes]]:
     for start in range(PART, len(body), PART):
-        yield start, body[start : start + PART]
+        longer = Func(F("body"), Value(body[start : start + PART], binary), function="CONCAT", output_field=binary)
+        mine.filter(length=start).update(body=longer)

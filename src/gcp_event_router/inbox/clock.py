@@ -29,28 +29,23 @@ def ago(time: timedelta) -> ExpressionWrapper[Any]:
 
 
 def now(alias: str) -> datetime:
-    """The time by the database's clock, as it would be read from a row, to compute ages."""
+    """Return the time by the database's clock, as it would be read from a row, to compute ages."""
     if connections[alias].vendor == "mysql":  # its clock is in the session's time zone, which is unknown
         with connections[alias].cursor() as cursor:
             cursor.execute("SELECT CURRENT_TIMESTAMP(6)")
             time: datetime = cursor.fetchone()[0]
         return timezone.make_aware(time, UTC) if settings.USE_TZ else time
-    return as_kept(alias, timezone.now())
+    if _is_naive_utc(alias):
+        return timezone.make_naive(datetime.now(UTC), UTC)
+    return timezone.now()
 
 
 def as_shown(alias: str, time: datetime) -> datetime:
     """Convert a time from a row for people."""
-    if not _is_in_utc(alias):
-        return time
-    return timezone.make_naive(time.replace(tzinfo=UTC), timezone.get_default_timezone())
+    if _is_naive_utc(alias):
+        return timezone.make_naive(time.replace(tzinfo=UTC), timezone.get_default_timezone())
+    return time
 
 
-def as_kept(alias: str, time: datetime) -> datetime:
-    """Convert a local time to how it would be read from a row."""
-    if not _is_in_utc(alias):
-        return time
-    return timezone.make_naive(timezone.make_aware(time, timezone.get_default_timezone()), UTC)
-
-
-def _is_in_utc(alias: str) -> bool:
+def _is_naive_utc(alias: str) -> bool:
     return not settings.USE_TZ and connections[alias].vendor == "sqlite"

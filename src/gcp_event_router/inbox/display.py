@@ -8,16 +8,16 @@ from __future__ import annotations
 import json
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from pydantic_core import from_json
 
-#: How many characters of a payload are shown.
+#: How many characters of a payload are shown, and how many bytes of one that is not text.
 LIMIT: Final = 64 * 1024
-_DUMPED: Final = 4 * 1024
-_IN_A_LINE: Final = 16
+_MAX_BYTES: Final = 4 * 1024
+_BYTES_PER_LINE: Final = 16
 #: The most characters of an error in a list.
-_ERROR: Final = 100
+_MAX_ERROR: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ def payload(data: bytes) -> Shown:
     try:
         text = data.decode()
     except UnicodeDecodeError:
-        return Shown("bytes", _dump(data[:_DUMPED]), len(data), max(0, len(data) - _DUMPED))
+        return Shown("bytes", _dump(data[:_MAX_BYTES]), len(data), max(0, len(data) - _MAX_BYTES))
     sort, shown, is_long = "text", text[:LIMIT], len(text) > LIMIT
     with suppress(ValueError):
         # numbers and repeated keys may differ from the payload itself, which the download has
@@ -57,19 +57,14 @@ def printable(text: str) -> str:
 
 
 def error_details(error: str) -> list[tuple[str, str, str]]:
-    """List validation errors by place, message and type; empty for other errors."""
-    try:
-        details: Any = json.loads(error) if error.startswith("[") else []
-        return [
-            (
-                ".".join(printable(str(step)) for step in detail["loc"]),
-                printable(str(detail["msg"])),
-                printable(str(detail["type"])),
-            )
-            for detail in cast("list[dict[str, Any]]", details)
-        ]
-    except (ValueError, TypeError, KeyError):
-        return []  # cut off, or something else that begins with a bracket
+    """List validation errors by place, message and type; empty for other errors. The end may be cut off."""
+    details: list[tuple[str, str, str]] = []
+    with suppress(ValueError, TypeError, KeyError):  # incomplete, or something else that begins with a bracket
+        found: list[dict[str, Any]] = from_json(error, allow_partial=True) if error.startswith("[") else []
+        for detail in found:
+            place = ".".join(printable(str(step)) for step in detail["loc"])
+            details.append((place, printable(str(detail["msg"])), printable(str(detail["type"]))))
+    return details
 
 
 def error_line(kind: str, error: str, text: str) -> str:
@@ -78,26 +73,18 @@ def error_line(kind: str, error: str, text: str) -> str:
     The beginnings of `error` and `text` suffice.
     """
     name = kind.rpartition(".")[2]
-    invalid = _first_detail(error)
-    more = invalid or text.partition("\n")[0].removeprefix(kind).removeprefix(": ") or ("" if kind else error.partition("\n")[0])
+    more = text.partition("\n")[0].removeprefix(kind).removeprefix(": ") or ("" if kind else error.partition("\n")[0])
+    for place, _, error_type in error_details(error)[:1]:
+        more = f"{place} ({error_type})".lstrip()
     line = printable(f"{name}: {more}" if name and more else name or more)
-    return line if len(line) <= _ERROR else f"{line[:_ERROR]}…"
-
-
-def _first_detail(error: str) -> str:
-    """The place and the type of the first validation error; `error` may be cut off."""
-    try:
-        first: Any = json.JSONDecoder().raw_decode(error, 1)[0] if error.startswith("[") else None
-        return f"{'.'.join(map(str, first['loc']))} ({first['type']})".lstrip() if first else ""
-    except (ValueError, TypeError, KeyError):
-        return ""
+    return line if len(line) <= _MAX_ERROR else f"{line[:_MAX_ERROR]}…"
 
 
 def _dump(data: bytes) -> str:
-    """A hex dump: lines of an offset, sixteen bytes, and their ASCII letters."""
+    """Make a hex dump: lines of an offset, sixteen bytes, and their ASCII letters."""
     lines: list[str] = []
-    for offset in range(0, len(data), _IN_A_LINE):
-        part = data[offset : offset + _IN_A_LINE]
+    for offset in range(0, len(data), _BYTES_PER_LINE):
+        part = data[offset : offset + _BYTES_PER_LINE]
         letters = "".join(chr(byte) if chr(byte).isascii() and chr(byte).isprintable() else "." for byte in part)
-        lines.append(f"{offset:08x}  {part.hex(' '):<{3 * _IN_A_LINE - 1}}  {letters}")
+        lines.append(f"{offset:08x}  {part.hex(' '):<{3 * _BYTES_PER_LINE - 1}}  {letters}")
     return "\n".join(lines)

@@ -20,30 +20,29 @@ from .display import printable
 from .models import StoredEvent
 from .serialization import raw_event_of
 
-#: The exceptions of rows that were unreadable from the start, or were changed by hand; `EnvelopeError` is a `ValueError`.
-_UNREADABLE: Final = (ValueError, LookupError, TypeError, AttributeError)
 #: The attributes of CloudEvents 1.0.2, in its own order; extensions follow.
 _ORDER: Final = ("id", "source", "specversion", "type", "subject", "time", "datacontenttype", "dataschema")
 
 
 def envelope_of(event: StoredEvent) -> Envelope | None:
-    """The envelope of an event; None if it cannot be read."""
+    """Return the envelope of an event; None if it cannot be read, or its row was changed by hand."""
     try:
         return raw_event_of(event).envelope
-    except _UNREADABLE:
+    except (ValueError, LookupError, TypeError, AttributeError):  # `EnvelopeError` is a `ValueError`
         return None
 
 
 def data_of(event: StoredEvent, envelope: Envelope | None) -> bytes:
-    """The bytes of an event's payload; without its envelope, those of the request."""
+    """Return the bytes of an event's payload; without its envelope, those of the request."""
     return bytes(event.body) if envelope is None else envelope.data
 
 
 def facts_of(event: StoredEvent, envelope: Envelope | None) -> Iterator[tuple[str, str | datetime]]:
     """Describe the envelope and the sender, with names that `gettext` translates."""
     principal = _read(event.principal)
+    form = event.form if envelope is not None else f"{event.form}, which cannot be read any more"
     for name, value in (
-        (gettext_noop("Form"), _form(event, envelope)),
+        (gettext_noop("Form"), "could not be read" if event.form == UNREAD else form),
         (gettext_noop("Key"), str(event.key)),
         (gettext_noop("Received"), as_shown(database(), event.received_at)),
         (gettext_noop("Message id"), (envelope and envelope.message_id) or event.message_id),
@@ -59,12 +58,12 @@ def facts_of(event: StoredEvent, envelope: Envelope | None) -> Iterator[tuple[st
 
 
 def attributes_of(event: StoredEvent, envelope: Envelope | None) -> list[tuple[str, str]]:
-    """The attributes of the message; the headers, if the event cannot be read."""
-    return pairs_of(_read(event.meta) if envelope is None else envelope.attributes)
+    """List the attributes of the message; the headers, if the event cannot be read."""
+    return pairs_of(event.meta if envelope is None else envelope.attributes)
 
 
 def cloudevent_of(envelope: Envelope | None) -> list[tuple[str, str]]:
-    """The attributes of a CloudEvent, extensions last; none for other events."""
+    """List the attributes of a CloudEvent, extensions last; none for other events."""
     if not isinstance(envelope, CloudEvent):
         return []
     context = envelope.context
@@ -73,18 +72,12 @@ def cloudevent_of(envelope: Envelope | None) -> list[tuple[str, str]]:
 
 
 def pairs_of(values: str | Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Sorted pairs of names and values, one for each value of a name. A text is JSON."""
+    """List sorted pairs of names and values, one for each value of a name. A text is JSON."""
     items: Mapping[str, str | list[str]] = _read(values) if isinstance(values, str) else values
     pairs: list[tuple[str, str]] = []
     for name, value in sorted(items.items()):
         pairs += [(printable(name), printable(str(item))) for item in (value if isinstance(value, list) else [value])]
     return pairs
-
-
-def _form(event: StoredEvent, envelope: Envelope | None) -> str:
-    if event.form == UNREAD:
-        return "could not be read"
-    return event.form if envelope is not None else f"{event.form}, which cannot be read any more"
 
 
 def _read(text: str) -> Mapping[str, Any]:

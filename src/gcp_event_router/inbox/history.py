@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from typing import Any, Final
-from uuid import UUID
 
 from django.urls import NoReverseMatch, reverse
 from typing_extensions import override
@@ -21,17 +20,7 @@ from .models import Delivery, State, StoredEvent
 
 #: How many of the newest deliveries are searched if no index helps.
 _NEWEST: Final = 1_000
-_COLUMNS: Final = (
-    "event",
-    "handler",
-    "state",
-    "attempts",
-    "lost",
-    "max_attempts",
-    "event__kind",
-    "event__reference",
-    "event__received_at",
-)
+_LARGE: Final = ("error", "error_text", "event__body", "event__meta", "event__parameters", "event__principal")
 _NAME_LENGTH: Final = 255
 
 
@@ -46,7 +35,7 @@ class InboxHistory(History):
 
     @override
     def last(self, kind: Glob, kind_only: str | None, handlers: Collection[str] | None, most: int) -> Sequence[Delivered]:
-        rows = Delivery.objects.using(database()).select_related("event").only(*_COLUMNS).order_by("-pk")
+        rows = Delivery.objects.using(database()).select_related("event").defer(*_LARGE).order_by("-pk")
         if kind_only is not None:
             newest = StoredEvent.objects.using(database()).filter(kind=kind_only).order_by("-received_at")
             deliveries = list(rows.filter(event__in=list(newest.values_list("pk", flat=True)[:most])))
@@ -59,6 +48,10 @@ class InboxHistory(History):
 
 def _describe(delivery: Delivery) -> Delivered:
     event = delivery.event
+    try:
+        url = reverse("admin:gcp_event_inbox_storedevent_change", args=[event.key])
+    except NoReverseMatch:
+        url = ""
     return Delivered(
         state=delivery.state,
         label=str(State(delivery.state).label),
@@ -68,12 +61,5 @@ def _describe(delivery: Delivery) -> Delivered:
         attempts=delivery.counted,
         max_attempts=delivery.limit,
         received_at=as_shown(database(), event.received_at),
-        url=_page(event.key),
+        url=url,
     )
-
-
-def _page(key: UUID) -> str:
-    try:
-        return reverse("admin:gcp_event_inbox_storedevent_change", args=[key])
-    except NoReverseMatch:
-        return ""

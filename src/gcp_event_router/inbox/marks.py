@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -22,9 +22,9 @@ from .._database_errors import code
 from .errors import RolledBackError
 
 #: Its value is the token of the claim.
-_SETTING = "gcp_event_router.run"
+_SETTING: Final = "gcp_event_router.run"
 #: The codes of MySQL, MariaDB and PostgreSQL for a missing savepoint, and for a missing transaction.
-_NO_SAVEPOINT = frozenset({"1305", "3B001", "25P01"})
+_NO_SAVEPOINT: Final = frozenset({"1305", "3B001", "25P01"})
 
 
 class Mark:
@@ -33,11 +33,9 @@ class Mark:
     def __init__(self, alias: str, token: str) -> None:
         self._alias = alias
         self._connection = connections[alias]
-        self._name = f"gcp_{token}"
         #: The setting that `claims.finish` has to check; "" if the mark is a savepoint.
         self.setting: str = _SETTING if self._connection.vendor == "postgresql" and _begin_with(self._connection, token) else ""
-        if not self.setting:
-            self._execute(self._connection.ops.savepoint_create_sql(self._name))
+        self._savepoint: str = "" if self.setting else self._connection.savepoint() or ""
 
     def guarded(self) -> AbstractContextManager[None]:
         """Refuse statements once the transaction is gone, if each would commit by itself."""
@@ -50,25 +48,21 @@ class Mark:
         if self.setting:
             return
         try:
-            self._execute(self._connection.ops.savepoint_commit_sql(self._name))
+            self._connection.savepoint_commit(self._savepoint)
         except DatabaseError as error:
             if code(error) in _NO_SAVEPOINT or str(error).startswith("no such savepoint"):
                 raise RolledBackError from error
             raise
 
-    def _execute(self, statement: str) -> None:
-        with self._connection.cursor() as cursor:
-            cursor.execute(statement)
-
     def _guard(self, execute: Callable[..., Any], *args: Any) -> Any:
-        self._look()
+        self._check()
         self._connection.validate_no_broken_transaction()
         try:
             return execute(*args)
         finally:
-            self._look()
+            self._check()
 
-    def _look(self) -> None:
+    def _check(self) -> None:
         if not self._connection.connection.in_transaction:
             self._connection.set_rollback(True)
 

@@ -35,12 +35,10 @@ class State(models.TextChoices):
     UNHANDLED = "unhandled", _("no handler")
 
 
-#: The states of deliveries that only a replay runs again.
-SETTLED: Final = frozenset({State.DONE, State.REJECTED, State.PARKED, State.DISCARDED, State.UNHANDLED})
-
-
 #: The states of deliveries that are waiting or running, in the order of the index of open deferred ones.
 OPEN: Final = (State.PENDING, State.RUNNING, State.FAILED)
+#: The states of deliveries that only a replay runs again.
+SETTLED: Final = frozenset(set(State) - set(OPEN))
 
 
 class OpenDeferred(models.Index):
@@ -86,7 +84,7 @@ class StoredEvent(models.Model):
     received_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
-        """Sorted from the newest; with indexes for kind, reference and the sender's id."""
+        """Sorted from the newest; indexed by time, kind, reference and the sender's id."""
 
         db_table: ClassVar[str] = EVENTS
         verbose_name: ClassVar[str] = "event"

@@ -18,11 +18,10 @@ from .models import Delivery, State, StoredEvent
 
 RowT = TypeVar("RowT", bound=Model)
 
-#: The states in which nothing is left to do.
+#: The states of deliveries that need no more work.
 PURGED: Final = (State.DONE, State.DISCARDED)
 #: These, and the states in which a delivery waits for a person, or for a sender that gave up long ago.
 PURGEABLE: Final = frozenset({*PURGED, State.REJECTED, State.PARKED, State.FAILED, State.UNHANDLED})
-
 #: Longer than the precision of times in any database.
 _OVERLAP: Final = timedelta(seconds=1)
 
@@ -62,32 +61,32 @@ def purge(
     if others := sorted(set(states) - PURGEABLE):
         msg = f"Deliveries cannot be purged while they are {' or '.join(others)}: they may still run. Discard them first."
         raise ValueError(msg)
-    open_ones = Delivery.objects.using(alias).filter(event=OuterRef("pk")).exclude(state__in=states)
-    old = StoredEvent.objects.using(alias).filter(~Exists(open_ones), received_at__lt=ago(older_than))
+    unfinished = Delivery.objects.using(alias).filter(event=OuterRef("pk")).exclude(state__in=states)
+    old = StoredEvent.objects.using(alias).filter(~Exists(unfinished), received_at__lt=ago(older_than))
     if kind:
         glob = Glob(kind)
         old = old.filter(kind=kind) if glob.is_literal else old.filter(fits(alias, "kind", glob))
     if reference:
         old = old.filter(reference=reference)
-    return iter([old.count()]) if dry_run else _batches(alias, old, frozenset(states), batch)
+    return iter([old.count()]) if dry_run else _delete(alias, old, frozenset(states), batch)
 
 
-def _batches(alias: str, old: QuerySet[StoredEvent], states: Collection[str], batch: int) -> Iterator[int]:
-    begin: datetime | None = None  # older ones are done
-    passed: set[UUID] = set()
+def _delete(alias: str, old: QuerySet[StoredEvent], states: Collection[str], batch: int) -> Iterator[int]:
+    begin: datetime | None = None  # older ones are deleted or skipped
+    skipped: set[UUID] = set()
     while True:
-        rows = old.exclude(key__in=passed)
+        rows = old.exclude(key__in=skipped)
         if begin is not None:
             rows = rows.filter(received_at__gte=begin)
         with transaction.atomic(using=alias):
-            candidates = dict(_locked(rows.order_by("received_at")).values_list("key", "received_at")[:batch])
+            candidates = dict(_lock(rows.order_by("received_at")).values_list("key", "received_at")[:batch])
             finished = _finished(alias, list(candidates), states)
             Delivery.objects.using(alias).filter(event__in=finished).delete()
             StoredEvent.objects.using(alias).filter(key__in=finished).only("key").delete()
         if not candidates:
             return
         begin = max(candidates.values()) - _OVERLAP
-        passed.update(candidates.keys() - set(finished))  # others have locked them
+        skipped.update(candidates.keys() - set(finished))  # others have locked them
         if finished:
             yield len(finished)
 
@@ -95,12 +94,12 @@ def _batches(alias: str, old: QuerySet[StoredEvent], states: Collection[str], ba
 def _finished(alias: str, keys: Sequence[UUID], states: Collection[str]) -> list[UUID]:
     """Select the events whose deliveries are all finished and locked by us."""
     deliveries = Delivery.objects.using(alias).filter(event__in=keys)
-    there = Counter(deliveries.values_list("event_id", flat=True))
-    free = Counter(event for event, state in _locked(deliveries).values_list("event_id", "state") if state in states)
-    return [key for key in keys if free[key] == there[key]]
+    every = Counter(deliveries.values_list("event_id", flat=True))
+    free = Counter(event for event, state in _lock(deliveries).values_list("event_id", "state") if state in states)
+    return [key for key in keys if free[key] == every[key]]
 
 
-def _locked(rows: QuerySet[RowT]) -> QuerySet[RowT]:
+def _lock(rows: QuerySet[RowT]) -> QuerySet[RowT]:
     """Lock rows, and skip those that others have locked; SQLite has only one writer at a time."""
     skips = connections[rows.db].features.has_select_for_update_skip_locked
     return rows.select_for_update(skip_locked=True) if skips else rows

@@ -5,6 +5,7 @@ Finished deliveries move, too, so that a redelivery is recognised as a duplicate
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 from django.db import IntegrityError, transaction
@@ -32,10 +33,8 @@ def rename(alias: str, old: str, new: str) -> int:
             moved += _move(alias, batch, old, new)
         except IntegrityError:  # one of the events was delivered to the new name meanwhile
             for key in batch:
-                try:
+                with suppress(IntegrityError):
                     moved += _move(alias, [key], old, new)
-                except IntegrityError:
-                    continue
     return moved
 
 

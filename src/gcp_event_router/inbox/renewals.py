@@ -10,7 +10,7 @@ Facts: `CreateTaskRequest` ("Task De-duplication") and `RunTask` in Cloud Tasks'
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -39,31 +39,31 @@ def key_of_task(alias: str, row: StoredEvent, task: CloudTask) -> UUID:
         DatabaseError: The database is unavailable.
 
     """
-    identity = task.identity
-    if identity is None:
+    if task.identity is None:
         return row.key
-    stored = [(key, earlier) for key, earlier in _stored_tasks(alias, row) if earlier.identity == identity]
-    dated = [(earlier.eta, key) for key, earlier in stored if earlier.eta is not None]
+    stored = _stored_tasks(alias, row, task.identity)
+    dated = [(eta, key) for key, eta in stored if eta is not None]
     if not dated or task.eta is None:
         return stored[0][0] if stored else row.key
+    latest, key = max(dated)
     if task.retry_count == 0:
         same = [key for eta, key in dated if abs(task.eta - eta) < _APART]
         if same:
             return same[0]
-    latest, key = max(dated)
-    is_first = task.retry_count == 0
-    is_new = task.eta > latest if is_first else task.eta - latest > _LONG_APART and _is_long_done(alias, key)
-    return key_of(row.kind, row.reference, (*identity, task.eta.isoformat())) if is_new else key
+        is_new = task.eta > latest
+    else:
+        is_new = task.eta - latest > _LONG_APART and _is_long_done(alias, key)
+    return key_of(row.kind, row.reference, (*task.identity, task.eta.isoformat())) if is_new else key
 
 
-def _stored_tasks(alias: str, row: StoredEvent) -> list[tuple[UUID, CloudTask]]:
-    """The stored tasks with that name and URL, the newest first."""
+def _stored_tasks(alias: str, row: StoredEvent, identity: tuple[str, ...]) -> list[tuple[UUID, datetime | None]]:
+    """List the keys and times of the stored tasks with that name and URL, the newest first."""
     rows = StoredEvent.objects.using(alias).filter(message_id=row.message_id, form=row.form).order_by("-received_at")
-    tasks: list[tuple[UUID, CloudTask]] = []
+    tasks: list[tuple[UUID, datetime | None]] = []
     for key, kind, reference, meta in rows.values_list("key", "kind", "reference", "meta")[:_MAX_TASKS]:
         task = read(b"", json.loads(meta)) if (kind, reference) == (row.kind, row.reference) else None
-        if isinstance(task, CloudTask):
-            tasks.append((key, task))
+        if isinstance(task, CloudTask) and task.identity == identity:
+            tasks.append((key, task.eta))
     return tasks
 
 

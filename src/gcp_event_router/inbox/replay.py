@@ -1,10 +1,10 @@
-"""Running deliveries again, and giving them up: what a person decides. Called by the command, the admin, and projects.
+"""Runs deliveries again, and discards them: what a person decides in the command, the admin, or a project's own code.
 
     for delivery, result in replay(Selection(kind="order-*", states=["parked"]).deliveries()):
         print(delivery, result.outcome.value)
 
-A delivery is validated and run as its handler is now. What began and did not end, for want of the process, is left to
-`manage.py inbox process`, and to whoever replays it after its lease.
+A delivery is validated and run by the current code. If the process is killed, `manage.py inbox process` or another replay runs
+the delivery that had begun, once its lease has expired.
 """
 
 from __future__ import annotations
@@ -26,56 +26,58 @@ from .workers import work
 
 __all__ = ["DISCARDED", "REPLAYED", "SUCCEEDED", "discard", "replay"]
 
-#: The states that are replayed without being forced to, where nobody says which.
-REPLAYED: Final = (State.PENDING, State.RUNNING, State.FAILED, State.REJECTED, State.PARKED, State.UNHANDLED)
-#: The states from which a delivery can be discarded; from `RUNNING` once its lease is over.
+#: The states from which a delivery can be discarded; from `RUNNING` once its lease has expired.
 DISCARDED: Final = (State.PENDING, State.RUNNING, State.FAILED, State.REJECTED, State.PARKED, State.UNHANDLED)
+#: The states that are replayed by default.
+REPLAYED: Final = DISCARDED
 #: The outcomes of a replay after which a delivery is done.
 SUCCEEDED: Final = frozenset({Outcome.HANDLED, Outcome.DUPLICATE})
-_BATCH = 200
+_BATCH: Final = 200
 
 
 def replay(deliveries: QuerySet[Delivery], *, force: bool = False) -> Iterator[tuple[Delivery, Result]]:
-    """Run deliveries again, one after the other, as the result is iterated. Several may do so at once: each runs once.
+    """Run deliveries again, one after the other, while the result is iterated.
+
+    Several replays may run at once: each delivery runs once.
 
     Args:
-        deliveries: Which ones, such as `Selection(...).deliveries()`. Those that begin to fit meanwhile are not run.
-        force: Whether to run those, too, that are done.
+        deliveries: The deliveries, such as `Selection(...).deliveries()`. Those that match only later are not run.
+        force: Whether to run deliveries that are done, too.
 
     Yields:
-        Each delivery as it was, and how it ended. `DUPLICATE`: it is done, and was not forced; `UNHANDLED`: its handler is
-        there no more, and it stays as it was; `BUSY`: somebody else is at it.
+        Each delivery as it was, and its result. `DUPLICATE`: it is done, and `force` is not set. `UNHANDLED`: its handler is
+        not registered, and it is unchanged. `BUSY`: another worker runs it.
 
     Raises:
-        DatabaseError: The database cannot be asked.
+        DatabaseError: The database is unavailable.
 
     """
     alias = deliveries.db
-    for delivery in _one_by_one(deliveries.select_related("event")):
+    for delivery in _iterate(deliveries.select_related("event")):
         if State(delivery.state) is State.DONE and not force:
             yield delivery, Result(Outcome.DUPLICATE)
         elif delivery.handler:
             yield delivery, work(alias, delivery, anew=True)
         else:
-            yield delivery, _read_again(alias, delivery)
+            yield delivery, _dispatch(alias, delivery)
 
 
 def discard(deliveries: QuerySet[Delivery]) -> int:
-    """Give up deliveries that are pending, failed, rejected or parked: nobody runs them, and their senders are told to stop.
+    """Discard deliveries that are pending, failed, rejected or parked: they never run, and the inbox acknowledges redeliveries.
 
-    What is running is given up, too, once its lease is over; a worker that comes back to it then changes nothing.
+    Running ones are discarded, too, once their lease has expired; their workers then change nothing.
 
     Returns:
-        How many were given up.
+        The number of discarded deliveries.
 
     """
-    return sum(decisions.discard(deliveries.db, delivery.pk) for delivery in _one_by_one(deliveries))
+    return sum(decisions.discard(deliveries.db, delivery.pk) for delivery in _iterate(deliveries))
 
 
-def _one_by_one(deliveries: QuerySet[Delivery]) -> Iterator[Delivery]:
-    """Deliveries as they are when their turn comes, in bounded batches."""
+def _iterate(deliveries: QuerySet[Delivery]) -> Iterator[Delivery]:
+    """Iterate over deliveries in bounded batches, and read each one when its turn comes."""
     rows = deliveries.order_by("pk")
-    last = Delivery.objects.using(rows.db).aggregate(last=Max("pk"))["last"]  # of all, which no filter has to look for
+    last = Delivery.objects.using(rows.db).aggregate(last=Max("pk"))["last"]  # of all, so that the index suffices
     passed = 0
     while last is not None and (batch := list(rows.filter(pk__gt=passed, pk__lte=last).values_list("pk", flat=True)[:_BATCH])):
         passed = batch[-1]
@@ -84,8 +86,8 @@ def _one_by_one(deliveries: QuerySet[Delivery]) -> Iterator[Delivery]:
                 yield rows.get(pk=pk)
 
 
-def _read_again(alias: str, delivery: Delivery) -> Result:
-    """Read an event that was for no handler, and bring it to those that there are; what they do is kept as of any event."""
+def _dispatch(alias: str, delivery: Delivery) -> Result:
+    """Dispatch an event that no handler took to the current handlers, each with a delivery of its own."""
     events = raw_events_of(delivery.event)
     for _, _, raw_event in events:
         if raw_event.problem is not None:
@@ -97,7 +99,7 @@ def _read_again(alias: str, delivery: Delivery) -> Result:
             if found.blocking or found.awaited:
                 try:
                     outcomes.append(Dispatch(kind, reference, raw_event, found).complete())
-                except Exception as error:  # noqa: BLE001 -- it is the result
+                except Exception as error:  # noqa: BLE001 -- returned as the result
                     errors.append(error)
     if errors:
         return Result(classify(errors[0]), errors[0])

@@ -57,9 +57,9 @@ class Selection:
         if self.states:
             rows = rows.filter(state__in=self.states)
         if self.kind:
-            rows = _matching(rows, "event__kind", Glob(self.kind))
+            rows = _filter(rows, "event__kind", Glob(self.kind))
         if self.handler:
-            rows = _matching(rows, "handler", Glob(self.handler))
+            rows = _filter(rows, "handler", Glob(self.handler))
         if self.reference:
             rows = rows.filter(event__reference=self.reference)
         if self.events:
@@ -94,17 +94,11 @@ def delivery_number(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS else None
 
 
-def _matching(rows: QuerySet[Delivery], field: str, glob: Glob) -> QuerySet[Delivery]:
+def _filter(rows: QuerySet[Delivery], field: str, glob: Glob) -> QuerySet[Delivery]:
     if glob.is_literal:
         return rows.filter(**{field: glob.pattern})
     if field == "event__kind":
-        matching = _kinds(rows.db, glob)
-        if matching is not None:
-            return rows.filter(event__kind__in=matching)
+        few = list(islice(kinds(rows.db), _FEW))
+        if len(few) < _FEW:
+            return rows.filter(event__kind__in=[kind for kind in few if glob.matches(kind)])
     return rows.filter(fits(rows.db, field, glob))
-
-
-def _kinds(alias: str, glob: Glob) -> list[str] | None:
-    """The kinds of events that match; None if there are too many kinds to compare."""
-    few = list(islice(kinds(alias), _FEW))
-    return [kind for kind in few if glob.matches(kind)] if len(few) < _FEW else None

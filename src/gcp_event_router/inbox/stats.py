@@ -16,7 +16,7 @@ from .models import OPEN, Delivery, State
 from .names import unregistered
 
 _FINISHED: Final = frozenset({State.DONE, State.DISCARDED})
-_NAMED: Final = 5
+_MAX_NAMES: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +47,9 @@ class Stats:
         if self.waiting:
             yield f"Waiting for a worker: {self.waiting}."
         if self.unregistered:
-            named = [f"{number} for {printable(name)}" for name, number in self.unregistered.items()]
-            more = f" and {len(named) - _NAMED} names more" if len(named) > _NAMED else ""
-            yield f"Waiting for a handler that is not registered: {', '.join(named[:_NAMED])}{more}."
+            names = [f"{number} for {printable(name)}" for name, number in self.unregistered.items()]
+            more = f" and {len(names) - _MAX_NAMES} more names" if len(names) > _MAX_NAMES else ""
+            yield f"Waiting for a handler that is not registered: {', '.join(names[:_MAX_NAMES])}{more}."
 
     def fields(self) -> dict[str, Any]:
         """The figures for scripts, with ages in seconds."""
