@@ -62,6 +62,11 @@ class StoredError(NamedTuple):
     #: The exception's text and traceback, which may quote the payload.
     text: str = ""
 
+    def after_waiting(self, longest: timedelta) -> StoredError:
+        """Add that the delivery is parked because all its runs have ended like this for too long."""
+        trail = f"no run ended in any other way for {longest}, the setting MAX_WAIT: {self.trail}"
+        return self._replace(trail=trail[:_TRAIL_LENGTH])
+
     @property
     def columns(self) -> dict[str, str]:
         """The columns of a delivery with this error."""
@@ -79,12 +84,6 @@ def describe_error(error: Exception) -> StoredError:
     if classify(error) is Outcome.INVALID and (invalid := details(error)):
         return StoredError(name, json.dumps(invalid)[:_TRAIL_LENGTH], text)
     return StoredError(name, storable(trail(error), _TRAIL_LENGTH, vendor), text)
-
-
-def waited_too_long(longest: timedelta, error: StoredError) -> StoredError:
-    """Describe the error of a delivery that is parked because all its runs ended like this for too long."""
-    text = f"no run ended in any other way for {longest}, the setting MAX_WAIT: {error.trail}"
-    return error._replace(trail=text[:_TRAIL_LENGTH])
 
 
 def text_of(error: BaseException) -> str:

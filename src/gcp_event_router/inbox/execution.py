@@ -24,7 +24,7 @@ from ..exceptions import BusyError, UnavailableError
 from ..outcomes import Outcome, Retry, classify, leaves
 from . import claims
 from .conflicts import TRIES, make_way
-from .errors import LeaseLostError, describe_error, is_conflict, waited_too_long
+from .errors import LeaseLostError, describe_error, is_conflict
 from .leases import Claim
 from .marks import Mark
 from .models import State
@@ -124,7 +124,7 @@ def _fail(alias: str, claim: Claim, error: Exception) -> Result:
             longest = conf.current().INBOX.MAX_WAIT
             if claim.waited is not None and claim.waited >= longest:
                 outcome = Outcome.PARKED
-                is_ours = claims.give_up(alias, claim, State.PARKED, waited_too_long(longest, stored))
+                is_ours = claims.give_up(alias, claim, State.PARKED, stored.after_waiting(longest))
             else:
                 waits = [leaf.after for leaf in leaves(error) if isinstance(leaf, Retry) and leaf.after is not None]
                 is_ours = claims.give_back(alias, claim, stored, max(waits, default=_wait_again(claim)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from asgiref.sync import sync_to_async
@@ -39,11 +40,11 @@ _SETTLED: Final[Mapping[str, Result]] = {
 class InboxStore:
     """The store of a process."""
 
-    def record(self, kind: str, reference: str, raw_event: RawEvent, found: HandlersFound) -> InboxRecord:
+    def record(self, kind: str, reference: str, raw_event: RawEvent, handlers: HandlersFound) -> InboxRecord:
         """Make the record of an event, with or without handlers."""
-        if not (found.blocking or found.awaited):
+        if not any(handlers):
             return UnhandledRecord(database(), kind, reference, raw_event, {}, alone=False)
-        return InboxRecord(database(), kind, reference, raw_event, delivery_terms(found), alone=sum(map(len, found)) == 1)
+        return InboxRecord(database(), kind, reference, raw_event, delivery_terms(handlers), sum(map(len, handlers)) == 1)
 
     def reject(self, kind: str, reference: str, raw_event: RawEvent, problem: EnvelopeError) -> None:
         """Store an unreadable event. Raises `UnavailableError` if the database is unavailable."""
@@ -53,59 +54,39 @@ class InboxStore:
             raise _not_stored(database(), kind, reference, raw_event) from error
 
 
+@dataclass(slots=True, eq=False)
 class InboxRecord:
-    """The record of one event.
+    """The record of one event."""
 
-    Args:
-        alias: The database.
-        kind: The event's kind.
-        reference: The event's reference.
-        raw_event: The event.
-        terms: The terms of the handlers whose work is done once.
-        alone: Whether the event has one handler, whose delivery begins with its claim; several begin one after the other.
-        claim: The claim on the delivery of such a handler, if there is one before `open`.
-
-    """
-
-    __slots__ = ("_alias", "_alone", "_claims", "_kind", "_raw_event", "_reference", "_terms")
-
-    def __init__(
-        self,
-        alias: str,
-        kind: str,
-        reference: str,
-        raw_event: RawEvent,
-        terms: Mapping[Handler, DeliveryTerms],
-        *,
-        alone: bool,
-        claim: Claim | None = None,
-    ) -> None:
-        self._alias = alias
-        self._kind = kind
-        self._reference = reference
-        self._raw_event = raw_event
-        self._terms = terms
-        self._alone = alone
-        self._claims: dict[str, Claim] = {} if claim is None else {own.handler: claim for own in terms.values()}
+    alias: str
+    kind: str
+    reference: str
+    raw_event: RawEvent
+    #: The terms of the handlers whose work is done once.
+    terms: Mapping[Handler, DeliveryTerms]
+    #: Whether the event has one handler, whose delivery begins with its claim; several begin one after the other.
+    alone: bool
+    #: The claims on their deliveries, by the handlers' names in the inbox; `open` makes them for a new event.
+    claims: dict[str, Claim] = field(default_factory=dict[str, Claim])
 
     def open(self) -> None:
         """Store the event, and claim its open deliveries. Raises `UnavailableError` if the database is unavailable."""
-        terms = list(self._terms.values())
+        terms = list(self.terms.values())
         if not terms:
             return
         try:
             row = self._row()
-            self._claims = claims.open_event(self._alias, row, terms, sender_attempt_of(self._raw_event), begun=self._alone)
-            if self._raw_event.kept_as is not None:  # a replay, whose sender has its answer
-                decisions.leave(self._alias, [claim.delivery for claim in self._claims.values() if claim.token is not None])
+            self.claims = claims.open_event(self.alias, row, terms, sender_attempt_of(self.raw_event), begun=self.alone)
+            if self.raw_event.kept_as is not None:  # a replay, whose sender has its answer
+                decisions.leave(self.alias, [claim.delivery for claim in self.claims.values() if claim.token is not None])
         except execution.AWAY as error:  # even if it refuses, such as without tables: the sender still has the event
-            raise _not_stored(self._alias, self._kind, self._reference, self._raw_event) from error
-        payloads = {claim.payload for claim in self._claims.values()} - {Payload.SAME}
+            raise _not_stored(self.alias, self.kind, self.reference, self.raw_event) from error
+        payloads = {claim.payload for claim in self.claims.values()} - {Payload.SAME}
         if payloads:
             self._log_other_payload("is handled instead" if Payload.TAKEN in payloads else "is not handled")
-        new = [claim.delivery for claim in self._claims.values() if claim.is_new and claim.token is None]
+        new = [claim.delivery for claim in self.claims.values() if claim.is_new and claim.token is None]
         if new:
-            enqueue(self._alias, new)
+            enqueue(self.alias, new)
 
     async def aopen(self) -> None:
         """Do the same as `open` on an event loop."""
@@ -113,52 +94,52 @@ class InboxRecord:
 
     def begin(self, handler: Handler) -> Result | None:
         """Begin a delivery. Returns a result, if it is not open or another worker has it."""
-        terms = self._terms.get(handler)
+        terms = self.terms.get(handler)
         if terms is None:
             return None
-        claim = self._claims[terms.handler]
+        claim = self.claims[terms.handler]
         if claim.token is None:
             return _standing(claim, terms)
-        if self._alone:
+        if self.alone:
             return None
         try:
-            return None if claims.begin(self._alias, claim, terms.lease) else execution.busy()
+            return None if claims.begin(self.alias, claim, terms.lease) else execution.busy()
         except execution.AWAY as error:
             return execution.away(error)
 
     async def abegin(self, handler: Handler) -> Result | None:
         """Do the same as `begin` on an event loop, in a thread if it needs the database."""
-        terms = self._terms.get(handler)
-        if self._alone or terms is None or self._claims[terms.handler].token is None:
+        terms = self.terms.get(handler)
+        if self.alone or terms is None or self.claims[terms.handler].token is None:
             return self.begin(handler)
         return await sync_to_async(self.begin)(handler)
 
     def run(self, handler: Handler, call: Callable[[], None]) -> Result:
         """Run a sync handler, in its delivery's transaction unless it is registered with `once=False`."""
-        terms = self._terms.get(handler)
+        terms = self.terms.get(handler)
         if terms is not None:
-            return execution.run(self._alias, self._claims[terms.handler], call)
+            return execution.run(self.alias, self.claims[terms.handler], call)
         call()
         return HANDLED
 
     async def arun(self, handler: Handler, call: Callable[[], Awaitable[None]]) -> Result:
         """Run an async handler."""
-        terms = self._terms.get(handler)
+        terms = self.terms.get(handler)
         if terms is not None:
-            return await execution.arun(self._alias, self._claims[terms.handler], call)
+            return await execution.arun(self.alias, self.claims[terms.handler], call)
         await call()
         return HANDLED
 
     def _row(self) -> StoredEvent:
-        row = row_of(self._kind, self._reference, self._raw_event)
-        envelope = self._raw_event.envelope
-        if isinstance(envelope, CloudTask) and str(row.key) != self._raw_event.kept_as:  # a replayed event already has its key
-            row.key = key_of_task(self._alias, row, envelope)
+        row = row_of(self.kind, self.reference, self.raw_event)
+        envelope = self.raw_event.envelope
+        if isinstance(envelope, CloudTask) and str(row.key) != self.raw_event.kept_as:  # a replayed event already has its key
+            row.key = key_of_task(self.alias, row, envelope)
         return row
 
     def _log_other_payload(self, what: str) -> None:
         message = "A redelivery of an event of kind %r with reference %r has another payload, which %s"
-        logger.error(message, self._kind, self._reference, what)
+        logger.error(message, self.kind, self.reference, what)
 
 
 class UnhandledRecord(InboxRecord):
@@ -170,13 +151,13 @@ class UnhandledRecord(InboxRecord):
     def open(self) -> None:
         """Store the event. Raises `UnavailableError` if the database is unavailable."""
         try:
-            self._raw_event.document()
+            self.raw_event.document()
         except EnvelopeError:
             return  # it will be refused, and stored as unreadable
         try:
-            payload = claims.keep_unhandled(self._alias, self._row())
+            payload = claims.keep_unhandled(self.alias, self._row())
         except execution.AWAY as error:
-            raise _not_stored(self._alias, self._kind, self._reference, self._raw_event) from error
+            raise _not_stored(self.alias, self.kind, self.reference, self.raw_event) from error
         if payload is not Payload.SAME:
             self._log_other_payload("is stored instead" if payload is Payload.TAKEN else "is not handled")
 

@@ -133,7 +133,7 @@ def _run(alias: str, delivery: Delivery, raw_event: RawEvent, handler: Handler, 
     started = perf_counter()
     kind, reference = delivery.event.kind, delivery.event.reference
     pipeline = BUILT.pipeline or build()
-    record = InboxRecord(alias, kind, reference, raw_event, {handler: terms}, alone=True, claim=claim)
+    record = InboxRecord(alias, kind, reference, raw_event, {handler: terms}, True, {terms.handler: claim})
     run = Run(handler, kind, reference, raw_event, record)
     result = wait_for(partial(pipeline.arun, run)) if handler.is_async else pipeline.run(run)
     log_run(handler, result, kind, reference, raw_event, perf_counter() - started)
