@@ -130,7 +130,7 @@ def test_explain() -> None:
     assert [(each.runs, each.reason) for each in explanation.consulted] == [
         (True, "'order-*' matches"),
         (False, "'order-placed' matches, but its function is registered before"),
-        (False, "'order-placed' does not begin with 'invoice-' and 'order-placed' is not 'refund'"),
+        (False, "'order-placed' does not match 'invoice-*' or 'refund'"),
         (False, "another handler matches"),
     ]
     lines = str(other).splitlines()
@@ -208,22 +208,15 @@ def test_signal_by_object_and_by_path() -> None:
     by_path.ignore("gcp_event_router.signals.event_received")
 
 
-@pytest.mark.parametrize(
-    ("path", "message"),
-    [
-        (
-            "shop.nowhere",
-            "The signal 'shop.nowhere' cannot be imported. Give a path such as 'gcp_event_router.signals.event_received'.",
-        ),
-        ("os.path", "'os.path' is of type module, not a django.dispatch.Signal. Give the path of a signal."),
-    ],
-)
-def test_wrong_signal_is_refused(path: str, message: str) -> None:
-    """A path that leads to no signal is refused where it is written."""
+@pytest.mark.parametrize("path", ["shop.nowhere", "os.path"])
+def test_wrong_signal_is_refused(path: str) -> None:
+    """A router refuses a path that does not lead to a signal."""
     with pytest.raises(ConfigurationError) as refused:
         EventRouter(signal=path)
 
-    assert str(refused.value) == message
+    assert str(refused.value) == (
+        f"{path!r} does not name a signal of Django. Give a path such as 'gcp_event_router.signals.event_received'."
+    )
 
 
 @pytest.mark.parametrize(

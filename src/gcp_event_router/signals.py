@@ -11,7 +11,6 @@ from typing import Any, Final
 from weakref import ReferenceType
 
 from django.dispatch import Signal, dispatcher
-from django.utils.module_loading import import_string
 from typing_extensions import override
 
 from ._concurrency import in_thread
@@ -19,10 +18,10 @@ from ._dispatch.raw_event import RawEvent
 from ._receivers.base import Receiver, Responses, RouterReceiver, is_router_receiver
 from ._receivers.event_broadcast import EventBroadcast, find_broadcast
 from ._receivers.kwargs_adapter import adapted, original
-from .exceptions import ConfigurationError, DocumentError, EnvelopeError
+from .exceptions import DocumentError, EnvelopeError
 from .outcomes import Outcome, of_responses
 
-__all__ = ["EventSignal", "event_received", "find_signal"]
+__all__ = ["EventSignal", "event_received"]
 
 
 class EventSignal(Signal):
@@ -160,21 +159,6 @@ class EventSignal(Signal):
 def _django_id(receiver: Any) -> Hashable:
     """Make the key by which Django finds a receiver: the same for two references to one bound method."""
     return (id(receiver.__self__), id(receiver.__func__)) if hasattr(receiver, "__func__") else id(receiver)
-
-
-def find_signal(signal: Signal | str) -> Signal:
-    """Return a signal, or the one at a dotted path. Raises `ConfigurationError` if there is none."""
-    imported = signal
-    if isinstance(signal, str):
-        try:
-            imported = import_string(signal)
-        except ImportError as error:
-            msg = f"The signal {signal!r} cannot be imported. Give a path such as 'gcp_event_router.signals.event_received'."
-            raise ConfigurationError(msg) from error
-    if not isinstance(imported, Signal):
-        msg = f"{signal!r} is of type {type(imported).__name__}, not a django.dispatch.Signal. Give the path of a signal."
-        raise ConfigurationError(msg)
-    return imported
 
 
 _SEND: Final = EventSignal.send

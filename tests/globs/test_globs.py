@@ -94,17 +94,3 @@ def test_malformed_globs_are_refused(pattern: str, message: str) -> None:
         Glob(pattern)
 
     assert str(refused.value) == message
-
-
-@pytest.mark.parametrize(
-    ("pattern", "reason"),
-    [
-        ("order", "'x-y' is not 'order'"),
-        ("order-*", "'x-y' does not begin with 'order-'"),
-        ("*-z", "'x-y' does not end in '-z'"),
-        ("x?*?y", "'x-y' does not fit 'x?*?y'"),
-    ],
-)
-def test_why_not(pattern: str, reason: str) -> None:
-    """A glob says in a clause why a kind does not match."""
-    assert Glob(pattern).why_not("x-y") == reason

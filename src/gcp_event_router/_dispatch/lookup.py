@@ -213,9 +213,9 @@ def explain(kind: str, ce_type: str | None, registrations: tuple[Registration, .
 def _mismatch(registration: Registration, kind: str, ce_type: str | None) -> str:
     """Return why a registration does not match, or ""."""
     if registration.globs and registration.matching(kind) is None:
-        return " and ".join(glob.why_not(kind) for glob in registration.globs)
+        return f"{kind!r} does not match {' or '.join(repr(glob.pattern) for glob in registration.globs)}"
     if registration.ce_type is None or registration.wants(ce_type):
         return ""
     if ce_type is None:
         return f"it wants the type {registration.ce_type.pattern!r}, and the event has none"
-    return f"of the type, {registration.ce_type.why_not(ce_type)}"
+    return f"the type {ce_type!r} does not match {registration.ce_type.pattern!r}"

@@ -63,16 +63,6 @@ class Glob:
             self._match = re.compile(fnmatch.translate(self.pattern)).match
         return self._match(kind) is not None
 
-    def why_not(self, kind: str) -> str:
-        """Explain in one clause why `kind` does not match."""
-        if self.is_literal:
-            return f"{kind!r} is not {self.pattern!r}"
-        if not kind.startswith(self.prefix):
-            return f"{kind!r} does not begin with {self.prefix!r}"
-        if not kind.endswith(self.suffix):
-            return f"{kind!r} does not end in {self.suffix!r}"
-        return f"{kind!r} does not fit {self.pattern!r}"
-
     def prefixed(self, prefix: str) -> Glob:
         """The glob that matches the literal `prefix`, followed by a match of this one."""
         return Glob(escape(prefix) + self.pattern) if prefix else self
