@@ -1,4 +1,4 @@
-"""Start-up: what is imported, found and refused then."""
+"""Start-up: imports, autodiscovery and errors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def python(source: str, *path: Path) -> subprocess.CompletedProcess[str]:
-    """Run a program in a Python of its own, which knows no settings."""
+    """Run a program in a separate Python without settings."""
     program = f"import sys; sys.path[:0] = {[str(each) for each in path]!r}\n{source}"
     return subprocess.run(
         [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False, timeout=120
@@ -27,7 +27,7 @@ def python(source: str, *path: Path) -> subprocess.CompletedProcess[str]:
 
 
 def configured(settings: str, then: str) -> str:
-    """A program that configures Django and goes on."""
+    """Make a program that configures Django and continues."""
     return f"import django\nfrom django.conf import settings\nsettings.configure({settings})\ndjango.setup()\n{then}"
 
 
@@ -54,7 +54,7 @@ def test_import_needs_no_settings() -> None:
 
 
 def test_event_handlers_are_found(tmp_path: Path) -> None:
-    """event_handlers.py of every installed app is imported when Django starts, and its handlers hear events."""
+    """Django imports event_handlers.py of every installed app when it starts, and its handlers get events."""
     app = tmp_path / "blog"
     app.mkdir()
     (app / "__init__.py").touch()
@@ -154,7 +154,7 @@ def project(folder: Path, entry: dict[str, Any], **more: Any) -> dict[str, str]:
 def test_an_authenticator_that_cannot_be_made_is_told_in_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """Whatever is wrong with it, the error says which authenticator it is, why, and what to do; it quotes no secret."""
+    """The error says which authenticator failed, why, and what to do, without quoting a secret."""
     entry, message = BROKEN[name]
     project(tmp_path, entry)
     monkeypatch.setattr("sys.path", [str(tmp_path), *sys.path])
@@ -170,7 +170,7 @@ def test_an_authenticator_that_cannot_be_made_is_told_in_words(
 @pytest.mark.proof
 @pytest.mark.parametrize(("server", "name"), [("wsgi", "an authenticator that raises"), ("asgi", "a wrong option")])
 def test_an_authenticator_that_cannot_be_made_stops_the_start(tmp_path: Path, server: str, name: str) -> None:
-    """A server whose door cannot be built does not start, and its last words are what to mend; no option is quoted."""
+    """A server whose authenticator cannot be created does not start; the error says what to correct, and quotes no option."""
     entry, message = BROKEN[name]
     source = f"from django.core.{server} import get_{server}_application\nget_{server}_application()\nprint('started')"
     run = subprocess.run(
@@ -204,7 +204,7 @@ def test_commands_say_which_authenticator_cannot_be_made(tmp_path: Path, command
 
 
 def test_other_commands_do_without_authenticators(tmp_path: Path) -> None:
-    """A command that checks nothing, such as collectstatic while an image is built, runs without the secrets of the site."""
+    """A command without checks, such as collectstatic in an image's build, runs without the site's secrets."""
     entry, _ = BROKEN["an authenticator that raises"]
     run = subprocess.run(
         [sys.executable, "-m", "django", "shell", "-c", "print('started')"],
@@ -219,7 +219,7 @@ def test_other_commands_do_without_authenticators(tmp_path: Path) -> None:
 
 
 def test_urls_without_the_app_are_refused() -> None:
-    """Including the URLs without installing the app would lose every event, so it is refused."""
+    """Including the URLs without installing the app would lose every event, so it raises."""
     run = python(configured("INSTALLED_APPS=[]", "import gcp_event_router.urls"))
 
     assert run.returncode == 1
@@ -230,7 +230,7 @@ def test_urls_without_the_app_are_refused() -> None:
 
 
 def test_authenticators_of_ours_need_no_extra() -> None:
-    """Without PyJWT everything but OIDC can be used; whoever asks for OIDC is told what to install, also by the settings."""
+    """Without PyJWT everything but OIDC works; importing or configuring OIDC says what to install."""
     program = configured(
         "",
         "for name in ('jwt', 'cryptography'): sys.modules[name] = None\n"
@@ -247,6 +247,6 @@ def test_authenticators_of_ours_need_no_extra() -> None:
 
 
 def test_a_name_that_auth_has_not() -> None:
-    """Asking the package for what it does not have is an ordinary AttributeError."""
+    """A missing name of the package is an ordinary AttributeError."""
     with pytest.raises(AttributeError, match=r"^module 'gcp_event_router\.auth' has no attribute 'OAuth'$"):
         getattr(auth, "OAuth")  # noqa: B009 -- a checker would refuse the attribute

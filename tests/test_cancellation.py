@@ -1,4 +1,4 @@
-"""Who may cancel: a CancelledError or GeneratorExit that a handler, a receiver or a listener merely raises is its failure.
+"""Cancellation: a CancelledError or GeneratorExit of a handler, receiver or listener that nobody cancelled is its failure.
 
 asyncio's documentation ("Task Cancellation", `Task.cancelling`) tells a task that is being cancelled from one that is not.
 """
@@ -25,7 +25,7 @@ NO_EVENT: Event[Any] = Event("", "", None)
 
 
 class Cancelled(asyncio.CancelledError):
-    """What a library derives from it."""
+    """A library's subclass."""
 
 
 STRAYS: list[Callable[[], BaseException]] = [
@@ -120,7 +120,7 @@ def test_the_error_says_what_to_do(router: EventRouter) -> None:
 
 
 def test_a_handler_that_cancels_its_own_task_has_failed(router: EventRouter, post: Post) -> None:
-    """What a handler does to its own task ends nothing but the handler, as where a cancel scope is left in disorder."""
+    """A handler that cancels its own task, as a misused cancel scope does, ends only itself."""
 
     @router.on("order-*")
     async def handler(event: Event[Any]) -> None:
@@ -154,7 +154,7 @@ def test_what_ends_the_process_ends_it(router: EventRouter, error: type[BaseExce
 
 @pytest.mark.parametrize("role", ["handler", "receiver", "listener", "thread"])
 async def test_a_real_cancellation_cancels(router: EventRouter, lines: Callable[[], list[str]], role: str) -> None:
-    """As when a client disconnects under ASGI: nothing more runs, and nobody has failed. Also in a thread that awaits."""
+    """As after a client's disconnect under ASGI, nothing more runs or counts as failed; also in a thread that awaits."""
     started, ran = asyncio.Event(), list[str]()
 
     async def wait(event: Event[Any] = NO_EVENT, /, **named: object) -> None:

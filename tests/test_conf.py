@@ -1,4 +1,4 @@
-"""GCP_EVENT_ROUTER: its defaults, and what is said of a mistake in it."""
+"""GCP_EVENT_ROUTER: its defaults, and the errors for mistakes in it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ KEYS = "AUTHENTICATION, FAILURE_STATUS, INBOX, MAX_BATCH, MAX_BODY_SIZE, SIGNALS
 
 @override_settings(GCP_EVENT_ROUTER={})
 def test_defaults() -> None:
-    """Without settings the endpoint is closed, takes 15 MiB, and answers as django-gcp did."""
+    """Without settings, the endpoint is closed, accepts 15 MiB, and answers as django-gcp does."""
     assert current() == Settings(
         AUTHENTICATION=None,
         MAX_BODY_SIZE=15 * 1024 * 1024,
@@ -115,7 +115,7 @@ def test_every_key_is_typed_read_and_filled_in() -> None:
     ],
 )
 def test_mistakes(given: Any, message: str) -> None:
-    """A wrong key or value is named, with what can be written instead, and without anything that may be a secret."""
+    """The error names a wrong key or value and says what is expected, without quoting a possible secret."""
     with override_settings(GCP_EVENT_ROUTER=given), pytest.raises(ImproperlyConfigured) as refused:
         current()
 
@@ -123,7 +123,7 @@ def test_mistakes(given: Any, message: str) -> None:
 
 
 def test_tracing_without_opentelemetry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tracing that is asked for, and cannot be had, stops the start."""
+    """TRACING without its package stops the start."""
     monkeypatch.setattr(sys, "path", [])  # where the package would be found
     monkeypatch.delitem(sys.modules, "opentelemetry", raising=False)
 

@@ -71,7 +71,7 @@ def test_a_record_outside_of_events() -> None:
 
 
 def test_a_record_of_an_event() -> None:
-    """Fields of the event's own line: which event it was are labels, its trace is Google's, the others stay as they are."""
+    """In the event's own line, its identity becomes labels and its trace Google's fields; other fields stay as they are."""
     made = record(
         event_kind="order-placed",
         event_reference="4711",
@@ -98,7 +98,7 @@ def test_a_trace_without_a_span() -> None:
 
 @pytest.mark.parametrize(("project", "trace"), [("p", f"projects/p/traces/{TRACE_ID}"), ("", TRACE_ID)])
 def test_the_project_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch, project: str, trace: str) -> None:
-    """Without a project, that of the environment is taken, and where there is none either, the trace's id stands alone."""
+    """The default project is the environment's; without one, the line has the trace's id alone."""
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", project)
 
     assert json.loads(CloudLoggingFormatter().format(record(event_trace=PARENT)))[f"{GOOGLE}trace"] == trace
@@ -118,7 +118,7 @@ def test_the_project_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch,
     ],
 )
 def test_severities(level: int, severity: str) -> None:
-    """Every level is a severity, those in between the one below."""
+    """Every level has a severity; a level in between has the next lower one."""
     assert entry(record(levelno=level))["severity"] == severity
 
 
@@ -135,14 +135,14 @@ def test_the_traceback_is_where_error_reporting_looks() -> None:
 
 
 def test_labels_can_be_read_as_json() -> None:
-    """A message id with half of a surrogate pair, which readers of JSON refuse, is written as an escape."""
+    """The formatter escapes half of a surrogate pair in a message id, since readers of JSON refuse it."""
     labels = entry(record(event_message_id="17\udc80"))[f"{GOOGLE}labels"]
 
     assert labels == {"event_message_id": "17\\udc80"}
 
 
 def unknown() -> object:
-    """As `request.user` is, where the database may not be asked."""
+    """Fail as `request.user` does on an event loop."""
     raise SynchronousOnlyOperation
 
 
@@ -167,7 +167,7 @@ def unknown() -> object:
     ],
 )
 def test_extras(value: object, written: object) -> None:
-    """Extras are written as JSON, or as their repr: without NaN, and without the query and the body of a request."""
+    """The formatter writes extras as JSON or as their repr, without NaN, and without the query and the body of a request."""
     assert entry(record(what=value)) == PLAIN | {"what": written}
 
 
@@ -177,7 +177,7 @@ def test_extras_that_ask_a_database() -> None:
 
 
 def test_a_number_that_json_cannot_hold_changes_no_other() -> None:
-    """Extras beside NaN or infinity are written as they would be without it."""
+    """NaN or infinity in one extra does not change the others."""
     assert entry(record(ratio=float("inf"), status=200)) == PLAIN | {"ratio": "Infinity", "status": 200}
 
 
@@ -200,7 +200,7 @@ def test_opentelemetry_that_is_being_imported(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_extras_cannot_pose_as_our_fields() -> None:
-    """An extra that has the name of a field of ours does not replace it."""
+    """An extra with the name of one of our fields does not replace it."""
     forged: dict[str, Any] = {"severity": "DEBUG", "time": "never", "logger": "x", f"{GOOGLE}sourceLocation": {}}
 
     assert entry(record(**forged)) == PLAIN
@@ -208,12 +208,12 @@ def test_extras_cannot_pose_as_our_fields() -> None:
 
 @pytest.mark.parametrize("trace", ["garbage", "a-b-c-d", 7, ["00"]])
 def test_a_forged_trace_is_left_out(trace: object) -> None:
-    """Somebody's own `event_trace` that is none does not break the line."""
+    """An `event_trace` that is not a traceparent does not break the line."""
     assert entry(record(event_trace=trace)) == PLAIN
 
 
 def test_the_filter_gives_plain_formats_the_event() -> None:
-    """With the filter, a format of text may name the event; outside of events the names are empty; own values stay."""
+    """With the filter, a text format may name the event; outside events the names are empty; a record's own values stay."""
     formatter = logging.Formatter("%(event_kind)s|%(event_reference)s|%(event_message_id)s|%(event_trace)s")
     first, second = record(), record(event_kind="mine")
 
@@ -222,7 +222,7 @@ def test_the_filter_gives_plain_formats_the_event() -> None:
 
 
 def test_the_filter_keeps_a_format_on_its_line() -> None:
-    """What a sender chose, such as a message id with a line break in it, cannot forge a line of a plain format."""
+    """A sender's text, such as a message id with a line break, cannot forge a line of a plain format."""
     formatter = logging.Formatter("%(event_kind)s %(event_message_id)s")
     forged = record(event_kind="grün", event_message_id="17\nERROR\x1b[31m\u202e\u2028\\n")
 

@@ -43,7 +43,7 @@ class Hidden(BaseModel):
 
 
 class Client:
-    """What publishes in these tests; Google's own client does in those with the emulator."""
+    """A client for these tests; those with the emulator use Google's own."""
 
     def __init__(self) -> None:
         self.published: list[tuple[str, bytes, str, dict[str, str]]] = []
@@ -79,7 +79,7 @@ def test_what_is_sent_is_handled(placed: Kind[Order], post: Post) -> None:
 
 
 def test_a_handler_with_options_or_without_an_annotation(placed: Kind[Order], router: EventRouter) -> None:
-    """The decorator takes the options of `on`; the kind says the payload of a function that does not."""
+    """The decorator takes the options of `on`; a function without an annotation gets the payload of the kind."""
 
     @placed.on(name="shop.record", max_attempts=3)
     def record(event: Event[Order]) -> None: ...
@@ -89,7 +89,7 @@ def test_a_handler_with_options_or_without_an_annotation(placed: Kind[Order], ro
 
 
 def test_a_function_of_another_payload_is_refused(placed: Kind[Order]) -> None:
-    """What checkers refuse is refused on the line of the registration, too."""
+    """The registration refuses what type checkers refuse."""
 
     def record(event: Event[str]) -> None: ...
 
@@ -102,7 +102,7 @@ def test_a_function_of_another_payload_is_refused(placed: Kind[Order]) -> None:
 
 
 def test_a_kind_is_a_name_and_not_a_glob(router: EventRouter) -> None:
-    """Characters that mean something in globs stand for themselves; what no event can have is refused."""
+    """Special characters of globs stand for themselves; a name that no event can have is refused."""
     router.kind("order-[x]*", int).on(lambda_handler)
     assert [len(handlers) for handlers in router.find("order-[x]*")] == [1, 0]
     assert [len(handlers) for handlers in router.find("order-xy")] == [0, 0]
@@ -120,7 +120,7 @@ class Unknown: ...
 
 @pytest.mark.parametrize(("payload", "text"), [(5, "5"), (Unknown, "Unknown")])
 def test_a_payload_is_a_type(router: EventRouter, payload: Any, text: str) -> None:
-    """What pydantic cannot validate is refused where it is declared, in the words that handlers are refused with."""
+    """Declaring a type that pydantic cannot validate raises."""
     with pytest.raises(RegistrationError) as caught:
         router.kind("a", payload)
 
@@ -134,7 +134,7 @@ def lambda_handler(event: Event[int]) -> None: ...
 
 
 def test_a_kind_has_one_payload(router: EventRouter) -> None:
-    """It can be declared again with the same payload, and not with another one; what a test declares is gone after it."""
+    """A kind may be declared again with the same payload only; `isolated` removes the declarations of a test."""
     first = router.kind("a", Order)
     assert router.kind("a", Order).name == "a"
     with pytest.raises(RegistrationError) as caught:
@@ -151,7 +151,7 @@ def test_a_kind_has_one_payload(router: EventRouter) -> None:
 
 
 def test_kinds_of_included_routers(router: EventRouter) -> None:
-    """They are known under their prefix."""
+    """The including router lists them under their prefix."""
     inner = EventRouter()
     placed = inner.kind("placed", Order)
     router.include(inner, prefix="order-")
@@ -170,7 +170,7 @@ def test_kinds_of_included_routers(router: EventRouter) -> None:
     ],
 )
 def test_data(payload_type: Any, payload: object, data: bytes, router: EventRouter, post: Post) -> None:
-    """A payload is written as a handler of its type reads it."""
+    """A handler of the type reads the data that the kind writes."""
     kind = router.kind("a", payload_type)
     seen: list[object] = []
     router.on("a", payload=payload_type)(lambda event: seen.append(event.payload))
@@ -195,7 +195,7 @@ def test_what_is_no_such_payload_is_not_sent(placed: Kind[Order]) -> None:
     ],
 )
 def test_what_handlers_could_not_read_is_not_sent(payload: BaseModel, problem: str, router: EventRouter) -> None:
-    """A payload that is not read as it is written is refused: by its field's other name, without a value that JSON has."""
+    """A kind refuses a payload whose JSON its handlers cannot read: another alias, a missing field, a value that JSON lacks."""
     kind = router.kind("a", type(payload))
 
     with pytest.raises(ValueError) as caught:
@@ -250,14 +250,14 @@ async def test_publish(placed: Kind[Order]) -> None:
     ],
 )
 def test_what_pubsub_cannot_carry_is_refused(placed: Kind[Order], topic: str, attributes: dict[str, Any], message: str) -> None:
-    """It is said at once, and not by a future much later."""
+    """`publish` raises immediately, instead of a future much later."""
     with pytest.raises(ValueError) as caught:
         placed.publish(topic, Order.of(1), attributes=attributes, client=Client())
     assert str(caught.value) == message
 
 
 def test_without_googles_client(placed: Kind[Order], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the extra it is said what to install."""
+    """Without the extra, the error says what to install."""
     client_of.cache_clear()
     monkeypatch.setitem(__import__("sys").modules, "google.cloud.pubsub_v1", None)
     with pytest.raises(ConfigurationError) as caught:

@@ -1,4 +1,4 @@
-"""The log: one line an event, with fields for machines, and nothing that the sender or an exception wrote."""
+"""The log: one line for each event, with fields for machines, and no text of a payload or an exception."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def fields(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def message(record: logging.LogRecord) -> str:
-    """The line, without what differs from run to run."""
+    """The line, without values that differ from run to run."""
     text = re.sub(r"in \d+\.\d ms", "in N ms", record.getMessage())
     return re.sub(r"at .+:\d+ in \w+", "at PLACE", text).replace(f"{__name__}.", "")
 
@@ -57,7 +57,7 @@ HINT = "; the body would be a Pub/Sub push if it had a `subscription` beside its
 def test_a_push_without_a_subscription(
     router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture, body: object, hint: str
 ) -> None:
-    """A push that somebody wrote by hand is plain JSON without a subscription, and the line of its refusal says so."""
+    """A handwritten push without a subscription is plain JSON, and the line of its refusal says so."""
     register(router, None)
 
     post("/events/k/r", json.dumps(body).encode())
@@ -99,7 +99,7 @@ def test_each_event_is_one_line(
     outcome: str,
     problem: str,
 ) -> None:
-    """The line says which event it was, what became of it, by whom and why; its parts are fields of the record too."""
+    """The line has the event, its outcome, its handlers and the reason; the record has them as fields."""
     register(router, error)
 
     with caplog.at_level("INFO"):
@@ -145,7 +145,7 @@ def register(router: EventRouter, error: Exception | None) -> None:
 def test_an_event_without_handlers_is_one_line_too(
     router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture, body: bytes, outcome: str, problem: str, listening: bool
 ) -> None:
-    """An event that nothing handles, or that is none, is one line, also where a plain receiver listens."""
+    """An unhandled or unreadable event has one line, even if a plain receiver listens."""
 
     def receiver() -> None: ...
 
@@ -179,7 +179,7 @@ def levels(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
 def test_the_first_event_of_a_kind_that_nothing_takes_is_a_warning(
     router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A misspelt kind is noticed, and a kind that comes all the time does not fill the log; an audit changes nothing (README)."""
+    """The first event of an unhandled kind is a WARNING, later ones are INFO; an audit changes nothing (README)."""
     event_received.connect(plain, weak=False)
     register(router, None)
 
@@ -191,7 +191,7 @@ def test_the_first_event_of_a_kind_that_nothing_takes_is_a_warning(
 
 
 def test_strangers_cannot_fill_the_log_with_warnings(router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture) -> None:
-    """Where 1,024 kinds were warned of, further ones are logged at INFO: whoever may send chooses the kinds."""
+    """After 1,024 warnings, further kinds are logged at INFO, since senders choose the kinds."""
     register(router, None)
     warned.update(map(str, range(1024)))
 
@@ -202,7 +202,7 @@ def test_strangers_cannot_fill_the_log_with_warnings(router: EventRouter, post: 
 
 
 def test_what_another_router_takes_is_no_warning(router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture) -> None:
-    """Of two routers at one signal, the one that has no handler for a kind does not warn of what the other one handles."""
+    """Of two routers at one signal, one does not warn of a kind that the other handles."""
     other = EventRouter(signal=event_received)
     register(other, None)
 
@@ -214,7 +214,7 @@ def test_what_another_router_takes_is_no_warning(router: EventRouter, post: Post
 
 
 def test_plain_receivers_alone_may_take_everything(router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture) -> None:
-    """A project that came from django-gcp and has no handlers yet is not warned of each kind that its receivers take (README)."""
+    """A project with plain receivers only, as with django-gcp, gets no warnings of unhandled kinds (README)."""
     event_received.connect(plain, weak=False)
 
     with caplog.at_level("INFO"):
@@ -226,7 +226,7 @@ def test_plain_receivers_alone_may_take_everything(router: EventRouter, post: Po
 def test_a_handler_that_reads_a_broken_document_is_one_line(
     router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """What a handler finds undecodable is in its event's line, and in no second one."""
+    """A body that a handler cannot decode is in its event's line, and in no second one."""
 
     @router.on("k")
     def handler(event: Event[bytes]) -> None:
@@ -242,7 +242,7 @@ CONTROL = "a\nb\r\x00\x1b[31m\u202e\u2028"
 
 
 def test_names_cannot_forge_a_line(router: EventRouter, caplog: pytest.LogCaptureFixture) -> None:
-    """A kind, a reference or a message id with control characters stays on its line, and is whole in the fields."""
+    """A kind, a reference or a message id with control characters stays on its line, and is complete in the fields."""
     body = json.loads(make_pubsub_message(message_id=CONTROL))
 
     with caplog.at_level("INFO"):
@@ -262,7 +262,7 @@ def test_a_long_message_id_makes_no_long_line(router: EventRouter, post: Post, c
 
 
 class SecretError(Exception):
-    """Tells in its text, its repr and its notes what it should not."""
+    """Reveals a secret in its text, its repr and its notes."""
 
     def __init__(self) -> None:
         super().__init__(SECRET)
@@ -312,12 +312,12 @@ def long() -> Exception:
     ],
 )
 def test_a_trail_tells_types_and_places(error: Exception, text: str) -> None:
-    """An exception is told by its type, those of its causes, and where it passed: never by its text."""
+    """The line shows an exception by its type, those of its causes, and its places; never by its text."""
     assert re.sub(r"at .+:\d+ in \w+$", "at PLACE", trail(error)) == text
 
 
 def test_a_suppressed_context_is_not_told() -> None:
-    """What `raise ... from None` hides stays hidden."""
+    """A cause that `raise ... from None` hides stays hidden."""
     error = chained()
     error.__suppress_context__ = True
 
@@ -341,7 +341,7 @@ def test_debug_has_the_traceback(router: EventRouter, post: Post, caplog: pytest
 
 
 def test_a_level_that_is_off_costs_no_record(caplog: pytest.LogCaptureFixture) -> None:
-    """Where the logger's level is higher, nothing is written."""
+    """Above its level, the logger writes nothing."""
     with caplog.at_level("WARNING", "gcp_event_router"):
         log_event(logging.INFO, "handled", kind="k", reference="r")
         log_event(logging.WARNING, "invalid", kind="k", reference="r")

@@ -1,4 +1,4 @@
-"""What an event that failed leaves in memory: nothing, also without the garbage collector, and never many times its size."""
+"""A failed event leaves nothing in memory, even without the garbage collector, and never takes many times its size."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PATH = "/events/order-placed/1"
 
 
 class Big(bytes):
-    """A body that can be watched."""
+    """A body that allows weak references."""
 
 
 class Order(BaseModel):

@@ -1,4 +1,4 @@
-"""Outcomes: what exceptions stand for, which of several is answered, and what may be told of them."""
+"""Outcomes: which exception has which outcome, which of several is the answer, and which details it has."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_each_outcome_has_its_status() -> None:
 
 @pytest.mark.parametrize("outcome", Outcome)
 def test_acknowledged_is_what_pubsub_says(outcome: Outcome) -> None:
-    """An outcome is acknowledged exactly where Pub/Sub takes its status for an acknowledgement."""
+    """An outcome is acknowledged exactly if Pub/Sub treats its status as an acknowledgement."""
     assert outcome.acknowledged is (outcome.status in PUBSUB_ACKNOWLEDGES)
 
 
@@ -90,25 +90,25 @@ def test_acknowledged_is_what_pubsub_says(outcome: Outcome) -> None:
     ],
 )
 def test_exceptions_stand_for_outcomes(error: BaseException, outcome: Outcome) -> None:
-    """Each exception stands for one outcome, and a group for the worst of what it holds at any depth."""
+    """Each exception has one outcome; a group has the worst of its exceptions, at any depth."""
     assert classify(error) is outcome
 
 
 @pytest.mark.parametrize("pair", list(permutations(Outcome, 2)))
 def test_of_two_the_worse_is_answered(pair: tuple[Outcome, Outcome]) -> None:
-    """The worst outcome is the one that comes last in the table, in whichever order they are found."""
+    """The worst outcome is the last one in the table, in any order of results."""
     order = list(STATUSES)
 
     assert worst(pair).value == max((each.value for each in pair), key=order.index)
 
 
 def test_without_any_outcome_an_event_is_handled() -> None:
-    """Where nobody returns an outcome nothing went wrong."""
+    """Without any outcome, the answer is HANDLED."""
     assert worst([]) is Outcome.HANDLED
 
 
 def test_leaves_are_the_exceptions_themselves() -> None:
-    """A group is walked to its leaves in order, and an exception that is no group is its own leaf."""
+    """The leaves of a group come in order; an exception that is not a group is its own leaf."""
     first, second, third = KeyError(), ValueError(), Retry()
 
     assert list(leaves(ExceptionGroup("g", [first, ExceptionGroup("g", [second, third])]))) == [first, second, third]
@@ -135,7 +135,7 @@ def test_the_longest_wait_counts_in_whole_seconds(waits: list[timedelta | None],
 
 
 def test_other_exceptions_ask_for_no_wait() -> None:
-    """Only a Retry says when to come back."""
+    """Only a Retry has a wait."""
     assert retry_after(KeyError()) is None
 
 
@@ -155,7 +155,7 @@ def test_other_exceptions_ask_for_no_wait() -> None:
     ],
 )
 def test_a_wrong_wait_is_refused_where_it_is_written(after: Any, error: type[Exception], message: str) -> None:
-    """A Retry whose wait has no unit or lies in the past is refused in three beats."""
+    """Retry refuses a wait without a unit or in the past."""
     with pytest.raises(error) as caught:
         Retry("why", after=after)
 
@@ -195,7 +195,7 @@ TOLD: list[tuple[Exception, list[tuple[list[int | str], str, str]]]] = [
 def test_validation_errors_are_told_as_they_were_written(
     error: Exception, expected: list[tuple[list[int | str], str, str]]
 ) -> None:
-    """Django's messages are told without their params, which hold values, and no other exception is told."""
+    """Details have Django's messages without their params, which hold values, and nothing of other exceptions."""
     assert [(each["loc"], each["msg"], each["type"]) for each in details(error)] == expected
 
 
@@ -205,7 +205,7 @@ class Code(Enum):
 
 @pytest.mark.parametrize("code", [Code.ODD, 404, lazystr("odd")])
 def test_a_code_that_is_no_string_can_be_told(code: Any) -> None:
-    """Projects give members of an enum and numbers for codes; what is told of them can be written as JSON."""
+    """A code may be a member of an enum or a number; JSON can hold its detail."""
     (told,) = details(ValidationError("Bad", code=code))
 
     assert json.loads(json.dumps(told)) == {"loc": [], "msg": "Bad", "type": str(code)}

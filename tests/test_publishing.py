@@ -1,4 +1,4 @@
-"""Publishing a declared kind: by Google's own client, and what is never given to it. `test_emulator` has the whole way."""
+"""Publishing a declared kind through Google's own client, and what it refuses. `test_emulator` tests the whole way."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TOPIC = "projects/p/topics/orders"
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[PubSubServer]:
-    """What the client of this process publishes to."""
+    """The server to which the client of this process publishes."""
     client_of.cache_clear()
     with PubSubServer() as server:
         monkeypatch.setenv("PUBSUB_EMULATOR_HOST", server.address)
@@ -35,7 +35,7 @@ def counted(router: EventRouter) -> Kind[int]:
 
 
 def test_what_failed_once_is_not_refused_for_ever(server: PubSubServer, counted: Kind[int]) -> None:
-    """After a message of an ordering key has failed, which its future tells, the next ones of that key are published."""
+    """After a message of an ordering key has failed, as its future reports, the next ones of that key are published."""
     server.refused = {"Publish": "NOT_FOUND"}
     with pytest.raises(NotFound):
         counted.publish(TOPIC, 1, ordering_key="k").result(PATIENCE)
@@ -45,7 +45,7 @@ def test_what_failed_once_is_not_refused_for_ever(server: PubSubServer, counted:
 
 
 def test_a_message_of_nothing_is_refused(router: EventRouter) -> None:
-    """Pub/Sub carries no message that has neither data nor an attribute; that is said at once."""
+    """Pub/Sub refuses a message without data and attributes, so `publish` raises immediately."""
     with pytest.raises(ValueError) as caught:
         router.kind("nothing", type(None)).publish(TOPIC, None)
     assert str(caught.value) == (

@@ -191,7 +191,7 @@ def test_memory_is_bounded_and_closed_to_strangers() -> None:
 
 
 def test_signal_by_object_and_by_path() -> None:
-    """A router listens to the signal that it is given, once, and can stop to."""
+    """A router listens to a signal once, and can stop listening."""
     seen: list[str] = []
     signal = EventSignal()
     router = EventRouter(signal=signal)
@@ -228,7 +228,7 @@ def test_wrong_signal_is_refused(path: str) -> None:
     ],
 )
 def test_wrong_kinds_are_refused(kinds: tuple[Any, ...], error: type[Exception], message: str) -> None:
-    """Kinds that are missing or not strings are refused."""
+    """Registering without a kind, or with one that is not a string, raises."""
     with pytest.raises(error) as refused:
         events.on(*kinds)
 
@@ -236,7 +236,7 @@ def test_wrong_kinds_are_refused(kinds: tuple[Any, ...], error: type[Exception],
 
 
 def test_threads_register_while_others_send() -> None:
-    """Handlers that are registered hear every event once, while others are registered in another thread."""
+    """Registered handlers get every event once, while another thread registers more."""
     signal = EventSignal()
     router = EventRouter(signal=signal)
     heard: list[str] = []

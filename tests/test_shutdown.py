@@ -1,4 +1,4 @@
-"""Shutdown: what works through many events ends in order, in real processes that are told to stop."""
+"""Shutdown: commands that work through many events end in order, in real processes that get a signal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.proof
 @with_databases
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_process_goes_on_until_it_is_told_to_stop(inbox: str, number: signal.Signals) -> None:
-    """It runs what is there and what comes later, and ends well at SIGTERM and at Ctrl-C, with nothing half done."""
+    """It runs present and later deliveries, and at SIGTERM or Ctrl-C it ends with 0 and no delivery half done."""
     keep(inbox, 2, State.PENDING)
     with start(inbox, "process", "--loop", "--interval", "1s", "--json") as process:
         assert process.stdout
@@ -42,7 +42,7 @@ def test_process_goes_on_until_it_is_told_to_stop(inbox: str, number: signal.Sig
 
 @with_databases
 def test_a_replay_ends_after_the_delivery_that_it_is_at(inbox: str) -> None:
-    """Told to stop, it leaves no delivery running, says how far it came, and fails; the same command does the rest."""
+    """A stopped replay leaves no delivery running, reports its progress, and fails; the same command does the rest."""
     keep(inbox, 300, State.PARKED)
     with start(inbox, "replay", "--json") as process:
         assert process.stdout
@@ -61,7 +61,7 @@ def test_a_replay_ends_after_the_delivery_that_it_is_at(inbox: str) -> None:
 
 
 def test_the_second_signal_does_as_ever() -> None:
-    """What does not end after the first can be ended by the second; after the block all is as before."""
+    """The second signal ends what the first did not; the block restores the handlers of signals."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # whatever this process was started with
     try:
         with stop_flag() as stop:
@@ -75,7 +75,7 @@ def test_the_second_signal_does_as_ever() -> None:
 
 
 def test_a_signal_at_any_line_of_a_wait() -> None:
-    """Wherever the signal finds the thread that waits, the flag is set, and nobody waits for ever."""
+    """At whatever line the signal interrupts the waiting thread, the flag is set and the wait ends."""
     tracing = sys.gettrace()
 
     def interrupted(line: int) -> bool | None:
@@ -111,7 +111,7 @@ def test_a_signal_at_any_line_of_a_wait() -> None:
 
 
 def test_in_another_thread() -> None:
-    """Where no signal can be heard, the flag is there, and nothing sets it."""
+    """In a thread that receives no signals, nothing sets the flag."""
     seen: list[bool] = []
 
     def look() -> None:

@@ -38,7 +38,7 @@ def names(router: EventRouter, kind: str, ce_type: str | None = None) -> list[st
 
 
 def test_kinds_and_types() -> None:
-    """A type alone, a kind alone, and both, which then have to match both; in the order of registration."""
+    """A registration may have a type, a kind, or both, which must then both match; handlers run in order of registration."""
     router = EventRouter()
     router.on(ce_type=STORAGE)(one)
     router.on("gcs-*")(two)
@@ -54,7 +54,7 @@ def test_kinds_and_types() -> None:
 
 
 def test_a_function_for_a_kind_and_a_type_runs_once() -> None:
-    """Registered twice, it is called once for an event that both match."""
+    """A function with two matching registrations is called once."""
     router = EventRouter()
     router.on(ce_type=STORAGE)(one)
     router.on("gcs-*")(one)
@@ -63,7 +63,7 @@ def test_a_function_for_a_kind_and_a_type_runs_once() -> None:
 
 
 def test_an_included_router_with_a_prefix() -> None:
-    """Under a prefix, a type counts for kinds that begin with it only."""
+    """Under a prefix, a type only matches events whose kind begins with the prefix."""
     router, inner = EventRouter(), EventRouter()
     inner.on(ce_type=STORAGE)(one)
     router.include(inner, prefix="files-")
@@ -73,7 +73,7 @@ def test_an_included_router_with_a_prefix() -> None:
 
 
 def test_explain() -> None:
-    """Each registration says what of it did not match, the kind or the type."""
+    """The reason says what did not match, the kind or the type."""
     router = EventRouter()
     router.on(ce_type=STORAGE)(one)
     router.on("gcs-*", ce_type="*.deleted")(two)
@@ -109,7 +109,7 @@ GLOBS = st.text("ab.*?", min_size=1, max_size=3)
 
 @given(st.lists(st.tuples(st.none() | GLOBS, st.none() | GLOBS), max_size=6), LABELS, st.none() | LABELS)
 def test_the_index_finds_what_matches(registered: list[tuple[str | None, str | None]], kind: str, ce_type: str | None) -> None:
-    """The handlers found are those whose globs match, one by one, in order; whatever is registered beside them."""
+    """The router finds the handlers whose globs match, in order, whatever else is registered."""
     router = EventRouter()
     expected: list[int] = []
     for place, (kinds, types) in enumerate(registered):
@@ -130,7 +130,7 @@ def test_the_index_finds_what_matches(registered: list[tuple[str | None, str | N
 
 
 def test_memory_is_bounded() -> None:
-    """A sender who makes up types takes no more memory than one who makes up kinds."""
+    """A sender that invents types takes no more memory than one that invents kinds."""
     router = EventRouter()
     router.on("gcs-*")(one)
     router.on(ce_type="com.example.*")(two)
@@ -143,7 +143,7 @@ def test_memory_is_bounded() -> None:
 
 
 def test_what_is_no_type_is_refused(router: EventRouter) -> None:
-    """An empty or malformed glob, several, and nothing at all are refused where they are written."""
+    """An empty or malformed glob, several globs, and a missing glob are refused on their line."""
     for wrong in ("", "google.["):
         with pytest.raises(GlobError):
             router.on(ce_type=wrong)
@@ -157,7 +157,7 @@ def test_what_is_no_type_is_refused(router: EventRouter) -> None:
 
 
 def test_an_option_that_there_is_not(router: EventRouter) -> None:
-    """A typo in an option is said, with the options that there are."""
+    """An unknown option raises, with a list of the options."""
     with pytest.raises(RegistrationError) as caught:
         router.on("a", leese=1)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue] -- what is tested
     assert str(caught.value) == (
@@ -166,7 +166,7 @@ def test_an_option_that_there_is_not(router: EventRouter) -> None:
 
 
 def test_checks_know_types() -> None:
-    """What covers a kind for one type only does not cover it; what covers both does."""
+    """A registration for one type does not cover a kind; one for both does."""
     router = EventRouter()
     router.on("a-*", ce_type="google.*")(one)
     router.on("a-b", ce_type="com.*")(one)

@@ -1,4 +1,4 @@
-"""What is written while a handler runs: the user's own log lines carry the event, and nothing does before or after it."""
+"""A project's own log lines carry the event while a handler runs, and not before or after it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Lines(logging.Handler):
 
 @pytest.fixture(params=["text", "json"])
 def lines(request: pytest.FixtureRequest) -> Iterator[list[str]]:
-    """All lines of the shop and of this package: as text by way of the filter, or as JSON without it."""
+    """All lines of the shop and of this package, as text through the filter or as JSON without it."""
     handler = Lines(logging.Formatter(TEXT) if request.param == "text" else CloudLoggingFormatter("p"))
     if request.param == "text":
         handler.addFilter(EventContextFilter())
@@ -57,7 +57,7 @@ def lines(request: pytest.FixtureRequest) -> Iterator[list[str]]:
 
 
 def said(line: str) -> str:
-    """A line of either format, as text."""
+    """Return a line of either format as text."""
     if not line.startswith("{"):
         return line.rstrip()
     found: dict[str, Any] = json.loads(line)
@@ -99,7 +99,7 @@ async def log() -> None:
 
 @pytest.mark.parametrize("is_async", [False, True])
 def test_log_lines_in_a_handler_carry_the_event(router: EventRouter, post: Post, lines: list[str], is_async: bool) -> None:
-    """Validators, handlers, and the tasks and threads that they start; then the event's own line; and nothing after it."""
+    """Validators, handlers, their tasks and threads carry the event, and so does its own line; nothing after it does."""
     register(router, is_async=is_async)
 
     post("/events/order-placed/4711", MESSAGE, traceparent=PARENT)
@@ -124,14 +124,14 @@ def test_google_s_header_is_the_trace_where_there_is_no_other(router: EventRoute
 
 
 def test_a_refusal_has_its_trace_as_well(post: Post, lines: list[str]) -> None:
-    """The line of a request that did not become an event is shown with the request."""
+    """The line of a request that is not an event appears with the request."""
     post("/events/order-placed/4711", b'{"message": {"data": 7}, "subscription": ""}', traceparent=PARENT)
 
     assert [said(line) for line in lines] == [f"gcp_event_router order-placed 4711  {PARENT}"]
 
 
 def test_each_handler_sees_its_own_event(router: EventRouter) -> None:
-    """An event that a handler sends from within has its own context, and the outer one is back after it."""
+    """An event that a handler sends has its own context; the outer one returns after it."""
     seen: list[CurrentEvent | None] = []
 
     @router.on("outer")
@@ -152,7 +152,7 @@ def test_each_handler_sees_its_own_event(router: EventRouter) -> None:
 
 
 def test_a_failing_handler_leaves_no_context(router: EventRouter, post: Post) -> None:
-    """What a handler raises ends its context as well; a thread without the context has no event."""
+    """An exception ends the handler's context, too; a thread without the context has no event."""
     seen: list[CurrentEvent | None] = []
 
     @router.on("order-*")

@@ -95,7 +95,7 @@ def chunked(body: bytes) -> Answer:
 
 @pytest.fixture
 def payloads(router: EventRouter) -> list[bytes]:
-    """What the handler was given."""
+    """The payloads that the handler got."""
     received: list[bytes] = []
 
     @router.on("*")

@@ -76,7 +76,7 @@ def _reader() -> Iterator[None]:
 
 @pytest.fixture
 def payloads(router: EventRouter) -> list[bytes]:
-    """What the handler was given."""
+    """The payloads that the handler got."""
     received: list[bytes] = []
 
     @router.on("*")

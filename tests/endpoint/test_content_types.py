@@ -13,7 +13,7 @@ from ..conftest import Post
 
 @pytest.fixture
 def payloads(router: EventRouter) -> list[bytes]:
-    """What the handler was given."""
+    """The payloads that the handler got."""
     received: list[bytes] = []
 
     @router.on("k")

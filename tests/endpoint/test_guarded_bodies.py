@@ -1,4 +1,4 @@
-"""`asgi.guard_bodies`: what it keeps unread, and what it leaves alone."""
+"""`asgi.guard_bodies`: which bodies it holds back, and which requests it does not touch."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ for alias in connections:
 
 
 class Signed(AsyncEventView):
-    """A project's own view, which looks at the body before all else."""
+    """A project's own view, which reads the body first."""
 
     @override
     async def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride] -- as the view itself
@@ -48,13 +48,13 @@ class Signed(AsyncEventView):
 
 
 class Named(AsyncEventView):
-    """A project's own view, with nothing of its own but authenticators."""
+    """A project's own view, which only sets authenticators."""
 
     authentication = own
 
 
 def reading(view: Callable[..., Any]) -> Callable[..., Any]:
-    """A decorator that looks at the body before the view."""
+    """A decorator that reads the body before the view."""
 
     @wraps(view)
     async def wrapper(request: HttpRequest, **_: object) -> HttpResponse:
@@ -78,7 +78,7 @@ both = pytest.mark.parametrize("url", ["/async/events/k/r", "/events/k/r"])
 
 @pytest.fixture
 def _site() -> Any:
-    """The endpoints, which want a token."""
+    """The endpoints, which require a token."""
     token = {"BACKEND": "gcp_event_router.auth.SharedToken", "OPTIONS": {"header": "X-Token", "tokens": [TOKEN]}}
     with override_settings(ROOT_URLCONF=__name__, GCP_EVENT_ROUTER={"AUTHENTICATION": [token], "MAX_BODY_SIZE": LIMIT}):
         yield
@@ -86,7 +86,7 @@ def _site() -> Any:
 
 @pytest.fixture
 def payloads(router: EventRouter) -> list[bytes]:
-    """What the handler was given."""
+    """The payloads that the handler got."""
     received: list[bytes] = []
 
     @router.on("*")
@@ -97,7 +97,7 @@ def payloads(router: EventRouter) -> list[bytes]:
 
 
 class Client:
-    """Posts to the guarded application; counts the messages of the server that are taken before the answer begins."""
+    """Posts to the guarded application, and counts the server's messages that it takes before the answer begins."""
 
     def __init__(self) -> None:
         self.taken = 0
@@ -136,7 +136,7 @@ def part(body: bytes, *, more: bool = False) -> dict[str, Any]:
     ],
 )
 def test_a_whole_body_reaches_the_handler(payloads: list[bytes], url: str, messages: list[dict[str, Any]]) -> None:
-    """An event whose sender is accepted is handled as without the guard, however its body comes."""
+    """An event of an accepted sender is handled as without the guard, however its body arrives."""
     assert Client().post(*messages, path=url) == (201, b"{}")
     assert payloads == [b"".join(each.get("body", b"") for each in messages)]
 
@@ -157,7 +157,7 @@ def test_a_whole_body_reaches_the_handler(payloads: list[bytes], url: str, messa
 def test_what_is_refused_by_its_head_is_not_read(
     payloads: list[bytes], url: str, options: dict[str, Any], answer: Answer
 ) -> None:
-    """By its method, its sender or its length a request is refused, before anything of its body is taken."""
+    """The guard refuses a request by its method, its sender or its length before it receives the body."""
     client = Client()
 
     assert client.post(*[part(b"x", more=True)] * 100, path=url, **options) == answer
@@ -166,7 +166,7 @@ def test_what_is_refused_by_its_head_is_not_read(
 
 @both
 def test_too_much_is_cut_off(payloads: list[bytes], url: str) -> None:
-    """A body without a length is read until it is over the limit, and no further."""
+    """The guard reads a body without a length until it exceeds the limit, and no further."""
     client = Client()
 
     assert client.post(*[part(b"x" * 100, more=True)] * 1000, path=url) == (413, UNABLE)
@@ -176,7 +176,7 @@ def test_too_much_is_cut_off(payloads: list[bytes], url: str) -> None:
 @both
 @pytest.mark.parametrize("messages", [[], [part(b"{}", more=True)]])
 def test_a_client_that_hangs_up_is_not_handled(payloads: list[bytes], url: str, messages: list[dict[str, Any]]) -> None:
-    """A client that is gone before its body is whole reaches no handler."""
+    """If a client disconnects before its body is complete, no handler runs."""
     answer = Client().post(*messages, {"type": "http.disconnect"}, path=url)
 
     assert (answer in {None, (400, UNABLE)}, payloads) == (True, [])
@@ -189,7 +189,7 @@ def test_a_body_that_is_shorter_than_its_length_is_refused(payloads: list[bytes]
 
 
 async def test_a_client_that_hangs_up_later_ends_its_handler(router: EventRouter) -> None:
-    """While an async handler is at work, Django still learns that the client is gone, and cancels it."""
+    """While an async handler runs, Django still notices a client's disconnect, and cancels it."""
     started, ended = asyncio.Event(), asyncio.Event()
 
     @router.on("k")
@@ -224,7 +224,7 @@ async def test_a_client_that_hangs_up_later_ends_its_handler(router: EventRouter
 
 @pytest.mark.parametrize("url", ["/own", "/own-sync"])
 def test_own_views_have_their_own_authentication(router: EventRouter, url: str) -> None:
-    """A view with authenticators of its own is guarded by those, and not by the settings'."""
+    """The guard uses a view's own authenticators, not those in the settings."""
     stranger, client = Client(), Client()
 
     assert (stranger.post(part(b"{}"), path=url), stranger.taken) == (UNAUTHORIZED, 0)
@@ -234,19 +234,19 @@ def test_own_views_have_their_own_authentication(router: EventRouter, url: str) 
 
 @pytest.mark.parametrize("url", ["/echo", "/signed", "/wrapped"])
 def test_all_else_is_left_alone(url: str) -> None:
-    """Other views, views that do more before they authenticate, and views in decorators have their body as ever."""
+    """Other views, views that do more before they authenticate, and decorated views get their body as without the guard."""
     assert Client().post(part(b"{", more=True), part(b"}"), path=url, headers=[NOBODY]) == (200, b"{}")
 
 
 def test_an_unknown_url_is_answered_by_django() -> None:
-    """What no URL leads to is 404, as without the guard."""
+    """An unknown URL gets 404, as without the guard."""
     answer = Client().post(part(b"{}"), path="/nowhere")
 
     assert (answer and answer[0]) == 404
 
 
 def test_a_site_below_a_path_is_guarded(payloads: list[bytes]) -> None:
-    """The path that a server says it is mounted at is no part of the URL (ASGI's root_path)."""
+    """The path at which a server is mounted (ASGI's root_path) is not part of the URL."""
     stranger, client = Client(), Client()
 
     mounted: dict[str, Any] = {"path": "/shop/async/events/k/r", "root_path": "/shop"}
@@ -256,7 +256,7 @@ def test_a_site_below_a_path_is_guarded(payloads: list[bytes]) -> None:
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
 def test_a_request_without_a_body_is_left_alone(payloads: list[bytes], version: str) -> None:
-    """HTTP/1 says in the head whether there is a body (RFC 9112 §6.3)."""
+    """In HTTP/1, the headers say whether a body follows (RFC 9112 §6.3)."""
     client = Client()
 
     assert (client.post({}, http_version=version), payloads) == ((201, b"{}"), [b""])
@@ -264,7 +264,7 @@ def test_a_request_without_a_body_is_left_alone(payloads: list[bytes], version: 
 
 @pytest.mark.parametrize("kind", ["lifespan", "websocket"])
 async def test_other_protocols_pass(kind: str) -> None:
-    """What is not HTTP reaches the application untouched."""
+    """Other protocols than HTTP reach the application unchanged."""
     passed: list[Any] = []
 
     async def application(*given: Any) -> None:
@@ -287,7 +287,7 @@ async def test_other_protocols_pass(kind: str) -> None:
 def test_middleware_after_the_view_finds_the_body(
     payloads: list[bytes], url: str, messages: list[dict[str, Any]], found: object
 ) -> None:
-    """After the view, `request.body` is the body, or Django's error where there is none; before the view it is empty."""
+    """`request.body` is empty before the view; after it, it is the body, or Django's error if that was not read."""
 
     def body(request: HttpRequest) -> bytes:
         return request.body

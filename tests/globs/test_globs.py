@@ -32,7 +32,7 @@ def test_glob_matches_what_fnmatch_matches(glob: Glob, kind: str) -> None:
 
 @given(st.lists(globs(), max_size=8), KINDS)
 def test_index_finds_what_trying_each_finds(patterns: list[Glob], kind: str) -> None:
-    """The index finds exactly the globs that match, in the order in which they were given."""
+    """The index finds exactly the globs that match, in order."""
     index = GlobIndex(list(zip(patterns, range(len(patterns)), strict=True)))
 
     assert index.find(kind) == [place for place, glob in enumerate(patterns) if glob.matches(kind)]
@@ -53,12 +53,12 @@ def test_prefix_is_taken_literally(prefix: str, glob: Glob, kind: str) -> None:
 
 
 def test_hostile_pattern_is_linear() -> None:
-    """Ten stars against two thousand letters end at once; a naive regular expression would not."""
+    """Ten stars against two thousand letters take no time; a naive regular expression would never end."""
     assert Glob("*a" * 10 + "b").matches("a" * 2000) is False
 
 
 def test_globs_of_one_text_are_equal() -> None:
-    """Globs are equal by their text, and say it."""
+    """Globs with the same text are equal, and show the text."""
     assert (Glob("a-*"), hash(Glob("a-*")), repr(Glob("a-*")), str(Glob("a-*"))) == (
         Glob("a-*"),
         hash(Glob("a-*")),
@@ -89,7 +89,7 @@ CLOSE = "Close the sequence, as in '[ab]', or write '[[]' for the character itse
     ],
 )
 def test_malformed_globs_are_refused(pattern: str, message: str) -> None:
-    """A glob that could match nothing is refused, with what to write instead."""
+    """The error of a malformed glob says what to write instead."""
     with pytest.raises(GlobError) as refused:
         Glob(pattern)
 

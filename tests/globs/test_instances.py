@@ -26,13 +26,13 @@ from gcp_event_router.exceptions import GlobError
     ],
 )
 def test_instances(pattern: str, instance: str | None, only: str | None) -> None:
-    """Of a pattern the plainest kind is made that it matches; where it matches one kind alone, that is known."""
+    """An instance is a plain kind that the pattern matches; `only_of` returns it if there is no other."""
     assert (instance_of(Glob(pattern)), only_of(Glob(pattern))) == (instance, only)
 
 
 @given(st.text(alphabet="ab-*?[]!^\\", min_size=1, max_size=12))
 def test_instance_is_matched(pattern: str) -> None:
-    """Whatever is made of a pattern is matched by it; what is the only one, is."""
+    """A pattern matches its instance; its only text is that instance."""
     try:
         glob = Glob(pattern)
     except GlobError:
@@ -44,5 +44,5 @@ def test_instance_is_matched(pattern: str) -> None:
 
 @given(st.text(alphabet="ab-*?[]!^\\", min_size=1, max_size=12))
 def test_escaped_text_has_one_instance(text: str) -> None:
-    """The glob of a text has that text alone."""
+    """The glob of an escaped text matches only that text."""
     assert only_of(Glob(escape(text))) == text

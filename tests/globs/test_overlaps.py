@@ -1,4 +1,4 @@
-"""What globs have in common and what they cover, compared with trying every kind."""
+"""Intersections and coverage of globs, compared with trying every kind."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ globs = st.lists(parts, min_size=1, max_size=7).map("".join).map(Glob)
 
 
 def tried(glob: Glob) -> set[str]:
-    """All kinds that a glob matches, as fnmatch has it."""
+    """All kinds that a glob matches, according to fnmatch."""
     return {kind for kind in EVERY if fnmatch.fnmatchcase(kind, glob.pattern)}
 
 
 @given(globs, globs)
 def test_intersections(one: Glob, other: Glob) -> None:
-    """Two globs intersect just where some kind matches both, and the example is a shortest one of those."""
+    """Two globs intersect exactly if a kind matches both, and the example is a shortest such kind."""
     both = tried(one) & tried(other)
     found = intersects(one, other, SMALL)
 
@@ -44,7 +44,7 @@ def test_intersections(one: Glob, other: Glob) -> None:
 
 @given(globs, globs)
 def test_coverage(wider: Glob, narrower: Glob) -> None:
-    """A glob covers another just where it matches all kinds that the other matches."""
+    """A glob covers another exactly if it matches all kinds that the other matches."""
     assert covers(wider, narrower, SMALL) is (tried(narrower) <= tried(wider))
 
 
@@ -124,12 +124,12 @@ def test_labels_in_common(one: str, other: str, label: str | None) -> None:
     ],
 )
 def test_covered_kinds(wider: str, narrower: str, covered: bool) -> None:
-    """Coverage is a matter of kinds, too."""
+    """Coverage considers only texts that can be kinds."""
     assert covers(Glob(wider), Glob(narrower)) is covered
 
 
 def test_types_may_be_anything() -> None:
-    """Of types nothing is ruled out: they may be empty, hold slashes and be of any length."""
+    """Types may be empty, contain slashes and have any length."""
     assert covers(Glob("?*"), Glob("*"), TYPES) is False
     assert covers(Glob("[!/]"), Glob("?"), TYPES) is False
     assert covers(Glob("?" * 255), Glob("?" * 255 + "*"), TYPES) is False
@@ -145,7 +145,7 @@ LONGEST = ["*a" * 127, "*b?" * 85, "?*" * 127, "*[!a]" * 51, "*a" + "?" * 253, "
 @pytest.mark.parametrize("one", LONGEST)
 @pytest.mark.parametrize("other", LONGEST)
 def test_longest_globs(one: str, other: str) -> None:
-    """Of globs of 255 characters, what would take too long to tell is unknown; what is told is never wrong."""
+    """For globs of 255 characters, the answer may be unknown, but it is never wrong."""
     wider, narrower = Glob(one), Glob(other)
     answer = covers(wider, narrower)
 
@@ -157,7 +157,7 @@ def test_longest_globs(one: str, other: str) -> None:
 @pytest.mark.proof
 @pytest.mark.parametrize("one", LONGEST)
 def test_intersections_of_longest_globs(one: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each pair of places is gone through once: of the first glob's moves there are no more than pairs, and one for the start."""
+    """The search visits each pair of places once, which bounds the calls of `moves`."""
     calls: list[int] = []
     moves = overlaps.Machine.moves
 
@@ -173,6 +173,6 @@ def test_intersections_of_longest_globs(one: str, monkeypatch: pytest.MonkeyPatc
 
 
 def test_what_takes_too_long_is_unknown() -> None:
-    """Where all sets of places would have to be gone through, the search is given up."""
+    """The search gives up if it would have to visit too many sets of places."""
     assert covers(Glob("*a" + "?" * 100 + "*"), Glob("*a" * 100 + "*")) is None
     assert covers(Glob("*[!a]" + "?" * 30), Glob("[ab]" * 10 + "*")) is False

@@ -1,4 +1,4 @@
-"""The signals for who watches: what they tell, when, and that nobody who listens can break what is watched."""
+"""Signals for monitoring: what they send, when, and that a listener cannot affect an event."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Told = list[tuple[str, dict[str, Any]]]
 
 
 class Listener:
-    """Notes what it is told, without what differs from run to run."""
+    """Notes its arguments, without values that differ from run to run."""
 
     def __init__(self) -> None:
         self.told: Told = []
@@ -53,7 +53,7 @@ class AsyncListener(Listener):
 
 @pytest.fixture(params=["sync", "async"])
 def told(request: pytest.FixtureRequest) -> Iterator[Told]:
-    """What a listener is told, sync or async."""
+    """The notes of a listener, sync or async."""
     listener = AsyncListener()
     receiver: Callable[..., Any] = listener.listen if request.param == "async" else listener
     for signal in SIGNALS:
@@ -95,7 +95,7 @@ def register(router: EventRouter, error: Exception | None, *, is_async: bool) ->
 def test_a_handler_is_told_of_before_and_after(
     router: EventRouter, post: Post, told: Told, error: Exception | None, outcome: Outcome, is_async: bool
 ) -> None:
-    """Through both doors, of sync and async handlers, to sync and async listeners: what, for which event, and how it ended."""
+    """Under WSGI and ASGI, sync and async listeners get the handler, the event and the outcome of sync and async handlers."""
     handler = register(router, error, is_async=is_async)
 
     post("/events/order-placed/4711", PUSH)
@@ -114,7 +114,7 @@ def test_a_handler_is_told_of_before_and_after(
 
 
 def test_a_payload_that_does_not_fit_is_a_handler_s_failure(router: EventRouter, post: Post, told: Told) -> None:
-    """What a handler's own type refuses is told of as that handler's: others may take the same event."""
+    """A payload that one handler's type refuses is that handler's failure, since others may accept the event."""
     register(router, None, is_async=False)
 
     post("/events/order-placed/4711", make_pubsub_message({"a": "s3cr3t"}))
@@ -130,7 +130,7 @@ def rejection(outcome: Outcome, principal: Principal | None = None, **named: str
 
 
 def only(told: Told, error: type[Exception]) -> dict[str, Any]:
-    """The one rejection, whose error is of a class."""
+    """Return the only rejection, after checking the class of its error."""
     ((name, named),) = told
     assert name == "event_rejected"
     assert type(named.pop("error")) is error
@@ -149,7 +149,7 @@ def only(told: Told, error: type[Exception]) -> dict[str, Any]:
 def test_what_does_not_reach_a_handler(
     router: EventRouter, post: Post, told: Told, body: bytes, given: dict[str, Any], outcome: Outcome, error: type[Exception]
 ) -> None:
-    """A request that is no event, or that nobody takes where somebody should, is told of once, with its exception."""
+    """A request that is not an event, or that lacks a required handler, sends one signal with its exception."""
     with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [], **given}):
         post("/events/k/r", body)
 
@@ -157,7 +157,7 @@ def test_what_does_not_reach_a_handler(
 
 
 def test_a_broken_document_is_told_of_once(router: EventRouter, post: Post, told: Told) -> None:
-    """Where a plain receiver would get the body, and a router listens as well, it is one rejection."""
+    """With a plain receiver and a router, an undecodable body is one rejection."""
 
     def receiver(**named: Any) -> None: ...
 
@@ -169,7 +169,7 @@ def test_a_broken_document_is_told_of_once(router: EventRouter, post: Post, told
 
 
 def test_who_was_refused(post: Post, told: Told) -> None:
-    """A stranger's request has no principal; a request of somebody who is known has."""
+    """The rejection of an authenticated request has a principal; that of a stranger's request has none."""
     backend = f"{SharedToken.__module__}.{SharedToken.__qualname__}"
     token = "t" * 32
     options = {"header": "X-Shop-Token", "tokens": [token]}
@@ -185,7 +185,7 @@ def test_who_was_refused(post: Post, told: Told) -> None:
 
 
 def test_an_event_that_nothing_handles_is_no_rejection(router: EventRouter, post: Post, told: Told) -> None:
-    """Where that is accepted, nobody is told."""
+    """If the settings accept unhandled events, no signal is sent."""
     post("/events/k/r")
 
     assert told == []
@@ -195,7 +195,7 @@ def test_an_event_that_nothing_handles_is_no_rejection(router: EventRouter, post
 def test_a_failing_listener_breaks_nothing(
     router: EventRouter, post: Post, lines: Callable[[], list[str]], is_async: bool
 ) -> None:
-    """What a listener raises is a line in the log, without its text; the handler runs, and the others are told."""
+    """If a listener raises, the log has a line without the text; the handler and the other listeners run."""
     register(router, None, is_async=False)
     listener = Listener()
 
@@ -235,7 +235,7 @@ def test_async_listeners_of_a_send_within_a_loop(router: EventRouter, told: Told
 
 
 def test_listeners_may_choose_a_handler(router: EventRouter, post: Post) -> None:
-    """A listener that is connected for one function is told of that one only."""
+    """A listener that is connected to one function gets the signals of that function only."""
     one, two = register(router, None, is_async=False), register(router, None, is_async=True)
     listener = Listener()
     handler_finished.connect(listener, sender=two)
@@ -276,7 +276,7 @@ def test_a_handler_that_is_cancelled_is_not_told_to_have_finished(router: EventR
 
 
 def test_a_muted_signal_is_heard_again(router: EventRouter, post: Post) -> None:
-    """Whoever replaces the list of listeners and puts it back, as factory_boy's `mute_signals` does, leaves nobody deaf."""
+    """Listeners work again after a library replaced their list and restored it, as factory_boy's `mute_signals` does."""
     listener = Listener()
     handler_finished.connect(listener)
 

@@ -1,4 +1,4 @@
-"""Receivers of event_received: who is called, with what, and for how long."""
+"""Receivers of event_received: which are called, with which arguments, and how long they live."""
 
 # pyright: reportUnknownLambdaType=false, reportUnknownArgumentType=false, reportUnknownVariableType=false
 # Django takes any callable for a receiver, so nothing gives a lambda its types
@@ -51,7 +51,7 @@ def test_receiver_with_exactly_the_documented_parameters(signal: EventSignal) ->
 
 @pytest.mark.usefixtures("debug")
 def test_receiver_with_kwargs_gets_what_django_gives_and_no_more(signal: EventSignal) -> None:
-    """A receiver with **kwargs never sees the private extra of the views."""
+    """A receiver with **kwargs never sees the raw event of the views."""
     seen: list[dict[str, object]] = []
 
     def receive(**kwargs: object) -> None:
@@ -66,7 +66,7 @@ def test_receiver_with_kwargs_gets_what_django_gives_and_no_more(signal: EventSi
 
 @pytest.mark.usefixtures("debug")
 def test_receiver_may_name_fewer_arguments(signal: EventSignal) -> None:
-    """A receiver is called with the arguments that it names, also if they are few."""
+    """A receiver is called with the arguments that it names, however few."""
     seen: list[object] = []
 
     def receive(event_kind: str, event_payload: object = None) -> None:
@@ -79,7 +79,7 @@ def test_receiver_may_name_fewer_arguments(signal: EventSignal) -> None:
 
 
 def test_argument_that_is_never_sent_is_refused(signal: EventSignal) -> None:
-    """A receiver that requires something else is refused where it is connected."""
+    """Connecting a receiver that requires another argument raises."""
 
     def receive(sender: object, event_type: str) -> None: ...
 
@@ -114,7 +114,7 @@ class Listener:
 
 @pytest.mark.usefixtures("debug")
 def test_methods_objects_partials_and_lambdas(signal: EventSignal) -> None:
-    """Whatever can be called is called, once, in order of connection."""
+    """Every kind of callable is called once, in order of connection."""
     seen: list[str] = []
     listener = Listener(seen)
     named = partial(lambda event_kind, extra: seen.append(extra), extra="partial")
@@ -128,7 +128,7 @@ def test_methods_objects_partials_and_lambdas(signal: EventSignal) -> None:
 
 
 def test_weak_references_stay_weak(signal: EventSignal) -> None:
-    """A receiver that nobody else holds is forgotten, with and without **kwargs."""
+    """The signal forgets a receiver without other references, with and without **kwargs."""
     seen: list[str] = []
     listener: Listener | None = Listener(seen)
     assert listener is not None
@@ -150,7 +150,7 @@ def test_weak_references_stay_weak(signal: EventSignal) -> None:
 
 
 def test_strong_references_stay_strong(signal: EventSignal) -> None:
-    """A receiver connected with weak=False lives as long as its connection, also if it was connected weakly before."""
+    """A receiver connected with weak=False lives as long as its connection, even if it was connected weakly before."""
     seen: list[str] = []
 
     def connect() -> None:
@@ -168,7 +168,7 @@ def test_strong_references_stay_strong(signal: EventSignal) -> None:
 
 
 def test_disconnect(signal: EventSignal) -> None:
-    """A function, a bound method and a uid are disconnected by the name that they were connected by."""
+    """A function, a bound method and a uid disconnect what they connected."""
     listener = Listener([])
 
     def function(event_kind: str) -> None: ...

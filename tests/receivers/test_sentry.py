@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def run(*arguments: str) -> list[str]:
-    """Run the site, look at what its handlers were given, and return the names of its spans."""
+    """Run the site, check the events of its handlers, and return the names of its spans."""
     command = [sys.executable, "-m", "tests.support.sentry_site", *arguments]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == 0, ended.stderr

@@ -26,7 +26,7 @@ def signal() -> EventSignal:
 
 
 class Failures:
-    """A signal with a receiver that fails among others that do not."""
+    """A signal with receivers that fail and receivers that work."""
 
     def __init__(self, signal: EventSignal, *errors: Exception) -> None:
         self.ran: list[str] = []
@@ -75,7 +75,7 @@ async def test_one_failure_is_raised_as_itself_after_all_ran(signal: EventSignal
 
 
 def test_several_failures_are_raised_as_a_group(signal: EventSignal) -> None:
-    """Sync and async receivers all run; what they raise is raised together."""
+    """All sync and async receivers run; a group has their exceptions."""
     failures = Failures(signal, KeyError("a"), ValueError("b"))
 
     with pytest.raises(ExceptionGroup) as raised:
@@ -165,7 +165,7 @@ async def test_all_sync_receivers_share_one_hop(signal: EventSignal) -> None:
 
 
 async def test_send_within_a_running_loop(signal: EventSignal) -> None:
-    """send() reaches async receivers and handlers even where an event loop runs in the same thread."""
+    """send() reaches async receivers and handlers even if an event loop runs in the same thread."""
     router = EventRouter(signal=signal)
     seen: list[str] = []
 

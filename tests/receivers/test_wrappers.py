@@ -1,4 +1,4 @@
-"""Whatever wraps receivers, or patches `send`, changes nothing of what a router is given.
+"""Software that wraps receivers or patches `send` does not change what a router gets.
 
 Sentry's integration for Django replaces `Signal._live_receivers` and wraps every sync receiver (getsentry/sentry-python#1700,
 #1815); projects and other instrumentations do alike.
@@ -72,7 +72,7 @@ class Slots:
 
 
 class Proxy(Slots):
-    """Says that it is what it wraps, as `wrapt.ObjectProxy` and mocks with a spec do."""
+    """Claims the class of its target, as `wrapt.ObjectProxy` and mocks with a spec do."""
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:  # type: ignore[explicit-override]  # pyright: ignore[reportIncompatibleMethodOverride]
@@ -147,7 +147,7 @@ def twice(receiver: Receiver) -> Receiver:
 
 
 def threads(receiver: Receiver) -> Receiver:
-    """In a thread that knows nothing of the caller's context, as a decorator that limits time may do it."""
+    """Call it in a thread without the caller's context, as a decorator that limits time may."""
 
     def wrapper(**named: Any) -> Any:
         calls.append("called")
@@ -177,7 +177,7 @@ def wrapper(request: pytest.FixtureRequest) -> Iterator[Wrapper]:
 
 @pytest.fixture(params=[False, True], ids=["alone", "beside"])
 def plain(request: pytest.FixtureRequest) -> list[object]:
-    """What a plain receiver got, if there is one beside the router."""
+    """The payloads of a plain receiver, if one listens beside the router."""
     got: list[object] = []
 
     def receive(event_payload: object) -> None:
@@ -206,7 +206,7 @@ def register(router: EventRouter, run: Callable[[Event[Any]], object], *, is_asy
 def test_a_router_is_given_all_of_what_arrived(
     router: EventRouter, post: Post, wrapper: Wrapper, plain: list[object], is_async: bool, count: int
 ) -> None:
-    """Principal, envelope, the very bytes and repeated parameters; each wrapper is called once, whoever listens besides."""
+    """It gets the principal, the envelope, the exact bytes and repeated parameters; each wrapper is called once."""
     got: list[Event[Any]] = []
     register(router, got.append, is_async=is_async)
     if count > 1:
@@ -228,7 +228,7 @@ def test_a_router_is_given_all_of_what_arrived(
 def test_bytes_and_types_of_cloudevents(
     router: EventRouter, post: Post, wrapper: Wrapper, plain: list[object], is_async: bool
 ) -> None:
-    """A handler of a CloudEvents type runs, and a handler of bytes gets them as they were sent."""
+    """A handler of a CloudEvents type runs, and a handler of bytes gets the bytes that the sender sent."""
     got: list[object] = []
     register(router, lambda event: got.append(event.payload), is_async=is_async, ce_type="com.example.*")
     register(router, lambda event: got.append(event.payload), is_async=is_async)
@@ -250,7 +250,7 @@ def test_what_a_handler_answers_is_answered(
     status: int,
     is_async: bool,
 ) -> None:
-    """A wrapper that swallows or translates exceptions, or returns nothing, loses no failure; each has one line."""
+    """A failure counts even if a wrapper swallows or translates it, or returns nothing; the log has one line."""
 
     def fail(event: Event[Any]) -> None:
         raise error
@@ -261,7 +261,7 @@ def test_what_a_handler_answers_is_answered(
 
 
 def test_a_wrapper_that_fails_fails_the_event(router: EventRouter, post: Post) -> None:
-    """It may have undone what the handlers did, as a transaction around receivers that cannot be committed."""
+    """A wrapper may have undone what the handlers did, as a transaction around receivers whose commit fails."""
     got: list[object] = []
     register(router, got.append)
     find = Signal._live_receivers
@@ -282,7 +282,7 @@ def test_a_wrapper_that_fails_fails_the_event(router: EventRouter, post: Post) -
 def test_a_body_that_cannot_be_decoded_reaches_a_router_alone(
     router: EventRouter, post: Post, wrapper: Wrapper, body: bytes
 ) -> None:
-    """A handler of bytes gets it, as it does where nothing wraps the router."""
+    """A handler of bytes gets it, as it does without wrappers."""
     got: list[object] = []
     register(router, lambda event: got.append(event.payload))
 
@@ -317,7 +317,7 @@ async def test_one_hop(router: EventRouter, wrapper: Wrapper) -> None:
 def test_a_patched_send_sees_the_documented_arguments(
     router: EventRouter, post: Post, request: pytest.FixtureRequest, how: str, goes_on: bool
 ) -> None:
-    """As a project's own tests patch it (unittest.mock): five arguments, by keyword; if it goes on, the router has all."""
+    """A mock gets five arguments, by keyword; if it calls the real `send`, the router gets the whole event."""
     got: list[Event[Any]] = []
     register(router, got.append)
     is_async = request.node.callspec.params["post"] == "asgi"
@@ -343,7 +343,7 @@ def test_a_patched_send_sees_the_documented_arguments(
 
 
 def test_another_event_that_a_receiver_sends_is_another_event(router: EventRouter, post: Post, wrapper: Wrapper) -> None:
-    """An own send() within a receiver does not get the principal or the bytes of the event that is being delivered."""
+    """A receiver's own send() does not carry the principal or the bytes of the current event."""
     got: list[Event[Any]] = []
     register(router, got.append)
 
@@ -366,7 +366,7 @@ def test_another_event_that_a_receiver_sends_is_another_event(router: EventRoute
 
 
 def test_an_event_that_a_receiver_passes_on_stays_the_same(post: Post, wrapper: Wrapper) -> None:
-    """A router on another signal, to which a receiver passes an event as it came, is given all of it."""
+    """If a receiver passes an event to another signal unchanged, a router there gets the whole event."""
     got: list[Event[Any]] = []
     signal = Signal()
     other = EventRouter(signal)
