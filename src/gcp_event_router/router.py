@@ -13,7 +13,6 @@ from typing import Any, TypeAlias, Unpack, overload
 from weakref import WeakSet
 
 from django.dispatch import Signal
-from django.utils.module_loading import import_string
 from pydantic import TypeAdapter
 from typing_extensions import TypeVar, override
 
@@ -34,9 +33,9 @@ from ._dispatch.options import HandlerOptions, Options
 from ._dispatch.signature import UNGIVEN
 from ._globs.glob import Glob, escape
 from .event import Event
-from .exceptions import ConfigurationError, GlobError, RegistrationError
+from .exceptions import GlobError, RegistrationError
 from .kinds import Kind, PayloadDecorator, callers_place, callers_scope
-from .signals import EventSignal
+from .signals import EventSignal, find_signal
 
 __all__ = [
     "AsyncCallNext",
@@ -219,14 +218,14 @@ class EventRouter:
 
     def listen(self, signal: Signal | str) -> None:
         """Connect to a signal, or to the one at a dotted path. Raises `ConfigurationError` for anything else."""
-        signal = _find_signal(signal)
+        signal = find_signal(signal)
         signal.connect(self._receiver, weak=False, dispatch_uid=("gcp_event_router", id(self)))
         self._signals.add(signal)
         LISTENING.add(self)
 
     def ignore(self, signal: Signal | str) -> None:
         """Undo `listen`."""
-        signal = _find_signal(signal)
+        signal = find_signal(signal)
         signal.disconnect(dispatch_uid=("gcp_event_router", id(self)))
         self._signals.discard(signal)
         if not self._signals:
@@ -322,20 +321,6 @@ class _Inclusion:
 
 
 _Entry: TypeAlias = Registration | _Inclusion | Kind[Any] | RegisteredMiddleware
-
-
-def _find_signal(signal: Signal | str) -> Signal:
-    cause = None
-    found: object = signal
-    if isinstance(signal, str):
-        try:
-            found = import_string(signal)
-        except ImportError as error:
-            cause = error
-    if not isinstance(found, Signal):
-        msg = f"{signal!r} does not name a signal of Django. Give a path such as 'gcp_event_router.signals.event_received'."
-        raise ConfigurationError(msg) from cause
-    return found
 
 
 def _glob(pattern: object) -> Glob:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from weakref import ReferenceType
 
 from django.dispatch import Signal, dispatcher
+from django.utils.module_loading import import_string
 from typing_extensions import override
 
 from ._concurrency import in_thread
@@ -18,10 +19,10 @@ from ._dispatch.raw_event import RawEvent
 from ._receivers.base import Receiver, Responses, RouterReceiver, is_router_receiver
 from ._receivers.event_broadcast import EventBroadcast, find_broadcast
 from ._receivers.kwargs_adapter import adapted, original
-from .exceptions import DocumentError, EnvelopeError
+from .exceptions import ConfigurationError, DocumentError, EnvelopeError
 from .outcomes import Outcome, of_responses
 
-__all__ = ["EventSignal", "event_received"]
+__all__ = ["EventSignal", "event_received", "find_signal"]
 
 
 class EventSignal(Signal):
@@ -159,6 +160,21 @@ class EventSignal(Signal):
 def _django_id(receiver: Any) -> Hashable:
     """Make the key by which Django finds a receiver: the same for two references to one bound method."""
     return (id(receiver.__self__), id(receiver.__func__)) if hasattr(receiver, "__func__") else id(receiver)
+
+
+def find_signal(signal: Signal | str) -> Signal:
+    """Return a signal, or the one at a dotted path. Raises `ConfigurationError` for anything else."""
+    cause = None
+    found: object = signal
+    if isinstance(signal, str):
+        try:
+            found = import_string(signal)
+        except ImportError as error:
+            cause = error
+    if not isinstance(found, Signal):
+        msg = f"{signal!r} does not name a signal of Django. Give a path such as 'gcp_event_router.signals.event_received'."
+        raise ConfigurationError(msg) from cause
+    return found
 
 
 _SEND: Final = EventSignal.send

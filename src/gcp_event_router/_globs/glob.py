@@ -57,6 +57,13 @@ class Glob:
         """Whether the glob is a plain kind, without any special character."""
         return self.prefix == self.pattern
 
+    @property
+    def only_text(self) -> str | None:
+        """The one text that the glob matches; None if there may be several."""
+        parts = tokens(self.pattern)
+        has_one = all(is_literal(part) or len(part) == len("[*]") for part in parts)
+        return "".join(part[1:2] or part for part in parts) if has_one else None
+
     def matches(self, kind: str) -> bool:
         """Whether the whole `kind` matches. Linear in its length, thanks to fnmatch's atomic groups."""
         if self._match is None:  # compiling is expensive, and most globs never need it

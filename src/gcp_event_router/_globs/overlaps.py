@@ -50,8 +50,15 @@ TYPES: Final = Texts(str, 0, None)
 
 
 def example(glob: Glob, texts: Texts = KINDS) -> str | None:
-    """Return a shortest text that `glob` matches; None if no text does, such as 'a/b' for labels."""
-    return intersects(glob, _ALL, texts)
+    """Return a text that `glob` matches, preferably a readable one; None if no text does, such as 'a/b' for labels."""
+    text = "".join(map(_readable, tokens(glob.pattern)))
+    return text if texts.hold(text) and glob.matches(text) else intersects(glob, _ALL, texts)
+
+
+def _readable(token: str) -> str:
+    if len(token) == 1:
+        return {"*": "example", "?": "x"}.get(token, token)
+    return token[1] if token[1] != "!" else next(filter(Glob(token).matches, _READABLE), "")
 
 
 def intersects(one: Glob, other: Glob, texts: Texts = KINDS) -> str | None:

@@ -14,7 +14,6 @@ from pydantic import TypeAdapter
 from .._contract.channels import Channel
 from .._contract.examples import Example
 from .._dispatch.store import Delivered, history
-from .._globs.instances import instance_of, only_of
 from .._globs.overlaps import LABELS, TYPES
 from .._globs.overlaps import example as text_of
 from .._log import logger
@@ -75,7 +74,7 @@ class Details:
 def details_of(channel: Channel, base_url: str) -> Details:
     """What there is to say of a channel of which events are sent to `base_url`."""
     types = channel.sole_type or channel.ce_type
-    ce_type = None if types is None else instance_of(types) or text_of(types, TYPES)
+    ce_type = None if types is None else text_of(types, TYPES)
     kind = _kind(channel, ce_type)
     path = _path(kind)
     security = at_path(path)
@@ -95,7 +94,7 @@ def lately(channel: Channel, user: object) -> Lately | None:
         return Lately((), f"To see them takes the permission {keeper.permission}.")
     handlers = [each.name for each in channel.handlers] if channel.ce_type or channel.is_fallback else None
     try:
-        return Lately(keeper.last(channel.kind, only_of(channel.kind), handlers, DELIVERIES))
+        return Lately(keeper.last(channel.kind, channel.kind.only_text, handlers, DELIVERIES))
     except DatabaseError:
         logger.debug("The catalogue cannot read the last deliveries", exc_info=True)
         return Lately((), "The database cannot be read now.")
@@ -105,8 +104,7 @@ def _kind(channel: Channel, ce_type: str | None) -> str:
     """A kind that comes here; the type, where it is all that counts, as it is for events without a kind in their URL."""
     if ce_type is not None and channel.sole_type is not None and (is_label(ce_type) or channel.sole_type == channel.kind):
         return ce_type
-    made = instance_of(channel.kind)
-    return made if made is not None and is_label(made) else text_of(channel.kind, LABELS) or "KIND"
+    return text_of(channel.kind, LABELS) or "KIND"
 
 
 def _path(kind: str) -> str:

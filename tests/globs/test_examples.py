@@ -1,4 +1,4 @@
-"""A kind that a glob matches."""
+"""Texts that a glob matches."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gcp_event_router._globs.glob import Glob, escape
-from gcp_event_router._globs.instances import instance_of, only_of
+from gcp_event_router._globs.overlaps import TYPES, example
 from gcp_event_router.exceptions import GlobError
 
 
 @pytest.mark.parametrize(
-    ("pattern", "instance", "only"),
+    ("pattern", "readable", "only"),
     [
         ("order-placed", "order-placed", "order-placed"),
         ("order-*", "order-example", None),
@@ -25,24 +25,25 @@ from gcp_event_router.exceptions import GlobError
         ("a]", "a]", "a]"),
     ],
 )
-def test_instances(pattern: str, instance: str | None, only: str | None) -> None:
-    """An instance is a plain kind that the pattern matches; `only_of` returns it if there is no other."""
-    assert (instance_of(Glob(pattern)), only_of(Glob(pattern))) == (instance, only)
+def test_examples(pattern: str, readable: str, only: str | None) -> None:
+    """An example is a readable text that the glob matches; `only_text` is the text of a glob that matches no other."""
+    assert (example(Glob(pattern)), Glob(pattern).only_text) == (readable, only)
 
 
 @given(st.text(alphabet="ab-*?[]!^\\", min_size=1, max_size=12))
-def test_instance_is_matched(pattern: str) -> None:
-    """A pattern matches its instance; its only text is that instance."""
+def test_a_glob_matches_its_example(pattern: str) -> None:
+    """A glob matches its example; its only text is that example."""
     try:
         glob = Glob(pattern)
     except GlobError:
         return
-    made = instance_of(glob)
-    assert made is None or glob.matches(made)
-    assert only_of(glob) in {None, made}
+    text = example(glob, TYPES)
+    assert text is not None
+    assert glob.matches(text)
+    assert glob.only_text in {None, text}
 
 
 @given(st.text(alphabet="ab-*?[]!^\\", min_size=1, max_size=12))
-def test_escaped_text_has_one_instance(text: str) -> None:
+def test_escaped_text_has_one_example(text: str) -> None:
     """The glob of an escaped text matches only that text."""
-    assert only_of(Glob(escape(text))) == text
+    assert Glob(escape(text)).only_text == text
