@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gcp_event_router import Event, EventRouter
+from gcp_event_router import Event, EventRouter, Outcome
 from gcp_event_router._dispatch.raw_event import RawEvent
 from gcp_event_router.envelopes import Envelope
 from gcp_event_router.signals import EventSignal
@@ -216,6 +216,32 @@ def test_thousand_handlers_and_a_receiver_are_two_receivers(signal: EventSignal)
     signal.connect(lambda event_kind: None, weak=False)
 
     assert len(signal.receivers) == 2
+
+
+def test_deliveries_overlap(signal: EventSignal) -> None:
+    """Of two deliveries to two routers in two threads, the first to begin may be the first to end."""
+    began = {kind: threading.Event() for kind in "ab"}
+    may_end = {kind: threading.Event() for kind in "ab"}
+    ended: list[object] = []
+
+    def wait(event: Event[Any]) -> None:
+        began[event.kind].set()
+        assert may_end[event.kind].wait(60)
+
+    routers = [EventRouter(signal=signal) for _ in range(2)]
+    routers[0].on("*")(wait)
+    deliveries = [
+        threading.Thread(target=lambda kind=kind: ended.append(signal.deliver(None, kind, "r", RawEvent(Envelope(b"{}")))))
+        for kind in "ab"
+    ]
+    for kind, delivery in zip("ab", deliveries, strict=True):
+        delivery.start()
+        assert began[kind].wait(60)
+    for kind, delivery in zip("ab", deliveries, strict=True):
+        may_end[kind].set()
+        delivery.join(60)
+
+    assert ended == [Outcome.UNHANDLED] * 2
 
 
 def test_threads_connect_while_others_send(signal: EventSignal) -> None:

@@ -47,15 +47,16 @@ class EventBroadcast(Broadcast):
     def __enter__(self) -> Self:
         """Let `find_broadcast` find it, in this context and in threads without it."""
         self._token = _current.set(self)
-        if self._is_delivered:  # the parameters belong to this event only
-            self._key = id(self.named.get("event_parameters"))
+        parameters = self.named.get("event_parameters")
+        self._key = id(parameters) if self._is_delivered and parameters is not None else None  # they are this event's only
+        if self._key is not None:
             self._outer = _broadcasts.get(self._key)
             _broadcasts[self._key] = self
         return self
 
     def __exit__(self, *_: object) -> None:
         _current.reset(self._token)
-        if self._is_delivered:
+        if self._key is not None:
             del _broadcasts[self._key]
             if self._outer is not None:
                 _broadcasts[self._key] = self._outer
