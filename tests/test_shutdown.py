@@ -52,7 +52,7 @@ def test_a_replay_ends_after_the_delivery_that_it_is_at(inbox: str) -> None:
         more, error = rest(process)
 
     done = 5 + len(more.splitlines())
-    assert (process.returncode, error) == (1, "CommandError: Stopped before the end; the same command goes on.\n")
+    assert (process.returncode, error) == (1, "CommandError: Stopped early. Repeat the command to continue.\n")
     assert done < 300
     assert Delivery.objects.using(inbox).filter(state=State.DONE).count() == done
     with start(inbox, "replay") as process:

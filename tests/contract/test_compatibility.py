@@ -17,7 +17,7 @@ from pydantic import UUID4, BaseModel, ConfigDict, Field, Json, SecretStr, TypeA
 
 from gcp_event_router._contract.compatibility import changes
 from gcp_event_router._schema.json_schema import payload_schemas
-from gcp_event_router.testing.strategies.json_values import SchemaStrategies
+from gcp_event_router.testing.strategies import SchemaStrategies
 
 
 def model(name: str = "Order", /, *, extra: Any = None, **fields: Any) -> Any:

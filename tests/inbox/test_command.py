@@ -243,7 +243,7 @@ def test_show_nothing(shop: Shop) -> None:
     with pytest.raises(CommandError) as raised:
         run("show", str(MESSAGE))
     assert str(raised.value) == (
-        f"'{MESSAGE}' is no delivery's number, no message id and no event's key that the inbox has. See `inbox list`."
+        f"The inbox has no delivery with the number '{MESSAGE}', and no event with that message id or key. See `inbox list`."
     )
 
 
@@ -342,21 +342,21 @@ def lambda_handler(alias: str) -> Any:
     [
         (("list", "--older-than", "3 days"), "argument --older-than: '3 days' is not an age. Write a number and a unit, "),
         (("list", "--older-than", "99999999w"), "argument --older-than: '99999999w' is not an age."),
-        (("list", "--limit", "0"), "argument --limit: '0' is not a number from 1 to 1000000."),
+        (("list", "--limit", "0"), "argument --limit: '0' is not a positive whole number of at most 12 digits."),
         (("discard", "--state", "done"), "argument --state: invalid choice: 'done'"),
         (("purge", "--state", "running"), "argument --state: invalid choice: 'running'"),
-        (("list", "--limit", "00010000009999"), "argument --limit: '00010000009999' is not a number from 1 to 1000000."),
+        (("list", "--limit", "00010000009999"), "argument --limit: '00010000009999' is not a positive whole number"),
         (("list", "--kind", "order-["), "argument --kind: The kind 'order-[' opens a '[' that is never closed"),
         (("discard", "--kind", ""), "argument --kind: The kind '' is empty"),
         (("discard", "--handler", ""), "argument --handler: The kind '' is empty"),
+        (("discard", "--reference", ""), "argument --reference: '' must be one or more printable characters."),
+        (("discard", "--error", ""), "argument --error: '' must be one or more printable characters."),
+        (("list", "--reference", "\udcff"), r"argument --reference: '\udcff' must be one or more printable characters."),
+        (("show", "\udcff"), r"argument id: '\udcff' must be one or more printable characters."),
         (
-            ("discard", "--reference", ""),
-            "argument --reference: '' cannot be searched for. Write printable characters, and at least one.",
+            ("replay", "--state", "done"),
+            "Deliveries that are done are replayed only with --force. Their effects then happen twice.",
         ),
-        (("discard", "--error", ""), "argument --error: '' cannot be searched for"),
-        (("list", "--reference", "\udcff"), r"argument --reference: '\udcff' cannot be searched for"),
-        (("show", "\udcff"), r"argument id: '\udcff' cannot be searched for"),
-        (("replay", "--state", "done"), "What is done is replayed only with --force, and then has its effects twice."),
         ((), "the following arguments are required: ACTION"),
     ],
 )
@@ -378,7 +378,7 @@ def test_without_a_database(inbox: str, action: str, monkeypatch: pytest.MonkeyP
     with pytest.raises(CommandError) as raised:
         run(action)
     monkeypatch.undo()
-    assert str(raised.value) == f"The database {inbox!r} cannot be asked (OperationalError). Is it there, and migrated?"
+    assert str(raised.value) == f"The database {inbox!r} is unavailable (OperationalError). Is it running, and migrated?"
 
 
 class Terminal(io.StringIO):
@@ -424,7 +424,7 @@ def test_a_loop_outlives_its_database(inbox: str, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("gcp_event_router.inbox.management.changes.process", process)
 
     assert run("process", "--loop", "--interval", "1s") == (
-        f"The database {inbox!r} cannot be asked (OperationalError); trying again.\n"
+        f"The database {inbox!r} is unavailable (OperationalError); trying again.\n"
     )
 
 

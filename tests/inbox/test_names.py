@@ -243,8 +243,8 @@ def test_rename_leaves_what_it_cannot_move(inbox: str, router: EventRouter) -> N
 
     assert out.getvalue() == "Renamed 2 deliveries.\n"
     assert (str(raised.value), raised.value.returncode) == (
-        "1 are left, since their events have a delivery to 'new' as well: discard them. "
-        "1 are left, since a worker is at them: give the same command again later.",
+        "1 left: their events already have a delivery to 'new'. Discard them. "
+        "1 left: a worker is running them. Repeat the command later.",
         1,
     )
     assert list(deliveries.filter(handler="old").order_by("pk").values_list("pk", flat=True)) == [pks[0], pks[2]]
@@ -286,8 +286,8 @@ def test_a_delivery_to_the_new_name_that_comes_meanwhile(
 @pytest.mark.parametrize(
     ("old", "new", "text"),
     [
-        ("old", "nwe", "No handler is registered as 'nwe', so nobody would run what is moved there. Did you mean 'new'?"),
-        ("old", "x", "No handler is registered as 'x', so nobody would run what is moved there. See `events list`."),
+        ("old", "nwe", "No handler is registered as 'nwe', so nothing would run the deliveries. Did you mean 'new'?"),
+        ("old", "x", "No handler is registered as 'x', so nothing would run the deliveries. See `events list`."),
         ("new", "new", "The handler 'new' is registered, and still gets deliveries. Rename it in the code first."),
         ("other", "new", "The handler 'other' is registered, and still gets deliveries. Rename it in the code first."),
     ],

@@ -94,8 +94,8 @@ def test_json(kept: str) -> None:
     [
         (["--fail-parked", "3", "--fail-age", "21m"], ""),
         (["--fail-parked", "2"], "2 deliveries are parked."),
-        (["--fail-age", "19m"], "The oldest open delivery was noted 20 min ago."),
-        (["--fail-parked", "1", "--fail-age", "15m"], "2 deliveries are parked. The oldest open delivery was noted 20 min ago."),
+        (["--fail-age", "19m"], "The oldest open delivery is 20 min old."),
+        (["--fail-parked", "1", "--fail-age", "15m"], "2 deliveries are parked. The oldest open delivery is 20 min old."),
     ],
 )
 @pytest.mark.parametrize("form", ["text", "json"])
@@ -118,7 +118,7 @@ def test_without_time_zones(inbox: str, zone: str) -> None:
     with override_settings(USE_TZ=False, TIME_ZONE=zone):
         keep(inbox, State.PENDING, timedelta(minutes=7))
         assert run("--fail-age", "8m")[1:] == ("", 0)
-        assert run("--fail-age", "6m")[1:] == ("The oldest open delivery was noted 7 min ago.", 1)
+        assert run("--fail-age", "6m")[1:] == ("The oldest open delivery is 7 min old.", 1)
 
 
 @pytest.mark.parametrize(

@@ -222,7 +222,7 @@ def test_why_nothing_can_be_kept(
         line,
     )
     assert capsys.readouterr().out == (
-        "This process answered 503 Service Unavailable: to Pub/Sub that is not done, and sent again.\n"
+        "This process answered 503 Service Unavailable: Pub/Sub would send the event again.\n"
         "  Unable to handle event of kind k with reference r\n"
         "  UnavailableError, the inbox's database is unavailable or not migrated\n"
     )

@@ -78,7 +78,7 @@ def test_list(shop: EventRouter) -> None:
         f"order-*, invoice-paid                 dict[str, int]  {NAME}.one    {HERE}:0  sync\n"
         f"gcs-* ce_type=google.cloud.storage.*  int | str       storage{' ' * (len(NAME) + 1)}{HERE}:0  async\n"
         f"ce_type=com.example.*                 bytes           {NAME}.three  {HERE}:0  sync, every delivery\n"
-        f"(what nothing else handles)           bytes           {NAME}.three  {HERE}:0  sync, deferred\n"
+        f"(fallback)                            bytes           {NAME}.three  {HERE}:0  sync, deferred\n"
         "\n"
         "plain receivers, which see every event\n"
         f"  tests.management.test_list_command.plain ({HERE}:0)\n"
@@ -114,11 +114,11 @@ def test_list_nothing(router: EventRouter) -> None:
     """Without handlers it says where to put one; kinds that nothing handles are named; so is a fallback under a prefix."""
     assert run("list") == "No handlers. Register one in an app's event_handlers.py.\n"
     router.kind("never", int)
-    assert run("list").endswith("\n\ndeclared kinds that nothing here handles\n  never\n")
+    assert run("list").endswith("\n\ndeclared kinds without a handler here\n  never\n")
     inner = EventRouter()
     inner.fallback(one)
     router.include(inner, prefix="billing-")
-    assert "(what nothing else handles of billing-*)" in run("list")
+    assert "(fallback for billing-*)" in run("list")
 
 
 def test_explain(shop: EventRouter) -> None:
@@ -137,19 +137,19 @@ def test_explain(shop: EventRouter) -> None:
         f"  tests.management.test_list_command.plain ({HERE}:0)\n"
         f"  tests.management.test_list_command.Receiver.__call__ ({HERE}:0)\n"
         f"  tests.management.test_list_command.narrow ({HERE}:0)\n"
-        "let in by:\n"
-        "  everybody: AUTHENTICATION is []\n"
+        "authenticators:\n"
+        "  none; AUTHENTICATION is [], so everybody may send\n"
     )
 
 
 @pytest.mark.parametrize(
     ("settings", "who"),
     [
-        ({}, "nobody, unless DEBUG is on: AUTHENTICATION is not set"),
+        ({}, "none; AUTHENTICATION is not set, so nobody may send unless DEBUG is on"),
         ({"AUTHENTICATION": [{"BACKEND": "gcp_event_router.auth.SignedURL"}]}, "gcp_event_router.auth.signed_url.SignedURL"),
         (
             {"AUTHENTICATION": [{"BACKEND": "nowhere.None"}]},
-            "nobody, since the settings cannot be used: The authenticator "
+            "none; the settings are invalid, so nobody may send: The authenticator "
             "'nowhere.None' cannot be imported: No module named 'nowhere'. Give the dotted path of a class as its BACKEND.",
         ),
     ],
@@ -182,8 +182,8 @@ def test_explain_what_no_url_holds(router: EventRouter) -> None:
     ]
 
     assert run("explain", "a/b", "--ce-type", "c.d") == (
-        "CommandError: 'a/b' cannot be in an event's URL, so it can only be the type of a CloudEvent, and --ce-type names "
-        "another one. Leave --ce-type out, or write a kind of at most 255 characters, without a slash.\n"
+        "CommandError: 'a/b' cannot be part of an event's URL, so it must be the type of a CloudEvent, but --ce-type is another "
+        "type. Omit --ce-type, or write a kind of at most 255 characters without a slash.\n"
     )
 
 

@@ -17,7 +17,7 @@ from gcp_event_router.signals import event_received
 
 from ..support.pubsub_server import NAME, PubSubServer, received
 
-STARTED = f"Pulling from {NAME}, as events of kind 'k'; Ctrl-C ends it.\n"
+STARTED = f"Pulling events of kind 'k' from {NAME}; Ctrl-C stops.\n"
 
 
 def run(*arguments: str) -> str:
@@ -90,14 +90,13 @@ def refusal(*arguments: str) -> tuple[int, str]:
     [
         (
             "orders",
-            "The project of 'orders' is not known. Give --project, set GOOGLE_CLOUD_PROJECT, "
-            "or write projects/P/subscriptions/orders.",
+            "'orders' has no project. Give --project, set GOOGLE_CLOUD_PROJECT, or write projects/P/subscriptions/S.",
         ),
         (
             "projects/p/topics/t",
-            "'projects/p/topics/t' names no subscription. Write projects/P/subscriptions/S, or S alone.",
+            "'projects/p/topics/t' is not the name of a subscription. Write projects/P/subscriptions/S, or S.",
         ),
-        ("a b", "'a b' names no subscription. Write projects/P/subscriptions/S, or S alone."),
+        ("a b", "'a b' is not the name of a subscription. Write projects/P/subscriptions/S, or S."),
     ],
 )
 def test_names(name: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -111,18 +110,24 @@ def test_names(name: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ("arguments", "said"),
     [
         ([], "the following arguments are required: --kind"),
-        (["--kind", "a/b"], "argument --kind: 'a/b' cannot be in an event's URL."),
-        (["--kind", "k", "--reference", ""], "argument --reference: '' cannot be in an event's URL."),
-        (["--kind", "k", "--workers", "0"], "argument --workers: '0' is not a number from 1 to 1000000."),
-        (["--kind", "k", "--max-messages", "x"], "argument --max-messages: 'x' is not a number from 1 to 1000000."),
-        (["--kind", "k", "--max-bytes", "9" * 20], f"argument --max-bytes: '{'9' * 20}' is not a number from 1 to {2**40}."),
+        (["--kind", "a/b"], "argument --kind: 'a/b' cannot be part of an event's URL."),
+        (["--kind", "k", "--reference", ""], "argument --reference: '' cannot be part of an event's URL."),
+        (["--kind", "k", "--workers", "0"], "argument --workers: '0' is not a positive whole number of at most 12 digits."),
+        (
+            ["--kind", "k", "--max-messages", "x"],
+            "argument --max-messages: 'x' is not a positive whole number of at most 12 digits.",
+        ),
+        (
+            ["--kind", "k", "--max-bytes", "9" * 20],
+            f"argument --max-bytes: '{'9' * 20}' is not a positive whole number of at most 12 digits.",
+        ),
         (["--kind", "k", "--timeout", "5"], "argument --timeout: '5' is not an age."),
     ],
 )
 def test_wrong_arguments(arguments: list[str], said: str) -> None:
     """A wrong argument is said with what could be written instead."""
     advice = {
-        "--kind": " Write 1 to 255 printable characters, without a slash.",
+        "--kind": " Write 1 to 255 printable characters without a slash.",
         "--timeout": " Write a number and a unit, such as 90s, 15m, 2h, 7d or 2w; at most 36500d.",
     }
     advice["--reference"] = advice["--kind"]
@@ -193,7 +198,7 @@ def test_unhandled_kind(router: EventRouter, kind: str, advice: str) -> None:
     code, said = refusal(NAME, "--kind", kind)
 
     assert code == 2
-    assert said == f"No handler, no fallback and no receiver takes events of kind {kind!r}, {NOBODY}{advice}{LIST}"
+    assert said == f"No handler, fallback or receiver takes events of kind {kind!r}, {NOBODY}{advice}{LIST}"
 
 
 def handle(event: Event[object]) -> None: ...

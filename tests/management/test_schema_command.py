@@ -18,7 +18,7 @@ from gcp_event_router._contract import channels
 from gcp_event_router._globs.glob import Glob
 from gcp_event_router._globs.overlaps import covers
 
-ANEW = "may break senders. If that is meant, write the file anew: manage.py events schema --output"
+ANEW = "may break senders. To accept them: manage.py events schema --output"
 NONE = "It is no AsyncAPI document that `events schema` wrote. Write it anew: manage.py events schema --output FILE."
 
 
@@ -84,7 +84,7 @@ def test_of_kinds(shop: EventRouter) -> None:
     assert list(json.loads(run("order-placed", "stamped")[1])) == ["order-placed", "stamped"]
     assert run("weather") == (
         1,
-        "CommandError: Nothing here handles 'weather', so it has no schema. See manage.py events list.\n",
+        "CommandError: No handler takes 'weather', so it has no schema. See manage.py events list.\n",
     )
 
 
@@ -118,7 +118,7 @@ def test_document(shop: EventRouter) -> None:
 
 def test_check(shop: EventRouter, file: str) -> None:
     """What differs is listed, what breaks senders first, which fails; what does not, does not."""
-    assert run("--check", file) == (0, f"Nothing that senders may rely on differs from {file}.\n")
+    assert run("--check", file) == (0, f"No change since {file} that senders would notice.\n")
 
     shop.on("weather")(stamp)
     assert run("--check", file) == (0, "ok     weather: is handled, too\n")
@@ -165,7 +165,7 @@ def test_check_a_declared_kind(router: EventRouter, tmp_path: Path) -> None:
     assert run("--check", file)[1].splitlines()[0] == "BREAKS order-placed: nothing handles it any more"
     with router.isolated(empty=True):
         router.on("order-placed")(store)
-        assert run("--check", file) == (0, f"Nothing that senders may rely on differs from {file}.\n")
+        assert run("--check", file) == (0, f"No change since {file} that senders would notice.\n")
     run("--output", file)
     with router.isolated():
         placed.on(store)
@@ -200,7 +200,7 @@ def test_check_a_fallback(router: EventRouter, shop: EventRouter, file: str) -> 
     inner.fallback(larger)
     router.include(inner, prefix="order-")
 
-    assert run("--check", file) == (0, f"Nothing that senders may rely on differs from {file}.\n")
+    assert run("--check", file) == (0, f"No change since {file} that senders would notice.\n")
 
 
 def test_check_many_kinds(router: EventRouter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -217,7 +217,7 @@ def test_check_many_kinds(router: EventRouter, tmp_path: Path, monkeypatch: pyte
     run("--output", file)
     monkeypatch.setattr(channels, "covers", counted)
 
-    assert run("--check", file) == (0, f"Nothing that senders may rely on differs from {file}.\n")
+    assert run("--check", file) == (0, f"No change since {file} that senders would notice.\n")
     assert asked < 2000
 
 
@@ -229,17 +229,17 @@ def test_no_name_of_a_file(shop: EventRouter) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "It cannot be read: No such file or directory. Write it first: manage.py events schema --output FILE."),
-        (b"{", "It is not JSON. Write it anew: manage.py events schema --output FILE."),
-        (b"[" * 100_000, "It is not JSON. Write it anew: manage.py events schema --output FILE."),
-        (b"[]", NONE),
+        (None, "cannot be read: No such file or directory. To write it: manage.py events schema --output FILE."),
+        (b"{", "is not JSON. To replace it: manage.py events schema --output FILE."),
+        (b"[" * 100_000, "is not JSON. To replace it: manage.py events schema --output FILE."),
+        (b"[]", f"cannot be compared. {NONE}"),
         (
             b'{"channels": {"a": {}}}',
-            "It is no AsyncAPI document that `events schema` wrote. Write it anew: manage.py events schema --output FILE.",
+            f"cannot be compared. {NONE}",
         ),
         (
             b'{"channels": {}}',
-            "It is no AsyncAPI document that `events schema` wrote. Write it anew: manage.py events schema --output FILE.",
+            f"cannot be compared. {NONE}",
         ),
     ],
 )
@@ -253,7 +253,7 @@ def test_wrong_files(shop: EventRouter, tmp_path: Path, content: bytes | None, m
 
     assert (code, text.replace(f"--output {file}", "--output FILE")) == (
         2,
-        f"CommandError: The file {str(file)!r} cannot be compared. {message}\n",
+        f"CommandError: The file {str(file)!r} {message}\n",
     )
 
 
@@ -272,10 +272,10 @@ def test_wrong_schemas(shop: EventRouter, file: str, payload: object) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["a", "--check", "f"], "--check compares the document of all kinds. Leave the kinds out."),
-        (["a", "--check", ""], "--check compares the document of all kinds. Leave the kinds out."),
+        (["a", "--check", "f"], "--check compares the document of all kinds. Omit the kinds."),
+        (["a", "--check", ""], "--check compares the document of all kinds. Omit the kinds."),
         (["--output", ""], "The file '' cannot be written: Is a directory."),
-        (["--mode", "validation"], "--mode is for the JSON Schemas of kinds: name them."),
+        (["--mode", "validation"], "--mode is only for the JSON Schemas of kinds. Name the kinds."),
         (
             ["--output", "/nowhere/asyncapi.json"],
             "The file '/nowhere/asyncapi.json' cannot be written: No such file or directory.",

@@ -95,9 +95,9 @@ def test_example(seen: list[Event[Any, Any]]) -> None:
 
     assert (code, printed) == (
         0,
-        "An example of order-placed, since neither --data nor --file is given:\n"
+        "An example of order-placed, since there is no --data or --file:\n"
         '  {"order_id": 1, "total": 12.5}\n'
-        "This process answered 201 Created: to Pub/Sub that is done, and not sent again.\n"
+        "This process answered 201 Created: Pub/Sub would not send the event again.\n"
         "  shop.store: handled in 0.0 ms\n",
     )
     run("order-placed")
@@ -157,11 +157,11 @@ def test_example_of_parameters(needy: list[Event[Any, Any]]) -> None:
 
     assert (code, printed) == (
         0,
-        "An example of needed, since neither --data nor --file is given:\n"
+        "An example of needed, since there is no --data or --file:\n"
         '  {"order_id": 1, "total": 12.5}\n'
-        "An example of its URL's parameters, since no --parameter is given:\n"
+        "An example of its URL's parameters, since there is no --parameter:\n"
         "  shop=shop&tags=tags&tags=tags\n"
-        "This process answered 201 Created: to Pub/Sub that is done, and not sent again.\n"
+        "This process answered 201 Created: Pub/Sub would not send the event again.\n"
         "  shop.needed: handled in 0.0 ms\n",
     )
     assert run("needed", "--data", '{"order_id": 2}')[0] == 0
@@ -205,7 +205,7 @@ def test_declared_example_that_is_refused(router: EventRouter) -> None:
     def declared(event: Event[Declared]) -> None: ...
 
     assert run("declared")[1].startswith(
-        "An example of declared, since neither --data nor --file is given:\n"
+        "An example of declared, since there is no --data or --file:\n"
         '  {"number": 7}\n'
         "An example that is declared for Declared.number is left out: its type refuses it (int_parsing).\n"
     )
@@ -215,11 +215,11 @@ def test_invalid(seen: list[Event[Any, Any]]) -> None:
     """What is wrong with a payload is listed, by its place."""
     assert run("order-placed", "7", "--data", '{"order_id": "x"}') == (
         1,
-        "This process answered 400 Bad Request: to Pub/Sub that is not done, and sent again.\n"
+        "This process answered 400 Bad Request: Pub/Sub would send the event again.\n"
         "  shop.store: invalid in 0.0 ms\n"
-        "    The event's payload cannot be read as what it declares:\n"
+        "    The event's payload does not fit the declared type:\n"
         "    order_id: Input should be a valid integer, unable to parse string as an integer (int_parsing)\n"
-        "CommandError: The event was not taken.\n",
+        "CommandError: Expected handled, but got invalid.\n",
     )
     assert seen == []
 
@@ -228,18 +228,18 @@ def test_other_answers(seen: list[Event[Any, Any]]) -> None:
     """Each outcome is told, with how Pub/Sub reads it."""
     assert run("later", "--data", '{"order_id": 1}') == (
         1,
-        "This process answered 503 Service Unavailable: to Pub/Sub that is not done, and sent again, after 7 s.\n"
+        "This process answered 503 Service Unavailable: Pub/Sub would send the event again, after 7 s.\n"
         "  shop.later: retry in 0.0 ms\n"
         "    Retry at file.py:0 in later\n"
-        "CommandError: The event was not taken.\n",
+        "CommandError: Expected handled, but got retry.\n",
     )
     assert run("never") == (
         1,
-        "An example of never, since neither --data nor --file is given:\n  (no payload)\n"
-        "This process answered 200 OK: to Pub/Sub that is done, and not sent again.\n"
+        "An example of never, since there is no --data or --file:\n  (no payload)\n"
+        "This process answered 200 OK: Pub/Sub would not send the event again.\n"
         "  shop.never: rejected in 0.0 ms\n"
         "    Reject at file.py:0 in never\n"
-        "CommandError: No handler did the work: the outcome is 'rejected'. If you expect that, give --expect rejected.\n",
+        "CommandError: Expected handled, but got rejected. To expect that, give --expect rejected.\n",
     )
 
 
@@ -249,10 +249,10 @@ def test_failure(seen: list[Event[Any, Any]], *, debug: bool) -> None:
     with override_settings(DEBUG=debug):
         assert run("broken", "--data", "1") == (
             1,
-            "This process answered 400 Bad Request: to Pub/Sub that is not done, and sent again.\n"
+            "This process answered 400 Bad Request: Pub/Sub would send the event again.\n"
             "  shop.broken: failed in 0.0 ms\n"
             "    RuntimeError at file.py:0 in broken: out of order\n"
-            "CommandError: The event was not taken.\n",
+            "CommandError: Expected handled, but got failed.\n",
         )
 
 
@@ -261,23 +261,20 @@ def test_nobody(seen: list[Event[Any, Any]], tmp_path: Path) -> None:
     plain: list[object] = []
     assert run("order_placed") == (
         2,
-        "CommandError: Nothing here handles 'order_placed', so there is no example of its payload. Give --data or --file.\n",
+        "CommandError: No handler takes 'order_placed', so there is no example of its payload. Give --data or --file.\n",
     )
-    assert run("labl")[1].endswith("Give --data or --file. Is 'label' meant?\n")
+    assert run("labl")[1].endswith("Did you mean 'label'? Give --data or --file.\n")
     unhandled = (
-        "CommandError: No handler did the work: the outcome is 'unhandled'. If you expect that, give --expect unhandled.\n"
+        "This process answered 201 Created: Pub/Sub would not send the event again.\n"
+        "CommandError: Expected handled, but got unhandled. To expect that, give --expect unhandled.\n"
     )
-    assert run("other", "--data", "1")[1].endswith(
-        f"\n  No handler is registered for it: see manage.py events explain.\n{unhandled}"
-    )
+    assert run("other", "--data", "1") == (1, unhandled)
 
     def receiver(sender: object, event_payload: Any, **_: object) -> None:
         plain.append(event_payload)
 
     event_received.connect(receiver)
-    assert run("other", "--data", "1", "--envelope", "plain")[1].endswith(
-        f"\n  No handler is registered for it; plain receivers were called.\n{unhandled}"
-    )
+    assert run("other", "--data", "1", "--envelope", "plain") == (1, unhandled)
     assert plain == [1]
 
 
@@ -316,16 +313,6 @@ def test_stdin() -> None:
     assert (ended.returncode, json.loads(ended.stdout)["status"]) == (0, 201), ended.stderr
 
 
-def test_closed_stdin(seen: list[Event[Any, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
-    """`--file - <&-` has nothing to read, and is told so."""
-    monkeypatch.setattr(sys, "stdin", None)
-
-    assert run("order-placed", "--file", "-") == (
-        2,
-        "CommandError: Nothing is piped in: the standard input is closed. Give --data, or the name of a file.\n",
-    )
-
-
 def test_json(seen: list[Event[Any, Any]]) -> None:
     """The same for scripts."""
     code, printed = run("order-placed", "--data", "[]", "--format", "json")
@@ -347,7 +334,7 @@ def test_json(seen: list[Event[Any, Any]]) -> None:
                     "handler": "shop.store",
                     "outcome": "invalid",
                     "duration_ms": 0.0,
-                    "problem": "The event's payload cannot be read as what it declares:",
+                    "problem": "The event's payload does not fit the declared type:",
                     "errors": [error],
                 }
             ],
@@ -382,24 +369,23 @@ def test_over_http(seen: list[Event[Any, Any]]) -> None:
     with site() as url:
         assert run("order-placed", "4711", "--data", '{"order_id": 3}', "--url", url) == (
             0,
-            "http://localhost:0/events/order-placed/4711 answered 201 Created: to Pub/Sub that is done, and not sent again.\n",
+            "http://localhost:0/events/order-placed/4711 answered 201 Created: Pub/Sub would not send the event again.\n",
         )
         assert run("order-placed", "a b", "--data", "{}", "--url", f"{url}/") == (
             1,
             "http://localhost:0/events/order-placed/a%20b answered 400 Bad Request: "
-            "to Pub/Sub that is not done, and sent again.\n"
+            "Pub/Sub would send the event again.\n"
             "  Unable to handle event of kind order-placed with reference a b\n"
             "  order_id: Field required (missing)\n"
-            "CommandError: The event was not taken.\n",
+            "CommandError: Expected handled, but got invalid or failed.\n",
         )
         assert run("order-placed", "--data", "{}", "--url", f"{url}/elsewhere")[1].startswith(
-            "http://localhost:0/elsewhere answered 404 Not Found: to Pub/Sub that is not done, and sent again.\n"
-            "  Its body is not the endpoint's: is something else at that URL?\n"
+            "http://localhost:0/elsewhere answered 404 Not Found: Pub/Sub would send the event again.\n"
+            "  The body is not the events endpoint's: is something else at that URL?\n"
         )
     assert run("order-placed", "--url", url, "--data", "{}") == (
         1,
-        "CommandError: There is no answer from http://localhost:0/events/order-placed/1: ConnectionRefusedError. "
-        "Is the server running?\n",
+        "CommandError: No answer from http://localhost:0/events/order-placed/1: ConnectionRefusedError. Is a server running there?\n",
     )
     assert [event.payload.order_id for event in seen] == [3]
 
@@ -415,7 +401,7 @@ def test_failure_of_several_lines(router: EventRouter) -> None:
     assert run("broken", "--data", "1")[1].splitlines()[2:] == [
         "    RuntimeError at file.py:0 in broken: out",
         "    ?[2Jof order",
-        "CommandError: The event was not taken.",
+        "CommandError: Expected handled, but got failed.",
     ]
 
 
@@ -435,16 +421,17 @@ def test_status_without_a_name() -> None:
     """A status that HTTP does not name stands alone."""
     with raw(b"HTTP/1.0 999\r\n\r\n") as url:
         assert run("k", "--data", "{}", "--url", f"{url}/x")[1].splitlines()[0] == (
-            "http://localhost:0/x answered 999: to Pub/Sub that is not done, and sent again."
+            "http://localhost:0/x answered 999: Pub/Sub would send the event again."
         )
 
 
+ELSE = "  The body is not the events endpoint's: is something else at that URL?\n"
 FOREIGN = {
-    b'["a list"]': "  Its body is not the endpoint's: is something else at that URL?\n",
-    b"[" * 60_000: "  Its body is not the endpoint's: is something else at that URL?\n",
-    rb'{"error": "\u001b[2Jgone", "errors": [{"loc": ["\u0007"], "msg": "a\nb", "type": 1}]}': "  ?[2Jgone\n  ?: a?b (1)\n",
-    b'{"error": [], "errors": "none"}': "",
-    b'{"error": null, "errors": {"a": 1}}': "",
+    b'["a list"]': ELSE,
+    b"[" * 60_000: ELSE,
+    rb'{"error": "\u001b[2Jgone", "errors": [{"loc": ["\u0007"], "msg": "a\nb", "type": "1"}]}': "  ?[2Jgone\n  ?: a?b (1)\n",
+    b'{"error": [], "errors": "none"}': ELSE,
+    b'{"error": null, "errors": {"a": 1}}': ELSE,
 }
 
 
@@ -460,7 +447,7 @@ def test_foreign_answer(body: bytes, seen: list[Event[Any, Any]]) -> None:
         assert run("order-placed", "--data", "{}", "--url", url) == (
             1,
             "http://localhost:0/events/order-placed/1 answered 400 Bad Request: "
-            f"to Pub/Sub that is not done, and sent again.\n{FOREIGN[body]}CommandError: The event was not taken.\n",
+            f"Pub/Sub would send the event again.\n{FOREIGN[body]}CommandError: Expected handled, but got invalid or failed.\n",
         )
     assert seen == []
 
@@ -490,13 +477,11 @@ def test_no_http() -> None:
     """Where something else than HTTP answers, or not in https, that is what is asked about."""
     with raw(b"SSH-2.0-OpenSSH_9.6\r\n") as url:
         assert run("k", "--data", "{}", "--url", f"{url}/x")[1] == (
-            "CommandError: There is no answer from http://localhost:0/x: BadStatusLine. "
-            "What came back is not HTTP as it should be: is something else at that port?\n"
+            "CommandError: No answer from http://localhost:0/x: BadStatusLine. Is a server running there?\n"
         )
     with site() as url:
         assert run("k", "--data", "{}", "--url", f"{url.replace('http', 'https')}/x")[1] == (
-            "CommandError: There is no answer from https://localhost:0/x: SSLError. "
-            "Does it speak https there, with a certificate that this machine trusts?\n"
+            "CommandError: No answer from https://localhost:0/x: SSLError. Is a server running there?\n"
         )
 
 
@@ -586,28 +571,25 @@ def test_identity(seen: list[Event[Any, Any]], tmp_path: Path, monkeypatch: pyte
     code, printed = run(*send, "http://127.0.0.1:9")
     assert (code, printed.partition(". ")[0]) == (
         1,
-        "CommandError: Google gives no token for the audience 'https://shop.example' (DefaultCredentialsError)",
+        "CommandError: Google issues no token for the audience 'https://shop.example' (DefaultCredentialsError)",
     )
 
 
 NO_HEADER = (
-    "The event cannot be sent in this envelope: an id, a key or an attribute is a header there, which holds no line breaks and "
-    "no letters but Latin ones. Write it in ASCII, or choose --envelope pubsub."
+    "An id, a key, an attribute or a header contains characters that HTTP headers cannot carry. "
+    "Write it in ASCII, or choose --envelope pubsub."
 )
+NO_URL = "--header, --identity and --audience need --url. Without it, the handlers run in this process."
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--header", "a: b"], "--header is for requests to a --url, and without one the event is handled in this process."),
-        (["--identity"], "--identity is for requests to a --url, and without one the event is handled in this process."),
-        (["--url", "http://x", "--audience", "a"], "--audience is whom the token of --identity is for, and that is not given."),
+        (["--header", "a: b"], NO_URL),
+        (["--identity"], NO_URL),
+        (["--audience", "a"], NO_URL),
         (["--file", "missing.json"], "The file 'missing.json' cannot be read: No such file or directory."),
-        (["--attribute", "x"], "Error: argument --attribute: 'x' has no name or no '='. Write it as NAME=VALUE."),
-        (
-            ["--parameter", "x=\udcff"],
-            r"Error: argument --parameter: 'x=\udcff' is not UTF-8, which it is sent in. Write it in UTF-8.",
-        ),
+        (["--attribute", "x"], "Error: argument --attribute: 'x' has no name or no '='. Write NAME=VALUE."),
         (
             ["--url", "http://a..b"],
             "The URL cannot be posted to. Write http:// or https://, a host without a name or a password, "
@@ -619,12 +601,11 @@ NO_HEADER = (
         ),
         (
             ["--header", "secret"],
-            "Error: argument --header: a header is written as 'NAME: VALUE', in ASCII; its text is not repeated here, "
-            "since it may be a secret.",
+            "Error: argument --header: write 'NAME: VALUE'. This message does not repeat the text, since it may be a secret.",
         ),
         (
             ["--url", "http://127.0.0.1:9", "--identity"],
-            "Nothing says whom the token is for: the settings name no auth.OIDC. Give --audience.",
+            "The settings have no auth.OIDC, so the token has no audience. Give --audience.",
         ),
     ],
 )
@@ -700,7 +681,7 @@ def test_type_over_http(uploads: list[Event[Any, Any]]) -> None:
 
     assert (code, printed) == (
         0,
-        "http://localhost:0/events answered 201 Created: to Pub/Sub that is done, and not sent again.\n",
+        "http://localhost:0/events answered 201 Created: Pub/Sub would not send the event again.\n",
     )
     assert [event.reference for event in uploads] == ["a/b"]
 
@@ -710,7 +691,7 @@ def test_what_no_url_holds(router: EventRouter) -> None:
     router.on("com.example/*", name="shop.thing", payload=dict[str, int])(lambda event: None)
 
     assert run("com.example/thing")[1].splitlines()[:2] == [
-        "An example of com.example/thing, since neither --data nor --file is given:",
+        "An example of com.example/thing, since there is no --data or --file:",
         '  {"key": 1}',
     ]
     assert run("com.example/thing")[1].splitlines()[-1] == "  shop.thing: handled in 0.0 ms"
@@ -733,28 +714,25 @@ def test_kind_before_type(uploads: list[Event[Any, Any]], router: EventRouter) -
     [
         (
             ["k", "--ce-type", "a.b", "--envelope", "pubsub"],
-            "--envelope pubsub has no place for the CloudEvents type 'a.b'. "
-            "Leave --envelope out, or choose cloudevents-binary or cloudevents-structured.",
+            "The envelope pubsub cannot carry the CloudEvents type 'a.b'. Omit --envelope, or choose a cloudevents one.",
         ),
         (
             [TYPE, "--envelope", "cloud-task"],
-            f"--envelope cloud-task has no place for the CloudEvents type {TYPE!r}. "
-            "Leave --envelope out, or choose cloudevents-binary or cloudevents-structured.",
+            f"The envelope cloud-task cannot carry the CloudEvents type {TYPE!r}. Omit --envelope, or choose a cloudevents one.",
         ),
-        (["k", "a/b"], "'a/b' cannot be in an event's URL. Write 1 to 255 printable characters, without a slash."),
+        (["k", "a/b"], "'a/b' cannot be part of an event's URL. Write 1 to 255 printable characters without a slash."),
         (
             ["a/b", "--ce-type", "c.d"],
-            "'a/b' cannot be in an event's URL, so it can only be the type of a CloudEvent, and --ce-type names another one. "
-            "Leave --ce-type out, or write a kind of at most 255 characters, without a slash.",
+            "'a/b' cannot be part of an event's URL, so it must be the type of a CloudEvent, but --ce-type is another type. "
+            "Omit --ce-type, or write a kind of at most 255 characters without a slash.",
         ),
         (
             ["a\nb"],
-            "Error: argument KIND: 'a\\nb' cannot be a kind or a CloudEvents type. Write printable characters, and at least one.",
+            "Error: argument KIND: 'a\\nb' must be one or more printable characters.",
         ),
         (
             ["k", ""],
-            "Error: argument REFERENCE: '' cannot be a reference or a CloudEvent's subject. "
-            "Write printable characters, and at least one.",
+            "Error: argument REFERENCE: '' must be one or more printable characters.",
         ),
         (
             ["k", "--expect", "success"],
@@ -798,8 +776,7 @@ def test_nobody_over_http(seen: list[Event[Any, Any]]) -> None:
     """Over HTTP, 200 tells that no handler did the work; 201 may mean that none is registered."""
     with site() as url:
         assert run("never", "--url", url)[1].endswith(
-            "CommandError: No handler did the work: the answer 200 means duplicate or rejected or parked. "
-            "If you expect that, give --expect duplicate.\n"
+            "CommandError: Expected handled, but got duplicate or rejected or parked. To expect that, give --expect duplicate.\n"
         )
 
 
@@ -845,17 +822,11 @@ def test_waiting(router: EventRouter, inbox: str) -> None:
 
     assert run(*send) == (
         1,
-        "This process answered 201 Created: to Pub/Sub that is done, and not sent again.\n"
-        "  No handler was called: the event is kept, and waits for a worker, such as manage.py inbox process.\n"
-        "CommandError: No handler did the work: the outcome is 'deferred'. If you expect that, give --expect deferred.\n",
+        "This process answered 201 Created: Pub/Sub would not send the event again.\n"
+        "CommandError: Expected handled, but got deferred. To expect that, give --expect deferred.\n",
     )
     assert run(*send)[1].splitlines()[1:] == [
-        "  No handler was called: the inbox has this event already, and its work is done or waits for a worker.",
-        "CommandError: No handler did the work: the outcome is 'duplicate'. If you expect that, give --expect duplicate.",
+        "CommandError: Expected handled, but got duplicate. To expect that, give --expect duplicate.",
     ]
     Delivery.objects.using(inbox).update(state=State.PARKED)
-    assert run(*send, "--expect", "parked") == (
-        0,
-        "This process answered 200 OK: to Pub/Sub that is done, and not sent again.\n"
-        "  No handler was called: it failed too often before and is parked; see manage.py inbox list --state parked.\n",
-    )
+    assert run(*send, "--expect", "parked") == (0, "This process answered 200 OK: Pub/Sub would not send the event again.\n")

@@ -159,7 +159,7 @@ def test_pull_by_the_command(emulator: Emulator, shop: Shop, topic: str) -> None
 
     with pulling(shop, emulator, short, "--kind", "order-placed", "--limit", "1") as process:
         assert ended(process) == [
-            f"Pulling from {subscription}, as events of kind 'order-placed'; Ctrl-C ends it.",
+            f"Pulling events of kind 'order-placed' from {subscription}; Ctrl-C stops.",
             f"Event of kind 'order-placed' with reference '{first}' (message '{first}'): "
             "handled by shop.event_handlers.record_order in a moment",
             f"Stopped pulling from {subscription}: 1 acknowledged, 0 given back.",

@@ -101,5 +101,5 @@ def test_values_of_another_type(name: str, value: Any, message: str) -> None:
 
 def test_unknown_form() -> None:
     """An unknown form is refused, with a list of the known ones."""
-    with pytest.raises(ValueError, match=r"^There is no envelope 'pub-sub'\. Choose from 'pubsub', 'pubsub-unw"):
+    with pytest.raises(ValueError, match=r"^Unknown envelope 'pub-sub'\. Choose from 'pubsub', 'pubsub-unw"):
         EventMessage(b"").written(cast("Form", "pub-sub"))

@@ -1,4 +1,4 @@
-"""`manage.py events check`: this package's system checks alone, for scripts, too."""
+"""`manage.py events check`: runs the system checks of this package only."""
 
 from __future__ import annotations
 
@@ -11,65 +11,59 @@ from django.core.management.base import CommandError, OutputWrapper
 from django.db import connections
 
 from ..router import events
+from .output import counted
 from .subcommands import FORMAT, argument, subcommand
 
 _LEVELS: Final = {"INFO": checks.INFO, "WARNING": checks.WARNING, "ERROR": checks.ERROR}
-_WORDS: Final = {level: word.lower() for word, level in _LEVELS.items()}
-_OURS: Final = "gcp_event_router."
+_NAMES: Final = {level: name.lower() for name, level in _LEVELS.items()}
 
 
 @subcommand(
-    "Look for handlers that fail, run twice or never run, for open doors, and for wrong settings.",
-    argument("--deploy", action="store_true", help="also what matters in production, such as an open endpoint"),
+    "Look for handlers that fail, run twice or never run, for open endpoints, and for wrong settings.",
+    argument("--deploy", action="store_true", help="also check what matters in production, such as an open endpoint"),
     argument(
         "--database",
         action="append",
         choices=tuple(connections),
         metavar="ALIAS",
-        help="also whether this database has the inbox's tables, with --deploy; may be repeated",
+        help="with --deploy, also check that this database has the inbox's tables; repeatable",
     ),
-    argument(
-        "--fail-level",
-        choices=tuple(_LEVELS),
-        default="ERROR",
-        help="fail for what is at least this; ERROR unless given",
-    ),
+    argument("--fail-level", choices=tuple(_LEVELS), default="ERROR", help="fail for messages of this level (default: ERROR)"),
     *FORMAT,
 )
 def check(out: OutputWrapper, *, deploy: bool, database: list[str] | None, fail_level: str, json: bool, **_: Any) -> None:
-    """Run the system checks of this package. Fails if something is wrong that is not silenced."""
-    messages = checks.run_checks(include_deployment_checks=deploy, databases=database)
-    found = sorted(
-        (each for each in messages if (each.id or "").startswith(_OURS)), key=lambda each: (-each.level, each.id or "")
-    )
-    out.write(_json(found) if json else _text(found))
-    worst = sum(each.level >= _LEVELS[fail_level] and not each.is_silenced() for each in found)
-    if worst:
-        msg = f"{worst} problem(s)." if json else f"{worst} of these must not stay."
-        raise CommandError(msg)
+    """Run the checks. Fails if a message that is not silenced has the level, or a higher one."""
+    messages = [
+        message
+        for message in checks.run_checks(include_deployment_checks=deploy, databases=database)
+        if (message.id or "").startswith("gcp_event_router.")
+    ]
+    messages.sort(key=lambda message: (-message.level, message.id or ""))
+    out.write(dumps(list(map(_fields, messages)), indent=2) if json else _text(messages))
+    problems = sum(message.level >= _LEVELS[fail_level] and not message.is_silenced() for message in messages)
+    if problems:
+        raise CommandError(counted(problems, "problem found.", "problems found."))
 
 
-def _text(found: Sequence[checks.CheckMessage]) -> str:
-    shown = [each for each in found if not each.is_silenced()]
+def _text(messages: Sequence[checks.CheckMessage]) -> str:
+    shown = [message for message in messages if not message.is_silenced()]
     lines: list[str] = []
-    for each in shown:
-        lines += [f"{_WORDS.get(each.level, 'error')} {each.id}: {each.msg}", *([f"    {each.hint}"] if each.hint else [])]
-    silenced = f", {len(found) - len(shown)} silenced" if len(found) > len(shown) else ""
+    for message in shown:
+        lines += [f"{_level(message)} {message.id}: {message.msg}", *([f"    {message.hint}"] if message.hint else [])]
+    silenced = f", {len(messages) - len(shown)} silenced" if len(messages) > len(shown) else ""
     return "\n".join([*lines, f"{len(events)} registration(s), {len(shown)} message(s){silenced}."])
 
 
-def _json(found: Sequence[checks.CheckMessage]) -> str:
-    return dumps(
-        [
-            {
-                "id": each.id,
-                "level": _WORDS.get(each.level, "error"),
-                "message": each.msg,
-                "hint": each.hint,
-                "object": each.obj if each.obj is None else str(each.obj),
-                "silenced": each.is_silenced(),
-            }
-            for each in found
-        ],
-        indent=2,
-    )
+def _fields(message: checks.CheckMessage) -> dict[str, Any]:
+    return {
+        "id": message.id,
+        "level": _level(message),
+        "message": message.msg,
+        "hint": message.hint,
+        "object": message.obj and str(message.obj),
+        "silenced": message.is_silenced(),
+    }
+
+
+def _level(message: checks.CheckMessage) -> str:
+    return _NAMES.get(message.level, "error")

@@ -1,4 +1,4 @@
-"""`manage.py events list`: who handles what."""
+"""`manage.py events list`: lists the handlers."""
 
 from __future__ import annotations
 
@@ -15,57 +15,56 @@ from ..signals import event_received
 from .output import place, receiver_name, table
 from .subcommands import FORMAT, subcommand
 
-_TITLES = ("kind", "payload", "handler", "where", "how")
 
-
-@subcommand("List the handlers, with their kinds, payloads and places; and the plain receivers.", *FORMAT)
+@subcommand("List the handlers with their kinds, payloads and places in the code; and the plain receivers.", *FORMAT)
 def list_handlers(out: OutputWrapper, *, json: bool, **_: Any) -> None:
-    """Write registrations in their order, then plain receivers, which see every event, and declared kinds."""
-    out.write(dumps(_fields(events), indent=2) if json else _text(events))
+    """Write the registrations in order, then the plain receivers, then the declared kinds without a handler."""
+    receivers = [receiver_name(receiver) for receiver in event_received.plain_receivers()]
+    out.write(dumps(_fields(events, receivers), indent=2) if json else _text(events, receivers))
 
 
-def _text(router: EventRouter) -> str:
+def _text(router: EventRouter, receivers: list[str]) -> str:
     rows = [
-        (_kinds(each), declared_words(handler), handler.name, place(handler.location), ", ".join(manner(handler)))
-        for each, handler in ((registration, registration.handler) for registration in router)
+        (_kinds(registration), declared_words(handler), handler.name, place(handler.location), ", ".join(manner(handler)))
+        for registration, handler in ((registration, registration.handler) for registration in router)
     ]
-    parts = [table(rows, _TITLES)] if rows else ["No handlers. Register one in an app's event_handlers.py."]
-    names = [receiver_name(each) for each in event_received.plain_receivers()]
-    if names:
-        parts.append("\n".join(["plain receivers, which see every event", *(f"  {name}" for name in names)]))
-    unheard = [name for name in router.kinds if not any(router.find(name))]
-    if unheard:
-        parts.append("\n".join(["declared kinds that nothing here handles", *(f"  {name}" for name in unheard)]))
+    titles = ("kind", "payload", "handler", "where", "how")
+    parts = [table(rows, titles) if rows else "No handlers. Register one in an app's event_handlers.py."]
+    unhandled = [name for name in router.kinds if not any(router.find(name))]
+    if receivers:
+        parts.append("\n  ".join(["plain receivers, which see every event", *receivers]))
+    if unhandled:
+        parts.append("\n  ".join(["declared kinds without a handler here", *unhandled]))
     return "\n\n".join(parts)
 
 
 def _kinds(registration: Registration) -> str:
     if registration.is_fallback:
         pattern = registration.globs[0].pattern
-        return "(what nothing else handles)" if pattern == "*" else f"(what nothing else handles of {pattern})"
-    parts = [", ".join(glob.pattern for glob in registration.globs)] if registration.globs else []
-    return " ".join([*parts, *([f"ce_type={registration.ce_type.pattern}"] if registration.ce_type else [])])
+        return "(fallback)" if pattern == "*" else f"(fallback for {pattern})"
+    kinds = ", ".join(glob.pattern for glob in registration.globs)
+    return f"{kinds} ce_type={registration.ce_type.pattern}".lstrip() if registration.ce_type else kinds
 
 
-def _fields(router: EventRouter) -> dict[str, Any]:
+def _fields(router: EventRouter, receivers: list[str]) -> dict[str, Any]:
     return {
         "handlers": [
             {
-                "kinds": [glob.pattern for glob in each.globs],
-                "ce_type": each.ce_type and each.ce_type.pattern,
-                "fallback": each.is_fallback,
-                "handler": each.handler.name,
-                "where": place(each.handler.location),
-                "payload": declared_words(each.handler, "payload_type"),
-                "parameters": declared_words(each.handler, "parameters_type"),
-                "async": each.handler.is_async,
-                "once": each.handler.options.once,
-                "deferred": each.handler.options.deferred,
-                "lease_seconds": each.handler.options.lease and each.handler.options.lease.total_seconds(),
-                "max_attempts": each.handler.options.max_attempts,
+                "kinds": [glob.pattern for glob in registration.globs],
+                "ce_type": registration.ce_type and registration.ce_type.pattern,
+                "fallback": registration.is_fallback,
+                "handler": handler.name,
+                "where": place(handler.location),
+                "payload": declared_words(handler, "payload_type"),
+                "parameters": declared_words(handler, "parameters_type"),
+                "async": handler.is_async,
+                "once": handler.options.once,
+                "deferred": handler.options.deferred,
+                "lease_seconds": handler.options.lease and handler.options.lease.total_seconds(),
+                "max_attempts": handler.options.max_attempts,
             }
-            for each in router
+            for registration, handler in ((registration, registration.handler) for registration in router)
         ],
-        "receivers": [receiver_name(each) for each in event_received.plain_receivers()],
+        "receivers": receivers,
         "declared": {name: type_words(kind.payload_type) for name, kind in router.kinds.items()},
     }

@@ -1,4 +1,4 @@
-"""Text for a terminal: columns, numbers, progress, and where code stands. Called by the management commands."""
+"""Formats text for terminals: columns, ages, numbers, progress and places in the code."""
 
 from __future__ import annotations
 
@@ -15,52 +15,50 @@ from django.core.management.base import OutputWrapper
 from .._dispatch.signature import location_of, name_of
 
 _UNITS: Final = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
-#: Characters of a bar.
-_WIDTH: Final = 30
+#: The characters of a progress bar.
+_BAR: Final = 30
 
 
 def table(rows: Iterable[Sequence[str]], titles: Sequence[str]) -> str:
-    """Columns under their titles."""
-    lines = [tuple(titles), *rows]
+    """Align rows in columns under their titles."""
+    lines = [titles, *rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(each, widths, strict=True)).rstrip() for each in lines)
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
 
 
 def age_text(age: timedelta) -> str:
-    """A length of time in its largest unit, such as `"3 h"`."""
+    """Format an age in its largest unit, such as `"3 h"`."""
     seconds = max(0, int(age.total_seconds()))
     unit, length = next((unit for unit in _UNITS if seconds >= unit[1]), _UNITS[-1])
     return f"{seconds // length} {unit}"
 
 
 def counted(number: int, one: str, several: str) -> str:
-    """A number with its noun."""
+    """Format a number with its noun."""
     return f"{number} {one if number == 1 else several}"
 
 
 def place(location: str) -> str:
-    """A file and line, shorter where the file lies below the present folder."""
+    """Shorten the path of a file and line, if the file is below the current directory."""
     name, colon, line = location.rpartition(":")
-    if not colon:
-        return location
     try:
-        return f"{Path(name).relative_to(Path.cwd())}:{line}"
+        return f"{Path(name).relative_to(Path.cwd())}:{line}" if colon else location
     except ValueError:
         return location
 
 
 def receiver_name(receiver: Callable[..., Any]) -> str:
-    """A plain receiver's module, name and place."""
+    """Format a plain receiver's name and place."""
     return f"{name_of(receiver)} ({place(location_of(receiver))})"
 
 
 @contextmanager
 def printing(out: OutputWrapper) -> Generator[None]:
-    """Within a `with`, each line is written out at once, also into a pipe or a container's log, which Python fills by blocks.
+    """Write each line immediately, also to a pipe or a container's log, where Python would wait for more.
 
-    Letters that the terminal does not have become escapes, and a reader who leaves early ends the command.
+    Escape characters that the terminal lacks, and end the command quietly if its reader closes the pipe, as `head` does.
     """
-    reconfigure = getattr(out, "reconfigure", None)  # which a StringIO has not
+    reconfigure = getattr(out, "reconfigure", None)  # a StringIO has none
     before: dict[str, Any] = {name: getattr(out, name, None) for name in ("errors", "line_buffering")}
     if reconfigure:
         reconfigure(errors="backslashreplace", line_buffering=True)
@@ -69,8 +67,8 @@ def printing(out: OutputWrapper) -> Generator[None]:
             yield
         finally:
             out.flush()
-    except BrokenPipeError:  # whoever read this has read enough, as `head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())  # Python writes what it has left to write at its end
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())  # Python flushes the stream once more when it exits
         sys.exit(1)
     finally:
         if reconfigure:
@@ -78,7 +76,7 @@ def printing(out: OutputWrapper) -> Generator[None]:
 
 
 class Progress:
-    """A bar that shows how much is done, if the stream is a terminal; nothing otherwise."""
+    """A progress bar; it writes nothing if the stream is not a terminal."""
 
     def __init__(self, total: int, stream: TextIO) -> None:
         self._total = total
@@ -89,11 +87,11 @@ class Progress:
     def step(self) -> None:
         """Count one more."""
         self._done += 1
-        filled = min(_WIDTH, _WIDTH * self._done // max(self._total, 1))
-        self._write(f"\r[{'#' * filled}{'.' * (_WIDTH - filled)}] {self._done} of {self._total}")
+        filled = min(_BAR, _BAR * self._done // max(self._total, 1))
+        self._write(f"\r[{'#' * filled}{'.' * (_BAR - filled)}] {self._done} of {self._total}")
 
     def clear(self) -> None:
-        """Leave the line to others."""
+        """Erase the bar, so that other text can be written."""
         self._write("\r\x1b[K")
 
     def _write(self, text: str) -> None:

@@ -1,10 +1,10 @@
-"""`manage.py events schema`: what the site can be sent, as documents."""
+"""`manage.py events schema`: describes the events that the site accepts."""
 
 from __future__ import annotations
 
 from json import dumps, loads
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from django.conf import settings
 from django.core.management.base import CommandError, OutputWrapper
@@ -16,60 +16,46 @@ from .._log import logger
 from ..auth import configured
 from ..exceptions import ConfigurationError, DocumentFileError
 from ..router import events
-from .arguments import kind_or_type, named
+from .arguments import kind_and_type, printable, refuse
 from .subcommands import FORMAT, argument, exclusive, subcommand
-
-#: So much of a file is read.
-_MOST: Final = 50_000_000
 
 
 @subcommand(
-    "Write what the site can be sent: an AsyncAPI document, or the JSON Schemas of some kinds.",
-    argument(
-        "kinds",
-        type=kind_or_type,
-        nargs="*",
-        metavar="KIND",
-        help="a kind or a CloudEvents type whose JSON Schema to write; an AsyncAPI document of all unless given",
-    ),
-    argument(
-        "--mode",
-        choices=("validation", "serialization"),
-        help="of the JSON Schemas: what is read, or what is written; validation unless given",
-    ),
-    argument("--title", help="of the document; the project's name unless given"),
-    argument("--doc-version", default="1.0.0", metavar="VERSION", help="of the document; 1.0.0 unless given"),
+    "Describe the events that the site accepts: all of them as an AsyncAPI document, or some kinds as JSON Schemas.",
+    argument("kinds", type=printable, nargs="*", metavar="KIND", help="a kind or a CloudEvents type (default: all, as AsyncAPI)"),
+    argument("--mode", choices=("validation", "serialization"), help="describe what is read or written (default: validation)"),
+    argument("--title", help="the title of the document (default: the project's name)"),
+    argument("--doc-version", default="1.0.0", metavar="VERSION", help="the version of the document (default: 1.0.0)"),
     exclusive(
-        argument("--output", metavar="FILE", help="write it there"),
-        argument("--check", metavar="FILE", help="compare with the document there, and fail for a change that breaks senders"),
+        argument("--output", metavar="FILE", help="write the result to a file"),
+        argument("--check", metavar="FILE", help="compare with the document in a file; fail for changes that break senders"),
     ),
     *FORMAT,
 )
 def schema(out: OutputWrapper, *, kinds: list[str], mode: str | None, json: bool, **options: Any) -> None:
-    """Write the document, or compare it with `--check`."""
-    output, against = options["output"], options["check"]
-    if kinds and against is not None:
-        msg = "--check compares the document of all kinds. Leave the kinds out."
-        raise CommandError(msg, returncode=2)
+    """Write the description, or compare it with a file."""
+    output, old_file = options["output"], options["check"]
+    if kinds and old_file is not None:
+        refuse("--check compares the document of all kinds. Omit the kinds.")
+    if mode and not kinds:
+        refuse("--mode is only for the JSON Schemas of kinds. Name the kinds.")
     try:
-        made = _of_kinds(kinds, mode or "validation") if kinds else _document(mode, options["title"], options["doc_version"])
+        document = _schemas(kinds, mode or "validation") if kinds else _document(options["title"], options["doc_version"])
     except ConfigurationError as error:
         raise CommandError(str(error)) from error
-    if against is not None:
-        _check(out, against, made, json=json)
-        return
-    if output is None:
-        out.write(_text(made, getattr(out, "encoding", None) or "utf-8"))
-        return
-    try:
-        Path(output).write_text(_text(made, "utf-8") + "\n", encoding="utf-8")
-    except OSError as error:
-        msg = f"The file {output!r} cannot be written: {error.strerror}."
-        raise CommandError(msg, returncode=2) from error
+    if old_file is not None:
+        _check(out, old_file, document, json=json)
+    elif output is None:
+        out.write(_text(document, getattr(out, "encoding", None) or "utf-8"))
+    else:
+        try:
+            Path(output).write_text(_text(document, "utf-8") + "\n", encoding="utf-8")
+        except OSError as error:
+            refuse(f"The file {output!r} cannot be written: {error.strerror}.")
 
 
 def _text(document: object, encoding: str) -> str:
-    """A document as JSON, with escapes only if an encoding lacks some of its letters."""
+    """Format JSON, with escapes only if the encoding lacks some of its characters."""
     text = dumps(document, indent=2, ensure_ascii=False)
     try:
         text.encode(encoding)
@@ -78,46 +64,42 @@ def _text(document: object, encoding: str) -> str:
     return text
 
 
-def _document(mode: str | None, title: str | None, version: str) -> dict[str, Any]:
-    if mode:
-        msg = "--mode is for the JSON Schemas of kinds: name them."
-        raise CommandError(msg, returncode=2)
+def _document(title: str | None, version: str) -> dict[str, Any]:
     project = str(getattr(settings, "ROOT_URLCONF", "site")).partition(".")[0]
     return asyncapi(events, configured(), title=title or project, version=version)
 
 
-def _of_kinds(kinds: list[str], mode: Any) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _schemas(kinds: list[str], mode: Any) -> dict[str, Any]:
+    schemas: dict[str, Any] = {}
     for kind in kinds:
-        channel = channel_of(events, *named(kind, None))
+        channel = channel_of(events, *kind_and_type(kind, None))
         if not channel.payloads:
-            msg = f"Nothing here handles {kind!r}, so it has no schema. See manage.py events list."
+            msg = f"No handler takes {kind!r}, so it has no schema. See manage.py events list."
             raise CommandError(msg)
-        found[kind] = channel.schema(mode)
+        schemas[kind] = channel.schema(mode)
         for note in channel.example().notes:
             logger.warning("%s: %s", kind, note)
-    return found[kinds[0]] if len(kinds) == 1 else found
+    return schemas[kinds[0]] if len(kinds) == 1 else schemas
 
 
-def _check(out: OutputWrapper, file: str, made: dict[str, Any], *, json: bool) -> None:
-    write = f"manage.py events schema --output {file}"
+def _check(out: OutputWrapper, file: str, document: dict[str, Any], *, json: bool) -> None:
+    update = f"manage.py events schema --output {file}"
     try:
-        with Path(file).open("rb") as opened:
-            old: object = loads(opened.read(_MOST))
-        changes = document_changes(cast("dict[str, Any]", old) if isinstance(old, dict) else {}, made)
-    except (DocumentFileError, OSError, ValueError, RecursionError) as error:
-        problem = str(error) if isinstance(error, DocumentFileError) else f"It is not JSON. Write it anew: {write}."
-        if isinstance(error, OSError):
-            problem = f"It cannot be read: {error.strerror}. Write it first: {write}."
-        msg = f"The file {file!r} cannot be compared. {problem}"
-        raise CommandError(msg, returncode=2) from error
+        old: object = loads(Path(file).read_bytes())
+        changes = document_changes(cast("dict[str, Any]", old) if isinstance(old, dict) else {}, document)
+    except OSError as error:
+        refuse(f"The file {file!r} cannot be read: {error.strerror}. To write it: {update}.")
+    except DocumentFileError as error:
+        refuse(f"The file {file!r} cannot be compared. {error}")
+    except (ValueError, RecursionError):
+        refuse(f"The file {file!r} is not JSON. To replace it: {update}.")
     if json:
         fields = [{"place": change.place, "what": change.what, "breaking": change.is_breaking} for change in changes]
         out.write(dumps(fields, indent=2))
     else:
         lines = [f"{'BREAKS ' if change.is_breaking else 'ok     '}{change}" for change in changes]
-        out.write("\n".join(lines) or f"Nothing that senders may rely on differs from {file}.")
+        out.write("\n".join(lines) or f"No change since {file} that senders would notice.")
     breaking = sum(change.is_breaking for change in changes)
     if breaking:
-        msg = f"{breaking} of these may break senders. If that is meant, write the file anew: {write}"
+        msg = f"{breaking} of these may break senders. To accept them: {update}"
         raise CommandError(msg)

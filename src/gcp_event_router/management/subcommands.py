@@ -1,6 +1,6 @@
-"""How `manage.py events` and `manage.py inbox` are made of subcommands.
+"""Builds `manage.py events` and `manage.py inbox` from subcommands.
 
-To add one, write a function with `subcommand` in front of it, and name it in the command's `subcommands`.
+To add a subcommand, decorate a function with `subcommand`, and add it to the `subcommands` of the command.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing_extensions import override
 from .output import printing
 
 
-class _Arguments(Protocol):
+class _Parser(Protocol):
     """A parser, or a group of its arguments."""
 
     def add_argument(self, *names: str, **options: Any) -> Any: ...
@@ -24,18 +24,18 @@ class _Arguments(Protocol):
 
 
 #: Adds itself to a parser.
-Argument: TypeAlias = Callable[[_Arguments], object]
+Argument: TypeAlias = Callable[[_Parser], object]
 
 
 def argument(*names: str, **options: Any) -> Argument:
-    """An argument, described as for `ArgumentParser.add_argument`."""
+    """Describe an argument, as for `ArgumentParser.add_argument`."""
     return lambda parser: parser.add_argument(*names, **options)
 
 
 def exclusive(*arguments: Argument) -> Argument:
-    """Arguments of which one can be given."""
+    """Describe arguments that exclude each other."""
 
-    def add(parser: _Arguments) -> None:
+    def add(parser: _Parser) -> None:
         group = parser.add_mutually_exclusive_group()
         for add_to in arguments:
             add_to(group)
@@ -43,21 +43,20 @@ def exclusive(*arguments: Argument) -> Argument:
     return add
 
 
-#: For subcommands that take `json`.
+#: The arguments of subcommands that take `json`.
 FORMAT = (
-    argument("--format", choices=("text", "json"), default="text", help="text unless given; json is for scripts"),
+    argument("--format", choices=("text", "json"), default="text", help="how to print the result (default: text)"),
     argument("--json", action="store_const", const="json", dest="format", help="the same as --format json"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Subcommand:
-    """A part of a command that has a name and arguments of its own."""
+    """A named part of a command, with its own arguments."""
 
-    #: A sentence for `--help`.
     help: str
     arguments: Sequence[Argument]
-    #: Called with where to write, and by keyword with the arguments, Django's options, `json` and `err`, where errors go.
+    #: Takes the stream to write to; and by keyword the arguments, Django's options, `json`, and `err`, the stream for errors.
     run: Callable[..., None]
 
 
@@ -67,22 +66,21 @@ def subcommand(help: str, *arguments: Argument) -> Callable[[Callable[..., None]
 
 
 class CommandGroup(BaseCommand):
-    """A management command that hands its arguments to one of its subcommands."""
+    """A management command that passes its arguments to one of its subcommands."""
 
-    #: By name, in the order in which `--help` lists them.
+    #: By name, in the order of `--help`.
     subcommands: ClassVar[Mapping[str, Subcommand]]
 
-    requires_system_checks: (
-        list[str] | tuple[str, ...] | Literal["__all__"]
-    ) = ()  # their warnings were shown before, and are no reason to refuse
+    # `events check` shows the results of system checks, and they must not stop the other subcommands
+    requires_system_checks: list[str] | tuple[str, ...] | Literal["__all__"] = ()
 
     @override
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
-        for name, each in self.subcommands.items():
-            own = actions.add_parser(name, help=each.help, description=each.help, parents=[_django_options()])
-            for add_to in each.arguments:
-                add_to(own)
+        for name, command in self.subcommands.items():
+            subparser = actions.add_parser(name, help=command.help, description=command.help, parents=[_django_options()])
+            for add_to in command.arguments:
+                add_to(subparser)
 
     @override
     def handle(self, *args: Any, action: str, format: str = "text", **options: Any) -> None:
@@ -91,7 +89,7 @@ class CommandGroup(BaseCommand):
 
 
 def _django_options() -> CommandParser:
-    """Django's own options, so that they can also stand after the name of a subcommand."""
+    """Django's own options, to be allowed after the name of a subcommand, too."""
     parser = CommandParser(add_help=False)
     for name in ("--settings", "--pythonpath"):
         parser.add_argument(name, default=SUPPRESS, help=SUPPRESS)

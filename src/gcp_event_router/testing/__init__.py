@@ -1,13 +1,12 @@
-"""What the tests of a project need. Nothing in it turns a check off, unless a test asks for that by name."""
+"""Helpers for the tests of projects. They turn no check off, unless a test asks for that by name."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from .client import PushOptions, apush, push
-from .cloudevent_messages import CloudEventMessage, CloudEventRequest, batch
 from .isolation import isolated
-from .messages import FORMS, EventMessage, Form
+from .messages import FORMS, CloudEventMessage, CloudEventRequest, EventMessage, Form, batch
 from .mixin import EventTestMixin
 from .recording import Delivery, Recording, Rejection, record
 from .result import Pushed
@@ -39,7 +38,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import `examples` when a test asks for it: few do, and it needs hypothesis."""
+    """Import `examples` on first use, since it needs hypothesis."""
     if name != "examples":
         msg = f"module {__name__!r} has no attribute {name!r}"
         raise AttributeError(msg)

@@ -1,4 +1,4 @@
-"""An event sent to the project's own endpoint, through Django's test client.
+"""Sends events to the project's own endpoint, through Django's test client.
 
 pushed = push("order-placed", "4711", OrderPlaced(order_id=4711), principal=SENDER)
 assert pushed.handled == (record_order,)
@@ -7,10 +7,9 @@ assert pushed.handled == (record_order,)
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from functools import partial
-from typing import Any, Unpack, overload
+from typing import Any, Protocol, TypeAlias, Unpack, overload
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -29,19 +28,21 @@ from .recording import record_own
 from .result import Pushed, pushed_of
 
 PayloadT = TypeVar("PayloadT")
+ResultT_co = TypeVar("ResultT_co", covariant=True)
+Reference: TypeAlias = str | int | UUID
 
 
 class PushOptions(TypedDict, total=False):
     """The options of `push`."""
 
-    #: Whether to raise what failed, in a handler or before it; true by default. Never raises `Retry`, `Reject` and refusals.
+    #: Whether to raise exceptions of handlers, and from before any handler; true by default. Never raises `Retry` and `Reject`.
     raises: bool
-    #: How the event is wrapped; `"pubsub"` unless given.
+    #: `"pubsub"` by default.
     envelope: Form
-    #: The URL's parameters; of a list each item is one.
+    #: The URL's parameters; a list adds a parameter for each item.
     parameters: Mapping[str, Any]
     attributes: Mapping[str, str]
-    #: The same one twice is a redelivery; a new one unless given.
+    #: Repeat an id to send a redelivery; by default each message has a new one.
     message_id: str
     ordering_key: str
     publish_time: datetime
@@ -50,95 +51,69 @@ class PushOptions(TypedDict, total=False):
     ce_subject: str
     queue: str
     job_name: str
-    #: Who is said to send, without credentials: this request alone is let in. Without it the settings decide, as ever.
+    #: The sender, whom the endpoint accepts for this request. Without it, the settings decide.
     principal: Principal
-    #: Such as those of `TokenSigner.headers`.
+    #: Headers, such as those of `TokenSigner.headers`.
     headers: Mapping[str, str]
-    #: Where to post to instead: a path, such as one that is signed.
+    #: The path to post to, such as that of a signed URL.
     path: str
+    #: A test client, instead of a new one; an `AsyncClient` for `apush`.
+    client: Client | AsyncClient
+
+
+class Pusher(Protocol[ResultT_co]):
+    """The signature of `push` and `apush`."""
+
+    @overload
+    def __call__(
+        self, kind: Kind[PayloadT], reference: Reference = ..., payload: PayloadT = ..., **options: Unpack[PushOptions]
+    ) -> ResultT_co: ...
+    @overload
+    def __call__(
+        self, kind: str | None, reference: Reference | None = ..., payload: object = ..., **options: Unpack[PushOptions]
+    ) -> ResultT_co: ...
 
 
 @overload
-def push(
-    kind: Kind[PayloadT],
-    reference: str | int | UUID = ...,
-    payload: PayloadT = ...,
-    *,
-    client: Client | None = ...,
-    **options: Unpack[PushOptions],
-) -> Pushed: ...
-
-
+def push(kind: Kind[PayloadT], reference: Reference = ..., payload: PayloadT = ..., **options: Unpack[PushOptions]) -> Pushed: ...
 @overload
 def push(
-    kind: str | None,
-    reference: str | int | UUID | None = ...,
-    payload: object = ...,
-    *,
-    client: Client | None = ...,
-    **options: Unpack[PushOptions],
+    kind: str | None, reference: Reference | None = ..., payload: object = ..., **options: Unpack[PushOptions]
 ) -> Pushed: ...
-
-
 def push(
-    kind: Kind[Any] | str | None,
-    reference: str | int | UUID | None = "1",
-    payload: object = None,
-    *,
-    client: Client | None = None,
-    **options: Unpack[PushOptions],
+    kind: Kind[Any] | str | None, reference: Reference | None = "1", payload: object = None, **options: Unpack[PushOptions]
 ) -> Pushed:
-    """Send a real request to the project's endpoint, and say what came of it.
+    """Send a real request to the project's endpoint, and return the result.
 
     Args:
-        kind: What happened, as a string or as it is declared. None posts a CloudEvent to where its type is the kind.
-        reference: What it happened to.
-        payload: A model, a dataclass or whatever else JSON can hold; bytes as they are; None for no payload.
-        client: A `django.test.Client` of your own.
+        kind: The kind, as a string or as it is declared. None posts a CloudEvent to the endpoint where its type is its kind.
+        reference: The reference.
+        payload: A model, a dataclass or another value that JSON can hold; bytes, which stay as they are; None for no payload.
         options: See `PushOptions`.
 
     Raises:
-        ConfigurationError: The endpoint is not in the URLs, or `principal` is given outside of a test, or is no `Principal`.
-        TypeError: There is no such option, or something is of another type than can be sent.
-        ValueError: The kind or the reference cannot stand in a URL, or an option cannot be carried.
-        pydantic.ValidationError: A declared kind has no such payload.
+        ConfigurationError: The endpoint is not in the URLs; or `principal` is not a `Principal`, or is used outside of a test.
+        TypeError: An option is unknown, or a value has the wrong type.
+        ValueError: A URL cannot contain the kind or the reference, or the envelope cannot carry an option.
+        pydantic.ValidationError: The payload is not that of the declared kind.
 
     """
-    return run(_push(client or Client(), kind, reference, payload, options))
+    return run(_push(options.get("client") or Client(), kind, reference, payload, options))
 
 
 @overload
 async def apush(
-    kind: Kind[PayloadT],
-    reference: str | int | UUID = ...,
-    payload: PayloadT = ...,
-    *,
-    client: AsyncClient | None = ...,
-    **options: Unpack[PushOptions],
+    kind: Kind[PayloadT], reference: Reference = ..., payload: PayloadT = ..., **options: Unpack[PushOptions]
 ) -> Pushed: ...
-
-
 @overload
 async def apush(
-    kind: str | None,
-    reference: str | int | UUID | None = ...,
-    payload: object = ...,
-    *,
-    client: AsyncClient | None = ...,
-    **options: Unpack[PushOptions],
+    kind: str | None, reference: Reference | None = ..., payload: object = ..., **options: Unpack[PushOptions]
 ) -> Pushed: ...
-
-
 async def apush(
-    kind: Kind[Any] | str | None,
-    reference: str | int | UUID | None = "1",
-    payload: object = None,
-    *,
-    client: AsyncClient | None = None,
-    **options: Unpack[PushOptions],
+    kind: Kind[Any] | str | None, reference: Reference | None = "1", payload: object = None, **options: Unpack[PushOptions]
 ) -> Pushed:
-    """Do the same through Django's async client."""
-    return await arun(_push(client or AsyncClient(), kind, reference, payload, options))
+    """Do the same as `push`, through Django's async client."""
+    return await arun(_push(options.get("client") or AsyncClient(), kind, reference, payload, options))
 
 
 def _push(client: Any, kind: Kind[Any] | str | None, reference: object, payload: Any, options: PushOptions) -> Flow[Pushed]:
@@ -146,32 +121,31 @@ def _push(client: Any, kind: Kind[Any] | str | None, reference: object, payload:
     name = kind.name if isinstance(kind, Kind) else kind
     if not isinstance(payload, bytes):
         payload = kind.data(payload) if isinstance(kind, Kind) else b"" if payload is None else to_json(payload, by_alias=True)
-    told: Any = {name: value for name, value in options.items() if name in EventMessage.__dataclass_fields__}
-    request = EventMessage(payload, **told).written(options.get("envelope", "cloudevents-binary" if name is None else "pubsub"))
-    path, parameters, principal = options.get("path"), options.get("parameters"), options.get("principal")
-    trust: AbstractContextManager[Mapping[str, str]] = nullcontext(dict[str, str]()) if principal is None else trusting(principal)
+    fields: Any = {name: value for name, value in options.items() if name in EventMessage.__dataclass_fields__}
+    message = EventMessage(payload, **fields)
+    request = message.written(options.get("envelope", "cloudevents-binary" if name is None else "pubsub"))
+    path, parameters = options.get("path"), options.get("parameters")
     if not path:
         path = cloudevents_path(parameters) if name is None else get_event_url(name, str(reference), parameters, base_url="")
-    with trust as trusted, record_own() as recording:
-        headers = {**request.headers, **options.get("headers", {}), **trusted}
+    with trusting(options.get("principal")) as credentials, record_own() as recording:
+        headers = {**request.headers, **options.get("headers", {}), **credentials}
         post = partial(client.post, path, request.body, content_type=request.content_type, headers=headers)
         response: HttpResponse = yield post, post, ()
     return pushed_of(response, recording, raises=options.get("raises", True))
 
 
 def _check(kind: object, reference: object, options: PushOptions) -> None:
-    """Refuse what would send another event than the test means, or the same without a part of it."""
+    """Refuse arguments that would send another event than the test means."""
     msg = None
     unknown = sorted(options.keys() - PushOptions.__optional_keys__)
     if unknown:
-        known = ", ".join(sorted(PushOptions.__optional_keys__ | {"client"}))
-        msg = f"push() is given {', '.join(unknown)}, which is no option of it. Choose from {known}."
+        msg = f"Unknown options: {', '.join(unknown)}. Choose from {', '.join(sorted(PushOptions.__optional_keys__))}."
     elif not isinstance(kind, str | Kind | None):
-        msg = f"push() is given the kind {kind!r}, of type {type(kind).__name__}. Give a string, or a kind that is declared."
+        msg = f"kind must be a string or a declared kind, not {kind!r}, of type {type(kind).__name__}."
     elif reference is None and kind is not None:
-        msg = "push() is given None for a reference, of which a URL has none. Give a string, an int or a UUID."
+        msg = "reference must be a string, an int or a UUID, not None."
     if msg is not None:
         raise TypeError(msg)
     if "path" in options and options.get("parameters"):
-        msg = "push() is given path= and parameters=, which are part of a path. Write them into it."
+        msg = "path= and parameters= exclude each other. Write the parameters into the path."
         raise ValueError(msg)

@@ -1,17 +1,16 @@
-"""The same for test cases of unittest and Django: a mixin."""
+"""Sending and recording events in the test cases of unittest and Django."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Unpack, overload
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
 from unittest import TestCase
-from uuid import UUID
 
 from typing_extensions import TypeVar, override
 
 from ..event import Event, Principal
-from ..kinds import Kind
-from .client import PushOptions, apush, push
+from .client import Pusher, apush, push
 from .recording import UNSET, Recording, Unset, record
 from .result import Pushed
 
@@ -20,12 +19,12 @@ ParametersT = TypeVar("ParametersT")
 
 
 class EventTestMixin(TestCase):
-    """Put it before Django's: `class ShopTests(EventTestMixin, django.test.TestCase)`. Each test has a recording."""
+    """Put it before Django's class: `class ShopTests(EventTestMixin, django.test.TestCase)`. Each test has a recording."""
 
-    #: Who is said to send by all pushes that say nothing else; None leaves it to the settings.
+    #: The sender of all pushes without `principal=`; with None, the settings decide who may send.
     event_principal: Principal | None = None
 
-    #: All that was delivered since the test began.
+    #: All deliveries since the test began.
     recording: Recording
 
     @override
@@ -34,64 +33,19 @@ class EventTestMixin(TestCase):
         super().setUp()
         self.recording = self.enterContext(record())
 
-    @overload
-    def push(
-        self,
-        kind: Kind[PayloadT],
-        reference: str | int | UUID = ...,
-        payload: PayloadT = ...,
-        **options: Unpack[PushOptions],
-    ) -> Pushed: ...
-
-    @overload
-    def push(
-        self,
-        kind: str | None,
-        reference: str | int | UUID | None = ...,
-        payload: object = ...,
-        **options: Unpack[PushOptions],
-    ) -> Pushed: ...
-
-    def push(
-        self,
-        kind: Any,
-        reference: str | int | UUID | None = "1",
-        payload: object = None,
-        **options: Unpack[PushOptions],
-    ) -> Pushed:
+    @property
+    def push(self) -> Pusher[Pushed]:
         """As `testing.push`, with the test case's client."""
-        return push(kind, reference, payload, client=getattr(self, "client", None), **self._options(options))
+        return partial(push, **self._options("client"))
 
-    @overload
-    async def apush(
-        self,
-        kind: Kind[PayloadT],
-        reference: str | int | UUID = ...,
-        payload: PayloadT = ...,
-        **options: Unpack[PushOptions],
-    ) -> Pushed: ...
-
-    @overload
-    async def apush(
-        self,
-        kind: str | None,
-        reference: str | int | UUID | None = ...,
-        payload: object = ...,
-        **options: Unpack[PushOptions],
-    ) -> Pushed: ...
-
-    async def apush(
-        self,
-        kind: Any,
-        reference: str | int | UUID | None = "1",
-        payload: object = None,
-        **options: Unpack[PushOptions],
-    ) -> Pushed:
+    @property
+    def apush(self) -> Pusher[Awaitable[Pushed]]:
         """As `testing.apush`, with the test case's client."""
-        return await apush(kind, reference, payload, client=getattr(self, "async_client", None), **self._options(options))
+        return partial(apush, **self._options("async_client"))
 
-    def _options(self, options: PushOptions) -> PushOptions:
-        return options if self.event_principal is None else {"principal": self.event_principal, **options}
+    def _options(self, client: str) -> dict[str, Any]:
+        options = {"client": getattr(self, client, None), "principal": self.event_principal}
+        return {name: value for name, value in options.items() if value is not None}
 
     def assertHandled(  # noqa: N802 -- as unittest spells it
         self,

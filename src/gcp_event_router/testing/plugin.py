@@ -1,26 +1,27 @@
-"""Fixtures for pytest, which finds them by itself; a project that uses none of them notices nothing.
+"""Fixtures that pytest finds by itself: for sending, recording and handling events, and for signing tokens."""
 
-`event_push` and `event_apush` send events; `event_recording` has what was delivered since the test began; `event_router` is
-`events` without any handler, for handlers of the test's own; `event_signer` signs tokens, as Google does.
-"""
-
-# ruff: noqa: PLC0415 -- pytest imports this before Django has its settings
+# ruff: noqa: PLC0415 -- pytest imports this module before Django has its settings
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
 if TYPE_CHECKING:
     from ..event import Principal
     from ..router import EventRouter
-    from .client import PushOptions
+    from .client import Pusher
     from .recording import Recording
     from .result import Pushed
     from .token_signer import TokenSigner
+
+    Push: TypeAlias = Pusher[Pushed]
+    APush: TypeAlias = Pusher[Awaitable[Pushed]]
+else:
+    Push = APush = Any
 
 __all__ = [
     "APush",
@@ -33,49 +34,32 @@ __all__ = [
     "event_signer",
 ]
 
-ResultT_co = TypeVar("ResultT_co", covariant=True)
-
-
-class _Pusher(Protocol[ResultT_co]):
-    """What `event_push` and `event_apush` are."""
-
-    def __call__(self, kind: Any, reference: Any = "1", payload: Any = None, **options: Unpack[PushOptions]) -> ResultT_co:
-        """Send an event."""
-        ...
-
-
-if TYPE_CHECKING:
-    Push: TypeAlias = _Pusher[Pushed]
-    APush: TypeAlias = _Pusher[Awaitable[Pushed]]
-else:
-    Push = APush = _Pusher
-
 
 @pytest.fixture
 def event_principal() -> Principal | None:
-    """Who is said to send, by the two below; have it return a `Principal` in your conftest, or leave it to the settings."""
+    """Return the sender for the next two fixtures, or None if the settings decide. Define it in your conftest."""
     return None
 
 
 @pytest.fixture
 def event_push(event_principal: Principal | None) -> Push:
-    """`testing.push`, sent by `event_principal`."""
+    """Return `testing.push`, sent by `event_principal`."""
     from .client import push
 
-    return cast("Push", push if event_principal is None else partial(push, principal=event_principal))
+    return push if event_principal is None else partial(push, principal=event_principal)
 
 
 @pytest.fixture
 def event_apush(event_principal: Principal | None) -> APush:
-    """`testing.apush`, sent by `event_principal`."""
+    """Return `testing.apush`, sent by `event_principal`."""
     from .client import apush
 
-    return cast("APush", apush if event_principal is None else partial(apush, principal=event_principal))
+    return apush if event_principal is None else partial(apush, principal=event_principal)
 
 
 @pytest.fixture
 def event_recording() -> Iterator[Recording]:
-    """What is delivered to handlers during the test."""
+    """Record deliveries to handlers during the test."""
     from .recording import record
 
     with record() as recording:
@@ -84,7 +68,7 @@ def event_recording() -> Iterator[Recording]:
 
 @pytest.fixture
 def event_router() -> Iterator[EventRouter]:
-    """`events` without any registration; after the test all is as before."""
+    """Remove all handlers from `events` during the test."""
     from .isolation import isolated
 
     with isolated(empty=True) as router:
@@ -93,7 +77,7 @@ def event_router() -> Iterator[EventRouter]:
 
 @pytest.fixture
 def event_signer() -> Iterator[TokenSigner]:
-    """Signs tokens that `auth.OIDC` accepts during the test. Needs the extra `oidc`."""
+    """Sign tokens that `auth.OIDC` accepts during the test. Needs the extra `oidc`."""
     from .token_signer import TokenSigner
 
     with TokenSigner() as signer:

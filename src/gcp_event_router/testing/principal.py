@@ -1,12 +1,12 @@
-"""How a test says who sends, without credentials of the project: asked for by name, and for that request alone.
+"""Lets a test name the sender of one request, without credentials of the project.
 
-The request carries a random token, which stands for its `Principal` in this process while the request is under way. All other
-requests, such as those of a live server's clients, are authenticated as the settings say.
+The request carries a random token, which stands for its `Principal` in this process until the request ends. All other requests,
+such as those of a live server's clients, are authenticated by the settings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import contextmanager
 from secrets import token_urlsafe
 from threading import Lock
@@ -23,44 +23,46 @@ from ..exceptions import ConfigurationError
 
 _original: Final = AuthenticatorChain.ask
 _lock: Final = Lock()
-_known: Final[dict[str, Principal]] = {}
+_principals: Final[dict[str, Principal]] = {}
 
 
 @contextmanager
-def trusting(principal: object) -> Generator[Mapping[str, str]]:
-    """Within the block, the door takes a request with the headers that this yields for one of `principal`.
+def trusting(principal: object) -> Generator[dict[str, str]]:
+    """Yield headers with which the endpoint accepts a request of a principal, within the block; none for None.
 
-    Raises `ConfigurationError` for what is no `Principal`, and outside of tests: where Django's `setup_test_environment` has
-    not been called.
+    Raises `ConfigurationError` if it is not a `Principal`, or Django's `setup_test_environment` has not been called.
     """
+    if principal is None:
+        yield {}
+        return
     if not isinstance(principal, Principal):
-        msg = f'push() is given principal={principal!r}, which is no Principal. Give one: Principal("test", "me@example.com").'
+        msg = f'principal must be a Principal, such as Principal("test", "me@example.com"), not {principal!r}.'
         raise ConfigurationError(msg)
-    if not hasattr(mail, "outbox"):  # what setup_test_environment makes
+    if not hasattr(mail, "outbox"):  # setup_test_environment sets it
         msg = (
-            "push(principal=...) is for tests only, and no test environment is set up. Run by Django's test runner or with "
-            "pytest-django, or call django.test.utils.setup_test_environment()."
+            "principal= works only in tests, and no test environment is set up. Use Django's test runner or pytest-django, "
+            "or call django.test.utils.setup_test_environment()."
         )
         raise ConfigurationError(msg)
     token = token_urlsafe()
     with _lock:
-        _known[token] = principal
-        _replace(_ask)
+        _principals[token] = principal
+        _replace_ask(_ask)
     try:
-        yield {"Authorization": f"Bearer {token}"}  # which no envelope keeps
+        yield {"Authorization": f"Bearer {token}"}  # no envelope keeps this header
     finally:
         with _lock:
-            del _known[token]
-            if not _known:
-                _replace(_original)
+            del _principals[token]
+            if not _principals:
+                _replace_ask(_original)
 
 
-def _replace(ask: object) -> None:
-    setattr(AuthenticatorChain, "ask", ask)  # noqa: B010 -- says that a method is replaced
+def _replace_ask(ask: object) -> None:
+    setattr(AuthenticatorChain, "ask", ask)  # noqa: B010 -- type checkers forbid assigning to a method
 
 
 def _ask(chain: AuthenticatorChain, request: HttpRequest) -> Flow[Principal | None]:
-    principal = _known.get(bearer(request) or "")
+    principal = _principals.get(bearer(request) or "")
     if principal is None:
         principal = yield from _original(chain, request)
     return principal

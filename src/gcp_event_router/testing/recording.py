@@ -1,4 +1,4 @@
-"""What handlers are given while a test watches, and what becomes of it.
+"""Records deliveries to handlers, and their outcomes, for assertions.
 
 with record() as recording:
     client.post(...)
@@ -8,14 +8,15 @@ event = recording.assert_handled(record_order, payload=OrderPlaced(order_id=4711
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any, Final, Generic, cast
+from typing import Any, Final, Generic
 
 from typing_extensions import TypeVar, override
 
+from .._dispatch.signature import name_of
 from ..event import Event
 from ..lifecycle import event_rejected, handler_finished, handler_started
 from ..outcomes import Outcome
@@ -23,13 +24,12 @@ from ..outcomes import Outcome
 PayloadT = TypeVar("PayloadT", default=Any)
 ParametersT = TypeVar("ParametersT", default=Any)
 
-
-#: What `handler_finished` says of a delivery, in the order of the fields of `Delivery`.
+#: The arguments of `handler_finished`, in the order of the fields of `Delivery`.
 _FACTS: Final = ("handler", "event_kind", "event_reference", "outcome", "event", "error", "duration")
 
 
 class Unset(Enum):
-    """What an argument is that is not given: None may be a payload."""
+    """The type of `UNSET`, the default of arguments for which None is a value."""
 
     UNSET = 0
 
@@ -39,32 +39,32 @@ UNSET: Final = Unset.UNSET
 
 @dataclass(frozen=True, slots=True)
 class Delivery(Generic[PayloadT, ParametersT]):
-    """One event that was brought to one handler."""
+    """One event that was delivered to one handler."""
 
     #: The function, as it was registered.
     handler: Callable[[Event[PayloadT, ParametersT]], Any]
-    #: By what it is known: its module and qualified name, or `name=`.
+    #: The handler's name: its module and qualified name, or `name=`.
     name: str
     kind: str
     reference: str
     outcome: Outcome
-    #: What the handler was given; None if its payload or its parameters could not be read.
+    #: The argument of the handler; None if its payload or its parameters were invalid.
     event: Event[PayloadT, ParametersT] | None
-    #: What it raised.
+    #: The exception of the handler.
     error: Exception | None
-    #: How long it took, in seconds.
+    #: The time that the handler took, in seconds.
     duration: float = 0.0
 
     @override
     def __str__(self) -> str:
-        what = f"{_text(self.name, self.kind, self.reference)}: {self.outcome.value}"
-        what += f", with the payload {self.event.payload!r}" if self.event is not None else ""
-        return what + (f", by {self.error!r}" if self.error is not None else "")
+        payload = f", with the payload {self.event.payload!r}" if self.event is not None else ""
+        error = f", by {self.error!r}" if self.error is not None else ""
+        return f"{self.name} for {self.kind!r}, {self.reference!r}: {self.outcome.value}{payload}{error}"
 
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A request or an event that was turned away before any handler."""
+    """A request or an event that was rejected before any handler ran."""
 
     kind: str
     reference: str
@@ -73,22 +73,22 @@ class Rejection:
 
     @override
     def __str__(self) -> str:
-        return f"{self.kind!r}, {self.reference!r}: {self.outcome.value}, by {self.error!r}"
+        return f"rejected: {self.kind!r}, {self.reference!r}: {self.outcome.value}, by {self.error!r}"
 
 
 class Recording:
-    """All deliveries and rejections in this process since `record` was entered, also those in other threads."""
+    """All deliveries and rejections in this process since `record` began, in all threads."""
 
     def __init__(self) -> None:
         self.deliveries: list[Delivery[Any, Any]] = []
         self.rejections: list[Rejection] = []
-        #: What was called and has not ended, as text: it runs in another thread, or was cancelled, or ended the process.
-        self.unfinished: list[tuple[Callable[..., Any], str]] = []
+        #: The functions that began to run. Some may still run in a thread, or were cancelled, or ended the process.
+        self.started: list[Callable[..., Any]] = []
 
     def of(self, handler: Callable[[Event[PayloadT, ParametersT]], Any]) -> list[Delivery[PayloadT, ParametersT]]:
-        """The deliveries to one handler, in their order. Raises `TypeError` for what is no function, such as its name."""
-        require_handler(handler)
-        return [each for each in self.deliveries if is_same(each.handler, handler)]
+        """The deliveries to one handler, in order. Raises `TypeError` if it is not a function."""
+        require_function(handler)
+        return [delivery for delivery in self.deliveries if is_same(delivery.handler, handler)]
 
     def assert_handled(
         self,
@@ -99,143 +99,134 @@ class Recording:
         reference: str | Unset = UNSET,
         times: int | None = None,
     ) -> Event[PayloadT, ParametersT]:
-        """Assert that a handler did its work on an event, and return the last such event.
+        """Assert that a handler succeeded with an event, and return the last such event.
 
         Args:
             handler: The function itself.
-            payload: What it was given; and so are the others. What is not given does not count.
-            parameters: The event's parameters.
-            reference: The event's reference.
-            times: How often, exactly; at least once unless given.
+            payload: The payload of the event. This and the following match any event by default.
+            parameters: The parameters of the event.
+            reference: The reference of the event.
+            times: How often exactly; by default at least once.
 
         Raises:
-            AssertionError: It did not; the message says what was recorded instead.
+            AssertionError: It did not. The message lists everything that was recorded.
             ValueError: `times` is less than 1.
 
         """
-        __tracebackhide__ = True  # pytest shows the test, and not what stands here
+        __tracebackhide__ = True  # pytest shows the line of the test instead
         if times is not None and times < 1:
-            msg = f"assert_handled() is given times={times}, and returns an event. Say assert_not_called({_name(handler)})."
+            msg = f"times must be at least 1, not {times}. Use assert_not_called({_short_name(handler)})."
             raise ValueError(msg)
-        found = [
-            each.event
-            for each in self.of(handler)
-            if each.outcome is Outcome.HANDLED
-            and each.event is not None
-            and (payload is UNSET or each.event.payload == payload)
-            and (parameters is UNSET or each.event.parameters == parameters)
-            and (reference is UNSET or each.reference == reference)
+        handled = [
+            delivery.event
+            for delivery in self.of(handler)
+            if delivery.outcome is Outcome.HANDLED
+            and delivery.event is not None
+            and payload in (UNSET, delivery.event.payload)
+            and parameters in (UNSET, delivery.event.parameters)
+            and reference in (UNSET, delivery.reference)
         ]
-        if not found or (times is not None and len(found) != times):
-            wanted = {"payload": payload, "parameters": parameters, "reference": reference}
-            named = "".join(f", {name} {value!r}" for name, value in wanted.items() if value is not UNSET)
-            often = "" if times is None else f" {times} time(s), and not {len(found)}"
-            self._fail(f"{_name(handler)} should have handled an event{named}{often}")
-        return found[-1]
+        if not handled or times not in {None, len(handled)}:
+            expected = {"payload": payload, "parameters": parameters, "reference": reference}
+            event = "".join(f", {name} {value!r}" for name, value in expected.items() if value is not UNSET)
+            count = "" if times is None else f" {times} time(s), not {len(handled)}"
+            self._fail(f"{_short_name(handler)} should have handled an event{event}{count}")
+        return handled[-1]
 
     def assert_outcome(
         self, handler: Callable[[Event[PayloadT, ParametersT]], Any], outcome: Outcome
     ) -> Delivery[PayloadT, ParametersT]:
-        """Assert that a delivery to a handler came to an outcome, such as `Outcome.INVALID`, and return the last that did."""
+        """Assert that a delivery to a handler had an outcome, such as `Outcome.INVALID`, and return the last one."""
         __tracebackhide__ = True
-        found = [each for each in self.of(handler) if each.outcome is outcome]
-        if not found:
-            self._fail(f"{_name(handler)} should have come to {outcome.value!r}")
-        return found[-1]
+        deliveries = [delivery for delivery in self.of(handler) if delivery.outcome is outcome]
+        if not deliveries:
+            self._fail(f"{_short_name(handler)} should have had the outcome {outcome.value!r}")
+        return deliveries[-1]
 
     def assert_not_called(self, handler: Callable[..., Any]) -> None:
-        """Assert that nothing was delivered to a handler, also nothing that it has not ended with."""
+        """Assert that no event was delivered to a handler, and that it did not begin to run."""
         __tracebackhide__ = True
-        if self.of(handler) or any(is_same(function, handler) for function, _ in self.unfinished):
-            self._fail(f"{_name(handler)} should not have been called")
+        if self.of(handler) or any(is_same(function, handler) for function in self.started):
+            self._fail(f"{_short_name(handler)} should not have been called")
 
     def assert_rejected(self, outcome: Outcome | None = None) -> Rejection:
-        """Assert that a request or an event was turned away before any handler, and return the last one."""
+        """Assert that a request or an event was rejected before any handler ran, and return the last rejection."""
         __tracebackhide__ = True
-        found = [each for each in self.rejections if outcome in {None, each.outcome}]
-        if not found:
-            self._fail(f"something should have been rejected{'' if outcome is None else f' as {outcome.value!r}'}")
-        return found[-1]
+        rejections = [rejection for rejection in self.rejections if outcome in {None, rejection.outcome}]
+        if not rejections:
+            self._fail(f"an event should have been rejected{'' if outcome is None else f' as {outcome.value!r}'}")
+        return rejections[-1]
 
     @override
     def __str__(self) -> str:
-        lines = [f"  {each}" for each in self.deliveries] + [f"  {text}: has not ended" for _, text in self.unfinished]
-        lines += [f"  rejected: {each}" for each in self.rejections]
-        return "\n".join(lines) or "  nothing"
+        ended = [delivery.handler for delivery in self.deliveries]
+        unfinished = [f"{name_of(function)} has not ended" for function in self.started if function not in ended]
+        return "\n".join(f"  {line}" for line in [*self.deliveries, *unfinished, *self.rejections]) or "  nothing"
 
     @override
     def __repr__(self) -> str:
         return f"<Recording of {len(self.deliveries)} delivery(s), {len(self.rejections)} rejection(s)>"
 
-    def _fail(self, wanted: str) -> None:
+    def _fail(self, expectation: str) -> None:
         __tracebackhide__ = True
-        msg = f"{wanted}. Recorded:\n{self}"
+        msg = f"{expectation}. Recorded:\n{self}"
         raise AssertionError(msg)
 
 
-@contextmanager
-def record() -> Generator[Recording]:
-    """Watch what is delivered to handlers. Nothing is changed by it: what would be called is called."""
-    recording = Recording()
-    with _watched(recording, lambda: True):
-        yield recording
-
-
-#: The recording of the push that is under way, for what is called on its behalf, in whichever thread.
+#: The recording of the push that the current context belongs to.
 _pushing: ContextVar[Recording | None] = ContextVar("gcp_event_router.testing.pushing", default=None)
 
 
 @contextmanager
-def record_own() -> Generator[Recording]:
-    """The same for what is called from within the block alone; `client` records so."""
+def record(*, _only_own: bool = False) -> Generator[Recording]:
+    """Record deliveries to handlers in this process. The handlers run as usual."""
     recording = Recording()
-    token = _pushing.set(recording)
-    try:
-        with _watched(recording, lambda: _pushing.get() is recording):
-            yield recording
-    finally:
-        _pushing.reset(token)
 
+    def is_wanted() -> bool:
+        return not _only_own or _pushing.get() is recording
 
-@contextmanager
-def _watched(recording: Recording, wants: Callable[[], bool]) -> Generator[None]:
-    def started(sender: Callable[..., Any], **facts: Any) -> None:
-        if wants():
-            recording.unfinished.append((sender, _text(facts["handler"], facts["event_kind"], facts["event_reference"])))
+    def started(sender: Callable[..., Any], **_: Any) -> None:
+        if is_wanted():
+            recording.started.append(sender)
 
     def finished(sender: Callable[..., Any], **facts: Any) -> None:
-        if wants():
+        if is_wanted():
             recording.deliveries.append(Delivery(sender, *(facts[name] for name in _FACTS)))
-            with suppress(ValueError):  # it was started before
-                recording.unfinished.remove((sender, _text(facts["handler"], facts["event_kind"], facts["event_reference"])))
 
     def rejected(event_kind: str, event_reference: str, outcome: Outcome, error: Exception, **_: Any) -> None:
-        if wants():
+        if is_wanted():
             recording.rejections.append(Rejection(event_kind, event_reference, outcome, error))
 
     receivers = ((handler_started, started), (handler_finished, finished), (event_rejected, rejected))
     for signal, receiver in receivers:
         signal.connect(receiver, weak=False)
     try:
-        yield
+        yield recording
     finally:
         for signal, receiver in receivers:
             signal.disconnect(receiver)
 
 
-def _text(name: str, kind: str, reference: str) -> str:
-    return f"{name} for {kind!r}, {reference!r}"
+@contextmanager
+def record_own() -> Generator[Recording]:
+    """Record only the deliveries that this block causes, in whichever thread."""
+    with record(_only_own=True) as recording:
+        token = _pushing.set(recording)
+        try:
+            yield recording
+        finally:
+            _pushing.reset(token)
 
 
-def require_handler(handler: object) -> None:
-    """Refuse what no handler is, such as its name. Raises `TypeError`."""
+def require_function(handler: object) -> None:
+    """Raise `TypeError` for anything else, such as a handler's name, which would never match a delivery."""
     if not callable(handler):
-        msg = f"{handler!r}, of type {type(handler).__name__}, is no handler, so it was never called. Give the function itself."
+        msg = f"A handler must be a function, not {handler!r}, of type {type(handler).__name__}."
         raise TypeError(msg)
 
 
 def is_same(one: Callable[..., Any], other: Callable[..., Any]) -> bool:
-    """Whether both are one function: equal, or one decorates the other, as `functools.wraps` notes it."""
+    """Whether two functions are equal, or one decorates the other with `functools.wraps`."""
     return one in _layers(other) or other in _layers(one)
 
 
@@ -245,5 +236,5 @@ def _layers(function: Any) -> Iterator[Any]:
         function = getattr(function, "__wrapped__", None)
 
 
-def _name(handler: Callable[..., Any]) -> str:
-    return cast("str", getattr(handler, "__qualname__", type(handler).__qualname__))
+def _short_name(handler: Callable[..., Any]) -> str:
+    return str(getattr(handler, "__qualname__", type(handler).__qualname__))

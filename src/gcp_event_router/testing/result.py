@@ -1,9 +1,9 @@
-"""What came of an event that a test sent: made by `push`, and looked at by the test."""
+"""The result of `push`."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,96 +13,100 @@ from typing_extensions import override
 from .._dispatch.signature import name_of
 from .._endpoint.response import EventResponse
 from ..exceptions import ConfigurationError, ErrorDetail
-from ..outcomes import ACKNOWLEDGED, Outcome
-from .recording import Delivery, Recording, Rejection, is_same, require_handler
+from ..outcomes import ACKNOWLEDGED, Outcome, classify
+from .recording import Delivery, Recording, Rejection, is_same, require_function
 
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """What came of a push."""
+    """The answer of the endpoint, and the deliveries to handlers."""
 
     status: int
     outcome: Outcome
-    #: One a handler that was called, in the order in which they ended.
+    #: One for each handler that ran, in the order in which they ended.
     deliveries: tuple[Delivery[Any, Any], ...]
-    #: What turned the event away before any handler.
+    #: The reasons for which the event was rejected before any handler ran.
     rejections: tuple[Rejection, ...]
-    #: The validation errors that the answer tells the sender.
+    #: The validation errors in the answer.
     details: tuple[ErrorDetail, ...]
     response: HttpResponse
 
     @property
     def acknowledged(self) -> bool:
-        """Whether Pub/Sub takes it as done."""
+        """Whether Pub/Sub would regard the message as acknowledged."""
         return self.status in ACKNOWLEDGED
 
     @property
     def called(self) -> tuple[Callable[..., Any], ...]:
-        """The handlers that were called, whatever came of it."""
-        return tuple(each.handler for each in self.deliveries)
+        """The handlers that were called, whatever their outcome."""
+        return tuple(delivery.handler for delivery in self.deliveries)
 
     @property
     def handled(self) -> tuple[Callable[..., Any], ...]:
-        """The handlers that did their work."""
-        return tuple(each.handler for each in self.deliveries if each.outcome is Outcome.HANDLED)
+        """The handlers that succeeded."""
+        return tuple(delivery.handler for delivery in self.deliveries if delivery.outcome is Outcome.HANDLED)
 
     @property
     def errors(self) -> tuple[Exception, ...]:
-        """What handlers raised, and what turned the event away."""
-        raised = [each.error for each in self.deliveries if each.error is not None]
-        return (*raised, *(each.error for each in self.rejections))
+        """The exceptions of handlers, and those that rejected the event."""
+        errors = [delivery.error for delivery in self.deliveries if delivery.error is not None]
+        return (*errors, *(rejection.error for rejection in self.rejections))
 
     def assert_handled(self, *handlers: Callable[..., Any]) -> None:
-        """Assert that these handlers did their work, and no others. Raises `AssertionError` with all that is known."""
-        __tracebackhide__ = True  # pytest shows the test
-        for each in handlers:
-            require_handler(each)
+        """Assert that these handlers succeeded, and no others. Raises `AssertionError`, which shows the whole result."""
+        __tracebackhide__ = True  # pytest shows the line of the test instead
+        for handler in handlers:
+            require_function(handler)
         if not _are_same(self.handled, handlers):
-            wanted = " and ".join(map(name_of, handlers)) or "nobody"
-            msg = f"{wanted} should have handled it:\n{self!r}"
+            names = " and ".join(map(name_of, handlers)) or "no handler"
+            msg = f"{names} should have handled it:\n{self!r}"
             raise AssertionError(msg)
 
     @override
     def __repr__(self) -> str:
-        """What a failing assertion shows."""
-        lines = [f"<Pushed: {self.status} {self.outcome.value}"]
-        lines += [f"  {each}" for each in self.deliveries]
-        lines += [f"  rejected: {each}" for each in self.rejections]
+        lines = [f"<Pushed: {self.status} {self.outcome.value}", *(f"  {line}" for line in [*self.deliveries, *self.rejections])]
         if self.outcome in {Outcome.FORBIDDEN, Outcome.UNAUTHENTICATED}:
-            lines.append("  The settings let nobody in without credentials. Give push() headers=, or principal=.")
+            lines.append("  The settings require credentials. Pass principal= or headers= to push().")
         return "\n".join(lines) + ">"
 
 
 def pushed_of(response: HttpResponse, recording: Recording, *, raises: bool) -> Pushed:
-    """What came of a request. Raises what failed in it, if asked to, and `ConfigurationError` for an answer of others."""
+    """Make the result.
+
+    Raises:
+        ConfigurationError: The answer is not the endpoint's.
+        Exception: The exception of a handler that failed; an `ExceptionGroup` if several did. Only if `raises`.
+
+    """
     if not isinstance(response, EventResponse):
         msg = (
-            f"push() is answered {response.status_code} by something else than the events endpoint: "
-            "by a middleware, or by another view at its path."
+            f"The answer {response.status_code} is not the events endpoint's, but a middleware's, or another view's at its path."
         )
         raise ConfigurationError(msg)
+    pushed = Pushed(
+        response.status_code,
+        response.outcome,
+        tuple(recording.deliveries),
+        tuple(recording.rejections),
+        tuple(json.loads(response.content).get("errors", ())),
+        response,
+    )
     if raises and response.outcome is Outcome.FAILED:
-        ended: list[Delivery[Any, Any] | Rejection] = [*recording.deliveries, *recording.rejections]
-        _raise([each.error for each in ended if each.outcome is Outcome.FAILED and each.error is not None])
-    content: Mapping[str, Any] = json.loads(response.content)
-    deliveries, rejections = tuple(recording.deliveries), tuple(recording.rejections)
-    return Pushed(response.status_code, response.outcome, deliveries, rejections, tuple(content.get("errors", ())), response)
+        failures = [error for error in pushed.errors if classify(error) is Outcome.FAILED]
+        if len(failures) == 1:
+            raise failures[0]
+        if failures:
+            msg = "several handlers failed"
+            raise ExceptionGroup(msg, failures)
+    return pushed
 
 
-def _are_same(some: Sequence[Callable[..., Any]], others: Sequence[Callable[..., Any]]) -> bool:
-    """Whether both hold the same functions, in any order. Names would not do: closures and bound methods share theirs."""
-    left = list(others)
-    for each in some:
-        found = next((place for place, other in enumerate(left) if is_same(each, other)), None)
-        if found is None:
+def _are_same(functions: Sequence[Callable[..., Any]], others: Sequence[Callable[..., Any]]) -> bool:
+    """Whether both have the same functions, in any order. Names do not suffice: closures and bound methods share theirs."""
+    unmatched = list(others)
+    for function in functions:
+        match = next((place for place, other in enumerate(unmatched) if is_same(function, other)), None)
+        if match is None:
             return False
-        del left[found]
-    return not left
-
-
-def _raise(errors: Sequence[Exception]) -> None:
-    if len(errors) == 1:
-        raise errors[0]
-    if errors:
-        msg = "several handlers failed"
-        raise ExceptionGroup(msg, errors)
+        del unmatched[match]
+    return not unmatched

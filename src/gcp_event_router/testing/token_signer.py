@@ -1,4 +1,4 @@
-"""Tokens as Google signs them, signed with a key of the tests' own. Called by the tests of projects."""
+"""Signs tokens as Google does, with a key of the tests."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import timedelta
 from time import time
-from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
 
 class TokenSigner:
-    """Signs identity tokens, and lets `auth.OIDC` verify them while it is entered.
+    """Signs identity tokens. In its `with` block, `auth.OIDC` verifies tokens with its key instead of Google's.
 
-    In its `with` block, its key takes the place of Google's; everything else about a token is checked as ever. Needs the extra
-    `oidc`. One block at a time: a nested one takes the place of the outer one's key, until it ends.
+    Everything else about a token is checked as usual. Needs the extra `oidc`. A nested block replaces the key of the outer one
+    until it ends.
     """
 
     def __init__(self) -> None:
@@ -27,7 +26,7 @@ class TokenSigner:
         self._served = ExitStack()
 
     def __enter__(self) -> Self:
-        """Serve the key in the place of Google's."""
+        """Serve the key instead of Google's."""
         from ..auth.keys import GOOGLE, key_set, serve_document  # noqa: PLC0415 -- an extra
 
         self._served.enter_context(serve_document(GOOGLE, self.jwks()))
@@ -35,24 +34,24 @@ class TokenSigner:
         self._served.callback(key_set.cache_clear)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
-        """Serve Google's keys again; tokens that were accepted meanwhile are not, any more."""
+    def __exit__(self, *_: object) -> None:
+        """Serve Google's keys again, and forget the tokens that were accepted."""
         self._served.close()
 
     def token(self, *, email: str, audience: str, expires_in: timedelta = timedelta(hours=1), **claims: object) -> str:
-        """A token as Google makes it for a service account.
+        """Make a token as Google does for a service account.
 
         Args:
             email: The address of the service account.
-            audience: Whom the token is for.
-            expires_in: How long from now it is valid; negative for one that has expired.
-            claims: Take the place of what Google would claim; None leaves a claim out.
+            audience: The audience of the token.
+            expires_in: How long the token is valid from now; negative for an expired one.
+            claims: Claims that replace Google's; None removes a claim.
 
         """
         import jwt  # noqa: PLC0415 -- an extra
 
         now = int(time())
-        claimed: dict[str, object] = {
+        all_claims: dict[str, object] = {
             "iss": "https://accounts.google.com",
             "aud": audience,
             "azp": "113774264463038321964",
@@ -63,17 +62,17 @@ class TokenSigner:
             "exp": now + int(expires_in.total_seconds()),
             **claims,
         }
-        kept = {name: value for name, value in claimed.items() if value is not None}
-        return jwt.encode(kept, self._key, algorithm="RS256", headers={"kid": self.kid})
+        payload = {name: value for name, value in all_claims.items() if value is not None}
+        return jwt.encode(payload, self._key, algorithm="RS256", headers={"kid": self.kid})
 
     def headers(
         self, *, email: str, audience: str, expires_in: timedelta = timedelta(hours=1), **claims: object
     ) -> Mapping[str, str]:
-        """The header that carries a `token`, for Django's test client: `client.post(url, ..., headers=signer.headers(...))`."""
+        """Make the header with a `token`, for Django's test client: `client.post(url, ..., headers=signer.headers(...))`."""
         return {"Authorization": f"Bearer {self.token(email=email, audience=audience, expires_in=expires_in, **claims)}"}
 
     def jwks(self) -> bytes:
-        """The key set document that verifies the tokens, for a key server of your own."""
+        """Make the key set document that verifies the tokens, for a key server of your own."""
         from jwt.algorithms import RSAAlgorithm  # noqa: PLC0415 -- an extra
 
         public = RSAAlgorithm.to_jwk(self._key.public_key(), as_dict=True)

@@ -1,4 +1,4 @@
-"""`manage.py events`: handlers, kinds and events at the command line."""
+"""`manage.py events`: shows, checks and tests handlers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..subcommands import CommandGroup, Subcommand
 class Command(CommandGroup):
     """Exits with 1 if something failed, with 2 for wrong arguments."""
 
-    help: str = "See who handles which events, and get events by other ways than a push."
+    help: str = "Show and check the handlers of events, describe the events, and send or pull some."
 
     subcommands: ClassVar[Mapping[str, Subcommand]] = {
         "list": list_handlers,

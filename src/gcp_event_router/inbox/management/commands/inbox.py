@@ -1,4 +1,4 @@
-"""`manage.py inbox`: look at stored events, run them again, give them up, and delete them."""
+"""`manage.py inbox`: shows stored events, runs, discards and renames their deliveries, and deletes them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from ..reports import list_deliveries, print_stats, show_event
 
 
 class Command(CommandGroup):
-    """Exits with 1 if a delivery that was run is not done, or the database is away; with 2 for wrong arguments."""
+    """Exits with 1 if a delivery did not succeed, or the database is unavailable; with 2 for wrong arguments."""
 
-    help: str = "Look at the events that the inbox keeps, run them again, give them up, and delete them."
+    help: str = "Show the events that the inbox stores, run or discard their deliveries, and delete old events."
 
     subcommands: ClassVar[Mapping[str, Subcommand]] = {
         "list": list_deliveries,
@@ -36,5 +36,5 @@ class Command(CommandGroup):
         try:
             super().handle(*args, **options)
         except AWAY as error:
-            text = f"The database {database()!r} cannot be asked ({type(error).__name__}). Is it there, and migrated?"
-            raise CommandError(text) from error
+            msg = f"The database {database()!r} is unavailable ({type(error).__name__}). Is it running, and migrated?"
+            raise CommandError(msg) from error
