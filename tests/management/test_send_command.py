@@ -385,7 +385,8 @@ def test_over_http(seen: list[Event[Any, Any]]) -> None:
         )
     assert run("order-placed", "--url", url, "--data", "{}") == (
         1,
-        "CommandError: No answer from http://localhost:0/events/order-placed/1: ConnectionRefusedError. Is a server running there?\n",
+        "CommandError: No answer from http://localhost:0/events/order-placed/1: ConnectionRefusedError. "
+        "Is a server running there?\n",
     )
     assert [event.payload.order_id for event in seen] == [3]
 

@@ -78,9 +78,9 @@ def examples(
     return _validated(SchemaStrategies(definitions).of(schema).map(json.dumps), adapter.validate_json)
 
 
-def _payload_type(handler: Kind[Any] | Callable[..., Any], router: EventRouter) -> tuple[object, TypeAdapter[Any]]:
+def _payload_type(handler: object, router: EventRouter) -> tuple[object, TypeAdapter[Any]]:
     if isinstance(handler, Kind):
-        kind: Kind[Any] = handler
+        kind = cast("Kind[Any]", handler)
         return kind.payload_type, kind.adapter
     for registration in router:
         if registration.handler.function == handler:
