@@ -1,7 +1,7 @@
 """Runs sync code in threads and coroutines from sync code, and tells real cancellations from stray ones.
 
 A handler, receiver or listener may raise a `CancelledError` or `GeneratorExit` although nobody cancelled it. That must not end
-a worker, so `_dispatch` and `_receivers` ask `is_meant`.
+a worker, so code that calls them asks `is_meant`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ T = TypeVar("T")
 #: A result or an exception.
 _Ended: TypeAlias = tuple[T, None] | tuple[None, Exception]
 
-#: What stray code may raise beside an `Exception`, without meaning to end its task or process. A group may contain them.
+#: Raised by stray code, besides any `Exception`, without the intention to end its task or process. A group may contain them.
 STRAYS: Final = (asyncio.CancelledError, GeneratorExit, BaseExceptionGroup)
 #: All possible failures: catch these, ask `is_meant`, and keep the result of `as_failure`.
 RAISED: Final = (Exception, *STRAYS)
@@ -41,13 +41,14 @@ def is_meant(error: BaseException, task: asyncio.Task[Any] | None = None) -> boo
     """
     if isinstance(error, Exception):
         return False
-    current = _current_task() or next(iter(_waiting.get() or ()), None)
+    loop = _running_loop()
+    current = (loop and asyncio.current_task(loop)) or next(iter(_waiting.get() or ()), None)
     is_closed = task is not None and current is not task  # from outside, as the garbage collector does
     return not _is_stray(error) or is_closed or (current is not None and current.cancelling() > 0)
 
 
 def _is_stray(error: BaseException) -> bool:
-    """Whether it contains nothing like SystemExit, nor an exception with which a library unwinds its threads."""
+    """Whether it contains neither SystemExit and the like, nor an exception with which a library unwinds its threads."""
     if isinstance(error, BaseExceptionGroup):
         return cast("BaseExceptionGroup[BaseException]", error).split(RAISED[:-1])[1] is None
     return isinstance(error, STRAYS)
@@ -87,20 +88,16 @@ async def in_thread(function: Callable[[], T]) -> T:
 
 
 def _result(ended: list[_Ended[T]]) -> T:
-    """Return what code elsewhere returned, or raise what it raised, and keep neither."""
-    result, error = ended.pop()
-    if error is None:
-        return cast("T", result)
-    try:
-        raise error
-    finally:
-        del error
+    """Return the result or raise the exception, and keep no reference to it: its traceback refers to this frame."""
+    if ended[0][1] is None:
+        return cast("T", ended.pop()[0])
+    raise cast("Exception", ended.pop()[1])
 
 
-def _current_task() -> asyncio.Task[Any] | None:
+def _running_loop() -> asyncio.AbstractEventLoop | None:
     try:
-        return asyncio.current_task()
-    except RuntimeError:  # no event loop runs in this thread
+        return asyncio.get_running_loop()
+    except RuntimeError:
         return None
 
 
@@ -121,15 +118,14 @@ def wait_for(start: Callable[[], Coroutine[Any, Any, T]]) -> T:
         except Exception as error:  # noqa: BLE001 -- raised below
             ended.append((None, error))
 
-    if _is_looping():
-        with ThreadPoolExecutor(1) as executor:  # send() in a loop blocks it in any case, but must not fail
+    if _running_loop() is not None:
+        with ThreadPoolExecutor(1) as executor:  # send() on a loop blocks it, but must not fail
             executor.submit(copy_context().run, lambda: asyncio.run(run())).result()
     else:
         async_to_sync(run)()
     return _result(ended)
 
 
-#: Why nothing can be awaited under gevent, and what to do instead.
 NOT_WITH_GEVENT: Final = (
     "gevent runs all requests in one thread, where each would find the event loop of another. Serve events with gunicorn's "
     'gthread workers ("--worker-class gthread") or under ASGI, or write "def" in place of "async def".'
@@ -146,13 +142,5 @@ def _threads_are_greenlets() -> bool:
     return monkey is not None and bool(monkey.is_module_patched("threading"))
 
 
-def _is_looping() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
-
-
-#: A body of this many bytes takes about as long to parse as a call to a thread takes; longer ones are parsed in a thread.
+#: A body of this many bytes takes about as long to parse as a call to a thread; longer ones are parsed in a thread.
 LONG: Final = 65536

@@ -1,7 +1,7 @@
 """Decides which database errors mean that the database is unavailable, so that a later attempt may succeed.
 
-If it is unavailable, the answer is 503 and the attempt does not count. All other errors concern the statement, and would recur:
-they are failures like any other, whatever class the driver gives them. docs/outcomes.md has the tables in words.
+Then the answer is 503 and the attempt does not count. All other errors concern the statement and would recur, so they are
+failures like any other, whatever class the driver gives them. docs/outcomes.md has the tables in words.
 """
 
 from __future__ import annotations
@@ -12,44 +12,22 @@ from typing import Any, Final
 from django.db import Error as DjangoError
 from django.db import InterfaceError, OperationalError
 
-#: Classes of SQLSTATE, and single codes: PostgreSQL, https://www.postgresql.org/docs/current/errcodes-appendix.html
-_SQLSTATE_CLASSES: Final = frozenset(
-    {
-        "08",  # the connection failed; also PgBouncer's own errors
-        "28",  # the password is refused (not yet, or no longer valid)
-        "53",  # no disk, memory or connection left; except 53400
-        "57",  # shut down, crashed, starting; except 57014
-    }
+#: Classes of SQLSTATE, and codes: PostgreSQL, https://www.postgresql.org/docs/current/errcodes-appendix.html
+_SQLSTATES: Final = (
+    *("08", "28"),  # the connection failed, or the password is refused; also PgBouncer's errors
+    *("53", "57"),  # no disk, memory or connection left; shut down, crashed or starting
+    *("25006", "25P03", "25P04"),  # read only, like a replica; idle or busy in a transaction for too long
+    *("40000", "40001", "40003", "40P01", "55006", "55P03", "72000"),  # conflicts, deadlocks, locks, an old snapshot
+    *("58000", "58030", "HV00N"),  # an error of the operating system or the disk; a foreign server is unreachable
 )
-_SQLSTATES: Final = frozenset(
-    {
-        "25006",  # read only, such as a server that has become a replica
-        "25P03",  # the session was idle in a transaction for too long and was closed
-        "25P04",  # the transaction took too long and its session was closed
-        "40000",
-        "40001",  # serialization failure
-        "40003",
-        "40P01",  # deadlock
-        "55006",  # in use by another session
-        "55P03",  # another session has the lock, also after lock_timeout
-        "58000",  # an error of the operating system
-        "58030",  # the disk cannot be read or written
-        "72000",  # the snapshot is too old
-        "HV00N",  # a foreign server is unreachable
-    }
-)
-_PERMANENT_SQLSTATES: Final = frozenset(
-    {
-        "53400",  # over a configured limit, such as temp_file_limit
-        "57014",  # cancelled, as by statement_timeout
-    }
-)
+#: Over a configured limit, such as temp_file_limit; cancelled, as by statement_timeout.
+_PERMANENT_SQLSTATES: Final = frozenset({"53400", "57014"})
 
 #: MariaDB, https://mariadb.com/kb/en/mariadb-error-codes/, and MySQL, https://dev.mysql.com/doc/mysql-errors/en/
 _NUMBERS: Final = frozenset(
     {
         *(1020, 1180, 1205, 1206, 1213, 1613, 1614, 3058, 3101, 3132, 3572),  # locks, deadlocks, conflicts of a cluster
-        *(1021, 1030, 1037, 1041, 1114, 1135, 1637),  # no disk, no memory, no thread left
+        *(1021, 1030, 1037, 1041, 1114, 1135, 1637),  # no disk, memory or thread left
         *(1040, 1129, 1203, 1226),  # too many connections, or too much asked by one user
         *(1042, 1043, 1045, 1047, 1130, 1698),  # no connection, or no permission to connect
         *(1053, 1077, 1078, 1079, 1152, 1158, 1159, 1160, 1161, 1184, 1927, 3168, 3169, 4031),  # shut down, or closed
@@ -62,18 +40,11 @@ _NUMBERS: Final = frozenset(
 #: SQLite's primary result codes, https://www.sqlite.org/rescode.html
 _RESULTS: Final = frozenset(
     {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_NOMEM,
-        sqlite3.SQLITE_READONLY,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_CANTOPEN,
-        sqlite3.SQLITE_PROTOCOL,
-        sqlite3.SQLITE_SCHEMA,
+        *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_SCHEMA),
+        *(sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR),
+        *(sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN),
     }
 )
-
 
 #: The packages of drivers, by the kind of their codes.
 _MYSQL: Final = frozenset({"MySQLdb", "pymysql", "mysql"})
@@ -89,9 +60,11 @@ def is_away(error: BaseException) -> bool:
     """
     match _code(error):
         case None:
-            return isinstance(error, (OperationalError, InterfaceError)) or _is_drivers(error)
+            names = {base.__name__ for base in type(error).__mro__}
+            is_drivers = names & _CONNECTION_ERRORS and _packages(error) & (_MYSQL | _POSTGRESQL)
+            return bool(is_drivers) or isinstance(error, (OperationalError, InterfaceError))
         case str(sqlstate):
-            return sqlstate in _SQLSTATES or (sqlstate[:2] in _SQLSTATE_CLASSES and sqlstate not in _PERMANENT_SQLSTATES)
+            return sqlstate.startswith(_SQLSTATES) and sqlstate not in _PERMANENT_SQLSTATES
         case (int(result), _):
             return result & 0xFF in _RESULTS
         case number:
@@ -99,20 +72,19 @@ def is_away(error: BaseException) -> bool:
 
 
 def code(error: BaseException) -> str:
-    """The database's code for an error: an SQLSTATE, MySQL's or MariaDB's number, or SQLite's name; or ""."""
+    """Return the database's code for an error: an SQLSTATE, MySQL's or MariaDB's number, or SQLite's name; or ""."""
     value = _code(error)
     return "" if value is None else value[1] if isinstance(value, tuple) else str(value)
 
 
 def _code(error: BaseException) -> str | int | tuple[int, str] | None:
-    """The SQLSTATE, the number, or SQLite's result code and its name."""
+    """Return the SQLSTATE, the number, or SQLite's result code and its name."""
     driver: Any = error.__cause__ if isinstance(error, DjangoError) and error.__cause__ is not None else error
     if isinstance(driver, sqlite3.Error):  # the module's own errors have no code, and concern its use
         return getattr(driver, "sqlite_errorcode", sqlite3.SQLITE_ERROR), getattr(driver, "sqlite_errorname", "SQLITE_ERROR")
     packages = _packages(driver)
-    if packages & _MYSQL or (
-        driver is error and isinstance(error, DjangoError)
-    ):  # some of MySQL's errors have Django's class only
+    is_djangos = driver is error and isinstance(error, DjangoError)  # as some of MySQL's errors are
+    if packages & _MYSQL or is_djangos:
         number = getattr(driver, "errno", None) or next(iter(driver.args), None)
         return number if isinstance(number, int) and number else None
     if packages & _POSTGRESQL:
@@ -123,8 +95,3 @@ def _code(error: BaseException) -> str | int | tuple[int, str] | None:
 
 def _packages(error: BaseException) -> set[str]:
     return {base.__module__.partition(".")[0] for base in type(error).__mro__}
-
-
-def _is_drivers(error: BaseException) -> bool:
-    names = {base.__name__ for base in type(error).__mro__}
-    return bool(names & _CONNECTION_ERRORS and _packages(error) & (_MYSQL | _POSTGRESQL))

@@ -1,7 +1,7 @@
-"""Runs a flow, steps that are described once as a generator, under WSGI or on an event loop.
+"""Runs a flow, whose steps are described once as a generator, under WSGI or on an event loop, like httpx's `auth_flow`.
 
-A flow yields the steps that may have to wait, as `either(blocking, awaited, ...)`, `in_thread(function, ...)` or
-`on_loop(function, ...)`, and gets their result or exception. `run` and `arun` are the two drivers, as in httpx's `auth_flow`.
+A flow yields the steps that may have to wait, and gets their results or exceptions: `either(blocking, awaited, ...)`,
+`in_thread(function, ...)` or `on_loop(function, ...)`. `run` and `arun` are the two drivers.
 """
 
 from __future__ import annotations
@@ -33,26 +33,22 @@ def in_thread(function: Callable[[*Ts], object], *args: *Ts) -> Step:
 
 
 def on_loop(function: Callable[[*Ts], Awaitable[object]], *args: *Ts) -> Step:
-    """Make a step of an async function that only an event loop needs; without one, the result is None."""
-    return _pass, function, args
+    """Make a step of an async function that is only needed on an event loop; elsewhere, the result is None."""
+    return _skip, function, args
 
 
-def _pass(*_: object) -> None:
+def _skip(*_: object) -> None:
     """Do nothing, since there is no event loop that the flow could block."""
 
 
-async def _apass() -> None:
-    """Do nothing; `arun` recognises the step, and runs the rest of the flow in a thread."""
-
-
-#: The step after which a flow blocks for long: under an event loop, the rest of it runs in one thread.
-REST_IN_THREAD: Final[Step] = _pass, _apass, ()
+#: The step after which a flow blocks for long: on an event loop, the rest of it runs in one thread.
+REST_IN_THREAD: Final[Step] = in_thread(_skip)
 
 
 def run(flow: Flow[T]) -> T:
     """Take the steps of a flow in the caller's thread."""
     resume: Callable[[Any], Step] = flow.send
-    # a list that is emptied: a local variable would keep an exception alive, whose traceback refers to this frame
+    # emptied, since the traceback of an exception in a local variable would refer to this frame
     results: list[Any] = [None]
     while True:
         try:
@@ -62,7 +58,7 @@ def run(flow: Flow[T]) -> T:
         try:
             results.append(step[0](*step[2]))
             resume = flow.send
-        except BaseException as error:  # noqa: BLE001 -- the flow raises what it does not expect
+        except BaseException as error:  # noqa: BLE001 -- raised in the flow
             results.append(error)
             resume = flow.throw
         del step  # it may refer to an exception, too

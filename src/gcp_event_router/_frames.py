@@ -1,6 +1,6 @@
 """Sorts the frames that an exception passed into the project's, a library's and this package's.
 
-Used by `_log`, which describes an exception without its text, and by the inbox, which may store the text, too.
+`_log` uses it to describe an exception without its text, and the inbox to store the text, too.
 """
 
 from __future__ import annotations
@@ -12,21 +12,23 @@ import sys
 import sysconfig
 from collections import deque
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
+from itertools import islice
 from pathlib import Path
+from traceback import walk_tb
 from types import CodeType, FrameType, TracebackType
 from typing import Final, NamedTuple, cast
 
 from typing_extensions import override
 
 _HERE: Final = f"{Path(__file__).parent}{os.sep}"
-#: How many places of each kind are remembered for one exception.
+#: The most places of each kind that are kept for one exception.
 _INNERMOST: Final = 5
-#: How many frames are read; by default, a recursion ends after 1,000.
+#: The most frames that are read; by default, a recursion ends after 1,000.
 _MAX_DEPTH: Final = 100_000
 _MAX_CHAIN: Final = 6
 _MAX_LEAVES: Final = 4
-#: How many nodes of a group are read.
+#: The most nodes of a group that are read.
 _MAX_NODES: Final = 100
 _MAX_PATH: Final = 4096
 _MAX_FILE: Final = 200
@@ -56,36 +58,31 @@ class Place(NamedTuple):
 class Passed:
     """The places that one exception passed: a few of each kind, the innermost first."""
 
-    __slots__ = ("first", "handler", "libraries", "ours", "project")
-
     def __init__(self, traceback: TracebackType | None) -> None:
         project: deque[Place] = deque(maxlen=_INNERMOST)
         libraries: deque[Place] = deque(maxlen=_INNERMOST)
         ours: deque[Place] = deque(maxlen=_INNERMOST)
         registered: Place | None = None
         outermost: Place | None = None
-        first: Place | None = None
+        #: The outermost line outside this package.
+        self.first: Place | None = None
         for frame, line in walk(traceback):
             code = frame.f_code
             place = Place(code.co_filename, line, code.co_name)
             if place.file.startswith(_HERE):
                 _add(ours, place)
                 continue
-            first = first or place
-            if registered is None and (place.file, code.co_firstlineno) in _HANDLERS:
-                registered = place
+            self.first = self.first or place
+            if (place.file, code.co_firstlineno) in _HANDLERS:
+                registered = registered or place
             if _is_library(frame):
                 _add(libraries, place)
             else:
                 outermost = outermost or place
                 _add(project, place)
-        #: The outermost line outside this package.
-        self.first: Place | None = first
         #: The handler's line; without a handler, the project's outermost line.
         self.handler: Place | None = registered or outermost
-        self.project: list[Place] = list(reversed(project))
-        self.libraries: list[Place] = list(reversed(libraries))
-        self.ours: list[Place] = list(reversed(ours))
+        self.project, self.libraries, self.ours = list(project), list(libraries), list(ours)
 
 
 def know_handler(code: CodeType) -> None:
@@ -95,11 +92,7 @@ def know_handler(code: CodeType) -> None:
 
 def walk(traceback: TracebackType | None) -> Iterator[tuple[FrameType, int]]:
     """Iterate over the frames of a traceback with their lines, the outermost first; bounded."""
-    for _ in range(_MAX_DEPTH):
-        if traceback is None:
-            return
-        yield traceback.tb_frame, traceback.tb_lineno or 0
-        traceback = traceback.tb_next
+    return ((frame, line or 0) for frame, line in islice(walk_tb(traceback), _MAX_DEPTH))
 
 
 def outside(traceback: TracebackType | None) -> Iterator[tuple[FrameType, int]]:
@@ -144,7 +137,7 @@ def _add(places: deque[Place], place: Place) -> None:
     """Add a place as the innermost so far; a recursion passes a place repeatedly, but it is listed once."""
     if place in places:
         places.remove(place)
-    places.append(place)
+    places.appendleft(place)
 
 
 def _is_library(frame: FrameType) -> bool:
@@ -164,7 +157,7 @@ def _is_installed(path: str) -> bool:
     return _INSTALLED.search(path) is not None or os.path.normcase(path).startswith(_roots())
 
 
-@lru_cache(maxsize=1)
+@cache
 def _roots() -> tuple[str, ...]:
     paths = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     paths += [*site.getsitepackages(), str(Path(os.__file__).parent)]
