@@ -7,12 +7,8 @@ from __future__ import annotations
 
 import os
 import re
-import site
-import sys
-import sysconfig
 from collections import deque
 from collections.abc import Iterator
-from functools import cache, lru_cache
 from itertools import islice
 from pathlib import Path
 from traceback import walk_tb
@@ -30,13 +26,12 @@ _MAX_CHAIN: Final = 6
 _MAX_LEAVES: Final = 4
 #: The most nodes of a group that are read.
 _MAX_NODES: Final = 100
-_MAX_PATH: Final = 4096
 _MAX_FILE: Final = 200
 _MAX_NAME: Final = 80
 
 #: Directories of installed packages on every system, and files that are packages.
 _INSTALLED: Final = re.compile(r"(?:^|[\\/])(?:(?:site|dist)-packages|[^\\/]+\.(?:whl|egg)|python3\d+\.zip)[\\/]", re.IGNORECASE)
-_FROZEN: Final = re.compile(r"<frozen ([^.>]*)")
+_STANDARD_LIBRARY: Final = f"{Path(os.__file__).parent}{os.sep}"
 
 #: The file and the first line of each registered handler.
 _HANDLERS: Final[set[tuple[str, int]]] = set()
@@ -141,25 +136,8 @@ def _add(places: deque[Place], place: Place) -> None:
 
 
 def _is_library(frame: FrameType) -> bool:
+    """Whether a frame is of the standard library or of an installed package, unless that is editable."""
     path = frame.f_code.co_filename
-    if path.startswith("<"):
-        frozen = _FROZEN.match(path)
-        if frozen:
-            return frozen[1] in sys.stdlib_module_names
-        module_file = frame.f_globals.get("__file__")  # generated code belongs to its module
-        path = module_file if isinstance(module_file, str) else ""
-    return len(path) <= _MAX_PATH and _is_installed(path)
-
-
-@lru_cache(maxsize=1024)
-def _is_installed(path: str) -> bool:
-    """Whether a file belongs to the standard library or to an installed package, except for editable ones."""
-    return _INSTALLED.search(path) is not None or os.path.normcase(path).startswith(_roots())
-
-
-@cache
-def _roots() -> tuple[str, ...]:
-    paths = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
-    paths += [*site.getsitepackages(), str(Path(os.__file__).parent)]
-    roots = [Path(path) for path in paths if path]
-    return tuple(f"{os.path.normcase(path)}{os.sep}" for path in {*roots, *(root.resolve() for root in roots)})
+    if path.startswith("<"):  # frozen and generated code belong to their module
+        path = str(frame.f_globals.get("__file__"))
+    return path.startswith(_STANDARD_LIBRARY) or _INSTALLED.search(path) is not None

@@ -180,20 +180,6 @@ def test_an_invalid_payload_reaches_no_middleware(calls: Calls, router: EventRou
     assert calls == []
 
 
-def test_what_is_no_event_is_refused(calls: Calls, router: EventRouter) -> None:
-    """`call_next` takes an event and nothing else."""
-
-    @router.use
-    def wrong(_event: Event[Any], call_next: CallNext) -> None:
-        call_next(None)  # type: ignore[arg-type]  # it is what is refused
-
-    router.on("a")(handling(calls))
-    with pytest.raises(TypeError) as raised:
-        send()
-    assert str(raised.value) == "call_next() got NoneType, which is not an Event. Write `call_next(event)`."
-    assert calls == []
-
-
 def send() -> object:
     """Bring an event to the router without a view."""
     return event_received.send(None, event_kind="a", event_reference="1", event_payload={"a": 1}, event_parameters={})

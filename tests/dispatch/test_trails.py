@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import re
+import runpy
 import sys
 import zipfile
 from collections.abc import Callable
@@ -250,8 +251,7 @@ def test_the_name_of_a_file_stays_on_its_line(filename: str, told: str) -> None:
         ("C:\\venv\\Lib\\site-packages\\lib\\orm.py", {}, False),
         ("/app/lib-1.0-py3-none-any.whl/lib/orm.py", {}, False),
         ("/usr/lib/python311.zip/json/decoder.py", {}, False),
-        ("<frozen importlib._bootstrap>", {}, False),
-        ("<frozen runpy>", {}, False),
+        ("<frozen runpy>", {"__file__": runpy.__file__}, False),
         ("<attrs generated init lib.Order>", {"__file__": LIBRARY}, False),
         ("<template>", {"__file__": STANDARD}, False),
     ],

@@ -55,25 +55,6 @@ class Handler:
     further down in the file, when the project has started.
     """
 
-    __slots__ = (
-        "_adapter",
-        "_declared_payload",
-        "_origin",
-        "_parameter",
-        "_readers",
-        "_reads_body",
-        "_types",
-        "ce_type",
-        "function",
-        "globs",
-        "is_async",
-        "key",
-        "location",
-        "name",
-        "options",
-        "run",
-    )
-
     def __init__(
         self,
         function: Callable[..., Any],
@@ -83,19 +64,10 @@ class Handler:
         options: Options = _DEFAULTS,
         ce_type: Glob | None = None,
     ) -> None:
-        """Check a function and keep it.
+        """Check a function and keep it. Raises `RegistrationError` if it could never be called correctly.
 
-        Args:
-            function: Anything that can be called with one `Event`, sync or async.
-            globs: Match the kinds; without any, and without a type, it is a fallback.
-            payload: The `payload=` of the registration: a type, which may be None, or a `TypeAdapter`.
-            scope: Local names at the registration, to which annotations may refer.
-            options: How it is run.
-            ce_type: Matches the types of CloudEvents.
-
-        Raises:
-            RegistrationError: The function could never be called correctly.
-
+        Without `globs` and `ce_type`, it is a fallback. `payload` is the `payload=` of the registration, and `scope` has the
+        local names to which annotations may refer.
         """
         #: The function as it was registered.
         self.function: Final = function

@@ -86,16 +86,14 @@ def surround(handler: Declared, function: Callable[..., Any], middleware: tuple[
 
 
 def _link(declared: Declared, function: Callable[..., Any], call_next: _Run | None = None) -> _Run:
-    """Return a function that calls a handler or a middleware, and checks its argument and its result."""
+    """Return a function that calls a handler or a middleware, and checks its result."""
 
     def run(event: Event[Any, Any]) -> None:
-        _check_event(event)
         result = function(event) if call_next is None else function(event, call_next)
         if result is not None:
             check_result(declared, result)
 
     async def arun(event: Event[Any, Any]) -> None:
-        _check_event(event)
         coroutines: list[Any] = []
         result = await (function(event) if call_next is None else function(event, partial(_start, call_next, coroutines)))
         if result is not None:
@@ -155,12 +153,6 @@ async def _await_guarded(run: _Run, event: Event[Any, Any]) -> None:
         raise as_failure(error) from error
     finally:
         del task  # which refers to the exception, whose traceback refers to this frame
-
-
-def _check_event(event: object) -> None:
-    if not isinstance(event, Event):
-        msg = f"call_next() got {type(event).__name__}, which is not an Event. Write `call_next(event)`."
-        raise TypeError(msg)
 
 
 def check_result(declared: Declared, result: object) -> None:

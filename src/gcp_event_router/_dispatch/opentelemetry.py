@@ -59,7 +59,6 @@ class Span:
         self._durations = durations
         self._counts = counts
         self._started = perf_counter()
-        self._has_ended = False
 
     @contextmanager
     def current(self) -> Generator[None, None, None]:
@@ -86,10 +85,7 @@ class Span:
             raise
 
     def end(self, outcome: Outcome, error: BaseException | None = None) -> None:
-        """End it with the outcome of the event or of the handler; only the first call counts."""
-        if self._has_ended:
-            return
-        self._has_ended = True
+        """End it with the outcome of the event or of the handler."""
         attributes: _Attributes = {"gcp_event_router.outcome": outcome.value}
         if outcome not in _EXPECTED:
             attributes["error.type"] = type(error).__qualname__ if error is not None else outcome.value

@@ -20,16 +20,7 @@ _NO_QUERY: Mapping[str, list[str]] = MappingProxyType({})
 
 
 class RawEvent:
-    """An event before validation, as far as the five arguments of the signal do not have it.
-
-    Args:
-        envelope: The envelope.
-        query: All values of all query parameters.
-        principal: The sender.
-        kept_as: The key of the inbox's row from which the event is read; None for one that just arrived.
-        headers: The headers of the request's trace.
-
-    """
+    """An event before validation, without the five arguments of the signal."""
 
     __slots__ = ("_document", "_headers", "envelope", "kept_as", "principal", "query")
 
@@ -45,8 +36,10 @@ class RawEvent:
         headers: TraceHeaders | None = None,
     ) -> None:
         self.envelope: Envelope = envelope
+        #: All values of all query parameters.
         self.query: Mapping[str, list[str]] = _NO_QUERY if query is None else query
         self.principal: Principal | None = principal
+        #: The key of the inbox's row from which the event is read; None for one that just arrived.
         self.kept_as: str | None = kept_as
         self._headers = headers
         self._document: object
@@ -111,16 +104,8 @@ def read_raw_events(
 ) -> list[LabelledEvent]:
     """Read the event of a body, or those of a batch. An event that cannot be read becomes an `UnreadableEvent`.
 
-    Args:
-        body: The bytes of the request.
-        meta: Django's `request.META`, or the part of it that the inbox stored.
-        kind: The kind in the URL; `UNKNOWN` if the URL has none, so that the event provides it.
-        reference: The reference in the URL, or `UNKNOWN`.
-        query: As in `RawEvent`, like the other arguments.
-        principal: The sender.
-        kept_as: The key of the inbox's row.
-        headers: The headers of the request's trace.
-
+    `meta` is Django's `request.META`, or the part of it that the inbox stored. `kind` and `reference` are those in the URL, or
+    `UNKNOWN` if the event provides them. The other arguments are those of `RawEvent`.
     """
     origin = query, principal, kept_as, headers
     parts: list[tuple[bytes, Mapping[str, Any]]] = [(body, meta)]

@@ -133,16 +133,10 @@ class History(Protocol):
         ...
 
     def last(self, kind: Glob, kind_only: str | None, handlers: Collection[str] | None, most: int) -> Sequence[Delivered]:
-        """List the last deliveries, the newest first.
+        """List at most that many deliveries of kinds and handlers (None for all), the newest first.
 
-        Args:
-            kind: Matches the events' kinds.
-            kind_only: The kind, if `kind` matches no other; otherwise old deliveries may be left out.
-            handlers: The names of handlers; None for all.
-            most: The maximum number.
-
-        Raises `django.db.DatabaseError` if the database cannot be read.
-
+        `kind_only` is the kind if `kind` matches no other; otherwise old deliveries may be left out. Raises
+        `django.db.DatabaseError` if the database cannot be read.
         """
         ...
 
