@@ -17,7 +17,7 @@ from pydantic import TypeAdapter
 from pydantic.errors import PydanticUserError
 from typing_extensions import override
 
-from .._concurrency import LONG, NOT_WITH_GEVENT, STRAYS, as_failure, in_thread, is_meant, is_served_by_gevent
+from .._concurrency import LONG, STRAYS, as_failure, in_thread, is_meant
 from .._frames import know_handler
 from .._globs.glob import Glob
 from .._schema.type_names import type_text
@@ -31,14 +31,12 @@ from .raw_event import RawEvent
 from .signature import (
     HOW,
     UNGIVEN,
+    RegisteredFunction,
     annotation_of,
     code_of,
     declared_types,
     event_parameter,
     event_text,
-    is_async,
-    location_of,
-    name_of,
     refuse,
     type_of,
 )
@@ -48,7 +46,7 @@ _UNKNOWN = (NameError, AttributeError)
 _DEFAULTS: Final = Options()
 
 
-class Handler:
+class Handler(RegisteredFunction):
     """A function, the kinds that it handles, and the types that it declares. `EventRouter.on` makes it.
 
     It reads the types from the annotation once: at registration, or, if the annotation refers to something that is defined
@@ -69,27 +67,19 @@ class Handler:
         Without `globs` and `ce_type`, it is a fallback. `payload` is the `payload=` of the registration, and `scope` has the
         local names to which annotations may refer.
         """
-        #: The function as it was registered.
-        self.function: Final = function
+        how = HOW if globs or ce_type else "A fallback is given no kinds: write `@events.fallback` above a function."
+        if not callable(function):
+            refuse(f"{function!r}, of type {type(function).__name__}, cannot be called. {how}")
+        super().__init__(function, options.name)
         #: The function, or the middleware around it.
         self.run: Callable[[Event[Any, Any]], Any] = function
         #: The handler without middleware, if this is a copy with it.
         self._origin: Handler | None = None
         self.globs: Final = globs
         self.ce_type: Final = ce_type
-        how = HOW if globs or ce_type else "A fallback is given no kinds: write `@events.fallback` above a function."
-        if not callable(function):
-            refuse(f"{function!r}, of type {type(function).__name__}, cannot be called. {how}")
         self.options: Final = options
-        #: The name in the options, or the module and qualified name of the function.
-        self.name: Final = options.name or name_of(function)
-        #: Its file and line.
-        self.location: Final = location_of(function)
         if (code := code_of(function)) is not None:
             know_handler(code)
-        self.is_async: Final = is_async(function)
-        if self.is_async and is_served_by_gevent():
-            refuse(f"{self} is async, and gunicorn's gevent workers cannot await it: {NOT_WITH_GEVENT}")
         #: Equal for all registrations of a function or of a bound method.
         self.key: Final = (id(getattr(function, "__self__", None)), id(getattr(function, "__func__", function)))
         self._declared_payload: object = type_of(payload)
@@ -104,7 +94,7 @@ class Handler:
     def within(self, middleware: tuple[RegisteredMiddleware, ...]) -> Handler:
         """Return a copy of the handler that runs within middleware, the first outermost."""
         surrounded = copy(self)
-        surrounded.run = surround(self, self.function, middleware)
+        surrounded.run = surround(self, middleware)
         surrounded._origin = self  # noqa: SLF001 -- of the same class
         return surrounded
 
@@ -228,10 +218,6 @@ class Handler:
     @override
     def __repr__(self) -> str:
         return f"<Handler {self.name} for {self.kinds}>"
-
-    @override
-    def __str__(self) -> str:
-        return f"{self.name} ({self.location})"
 
     @property
     def kinds(self) -> str:

@@ -10,15 +10,13 @@ import inspect
 from asyncio import current_task
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, TypeAlias
 
-from typing_extensions import override
-
-from .._concurrency import NOT_WITH_GEVENT, STRAYS, as_failure, in_thread, is_meant, is_served_by_gevent, wait_for
+from .._concurrency import STRAYS, as_failure, in_thread, is_meant, wait_for
 from ..event import Event
 from ..exceptions import Answer
 from .context import note_argument
-from .signature import is_async, is_generator, location_of, name_of, refuse
+from .signature import RegisteredFunction, is_generator, refuse
 
 #: Runs the rest of what a sync middleware surrounds: the next middleware, or the handler.
 CallNext: TypeAlias = Callable[[Event[Any, Any]], None]
@@ -31,29 +29,13 @@ _HOW: Final = "Write it as `def middleware(event: Event[Any], call_next: CallNex
 _Run: TypeAlias = Callable[[Event[Any, Any]], Any]
 
 
-class Declared(Protocol):
-    """A handler or a middleware."""
-
-    @property
-    def is_async(self) -> bool:
-        """Whether it was declared with `async def`."""
-        ...
-
-
-class RegisteredMiddleware:
-    """A middleware, its name and its location. `EventRouter.use` makes it. Raises `RegistrationError`."""
-
-    __slots__ = ("function", "is_async", "location", "name")
+class RegisteredMiddleware(RegisteredFunction):
+    """A middleware. `EventRouter.use` makes it. Raises `RegistrationError`."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
         if not callable(function):
             refuse(f"use() got {function!r}, of type {type(function).__name__}, which cannot be called. {_HOW}")
-        #: The function as it was registered.
-        self.function: Final = function
-        #: Its module and qualified name.
-        self.name: Final = name_of(function)
-        #: Its file and line.
-        self.location: Final = location_of(function)
+        super().__init__(function)
         if isinstance(function, type):
             refuse(f"use() got the class {self.name}, so calling it would only make an instance. Give an instance of it.")
         if is_generator(function):
@@ -62,21 +44,14 @@ class RegisteredMiddleware:
             inspect.signature(function).bind(None, None)
         except (TypeError, ValueError):
             refuse(f"use() got {self.name}, which cannot be called with an event and `call_next`. {_HOW}")
-        self.is_async: Final = is_async(function)
-        if self.is_async and is_served_by_gevent():
-            refuse(f"{self} is async, and gunicorn's gevent workers cannot await it: {NOT_WITH_GEVENT}")
-
-    @override
-    def __str__(self) -> str:
-        return f"{self.name} ({self.location})"
 
 
-def surround(handler: Declared, function: Callable[..., Any], middleware: tuple[RegisteredMiddleware, ...]) -> _Run:
+def surround(handler: RegisteredFunction, middleware: tuple[RegisteredMiddleware, ...]) -> _Run:
     """Put middleware around a handler's function, the first outermost; the result is sync or async as the handler is."""
 
     def note_and_call(event: Event[Any, Any]) -> Any:
         note_argument(event)
-        return function(event)
+        return handler.function(event)
 
     run, run_is_async = _link(handler, note_and_call), handler.is_async
     for outer in reversed(middleware):
@@ -85,7 +60,7 @@ def surround(handler: Declared, function: Callable[..., Any], middleware: tuple[
     return _adapt(run, run_is_async, handler.is_async)
 
 
-def _link(declared: Declared, function: Callable[..., Any], call_next: _Run | None = None) -> _Run:
+def _link(declared: RegisteredFunction, function: Callable[..., Any], call_next: _Run | None = None) -> _Run:
     """Return a function that calls a handler or a middleware, and checks its result."""
 
     def run(event: Event[Any, Any]) -> None:
@@ -108,7 +83,7 @@ def _start(call_next: _Run, coroutines: list[Any], event: Event[Any, Any]) -> An
     return coroutines[-1]
 
 
-def _check_awaited(middleware: Declared, coroutines: list[Any]) -> None:
+def _check_awaited(middleware: RegisteredFunction, coroutines: list[Any]) -> None:
     """Raise an exception unless the handler has run to its end, since the event would count as handled."""
     states = [(inspect.getcoroutinestate(coroutine), coroutine) for coroutine in coroutines]
     for state, coroutine in states:
@@ -155,7 +130,7 @@ async def _await_guarded(run: _Run, event: Event[Any, Any]) -> None:
         del task  # which refers to the exception, whose traceback refers to this frame
 
 
-def check_result(declared: Declared, result: object) -> None:
+def check_result(declared: RegisteredFunction, result: object) -> None:
     """Raise `TypeError` for an answer that a handler or middleware returned, or for an awaitable that nothing awaits."""
     answer = result if isinstance(result, type) else type(result)
     if issubclass(answer, Answer):

@@ -51,16 +51,8 @@ class Run:
         await self.handler.acall(self.kind, self.reference, self.raw_event, self)
 
 
-class Steps(NamedTuple):
-    """A handler's call with the steps around it, for sync handlers and for async ones."""
-
-    run: Callable[[Run], Result]
-    arun: Callable[[Run], Coroutine[Any, Any, Result]]
-
-
-@dataclass(frozen=True, slots=True)
-class Pipeline:
-    """What surrounds each run of a handler, as settings and listeners are now."""
+class Pipeline(NamedTuple):
+    """A handler's call and what surrounds it, as settings and listeners are now."""
 
     store: EventStore | None
     tracer: Tracer | None
@@ -86,15 +78,16 @@ def build() -> Pipeline:
     with _lock:
         store, tracer = event_store(), _tracer()
         is_watched = bool(handler_started.receivers or handler_finished.receivers)
-        steps = Steps(_call_handler, _acall_handler)
+        is_empty = store is None and tracer is None and not is_watched
+        pipeline = Pipeline(store, tracer, is_empty, _call_handler, _acall_handler)
         if tracer is not None:
-            steps = _with_tracing(steps, tracer)
+            pipeline = _with_tracing(pipeline, tracer)
         if is_watched:
-            steps = _with_signals(steps)
+            pipeline = _with_signals(pipeline)
         if store is not None:
-            steps = _with_store(steps)
-        BUILT.pipeline = Pipeline(store, tracer, store is None and tracer is None and not is_watched, *steps)
-        return BUILT.pipeline
+            pipeline = _with_store(pipeline)
+        BUILT.pipeline = pipeline
+        return pipeline
 
 
 def _tracer() -> Tracer | None:
@@ -133,7 +126,7 @@ async def _acall_handler(run: Run) -> Result:
     return HANDLED
 
 
-def _with_store(inner: Steps) -> Steps:
+def _with_store(inner: Pipeline) -> Pipeline:
     """Run a handler only if its delivery is open, and no other worker has it."""
 
     def run(run: Run) -> Result:
@@ -144,10 +137,10 @@ def _with_store(inner: Steps) -> Steps:
         early_result = None if run.record is None else await run.record.abegin(run.handler)
         return await inner.arun(run) if early_result is None else early_result
 
-    return Steps(run, arun)
+    return inner._replace(run=run, arun=arun)
 
 
-def _with_tracing(inner: Steps, tracer: Tracer) -> Steps:
+def _with_tracing(inner: Pipeline, tracer: Tracer) -> Pipeline:
     """Make a span of each run."""
 
     def run(run: Run) -> Result:
@@ -164,10 +157,10 @@ def _with_tracing(inner: Steps, tracer: Tracer) -> Steps:
         span.end(result.outcome, result.error)
         return result
 
-    return Steps(run, arun)
+    return inner._replace(run=run, arun=arun)
 
 
-def _with_signals(inner: Steps) -> Steps:
+def _with_signals(inner: Pipeline) -> Pipeline:
     """Send a signal when a run begins and when it has ended, outside any transaction that could undo what listeners do."""
 
     def run(run: Run) -> Result:
@@ -186,7 +179,7 @@ def _with_signals(inner: Steps) -> Steps:
         await handler_finished.atell(run.handler.function, **arguments, **_ending(run, result, started))
         return result
 
-    return Steps(run, arun)
+    return inner._replace(run=run, arun=arun)
 
 
 def _arguments(run: Run) -> dict[str, Any]:

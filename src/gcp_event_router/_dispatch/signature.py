@@ -9,7 +9,9 @@ from types import CodeType, NoneType, SimpleNamespace
 from typing import Annotated, Any, Final, Never, get_args, get_origin, get_type_hints
 
 from pydantic import TypeAdapter
+from typing_extensions import override
 
+from .._concurrency import NOT_WITH_GEVENT, is_served_by_gevent
 from .._schema.type_names import type_text
 from ..event import Event
 from ..exceptions import RegistrationError
@@ -19,6 +21,24 @@ UNGIVEN: Final = object()
 #: The location of a function that is not written in Python.
 NO_SOURCE: Final = "no source"
 HOW: Final = "Write it as `def handler(event: Event[Model]) -> None`."
+
+
+class RegisteredFunction:
+    """A handler or a middleware: its function, as it was registered, with a name and a location."""
+
+    def __init__(self, function: Callable[..., Any], name: str | None = None) -> None:
+        self.function: Final = function
+        #: Its module and qualified name, unless another name is given.
+        self.name: Final = name or name_of(function)
+        #: Its file and line.
+        self.location: Final = location_of(function)
+        self.is_async: Final = is_async(function)
+        if self.is_async and is_served_by_gevent():
+            refuse(f"{self} is async, and gunicorn's gevent workers cannot await it: {NOT_WITH_GEVENT}")
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.name} ({self.location})"
 
 
 def event_parameter(function: Callable[..., Any], name: str) -> inspect.Parameter:
@@ -144,6 +164,6 @@ def location_of(function: Callable[..., Any]) -> str:
 
 
 def code_of(function: Callable[..., Any]) -> CodeType | None:
-    """Return the code that runs; None if it is not written in Python."""
+    """Return its code; None if it is not written in Python."""
     code = getattr(_unwrapped(function), "__code__", None)
     return code if isinstance(code, CodeType) else None
