@@ -24,7 +24,7 @@ _INNERMOST: Final = 5
 _MAX_DEPTH: Final = 100_000
 _MAX_CHAIN: Final = 6
 _MAX_LEAVES: Final = 4
-#: The most nodes of a group that are read.
+#: The most exceptions of a group that are read.
 _MAX_NODES: Final = 100
 _MAX_FILE: Final = 200
 _MAX_NAME: Final = 80

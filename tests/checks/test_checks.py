@@ -68,8 +68,8 @@ def test_e001_unresolvable_handler(router: EventRouter) -> None:
             Error,
             "gcp_event_router.E001",
             "Until then, every event for it fails.",
-            f"{handler_of(router)} annotates its parameter Event[Nowhere], and the name 'Nowhere' is not known in its module. "
-            "Import it there, outside of `if TYPE_CHECKING`, or leave the annotation out and give the type as `payload=`.",
+            f"{handler_of(router)} annotates its parameter Event[Nowhere], but the name 'Nowhere' is not known in its module. "
+            "Import it there, outside `if TYPE_CHECKING`, or leave the annotation out and pass the type as `payload=`.",
         )
     ]
     with pytest.raises(SystemCheckError, match=r"gcp_event_router\.E001"):

@@ -165,5 +165,5 @@ def test_what_cannot_be_resolved_is_said() -> None:
 
     (channel,) = channels(router)
 
-    with pytest.raises(ConfigurationError, match="and the name 'Unknown' is not known in its module"):
+    with pytest.raises(ConfigurationError, match="but the name 'Unknown' is not known in its module"):
         channel.schema()

@@ -164,8 +164,8 @@ def test_name_that_only_type_checkers_know_is_a_configuration_error() -> None:
 
     assert str(refused.value) == (
         f"{__name__}.for_checkers_only {line(for_checkers_only)} annotates its parameter Event[Decimal], and the name "
-        "'Decimal' is not known in its module. Import it there, outside of `if TYPE_CHECKING`, "
-        "or leave the annotation out and give the type as `payload=`."
+        "'Decimal' is not known in its module. Import it there, outside `if TYPE_CHECKING`, "
+        "or leave the annotation out and pass the type as `payload=`."
     )
 
 

@@ -305,15 +305,15 @@ def yields(event: Event[Any], call_next: CallNext) -> Iterator[None]:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (None, f"use() got None, of type NoneType, which cannot be called. {HOW}"),
-        (one, f"use() got {__name__}.one, which cannot be called with an event and `call_next`. {HOW}"),
+        (None, f"Middleware must be callable, not None, of type NoneType. {HOW}"),
+        (one, f"The middleware {__name__}.one cannot be called with an event and `call_next`. {HOW}"),
         (
             Around,
-            f"use() got the class {__name__}.Around, so calling it would only make an instance. Give an instance of it.",
+            f"The middleware {__name__}.Around is a class, so calling it would only make an instance. Use an instance.",
         ),
         (
             yields,
-            f"use() got {__name__}.yields, a generator function: calling it runs none of its code. Take the `yield` out of it.",
+            f"The middleware {__name__}.yields is a generator function: calling it runs none of its code. Remove the `yield`.",
         ),
     ],
 )

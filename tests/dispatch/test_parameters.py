@@ -252,8 +252,8 @@ def test_a_type_without_names_is_no_type_of_parameters(router: EventRouter, decl
     where = f"{__name__}.{handler.__qualname__} ({__file__}:{handler.__code__.co_firstlineno})"
     kept = type_text(type(None) if declared is None else declared)
     assert str(refused.value) == (
-        f"{where} annotates its parameter Event[dict[str, int], {kept}], and the parameters of a URL are names with values, "
-        f"which {kept} cannot be. Declare a model with a field for each, and write Event[dict[str, int], Params]."
+        f"{where} annotates its parameter Event[dict[str, int], {kept}], but the parameters of a URL have names and values, "
+        f"which {kept} cannot hold. Declare a model with a field for each, and write Event[dict[str, int], Params]."
     )
 
 

@@ -96,37 +96,37 @@ def line(function: Callable[..., Any]) -> str:
 @pytest.mark.parametrize(
     ("function", "payload", "message"),
     [
-        (none, None, f"{__name__}.none takes no parameter, so it cannot be given an event. {HOW}"),
+        (none, None, f"{__name__}.none takes no parameter, so it cannot take an event. {HOW}"),
         *(
             (
                 function,
                 None,
                 f"{__name__}.{function.__name__} has no parameter for a single positional argument, "
-                f"so it cannot be given an event. {HOW}",
+                f"so it cannot take an event. {HOW}",
             )
             for function in (keywords, by_name, variadic)
         ),
         (
             dict[str, int].update,
             None,
-            f"?.dict.update is not written in Python and does not say what it takes, so it cannot be given an event. {HOW}",
+            f"?.dict.update is not written in Python and has no signature, so it cannot take an event. {HOW}",
         ),
         (
             optional,
             None,
-            f"{__name__}.optional {line(optional)} annotates its parameter {Event[Order] | None}, and it is given an Event. "
+            f"{__name__}.optional {line(optional)} annotates its parameter {Event[Order] | None}, but it gets an Event. "
             "Write Event[Order].",
         ),
         (
             optional_where,
             None,
             f"{__name__}.optional_where {line(optional_where)} annotates its parameter {Event[Order, Where] | None}, "
-            "and it is given an Event. Write Event[Order, Where].",
+            "but it gets an Event. Write Event[Order, Where].",
         ),
         (
             nothing,
             None,
-            f"{__name__}.nothing {line(nothing)} annotates its parameter None, and it is given an Event. Write Event[None].",
+            f"{__name__}.nothing {line(nothing)} annotates its parameter None, but it gets an Event. Write Event[None].",
         ),
         (
             bare,
@@ -137,30 +137,30 @@ def line(function: Callable[..., Any]) -> str:
         (
             model,
             None,
-            f"{__name__}.model {line(model)} annotates its parameter Order, and it is given an Event. Write Event[Order].",
+            f"{__name__}.model {line(model)} annotates its parameter Order, but it gets an Event. Write Event[Order].",
         ),
         (
             untyped,
             None,
             f"{__name__}.untyped {line(untyped)} does not annotate its parameter, so its payload's type is unknown. {HOW}",
         ),
-        (second, None, f"{__name__}.second requires the parameter 'other' beside the event, and nothing would give it. {HOW}"),
+        (second, None, f"{__name__}.second requires the parameter 'other' besides the event, which it would not get. {HOW}"),
         (
             Service.method,
             None,
-            f"{__name__}.Service.method requires the parameter 'event' beside the event, and nothing would give it. "
+            f"{__name__}.Service.method requires the parameter 'event' besides the event, which it would not get. "
             "If it is a method, register the bound method: `events.on(...)(instance.method)`.",
         ),
         (
             generator,
             None,
-            f"{__name__}.generator is a generator function: calling it would run none of its code. Take the `yield` out of it.",
+            f"{__name__}.generator is a generator function: calling it would run none of its code. Remove the `yield`.",
         ),
         (
             async_generator,
             None,
             f"{__name__}.async_generator is a generator function: calling it would run none of its code. "
-            "Take the `yield` out of it.",
+            "Remove the `yield`.",
         ),
         (
             Order,
@@ -203,7 +203,7 @@ def test_parameters_have_names(router: EventRouter, declared: Any) -> None:
 
     reason = str(raised.value).partition(") annotates its parameter ")[2]
     assert re.fullmatch(
-        r"Event\[Order, (.+)\], and the parameters of a URL are names with values, which \1 cannot be\. "
+        r"Event\[Order, (.+)\], but the parameters of a URL have names and values, which \1 cannot hold\. "
         r"Declare a model with a field for each, and write Event\[Order, Params\]\.",
         reason,
     )
@@ -251,7 +251,7 @@ def test_a_fallback_of_a_kind_is_refused(router: EventRouter) -> None:
         router.fallback(cast("Any", "order-*"))
 
     assert str(refused.value) == (
-        "'order-*', of type str, cannot be called. A fallback is given no kinds: write `@events.fallback` above a function."
+        "'order-*', of type str, cannot be called. A fallback takes no kinds: write `@events.fallback` above a function."
     )
 
 

@@ -295,7 +295,7 @@ def test_what_cannot_be_resolved(router: EventRouter) -> None:
 
     code, text = run()
 
-    assert (code, "and the name 'Unknown' is not known in its module" in text) == (1, True)
+    assert (code, "but the name 'Unknown' is not known in its module" in text) == (1, True)
 
 
 def test_the_page(router: EventRouter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

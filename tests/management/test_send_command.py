@@ -413,8 +413,8 @@ def test_unknown_name(router: EventRouter) -> None:
     def lost(event: Event[Unknown]) -> None: ...  # type: ignore[name-defined]  # noqa: F821  # pyright: ignore[reportUndefinedVariable, reportUnknownParameterType] -- the point
 
     assert run("lost", "--data", "1")[1].splitlines()[2] == (
-        "    shop.lost (file.py:0) annotates its parameter Event[Unknown], and the name 'Unknown' is not known in its module. "
-        "Import it there, outside of `if TYPE_CHECKING`, or leave the annotation out and give the type as `payload=`."
+        "    shop.lost (file.py:0) annotates its parameter Event[Unknown], but the name 'Unknown' is not known in its module. "
+        "Import it there, outside `if TYPE_CHECKING`, or leave the annotation out and pass the type as `payload=`."
     )
 
 

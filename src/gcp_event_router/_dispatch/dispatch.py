@@ -225,7 +225,7 @@ class Dispatch:
 
     def _log(self, level: int, outcome: Outcome, problem: str = "") -> None:
         if logger.isEnabledFor(level):
-            names = [handler.name for handlers in self._handlers for handler in handlers]
+            names = [handler.name for handler in self._handlers.blocking + self._handlers.awaited]
             duration = perf_counter() - self._started
             log_line(level, outcome, self._kind, self._reference, self._raw_event, problem, names, duration)
 

@@ -67,7 +67,7 @@ class Handler(RegisteredFunction):
         Without `globs` and `ce_type`, it is a fallback. `payload` is the `payload=` of the registration, and `scope` has the
         local names to which annotations may refer.
         """
-        how = HOW if globs or ce_type else "A fallback is given no kinds: write `@events.fallback` above a function."
+        how = HOW if globs or ce_type else "A fallback takes no kinds: write `@events.fallback` above a function."
         if not callable(function):
             refuse(f"{function!r}, of type {type(function).__name__}, cannot be called. {how}")
         super().__init__(function, options.name)
@@ -231,9 +231,9 @@ class Handler(RegisteredFunction):
             return self._types or self._resolve(None)
         except _UNKNOWN as error:
             msg = (
-                f"{self} annotates its parameter {type_text(self._parameter.annotation)}, and the name {error.name!r} is not "
-                "known in its module. Import it there, outside of `if TYPE_CHECKING`, "
-                "or leave the annotation out and give the type as `payload=`."
+                f"{self} annotates its parameter {type_text(self._parameter.annotation)}, but the name {error.name!r} is not "
+                "known in its module. Import it there, outside `if TYPE_CHECKING`, "
+                "or leave the annotation out and pass the type as `payload=`."
             )
             raise ConfigurationError(msg) from error
 
@@ -244,8 +244,8 @@ class Handler(RegisteredFunction):
             with suppress(PydanticUserError, *_UNKNOWN):  # it may not be complete yet; `prepare` looks again
                 if not may_hold_names(_adapter(parameters_type)):
                     refuse(
-                        f"{self} annotates its parameter {event_text(payload_type, parameters_type)}, and the parameters of a "
-                        f"URL are names with values, which {type_text(parameters_type)} cannot be. "
+                        f"{self} annotates its parameter {event_text(payload_type, parameters_type)}, but the parameters of a "
+                        f"URL have names and values, which {type_text(parameters_type)} cannot hold. "
                         f"Declare a model with a field for each, and write Event[{type_text(payload_type)}, Params]."
                     )
         self._types = payload_type, parameters_type

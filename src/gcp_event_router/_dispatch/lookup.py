@@ -115,7 +115,7 @@ class HandlerTable:
 
 
 class _Index:
-    """The registrations at one moment, by their globs and with their places in the order, and what was found among them."""
+    """The registrations at one moment, by their globs and with their places in the order, and the handlers that it remembers."""
 
     def __init__(self, registrations: tuple[Registration, ...]) -> None:
         placed = list(enumerate(registrations))
@@ -132,16 +132,15 @@ class _Index:
         unique: dict[object, Handler] = {}  # a function that is registered twice runs once
         for place, entry in matched or self._fallbacks.find(kind):
             unique.setdefault(entry.handler.key, self._surrounded.get(place, entry.handler))
-        handlers = unique.values()
-        found = HandlersFound(
-            tuple(handler for handler in handlers if not handler.is_async),
-            tuple(handler for handler in handlers if handler.is_async),
+        handlers = HandlersFound(
+            tuple(handler for handler in unique.values() if not handler.is_async),
+            tuple(handler for handler in unique.values() if handler.is_async),
         )
         if matched:
             if len(self.memory) >= MEMORY:
                 self.memory.clear()  # cheaper than choosing: each kind returns with its next look-up
-            self.memory[key] = found
-        return found
+            self.memory[key] = handlers
+        return handlers
 
     def _matched(self, kind: str, ce_type: str | None) -> list[tuple[int, Registration]]:
         matched = self._kinds.find(kind)
@@ -188,9 +187,9 @@ class Explanation:
         return "\n".join([f"{subject} is handled by {len(self.handlers)} handler(s)", *map(str, self.consulted)])
 
 
-def explain(kind: str, ce_type: str | None, registrations: tuple[Registration, ...], found: HandlersFound) -> Explanation:
+def explain(kind: str, ce_type: str | None, registrations: tuple[Registration, ...], handlers: HandlersFound) -> Explanation:
     """Explain for each registration of a router why it runs for a kind and type, or why not."""
-    left = {handler.key for handlers in found for handler in handlers}
+    left = {handler.key for handler in handlers.blocking + handlers.awaited}
     mismatches = [_mismatch(entry, kind, ce_type) for entry in registrations]
     is_handled = any(not mismatch and not entry.is_fallback for entry, mismatch in zip(registrations, mismatches, strict=True))
     consulted: list[Consulted] = []

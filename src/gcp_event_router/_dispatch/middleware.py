@@ -34,16 +34,16 @@ class RegisteredMiddleware(RegisteredFunction):
 
     def __init__(self, function: Callable[..., Any]) -> None:
         if not callable(function):
-            refuse(f"use() got {function!r}, of type {type(function).__name__}, which cannot be called. {_HOW}")
+            refuse(f"Middleware must be callable, not {function!r}, of type {type(function).__name__}. {_HOW}")
         super().__init__(function)
         if isinstance(function, type):
-            refuse(f"use() got the class {self.name}, so calling it would only make an instance. Give an instance of it.")
+            refuse(f"The middleware {self.name} is a class, so calling it would only make an instance. Use an instance.")
         if is_generator(function):
-            refuse(f"use() got {self.name}, a generator function: calling it runs none of its code. Take the `yield` out of it.")
+            refuse(f"The middleware {self.name} is a generator function: calling it runs none of its code. Remove the `yield`.")
         try:
             inspect.signature(function).bind(None, None)
         except (TypeError, ValueError):
-            refuse(f"use() got {self.name}, which cannot be called with an event and `call_next`. {_HOW}")
+            refuse(f"The middleware {self.name} cannot be called with an event and `call_next`. {_HOW}")
 
 
 def surround(handler: RegisteredFunction, middleware: tuple[RegisteredMiddleware, ...]) -> _Run:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from importlib.metadata import version
 from time import perf_counter
 from typing import Final
@@ -112,25 +112,18 @@ class Tracer:
         package_version = version("gcp-event-router")
         self._tracer = trace.get_tracer(_NAME, package_version)
         meter = metrics.get_meter(_NAME, package_version)
-        self._durations = meter.create_histogram(
-            "messaging.process.duration",
-            unit="s",
-            description="Duration of the processing of an event by all its handlers.",
-            explicit_bucket_boundaries_advisory=_BUCKETS,
+        seconds = partial(meter.create_histogram, unit="s", explicit_bucket_boundaries_advisory=_BUCKETS)
+        self._durations = seconds(
+            "messaging.process.duration", description="Duration of the processing of an event by all its handlers."
         )
         self._counts = meter.create_counter(
             "messaging.client.consumed.messages", unit="{message}", description="Events that were delivered to the handlers."
         )
-        self._handlers = meter.create_histogram(
-            "gcp_event_router.handler.duration",
-            unit="s",
-            description="Duration of one handler's work on one event.",
-            explicit_bucket_boundaries_advisory=_BUCKETS,
-        )
+        self._handlers = seconds("gcp_event_router.handler.duration", description="Duration of one handler's work on one event.")
 
     def event(self, kind: str, reference: str, raw_event: RawEvent, handlers: HandlersFound) -> Span:
         """Begin the span of an event; its parent is the publisher's span, or else the request's."""
-        template = next(filter(None, map(_template, [*handlers.blocking, *handlers.awaited])), None)
+        template = next(filter(None, map(_template, handlers.blocking + handlers.awaited)), None)
         labels = _operation(raw_event.envelope, template)
         attributes = labels | _message(kind, reference, raw_event.envelope)
         parent, links = _parent(raw_event)

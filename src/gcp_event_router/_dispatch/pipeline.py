@@ -1,6 +1,6 @@
 """The run of one handler for one event: its call, and the steps around it.
 
-A step is given the rest of the run and returns it with something around it. The steps are put together when the settings, the
+A step takes a pipeline and returns it with something around it. The steps are put together when the settings, the
 store or the listeners change, not for each event; without any, `dispatch` calls the handler directly. `dispatch` runs handlers
 as events arrive, and the inbox's workers run those of stored deliveries.
 """

@@ -46,24 +46,24 @@ def event_parameter(function: Callable[..., Any], name: str) -> inspect.Paramete
     if isinstance(function, type):
         refuse(f"{name} is a class, so calling it would only make an instance. Register a function, or an instance of it.")
     if is_generator(function):
-        refuse(f"{name} is a generator function: calling it would run none of its code. Take the `yield` out of it.")
+        refuse(f"{name} is a generator function: calling it would run none of its code. Remove the `yield`.")
     try:
         signature = inspect.signature(function)
     except ValueError as error:
-        msg = f"{name} is not written in Python and does not say what it takes, so it cannot be given an event. {HOW}"
+        msg = f"{name} is not written in Python and has no signature, so it cannot take an event. {HOW}"
         raise RegistrationError(msg) from error
     parameters = list(signature.parameters.values())
     positional = [one for one in parameters if one.kind in {one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD}]
     if not positional:
         lack = "has no parameter for a single positional argument" if parameters else "takes no parameter"
-        refuse(f"{name} {lack}, so it cannot be given an event. {HOW}")
+        refuse(f"{name} {lack}, so it cannot take an event. {HOW}")
     for other in parameters:
         is_variadic = other.kind in {other.VAR_POSITIONAL, other.VAR_KEYWORD}
         if other is not positional[0] and other.default is other.empty and not is_variadic:
             hint = HOW
             if positional[0].name in {"self", "cls"}:
                 hint = "If it is a method, register the bound method: `events.on(...)(instance.method)`."
-            refuse(f"{name} requires the parameter {other.name!r} beside the event, and nothing would give it. {hint}")
+            refuse(f"{name} requires the parameter {other.name!r} besides the event, which it would not get. {hint}")
     return positional[0]
 
 
@@ -105,7 +105,7 @@ def declared_types(annotation: object, payload: object, handler: object) -> tupl
         refuse(f"{handler} does not annotate its parameter, so its payload's type is unknown. {HOW}")
     written = next((event_text(*_arguments(option)) for option in get_args(annotation) if get_origin(option) is Event), None)
     return refuse(
-        f"{handler} annotates its parameter {type_text(annotation)}, and it is given an Event. "
+        f"{handler} annotates its parameter {type_text(annotation)}, but it gets an Event. "
         f"Write {written or f'Event[{type_text(annotation)}]'}."
     )
 
