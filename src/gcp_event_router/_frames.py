@@ -23,9 +23,9 @@ _INNERMOST: Final = 5
 #: The most frames that are read; by default, a recursion ends after 1,000.
 _MAX_DEPTH: Final = 100_000
 _MAX_CHAIN: Final = 6
-_MAX_LEAVES: Final = 4
+_MAX_DISTINCT: Final = 4
 #: The most exceptions of a group that are read.
-_MAX_NODES: Final = 100
+_MAX_LEAVES: Final = 100
 _MAX_FILE: Final = 200
 _MAX_NAME: Final = 80
 
@@ -105,20 +105,24 @@ def chain(error: BaseException) -> list[BaseException]:
     return errors
 
 
-def leaves(error: BaseException) -> list[BaseException]:
-    """List the exceptions in a group at any depth, one for each type and origin; bounded."""
-    errors: dict[object, BaseException] = {}
-    left = deque([error])
-    for _ in range(_MAX_NODES):
-        if not left or len(errors) == _MAX_LEAVES:
-            break
-        current = left.popleft()
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """Iterate over the exceptions in a group, at any depth; or over the exception itself."""
+    left = [error]
+    while left:  # recursion might hit its limit while a failure is being recorded
+        current = left.pop()
         if isinstance(current, BaseExceptionGroup):
-            left.extendleft(reversed(cast("BaseExceptionGroup[BaseException]", current).exceptions[:_MAX_NODES]))
-        elif current is not error:
-            origin = deque(walk(current.__traceback__), maxlen=1)
-            errors.setdefault((type(current), *((frame.f_code.co_filename, line) for frame, line in origin)), current)
-    return list(errors.values())
+            left.extend(reversed(cast("BaseExceptionGroup[BaseException]", current).exceptions))
+        else:
+            yield current
+
+
+def distinct_leaves(error: BaseException) -> list[BaseException]:
+    """List the exceptions in a group, one for each type and origin; bounded. Empty for an exception that is not a group."""
+    distinct: dict[object, BaseException] = {}
+    for leaf in islice(leaves(error), _MAX_LEAVES):
+        origin = [(frame.f_code.co_filename, line) for frame, line in deque(walk(leaf.__traceback__), maxlen=1)]
+        distinct.setdefault((type(leaf), *origin), leaf)
+    return [leaf for leaf in distinct.values() if leaf is not error][:_MAX_DISTINCT]
 
 
 def printable(text: str, length: int, *, end: bool = False) -> str:

@@ -13,7 +13,7 @@ from itertools import islice
 from django.db import Error as DjangoError
 
 from ._database_errors import code
-from ._frames import Passed, Place, chain, leaves, printable
+from ._frames import Passed, Place, chain, distinct_leaves, printable
 
 logger: logging.Logger = logging.getLogger("gcp_event_router")
 
@@ -86,7 +86,7 @@ def trail(error: BaseException) -> str:
     A group also shows the types and places of the exceptions in it.
     """
     causes = chain(error)
-    all_passed = [Passed(one.__traceback__) for cause in causes for one in (cause, *leaves(cause))]
+    all_passed = [Passed(one.__traceback__) for cause in causes for one in (cause, *distinct_leaves(cause))]
     own: dict[Place, None] = {}
     for passed in all_passed:
         own.update(dict.fromkeys(passed.project[:_MAX_FURTHER] if own else passed.project))
@@ -107,7 +107,7 @@ def _join(places: Iterable[Place]) -> str:
 
 
 def _types(error: BaseException) -> str:
-    inner = ", ".join(dict.fromkeys(map(_name, leaves(error))))
+    inner = ", ".join(dict.fromkeys(map(_name, distinct_leaves(error))))
     return f"{_name(error)} of {inner}" if inner else _name(error)
 
 

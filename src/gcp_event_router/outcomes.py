@@ -15,6 +15,7 @@ from typing import Final, cast
 from django.core.exceptions import ValidationError
 
 from ._database_errors import is_away
+from ._frames import leaves
 from .exceptions import (
     MAX_ERRORS,
     Answer,
@@ -149,17 +150,6 @@ def worst(outcomes: Iterable[Outcome]) -> Outcome:
 def of_responses(responses: Iterable[tuple[object, object]]) -> Outcome:
     """Return the outcome of an event from the responses of its signal's receivers; plain receivers may return anything."""
     return worst(response for _, response in responses if isinstance(response, Outcome))
-
-
-def leaves(error: BaseException) -> Iterator[BaseException]:
-    """The exceptions in a group, at any depth; or the exception itself."""
-    left = [error]
-    while left:  # recursion might reach its limit
-        current = left.pop()
-        if isinstance(current, BaseExceptionGroup):
-            left.extend(reversed(cast("BaseExceptionGroup[BaseException]", current).exceptions))
-        else:
-            yield current
 
 
 def retry_after(error: BaseException) -> int | None:

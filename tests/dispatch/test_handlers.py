@@ -163,7 +163,7 @@ def test_name_that_only_type_checkers_know_is_a_configuration_error() -> None:
         handler.prepare()
 
     assert str(refused.value) == (
-        f"{__name__}.for_checkers_only {line(for_checkers_only)} annotates its parameter Event[Decimal], and the name "
+        f"{__name__}.for_checkers_only {line(for_checkers_only)} annotates its parameter Event[Decimal], but the name "
         "'Decimal' is not known in its module. Import it there, outside `if TYPE_CHECKING`, "
         "or leave the annotation out and pass the type as `payload=`."
     )

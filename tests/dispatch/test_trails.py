@@ -202,7 +202,7 @@ def nested(levels: int) -> Any:
     [
         (KeyError(SECRET), "KeyError"),
         (nested(50), "ExceptionGroup of KeyError"),
-        (nested(5000), "ExceptionGroup"),
+        (nested(5000), "ExceptionGroup of KeyError"),
         (ExceptionGroup(SECRET, [KeyError(SECRET)] * 100_000), "ExceptionGroup of KeyError"),
         (type("a\nb\x1b", (Exception,), {})(SECRET), "a\\nb\\x1b"),
         (type("N" * 10_000, (Exception,), {})(SECRET), f"{'N' * 120}..."),

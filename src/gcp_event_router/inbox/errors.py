@@ -15,7 +15,7 @@ from pydantic_core import ValidationError
 
 from .. import conf
 from .._database_errors import code
-from .._frames import chain, leaves, outside
+from .._frames import chain, distinct_leaves, outside
 from .._log import trail
 from ..exceptions import EnvelopeError, EventRouterError
 from ..outcomes import Outcome, classify, details
@@ -92,7 +92,7 @@ def text_of(error: BaseException) -> str:
     prefix = ""
     for cause in chain(error):
         lines += _format(cause, prefix)
-        for leaf in leaves(cause):
+        for leaf in distinct_leaves(cause):
             lines += _format(leaf, "which contains ")
         prefix = "caused by " if cause.__cause__ is not None else "while handling "
     return "\n".join(lines)[:TEXT_LENGTH]

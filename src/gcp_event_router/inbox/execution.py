@@ -19,9 +19,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from .. import conf
 from .._concurrency import RAISED, as_failure, is_meant
 from .._dispatch.store import HANDLED, Result
+from .._frames import leaves
 from .._log import logger, trail
 from ..exceptions import BusyError, UnavailableError
-from ..outcomes import Outcome, Retry, classify, leaves
+from ..outcomes import Outcome, Retry, classify
 from . import claims
 from .conflicts import TRIES, make_way
 from .errors import LeaseLostError, describe_error, is_conflict
