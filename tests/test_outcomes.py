@@ -14,6 +14,7 @@ from django.db import DatabaseError, IntegrityError, InterfaceError, Operational
 from django.utils.functional import lazystr
 
 from gcp_event_router import EventRouterError, Outcome, Reject, Retry
+from gcp_event_router._frames import leaves
 from gcp_event_router.exceptions import (
     MAX_ERRORS,
     AuthenticationError,
@@ -26,7 +27,7 @@ from gcp_event_router.exceptions import (
     UndecodableBodyError,
     UnhandledEventError,
 )
-from gcp_event_router.outcomes import classify, details, leaves, retry_after, worst
+from gcp_event_router.outcomes import classify, details, retry_after, worst
 
 STATUSES = {
     "handled": 201,

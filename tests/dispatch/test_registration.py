@@ -159,8 +159,7 @@ def line(function: Callable[..., Any]) -> str:
         (
             async_generator,
             None,
-            f"{__name__}.async_generator is a generator function: calling it would run none of its code. "
-            "Remove the `yield`.",
+            f"{__name__}.async_generator is a generator function: calling it would run none of its code. Remove the `yield`.",
         ),
         (
             Order,
