@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# pyright and Django's test client must not be told where to look by whoever calls make
+# variables of the caller must not mislead pyright and Django's test client
 unexport PYTHONPATH
 unexport DJANGO_SETTINGS_MODULE
 
@@ -22,14 +22,14 @@ $(VENV)/.%: pyproject.toml | $(VENV)/.pip
 	$(BIN)/python -m pip install --quiet --editable . --group $*
 	touch $@
 
-# The client of MariaDB is compiled: it is installed where its headers are, and looked for again each time where they are not.
+# MariaDB's client has to be compiled, so this installs it only if its headers exist, and looks for them each time.
 $(VENV)/.mariadb: pyproject.toml | $(VENV)/.pip
 	@$(BIN)/python tests/support/mariadb.py $@
 
-demo: $(VENV)/.demo ## Run the example shop, send it one event of each sort over HTTP, and show what became of them.
+demo: $(VENV)/.demo ## Run the example shop, send it one event of each kind over HTTP, and show the results.
 	$(BIN)/python example/demo.py
 
-demo-emulator: $(VENV)/.emulator ## The same shop with Google's own Pub/Sub emulator, where that is installed.
+demo-emulator: $(VENV)/.emulator ## Run the same shop with Google's own Pub/Sub emulator, if it is installed.
 	$(BIN)/python example/emulator.py
 
 serve: $(VENV)/.demo ## Run the example shop until Ctrl-C, for the README's curl.
@@ -53,14 +53,14 @@ coverage: $(VENV)/.dev $(VENV)/.mariadb ## Run all tests in one process, and pri
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-# All that a request passes on its way to the handlers' answers.
+# The tests of everything that a request passes on its way to the handlers.
 ENDPOINT := auth dispatch endpoint envelopes receivers google/test_handlers.py \
 	test_apps.py test_logs.py test_outcomes.py test_router.py test_utils.py
 
 sentry: $(VENV)/.test ## Run the endpoint's tests in a project that Sentry watches.
 	$(BIN)/python -m pytest --ds=tests.support.sentry_settings -m "not proof" $(PARALLEL) $(ENDPOINT:%=tests/%)
 
-check: lint types asyncapi wheel ## Everything else that has to hold: style, types, layers, the shop's AsyncAPI document, the wheel.
+check: lint types asyncapi wheel ## Check style, types, layers, the shop's AsyncAPI document and the wheel.
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -79,23 +79,23 @@ asyncapi:
 		node tests/asyncapi/validate.mjs example/asyncapi.json; \
 	else echo "skipped: there is no npm, which AsyncAPI's parser needs"; fi
 
-wheel: $(VENV)/.dev ## Build the wheel, and use it alone in an empty environment, as a new project does.
+wheel: $(VENV)/.dev ## Build the wheel, and use it in an empty environment, as a new project does.
 	$(BIN)/python -m tests.wheel
 
-matrix: ## Run the tests on every supported Python that is found, with every Django; PAIRS=--few for as few as show each once.
+matrix: ## Run the tests on every supported Python that exists here, with every Django; PAIRS=--few uses each only once.
 	$(PYTHON) -m tests.matrix $(PAIRS)
 
-bench: $(VENV)/.test ## Print what a dispatch, a token and the inbox cost, against the same thing written by hand.
+bench: $(VENV)/.test ## Print the cost of a dispatch, a token and the inbox, compared with handwritten code.
 	$(BIN)/python -u benchmarks/calls.py
 	$(BIN)/python -u benchmarks/dispatch.py
 	$(BIN)/python -u benchmarks/observability.py
 	$(BIN)/python -u benchmarks/authentication.py
 	$(BIN)/python -u benchmarks/inbox.py
 
-chaos: $(VENV)/.test $(VENV)/.mariadb ## Kill processes while a thousand events are delivered, on two databases; did each take effect once?
+chaos: $(VENV)/.test $(VENV)/.mariadb ## Kill processes while they deliver a thousand events, on two databases, and check that each took effect once.
 	$(BIN)/python -u benchmarks/chaos.py
 
-million: $(VENV)/.test ## Print what the admin's list and a purge take among a million events.
+million: $(VENV)/.test ## Print the duration of the admin's list and of a purge, among a million events.
 	$(BIN)/python -u benchmarks/million.py
 
 google: $(VENV)/.test ## Write the models of Google's payloads from the definitions in google-events.
