@@ -81,6 +81,8 @@ if not mariadb.missing():
         "ATOMIC_REQUESTS": True,
         "OPTIONS": {"charset": "utf8mb4", "init_command": "SET sql_mode = 'STRICT_TRANS_TABLES', time_zone = '+00:00'"},
     }
+# the tables of others are created at once, instead of in dozens of steps
+MIGRATION_MODULES = dict.fromkeys(["auth", "contenttypes", "admin", "django_tasks_database"])
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 USE_TZ = True
 BASE_URL = "https://shop.example"

@@ -52,7 +52,7 @@ def tables_said() -> list[tuple[type, str, str | None, str]]:
     return [each for each in said if each[1] == "gcp_event_router.E008"]
 
 
-@pytest.mark.django_db(databases=["other"], transaction=True)
+@pytest.mark.django_db(databases=["default", "other"], transaction=True)
 def test_e008_tables_are_missing() -> None:
     """`check --deploy --database` says where the tables are missing, and how they are made; `migrate` is not kept from it."""
     with inbox(DATABASE="other"):
