@@ -130,12 +130,13 @@ def test_unlike_google(router: EventRouter, pattern: str, meant: str, *, by_type
     assert message[3].endswith(f" is registered for {pattern!r}, which Google does not send, though it resembles {meant!r}.")
 
 
-@pytest.mark.parametrize(
-    "pattern",
-    [*sorted(types()), *OTHERS, "google.*", "google.cloud.*", "google.cloud.storage.object.*", "google.cloud.audit.log.v1.*"],
-)
-def test_google(router: EventRouter, pattern: str) -> None:
+def test_google() -> None:
     """Google's own types pass without a word, those that this package does not know as well."""
-    router.on(ce_type=pattern)(handle)
+    globs = ("google.*", "google.cloud.*", "google.cloud.storage.object.*", "google.cloud.audit.log.v1.*")
+    found: dict[str, list[str]] = {}
+    for pattern in (*sorted(types()), *OTHERS, *globs):
+        router = EventRouter()
+        router.on(ce_type=pattern)(handle)
+        found[pattern] = ids(router)
 
-    assert ids(router) == []
+    assert {pattern: messages for pattern, messages in found.items() if messages} == {}

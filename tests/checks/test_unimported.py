@@ -93,54 +93,54 @@ def test_imported_modules_are_fine(app: App) -> None:
     assert list(check_modules()) == []
 
 
-@pytest.mark.parametrize(
-    ("source", "line"),
-    [
-        ("import gcp_event_router\n@gcp_event_router.events.on('a')\ndef f(event): ...", 2),
-        ("import gcp_event_router as g\n@g.events.on('a')\nasync def f(event): ...", 2),
-        ("from gcp_event_router.router import events as e\nclass A:\n  @e.on('a')\n  def f(event): ...", 3),
-        ("from gcp_event_router import events\nevents.on('a')(print)", 2),
-        ("from gcp_event_router import events\n@events.fallback\ndef f(event): ...", 2),
-        ("from gcp_event_router import EventRouter\nr: EventRouter = EventRouter()\n@r.on('a')\ndef f(event): ...", 3),
-        ("from gcp_event_router import events\nKind = events.kind('a', int)\n@Kind.on\ndef f(event): ...", 3),
-        (
-            "from .kinds import Placed, gcp_event_router\nif 1:\n try:\n  @Placed.on()\n  def f(event): ...\n finally: pass",
-            4,
-        ),
-        ("from . import kinds # gcp_event_router\nkinds.Placed.on(print)", 2),
-        # other things with a method of that name
-        ("from blinker import events\n@events.on('a')\ndef f(event): ...", None),
-        ("from till import nothing\n@nothing.on('a')\ndef f(event): ...", None),
-        ("from ..... import events\n@events.on('a')\ndef f(event): ...", None),
-        ("@print('a').on('a')\ndef f(event): ...", None),
-        ("from gcp_event_router import events\nimport ui\n@ui.button.on('a')\ndef f(event): ...", None),
-        ("import gcp_event_router\nqueue.on('a')", None),
-        ('"""gcp_event_router:\n\n@events.on()\ndef f(event): ...\n"""', None),
-        ("from gcp_event_router import events\nevents.on('a'", None),
-        # also in a block
-        ("from gcp_event_router import events\ntry:\n  events.on('a')(print)\nfinally: pass", 3),
-        ("from gcp_event_router import events\n\nregister = events.on('a')", 3),
-        # only when it is called
-        ("from gcp_event_router import events\ndef later():\n  @events.on('a')\n  def f(event): ...", None),
-        ("from gcp_event_router import events\ndef later():\n  events.on('a')(print)", None),
-        # no registration
-        ("from gcp_event_router import events\nevents.find('a') or events.on", None),
-        ("from gcp_event_router import events\nevents.on('\\d')(print)", 2),
-        ("# events.on(\n" + "x = 1\n" * (LARGEST // 6) + "from gcp_event_router import events\nevents.on('a')(print)", None),
-    ],
-)
-def test_what_registers_a_handler(app: App, source: str, line: int | None) -> None:
+#: Modules, and the lines at which they register a handler.
+HANDLERS: list[tuple[str, int | None]] = [
+    ("import gcp_event_router\n@gcp_event_router.events.on('a')\ndef f(event): ...", 2),
+    ("import gcp_event_router as g\n@g.events.on('a')\nasync def f(event): ...", 2),
+    ("from gcp_event_router.router import events as e\nclass A:\n  @e.on('a')\n  def f(event): ...", 3),
+    ("from gcp_event_router import events\nevents.on('a')(print)", 2),
+    ("from gcp_event_router import events\n@events.fallback\ndef f(event): ...", 2),
+    ("from gcp_event_router import EventRouter\nr: EventRouter = EventRouter()\n@r.on('a')\ndef f(event): ...", 3),
+    ("from gcp_event_router import events\nKind = events.kind('a', int)\n@Kind.on\ndef f(event): ...", 3),
+    (
+        "from .kinds import Placed, gcp_event_router\nif 1:\n try:\n  @Placed.on()\n  def f(event): ...\n finally: pass",
+        4,
+    ),
+    ("from . import kinds # gcp_event_router\nkinds.Placed.on(print)", 2),
+    # other things with a method of that name
+    ("from blinker import events\n@events.on('a')\ndef f(event): ...", None),
+    ("from till import nothing\n@nothing.on('a')\ndef f(event): ...", None),
+    ("from ..... import events\n@events.on('a')\ndef f(event): ...", None),
+    ("@print('a').on('a')\ndef f(event): ...", None),
+    ("from gcp_event_router import events\nimport ui\n@ui.button.on('a')\ndef f(event): ...", None),
+    ("import gcp_event_router\nqueue.on('a')", None),
+    ('"""gcp_event_router:\n\n@events.on()\ndef f(event): ...\n"""', None),
+    ("from gcp_event_router import events\nevents.on('a'", None),
+    # also in a block
+    ("from gcp_event_router import events\ntry:\n  events.on('a')(print)\nfinally: pass", 3),
+    ("from gcp_event_router import events\n\nregister = events.on('a')", 3),
+    # only when it is called
+    ("from gcp_event_router import events\ndef later():\n  @events.on('a')\n  def f(event): ...", None),
+    ("from gcp_event_router import events\ndef later():\n  events.on('a')(print)", None),
+    # no registration
+    ("from gcp_event_router import events\nevents.find('a') or events.on", None),
+    ("from gcp_event_router import events\nevents.on('\\d')(print)", 2),
+    ("# events.on(\n" + "x = 1\n" * (LARGEST // 6) + "from gcp_event_router import events\nevents.on('a')(print)", None),
+]
+
+
+def test_what_registers_a_handler(app: App) -> None:
     """What is written as a registration counts, in a module that mentions the package; the source is not run."""
-    folder = app(
-        {"kinds.py": "from gcp_event_router import EventRouter\nPlaced = EventRouter().kind('a', int)", "more.py": source}
-    )
+    kinds = "from gcp_event_router import EventRouter\nPlaced = EventRouter().kind('a', int)"
+    folder = app({"kinds.py": kinds} | {f"more_{number:02}.py": source for number, (source, _) in enumerate(HANDLERS)})
     import_module("till.kinds")
 
-    assert [str(each.msg) for each in check_modules()] == (
-        []
-        if line is None
-        else [f"till.more ({folder}/more.py:{line}) registers a handler, which does not run, since nothing imports the module."]
-    )
+    assert [str(message.msg) for message in check_modules()] == [
+        f"till.more_{number:02} ({folder}/more_{number:02}.py:{line}) registers a handler, which does not run, since nothing "
+        "imports the module."
+        for number, (_, line) in enumerate(HANDLERS)
+        if line
+    ]
 
 
 def test_what_is_passed_over(app: App) -> None:
@@ -169,35 +169,35 @@ def test_other_peoples_apps_are_passed_over(app: App, tmp_path: Path, monkeypatc
     assert list(check_modules()) == []
 
 
-@pytest.mark.parametrize(
-    ("source", "line"),
-    [
-        (
-            "from django.dispatch import receiver\n"
-            "from gcp_event_router.signals import event_received\n@receiver(event_received)\n",
-            3,
-        ),
-        ("import django.dispatch as d\nimport gcp_event_router.signals as s\n@d.receiver(\n    s.event_received,\n)\n", 3),
-        ("import django.dispatch as d\nimport gcp_event_router.signals as s\n@d.receiver(s.event_received, weak=False)\n", 3),
-        (
-            "from django.dispatch import receiver\nfrom django.db.models.signals import post_save\n"
-            "from gcp_event_router.signals import event_received\n@receiver([post_save, event_received])\n",
-            4,
-        ),
-        # other signals, and other decorators
-        ("from django.dispatch import receiver\nfrom django.db.models.signals import post_save\n@receiver(post_save)\n", None),
-    ],
-)
-def test_what_connects_a_receiver(app: App, source: str, line: int | None) -> None:
-    """A plain receiver in a module that nothing imports hears of no event."""
-    folder = app({"kinds.py": "", "more.py": f"{source}def f(sender, event_kind, **kwargs): ..."})
-    import_module("till.kinds")
+#: Modules that end with the decorator of a function, and the lines at which they connect it.
+RECEIVERS: list[tuple[str, int | None]] = [
+    (
+        "from django.dispatch import receiver\nfrom gcp_event_router.signals import event_received\n@receiver(event_received)\n",
+        3,
+    ),
+    ("import django.dispatch as d\nimport gcp_event_router.signals as s\n@d.receiver(\n    s.event_received,\n)\n", 3),
+    ("import django.dispatch as d\nimport gcp_event_router.signals as s\n@d.receiver(s.event_received, weak=False)\n", 3),
+    (
+        "from django.dispatch import receiver\nfrom django.db.models.signals import post_save\n"
+        "from gcp_event_router.signals import event_received\n@receiver([post_save, event_received])\n",
+        4,
+    ),
+    # other signals, and other decorators
+    ("from django.dispatch import receiver\nfrom django.db.models.signals import post_save\n@receiver(post_save)\n", None),
+]
 
-    assert [str(each.msg) for each in check_modules()] == (
-        []
-        if line is None
-        else [f"till.more ({folder}/more.py:{line}) connects a receiver, which does not run, since nothing imports the module."]
-    )
+
+def test_what_connects_a_receiver(app: App) -> None:
+    """A plain receiver in a module that nothing imports receives no event."""
+    function = "def f(sender, event_kind, **kwargs): ..."
+    folder = app({f"more_{number}.py": source + function for number, (source, _) in enumerate(RECEIVERS)})
+
+    assert [str(message.msg) for message in check_modules()] == [
+        f"till.more_{number} ({folder}/more_{number}.py:{line}) connects a receiver, which does not run, since nothing imports "
+        "the module."
+        for number, (_, line) in enumerate(RECEIVERS)
+        if line
+    ]
 
 
 def test_a_receiver_is_connected_by_a_call(app: App) -> None:

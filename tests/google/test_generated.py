@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib import import_module
 
 from gcp_event_router.google.base import Model
 from scripts import google_models
 
-GENERATED = google_models.generate()
+#: The text of each file, by its path.
+generated = cache(google_models.generate)
 
 
 def test_files_are_what_the_script_writes() -> None:
     """Each generated file is what the script makes of the installed google-events; `make google` writes it."""
-    assert {path: (google_models.ROOT / path).read_text() for path in GENERATED} == GENERATED
+    assert {path: (google_models.ROOT / path).read_text() for path in generated()} == generated()
 
 
 def test_generated_files_say_so() -> None:
@@ -20,7 +22,7 @@ def test_generated_files_say_so() -> None:
     files = [*(google_models.ROOT / google_models.FOLDER).glob("*.py"), *(google_models.ROOT / "docs").glob("*.md")]
     marked = {path.relative_to(google_models.ROOT) for path in files if google_models.HEADER in path.read_text()}
 
-    assert marked == GENERATED.keys()
+    assert marked == generated().keys()
 
 
 def test_models_are_complete_from_the_start() -> None:

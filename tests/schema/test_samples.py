@@ -191,10 +191,10 @@ def test_of_what_has_no_value() -> None:
     assert len(json.dumps(sample(Endless.model_json_schema()))) < 100_000
 
 
-@pytest.mark.parametrize("event_type", sorted(types()))
-def test_of_googles_models(event_type: str) -> None:
+def test_of_googles_models() -> None:
     """Each of Google's models reads its own sample, as JSON."""
-    model = model_of(event_type)
-    assert model is not None
+    models = {model_of(event_type) for event_type in types()}
 
-    model.model_validate_json(json.dumps(sample(model.model_json_schema())))
+    for model in models:
+        assert model is not None
+        model.model_validate_json(json.dumps(sample(model.model_json_schema())))
