@@ -46,6 +46,7 @@ def test_face() -> None:
     assert all(hasattr(gcp_event_router, name) for name in gcp_event_router.__all__)
 
 
+@pytest.mark.proof
 def test_import_needs_no_settings() -> None:
     """The package, its signal and its utilities can be imported before Django knows its settings."""
     run = python("import gcp_event_router, gcp_event_router.signals, gcp_event_router.utils, gcp_event_router.auth")
@@ -53,6 +54,7 @@ def test_import_needs_no_settings() -> None:
     assert (run.returncode, run.stderr) == (0, "")
 
 
+@pytest.mark.proof
 def test_event_handlers_are_found(tmp_path: Path) -> None:
     """Django imports event_handlers.py of every installed app when it starts, and its handlers get events."""
     app = tmp_path / "blog"
@@ -75,6 +77,7 @@ def test_event_handlers_are_found(tmp_path: Path) -> None:
     assert (run.stdout, run.stderr) == ("post-liked 5\n1\n", "")
 
 
+@pytest.mark.proof
 def test_wrong_setting_stops_the_start() -> None:
     """A typo in GCP_EVENT_ROUTER is an ImproperlyConfigured when Django starts."""
     run = python(configured("INSTALLED_APPS=['gcp_event_router'], GCP_EVENT_ROUTER={'UNHANDELED': 'error'}", ""))
@@ -203,6 +206,7 @@ def test_commands_say_which_authenticator_cannot_be_made(tmp_path: Path, command
     assert f"(gcp_event_router.E002) {message}\n\tHINT: Until then, every request fails.\n" in run.stderr
 
 
+@pytest.mark.proof
 def test_other_commands_do_without_authenticators(tmp_path: Path) -> None:
     """A command without checks, such as collectstatic in an image's build, runs without the site's secrets."""
     entry, _ = BROKEN["an authenticator that raises"]
@@ -218,6 +222,7 @@ def test_other_commands_do_without_authenticators(tmp_path: Path) -> None:
     assert (run.returncode, run.stdout.splitlines()[-1:]) == (0, ["started"])
 
 
+@pytest.mark.proof
 def test_urls_without_the_app_are_refused() -> None:
     """Including the URLs without installing the app would lose every event, so it raises."""
     run = python(configured("INSTALLED_APPS=[]", "import gcp_event_router.urls"))
@@ -229,6 +234,7 @@ def test_urls_without_the_app_are_refused() -> None:
     )
 
 
+@pytest.mark.proof
 def test_authenticators_of_ours_need_no_extra() -> None:
     """Without PyJWT everything but OIDC works; importing or configuring OIDC says what to install."""
     program = configured(

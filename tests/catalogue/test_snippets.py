@@ -153,6 +153,7 @@ def test_signed_url() -> None:
     assert SignedURL().authenticate(request) == Principal("signed-url")
 
 
+@pytest.mark.proof
 @settings(max_examples=20)
 @given(st.text(alphabet=st.characters(exclude_categories=("Cs", "Cc")) | st.sampled_from(HOSTILE), max_size=30))
 def test_nothing_is_run_or_lost(text: str) -> None:
@@ -177,7 +178,7 @@ def test_nothing_is_run_or_lost(text: str) -> None:
 
 def test_hostile_text() -> None:
     """The same, of what shells read in their own way."""
-    test_nothing_is_run_or_lost.hypothesis.inner_test(HOSTILE)  # type: ignore[attr-defined]  # pyright: ignore[reportFunctionMemberAccess] -- hypothesis adds it
+    test_nothing_is_run_or_lost.hypothesis.inner_test(HOSTILE)  # pyright: ignore[reportFunctionMemberAccess] -- hypothesis adds it
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,7 @@ def test_e020_without_users() -> None:
     assert ids() == [("gcp_event_router.E020", E020.format(""), hint)]
 
 
+@pytest.mark.proof
 def test_e020_in_a_small_project() -> None:
     """In a project that has no users at all, it is this check that says so, and nothing fails before."""
     code = """

@@ -52,6 +52,7 @@ def test_workers_fetch_keys_for_themselves() -> None:
     assert server.requests == 4
 
 
+@pytest.mark.proof
 def test_workers_do_not_wait_for_what_the_parent_fetches() -> None:
     """Workers that are forked while the parent waits for keys, in a thread that they do not have, fetch keys for themselves."""
     tokens = [token(issuer, number) for number, issuer in enumerate([FIRST, FIRST, NEW, NEW])]

@@ -66,6 +66,7 @@ def test_other_types_have_none(name: str) -> None:
     assert model_of(name) is None
 
 
+@pytest.mark.proof
 def test_nothing_is_imported_before_it_is_asked_for() -> None:
     """The package and its catalogue import no product, and a product no other than those that it is made of."""
     code = (
@@ -80,6 +81,7 @@ def test_nothing_is_imported_before_it_is_asked_for() -> None:
     assert run.stdout == f"{names[:3]} {names[3:]}\n"
 
 
+@pytest.mark.proof
 def test_package_imports_no_product() -> None:
     """`import gcp_event_router` imports nothing of Google's payloads."""
     code = "import sys, gcp_event_router; print(*sorted(n for n in sys.modules if n.startswith('gcp_event_router.google.')))"

@@ -198,6 +198,7 @@ def test_what_cannot_be_resolved(router: EventRouter) -> None:
     assert (found["payload"], found["parameters"]) == ("?", "?")
 
 
+@pytest.mark.proof
 def test_djangos_own_options_after_the_action() -> None:
     """As cron lines have them: `manage.py events list --settings=... --no-color -v 2`."""
     command = [sys.executable, "-m", "django", "events", "list", "--settings=shop.settings", "--no-color", "-v", "2"]

@@ -169,6 +169,7 @@ def test_without_googles_client(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+@pytest.mark.proof
 def test_help_does_not_need_googles_client() -> None:
     """Nothing but a pull imports what the extra installs."""
     script = (

@@ -302,6 +302,7 @@ def test_bytes_from_a_file(seen: list[Event[Any, Any]], tmp_path: Path) -> None:
     assert [event.payload for event in seen] == [b"\x89PNG\xff", b"something"]
 
 
+@pytest.mark.proof
 def test_stdin() -> None:
     """`--file -` reads what is piped in, also bytes; what is printed is told apart from errors."""
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}

@@ -230,6 +230,7 @@ def test_without_hypothesis(monkeypatch: pytest.MonkeyPatch) -> None:
         _ = testing.examples
 
 
+@pytest.mark.proof
 def test_not_imported() -> None:
     """Importing `testing` does not import the strategies."""
     code = "import sys, gcp_event_router.testing; print([name for name in sys.modules if name.endswith('strategies')])"
