@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 # variables of the caller must not mislead pyright and Django's test client
 unexport PYTHONPATH
 unexport DJANGO_SETTINGS_MODULE
+# compiling the tests takes longer than half of them
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-emulator serve screenshots test proofs coverage sentry check types lint asyncapi wheel matrix bench chaos million google clean
@@ -42,10 +44,10 @@ screenshots: $(VENV)/.test ## Take the pictures in docs/images: the shop's catal
 PARALLEL := -n auto --dist loadfile
 
 test: $(VENV)/.test ## Run what a change can break inside one process.
-	$(BIN)/python -m pytest -m "not proof" $(PARALLEL)
+	$(BIN)/python -m pytest -m "not proof" --hypothesis-profile=few $(PARALLEL)
 
 proofs: $(VENV)/.dev $(VENV)/.mariadb ## Run the other tests: browsers, real processes, type checkers, MariaDB, many examples.
-	$(BIN)/python -m pytest -m proof -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "proof or hypothesis" -n 2 --dist loadfile
 
 coverage: $(VENV)/.dev $(VENV)/.mariadb ## Run all tests in one process, and print which lines and branches they leave out.
 	rm -f .coverage .coverage.*
@@ -58,7 +60,7 @@ ENDPOINT := auth dispatch endpoint envelopes receivers google/test_handlers.py \
 	test_apps.py test_logs.py test_outcomes.py test_router.py test_utils.py
 
 sentry: $(VENV)/.test ## Run the endpoint's tests in a project that Sentry watches.
-	$(BIN)/python -m pytest --ds=tests.support.sentry_settings -m "not proof" $(PARALLEL) $(ENDPOINT:%=tests/%)
+	$(BIN)/python -m pytest --ds=tests.support.sentry_settings -m "not proof" --hypothesis-profile=few $(PARALLEL) $(ENDPOINT:%=tests/%)
 
 check: lint types asyncapi wheel ## Check style, types, layers, the shop's AsyncAPI document and the wheel.
 

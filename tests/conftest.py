@@ -34,9 +34,14 @@ if TYPE_CHECKING:
 
 Post = Callable[..., HttpResponse]
 
-# of time, a busy machine takes as much as it takes
-settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("patient")
+# A busy machine may take as long as it needs. The examples of a test are the same in each run, so that no run fails by bad luck;
+# `--hypothesis-profile=random` draws others. `make test` draws few of them, and `make proofs` as many as hypothesis would.
+settings.register_profile("random", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same", settings.get_profile("random"), derandomize=True)
+settings.register_profile("few", settings.get_profile("same"), max_examples=25)
+settings.load_profile("same")
+
+gc.disable()  # until all tests are collected: hardly anything of theirs is garbage
 
 #: Each test that is named after one of these is kept from the others, which then need not be emptied after it.
 SHARED = frozenset({"sqlite", "postgresql", "mariadb"})
@@ -52,6 +57,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Choose the databases of each test; without any on MariaDB, its server is not started."""
     gc.freeze()  # a collection need not look at what was imported for the tests
+    gc.enable()
     lacks = mariadb.missing()
     is_wanted = False
     for item in session.items:
@@ -116,20 +122,6 @@ def emulator() -> Iterator[Emulator]:
         yield found
 
 
-@pytest.fixture(autouse=True)
-def _not_warned() -> None:
-    """Nothing was said yet of kinds that nothing takes."""
-    warned.clear()
-
-
-@pytest.fixture(autouse=True)
-def _no_inbox() -> Iterator[None]:
-    """Events are not kept, in tests that do not ask for it."""
-    set_store(None)
-    yield
-    set_store(None)
-
-
 @pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
 def inbox(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[str]:
     """Every event is kept in a database; yields its alias. The test has to be marked for all databases."""
@@ -169,12 +161,20 @@ def router() -> Iterator[EventRouter]:
 
 
 @pytest.fixture(autouse=True)
-def _receivers() -> Iterator[None]:
-    """What a test connects to our signals is gone after it, also what something still refers to; and so are its routers."""
+def _isolation() -> Iterator[None]:
+    """Undo what a test changes in this process.
+
+    Without a fixture of its own, no test has an inbox, and each one is the first to log that nothing handles a kind.
+    The receivers that it connects to our signals are removed after it, even if something still refers to them, and so
+    are its routers.
+    """
+    warned.clear()
+    set_store(None)
     signals = (event_received, handler_started, handler_finished, event_rejected)
     before = [list(signal.receivers) for signal in signals]
     listening = set(LISTENING)
     yield
+    set_store(None)
     LISTENING.clear()  # a router and its receiver refer to each other, and so outlive their test for a while
     LISTENING.update(listening)
     for signal, receivers in zip(signals, before, strict=True):

@@ -396,7 +396,7 @@ def _containers(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
     )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
 @given(st.recursive(st.sampled_from(SCALARS), _containers, max_leaves=8))
 def test_any_type(declared: Any) -> None:
     """An example of whatever type is read in JSON's mode; or there is none, in words."""
