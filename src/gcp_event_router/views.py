@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from django.contrib.auth.decorators import login_not_required
 from django.db import connections, transaction
@@ -29,9 +28,6 @@ from .outcomes import Outcome, worst
 from .signals import event_received
 
 __all__ = ["AsyncEventView", "EventView", "reads_nothing_first"]
-
-#: Makes the answer or, with `DEBUG` on, raises the error; a flow could not raise a StopIteration.
-_Answer: TypeAlias = Callable[[], HttpResponse]
 
 
 class EventView(View):
@@ -59,15 +55,15 @@ class EventView(View):
         view = login_not_required(csrf_exempt(super().as_view(**initkwargs)))
         for alias in connections:
             view = transaction.non_atomic_requests(using=alias)(view)
-        if all(getattr(cls, name) in own for name, own in _READS_NOTHING.items()):
+        if cls.setup is View.setup and cls.dispatch is View.dispatch and cls.post in {EventView.post, AsyncEventView.post}:
             setattr(view, _MARK, view)
         return view
 
     def post(self, request: HttpRequest, event_kind: object = None, event_reference: object = None, **_: object) -> HttpResponse:
         """Receive one event, or a batch; a project's pattern may capture more, and convert it."""
-        return run(self._receive(request, *_labels(event_kind, event_reference)))()
+        return run(self._receive(request, *_labels(event_kind, event_reference)))
 
-    def _receive(self, request: HttpRequest, kind: str, reference: str) -> Flow[_Answer]:
+    def _receive(self, request: HttpRequest, kind: str, reference: str) -> Flow[HttpResponse]:
         """Authenticate a request, read its events, send each, and answer with the worst outcome."""
         meta = request.META
         principal: Principal | None = None
@@ -79,7 +75,7 @@ class EventView(View):
             events = read_events(request, principal, chain, kind, reference)
         except Exception as error:  # noqa: BLE001 -- each becomes an answer
             yield from refuse_request(error, kind, reference, principal, meta)
-            return partial(failure, error, kind, reference)
+            return failure(error, kind, reference)
         sender, deliver, adeliver = type(self), event_received.deliver, event_received.adeliver
         outcomes: list[Outcome] = []
         errors: list[Exception] = []
@@ -95,8 +91,8 @@ class EventView(View):
                 errors.append(error)
                 kind, reference = event_kind, event_reference
         if errors:
-            return partial(failure, take_error(errors, "several events failed"), kind, reference)
-        return partial(EventResponse, outcomes[0] if len(outcomes) == 1 else worst(outcomes))
+            return failure(take_error(errors, "several events failed"), kind, reference)
+        return EventResponse(outcomes[0] if len(outcomes) == 1 else worst(outcomes))
 
 
 class AsyncEventView(EventView):
@@ -121,18 +117,11 @@ class AsyncEventView(EventView):
         self, request: HttpRequest, event_kind: object = None, event_reference: object = None, **_: object
     ) -> HttpResponse:
         """Receive one event, or a batch."""
-        answer = await arun(self._receive(request, *_labels(event_kind, event_reference)))
-        return answer()
+        return await arun(self._receive(request, *_labels(event_kind, event_reference)))
 
 
 #: The attribute of a view function that refers to the function itself, unless it is wrapped.
 _MARK: Final = "_gcp_event_router_view"
-#: The methods that run before a request is authenticated, unless a project overrides them.
-_READS_NOTHING: Final[Mapping[str, tuple[object, ...]]] = {
-    "setup": (View.setup,),
-    "dispatch": (View.dispatch,),
-    "post": (EventView.post, AsyncEventView.post),
-}
 
 
 def reads_nothing_first(view: object) -> bool:

@@ -1,6 +1,7 @@
-"""Reads a request: its body, once, to its end and within the limit; its parameters; and its events. Called by `views`.
+"""Reads a request for `views`: its body, to the end and within the limit; its parameters; and its events.
 
 The body stays with the request, as if `request.body` had been read, so that middleware and decorators find it after the view.
+A body that is too large or breaks off leaves an empty one.
 This module alone touches what Django keeps for that: `_body`, `_stream` and `_read_started`.
 """
 
@@ -8,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from functools import partial
-from io import SEEK_END, BufferedReader, BytesIO, RawIOBase
+from io import SEEK_END, BytesIO
 from typing import Any, Final, TypeAlias
 
 from django.core.exceptions import SuspiciousOperation
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest
-from django.http.request import UnreadablePostError
-from typing_extensions import Buffer, override
 
 from .. import conf
 from .._concurrency import LONG, wait_for
@@ -98,7 +97,6 @@ async def _receive_body(request: HttpRequest, limit: int) -> None:
     pending: PendingBody | None = scope.pop(PENDING, None)
     if pending is None:
         return
-    _put_back(request, b"", _fail)  # until there is something to give
     _length(request, limit)
     _keep(request, await pending.read(limit))
 
@@ -156,7 +154,7 @@ def _server_reader(request: HttpRequest, *, has_length: bool) -> _Read | None:
 
 
 def _read_and_keep(request: Any, server_read: _Read | None, enough: int, limit: int) -> bytes:
-    """Read at most one byte more than the limit, and leave the request as if nobody had read from it."""
+    """Read at most one byte more than the limit, and leave the body with the request; an empty one if it is refused."""
     if request._read_started and not hasattr(request, "_body"):  # noqa: SLF001 -- see above
         msg = (
             "A middleware or a decorator has read the request as a stream, so nothing of its body is left for the event. "
@@ -169,12 +167,9 @@ def _read_and_keep(request: Any, server_read: _Read | None, enough: int, limit: 
         if len(body) < enough:  # a server may give less at once
             body = _read_on(read, body, enough, limit)
     except Exception as error:  # an OSError from most servers; gunicorn has its own for a stream of HTTP/2
-        _put_back(request, b"", _fail)
+        _keep(request, b"")
         raise EnvelopeError(BROKEN) from error
-    if len(body) > limit:
-        _put_back(request, body, server_read or request._stream.read)  # noqa: SLF001 -- as above
-        return body
-    _keep(request, body)
+    _keep(request, body if len(body) <= limit else b"")
     return body
 
 
@@ -194,36 +189,3 @@ def _keep(request: Any, body: bytes) -> None:
     request._stream, request._body = BytesIO(body), body  # noqa: SLF001 -- as above
     for parsed in ("_post", "_files"):  # from a body that seemed to be empty
         request.__dict__.pop(parsed, None)
-
-
-def _put_back(request: Any, begin: bytes, rest: _Read) -> None:
-    """Let the next reader of the request start at the beginning, under Django's limits."""
-    if begin and request._stream.seekable():  # noqa: SLF001 -- as under ASGI, where Django 6.1 asks the stream for its size
-        request._stream.seek(0)  # noqa: SLF001 -- as above
-    else:
-        request._stream = BufferedReader(_Rest(begin, rest))  # noqa: SLF001 -- as above
-    request._read_started = False  # noqa: SLF001 -- as above
-    request.__dict__.pop("_body", None)
-
-
-class _Rest(RawIOBase):
-    """A stream that begins with the bytes that were read before."""
-
-    def __init__(self, begin: bytes, rest: _Read) -> None:
-        self._begin = BytesIO(begin)
-        self._rest = rest
-
-    @override
-    def readable(self) -> bool:
-        return True
-
-    @override
-    def readinto(self, buffer: Buffer, /) -> int:
-        view = memoryview(buffer)
-        data = self._begin.read(len(view)) or self._rest(len(view))
-        view[: len(data)] = data
-        return len(data)
-
-
-def _fail(_: int) -> bytes:
-    raise UnreadablePostError(BROKEN)
