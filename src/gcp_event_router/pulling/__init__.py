@@ -7,6 +7,6 @@ URLs, to which `http` posts; `stream` reads the subscription, and needs google-c
 from __future__ import annotations
 
 from .destinations import DeliveryResult, Destination, Forward, Here
-from .puller import PulledMessage, Puller, as_push
+from .puller import Puller, as_push
 
-__all__ = ["DeliveryResult", "Destination", "Forward", "Here", "PulledMessage", "Puller", "as_push"]
+__all__ = ["DeliveryResult", "Destination", "Forward", "Here", "Puller", "as_push"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime
 from threading import Lock
 from typing import Any, Protocol
@@ -16,44 +17,32 @@ from ..utils import make_pubsub_message
 from .destinations import DeliveryResult, Destination
 
 
-class PulledMessage(Protocol):
+class _PulledMessage(Protocol):
     """The part of `google.cloud.pubsub_v1.subscriber.message.Message` that is used here."""
 
     message_id: str
 
     @property
-    def data(self) -> bytes:
-        """The payload."""
-        ...
+    def data(self) -> bytes: ...
 
     @property
-    def attributes(self) -> Mapping[str, str]:
-        """The attributes."""
-        ...
+    def attributes(self) -> Mapping[str, str]: ...
 
     @property
-    def publish_time(self) -> datetime:
-        """When it was published; aware."""
-        ...
+    def publish_time(self) -> datetime: ...
 
     @property
-    def ordering_key(self) -> str:
-        """The ordering key, or ""."""
-        ...
+    def ordering_key(self) -> str: ...
 
     @property
-    def delivery_attempt(self) -> int | None:
-        """The number of the delivery, if the subscription has a dead-letter topic."""
-        ...
+    def delivery_attempt(self) -> int | None: ...
 
-    def ack(self) -> None:
-        """Acknowledge the message."""
+    def ack(self) -> None: ...
 
-    def nack(self) -> None:
-        """Ask for another delivery."""
+    def nack(self) -> None: ...
 
 
-def as_push(message: PulledMessage, subscription: str) -> bytes:
+def as_push(message: _PulledMessage, subscription: str) -> bytes:
     """Make the body of the push, with both spellings of its names, so that its envelope and identity are those of a push.
 
     The body is the same for each delivery of the message, except for the delivery attempt.
@@ -74,56 +63,42 @@ def as_push(message: PulledMessage, subscription: str) -> bytes:
     return json.dumps(push).encode()
 
 
+@dataclass
 class Puller:
-    """The callback of a stream: delivers each message as a push.
+    """The callback of a stream: delivers each message as a push."""
 
-    Args:
-        destination: The destination.
-        subscription: The full name of the subscription, as in a push.
-        kind: The kind of the events, which a push has in its URL.
-        reference: The reference of the events; by default each message's id.
-        stop: Once it is set, no more messages are taken.
-        limit: The number of messages to take before `stop` is set.
-        tell: Called with each message's id and result. If it raises `OSError`, `stop` is set.
+    destination: Destination
+    #: The full name of the subscription, as in a push.
+    subscription: str
+    #: The kind of the events, which a push has in its URL.
+    kind: str
+    #: The reference of the events; by default each message's id.
+    reference: str | None = None
+    _: KW_ONLY
+    #: Once it is set, no more messages are taken.
+    stop: StopFlag
+    #: The number of messages to take before `stop` is set.
+    limit: int | None = None
+    #: Called with each message's id and result. If it raises `OSError`, `stop` is set.
+    tell: Callable[[str, DeliveryResult], None] | None = None
+    #: The number of acknowledged messages.
+    acknowledged: int = field(default=0, init=False)
+    #: The number of messages that failed, and are delivered again.
+    given_back: int = field(default=0, init=False)
+    _taken: int = field(default=0, init=False)
+    _lock: Lock = field(default_factory=Lock, init=False)
 
-    """
-
-    def __init__(
-        self,
-        destination: Destination,
-        subscription: str,
-        kind: str,
-        reference: str | None = None,
-        *,
-        stop: StopFlag,
-        limit: int | None = None,
-        tell: Callable[[str, DeliveryResult], None] | None = None,
-    ) -> None:
-        self._destination = destination
-        self._subscription = subscription
-        self._kind = kind
-        self._reference = reference
-        self._stop = stop
-        self._limit = limit
-        self._tell = tell
-        self._lock = Lock()
-        self._taken = 0
-        #: The number of acknowledged messages.
-        self.acknowledged: int = 0
-        #: The number of messages that failed, and are delivered again.
-        self.given_back: int = 0
-
-    def receive(self, message: PulledMessage) -> bool:
+    def receive(self, message: _PulledMessage) -> bool:
         """Deliver a message, then acknowledge or return it. Returns whether it was taken.
 
         Called in several threads at once; never raises.
         """
         with self._lock:
-            if self._stop.is_set():
+            if self.stop.is_set():
                 return False
             self._taken += 1
-            if self._taken == self._limit:
-                self._stop.set()
+            if self._taken == self.limit:
+                self.stop.set()
         result = self._deliver(message)
         if result.acknowledged:
             message.ack()
@@ -134,19 +109,19 @@ class Puller:
                 self.acknowledged += 1
             else:
                 self.given_back += 1
-            if self._tell is not None:
+            if self.tell is not None:
                 try:
-                    self._tell(message.message_id, result)
+                    self.tell(message.message_id, result)
                 except OSError:  # the reader is gone, as with `| head`
-                    self._tell = None
-                    self._stop.set()
+                    self.tell = None
+                    self.stop.set()
         return True
 
-    def _deliver(self, message: PulledMessage) -> DeliveryResult:
-        reference = self._reference or message.message_id
+    def _deliver(self, message: _PulledMessage) -> DeliveryResult:
+        reference = self.reference or message.message_id
         try:
-            return self._destination.deliver(self._kind, reference, as_push(message, self._subscription))
+            return self.destination.deliver(self.kind, reference, as_push(message, self.subscription))
         except BaseException as error:  # noqa: BLE001 -- even SystemExit: one message must not end the stream of the others
             outcome, message_id = Outcome.FAILED.value, message.message_id
-            log_event(logging.ERROR, outcome, kind=self._kind, reference=reference, message_id=message_id, problem=trail(error))
+            log_event(logging.ERROR, outcome, kind=self.kind, reference=reference, message_id=message_id, problem=trail(error))
             return DeliveryResult(acknowledged=False, result=outcome)
