@@ -86,10 +86,8 @@ def get_event_url(
             )
             raise ValueError(msg)
     url = reverse_pattern(url_namespace, event_kind, event_reference)
-    query = urlencode(_flat(event_parameters), doseq=True) if event_parameters else ""
-    if signed or max_age is not None or single_use:
-        query = _url_signing.signed_query(url, query, signed=signed, max_age=max_age, single_use=single_use)
-    return base_url.rstrip("/") + (f"{url}?{query}" if query else url)
+    url = add_query(url, event_parameters, signed=signed, max_age=max_age, single_use=single_use)
+    return base_url.rstrip("/") + url
 
 
 def reverse_pattern(name: str, *args: object) -> str:
@@ -103,10 +101,17 @@ def reverse_pattern(name: str, *args: object) -> str:
         raise ConfigurationError(msg) from error
 
 
-def _flat(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Turn iterables into lists. Raises `ValueError` for values that do not fit into a query string."""
+def add_query(
+    url: str,
+    parameters: Mapping[str, Any] | None,
+    *,
+    signed: bool = False,
+    max_age: timedelta | None = None,
+    single_use: bool = False,
+) -> str:
+    """Add parameters and a signature to the path of a URL, as `get_event_url` does."""
     flat: dict[str, Any] = {}
-    for name, value in dict(parameters).items():  # a QueryDict then gives all values of a name
+    for name, value in dict(parameters or {}).items():  # a QueryDict then gives all values of a name
         kind = type(value).__name__
         flat[name] = [*value] if _has_items(value) else value
         if isinstance(value, Mapping) or (_has_items(value) and any(map(_has_items, flat[name]))):
@@ -115,7 +120,10 @@ def _flat(parameters: Mapping[str, Any]) -> dict[str, Any]:
                 f"Give a text, a number or a list of these; or JSON: {{{name!r}: json.dumps(...)}}."
             )
             raise ValueError(msg)
-    return flat
+    query = urlencode(flat, doseq=True)
+    if signed or max_age is not None or single_use:
+        query = _url_signing.signed_query(url, query, signed=signed, max_age=max_age, single_use=single_use)
+    return f"{url}?{query}" if query else url
 
 
 def _has_items(value: object) -> bool:

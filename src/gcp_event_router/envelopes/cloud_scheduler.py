@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from typing_extensions import override
 
-from .base import HeaderEnvelope, parse_time
+from .base import HeaderEnvelope, parse_time, read_only
 
 JOB_HEADER: Final = "HTTP_X_CLOUDSCHEDULER_JOBNAME"
 _TIME: Final = "HTTP_X_CLOUDSCHEDULER_SCHEDULETIME"
@@ -27,24 +27,19 @@ def read_job(body: bytes, meta: Mapping[str, Any]) -> SchedulerJob | None:
 class SchedulerJob(HeaderEnvelope):
     """A call of Cloud Scheduler. Each scheduled time is one event, however often Cloud Scheduler retries it."""
 
-    __slots__ = ("_schedule_time",)
+    __slots__ = ("_job_name", "_schedule_time")
 
     form = "scheduler-job"
+    #: The job's name.
+    job_name: Final[str] = read_only("_job_name")
+    #: The scheduled time.
+    schedule_time: Final[datetime | None] = read_only("_schedule_time")
 
     def __init__(self, body: bytes, meta: Mapping[str, Any]) -> None:
         """Read the headers; a malformed time is None."""
         super().__init__(body, meta, {key: str(meta[key]) for key in _HEADERS if key in meta})
+        self._job_name = self._text(JOB_HEADER) or ""
         self._schedule_time = self._optional(_TIME, parse_time)
-
-    @property
-    def job_name(self) -> str:
-        """The job's name."""
-        return self._text(JOB_HEADER) or ""
-
-    @property
-    def schedule_time(self) -> datetime | None:
-        """The scheduled time."""
-        return self._schedule_time
 
     @property
     @override

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from typing_extensions import override
 
-from .base import HeaderEnvelope
+from .base import HeaderEnvelope, read_only
 from .cloud_scheduler import JOB_HEADER
 
 #: The prefixes of headers for HTTP targets, and for App Engine targets.
@@ -49,43 +49,29 @@ def read_task(body: bytes, meta: Mapping[str, Any]) -> CloudTask | None:
 class CloudTask(HeaderEnvelope):
     """A call of Cloud Tasks. The inbox identifies a task by its queue and its name, which all attempts share."""
 
-    __slots__ = ("_eta", "_executions", "_prefix", "_retries")
+    __slots__ = ("_eta", "_execution_count", "_queue", "_retry_count", "_task_name")
 
     form = "cloud-task"
+    #: The queue's short name.
+    queue: Final[str] = read_only("_queue")
+    #: The task's short name.
+    task_name: Final[str] = read_only("_task_name")
+    #: The number of retries, including those that never reached a server; 0 for the first attempt.
+    retry_count: Final[int | None] = read_only("_retry_count")
+    #: The number of answers other than success.
+    execution_count: Final[int | None] = read_only("_execution_count")
+    #: The scheduled time.
+    eta: Final[datetime | None] = read_only("_eta")
 
     def __init__(self, body: bytes, meta: Mapping[str, Any], *, prefix: str = _HTTP) -> None:
         """Read the headers with a prefix; a malformed optional one is None."""
         keys = [prefix + suffix for suffix in _SUFFIXES]
         super().__init__(body, meta, {key: str(meta[key]) for key in keys if key in meta})
-        self._prefix = prefix
-        self._retries = self._optional(prefix + "TASKRETRYCOUNT", _parse_count)
-        self._executions = self._optional(prefix + "TASKEXECUTIONCOUNT", _parse_count)
+        self._queue = self._text(prefix + "QUEUENAME") or ""
+        self._task_name = self._text(prefix + "TASKNAME") or ""
+        self._retry_count = self._optional(prefix + "TASKRETRYCOUNT", _parse_count)
+        self._execution_count = self._optional(prefix + "TASKEXECUTIONCOUNT", _parse_count)
         self._eta = self._optional(prefix + "TASKETA", _parse_seconds)
-
-    @property
-    def queue(self) -> str:
-        """The queue's short name."""
-        return self._text(self._prefix + "QUEUENAME") or ""
-
-    @property
-    def task_name(self) -> str:
-        """The task's short name."""
-        return self._text(self._prefix + "TASKNAME") or ""
-
-    @property
-    def retry_count(self) -> int | None:
-        """The number of retries, including those that never reached a server; 0 for the first attempt."""
-        return self._retries
-
-    @property
-    def execution_count(self) -> int | None:
-        """The number of answers other than success."""
-        return self._executions
-
-    @property
-    def eta(self) -> datetime | None:
-        """The scheduled time."""
-        return self._eta
 
     @property
     @override
@@ -95,7 +81,7 @@ class CloudTask(HeaderEnvelope):
     @property
     @override
     def delivery_attempt(self) -> int | None:
-        return None if self._retries is None else self._retries + 1
+        return None if self._retry_count is None else self._retry_count + 1
 
     @property
     @override

@@ -8,14 +8,11 @@ from http.client import HTTPConnection, HTTPSConnection
 from typing import Any, Final, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
-from django.utils.http import urlencode
-
-from .._url_signing import signed_query
 from ..auth import configured
 from ..auth.base import curl_hint
 from ..exceptions import PostError
 from ..outcomes import ACKNOWLEDGED
-from ..utils import get_event_url, reverse_pattern
+from ..utils import add_query, get_event_url, reverse_pattern
 
 #: Seconds to wait for an answer: as long as a push subscription waits at most, and time for a debugger.
 _TIMEOUT: Final = 600.0
@@ -91,11 +88,7 @@ def cloudevents_path(parameters: Mapping[str, Any] | None = None, max_age: timed
 
     Raises `ConfigurationError` if the project has no such endpoint.
     """
-    path = reverse_pattern("gcp-cloudevents")
-    query = urlencode(dict(parameters or {}), doseq=True)
-    if max_age is not None:
-        query = signed_query(path, query, signed=True, max_age=max_age, single_use=False)
-    return f"{path}?{query}" if query else path
+    return add_query(reverse_pattern("gcp-cloudevents"), parameters, signed=max_age is not None, max_age=max_age)
 
 
 def _split(url: str) -> SplitResult:
