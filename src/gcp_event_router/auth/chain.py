@@ -94,8 +94,11 @@ class AuthenticatorChain:
             raise ForbiddenError(reason="no authentication is configured")
         if not self.authenticators:
             return
-        no_credentials = AuthenticationError(reason="it has no credentials that an authenticator reads")
-        raise next((refusal for kind in _REFUSALS for refusal in refusals if isinstance(refusal, kind)), no_credentials)
+        for kind in _REFUSALS:
+            for refusal in refusals:
+                if isinstance(refusal, kind):
+                    raise refusal
+        raise AuthenticationError(reason="it has no credentials that an authenticator reads")
 
 
 def _wait(answer: Awaitable[object]) -> object:
