@@ -26,9 +26,9 @@ from .cloudevents_http import (
     read_structured,
     split_batch,
 )
-from .kept import kept_meta, tell_apart
 from .pubsub import PubSubPush, lacks_subscription, read_wrapped
 from .pubsub_unwrapped import PubSubUnwrapped, read_unwrapped
+from .stored_headers import identify_unreadable, storable_headers
 
 __all__ = [
     "EVENTARC_MODE",
@@ -43,14 +43,14 @@ __all__ = [
     "SchedulerJob",
     "event_meta",
     "from_payload",
+    "identify_unreadable",
     "is_batch",
-    "kept_meta",
     "lacks_subscription",
     "read",
     "read_json",
     "read_wrapped",
     "split_batch",
-    "tell_apart",
+    "storable_headers",
 ]
 
 

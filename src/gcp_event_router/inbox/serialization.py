@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 
 from .. import conf
 from .._dispatch.raw_event import UNREAD, LabelledEvent, RawEvent, read_raw_events
-from ..envelopes import kept_meta, read, tell_apart
+from ..envelopes import identify_unreadable, read, storable_headers
 from ..event import UNKNOWN, Principal
 from .models import StoredEvent
 
@@ -48,7 +48,7 @@ def unread_row(kind: str, reference: str, raw_event: RawEvent) -> StoredEvent:
     Its sender's id and its bytes identify it; without an id, also its parameters.
     """
     envelope = raw_event.envelope
-    name, identity = tell_apart(envelope.body, envelope.meta)
+    name, identity = identify_unreadable(envelope.body, envelope.meta)
     if raw_event.query and not name:
         identity = (*identity, _dump(dict(raw_event.query)))
     return _make_row(key_of(kind, reference, (UNREAD, *identity)), kind, reference, raw_event, name, UNREAD, envelope.body)
@@ -70,7 +70,7 @@ def _make_row(
         parameters=_dump(dict(raw_event.query)) if raw_event.query else "",
         body=envelope.body,
         form=form,
-        meta=_dump(kept_meta(envelope.meta, conf.current().INBOX.KEEP_HEADERS)),
+        meta=_dump(storable_headers(envelope.meta, conf.current().INBOX.KEEP_HEADERS)),
         principal=_dump(sender) if sender else "",
         digest=sha256(payload).digest(),
     )

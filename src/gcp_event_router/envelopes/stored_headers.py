@@ -36,7 +36,7 @@ _IDENTIFYING: Final = (
 _IDS: Final = _IDENTIFYING[1::2]
 
 
-def kept_meta(meta: Mapping[str, Any], also: Collection[str] = ()) -> dict[str, str]:
+def storable_headers(meta: Mapping[str, Any], also: Collection[str] = ()) -> dict[str, str]:
     """Select the headers that may be stored with the body; `also` has the keys of further headers in `request.META`."""
     unwrapped = is_unwrapped(meta)
     return {
@@ -48,7 +48,7 @@ def kept_meta(meta: Mapping[str, Any], also: Collection[str] = ()) -> dict[str, 
     }
 
 
-def tell_apart(body: bytes, meta: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+def identify_unreadable(body: bytes, meta: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
     """Identify a request that no form can read. The result is the same for all its deliveries.
 
     Returns an id to search for, such as the message's, or ""; and the whole identity.
