@@ -1,7 +1,7 @@
-"""How many of our functions a push calls, and in how many of our files: run by `make bench`.
+"""Counts the functions of this package that a push calls, and their files; run by `make bench`.
 
 A Pub/Sub push through Django's test client, a shared token, one sync handler, logging at WARNING; plain, with the inbox on
-SQLite, and traced. Counted by `sys.setprofile` once everything is built, so the figures are the same on any machine.
+SQLite, and traced. `sys.setprofile` counts once everything is built, so the figures are the same on any machine.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ from gcp_event_router.inbox.store import InboxStore
 from gcp_event_router.utils import make_pubsub_message
 
 OURS = str(Path(gcp_event_router.__file__).parent)
-#: What Python 3.11 calls, and newer ones do not.
+#: Python 3.11 calls these, newer releases do not.
 COMPREHENSIONS = {"<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>"}
-#: The most calls, and the most files where a bar is set.
+#: The maximum of calls and, if it has one, of files.
 BARS = {"plain": (45, 16), "with the inbox": (95, None), "traced": (90, None)}
 urlpatterns = [path("", include("gcp_event_router.urls"))]
 
@@ -63,7 +63,7 @@ def handle(event: Event[dict[str, int]]) -> None:
 
 
 def push(number: int) -> Callable[[], object]:
-    """Return a request with a message of its own, so that the inbox has not seen it."""
+    """Return a request with a new message id, so that the inbox treats it as a new event."""
     body = make_pubsub_message({"order": number}, message_id=f"{number:016d}")
     client, headers = Client(), {"X-Token": TOKEN}
 
@@ -108,7 +108,7 @@ def measure(name: str, store: EventStore | None, **changed: object) -> None:
 
 
 def main() -> None:
-    """Print all of them."""
+    """Print all lines."""
     call_command("migrate", verbosity=0)
     trace.set_tracer_provider(TracerProvider())
     measure("plain", None)

@@ -1,7 +1,7 @@
-"""A thousand events, three copies of each, to four processes that are killed all the while: run by `make chaos`.
+"""Sends a thousand events, three copies of each, to four processes while killing them; run by `make chaos`.
 
-Prints what was done and what came of it. Exits with 1 if an event took no effect, or took it twice. PostgreSQL and MariaDB are
-real servers, and so is gunicorn; what is killed is one of its processes, by SIGKILL, at a random moment.
+It prints the deliveries and their results, and exits with 1 if an event had no effect, or had it twice. PostgreSQL and MariaDB
+are real servers, and so is gunicorn; SIGKILL ends one of its processes at random moments.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def main() -> int:
 
 
 def _is_sound(alias: str, **options: Any) -> bool:
-    """Print the figures of one database; whether they are right, or it cannot be had here."""
+    """Print the figures of one database; returns whether they are right, or the database cannot run here."""
     if alias == "mariadb" and (lacks := mariadb.missing()):
         print(f"skipped: {lacks}")
         return True

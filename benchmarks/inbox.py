@@ -1,10 +1,9 @@
-"""What the inbox costs on PostgreSQL, against the same endpoint without one: run by `make bench`.
+"""Measures the inbox on PostgreSQL, compared with the same endpoint without an inbox; run by `make bench`.
 
-The handler writes one row. Without an inbox it is wrapped in `transaction.atomic`, as a careful person would write it, and
-that is all that differs. Every call is a push with a message id of its own, but for the duplicates. The server is a real one,
-on a socket, with the settings that its wheel gives it; those on which the figures depend are printed, and so is how often a
-call commits: each commit of something written waits for the disk. Figures are printed and not asserted: on a shared machine
-only the ratios mean something.
+The handler writes one row. Without an inbox it uses `transaction.atomic`, as careful code would; nothing else differs. Every
+call is a push with a new message id, except for the duplicates. PostgreSQL is a real server, on a socket, with the settings of
+its wheel. The benchmark prints the settings that matter, and the number of commits of a call, since each commit of a change
+waits for the disk. It prints figures without asserting them: on a shared machine, only the ratios mean something.
 """
 
 from __future__ import annotations
@@ -82,7 +81,7 @@ application = WSGIHandler()
 
 @events.on("kept")
 def work(event: Event[dict[str, Any]]) -> None:
-    """What each event is for."""
+    """The row that each event writes."""
     Effect.objects.create(handler="work", reference=event.reference)
 
 
@@ -94,12 +93,12 @@ def work_in_transaction(event: Event[dict[str, Any]]) -> None:
 
 
 def push() -> bytes:
-    """A push that nobody has seen."""
+    """A push with a new message id."""
     return PUSH.replace(b"0123456789abcdef", b"%016d" % next(NUMBERS))
 
 
 def dispatch(kind: str, keeper: EventStore | None, body: Callable[[], bytes]) -> Callable[[], object]:
-    """From the bytes of a push to the outcome, by the signal that the endpoint sends."""
+    """Handle a push from its bytes to the outcome, through the signal that the endpoint sends."""
 
     def send() -> None:
         set_store(keeper)
@@ -128,7 +127,7 @@ def request(kind: str, keeper: EventStore | None, body: Callable[[], bytes]) -> 
 def contestants(
     make: Callable[[str, EventStore | None, Callable[[], bytes]], Callable[[], object]],
 ) -> dict[str, Callable[[], object]]:
-    """The three of them; the duplicate is one of an event that is done."""
+    """All three; the duplicate is of an event that is done."""
     seen = push()
     duplicate = make("kept", INBOX, lambda: seen)
     duplicate()
@@ -136,7 +135,7 @@ def contestants(
 
 
 def describe() -> None:
-    """Print what the figures depend on."""
+    """Print the settings that the figures depend on."""
     with connection.cursor() as cursor:
         for name in SETTINGS:
             cursor.execute(f"SHOW {name}")
@@ -145,7 +144,7 @@ def describe() -> None:
 
 
 def statements() -> None:
-    """Print what one call of each asks of the database."""
+    """Print the statements and commits of one call of each."""
     print(f"{'Statements of one call':<64} {'':>12} {'COMMITs':>7}\n{'-' * 85}")
     for name, call in contestants(dispatch).items():
         call()
@@ -153,7 +152,7 @@ def statements() -> None:
             call()
         asked = [query["sql"].split(None, 1)[0] for query in captured]
         own = [each for each in asked if each not in {"BEGIN", "COMMIT"}]
-        # what is not in a transaction is one of its own, which has to reach the disk if it wrote anything
+        # a statement outside a transaction is one itself, and has to reach the disk if it wrote anything
         inside = asked[asked.index("BEGIN") : asked.index("COMMIT")] if "BEGIN" in asked else []
         commits = asked.count("COMMIT") + len(own) - (len(inside) - 1 if inside else 0)
         print(f"{name:<64} {len(own):>12} {commits:>7}")

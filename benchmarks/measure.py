@@ -12,11 +12,11 @@ from time import perf_counter
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "11"))
 SLICE = float(os.environ.get("BENCH_SLICE", "0.05"))
-"""Seconds that one contestant runs in one round."""
+"""How many seconds one contestant runs in one round."""
 
 
 def header(*more: str) -> None:
-    """Print what was measured on what; `more` are further packages whose versions matter."""
+    """Print the machine and the versions; `more` are further packages whose versions matter."""
     names = ", ".join(f"{name} {version(name)}" for name in ("Django", "pydantic", *more))
     print(f"Python {platform.python_version()}, {names}; {os.cpu_count()} cores; median of {ROUNDS} rounds\n")
 

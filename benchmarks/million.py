@@ -1,8 +1,8 @@
-"""What the admin's list and a purge take among a million events, and what a purge costs those who handle: `make million`.
+"""Measures the admin's list and a purge among a million events, and how much a purge slows handlers down: `make million`.
 
-PostgreSQL is a real server, on a socket, with the settings that its wheel gives it. Nine events in ten have one delivery, the
-others two; most are done, and some thousands are in each of the other states. The purge runs in a process of its own, as
-`manage.py inbox purge` does, and deletes half of the events. Figures are printed and not asserted.
+PostgreSQL is a real server, on a socket, with the settings of its wheel. Nine events in ten have one delivery, the others two;
+most are done, and some thousands are in each of the other states. The purge runs in its own process, as `manage.py inbox purge`
+does, and deletes half of the events. The benchmark prints figures without asserting them.
 """
 
 from __future__ import annotations
@@ -90,12 +90,12 @@ from gcp_event_router.utils import make_pubsub_message
 
 ALIAS = "default"
 DAYS = 30
-"""For how long events have come in, as many each day."""
+"""Over how many days the events arrived, evenly."""
 TERMS = [DeliveryTerms("shop.handlers.record", timedelta(minutes=5), 10, 30)]
 PAUSE = 0.005
 """Seconds between two claims."""
 QUIET = 5.0
-"""Seconds that claims are measured for before the purge."""
+"""How many seconds of claims are measured before the purge."""
 LIST = "/admin/gcp_event_inbox/storedevent/"
 PAGES = {
     "the first page": "",
@@ -151,7 +151,7 @@ urlpatterns = [path("admin/", admin.site.urls)]
 
 
 def fill(events: int) -> None:
-    """Make the rows, and print what there is."""
+    """Make the rows, and print their numbers."""
     start = perf_counter()
     with connection.cursor() as cursor:
         cursor.execute(_EVENTS, [DAYS, events, events])
@@ -189,7 +189,7 @@ def pages() -> None:
 
 
 class Claims:
-    """New events, claimed and ended one after the other with a pause, in a thread."""
+    """Claim and finish new events in a thread, one after the other with a pause."""
 
     def __init__(self) -> None:
         self.times: list[float] = []
@@ -217,14 +217,14 @@ class Claims:
 
 
 def latencies(title: str, times: list[float]) -> None:
-    """Print how long claims took."""
+    """Print the durations of claims."""
     cuts = statistics.quantiles(times, n=100)
     figures = [cuts[49], cuts[98], max(times)]
     print(f"{title:<50} {len(times):>8}" + "".join(f"{each * 1e3:>8.2f} ms" for each in figures))
 
 
 def purged(host: str, age: timedelta) -> tuple[int, int, float]:
-    """Purge what is old enough; returns how many events that were, in how many batches, and the seconds it took."""
+    """Purge old events; returns the numbers of events and of batches, and the seconds."""
     connection.settings_dict["HOST"] = host
     start = perf_counter()
     with closing(connection):
@@ -233,7 +233,7 @@ def purged(host: str, age: timedelta) -> tuple[int, int, float]:
 
 
 def apart(call: Callable[[], tuple[int, int, float]]) -> None:
-    """Purge while claims are made, and print both."""
+    """Purge while a thread makes claims, and print both."""
     measured = Claims()
     measured.start()
     Flag().wait(QUIET)

@@ -1,7 +1,7 @@
 """Takes the pictures in docs/images: the shop's catalogue and the inbox in its admin. `make screenshots` calls it.
 
-The shop runs on a real server, with a member of the staff and with events in several states; a browser without a window looks at
-four pages, on a screen and on a phone, light and dark.
+The shop runs on a real server, with a member of the staff and with events in several states; a headless browser opens four pages,
+in the sizes of a screen and of a phone, light and dark.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def main() -> int:
 
 
 def fill(shop: Shop, google: Google) -> None:
-    """Make somebody of the staff, and send the shop what the demo sends it, and a few payments."""
+    """Create a member of the staff, and send the shop the demo's events and a few payments."""
     environment = {**shop.environment, "DJANGO_SUPERUSER_PASSWORD": PASSWORD}
     command = [sys.executable, "manage.py", "createsuperuser", "--noinput", "--username", NAME, "--email", "staff@shop.example"]
     subprocess.run(command, cwd=HERE.parent / "example", env=environment, check=True, stdout=subprocess.DEVNULL, timeout=120)
@@ -74,7 +74,7 @@ def fill(shop: Shop, google: Google) -> None:
 
 
 def post(shop: Shop, path: str, body: bytes, headers: dict[str, str]) -> None:
-    """Send one event; what becomes of it is what the pictures show."""
+    """Send one event, whose result the pictures show."""
     with closing(HTTPConnection("127.0.0.1", shop.port, timeout=PATIENCE)) as connection:
         connection.request("POST", path, body, headers)
         connection.getresponse().read()
@@ -101,7 +101,7 @@ def take(browser: Browser, size: ViewportSize, site: str, images: Path) -> None:
 
 
 def write(page: Page, file: Path) -> None:
-    """Write what the window shows; whole pages would be too long to look at."""
+    """Write what the window shows; pictures of whole pages would be too long."""
     page.evaluate("Promise.all(document.getAnimations().map(each => each.finished))")
     page.screenshot(path=file)
     print(os.path.relpath(file))
