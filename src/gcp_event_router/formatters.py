@@ -19,7 +19,8 @@ from ._dispatch.context import current_event
 __all__ = ["CloudLoggingFormatter", "EventContextFilter"]
 
 _PREFIX: Final = "logging.googleapis.com/"
-_SEVERITIES: Final = ((50, "CRITICAL"), (40, "ERROR"), (30, "WARNING"), (20, "INFO"), (10, "DEBUG"))
+#: By tens of the level.
+_SEVERITIES: Final = ("DEFAULT", "DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 _LABELS: Final = ("event_kind", "event_reference", "event_message_id")
 _EVENT: Final = (*_LABELS, "event_trace")
 #: The attributes that every record has, and those that are written as labels.
@@ -61,7 +62,7 @@ class CloudLoggingFormatter(logging.Formatter):
         """Format a record."""
         event = _event_fields(record)
         entry: dict[str, object] = {
-            "severity": next((name for level, name in _SEVERITIES if record.levelno >= level), "DEFAULT"),
+            "severity": _SEVERITIES[min(record.levelno // 10, 5)],
             "message": record.getMessage(),
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
             "logger": record.name,
