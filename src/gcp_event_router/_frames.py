@@ -9,6 +9,7 @@ import os
 import re
 from collections import deque
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import islice
 from pathlib import Path
 from traceback import walk_tb
@@ -120,9 +121,10 @@ def distinct_leaves(error: BaseException) -> list[BaseException]:
     """List the exceptions in a group, one for each type and origin; bounded. Empty for an exception that is not a group."""
     distinct: dict[object, BaseException] = {}
     for leaf in islice(leaves(error), _MAX_LEAVES):
-        origin = [(frame.f_code.co_filename, line) for frame, line in deque(walk(leaf.__traceback__), maxlen=1)]
-        distinct.setdefault((type(leaf), *origin), leaf)
-    return [leaf for leaf in distinct.values() if leaf is not error][:_MAX_DISTINCT]
+        if leaf is not error:
+            origin = [(frame.f_code.co_filename, line) for frame, line in deque(walk(leaf.__traceback__), maxlen=1)]
+            distinct.setdefault((type(leaf), *origin), leaf)
+    return list(distinct.values())[:_MAX_DISTINCT]
 
 
 def printable(text: str, length: int, *, end: bool = False) -> str:
@@ -140,8 +142,13 @@ def _add(places: deque[Place], place: Place) -> None:
 
 
 def _is_library(frame: FrameType) -> bool:
-    """Whether a frame is of the standard library or of an installed package, unless that is editable."""
     path = frame.f_code.co_filename
     if path.startswith("<"):  # frozen and generated code belong to their module
         path = str(frame.f_globals.get("__file__"))
+    return _is_installed(path)
+
+
+@lru_cache(maxsize=1024)
+def _is_installed(path: str) -> bool:
+    """Whether a file belongs to the standard library or to an installed package, unless that is editable."""
     return path.startswith(_STANDARD_LIBRARY) or _INSTALLED.search(path) is not None

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 from threading import RLock
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from django.core.signals import setting_changed
 
@@ -51,7 +51,8 @@ class Run:
         await self.handler.acall(self.kind, self.reference, self.raw_event, self)
 
 
-class Pipeline(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Pipeline:
     """A handler's call and what surrounds it, as settings and listeners are now."""
 
     store: EventStore | None
@@ -63,9 +64,9 @@ class Pipeline(NamedTuple):
 
 
 class _Built:
-    """Holds the pipeline of this process; None until it is needed, and again after a change."""
-
-    pipeline: Pipeline | None = None
+    def __init__(self) -> None:
+        #: The pipeline of this process; None until it is needed, and again after a change.
+        self.pipeline: Pipeline | None = None
 
 
 #: Read it as `BUILT.pipeline or build()`.
@@ -137,7 +138,7 @@ def _with_store(inner: Pipeline) -> Pipeline:
         early_result = None if run.record is None else await run.record.abegin(run.handler)
         return await inner.arun(run) if early_result is None else early_result
 
-    return inner._replace(run=run, arun=arun)
+    return replace(inner, run=run, arun=arun)
 
 
 def _with_tracing(inner: Pipeline, tracer: Tracer) -> Pipeline:
@@ -157,7 +158,7 @@ def _with_tracing(inner: Pipeline, tracer: Tracer) -> Pipeline:
         span.end(result.outcome, result.error)
         return result
 
-    return inner._replace(run=run, arun=arun)
+    return replace(inner, run=run, arun=arun)
 
 
 def _with_signals(inner: Pipeline) -> Pipeline:
@@ -179,7 +180,7 @@ def _with_signals(inner: Pipeline) -> Pipeline:
         await handler_finished.atell(run.handler.function, **arguments, **_ending(run, result, started))
         return result
 
-    return inner._replace(run=run, arun=arun)
+    return replace(inner, run=run, arun=arun)
 
 
 def _arguments(run: Run) -> dict[str, Any]:
