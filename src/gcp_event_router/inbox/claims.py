@@ -153,73 +153,66 @@ def _end(alias: str, held: Claim, **values: Any) -> bool:
 
 
 def _claim_open(request: ClaimRequest) -> dict[str, Claim]:
-    """Claim the open deliveries of a new or stored event, and return the state of the others."""
+    """Claim the open deliveries of a new or stored event, and return the state of all that are wanted."""
     on_postgresql = connections[request.alias].vendor == "postgresql"
     claims = postgresql.insert_new(request) if on_postgresql else {}
-    if claims:
-        return claims
-    standing, can_claim = _read(request)
-    if not can_claim:  # nothing to write; on SQLite, a writer would wait for all other writers
-        return standing
-    claims = _take_open(request, standing)
-    return claims if len(claims) == len(standing) else _read(request)[0] | claims
+    if not claims:
+        claims, claimable = _read(request)
+        if claimable:  # otherwise, there is nothing to write; on SQLite, a writer would wait for all other writers
+            claims = _take_open(request, claimable, [terms for terms in claimable if not claims[terms.handler].delivery])
+    return claims
 
 
-def _read(request: ClaimRequest) -> tuple[dict[str, Claim], bool]:
-    """Read the state of each wanted delivery, and whether any of them can be claimed or inserted."""
+def _read(request: ClaimRequest) -> tuple[dict[str, Claim], list[DeliveryTerms]]:
+    """Read the state of each wanted delivery, and which of them can be claimed or inserted."""
     claims: dict[str, Claim] = {}
     is_open: dict[str, bool] = {}
     differs = is_settled = False
-    for digest, now, pk, handler, state, attempts, lost, most, deferred, until in _read_rows(request):
+    for digest, now, pk, handler, state, token, attempts, lost, most, deferred, until in _read_rows(request):
         differs = bytes(digest) != request.row.digest
         is_settled = is_settled or state in _DECIDED
         wait = (until - now).total_seconds() if until else 0.0
-        claims[handler] = Claim(pk, state, None, attempts, lost, most, max(wait, SOON), is_deferred=deferred)
+        own = token if token == request.token else None
+        claims[handler] = Claim(pk, state, own, attempts, lost, most, max(wait, SOON), is_deferred=deferred)
         is_open[handler] = state in {State.PENDING, State.FAILED} or (state == State.RUNNING and wait < 0)
     # a missing delivery was purged meanwhile, or would be for another payload
     payload = (Payload.IGNORED if is_settled else Payload.REFUSED) if differs else Payload.SAME
     standing = {terms.handler: replace(claims.get(terms.handler, _MISSING), payload=payload) for terms in request.wanted}
-    can_claim = any(
-        is_open.get(terms.handler, True) and not (terms.deferred and terms.handler in claims) for terms in request.wanted
-    )
-    return standing, can_claim and not differs
+    claimable = [terms for terms in request.wanted if is_open.get(terms.handler, True)]
+    return standing, [terms for terms in claimable if not (differs or (terms.deferred and terms.handler in claims))]
 
 
 def _read_rows(request: ClaimRequest) -> Sequence[tuple[Any, ...]]:
     if connections[request.alias].vendor == "postgresql":
         return postgresql.read_rows(request)
-    columns = ("pk", "handler", "state", "attempts", "lost", "max_attempts", "deferred", "lease_until")
+    columns = ("pk", "handler", "state", "token", "attempts", "lost", "max_attempts", "deferred", "lease_until")
     rows = StoredEvent.objects.using(request.alias).filter(key=request.row.key).annotate(now=Now())
     return list(rows.values_list("digest", "now", *(f"deliveries__{column}" for column in columns)))
 
 
-def _take_open(request: ClaimRequest, standing: Mapping[str, Claim]) -> dict[str, Claim]:
+def _take_open(request: ClaimRequest, claimable: Sequence[DeliveryTerms], missing: Sequence[DeliveryTerms]) -> dict[str, Claim]:
     """Claim the open and the missing deliveries of an event; the update decides between workers."""
     alias, row = request.alias, request.row
-    rows = Delivery.objects.using(alias).filter(event_id=row.key)
     same = StoredEvent.objects.using(alias).filter(key=row.key, digest=row.digest)
-    missing = [terms for terms in request.wanted if not standing[terms.handler].delivery]
+    rows = Delivery.objects.using(alias).filter(Exists(same), event_id=row.key)
+    groups: dict[object, list[DeliveryTerms]] = {}  # one statement takes the deliveries of all handlers with equal terms
+    for terms in claimable:
+        if not terms.deferred:
+            groups.setdefault(_common(terms), []).append(terms)
     with transaction.atomic(using=alias) if missing else nullcontext():
-        deferred: set[str] = _insert_missing(request, missing, same) if missing else set()
-        groups: dict[object, list[DeliveryTerms]] = {}  # one statement takes the deliveries of all handlers with equal terms
-        for terms in request.wanted:
-            if not terms.deferred:
-                groups.setdefault(_common(terms), []).append(terms)
+        new: set[str] = _insert_missing(request, missing, same) if missing else set()
         for group in groups.values():
-            named = rows.filter(Exists(same), handler__in=[terms.handler for terms in group])
+            named = rows.filter(handler__in=[terms.handler for terms in group])
             _take(named, len(group), group[0], request.token, request.sender_attempt, begun=request.begun)
-        # a worker may already run a delivery that another process has stored, with another token than ours
-        claimed = rows.filter(Q(token=request.token) | Q(handler__in=deferred, state=State.PENDING))
-        return {
-            handler: Claim(pk, state, row_token, attempts, lost, most, is_new=handler in deferred)
-            for pk, handler, state, row_token, attempts, lost, most in claimed.values_list(
-                "pk", "handler", "state", "token", "attempts", "lost", "max_attempts"
-            )
-        }
+        claims, _ = _read(request)
+    for handler in new & claims.keys():
+        claim = claims[handler]  # a worker may already run a deferred delivery that another process has stored
+        claims[handler] = replace(claim, is_new=claim.is_deferred and State(claim.state) is State.PENDING)
+    return claims
 
 
 def _insert_missing(request: ClaimRequest, missing: Sequence[DeliveryTerms], same: QuerySet[StoredEvent]) -> set[str]:
-    """Insert the event and its missing deliveries, unless it has another payload. Returns the new deferred ones."""
+    """Insert the event and its missing deliveries, unless it has another payload. Returns the handlers of the new ones."""
     alias, row = request.alias, request.row
     _insert(alias, row)
     if connections[alias].vendor == "postgresql":  # where the insertion locks nothing
@@ -232,7 +225,7 @@ def _insert_missing(request: ClaimRequest, missing: Sequence[DeliveryTerms], sam
         Delivery(handler=terms.handler, deferred=terms.deferred, max_attempts=terms.max_attempts, **shared) for terms in new
     ]
     Delivery.objects.using(alias).bulk_create(deliveries, ignore_conflicts=True)
-    return {terms.handler for terms in new if terms.deferred}
+    return {terms.handler for terms in new}
 
 
 def _claim_replaced(request: ClaimRequest) -> dict[str, Claim]:

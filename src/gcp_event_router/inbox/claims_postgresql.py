@@ -40,7 +40,7 @@ _DEFERRED = f"(%s, %s, TRUE, '{State.PENDING}', 0, NULL::uuid, NULL::timestamptz
 _CLAIMED = f"(%s, %s, FALSE, '{State.RUNNING}', 1, %s::uuid, statement_timestamp() + make_interval(secs => %s), {{begun}})"
 
 _READ = f"""
-SELECT digest, statement_timestamp(), id, handler, state, attempts, lost, max_attempts, deferred, lease_until
+SELECT digest, statement_timestamp(), id, handler, state, token, attempts, lost, max_attempts, deferred, lease_until
 FROM {EVENTS}
 LEFT JOIN {DELIVERIES} ON event_id = key
 WHERE key = %s::uuid
