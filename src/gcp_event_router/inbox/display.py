@@ -60,8 +60,8 @@ def error_details(error: str) -> list[tuple[str, str, str]]:
     """List validation errors by place, message and type; empty for other errors. The end may be cut off."""
     details: list[tuple[str, str, str]] = []
     with suppress(ValueError, TypeError, KeyError):  # incomplete, or something else that begins with a bracket
-        found: list[dict[str, Any]] = from_json(error, allow_partial=True) if error.startswith("[") else []
-        for detail in found:
+        stored: list[dict[str, Any]] = from_json(error, allow_partial=True) if error.startswith("[") else []
+        for detail in stored:
             place = ".".join(printable(str(step)) for step in detail["loc"])
             details.append((place, printable(str(detail["msg"])), printable(str(detail["type"]))))
     return details

@@ -103,11 +103,13 @@ def numbered(name: str, number: int) -> str:
 
 
 @lru_cache(maxsize=1024)
-def delivery_terms(found: HandlersFound) -> Mapping[Handler, DeliveryTerms]:
+def delivery_terms(handlers: HandlersFound) -> Mapping[Handler, DeliveryTerms]:
     """Return the terms of the handlers that are registered with `once=True`, each under a unique name; cached."""
     terms: dict[Handler, DeliveryTerms] = {}
     names: set[str] = set()
-    for handler in (handler for handlers in found for handler in handlers if handler.options.once):
+    for handler in (*handlers.blocking, *handlers.awaited):
+        if not handler.options.once:
+            continue
         number = 1
         while numbered(handler.name, number) in names:  # the same method of two objects; a system check asks for names
             number += 1

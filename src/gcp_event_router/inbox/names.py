@@ -44,8 +44,8 @@ class Names:
             self._unknown.add(name)
             return False
         if kind not in self._by_kind:
-            every = find_everywhere(kind, None)
-            self._by_kind[kind] = frozenset(terms.handler for found in every for terms in delivery_terms(found).values())
+            routers = find_everywhere(kind, None)
+            self._by_kind[kind] = frozenset(terms.handler for router in routers for terms in delivery_terms(router).values())
         return name in self._by_type or name in self._by_kind[kind]
 
     def worth_reading(self, rows: QuerySet[Delivery]) -> QuerySet[Delivery]:

@@ -13,8 +13,8 @@ from django.db.models import Exists, Model, OuterRef, QuerySet
 
 from .._globs.glob import Glob
 from .clock import ago
-from .glob_sql import fits
 from .models import Delivery, State, StoredEvent
+from .selections import fits
 
 RowT = TypeVar("RowT", bound=Model)
 

@@ -95,10 +95,10 @@ def _dispatch(alias: str, delivery: Delivery) -> Result:
     outcomes: list[Outcome] = []
     errors: list[Exception] = []
     for kind, reference, raw_event in events:
-        for found in find_everywhere(kind, raw_event.envelope.type):
-            if found.blocking or found.awaited:
+        for handlers in find_everywhere(kind, raw_event.envelope.type):
+            if any(handlers):
                 try:
-                    outcomes.append(Dispatch(kind, reference, raw_event, found).complete())
+                    outcomes.append(Dispatch(kind, reference, raw_event, handlers).complete())
                 except Exception as error:  # noqa: BLE001 -- returned as the result
                     errors.append(error)
     if errors:

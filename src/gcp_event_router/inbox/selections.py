@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fnmatch
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -9,13 +11,13 @@ from itertools import islice
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db import connections
+from django.db.models import BooleanField, Func, Q, QuerySet, Value
 from django.db.models.functions import Now
 
 from .._globs.glob import Glob
 from .clock import ago
 from .database import database
-from .glob_sql import fits
 from .models import Delivery, State, StoredEvent
 
 __all__ = ["Selection", "delivery_number", "idle", "kinds"]
@@ -24,6 +26,15 @@ __all__ = ["Selection", "delivery_number", "idle", "kinds"]
 _FEW: Final = 100
 #: The most digits of a delivery's number.
 _MAX_DIGITS: Final = 18
+#: The regular expressions of each vendor: its operator, and a pattern that matches the whole text and its case.
+_OPERATORS: Final = {
+    "sqlite": ("REGEXP", r"\A(?s:%s)\Z"),  # Python's own
+    "postgresql": ("~", "^(?:%s)$"),
+    "mysql": ("REGEXP", r"(?s-i)\A(?:%s)\z"),
+}
+#: A character after a bracket that begins a class name for some vendors, but is an ordinary one in a glob. After an even number
+#: of backslashes, the bracket is a bracket.
+_NAMED_CLASS: Final = re.compile(r"(?<!\\)((?:\\\\)*\[\^?)([:.=])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +103,17 @@ def kinds(alias: str) -> Iterator[str]:
 def delivery_number(text: str) -> int | None:
     """Parse the number of a delivery; None for a text that cannot be one."""
     return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS else None
+
+
+def fits(alias: str, field: str, glob: Glob) -> Func:
+    """Make the condition that a text field matches a glob, as `Glob.matches` does."""
+    vendor = connections[alias].vendor
+    operator, form = _OPERATORS[vendor]
+    pattern = fnmatch.translate(glob.pattern)[len("(?s:") : -len(r")\Z")]
+    if vendor == "postgresql":  # it has no atomic groups, and needs none
+        pattern = pattern.replace("(?>", "(?:")
+    pattern = _NAMED_CLASS.sub(r"\1\\\2", pattern)
+    return Func(field, Value(form % pattern), arg_joiner=f" {operator} ", template="%(expressions)s", output_field=BooleanField())
 
 
 def _filter(rows: QuerySet[Delivery], field: str, glob: Glob) -> QuerySet[Delivery]:

@@ -109,8 +109,8 @@ def _claim_run(alias: str, delivery: Delivery, *, anew: bool = False) -> Result 
     except EnvelopeError as error:
         claim = _claim(alias, delivery, terms_of(delivery.handler), anew=anew)
         return claim if isinstance(claim, Result) else partial(execution.run, alias, claim, partial(_refuse, error))
-    for found in find_everywhere(delivery.event.kind, raw_event.envelope.type):
-        for handler, terms in delivery_terms(found).items():
+    for handlers in find_everywhere(delivery.event.kind, raw_event.envelope.type):
+        for handler, terms in delivery_terms(handlers).items():
             if terms.handler == delivery.handler:
                 claim = _claim(alias, delivery, terms, anew=anew)
                 return claim if isinstance(claim, Result) else partial(_run, alias, delivery, raw_event, handler, terms, claim)
