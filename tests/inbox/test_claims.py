@@ -1,4 +1,4 @@
-"""Who may run what: many copies at once, several subscriptions and handlers, poison. Rows E1, E11 and E12.
+"""Claims with many copies at once, several subscriptions and handlers, and poison. Rows E1, E11 and E12.
 
 E1 over HTTP is in test_inbox_processes.py.
 """
@@ -43,7 +43,7 @@ COPIES = 50
 @pytest.mark.proof
 @pytest.mark.parametrize("messages", [1, 20])
 def test_e1_of_many_copies_at_once_one_is_handled(inbox: str, router: EventRouter, messages: int) -> None:
-    """Fifty threads post the same messages: each handler has one run of each; all answers are 201, 200 or 409."""
+    """Fifty threads post the same messages: each handler runs once for each; all answers are 201, 200 or 409."""
     runs: list[str] = []
 
     def work(event: Event[Any]) -> None:
@@ -56,7 +56,7 @@ def test_e1_of_many_copies_at_once_one_is_handled(inbox: str, router: EventRoute
     def post_all(thread: int) -> list[int]:
         return [post_wsgi(f"/events/k/{number}", push(number)).status_code for number in range(messages)]
 
-    statuses = Counter(status for each in together(COPIES, post_all) for status in each)
+    statuses = Counter(status for statuses in together(COPIES, post_all) for status in statuses)
 
     assert (statuses[201], statuses[200] + statuses[409]) == (messages, messages * (COPIES - 1))
     assert sorted(runs) == sorted(f"{kind} {number}" for kind in ("sync", "async") for number in range(messages))
@@ -65,7 +65,7 @@ def test_e1_of_many_copies_at_once_one_is_handled(inbox: str, router: EventRoute
 
 
 def test_e1_of_many_copies_on_one_loop_one_is_handled(inbox: str, router: EventRouter) -> None:
-    """Fifty requests on one event loop, each with a thread of its own, for a sync and an async handler: one run of each."""
+    """Fifty requests on one event loop, each with its own thread, run a sync and an async handler once each."""
     runs: list[str] = []
     register(router, lambda event: runs.append("sync"), is_async=False, name="sync")
     register(router, lambda event: runs.append("async"), is_async=True, name="async")
@@ -91,7 +91,7 @@ def test_e1_of_many_copies_on_one_loop_one_is_handled(inbox: str, router: EventR
 def test_e11_every_subscription_and_every_handler_has_the_message_once(
     inbox: str, router: EventRouter, post: Post, is_async: bool
 ) -> None:
-    """One message by two subscriptions, or to two URLs, is as many events; each of two handlers has each of them once."""
+    """One message by two subscriptions, or to two URLs, is two events; each of two handlers gets each of them once."""
     runs: list[str] = []
 
     def work_of(name: str) -> Callable[[Event[Any]], None]:
@@ -102,13 +102,15 @@ def test_e11_every_subscription_and_every_handler_has_the_message_once(
     deliveries = [("/events/k/r", "a"), ("/events/k/r", "b"), ("/events/k/s", "a")]
 
     for expected in (201, 200):
-        assert [post(path, push(1, None, each)).status_code for path, each in deliveries] == [expected] * 3
-    assert sorted(runs) == sorted(f"{name} {path[-1]} {each}" for name in ("first", "second") for path, each in deliveries)
+        assert [post(path, push(1, None, subscription)).status_code for path, subscription in deliveries] == [expected] * 3
+    assert sorted(runs) == sorted(
+        f"{name} {path[-1]} {subscription}" for name in ("first", "second") for path, subscription in deliveries
+    )
 
 
 @sync_or_async
 def test_e12_poison_is_parked(inbox: str, router: EventRouter, is_async: bool) -> None:
-    """Twenty posts by four threads: a handler that always fails runs as often as it may, is parked, and the count is right."""
+    """Twenty posts by four threads: a handler that always fails is parked after its last attempt, and the count is right."""
     runs: list[str] = []
 
     def fail(event: Event[Any]) -> None:
@@ -118,7 +120,9 @@ def test_e12_poison_is_parked(inbox: str, router: EventRouter, is_async: bool) -
     register(router, fail, is_async=is_async, max_attempts=3)
 
     statuses = Counter(
-        status for each in together(4, lambda thread: [post_wsgi(PATH, PUSH).status_code for _ in range(5)]) for status in each
+        status
+        for statuses in together(4, lambda thread: [post_wsgi(PATH, PUSH).status_code for _ in range(5)])
+        for status in statuses
     )
     assert Delivery.objects.using(inbox).get().attempts == len(runs)
     # how many of them came during a run is not certain; so more follow, one by one
@@ -133,7 +137,7 @@ def test_e12_poison_is_parked(inbox: str, router: EventRouter, is_async: bool) -
 
 @both_doors
 def test_e12_what_ends_its_workers_is_parked(inbox: str, router: EventRouter, post: Post, settings: Any) -> None:
-    """A handler whose workers all end in it has run as often as it may; the next delivery parks it, and runs nothing."""
+    """If a handler's workers all die in it, the delivery after the last allowed run parks it, and runs nothing."""
     settings.GCP_EVENT_ROUTER = {"AUTHENTICATION": [], "INBOX": {"DATABASE": inbox, "MAX_LOST": 2}}
     runs: list[str] = []
 
@@ -143,7 +147,7 @@ def test_e12_what_ends_its_workers_is_parked(inbox: str, router: EventRouter, po
 
     register(router, end, is_async=False, max_attempts=2)
 
-    for _each in range(2):
+    for _ in range(2):
         with pytest.raises(SystemExit):
             post(PATH, PUSH)
         end_leases(inbox)
@@ -157,7 +161,7 @@ def test_e12_what_ends_its_workers_is_parked(inbox: str, router: EventRouter, po
 def test_e12_a_handler_that_was_never_begun_is_not_parked(
     inbox: str, router: EventRouter, post: Post, settings: Any, once: bool
 ) -> None:
-    """A handler ends its workers each time: one behind it that never had its turn has its attempts left."""
+    """A handler that kills its workers does not use up the attempts of the one after it, which never began."""
     settings.GCP_EVENT_ROUTER = {"AUTHENTICATION": [], "INBOX": {"DATABASE": inbox, "MAX_LOST": 2}}
     ends: list[BaseException] = [SystemExit() for _ in range(2)]
 
@@ -168,7 +172,7 @@ def test_e12_a_handler_that_was_never_begun_is_not_parked(
     register(router, end, is_async=False, name="ends", once=once, max_attempts=2)
     register(router, lambda event: take_effect(inbox, "behind"), is_async=False, name="behind", max_attempts=2)
 
-    for _each in range(2):
+    for _ in range(2):
         with pytest.raises(SystemExit):
             post(PATH, PUSH)
         end_leases(inbox)

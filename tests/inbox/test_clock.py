@@ -53,8 +53,8 @@ def test_the_list_of_the_command(inbox: str, router: EventRouter, zone: str) -> 
     out = io.StringIO()
     call_command("inbox", "list", "--format", "json", stdout=out)
     if inbox not in ON_SERVER_TIME:
-        found = json.loads(out.getvalue())
-        assert all(is_now(datetime.fromisoformat(found[name])) for name in ("received_at", "created_at", "finished_at"))
+        delivery = json.loads(out.getvalue())
+        assert all(is_now(datetime.fromisoformat(delivery[name])) for name in ("received_at", "created_at", "finished_at"))
 
 
 def test_the_admin(inbox: str, router: EventRouter, zone: str) -> None:
@@ -72,13 +72,13 @@ def test_the_admin(inbox: str, router: EventRouter, zone: str) -> None:
 def test_selections_by_age(inbox: str, router: EventRouter, zone: str) -> None:
     """Ages in selections are counted by the database."""
     Shop(inbox, router).order(1)
-    found: list[int] = []
+    counts: list[int] = []
     for arguments in (("--newer-than", "5m"), ("--older-than", "5m")):
         out = io.StringIO()
         call_command("inbox", "list", "--json", *arguments, stdout=out)
-        found.append(len(out.getvalue().splitlines()))
+        counts.append(len(out.getvalue().splitlines()))
 
-    assert found == [1, 0]
+    assert counts == [1, 0]
 
 
 def test_the_wait_for_a_lease(inbox: str, router: EventRouter, zone: str, post: Post) -> None:

@@ -1,4 +1,4 @@
-"""Databases that undo a transaction for the sake of another: the inbox begins anew what is its own."""
+"""Databases that undo a transaction because of another one: the inbox repeats its own statements."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ SERIALIZABLE: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("inbox", ["postgresql", "mariadb"], indirect=True)
 @pytest.mark.parametrize("is_async", [False, True])
 def test_under_serializable_isolation_few_senders_hear_of_conflicts(inbox: str, router: EventRouter, is_async: bool) -> None:
-    """Of a hundred events, four at a time, nearly all are answered 201 at once: PostgreSQL, "Serializable Isolation Level"."""
+    """Of a hundred events, four at a time, nearly all get 201 at once: PostgreSQL, "Serializable Isolation Level"."""
     register(router, lambda event: None if is_async else take_effect(inbox, event.reference), is_async=is_async)
 
     def send(number: int) -> Counter[int]:
-        return Counter(post_wsgi(f"/events/k/{number}-{each}", push(f"{number}-{each}")).status_code for each in range(25))
+        return Counter(post_wsgi(f"/events/k/{number}-{copy}", push(f"{number}-{copy}")).status_code for copy in range(25))
 
     with settings_of(inbox, OPTIONS=SERIALIZABLE[inbox]):
         answers = sum(together(4, send), Counter[int]())

@@ -1,4 +1,4 @@
-"""What makes two deliveries the same event, and what becomes of another payload under an id that is known."""
+"""What makes two deliveries the same event, and what happens to another payload under a known id."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ pytestmark = with_databases
 def test_another_attempt_of_a_message_is_the_same_event(
     inbox: str, router: EventRouter, post: Post, lines: Callable[[], list[str]]
 ) -> None:
-    """What its sender writes around a message may differ from one delivery to the next: its id and data count."""
+    """The envelope may differ from one delivery to the next; the id and the data count."""
     register(router, lambda event: take_effect(inbox, "h"), is_async=False)
     first = make_pubsub_message({"a": 1}, "s", {"x": "1"}, "17", publish_time=datetime(2026, 1, 1, tzinfo=UTC))
     again = {**json.loads(make_pubsub_message({"a": 1}, "s", {"x": "2"}, "17")), "deliveryAttempt": 2}
@@ -59,7 +59,7 @@ BODIES = [push(1, "first"), push(1, "second"), push(1, "first")]
 def test_the_first_payload_of_an_id_wins_once_it_is_handled(
     inbox: str, router: EventRouter, post: Post, lines: Callable[[], list[str]], is_async: bool
 ) -> None:
-    """Another payload under the same id is logged, acknowledged and not handled, once the first is done."""
+    """Once the first payload is done, the inbox logs another one under the same id, acknowledges it, and does not handle it."""
     seen: list[object] = []
     register(router, lambda event: seen.append(event.payload), is_async=is_async)
 
@@ -74,7 +74,7 @@ def test_the_first_payload_of_an_id_wins_once_it_is_handled(
 def test_another_payload_is_handled_where_nothing_was_done_by_the_first(
     inbox: str, router: EventRouter, post: Post, lines: Callable[[], list[str]], is_async: bool, problem: BaseException
 ) -> None:
-    """A sender that writes its message anew for each attempt is heard in the end: what is handled is what is kept."""
+    """If no handler has used the first payload, the inbox stores and handles the second."""
     seen: list[object] = []
 
     def work(event: Event[Any]) -> None:
@@ -95,7 +95,7 @@ def test_another_payload_is_handled_where_nothing_was_done_by_the_first(
 
 @pytest.mark.parametrize("problem", [Reject(), RuntimeError()], ids=["rejected", "parked"])
 def test_what_is_settled_is_settled_by_its_first_payload(inbox: str, router: EventRouter, post: Post, problem: Exception) -> None:
-    """What was rejected or parked is for a person to look at, with the payload that it was rejected or parked for."""
+    """A rejected or parked event keeps the payload for which it was rejected or parked, for people to look at."""
 
     @router.on("k", name="h", max_attempts=1)
     def _(event: Event[Any]) -> None:
@@ -110,7 +110,7 @@ def test_what_is_settled_is_settled_by_its_first_payload(inbox: str, router: Eve
 def test_another_payload_is_refused_while_the_first_is_handled(
     inbox: str, router: EventRouter, post: Post, is_async: bool
 ) -> None:
-    """Its sender has to keep it for as long as nobody knows whether the first will be done."""
+    """While the first payload runs, the sender has to keep the second."""
     stall = Stall()
     seen: list[object] = []
 
@@ -128,7 +128,7 @@ def test_another_payload_is_refused_while_the_first_is_handled(
 
 
 def test_another_payload_is_refused_while_workers_have_the_first(inbox: str, router: EventRouter, post: Post) -> None:
-    """The first was acknowledged, so no other takes its place; this one is refused until a worker has done it."""
+    """Another payload does not replace one that was acknowledged; the inbox refuses it until a worker is done."""
     seen: list[object] = []
 
     @router.on("k", name="h", deferred=True)
@@ -145,7 +145,7 @@ def test_another_payload_is_refused_while_workers_have_the_first(inbox: str, rou
 def test_what_the_first_payload_has_left_open_is_for_workers_once_another_came(
     inbox: str, router: EventRouter, post: Post
 ) -> None:
-    """One handler is done by the first payload, and another failed: the second is acknowledged, and the first goes on."""
+    """If one handler is done and another failed, the inbox acknowledges another payload, and continues with the first."""
     seen: list[object] = []
 
     def work(event: Event[Any]) -> None:
@@ -163,7 +163,7 @@ def test_what_the_first_payload_has_left_open_is_for_workers_once_another_came(
 
 
 def test_a_later_handler_sees_the_first_payload_only(inbox: str, router: EventRouter, post: Post) -> None:
-    """A handler that is new since the first delivery is not given another payload under the same id, but the first one."""
+    """A handler that was added since the first delivery gets the first payload, not another one under the same id."""
     seen: list[object] = []
     register(router, lambda event: None, is_async=False, name="old")
     assert post(PATH, push(1, "first")).status_code == 201
@@ -174,7 +174,7 @@ def test_a_later_handler_sees_the_first_payload_only(inbox: str, router: EventRo
 
 
 def test_of_many_payloads_at_once_one_wins(inbox: str, router: EventRouter) -> None:
-    """Twenty threads post two payloads under one id: one run, with the payload that is kept."""
+    """Twenty threads post two payloads under one id: the handler runs once, with the stored payload."""
     seen: list[object] = []
     register(router, lambda event: seen.append(event.payload), is_async=False)
     bodies = {name: push(1, name) for name in ("first", "second")}
@@ -186,7 +186,7 @@ def test_of_many_payloads_at_once_one_wins(inbox: str, router: EventRouter) -> N
 
 
 def test_another_payload_may_be_long(inbox: str, router: EventRouter) -> None:
-    """One that takes the place of the first is kept as it is, however long it is."""
+    """A payload that replaces the first is stored exactly, however long it is."""
     problems: list[Exception] = [RuntimeError()]
 
     @router.on("k", name="h")

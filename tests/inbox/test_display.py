@@ -50,7 +50,7 @@ def test_a_long_payload_is_cut_off() -> None:
 def test_nothing_is_printed_that_a_screen_obeys(text: str) -> None:
     """What is printed is printable, but for line breaks and tabs; and printable text is itself."""
     for shown in (printable(text), payload(text.encode("utf-8", "surrogatepass")).text):
-        assert all(each.isprintable() or each in "\n\t" for each in shown)
+        assert all(letter.isprintable() or letter in "\n\t" for letter in shown)
     if text.isprintable():
         assert printable(text) == text
 

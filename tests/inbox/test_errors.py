@@ -1,4 +1,4 @@
-"""What the inbox keeps of an error: its type, its trail, and, for those who may see payloads, its text and traceback."""
+"""What the inbox stores of an error: its type, its trail, and, for users who may see payloads, its text and traceback."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Order(BaseModel):
 
 
 class RaisingError(Exception):
-    """Cannot tell its text."""
+    """Raises an exception instead of returning its text."""
 
     @override
     def __str__(self) -> str:
@@ -42,7 +42,7 @@ class RaisingError(Exception):
 
 
 class OddError(Exception):
-    """Tells a text that is none."""
+    """Returns a number instead of a text."""
 
     @override
     def __str__(self) -> str:
@@ -55,8 +55,8 @@ def fail_with(router: EventRouter, error: Exception) -> None:
         raise error.with_traceback(None)
 
 
-def told(text: str) -> str:
-    """A text that was kept, without the numbers of lines."""
+def without_numbers(text: str) -> str:
+    """Remove the line numbers from a stored text."""
     return re.sub(r"line \d+", "line N", text)
 
 
@@ -102,31 +102,31 @@ PLACE = f'  File "{__file__}", line N, in handler\n    raise error.with_tracebac
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
 )
 def test_the_text_of_an_error_is_kept(inbox: str, router: EventRouter, error: Exception, state: str, text: str) -> None:
-    """What a handler raises is kept with its text and its lines, bounded, and in characters that each database takes."""
+    """The inbox stores a handler's exception with its text and its frames, bounded, in characters that each database accepts."""
     fail_with(router, error)
 
     post_wsgi(PATH, PUSH)
 
     assert rows(inbox)[0][1] == state
-    assert told(Delivery.objects.using(inbox).get().error_text) == text
+    assert without_numbers(Delivery.objects.using(inbox).get().error_text) == text
 
 
 @with_databases
 def test_a_text_of_any_characters_is_kept(inbox: str, router: EventRouter) -> None:
-    """What a database refuses is escaped: NUL and half surrogate pairs, and in MySQL's utf8mb3 what is beyond U+FFFF."""
+    """Characters that a database refuses are escaped: NUL, lone surrogates, and those beyond U+FFFF for MySQL's utf8mb3."""
     fail_with(router, RuntimeError("a\0b\ud800c\udfff å 注文 \U0001f34e\n\x1b[31m"))
 
     post_wsgi(PATH, PUSH)
 
     apple = "\\U0001f34e" if inbox == "mariadb" else "\U0001f34e"
     text = Delivery.objects.using(inbox).get().error_text
-    assert told(text) == f"builtins.RuntimeError: a\\x00b\\ud800c\\udfff å 注文 {apple}\n\x1b[31m\n{PLACE}"
+    assert without_numbers(text) == f"builtins.RuntimeError: a\\x00b\\ud800c\\udfff å 注文 {apple}\n\x1b[31m\n{PLACE}"
 
 
 @with_databases
 @with_sqlite
 def test_what_a_payload_is_not_is_kept(inbox: str, router: EventRouter) -> None:
-    """A payload that does not fit its type has its details, and no lines, since they would be this package's."""
+    """An invalid payload has its validation errors, but no frames, since all would belong to this package."""
 
     @router.on("k", name="h")
     def handler(event: Event[Order]) -> None: ...
@@ -134,13 +134,13 @@ def test_what_a_payload_is_not_is_kept(inbox: str, router: EventRouter) -> None:
     post_wsgi(PATH, PUSH)
 
     delivery = Delivery.objects.using(inbox).get()
-    assert [each["loc"] for each in json.loads(delivery.error)] == [["order_id"]]
+    assert [detail["loc"] for detail in json.loads(delivery.error)] == [["order_id"]]
     assert delivery.error_text.startswith("gcp_event_router.exceptions.InvalidEventError: invalid payload: 1 error(s)")
     assert "  File " not in delivery.error_text
 
 
 def test_thousands_of_validation_errors_are_counted() -> None:
-    """Pydantic would write each of them, and most would be cut off."""
+    """Pydantic would format each of them, and most would be cut off."""
     adapter = TypeAdapter(list[int])
 
     text = text_of(raised(lambda: adapter.validate_python(["x"] * 1000)))
@@ -151,7 +151,7 @@ def test_thousands_of_validation_errors_are_counted() -> None:
 @with_databases
 @with_sqlite
 def test_nothing_is_kept_where_that_is_off(inbox: str, router: EventRouter) -> None:
-    """With ERROR_TEXT off the type and the trail are kept, and no word of the text."""
+    """With ERROR_TEXT off, the inbox stores the type and the trail, but nothing of the text."""
     fail_with(router, RuntimeError(SECRET))
     settings: dict[str, Any] = {"AUTHENTICATION": [], "INBOX": {"DATABASE": inbox, "ERROR_TEXT": False}}
 
@@ -166,7 +166,7 @@ def test_nothing_is_kept_where_that_is_off(inbox: str, router: EventRouter) -> N
 @with_databases
 @with_sqlite
 def test_the_text_goes_when_the_work_is_done(inbox: str, router: EventRouter) -> None:
-    """Once the handler has done its work, nothing of its earlier failure is left."""
+    """Once the handler is done, the inbox has deleted its earlier failure."""
     errors: list[Exception] = [RuntimeError(SECRET)]
 
     @router.on("k", name="h")
@@ -190,7 +190,7 @@ def raised(function: Callable[[], Any]) -> Exception:
 
 
 def test_causes_and_notes() -> None:
-    """What caused an error follows it, and what was being handled; notes follow the text."""
+    """The cause of an error follows it, and so does the error that was being handled; notes follow the text."""
 
     def inner() -> None:
         raise KeyError(SECRET)
@@ -209,7 +209,7 @@ def test_causes_and_notes() -> None:
             problem.add_note("a note")
             raise problem from error
 
-    text = told(text_of(raised(outer)))
+    text = without_numbers(text_of(raised(outer)))
 
     assert [line for line in text.splitlines() if not line.startswith(("  File", "    "))] == [
         "builtins.RuntimeError: at the end",
@@ -221,7 +221,7 @@ def test_causes_and_notes() -> None:
 
 
 def test_a_recursion_keeps_its_beginning_and_its_end() -> None:
-    """Of a thousand frames the outermost and the innermost are kept, and Python counts those that are alike."""
+    """Of a thousand frames, the inbox stores the outermost and the innermost, and equal ones only as a number."""
 
     def down(depth: int) -> int:
         return down(depth + 1) + 1
@@ -230,7 +230,7 @@ def test_a_recursion_keeps_its_beginning_and_its_end() -> None:
         frame = [f'  File "{__file__}", line N, in down', "    return down(depth + 1) + 1"]
         return [*(frame * 3), f"  [Previous line repeated {times} more times]"]
 
-    lines = told(text_of(raised(lambda: down(0)))).splitlines()
+    lines = without_numbers(text_of(raised(lambda: down(0)))).splitlines()
 
     assert lines[5:9] == repeated(3)[:4]
     [left_out] = [place for place, line in enumerate(lines) if re.fullmatch(r"  \.\.\. \d{3} frames left out \.\.\.", line)]
@@ -241,14 +241,14 @@ def test_long_names_and_lines_are_bounded() -> None:
     """A frame may name a file that does not exist, and the name may be of any length."""
     name = "/nowhere/" + "x" * 100_000
 
-    text = told(text_of(raised(lambda: exec(compile("1 / 0", name, "exec")))))
+    text = without_numbers(text_of(raised(lambda: exec(compile("1 / 0", name, "exec")))))
 
     assert text.splitlines()[-1] == f'  File "{name}'[:2000]
 
 
 @given(st.lists(st.text(st.characters(codec=None), max_size=3000), max_size=20), st.booleans())
 def test_whatever_an_exception_says_can_be_stored(texts: list[str], grouped: bool) -> None:
-    """A text of any characters is bounded, and can be encoded; for MySQL's utf8mb3, too."""
+    """A text of any characters is bounded and can be encoded, also for MySQL's utf8mb3."""
     error: Exception | None = None
     for text in texts:
         cause, error = error, RuntimeError(text)
@@ -260,11 +260,11 @@ def test_whatever_an_exception_says_can_be_stored(texts: list[str], grouped: boo
         stored = storable(whole, TEXT_LENGTH, vendor)
         assert len(stored) <= TEXT_LENGTH
         assert "\0" not in stored
-        assert max(len(each.encode()) for each in stored) <= most
+        assert max(len(letter.encode()) for letter in stored) <= most
 
 
 def test_names_that_no_database_takes_are_escaped() -> None:
-    """The name of an exception's type is escaped, too, and bounded by its column."""
+    """The name of an exception's type is escaped, too, and cut to the length of its column."""
     odd = type("A", (Exception,), {"__module__": "m\0\ud800" * 1000})
 
     error = describe_error(odd("text"))

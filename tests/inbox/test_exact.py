@@ -46,12 +46,12 @@ def test_each_spelling_is_another(inbox: str, router: EventRouter, field: str) -
         Delivery.objects.using(inbox).create(event=event, handler=named["handler"])
     place = f"event__{field}" if field != "handler" else field
 
-    found = {
+    matches = {
         text: list(Selection(**{field: text}).deliveries(inbox).values_list(place, flat=True))  # type: ignore[arg-type]
         for text in ALIKE
     }
 
-    assert found == {text: [text] for text in ALIKE}
+    assert matches == {text: [text] for text in ALIKE}
 
 
 def test_handlers_whose_names_differ_only_in_case(inbox: str, router: EventRouter, post: Post) -> None:

@@ -49,7 +49,7 @@ DONE_TWICE_BEGUN = ("h", "done", 2, None, None, "", "")
 def test_e3_a_worker_that_outlives_its_lease_changes_nothing(
     inbox: str, router: EventRouter, post: Post, is_async: bool, fails: bool
 ) -> None:
-    """It ends after its successor is done: what a sync handler wrote is rolled back, and the row stays the successor's."""
+    """It ends after its successor is done: its writes are rolled back, and the row stays the successor's."""
     stall = Stall()
     work = _Work(inbox, is_async, fails, stall)
     register(router, work, is_async=is_async)
@@ -70,7 +70,7 @@ def test_e3_a_worker_that_outlives_its_lease_changes_nothing(
 def test_e3_a_stalled_worker_does_not_disturb_its_successor(
     inbox: str, router: EventRouter, post: Post, is_async: bool, fails: bool
 ) -> None:
-    """It ends while its successor is at work: the successor keeps its claim, and is the one that is done."""
+    """It ends while its successor runs: the successor keeps its claim, and finishes."""
     stall, second_stall = Stall(), Stall()
     work = _Work(inbox, is_async, fails, stall, second_stall)
     register(router, work, is_async=is_async)
@@ -94,7 +94,7 @@ def test_e3_a_stalled_worker_does_not_disturb_its_successor(
 def test_e3_a_worker_may_stall_before_its_handler(
     inbox: str, router: EventRouter, post: Post, fails: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its lease ends between the claim and the handler: what the handler then does is rolled back."""
+    """Its lease ends between the claim and the handler: the handler's writes are rolled back."""
     stall = Stall()
     stalls = [stall]
     runs: list[str] = []
@@ -129,7 +129,7 @@ def test_e3_a_worker_may_stall_before_its_handler(
 def test_e3_a_worker_whose_lease_ended_begins_nothing_more(
     inbox: str, router: EventRouter, post: Post, is_async: bool, names: list[str]
 ) -> None:
-    """Its lease ends in another handler, before the turn of these: what its successor has done is not begun again."""
+    """Its lease ends in an earlier handler: it does not begin again what its successor has done."""
     stall = Stall()
     stalls = [stall]
     runs: list[str] = []
@@ -156,7 +156,7 @@ def test_e3_a_worker_whose_lease_ended_begins_nothing_more(
 @on_sqlite
 @both_doors
 def test_e3_on_sqlite_nobody_overtakes_a_stalled_handler(inbox: str, router: EventRouter, post: Post) -> None:
-    """Past its lease, a sync handler still has SQLite's lock: a second delivery waits for it, and finds it done."""
+    """After its lease, a sync handler still has SQLite's lock: a second delivery waits for it, and finds it done."""
     stall = Stall()
     work = _Work(inbox, False, False, stall)
     register(router, work, is_async=False, lease=timedelta(milliseconds=1))
@@ -174,7 +174,7 @@ def test_e3_on_sqlite_nobody_overtakes_a_stalled_handler(inbox: str, router: Eve
 def test_e10_leases_go_by_the_databases_clock(
     inbox: str, router: EventRouter, post: Post, is_async: bool, minutes: int, clock: Clock
 ) -> None:
-    """A worker's clock is five minutes off, and another's as much the other way: neither lengthens or ends a lease."""
+    """Workers' clocks that are five minutes fast or slow neither lengthen nor end a lease."""
     stall = Stall()
     work = _Work(inbox, is_async, False, stall)
     register(router, work, is_async=is_async, lease=timedelta(minutes=1))
@@ -213,7 +213,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 class _Work:
-    """A handler's work whose runs stall in turn; the first may fail then."""
+    """A handler whose runs stall one after the other; the first may then fail."""
 
     def __init__(self, alias: str, is_async: bool, fails: bool, *stalls: Stall) -> None:
         self.runs = 0

@@ -1,4 +1,4 @@
-"""A transaction that ends behind its handler's back: what it wrote is gone, so the handler is not done."""
+"""A transaction that ends without its handler noticing: its writes are gone, so the handler is not done."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def raise_rollback(alias: str) -> None:
 
 def meet_a_deadlock(alias: str) -> None:
     """InnoDB rolls the smaller transaction back: https://mariadb.com/kb/en/innodb-lock-modes/, "Deadlocks"."""
-    first, second = (f"UPDATE effects_effect SET reference = 'd' WHERE id = {each}" for each in (-1, -2))
+    first, second = (f"UPDATE effects_effect SET reference = 'd' WHERE id = {pk}" for pk in (-1, -2))
     with session(alias) as other, other.cursor() as cursor:
         cursor.execute("BEGIN")
         cursor.execute(second)
@@ -109,9 +109,9 @@ EVERYWHERE = [
     roll_back_by_the_driver_and_write,
 ]
 ENDS = [
-    *((alias, each) for alias in ("sqlite", "postgresql", "mariadb") for each in EVERYWHERE),
+    *((alias, end) for alias in ("sqlite", "postgresql", "mariadb") for end in EVERYWHERE),
     *((alias, roll_back_after_a_savepoint) for alias in ("postgresql", "mariadb")),
-    *(("sqlite", each) for each in (fill_the_disk, insert_or_roll_back, raise_rollback)),
+    *(("sqlite", end) for end in (fill_the_disk, insert_or_roll_back, raise_rollback)),
     ("mariadb", meet_a_deadlock),
 ]
 by_all_ends = pytest.mark.parametrize(
@@ -124,7 +124,7 @@ by_all_ends = pytest.mark.parametrize(
 def test_a_transaction_that_is_gone_is_no_success(
     inbox: str, router: EventRouter, post: Post, end: Callable[[str], None], writes_more: bool
 ) -> None:
-    """A handler goes on after its transaction was rolled back: it failed, nothing of it stays, and it is run again."""
+    """A handler that continues after its transaction was rolled back has failed: none of its writes stay, and it runs again."""
     Effect.objects.using(inbox).bulk_create([Effect(pk=-1, handler="", reference=""), Effect(pk=-2, handler="", reference="")])
     ends = [end]
 
@@ -155,7 +155,7 @@ COMMITS = [
 
 @pytest.mark.parametrize(("inbox", "statement"), COMMITS, indirect=["inbox"])
 def test_a_transaction_that_its_handler_commits_is_no_success(inbox: str, router: EventRouter, statement: str) -> None:
-    """A handler that commits cannot be undone any more; that it failed is said, and what it wrote afterwards is undone."""
+    """The inbox cannot undo what a handler committed, but records a failure, and undoes what the handler wrote afterwards."""
 
     @router.on("k", name="h")
     def _(event: Event[Any]) -> None:
@@ -170,7 +170,7 @@ def test_a_transaction_that_its_handler_commits_is_no_success(inbox: str, router
 
 @pytest.mark.parametrize("inbox", ["sqlite", "postgresql", "mariadb"], indirect=True)
 def test_an_error_that_leaves_the_transaction_may_be_caught(inbox: str, router: EventRouter) -> None:
-    """A handler that catches an error within a savepoint of its own is done."""
+    """A handler that catches an error within its own savepoint is done."""
 
     @router.on("k", name="h")
     def _(event: Event[Any]) -> None:
@@ -185,7 +185,7 @@ def test_an_error_that_leaves_the_transaction_may_be_caught(inbox: str, router: 
 @pytest.mark.parametrize("inbox", ["sqlite", "postgresql", "mariadb"], indirect=True)
 @pytest.mark.parametrize("culprit", ["outer", "inner", "innermost"])
 def test_a_run_within_a_run_has_a_mark_too(inbox: str, router: EventRouter, culprit: str) -> None:
-    """A handler sends an event, whose handler sends one: each is done in the one transaction, or none of them is."""
+    """A handler sends an event, whose handler sends another: all of them are done in one transaction, or none."""
     culprits = [culprit]
 
     def register_sender(name: str, sends: str) -> None:

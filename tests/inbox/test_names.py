@@ -1,4 +1,4 @@
-"""Deliveries for handlers that are registered no more: passed over, said once, found by a check, moved to the new name."""
+"""Deliveries for unregistered handlers: workers pass over them, the log names them once, a check and a command deal with them."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ NO_MORE = (
 
 @pytest.fixture(autouse=True)
 def _nothing_said() -> Iterator[None]:
-    """As in a process that has just begun."""
+    """Forget what was logged, as in a new process."""
     names.logged.clear()
     yield
     names.logged.clear()
 
 
 def keep(alias: str, number: int, handler: str | Callable[[int], str], kind: str = "k", **columns: Any) -> list[int]:
-    """Keep so many events, each with one deferred delivery; returns the deliveries' numbers."""
-    found = [StoredEvent(key=uuid4(), kind=kind, reference=str(n), form="json", body=b"{}", digest=b"") for n in range(number)]
-    StoredEvent.objects.using(alias).bulk_create(found, batch_size=500)
+    """Store some events, each with one deferred delivery, and return the deliveries' numbers."""
+    events = [StoredEvent(key=uuid4(), kind=kind, reference=str(n), form="json", body=b"{}", digest=b"") for n in range(number)]
+    StoredEvent.objects.using(alias).bulk_create(events, batch_size=500)
     columns = {"state": State.PENDING, "deferred": True, **columns}
     names = [handler if isinstance(handler, str) else handler(n) for n in range(number)]
-    made = [Delivery(event=event, handler=name, **columns) for event, name in zip(found, names, strict=True)]
-    Delivery.objects.using(alias).bulk_create(made, batch_size=500)
+    deliveries = [Delivery(event=event, handler=name, **columns) for event, name in zip(events, names, strict=True)]
+    Delivery.objects.using(alias).bulk_create(deliveries, batch_size=500)
     new = Delivery.objects.using(alias).order_by("-pk").values_list("pk", flat=True)[:number]
     return sorted(new)
 
@@ -74,12 +74,12 @@ def run(*arguments: str) -> str:
 
 
 def kept_warnings(lines: list[str]) -> list[str]:
-    return [each for each in lines if each.startswith("WARNING")]
+    return [line for line in lines if line.startswith("WARNING")]
 
 
 @pytest.mark.proof
 def test_a_sweep_passes_over_what_nobody_runs(inbox: str, router: EventRouter, lines: Callable[[], list[str]]) -> None:
-    """Thousands of deliveries for a name that is not registered cost a sweep few queries, and no new event waits for them."""
+    """Thousands of deliveries for an unregistered name cost a sweep few queries, and new events do not wait for them."""
     keep(inbox, 3_000, "old")
     register(router, inbox)
     keep(inbox, 1, "h")
@@ -96,12 +96,12 @@ def test_a_sweep_passes_over_what_nobody_runs(inbox: str, router: EventRouter, l
 
 @pytest.mark.proof
 def test_a_sweep_meets_many_names(inbox: str, router: EventRouter, lines: Callable[[], list[str]]) -> None:
-    """Each unknown name is said, wherever it stands in the queue; of very many, that there are more."""
+    """The log names each unknown name, wherever it is in the queue; if there are very many, it says that there are more."""
     keep(inbox, 600, "old")
     keep(inbox, 1, "older")
     register(router, inbox)
     assert list(process(inbox)) == []
-    assert [each.split("'")[1] for each in kept_warnings(lines())] == ["old", "older"]
+    assert [line.split("'")[1] for line in kept_warnings(lines())] == ["old", "older"]
 
     keep(inbox, 2_000, lambda n: f"old-{n}")
     keep(inbox, 1, "h")
@@ -114,7 +114,7 @@ def test_a_sweep_meets_many_names(inbox: str, router: EventRouter, lines: Callab
 
 
 def test_more_handlers_than_are_written_into_a_query(inbox: str, router: EventRouter) -> None:
-    """A thousand handlers and as many names that are not registered: what can run does."""
+    """With a thousand handlers and as many unregistered names, deliveries that can run do."""
     for number in range(1_000):
         register(router, inbox, f"h{number}", f"k{number}")
     keep(inbox, 1_000, lambda n: f"old{n}")
@@ -124,7 +124,7 @@ def test_more_handlers_than_are_written_into_a_query(inbox: str, router: EventRo
 
 
 def test_a_kind_that_its_handler_takes_no_more(inbox: str, router: EventRouter, lines: Callable[[], list[str]]) -> None:
-    """A name that is registered for other kinds alone is passed over as well, without reading its events one by one."""
+    """Workers also pass over a name that is registered for other kinds only, without reading its events one by one."""
     register(router, inbox, "h", "other-*")
     keep(inbox, 1_000, "h")
 
@@ -136,7 +136,7 @@ def test_a_kind_that_its_handler_takes_no_more(inbox: str, router: EventRouter, 
 
 
 def test_a_type_that_its_handler_takes_no_more(inbox: str, router: EventRouter, lines: Callable[[], list[str]]) -> None:
-    """Of a handler that looks at CloudEvents types, the event itself tells; it is passed over, and stays as it is."""
+    """Workers pass over an event whose type its handler no longer takes, and leave the delivery unchanged."""
 
     def work(event: Event[Any]) -> None: ...
 
@@ -149,7 +149,7 @@ def test_a_type_that_its_handler_takes_no_more(inbox: str, router: EventRouter, 
 
 
 def test_an_engine_says_it_too(inbox: str, router: EventRouter, lines: Callable[[], list[str]]) -> None:
-    """A task for a delivery whose handler is there no more leaves it as it is, and says so."""
+    """A task whose handler is not registered leaves the delivery unchanged, and the log says so."""
     (pk,) = keep(inbox, 1, "old")
 
     task: Any = run_delivery
@@ -161,7 +161,7 @@ def test_an_engine_says_it_too(inbox: str, router: EventRouter, lines: Callable[
 
 
 def test_the_command_says_it_once(inbox: str, router: EventRouter) -> None:
-    """`inbox process` names what it passes over, in its first round and no other."""
+    """`inbox process` names what it passes over in its first round only."""
     keep(inbox, 3, "old")
 
     assert run("process") == f"{WAIT}\nProcessed 0 deliveries.\n"
@@ -169,7 +169,7 @@ def test_the_command_says_it_once(inbox: str, router: EventRouter) -> None:
 
 
 def test_w025_a_check_names_them(inbox: str, router: EventRouter) -> None:
-    """`check --database` says which names are not registered, and how many deliveries wait for each; settled ones do not."""
+    """`check --database` lists the unregistered names, and how many open deliveries wait for each."""
     register(router, inbox)
     keep(inbox, 3, "old")
     keep(inbox, 1, "h")
@@ -197,7 +197,7 @@ def test_w025_a_check_names_them(inbox: str, router: EventRouter) -> None:
 
 
 def test_w025_of_many_names(inbox: str, router: EventRouter) -> None:
-    """Ten names are named, and the others are counted."""
+    """The check names ten of them, and counts the others."""
     keep(inbox, 12, lambda n: f"old{n}")
 
     said = told(run_checks(tags=["database"], databases=[inbox]))
@@ -209,7 +209,7 @@ def test_w025_of_many_names(inbox: str, router: EventRouter) -> None:
 
 
 def test_rename(inbox: str, router: EventRouter) -> None:
-    """All deliveries of the old name move, done ones too, so that an event which comes again is still a duplicate."""
+    """All deliveries of the old name move, including done ones, so that a redelivered event is still a duplicate."""
     register(router, inbox, "old", "k")
     post_wsgi("/events/k/1", push(1))
     run("process")
@@ -229,7 +229,7 @@ def test_rename(inbox: str, router: EventRouter) -> None:
 
 
 def test_rename_leaves_what_it_cannot_move(inbox: str, router: EventRouter) -> None:
-    """What a worker is at stays, and what would be a second delivery of its event to the new name; the command says so."""
+    """A running delivery stays, and so does one whose event already has a delivery to the new name; the command says so."""
     register(router, inbox, "new", "k")
     pks = keep(inbox, 4, "old")
     deliveries = Delivery.objects.using(inbox)
@@ -265,7 +265,7 @@ def test_rename_of_many(inbox: str, router: EventRouter) -> None:
 def test_a_delivery_to_the_new_name_that_comes_meanwhile(
     inbox: str, router: EventRouter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One event of a batch that is delivered to the new name right then keeps none of the others from being moved."""
+    """If one event of a batch is delivered to the new name meanwhile, the others still move."""
     register(router, inbox, "new", "k")
     pks = keep(inbox, 3, "old")
     deliveries = Delivery.objects.using(inbox)
@@ -273,7 +273,7 @@ def test_a_delivery_to_the_new_name_that_comes_meanwhile(
 
     def late(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
         asked.append(rows)
-        if len(asked) > 1:  # a batch was found, and is about to be moved
+        if len(asked) > 1:  # a batch was selected, and is about to be moved
             deliveries.get_or_create(event=deliveries.get(pk=pks[1]).event, handler="new")
         return idle(rows)
 
@@ -293,7 +293,7 @@ def test_a_delivery_to_the_new_name_that_comes_meanwhile(
     ],
 )
 def test_names_that_are_refused(inbox: str, router: EventRouter, old: str, new: str, text: str) -> None:
-    """Nothing is taken from a handler that is there, nor moved to one that is not."""
+    """The command takes nothing from a registered handler, and moves nothing to an unregistered one."""
     register(router, inbox, "new", "k")
     register(router, inbox, "other", "k")
 
@@ -304,7 +304,7 @@ def test_names_that_are_refused(inbox: str, router: EventRouter, old: str, new: 
 
 
 def test_stats_name_them(inbox: str, router: EventRouter) -> None:
-    """The figures tell what waits for a worker from what no worker runs."""
+    """The figures separate deliveries that wait for a worker from those that no worker runs."""
     register(router, inbox)
     keep(inbox, 2, "old")
     keep(inbox, 1, "h")
@@ -314,5 +314,5 @@ def test_stats_name_them(inbox: str, router: EventRouter) -> None:
         "Waiting for a worker: 3.",
         "Waiting for a handler that is not registered: 2 for old.",
     ]
-    found = json.loads(run("stats", "--format", "json"))
-    assert (found["waiting_for_worker"], found["unregistered"]) == (3, {"old": 2})
+    figures = json.loads(run("stats", "--format", "json"))
+    assert (figures["waiting_for_worker"], figures["unregistered"]) == (3, {"old": 2})

@@ -1,4 +1,4 @@
-"""What a handler may ask of the inbox: `once`, `name`, `lease`, `max_attempts`, and another time, by `Retry`."""
+"""The options of a handler: `once`, `name`, `lease`, `max_attempts`, and a later run by `Retry`."""
 
 from __future__ import annotations
 
@@ -24,11 +24,14 @@ pytestmark = with_databases
 
 @sync_or_async
 def test_a_handler_that_is_done_is_not_run_again(inbox: str, router: EventRouter, post: Post, is_async: bool) -> None:
-    """The first delivery is handled and answered 201, the second is not and is answered 200."""
+    """The first delivery is handled and gets 201; the second is not handled and gets 200."""
     runs: list[str] = []
     register(router, lambda event: runs.append(event.reference), is_async=is_async)
 
-    assert [(each.status_code, each.content) for each in (post(PATH, PUSH), post(PATH, PUSH))] == [(201, b"{}"), (200, b"{}")]
+    assert [(response.status_code, response.content) for response in (post(PATH, PUSH), post(PATH, PUSH))] == [
+        (201, b"{}"),
+        (200, b"{}"),
+    ]
     assert (runs, rows(inbox)) == (["r"], [("h", "done", 1)])
     assert list(Delivery.objects.using(inbox).values_list("token", "lease_until", "error")) == [(None, None, "")]
 
@@ -42,17 +45,17 @@ def test_statements(inbox: str, router: EventRouter) -> None:
         take_effect(inbox, "h")
 
     counts: list[int] = []
-    for _each in range(2):
+    for _post in range(2):
         with CaptureQueriesContext(connections[inbox]) as queries:
             post_wsgi(PATH, PUSH)
-        counts.append(len([each for each in queries.captured_queries if each["sql"] not in {"BEGIN", "COMMIT"}]))
+        counts.append(len([query for query in queries.captured_queries if query["sql"] not in {"BEGIN", "COMMIT"}]))
     assert counts == [2 + 1, 2]
 
 
 @pytest.mark.parametrize("path", [PATH, f"{PATH}?page=x"])
 @sync_or_async
 def test_what_is_invalid_is_kept_and_acknowledged(inbox: str, router: EventRouter, post: Post, is_async: bool, path: str) -> None:
-    """A payload or parameters that do not fit are kept with the bytes that came, and neither run nor sent again."""
+    """An event with an invalid payload or parameters is stored with its bytes, and neither run nor sent again."""
     runs: list[object] = []
     if is_async:
 
@@ -67,7 +70,7 @@ def test_what_is_invalid_is_kept_and_acknowledged(inbox: str, router: EventRoute
 
     body = push(1, {"a": "s3cr3t"} if path == PATH else {"a": 1})
 
-    assert [(each.status_code, each.content) for each in (post(path, body), post(path, body))] == [(200, b"{}")] * 2
+    assert [(response.status_code, response.content) for response in (post(path, body), post(path, body))] == [(200, b"{}")] * 2
     assert (runs, rows(inbox)) == ([], [("h", "rejected", 1)])
     assert bytes(StoredEvent.objects.using(inbox).get().body) == body
     error = Delivery.objects.using(inbox).get().error
@@ -77,7 +80,7 @@ def test_what_is_invalid_is_kept_and_acknowledged(inbox: str, router: EventRoute
 
 @sync_or_async
 def test_what_is_not_once_sees_every_delivery(inbox: str, router: EventRouter, post: Post, is_async: bool) -> None:
-    """With `once=False` a handler runs each time, also beside one that is done, and the inbox knows nothing of it."""
+    """With `once=False` a handler runs for each delivery, also beside one that is done, and the inbox stores nothing of it."""
     runs: list[str] = []
     register(router, lambda event: runs.append(event.reference), is_async=is_async, name="always", once=False)
 
@@ -92,7 +95,7 @@ def test_what_is_not_once_sees_every_delivery(inbox: str, router: EventRouter, p
 
 @sync_or_async
 def test_the_failure_of_what_is_not_once_is_answered(inbox: str, router: EventRouter, post: Post, is_async: bool) -> None:
-    """A failing handler with `once=False` has the event sent again; beside it, what is done stays done."""
+    """If a handler with `once=False` fails, the event is sent again; handlers that are done stay done."""
 
     def fail(event: Event[Any]) -> None:
         raise RuntimeError
@@ -105,7 +108,7 @@ def test_the_failure_of_what_is_not_once_is_answered(inbox: str, router: EventRo
 
 
 def test_a_name_survives_a_move(inbox: str, router: EventRouter, post: Post) -> None:
-    """What one function has done is done for another one of the same name; without a name, it is the function's own."""
+    """Two functions with the same `name` share their deliveries; without a name, each has its own."""
     runs: list[str] = []
 
     @router.on("k", name="invoices")
@@ -129,7 +132,7 @@ def test_a_name_survives_a_move(inbox: str, router: EventRouter, post: Post) -> 
 
 
 def test_two_bound_methods_of_one_name_are_two_handlers(inbox: str, router: EventRouter, post: Post) -> None:
-    """The same method of two objects is two handlers, each done once; the second is numbered."""
+    """The same method of two objects is two handlers, each done once; the second gets a number."""
 
     class Shop:
         def __init__(self, town: str) -> None:
@@ -149,7 +152,7 @@ def test_two_bound_methods_of_one_name_are_two_handlers(inbox: str, router: Even
 
 @pytest.mark.parametrize("lease", [timedelta(hours=1), timedelta(seconds=1), None])
 def test_a_handler_has_its_own_lease(inbox: str, router: EventRouter, post: Post, lease: timedelta | None) -> None:
-    """A lease is as long as the handler says, or else as the settings say: five minutes."""
+    """A lease is as long as the handler's option says, or else the setting: five minutes."""
 
     def end(event: Event[Any]) -> None:
         raise SystemExit
@@ -164,7 +167,7 @@ def test_a_handler_has_its_own_lease(inbox: str, router: EventRouter, post: Post
 
 @sync_or_async
 def test_a_lease_begins_with_its_handler(inbox: str, router: EventRouter, post: Post, is_async: bool) -> None:
-    """Of several handlers each has all of its lease, however long those before it took."""
+    """Each of several handlers has its whole lease, however long the earlier ones took."""
 
     def outlast(event: Event[Any]) -> None:
         end_leases(inbox)
@@ -184,7 +187,7 @@ def test_a_lease_begins_with_its_handler(inbox: str, router: EventRouter, post: 
 
 
 def _leases(alias: str) -> list[tuple[str, timedelta]]:
-    """How long each handler that is at work may take."""
+    """The lease of each running handler."""
     length = ExpressionWrapper(F("lease_until") - F("started_at"), output_field=DurationField())
     running = Delivery.objects.using(alias).filter(state="running").annotate(length=length)
     return list(running.values_list("handler", "length"))
@@ -192,7 +195,7 @@ def _leases(alias: str) -> list[tuple[str, timedelta]]:
 
 @sync_or_async
 def test_each_handler_has_its_own_number_of_attempts(inbox: str, router: EventRouter, post: Post, is_async: bool) -> None:
-    """A handler is parked, and so acknowledged, with its last failure; the sender goes on for those that have attempts left."""
+    """A handler is parked, and so acknowledged, with its last failure; the sender continues for those with attempts left."""
     runs: list[str] = []
 
     def fail(event: Event[Any]) -> None:
@@ -208,7 +211,7 @@ def test_each_handler_has_its_own_number_of_attempts(inbox: str, router: EventRo
 
 @sync_or_async
 def test_a_retry_is_no_attempt(inbox: str, router: EventRouter, post: Post, is_async: bool) -> None:
-    """A handler that asks for another time is given it as often as it asks; its wait is answered and kept."""
+    """A handler may raise Retry as often as it wants; its wait is in the answer and in the row."""
     asks = [Retry("s3cr3t", after=timedelta(seconds=90)) for _ in range(4)]
 
     def ask(event: Event[Any]) -> None:
@@ -217,7 +220,7 @@ def test_a_retry_is_no_attempt(inbox: str, router: EventRouter, post: Post, is_a
 
     register(router, ask, is_async=is_async, max_attempts=2)
 
-    for _each in range(4):
+    for _ in range(4):
         answer = post(PATH, PUSH)
         assert (answer.status_code, answer["Retry-After"], rows(inbox)) == (503, "90", [("h", "pending", 0)])
     kept = Delivery.objects.using(inbox).get()
@@ -231,7 +234,7 @@ def test_a_retry_is_no_attempt(inbox: str, router: EventRouter, post: Post, is_a
 
 
 def test_of_several_handlers_each_has_its_own_state(inbox: str, router: EventRouter, post: Post) -> None:
-    """Sync and async handlers that are done, rejected, asked to wait and failed: the worst is answered, each time."""
+    """Of handlers that are done, rejected, retried and failed, the worst decides each answer."""
     problems: dict[str, list[Exception]] = {"done": [], "rejected": [Reject("no")], "waits": [Retry("no")], "fails": [KeyError()]}
 
     def work_of(name: str) -> Any:
@@ -255,7 +258,7 @@ def test_of_several_handlers_each_has_its_own_state(inbox: str, router: EventRou
 def test_the_senders_own_count_is_kept(
     inbox: str, router: EventRouter, post: Post, deferred: bool, sent: int, kept: int | None
 ) -> None:
-    """A push that says how often it was tried has that kept with the delivery, as far as it can be; it is handled anyhow."""
+    """The delivery stores the sender's attempt number, bounded; a number that cannot be stored does not prevent the run."""
     register(router, lambda event: None, is_async=False, deferred=deferred)
     body = json.dumps({**json.loads(PUSH), "deliveryAttempt": sent}).encode()
 
@@ -267,7 +270,7 @@ def test_the_senders_own_count_is_kept(
 @pytest.mark.parametrize("after", [timedelta(0), timedelta(days=3_000_000), timedelta.max])
 @sync_or_async
 def test_any_wait_can_be_asked_for(inbox: str, router: EventRouter, post: Post, is_async: bool, after: timedelta) -> None:
-    """No time at all, and more than a database or Python can count to, are kept as a time that both can read."""
+    """A wait of zero, or longer than a database or Python can count to, is stored as a time that both can read."""
     asks = [Retry("later", after=after)]
 
     def ask(event: Event[Any]) -> None:
@@ -288,7 +291,7 @@ def test_any_wait_can_be_asked_for(inbox: str, router: EventRouter, post: Post, 
 
 @sync_or_async
 def test_any_lease_can_be_asked_for(inbox: str, router: EventRouter, post: Post, is_async: bool) -> None:
-    """A lease that is longer than a database can count to is one that does not end."""
+    """A lease that is longer than a database can count to does not end."""
     register(router, lambda event: None, is_async=is_async, name="first", lease=timedelta.max)
     register(router, lambda event: None, is_async=is_async, name="second", lease=timedelta.max)
 

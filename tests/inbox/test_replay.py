@@ -144,7 +144,7 @@ def test_h1_two_operators_at_once(inbox: str, router: EventRouter, is_async: boo
         post_wsgi(f"/events/k/{number}", push(number))
     broken.clear()
 
-    outcomes = [each for found in together(4, lambda _: replayed(inbox, states=["rejected"])) for each in found]
+    outcomes = [outcome for outcomes in together(4, lambda _: replayed(inbox, states=["rejected"])) for outcome in outcomes]
 
     assert sum(outcome is Outcome.HANDLED for _, outcome in outcomes) == 10
     assert {outcome for _, outcome in outcomes} <= {Outcome.HANDLED, Outcome.BUSY}
@@ -184,11 +184,11 @@ def test_h2_a_crash_in_the_middle(inbox: str, tmp_path: Path) -> None:
     events = [row_of("video-up", str(number), RawEvent(envelope)) for number, envelope in enumerate(envelopes)]
     StoredEvent.objects.using(inbox).bulk_create(events)
     name = "tests.workers.handlers.convert"
-    Delivery.objects.using(inbox).bulk_create(Delivery(event=each, handler=name, state=State.PARKED) for each in events)
+    Delivery.objects.using(inbox).bulk_create(Delivery(event=event, handler=name, state=State.PARKED) for event in events)
     settings = connections[inbox].settings_dict
     database = {key: settings[key] for key in ("ENGINE", "NAME", "USER", "HOST", "OPTIONS")}
-    given: dict[str, Any] = {"database": database, "tasks": {}, "apps": [], "queues": {}}
-    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.workers.settings", "EVENTS_WORKER": json.dumps(given)}
+    worker: dict[str, Any] = {"database": database, "tasks": {}, "apps": [], "queues": {}}
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.workers.settings", "EVENTS_WORKER": json.dumps(worker)}
     command = [sys.executable, "-m", "django", "inbox", "replay", "--handler", name]
 
     def run() -> AbstractContextManager[subprocess.Popen[bytes]]:
@@ -205,8 +205,8 @@ def test_h2_a_crash_in_the_middle(inbox: str, tmp_path: Path) -> None:
         assert last.communicate(timeout=120)[0].count(b'"handled"') < COUNT - 250 + 3
 
     assert last.returncode == 0
-    found = sorted(int(each) for each in Effect.objects.using(inbox).values_list("reference", flat=True))
-    assert found == list(range(COUNT))
+    references = sorted(int(text) for text in Effect.objects.using(inbox).values_list("reference", flat=True))
+    assert references == list(range(COUNT))
     assert set(Delivery.objects.using(inbox).values_list("state", flat=True)) == {"done"}
 
 
@@ -459,7 +459,7 @@ def test_a_discard_reads_no_bodies(inbox: str) -> None:
     with CaptureQueriesContext(connections[inbox]) as queries:
         assert discard(Selection(kind="*").deliveries(inbox)) == 1
 
-    assert not any("body" in each["sql"] for each in queries)
+    assert not any("body" in query["sql"] for query in queries)
 
 
 def test_a_discarded_delivery_can_be_replayed(inbox: str, router: EventRouter) -> None:

@@ -88,8 +88,8 @@ class TestWork:
         post("/events/k/r", PUSH)
         task: Any = run_delivery
         pk = Delivery.objects.using(inbox).get().pk
-        for each in (pk, pk, pk + 1):
-            task.func(each)
+        for number in (pk, pk, pk + 1):
+            task.func(number)
 
         assert seen == ["r"]
 

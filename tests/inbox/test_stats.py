@@ -69,10 +69,10 @@ def test_text(kept: str) -> None:
 
 def test_json(kept: str) -> None:
     """The same for scripts, with ages in seconds."""
-    found = json.loads(run("--format", "json")[0])
-    assert json.loads(run("--json")[0]).keys() == found.keys()
-    ages = {state: each.pop("oldest") for state, each in found["states"].items()}
-    oldest = found.pop("oldest_open")
+    figures = json.loads(run("--format", "json")[0])
+    assert json.loads(run("--json")[0]).keys() == figures.keys()
+    ages = {state: count.pop("oldest") for state, count in figures["states"].items()}
+    oldest = figures.pop("oldest_open")
 
     assert {state: None if age is None else int(age // 60) for state, age in ages.items()} == {
         **dict.fromkeys(State.values, None),
@@ -80,7 +80,7 @@ def test_json(kept: str) -> None:
         "parked": 180,
     }
     assert int(oldest // 60) == 20
-    assert found == {
+    assert figures == {
         "states": {
             state: {"deliveries": {"parked": 2, "failed": 1, "done": 1, "discarded": 1}.get(state, 0)} for state in State.values
         },

@@ -33,7 +33,7 @@ def test_a_malformed_push_is_kept_and_acknowledged(
     headers = {"Authorization": "Bearer secret", "Cookie": "secret", "X-Other": "a"}
     answers = [post("/events/k/r?a=1", BROKEN, **headers) for _ in range(2)]
 
-    assert [(each.status_code, each.content) for each in answers] == [(200, b"{}")] * 2
+    assert [(answer.status_code, answer.content) for answer in answers] == [(200, b"{}")] * 2
     row = StoredEvent.objects.using(inbox).get()
     assert (row.kind, row.reference, row.form, bytes(row.body)) == ("k", "r", "unread", BROKEN)
     assert json.loads(row.parameters) == {"a": ["1"]}
@@ -160,12 +160,12 @@ def test_a_body_that_is_not_the_json_that_it_says_is_kept(
     headers = {"Authorization": "Bearer secret", "X-Goog-Pubsub-Message-Id": "17"}
     answers = [post("/events/k/r?a=1", b"{secret", **headers) for _ in range(2)]
 
-    assert [(each.status_code, each.content, calls) for each in answers] == [(200, b"{}", [])] * 2
+    assert [(answer.status_code, answer.content, calls) for answer in answers] == [(200, b"{}", [])] * 2
     row = StoredEvent.objects.using(inbox).get()
     assert (row.kind, row.reference, bytes(row.body), row.parameters) == ("k", "r", b"{secret", '{"a": ["1"]}')
     assert "secret" not in row.meta
     assert Delivery.objects.using(inbox).get().state == State.REJECTED
-    assert [each.partition(" ")[0] for each in lines()] == ["WARNING", "WARNING" if not handled or listening else "INFO"]
+    assert [line.partition(" ")[0] for line in lines()] == ["WARNING", "WARNING" if not handled or listening else "INFO"]
     assert "secret" not in "".join(lines())
 
     if handled:

@@ -1,4 +1,4 @@
-"""What ends neither well nor badly, again and again: deferred runs that ask to wait, and runs whose end nobody could note."""
+"""Runs that end neither well nor badly: deferred ones that raise Retry, and lost ones."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ def outcomes(alias: str) -> list[Outcome]:
 
 
 def pass_time(alias: str, time: timedelta) -> None:
-    """Let time pass, as far as a delivery knows."""
+    """Move a delivery's times into the past."""
     names = ("not_before", "waiting_since")
     earlier: dict[str, Any] = {name: ExpressionWrapper(F(name) - time, output_field=DateTimeField()) for name in names}
     Delivery.objects.using(alias).update(**earlier)
 
 
 def waits(alias: str) -> float:
-    """For how many seconds the delivery is not due yet."""
+    """The number of seconds until the delivery is due."""
     delivery, now = Delivery.objects.using(alias).annotate(now=Now()).values_list("not_before", "now").get()
     assert delivery is not None
     return (delivery - now).total_seconds()
@@ -64,25 +64,25 @@ def waits(alias: str) -> float:
 
 @NEITHER
 def test_what_asks_to_wait_is_not_run_at_every_sweep(inbox: str, router: EventRouter, problem: Exception) -> None:
-    """Workers come back to it after ten seconds, then each time after twice as long, and every ten minutes in the end."""
+    """Workers repeat it after ten seconds, then each time after twice as long, and finally every ten minutes."""
     runs = raise_always(router, problem)
     post_wsgi(PATH, PUSH)
 
-    found: list[float] = []
+    seconds: list[float] = []
     for _ in range(12):
         assert outcomes(inbox)[0] in {Outcome.RETRY, Outcome.UNAVAILABLE}
         assert outcomes(inbox) == []
-        found.append(waits(inbox))
-        pass_time(inbox, timedelta(seconds=found[-1] + 0.1))
+        seconds.append(waits(inbox))
+        pass_time(inbox, timedelta(seconds=seconds[-1] + 0.1))
 
     assert len(runs) == 12
-    assert [round(each / 10) for each in found[:5]] == pytest.approx([1, 1, 2, 4, 8], abs=1)
-    assert [round(each / 60) for each in found[-3:]] == [10, 10, 10]
+    assert [round(wait / 10) for wait in seconds[:5]] == pytest.approx([1, 1, 2, 4, 8], abs=1)
+    assert [round(wait / 60) for wait in seconds[-3:]] == [10, 10, 10]
     assert rows(inbox) == [("h", "pending", 0)]
 
 
 def test_a_time_to_wait_that_a_handler_names_is_its_own(inbox: str, router: EventRouter) -> None:
-    """`Retry(after=...)` says when it is due again, however long it has waited."""
+    """`Retry(after=...)` decides when it is due again, however long it has waited."""
     raise_always(router, Retry(after=timedelta(seconds=2)))
     post_wsgi(PATH, PUSH)
     assert outcomes(inbox) == [Outcome.RETRY]
@@ -95,7 +95,7 @@ def test_a_time_to_wait_that_a_handler_names_is_its_own(inbox: str, router: Even
 def test_what_has_asked_to_wait_for_too_long_is_parked(
     inbox: str, router: EventRouter, settings: Any, problem: Exception
 ) -> None:
-    """It says for how long, and by which setting; replayed, it may wait as long again."""
+    """The error names the time and the setting; after a replay, it may wait as long again."""
     settings.GCP_EVENT_ROUTER = {"AUTHENTICATION": [], "INBOX": {"DATABASE": inbox, "MAX_WAIT": timedelta(hours=3)}}
     raise_always(router, problem)
     post_wsgi(PATH, PUSH)
@@ -116,7 +116,7 @@ def test_what_has_asked_to_wait_for_too_long_is_parked(
 
 
 def test_a_failure_between_ends_the_waiting(inbox: str, router: EventRouter) -> None:
-    """Only what ends in no other way has waited all the time."""
+    """A failure between two Retries starts the wait anew."""
     problems: list[Exception] = [Retry(), RuntimeError(), Retry()]
 
     @router.on("k", name="h", deferred=True)
@@ -130,33 +130,33 @@ def test_a_failure_between_ends_the_waiting(inbox: str, router: EventRouter) -> 
 
 
 def test_a_sender_that_is_asked_to_wait_decides_for_how_long(inbox: str, router: EventRouter, post: Post) -> None:
-    """What is not deferred is bounded by its subscription: it is never parked for waiting, nor held back."""
+    """A delivery that is not deferred is never parked for waiting, nor delayed: its subscription decides."""
 
     @router.on("k", name="h")
     def _(event: Event[Any]) -> None:
         raise Retry
 
-    for _each in range(3):
+    for _post in range(3):
         assert post(PATH, PUSH).status_code == 503
         pass_time(inbox, timedelta(days=30))
     assert rows(inbox) == [("h", "pending", 0)]
 
 
 def lose(alias: str, times: int) -> None:
-    """Have a run be one more that was lost, after so many others."""
+    """Record one more lost run, after some others."""
     Delivery.objects.using(alias).update(state=State.RUNNING, attempts=times, lost=times - 1, started_at=Now(), lease_until=Now())
     end_leases(alias)
 
 
 @pytest.mark.parametrize("deferred", [False, True], ids=["by requests", "by workers"])
 @pytest.mark.parametrize(
-    ("given", "attempts", "most"), [({}, 3, 10), ({}, 5, 15), ({"MAX_LOST": 4}, 3, 4), ({"MAX_LOST": 1}, 3, 1)]
+    ("inbox_settings", "attempts", "most"), [({}, 3, 10), ({}, 5, 15), ({"MAX_LOST": 4}, 3, 4), ({"MAX_LOST": 1}, 3, 1)]
 )
 def test_lost_runs_have_a_limit_of_their_own(
-    inbox: str, router: EventRouter, settings: Any, deferred: bool, given: dict[str, Any], attempts: int, most: int
+    inbox: str, router: EventRouter, settings: Any, deferred: bool, inbox_settings: dict[str, Any], attempts: int, most: int
 ) -> None:
-    """It is `MAX_LOST`: three times `max_attempts`, and ten at least, unless it is set; what is parked for it says so."""
-    settings.GCP_EVENT_ROUTER = {"AUTHENTICATION": [], "INBOX": {"DATABASE": inbox, **given}}
+    """Lost runs are limited by `MAX_LOST`: by default three times `max_attempts`, and at least ten; the error says so."""
+    settings.GCP_EVENT_ROUTER = {"AUTHENTICATION": [], "INBOX": {"DATABASE": inbox, **inbox_settings}}
     problems: list[Exception] = []
 
     @router.on("k", name="h", max_attempts=attempts, deferred=deferred)
