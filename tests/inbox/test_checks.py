@@ -35,7 +35,7 @@ class Shelf:
 
 
 def test_okay(router: EventRouter) -> None:
-    """Nothing is said of handlers and settings as they should be."""
+    """Correct handlers and settings get no message."""
     router.on("a", lease=timedelta(seconds=10), deferred=True)(handler)
     router.on("b")(handler)
     router.on("a", name="one")(Shelf().put)
@@ -47,14 +47,14 @@ def test_okay(router: EventRouter) -> None:
 
 
 def tables_said() -> list[tuple[type, str, str | None, str]]:
-    """What `check --deploy --database default --database other` says of tables."""
+    """The messages of `check --deploy --database default --database other` about tables."""
     said = told(run_checks(include_deployment_checks=True, databases=["default", "other"]))
     return [each for each in said if each[1] == "gcp_event_router.E008"]
 
 
 @pytest.mark.django_db(databases=["default", "other"], transaction=True)
 def test_e008_tables_are_missing() -> None:
-    """`check --deploy --database` says where the tables are missing, and how they are made; `migrate` is not kept from it."""
+    """`check --deploy --database` says where the tables are missing, and how to create them; `migrate` still works."""
     with inbox(DATABASE="other"):
         assert tables_said() == []
         with connections["other"].schema_editor() as editor:
@@ -77,7 +77,7 @@ def test_e008_tables_are_missing() -> None:
 
 
 def test_e009_two_handlers_of_one_name(router: EventRouter) -> None:
-    """Two methods of one class on two objects have to be named."""
+    """The same method of two objects needs a name for each."""
     for _ in range(2):
         router.on("a")(Shelf().put)
     one = str(next(iter(router)).handler)
@@ -93,7 +93,7 @@ def test_e009_two_handlers_of_one_name(router: EventRouter) -> None:
 
 
 def test_names_that_differ_only_in_case(router: EventRouter) -> None:
-    """They are two names, on every database."""
+    """Names that differ only in case are two names on every database."""
     router.on("a", name="Shop.put")(handler)
     router.on("a", name="shop.put")(Shelf().put)
 
@@ -101,7 +101,7 @@ def test_names_that_differ_only_in_case(router: EventRouter) -> None:
 
 
 def test_w009_retention() -> None:
-    """What is purged before Pub/Sub ceases to deliver it would be handled once more."""
+    """An event that is purged while Pub/Sub may still deliver it would be handled again."""
     with inbox(RETENTION=timedelta(days=6)):
         assert told(run_checks()) == [
             (
@@ -115,7 +115,7 @@ def test_w009_retention() -> None:
 
 
 def test_e013_autocommit(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
-    """Django's `AUTOCOMMIT = False` leaves each commit to the project, which knows nothing of what the inbox writes."""
+    """With Django's `AUTOCOMMIT = False`, nobody commits what the inbox writes."""
     monkeypatch.setitem(settings.DATABASES["default"], "AUTOCOMMIT", False)
 
     assert told(run_checks()) == [
@@ -129,7 +129,7 @@ def test_e013_autocommit(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None
 
 
 def test_w010_sqlite_without_immediate_transactions(monkeypatch: pytest.MonkeyPatch, settings: Any) -> None:
-    """A SQLite database whose transactions do not take their lock at once is warned of."""
+    """A check warns about a SQLite database whose transactions do not lock at once."""
     monkeypatch.setitem(settings.DATABASES["default"], "OPTIONS", {})
 
     assert told(run_checks()) == [
@@ -154,7 +154,7 @@ def short(what: str) -> tuple[type[Warn], str, str, str]:
 
 
 def test_w011_short_lease(router: EventRouter) -> None:
-    """A lease that ends while the sender still waits is warned of: a handler's own, or that of the settings, once."""
+    """A check warns about a lease that ends while the sender still waits: for each handler, and once for the settings."""
     router.on("a", lease=timedelta(seconds=9))(handler)
     router.on("b", lease=timedelta(seconds=10))(handler)
     own = short(f"{next(iter(router)).handler} has a lease of 0:00:09")
@@ -168,7 +168,7 @@ def test_w011_short_lease(router: EventRouter) -> None:
 
 
 def test_w012_no_framework(router: EventRouter, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Deferred handlers without a framework are left to the sweeper, and that is said."""
+    """Without a task framework, a check says that only `inbox process` runs deferred handlers."""
     monkeypatch.setattr("gcp_event_router.inbox.checks.framework", lambda: None)
     router.on("a", deferred=True)(handler)
 
@@ -184,7 +184,7 @@ def test_w012_no_framework(router: EventRouter, monkeypatch: pytest.MonkeyPatch)
 
 @modify_settings(INSTALLED_APPS={"remove": "gcp_event_router.inbox"})
 def test_w013_not_installed(router: EventRouter) -> None:
-    """Who counts on the inbox without installing it is told."""
+    """A check warns about options that need the inbox if it is not installed."""
     hint = 'Add "gcp_event_router.inbox" to INSTALLED_APPS, and run manage.py migrate.'
     why = "asks for the inbox, which is not installed, so that events are handled as often as they are delivered."
     with inbox(MAX_ATTEMPTS=3):

@@ -1,4 +1,4 @@
-"""Times by the database's clock, as people see them: ages are ages, also where times have no zone.
+"""Times by the database's clock, as people see them: ages are correct, even if times have no zone.
 
 Django's documentation, "Time zones": with `USE_TZ = False`, times are naive and in `TIME_ZONE`. SQLite's clock is in UTC.
 """
@@ -29,7 +29,7 @@ from ..support.deliveries import PATH, PUSH, ahead
 pytestmark = [with_admin, pytest.mark.usefixtures("admin_site")]
 
 ON_SERVER_TIME = {"mariadb"}
-"""Where absolute times are those of the server's session, which nobody translates."""
+"""Databases whose times are in the zone of the session, and are not converted."""
 
 
 @pytest.fixture(params=["Asia/Tokyo", "America/New_York", "Asia/Kolkata"])
@@ -44,7 +44,7 @@ def is_now(time: datetime) -> bool:
 
 
 def test_the_list_of_the_command(inbox: str, router: EventRouter, zone: str) -> None:
-    """`inbox list` shows how long ago an event came; as JSON, when it came on the clock on the wall."""
+    """`inbox list` shows the age of an event; as JSON, its local time."""
     Shop(inbox, router).order(1)
     out = io.StringIO()
     call_command("inbox", "list", stdout=out)
@@ -58,7 +58,7 @@ def test_the_list_of_the_command(inbox: str, router: EventRouter, zone: str) -> 
 
 
 def test_the_admin(inbox: str, router: EventRouter, zone: str) -> None:
-    """The list shows the age of an event, its page when it came, and the chart has it in the hour that is not over."""
+    """The list shows the age of an event, and its page the local time."""
     event = Shop(inbox, router).order(1)
     pages = Pages("view_storedevent")
 
@@ -70,7 +70,7 @@ def test_the_admin(inbox: str, router: EventRouter, zone: str) -> None:
 
 
 def test_selections_by_age(inbox: str, router: EventRouter, zone: str) -> None:
-    """Ages in selections are counted by the database."""
+    """The database computes the ages in selections."""
     Shop(inbox, router).order(1)
     counts: list[int] = []
     for arguments in (("--newer-than", "5m"), ("--older-than", "5m")):
@@ -82,7 +82,7 @@ def test_selections_by_age(inbox: str, router: EventRouter, zone: str) -> None:
 
 
 def test_the_wait_for_a_lease(inbox: str, router: EventRouter, zone: str, post: Post) -> None:
-    """Who is told to come back is told when the lease ends."""
+    """Retry-After is the time until the lease ends."""
 
     @router.on("k", name="h")
     def _(event: Event[Any]) -> None: ...

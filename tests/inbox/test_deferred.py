@@ -1,4 +1,4 @@
-"""Deferred handlers: kept, answered, and then run by real workers of two engines, or by the sweeper."""
+"""Deferred handlers: the inbox stores and answers them, and real workers of two engines, or `inbox process`, run them."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def effects(alias: str) -> list[tuple[str, str]]:
 
 
 def worker(command: list[str], tasks: dict[str, Any], apps: list[str], queues: dict[str, Any]) -> None:
-    """Run an engine's own worker, in a process of its own, until it finds nothing more to do."""
+    """Run an engine's own worker in another process until it has no more tasks."""
     settings = connections["postgresql"].settings_dict
     given = {
         "database": {name: settings[name] for name in ("ENGINE", "NAME", "USER", "HOST")},
@@ -82,7 +82,7 @@ def worker(command: list[str], tasks: dict[str, Any], apps: list[str], queues: d
 @pytest.mark.parametrize("inbox", ["postgresql"], indirect=True)
 @override_settings(TASKS=DATABASE_ENGINE, DATABASE_ROUTERS=[f"{__name__}.TasksInPostgreSQL"])
 def test_a_worker_of_the_database_engine_runs_them(inbox: str, videos: EventRouter, post: Post) -> None:
-    """The sender is answered 201 at once and 200 for a duplicate; a real worker then does each handler's work once."""
+    """The sender gets 201 at once, and 200 for a duplicate; a real worker then runs each handler once."""
     assert [post("/events/video-up/r", PUSH).status_code for _ in range(2)] == [201, 200]
     assert (standing(inbox), effects(inbox)) == ([("convert", "pending", 0), ("mail", "pending", 0)], [])
 
@@ -136,7 +136,7 @@ def test_a_worker_of_rq_runs_them(inbox: str, videos: EventRouter, post: Post) -
 
 @override_settings(TASKS=DUMMY_ENGINE)
 def test_the_sweeper_runs_what_an_engine_lost(inbox: str, videos: EventRouter, post: Post) -> None:
-    """An engine that never runs anything loses nothing: the sweeper finds what is pending, and once only."""
+    """If an engine never runs anything, `inbox process` runs what is pending, once."""
     post("/events/video-up/r", PUSH)
 
     assert [result.outcome for _, result in process(inbox)] == [Outcome.HANDLED, Outcome.HANDLED]
@@ -148,7 +148,7 @@ def test_the_sweeper_runs_what_an_engine_lost(inbox: str, videos: EventRouter, p
 def test_an_engine_that_is_broken_loses_nothing(
     inbox: str, videos: EventRouter, post: Post, lines: Callable[[], list[str]]
 ) -> None:
-    """What cannot be enqueued is answered 201 all the same, since it is kept; the log says who will run it."""
+    """A delivery that cannot be enqueued is stored, so the sender gets 201; the log says who will run it."""
     assert post("/events/video-up/r", PUSH).status_code == 201
     assert sum("so `manage.py inbox process` has to run it" in line for line in lines()) == 2
     assert standing(inbox) == [("convert", "pending", 0), ("mail", "pending", 0)]
@@ -156,7 +156,7 @@ def test_an_engine_that_is_broken_loses_nothing(
 
 @override_settings(TASKS=DUMMY_ENGINE)
 def test_a_failed_run_waits_before_the_next(inbox: str, videos: EventRouter, post: Post) -> None:
-    """What failed is undone and not due at once; when it is, it is tried again, and parked after its last attempt."""
+    """A failed run is undone and not due at once; later it runs again, and is parked after its last attempt."""
     settings: dict[str, Any] = {"AUTHENTICATION": [], "INBOX": {"DATABASE": inbox, "MAX_ATTEMPTS": 2}}
     with override_settings(GCP_EVENT_ROUTER=settings):
         post("/events/video-up/r", FAILS)
@@ -171,7 +171,7 @@ def test_a_failed_run_waits_before_the_next(inbox: str, videos: EventRouter, pos
 
 @override_settings(TASKS=DUMMY_ENGINE)
 def test_a_lost_run_is_begun_again(inbox: str, videos: EventRouter, post: Post) -> None:
-    """A run whose lease is over, as its worker was killed, is due again."""
+    """A run whose lease has expired, since its worker was killed, is due again."""
     post("/events/video-up/r", PUSH)
     rows = Delivery.objects.using(inbox)
     long_ago = "2026-01-01T00:00:00Z"
@@ -184,7 +184,7 @@ def test_a_lost_run_is_begun_again(inbox: str, videos: EventRouter, post: Post) 
 @override_settings(TASKS=DUMMY_ENGINE)
 @pytest.mark.parametrize("left", ["failed", "asked to wait", "lost", "at work"])
 def test_a_handler_that_was_not_deferred_before(inbox: str, router: EventRouter, post: Post, left: str) -> None:
-    """What requests have left of an event is the workers' once its handler is deferred: the sender is told, and may stop."""
+    """Once its handler is deferred, workers finish what requests have left of an event, and the sender gets a positive answer."""
     problem: BaseException = {"failed": RuntimeError(), "asked to wait": Retry()}.get(left, SystemExit())
 
     def fails(event: Event[Any]) -> None:
@@ -210,7 +210,7 @@ def test_a_handler_that_was_not_deferred_before(inbox: str, router: EventRouter,
 
 @override_settings(TASKS=DUMMY_ENGINE)
 def test_one_handler_is_deferred_and_another_is_not(inbox: str, router: EventRouter, post: Post) -> None:
-    """Each handler goes its own way; the answer is for the one that is not deferred."""
+    """A deferred and another handler run independently; the answer is that of the other."""
 
     @router.on("video-*")
     def now(event: Event[Any]) -> None:

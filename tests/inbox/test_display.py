@@ -1,4 +1,4 @@
-"""What people see of an event: text, bounded, with nothing in it that a screen would obey."""
+"""How people see an event: as bounded text without control characters."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_payload(data: bytes, shown: Shown) -> None:
 
 
 def test_a_long_payload_is_cut_off() -> None:
-    """Of each sort the beginning is shown, and how much is left out."""
+    """The beginning of each sort is shown, and the number of bytes that are left out."""
     long_json = json.dumps(["x" * 10] * 20_000).encode()
     for data in (long_json, b"text " * 100_000, bytes(range(256)) * 1_000):
         shown = payload(data)
@@ -48,7 +48,7 @@ def test_a_long_payload_is_cut_off() -> None:
 
 @given(st.text())
 def test_nothing_is_printed_that_a_screen_obeys(text: str) -> None:
-    """What is printed is printable, but for line breaks and tabs; and printable text is itself."""
+    """The text is printable, except for line breaks and tabs; and printable text is unchanged."""
     for shown in (printable(text), payload(text.encode("utf-8", "surrogatepass")).text):
         assert all(letter.isprintable() or letter in "\n\t" for letter in shown)
     if text.isprintable():
@@ -63,7 +63,7 @@ JSON = st.recursive(
 
 @given(JSON)
 def test_indented_json_is_the_same_json(value: object) -> None:
-    """Line breaks and spaces are all that is added to JSON; what cannot be printed is escaped."""
+    """Indenting adds only line breaks and spaces to JSON; other characters are escaped if they cannot be printed."""
     shown = payload(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"))
     if shown.sort == "JSON":
         assert json.loads(shown.text) == value
@@ -82,5 +82,5 @@ def test_indented_json_is_the_same_json(value: object) -> None:
     ],
 )
 def test_error_details(error: str, details: list[tuple[str, str, str]]) -> None:
-    """Validation errors are told apart; anything else has none, also what was cut off."""
+    """Validation errors are listed, as far as they are complete; anything else has none."""
     assert error_details(error) == details

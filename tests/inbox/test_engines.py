@@ -1,4 +1,4 @@
-"""Deferred handlers never run inside the request: engines that run a task at once, or never, are given none."""
+"""Deferred handlers never run inside the request: engines that run a task at once, or never, get none."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ pytestmark = [with_databases, pytest.mark.proof]
 
 
 class Immediate(ImmediateBackend):
-    """As a project might name it."""
+    """An engine that a project derives."""
 
 
 class Dummy(DummyBackend):
-    """As above."""
+    """Another one."""
 
 
 class Recording(DummyBackend.__base__):  # type: ignore[misc, name-defined]
-    """An engine of somebody's own, which keeps what it is given."""
+    """A project's own engine, which records its tasks."""
 
     enqueued: list[object] = []  # noqa: RUF012 -- of the class, since each thread has an engine of its own
 
@@ -66,7 +66,7 @@ def said_of_engines() -> list[tuple[type, str, str | None, str]]:
 
 
 def engine(path: str | None) -> Any:
-    """The settings with an engine; None for those of a project that says nothing of it."""
+    """The settings with an engine; None for the default."""
     return override_settings(**({} if path is None else {"TASKS": {"default": {"BACKEND": path}}}))
 
 
@@ -93,7 +93,7 @@ def test_nothing_is_run_in_the_request(
 
 
 def test_another_engine_is_given_each_delivery(inbox: str, router: EventRouter, post: Post) -> None:
-    """An engine that is neither is asked as ever, once for each delivery."""
+    """Any other engine gets each delivery once."""
     router.on("k", name="h", deferred=True)(nothing)
     Recording.enqueued.clear()
 
@@ -106,7 +106,7 @@ def test_another_engine_is_given_each_delivery(inbox: str, router: EventRouter, 
 
 @pytest.mark.parametrize("path", NAMES)
 def test_w026_an_engine_that_is_given_nothing(router: EventRouter, path: str | None) -> None:
-    """A check says who runs what is deferred; and nothing where nothing is, or where the engine cannot be made."""
+    """A check says that the engine gets no tasks, if there are deferred handlers."""
     with engine(path):
         assert said_of_engines() == []
         router.on("k", deferred=True)(nothing)
@@ -126,7 +126,7 @@ def test_w026_an_engine_that_is_given_nothing(router: EventRouter, path: str | N
 
 @pytest.mark.parametrize("path", [f"{__name__}.Recording", "nowhere.Engine"])
 def test_no_w026(router: EventRouter, path: str) -> None:
-    """An engine that runs tasks is nothing to say anything of; one that cannot be made is for the framework's own checks."""
+    """The check says nothing about an engine that runs tasks, nor about one that cannot be created."""
     router.on("k", deferred=True)(nothing)
     with engine(path):
         assert said_of_engines() == []

@@ -1,4 +1,4 @@
-"""Purge: finished events that are old are deleted, in batches, and nothing else is."""
+"""Purge deletes old, finished events in batches, and nothing else."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ WEEK = timedelta(days=7)
 
 
 def keep(alias: str, states: Sequence[str], age: timedelta, count: int = 1) -> None:
-    """Have events been kept, each with deliveries in some states."""
+    """Store events, each with deliveries in some states."""
     events = [StoredEvent(key=uuid4(), kind="k", reference="-".join(states), body=b"", digest=b"") for _ in range(count)]
     StoredEvent.objects.using(alias).bulk_create(events)
     grow_old(alias, age, key__in=[each.key for each in events])
@@ -51,7 +51,7 @@ def kept(alias: str) -> list[str]:
 
 
 def test_what_is_purged(inbox: str) -> None:
-    """An event goes with its deliveries, if it is older and all of them are done or discarded; batch by batch."""
+    """A purge deletes old events with their deliveries, if all of them are done or discarded; batch by batch."""
     old, new = timedelta(days=8), timedelta(days=6)
     for states in (["done"], ["done", "discarded"], ["done", "failed"], ["parked"], ["rejected"], ["pending"], ["running"]):
         keep(inbox, states, old)
@@ -67,7 +67,7 @@ def test_what_is_purged(inbox: str) -> None:
 
 
 def test_other_states(inbox: str) -> None:
-    """What waits for a person is purged if it is asked for; what somebody may run is not."""
+    """A purge deletes what waits for a person if its state is named, but nothing that may still run."""
     keep(inbox, ["rejected"], timedelta(days=8))
     keep(inbox, ["done"], timedelta(days=8))
     assert list(purge(inbox, WEEK, states=PURGEABLE)) == [2]
@@ -81,7 +81,7 @@ def test_other_states(inbox: str) -> None:
 
 
 def test_e13_a_duplicate_on_day_six(inbox: str, router: EventRouter) -> None:
-    """After six days a duplicate is one, whatever was purged; once it is purged, it would be a new event."""
+    """After six days a duplicate is still recognised; once its event is purged, it would be a new event."""
     router.on("k")(lambda_handler(inbox))
     post_wsgi(PATH, PUSH)
     grow_old(inbox, timedelta(days=6))
@@ -103,7 +103,7 @@ def lambda_handler(alias: str) -> Any:
 
 @pytest.mark.proof
 def test_e13_cleanup_while_claims_run(inbox: str, router: EventRouter) -> None:
-    """While thousands are purged, new events are handled, each once, and nothing that is under way is removed."""
+    """While a purge deletes thousands, new events are handled once each, and no running one is deleted."""
     router.on("k")(lambda_handler(inbox))
     keep(inbox, ["done"], timedelta(days=8), count=5_000)
     keep(inbox, ["running"], timedelta(days=8), count=10)
@@ -119,7 +119,7 @@ def test_e13_cleanup_while_claims_run(inbox: str, router: EventRouter) -> None:
 
 @on_postgresql
 def test_a_purge_waits_for_nobody(inbox: str) -> None:
-    """What another transaction has locked, an event or a delivery, is passed over, and nobody waits for the other."""
+    """A purge skips events and deliveries that another transaction has locked, and neither waits."""
     keep(inbox, ["done"], timedelta(days=8), count=3)
     first, second = Delivery.objects.using(inbox).order_by("pk").values_list("pk", "event_id")[:2]
     with session(inbox) as other, other.cursor() as cursor:
@@ -136,7 +136,7 @@ def test_a_purge_waits_for_nobody(inbox: str) -> None:
 
 @on_postgresql
 def test_a_purge_passes_a_batch_that_others_are_at(inbox: str) -> None:
-    """What is locked at the front does not end it, however small the batches are."""
+    """Locked events at the front do not end a purge, however small its batches are."""
     for days in (9, 8):
         keep(inbox, ["done"], timedelta(days=days), count=2)
     first = Delivery.objects.using(inbox).order_by("event__received_at").values_list("pk", flat=True)[:2]
@@ -150,7 +150,7 @@ def test_a_purge_passes_a_batch_that_others_are_at(inbox: str) -> None:
 
 
 def test_a_batch_begins_where_the_last_one_ended(inbox: str) -> None:
-    """What is older and stays is looked at once a purge, and not once a batch."""
+    """A purge reads older events that stay once, and not once for each batch."""
     keep(inbox, ["parked"], timedelta(days=9), count=5)
     keep(inbox, ["done"], timedelta(days=8), count=40)
     with CaptureQueriesContext(connections[inbox]) as queries:
@@ -163,7 +163,7 @@ def test_a_batch_begins_where_the_last_one_ended(inbox: str) -> None:
 @pytest.mark.proof
 @on_postgresql
 def test_two_purges_at_once(inbox: str) -> None:
-    """They share the work: each event is counted once."""
+    """Two purges at once share the work: each event is counted once."""
     keep(inbox, ["done"], timedelta(days=8), count=2_000)
     with beside(lambda: sum(purge(inbox, WEEK, batch=100))) as other:
         own = sum(purge(inbox, WEEK, batch=100))
@@ -176,7 +176,7 @@ def test_two_purges_at_once(inbox: str) -> None:
 @pytest.mark.proof
 @on_postgresql
 def test_its_query_reads_the_oldest_by_their_index(inbox: str) -> None:
-    """A batch does not read the whole table: the plan walks the index on the time of raw_event."""
+    """A batch does not read the whole table: the plan walks the index on the time of arrival."""
     keep(inbox, ["done"], timedelta(days=8), count=2_000)
     keep(inbox, ["parked"], timedelta(days=8), count=10)
     with connections[inbox].cursor() as cursor:
@@ -209,7 +209,7 @@ def test_a_purge_that_is_stopped_goes_on(inbox: str) -> None:
     ],
 )
 def test_some_kinds_or_a_reference(inbox: str, which: Any, left: list[str]) -> None:
-    """Kinds are globs, as in the other commands, and a reference is meant as a whole; both have to fit."""
+    """Kinds are globs, as in the other commands, and a reference is the whole text; both have to match."""
     for kind, reference in (("order-placed", "1"), ("order-paid", "2"), ("invoice", "1"), ("invoice", "2")):
         StoredEvent.objects.using(inbox).create(key=uuid4(), kind=kind, reference=reference, body=b"", digest=b"")
     grow_old(inbox, timedelta(days=8))
@@ -226,7 +226,7 @@ def test_some_kinds_or_a_reference(inbox: str, which: Any, left: list[str]) -> N
 
 @pytest.mark.parametrize("state", PURGEABLE | {State.PENDING})
 def test_w027_nothing_purges(inbox: str, state: str) -> None:
-    """A check asks for a purge where finished events are there a day after one would have deleted them, and for nothing else."""
+    """A check warns if finished events exist a day after a purge would have deleted them, and otherwise says nothing."""
     keep(inbox, [state], timedelta(days=15, minutes=-1))
     assert told(run_checks(tags=["database"], databases=[inbox])) == []
 
@@ -242,7 +242,7 @@ def test_w027_nothing_purges(inbox: str, state: str) -> None:
 
 
 def test_the_inbox_is_emptied(inbox: str, router: EventRouter) -> None:
-    """The documentation names two commands that empty an inbox in development; running deliveries alone stay."""
+    """The two commands in the documentation empty an inbox in development, except for running deliveries."""
     for state in State:
         keep(inbox, [state], timedelta(seconds=2))
 

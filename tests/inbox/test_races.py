@@ -1,4 +1,4 @@
-"""Races of replays, workers, purges and people: what changes between two statements of one is noticed by the other."""
+"""Races of replays, workers, purges and people: each notices what another changes between two of its statements."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ without_engine = override_settings(TASKS={"default": {"BACKEND": "django_tasks.b
 
 @contextmanager
 def before(alias: str, sql: str, change: Callable[[], object]) -> Generator[None]:
-    """Once, right before the first statement that has some text, have somebody else change something."""
+    """Call a function once, right before the first statement that contains a text."""
     left = [change]
 
     def execute(run: Callable[..., Any], statement: str, parameters: Any, many: bool, context: Any) -> Any:
@@ -87,7 +87,7 @@ def test_what_is_purged_when_its_turn_comes(inbox: str, router: EventRouter) -> 
 @sync_or_async
 @without_engine
 def test_a_deferred_delivery_that_a_worker_has_at_once(inbox: str, router: EventRouter, is_async: bool) -> None:
-    """Two copies come at once, and a worker takes what one has noted before the other one notes it: no request runs it."""
+    """A worker claims a deferred delivery between two copies of its event: no request runs it."""
     runs: list[str] = []
     register_work(router, lambda event: runs.append(event.reference), is_async=is_async, deferred=True)
 
@@ -104,7 +104,7 @@ def test_a_deferred_delivery_that_a_worker_has_at_once(inbox: str, router: Event
 @pytest.mark.proof
 @without_engine
 def test_several_sweepers_share_the_work(inbox: str, router: EventRouter) -> None:
-    """Four that begin at once run each delivery once, and tell of no other than what they ran."""
+    """Four workers that begin at once run each delivery once, and report only what they ran."""
     register(router, inbox)
     keep(inbox, 40, State.FAILED)
 
@@ -119,7 +119,7 @@ def test_several_sweepers_share_the_work(inbox: str, router: EventRouter) -> Non
 @on_postgresql
 @without_engine
 def test_what_a_sweeper_is_about_to_claim_no_other_waits_for(inbox: str, router: EventRouter) -> None:
-    """Between its look and its claim the row is locked, and the other one passes it over."""
+    """Between reading and claiming, a worker locks the row, and another one passes over it."""
     register(router, inbox)
     keep(inbox, 2, State.FAILED)
     first, second = Delivery.objects.using(inbox).order_by("pk").values_list("pk", flat=True)
@@ -132,7 +132,7 @@ def test_what_a_sweeper_is_about_to_claim_no_other_waits_for(inbox: str, router:
 
 
 def test_a_delivery_that_is_parked_and_replayed_at_once(inbox: str, router: EventRouter) -> None:
-    """Who parks a delivery that was lost too often does not take the run of who replays it right after for its own."""
+    """A worker that parks a delivery does not take the run of a later replay for its own."""
     register(router, inbox)
     keep(inbox, 1, State.RUNNING)
     Delivery.objects.using(inbox).update(lost=1, max_attempts=2, started_at=F("created_at"))

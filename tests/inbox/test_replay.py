@@ -1,4 +1,4 @@
-"""Replay: what was rejected, parked or done is run again, once, with its handler as it is now."""
+"""Replay: rejected, parked or done deliveries run again, once, with their current handlers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def register(router: EventRouter, work: Callable[[Event[Any]], None], *, is_async: bool = False, **options: Any) -> None:
-    """Register work for the kind `k`, as the handler `h`; it may ask the database."""
+    """Register a handler `h` for the kind `k`, which may use the database."""
 
     async def awaited(event: Event[Any]) -> None:
         await sync_to_async(work)(event)
@@ -63,7 +63,7 @@ def register(router: EventRouter, work: Callable[[Event[Any]], None], *, is_asyn
 
 
 def replayed(alias: str, *, force: bool = False, **selected: Any) -> list[tuple[str, Outcome]]:
-    """Of each replayed delivery the state that it was in, and how it ended."""
+    """The earlier state and the outcome of each replayed delivery."""
     selected = {"states": [*REPLAYED, State.DONE], **selected}
     deliveries = Selection(**selected).deliveries(alias)
     return [(delivery.state, result.outcome) for delivery, result in replay(deliveries, force=force)]
@@ -71,7 +71,7 @@ def replayed(alias: str, *, force: bool = False, **selected: Any) -> list[tuple[
 
 @sync_or_async
 def test_what_was_rejected_is_run_again(inbox: str, router: EventRouter, is_async: bool) -> None:
-    """Once what was missing is there, the handler does its work, and a duplicate is one."""
+    """Once the cause is removed, the handler succeeds, and a redelivery is a duplicate."""
     missing = [True]
 
     def work(event: Event[Any]) -> None:
@@ -91,7 +91,7 @@ def test_what_was_rejected_is_run_again(inbox: str, router: EventRouter, is_asyn
 
 @where_handlers_overlap
 def test_h1_replay_during_the_events_own_redelivery(inbox: str, router: EventRouter, is_async: bool) -> None:
-    """While the sender's request is at it, a replay finds somebody at work; and there is one effect."""
+    """While a request runs the delivery, a replay is BUSY; and there is one effect."""
     stall = Stall()
 
     def work(event: Event[Any]) -> None:
@@ -108,7 +108,7 @@ def test_h1_replay_during_the_events_own_redelivery(inbox: str, router: EventRou
 
 @where_handlers_overlap
 def test_h1_redelivery_during_a_replay(inbox: str, router: EventRouter, is_async: bool) -> None:
-    """While a replay is at it, a redelivery is told to come later, and then that it is done."""
+    """While a replay runs the delivery, a redelivery gets 409, and afterwards 200."""
     stall = Stall()
     broken = [True]
 
@@ -131,7 +131,7 @@ def test_h1_redelivery_during_a_replay(inbox: str, router: EventRouter, is_async
 
 @sync_or_async
 def test_h1_two_operators_at_once(inbox: str, router: EventRouter, is_async: bool) -> None:
-    """Four who replay the same ten deliveries at the same time run each once."""
+    """Four replays of the same ten deliveries at the same time run each once."""
     broken = [True]
 
     def work(event: Event[Any]) -> None:
@@ -152,7 +152,7 @@ def test_h1_two_operators_at_once(inbox: str, router: EventRouter, is_async: boo
 
 
 def test_h1_a_done_delivery_is_replayed_only_by_force(inbox: str, router: EventRouter) -> None:
-    """What is done is left alone, unless it is forced; then it is done once more."""
+    """A replay skips deliveries that are done; with `force`, it runs them once more."""
     register(router, lambda _: take_effect(inbox, "h"))
     post_wsgi(PATH, PUSH)
 
@@ -163,7 +163,7 @@ def test_h1_a_done_delivery_is_replayed_only_by_force(inbox: str, router: EventR
 
 
 def test_h1_two_who_force_the_same_at_once(inbox: str, router: EventRouter) -> None:
-    """Of those who saw it done at the same time, one runs it again."""
+    """Of several forced replays at the same time, one runs the delivery again."""
     register(router, lambda _: take_effect(inbox, "h"))
     post_wsgi(PATH, PUSH)
     seen = Delivery.objects.using(inbox).select_related("event").get()
@@ -179,7 +179,7 @@ COUNT = 600
 
 @pytest.mark.proof
 def test_h2_a_crash_in_the_middle(inbox: str, tmp_path: Path) -> None:
-    """A command that is killed three times over its deliveries, and begun again, has each of their effects once."""
+    """A replay that is killed three times, and started again, has each effect once."""
     envelopes = [read(push(number, {"a": number})) for number in range(COUNT)]
     events = [row_of("video-up", str(number), RawEvent(envelope)) for number, envelope in enumerate(envelopes)]
     StoredEvent.objects.using(inbox).bulk_create(events)
@@ -219,7 +219,7 @@ class New(BaseModel):
 
 
 def test_h3_the_model_changed_and_a_handler_is_gone(inbox: str, router: EventRouter) -> None:
-    """What is invalid now is rejected, what has no handler stays as it was, and the others are run."""
+    """A replay rejects what is invalid now, leaves what has no handler, and runs the others."""
     broken = [True]
 
     def fails(event: Event[Any]) -> None:
@@ -249,7 +249,7 @@ def test_h3_the_model_changed_and_a_handler_is_gone(inbox: str, router: EventRou
 
 
 def test_a_replay_that_fails_is_tried_again_by_the_sweeper(inbox: str, router: EventRouter) -> None:
-    """Its sender was told that all is well and sends it no more, so workers have it now."""
+    """Its sender got a positive answer and does not send it again, so workers run it now."""
     wants = [Reject(), Retry(), None]
 
     def work(event: Event[Any]) -> None:
@@ -266,7 +266,7 @@ def test_a_replay_that_fails_is_tried_again_by_the_sweeper(inbox: str, router: E
 
 
 def test_a_parked_delivery_that_fails_again_is_parked_again(inbox: str, router: EventRouter) -> None:
-    """A person's replay is one run, not as many as a sender's."""
+    """A replay is one run; it does not continue until the attempts are used up."""
 
     def fail(event: Event[Any]) -> None:
         raise RuntimeError
@@ -282,7 +282,7 @@ UNREAD = b'{"message": {"data": "####"}, "subscription": "projects/p/subscriptio
 
 
 def test_an_unreadable_event_stays_rejected(inbox: str, router: EventRouter) -> None:
-    """Reading it again changes nothing as long as it cannot be read."""
+    """A replay changes nothing as long as the event cannot be read."""
     register(router, lambda _: take_effect(inbox, "h"))
     post_wsgi(PATH, UNREAD)
 
@@ -292,7 +292,7 @@ def test_an_unreadable_event_stays_rejected(inbox: str, router: EventRouter) -> 
 
 @sync_or_async
 def test_an_event_that_can_be_read_now(inbox: str, router: EventRouter, is_async: bool) -> None:
-    """Once the package reads it, it is an event as any other, known by its own identity, and handled once."""
+    """Once the package can read it, it is like any other event, with its own identity, and handled once."""
     register(router, lambda _: take_effect(inbox, "h"), is_async=is_async)
     post_wsgi(PATH, UNREAD)
     StoredEvent.objects.using(inbox).update(body=PUSH)  # as if the package had learned to read it
@@ -304,7 +304,7 @@ def test_an_event_that_can_be_read_now(inbox: str, router: EventRouter, is_async
 
 
 def test_an_event_that_was_given_up_and_can_be_read_now(inbox: str, router: EventRouter) -> None:
-    """It is no more given up than any other that was replayed: it is done."""
+    """After its replay, a discarded one is done, like any other."""
     register(router, lambda _: take_effect(inbox, "h"))
     post_wsgi(PATH, UNREAD)
     assert discard(Selection().deliveries()) == 1
@@ -316,7 +316,7 @@ def test_an_event_that_was_given_up_and_can_be_read_now(inbox: str, router: Even
 
 @pytest.mark.parametrize("operators", [1, 4])
 def test_an_event_without_an_identity_that_can_be_read_now(inbox: str, router: EventRouter, operators: int) -> None:
-    """It is one event however often, and by however many at once, it is read again: what is done of it is not done twice."""
+    """However often it is read again, it is one event, and each handler runs once."""
     broken = [True]
 
     def fails(event: Event[Any]) -> None:
@@ -337,7 +337,7 @@ def test_an_event_without_an_identity_that_can_be_read_now(inbox: str, router: E
 
 
 def test_a_batch_that_can_be_read_now(inbox: str, router: EventRouter) -> None:
-    """Each of its events is handled, also beside one that fails; a second replay does what is not done."""
+    """Each event of a batch is handled, even beside one that fails; a second replay runs the rest."""
     broken = [True]
 
     def work(event: Event[Any]) -> None:
@@ -361,7 +361,7 @@ def test_a_batch_that_can_be_read_now(inbox: str, router: EventRouter) -> None:
 
 
 def test_an_event_that_can_be_read_now_and_fails(inbox: str, router: EventRouter) -> None:
-    """It stays rejected for nobody, beside the failure of its handler; without a handler it stays as it was."""
+    """It stays rejected if its handler fails; without a handler it stays unchanged."""
     post_wsgi(PATH, UNREAD)
     StoredEvent.objects.using(inbox).update(body=PUSH)
     assert replayed(inbox) == [("rejected", Outcome.UNHANDLED)]
@@ -388,7 +388,7 @@ def test_an_event_that_can_be_read_now_and_fails(inbox: str, router: EventRouter
 def test_what_is_read_again_and_fails_is_tried_again_by_the_sweeper(
     inbox: str, router: EventRouter, is_async: bool, body: bytes, errors: list[Exception], expected: list[tuple[str, str, int]]
 ) -> None:
-    """Its sender was told that all is well and sends it no more, so workers have it now; nobody has to replay it once more."""
+    """Its sender got a positive answer and does not send it again, so workers run it, without another replay."""
     wants: list[Exception | None] = [*errors, None]
 
     def work(event: Event[Any]) -> None:
@@ -414,7 +414,7 @@ def test_what_is_read_again_and_fails_is_tried_again_by_the_sweeper(
 
 @where_handlers_overlap
 def test_what_is_read_again_and_lost_is_tried_again_by_the_sweeper(inbox: str, router: EventRouter, is_async: bool) -> None:
-    """A replay that is killed in the handler of what it read again leaves that to the workers, too, once its lease is over."""
+    """If a replay is killed in the handler of such an event, workers run it, too, once its lease has expired."""
     stall = Stall()
     stalls = [stall]
 
@@ -436,7 +436,7 @@ def test_what_is_read_again_and_lost_is_tried_again_by_the_sweeper(inbox: str, r
 
 
 def test_what_is_discarded_is_run_by_nobody(inbox: str, router: EventRouter) -> None:
-    """A failed, a parked and a rejected delivery can be given up, what is done cannot; a sender is told to stop."""
+    """Failed, parked and rejected deliveries can be discarded, and done ones cannot; redeliveries get 200."""
 
     def work(event: Event[Any]) -> None:
         if event.reference != "done":
@@ -454,7 +454,7 @@ def test_what_is_discarded_is_run_by_nobody(inbox: str, router: EventRouter) -> 
 
 
 def test_a_discard_reads_no_bodies(inbox: str) -> None:
-    """Megabytes of payloads are not read to be given up."""
+    """Discarding does not read payloads."""
     post_wsgi(PATH, UNREAD)
     with CaptureQueriesContext(connections[inbox]) as queries:
         assert discard(Selection(kind="*").deliveries(inbox)) == 1
@@ -463,7 +463,7 @@ def test_a_discard_reads_no_bodies(inbox: str) -> None:
 
 
 def test_a_discarded_delivery_can_be_replayed(inbox: str, router: EventRouter) -> None:
-    """Whoever asks for what was given up gets it."""
+    """A replay of discarded deliveries runs them."""
     register(router, lambda _: take_effect(inbox, "h"))
     post_wsgi(PATH, PUSH)
     Delivery.objects.using(inbox).update(state=State.DISCARDED)
@@ -472,7 +472,7 @@ def test_a_discarded_delivery_can_be_replayed(inbox: str, router: EventRouter) -
 
 
 def test_what_is_purged_meanwhile_is_passed_over(inbox: str, router: EventRouter) -> None:
-    """A delivery that is gone by its turn is no error."""
+    """A replay skips a delivery that was purged before its turn."""
     register(router, lambda _: take_effect(inbox, "h"))
     for number in range(3):
         post_wsgi(f"/events/k/{number}", push(number))

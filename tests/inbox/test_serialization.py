@@ -1,4 +1,4 @@
-"""From an event to its row and back, and the tasks that run deliveries from rows."""
+"""Events as rows and back, and the tasks that run deliveries from rows."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ UNWRAPPED = {
 @pytest.mark.parametrize(("body", "meta"), [(PUSH, {}), (b"\xff\x00", UNWRAPPED), (b"{}", {"CONTENT_TYPE": "application/json"})])
 @pytest.mark.parametrize("principal", [None, Principal("oidc", "a@b.example", "1", {"aud": "x", "deep": [1, None]})])
 def test_an_event_survives_its_row(body: bytes, meta: dict[str, str], principal: Principal | None) -> None:
-    """What is read from a row is what arrived: envelope, parameters and sender."""
+    """A row preserves the envelope, the parameters and the sender."""
     raw_event = RawEvent(read(body, meta), {"a": ["1", "\0"], "ü": [""]}, principal)
     again = raw_event_of(row_of("k", "r", raw_event))
 
@@ -44,7 +44,7 @@ def test_an_event_survives_its_row(body: bytes, meta: dict[str, str], principal:
 
 
 def test_the_key_of_an_event() -> None:
-    """The same event has one key; another kind, reference, subscription or id has another; without an id each has its own.
+    """Deliveries of one event share its key; another kind, reference, subscription or id has another; without an id each is new.
 
     Each is a UUID by RFC 9562, as a column of that type may take no other bytes.
     """
@@ -67,7 +67,7 @@ def test_the_key_of_an_event() -> None:
 
 @pytest.fixture
 def _no_engine() -> Generator[None]:
-    """Tasks are enqueued, and nothing runs them."""
+    """Enqueue tasks that nothing runs."""
     with override_settings(TASKS={"default": {"BACKEND": "django_tasks.backends.dummy.DummyBackend"}}):
         yield
 
@@ -94,7 +94,7 @@ class TestWork:
         assert seen == ["r"]
 
     def test_a_handler_that_is_gone(self, inbox: str, router: EventRouter, post: Post) -> None:
-        """What nobody handles any more is passed over, and stays as it is for when it is handled again."""
+        """A worker passes over a delivery without a handler, and leaves it for when the handler is back."""
         router.on("k", deferred=True)(_nothing)
         post("/events/k/r", PUSH)
         with router.isolated(empty=True):
@@ -102,7 +102,7 @@ class TestWork:
         assert [result.outcome for _, result in process(inbox)] == [Outcome.HANDLED]
 
     def test_what_was_lost_too_often_is_parked(self, inbox: str, router: EventRouter, post: Post) -> None:
-        """A delivery whose runs end without a word again and again is given up by workers, too."""
+        """Workers, too, park a delivery whose runs are lost too often."""
         router.on("k", deferred=True, max_attempts=2)(_nothing)
         post("/events/k/r", PUSH)
         long_ago = "2026-01-01T00:00:00Z"
@@ -120,7 +120,7 @@ class TestWork:
     def test_a_row_that_cannot_be_read_any_more(
         self, inbox: str, router: EventRouter, post: Post, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """It is rejected, and says why."""
+        """The delivery is rejected with the reason."""
         router.on("k", deferred=True)(_nothing)
         post("/events/k/r", PUSH)
 

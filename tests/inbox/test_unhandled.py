@@ -1,4 +1,4 @@
-"""`UNHANDLED: "keep"`: an event that nothing handles is acknowledged and kept, and replayed once a handler exists."""
+"""`UNHANDLED: "keep"`: the inbox acknowledges and stores an event without a handler, and replays it once a handler exists."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def run(*arguments: str) -> str:
 
 @contextmanager
 def handled(router: EventRouter, alias: str, **options: Any) -> Generator[None]:
-    """Within a `with`, there is a handler."""
+    """Register a handler within a `with` block."""
     with router.isolated():
 
         def work(event: Event[Any]) -> None:
@@ -56,7 +56,7 @@ def said(post: Post, body: bytes = PUSH) -> tuple[int, bytes]:
 
 
 def test_an_event_is_kept_until_something_handles_it(inbox: str, router: EventRouter, post: Post) -> None:
-    """Its sender is told that all is well, also if it sends it again; a replay then brings it to its handler, once."""
+    """Each delivery of it gets 201; a replay then runs its handler once."""
     assert [said(post), said(post)] == [ACCEPTED, ACCEPTED]
     assert rows(inbox) == [("", "unhandled", 0)]
     assert run("process") == "Processed 0 deliveries.\n"
@@ -78,7 +78,7 @@ def test_an_event_is_kept_until_something_handles_it(inbox: str, router: EventRo
 
 
 def test_without_an_id_it_stays_one_event(inbox: str, router: EventRouter, post: Post) -> None:
-    """A webhook is a new event each time; what a replay makes of a kept one belongs to that one."""
+    """Each delivery of a webhook is a new event; a replay of a stored one stays with that event."""
     said(post, b'{"a": 1}')
     said(post, b'{"a": 1}')
     assert rows(inbox) == [("", "unhandled", 0)] * 2
@@ -91,7 +91,7 @@ def test_without_an_id_it_stays_one_event(inbox: str, router: EventRouter, post:
 
 
 def test_it_is_sent_again_once_it_is_handled(inbox: str, router: EventRouter, post: Post) -> None:
-    """A handler that exists by then gets it from its sender; a replay finds it done."""
+    """A handler that exists by then gets it from the sender; a replay finds it done."""
     said(post)
     with handled(router, inbox):
         assert said(post) == ACCEPTED
@@ -102,7 +102,7 @@ def test_it_is_sent_again_once_it_is_handled(inbox: str, router: EventRouter, po
 
 
 def test_it_is_not_kept_twice(inbox: str, router: EventRouter, post: Post) -> None:
-    """An event that was handled, and whose handler has gone since, is there already."""
+    """An event that was handled, and whose handler was removed since, is not stored again."""
     with handled(router, inbox):
         said(post)
 
@@ -113,7 +113,7 @@ def test_it_is_not_kept_twice(inbox: str, router: EventRouter, post: Post) -> No
 def test_another_payload_of_one_id_takes_the_place_of_the_first(
     inbox: str, router: EventRouter, post: Post, lines: Callable[[], list[str]]
 ) -> None:
-    """Nothing was done by the first, so the one that came last is kept, as where a handler failed; and the log says so."""
+    """No handler used the first payload, so the last one replaces it, as after a failure; and the log says so."""
     first, second = push(1, "first"), push(1, "second")
     assert [said(post, body) for body in (first, second, second)] == [ACCEPTED] * 3
 
@@ -131,7 +131,7 @@ def test_another_payload_of_one_id_takes_the_place_of_the_first(
 def test_another_payload_of_what_was_handled_is_not_kept(
     inbox: str, router: EventRouter, post: Post, lines: Callable[[], list[str]]
 ) -> None:
-    """The first counts, also once its handler has gone; and the log says so."""
+    """The first payload counts, even if its handler was removed; and the log says so."""
     with handled(router, inbox):
         said(post, push(1, "first"))
 
@@ -142,7 +142,7 @@ def test_another_payload_of_what_was_handled_is_not_kept(
 
 
 def test_a_deferred_handler(inbox: str, router: EventRouter, post: Post) -> None:
-    """A replay hands it to the workers, as the event itself would have been."""
+    """A replay hands it to the workers, as the event itself would have done."""
     said(post)
     with handled(router, inbox, deferred=True):
         run("replay")
@@ -151,14 +151,14 @@ def test_a_deferred_handler(inbox: str, router: EventRouter, post: Post) -> None
 
 
 def test_what_cannot_be_read(inbox: str, router: EventRouter, post: Post) -> None:
-    """A body that is not the JSON that it says it is is rejected, as it is for a handler."""
+    """A body that is not JSON, although its Content-Type says so, is rejected, as it is for a handler."""
     assert said(post, b"{")[0] == 200
     assert rows(inbox) == [("", "rejected", 0)]
 
 
 @pytest.mark.parametrize("post", ["wsgi"], indirect=True)
 def test_tasks_of_one_name_are_replayed_one_by_one(inbox: str, router: EventRouter, post: Post) -> None:
-    """Each is the event that it was when it came, though a newer task has its name ("Task De-duplication" of Cloud Tasks)."""
+    """Each stays the same event, although a newer task has its name ("Task De-duplication" of Cloud Tasks)."""
     for retries, eta, body in (("1", "1767323045", b"1"), ("0", "1767495845", b"2")):
         headers = {"X-CloudTasks-QueueName": "q", "X-CloudTasks-TaskName": "t", "X-CloudTasks-TaskRetryCount": retries}
         post("/events/k/r", body, **headers, **{"X-CloudTasks-TaskETA": eta})
@@ -173,7 +173,7 @@ def test_tasks_of_one_name_are_replayed_one_by_one(inbox: str, router: EventRout
 
 @pytest.mark.parametrize("post", ["wsgi"], indirect=True)
 def test_the_database_is_away(inbox: str, router: EventRouter, post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What cannot be kept is not acknowledged."""
+    """The inbox does not acknowledge what it cannot store."""
 
     def fail(*_: object) -> None:
         raise OperationalError
@@ -185,7 +185,7 @@ def test_the_database_is_away(inbox: str, router: EventRouter, post: Post, monke
 
 @pytest.mark.parametrize("post", ["wsgi"], indirect=True)
 def test_how_it_is_shown_and_given_up(inbox: str, router: EventRouter, post: Post) -> None:
-    """`inbox list` and `show` say that no handler took it; it can be discarded, and purged."""
+    """`inbox list` and `show` say that no handler took it; it can be discarded and purged."""
     said(post)
     number = Delivery.objects.using(inbox).get().pk
 
@@ -199,14 +199,14 @@ def test_how_it_is_shown_and_given_up(inbox: str, router: EventRouter, post: Pos
 
 
 def test_send_is_kept(inbox: str, router: EventRouter) -> None:
-    """The inbox keeps an event of `events send` that nothing handles."""
+    """The inbox stores an event of `events send` that nothing handles."""
     call_command("events", "send", "k", "--data", "{}", "--expect", "unhandled", stdout=io.StringIO())
 
     assert rows(inbox) == [("", "unhandled", 0)]
 
 
 def test_what_another_router_handles_is_not_kept_as_unhandled(inbox: str, router: EventRouter, post: Post) -> None:
-    """Of two routers at one signal (README, `SIGNALS`), the one without a handler keeps nothing of what the other one handles."""
+    """With two routers at one signal (README, `SIGNALS`), the inbox stores no unhandled event if one of them handles it."""
     other = EventRouter(signal=event_received)
     other.on("k", name="h")(nothing)
     try:

@@ -1,4 +1,4 @@
-"""Events that are no events: with the inbox they are kept as they came, and not sent again."""
+"""Unreadable events: the inbox stores them unchanged, and they are not sent again."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ WHY = "The body is a Pub/Sub push, but its message.data is not base64."
 def test_a_malformed_push_is_kept_and_acknowledged(
     inbox: str, router: EventRouter, post: Post, lines: Callable[[], list[str]]
 ) -> None:
-    """Its bytes, parameters and headers are kept once, with a delivery to nobody; neither log nor credentials are."""
+    """Its bytes, parameters and headers are stored once, with a delivery without a handler; credentials are not."""
     headers = {"Authorization": "Bearer secret", "Cookie": "secret", "X-Other": "a"}
     answers = [post("/events/k/r?a=1", BROKEN, **headers) for _ in range(2)]
 
@@ -46,7 +46,7 @@ def test_a_malformed_push_is_kept_and_acknowledged(
 
 @pytest.mark.parametrize(("body", "kept"), [(b'{"message": {"data": "#"}, "subscription": "s"}', 2), (BROKEN_WITH_ID, 1)])
 def test_parameters_tell_what_nothing_names_apart(inbox: str, router: EventRouter, post: Post, body: bytes, kept: int) -> None:
-    """The URL is the same for each delivery of an event; a message has its id."""
+    """An unreadable event is identified by its URL, and a message also by its id."""
     for parameters in ("a=1", "a=2", "a=1"):
         assert post(f"/events/k/r?{parameters}", body).status_code == 200
 
@@ -67,7 +67,7 @@ X-Envoy-Original-Path X-Forwarded-Client-Cert X-Forwarded-For X-Hub-Signature-25
 @pytest.mark.parametrize("form", [{}, CE, UNWRAPPED, TASK], ids=["plain", "cloudevent", "unwrapped", "task"])
 @pytest.mark.parametrize("body", [b"{", b"{}"], ids=["unreadable", "readable"])
 def test_what_is_kept_of_headers(inbox: str, router: EventRouter, post: Post, form: dict[str, str], body: bytes) -> None:
-    """Whoever may see events sees what is kept of them: what a form reads, and nothing that proxies and clients add."""
+    """The inbox stores the headers that a form reads, and nothing that proxies and clients add."""
     router.on("k", payload=object)(lambda _: None)
     extra = dict.fromkeys(PROXIES.split(), "secret")
 
@@ -78,7 +78,7 @@ def test_what_is_kept_of_headers(inbox: str, router: EventRouter, post: Post, fo
 
 
 def test_attributes_are_kept(inbox: str, router: EventRouter, post: Post) -> None:
-    """What may be an attribute of an unwrapped push is kept; other names are, if settings say so."""
+    """The inbox stores headers that may be attributes of an unwrapped push, and others if the settings name them."""
     seen: list[dict[str, str]] = []
     router.on("k", payload=object)(lambda event: seen.append(dict(event.envelope.attributes)))
     headers = {"Region": "eu", "eventType": "OBJECT_FINALIZE", "Key": "k", "X-Region": "us", "X-Other": "a", "Api-Key": "1"}
@@ -101,7 +101,7 @@ def _named(headers: dict[str, str]) -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("form", [CE, UNWRAPPED, TASK, {"X-AppEngine-QueueName": "q", "X-AppEngine-TaskName": "1"}])
 def test_unreadable_requests_are_told_apart(inbox: str, router: EventRouter, post: Post, form: dict[str, str]) -> None:
-    """Requests with equal bodies are as many as their senders name; one that is delivered again stays one, found by its name."""
+    """Requests with equal bodies are different events if their senders name them so; a redelivery is the same event."""
     for headers in _named(form):
         for _ in range(2):
             assert post("/events/k/r", b"{", **headers).status_code == 200
@@ -124,7 +124,7 @@ def test_an_unreadable_push_is_one_although_its_attempts_are_counted(inbox: str,
 def test_without_the_database_the_sender_keeps_it(
     inbox: str, router: EventRouter, post: Post, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What cannot be kept is not acknowledged."""
+    """The inbox does not acknowledge what it cannot store."""
 
     def fail(*_: object) -> None:
         msg = "secret text"
@@ -137,7 +137,7 @@ def test_without_the_database_the_sender_keeps_it(
 
 @override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": []})
 def test_without_the_inbox_it_is_invalid(router: EventRouter, post: Post) -> None:
-    """Where nothing is kept, the sender is told 400."""
+    """Without the inbox, the sender gets 400."""
     assert post("/events/k/r", BROKEN).status_code == 400
     assert not StoredEvent.objects.using("sqlite").exists()
 
@@ -147,7 +147,7 @@ def test_without_the_inbox_it_is_invalid(router: EventRouter, post: Post) -> Non
 def test_a_body_that_is_not_the_json_that_it_says_is_kept(
     inbox: str, router: EventRouter, post: Post, lines: Callable[[], list[str]], handled: bool, listening: bool
 ) -> None:
-    """It is kept and acknowledged, whoever would have had it, and nobody is called; mended, a replay brings it to its handler."""
+    """It is stored and acknowledged, and no handler runs; once it can be read, a replay runs its handler."""
     calls: list[object] = []
     if listening:
         event_received.connect(_listener(calls), weak=False)
