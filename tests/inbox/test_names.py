@@ -96,7 +96,7 @@ def test_a_sweep_passes_over_what_nobody_runs(inbox: str, router: EventRouter, l
 
 @pytest.mark.proof
 def test_a_sweep_meets_many_names(inbox: str, router: EventRouter, lines: Callable[[], list[str]]) -> None:
-    """The log names each unknown name, wherever it is in the queue; if there are very many, it says that there are more."""
+    """The log names each unknown name, wherever it is in the queue; of very many, it names a thousand."""
     keep(inbox, 600, "old")
     keep(inbox, 1, "older")
     register(router, inbox)
@@ -109,11 +109,10 @@ def test_a_sweep_meets_many_names(inbox: str, router: EventRouter, lines: Callab
         assert [delivery.handler for delivery, _ in process(inbox)] == ["h"]
 
     assert len(captured) < 20
-    more = "WARNING Deliveries wait for further handlers that are not registered: see `manage.py inbox stats`"
-    assert kept_warnings(lines())[-1] == more
+    assert len(kept_warnings(lines())) == 1_000
 
 
-def test_more_handlers_than_are_written_into_a_query(inbox: str, router: EventRouter) -> None:
+def test_a_thousand_handlers_and_names(inbox: str, router: EventRouter) -> None:
     """With a thousand handlers and as many unregistered names, deliveries that can run do."""
     for number in range(1_000):
         register(router, inbox, f"h{number}", f"k{number}")

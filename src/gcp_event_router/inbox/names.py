@@ -17,9 +17,8 @@ from .._log import logger
 from .leases import delivery_terms, numbered
 from .models import OPEN, Delivery
 
-#: How many names a query may contain; with more, deliveries are filtered in Python.
-_MAX_IN_QUERY: Final = 500
-_MAX_LOGGED: Final = 10_000
+#: The most warnings of a process.
+_MAX_LOGGED: Final = 1_000
 #: What was logged in this process: an unregistered name, or a registered one and a kind that it does not handle.
 logged: set[tuple[str, str]] = set()
 
@@ -49,13 +48,8 @@ class Names:
         return name in self._by_type or name in self._by_kind[kind]
 
     def worth_reading(self, rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
-        """Exclude deliveries for the unknown names so far; or, if they are very many, for all unknown names."""
-        if len(self._unknown) <= _MAX_IN_QUERY:
-            return rows.exclude(handler__in=sorted(self._unknown)) if self._unknown else rows
-        if ("", "") not in logged:
-            logged.add(("", ""))
-            logger.warning("Deliveries wait for further handlers that are not registered: see `manage.py inbox stats`")
-        return rows.filter(handler__in=sorted(self.known)) if len(self.known) <= _MAX_IN_QUERY else rows
+        """Exclude deliveries for the unknown names so far."""
+        return rows.exclude(handler__in=sorted(self._unknown)) if self._unknown else rows
 
     def pass_over(self, name: str, kind: str) -> str | None:
         """Log, once for each name and process, that deliveries are passed over. Returns the sentence the first time."""

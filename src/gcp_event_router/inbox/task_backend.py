@@ -17,17 +17,15 @@ from django.db import transaction
 
 from .._log import logger, trail
 
+#: The engine that runs a task when it is enqueued; the dummy engine never does.
 IMMEDIATE: Final = "ImmediateBackend"
-_IDLE: Final = frozenset(
-    f"{package}.backends.{name}"
-    for package in ("django.tasks", "django_tasks")
-    for name in (f"immediate.{IMMEDIATE}", "dummy.DummyBackend")
-)
+_IDLE: Final = frozenset({IMMEDIATE, "DummyBackend"})
+_PACKAGES: Final = ("django.tasks", "django_tasks")
 
 
 def framework() -> Any:
     """Return the module of the framework, Django's own or else the package's; None without either."""
-    for module in ("django.tasks", "django_tasks"):
+    for module in _PACKAGES:
         try:
             return import_module(module)
         except ImportError:
@@ -44,7 +42,7 @@ def idle_engine() -> str | None:
     if tasks is None:
         return None
     classes = type(tasks.task_backends[tasks.DEFAULT_TASK_BACKEND_ALIAS]).__mro__
-    return next((base.__name__ for base in classes if f"{base.__module__}.{base.__qualname__}" in _IDLE), None)
+    return next((base.__name__ for base in classes if base.__name__ in _IDLE and base.__module__.startswith(_PACKAGES)), None)
 
 
 def enqueue(alias: str, deliveries: Iterable[int]) -> None:
