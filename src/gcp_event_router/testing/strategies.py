@@ -78,7 +78,9 @@ def examples(
     return _validated(SchemaStrategies(definitions).of(schema).map(json.dumps), adapter.validate_json)
 
 
-def _payload_type(handler: object, router: EventRouter) -> tuple[object, TypeAdapter[Any]]:
+def _payload_type(
+    handler: Callable[[Event[PayloadT, ParametersT]], Any] | Kind[PayloadT], router: EventRouter
+) -> tuple[object, TypeAdapter[Any]]:
     if isinstance(handler, Kind):
         kind = cast("Kind[Any]", handler)
         return kind.payload_type, kind.adapter

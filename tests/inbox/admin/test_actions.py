@@ -20,7 +20,7 @@ from ...support.admin_pages import HANDLERS_STATES, LIST, Pages, Shop, page_of, 
 from ...support.deliveries import PUSH, effects, end_leases, on_postgresql, rows, session
 
 pytestmark = [with_admin, pytest.mark.usefixtures("admin_site")]
-NOTHING = "Nothing was discarded. What is done cannot be, nor what is running before its lease is over."
+NOTHING = "Nothing was discarded. Deliveries that are done, or that a worker is running, cannot be discarded."
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_replay_chosen_events(shop: Shop, pages: Pages) -> None:
     assert pages.act("replay", *events[:-1]) == (302, ["Replayed 4 deliveries: 4 handled."])
     assert states(shop) == dict.fromkeys(["0", "2", "3", "4", "5"], "done") | {"6": "discarded"}
     assert len(effects(shop.alias)) == len(before) + 4
-    assert pages.act("replay", *events) == (302, ["Nothing was replayed. What is done can be replayed on its event's page."])
+    assert pages.act("replay", *events) == (302, ["Nothing was replayed. Deliveries that are done can be replayed on their event's page."])
 
 
 def test_replay_says_what_failed(shop: Shop, pages: Pages) -> None:
@@ -87,12 +87,12 @@ def test_a_replay_ends_in_time(shop: Shop, pages: Pages, monkeypatch: pytest.Mon
         302,
         [
             "Replayed 1 delivery: 1 handled. "
-            "2 were not begun, since this took long: replay them again, or use manage.py inbox replay."
+            "Time ran out before the other 2: replay them again, or use manage.py inbox replay."
         ],
     )
     assert pages.act("replay", *events) == (
         302,
-        ["Replayed 1 delivery: 1 handled. 1 was not begun, since this took long: replay it again."],
+        ["Replayed 1 delivery: 1 handled. Time ran out before the other 1: replay them again, or use manage.py inbox replay."],
     )
 
 
@@ -140,7 +140,7 @@ def test_too_many_at_once(shop: Shop, pages: Pages, monkeypatch: pytest.MonkeyPa
 
     assert pages.act("replay", events[0], select_across="1", index="0") == (
         302,
-        ["These are more than 2 events. Narrow the list, or use manage.py inbox."],
+        ["You selected more than 2 events. Filter the list, or use manage.py inbox."],
     )
     assert set(states(shop).values()) == {"parked"}
     assert pages.act("replay", events[0], query="?q=1", select_across="1", index="0") == (
@@ -158,7 +158,7 @@ def test_what_is_no_event_cannot_be_chosen(shop: Shop, pages: Pages, action: str
 
     told = pages.post(LIST, action=action, _selected_action=[str(event.pk), key])
 
-    assert told == (302, ["There is no such event; choose some of the list."])
+    assert told == (302, ["This event does not exist. Select events from the list."])
     assert states(shop) == {"1": "parked"}
 
 
@@ -182,7 +182,7 @@ def test_what_is_done_is_replayed_once_it_is_confirmed(shop: Shop, pages: Pages)
     number = number_of(shop, event)
     page = pages.client.post(page_of(event), {"replay": number}).content.decode()
 
-    assert "shop.record is done. Replay it all the same? Its effects happen once more." in text(page)
+    assert "shop.record is done. Replay it anyway? Its effects happen again." in text(page)
     assert f'<input type="hidden" name="replay" value="{number}">' in page
     assert effects(shop.alias) == ["shop.record"]
     assert pages.post(page_of(event), replay=number, confirmed="yes") == (302, ["Replayed 1 delivery: 1 handled."])
@@ -195,7 +195,7 @@ def test_discard_on_an_events_page(shop: Shop, pages: Pages) -> None:
     number = number_of(shop, event)
     page = pages.client.post(page_of(event), {"discard": number}).content.decode()
 
-    assert "Discard 1 delivery? Nobody runs it then" in text(page)
+    assert "Discard 1 delivery? Nothing runs discarded deliveries" in text(page)
     assert states(shop) == {"1": "parked"}
     assert pages.post(page_of(event), discard=number, confirmed="yes") == (302, ["Discarded 1 delivery."])
     assert states(shop) == {"1": "discarded"}

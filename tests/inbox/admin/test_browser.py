@@ -120,7 +120,7 @@ def test_looking(page: Page, complaints: list[str]) -> None:
     look(page)
 
     with page.expect_download() as download:
-        page.get_by_role("link", name="Download it").click()
+        page.get_by_role("link", name="Download").click()
     assert '"order_id": 43' in download.value.path().read_text()
 
     page.goto(f"{LIST}?kind=order-paid")
@@ -157,7 +157,7 @@ def test_long_names(page: Page, complaints: list[str]) -> None:
     page.goto(f"{LIST}?q=1")
     page.locator("#result_list .field-kind a").click()
     page.get_by_role("button", name="Replay shop.record").click()
-    heading = page.get_by_role("heading", name="shop.record is done. Replay it all the same?")
+    heading = page.get_by_role("heading", name="shop.record is done. Replay it anyway?")
     heading.evaluate(f"each => each.textContent = each.textContent.replace('shop.record', 'shop.{'x' * 250}')")
     look(page)
     assert complaints == []
@@ -185,7 +185,7 @@ def test_deciding(page: Page, complaints: list[str], tmp_path: Path) -> None:
     look(page)
 
     page.get_by_role("button", name="Replay shop.record").click()
-    expect(page.get_by_role("heading", name="shop.record is done. Replay it all the same?")).to_be_visible()
+    expect(page.get_by_role("heading", name="shop.record is done. Replay it anyway?")).to_be_visible()
     look(page)
     page.get_by_role("link", name="No, take me back").click()
     expect(page.locator(".gei-state")).to_have_text(["done"])

@@ -235,7 +235,7 @@ def test_long_lists_are_cut(shop: Shop, pages: Pages, monkeypatch: pytest.Monkey
     monkeypatch.setattr("gcp_event_router.inbox.admin.filters.MOST", 2)
     for number in range(3):
         shop.order(number)
-    more = "There are more than 2. Choose a time, a kind, a handler or an error to see the others."
+    more = "There are more than 2. Filter by time, kind, handler or error to see the others."
 
     assert (more in pages.get(), more in pages.get(q="1")) == (True, False)
 

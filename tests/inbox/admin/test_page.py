@@ -39,9 +39,9 @@ def test_what_is_known_of_an_event(shop: Shop, pages: Pages) -> None:
     assert "<h2>order-placed/4711</h2>" in page
     deliveries = section(page, "Deliveries")
     assert re.sub(TIME, "TIME", deliveries) == (
-        "Deliveries Handler State Attempts Times shop.record done 1 of 1 noted TIME begun TIME ended TIME"
+        "Deliveries Handler State Attempts Times shop.record done 1 of 1 created TIME started TIME finished TIME"
     )
-    assert section(page, "Payload") == 'Payload JSON, 18 bytes Download it { "order_id": 4711 }'
+    assert section(page, "Payload") == 'Payload JSON, 18 bytes Download { "order_id": 4711 }'
     assert '<pre dir="ltr" class="gei-payload"' in page
     assert "{\n  &quot;order_id&quot;: 4711\n}</pre>" in page
     assert re.sub(TIME, "TIME", section(page, "Envelope")) == (
@@ -77,7 +77,7 @@ def test_errors(shop: Shop, pages: Pages) -> None:
         "gcp_event_router.exceptions.InvalidEventError order_id : "
         "Input should be a valid integer, unable to parse string as an integer (int_parsing) Text and traceback"
     ) in listed
-    assert "shop.record deferred parked 1 of 1 1 without a word 3 by the sender noted" in trail
+    assert "shop.record deferred parked 1 of 1 1 lost 3 by the sender created" in trail
     assert "builtins.RuntimeError" in trail
     assert "in record" in trail
 
@@ -96,9 +96,9 @@ def test_a_request_that_could_not_be_read(inbox: str, router: EventRouter, pages
     post_wsgi("/events/order-placed/1", BROKEN, X_CloudTasks_QueueName="mail")
     event = StoredEvent.objects.using(inbox).get()
     page = pages.get(page_of(event))
-    title = "A request that could not be read"
+    title = "Unreadable request"
 
-    assert section(page, title) == title + ' JSON, 50 bytes Download it { "message": { "data": "####" }, "subscription": "s" }'
+    assert section(page, title) == title + ' JSON, 50 bytes Download { "message": { "data": "####" }, "subscription": "s" }'
     assert section(page, "Envelope").startswith("Envelope Form could not be read Key")
     assert "HTTP_X_CLOUDTASKS_QUEUENAME mail" in section(page, "Headers")
     assert section(page, "Deliveries").startswith("Deliveries Handler State Attempts Times none rejected 0 of 1")
@@ -173,7 +173,7 @@ def test_a_long_payload_is_cut_and_can_be_downloaded(shop: Shop, pages: Pages) -
     (address,) = re.findall(r'href="([^"]*/payload/)"', page)
     response = pages.client.get(address)
 
-    assert "33.7 KB of it are left out here." in text(page)
+    assert "33.7 KB omitted." in text(page)
     assert len(page) < 90_000
     assert response.content == data
     names = ("Content-Type", "Content-Disposition", "Content-Security-Policy", "X-Content-Type-Options")

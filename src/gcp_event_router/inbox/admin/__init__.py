@@ -1,7 +1,4 @@
-"""The inbox in Django's admin: what came, what became of it, and replaying or discarding it.
-
-Found by `admin.autodiscover`, so it is imported only where the admin is installed.
-"""
+"""The inbox in Django's admin. `admin.autodiscover` imports it."""
 
 from __future__ import annotations
 

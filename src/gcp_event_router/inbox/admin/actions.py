@@ -1,4 +1,4 @@
-"""What people decide about deliveries in the admin, and what they are told came of it."""
+"""Replays and discards deliveries for the admin, and describes the result in a message."""
 
 from __future__ import annotations
 
@@ -14,48 +14,44 @@ from ...outcomes import Outcome
 from .. import replay as inbox
 from ..models import Delivery
 
+#: The seconds after which a request starts no more deliveries, since servers end long requests.
 _PATIENCE: Final = 20.0
-"""Seconds after which a request begins no other delivery: servers end those that take long."""
 
 
-class Told(NamedTuple):
-    """What to say of a decision."""
+class Result(NamedTuple):
+    """The message for the user."""
 
     text: str
     is_success: bool
 
 
-def replay(deliveries: QuerySet[Delivery], *, force: bool = False) -> Told:
-    """Replay deliveries for as long as a request may take; `force` those, too, that are done."""
+def replay(deliveries: QuerySet[Delivery], *, force: bool = False) -> Result:
+    """Replay deliveries for as long as a request may take; with `force` also those that are done."""
     total = deliveries.count()
-    ended: Counter[Outcome] = Counter()
-    late = 0
+    outcomes: Counter[Outcome] = Counter()
     end = monotonic() + _PATIENCE
     for _delivery, result in inbox.replay(deliveries, force=force):
-        ended[result.outcome] += 1
+        outcomes[result.outcome] += 1
         if monotonic() > end:
-            late = total - ended.total()
             break
-    if not ended:
-        return Told(_("Nothing was replayed. What is done can be replayed on its event's page."), is_success=False)
-    parts = ", ".join(f"{number} {outcome.value}" for outcome, number in ended.items())
-    text = ngettext("Replayed %d delivery:", "Replayed %d deliveries:", ended.total()) % ended.total()
-    text = f"{text} {parts}."
-    if late:
-        left = ngettext(
-            "%d was not begun, since this took long: replay it again.",
-            "%d were not begun, since this took long: replay them again, or use manage.py inbox replay.",
-            late,
+    else:
+        total = outcomes.total()
+    number, left = outcomes.total(), total - outcomes.total()
+    if not number:
+        return Result(
+            _("Nothing was replayed. Deliveries that are done can be replayed on their event's page."), is_success=False
         )
-        text = f"{text} {left % late}"
-    return Told(text, is_success=not late and ended.keys() <= inbox.SUCCEEDED)
+    text = ngettext("Replayed %d delivery:", "Replayed %d deliveries:", number) % number
+    text += f" {', '.join(f'{count} {outcome.value}' for outcome, count in outcomes.items())}."
+    if left:
+        text += " " + _("Time ran out before the other %d: replay them again, or use manage.py inbox replay.") % left
+    return Result(text, is_success=not left and outcomes.keys() <= inbox.SUCCEEDED)
 
 
-def discard(deliveries: QuerySet[Delivery]) -> Told:
-    """Discard deliveries, of those that can be."""
+def discard(deliveries: QuerySet[Delivery]) -> Result:
+    """Discard the deliveries that can be discarded."""
     number = inbox.discard(deliveries)
     if not number:
-        return Told(
-            _("Nothing was discarded. What is done cannot be, nor what is running before its lease is over."), is_success=False
-        )
-    return Told(ngettext("Discarded %d delivery.", "Discarded %d deliveries.", number) % number, is_success=True)
+        text = _("Nothing was discarded. Deliveries that are done, or that a worker is running, cannot be discarded.")
+        return Result(text, is_success=False)
+    return Result(ngettext("Discarded %d delivery.", "Discarded %d deliveries.", number) % number, is_success=True)

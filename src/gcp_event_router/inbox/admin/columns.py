@@ -1,4 +1,4 @@
-"""The columns of the list of events in the admin. Each shows what `changelist` fetched; `model_admin` lists them."""
+"""The columns of the list of events in the admin. They show what `changelist` fetches."""
 
 from __future__ import annotations
 
@@ -16,22 +16,21 @@ from ..display import error_line, printable
 from ..models import Delivery, State, StoredEvent
 from .filters import WORST_FIRST
 
+#: How many handlers of an event are named.
 _NAMED: Final = 2
-"""So many handlers of an event are named."""
 
 
 @admin.display(description=_("state"))
 def state(event: StoredEvent) -> str:
-    """The worst of its deliveries' states."""
-    worst = _worst(event)
-    if worst is None:
-        return "-"
-    return format_html('<span class="gei-state gei-{}">{}</span>', worst.state, State(worst.state).label)
+    """The worst state of its deliveries."""
+    for delivery in _worst_first(event):
+        return format_html('<span class="gei-state gei-{}">{}</span>', delivery.state, State(delivery.state).label)
+    return "-"
 
 
 @admin.display(description=_("kind"))
 def kind(event: StoredEvent) -> str:
-    """Its kind, and the link to its page."""
+    """Its kind."""
     return format_html("<bdi>{}</bdi>", printable(event.kind))
 
 
@@ -43,8 +42,8 @@ def reference(event: StoredEvent) -> str:
 
 @admin.display(description=_("handlers"))
 def handlers(event: StoredEvent) -> str:
-    """The names of few handlers, the number of many; where their states differ, the worst one's name first, with its state."""
-    deliveries = [delivery for delivery in _deliveries(event) if delivery.handler]
+    """The names of its handlers, or their number. If their states differ, the worst comes first, with its state."""
+    deliveries = [delivery for delivery in _worst_first(event) if delivery.handler]
     if len({delivery.state for delivery in deliveries}) > 1:
         named = deliveries if len(deliveries) <= _NAMED else deliveries[:1]
         text = ", ".join(f"{printable(delivery.handler)} ({State(delivery.state).label})" for delivery in named)
@@ -56,9 +55,9 @@ def handlers(event: StoredEvent) -> str:
 
 @admin.display(description=_("error"))
 def error(event: StoredEvent) -> str:
-    """The error of the worst delivery that has one; whoever sees the list may see payloads, and so its text."""
-    for delivery in _deliveries(event):
-        beginnings: Any = delivery  # of its error and of the error's text, which `changelist` fetched
+    """The error of the worst delivery that has one. Users of the list may see payloads, so they may see its text."""
+    for delivery in _worst_first(event):
+        beginnings: Any = delivery
         if delivery.error_type or beginnings.error_beginning:
             line = error_line(delivery.error_type, beginnings.error_beginning, beginnings.text_beginning)
             return format_html("<bdi>{}</bdi>", line)
@@ -67,28 +66,20 @@ def error(event: StoredEvent) -> str:
 
 @admin.display(description=_("attempts"))
 def attempts(event: StoredEvent) -> str:
-    """How many runs of the worst delivery count."""
-    worst = _worst(event)
-    return "-" if worst is None else _("%(number)d of %(most)d") % {"number": worst.counted, "most": worst.limit}
+    """The attempts of the worst delivery."""
+    for delivery in _worst_first(event):
+        return _("%(number)d of %(most)d") % {"number": delivery.counted, "most": delivery.limit}
+    return "-"
 
 
 @admin.display(description=_("age"))
 def age(event: StoredEvent) -> str:
-    """How long ago it came, by the database's clock, which `EventList` asked; and when."""
-    alias, time = database(), event.received_at
-    return format_html(
-        '<time datetime="{0}" title="{0}">{1}</time>',
-        as_shown(alias, time).isoformat(timespec="seconds"),
-        timesince(time, cast("Any", event).now, depth=1),
-    )
+    """Its age by the database's clock, and the time when it was received."""
+    received_at = as_shown(database(), event.received_at).isoformat(timespec="seconds")
+    text = timesince(event.received_at, cast("Any", event).now, depth=1)
+    return format_html('<time datetime="{0}" title="{0}">{1}</time>', received_at, text)
 
 
-def _deliveries(event: StoredEvent) -> list[Delivery]:
-    """Its deliveries, the worst first."""
-    found: list[Delivery] = list(cast("Any", event).deliveries.all())  # which the field on the other side declares
-    return sorted(found, key=lambda delivery: WORST_FIRST.index(State(delivery.state)))
-
-
-def _worst(event: StoredEvent) -> Delivery | None:
-    """The delivery that says most about an event."""
-    return next(iter(_deliveries(event)), None)
+def _worst_first(event: StoredEvent) -> list[Delivery]:
+    deliveries: list[Delivery] = list(cast("Any", event).deliveries.all())  # the related name of a field of `Delivery`
+    return sorted(deliveries, key=lambda delivery: WORST_FIRST.index(State(delivery.state)))

@@ -1,4 +1,4 @@
-"""The pages of one event in the admin, and what all of the admin's pages need: who may what, what is asked, what is said."""
+"""The pages of one event in the admin, and the permissions and messages of all pages."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, Ht
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 from typing_extensions import override
 
+from ..clock import as_shown
 from ..database import database
-from ..display import printable
-from ..facts import data_of, envelope_of
+from ..decisions import discardable
+from ..display import error_details, payload, printable
+from ..facts import attributes_of, cloudevent_of, data_of, envelope_of, facts_of, pairs_of
 from ..models import Delivery, State, StoredEvent
 from ..selections import delivery_number
 from . import actions
-from .detail_context import details_of
 
 if TYPE_CHECKING:
     EventModelAdmin = admin.ModelAdmin[StoredEvent]
@@ -34,17 +35,24 @@ else:
 
 ViewT = TypeVar("ViewT", bound=Callable[..., HttpResponseBase])
 _TEMPLATES: Final = "admin/gcp_event_inbox/storedevent"
+_TIMES: Final = {
+    "created_at": gettext_lazy("created"),
+    "started_at": gettext_lazy("started"),
+    "finished_at": gettext_lazy("finished"),
+    "lease_until": gettext_lazy("leased until"),
+    "not_before": gettext_lazy("not before"),
+}
 
 
-def by_itself(view: ViewT) -> ViewT:
-    """Keep a view out of `ATOMIC_REQUESTS`: what it runs has transactions of its own, and others have to see its claims."""
+def non_atomic(view: ViewT) -> ViewT:
+    """Exclude a view from `ATOMIC_REQUESTS`: a replay has its own transactions, and other sessions must see its claims."""
     for alias in connections:
         view = transaction.non_atomic_requests(using=alias)(view)
     return view
 
 
 class EventPages(EventModelAdmin):
-    """What `StoredEventAdmin` has beside its list."""
+    """The part of `StoredEventAdmin` that is not the list."""
 
     @override
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -56,15 +64,15 @@ class EventPages(EventModelAdmin):
 
     @override
     def has_delete_permission(self, request: HttpRequest, obj: StoredEvent | None = None) -> bool:
-        return False  # `inbox purge` deletes: an event that is forgotten is handled once more
+        return False  # a deleted event would be handled again; `inbox purge` deletes old ones
 
     def has_replay_permission(self, request: HttpRequest) -> bool:
-        """Whether who asks may replay deliveries; called by Django for the action."""
-        return _may(request, "replay_delivery")
+        """Whether the user may replay deliveries; Django calls it for the action."""
+        return _has_permission(request, "replay_delivery")
 
     def has_discard_permission(self, request: HttpRequest) -> bool:
-        """Whether who asks may discard deliveries; as above."""
-        return _may(request, "discard_delivery")
+        """Whether the user may discard deliveries."""
+        return _has_permission(request, "discard_delivery")
 
     @override
     def get_urls(self) -> list[URLPattern]:
@@ -72,11 +80,11 @@ class EventPages(EventModelAdmin):
         return [path("<path:object_id>/payload/", view, name="gcp_event_inbox_storedevent_payload"), *super().get_urls()]
 
     @override
-    @by_itself
+    @non_atomic
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Show an event, or decide about one of its deliveries."""
+        """Show an event, or replay or discard one of its deliveries."""
         event = self._event(request, object_id)
         deliveries = Delivery.objects.using(database()).filter(event=event.pk).order_by("handler")
         if request.method == "POST":
@@ -86,7 +94,7 @@ class EventPages(EventModelAdmin):
             "subtitle": printable(str(event)),
             "original": printable(str(event)),
             "event": event,
-            "details": details_of(event, deliveries),
+            "details": _details(event, deliveries),
             "may_replay": self.has_replay_permission(request),
             "may_discard": self.has_discard_permission(request),
             "has_view_permission": True,
@@ -99,7 +107,7 @@ class EventPages(EventModelAdmin):
         return super().history_view(request, object_id, {"media": self.media, **(extra_context or {})})
 
     def payload_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """The whole payload of an event, as a file; a browser is never to show it."""
+        """Download the payload of an event. Browsers must never render it."""
         event = self._event(request, object_id)
         headers = {
             "Content-Disposition": f'attachment; filename="{event.key}.bin"',
@@ -108,64 +116,87 @@ class EventPages(EventModelAdmin):
         }
         return HttpResponse(data_of(event, envelope_of(event)), content_type="application/octet-stream", headers=headers)
 
-    def tell(self, request: HttpRequest, events: Iterable[StoredEvent], told: actions.Told) -> None:
-        """Say what came of a decision, and note in each event's history who made it."""
-        self.message_user(request, told.text, messages.SUCCESS if told.is_success else messages.WARNING)
-        user: Any = request.user  # of whichever model the project has
-        LogEntry.objects.log_actions(user.pk, list(events), CHANGE, told.text)
+    def report(self, request: HttpRequest, events: Iterable[StoredEvent], result: actions.Result) -> None:
+        """Show the result of a decision, and note it in the history of each event."""
+        self.message_user(request, result.text, messages.SUCCESS if result.is_success else messages.WARNING)
+        user: Any = request.user  # of the project's own model
+        LogEntry.objects.log_actions(user.pk, list(events), CHANGE, result.text)
 
     def confirm_discarding(self, request: HttpRequest, number: int, fields: Collection[tuple[str, str]]) -> HttpResponse:
-        """Ask before deliveries are discarded."""
+        """Ask whether to discard deliveries."""
         question = ngettext("Discard %d delivery?", "Discard %d deliveries?", number) % number
-        after = _("Nobody runs it then, also if the sender sends the event again, until somebody replays it here.")
-        return self._confirm(request, question, after, _("Discard"), fields)
+        effect = _("Nothing runs discarded deliveries, even if the sender sends the event again, until you replay them.")
+        return self._confirm(request, question, effect, _("Discard"), fields)
 
     def _event(self, request: HttpRequest, object_id: str) -> StoredEvent:
-        """The whole of an event, for who may see it."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         try:
             return StoredEvent.objects.using(database()).get(pk=UUID(unquote(object_id)))
         except (ValueError, StoredEvent.DoesNotExist) as error:
-            text = _("There is no such event; it may have been purged.")
+            text = _("This event does not exist. It may have been purged.")
             raise Http404(text) from error
 
     def _decide(self, request: HttpRequest, event: StoredEvent, deliveries: QuerySet[Delivery]) -> HttpResponse:
-        """Do what a button of the page says; a button is named after what it does, and its value is a delivery."""
+        """Do what a button says: its name is the decision, and its value the number of a delivery."""
         decision = "replay" if "replay" in request.POST else "discard"
-        if not (self.has_replay_permission if decision == "replay" else self.has_discard_permission)(request):
+        if not _has_permission(request, f"{decision}_delivery"):
             raise PermissionDenied
         number = request.POST.get(decision, "")
         rows = deliveries.filter(pk=delivery_number(number) or 0)
         delivery = rows.first()
         if delivery is None:
-            raise Http404(_("There is no such delivery."))
+            raise Http404(_("This delivery does not exist."))
         is_confirmed = "confirmed" in request.POST
-        if decision == "replay":
-            is_done = State(delivery.state) is State.DONE
-            if is_done and not is_confirmed:
-                question = _("%s is done. Replay it all the same?") % printable(delivery.handler)
-                return self._confirm(request, question, _("Its effects happen once more."), _("Replay"), [(decision, number)])
-            told = actions.replay(rows, force=is_done)
-        elif not is_confirmed:
+        is_done = State(delivery.state) is State.DONE
+        if decision == "discard" and not is_confirmed:
             return self.confirm_discarding(request, 1, [(decision, number)])
-        else:
-            told = actions.discard(rows)
-        self.tell(request, [event], told)
+        if decision == "replay" and is_done and not is_confirmed:
+            question = _("%s is done. Replay it anyway?") % printable(delivery.handler)
+            return self._confirm(request, question, _("Its effects happen again."), _("Replay"), [(decision, number)])
+        result = actions.discard(rows) if decision == "discard" else actions.replay(rows, force=is_done)
+        self.report(request, [event], result)
         return HttpResponseRedirect(request.get_full_path())
 
     def _confirm(
-        self, request: HttpRequest, question: str, after: str, verb: str, fields: Collection[tuple[str, str]]
+        self, request: HttpRequest, question: str, effect: str, verb: str, fields: Collection[tuple[str, str]]
     ) -> HttpResponse:
-        context = {"title": question, "after": after, "verb": verb, "fields": fields, "back": request.get_full_path()}
+        context = {"title": question, "effect": effect, "verb": verb, "fields": fields, "back": request.get_full_path()}
         return self._page(request, "confirm", context)
 
     def _page(self, request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
         request.current_app = self.admin_site.name
-        whole = {**self.admin_site.each_context(request), "opts": self.opts, "media": self.media, **context}
-        return TemplateResponse(request, f"{_TEMPLATES}/{template}.html", whole)
+        site_context = {**self.admin_site.each_context(request), "opts": self.opts, "media": self.media}
+        return TemplateResponse(request, f"{_TEMPLATES}/{template}.html", site_context | context)
 
 
-def _may(request: HttpRequest, permission: str) -> bool:
+def _has_permission(request: HttpRequest, permission: str) -> bool:
     user: Any = request.user
     return bool(user.has_perm(f"gcp_event_inbox.{permission}"))
+
+
+def _details(event: StoredEvent, deliveries: QuerySet[Delivery]) -> dict[str, Any]:
+    """An event for the template, as `printable` text."""
+    envelope = envelope_of(event)
+    can_be_discarded = set(discardable(deliveries).values_list("pk", flat=True))
+    return {
+        "is_read": envelope is not None,  # if not, the payload is the request's body, and the attributes are its headers
+        "payload": payload(data_of(event, envelope)),
+        "attributes": attributes_of(event, envelope),
+        "parameters": pairs_of(event.parameters),
+        "cloudevent": cloudevent_of(envelope),
+        "facts": [(_(name), value) for name, value in facts_of(event, envelope)],
+        "rows": [{**_row(delivery), "can_be_discarded": delivery.pk in can_be_discarded} for delivery in deliveries],
+    }
+
+
+def _row(delivery: Delivery) -> dict[str, Any]:
+    alias = database()
+    times = [(title, getattr(delivery, name)) for name, title in _TIMES.items()]
+    return {
+        "delivery": delivery,
+        **{name: printable(getattr(delivery, name)) for name in ("handler", "error_type", "error", "error_text")},
+        "error_details": error_details(delivery.error),
+        "times": [(title, as_shown(alias, time)) for title, time in times if time is not None],
+        "is_done": State(delivery.state) is State.DONE,
+    }

@@ -1,4 +1,4 @@
-"""What the list of events in the admin can be narrowed to, and how far it counts. `changelist` puts it together."""
+"""The filters and the paginator of the list of events in the admin."""
 
 from __future__ import annotations
 
@@ -22,24 +22,19 @@ from ..display import printable
 from ..models import Delivery, State, StoredEvent
 from ..selections import kinds
 
-#: Those first that want a person, then those that want time, then those that want nothing.
+#: First the states that need a person, then those that need time, then those that need nothing.
 WORST_FIRST: Final = (
-    State.PARKED,
-    State.REJECTED,
-    State.UNHANDLED,
-    State.FAILED,
-    State.RUNNING,
-    State.PENDING,
-    State.DISCARDED,
-    State.DONE,
+    *(State.PARKED, State.REJECTED, State.UNHANDLED, State.FAILED),
+    *(State.RUNNING, State.PENDING, State.DISCARDED, State.DONE),
 )
-#: How many events are counted, and can be paged through, before it is said that there are more.
-MOST: Final = 1_000
-_CHOICES: Final = 50
-_LENGTHS: Final = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}
-_NEWEST: Final = 1_000
-#: The states of deliveries that may have an error: it goes when one is done.
+#: The states of deliveries that may have an error.
 WITH_ERRORS: Final = tuple(state for state in WORST_FIRST if state is not State.DONE)
+#: How many events are counted, and can be paged through.
+MOST: Final = 1_000
+#: How many values a filter offers, and how many deliveries in each state it reads to find them.
+_CHOICES: Final = 50
+_NEWEST: Final = 1_000
+_AGES: Final = {"hour": timedelta(hours=1), "day": timedelta(days=1), "week": timedelta(weeks=1)}
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -50,35 +45,35 @@ else:
 
 
 class CappedPaginator(EventPaginator):
-    """Counts as far as it pages: to `MOST`."""
+    """Counts and pages at most `MOST` events."""
 
     @cached_property
     @override
     def count(self) -> int:
-        """How many there are, or `MOST`."""
+        """The number of events, at most `MOST`."""
         return min(self._counted, MOST)
 
     @property
     def has_more(self) -> bool:
-        """Whether there are more than are counted."""
+        """Whether there are more events."""
         return self._counted > MOST
 
     @cached_property
     def _counted(self) -> int:
         rows: Any = self.object_list
-        return int(rows.order_by()[: MOST + 1].count())  # in any order, so that the first ones found will do
+        return int(rows.order_by()[: MOST + 1].count())  # any rows will do, so no order
 
 
-class _Filter(admin.SimpleListFilter):
-    """A filter by a column of deliveries. `EventList` narrows the list by it, since it looks at all of these together."""
+class _DeliveryFilter(admin.SimpleListFilter):
+    """A filter by a column of deliveries. `EventList` applies all of these together."""
 
     @override
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
         return None
 
 
-class StateFilter(_Filter):
-    """By the state of any delivery; with a handler, by that of its delivery."""
+class StateFilter(_DeliveryFilter):
+    """Events with a delivery in a state."""
 
     title: StrOrPromise | None = _("state")
     parameter_name: str | None = "state"
@@ -88,8 +83,8 @@ class StateFilter(_Filter):
         return [(state.value, str(state.label)) for state in WORST_FIRST]
 
 
-class HandlerFilter(_Filter):
-    """By handler: those that the newest deliveries of each state are for; the address takes others."""
+class HandlerFilter(_DeliveryFilter):
+    """Events with a delivery to a handler. Offers the handlers of the newest deliveries; the URL accepts others."""
 
     title: StrOrPromise | None = _("handler")
     parameter_name: str | None = "handler"
@@ -99,8 +94,8 @@ class HandlerFilter(_Filter):
         return [(name, printable(name)) for name in sorted(_newest("handler", State))[:_CHOICES]]
 
 
-class ErrorFilter(_Filter):
-    """By the type of an error: those of the newest deliveries in each state; the address takes others."""
+class ErrorFilter(_DeliveryFilter):
+    """Events with a delivery that has a type of error. Offers those of the newest deliveries; the URL accepts others."""
 
     title: StrOrPromise | None = _("error")
     parameter_name: str | None = "error"
@@ -113,7 +108,7 @@ class ErrorFilter(_Filter):
 
 
 class ReceivedFilter(admin.SimpleListFilter):
-    """By how long ago an event came, by the database's clock."""
+    """Events of the last hour, day or week, by the database's clock."""
 
     title: StrOrPromise | None = _("received")
     parameter_name: str | None = "received"
@@ -124,12 +119,12 @@ class ReceivedFilter(admin.SimpleListFilter):
 
     @override
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
-        length = _LENGTHS.get(self.value() or "")
-        return None if length is None else queryset.filter(received_at__gte=ago(length))
+        age = _AGES.get(self.value() or "")
+        return None if age is None else queryset.filter(received_at__gte=ago(age))
 
 
 class KindFilter(admin.SimpleListFilter):
-    """By kind; where there are more of them than can be chosen from, the address takes the others."""
+    """Events of a kind. Offers the first kinds; the URL accepts others."""
 
     title: StrOrPromise | None = _("kind")
     parameter_name: str | None = "kind"
@@ -145,6 +140,6 @@ class KindFilter(admin.SimpleListFilter):
 
 
 def _newest(column: str, states: Iterable[State]) -> set[str]:
-    """The values that a column has in the newest deliveries of each state."""
+    """The values of a column in the newest deliveries of each state."""
     rows = Delivery.objects.using(database()).order_by("-pk").values_list(column, flat=True)
     return {value for state in states for value in rows.filter(state=state)[:_NEWEST]} - {""}

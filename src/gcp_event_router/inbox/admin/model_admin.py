@@ -1,4 +1,4 @@
-"""Events in Django's admin: the list, and what can be decided there. All that it asks, it asks of the inbox's own database."""
+"""The list of events in Django's admin, and its actions. All queries use the inbox's database."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from ..decisions import discardable
 from ..models import Delivery, State, StoredEvent
 from ..replay import REPLAYED
 from . import actions, columns
-from .changelist import EventList, narrowing, without_large
-from .detail_views import EventPages, by_itself
+from .changelist import EventList, delivery_filters, without_large
+from .detail_views import EventPages, non_atomic
 from .filters import CappedPaginator, ErrorFilter, HandlerFilter, KindFilter, ReceivedFilter, StateFilter
 
 if TYPE_CHECKING:
@@ -32,41 +32,36 @@ Names = list[str] | tuple[str, ...]
 Columns = list[Column] | tuple[Column, ...]
 
 _FILTERS: Final = ("state", "kind", "handler", "error", "received")
+#: How many events an action accepts: a request must end, and has at most 1,000 fields.
 _AT_ONCE: Final = 500
-"""How many events an action takes: a request has to end, and holds 1,000 fields at the most."""
 
 
 class StoredEventAdmin(EventPages):
-    """Events can be looked at, and their deliveries replayed or discarded; nobody adds, changes or deletes one."""
+    """Shows events, and replays or discards their deliveries. Nobody can add, change or delete an event."""
 
     list_display: Columns = (
-        columns.state,
-        columns.kind,
-        columns.reference,
-        columns.handlers,
-        columns.error,
-        columns.attempts,
-        columns.age,
+        *(columns.state, columns.kind, columns.reference, columns.handlers),
+        *(columns.error, columns.attempts, columns.age),
     )
     list_display_links: Columns | None = (columns.kind,)
-    list_filter: ClassVar[Filters] = (StateFilter, ReceivedFilter, KindFilter, HandlerFilter, ErrorFilter)  # pyright: ignore[reportIncompatibleVariableOverride] -- nobody writes it
+    list_filter: ClassVar[Filters] = (StateFilter, ReceivedFilter, KindFilter, HandlerFilter, ErrorFilter)  # pyright: ignore[reportIncompatibleVariableOverride] -- never assigned
     search_fields: ClassVar[Names] = ("reference", "message_id", "key")
-    search_help_text: ClassVar[StrOrPromise | None] = _("A reference, a message id or a key, in full.")
+    search_help_text: ClassVar[StrOrPromise | None] = _("A whole reference, message id or key.")
     ordering: ClassVar[tuple[str, ...]] = ("-received_at", "key")  # pyright: ignore[reportIncompatibleVariableOverride] -- as above
-    sortable_by: ClassVar[Names | None] = ()  # other orders have no index
+    sortable_by: ClassVar[Names | None] = ()  # no index has another order
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     paginator = CappedPaginator
     actions: Sequence[Any] | None = ("replay", "discard")
 
     class Media:
-        """Its colours are variables of the admin's own, light and dark."""
+        """The stylesheet."""
 
         css: ClassVar[Mapping[str, tuple[str, ...]]] = {"all": ("gcp_event_inbox/admin.css",)}
 
     @override
     def get_queryset(self, request: HttpRequest) -> QuerySet[StoredEvent]:
-        """The events of the inbox's database, without what may be large."""
+        """Select the events of the inbox's database, without large columns."""
         return without_large(super().get_queryset(request).using(database()))
 
     @override
@@ -77,61 +72,61 @@ class StoredEventAdmin(EventPages):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[StoredEvent], search_term: str
     ) -> tuple[QuerySet[StoredEvent], bool]:
-        """What is the term, and not what contains it: that would be looked for in all events."""
+        """Find the term itself. A search for a part of a text would read all events."""
         term = search_term.strip()
         if not term:
             return queryset, False
-        found = Q(reference=term) | Q(message_id=term)
+        condition = Q(reference=term) | Q(message_id=term)
         with suppress(ValueError):
-            found |= Q(key=UUID(term))
-        return queryset.filter(found), False
+            condition |= Q(key=UUID(term))
+        return queryset.filter(condition), False
 
     @override
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """Allow what the page links to, and nothing that would search all events."""
+        """Allow the filters only. Other lookups would search all events."""
         return lookup in _FILTERS
 
     @override
-    @by_itself
+    @non_atomic
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         return super().changelist_view(request, extra_context)
 
     @override
     def response_action(self, request: HttpRequest, queryset: QuerySet[StoredEvent], *args: Any, **kwargs: Any) -> Any:
-        """Refuse what is more than a request can do, and what is no event."""
+        """Refuse keys that are malformed, and more events than a request can handle."""
         try:
-            for chosen in request.POST.getlist(ACTION_CHECKBOX_NAME):
-                UUID(chosen)
+            for key in request.POST.getlist(ACTION_CHECKBOX_NAME):
+                UUID(key)
         except ValueError:
-            self.message_user(request, _("There is no such event; choose some of the list."), messages.ERROR)
+            self.message_user(request, _("This event does not exist. Select events from the list."), messages.ERROR)
             return None
         if request.POST.get("select_across", "0") != "0" and queryset.order_by()[: _AT_ONCE + 1].count() > _AT_ONCE:
-            text = _("These are more than %d events. Narrow the list, or use manage.py inbox.") % _AT_ONCE
+            text = _("You selected more than %d events. Filter the list, or use manage.py inbox.") % _AT_ONCE
             self.message_user(request, text, messages.ERROR)
             return None
         return super().response_action(request, queryset, *args, **kwargs)
 
     @admin.action(permissions=["replay"], description=_("Replay"))
     def replay(self, request: HttpRequest, queryset: QuerySet[StoredEvent]) -> None:
-        """Replay what is not done of the chosen events; what is discarded only where the list is narrowed to that."""
+        """Replay the deliveries that are not done; discarded ones only if the list is filtered by that state."""
         events = list(queryset)
-        discarded = narrowing(request).get("state") == State.DISCARDED.value
-        rows = _deliveries(request, events).filter(state__in=[State.DISCARDED] if discarded else REPLAYED)
-        self.tell(request, events, actions.replay(rows))
+        is_discarded = delivery_filters(request).get("state") == State.DISCARDED.value
+        rows = _deliveries(request, events).filter(state__in=[State.DISCARDED] if is_discarded else REPLAYED)
+        self.report(request, events, actions.replay(rows))
 
     @admin.action(permissions=["discard"], description=_("Discard"))
     def discard(self, request: HttpRequest, queryset: QuerySet[StoredEvent]) -> HttpResponseBase | None:
-        """Discard what can be discarded of the chosen events, once it is confirmed."""
+        """Discard the deliveries that can be discarded, after a confirmation."""
         events = list(queryset)
         rows = discardable(_deliveries(request, events))
         number = rows.count()
         if number and "confirmed" not in request.POST:
-            chosen = [(ACTION_CHECKBOX_NAME, str(event.pk)) for event in events]
-            return self.confirm_discarding(request, number, [("action", "discard"), *chosen])
-        self.tell(request, events, actions.discard(rows))
+            fields = [(ACTION_CHECKBOX_NAME, str(event.pk)) for event in events]
+            return self.confirm_discarding(request, number, [("action", "discard"), *fields])
+        self.report(request, events, actions.discard(rows))
         return None
 
 
 def _deliveries(request: HttpRequest, events: list[StoredEvent]) -> QuerySet[Delivery]:
-    """The deliveries of some events; where the list is narrowed to those of a state, a handler or an error, no others."""
-    return Delivery.objects.using(database()).filter(event__in=[event.pk for event in events], **narrowing(request))
+    """The deliveries of events that match the filters of the list."""
+    return Delivery.objects.using(database()).filter(event__in=[event.pk for event in events], **delivery_filters(request))
