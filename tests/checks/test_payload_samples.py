@@ -253,8 +253,7 @@ def test_w015_two_handlers_read_parts_of_one_payload(reader: Any) -> None:
     assert list(check_payloads(router)) == []
 
 
-# datetime also reads numbers, of which samples make none for it
-TYPES: list[Any] = [int, float, str, bool, list[int], dict[str, int], int | str, Decimal, Wider]
+TYPES: list[Any] = [int, float, str, bool, list[int], dict[str, int], int | str, Decimal, Wider, datetime]
 
 
 @st.composite

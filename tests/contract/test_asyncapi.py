@@ -190,7 +190,7 @@ def test_json_within_a_text() -> None:
 
     assert made["components"]["messages"]["a"]["payload"]["contentSchema"] == {"$ref": "#/components/schemas/Dog"}
     assert [str(change) for change in document_changes(made, document(later)) if change.is_breaking] == [
-        'a, (JSON).kind: "dog" is not taken any more',
+        'a, (JSON).kind: "dog" is no longer accepted',
     ]
 
 

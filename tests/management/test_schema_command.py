@@ -19,7 +19,7 @@ from gcp_event_router._globs.glob import Glob
 from gcp_event_router._globs.overlaps import covers
 
 ANEW = "may break senders. To accept them: manage.py events schema --output"
-NONE = "It is no AsyncAPI document that `events schema` wrote. Write it anew: manage.py events schema --output FILE."
+NONE = "It is not an AsyncAPI document that `events schema` wrote. Write it anew: manage.py events schema --output FILE."
 
 
 class Order(BaseModel):
@@ -144,13 +144,13 @@ def test_check_what_is_gone(router: EventRouter, shop: EventRouter, file: str) -
         assert run("--check", file)[1].splitlines() == [
             "BREAKS stamped, orderId: a required field is new",
             "ok     *: is handled, too",
-            "ok     stamped, at: the field is not read any more",
+            "ok     stamped, at: the field is no longer read",
             "ok     stamped, note: an optional field is new",
             f"CommandError: 1 of these {ANEW} {file}",
         ]
     with router.isolated(empty=True):
         router.on("order-*")(store)
-        assert run("--check", file)[1].splitlines()[0] == "BREAKS stamped: nothing handles it any more"
+        assert run("--check", file)[1].splitlines()[0] == "BREAKS stamped: nothing handles it now"
 
 
 def test_check_a_declared_kind(router: EventRouter, tmp_path: Path) -> None:
@@ -162,7 +162,7 @@ def test_check_a_declared_kind(router: EventRouter, tmp_path: Path) -> None:
         placed.on(store)
         run("--output", file)
 
-    assert run("--check", file)[1].splitlines()[0] == "BREAKS order-placed: nothing handles it any more"
+    assert run("--check", file)[1].splitlines()[0] == "BREAKS order-placed: nothing handles it now"
     with router.isolated(empty=True):
         router.on("order-placed")(store)
         assert run("--check", file) == (0, f"No change since {file} that senders would notice.\n")
@@ -181,7 +181,7 @@ def test_check_several_globs(router: EventRouter, tmp_path: Path) -> None:
     with router.isolated():
         router.on("order-a*", "order-b*")(store)
         assert run("--check", file)[1].splitlines() == [
-            "BREAKS order-[ab]*: it may break: no channel takes all of it any more, and order-a* takes a part",
+            "BREAKS order-[ab]*: it may break: no single channel accepts all of it now, and order-a* accepts a part",
             f"CommandError: 1 of these {ANEW} {file}",
         ]
     with router.isolated():
@@ -192,6 +192,21 @@ def test_check_several_globs(router: EventRouter, tmp_path: Path) -> None:
             "ok     *-late: is handled, too",
             f"CommandError: 1 of these {ANEW} {file}",
         ]
+
+
+def test_check_a_type_and_a_kind(router: EventRouter, tmp_path: Path) -> None:
+    """A handler of a type also gets the events whose kind is that type, so its payload has to fit those of the kind's handler."""
+    file = str(tmp_path / "asyncapi.json")
+    router.on("com.example.order")(store)
+    run("--output", file)
+
+    router.on(ce_type="com.example.*")(larger)
+
+    assert run("--check", file)[1].splitlines() == [
+        "BREAKS com.example.order and com.example.*, total: a required field is new",
+        "ok     com.example.*: is handled, too",
+        f"CommandError: 1 of these {ANEW} {file}",
+    ]
 
 
 def test_check_a_fallback(router: EventRouter, shop: EventRouter, file: str) -> None:

@@ -14,9 +14,8 @@ from pydantic import TypeAdapter, ValidationError
 from .._dispatch.payload import PayloadReader, parameters_reader, payload_reader
 from .._log import logger
 from .._schema.json_schema import Schema, bare, payload_schemas
-from .._schema.places import Place
 from .._schema.sample_schema import SampleSchema
-from .._schema.samples import NoSampleError, fitting
+from .._schema.samples import NoSampleError, Place, find_sample
 from .._schema.type_names import type_words
 from ..exceptions import InvalidEventError
 
@@ -101,7 +100,7 @@ class _Search:
     def run(self, *, brief: bool) -> object:
         """The value; None where there is a problem."""
         try:
-            return fitting(self._schema(), self._refused, brief=brief)
+            return find_sample(self._schema(), self._refused, brief=brief)
         except NoSampleError as error:
             self.gave_up = error.gave_up
             self.problem = self._told(refusal(self._first))

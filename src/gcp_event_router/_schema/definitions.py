@@ -1,134 +1,151 @@
-"""What a JSON Schema says in several places: its references and `allOf` as one schema, and the values that it gives itself."""
+"""Resolves the references and the `allOf` of a JSON Schema into one schema, and reads the values that a schema declares."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import cached_property
-from math import inf
+from itertools import zip_longest
 from typing import Any, Final, cast
 
 from .json_schema import Schema
 
-#: Types whose values pydantic reads from each other's; each from more of the types before it than of those after it.
-_SCALARS: Final = ("string", "integer", "number", "boolean")
-
-
-def _common_type(one: object, other: object) -> object:
-    return next((name for name in _SCALARS if name in {one, other}), one) if one in _SCALARS and other in _SCALARS else one
-
-
-_TIGHTER: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
+_SCALARS: Final = frozenset({"string", "integer", "number", "boolean"})
+_STRICTEST: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
     **dict.fromkeys(("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties"), max),
     **dict.fromkeys(("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties"), min),
     "enum": lambda one, other: [value for value in one if value in other] or one,
-    "type": _common_type,
 }
-#: What tells that a schema asks for something of a union beside it.
+#: Keywords that select among the members of a union.
 _NARROWING: Final = frozenset({"type", "properties", "enum", "const", "anyOf", "oneOf"})
+#: Keywords that do not restrict a scalar, and formats of which a few plain values are typical.
+_UNRESTRICTED: Final = frozenset(
+    {"type", "title", "description", "default", "examples", "deprecated", "writeOnly", "format", "zone", "isUncertain"}
+)
+_TIMES: Final = frozenset({"date-time", "date", "time", "duration"})
+_PLAIN_FORMATS: Final = _TIMES | {"uuid", "email", "uri", "password", "decimal"}
 
 
 class Definitions:
-    """What `#/$defs/` holds."""
+    """The definitions below `#/$defs/`."""
 
     def __init__(self, definitions: Mapping[str, Schema]) -> None:
         self._definitions = definitions
 
-    def resolved(self, schema: Schema) -> Schema:
-        """A schema with what it refers to, and all of its `allOf`, put into one."""
+    def resolve(self, schema: Schema) -> Schema:
+        """Merge a schema with the definition that it refers to, and with all parts of its `allOf`."""
         if "$ref" in schema:
-            found = self._definitions.get(_name(schema), {})
-            schema = {**self.resolved(found), **{key: value for key, value in schema.items() if key != "$ref"}}
+            definition = self._definition(schema)
+            schema = {**self.resolve(definition), **{key: value for key, value in schema.items() if key != "$ref"}}
         merged: Schema = {key: value for key, value in schema.items() if key != "allOf"}
-        for part in map(self.resolved, schema.get("allOf", ())):
-            merged = self._both(merged, part)
+        for part in map(self.resolve, schema.get("allOf", ())):
+            merged = self._combine(merged, part)
         return merged
 
-    def _both(self, one: Schema, other: Schema) -> Schema:
-        """A schema that asks for what both ask for, as far as that can be said without looking for values."""
+    def _combine(self, one: Schema, other: Schema) -> Schema:
+        """A schema of the values that fit both; each member of a union is combined with the schema beside it."""
         for union, beside in ((one, other), (other, one)):
             key = next((key for key in ("oneOf", "anyOf") if key in union), None)
             if key and _NARROWING & beside.keys() and union[key] != beside.get(key):
-                fitting = [option for option in union[key] if not _exclude(self._named(option), beside)]
-                return {**union, key: [{"allOf": [option, beside]} for option in fitting or union[key]]}
-        return _merged(one, other)
+                members = [member for member in union[key] if not _exclude(self._definition(member), beside)]
+                return {**union, key: [{"allOf": [member, beside]} for member in members or union[key][:1]]}
+        return _merge(one, other)
 
-    def _named(self, schema: Schema) -> Schema:
-        """The definition that a schema refers to; the schema itself, if it refers to none."""
-        return self._definitions.get(_name(schema), {}) if "$ref" in schema else schema
-
-    def height(self, schema: Schema) -> float:
-        """How many definitions lie within each other in the least value of a schema; infinite, if it has none that ends."""
-        return _height(schema, self._heights)
-
-    @cached_property
-    def _heights(self) -> dict[str, int]:
-        """Those of the definitions: first of what refers to nothing, then of what refers to that, and so on."""
-        known: dict[str, int] = {}
-        while more := [name for name, each in self._definitions.items() if name not in known and _height(each, known) < inf]:
-            known |= dict.fromkeys(more, 1 + max(known.values(), default=0))
-        return known
+    def _definition(self, schema: Schema) -> Schema:
+        """The definition that a schema refers to; the schema itself if it refers to none."""
+        return self._definitions.get(str(schema["$ref"]).rpartition("/")[2], {}) if "$ref" in schema else schema
 
 
-def type_name(schema: Schema) -> str:
-    """The type of a schema's values; the first one that is not null, if there are several."""
-    found = schema.get("type", "object" if "properties" in schema else "")
-    return found if isinstance(found, str) else next((each for each in found if each != "null"), "null")
+def references(schema: Schema) -> set[str]:
+    """The references that a schema, and all parts of its `allOf`, are made of."""
+    names = {str(schema["$ref"])} if "$ref" in schema else set[str]()
+    return names.union(*map(references, schema.get("allOf", ())))
 
 
-def given_by(schema: Schema) -> list[object]:
-    """What a schema itself says that a value may be, the best first."""
+def types_of(schema: Schema) -> list[str]:
+    """The types of a schema's values, but for null if there is another one."""
+    declared = schema.get("type", "object" if "properties" in schema else "")
+    if isinstance(declared, str):
+        return [declared]
+    return [name for name in declared if name != "null"] or ["null"]
+
+
+def declared_values(schema: Schema) -> list[object]:
+    """The examples, the constants or the default of a schema, the best first."""
     declared: Any = schema.get("examples")
     if isinstance(declared, dict):  # as OpenAPI has them
         named = cast("dict[str, Any]", declared).values()
-        declared = [each["value"] for each in named if isinstance(each, dict) and "value" in each]
-    found: list[object] = [*declared] if isinstance(declared, list) else []
-    found += [schema["example"]] if "example" in schema else []
+        declared = [example["value"] for example in named if isinstance(example, dict) and "value" in example]
+    values: list[object] = [*declared] if isinstance(declared, list) else []
+    values += [schema["example"]] if "example" in schema else []
     if "const" in schema:
-        return [*found, schema["const"]]
+        return [*values, schema["const"]]
     if isinstance(schema.get("enum"), list):
-        return [*found, *schema["enum"]]
-    return [*found, schema["default"]] if schema.get("default") is not None else found
-
-
-def _name(schema: Schema) -> str:
-    return str(schema["$ref"]).rpartition("/")[2]
-
-
-def _height(schema: Schema, known: Mapping[str, int]) -> float:
-    if "$ref" in schema:
-        return known.get(_name(schema), inf)
-    properties: Mapping[str, Schema] = schema.get("properties", {})
-    first: list[Schema] = schema.get("prefixItems", [])
-    parts = [*schema.get("allOf", ()), *first, *(properties[name] for name in schema.get("required", ()) if name in properties)]
-    parts += [schema["items"]] if schema.get("items") and schema.get("minItems", 0) > len(first) else []
-    options: list[Schema] = schema.get("oneOf") or schema.get("anyOf") or []
-    return max([min((_height(each, known) for each in options), default=0), *(_height(each, known) for each in parts)])
+        return [*values, *schema["enum"]]
+    return [*values, schema["default"]] if schema.get("default") is not None else values
 
 
 def _exclude(one: Schema, other: Schema) -> bool:
     """Whether two schemas surely have no value in common, by their types or by the constants of a field."""
-    types = {each["type"] for each in (one, other) if isinstance(each.get("type"), str)}
-    if len(types) > 1 and types & {"object", "array", "null"}:  # pydantic reads other types from each other's values
+    types = {schema["type"] for schema in (one, other) if isinstance(schema.get("type"), str)}
+    if len(types) > 1 and types - _SCALARS:  # pydantic reads scalars from each other's values
         return True
-    mine, its = one.get("properties", {}), other.get("properties", {})
+    fields, others = one.get("properties", {}), other.get("properties", {})
     required = {*one.get("required", ()), *other.get("required", ())}
-    constants = [(mine[name], its[name]) for name in mine.keys() & its.keys() & required]
-    return any("const" in first and "const" in second and first["const"] != second["const"] for first, second in constants)
+    pairs = [(fields[name], others[name]) for name in fields.keys() & others.keys() & required]
+    return any("const" in field and "const" in another and field["const"] != another["const"] for field, another in pairs)
 
 
-def _merged(one: Schema, other: Schema) -> Schema:
-    """Two schemas as one; no union is distributed."""
+def _merge(one: Schema, other: Schema) -> Schema:
+    """Merge two schemas of which neither is a union."""
     merged = {**other, **one}
     for key in one.keys() & other.keys() & {"items", "additionalProperties"}:
         if isinstance(one[key], Mapping) and isinstance(other[key], Mapping) and one[key] != other[key]:
             merged[key] = {"allOf": [one[key], other[key]]}
-    for key in one.keys() & other.keys() & _TIGHTER.keys():
-        merged[key] = _TIGHTER[key](one[key], other[key])
-    mine, its = one.get("properties", {}), other.get("properties", {})
-    if mine or its:
-        merged["properties"] = {**mine, **its} | {
-            name: {"allOf": [mine[name], its[name]]} for name in mine.keys() & its.keys() if mine[name] != its[name]
+    for key in one.keys() & other.keys() & _STRICTEST.keys():
+        merged[key] = _STRICTEST[key](one[key], other[key])
+    if "prefixItems" in merged:
+        merged["prefixItems"] = [
+            {"allOf": [one.get("items", {}) if item is None else item, other.get("items", {}) if another is None else another]}
+            for item, another in zip_longest(one.get("prefixItems", ()), other.get("prefixItems", ()))
+        ]
+    if "type" in one and "type" in other:
+        merged |= _merge_types(one, other)
+    if isinstance(one.get("examples"), list) and isinstance(other.get("examples"), list):
+        merged["examples"] = [*one["examples"], *other["examples"]]
+    fields, others = one.get("properties", {}), other.get("properties", {})
+    if fields or others:
+        merged["properties"] = {**fields, **others} | {
+            name: {"allOf": [fields[name], others[name]]}
+            for name in fields.keys() & others.keys()
+            if fields[name] != others[name]
         }
     if one.get("required") or other.get("required"):
         merged["required"] = [*dict.fromkeys([*one.get("required", ()), *other.get("required", ())])]
     return merged
+
+
+def _merge_types(one: Schema, other: Schema) -> dict[str, Any]:
+    """The types that may have values in common, all of them if they differ: pydantic reads 1 from "1", and times from numbers.
+
+    `isUncertain` says that restrictions leave values of which samples are not typical.
+    """
+    types = [*dict.fromkeys([*types_of(one), *types_of(other)])]
+    if {*types} == {"integer", "number"}:
+        types = ["integer"]
+    formats = {schema.get("format") for schema in (one, other)}
+    if types == ["string"] and len(formats) > 1 and formats <= _TIMES:
+        types = ["string", "number"]
+    is_of_scalars = {*types} <= _SCALARS and ("string" in types or len(types) > 1)
+    is_uncertain = is_of_scalars and one != other and (_is_restricted(one) or _is_restricted(other))
+    merged: dict[str, Any] = {"type": types[0] if len(types) == 1 else types, "isUncertain": is_uncertain}
+    if one.get("format") == "password" and "format" in other:  # any text may be a password
+        merged["format"] = other["format"]
+    return merged
+
+
+def _is_restricted(schema: Schema) -> bool:
+    if "const" in schema or "enum" in schema:
+        return not all(isinstance(value, str) for value in schema.get("enum", [schema.get("const")]))
+    if schema.get("isUncertain") or schema.keys() - _UNRESTRICTED:
+        return True
+    form = str(schema.get("format", "uuid"))
+    return form not in _PLAIN_FORMATS and not form.startswith("uuid")

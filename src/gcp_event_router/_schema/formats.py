@@ -1,7 +1,7 @@
 """The one table of formats, and plain texts: of a format, of a pattern, of a length.
 
-For each schema there is a series of texts, the plainest first, all of them different; it may be short, or endless. The texts keep
-what the keywords say, as far as this module understands them.
+Each schema has a series of texts, the plainest first, which may be endless. The texts fit the keywords as far as this module
+understands them; `samples` passes over the others.
 """
 
 from __future__ import annotations
@@ -10,19 +10,19 @@ from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from fractions import Fraction
-from itertools import chain, count, islice
-from typing import Any, Final, cast
+from itertools import chain, count
+from typing import Final
 
 from .json_schema import Schema
-from .numbers import numbers
-from .patterns import matching
+from .numbers import limits, numbers
+from .patterns import matching_texts
 
 _DAY: Final = datetime(2026, 1, 31, 12, tzinfo=UTC)
 _FUTURE: Final = datetime(2126, 1, 31, 12, tzinfo=UTC)
 _PAST: Final = datetime(2001, 1, 31, 12, tzinfo=UTC)
-#: So many steps off, days and moments end.
+#: Days and moments end at this many steps from where they start.
 _DISTANT: Final = 1_000
-#: What validators of a project's own often ask for; tried after all else.
+#: Texts that a project's own validators often want.
 _GUESSES: Final = (
     "TEXT", "Text", "a", "A", "1", "12345", "en", "CH", "EUR", "a-text", "Abc-12345", "2026-01-31", "12:00",
     "reader@example.com", "https://example.com/", "+41446681800", "192.0.2.1", "4242424242424242", "CH9300762011623852957",
@@ -31,30 +31,32 @@ _GUESSES: Final = (
 
 
 def texts(schema: Schema, name: str) -> Iterator[str]:
-    """A text's series; `name` is that of the field that holds it."""
+    """The series of a text; `name` is that of the field that holds it."""
     form = schema.get("format") or schema.get("contentMediaType", "")
-    if form in _TIMES:
-        return _TIMES[form](schema)
+    if form in {"date-time", "date", "time"}:
+        return _times(schema, form)
+    if form == "duration":
+        return _durations(schema)
     if form in {"binary", "base64", "base64url"} or "bytes" in schema:
-        return _octets(schema)
+        return _encoded_words(schema)
     if form in {"uri", "multi-host-uri"}:
-        return _addresses(schema)
+        return _urls(schema)
     if form in FORMATS:
         return map(FORMATS[form], count())
     least, most = _lengths(schema)
     if "pattern" in schema:
-        return matching(str(schema["pattern"]), least, most)
+        return matching_texts(str(schema["pattern"]), least, most)
     return _words(name or "text", least, most)
 
 
 def guesses(schema: Schema) -> list[str]:
-    """Texts that a validator might take which refuses the plain ones; for texts of no format."""
+    """Texts that a validator may accept which refuses the plain ones."""
     least, most = _lengths(schema)
     return [text for text in _GUESSES if len(text) >= least and (most is None or len(text) <= most)]
 
 
-def encoded(data: bytes, form: str) -> str:
-    """Bytes as a text."""
+def encode(data: bytes, form: str) -> str:
+    """Write bytes as a text."""
     match form:
         case "hex":
             return data.hex()
@@ -81,101 +83,71 @@ def _words(text: str, least: int, most: int | None) -> Iterator[str]:
         yield text[:room].ljust(least - len(ending), "x") + ending
 
 
-def _octets(schema: Schema) -> Iterator[str]:
-    """Bytes, in the encoding in which they are written; their length is that of the bytes, where pydantic says nothing else."""
+def _encoded_words(schema: Schema) -> Iterator[str]:
+    """Bytes in the encoding in which they are written; a length counts the bytes."""
     form = schema.get("format", "")
     form = form if form in {"base64", "base64url"} else schema.get("bytes", "")
     plain = "something" if schema.get("contentMediaType") == "application/octet-stream" else "text"
-    return (encoded(word.encode(), form) for word in _words(plain, *_lengths(schema)))
+    return (encode(word.encode(), form) for word in _words(plain, *_lengths(schema)))
 
 
-def _addresses(schema: Schema) -> Iterator[str]:
-    schemes = cast("list[str]", schema.get("schemes") or ["https"])
+def _urls(schema: Schema) -> Iterator[str]:
+    schemes: list[str] = schema.get("schemes") or ["https"]
     scheme = "https" if "https" in schemes else schemes[0]
-    _, most = _lengths(schema)
-    hosts = ("example.com", "a.co") if most is not None else ("example.com",)
     for ending in _endings():
-        # a database's address has its name
-        paths = (ending and f"/{ending}", f"/db{ending}") if scheme != "file" else (f"/some/path{ending}",)
-        made = (f"{scheme}://{host if scheme != 'file' else ''}{path or '/'}" for host in hosts for path in paths)
-        yield from islice((each for each in made if most is None or len(each) <= most), 1)
+        if scheme == "file":
+            yield f"file:///some/path{ending}"
+        else:
+            yield f"{scheme}://example.com/{ending}"
+            yield f"{scheme}://example.com/db{ending}"  # the address of a database has its name
+            yield f"{scheme}://a.co/{ending}"
 
 
 def _endings() -> Iterator[str]:
     return chain([""], map(str, count(2)))
 
 
-def _moments(schema: Schema) -> Iterator[str]:
-    is_naive = schema.get("zone") == "naive"
-    made = _times(schema, datetime.fromisoformat, lambda value: value.replace(tzinfo=None) if is_naive else value)
-    return (value.isoformat().replace("+00:00", "Z") for value in made)
-
-
-def _days(schema: Schema) -> Iterator[str]:
-    return (value.isoformat() for value in _times(schema, date.fromisoformat, datetime.date))
-
-
-def _clocks(schema: Schema) -> Iterator[str]:
-    day = _DAY.date()
-    bounds = [time.fromisoformat(schema[key]) for key in ("ge", "gt", "le", "lt") if schema.get(key)]
-    zone = bounds[0].tzinfo if bounds else None if schema.get("zone") == "naive" else UTC
-    made = _times(
-        schema, lambda text: datetime.combine(day, time.fromisoformat(text)), lambda value: value.replace(tzinfo=zone), minutes=1
-    )
-    return (value.timetz().isoformat().replace("+00:00", "Z") for value in made if value.date() == day)
-
-
-def _times(schema: Schema, read: Callable[[str], Any], made: Callable[[datetime], Any], **step: int) -> Iterator[Any]:
-    """Days or moments: the plainest ones, then those at the bounds, which are of the same kind."""
-    now = schema.get("now")
-    plain = (_FUTURE,) if now == "future" else (_DAY, _PAST) if now == "past" else (_DAY,)
-    low, high = (next((read(schema[key]) for key in keys if schema.get(key)), None) for keys in (("gt", "ge"), ("lt", "le")))
-    starts = [(made(each), timedelta(0)) for each in plain]
-    # at a bound itself, and so near to it as people would say it, and as near as can be
-    near = (timedelta(seconds=1) if isinstance(starts[0][0], datetime) else timedelta(days=1), timedelta(0), timedelta.resolution)
-    starts += [(low, by) for by in near] if low is not None else []
-    starts += [(high, -by) for by in near] if high is not None else []
-    seen: set[Any] = set()
+def _times(schema: Schema, form: str) -> Iterator[str]:
+    """Days, moments or times of day: plain ones, those next to the bounds, and then their neighbours."""
+    starts = {"future": [_FUTURE], "past": [_DAY, _PAST]}.get(schema.get("now", ""), [_DAY])
+    starts = [start.replace(tzinfo=None) for start in starts] if schema.get("zone") == "naive" else [*starts]
+    units = (timedelta(days=1),) if form == "date" else (timedelta(seconds=1), timedelta.resolution)
+    for key, sign in (("ge", 1), ("gt", 1), ("le", -1), ("lt", -1)):
+        if key in schema:
+            bound = _moment(str(schema[key]), form)
+            starts += [bound, *(_shift(bound, sign * unit) for unit in units)]
+    step = timedelta(minutes=1) if form == "time" else timedelta(days=1)
     for distance in range(_DISTANT):
-        for start, by in starts:
-            for sign in (1, -1):
-                value = _moved(start, by + sign * distance * timedelta(**step or {"days": 1}))
-                if value not in seen and _within(value, schema, read):
-                    seen.add(value)
-                    yield value
+        for start in starts:
+            for by in dict.fromkeys((distance, -distance)):
+                moment = _shift(start, by * step)
+                value = moment if form == "date-time" else moment.date() if form == "date" else moment.timetz()
+                yield value.isoformat().replace("+00:00", "Z")
 
 
-def _moved(start: Any, by: timedelta) -> Any:
-    """A day or a moment some time off; at the ends of the calendar, itself."""
+def _moment(text: str, form: str) -> datetime:
+    if form == "date-time":
+        return datetime.fromisoformat(text)
+    if form == "date":
+        return datetime.combine(date.fromisoformat(text), time())
+    return datetime.combine(_DAY.date(), time.fromisoformat(text))
+
+
+def _shift(start: datetime, by: timedelta) -> datetime:
+    """A moment some time off; at the ends of the calendar, the same one."""
     try:
         return start + by
     except OverflowError:
         return start
 
 
-def _within(value: Any, schema: Schema, read: Callable[[str], Any]) -> bool:
-    """Whether it is within bounds that it can be compared with."""
-    try:
-        return (
-            ("ge" not in schema or value >= read(schema["ge"]))
-            and ("gt" not in schema or value > read(schema["gt"]))
-            and ("le" not in schema or value <= read(schema["le"]))
-            and ("lt" not in schema or value < read(schema["lt"]))
-        )
-    except (TypeError, ValueError):
-        return True
-
-
 def _durations(schema: Schema) -> Iterator[str]:
-    """In hours, unless the bounds, which are in seconds, are narrower."""
-    keywords = {key: schema[key] for key in ("minimum", "exclusiveMinimum", "maximum", "exclusiveMaximum") if key in schema}
-    hours = {key: str(Fraction(str(value)) / 3600) for key, value in keywords.items()}
-    whole = (f"PT{made}H" for made in islice(numbers({"type": "integer", **hours}), 100) if isinstance(made, int) and made >= 0)
-    seconds = (
-        f"{'-' if Fraction(str(made)) < 0 else ''}PT{str(made).lstrip('-')}S"
-        for made in numbers({"type": "number", "format": "decimal", "decimalPlaces": 6, **keywords})
-    )
-    return chain(whole, seconds)
+    """Whole hours within the bounds, which are in seconds; then seconds."""
+    limit = limits(schema)
+    hours = (f"PT{hour}H" for hour in range(1, 100) if limit.allow(Fraction(hour * 3600)))
+    bounds = {key: value for key, value in schema.items() if key.endswith("imum")}
+    seconds = numbers({"type": "number", "format": "decimal", "decimalPlaces": 6, **bounds})
+    return chain(hours, (f"{'-' if str(number).startswith('-') else ''}PT{str(number).lstrip('-')}S" for number in seconds))
 
 
 def _uuids(first: str) -> Callable[[int], str]:
@@ -186,17 +158,11 @@ def _numbered(text: str) -> Callable[[int], str]:
     return lambda number: text.format(number + 1 if number else "")
 
 
-def _counted(text: str, start: int) -> Callable[[int], str]:
+def _cycled(text: str, start: int) -> Callable[[int], str]:
     return lambda number: text.format(start + number % 250)
 
 
-_TIMES: Final[Mapping[str, Callable[[Schema], Iterator[str]]]] = {
-    "date-time": _moments,
-    "date": _days,
-    "time": _clocks,
-    "duration": _durations,
-}
-#: A text of each other format that pydantic names, by its number.
+#: A text of each other format of pydantic, by its number.
 FORMATS: Final[Mapping[str, Callable[[int], str]]] = {
     "uuid": _uuids("3f2b8c1e-0d4a-4c6b-9e57-1a2b3c4d5e6f"),
     **{f"uuid{version}": _uuids(f"3f2b8c1e-0d4a-{version}c6b-9e57-1a2b3c4d5e6f") for version in range(1, 9)},
@@ -204,15 +170,15 @@ FORMATS: Final[Mapping[str, Callable[[int], str]]] = {
     "idn-email": _numbered("reader{}@example.com"),
     "name-email": _numbered("A Reader <reader{}@example.com>"),
     "hostname": _numbered("host{}.example.com"),
-    "ipv4": _counted("192.0.2.{}", 1),
-    "ipv6": _counted("2001:db8::{:x}", 1),
-    "ipvanyaddress": _counted("192.0.2.{}", 1),
-    "ipv4network": _counted("192.0.{}.0/24", 2),
+    "ipv4": _cycled("192.0.2.{}", 1),
+    "ipv6": _cycled("2001:db8::{:x}", 1),
+    "ipvanyaddress": _cycled("192.0.2.{}", 1),
+    "ipv4network": _cycled("192.0.{}.0/24", 2),
     "ipv6network": lambda number: f"2001:db8:{number % 65536:x}::/48" if number else "2001:db8::/32",
-    "ipv4interface": _counted("192.0.2.{}/24", 1),
-    "ipv6interface": _counted("2001:db8::{:x}/32", 1),
-    "ipvanyinterface": _counted("192.0.2.{}/24", 1),
-    "ipvanynetwork": _counted("192.0.{}.0/24", 2),
+    "ipv4interface": _cycled("192.0.2.{}/24", 1),
+    "ipv6interface": _cycled("2001:db8::{:x}/32", 1),
+    "ipvanyinterface": _cycled("192.0.2.{}/24", 1),
+    "ipvanynetwork": _cycled("192.0.{}.0/24", 2),
     "json-string": str,
     "regex": _numbered("[a-z]+{}"),
     "path": _numbered("path{}"),

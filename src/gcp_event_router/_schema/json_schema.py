@@ -19,6 +19,8 @@ from typing_extensions import override
 DEFINITIONS: Final = "#/$defs/{model}"
 #: What is read, or what is written.
 Mode: TypeAlias = Literal["validation", "serialization"]
+#: Marks a union whose members a function of the project chooses; JSON Schema cannot describe it.
+CHOSEN_BY_FUNCTION: Final = "x-chosen-by-function"
 _HIDDEN: Final = "**********"
 
 
@@ -45,6 +47,8 @@ class LenientSchema(GenerateJsonSchema):
         made = super().tagged_union_schema(schema)
         if self.mode == "validation" and "discriminator" in made:
             made["required"] = [made["discriminator"]["propertyName"]]
+        if callable(schema["discriminator"]):
+            made[CHOSEN_BY_FUNCTION] = True
         return made
 
 

@@ -15,7 +15,7 @@ _EXACT: Final = Context(prec=60)
 
 
 class Limits(NamedTuple):
-    """What the keywords of a number allow."""
+    """The numbers that the keywords allow."""
 
     least: Fraction | None
     #: Whether the least number is itself too small, and the greatest too great.
@@ -48,24 +48,21 @@ def limits(schema: Schema) -> Limits:
 
 
 def numbers(schema: Schema) -> Iterator[float | str]:
-    """A number's series: nearest to 1 within the bounds, then farther off. A decimal with a fraction is written as text."""
+    """The series of a number: nearest to 1 within the limits, then farther off. A decimal with a fraction is written as text."""
     limit = limits(schema)
     is_whole = schema.get("type") == "integer"
-
-    def fits(value: Fraction) -> bool:
-        return limit.allow(value) and (not is_whole or value.denominator == 1)
-
-    fine = None if limit.step or limit.places is None else Fraction(1, 10**limit.places)
-    grids = [step for step in (limit.step or Fraction(1), fine) if step]
-    between = () if limit.step or is_whole else _between(limit.least, limit.most)
+    values = _multiples(limit.step or Fraction(1), limit)
+    if limit.step is None and not is_whole:
+        fine = iter(()) if limit.places is None else _multiples(Fraction(1, 10**limit.places), limit)
+        values = chain(values, fine, _fractions(limit))
     seen: set[Fraction] = set()
-    for value in chain(*(_grid(step, limit, fits) for step in grids), between):
-        if fits(value) and value not in seen:
+    for value in values:
+        if limit.allow(value) and value not in seen and (not is_whole or value.denominator == 1):
             seen.add(value)
-            yield written(value, is_decimal=schema.get("format") == "decimal")
+            yield write_number(value, is_decimal=schema.get("format") == "decimal")
 
 
-def written(value: Fraction, *, is_decimal: bool) -> float | str:
+def write_number(value: Fraction, *, is_decimal: bool) -> float | str:
     """A number as JSON has it."""
     if value.denominator == 1:
         return int(value)
@@ -74,35 +71,34 @@ def written(value: Fraction, *, is_decimal: bool) -> float | str:
     return format(_EXACT.divide(Decimal(value.numerator), Decimal(value.denominator)), "f")
 
 
-def _grid(step: Fraction, limit: Limits, fits: Callable[[Fraction], bool]) -> Iterator[Fraction]:
+def _multiples(step: Fraction, limit: Limits) -> Iterator[Fraction]:
     """Multiples of a step: the one nearest to 1 from above, if it is within the bounds, and then its neighbours."""
     least, most = limit.least, limit.most
     first = ceil(max(Fraction(1), least or Fraction(1)) / step)
     if most is not None and first * step > most:
         first = floor(most / step)
-    up, down = True, True
     for distance in count():
-        if not up and not down:
+        up, down = (first + distance) * step, (first - distance) * step
+        if most is not None and least is not None and up > most and down < least:
             return
-        yield from filter(fits, (place * step for place in dict.fromkeys((first + distance, first - distance))))
-        up = most is None or (first + distance + 1) * step <= most
-        down = least is None or (first - distance - 1) * step >= least
+        yield up
+        yield down
 
 
-def _between(least: Fraction | None, most: Fraction | None) -> Iterator[Fraction]:
+def _fractions(limit: Limits) -> Iterator[Fraction]:
     """Fractions within the bounds."""
-    low = least if least is not None else most - 1 if most is not None else Fraction(0)
-    high = most if most is not None else low + 1
+    low = limit.least if limit.least is not None else limit.most - 1 if limit.most is not None else Fraction(0)
+    high = limit.most if limit.most is not None else low + 1
     return (low + (high - low) * Fraction(part, parts) for parts in range(2, 100) for part in range(1, parts))
 
 
 def _bound(schema: Schema, plain: str, exclusive: str, strictest: Callable[..., Fraction]) -> tuple[Fraction | None, bool]:
     """The bound, and whether it is itself out of bounds."""
-    bounds = {key: value for key in (plain, exclusive) if (value := _fraction(schema.get(key))) is not None}
-    found = strictest(bounds.values()) if bounds else None
-    return found, found is not None and bounds.get(exclusive) == found
+    bounds = {key: bound for key in (plain, exclusive) if (bound := _fraction(schema.get(key))) is not None}
+    bound = strictest(bounds.values()) if bounds else None
+    return bound, bound is not None and bounds.get(exclusive) == bound
 
 
 def _fraction(value: object) -> Fraction | None:
-    """A number as it is written: of 0.1, a tenth."""
+    """A number as it is written: 0.1 is a tenth."""
     return None if value is None or isinstance(value, bool) else Fraction(str(value))

@@ -1,349 +1,347 @@
-"""A value that fits a JSON Schema, the plainest there is: what a sender may begin with. Pure; for `examples`.
+"""Makes a value that fits a JSON Schema, the plainest there is: what a sender may begin with. Pure; for `examples`.
 
-What a schema gives as an example, a default or a constant comes first. A schema does not tell all that a type asks for, so
-`fitting` has each value read, and tries others at the places where it is refused.
+Values that a schema declares as examples, defaults or constants come first. A schema does not say all that a type requires, so
+`find_sample` has each value read, and tries others at the places where it is refused.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import islice
-from math import inf
-from typing import Final, cast
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from itertools import chain, islice
+from typing import Any, Final, TypeAlias, cast
 
-from .definitions import Definitions, given_by, type_name
+from .definitions import Definitions, declared_values, references, types_of
 from .formats import guesses, texts
 from .json_schema import Schema
 from .numbers import numbers
-from .places import Place, inside_of, put
 
-#: Of a place that lies deeper, nothing is made unless it has to be.
+#: Keys and indexes, from the outside to the inside.
+Place: TypeAlias = tuple[str | int, ...]
+
+#: Below this depth, only required values are made.
 _DEPTH: Final = 6
-#: After so many values, the rest is as what lies deeper: models that hold each other in many fields have millions.
-_MOST: Final = 5_000
-#: So many whole values are tried, so many at one place, and so many are made for all of them.
+#: After this many values, the rest is made as if it lay deeper: models that hold each other in many fields have millions.
+_MANY_VALUES: Final = 5_000
+#: Limits of a search: whole values, values of one place, and values in all.
 _TRIES: Final = 100
 _ALTERNATIVES: Final = 40
-_MADE: Final = 100_000
-#: How many items a list has that is tried again and again; each time at least as many as it has to have.
+_MOST_VALUES: Final = 100_000
+#: How many items a list has in each try, unless its schema requires more.
 _SIZES: Final = (1, 0, 2, 3, 5)
-#: How an object is tried: with all fields; with those only that have to be there; with values that differ, the first one the
-#: plainest or the last one; and then with other values.
+#: How often an object is tried: with all fields; with the required ones; with values that rise or fall; with other values.
 _SHAPES: Final = 6
 #: Longer lists and mappings are not made.
 _LONGEST: Final = 1_000
-#: So many more values are looked at for one that differs from the others.
+#: How many values are tried to find one that differs from the others.
 _DISTINCT: Final = 200
 #: How pydantic marks the key of a mapping.
 _KEY: Final = "[key]"
 
 
 class NoSampleError(Exception):
-    """There is no value, or none is found."""
+    """No value fits, or the search found none."""
 
     def __init__(self, place: Place, *, gave_up: bool = False) -> None:
         super().__init__(place)
         self.place = place
-        #: Whether the search ended before all alternatives were tried.
+        #: Whether there may be a value nevertheless.
         self.gave_up = gave_up
 
 
-def sample(schema: Schema) -> object:
-    """A value that fits a schema; what it refers to is found in its own `$defs`. Raises `NoSampleError`."""
-    return _Sampler(schema, {}, brief=False).whole()
-
-
-def fitting(schema: Schema, refused: Callable[[object], Sequence[Place]], *, brief: bool = False) -> object:
-    """A value that is not refused.
+def find_sample(schema: Schema, refusals: Callable[[object], Sequence[Place]], *, brief: bool = False) -> object:
+    """Find a value that is not refused.
 
     Args:
-        schema: As for `sample`.
-        refused: Says at which places a value is refused: none, if it is taken.
-        brief: Make only those fields of the outermost object that have to be there.
+        schema: With its own `$defs`.
+        refusals: Returns the places at which a value is refused; none if it is accepted.
+        brief: Make only the required fields of the outermost object.
 
     Raises:
-        NoSampleError: None is found.
+        NoSampleError: The search found none.
 
     """
-    moves: dict[Place, int] = {}
-    made = 0
+    moves: Counter[Place] = Counter()
+    uncertain: set[Place] = set()
+    values_made = 0
     gave_up = False
     for _ in range(_TRIES):
-        sampler = _Sampler(schema, moves, brief=brief)
+        sampler = _Sampler(schema, moves, uncertain, brief=brief)
         try:
-            value = sampler.whole()
+            value = sampler.make()
         except NoSampleError as error:
-            moved = {sampler.movable(error.place)}
+            stuck = {error.place}
         else:
-            places = refused(value)
-            if not places:
+            stuck = {sampler.place_of(refusal, value) for refusal in refusals(value)}
+            if not stuck:
                 return value
-            moved = {sampler.movable(sampler.place(each, value)) for each in places}
-        made += sampler.made
-        gave_up = gave_up or sampler.gave_up or made > _MADE
-        for place in moved - {None}:
-            moves[cast("Place", place)] = moves.get(cast("Place", place), 0) + 1
-        if not moved - {None} or made > _MADE:
+        values_made += sampler.values_made
+        gave_up = gave_up or sampler.gave_up
+        movable = {place for place in map(sampler.movable, stuck) if place is not None}
+        moves.update(movable)
+        if values_made > _MOST_VALUES:
             break
-    else:
-        gave_up = True
-    raise NoSampleError((), gave_up=gave_up)
+        if not movable:
+            raise NoSampleError((), gave_up=gave_up or all(map(sampler.is_uncertain, stuck)))
+    raise NoSampleError((), gave_up=True)
 
 
 class _Sampler:
-    """What makes one value of a schema.
+    """Makes one value of a schema.
 
-    Args:
-        whole: The schema.
-        moves: How far to go on from the plainest value at each place.
-        brief: As for `fitting`.
-
+    It passes over as many values at each place as `moves` say, and adds to `uncertain` the places that may have values which are
+    never tried.
     """
 
-    def __init__(self, whole: Schema, moves: Mapping[Place, int], *, brief: bool) -> None:
-        self._schema = whole
-        self._definitions = Definitions(whole.get("$defs", {}))
+    def __init__(self, schema: Schema, moves: Mapping[Place, int], uncertain: set[Place], *, brief: bool) -> None:
+        self._schema = schema
+        self._definitions = Definitions(schema.get("$defs", {}))
         self._moves = moves
+        self._uncertain = uncertain
         self._brief = brief
-        self.made = 0
+        self.values_made = 0
         #: Whether a union has more members than are tried.
         self.gave_up = False
-        self._all_series: dict[str, _Series] = {}
-        #: Whether there is another value for a place.
+        #: Whether a place has another value.
         self._has_more: dict[Place, bool] = {}
         #: The places of texts that hold JSON.
         self._encoded: set[Place] = set()
+        #: How often each definition lies around the value at hand.
+        self._open: Counter[str] = Counter()
 
-    def whole(self) -> object:
-        """The value. Raises `NoSampleError`."""
-        return self._value(self._schema, _DEPTH, ())
+    def make(self) -> object:
+        """Make the value. Raises `NoSampleError`."""
+        return self._value(self._schema, ())
 
-    def place(self, refused: Place, value: object) -> Place:
-        """The place in the value that pydantic means, which also names members of unions and fields that are missing."""
-        found: Place = ()
-        for step in refused:
-            if found in self._encoded and isinstance(value, str):
+    def place_of(self, refusal: Place, value: Any) -> Place:
+        """The place in the value that pydantic means, which also names members of unions and missing fields."""
+        place: Place = ()
+        for step in refusal:
+            if place in self._encoded and isinstance(value, str):
                 value = json.loads(value)
             if step == _KEY:
-                return (*found[:-1], _KEY)
-            inside = inside_of(value, step)
-            if inside:
-                (value,) = inside
-                found = (*found, step)
-        return found
+                return (*place[:-1], _KEY)
+            with suppress(LookupError, TypeError):
+                value = value[step]
+                place = (*place, step)
+        return place
 
     def movable(self, place: Place) -> Place | None:
-        """A place, or what is nearest around it, for which there is another value."""
+        """The place, or the nearest one around it, that has another value."""
         while not self._has_more.get(place, False):
             if not place:
                 return None
             place = place[:-1]
         return place
 
-    def _value(
-        self, schema: Schema, depth: int, place: Place, name: str = "", number: int = 0, move: int | None = None
-    ) -> object:
-        """A value that fits a part of the schema.
+    def is_uncertain(self, place: Place) -> bool:
+        """Whether all values of the place have been tried, although there may be others."""
+        around = (place[:length] for length in range(len(place) + 1))
+        return not self._has_more.get(place, False) and not self._uncertain.isdisjoint(around)
 
-        Args:
-            schema: The part.
-            depth: How many levels may lie below it.
-            place: Where it is.
-            name: That of the field that holds it.
-            number: Which one; others have other values, as far as there are any.
-            move: As it is for its place, unless given.
+    def _value(self, schema: Schema, place: Place, number: int = 0, move: int | None = None) -> object:
+        """Make the value of a part; another number makes another value, as far as there are any."""
+        self.values_made += 1
+        with self._opened(references(schema), place):
+            schema = self._definitions.resolve(schema)
+            if schema.get("isUncertain"):
+                self._uncertain.add(place)
+            move = self._moves.get(place, 0) if move is None else move
+            declared = declared_values(schema)
+            is_closed = "const" in schema or "enum" in schema
+            if move + number < len(declared):
+                self._has_more[place] = not is_closed or move + number + 1 < len(declared)
+                return declared[move + number]
+            if is_closed:
+                self._has_more[place] = False
+                if not declared or number:
+                    raise NoSampleError(place)
+                return declared[-1]
+            further = max(0, move - len(declared))
+            return self._undeclared(schema, place, move + number - len(declared) - further, further)
 
-        """
-        self.made += 1
-        depth = depth if self.made < _MOST else min(depth, 0)
-        if depth <= 0 and self._definitions.height(schema) == inf:
-            return None
-        schema = self._definitions.resolved(schema)
-        move = self._moves.get(place, 0) if move is None else move
-        given = given_by(schema)
-        is_closed = "const" in schema or "enum" in schema
-        if move + number < len(given):
-            self._has_more[place] = not is_closed or move + number + 1 < len(given)
-            return given[move + number]
-        if is_closed:
-            self._has_more[place] = False
-            if not given or number:
-                raise NoSampleError(place)
-            return given[-1]
-        further = max(0, move - len(given))
-        return self._made(schema, depth, place, name, move + number - len(given) - further, further)
+    @contextmanager
+    def _opened(self, names: set[str], place: Place) -> Generator[None]:
+        """Remember the definitions around a value; they repeat within themselves only as deep as samples go."""
+        if any(self._open[name] and (self._is_deep(place) or self._open[name] > _DEPTH) for name in names):
+            raise NoSampleError(place)
+        self._open.update(names)
+        try:
+            yield
+        finally:
+            self._open.subtract(names)
 
-    def _made(self, schema: Schema, depth: int, place: Place, name: str, number: int, move: int) -> object:
-        """A value of which the schema itself gives none."""
+    def _is_deep(self, place: Place) -> bool:
+        return len(place) >= _DEPTH or self.values_made >= _MANY_VALUES
+
+    def _undeclared(self, schema: Schema, place: Place, number: int, move: int) -> object:
+        """Make a value of a schema that declares none, or no further one."""
         options = schema.get("oneOf") or schema.get("anyOf")
         if options:
-            return self._option(options, depth, place, name, number, move)
-        match type_name(schema):
-            case "object":
+            return self._option(options, place, number, move)
+        match types_of(schema):
+            case ["object"]:
                 self._has_more[place] = move < _SHAPES
-                return self._object(schema, depth, place, number, move)
-            case "array":
+                return self._object(schema, place, number, move)
+            case ["array"]:
                 self._has_more[place] = move + 1 < len(_SIZES)
-                return self._array(schema, depth, place, name, number, move)
-            case "string" if "contentSchema" in schema:
-                found = self._value(schema["contentSchema"], depth - 1, place, name, number, move)
+                return self._array(schema, place, number, move)
+            case ["string"] if "contentSchema" in schema:
+                value = self._value(schema["contentSchema"], place, number, move)
                 self._encoded.add(place)
-                return json.dumps(found, ensure_ascii=False)
-            case "string":
-                others: Sequence[object] = () if schema.get("format") else guesses(schema)
-                return self._nth(place, self._series(schema, name), others, number, move)
-            case "integer" | "number":
-                return self._nth(place, self._series(schema, ""), (), number, move)
-            case "boolean":
-                return self._nth(place, _Series(iter((True, False))), (), number, move)
-            case "null":
-                return self._nth(place, _Series(iter((None,))), (), number, move)
-            case _:  # of no type; bytes, if it says in which format
-                plain: object = "something" if "contentMediaType" in schema else {}
-                return self._nth(place, _Series(iter((plain, "text", 1))), (), number, move)
+                return json.dumps(value, ensure_ascii=False)
+            case types:
+                return self._scalar(schema, types, place, number, move)
 
-    def _series(self, schema: Schema, name: str) -> _Series:
-        """All values of a scalar; those of the items of a set are made once."""
-        key = f"{name} {schema}"
-        if key not in self._all_series:
-            self._all_series[key] = _Series(texts(schema, name) if type_name(schema) == "string" else numbers(schema))
-        return self._all_series[key]
-
-    def _nth(self, place: Place, series: _Series, others: Sequence[object], number: int, move: int) -> object:
-        """One of a series, of which the moves go to other values first."""
-        is_other = 0 < move <= len(others)
-        index = move + number - 1 if is_other else number + max(0, move - len(others))
-        if is_other and index < len(others):
-            self._has_more[place] = True
-            return others[index]
-        found = series.part(index)
-        if not found and not number:  # such as of a pattern that is not understood; or another move was made around it
-            found = series.part(0)[:1] or [*others[:1]]
-        if not found:
+    def _scalar(self, schema: Schema, types: list[str], place: Place, number: int, move: int) -> object:
+        name = next((step.strip("[]") for step in reversed(place) if isinstance(step, str)), "")
+        values = list(islice(_scalars(schema, types, name), move + number, move + number + 2))
+        if not values and not number:  # the pattern is not understood, or the object around it has moved on
+            values = list(islice(_scalars(schema, types, name), 1))
+        if not values:
+            self._has_more[place] = False
             raise NoSampleError(place)
-        self._has_more[place] = move < _ALTERNATIVES and (len(found) > 1 or move < len(others))
-        return found[0]
+        self._has_more[place] = move < _ALTERNATIVES and len(values) > 1
+        return values[0]
 
-    def _object(self, schema: Schema, depth: int, place: Place, number: int, move: int) -> dict[str, object]:
+    def _object(self, schema: Schema, place: Place, number: int, move: int) -> dict[str, object]:
         properties: Mapping[str, Schema] = schema.get("properties", {})
         required = schema.get("required", ())
         is_brief = move == (0 if self._brief and not place else 1)
+        is_small = is_brief or self._is_deep(place)
         made: dict[str, object] = {}
-        for index, (name, each) in enumerate(properties.items()):
-            # what may be left out is shown, unless it would never end
-            if name not in required and (is_brief or depth <= 0 or self._is_null(each)):
+        for index, (name, field) in enumerate(properties.items()):
+            # an optional field is shown, unless it has nothing to show
+            if name not in required and (is_small or self._is_null(field)):
                 continue
+            # some models want their fields in order, from a start to an end; in a series, every other value rises
+            rising, falling = max(0, 2 * index - 1), 2 * (len(properties) - index) - 1
+            shift = {2: rising, 3: falling}.get(move, max(0, move - 3))
             try:
-                # some models want their fields in order, from a start to an end; of a series, the odd ones rise
-                rising, falling = max(0, 2 * index - 1), 2 * (len(properties) - index) - 1
-                shift = {2: rising, 3: falling}.get(move, max(0, move - 3))
-                found = self._other(each, depth - 1, (*place, name), name, number + shift)
+                value = self._numbered(field, (*place, name), number + shift)
             except NoSampleError:
                 if name in required:
                     raise
             else:
-                put(made, self._definitions.resolved(each).get("path", (name,)), found)
-        least, most = int(schema.get("minProperties", 0)), schema.get("maxProperties", _LONGEST)
+                _put(made, self._definitions.resolve(field).get("path", (name,)), value)
+        least, most = int(schema.get("minProperties", 0)), int(schema.get("maxProperties", _LONGEST))
         more = schema.get("additionalProperties")
         if not isinstance(more, Mapping):
             more = {"type": "string"} if least > len(made) and more is not False else None
         if more is not None and (not properties or least > len(made)):
-            size = max(least, 1 if depth > 0 and not is_brief else 0)
-            self._fill(made, schema.get("propertyNames", {}), cast("Schema", more), depth, place, number, min(size, int(most)))
+            size = min(max(least, 0 if is_small else 1), most)
+            self._fill(made, schema.get("propertyNames", {}), cast("Schema", more), place, number, size)
         return made
 
-    def _other(self, schema: Schema, depth: int, place: Place, name: str, number: int) -> object:
-        """A value by its number, or the plainest one if there are not so many."""
+    def _numbered(self, schema: Schema, place: Place, number: int) -> object:
+        """A value by its number, or the plainest one if there are fewer."""
         try:
-            return self._value(schema, depth, place, name, number)
+            return self._value(schema, place, number)
         except NoSampleError:
             if not number:
                 raise
-            return self._value(schema, depth, place, name)
+            return self._value(schema, place)
 
-    def _fill(
-        self, made: dict[str, object], names: Schema, values: Schema, depth: int, place: Place, number: int, size: int
-    ) -> None:
-        """Add keys, all of them different, until there are as many as asked for."""
+    def _fill(self, made: dict[str, object], names: Schema, values: Schema, place: Place, number: int, size: int) -> None:
+        """Add different keys to a mapping until it has its size."""
         keys = {"type": "string", **names} if not {"$ref", "anyOf", "oneOf", "enum", "const"} & names.keys() else names
         if size > _LONGEST:
             raise NoSampleError(place)
         for index in range(size + _DISTINCT):
             if len(made) >= size:
                 return
-            key = _key(self._value(keys, depth, (*place, _KEY), "key", number + index))
+            value = self._value(keys, (*place, _KEY), number + index)
+            key = value if isinstance(value, str) else json.dumps(value)
             if key not in made:
-                made[key] = self._other(values, depth - 1, (*place, key), "key", number)
+                made[key] = self._numbered(values, (*place, key), number)
         raise NoSampleError(place)
 
-    def _array(self, schema: Schema, depth: int, place: Place, name: str, number: int, move: int) -> list[object]:
+    def _array(self, schema: Schema, place: Place, number: int, move: int) -> list[object]:
         first: Sequence[Schema] = schema.get("prefixItems", ())
-        made = [self._other(each, depth - 1, (*place, index), name, number) for index, each in enumerate(first)]
+        made = [self._numbered(item, (*place, index), number) for index, item in enumerate(first)]
         least, most = int(schema.get("minItems", 0)), int(schema.get("maxItems", _LONGEST))
-        items = schema.get("items")
-        wanted = _SIZES[move % len(_SIZES)] if depth > 0 and items and not first else 0
+        items: Schema | None = schema.get("items")
+        wanted = 0 if first or not items or self._is_deep(place) else _SIZES[move % len(_SIZES)]
         size = max(least, min(wanted, most))
         if size > _LONGEST:
             raise NoSampleError(place)
-        seen: set[str] = set()
-        for index in range(len(made), size):
-            found = self._item(items or {}, depth, (*place, index), name, number, seen if schema.get("uniqueItems") else None)
-            made.append(found)
+        try:
+            for index in range(len(made), size):
+                others = made if schema.get("uniqueItems") else None
+                made.append(self._item(items or {}, (*place, index), number, others))
+        except NoSampleError:
+            if len(made) < least:
+                raise
         return made
 
-    def _item(self, items: Schema, depth: int, place: Place, name: str, number: int, seen: set[str] | None) -> object:
-        """An item of a list; where none may be twice, one that was not seen."""
-        if seen is None:
-            return self._other(items, depth - 1, place, name, number)
-        for more in range(len(seen), len(seen) + _DISTINCT):
-            found = self._value(items, depth - 1, place, name, number + more)
-            written = json.dumps(found, sort_keys=True)
-            if written not in seen:
-                seen.add(written)
-                return found
+    def _item(self, items: Schema, place: Place, number: int, others: list[object] | None) -> object:
+        """An item of a list; one that differs from the others if there are any."""
+        if others is None:
+            return self._numbered(items, place, number)
+        known = {json.dumps(value, sort_keys=True) for value in others}
+        for more in range(len(others), len(others) + _DISTINCT):
+            value = self._value(items, place, number + more)
+            if json.dumps(value, sort_keys=True) not in known:
+                return value
         raise NoSampleError(place[:-1])
 
-    def _option(self, options: list[Schema], depth: int, place: Place, name: str, number: int, move: int) -> object:
-        """A value of one of several: as people would write it of the first, then of the others, of null in the end."""
-        # deep down, what ends soonest comes first
-        ordered = list(options) if depth > 0 else sorted(options, key=self._definitions.height)
-        nulls = [each for each in ordered if self._is_null(each)]
-        ordered = [each for each in ordered if each not in nulls] or nulls
+    def _option(self, options: list[Schema], place: Place, number: int, move: int) -> object:
+        """A value of a union: the plainest of the first member, then of the others, and null in the end."""
+        nulls = [option for option in options if self._is_null(option)]
+        ordered = [option for option in options if option not in nulls] or nulls
         turn, which = divmod(move, len(ordered))
         further, shift = divmod(number, len(ordered))
-        tries = [*ordered[(which + shift) % len(ordered) :], *ordered[: (which + shift) % len(ordered)]]
-        if depth <= 0 and nulls:
+        start = (which + shift) % len(ordered)
+        tries = [*ordered[start:], *ordered[:start]]
+        if nulls and self._is_deep(place):
             tries = [*nulls, *tries]
         elif move >= _ALTERNATIVES:
             tries = nulls
             self.gave_up = self.gave_up or len(ordered) > move
-        for each in (*tries, *nulls):
+        for option in (*tries, *nulls):
             try:
-                found = self._value(each, depth, place, name, 0 if each in nulls else further, turn)
+                value = self._value(option, place, 0 if option in nulls else further, turn)
             except NoSampleError:
                 continue
             self._has_more[place] = move < _ALTERNATIVES + bool(nulls)
-            return found
+            return value
+        self._has_more[place] = move < len(ordered)
         raise NoSampleError(place)
 
     def _is_null(self, schema: Schema) -> bool:
-        """Whether a field that may be left out has nothing to show."""
-        return self._definitions.resolved(schema).get("type") == "null"
+        return self._definitions.resolve(schema).get("type") == "null"
 
 
-class _Series:
-    """What an iterator gives, to be looked at again."""
+def _scalars(schema: Schema, types: list[str], name: str) -> Iterator[object]:
+    others: list[object] = [{}, []]
+    match types:
+        case ["string"]:
+            plain = texts(schema, name)
+            # a validator of the project's own may want a text of some kind
+            return plain if schema.get("format") else chain(islice(plain, 2), guesses(schema), plain)
+        case ["integer" | "number"]:
+            return numbers(schema)
+        case ["boolean"]:
+            return iter((True, False))
+        case ["null"]:
+            return iter((None,))
+        case [""]:  # of any type; bytes, if it says in which format
+            return iter(("something" if "contentMediaType" in schema else others[0], "text", 1))
+        case _:
+            number = next(numbers(schema), 1)
+            return iter((number, str(number), 0, "0", True, *guesses(schema), *others))
 
-    def __init__(self, values: Iterator[object]) -> None:
-        self._values = values
-        self._seen: list[object] = []
 
-    def part(self, index: int) -> list[object]:
-        """The value there, and the one behind it, as far as there are any."""
-        self._seen += islice(self._values, max(0, index + 2 - len(self._seen)))
-        return self._seen[index : index + 2]
-
-
-def _key(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+def _put(made: dict[str, object], path: Sequence[str | int], value: object) -> None:
+    """Put a value where it is read from, which may be within others."""
+    inside: Any = made
+    for step, following in zip(path, [*path[1:], None], strict=True):
+        empty: Any = value if following is None else [] if isinstance(following, int) else {}
+        if isinstance(step, int):
+            inside += [None] * (step + 1 - len(inside))
+            inside[step] = empty if following is None or inside[step] is None else inside[step]
+        else:
+            inside[step] = empty if following is None else inside.get(step, empty)
+        inside = inside[step]

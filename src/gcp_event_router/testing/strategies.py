@@ -25,9 +25,9 @@ from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypeVar
 
 from .._schema.definitions import Definitions
-from .._schema.formats import FORMATS, encoded
+from .._schema.formats import FORMATS, encode
 from .._schema.json_schema import Schema, bare, payload_schemas
-from .._schema.numbers import limits, written
+from .._schema.numbers import limits, write_number
 from .._schema.sample_schema import SampleSchema
 from ..event import Event
 from ..exceptions import ConfigurationError
@@ -58,7 +58,7 @@ _VARIED: Final[Mapping[str, SearchStrategy[str]]] = {
     "time": st.times().map(time.isoformat),
     "duration": st.integers(0, 10**9).map("PT{}S".format),
     **dict.fromkeys(("uri", "multi-host-uri"), st.from_regex(r"https://[a-z]{1,10}\.example/[a-z0-9]{1,10}", fullmatch=True)),
-    **{form: st.binary(max_size=24).map(partial(encoded, form=form)) for form in ("base64", "base64url")},
+    **{form: st.binary(max_size=24).map(partial(encode, form=form)) for form in ("base64", "base64url")},
 }
 
 
@@ -122,7 +122,7 @@ class SchemaStrategies:
         if "$ref" in schema:
             name = str(schema["$ref"])
             if name not in self._by_reference:  # a type may contain itself
-                self._by_reference[name] = st.deferred(lambda: self.of(self._definitions.resolved(schema)))
+                self._by_reference[name] = st.deferred(lambda: self.of(self._definitions.resolve(schema)))
             return self._by_reference[name]
         if "const" in schema:
             return st.just(schema["const"])
@@ -132,7 +132,7 @@ class SchemaStrategies:
         if options:
             return st.one_of([self.of(option) for option in options])
         if "allOf" in schema:
-            return self.of(self._definitions.resolved(schema))
+            return self.of(self._definitions.resolve(schema))
         types = schema.get("type", "object" if "properties" in schema else None)
         if types is None:
             return _ANYTHING
@@ -198,7 +198,7 @@ def _number(schema: Schema) -> SearchStrategy[Any]:
     first += limit.is_over and first * step == limit.least
     last -= limit.is_under and last * step == limit.most
     places_in_grid = st.integers(first, last)
-    return places_in_grid if step == 1 else places_in_grid.map(lambda place: written(place * step, is_decimal=is_decimal))
+    return places_in_grid if step == 1 else places_in_grid.map(lambda place: write_number(place * step, is_decimal=is_decimal))
 
 
 def _text(schema: Schema) -> SearchStrategy[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import product
 from typing import Any, Final, NamedTuple
 
 from ..._globs.glob import Glob
@@ -12,11 +13,12 @@ from ...exceptions import DocumentFileError, GlobError
 from ..channels import Key
 from .schemas import Change, changes
 
-_OTHER: Final = "It is no AsyncAPI document that `events schema` wrote. Write it anew: manage.py events schema --output FILE."
+_ALL: Final = Glob("*")
+_OTHER: Final = "It is not an AsyncAPI document that `events schema` wrote. Write it anew: manage.py events schema --output FILE."
 
 
 class _Channel(NamedTuple):
-    """One channel, as far as senders depend on it."""
+    """A channel, as far as senders depend on it."""
 
     key: Key
     #: False for a kind that is only declared.
@@ -25,16 +27,22 @@ class _Channel(NamedTuple):
     parameters: Schema
 
     def covers(self, other: _Channel) -> bool:
-        """Whether it surely takes all that another one takes."""
+        """Whether it surely accepts every event that another one accepts."""
         return (not self.key.is_fallback or other.key.is_fallback) and self.key.covers(other.key)
 
+    @property
+    def names(self) -> Glob:
+        """The kinds, or the types where these alone count: at `/events/`, the type of an event is its kind."""
+        return self.key.ce_type if self.key.ce_type is not None and self.key.kind == _ALL else self.key.kind
+
     def meets(self, other: _Channel) -> bool:
-        """Whether both surely take some events."""
-        (kind, ce_type, is_fallback), (other_kind, other_type, is_other_fallback) = self.key, other.key
-        if is_fallback or is_other_fallback or (ce_type is None) != (other_type is None):
+        """Whether both surely accept some events."""
+        if self.key.is_fallback or other.key.is_fallback:
             return False
-        types = ce_type is None or other_type is None or intersects(ce_type, other_type, TYPES) is not None
-        return types and intersects(kind, other_kind) is not None
+        if self.key.ce_type is None or other.key.ce_type is None:
+            return intersects(self.names, other.names) is not None
+        types = intersects(self.key.ce_type, other.key.ce_type, TYPES)
+        return types is not None and intersects(self.key.kind, other.key.kind) is not None
 
 
 class _Document:
@@ -47,11 +55,11 @@ class _Document:
         self._index = CoverIndex((channel.key.kind, channel) for channel in self.channels.values())
 
     def covering(self, other: _Channel) -> list[_Channel]:
-        """Those that take all that another one takes."""
+        """The channels that accept every event that another one accepts."""
         return [channel for channel in self._index.near(other.key.kind) if channel.covers(other)]
 
     def handles(self, other: _Channel) -> bool:
-        """Whether the handlers of one channel take all that another one takes."""
+        """Whether the handlers of one channel accept every event that another one accepts."""
         return any(channel.is_handled for channel in self.covering(other))
 
 
@@ -71,10 +79,10 @@ def document_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Cha
 def _gone(before: _Document, after: _Document) -> Iterator[Change]:
     for old in before.channels.values():
         if old.is_handled and not after.handles(old):
-            what = "fewer events are handled by the fallback" if old.key.is_fallback else "nothing handles it any more"
+            what = "fewer events are handled by the fallback" if old.key.is_fallback else "nothing handles it now"
             partly = next((new for new in after.channels.values() if new.is_handled and old.meets(new)), None)
             if partly is not None:
-                what = f"it may break: no channel takes all of it any more, and {partly.key} takes a part"
+                what = f"it may break: no single channel accepts all of it now, and {partly.key} accepts a part"
             yield Change(str(old.key), what, is_breaking=True)
 
 
@@ -94,7 +102,7 @@ def _changed(before: _Document, after: _Document) -> Iterator[Change]:
 
 
 def _pairs(before: _Document, after: _Document) -> Iterator[tuple[str, _Channel, _Channel]]:
-    """Channels that take the same events, and the name of these: one channel, one within another, or two that overlap."""
+    """Channels that accept the same events, with a name for these: one channel, one within another, or two that overlap."""
     for key, old in before.channels.items():
         if key in after.channels:
             yield str(old.key), old, after.channels[key]
@@ -108,6 +116,9 @@ def _pairs(before: _Document, after: _Document) -> Iterator[tuple[str, _Channel,
     for first, second in neighbours([channel.key.kind for channel in both]):
         old, new = both[first], both[second]
         if first < len(olds) <= second and old.meets(new) and not old.covers(new) and not new.covers(old):
+            yield f"{old.key} and {new.key}", old, new
+    for old, new in product(before.channels.values(), added):
+        if (old.key.ce_type is None) != (new.key.ce_type is None) and old.meets(new) and not old.covers(new):
             yield f"{old.key} and {new.key}", old, new
 
 

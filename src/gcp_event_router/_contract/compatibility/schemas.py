@@ -1,57 +1,52 @@
-"""Compares two JSON Schemas, place by place: does whatever fitted the old one surely fit the new one?
+"""Compares two JSON Schemas, place by place: does the new one surely accept every value that the old one accepted?
 
-Each new part is compared with the one old part that resembles it most. Where that does not prove that old values still fit,
-the change counts as breaking. Fields that the old schema did not name are not counted, although an open model accepted them.
+Each part is compared with the one part of the other schema that resembles it most. If that does not prove that old values still
+fit, the change counts as breaking. Fields that the old schema did not name do not count, although an open model accepted them.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 from math import inf
 from typing import Any, Final, NamedTuple, cast
 
 from typing_extensions import override
 
-from ..._schema.json_schema import Schema
+from ..._schema.json_schema import CHOSEN_BY_FUNCTION, Schema
 
-_LEAST: Final = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
-_MOST: Final = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
-#: Two keywords for one bound.
-_TWINS: Final = {
-    "minimum": "exclusiveMinimum",
-    "exclusiveMinimum": "minimum",
-    "maximum": "exclusiveMaximum",
-    "exclusiveMaximum": "maximum",
-}
+_LOWER_BOUNDS: Final = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
+_UPPER_BOUNDS: Final = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
 #: Formats and media types that refuse nothing.
 _ANY_TEXT: Final = (("format", "password"), ("format", "path"), ("contentMediaType", "application/octet-stream"))
-#: The type of each of JSON's values, and the end of the names of its bounds.
-_NAMES: Final[Mapping[type, tuple[str, str]]] = {
-    bool: ("boolean", ""),
-    int: ("integer", "imum"),
-    float: ("number", "imum"),
-    str: ("string", "Length"),
-    list: ("array", "Items"),
-    dict: ("object", "Properties"),
+_TYPES: Final[Mapping[type, str]] = {
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    str: "string",
+    list: "array",
+    dict: "object",
 }
 #: Keywords that restrict nothing.
 _NOTES: Final = frozenset(
     "title description default examples deprecated readOnly writeOnly $comment discriminator $defs contentEncoding".split()  # noqa: SIM905 -- a list of words
-)
+) | {CHOSEN_BY_FUNCTION}
 #: The keywords that the comparison understands. It cannot know what any other one means.
 _KNOWN: Final = _NOTES.union(
-    (*_LEAST, *_MOST, "type", "multipleOf", "format", "pattern", "contentMediaType", "contentSchema"),
+    ("type", "format", "pattern", "contentMediaType", "contentSchema"),
     ("properties", "required", "additionalProperties", "items", "prefixItems", "uniqueItems"),
+    _LOWER_BOUNDS,
+    _UPPER_BOUNDS,
 )
 
 
 class Change(NamedTuple):
     """One difference."""
 
-    #: Where: the kind, then the field.
+    #: The kind, then the field.
     place: str
-    #: What is different now; one clause.
+    #: What is different; one clause.
     what: str
     is_breaking: bool
 
@@ -74,10 +69,16 @@ class _Alternatives(NamedTuple):
     schemas: list[Schema]
     #: The values of enumerations and constants, by their JSON.
     values: dict[str, object]
+    is_chosen_by_function: bool = False
 
     def accept(self, value: object) -> bool:
-        """Whether a value is surely one of them."""
-        return json.dumps(value) in self.values or any(_accepts(schema, value) for schema in self.schemas)
+        """Whether one of them surely accepts a value."""
+        return json.dumps(value) in self.values or any(not schema.keys() - _NOTES - {"type"} for schema in self.of_type(value))
+
+    def of_type(self, value: object) -> list[Schema]:
+        """The alternatives that accept the type of a value."""
+        type_name = _TYPES.get(type(value), "null")
+        return [schema for schema in self.schemas if _accepts_type(schema, {"type": type_name})]
 
 
 class _Comparison:
@@ -87,7 +88,7 @@ class _Comparison:
         self._old = old
         self._new = new
         #: The changes between pairs of alternatives, with places relative to them. A pair that is being compared has none yet:
-        #: types may contain themselves, and the comparison at hand reports whatever is different.
+        #: types may contain themselves, and the comparison at hand reports all differences.
         self._known: dict[str, list[Change]] = {}
 
     def compare(self, old: Schema, new: Schema, place: str) -> list[Change]:
@@ -95,34 +96,40 @@ class _Comparison:
         olds, news = _parts(old), _parts(new)
         found: list[Change] = []
         for part in news:
-            made = self._alternatives(max(olds, key=lambda each: _resemblance(each, part)), part)
-            found += made if len(olds) == len(news) == 1 else [change for change in made if change.is_breaking]
+            closest = max(olds, key=lambda candidate: _resemblance(candidate, part))
+            partial = list(self._alternatives(closest, part))
+            found += partial if len(olds) == len(news) == 1 else [change for change in partial if change.is_breaking]
         return [change._replace(place=_path(place, change.place)) for change in found]
 
     def _alternatives(self, old: Schema, new: Schema) -> Iterator[Change]:
         olds, news = _alternatives(old, self._old), _alternatives(new, self._new)
+        if news.is_chosen_by_function and old != new:
+            yield Change("", "it may break: look at the function that chooses among the types", is_breaking=True)
         used: list[Schema] = []
         refused: list[str] = []
         for schema in olds.schemas:
-            chosen = _closest(schema, news.schemas)
-            if chosen is None:
-                refused.append(_words(schema))
+            accepting = [other for other in news.schemas if _accepts_type(other, schema)]
+            if accepting:
+                used.append(max(accepting, key=lambda candidate: _resemblance(schema, candidate)))
+                yield from self._between(schema, used[-1])
             else:
-                used.append(chosen)
-                yield from self._between(schema, chosen)
+                refused.append(_words(schema))
         for words in refused:
-            # what takes anything and refuses something refuses bytes that are not JSON
-            only = "JSON" if any(_words(schema) == "anything" for schema in news.schemas) else _listed(news)
-            yield Change("", f"{words} is not taken any more, only {only}", is_breaking=True)
+            # a type that accepts anything, and is refused, accepts bytes that are not JSON
+            only = "JSON" if any(_words(schema) == "anything" for schema in news.schemas) else _list(news)
+            yield Change("", f"{words} is no longer accepted, only {only}", is_breaking=True)
         gone = [value for value in olds.values.values() if not news.accept(value)]
-        if gone:
-            yield Change("", f"{_some(gone)} is not taken any more", is_breaking=True)
+        doubtful = [value for value in gone if news.of_type(value)]
+        if doubtful:
+            yield Change("", f"it may break: look at {_list_values(doubtful)}", is_breaking=True)
+        elif gone:
+            yield Change("", f"{_list_values(gone)} is no longer accepted", is_breaking=True)
         added = _Alternatives(
             [schema for schema in news.schemas if schema not in used],
             {key: value for key, value in news.values.items() if not olds.accept(value)},
         )
-        if any(added) and not refused:
-            yield Change("", f"{_listed(added)} is taken, too", is_breaking=False)
+        if (added.schemas or added.values) and not refused:
+            yield Change("", f"{_list(added)} is accepted, too", is_breaking=False)
 
     def _between(self, old: Schema, new: Schema) -> list[Change]:
         pair = json.dumps([old, new], sort_keys=True)
@@ -134,7 +141,7 @@ class _Comparison:
 
     def _single(self, old: Schema, new: Schema) -> Iterator[Change]:
         if old.get("type") != new.get("type"):
-            yield Change("", f"{_words(new)} is taken, and not only {_words(old)}", is_breaking=False)
+            yield Change("", f"{_words(new)} is accepted, and not only {_words(old)}", is_breaking=False)
         yield from _bounds(old, new)
         yield from _texts(old, new)
         yield from self._object(old, new)
@@ -147,44 +154,44 @@ class _Comparison:
                 yield Change("", f"it may break: look at {key!r}, which is different", is_breaking=True)
 
     def _object(self, old: Schema, new: Schema) -> Iterator[Change]:
-        before, after = old.get("properties", {}), new.get("properties", {})
-        always, needed = set(old.get("required", ())), set(new.get("required", ()))
-        old_rest: Schema | bool = old.get("additionalProperties", True)
-        rest: Schema | bool = new.get("additionalProperties", True)
-        for name in dict.fromkeys([*before, *after, *new.get("required", ())]):
-            if name in before:
-                yield from self._field(before[name], after.get(name, rest), name)
-                if name in needed - always:
+        fields, new_fields = old.get("properties", {}), new.get("properties", {})
+        required, new_required = set(old.get("required", ())), set(new.get("required", ()))
+        rest: Schema | bool = old.get("additionalProperties", True)
+        new_rest: Schema | bool = new.get("additionalProperties", True)
+        for name in dict.fromkeys([*fields, *new_fields, *new.get("required", ())]):
+            if name in fields:
+                field = new_fields.get(name, new_rest)
+                if isinstance(field, bool):
+                    yield Change(
+                        name, "the field is no longer read" if field else "the field is refused now", is_breaking=not field
+                    )
+                else:
+                    yield from self.compare(fields[name], field, name)
+                if name in new_required - required:
                     yield Change(name, "the field was optional and is required", is_breaking=True)
-                elif name in always - needed and name in after:
+                elif name in required - new_required and name in new_fields:
                     yield Change(name, "the field was required and is optional", is_breaking=False)
                 continue
-            if not isinstance(old_rest, bool) and name in after:
-                yield from self.compare(old_rest, after[name], name)
-            if name not in always:
-                what = "a required field is new" if name in needed else "an optional field is new"
-                yield Change(name, what, is_breaking=name in needed)
-        if not isinstance(old_rest, bool) and not isinstance(rest, bool):
-            yield from self.compare(old_rest, rest, "*")
-        elif old_rest != rest and old.get("type", "object") == "object":
-            narrower = rest is False or old_rest is True
-            now = "are refused now" if rest is False else "have to fit now" if narrower else "are taken"
-            yield Change("", f"fields that it does not name {now}", is_breaking=narrower)
-
-    def _field(self, old: Schema, new: Schema | bool, name: str) -> Iterator[Change]:
-        """A field whose new schema may be the one for all fields without a name."""
-        if isinstance(new, bool):
-            yield Change(name, "the field is not read any more" if new else "the field is refused now", is_breaking=not new)
-        else:
-            yield from self.compare(old, new, name)
+            if not isinstance(rest, bool) and name in new_fields:
+                yield from self.compare(rest, new_fields[name], name)
+            if name not in required:
+                what = "a required field is new" if name in new_required else "an optional field is new"
+                yield Change(name, what, is_breaking=name in new_required)
+        if not isinstance(rest, bool) and not isinstance(new_rest, bool):
+            yield from self.compare(rest, new_rest, "*")
+        elif rest != new_rest and old.get("type", "object") == "object":
+            is_narrower = new_rest is False or rest is True
+            now = "refused" if new_rest is False else "restricted" if is_narrower else "accepted"
+            yield Change("", f"other fields are {now} now", is_narrower)
 
     def _array(self, old: Schema, new: Schema) -> Iterator[Change]:
-        (before, items), (after, new_items) = _items(old), _items(new)
-        longest, most = max(len(before), len(after)), old.get("maxItems", inf)
-        for number in range(min(longest, most)):
-            one = before[number] if number < len(before) else items
-            yield from self.compare(one, after[number] if number < len(after) else new_items, f"[{number}]")
-        if most > longest and "items" in {*old, *new}:
+        (first, items), (new_first, new_items) = _items(old), _items(new)
+        most: float = old.get("maxItems", inf)
+        for number, (item, new_item) in enumerate(zip_longest(first, new_first)):
+            if number < most:
+                before, after = items if item is None else item, new_items if new_item is None else new_item
+                yield from self.compare(before, after, f"[{number}]")
+        if most > max(len(first), len(new_first)) and "items" in {*old, *new}:
             yield from self.compare(items, new_items, "[]")
         if new.get("uniqueItems") and not old.get("uniqueItems"):
             yield Change("", "items have to differ from each other now", is_breaking=True)
@@ -196,16 +203,14 @@ def _parts(schema: Schema) -> list[Schema]:
     return [*schema["allOf"], *([beside] if beside else [])] if "allOf" in schema else [schema]
 
 
-def _alternatives(schema: Schema, definitions: Mapping[str, Schema], within: frozenset[str] = frozenset()) -> _Alternatives:
-    """The alternatives as they are written; `within` are the definitions that the schema stands for."""
+def _alternatives(schema: Schema, definitions: Mapping[str, Schema]) -> _Alternatives:
+    """The alternatives in the order in which they are written."""
     beside: dict[str, Any] = {key: value for key, value in schema.items() if key not in _NOTES}
     if "$ref" in schema:
         name = str(beside.pop("$ref")).rpartition("/")[2]
-        if name in within:  # only a document that somebody wrote by hand has this
-            return _Alternatives([{}], {})
-        return _alternatives(_both(definitions[name], beside), definitions, within | {name})
+        return _alternatives(_restrict(definitions[name], beside), definitions)
     if "allOf" in beside and len(_parts(schema)) == 1:  # older releases of pydantic wrap references so
-        return _alternatives(schema["allOf"][0], definitions, within)
+        return _alternatives(schema["allOf"][0], definitions)
     if {"enum", "const"} & beside.keys() and beside.keys() <= {"enum", "const", "type"}:
         values = [beside["const"]] if "const" in beside else beside["enum"]
         return _Alternatives([], {json.dumps(value): value for value in values})
@@ -215,14 +220,15 @@ def _alternatives(schema: Schema, definitions: Mapping[str, Schema], within: fro
     options = beside.pop(key, "anything")
     if isinstance(options, str):
         return _Alternatives([schema], {})
-    parts = [{**schema, "type": name} if key == "type" else _both(name, beside) for name in options]
-    found = [_alternatives(part, definitions, within) for part in parts]
-    values = {key: value for each in found for key, value in each.values.items()}
-    return _Alternatives([schema for each in found for schema in each.schemas], values)
+    parts = [{**schema, "type": option} if key == "type" else _restrict(option, beside) for option in options]
+    members = [_alternatives(part, definitions) for part in parts]
+    values = {key: value for member in members for key, value in member.values.items()}
+    is_chosen = CHOSEN_BY_FUNCTION in schema or any(member.is_chosen_by_function for member in members)
+    return _Alternatives([schema for member in members for schema in member.schemas], values, is_chosen)
 
 
-def _both(schema: Schema, beside: Schema) -> Schema:
-    """What fits a schema and the keywords beside it."""
+def _restrict(schema: Schema, beside: Schema) -> Schema:
+    """A schema together with the keywords beside it."""
     if not beside:
         return schema
     if set(beside) == {"required"}:
@@ -230,71 +236,43 @@ def _both(schema: Schema, beside: Schema) -> Schema:
     return {"allOf": [schema, beside]}
 
 
-def _closest(schema: Schema, others: Sequence[Schema]) -> Schema | None:
-    """The one of several that most likely takes what fits a schema; None if none has its type."""
-    taking = [other for other in others if _takes_type(other, schema)]
-    return max(taking, key=lambda other: _resemblance(schema, other), default=None)
-
-
-def _resemblance(old: Schema, new: Schema) -> tuple[float, ...]:
+def _resemblance(old: Schema, new: Schema) -> tuple[bool, ...]:
     same_name = all(old.get(key) == new.get(key) for key in ("title", "$ref"))
-    fields, others = old.get("properties", {}), new.get("properties", {})
-    same_fields = sum(fields[name] == others[name] for name in fields.keys() & others.keys())
-    return old == new, _takes_type(new, old), same_name, same_fields
+    return old == new, _accepts_type(new, old), same_name
 
 
-def _takes_type(schema: Schema, other: Schema) -> bool:
-    if _takes_bytes(other):  # of which JSON is a part
-        return _takes_bytes(schema)
-    mine, its = schema.get("type"), other.get("type")
-    return mine is None or mine == its or (mine, its) == ("number", "integer")
+def _accepts_type(schema: Schema, other: Schema) -> bool:
+    """Whether a schema accepts the type of another one."""
+    if _accepts_bytes(other):  # of which JSON is a part
+        return _accepts_bytes(schema)
+    type_name, other_name = schema.get("type"), other.get("type")
+    return type_name is None or type_name == other_name or (type_name, other_name) == ("number", "integer")
 
 
-def _takes_bytes(schema: Schema) -> bool:
-    """Whether a schema is that of a payload that need not be JSON."""
+def _accepts_bytes(schema: Schema) -> bool:
+    """Whether a payload need not be JSON."""
     return "type" not in schema and schema.get("contentMediaType") == "application/octet-stream"
 
 
 def _bounds(old: Schema, new: Schema) -> Iterator[Change]:
-    for key in (*_LEAST, *_MOST):
+    for key in (*_LOWER_BOUNDS, *_UPPER_BOUNDS):
         before, after = old.get(key), new.get(key)
-        is_narrower = after is not None and _limit(old, key, _TWINS.get(key, key)) < _limit(new, key)
-        if before != after and (is_narrower or before is not None):
-            yield Change("", f"{key} was {_shown(before)} and is {_shown(after)}", is_narrower)
-    before, after = old.get("multipleOf"), new.get("multipleOf")
-    if before != after:
-        is_narrower = after is not None and (before is None or not float(after).is_integer() or before % after != 0)
-        yield Change("", f"multipleOf was {_shown(before)} and is {_shown(after)}", is_narrower)
-
-
-def _limit(schema: Schema, *keys: str) -> tuple[float, bool]:
-    """The strictest of several bounds, and whether it excludes itself; greater ones are stricter."""
-    given = ((schema[key] * (1 if key in _LEAST else -1), key.startswith("exclusive")) for key in keys if key in schema)
-    return max(given, default=(-inf, False))
+        if before != after:
+            is_narrower = after is not None and (before is None or (after > before) is (key in _LOWER_BOUNDS))
+            yield Change("", f"{key} was {_show(before)} and is {_show(after)}", is_narrower)
 
 
 def _texts(old: Schema, new: Schema) -> Iterator[Change]:
     for key in ("format", "pattern", "contentMediaType"):
         before, after = old.get(key), new.get(key)
         if before != after:
-            what = f"{key} was {_shown(before)} and is {_shown(after)}"
             is_breaking = after is not None and (key, after) not in _ANY_TEXT
-            doubt = ", and whether the old ones fit cannot be told" if is_breaking and before is not None else ""
-            yield Change("", what + doubt, is_breaking)
-
-
-def _accepts(schema: Schema, value: Any) -> bool:
-    """Whether a value surely fits a schema that has nothing but a type and bounds."""
-    name, size = _NAMES.get(type(value), ("null", ""))  # pyright: ignore[reportUnknownArgumentType] -- a type of Any
-    if schema.keys() - _NOTES.union(_LEAST, _MOST, ("type",)) or not _takes_type(schema, {"type": name}):
-        return False
-    limit = value if size == "imum" else len(value) if size else None
-    fixed = {f"min{size}": limit, f"max{size}": limit} if size else {}
-    return not any(change.is_breaking for change in _bounds(fixed, schema))
+            doubt = ", so old values may not fit" if is_breaking and before is not None else ""
+            yield Change("", f"{key} was {_show(before)} and is {_show(after)}{doubt}", is_breaking)
 
 
 def _items(schema: Schema) -> tuple[list[Schema], Schema]:
-    """The schemas of an array's first items, in draft 7's spelling or a newer one, and that of all others."""
+    """The schemas of an array's first items, in the spelling of draft 7 or a newer one, and that of all others."""
     items: object = schema.get("items", True)
     if isinstance(items, list):
         return cast("list[Schema]", items), {}
@@ -310,21 +288,21 @@ def _words(schema: Schema) -> str:
     return name if name == "anything" else f"{'an' if name[0] in 'aio' else 'a'} {name}"
 
 
-def _listed(alternatives: _Alternatives) -> str:
+def _list(alternatives: _Alternatives) -> str:
     words = [*dict.fromkeys(map(_words, alternatives.schemas))]
-    return ", ".join([*words, *([_some([*alternatives.values.values()])] if alternatives.values else [])])
+    return ", ".join([*words, *([_list_values([*alternatives.values.values()])] if alternatives.values else [])])
 
 
-def _some(values: Sequence[object]) -> str:
+def _list_values(values: Sequence[object]) -> str:
     shown = [json.dumps(value, ensure_ascii=False) for value in values[:5]]
     return " or ".join(shown) + (" or others" if len(values) > len(shown) else "")
 
 
-def _shown(value: object) -> str:
+def _show(value: object) -> str:
     """The value of a keyword."""
-    if isinstance(value, float) and value.is_integer():  # pydantic's releases differ
+    if isinstance(value, float) and value.is_integer():  # releases of pydantic differ
         value = int(value)
-    return "not given" if value is None else json.dumps(value, ensure_ascii=False)
+    return "not set" if value is None else json.dumps(value, ensure_ascii=False)
 
 
 def _path(place: str, name: str) -> str:
