@@ -19,7 +19,7 @@ from django.utils.http import urlencode
 from typing_extensions import TypedDict
 
 from . import _url_signing
-from .envelopes import PubSubPush, from_payload, read_json, read_wrapped
+from .envelopes import from_payload, read_json, read_wrapped
 from .event import LABEL_LENGTH, is_label
 from .exceptions import ConfigurationError, EnvelopeError, InvalidPubSubMessageError
 
@@ -245,7 +245,7 @@ def decode_pubsub_message(body: bytes | str | Mapping[str, Any]) -> DecodedPubSu
         push = read_wrapped(raw)
     except (EnvelopeError, TypeError, ValueError) as error:
         raise InvalidPubSubMessageError(problem) from error
-    if not isinstance(push, PubSubPush) or push.subscription is None or push.malformed:
+    if push is None or push.subscription is None or push.malformed:
         raise InvalidPubSubMessageError(problem)
     return {
         "data": _decode(push.data),

@@ -1,4 +1,4 @@
-"""The body of an ASGI request before anything receives it: `asgi` keeps it back, and `request` reads it."""
+"""The body of an ASGI request before anything receives it: `asgi` holds it back, and `request` reads it."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def _read_body(request: HttpRequest, limit: int) -> bytes:
 
 
 async def _receive_body(request: HttpRequest, limit: int) -> None:
-    """Receive the body of an ASGI request if `asgi.guard_bodies` has kept it back. Raises as `_read_body` does."""
+    """Receive the body of an ASGI request if `asgi.guard_bodies` has held it back. Raises as `_read_body` does."""
     scope: dict[str, Any] = getattr(request, "scope", {})
     pending: PendingBody | None = scope.pop(PENDING, None)
     if pending is None:
@@ -102,7 +102,7 @@ async def _receive_body(request: HttpRequest, limit: int) -> None:
 
 
 async def is_received_long(request: HttpRequest) -> bool:
-    """Receive a body that was kept back, and tell whether the body may be longer than `LONG`. Raises as `read_events` does."""
+    """Receive a body that was held back, and tell whether the body may be longer than `LONG`. Raises as `read_events` does."""
     limit = conf.current().MAX_BODY_SIZE
     await _receive_body(request, limit)
     state: Any = request

@@ -53,7 +53,7 @@ def key_id(token: str) -> str:
     if not _SHAPE.fullmatch(token):
         raise AuthenticationError(reason="the token is not a JWT")
     try:
-        header, _, _ = (_decoded(segment) for segment in token.split("."))
+        header, _, _ = (_decode(segment) for segment in token.split("."))
         fields = from_json(header, allow_inf_nan=False)
     except ValueError as error:
         raise AuthenticationError(reason="the token is not a JWT") from error
@@ -77,7 +77,7 @@ def claims_of(token: str, key: jwt.PyJWK) -> Claims:
         raise AuthenticationError(reason="the token's claims are not those of a Google token") from error
 
 
-def _decoded(segment: str) -> bytes:
+def _decode(segment: str) -> bytes:
     """Decode a segment, if it has the canonical spelling of its bytes. Raises `ValueError`."""
     decoded = urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
     if urlsafe_b64encode(decoded).decode().rstrip("=") != segment:

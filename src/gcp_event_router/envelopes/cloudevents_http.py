@@ -211,12 +211,12 @@ def _base64(encoded: object) -> bytes:
 
 def _from_headers(headers: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
     """Decode the attributes in headers; returns them and the names of malformed ones."""
-    is_encoded = not _GOOGLE.match(_unquoted(headers["HTTP_CE_SOURCE"]))
+    is_encoded = not _GOOGLE.match(_unquote(headers["HTTP_CE_SOURCE"]))
     attributes: dict[str, str] = {}
     malformed: list[str] = []
     for header, value in headers.items():
         name = header.removeprefix(_PREFIX).lower()
-        text = _unquoted(value)
+        text = _unquote(value)
         try:
             attributes[name] = unquote_to_bytes(_bytes(text)).decode() if is_encoded else _bytes(text).decode()
         except UnicodeError as error:  # such as an overlong encoding, which must not be decoded
@@ -229,7 +229,7 @@ def _from_headers(headers: Mapping[str, str]) -> tuple[dict[str, str], list[str]
     return attributes, malformed
 
 
-def _unquoted(value: str) -> str:
+def _unquote(value: str) -> str:
     """Remove the quotes around a header (§3.1.3.2 of the binding)."""
     value = value.strip(" \t")  # only these: in Latin-1, the last byte of a letter may look like a space
     quoted = _QUOTED.fullmatch(value)
