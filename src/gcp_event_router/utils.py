@@ -102,12 +102,7 @@ def reverse_pattern(name: str, *args: object) -> str:
 
 
 def add_query(
-    url: str,
-    parameters: Mapping[str, Any] | None,
-    *,
-    signed: bool = False,
-    max_age: timedelta | None = None,
-    single_use: bool = False,
+    url: str, parameters: Mapping[str, Any] | None, *, signed: bool, max_age: timedelta | None, single_use: bool
 ) -> str:
     """Add parameters and a signature to the path of a URL, as `get_event_url` does."""
     flat: dict[str, Any] = {}

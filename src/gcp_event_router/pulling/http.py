@@ -88,7 +88,8 @@ def cloudevents_path(parameters: Mapping[str, Any] | None = None, max_age: timed
 
     Raises `ConfigurationError` if the project has no such endpoint.
     """
-    return add_query(reverse_pattern("gcp-cloudevents"), parameters, signed=max_age is not None, max_age=max_age)
+    path = reverse_pattern("gcp-cloudevents")
+    return add_query(path, parameters, signed=max_age is not None, max_age=max_age, single_use=False)
 
 
 def _split(url: str) -> SplitResult:
