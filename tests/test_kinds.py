@@ -96,8 +96,7 @@ def test_a_function_of_another_payload_is_refused(placed: Kind[Order]) -> None:
     with pytest.raises(RegistrationError) as caught:
         placed.on(cast("Any", record))
     assert str(caught.value).endswith(
-        "annotates its parameter Event[str], and payload= says Order: they cannot both be right. "
-        "Leave payload= out, or make them the same."
+        "annotates its parameter Event[str], but payload= is Order. Leave payload= out, or use the same type."
     )
 
 

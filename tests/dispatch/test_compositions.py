@@ -33,7 +33,7 @@ def world() -> Iterator[Google]:
 
 @pytest.fixture
 def methods(router: EventRouter) -> list[str | None]:
-    """By which way of proof the events came in."""
+    """Return how each event was authenticated."""
     found: list[str | None] = []
 
     @router.on("*")
@@ -44,7 +44,7 @@ def methods(router: EventRouter) -> list[str | None]:
 
 
 def headers(world: Google, sent: str) -> dict[str, str]:
-    """What a sender has written into its headers."""
+    """The headers of a sender."""
     written: dict[str, dict[str, str]] = {
         "nothing": {},
         "token": {"Authorization": f"Bearer {world.issuer.token()}"},
@@ -89,7 +89,7 @@ def test_one_that_accepts_is_enough(
     answer: object,
     method: str | None,
 ) -> None:
-    """In either order, whoever has a good token or the secret is let in, whatever else is wrong; of others the worst is told."""
+    """A good token or the secret is enough, in either order; without both, the worst refusal counts."""
     backends = [shared, world.backend()] if reverse else [world.backend(), shared]
 
     with guarded(*backends):
@@ -100,7 +100,7 @@ def test_one_that_accepts_is_enough(
 
 @pytest.mark.parametrize(("reverse", "method"), [(False, "oidc"), (True, "shared-token")])
 def test_the_first_that_accepts_wins(world: Google, methods: list[str | None], post: Post, reverse: bool, method: str) -> None:
-    """Of two proofs that are good, the handler is told the one whose authenticator comes first."""
+    """If two authenticators accept a request, the handler sees the first one's principal."""
     backends = [HEADER, world.backend()] if reverse else [world.backend(), HEADER]
 
     with guarded(*backends):
@@ -124,7 +124,7 @@ def test_the_first_that_accepts_wins(world: Google, methods: list[str | None], p
 def test_without_keys(
     world: Google, methods: list[str | None], post: Post, reverse: bool, sent: str, answer: object, method: str | None
 ) -> None:
-    """While the keys are away the secret still opens the door, and whoever has a token alone is to try again."""
+    """Without Google's keys, the secret is still accepted, and a sender with only a token has to try again."""
     world.server.die()
     backends = [HEADER, world.backend()] if reverse else [world.backend(), HEADER]
 
@@ -136,7 +136,7 @@ def test_without_keys(
 
 
 def test_beside_a_signed_url(world: Google, methods: list[str | None], post: Post) -> None:
-    """A signed URL needs no token, a token needs no signature, and a wrong signature is no harm to a token."""
+    """A signed URL needs no token, a token needs no signature, and a wrong signature does not spoil a token."""
     name = "async:gcp-events" if post is post_asgi else "gcp-events"
     signed = get_event_url("k", "r", url_namespace=name, base_url="", signed=True).removeprefix("/async")
     token = headers(world, "token")
@@ -165,7 +165,7 @@ def test_two_for_two_senders(world: Google, methods: list[str | None], post: Pos
 
 @pytest.mark.parametrize("view", [EventView, AsyncEventView])
 async def test_a_view_of_its_own(world: Google, methods: list[str | None], view: type[EventView]) -> None:
-    """`as_view(authentication=[OIDC(...)])` takes the place of the settings, on either loop; others go by the settings."""
+    """`as_view(authentication=[OIDC(...)])` replaces the settings for its view, sync or async, and for no other."""
     own = OIDC(service_accounts=[ACCOUNT], audience=AUDIENCE, certs_url=world.server.url)
     either = [own, SharedToken(tokens=[SECRET], header="X-Shop-Token")]
     route = "<event_kind>/<event_reference>"

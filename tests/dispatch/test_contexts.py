@@ -1,4 +1,4 @@
-"""A project's own log lines carry the event while a handler runs, and not before or after it."""
+"""A project's own log lines have the event while a handler runs, but not before or after."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Lines(logging.Handler):
 
 @pytest.fixture(params=["text", "json"])
 def lines(request: pytest.FixtureRequest) -> Iterator[list[str]]:
-    """All lines of the shop and of this package, as text through the filter or as JSON without it."""
+    """The lines of the shop and of this package, as text with the filter or as JSON without it."""
     handler = Lines(logging.Formatter(TEXT) if request.param == "text" else CloudLoggingFormatter("p"))
     if request.param == "text":
         handler.addFilter(EventContextFilter())
@@ -99,7 +99,7 @@ async def log() -> None:
 
 @pytest.mark.parametrize("is_async", [False, True])
 def test_log_lines_in_a_handler_carry_the_event(router: EventRouter, post: Post, lines: list[str], is_async: bool) -> None:
-    """Validators, handlers, their tasks and threads carry the event, and so does its own line; nothing after it does."""
+    """Validators, handlers, their tasks and threads see the event, and its own line has it; code after it does not."""
     register(router, is_async=is_async)
 
     post("/events/order-placed/4711", MESSAGE, traceparent=PARENT)

@@ -1,4 +1,4 @@
-"""Dispatch: every handler that matches is called with its own event, and the worst outcome counts."""
+"""Dispatch: each matching handler is called with its own event, and the worst outcome counts."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def router(signal: EventSignal) -> EventRouter:
 
 
 def outcomes(responses: list[tuple[Any, Any]]) -> list[Any]:
-    """What the receivers returned."""
+    """Return the receivers' responses."""
     return [response for _, response in responses]
 
 
@@ -64,7 +64,7 @@ async def test_sync_handlers_run_first_then_async_ones_in_order(signal: EventSig
 
 
 def test_strict_model_is_the_same_for_an_event_sent_by_hand(signal: EventSignal, router: EventRouter) -> None:
-    """A decoded payload is validated as JSON would be: a list is a tuple, and a string is no number."""
+    """A decoded payload is validated like JSON: a list becomes a tuple, and a string does not become a number."""
     seen: list[Strict] = []
 
     @router.on("k")
@@ -79,7 +79,7 @@ def test_strict_model_is_the_same_for_an_event_sent_by_hand(signal: EventSignal,
 
 
 def test_pubsub_message_sent_by_hand_is_unwrapped(signal: EventSignal, router: EventRouter) -> None:
-    """A push that somebody sends through the signal is read as one that arrived."""
+    """A push that is sent through the signal is read like one that arrived."""
     seen: list[tuple[object, str | None]] = []
     router.on("k", payload=object)(lambda event: seen.append((event.payload, event.envelope.message_id)))
 
@@ -181,7 +181,7 @@ def test_failures_of_the_interpreter_are_failures(signal: EventSignal, router: E
 
 
 async def test_all_async_handlers_are_awaited_whichever_fails(signal: EventSignal, router: EventRouter) -> None:
-    """A failing async handler keeps no other from running to its end."""
+    """A failing async handler does not stop the others."""
     ran: list[str] = []
 
     @router.on("k")
@@ -200,7 +200,7 @@ async def test_all_async_handlers_are_awaited_whichever_fails(signal: EventSigna
 
 
 def test_reject_is_an_outcome_and_retry_an_exception(signal: EventSignal, router: EventRouter) -> None:
-    """Reject is returned, so that a foreign endpoint acknowledges; Retry is raised, so that it does not."""
+    """Reject becomes a response, so that a foreign endpoint acknowledges; Retry is raised, so that it does not."""
     what: list[Exception] = [Reject("never")]
 
     @router.on("k")
@@ -215,7 +215,7 @@ def test_reject_is_an_outcome_and_retry_an_exception(signal: EventSignal, router
 
 
 def test_several_failures_are_one_group(signal: EventSignal, router: EventRouter) -> None:
-    """What several handlers raise is raised together."""
+    """The exceptions of several handlers are raised as a group."""
 
     @router.on("k")
     def first(event: Event[Any]) -> None:
@@ -233,7 +233,7 @@ def test_several_failures_are_one_group(signal: EventSignal, router: EventRouter
 
 
 def test_sync_function_that_returns_an_awaitable_fails(signal: EventSignal, router: EventRouter) -> None:
-    """A coroutine that nothing would await is a failure that says so, and is closed."""
+    """A coroutine that nothing awaits is a failure with a clear message, and is closed."""
 
     async def coroutine() -> None: ...
 
@@ -258,7 +258,7 @@ class Later(Retry):
 @pytest.mark.parametrize("is_async", [False, True])
 @pytest.mark.parametrize("returned", [Retry, Retry("s3cr3t"), Reject, Reject("s3cr3t"), Later, Later()], ids=repr)
 def test_an_answer_that_is_returned_is_a_failure(signal: EventSignal, router: EventRouter, returned: Any, is_async: bool) -> None:
-    """A handler that returns Retry or Reject, class or instance, meant to raise it: the event is not handled."""
+    """A handler that returns Retry or Reject, class or instance, fails: it meant to raise it."""
 
     def function(event: Event[Any]) -> Any:
         return returned
@@ -280,14 +280,14 @@ def test_an_answer_that_is_returned_is_a_failure(signal: EventSignal, router: Ev
 
 @pytest.mark.parametrize("returned", [True, 0, "Retry", {}, ValueError(), object, [Retry]], ids=repr)
 def test_whatever_else_is_returned_is_nobody_s_business(signal: EventSignal, router: EventRouter, returned: Any) -> None:
-    """Decorators may return what they like."""
+    """A decorator may make a handler return any other value."""
     router.on("k", payload=object)(lambda event: returned)
 
     assert outcomes(signal.send(None, **SENT)) == [Outcome.HANDLED]
 
 
 def test_a_coroutine_that_an_async_handler_does_not_await_is_a_failure(signal: EventSignal, router: EventRouter) -> None:
-    """None of its code would run; a task that is returned runs by itself."""
+    """A handler that returns a coroutine fails, since its code would not run; a returned task runs."""
 
     async def work() -> None: ...
 

@@ -42,7 +42,7 @@ def untyped(event): ...  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201 
 
 
 def line(function: Callable[..., Any]) -> str:
-    """The place of a function, as messages have it."""
+    """Return the location of a function, as in messages."""
     return f"({HERE}:{function.__code__.co_firstlineno})"
 
 
@@ -70,12 +70,12 @@ HERE = __file__
 
 
 def read(handler: Handler, data: bytes = b'{"order_id": 1}', **query: list[str]) -> Event[Any, Any]:
-    """The event that a handler would get."""
+    """Return the event that a handler would get."""
     return handler.event("k", "r", RawEvent(Envelope(data), query))
 
 
 def registered(function: Callable[..., Any], payload: Any = UNGIVEN) -> Handler:
-    """The handler of a function in a router of its own."""
+    """Return the handler of a function in a router of its own."""
     router = EventRouter()
     router.on("a", payload=payload)(function)
     (registration,) = router
@@ -107,7 +107,7 @@ def test_whatever_can_be_called_is_a_handler(function: Any, name: str, is_async:
 
 
 def test_model_of_a_function_is_found() -> None:
-    """A model that is local to the place of registration is known to an annotation there."""
+    """An annotation may refer to a local model at the registration."""
 
     class Local(BaseModel):
         n: int
@@ -132,7 +132,7 @@ class Later(BaseModel):
 
 
 def test_model_further_down_in_the_file_is_found() -> None:
-    """An annotation whose names are not known at registration is resolved by the first event."""
+    """An annotation with names that are unknown at registration is resolved for the first event."""
     assert read(early, b'{"n": 1}').payload == Later(n=1)
 
 
@@ -156,7 +156,7 @@ def for_checkers_only(event: Event[Decimal]) -> None: ...
 
 
 def test_name_that_only_type_checkers_know_is_a_configuration_error() -> None:
-    """An annotation that cannot be resolved is named, with its place and what to do."""
+    """The error of an unresolved annotation names it and its location, and says what to do."""
     handler = registered(for_checkers_only)
 
     with pytest.raises(ConfigurationError) as refused:
@@ -179,13 +179,13 @@ def opaque(event: Event[Opaque]) -> None: ...
 
 
 def test_type_that_pydantic_cannot_validate_is_a_configuration_error() -> None:
-    """A type that pydantic knows nothing of is refused by name."""
+    """The error of a type that pydantic does not know names the type."""
     with pytest.raises(ConfigurationError) as refused:
         registered(opaque).prepare()
 
     assert str(refused.value) == (
         f"{__name__}.opaque {line(opaque)} declares Event[Opaque], which pydantic cannot validate "
-        "(PydanticSchemaGenerationError). Declare a type that it can: a model, a dataclass, a TypedDict, a built-in."
+        "(PydanticSchemaGenerationError). Declare a model, a dataclass, a TypedDict or a built-in type."
     )
 
 
@@ -198,13 +198,13 @@ def moved(event: Event[Moved]) -> None: ...
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="pydantic reads it there")
 def test_typings_own_typed_dict() -> None:
-    """Who declares a TypedDict that pydantic cannot read is not told to declare a TypedDict, but which one."""
+    """The error of a TypedDict that pydantic cannot read says which TypedDict to use."""
     with pytest.raises(ConfigurationError) as refused:
         registered(moved).prepare()
 
     assert str(refused.value) == (
         f"{__name__}.moved {line(moved)} declares Event[Moved], which pydantic cannot validate "
-        "(PydanticUserError). Import TypedDict from typing_extensions: that of typing is read from Python 3.12 on."
+        "(PydanticUserError). Import TypedDict from typing_extensions: pydantic reads typing.TypedDict from Python 3.12 on."
     )
 
 
@@ -223,7 +223,7 @@ Union = TypeAdapter[Any](Annotated[Order | Where, Field()])
     ],
 )
 def test_payload_argument(function: Any, payload: Any, data: bytes, expected: object) -> None:
-    """payload= gives the type where the function does not, as a type or as a TypeAdapter."""
+    """payload= is the type of a function without annotation, as a type or as a TypeAdapter."""
     assert read(registered(function, payload), data).payload == expected
 
 
@@ -238,7 +238,7 @@ def test_second_type_is_that_of_the_parameters() -> None:
 
 
 def test_handler_says_what_it_is() -> None:
-    """A handler's repr names its kinds, and its str its place."""
+    """A handler's repr has its kinds, and its str has its location."""
     router = EventRouter()
     router.on("a", "b-*")(good)
     router.fallback(good)

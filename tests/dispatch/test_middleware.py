@@ -35,7 +35,7 @@ Calls = list[str]
 
 @pytest.fixture
 def calls() -> Calls:
-    """What was called, in order."""
+    """The calls, in order."""
     return []
 
 
@@ -89,7 +89,7 @@ def test_sync_and_async_surround_each_other(
 def test_middleware_raises_as_the_handler(
     mode: str, around: str, raises: Exception, status: int, calls: Calls, router: EventRouter, post: Post
 ) -> None:
-    """What a middleware raises after the handler's call is the outcome of the handler."""
+    """A middleware's exception after the handler's call decides the handler's outcome."""
 
     def blocking(event: Event[Any], call_next: CallNext) -> None:
         call_next(event)
@@ -108,7 +108,7 @@ def test_middleware_raises_as_the_handler(
 @MODES
 @pytest.mark.parametrize("around", ["sync", "async"])
 def test_middleware_sees_what_the_handler_raises(mode: str, around: str, calls: Calls, router: EventRouter, post: Post) -> None:
-    """An exception of the handler passes through the middleware, which may settle it."""
+    """A handler's exception passes through the middleware, which may handle it."""
 
     def blocking(event: Event[Any], call_next: CallNext) -> None:
         with pytest.raises(ValueError, match="no"):
@@ -190,7 +190,7 @@ def test_call_next_has_to_be_awaited(calls: Calls, router: EventRouter) -> None:
 
     @router.use
     async def forgetful(event: Event[Any], call_next: AsyncCallNext) -> None:
-        call_next(event)  # type: ignore[unused-awaitable]  # it is what is refused
+        call_next(event)  # type: ignore[unused-awaitable]  # this is refused
 
     router.on("a")(handling(calls))
     with pytest.raises(TypeError) as raised:
@@ -208,7 +208,7 @@ def test_answers_are_raised(calls: Calls, router: EventRouter) -> None:
 
     @router.use
     def wrong(_event: Event[Any], _call_next: CallNext) -> None:
-        return Reject()  # type: ignore[return-value]  # it is what is refused
+        return Reject()  # type: ignore[return-value]  # this is refused
 
     router.on("a")(handling(calls))
     with pytest.raises(TypeError, match=r"wrong .* returned Reject instead of raising it"):
@@ -255,7 +255,7 @@ def handler_of_all(event: Event[Any]) -> None: ...
 
 
 def test_explain_shows_it(router: EventRouter) -> None:
-    """An explanation names what surrounds each handler that runs, from the outermost to the innermost."""
+    """An explanation names the middleware of each handler that runs, the outermost first."""
     inner = EventRouter(middleware=[second])
     inner.on("a")(handler_of_all)
     router.include(inner)
@@ -273,7 +273,7 @@ def test_explain_shows_it(router: EventRouter) -> None:
 
 
 def test_listeners_see_the_handler(router: EventRouter, calls: Calls) -> None:
-    """Listeners are told of the function as it was registered, and of what the handler was given."""
+    """Listeners get the registered function and the handler's argument."""
     handler = handling(calls)
     router.use(noting(calls, "outer"))
     router.on("a")(handler)
@@ -318,7 +318,7 @@ def yields(event: Event[Any], call_next: CallNext) -> Iterator[None]:
     ],
 )
 def test_what_cannot_be_middleware_is_refused(given: Any, message: str, router: EventRouter) -> None:
-    """What could never surround a handler is refused where it is registered."""
+    """A function that could never surround a handler is refused at registration."""
     with pytest.raises(RegistrationError) as raised:
         router.use(given)
     assert str(raised.value) == message
@@ -328,7 +328,7 @@ def test_what_cannot_be_middleware_is_refused(given: Any, message: str, router: 
 
 
 def test_objects_and_partials_are_middleware(calls: Calls, router: EventRouter, post: Post) -> None:
-    """Anything that can be called with both is a middleware."""
+    """Any object that can be called with an event and `call_next` is a middleware."""
 
     def named(name: str, event: Event[Any], call_next: CallNext) -> None:
         calls.append(name)
@@ -343,7 +343,7 @@ def test_objects_and_partials_are_middleware(calls: Calls, router: EventRouter, 
 
 @pytest.fixture
 def sqlite_inbox(transactional_db: None) -> Iterator[None]:
-    """Every event is kept in SQLite."""
+    """Store all events in SQLite."""
     set_store(InboxStore())
     with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [], "INBOX": {"DATABASE": "default"}}):
         yield

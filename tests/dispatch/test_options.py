@@ -16,7 +16,7 @@ def handler(event: Event[Any]) -> None: ...
 
 
 def test_options_are_kept(router: EventRouter) -> None:
-    """What is said at registration is what the handler is run by; the function stays the very same."""
+    """The handler has the options of its registration, and the function stays the same object."""
     decorated = router.on("a", name="one", once=False, lease=timedelta(minutes=1), max_attempts=3)(handler)
     assert decorated is handler
     assert router.fallback(deferred=True)(handler) is handler
@@ -60,7 +60,7 @@ TIME = "lease must be a positive timedelta, not"
     ],
 )
 def test_options_that_cannot_be_kept(router: EventRouter, options: dict[str, Any], message: str) -> None:
-    """Each is refused on the line of the registration."""
+    """An invalid option is refused on the line of the registration."""
     for register in (lambda: router.on("a", **options), lambda: router.fallback(**options)):
         with pytest.raises(RegistrationError) as caught:
             register()

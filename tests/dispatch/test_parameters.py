@@ -132,7 +132,7 @@ def test_parameters_are_read_as_their_type(declared: Any, query: dict[str, list[
 def test_invalid_parameters_are_told_by_place_and_kind(
     declared: Any, query: dict[str, list[str]], errors: list[tuple[list[int | str], str, str]]
 ) -> None:
-    """An error says where and what, and never a name or a value that was sent."""
+    """An error has a location and a type, but no name or value that was sent."""
     with pytest.raises(InvalidEventError) as caught:
         read(declared, query)
 
@@ -161,7 +161,7 @@ def test_invalid_parameters_are_told_by_place_and_kind(
 def test_parameters_are_a_dict_of_strings_by_default(
     router: EventRouter, post: Post, query: str, parameters: dict[str, str]
 ) -> None:
-    """Without a second type argument the parameters are strings, decoded; of a repeated one the last."""
+    """Without a second type argument, the parameters are decoded strings; the last value of a repeated one."""
     seen: list[dict[str, str]] = []
 
     @router.on("k")
@@ -196,7 +196,7 @@ def test_each_handler_has_parameters_of_its_own(router: EventRouter, post: Post)
 
 
 def test_a_type_that_leads_back_to_itself_has_an_end() -> None:
-    """Looking for lists in the schema of a union of itself comes to an end."""
+    """The search for lists ends, even in the schema of a union that refers to itself."""
     itself = {"$ref": "#/$defs/A"}
 
     assert _holds_many(itself, {"$defs": {"A": {"anyOf": [itself]}}}) is False
@@ -240,7 +240,7 @@ class Pair(NamedTuple):
     ids=str,
 )
 def test_a_type_without_names_is_no_type_of_parameters(router: EventRouter, declared: Any) -> None:
-    """A URL's parameters have names (https://url.spec.whatwg.org/#urlsearchparams): what holds none is refused at once."""
+    """A type that cannot hold the names of a URL's parameters is refused: https://url.spec.whatwg.org/#urlsearchparams."""
 
     def handler(event: Any) -> None: ...
 
@@ -277,7 +277,7 @@ def test_a_type_without_names_is_no_type_of_parameters(router: EventRouter, decl
     ids=str,
 )
 def test_a_type_that_may_hold_names_is_one_of_parameters(router: EventRouter, declared: Any) -> None:
-    """Models, dataclasses, TypedDicts and mappings are, and whatever a validator of the project makes of a mapping."""
+    """Models, dataclasses, TypedDicts and mappings are accepted, and types that a project's validator makes of a mapping."""
 
     def handler(event: Any) -> None: ...
 

@@ -1,4 +1,4 @@
-"""Payloads with many errors: what is told of them, and what is not even looked at."""
+"""Payloads with many errors: which are reported, and which are only counted."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ TOO_MANY = [
 def test_many_errors_make_a_short_answer_and_a_short_line(
     router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture, declared: Any, body: bytes
 ) -> None:
-    """However many errors a payload has, and wherever, at most 20 and their number are told, in less than 4 KB."""
+    """At most 20 errors and their number are reported, in less than 4 KB, however many a payload has."""
     router.on("k", payload=declared)(list[Any]().append)
 
     with caplog.at_level("INFO"):
@@ -84,7 +84,7 @@ def test_errors_beyond_number_are_only_counted(count: int, calls: int) -> None:
     ],
 )
 def test_errors_that_are_not_listed_are_counted(count: int, listed: int, last: str) -> None:
-    """The last entry says how many errors there are beside those that are listed."""
+    """The last entry counts the errors that are not listed."""
     errors = refused(list[int], json.dumps(["x"] * count).encode())
 
     assert (len(errors), errors[-1]["msg"]) == (listed, last)

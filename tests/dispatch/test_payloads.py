@@ -1,4 +1,4 @@
-"""Payloads: from bytes to the type that a handler declares, and what is told of those that do not fit."""
+"""Payloads: bytes are read as the type that a handler declares, and errors reveal nothing."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def refused(declared: Any, data: bytes) -> list[ErrorDetail]:
     ],
 )
 def test_a_payload_is_read_as_its_type(declared: Any, data: bytes, payload: object) -> None:
-    """Each type that a handler may declare is read from bytes; where there are none they stand for null."""
+    """Each type that a handler may declare is read from bytes; an empty payload reads as null."""
     assert read(declared, data) == payload
 
 
@@ -147,7 +147,7 @@ INVALID: list[tuple[Any, bytes, list[tuple[list[int | str], str, str]]]] = [
 def test_an_invalid_payload_is_told_by_place_and_kind(
     declared: Any, data: bytes, errors: list[tuple[list[int | str], str, str]]
 ) -> None:
-    """An error says where and what, with the words of the type and never a value, key or tag that was sent."""
+    """An error has a location and a type, in the words of the schema, but no value, key or tag that was sent."""
     assert [(error["loc"], error["msg"], error["type"]) for error in refused(declared, data)] == errors
 
 
@@ -168,7 +168,7 @@ def raising(error: Callable[[str], Exception]) -> Any:
 
 @pytest.mark.parametrize("error", [ValueError, AssertionError, own_type, own_text])
 def test_what_a_validator_says_is_not_told(error: Callable[[str], Exception]) -> None:
-    """The text of a project's own validator may hold the value, and is replaced."""
+    """The text of a project's validator may contain the value, so it is replaced."""
     (detail,) = refused(raising(error), json.dumps([SECRET]).encode())
 
     assert (detail["loc"], detail["msg"]) == ([0], "The value was refused by a validator")
@@ -188,19 +188,19 @@ def test_what_a_validator_says_is_not_told(error: Callable[[str], Exception]) ->
     ],
 )
 def test_numbers_are_finite(declared: Any, text: str, number: str) -> None:
-    """NaN and Infinity reach no handler, however deep and under whatever name."""
+    """NaN and Infinity never reach a handler, at any depth and under any name."""
     refused(declared, text.format(number).encode())
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
 def test_no_word_for_a_number_is_passed_over(number: str) -> None:
-    """NaN and Infinity are no JSON, also under a name that the model does not have."""
+    """NaN and Infinity are refused, also under a name that the model does not have."""
     refused(Order, f'{{"order_id": 1, "other": [{number}]}}'.encode())
 
 
 @pytest.mark.parametrize("text", ["NaN", "-Infinity", 'a "NaN" in quotes', "Infinity\\"])
 def test_the_words_may_stand_in_text(text: str) -> None:
-    """NaN and Infinity inside strings and names are words like others."""
+    """NaN and Infinity are accepted inside strings and names."""
     assert read(Any, json.dumps({text: [text]}).encode()) == {text: [text]}
 
 

@@ -1,4 +1,4 @@
-"""What is refused where it is registered, in whole messages."""
+"""Registrations that the router refuses, with whole messages."""
 
 # pyright: reportUnknownArgumentType=false, reportUnknownLambdaType=false
 # functions without types are what some of these tests are about
@@ -89,7 +89,7 @@ HERE = __file__
 
 
 def line(function: Callable[..., Any]) -> str:
-    """The place of a function, as messages have it."""
+    """Return the location of a function, as in messages."""
     return f"({HERE}:{function.__code__.co_firstlineno})"
 
 
@@ -170,13 +170,13 @@ def line(function: Callable[..., Any]) -> str:
         (
             good,
             Where,
-            f"{__name__}.good {line(good)} annotates its parameter Event[Order], and payload= says Where: they cannot both be "
-            "right. Leave payload= out, or make them the same.",
+            f"{__name__}.good {line(good)} annotates its parameter Event[Order], but payload= is Where. "
+            "Leave payload= out, or use the same type.",
         ),
     ],
 )
 def test_refusals(function: Any, payload: Any, message: str) -> None:
-    """What could never be called rightly is refused, with what was given, why it cannot work and what to write instead."""
+    """A function that could never be called is refused, with the reason and what to write instead."""
     router = EventRouter()
 
     with pytest.raises(RegistrationError) as refused:
@@ -192,7 +192,7 @@ def test_refusals(function: Any, payload: Any, message: str) -> None:
     ids=str,
 )
 def test_parameters_have_names(router: EventRouter, declared: Any) -> None:
-    """The parameters of a URL are names with values, so a type of one value, or of a list, would refuse every event (README)."""
+    """A URL's parameters have names, so a type of one value or of a list, which would refuse every event, is refused (README)."""
 
     def typed(event: Any) -> None: ...
 
@@ -216,7 +216,7 @@ class Pair(NamedTuple):
     "declared", [Where, dict[str, str], dict[str, int], Pair, Any, Where | None, Annotated[int, BeforeValidator(len)]]
 )
 def test_parameters_that_may_have_names(router: EventRouter, declared: Any) -> None:
-    """Whatever may be read from names with values is taken, also by a validator of the project's own."""
+    """A type that may be read from names and values is accepted, also if a validator of the project does so."""
 
     def typed(event: Any) -> None: ...
 
@@ -241,11 +241,11 @@ def test_none_is_a_type() -> None:
         router.on("d", payload=None)(cast("Any", other))
 
     assert [each.handler.payload_type for each in router] == [type(None)] * 3
-    assert "and payload= says None: they cannot both be right." in str(refused.value)
+    assert "but payload= is None. Leave payload= out, or use the same type." in str(refused.value)
 
 
 def test_a_fallback_of_a_kind_is_refused(router: EventRouter) -> None:
-    """A fallback is for what nothing else handles, whatever its kind; who gives it one is told."""
+    """A fallback takes events of any kind, so a kind is refused."""
     with pytest.raises(RegistrationError) as refused:
         router.fallback(cast("Any", "order-*"))
 
@@ -270,7 +270,7 @@ def test_refusal_stands_on_the_users_line() -> None:
 
 
 def registered(function: Callable[..., Any], payload: Any = None) -> Handler:
-    """The handler of a function in a router of its own."""
+    """Return the handler of a function in a router of its own."""
     router = EventRouter()
     router.on("a", payload=payload)(function)
     (registration,) = router
@@ -278,7 +278,7 @@ def registered(function: Callable[..., Any], payload: Any = None) -> Handler:
 
 
 def test_annotation_that_cannot_be_read_is_refused() -> None:
-    """A string that is no annotation at all is refused where it is registered."""
+    """A string that is not an annotation is refused."""
 
     def handler(event: Any) -> None: ...
 

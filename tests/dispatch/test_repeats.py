@@ -1,4 +1,4 @@
-"""What is said of functions that are registered more than once for the same events."""
+"""Checks of functions that are registered more than once for the same events."""
 
 from __future__ import annotations
 

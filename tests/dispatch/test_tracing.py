@@ -174,7 +174,7 @@ def test_metrics(router: EventRouter, post: Post) -> None:
 def test_parents(
     router: EventRouter, post: Post, attributes: dict[str, str], headers: dict[str, str], expected: str | None
 ) -> None:
-    """Who published a message comes before who delivers it."""
+    """The publisher's span is the parent, rather than the deliverer's."""
     register(router)
 
     post("/events/order-placed/4711", push(**attributes), **headers)
@@ -229,7 +229,7 @@ def test_a_span_around_the_request(router: EventRouter) -> None:
 
 @pytest.mark.parametrize("text", [*MALFORMED[:-3], "x" * 100_000])
 def test_a_hostile_traceparent_begins_a_new_trace(router: EventRouter, post: Post, text: str) -> None:
-    """What is no traceparent is no parent, and fails no event."""
+    """A malformed traceparent is ignored, and does not fail the event."""
     register(router)
 
     header = {} if set(text) & set("\n\r\x00") else {"traceparent": text.encode("ascii", "ignore").decode()}
@@ -252,7 +252,7 @@ def test_a_malformed_tracestate_is_not_logged(
 
 
 def test_attributes_are_bounded(router: EventRouter, post: Post) -> None:
-    """What a sender wrote, at any length, is an attribute of at most 255 characters."""
+    """An attribute has at most 255 characters of the sender's text."""
     body = json.loads(push())
     body["message"] |= {"messageId": "7" * 10_000, "message_id": "7" * 10_000, "orderingKey": "o" * 10_000}
 
@@ -274,7 +274,7 @@ def test_attributes_are_bounded(router: EventRouter, post: Post) -> None:
 def test_an_event_without_handlers(
     router: EventRouter, post: Post, body: bytes, given: dict[str, Any], outcome: str, status: tuple[str, str | None]
 ) -> None:
-    """It is a span as well, named without the kind: senders choose those."""
+    """An unhandled event has a span, too, without the kind in its name, which senders choose."""
     with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [], "TRACING": True, **given}):
         post("/events/k/r", body)
 
@@ -285,7 +285,7 @@ def test_an_event_without_handlers(
 
 
 def test_a_request_that_is_no_event_is_no_span(post: Post) -> None:
-    """What is refused before it is an event has the span of its request, and none of ours."""
+    """A request that does not become an event has no span of ours."""
     post("/events/k/r", b'{"message": {"data": 7}, "subscription": ""}')
 
     assert spans() == []
@@ -306,7 +306,7 @@ def test_all_handlers_are_children(router: EventRouter, post: Post) -> None:
 
 
 def test_a_cancelled_request_ends_its_spans(router: EventRouter) -> None:
-    """Who waits may go away: the spans end, as errors, and so are exported."""
+    """If the caller goes away, the spans end as errors, so they are exported."""
     started = asyncio.Event()
 
     @router.on("order-*", name="shop.wait")
@@ -334,7 +334,7 @@ def test_a_cancelled_request_ends_its_spans(router: EventRouter) -> None:
 
 
 def test_log_lines_have_the_span_that_is_current() -> None:
-    """Within a span, a line is shown with it, and not with the request's header."""
+    """Within a span, a log line has that span, not the request's header."""
     with trace.get_tracer("django").start_as_current_span("POST") as request:
         context = request.get_span_context()
         entry = json.loads(CloudLoggingFormatter("p").format(record(event_trace=OTHER)))
@@ -355,7 +355,7 @@ def test_nothing_is_traced_unless_it_is_wanted(router: EventRouter, post: Post) 
 
 
 def test_the_setting_counts_from_the_next_event_on(router: EventRouter, post: Post) -> None:
-    """That it is off is remembered until the settings change, and no longer."""
+    """The setting is read again after the settings change."""
     register(router)
 
     with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": []}):

@@ -35,21 +35,21 @@ STANDARD = json.__file__
 
 
 def made(source: str, filename: str, **named: Any) -> dict[str, Any]:
-    """The names that a module would have whose file is `filename`."""
+    """Execute code as a module whose file is `filename`, and return its names."""
     names: dict[str, Any] = {"__name__": "made", **named}
     exec(compile(source, filename, "exec"), names)
     return names
 
 
 def caller(filename: str) -> Function:
-    """A function of a file that calls the first of what it is given with the others, or raises."""
+    """Return a function of a file that calls the first of its arguments with the others, or raises."""
     source = f"def step(rest):\n    if not rest:\n        raise KeyError({SECRET!r})\n    rest[0](rest[1:])\n"
     step: Function = made(source, filename)["step"]
     return step
 
 
 def caught(function: Function, *args: Any) -> Exception:
-    """What a function raises; its traceback begins in this file."""
+    """Return a function's exception; its traceback begins in this file."""
     try:
         function(*args)
     except Exception as error:  # noqa: BLE001 -- of whatever kind
@@ -59,14 +59,14 @@ def caught(function: Function, *args: Any) -> Exception:
 
 
 def parts(text: str) -> tuple[list[str], list[str]]:
-    """The project's places and those in libraries, as a trail has them."""
+    """Return the project's places and those in libraries of a trail."""
     own, _, libraries = text.partition(" at ")[2].partition(" (libraries: ")
     return own.split(" < "), libraries.removesuffix(")").split(" < ") if libraries else []
 
 
 @pytest.fixture
 def problem(router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture) -> Callable[[Function], str]:
-    """What the log says of a handler's error."""
+    """Return the log's description of a handler's error."""
 
     def said(handler: Function) -> str:
         router.on("k")(handler)
@@ -118,7 +118,7 @@ def test_a_handler_of_an_installed_app_is_named(
 
 
 def test_a_recursion_names_the_handler_and_each_place_once(problem: Callable[[Function], str]) -> None:
-    """A recursion to the interpreter's limit is told by its distinct places, and the handler's is the last."""
+    """A recursion to the interpreter's limit shows each place once, and the handler's is the last."""
 
     def down(depth: int) -> int:
         return down(depth + 1) + 1
@@ -133,7 +133,7 @@ def test_a_recursion_names_the_handler_and_each_place_once(problem: Callable[[Fu
 
 @pytest.mark.parametrize("kind", ["gather", "TaskGroup", "to_thread"])
 def test_what_an_async_handler_awaits_is_told(kind: str, problem: Callable[[Function], str]) -> None:
-    """An error that passes a task, a group of them, or a thread is told with the place where it arose, and the handler's."""
+    """An error that passes a task, a task group or a thread shows its origin and the handler's place."""
 
     def sync() -> None:
         raise KeyError(SECRET)
@@ -162,7 +162,7 @@ def test_what_an_async_handler_awaits_is_told(kind: str, problem: Callable[[Func
 
 
 def test_the_places_of_a_cause_are_told() -> None:
-    """`raise ... from error` moves on from where the trouble is: its place is told, too."""
+    """The place of a cause is shown, too, since `raise ... from error` is elsewhere."""
     inner = caller("/app/shop/stock.py")
 
     def outer() -> None:
@@ -177,7 +177,7 @@ def test_the_places_of_a_cause_are_told() -> None:
 
 
 def test_the_places_of_different_exceptions_in_a_group_are_told() -> None:
-    """Of a group each origin is told, at most four; those with the same are told once."""
+    """A group shows each origin once, at most four."""
 
     def group(number: int, *functions: Function) -> None:
         raise ExceptionGroup(SECRET, [caught(each, []) for each in functions] * number)
@@ -209,7 +209,7 @@ def nested(levels: int) -> Any:
     ],
 )
 def test_what_has_no_traceback_is_told_by_its_types(error: BaseException, text: str) -> None:
-    """An exception that was made and not raised has no places; its type is told on one short line."""
+    """An exception that was never raised has no places; the trail is its type, on one short line."""
     assert trail(error) == text
 
 
@@ -224,7 +224,7 @@ def test_what_has_no_traceback_is_told_by_its_types(error: BaseException, text: 
     ],
 )
 def test_the_name_of_a_file_stays_on_its_line(filename: str, told: str) -> None:
-    """Code may say that it is in a file of any name: what is told of it is bounded, and printable."""
+    """A file may have any name: the trail shows a bounded and printable part."""
     assert trail(caught(caller(filename), [])) == f"KeyError at {told}:3 in step"
 
 
@@ -257,7 +257,7 @@ def test_the_name_of_a_file_stays_on_its_line(filename: str, told: str) -> None:
     ],
 )
 def test_whose_a_file_is(filename: str, named: dict[str, Any], is_project: bool) -> None:
-    """What is installed, and the standard library, is not the project's; all else is, wherever it comes from."""
+    """Installed packages and the standard library are libraries; all other files are the project's."""
     inner = made("def step(rest):\n    raise KeyError\n", filename, **named)["step"]
     own, libraries = parts(trail(caught(caller(PROJECT), [inner])))
 
@@ -279,7 +279,7 @@ def test_a_module_in_a_zip_file_is_the_projects(tmp_path: Path, monkeypatch: pyt
 
 @given(st.lists(st.sampled_from(["own", "other", "library", "standard"]), max_size=60))
 def test_the_projects_lines_come_before_those_of_libraries(files: list[str]) -> None:
-    """Whatever calls whatever: the outermost and the innermost line of the project are told, before all of libraries."""
+    """The outermost and the innermost line of the project come before all lines of libraries, in any order of calls."""
     names = {"own": PROJECT, "other": "/app/other.py", "library": LIBRARY, "standard": STANDARD}
     first, *rest = [names[each] for each in ["own", *files]]
 

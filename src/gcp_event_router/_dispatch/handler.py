@@ -130,7 +130,7 @@ class Handler(RegisteredFunction):
         except InvalidEventError as error:
             if envelope.is_json:
                 raise
-            msg = "The payload is in a format that the handler does not read: it declares a type that is read from JSON."
+            msg = "The handler reads its payload from JSON, but the sender says that the payload has another format."
             raise UnsupportedMediaTypeError(msg) from error
         return Event(
             kind,
@@ -195,19 +195,20 @@ class Handler(RegisteredFunction):
         Raises `ConfigurationError` for an annotation that cannot be resolved, or that pydantic cannot validate.
         """
         if self._origin is not None:
-            self._readers, self._adapter = self._origin.prepare(), self._origin.adapter
-            self._reads_body = self._origin._reads_body  # noqa: SLF001 -- as above
-            return self._readers
+            readers = self._origin.prepare()
+            self._adapter, self._reads_body = self._origin.adapter, self._origin._reads_body  # noqa: SLF001 -- as above
+            self._readers = readers  # last, since another thread may call event()
+            return readers
         payload_type, parameters_type = self._resolved()
         try:
             self._adapter = adapter = self._adapter or _adapter(payload_type)
             parameters = None if parameters_type == dict[str, str] else parameters_reader(_adapter(parameters_type))
-            self._readers = payload_reader(adapter, payload_type), parameters
             self._reads_body = getattr(payload_type, "__reads_body__", False) is True
+            self._readers = payload_reader(adapter, payload_type), parameters  # last, as above
         except (PydanticUserError, NameError) as error:
-            how = "Declare a type that it can: a model, a dataclass, a TypedDict, a built-in."
+            how = "Declare a model, a dataclass, a TypedDict or a built-in type."
             if getattr(error, "code", None) == "typed-dict-version":
-                how = "Import TypedDict from typing_extensions: that of typing is read from Python 3.12 on."
+                how = "Import TypedDict from typing_extensions: pydantic reads typing.TypedDict from Python 3.12 on."
             msg = (
                 f"{self} declares {event_text(payload_type, parameters_type)}, which pydantic cannot validate "
                 f"({type(error).__name__}). {how}"

@@ -81,7 +81,7 @@ def describe_problem(handler: Handler, result: Result) -> str:
     if outcome is Outcome.RETRY:
         return f"{handler.name} asked to retry"
     if outcome is Outcome.BUSY:
-        return f"{handler.name} is at work elsewhere"
+        return f"{handler.name} is already running elsewhere"
     return f"{handler.name} {outcome.value}: {describe_error(error)}" if error else f"{handler.name} {outcome.value}"
 
 

@@ -93,8 +93,8 @@ def declared_types(annotation: object, payload: object, handler: object) -> tupl
         payload_type, parameters_type = _arguments(annotation)
         if payload is not UNGIVEN and payload_type != payload:
             refuse(
-                f"{handler} annotates its parameter {event_text(payload_type, parameters_type)}, and payload= says "
-                f"{type_text(payload)}: they cannot both be right. Leave payload= out, or make them the same."
+                f"{handler} annotates its parameter {event_text(payload_type, parameters_type)}, but payload= is "
+                f"{type_text(payload)}. Leave payload= out, or use the same type."
             )
         return payload_type, parameters_type
     if payload is not UNGIVEN and (annotation is Event or annotation is inspect.Parameter.empty):
