@@ -1,4 +1,4 @@
-"""The inbox's database is not as it should be: not migrated, not there, a replica, read only, full. Rows E14 and E15."""
+"""Problems of the inbox's database: not migrated, missing, a replica, read only, full. Rows E14 and E15."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def empty(inbox: str, tmp_path: Path) -> Iterator[None]:
 
 @both_doors
 def test_e14_without_its_tables_nothing_is_handled(inbox: str, router: EventRouter, post: Post, empty: None) -> None:
-    """The migrations are not applied: 503 for an event, for one that is no event too, and no handler runs."""
+    """Without the migrations, any event gets 503, also an unreadable one, and no handler runs."""
     runs: list[str] = []
     register(router, lambda event: runs.append("sync"), is_async=False, name="sync")
     register(router, lambda event: runs.append("async"), is_async=True, name="async")
@@ -67,7 +67,7 @@ WRONG = 'GCP_EVENT_ROUTER["INBOX"]["DATABASE"]: Input should be one of ALIASES.'
 
 
 def test_e14_a_wrong_alias_is_refused(inbox: str, router: EventRouter, post: Post, lines: Callable[[], list[str]]) -> None:
-    """An alias that is not in DATABASES is named, and so is what can be written; nothing is handled or acknowledged."""
+    """The error names an alias that is not in DATABASES, and those that are; nothing is handled or acknowledged."""
     runs: list[str] = []
     register(router, lambda event: runs.append(event.reference), is_async=False)
 
@@ -81,7 +81,7 @@ def test_e14_a_wrong_alias_is_refused(inbox: str, router: EventRouter, post: Pos
 
 
 class ReadsElsewhere:
-    """A database router as for a replica: what does not ask for the primary is read from another database."""
+    """A database router for a replica: reads go to another database by default."""
 
     primary = ""
     reads: list[object] = []  # noqa: RUF012 -- Django makes the instance
@@ -99,7 +99,7 @@ class ReadsElsewhere:
 
 @both_doors
 def test_e14_a_replica_is_not_asked(inbox: str, router: EventRouter, post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With a router for a replica, and no alias in the settings, the inbox is where its models are written, and only there."""
+    """With a router for a replica, and no alias in the settings, the inbox only uses the database of its models' writes."""
     monkeypatch.setattr(ReadsElsewhere, "primary", inbox)
     monkeypatch.setattr(ReadsElsewhere, "reads", [])
     fails: list[BaseException] = [RuntimeError(), SystemExit()]
@@ -125,7 +125,7 @@ def test_e14_a_replica_is_not_asked(inbox: str, router: EventRouter, post: Post,
 
 @pytest.fixture
 def read_only(inbox: str) -> Iterator[None]:
-    """The database takes no writes, as a server that became a replica."""
+    """The database accepts no writes, like a server that became a replica."""
     options: dict[str, Any] = connections[inbox].settings_dict["OPTIONS"]
     if inbox == "sqlite":
         changed = {**options, "init_command": f"{options['init_command']}; PRAGMA query_only=ON"}
@@ -139,7 +139,7 @@ def read_only(inbox: str) -> Iterator[None]:
 
 @both_doors
 def test_e15_what_cannot_be_written_is_not_handled(inbox: str, router: EventRouter, post: Post, read_only: None) -> None:
-    """A database that is read only: 503 for an event, and for one that is no event, and no handler runs."""
+    """With a read-only database, any event gets 503, also an unreadable one, and no handler runs."""
     runs: list[str] = []
     register(router, lambda event: runs.append("sync"), is_async=False, name="sync")
     register(router, lambda event: runs.append("async"), is_async=True, name="async")
@@ -152,7 +152,7 @@ def test_e15_what_cannot_be_written_is_not_handled(inbox: str, router: EventRout
 @on_postgresql
 @both_doors
 def test_e15_a_failover_under_a_handler_is_tried_again(inbox: str, router: EventRouter, post: Post, at: str) -> None:
-    """The transaction takes no more writes under a handler, or after it: 503, undone, not counted; then it is handled."""
+    """If a transaction becomes read-only, the run is undone, answered 503 and not counted; then the event is handled."""
     fails = [True]
 
     @router.on("k", name="h", max_attempts=1)
@@ -172,16 +172,16 @@ def test_e15_a_failover_under_a_handler_is_tried_again(inbox: str, router: Event
 
 
 BIG = "x" * 1_000_000
-"""More than a database has room for that may hardly grow."""
+"""Longer than the room in a database that may hardly grow."""
 
 ROWS = 16
-"""Pages of SQLite that the rows of an event and of its delivery need at most, with those of their indexes."""
+"""The most pages of SQLite that the rows of an event and its delivery need, with their indexes."""
 
 
 @on_sqlite
 @both_doors
 def test_e15_a_full_disk_is_tried_again(inbox: str, router: EventRouter, post: Post) -> None:
-    """No room for the event, or for what a handler writes: 503, undone; once there is room, it is handled."""
+    """Without room for the event, or for a handler's writes, the answer is 503; once there is room, the event is handled."""
     register(router, lambda event: take_effect(inbox, "h", BIG), is_async=False, max_attempts=1)
     options: dict[str, Any] = connections[inbox].settings_dict["OPTIONS"]
     with connections[inbox].cursor() as cursor:

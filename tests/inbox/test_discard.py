@@ -1,4 +1,4 @@
-"""Discarding what is running: only once its lease is over, after which whoever ran it changes nothing."""
+"""Discarding a running delivery: only after its lease; then its worker changes nothing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ pytestmark = with_databases
 
 
 def discarded(alias: str) -> int:
-    """How many deliveries are given up by who gives up all that can be."""
+    """Discard all deliveries that can be discarded, and return their number."""
     return discard(Selection(states=DISCARDED).deliveries(alias))
 
 
@@ -41,7 +41,7 @@ def discarded(alias: str) -> int:
 def test_a_worker_whose_delivery_is_discarded_changes_nothing(
     inbox: str, router: EventRouter, is_async: bool, fails: bool
 ) -> None:
-    """Before its lease is over nobody takes it away; after that it is discarded, and stays so when its worker comes back."""
+    """It can be discarded only after its lease, and stays discarded when its worker returns."""
     stall = Stall()
 
     def work(event: Event[Any]) -> None:
@@ -67,7 +67,7 @@ def test_a_worker_whose_delivery_is_discarded_changes_nothing(
 
 @sync_or_async
 def test_a_worker_does_not_begin_what_is_discarded(inbox: str, router: EventRouter, is_async: bool) -> None:
-    """Its lease ends in another handler, before the turn of this one, which is discarded: it is not called any more."""
+    """If its lease ends in an earlier handler, and it is discarded, its handler is not called."""
     stall = Stall()
     runs: list[str] = []
     register(router, lambda event: stall(), is_async=False, name="waits", once=False)
@@ -82,7 +82,7 @@ def test_a_worker_does_not_begin_what_is_discarded(inbox: str, router: EventRout
 
 
 def test_what_a_killed_worker_left_can_be_discarded_purged_and_replayed(inbox: str, router: EventRouter) -> None:
-    """Its sender has given up, and no worker has it: a person decides about it as about a failure."""
+    """If its sender has stopped, and no worker runs it, it can be discarded like a failure."""
     register(router, lambda event: take_effect(inbox, "h"), is_async=False)
     post_wsgi(PATH, PUSH)
     Delivery.objects.using(inbox).update(state=State.RUNNING)

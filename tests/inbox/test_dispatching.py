@@ -1,4 +1,4 @@
-"""Handlers under the inbox: whatever one of them does, each has its work done once. Rows D1 to D3 and D5 to D7.
+"""Handlers under the inbox: whatever one of them does, the work of each is done once. Rows D1 to D3 and D5 to D7.
 
 Row D4, clients that hang up, is about real servers: test_inbox_processes.py. Rows D7 to D10 go on in test_inbox_handlers.py.
 """
@@ -45,7 +45,7 @@ SENT: dict[str, Any] = {"event_kind": "k", "event_reference": "r", "event_parame
 def test_d1_what_a_failing_handler_did_is_undone_and_the_next_one_runs(
     inbox: str, router: EventRouter, post: Post, lines: Callable[[], list[str]]
 ) -> None:
-    """A failure is 400 and kept as such, its effects are undone, the next handler runs; nowhere is its text."""
+    """A failure is answered 400, stored and undone, and the next handler runs; its text is neither sent nor logged."""
 
     @router.on("k", name="fails")
     def _(event: Event[Any]) -> None:
@@ -95,7 +95,7 @@ def test_d2_a_redelivery_runs_only_what_is_not_done(inbox: str, router: EventRou
 def test_d3_what_ends_a_worker_keeps_its_lease(
     inbox: str, router: EventRouter, post: Post, raised: type[BaseException], is_async: bool
 ) -> None:
-    """It passes through, undoes what a sync handler did, and holds the delivery until its lease ends; then that runs again."""
+    """It passes through, undoes a sync handler's writes, and holds the delivery until the lease ends; then it runs again."""
     ends = [raised()]
 
     def work(event: Event[Any]) -> None:
@@ -123,7 +123,7 @@ def test_d3_what_ends_a_worker_keeps_its_lease(
 def test_a_stray_cancellation_is_a_failure(
     inbox: str, router: EventRouter, post: Post, raised: type[BaseException], is_async: bool
 ) -> None:
-    """A handler that raises it while nobody cancels its task has failed, as asyncio.Task.cancelling() tells: it runs again."""
+    """A handler that raises it although its task is not cancelled (asyncio.Task.cancelling()) has failed: it runs again."""
     ends = [raised()]
 
     def work(event: Event[Any]) -> None:
@@ -142,7 +142,7 @@ def test_a_stray_cancellation_is_a_failure(
 
 @pytest.mark.parametrize("raised", [RecursionError, MemoryError])
 def test_d3_what_a_worker_survives_is_a_failure(inbox: str, router: EventRouter, post: Post, raised: type[Exception]) -> None:
-    """A handler that runs out of stack or memory has failed, and nothing of it is left."""
+    """A handler that runs out of stack or memory has failed, and its writes are undone."""
 
     @router.on("k", name="h")
     def _(event: Event[Any]) -> None:
@@ -154,7 +154,7 @@ def test_d3_what_a_worker_survives_is_a_failure(inbox: str, router: EventRouter,
 
 
 class IncomparableError(Exception):
-    """As a dataclass may be, one of whose fields is an array."""
+    """Cannot be compared, like a dataclass with a field that is an array."""
 
     __hash__ = Exception.__hash__
 
@@ -186,7 +186,7 @@ def around(error: Exception) -> Exception:
 def test_d3_whatever_is_raised_is_noted_and_the_next_one_runs(
     inbox: str, router: EventRouter, post: Post, fail: Callable[[], None], is_async: bool
 ) -> None:
-    """An exception that cannot be compared with another one, or a group as deep as no stack, is a failure as any other."""
+    """An exception that cannot be compared, or a group that is deeper than the stack, is a failure like any other."""
     register(router, lambda event: fail(), is_async=is_async)
     register(router, lambda event: None, is_async=is_async, name="next")
 
@@ -218,7 +218,7 @@ def raises(error: Exception | None) -> Callable[[Event[Any]], None]:
 def test_d5_the_outcome_is_the_same_through_every_door(
     inbox: str, router: EventRouter, post: Post, is_async: bool, raised: Exception | None, status: int, state: str, attempts: int
 ) -> None:
-    """What a handler raises is answered and kept alike, whether it is sync or async, under WSGI or ASGI."""
+    """An exception has the same answer and the same row, whether its handler is sync or async, under WSGI or ASGI."""
     register(router, raises(raised), is_async=is_async)
 
     answer = post(PATH, PUSH)
@@ -233,7 +233,7 @@ def test_d5_the_outcome_is_the_same_through_every_door(
 def test_d5_the_outcome_is_the_same_without_a_request(
     inbox: str, router: EventRouter, where: str, is_async: bool, raised: Exception | None
 ) -> None:
-    """An event that is sent by the signal, in a thread or on a loop, is kept and handled as one that is posted."""
+    """An event that is sent by the signal, in a thread or on a loop, is stored and handled like a posted one."""
     register(router, raises(raised), is_async=is_async)
 
     def send(number: int) -> Exception | None:
@@ -252,7 +252,7 @@ def test_d5_the_outcome_is_the_same_without_a_request(
 
 @sync_or_async
 def test_d5_a_blocking_send_on_a_loop_is_refused(inbox: str, router: EventRouter, is_async: bool) -> None:
-    """Django lets no event loop ask a database: `send` on one raises before anything is kept or run; `asend` is for that."""
+    """Django refuses database queries on an event loop: `send` raises there before anything is stored or run; use `asend`."""
     runs: list[str] = []
     register(router, lambda event: runs.append(event.reference), is_async=is_async)
 
@@ -265,7 +265,7 @@ def test_d5_a_blocking_send_on_a_loop_is_refused(inbox: str, router: EventRouter
 
 
 def test_d6_all_async_handlers_are_awaited_and_noted(inbox: str, router: EventRouter, post: Post) -> None:
-    """One of three async handlers fails: the others are awaited to their end, and each has its own outcome."""
+    """If one of three async handlers fails, the others still finish, and each has its own outcome."""
 
     @router.on("k", name="first")
     async def _(event: Event[Any]) -> None:

@@ -1,4 +1,4 @@
-"""Text is kept as it came, and compared letter by letter, on every database."""
+"""Every database stores text unchanged, and compares it letter by letter."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ ALIKE = [
 
 @pytest.mark.parametrize("field", ["kind", "reference", "handler"])
 def test_each_spelling_is_another(inbox: str, router: EventRouter, field: str) -> None:
-    """A selection by one of them finds that one alone; MySQL's and MariaDB's default collations take many for the same."""
+    """A selection finds only the same text; the default collations of MySQL and MariaDB consider many texts equal."""
     for number, text in enumerate(ALIKE):
         named = {"kind": "k", "reference": "r", "handler": "h", field: text}
         event = StoredEvent.objects.using(inbox).create(
@@ -55,7 +55,7 @@ def test_each_spelling_is_another(inbox: str, router: EventRouter, field: str) -
 
 
 def test_handlers_whose_names_differ_only_in_case(inbox: str, router: EventRouter, post: Post) -> None:
-    """They have a delivery each, and each runs once."""
+    """Handlers with similar names have a delivery each, and run once each."""
     runs: list[str] = []
     for name in ("shop.Put", "shop.put", "shop.p\u00fat"):
 
@@ -71,7 +71,7 @@ def test_handlers_whose_names_differ_only_in_case(inbox: str, router: EventRoute
 
 @pytest.mark.parametrize("kind", ["k\U0001f600", "\u00e4\u0301", "K "])
 def test_text_of_all_planes(inbox: str, router: EventRouter, kind: str) -> None:
-    """A kind with letters of four bytes, or spaces, comes back as it was sent."""
+    """A kind with letters of four bytes, or spaces, is stored unchanged."""
     router.on("*", payload=object)(lambda event: None)
 
     assert post_wsgi(f"/events/{kind}/{kind}", push(1)).status_code == 201
@@ -80,13 +80,13 @@ def test_text_of_all_planes(inbox: str, router: EventRouter, kind: str) -> None:
 
 CLOUD_EVENT = {"ce_id": "1", "ce_source": "s", "ce_type": "t", "ce_specversion": "1.0"}
 ESCAPED = bytes([0, 39, 92, 34])
-"""Bytes each of which is two in a statement of MySQL's."""
+"""Bytes that MySQL's statements have to escape."""
 
 
 @pytest.mark.proof
 @pytest.mark.parametrize("size", [0, PART - 1, PART, PART + 1, 9 * 1024 * 1024, 14 * 1024 * 1024])
 def test_bodies_longer_than_a_packet_once_they_are_escaped(inbox: str, router: EventRouter, post: Post, size: int) -> None:
-    """They are kept as they came, whether they can be read or not; and their second delivery is a duplicate.
+    """Long bodies are stored unchanged, whether they can be read or not; and a redelivery is a duplicate.
 
     max_allowed_packet is 16 MiB, as MariaDB has it: https://mariadb.com/kb/en/server-system-variables/#max_allowed_packet.
     """
@@ -113,7 +113,7 @@ def checked(alias: str) -> list[tuple[Any, ...]]:
 
 @on_mariadb
 def test_settings_that_lose_something(inbox: str) -> None:
-    """A session's character set, SQL mode, largest packet and time zone are named, each with what to write."""
+    """A check names a session's character set, SQL mode, largest packet and time zone, each with advice."""
     assert checked(inbox) == []
     options = {"charset": "utf8mb3", "init_command": "SET sql_mode = '', time_zone = '+02:00'"}
     with settings_of(inbox, OPTIONS=options):
@@ -147,7 +147,7 @@ def test_settings_that_lose_something(inbox: str) -> None:
 @on_mariadb
 @both_doors
 def test_a_packet_that_is_too_short(inbox: str, router: EventRouter, post: Post, lines: Callable[[], list[str]]) -> None:
-    """A check says so; and a body that does not fit is answered 413 by what it is, and the next one is kept."""
+    """A check says so; a body that is too long gets 413, and the next one is stored."""
     router.on("k", name="h", payload=object)(lambda event: None)
     with connections[inbox].cursor() as cursor:
         cursor.execute("SET GLOBAL max_allowed_packet = 2097152")
@@ -179,7 +179,7 @@ def test_a_packet_that_is_too_short(inbox: str, router: EventRouter, post: Post,
 
 @on_mariadb
 def test_tables_that_compare_otherwise(inbox: str) -> None:
-    """Tables that the inbox's migration did not make are found."""
+    """A check finds tables that the inbox's migration did not create."""
     with connections[inbox].cursor() as cursor:
         cursor.execute("ALTER TABLE gcp_event_inbox_event MODIFY kind varchar(255) COLLATE utf8mb4_general_ci NOT NULL")
         try:

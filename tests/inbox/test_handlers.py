@@ -1,4 +1,4 @@
-"""Handlers under the inbox, and what is about them: each other, plain receivers, the sender, the thread. Rows D7 to D10."""
+"""Handlers under the inbox beside other handlers, plain receivers, the sender and the thread. Rows D7 to D10."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ pytestmark = with_databases
 
 
 def test_d7_a_handler_that_emits_its_own_event_is_not_run_by_it(inbox: str, router: EventRouter, post: Post) -> None:
-    """Sent again from within its handler, an event is found at work; nothing waits for itself, and the handler is done once."""
+    """An event that its own handler sends again is BUSY; nothing waits for itself, and the handler is done once."""
     runs: list[str] = []
 
     @router.on("k", name="sync")
@@ -69,7 +69,7 @@ NEXT: dict[str, Any] = {**AGAIN, "event_kind": "next"}
 
 
 def test_d7_what_a_handler_emits_is_done_when_it_is(inbox: str, router: EventRouter, post: Post) -> None:
-    """An event that a sync handler emits is handled within its transaction: undone if it fails, and done once with it."""
+    """An event that a sync handler sends is handled within its transaction: undone if it fails, and done once with it."""
     fails = [RuntimeError()]
 
     @router.on("k", name="emits")
@@ -90,7 +90,7 @@ def test_d7_what_a_handler_emits_is_done_when_it_is(inbox: str, router: EventRou
 
 
 def test_d7_what_an_async_handler_emits_is_handled_once(inbox: str, router: EventRouter, post: Post) -> None:
-    """An event that an async handler emits is handled at once; emitted again by the next run, it is a duplicate."""
+    """An event that an async handler sends is handled at once; when the next run sends it again, it is a duplicate."""
     fails = [RuntimeError()]
 
     @router.on("k", name="emits")
@@ -109,7 +109,7 @@ def test_d7_what_an_async_handler_emits_is_handled_once(inbox: str, router: Even
 
 
 def test_d8_plain_receivers_see_every_delivery(inbox: str, router: EventRouter, post: Post) -> None:
-    """Plain receivers, sync and async, are called for duplicates too, with the arguments that they always had."""
+    """Plain receivers, sync and async, see duplicates, too, with unchanged arguments."""
     seen: list[dict[str, Any]] = []
 
     @receiver(event_received)
@@ -135,7 +135,7 @@ def test_d8_plain_receivers_see_every_delivery(inbox: str, router: EventRouter, 
 
 
 def test_d8_a_plain_receiver_that_fails_has_the_event_sent_again(inbox: str, router: EventRouter, post: Post) -> None:
-    """Its failure is 400 although the handler is done; the redelivery calls the receiver and not the handler."""
+    """Its failure is answered 400 although the handler is done; the redelivery calls only the receiver."""
     calls: list[int] = []
 
     @receiver(event_received)
@@ -155,7 +155,7 @@ def test_d8_a_plain_receiver_that_fails_has_the_event_sent_again(inbox: str, rou
 
 @pytest.fixture
 def quick_to_give_up(inbox: str) -> Iterator[None]:
-    """SQLite waits a second for its lock, so that a test that has to fail does so soon."""
+    """SQLite waits a second for its lock, so that a failing test ends soon."""
     options = connections[inbox].settings_dict["OPTIONS"]
     with settings_of(inbox, OPTIONS={**options, "timeout": 1} if inbox == "sqlite" else options):
         yield
@@ -166,7 +166,7 @@ def quick_to_give_up(inbox: str) -> Iterator[None]:
 def test_d9_a_delivery_that_comes_during_the_first_is_told_to_wait(
     inbox: str, router: EventRouter, post: Post, is_async: bool, quick_to_give_up: None
 ) -> None:
-    """A handler is slower than its sender's patience: the next delivery is 409 with the time to wait, and there is one run."""
+    """If a handler takes longer than its sender waits, the next delivery gets 409 with Retry-After, and there is one run."""
     runs: list[str] = []
     stall = Stall()
 
@@ -187,7 +187,7 @@ def test_d9_a_delivery_that_comes_during_the_first_is_told_to_wait(
 
 @sync_or_async
 def test_d10_what_a_handler_activates_ends_with_it(inbox: str, router: EventRouter, post: Post, is_async: bool) -> None:
-    """A language, a time zone and a context variable that a handler sets are gone for the next event in its thread."""
+    """A language, a time zone and a context variable that a handler sets do not reach the next event in its thread."""
     seen: list[object] = []
 
     def work(event: Event[Any]) -> None:

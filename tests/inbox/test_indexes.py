@@ -1,4 +1,4 @@
-"""The indexes: what workers and the commands look for is found by one, however many deliveries are settled."""
+"""The indexes: workers and commands find deliveries by an index, however many are settled."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FITS = {"sqlite": [OPEN], "postgresql": [OPEN], "mysql": [OPEN, "gcp_event_inbox
 
 @pytest.fixture
 def settled(inbox: str) -> str:
-    """Two thousand deliveries that are done, deferred ones and others, and one that is due."""
+    """Two thousand done deliveries, deferred and not, and one that is due."""
     events = [
         StoredEvent(key=uuid4(), kind=f"k{n}", reference=str(n), message_id=str(n), body=b"", digest=b"") for n in range(2_001)
     ]
@@ -50,7 +50,7 @@ def plan(rows: QuerySet[Any]) -> str:
 
 
 def test_what_is_due(settled: str) -> None:
-    """A sweep reads the open deferred deliveries by their index, and none that is settled."""
+    """A sweep reads only the open deferred deliveries, by their index."""
     rows = due(settled).exclude(handler__in=["old"]).values_list("pk", "handler", "event__kind")[:500]
 
     assert len(rows) == 1
@@ -59,7 +59,7 @@ def test_what_is_due(settled: str) -> None:
 
 
 def test_settled_deliveries_are_not_in_the_index(settled: str) -> None:
-    """PostgreSQL's documentation, 11.8, and SQLite's, "Partial Indexes": only what is to be found by it is in it."""
+    """The index contains only open deferred deliveries: PostgreSQL's documentation, 11.8, and SQLite's, "Partial Indexes"."""
     with connections[settled].cursor() as cursor:
         found = connections[settled].introspection.get_constraints(cursor, DELIVERIES)[OPEN]
         columns = {"mysql": ["deferred", "state", "id"]}.get(connections[settled].vendor, ["state", "id"])
@@ -74,7 +74,7 @@ def test_settled_deliveries_are_not_in_the_index(settled: str) -> None:
 
 @pytest.mark.parametrize("by", ["number", "message id", "key"])
 def test_show_looks_up_by_indexes(settled: str, by: str) -> None:
-    """`inbox show` asks for a number, a message id and a key apart, each by its index, and so of no table as a whole."""
+    """`inbox show` looks up a number, a message id and a key separately, each by its index."""
     delivery = Delivery.objects.using(settled).select_related("event").order_by("-pk")[0]
     text = {"number": str(delivery.pk), "message id": delivery.event.message_id, "key": str(delivery.event.key)}[by]
 
@@ -96,7 +96,7 @@ def test_show_looks_up_by_indexes(settled: str, by: str) -> None:
     "arguments", [("--kind", "k*"), ("--handler", "h*"), ("--kind", "*1"), ("--kind", "[!x]*", "--handler", "?1*")]
 )
 def test_a_selection_of_very_many_names(settled: str, arguments: tuple[str, ...]) -> None:
-    """However many kinds or handlers a glob fits, the query does not hold their names."""
+    """However many kinds or handlers a glob matches, the query does not contain their names."""
     with CaptureQueriesContext(connections[settled]) as captured:
         out = io.StringIO()
         call_command("inbox", "list", *arguments, stdout=out)
@@ -106,7 +106,7 @@ def test_a_selection_of_very_many_names(settled: str, arguments: tuple[str, ...]
 
 
 def test_few_kinds_are_looked_up(inbox: str) -> None:
-    """Where there are few kinds, those that fit are named in the query, and so found by their index."""
+    """If there are few kinds, the query contains the matching ones, and so uses their index."""
     for kind in ("order-paid", "order-placed", "invoice"):
         event = StoredEvent.objects.using(inbox).create(key=uuid4(), kind=kind, reference="r", body=b"", digest=b"")
         Delivery.objects.using(inbox).create(event=event, handler="h")

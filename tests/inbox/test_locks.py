@@ -1,4 +1,4 @@
-"""Other sessions are in the way: deadlocks, changed rows, locks that are waited for too long. Row E6."""
+"""Conflicts with other sessions: deadlocks, changed rows, lock timeouts. Row E6."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def write(connection: BaseDatabaseWrapper, reference: str) -> None:
 
 
 def begin(alias: str, setting: str) -> None:
-    """Set something for the handler's transaction, and do its work."""
+    """Change a setting of the handler's transaction, and do its work."""
     with connections[alias].cursor() as cursor:
         cursor.execute(f"SET {setting}")
     take_effect(alias, "h")
@@ -55,7 +55,7 @@ def begin(alias: str, setting: str) -> None:
 
 @contextmanager
 def open_transaction(alias: str) -> Generator[BaseDatabaseWrapper]:
-    """A transaction of another session, under way as long as the block lasts."""
+    """Open a transaction of another session for the block."""
     with session(alias) as other:
         other.set_autocommit(False)
         yield other
@@ -63,7 +63,7 @@ def open_transaction(alias: str) -> Generator[BaseDatabaseWrapper]:
 
 
 def deadlock(alias: str, stack: ExitStack) -> None:
-    """Each of two sessions waits for what the other has locked; the handler's is the one that looks for deadlocks first."""
+    """Two sessions wait for each other's locks; the handler's session detects the deadlock first."""
     begin(alias, "LOCAL deadlock_timeout = '10ms'")
     other = stack.enter_context(open_transaction(alias))
     other.inc_thread_sharing()
@@ -81,7 +81,7 @@ def _somebody_waits(alias: str) -> bool:
 
 
 def serialization_failure(alias: str, stack: ExitStack) -> None:
-    """Another session changes a row after the handler's transaction looked at it, and before it changes it."""
+    """Another session changes a row after the handler's transaction read it, and before it changes it."""
     begin(alias, "TRANSACTION ISOLATION LEVEL REPEATABLE READ")
     list(Effect.objects.using(alias).all())
     with session(alias) as other:
@@ -90,7 +90,7 @@ def serialization_failure(alias: str, stack: ExitStack) -> None:
 
 
 def lock_timeout(alias: str, stack: ExitStack) -> None:
-    """Another session has a row for longer than the handler's transaction waits."""
+    """Another session locks a row for longer than the handler's transaction waits."""
     begin(alias, "LOCAL lock_timeout = '10ms'")
     with open_transaction(alias) as other:
         write(other, "ours")
@@ -101,7 +101,7 @@ def lock_timeout(alias: str, stack: ExitStack) -> None:
 @on_postgresql
 @both_doors
 def test_e6_what_another_session_prevents_is_tried_again(inbox: str, router: EventRouter, post: Post, problem: Problem) -> None:
-    """It is 503, undone and not counted; the next delivery, which may come at once, is handled."""
+    """The run is undone, answered 503 and not counted; the next delivery is handled."""
     for reference in ("ours", "theirs"):
         take_effect(inbox, "before", reference)
     problems = [problem]
@@ -124,7 +124,7 @@ def test_e6_what_another_session_prevents_is_tried_again(inbox: str, router: Eve
 @on_postgresql
 @both_doors
 def test_e6_a_claim_that_waits_too_long_is_tried_again(inbox: str, router: EventRouter, post: Post) -> None:
-    """Another session has the tables of the inbox: 503, and no handler runs."""
+    """If another session has locked the inbox's tables, the answer is 503, and no handler runs."""
     runs: list[str] = []
     register(router, lambda event: runs.append(event.reference), is_async=False)
 
@@ -147,7 +147,7 @@ def impatient(inbox: str) -> Iterator[None]:
 @on_sqlite
 @both_doors
 def test_e6_a_locked_database_is_tried_again(inbox: str, router: EventRouter, post: Post, impatient: None) -> None:
-    """Another session has SQLite's lock when an event comes: 503, nothing is kept, and no handler runs."""
+    """If another session has SQLite's lock when an event comes, the answer is 503, nothing is stored, and no handler runs."""
     runs: list[str] = []
     register(router, lambda event: runs.append(event.reference), is_async=False)
 
@@ -164,7 +164,7 @@ def test_e6_a_locked_database_is_tried_again(inbox: str, router: EventRouter, po
 def test_e6_a_database_that_is_locked_after_the_claim_is_tried_again(
     inbox: str, router: EventRouter, post: Post, impatient: None, max_attempts: int
 ) -> None:
-    """Another session takes SQLite's lock before the handler: 503, and the handler still has its run, be it the only one."""
+    """If another session takes SQLite's lock before the handler, the answer is 503, and the attempt does not count."""
     stack = ExitStack()
     runs: list[str] = []
 
@@ -185,7 +185,7 @@ def test_e6_a_database_that_is_locked_after_the_claim_is_tried_again(
 
 @contextmanager
 def locked(alias: str) -> Generator[None]:
-    """Have SQLite's lock as long as the block lasts."""
+    """Hold SQLite's lock for the block."""
     with session(alias) as other:
         other.inc_thread_sharing()
         with other.cursor() as cursor:

@@ -1,4 +1,4 @@
-"""The database goes away, or says no: nothing is lost, nothing counts, nothing is done twice. Rows E4 to E6."""
+"""The database becomes unavailable, or refuses: nothing is lost, nothing counts, nothing is done twice. Rows E4 to E6."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ pytestmark = [with_databases, pytest.mark.proof]
 
 @pytest.fixture(scope="module")
 def own() -> Iterator[OwnServer]:
-    """A server that may be stopped."""
+    """A server that can be stopped."""
     with own_server() as server:
         yield server
 
@@ -64,7 +64,7 @@ def server(own: OwnServer, inbox: str) -> Iterator[OwnServer]:
 @on_postgresql
 @both_doors
 def test_e4_without_its_database_nothing_is_handled(inbox: str, router: EventRouter, post: Post, server: OwnServer) -> None:
-    """The server is down: 503, and no handler runs; once it is back, the event is handled, by the same thread."""
+    """While the server is down, the answer is 503, and no handler runs; afterwards, the same thread handles the event."""
     runs: list[str] = []
     register(router, lambda event: runs.append("sync"), is_async=False, name="sync")
     register(router, lambda event: runs.append("async"), is_async=True, name="async")
@@ -87,7 +87,7 @@ def test_e4_without_its_database_nothing_is_handled(inbox: str, router: EventRou
 def test_e4_a_handler_that_loses_its_database_is_undone(
     inbox: str, router: EventRouter, post: Post, server: OwnServer, point: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server goes down under a handler: 503, nothing of it is left, and after its lease it runs again; others run."""
+    """The server goes down under a handler: 503, its writes are undone, and it runs again after its lease; others run."""
     outages: list[Callable[[], None]] = [server.stop]
     others: list[str] = []
 
@@ -127,7 +127,7 @@ def test_e4_a_handler_that_loses_its_database_is_undone(
 def test_e4_an_async_handler_that_cannot_be_noted_runs_again(
     inbox: str, router: EventRouter, post: Post, server: OwnServer
 ) -> None:
-    """The server goes down under an async handler: 503 although it returned, and after its lease it runs again."""
+    """The server goes down under an async handler: 503 although it returned, and it runs again after its lease."""
     outages: list[Callable[[], None]] = [server.stop]
     runs: list[str] = []
 
@@ -149,7 +149,7 @@ def test_e4_an_async_handler_that_cannot_be_noted_runs_again(
 
 @on_postgresql
 def test_e4_an_outage_is_no_attempt(inbox: str, router: EventRouter, server: OwnServer) -> None:
-    """A handler that may run once, and that lost its database under its run, is not parked for that: it runs again."""
+    """A handler with one attempt that lost its database during the run is not parked: it runs again."""
     outages: list[Callable[[], None]] = [server.stop]
 
     def work(event: Event[Any]) -> None:
@@ -169,7 +169,7 @@ def test_e4_an_outage_is_no_attempt(inbox: str, router: EventRouter, server: Own
 @sync_or_async
 @both_doors
 def test_e5_a_session_that_is_ended_is_opened_again(inbox: str, router: EventRouter, post: Post, is_async: bool) -> None:
-    """An operator ends the worker's session under its handler: 503, undone, and the same thread serves the next delivery."""
+    """An operator ends the worker's session: the run is undone, 503, and the same thread serves the next delivery."""
     ends: list[Callable[[], None]] = [lambda: end_session(inbox)]
     if is_async:
 
@@ -195,7 +195,7 @@ def test_e5_a_session_that_is_ended_is_opened_again(inbox: str, router: EventRou
 
 
 def end_session(alias: str) -> None:
-    """End this thread's session from another one."""
+    """End this thread's session from another session."""
     with connections[alias].cursor() as own, session(alias) as operator, operator.cursor() as cursor:
         own.execute("SELECT pg_backend_pid()")
         cursor.execute("SELECT pg_terminate_backend(%s, 10000)", own.fetchone())

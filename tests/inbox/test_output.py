@@ -1,4 +1,4 @@
-"""What `manage.py inbox` prints reaches terminals and pipes of all sorts."""
+"""The output of `manage.py inbox` works in terminals and pipes of all sorts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = [with_databases, on_sqlite, pytest.mark.proof]
 
 
 def unread(command: AbstractContextManager[subprocess.Popen[str]], after: int) -> tuple[int, str]:
-    """How a command ends, and what it says, whose output is read for so many lines and then by nobody."""
+    """Run a command, read some lines of its output, and close the pipe; return its exit code and its errors."""
     with command as process:
         assert process.stdout
         assert process.stderr
@@ -27,7 +27,7 @@ def unread(command: AbstractContextManager[subprocess.Popen[str]], after: int) -
 
 
 def test_characters_that_a_terminal_lacks(inbox: str) -> None:
-    """They are written as Python writes them, and nothing else is lost: not the rest of a list, nor of a replay."""
+    """Characters that the terminal lacks are escaped, and the rest of a list or a replay follows."""
     keep(inbox, 2, State.PARKED, "\u00f1\U0001f600")
     Delivery.objects.using(inbox).update(handler="gone")
 
@@ -43,7 +43,7 @@ def test_characters_that_a_terminal_lacks(inbox: str) -> None:
 
 
 def test_long_names(inbox: str) -> None:
-    """A type of CloudEvents may be of any length (CloudEvents, spec.md, "type"): a list shows its beginning, JSON all of it."""
+    """A CloudEvents type may have any length (CloudEvents, spec.md, "type"): a list shows its beginning, JSON the whole."""
     keep(inbox, 1, State.PARKED)
     kind, reference = "com.example/" + "k" * 200, "r" * 200
     StoredEvent.objects.using(inbox).update(kind=kind, reference=reference)
@@ -59,14 +59,14 @@ def test_long_names(inbox: str) -> None:
 
 @pytest.mark.parametrize("arguments", [["list"], ["list", "--json"]])
 def test_a_reader_who_has_read_enough(inbox: str, arguments: list[str]) -> None:
-    """`inbox list | head` ends without a word."""
+    """`inbox list | head` ends without a message."""
     keep(inbox, 500, State.PARKED)
 
     assert unread(start(inbox, *arguments, "--limit", "500"), 0) == (1, "")
 
 
 def test_a_replay_that_nobody_reads(inbox: str) -> None:
-    """It ends after a delivery, and leaves none of them running; the same command does the rest."""
+    """It ends after a delivery, and leaves none running; the same command does the rest."""
     keep(inbox, 300, State.PARKED)
     code, error = unread(start(inbox, "replay", "--json"), 5)
 

@@ -1,4 +1,4 @@
-"""The inbox behind a pool that lends sessions for a transaction at a time: it asks nothing of a session. Row E16."""
+"""The inbox behind a pool that lends sessions for single transactions: it keeps no state in a session. Row E16."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ PGBOUNCER = shutil.which("pgbouncer", path=os.pathsep.join([os.environ.get("PATH
 
 @pytest.fixture
 def pooled(inbox: str) -> Iterator[None]:
-    """PgBouncer stands before PostgreSQL, with two sessions for all, each lent for a transaction at a time."""
+    """PgBouncer before PostgreSQL, with two sessions, which it lends for single transactions."""
     if PGBOUNCER is None:
         pytest.skip("pgbouncer is not installed (apt-get install pgbouncer)")
     host = connections[inbox].settings_dict["HOST"]
@@ -71,7 +71,7 @@ def pooled(inbox: str) -> Iterator[None]:
 
 @pytest.fixture
 def forgetful(inbox: str) -> Iterator[None]:
-    """PostgreSQL forgets all that belongs to a session before and after each statement that is not in a transaction."""
+    """PostgreSQL discards the state of a session before and after each statement outside a transaction."""
 
     def forget(connection: BaseDatabaseWrapper) -> None:
         if not connection.in_atomic_block:
@@ -107,7 +107,7 @@ def forgetful(inbox: str) -> Iterator[None]:
 def test_e16_nothing_is_asked_of_a_session(
     inbox: str, router: EventRouter, post: Post, between: str, request: pytest.FixtureRequest
 ) -> None:
-    """Sync and async handlers that fail, wait, end their worker and succeed: each is done once, whichever session it is lent."""
+    """Sync and async handlers that fail, wait, kill their worker and succeed are done once, whichever session they get."""
     request.getfixturevalue(between)
     problems: list[BaseException] = [SystemExit(), Retry("later"), RuntimeError()]
 
@@ -131,7 +131,7 @@ def test_e16_nothing_is_asked_of_a_session(
 @pytest.mark.parametrize("between", ["pooled", "forgetful"])
 @on_postgresql
 def test_e16_many_share_few_sessions(inbox: str, router: EventRouter, between: str, request: pytest.FixtureRequest) -> None:
-    """Twenty threads post the same ten messages by way of two sessions: one run and one effect of each."""
+    """Twenty threads post the same ten messages through two sessions: one run and one effect of each."""
     request.getfixturevalue(between)
     register(router, lambda event: take_effect(inbox, "h", event.reference), is_async=False)
 

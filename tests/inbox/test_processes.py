@@ -1,4 +1,4 @@
-"""Real servers that are flooded, killed, stalled and hung up on: each handler's work takes effect once. Rows D4, E1 to E3."""
+"""Real servers that are flooded, killed and stalled, and clients that hang up: each effect happens once. Rows D4, E1 to E3."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def running(request: pytest.FixtureRequest, django_db_setup: None, tmp_path_fact
 
 @pytest.fixture
 def server(running: Server, transactional_db: None) -> Server:
-    """The server, with nothing kept yet."""
+    """The server, with an empty inbox."""
     return running
 
 
@@ -62,7 +62,7 @@ def killed(server: Server, kind: str, point: str) -> None:
 
 
 def redelivered(server: Server, kind: str) -> list[int | None]:
-    """What two redeliveries are answered, the second after the end of any lease."""
+    """The answers to two redeliveries, the second after all leases."""
     first = server.post(kind)
     end_leases(server.alias)
     return [first, server.post(kind)]
@@ -79,7 +79,7 @@ def redelivered(server: Server, kind: str) -> list[int | None]:
 )
 @gunicorn
 def test_e2_a_worker_is_killed(server: Server, point: str, answers: list[int], runs: int) -> None:
-    """Killed with -9 at any point, a worker leaves nothing or all: after the redelivery there is one effect."""
+    """A worker that is killed with -9 at any point leaves all or nothing: after the redelivery there is one effect."""
     killed(server, "sync", point)
 
     assert redelivered(server, "sync") == answers
@@ -98,7 +98,7 @@ def test_e2_a_worker_is_killed(server: Server, point: str, answers: list[int], r
 )
 @uvicorn
 def test_e2_a_worker_of_async_handlers_is_killed(server: Server, point: str, answers: list[int], runs: tuple[int, int]) -> None:
-    """The same for a sync handler and an async one, killed before its work or once that is noted; a run counts once begun."""
+    """The same for sync and async handlers, killed before their work or once it is recorded; a run counts once it has begun."""
     killed(server, "both", point)
 
     assert redelivered(server, "both") == answers
@@ -108,7 +108,7 @@ def test_e2_a_worker_of_async_handlers_is_killed(server: Server, point: str, ans
 
 @uvicorn
 def test_e2_an_async_handler_is_killed_after_its_work(server: Server) -> None:
-    """What an async handler did cannot be undone: killed between its work and the note of it, it does it again."""
+    """An async handler that is killed between its work and the record of it does it again."""
     killed(server, "both", "after the work")
 
     assert redelivered(server, "both") == [409, 200]
@@ -117,7 +117,7 @@ def test_e2_an_async_handler_is_killed_after_its_work(server: Server) -> None:
 
 
 def overtaken(server: Server, point: str) -> int | None:
-    """What a process is answered that stands still at a point, until its lease has ended and another one has done its work."""
+    """The answer of a process that stalls at a point until its lease has ended, and another process is done."""
     with beside(lambda: server.post("sync", stop=point)) as stalled, server.gate.stopped().stalled():
         end_leases(server.alias)
         assert server.post("sync") == 201
@@ -126,7 +126,7 @@ def overtaken(server: Server, point: str) -> int | None:
 
 @gunicorn
 def test_e3_a_process_stalls_past_its_lease_before_its_handler(server: Server) -> None:
-    """A process stands still after its claim, and its successor is done: what its handler then writes is rolled back."""
+    """If a process stalls after its claim until its successor is done, its handler's writes are rolled back."""
     assert overtaken(server, "after the claim") == 409
     assert server.post("sync") == 200
     assert (effects(server.alias), rows(server.alias)) == (["sync"], [("sync", "done", 2)])
@@ -134,7 +134,7 @@ def test_e3_a_process_stalls_past_its_lease_before_its_handler(server: Server) -
 
 @only("gunicorn postgresql", "gunicorn mariadb")
 def test_e3_a_process_stalls_past_its_lease_in_its_handler(server: Server) -> None:
-    """A process stands still in its handler, and its successor is done: what its handler wrote is rolled back."""
+    """If a process stalls in its handler until its successor is done, its handler's writes are rolled back."""
     assert overtaken(server, "in the handler") == 409
     assert server.post("sync") == 200
     assert (effects(server.alias), rows(server.alias)) == (["sync"], [("sync", "done", 2)])
@@ -142,7 +142,7 @@ def test_e3_a_process_stalls_past_its_lease_in_its_handler(server: Server) -> No
 
 @uvicorn
 def test_d4_a_client_hangs_up_on_a_sync_handler(server: Server) -> None:
-    """The client is gone while a sync handler runs: that is done all the same, and the redelivery finds it so."""
+    """If the client hangs up while a sync handler runs, the handler is still done, and the redelivery is a duplicate."""
     with server.hanging_up("sync", "in the handler"):
         stopped = server.gate.stopped()
     assert server.gate.passed() == "hung up"
@@ -155,7 +155,7 @@ def test_d4_a_client_hangs_up_on_a_sync_handler(server: Server) -> None:
 
 @uvicorn
 def test_d4_a_client_hangs_up_on_an_async_handler(server: Server) -> None:
-    """The client is gone while an async handler runs: that is cancelled and not done, and runs again after its lease."""
+    """If the client hangs up while an async handler runs, the handler is cancelled, and runs again after its lease."""
     with server.hanging_up("async", "in the async handler"):
         stopped = server.gate.stopped()
     assert server.gate.passed() == "hung up"
@@ -168,7 +168,7 @@ def test_d4_a_client_hangs_up_on_an_async_handler(server: Server) -> None:
 
 @uvicorn
 def test_d4_a_client_hangs_up_between_two_handlers(server: Server) -> None:
-    """The client is gone while the first of two handlers runs: the first is done, the second has its run later."""
+    """If the client hangs up while the first of two handlers runs, the first is done, and the second runs later."""
     with server.hanging_up("both", "in the handler"):
         stopped = server.gate.stopped()
     assert server.gate.passed() == "hung up"

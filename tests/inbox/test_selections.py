@@ -1,4 +1,4 @@
-"""Selections: deliveries by what people know of them."""
+"""Selections: deliveries by what people know about them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KEYS = [uuid4() for _ in range(4)]
 
 @pytest.fixture
 def kept(inbox: str) -> str:
-    """Four events of different kinds, ages and fates."""
+    """Four events of different kinds, ages and states."""
     rows: list[tuple[str, str, int, str, State, str]] = [
         ("order-placed", "1", 0, "shop.a", State.DONE, ""),
         ("order-paid", "2", 2, "shop.b", State.PARKED, "builtins.ValueError"),
@@ -65,14 +65,14 @@ def kept(inbox: str) -> str:
     ],
 )
 def test_what_fits(kept: str, selected: dict[str, Any], found: list[int]) -> None:
-    """A delivery is meant if it fits all that is given: globs as those of handlers, ages by the database's clock."""
+    """A selection has the deliveries that match all options: globs like those of handlers, ages by the database's clock."""
     keys = Selection(**selected).deliveries(kept).values_list("event_id", flat=True)
 
     assert [KEYS.index(key) for key in keys] == found
 
 
 def test_whose_worker_is_at_work(kept: str) -> None:
-    """A delivery with a live lease is not idle, and one whose lease is over is."""
+    """A running delivery is idle once its lease has expired."""
     running = Delivery.objects.using(kept).filter(state=State.RUNNING)
     ends = [ExpressionWrapper(Now() + timedelta(hours=hours), output_field=DateTimeField()) for hours in (1, -1)]
     counts: list[int] = []

@@ -1,4 +1,4 @@
-"""What handlers do to the transaction that they are in. Rows E7 to E9."""
+"""Handlers that change the transaction in which they run. Rows E7 to E9."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def insert_twice(alias: str) -> None:
 def test_e7_a_broken_transaction_is_no_success(
     inbox: str, router: EventRouter, post: Post, write: Callable[[str], None], expected: str
 ) -> None:
-    """A handler that swallows an IntegrityError of its transaction, by the ORM or by SQL, failed: nothing is committed."""
+    """A handler that catches an IntegrityError of its transaction, from the ORM or from SQL, has failed: nothing is committed."""
 
     @router.on("k", name="h")
     def _(event: Event[Any]) -> None:
@@ -73,7 +73,7 @@ def test_e7_a_broken_transaction_is_no_success(
 
 
 def test_e7_a_connection_that_its_handler_closes_is_no_success(inbox: str, router: EventRouter, post: Post) -> None:
-    """A handler that closes the connection of its transaction failed, and nothing is committed; its thread goes on."""
+    """A handler that closes its connection has failed, and nothing is committed; its thread continues."""
     closes = [True]
 
     @router.on("k", name="h")
@@ -89,7 +89,7 @@ def test_e7_a_connection_that_its_handler_closes_is_no_success(inbox: str, route
 
 
 def test_e7_an_error_within_a_savepoint_may_be_swallowed(inbox: str, router: EventRouter, post: Post) -> None:
-    """A handler that writes within an `atomic` of its own may go on after an IntegrityError."""
+    """A handler that writes within its own `atomic` may continue after an IntegrityError."""
 
     @router.on("k", name="h")
     def _(event: Event[Any]) -> None:
@@ -102,7 +102,7 @@ def test_e7_an_error_within_a_savepoint_may_be_swallowed(inbox: str, router: Eve
 
 
 def test_e8_a_rollback_that_a_handler_asks_for_is_no_success(inbox: str, router: EventRouter, post: Post) -> None:
-    """A handler that has its transaction rolled back and returns has failed, and is not acknowledged."""
+    """A handler that sets its transaction to be rolled back has failed, although it returns."""
 
     @router.on("k", name="h")
     def _(event: Event[Any]) -> None:
@@ -139,7 +139,7 @@ def test_e8_what_fails_after_the_commit_is_logged(
 
 
 class Callback:
-    """What a handler may leave for after its commit: an object that can be called, and has no name of its own."""
+    """A callable object without a name, for `on_commit`."""
 
     def __init__(self, called: list[str]) -> None:
         self._called = called
@@ -152,7 +152,7 @@ class Callback:
 def test_e8_each_function_that_is_left_for_after_the_commit_is_called(
     inbox: str, router: EventRouter, post: Post, lines: Callable[[], list[str]]
 ) -> None:
-    """Whatever becomes of those before it, as with Django's `on_commit(robust=True)`; each failure is logged with its name."""
+    """Each function runs, even if an earlier one fails, as with Django's `on_commit(robust=True)`; the log names failed ones."""
     called: list[str] = []
 
     def fail(name: str) -> None:
@@ -190,7 +190,7 @@ def test_e8_each_function_that_is_left_for_after_the_commit_is_called(
 def test_e9_a_failure_is_kept_under_atomic_requests(
     inbox: str, router: EventRouter, post: Post, settings: Any, debug: bool
 ) -> None:
-    """With ATOMIC_REQUESTS the failure's row and the others' effects survive, also where it is raised, under DEBUG."""
+    """With ATOMIC_REQUESTS, the row of a failure and the effects of other handlers stay, even if DEBUG raises the exception."""
     assert connections[inbox].settings_dict["ATOMIC_REQUESTS"] is True
     settings.DEBUG = debug
 
@@ -213,7 +213,7 @@ def test_e9_a_failure_is_kept_under_atomic_requests(
 def test_e9_a_durable_block_is_a_failure_that_says_so(
     inbox: str, router: EventRouter, post: Post, lines: Callable[[], list[str]]
 ) -> None:
-    """A handler in a transaction cannot have a durable one: that is an ordinary failure; with `once=False` it can."""
+    """A handler cannot open a durable transaction, which is an ordinary failure; with `once=False` it can."""
 
     def work(event: Event[Any]) -> None:
         with transaction.atomic(using=inbox, durable=True):
@@ -230,7 +230,7 @@ def test_e9_a_durable_block_is_a_failure_that_says_so(
 
 
 def test_e9_an_event_that_is_sent_in_a_transaction_shares_its_fate(inbox: str, router: EventRouter) -> None:
-    """Sent by the signal within somebody's transaction, an event is undone with it, and is handled when it comes again."""
+    """An event that is sent by the signal within a transaction is undone with it, and handled when it comes again."""
     register(router, lambda event: take_effect(inbox, "h"), is_async=False)
     sent: dict[str, Any] = {"event_kind": "k", "event_reference": "r", "event_payload": PUSH, "event_parameters": {}}
 
@@ -248,7 +248,7 @@ def test_e9_an_event_that_is_sent_in_a_transaction_shares_its_fate(inbox: str, r
 def test_without_autocommit_nothing_is_acknowledged(
     inbox: str, router: EventRouter, lines: Callable[[], list[str]], is_async: bool
 ) -> None:
-    """Django commits nothing by itself where `AUTOCOMMIT` is off (its documentation of the setting), so each event is refused."""
+    """With `AUTOCOMMIT` off, Django commits nothing by itself (documentation of the setting), so the inbox refuses each event."""
     seen: list[object] = []
     register(router, lambda event: seen.append(event.payload), is_async=is_async)
 
@@ -260,7 +260,7 @@ def test_without_autocommit_nothing_is_acknowledged(
 
 
 def test_a_handler_that_turns_autocommit_off_keeps_the_next_from_being_acknowledged(inbox: str, router: EventRouter) -> None:
-    """What the next one would write is rolled back when the request's connection is closed (`transaction.set_autocommit`)."""
+    """The next event's writes would be rolled back when the request's connection is closed (`transaction.set_autocommit`)."""
 
     @router.on("k", name="culprit", once=False)
     def _(event: Event[Any]) -> None:

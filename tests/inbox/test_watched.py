@@ -1,4 +1,4 @@
-"""The inbox, watched: signals and spans of handlers that it runs, now or later, outside of the transactions that it makes."""
+"""Signals and spans of handlers under the inbox, at once or later, outside its transactions."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Told = list[tuple[str, Any, bool]]
 
 @pytest.fixture
 def told(inbox: str) -> Iterator[Told]:
-    """Each signal with its outcome, and whether it came within a transaction."""
+    """Record each signal with its outcome, and whether it was sent within a transaction."""
     found: Told = []
 
     def listen(signal: Any, **named: Any) -> None:
@@ -55,7 +55,7 @@ def traced(inbox: str) -> Iterator[None]:
 
 
 def register(router: EventRouter, *, is_async: bool, deferred: bool = False, fails: bool = False) -> list[object]:
-    """A handler that notes the event that its log lines would have, and the span that is current."""
+    """A handler that records the event of its log lines, and the current span."""
     seen: list[object] = []
 
     def run() -> None:
@@ -83,7 +83,7 @@ def register(router: EventRouter, *, is_async: bool, deferred: bool = False, fai
 def test_signals_come_outside_of_the_inbox_s_transactions(
     router: EventRouter, post: Post, told: Told, is_async: bool, fails: bool, outcome: Outcome
 ) -> None:
-    """What a listener writes stays, however the handler ends; and the outcome is what the inbox noted."""
+    """A listener's writes stay, however the handler ends; and the outcome is the one in the inbox."""
     register(router, is_async=is_async, fails=fails)
 
     post("/events/k/r", PUSH)
@@ -92,7 +92,7 @@ def test_signals_come_outside_of_the_inbox_s_transactions(
 
 
 def test_a_duplicate_starts_nothing(router: EventRouter, post: Post, told: Told) -> None:
-    """A handler that is not called, since its work is done, is not told of."""
+    """There are no signals for a handler that is not called, since it is done."""
     register(router, is_async=False)
     post("/events/k/r", PUSH)
     told.clear()
@@ -105,7 +105,7 @@ def test_a_duplicate_starts_nothing(router: EventRouter, post: Post, told: Told)
 def test_a_deferred_handler_is_watched_when_it_runs(
     router: EventRouter, post: Post, inbox: str, told: Told, traced: None, is_async: bool
 ) -> None:
-    """Signals and span come with the worker's run, whose trace is that of the message; so does the event of its log lines."""
+    """A worker's run has signals, a span in the trace of the message, and the event of its log lines."""
     seen = register(router, is_async=is_async, deferred=True)
     with override_settings(TASKS={"default": {"BACKEND": "django_tasks.backends.dummy.DummyBackend"}}):
         post("/events/k/r", PUSH)
@@ -139,7 +139,7 @@ def test_a_deferred_handler_is_watched_when_it_runs(
 def test_a_deferred_handler_has_a_line_when_it_runs(
     router: EventRouter, post: Post, inbox: str, caplog: pytest.LogCaptureFixture, is_async: bool
 ) -> None:
-    """What a worker runs has a line of its own in the log: what the handler is, and how it ended."""
+    """Each run of a worker has its own line in the log: the handler, and how it ended."""
     register(router, is_async=is_async, deferred=True)
 
     @router.on("k", name="shop.broken", deferred=True)
@@ -166,14 +166,14 @@ def test_a_deferred_handler_has_a_line_when_it_runs(
 
 
 def subscription() -> dict[str, str]:
-    """What `make_pubsub_message` says of the subscription."""
+    """The subscription of `make_pubsub_message`."""
     project, _, name = json.loads(PUSH)["subscription"].partition("/subscriptions/")
     return {"gcp.project_id": project.removeprefix("projects/"), "messaging.destination.subscription.name": name}
 
 
 @pytest.mark.parametrize("is_async", [False, True])
 def test_the_span_has_the_outcome_that_the_inbox_noted(router: EventRouter, post: Post, traced: None, is_async: bool) -> None:
-    """A handler whose last attempt fails is parked: its span says so, and is an error, by the type of what was raised."""
+    """If a handler's last attempt fails, its span says parked, and is an error of the exception's type."""
     seen = register(router, is_async=is_async, fails=True)
 
     post("/events/k/r", PUSH)
@@ -188,7 +188,7 @@ def test_the_span_has_the_outcome_that_the_inbox_noted(router: EventRouter, post
 
 
 def test_a_database_that_is_away_is_a_rejection(router: EventRouter, post: Post, inbox: str, told: Told) -> None:
-    """An event that cannot be kept, here for want of a table, is turned away, and no handler is told of."""
+    """An event that cannot be stored, here without a table, is rejected, and there are no signals for its handlers."""
     register(router, is_async=False)
     table = StoredEvent._meta.db_table
     rename(inbox, table, "away")
@@ -203,7 +203,7 @@ def test_a_database_that_is_away_is_a_rejection(router: EventRouter, post: Post,
 def test_why_nothing_can_be_kept(
     router: EventRouter, post: Post, inbox: str, lines: Callable[[], list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The log, and who sends an event by hand, are told that the database is away or not migrated, which is easily forgotten."""
+    """The log and `events send` say that the database is unavailable or not migrated."""
     register(router, is_async=False)
     table = StoredEvent._meta.db_table
     rename(inbox, table, "away")
@@ -235,7 +235,7 @@ def rename(alias: str, table: str, name: str) -> None:
 
 
 def test_a_body_that_cannot_be_read_is_kept_and_rejected(router: EventRouter, post: Post, told: Told, inbox: str) -> None:
-    """It is acknowledged, since the inbox has it; and whoever watches is told that it was rejected."""
+    """It is acknowledged, since the inbox has stored it; and `event_rejected` is sent."""
     assert post("/events/k/r", b'{"message": {"data": 7}, "subscription": ""}').status_code == 200
 
     assert told == [("event_rejected", Outcome.REJECTED, False)]
