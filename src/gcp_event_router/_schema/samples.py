@@ -78,13 +78,13 @@ def find_sample(schema: Schema, refusals: Callable[[object], Sequence[Place]], *
             if not stuck:
                 return value
         values_made += sampler.values_made
-        gave_up = gave_up or sampler.gave_up
+        gave_up = gave_up or sampler.gave_up or any(map(sampler.is_uncertain, stuck))
         movable = {place for place in map(sampler.movable, stuck) if place is not None}
         moves.update(movable)
         if values_made > _MOST_VALUES:
             break
         if not movable:
-            raise NoSampleError((), gave_up=gave_up or all(map(sampler.is_uncertain, stuck)))
+            raise NoSampleError((), gave_up=gave_up)
     raise NoSampleError((), gave_up=True)
 
 
