@@ -1,10 +1,12 @@
-"""Handlers and receivers in modules that nothing imports, so that they never run: found by reading the source, not running it."""
+"""Finds handlers and receivers that never run, because nothing imports their module. It reads sources, and runs none."""
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import sys
+import warnings
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -18,28 +20,25 @@ from django.core.checks import Warning as Warn
 from django.urls import get_resolver
 
 from .. import _check_ids as check_ids
-from .registrations import registrations
 
-#: How many modules are looked at, and how large one may be, in bytes; others are passed over.
+#: How many modules are read, and how many bytes one may have.
 MOST: Final = 5_000
 LARGEST: Final = 256 * 1024
 
 _PACKAGE: Final = __name__.partition(".")[0]
-#: What is not part of a running site, or is run by name.
+#: The usual names of routers and of kinds, which have the methods `on` and `fallback`.
+_NAMES: Final = re.compile(r"events|gcp_event_router|[A-Z]\w*")
+#: Modules that are not part of a running site, or run by name.
 _PASSED_OVER: Final = re.compile(r"management|migrations|test_.*|.*_tests?|tests?|conftest|__main__")
 _INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
 
 
 def check_modules() -> Iterator[CheckMessage]:
-    """Which of the project's own modules register handlers or connect receivers, and are not imported when Django has started."""
+    """Find modules of the project's own apps that register handlers or connect receivers, and that nothing has imported."""
     if getattr(settings, "ROOT_URLCONF", None):
-        get_resolver().url_patterns  # noqa: B018 -- what the URLs import is imported; Django's own check does the same
-    packages = {_PACKAGE, *(config.name.partition(".")[0] for config in apps.get_app_configs())}
+        get_resolver().url_patterns  # noqa: B018 -- imports the modules of the URLs, as Django's own check does
     for app, name, path in islice(_unloaded(), MOST):
-        source = _source(path)
-        found = next(registrations(source, packages), None) if _PACKAGE in source else None
-        if found:
-            line, what = found
+        for line, what in islice(_registrations(_source(path)), 1):
             yield Warn(
                 f"{name} ({path}:{line}) {what}, which does not run, since nothing imports the module.",
                 hint=f"Write `import {name}` in the module {app}.event_handlers.",
@@ -75,8 +74,52 @@ def _modules(folder: Path, package: str, others: set[Path]) -> Iterator[tuple[st
 
 
 def _source(path: Path) -> str:
-    """The text of a module; none where it is too large, and where it cannot be read, which whoever imports it sees."""
+    """The text of a module that mentions this package; empty if it does not, or if the file is too large or cannot be read."""
     try:
-        return path.read_text(errors="replace") if path.stat().st_size <= LARGEST else ""
+        source = path.read_text(errors="replace") if path.stat().st_size <= LARGEST else ""
     except OSError:
         return ""
+    return source if _PACKAGE in source else ""
+
+
+def _registrations(source: str) -> Iterator[tuple[int, str]]:
+    """The lines that register a handler or connect a receiver when the module is imported; none in a broken source."""
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            nodes: list[ast.AST] = [ast.parse(source)]
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return
+    while nodes:
+        node = nodes.pop()
+        inner = [*ast.iter_child_nodes(node)]
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            inner = [*node.decorator_list]  # the body does not run
+            plain = [decorator for decorator in node.decorator_list if _registers(decorator)]
+            yield from ((decorator.lineno, "registers a handler") for decorator in plain)
+        elif isinstance(node, ast.Call) and _registers(node.func):
+            yield node.lineno, "registers a handler"
+        elif isinstance(node, ast.Call) and _connects(node):
+            yield node.lineno, "connects a receiver"
+        nodes += [] if isinstance(node, ast.Lambda) else reversed(inner)
+
+
+def _registers(function: ast.AST) -> bool:
+    """Whether an expression is such as `events.on` or `ORDER_PLACED.on`."""
+    if not isinstance(function, ast.Attribute) or function.attr not in {"on", "fallback"}:
+        return False
+    owner = function.value
+    while isinstance(owner, ast.Attribute):
+        owner = owner.value
+    return isinstance(owner, ast.Name) and _NAMES.fullmatch(owner.id) is not None
+
+
+def _connects(call: ast.Call) -> bool:
+    """Whether a call is such as `event_received.connect(...)` or `receiver(event_received)`."""
+    if isinstance(call.func, ast.Attribute) and call.func.attr == "connect":
+        return _last_name(call.func.value) == "event_received"
+    is_receiver = _last_name(call.func) == "receiver" and bool(call.args)
+    return is_receiver and "event_received" in map(_last_name, ast.walk(call.args[0]))
+
+
+def _last_name(node: ast.AST) -> str:
+    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
