@@ -80,13 +80,13 @@ def test_explain() -> None:
     router.on("order-*", ce_type="*")(three)
     router.fallback(four)
 
-    assert [each.reason for each in router.explain("gcs-a", FINALIZED).consulted] == [
+    assert [entry.reason for entry in router.explain("gcs-a", FINALIZED).consulted] == [
         f"{STORAGE!r} matches",
         f"the type {FINALIZED!r} does not match '*.deleted'",
         "'gcs-a' does not match 'order-*'",
         "another handler matches",
     ]
-    assert [each.reason for each in router.explain("gcs-a").consulted] == [
+    assert [entry.reason for entry in router.explain("gcs-a").consulted] == [
         f"it wants the type {STORAGE!r}, and the event has none",
         "it wants the type '*.deleted', and the event has none",
         "'gcs-a' does not match 'order-*'",
@@ -95,7 +95,7 @@ def test_explain() -> None:
     assert str(router.explain("gcs-a", FINALIZED)).splitlines()[0] == (
         f"'gcs-a' of the type {FINALIZED!r} is handled by 1 handler(s)"
     )
-    assert [handler.kinds for handler in (each.handler for each in router)] == [
+    assert [handler.kinds for handler in (registration.handler for registration in router)] == [
         f"ce_type={STORAGE!r}",
         "'gcs-*', ce_type='*.deleted'",
         "'order-*', ce_type='*'",
@@ -176,6 +176,6 @@ def test_checks_know_types() -> None:
 
     router.on(ce_type="google.cloud.*")(two)
     handler = list(router)[2].handler
-    assert [each[3] for each in told(check_router(router))] == [
+    assert [message[3] for message in told(check_router(router))] == [
         f"{handler} is registered for ce_type='google.cloud.*', although '*' with ce_type='*' covers that already."
     ]

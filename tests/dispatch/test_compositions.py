@@ -27,20 +27,20 @@ SIGNED = {"BACKEND": "gcp_event_router.auth.SignedURL"}
 @pytest.fixture
 def world() -> Iterator[Google]:
     """OIDC guards the endpoint."""
-    with google() as made:
-        yield made
+    with google() as issuer:
+        yield issuer
 
 
 @pytest.fixture
 def methods(router: EventRouter) -> list[str | None]:
     """Return how each event was authenticated."""
-    found: list[str | None] = []
+    methods: list[str | None] = []
 
     @router.on("*")
     def handler(event: Event[Any]) -> None:
-        found.append(event.principal.method if event.principal else None)
+        methods.append(event.principal.method if event.principal else None)
 
-    return found
+    return methods
 
 
 def headers(world: Google, sent: str) -> dict[str, str]:
@@ -157,7 +157,7 @@ def test_two_for_two_senders(world: Google, methods: list[str | None], post: Pos
     tokens = [world.issuer.token(email=account, aud=audience) for account, _ in two for _, audience in two]
 
     with guarded(*backends):
-        answers = [whole(post("/events/k/r", Authorization=f"Bearer {each}")) for each in tokens]
+        answers = [whole(post("/events/k/r", Authorization=f"Bearer {token}")) for token in tokens]
 
     assert answers == [ACCEPTED, FORBIDDEN, FORBIDDEN, ACCEPTED]
     assert world.server.requests == 1
@@ -177,11 +177,11 @@ async def test_a_view_of_its_own(world: Google, methods: list[str | None], view:
     sent = ["nothing", "token", "secret in a header of its own"]
 
     async def asked(prefix: str) -> list[int]:
-        found: list[int] = []
-        for each in sent:
-            response = await AsyncClient().generic("POST", f"/{prefix}/k/r", b"", headers=headers(world, each))
-            found.append(response.status_code)
-        return found
+        statuses: list[int] = []
+        for sender in sent:
+            response = await AsyncClient().generic("POST", f"/{prefix}/k/r", b"", headers=headers(world, sender))
+            statuses.append(response.status_code)
+        return statuses
 
     with guarded(HEADER), override_settings(ROOT_URLCONF=patterns):
         statuses = {prefix: await asked(prefix) for prefix in ("own", "either", "settings")}

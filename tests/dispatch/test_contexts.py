@@ -47,24 +47,24 @@ def lines(request: pytest.FixtureRequest) -> Iterator[list[str]]:
     if request.param == "text":
         handler.addFilter(EventContextFilter())
     loggers = [shop, logging.getLogger("gcp_event_router")]
-    for each in loggers:
-        each.addHandler(handler)
-        each.setLevel(logging.INFO)
+    for logger in loggers:
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
     yield handler.written
-    for each in loggers:
-        each.removeHandler(handler)
-        each.setLevel(logging.NOTSET)
+    for logger in loggers:
+        logger.removeHandler(handler)
+        logger.setLevel(logging.NOTSET)
 
 
-def said(line: str) -> str:
+def as_text(line: str) -> str:
     """Return a line of either format as text."""
     if not line.startswith("{"):
         return line.rstrip()
-    found: dict[str, Any] = json.loads(line)
-    labels = found.get("logging.googleapis.com/labels", {})
-    trace = found.get("logging.googleapis.com/trace", "").removeprefix("projects/p/traces/")
-    traceparent = f"00-{trace}-{found['logging.googleapis.com/spanId']}-01" if trace else ""
-    parts = [found["logger"], *(labels.get(f"event_{name}", "") for name in ("kind", "reference", "message_id")), traceparent]
+    entry: dict[str, Any] = json.loads(line)
+    labels = entry.get("logging.googleapis.com/labels", {})
+    trace = entry.get("logging.googleapis.com/trace", "").removeprefix("projects/p/traces/")
+    traceparent = f"00-{trace}-{entry['logging.googleapis.com/spanId']}-01" if trace else ""
+    parts = [entry["logger"], *(labels.get(f"event_{name}", "") for name in ("kind", "reference", "message_id")), traceparent]
     return " ".join(parts).rstrip()
 
 
@@ -107,7 +107,7 @@ def test_log_lines_in_a_handler_carry_the_event(router: EventRouter, post: Post,
 
     own = f"order-placed 4711 17 {PARENT}"
     inside = [f"shop {own}"] * (4 if is_async else 2)
-    assert [said(line) for line in lines] == [*inside, f"gcp_event_router {own}", "shop"]
+    assert [as_text(line) for line in lines] == [*inside, f"gcp_event_router {own}", "shop"]
     assert current_event() is None
 
 
@@ -117,7 +117,7 @@ def test_google_s_header_is_the_trace_where_there_is_no_other(router: EventRoute
 
     post("/events/order-placed/4711", MESSAGE, x_cloud_trace_context=f"{TRACE_ID}/{int(SPAN_ID, 16)};o=1")
 
-    assert [said(line) for line in lines][1:] == [
+    assert [as_text(line) for line in lines][1:] == [
         f"shop order-placed 4711 17 {PARENT}",
         f"gcp_event_router order-placed 4711 17 {PARENT}",
     ]
@@ -127,7 +127,7 @@ def test_a_refusal_has_its_trace_as_well(post: Post, lines: list[str]) -> None:
     """The line of a request that is not an event appears with the request."""
     post("/events/order-placed/4711", b'{"message": {"data": 7}, "subscription": ""}', traceparent=PARENT)
 
-    assert [said(line) for line in lines] == [f"gcp_event_router order-placed 4711  {PARENT}"]
+    assert [as_text(line) for line in lines] == [f"gcp_event_router order-placed 4711  {PARENT}"]
 
 
 def test_each_handler_sees_its_own_event(router: EventRouter) -> None:

@@ -242,7 +242,7 @@ def test_handler_says_what_it_is() -> None:
     router = EventRouter()
     router.on("a", "b-*")(good)
     router.fallback(good)
-    first, fallback = (each.handler for each in router)
+    first, fallback = (registration.handler for registration in router)
 
     assert repr(first) == f"<Handler {__name__}.good for 'a', 'b-*'>"
     assert repr(fallback) == f"<Handler {__name__}.good for what nothing else handles>"

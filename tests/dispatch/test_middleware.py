@@ -277,17 +277,17 @@ def test_listeners_see_the_handler(router: EventRouter, calls: Calls) -> None:
     handler = handling(calls)
     router.use(noting(calls, "outer"))
     router.on("a")(handler)
-    told: list[Any] = []
+    finished: list[Any] = []
 
     def listen(*, sender: Any, outcome: Outcome, event: Event[Any], **_: Any) -> None:
-        told.append((sender, outcome, event.payload, list(calls)))
+        finished.append((sender, outcome, event.payload, list(calls)))
 
     handler_finished.connect(listen, weak=False)
     try:
         send()
     finally:
         handler_finished.disconnect(listen)
-    assert told == [(handler, Outcome.HANDLED, {"a": 1}, ["outer begins", "handler {'a': 1}", "outer ends"])]
+    assert finished == [(handler, Outcome.HANDLED, {"a": 1}, ["outer begins", "handler {'a': 1}", "outer ends"])]
 
 
 class Around:
@@ -303,7 +303,7 @@ def yields(event: Event[Any], call_next: CallNext) -> Iterator[None]:
 
 
 @pytest.mark.parametrize(
-    ("given", "message"),
+    ("function", "message"),
     [
         (None, f"Middleware must be callable, not None, of type NoneType. {HOW}"),
         (one, f"The middleware {__name__}.one cannot be called with an event and `call_next`. {HOW}"),
@@ -317,13 +317,13 @@ def yields(event: Event[Any], call_next: CallNext) -> Iterator[None]:
         ),
     ],
 )
-def test_what_cannot_be_middleware_is_refused(given: Any, message: str, router: EventRouter) -> None:
+def test_what_cannot_be_middleware_is_refused(function: Any, message: str, router: EventRouter) -> None:
     """A function that could never surround a handler is refused at registration."""
     with pytest.raises(RegistrationError) as raised:
-        router.use(given)
+        router.use(function)
     assert str(raised.value) == message
     with pytest.raises(RegistrationError) as raised:
-        EventRouter(middleware=[given])
+        EventRouter(middleware=[function])
     assert str(raised.value) == message
 
 

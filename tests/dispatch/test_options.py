@@ -22,12 +22,12 @@ def test_options_are_kept(router: EventRouter) -> None:
     assert router.fallback(deferred=True)(handler) is handler
     assert router.fallback(handler) is handler
 
-    assert [each.handler.options for each in router] == [
+    assert [registration.handler.options for registration in router] == [
         Options("one", False, None, timedelta(minutes=1), 3),
         Options(deferred=True),
         Options(),
     ]
-    assert [each.handler.name for each in router] == [
+    assert [registration.handler.name for registration in router] == [
         "one",
         "tests.dispatch.test_options.handler",
         "tests.dispatch.test_options.handler",

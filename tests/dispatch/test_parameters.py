@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Any, Literal, NamedTuple
+from uuid import UUID
 
 import pytest
 from pydantic import (
@@ -225,6 +226,7 @@ class Pair(NamedTuple):
         bool,
         None,
         date,
+        UUID,
         list[int],
         set[str],
         tuple[int, ...],

@@ -48,7 +48,7 @@ def test_many_errors_make_a_short_answer_and_a_short_line(
         response = post("/events/k/r", body)
 
     assert len(json.loads(response.content)["errors"]) <= MAX_ERRORS + 1
-    (record,) = [each for each in caplog.records if each.name == "gcp_event_router"]
+    (record,) = [record for record in caplog.records if record.name == "gcp_event_router"]
     assert (len(response.content) < 4096, len(record.getMessage()) < 4096) == (True, True)
     assert SECRET not in response.content.decode() + caplog.text
 

@@ -5,15 +5,12 @@
 
 from __future__ import annotations
 
-import re
 import traceback
 from collections.abc import Callable
-from datetime import date
-from typing import Annotated, Any, NamedTuple, cast
-from uuid import UUID
+from typing import Any, cast
 
 import pytest
-from pydantic import BaseModel, BeforeValidator
+from pydantic import BaseModel
 
 from gcp_event_router import Event, EventRouter
 from gcp_event_router._dispatch.handler import Handler
@@ -186,45 +183,6 @@ def test_refusals(function: Any, payload: Any, message: str) -> None:
     assert len(router) == 0
 
 
-@pytest.mark.parametrize(
-    "declared",
-    [int, str, bytes, bool, None, date, UUID, list[str], tuple[int, ...], set[int], int | None],
-    ids=str,
-)
-def test_parameters_have_names(router: EventRouter, declared: Any) -> None:
-    """A URL's parameters have names, so a type of one value or of a list, which would refuse every event, is refused (README)."""
-
-    def typed(event: Any) -> None: ...
-
-    typed.__annotations__["event"] = Event[Order, declared]
-    with pytest.raises(RegistrationError) as raised:
-        router.on("k")(typed)
-
-    reason = str(raised.value).partition(") annotates its parameter ")[2]
-    assert re.fullmatch(
-        r"Event\[Order, (.+)\], but the parameters of a URL have names and values, which \1 cannot hold\. "
-        r"Declare a model with a field for each, and write Event\[Order, Params\]\.",
-        reason,
-    )
-
-
-class Pair(NamedTuple):
-    a: int
-
-
-@pytest.mark.parametrize(
-    "declared", [Where, dict[str, str], dict[str, int], Pair, Any, Where | None, Annotated[int, BeforeValidator(len)]]
-)
-def test_parameters_that_may_have_names(router: EventRouter, declared: Any) -> None:
-    """A type that may be read from names and values is accepted, also if a validator of the project does so."""
-
-    def typed(event: Any) -> None: ...
-
-    typed.__annotations__["event"] = Event[Order, declared]
-    router.on("k")(typed)
-    assert typed in router
-
-
 def test_none_is_a_type() -> None:
     """Events without a payload are declared by `payload=None`, as by `Event[None]`: https://peps.python.org/pep-0484/#using-none."""
     router = EventRouter()
@@ -240,7 +198,7 @@ def test_none_is_a_type() -> None:
     with pytest.raises(RegistrationError) as refused:
         router.on("d", payload=None)(cast("Any", other))
 
-    assert [each.handler.payload_type for each in router] == [type(None)] * 3
+    assert [registration.handler.payload_type for registration in router] == [type(None)] * 3
     assert "but payload= is None. Leave payload= out, or use the same type." in str(refused.value)
 
 

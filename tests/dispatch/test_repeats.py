@@ -57,7 +57,7 @@ def test_w002_of_types(router: EventRouter) -> None:
     router.on("*", ce_type="?*")(two)
     router.on("b", ce_type="*")(two)
 
-    assert [each[3] for each in told(check_router(router))] == [
+    assert [message[3] for message in told(check_router(router))] == [
         f"{handler_of(router)} is registered for 'ab' with ce_type='com.[a-z]*', although 'a*' with ce_type='com.*' covers that "
         "already."
     ]
@@ -70,7 +70,7 @@ def test_w002_of_a_type_and_of_none(router: EventRouter) -> None:
     router.on("b")(two)
     router.on("b", ce_type="*")(two)
 
-    assert [each[3].partition(" is ")[2] for each in told(check_router(router))] == [
+    assert [message[3].partition(" is ")[2] for message in told(check_router(router))] == [
         "registered for 'b' with ce_type='*', although 'b' covers that already."
     ]
 
@@ -108,7 +108,7 @@ def test_w018_ambiguous_options(router: EventRouter) -> None:
             "for 'order-placed'.",
         )
     ]
-    assert [each.is_silenced() for each in messages] == [True]
+    assert [message.is_silenced() for message in messages] == [True]
 
 
 def test_w018_of_types(router: EventRouter) -> None:
@@ -116,7 +116,7 @@ def test_w018_of_types(router: EventRouter) -> None:
     router.on(ce_type="com.*", name="placing")(one)
     router.on(ce_type="*.placed")(one)
 
-    assert [each[1:] for each in told(check_router(router))] == [
+    assert [message[1:] for message in told(check_router(router))] == [
         (
             "gcp_event_router.W018",
             "Give both the same options.",
@@ -138,9 +138,9 @@ def test_w018_of_types(router: EventRouter) -> None:
 )
 def test_w018_is_sure(router: EventRouter, first: dict[str, Any], second: dict[str, Any]) -> None:
     """Nothing is said of registrations that agree, exclude each other, or of which one is an exception of the other."""
-    for each in (first, second):
-        kinds = [each.pop("kind")] if "kind" in each else []
-        router.on(*kinds, **each)(one)
+    for options in (first, second):
+        kinds = [options.pop("kind")] if "kind" in options else []
+        router.on(*kinds, **options)(one)
 
     assert check_router(router) == []
 
@@ -152,10 +152,10 @@ def test_the_same_router_twice() -> None:
     inner.on("refused", payload=EventRouter)(lambda event: None)
     router.include(inner, "order-")
     router.include(inner, "[refund]-")
-    assert [each[1] for each in told(check_router(router))] == ["gcp_event_router.E001"]
+    assert [message[1] for message in told(check_router(router))] == ["gcp_event_router.E001"]
 
     router.include(inner, "order-")
-    assert [each[3].partition(" is registered for ")[2] for each in told(check_router(router))[1:]] == [
+    assert [message[3].partition(" is registered for ")[2] for message in told(check_router(router))[1:]] == [
         "'order-placed', although 'order-placed' covers that already.",
         "'order-p*', although 'order-p*' covers that already.",
         "'order-refused', although 'order-refused' covers that already.",

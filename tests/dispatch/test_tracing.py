@@ -150,7 +150,7 @@ def test_metrics(router: EventRouter, post: Post) -> None:
     operation = OPERATION | {"messaging.destination.template": f"{unique}-*"}
     good = {"gcp_event_router.outcome": "handled"}
     bad = {"gcp_event_router.outcome": "failed", "error.type": "KeyError"}
-    assert sorted((each for each in measured() if unique in str(each)), key=str) == [
+    assert sorted((measurement for measurement in measured() if unique in str(measurement)), key=str) == [
         (name, count, labels | outcome)
         for name, labels in (
             ("gcp_event_router.handler.duration", {"gcp_event_router.handler": unique}),
@@ -248,7 +248,7 @@ def test_a_malformed_tracestate_is_not_logged(
     response = post("/events/order-placed/4711", push(traceparent=PARENT, tracestate=state))
 
     assert (response.status_code, parent(spans()[0])) == (201, PARENT)
-    assert [each.name for each in caplog.records if each.name != "gcp_event_router"] == []
+    assert [record.name for record in caplog.records if record.name != "gcp_event_router"] == []
 
 
 def test_attributes_are_bounded(router: EventRouter, post: Post) -> None:
@@ -264,7 +264,7 @@ def test_attributes_are_bounded(router: EventRouter, post: Post) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "given", "outcome", "status"),
+    ("body", "conf", "outcome", "status"),
     [
         (b"{}", {}, "unhandled", ("UNSET", None)),
         (b"{", {}, "invalid", ("ERROR", None)),
@@ -272,16 +272,16 @@ def test_attributes_are_bounded(router: EventRouter, post: Post) -> None:
     ],
 )
 def test_an_event_without_handlers(
-    router: EventRouter, post: Post, body: bytes, given: dict[str, Any], outcome: str, status: tuple[str, str | None]
+    router: EventRouter, post: Post, body: bytes, conf: dict[str, Any], outcome: str, status: tuple[str, str | None]
 ) -> None:
     """An unhandled event has a span, too, without the kind in its name, which senders choose."""
-    with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [], "TRACING": True, **given}):
+    with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [], "TRACING": True, **conf}):
         post("/events/k/r", body)
 
     (event,) = spans()
-    found = described(event)
-    assert (found["name"], found["status"], found["attributes"]["gcp_event_router.outcome"]) == ("process", status, outcome)
-    assert found["attributes"]["messaging.system"] == "http"
+    span = described(event)
+    assert (span["name"], span["status"], span["attributes"]["gcp_event_router.outcome"]) == ("process", status, outcome)
+    assert span["attributes"]["messaging.system"] == "http"
 
 
 def test_a_request_that_is_no_event_is_no_span(post: Post) -> None:
@@ -329,8 +329,8 @@ def test_a_cancelled_request_ends_its_spans(router: EventRouter) -> None:
 
     asyncio.run(cancel())
 
-    found = [(span.name, span.status.status_code.name, (span.attributes or {})["error.type"]) for span in spans()]
-    assert found == [("process order-*", "ERROR", "CancelledError"), ("shop.wait", "ERROR", "CancelledError")]
+    ended = [(span.name, span.status.status_code.name, (span.attributes or {})["error.type"]) for span in spans()]
+    assert ended == [("process order-*", "ERROR", "CancelledError"), ("shop.wait", "ERROR", "CancelledError")]
 
 
 def test_log_lines_have_the_span_that_is_current() -> None:

@@ -34,7 +34,7 @@ LIBRARY = "/app/.venv/lib/python3.11/site-packages/lib/orm.py"
 STANDARD = json.__file__
 
 
-def made(source: str, filename: str, **named: Any) -> dict[str, Any]:
+def load(source: str, filename: str, **named: Any) -> dict[str, Any]:
     """Execute code as a module whose file is `filename`, and return its names."""
     names: dict[str, Any] = {"__name__": "made", **named}
     exec(compile(source, filename, "exec"), names)
@@ -44,7 +44,7 @@ def made(source: str, filename: str, **named: Any) -> dict[str, Any]:
 def caller(filename: str) -> Function:
     """Return a function of a file that calls the first of its arguments with the others, or raises."""
     source = f"def step(rest):\n    if not rest:\n        raise KeyError({SECRET!r})\n    rest[0](rest[1:])\n"
-    step: Function = made(source, filename)["step"]
+    step: Function = load(source, filename)["step"]
     return step
 
 
@@ -68,14 +68,14 @@ def parts(text: str) -> tuple[list[str], list[str]]:
 def problem(router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture) -> Callable[[Function], str]:
     """Return the log's description of a handler's error."""
 
-    def said(handler: Function) -> str:
+    def describe(handler: Function) -> str:
         router.on("k")(handler)
         with caplog.at_level("INFO"):
             post("/events/k/r", b"{}")
-        (line,) = [each.getMessage() for each in caplog.records if each.levelno == logging.ERROR]
+        (line,) = [record.getMessage() for record in caplog.records if record.levelno == logging.ERROR]
         return re.split(r"(?:failed|unavailable): ", line)[1]
 
-    return said
+    return describe
 
 
 @pytest.mark.django_db
@@ -93,8 +93,8 @@ def test_an_error_of_the_orm_names_the_handler_and_the_function_that_asked(probl
         text = problem(handler)
 
     own, libraries = parts(text)
-    assert [re.sub(r":\d+", "", each) for each in own] == [f"{__file__} in stored", f"{__file__} in handler"]
-    assert ["/site-packages/django/db/" in each for each in libraries] == [True] * 3
+    assert [re.sub(r":\d+", "", place) for place in own] == [f"{__file__} in stored", f"{__file__} in handler"]
+    assert ["/site-packages/django/db/" in place for place in libraries] == [True] * 3
 
 
 def test_a_handler_of_an_installed_app_is_named(
@@ -114,7 +114,7 @@ def test_a_handler_of_an_installed_app_is_named(
     own, libraries = parts(problem(import_module(name).handler))
 
     assert own == [f"{folder}/{name}.py:9 in handler"]
-    assert [each.rpartition(" in ")[2] for each in libraries] == ["raw_decode", "decode", "loads"]
+    assert [place.rpartition(" in ")[2] for place in libraries] == ["raw_decode", "decode", "loads"]
 
 
 def test_a_recursion_names_the_handler_and_each_place_once(problem: Callable[[Function], str]) -> None:
@@ -153,7 +153,7 @@ def test_what_an_async_handler_awaits_is_told(kind: str, problem: Callable[[Func
 
     text = problem(handler)
 
-    own = [re.sub(r":\d+", "", each).removeprefix(f"{__file__} in ") for each in parts(text)[0]]
+    own = [re.sub(r":\d+", "", place).removeprefix(f"{__file__} in ") for place in parts(text)[0]]
     assert (text.partition(" at ")[0], own) == {
         "gather": ("KeyError", ["sync", "one", "handler"]),
         "TaskGroup": ("ExceptionGroup of KeyError", ["handler", "sync", "one"]),
@@ -180,7 +180,7 @@ def test_the_places_of_different_exceptions_in_a_group_are_told() -> None:
     """A group shows each origin once, at most four."""
 
     def group(number: int, *functions: Function) -> None:
-        raise ExceptionGroup(SECRET, [caught(each, []) for each in functions] * number)
+        raise ExceptionGroup(SECRET, [caught(function, []) for function in functions] * number)
 
     first, second = caller("/app/a.py"), caller("/app/b.py")
     text = re.sub(r":\d+", "", trail(caught(group, 1000, first, second)))
@@ -214,7 +214,7 @@ def test_what_has_no_traceback_is_told_by_its_types(error: BaseException, text: 
 
 
 @pytest.mark.parametrize(
-    ("filename", "told"),
+    ("filename", "shown"),
     [
         ("/app/" + "x" * 100_000 + "/orders.py", "..." + "x" * 190 + "/orders.py"),
         ("/app/a\nERROR forged.py", "/app/a\\nERROR forged.py"),
@@ -223,9 +223,9 @@ def test_what_has_no_traceback_is_told_by_its_types(error: BaseException, text: 
         ("", ""),
     ],
 )
-def test_the_name_of_a_file_stays_on_its_line(filename: str, told: str) -> None:
+def test_the_name_of_a_file_stays_on_its_line(filename: str, shown: str) -> None:
     """A file may have any name: the trail shows a bounded and printable part."""
-    assert trail(caught(caller(filename), [])) == f"KeyError at {told}:3 in step"
+    assert trail(caught(caller(filename), [])) == f"KeyError at {shown}:3 in step"
 
 
 @pytest.mark.parametrize(
@@ -258,7 +258,7 @@ def test_the_name_of_a_file_stays_on_its_line(filename: str, told: str) -> None:
 )
 def test_whose_a_file_is(filename: str, named: dict[str, Any], is_project: bool) -> None:
     """Installed packages and the standard library are libraries; all other files are the project's."""
-    inner = made("def step(rest):\n    raise KeyError\n", filename, **named)["step"]
+    inner = load("def step(rest):\n    raise KeyError\n", filename, **named)["step"]
     own, libraries = parts(trail(caught(caller(PROJECT), [inner])))
 
     expected = f"{filename}:2 in step"
@@ -281,15 +281,15 @@ def test_a_module_in_a_zip_file_is_the_projects(tmp_path: Path, monkeypatch: pyt
 def test_the_projects_lines_come_before_those_of_libraries(files: list[str]) -> None:
     """The outermost and the innermost line of the project come before all lines of libraries, in any order of calls."""
     names = {"own": PROJECT, "other": "/app/other.py", "library": LIBRARY, "standard": STANDARD}
-    first, *rest = [names[each] for each in ["own", *files]]
+    first, *rest = [names[name] for name in ["own", *files]]
 
-    text = trail(caught(caller(first), [caller(each) for each in rest]))
+    text = trail(caught(caller(first), [caller(name) for name in rest]))
 
     own, libraries = parts(text)
-    project = [each for each in [first, *rest] if each in {names["own"], names["other"]}]
-    assert any(each.startswith(PROJECT) for each in own)
+    project = [file for file in [first, *rest] if file in {names["own"], names["other"]}]
+    assert any(place.startswith(PROJECT) for place in own)
     assert own[0].startswith(project[-1])
-    assert {each.rpartition(":")[0] for each in own} == set(project)
-    assert {each.rpartition(":")[0] for each in libraries} == {each for each in rest if each not in project}
+    assert {place.rpartition(":")[0] for place in own} == set(project)
+    assert {place.rpartition(":")[0] for place in libraries} == {file for file in rest if file not in project}
     assert SECRET not in text
     assert len(text) < 4096
