@@ -42,12 +42,14 @@ screenshots: $(VENV)/.test ## Take the pictures in docs/images: the shop's catal
 
 # Each worker has its own databases, which the tests of one file share.
 PARALLEL := -n auto --dist loadfile
+# conftest.py puts them in order
+PROOFS := -n 2 --dist loadfile --no-loadscope-reorder
 
 test: $(VENV)/.test ## Run what a change can break inside one process.
 	$(BIN)/python -m pytest -m "not proof" --hypothesis-profile=few $(PARALLEL)
 
 proofs: $(VENV)/.dev $(VENV)/.mariadb ## Run the other tests: browsers, real processes, type checkers, MariaDB, many examples.
-	$(BIN)/python -m pytest -m "proof or hypothesis" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m "proof or hypothesis" $(PROOFS)
 
 coverage: $(VENV)/.dev $(VENV)/.mariadb ## Run all tests in one process, and print which lines and branches they leave out.
 	rm -f .coverage .coverage.*

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
@@ -47,11 +48,18 @@ gc.disable()  # until all tests are collected: hardly anything of theirs is garb
 SHARED = frozenset({"sqlite", "postgresql", "mariadb"})
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave MariaDB to the proofs."""
+#: Files of few tests that take a minute or more.
+LONGEST = frozenset({"test_chaos.py", "test_demo.py", "test_typing.py"})
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave MariaDB to the proofs, and let workers begin with long files, so that none is left with one at the end."""
     for item in items:
         if isinstance(item, pytest.Function) and "mariadb" in _words(item):
             item.add_marker("proof")
+    if hasattr(config, "workerinput"):
+        counts = Counter(item.path for item in items)
+        items.sort(key=lambda item: (item.path.name not in LONGEST, -counts[item.path]))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -3,8 +3,9 @@
     python -m tests.matrix          all pairs
     python -m tests.matrix --few    as few as show each Python and each Django once
 
-Each pair has its own virtual environment below `.venvs`. A Python that is not found is named and left out. The oldest and the
-newest pair run what `make test` runs, the newest at the end; the others run the smoke.
+Each pair has its own virtual environment below `.venvs`; while one pair is tested, the next ones are installed. A Python that is
+not found is named and left out. The oldest and the newest pair run what `make test` runs, the newest at the end; the others run
+the smoke.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import re
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,12 +55,16 @@ def main() -> int:
     for version in sorted({pair.python for pair, python in pairs if python is None}):
         print(f"Python {version}: not found, left out", flush=True)
     found = [(pair, python) for pair, python in pairs if python is not None]
+    tested = {found[0][0], found[-1][0]} if found else set[Pair]()
     failed: list[str] = []
-    for pair, python in found:
-        print(f"\n{pair.name}", flush=True)
-        if not passes(pair, python, tests=pair in {found[0][0], found[-1][0]}):
-            failed.append(pair.name)
-            print(f"{pair.name} failed", flush=True)
+    with ThreadPoolExecutor(1) as installer:
+        installed = [(pair, installer.submit(install, pair, python, tests=pair in tested)) for pair, python in found]
+        for pair, error in installed:
+            print(f"\n{pair.name}", flush=True)
+            print(error.result(), end="", flush=True)
+            if error.result() or not passes(pair, tests=pair in tested):
+                failed.append(pair.name)
+                print(f"{pair.name} failed", flush=True)
     return 1 if failed else 0
 
 
@@ -73,21 +79,31 @@ def find(version: str) -> str | None:
     return None
 
 
-def passes(pair: Pair, python: str, *, tests: bool) -> bool:
-    """Install a pair, and run the tests or the smoke with it."""
+def install(pair: Pair, python: str, *, tests: bool) -> str:
+    """Install a pair, with what its tests need; return what a command that failed printed, or an empty text."""
     place = ROOT / ".venvs" / pair.name
-    inside = str(place / "bin" / "python")
-    install = [inside, "-m", "pip", "install", "--quiet"]
-    commands = [] if place.exists() else [[python, "-m", "venv", str(place)], [*install, "--upgrade", "pip>=25.1"]]
+    pip = [interpreter(pair), "-m", "pip", "install", "--quiet"]
+    commands = [] if place.exists() else [[python, "-m", "venv", str(place)], [*pip, "--upgrade", "pip>=25.1"]]
     group = ["--group", f"{ROOT / 'pyproject.toml'}:test"] if tests else []
-    commands += [[*install, "--editable", str(ROOT), *pair.requirements, *group]]
+    commands += [[*pip, "--editable", str(ROOT), *pair.requirements, *group]]
+    for command in commands:
+        ended = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+        if ended.returncode:
+            return f"{' '.join(command)}\n{ended.stdout}"
+    return ""
+
+
+def interpreter(pair: Pair) -> str:
+    """The Python of a pair's environment."""
+    return str(ROOT / ".venvs" / pair.name / "bin" / "python")
+
+
+def passes(pair: Pair, *, tests: bool) -> bool:
+    """Run the tests or the smoke with an installed pair."""
     if tests:
-        commands += [[inside, "-m", "pytest", "-p", "no:cacheprovider", "-m", "not proof", "-n", "auto", "--dist", "loadfile"]]
-    if any(subprocess.run(command, cwd=ROOT, check=False).returncode for command in commands):
-        return False
-    if tests:
-        return True
-    ended = smoke(inside)
+        options = ["-p", "no:cacheprovider", "-m", "not proof", "--hypothesis-profile=few", "-n", "auto", "--dist", "loadfile"]
+        return subprocess.run([interpreter(pair), "-m", "pytest", *options], cwd=ROOT, check=False).returncode == 0
+    ended = smoke(interpreter(pair))
     print(ended.stdout or "The library works.", flush=True)
     return ended.returncode == 0
 
