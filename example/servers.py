@@ -23,7 +23,7 @@ from gcp_event_router.testing import TokenSigner
 
 HERE = Path(__file__).resolve().parent
 AUDIENCE = "https://shop.example"
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds to wait for an immediate reaction of the server."""
 
 

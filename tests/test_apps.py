@@ -177,7 +177,7 @@ def test_an_authenticator_that_cannot_be_made_stops_the_start(tmp_path: Path, se
     entry, message = BROKEN[name]
     source = f"from django.core.{server} import get_{server}_application\nget_{server}_application()\nprint('started')"
     run = subprocess.run(
-        [sys.executable, "-c", source], env=project(tmp_path, entry), capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", source], env=project(tmp_path, entry), capture_output=True, text=True, check=False, timeout=120
     )
 
     assert (run.returncode, run.stdout) == (1, "")
@@ -199,7 +199,7 @@ def test_commands_say_which_authenticator_cannot_be_made(tmp_path: Path, command
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
 
     assert run.returncode == 1
@@ -216,7 +216,7 @@ def test_other_commands_do_without_authenticators(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
 
     assert (run.returncode, run.stdout.splitlines()[-1:]) == (0, ["started"])

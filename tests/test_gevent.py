@@ -15,7 +15,7 @@ import pytest
 pytestmark = pytest.mark.proof
 
 pytest.importorskip("gevent")
-PATIENCE = 20.0
+PATIENCE = 100.0
 WHY = (
     "gevent runs all requests in one thread, where each would find the event loop of another. Serve events with gunicorn's "
     'gthread workers ("--worker-class gthread") or under ASGI, or write "def" in place of "async def".'

@@ -24,7 +24,7 @@ from gcp_event_router.views import AsyncEventView
 from ..conftest import post_asgi, post_wsgi
 from .test_answers import CASES, Case, register, whole
 
-PATIENCE = 30.0
+PATIENCE = 100.0
 SHORT_BODY, LONG_BODY = b'{"order_id": 1}', b'{"order_id": 1}'.ljust(LONG + 1)
 
 

@@ -32,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 LIMIT = GCP_EVENT_ROUTER.get("MAX_BODY_SIZE", 0)
 ENDLESS = 4 * LIMIT
 """Bytes that a server lets nobody send who is to be cut off: more than the limit, and what lies in buffers."""
-PATIENCE = 30.0
+PATIENCE = 100.0
 """Seconds to wait for what should come at once."""
 JSON = {"Content-Type": "application/json"}
 HTTP2 = ["--http-protocols", "h1,h2", "--http2-cleartext", "both"]

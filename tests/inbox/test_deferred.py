@@ -100,7 +100,7 @@ def redis() -> Generator[int]:
     command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
-        until = time.monotonic() + 30
+        until = time.monotonic() + 100
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port), 1).close()
@@ -110,7 +110,7 @@ def redis() -> Generator[int]:
         yield port
     finally:
         process.terminate()
-        process.wait(30)
+        process.wait(100)
 
 
 @pytest.mark.proof

@@ -66,7 +66,7 @@ def pooled(inbox: str) -> Iterator[None]:
                 yield
         finally:
             process.terminate()
-            process.wait(30)
+            process.wait(100)
 
 
 @pytest.fixture

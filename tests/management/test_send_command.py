@@ -309,7 +309,7 @@ def test_stdin() -> None:
     command = [sys.executable, "-m", "django", "events", "send", "any", "--file", "-", "--format", "json", "--no-color"]
     command += ["--expect", "unhandled"]
 
-    ended = subprocess.run(command, cwd=ROOT, env=environment, input=b"\xff\x00", capture_output=True, check=False, timeout=60)
+    ended = subprocess.run(command, cwd=ROOT, env=environment, input=b"\xff\x00", capture_output=True, check=False, timeout=120)
 
     assert (ended.returncode, json.loads(ended.stdout)["status"]) == (0, 201), ended.stderr
 

@@ -18,7 +18,7 @@ from gcp_event_router.management.output import printing
 
 from ..support.processes import limited
 
-PATIENCE = 60
+PATIENCE = 100
 SITE = """
 import sys
 from django.conf import settings

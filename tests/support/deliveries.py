@@ -28,7 +28,7 @@ from ..conftest import post_wsgi
 from ..effects.models import Effect
 
 T = TypeVar("T")
-PATIENCE = 30.0
+PATIENCE = 100.0
 """Seconds to wait for what should come at once."""
 PUSH = make_pubsub_message({"a": 1}, message_id="17")
 PATH = "/events/k/r"

@@ -17,7 +17,7 @@ from typing import Any, Protocol, Self
 from typing_extensions import override
 
 #: Seconds to wait for what should come at once.
-PATIENCE = 30.0
+PATIENCE = 100.0
 #: Seconds between two bytes of an answer that drips.
 DROP = 0.01
 JSON: Mapping[str, str] = {"Content-Type": "application/json"}

@@ -24,7 +24,7 @@ DATABASE = "events"
 """An empty database that each server has from its start."""
 _SQL = f"CREATE DATABASE IF NOT EXISTS {DATABASE} CHARACTER SET utf8mb4;"
 _HEADERS = "Debian's default-libmysqlclient-dev and pkg-config"
-_PATIENCE = 60.0
+_PATIENCE = 100.0
 _THROWN_AWAY = ("--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0", "--innodb-flush-method=nosync")
 
 

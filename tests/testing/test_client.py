@@ -307,7 +307,7 @@ def test_principals_in_threads(router: EventRouter) -> None:
 
     @router.on("k")
     def handler(event: Event[Any]) -> None:
-        together.wait(30)
+        together.wait(100)
 
     def one(number: int) -> tuple[str | None, int]:
         pushed = push("k", number, principal=Principal("test", str(number)))

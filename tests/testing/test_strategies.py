@@ -234,7 +234,7 @@ def test_without_hypothesis(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_not_imported() -> None:
     """Importing `testing` does not import the strategies."""
     code = "import sys, gcp_event_router.testing; print([name for name in sys.modules if name.endswith('strategies')])"
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=120)
 
     assert done.stdout == "[]\n"
     assert not hasattr(testing, "nothing")
