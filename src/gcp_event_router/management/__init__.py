@@ -1,1 +1,1 @@
-"""`manage.py events`: its subcommands, a module each, and what they can be told."""
+"""`manage.py events`: a module for each subcommand, and their arguments and output."""

@@ -58,7 +58,7 @@ class PushOptions(TypedDict, total=False):
     #: The path to post to, such as that of a signed URL.
     path: str
     #: A test client, instead of a new one; an `AsyncClient` for `apush`.
-    client: Client | AsyncClient
+    client: Client | AsyncClient | None
 
 
 class Pusher(Protocol[ResultT_co]):

@@ -23,9 +23,10 @@ _NAMED: Final = 2
 @admin.display(description=_("state"))
 def state(event: StoredEvent) -> str:
     """The worst state of its deliveries."""
-    for delivery in _worst_first(event):
-        return format_html('<span class="gei-state gei-{}">{}</span>', delivery.state, State(delivery.state).label)
-    return "-"
+    worst = next(iter(_worst_first(event)), None)
+    if worst is None:
+        return "-"
+    return format_html('<span class="gei-state gei-{}">{}</span>', worst.state, State(worst.state).label)
 
 
 @admin.display(description=_("kind"))
@@ -67,9 +68,8 @@ def error(event: StoredEvent) -> str:
 @admin.display(description=_("attempts"))
 def attempts(event: StoredEvent) -> str:
     """The attempts of the worst delivery."""
-    for delivery in _worst_first(event):
-        return _("%(number)d of %(most)d") % {"number": delivery.counted, "most": delivery.limit}
-    return "-"
+    worst = next(iter(_worst_first(event)), None)
+    return "-" if worst is None else _("%(number)d of %(most)d") % {"number": worst.counted, "most": worst.limit}
 
 
 @admin.display(description=_("age"))

@@ -108,7 +108,7 @@ def rename_handler(out: OutputWrapper, *, old: str, new: str, dry_run: bool, jso
     "Delete old events that are finished.",
     argument("--older-than", type=age, metavar="AGE", help="such as 30d (default: the setting RETENTION)"),
     argument("--batch", type=positive, default=1000, metavar="N", help="delete N events in a transaction (default: 1000)"),
-    argument("--state", action="append", choices=sorted(PURGEABLE), help="of all deliveries (default: done and discarded)"),
+    argument("--state", action="append", choices=sorted(map(str, PURGEABLE)), help="of all deliveries (default: done and discarded)"),
     argument("--kind", type=glob, metavar="GLOB", help="such as 'order-*'"),
     argument("--reference", type=text, help="the whole reference"),
     _DRY_RUN,

@@ -41,7 +41,7 @@ _EVENT: Final = ("kind", "reference", "message_id", "received_at")
 def filters(states: Collection[str]) -> list[Argument]:
     """The arguments for `selection`; `--state` accepts some states."""
     return [
-        argument("--state", action="append", choices=[str(state) for state in states], help="repeatable"),
+        argument("--state", action="append", choices=list(map(str, states)), help="repeatable"),
         argument("--kind", type=glob, metavar="GLOB", help="such as 'order-*'"),
         argument("--handler", type=glob, metavar="GLOB", help="such as 'shop.handlers.*'"),
         argument("--reference", type=text, help="the whole reference"),
