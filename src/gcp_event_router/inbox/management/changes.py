@@ -56,7 +56,8 @@ def replay_deliveries(out: OutputWrapper, *, force: bool, dry_run: bool, json: b
         return
     with stop_flag() as stop:
         outcomes = _run(out, replay(deliveries, force=force), deliveries.count(), stop, json=json)
-        _print_outcomes(out, "Replayed", outcomes, json=json)
+        if not json:
+            out.write(_summary("Replayed", outcomes))
         if stop.is_set():
             msg = "Stopped early. Repeat the command to continue."
             raise CommandError(msg)
@@ -108,7 +109,9 @@ def rename_handler(out: OutputWrapper, *, old: str, new: str, dry_run: bool, jso
     "Delete old events that are finished.",
     argument("--older-than", type=age, metavar="AGE", help="such as 30d (default: the setting RETENTION)"),
     argument("--batch", type=positive, default=1000, metavar="N", help="delete N events in a transaction (default: 1000)"),
-    argument("--state", action="append", choices=sorted(map(str, PURGEABLE)), help="of all deliveries (default: done and discarded)"),
+    argument(
+        "--state", action="append", choices=sorted(map(str, PURGEABLE)), help="of all deliveries (default: done and discarded)"
+    ),
     argument("--kind", type=glob, metavar="GLOB", help="such as 'order-*'"),
     argument("--reference", type=text, help="the whole reference"),
     _DRY_RUN,
@@ -140,8 +143,8 @@ def process_deliveries(out: OutputWrapper, *, err: OutputWrapper, loop: bool, in
                     raise
                 err.write(f"The database {alias!r} is unavailable ({type(error).__name__}); trying again.")
             else:
-                if outcomes or not loop:
-                    _print_outcomes(out, "Processed", outcomes, json=json)
+                if not json and (outcomes or not loop):
+                    out.write(_summary("Processed", outcomes))
             if not loop or stop.wait(interval.total_seconds()):
                 return
             close_old_connections()  # as Django does between requests; a handler may have broken one
@@ -187,12 +190,7 @@ def _print_dry_run(out: OutputWrapper, verb: str, deliveries: QuerySet[Delivery]
     out.write(dumps(numbers) if json else _summary(f"Would {verb}", numbers))
 
 
-def _print_outcomes(out: OutputWrapper, verb: str, outcomes: Counter[Outcome], *, json: bool) -> None:
-    if not json:
-        out.write(_summary(verb, {outcome.value: number for outcome, number in outcomes.items()}))
-
-
-def _summary(verb: str, numbers: Mapping[str, int]) -> str:
+def _summary(verb: str, numbers: Mapping[str, int] | Mapping[Outcome, int]) -> str:
     """Such as `"Replayed 3 deliveries: 2 handled, 1 rejected."`."""
-    parts = ", ".join(f"{number} {name}" for name, number in numbers.items())
+    parts = ", ".join(f"{number} {name.value if isinstance(name, Outcome) else name}" for name, number in numbers.items())
     return f"{verb} {counted(sum(numbers.values()), 'delivery', 'deliveries')}{parts and f': {parts}'}."
