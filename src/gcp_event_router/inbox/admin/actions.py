@@ -18,14 +18,14 @@ from ..models import Delivery
 _PATIENCE: Final = 20.0
 
 
-class Result(NamedTuple):
+class ActionReport(NamedTuple):
     """The message for the user."""
 
     text: str
     is_success: bool
 
 
-def replay(deliveries: QuerySet[Delivery], *, force: bool = False) -> Result:
+def replay(deliveries: QuerySet[Delivery], *, force: bool = False) -> ActionReport:
     """Replay deliveries for as long as a request may take; with `force` also those that are done."""
     total = deliveries.count()
     outcomes: Counter[Outcome] = Counter()
@@ -38,20 +38,20 @@ def replay(deliveries: QuerySet[Delivery], *, force: bool = False) -> Result:
         total = outcomes.total()
     number, left = outcomes.total(), total - outcomes.total()
     if not number:
-        return Result(
+        return ActionReport(
             _("Nothing was replayed. Deliveries that are done can be replayed on their event's page."), is_success=False
         )
     text = ngettext("Replayed %d delivery:", "Replayed %d deliveries:", number) % number
     text += f" {', '.join(f'{count} {outcome.value}' for outcome, count in outcomes.items())}."
     if left:
         text += " " + _("Time ran out before the other %d: replay them again, or use manage.py inbox replay.") % left
-    return Result(text, is_success=not left and outcomes.keys() <= inbox.SUCCEEDED)
+    return ActionReport(text, is_success=not left and outcomes.keys() <= inbox.SUCCEEDED)
 
 
-def discard(deliveries: QuerySet[Delivery]) -> Result:
+def discard(deliveries: QuerySet[Delivery]) -> ActionReport:
     """Discard the deliveries that can be discarded."""
     number = inbox.discard(deliveries)
     if not number:
         text = _("Nothing was discarded. Deliveries that are done, or that a worker is running, cannot be discarded.")
-        return Result(text, is_success=False)
-    return Result(ngettext("Discarded %d delivery.", "Discarded %d deliveries.", number) % number, is_success=True)
+        return ActionReport(text, is_success=False)
+    return ActionReport(ngettext("Discarded %d delivery.", "Discarded %d deliveries.", number) % number, is_success=True)

@@ -116,7 +116,7 @@ class EventPages(EventModelAdmin):
         }
         return HttpResponse(data_of(event, envelope_of(event)), content_type="application/octet-stream", headers=headers)
 
-    def report(self, request: HttpRequest, events: Iterable[StoredEvent], result: actions.Result) -> None:
+    def report(self, request: HttpRequest, events: Iterable[StoredEvent], result: actions.ActionReport) -> None:
         """Show the result of a decision, and note it in the history of each event."""
         self.message_user(request, result.text, messages.SUCCESS if result.is_success else messages.WARNING)
         user: Any = request.user  # of the project's own model
