@@ -184,7 +184,7 @@ def test_endpoints(shop: EventRouter) -> None:
     said = text(Pages().get("/catalogue/"))
 
     assert "/events/kind/reference and /events open Open to everybody: no authenticator is configured." in said
-    summary = "Closed to all whom this authenticator does not accept."
+    summary = "Closed to everybody whom this authenticator does not accept."
     assert f"/own/kind/reference guarded {summary} Authenticator SharedToken Header X-Own" in said
 
 

@@ -200,7 +200,7 @@ def test_no_example(router: EventRouter) -> None:
     assert curl.endswith('--data-raw "$PAYLOAD"')
     assert '--message="$PAYLOAD"' in gcloud
     assert '--data "$PAYLOAD"' in own
-    assert section(html, "send").count("PAYLOAD is yours to write: there is no example.") == 3
+    assert section(html, "send").count("Set PAYLOAD yourself: there is no example.") == 3
 
 
 def test_example_that_a_validator_takes(router: EventRouter) -> None:

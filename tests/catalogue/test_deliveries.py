@@ -111,7 +111,7 @@ def test_who_may_not_view_sees_none(shop: str) -> None:
     pages = Pages()
     html = pages.get(CHANNEL, kind="order-*")
 
-    assert "To see them takes the permission gcp_event_inbox.view_storedevent." in html
+    assert "To see them, you need the permission gcp_event_inbox.view_storedevent." in html
     assert "order-placed/" not in html
 
 

@@ -135,7 +135,7 @@ def test_user_of_another_model() -> None:
         html = Client().get(CHANNEL).content.decode()
 
     assert "&lt;somebody&gt;" in html
-    assert "To see them takes the permission gcp_event_inbox.view_storedevent." in html
+    assert "To see them, you need the permission gcp_event_inbox.view_storedevent." in html
 
 
 def test_user_who_cannot_be_of_the_staff() -> None:

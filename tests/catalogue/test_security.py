@@ -75,7 +75,7 @@ def test_guards(entry: Any, guard: Guard) -> None:
         found = at_path("/events/a/1")
 
     assert (found.standing, found.guards) == ("guarded", (guard,))
-    assert found.summary == "Closed to all whom this authenticator does not accept."
+    assert found.summary == "Closed to everybody whom this authenticator does not accept."
     assert SECRET not in str(found)
 
 
@@ -87,9 +87,9 @@ def test_guards(entry: Any, guard: Guard) -> None:
         (
             {"AUTHENTICATION": [{"BACKEND": "nowhere.None"}]},
             "closed",
-            "Closed to everybody: the authenticators cannot be made. manage.py check says why.",
+            "Closed to everybody: the authenticators cannot be created. manage.py check says why.",
         ),
-        ({"AUTHENTICATION": [TOKEN, SIGNED]}, "guarded", "Closed to all whom none of these authenticators accepts."),
+        ({"AUTHENTICATION": [TOKEN, SIGNED]}, "guarded", "Closed to everybody whom no authenticator accepts."),
     ],
 )
 def test_standing(settings: Any, standing: str, summary: str) -> None:

@@ -231,7 +231,7 @@ def test_no_example() -> None:
     assert own == ["manage.py", "events", "send", "--parameter", "NAME=VALUE", "--data", "a b", "k"]
     assert lines[2].hint == (
         "TOPIC has a subscription that pushes to https://shop.example/events/k/1. "
-        "PAYLOAD is yours to write: there is no example. QUERY is yours to write: there is no example."
+        "Set PAYLOAD yourself: there is no example. Set QUERY yourself: there is no example."
     )
 
 
@@ -253,7 +253,7 @@ def test_no_endpoint_and_closed() -> None:
     closed = Security((), "closed", "", (), ())
 
     assert [each.title for each in sending(path="").lines()] == ["gcloud", "manage.py"]
-    assert sending(security=closed).lines()[0].hint == "As it stands, nobody gets in."
+    assert sending(security=closed).lines()[0].hint == "The endpoint rejects everybody now."
 
 
 @pytest.mark.django_db

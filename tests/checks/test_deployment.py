@@ -97,8 +97,8 @@ def test_w014_no_endpoint(router: EventRouter) -> None:
         (
             Warn,
             "gcp_event_router.W014",
-            "Add path('', include('gcp_event_router.urls')) to your urlpatterns; or silence this check, if all is pulled.",
-            "Handlers are registered, and no URL leads to the events endpoint, so what is pushed is answered 404.",
+            "Add path('', include('gcp_event_router.urls')) to your urlpatterns; or silence this check if you only pull events.",
+            "Handlers are registered, but no URL leads to the events endpoint, so pushes are answered with 404.",
         )
     ]
     heard = [f"{__name__}.another_signal", "gcp_event_router.signals.event_received"]

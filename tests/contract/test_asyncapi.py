@@ -318,43 +318,6 @@ def test_googles_models() -> None:
     assert document_changes(made, made) == []
 
 
-class Dollar(BaseModel):
-    reference: str = Field("x", alias="$ref", examples=["y"])
-    data: dict[str, str] = Field({}, examples=[{"$ref": "z"}, {"a": "b"}])
-    kind: Literal["a", "b"] = "a"
-
-
-class Nested(BaseModel):
-    inner: Any = {"$ref": "w"}
-
-
-def test_keys_that_are_no_references() -> None:
-    """No `$ref` stands in the document but a reference: AsyncAPI's parser resolves each one, wherever it stands.
-
-    https://www.asyncapi.com/docs/reference/specification/v3.0.0#referenceObject
-    """
-    router = EventRouter()
-    router.on("a", payload=Dollar)(lambda event: None)
-    router.on("b", payload=Nested)(lambda event: None)
-
-    made = document(router)
-
-    found: list[str] = []
-    json.loads(json.dumps(made), object_hook=lambda each: found.append(each["$ref"]) if "$ref" in each else None)
-
-    assert {str(each).rpartition("/")[0] for each in found} == {
-        "#/components/messages", "#/channels", "#/channels/a/messages", "#/channels/b/messages", "#/components/schemas",
-    }  # fmt: skip
-    schema = made["components"]["schemas"]["Dollar"]
-    assert schema["patternProperties"] == {"^\\$ref$": {"default": "x", "examples": ["y"], "title": "$Ref", "type": "string"}}
-    assert schema["properties"]["data"]["examples"] == [{"a": "b"}]
-    assert "examples" not in made["components"]["messages"]["a"]
-    assert made["channels"]["a"][EXTENSION]["problems"] == [
-        "The example has a key '$ref', which readers of AsyncAPI take for a reference."
-    ]
-    assert document_changes(made, made) == []
-
-
 class Odd(BaseModel):
     number: int = Field(examples=["x"])
 

@@ -1,1 +1,1 @@
-"""What senders may rely on: the channels of a project, its AsyncAPI document, and whether a change of it breaks them."""
+"""The contract with senders: the channels of a project, its AsyncAPI document, and the compatibility of a change."""

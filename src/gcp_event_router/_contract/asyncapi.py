@@ -1,7 +1,7 @@
-"""An AsyncAPI 3.0 document of all that a site can be sent: what `manage.py events schema` writes.
+"""Describes the events that a site accepts as an AsyncAPI 3.0 document, for `manage.py events schema`.
 
-Schemas are in the part of JSON Schema that AsyncAPI's own format has, draft 7. Beside what AsyncAPI knows, each channel says in
-`x-gcp-event-router` what `compatibility` compares: the glob of kinds, the type, the parameters of the URL.
+Schemas are written in draft 7, as AsyncAPI requires. Each channel has an extension, `x-gcp-event-router`, with what
+`compatibility` compares and AsyncAPI has no word for: the glob of kinds, the type, the parameters of the URL.
 
 Facts: https://www.asyncapi.com/docs/reference/specification/v3.0.0 and the HTTP binding, 0.3.0.
 """
@@ -27,15 +27,12 @@ from ..router import EventRouter
 from .channels import Channel, channels
 from .examples import Example
 
-#: Under which each channel says what AsyncAPI has no word for.
+#: The key of a channel's extension.
 EXTENSION: Final = "x-gcp-event-router"
 _SCHEMAS: Final = "#/components/schemas/{model}"
 _KIND, _REFERENCE = "kind", "reference"
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 _JSON: Final = "application/json"
-#: Readers of AsyncAPI take an object with this key for a reference, wherever it stands.
-_REFERENCE_KEY: Final = "$ref"
-_UNREADABLE: Final = "The example has a key '$ref', which readers of AsyncAPI take for a reference."
 _SUBSCHEMAS: Final = frozenset(
     {"items", "prefixItems", "anyOf", "oneOf", "allOf", "additionalProperties", "propertyNames", "contentSchema"}
 )
@@ -49,28 +46,26 @@ def asyncapi(router: EventRouter, chain: AuthenticatorChain, *, title: str, vers
     """The document.
 
     Args:
-        router: Whose channels to tell.
-        chain: Who is let in.
-        title: What the site is called.
-        version: Which version of the document it is.
+        router: Its channels are described.
+        chain: The authenticators, which become security schemes.
+        title: The name of the site.
+        version: The version of the document.
 
     Raises:
         ConfigurationError: A handler's annotation cannot be used, or the endpoint is not in the URLs.
 
     """
-    found = sorted(channels(router), key=lambda each: (each.is_fallback, str(each)))
-    names = _names(found)
-    payloads, schemas = _schemas(found)
-    examples = [each.example() for each in found]
+    ordered = sorted(channels(router), key=lambda channel: (channel.is_fallback, str(channel)))
+    names = _names(ordered)
+    payloads, schemas = _schemas(ordered)
+    described = [(name, channel, channel.example()) for name, channel in zip(names, ordered, strict=True)]
     security = dict(_security(chain))
     return {
         "asyncapi": "3.0.0",
         "info": {"title": title, "version": version, "description": _WRAPPED},
         "defaultContentType": _JSON,
         **_servers(security),
-        "channels": {
-            name: _channel(each, name, payloads, example) for name, each, example in zip(names, found, examples, strict=True)
-        },
+        "channels": {name: _channel(channel, name, payloads, example) for name, channel, example in described},
         "operations": {
             f"receive.{name}": {
                 "action": "receive",
@@ -81,9 +76,7 @@ def asyncapi(router: EventRouter, chain: AuthenticatorChain, *, title: str, vers
             for name in names
         },
         "components": {
-            "messages": {
-                name: _message(each, payloads, example) for name, each, example in zip(names, found, examples, strict=True)
-            },
+            "messages": {name: _message(channel, payloads, example) for name, channel, example in described},
             "schemas": schemas,
             **({"securitySchemes": security} if security else {}),
         },
@@ -102,8 +95,7 @@ def _channel(channel: Channel, name: str, payloads: Mapping[str, Any], example: 
         ours["parameters"] = parameters[0] if len(parameters) == 1 else {"allOf": parameters}
     if example.query:
         ours["example-query"] = urlencode(example.query, doseq=True)
-    unreadable = _UNREADABLE if _holds_reference(example.value) else ""
-    if problems := [each for each in (example.problem, example.query_problem, unreadable, *example.notes) if each]:
+    if problems := [problem for problem in (example.problem, example.query_problem, *example.notes) if problem]:
         ours["problems"] = problems
     address, inside = _address(channel)
     return {
@@ -118,17 +110,17 @@ def _channel(channel: Channel, name: str, payloads: Mapping[str, Any], example: 
 def _message(channel: Channel, payloads: Mapping[str, Any], example: Example) -> dict[str, Any]:
     schemas = [payloads[_key(declared)] for declared, _ in channel.payloads]
     binary = any(bare(declared) is bytes for declared, _ in channel.payloads)
-    told = [text for handler in channel.handlers if (text := inspect.getdoc(handler.function))]
+    docstrings = [text for handler in channel.handlers if (text := inspect.getdoc(handler.function))]
     message: dict[str, Any] = {
         "name": str(channel),
         "title": " and ".join(type_words(declared) for declared, _ in channel.payloads) or "anything",
         "contentType": "application/octet-stream" if binary else _JSON,
         "payload": schemas[0] if len(schemas) == 1 else {"allOf": schemas} if schemas else {},
     }
-    if not example.problem and not _holds_reference(example.value):
+    if not example.problem:
         message["examples"] = [{"payload": example.value}]
-    if told:
-        message["description"] = "\n\n".join(told)
+    if docstrings:
+        message["description"] = "\n\n".join(docstrings)
     if (ce_type := channel.sole_type or channel.ce_type) is not None:
         message["headers"] = {"type": "object", "properties": {"ce-type": _of_type(ce_type)}, "required": ["ce-type"]}
     return message
@@ -139,53 +131,35 @@ def _of_type(glob: Glob) -> dict[str, Any]:
     return {"type": "string", **what}
 
 
-def _schemas(found: Iterable[Channel]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The schema of each type by its key, and the definitions, all made at once so that equal names are told apart."""
-    types = {_key(declared): (declared, adapter) for each in found for declared, adapter in (*each.payloads, *each.parameters)}
-    made, definitions = payload_schemas(list(types.values()), "validation", _SCHEMAS)
+def _schemas(all_channels: Iterable[Channel]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The schema of each type by its key, and all definitions; pydantic gives models of the same name different ones."""
+    typed = [typed for channel in all_channels for typed in (*channel.payloads, *channel.parameters)]
+    types = {_key(declared): (declared, adapter) for declared, adapter in typed}
+    own_schemas, definitions = payload_schemas(list(types.values()), "validation", _SCHEMAS)
     return (
-        {key: _draft7(schema) for key, schema in zip(types, made, strict=True)},
+        {key: _draft7(schema) for key, schema in zip(types, own_schemas, strict=True)},
         {name: _draft7(schema) for name, schema in sorted(definitions.items())},
     )
 
 
 def _draft7(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """What pydantic writes for 2020-12, in the spelling of draft 7; without OpenAPI's `discriminator`: its tags are constants.
-
-    A property called `$ref` is one by its pattern, and a value that has such a key is left out: readers take both for references.
-    """
-    made: dict[str, Any] = {}
+    """What pydantic writes for 2020-12, in the spelling of draft 7; without OpenAPI's `discriminator`: its tags are constants."""
+    written: dict[str, Any] = {}
     for key, value in schema.items():
         if key in {"properties", "patternProperties"}:
-            described = {name: _draft7(each) for name, each in value.items()}
-            if _REFERENCE_KEY in described:
-                made["patternProperties"] = {"^\\$ref$": described.pop(_REFERENCE_KEY)} | made.get("patternProperties", {})
-            made[key] = described | (made.get(key, {}) if key == "patternProperties" else {})
+            written[key] = {name: _draft7(field) for name, field in value.items()}
         elif key in _SUBSCHEMAS and isinstance(value, dict):
-            made[key] = _draft7(cast("dict[str, Any]", value))
+            written[key] = _draft7(cast("dict[str, Any]", value))
         elif key in _SUBSCHEMAS and isinstance(value, list):
-            listed = [_draft7(each) for each in cast("list[dict[str, Any]]", value)]
-            made["items" if key == "prefixItems" else key] = listed
-        elif key in {"examples", "enum"} and isinstance(value, list):
-            kept = [each for each in cast("list[object]", value) if not _holds_reference(each)]
-            # without one of its values, an enum would refuse it
-            if kept and (key == "examples" or len(kept) == len(cast("list[object]", value))):
-                made[key] = kept
-        elif key == _REFERENCE_KEY or (key != "discriminator" and not _holds_reference(value)):
-            made[key] = value
-    return made
-
-
-def _holds_reference(value: Any) -> bool:
-    """Whether a value has the key of a reference anywhere."""
-    if isinstance(value, dict):
-        found = cast("dict[str, Any]", value)
-        return _REFERENCE_KEY in found or any(map(_holds_reference, found.values()))
-    return isinstance(value, list) and any(map(_holds_reference, cast("list[object]", value)))
+            parts = [_draft7(part) for part in cast("list[dict[str, Any]]", value)]
+            written["items" if key == "prefixItems" else key] = parts
+        elif key != "discriminator":
+            written[key] = value
+    return written
 
 
 def _address(channel: Channel) -> tuple[str, dict[str, Any]]:
-    """The path, with what may stand for the parts of a glob as parameters."""
+    """The path, with a parameter for each wildcard of the glob."""
     if channel.sole_type is not None:
         return _path("gcp-cloudevents").strip("/"), {}
     parameters: dict[str, Any] = {}
@@ -227,19 +201,20 @@ def _servers(security: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _security(chain: AuthenticatorChain) -> Iterator[tuple[str, dict[str, Any]]]:
-    """How each authenticator that says so is satisfied."""
-    for each in chain.authenticators or ():
-        described = getattr(each, "security_scheme", None)
-        if described is not None:
-            yield described()
+    """The security schemes of the authenticators that have one."""
+    for authenticator in chain.authenticators or ():
+        describe = getattr(authenticator, "security_scheme", None)
+        if describe is not None:
+            yield describe()
 
 
-def _names(found: Sequence[Channel]) -> list[str]:
-    """Keys that AsyncAPI takes: of what is left of two names that come to the same, the later one is numbered."""
+def _names(ordered: Sequence[Channel]) -> list[str]:
+    """Keys that AsyncAPI accepts; a number tells names apart that differ only in other characters."""
     names: dict[str, None] = {}
     numbers: Counter[str] = Counter()
-    for each in found:
-        plain = name = _UNSAFE.sub("_", f"{'fallback.' * each.is_fallback}{each}".replace("*", "any")).strip("_") or "any"
+    for channel in ordered:
+        text = f"{'fallback.' * channel.is_fallback}{channel}"
+        plain = name = _UNSAFE.sub("_", text.replace("*", "any")).strip("_") or "any"
         while name in names:
             numbers[plain] += 1
             name = f"{plain}.{numbers[plain] + 1}"

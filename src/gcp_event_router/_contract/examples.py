@@ -1,6 +1,6 @@
-"""An example of an event that its handlers read: its payload, and the parameters of its URL. Made when somebody asks for it.
+"""Creates an example of an event that its handlers read: its payload, and the parameters of its URL.
 
-Handlers' own readers read each before it is shown. Where none can be made, an example says what to declare.
+The handlers' own readers read an example before anybody sees it. If there is none, the example says what to declare.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ _PARAMETERS: Final = "URL's parameters"
 class Example(NamedTuple):
     """An event that may be sent."""
 
-    #: The payload as JSON has it, and as a sender writes it; None where there is no example.
+    #: The payload as a JSON value, and as a sender writes it; None without an example.
     value: object
     data: bytes | None
-    #: What has to be in the query of the event's URL; None where there is no example.
+    #: The query of the event's URL; None without an example.
     query: Mapping[str, Sequence[str]] | None
-    #: Why there is no payload, and why there is no query.
+    #: Why there is no payload, and no query.
     problem: str = ""
     query_problem: str = ""
-    #: What is wrong with the examples that the types declare.
+    #: The problems of examples that the types declare.
     notes: tuple[str, ...] = ()
 
 
 def example_of(payloads: Sequence[Typed], parameters: Sequence[Typed]) -> Example:
-    """An event that handlers of these types read, all of them."""
+    """Create an event that the handlers of all these types read."""
     notes: dict[str, None] = {}
     value, data, problem, _ = _payload(payloads, [payload_reader(adapter, declared) for declared, adapter in payloads], notes)
     query, query_problem = _query(parameters, notes)
@@ -51,7 +51,7 @@ def example_of(payloads: Sequence[Typed], parameters: Sequence[Typed]) -> Exampl
 
 
 def common_payload(payloads: Sequence[Typed], readers: Sequence[PayloadReader]) -> tuple[bytes | None, bool]:
-    """A payload of several types that all readers read, and whether there may be one although the search found none."""
+    """A payload that all readers read, if the search finds one, and whether there may be one that it did not find."""
     _, data, _, gave_up = _payload(payloads, readers, {})
     return data, gave_up
 
@@ -59,29 +59,29 @@ def common_payload(payloads: Sequence[Typed], readers: Sequence[PayloadReader]) 
 def _payload(
     payloads: Sequence[Typed], readers: Sequence[PayloadReader], notes: dict[str, None]
 ) -> tuple[object, bytes | None, str, bool]:
-    # bytes are taken as they come, so that the other handlers decide
-    deciding = [each for each in payloads if bare(each[0]) is not bytes] or payloads
+    # handlers of bytes read everything, so the other handlers decide
+    deciding = [payload for payload in payloads if bare(payload[0]) is not bytes] or payloads
     is_text = bool(deciding) and bare(deciding[0][0]) is bytes
 
     def written(value: object) -> bytes:
         text = "" if value is None else str(value) if is_text else json.dumps(value, ensure_ascii=False)
         return text.encode(errors="replace")
 
-    found = _Search(_PAYLOAD, deciding, readers, written, notes)
-    value = found.run(brief=False)
-    return value, None if found.problem else written(value), found.problem, found.gave_up
+    search = _Search(_PAYLOAD, deciding, readers, written, notes)
+    value = search.run(brief=False)
+    return value, None if search.problem else written(value), search.problem, search.gave_up
 
 
 def _query(parameters: Sequence[Typed], notes: dict[str, None]) -> tuple[Mapping[str, Sequence[str]] | None, str]:
     if not parameters:
         return {}, ""
-    found = _Search(_PARAMETERS, parameters, [parameters_reader(adapter) for _, adapter in parameters], _parameters, notes)
-    value = found.run(brief=True)
-    return None if found.problem else _parameters(value), found.problem
+    search = _Search(_PARAMETERS, parameters, [parameters_reader(adapter) for _, adapter in parameters], _parameters, notes)
+    value = search.run(brief=True)
+    return None if search.problem else _parameters(value), search.problem
 
 
 class _Search:
-    """The search for a value that is read."""
+    """Searches for a value that all readers read."""
 
     def __init__(
         self, what: str, types: Sequence[Typed], readers: Sequence[Callable[[Any], Any]], written: _Write, notes: dict[str, None]
@@ -94,20 +94,20 @@ class _Search:
         self._first: Exception | None = None
         #: Why there is none.
         self.problem = ""
-        #: Whether there may be one nevertheless.
+        #: Whether the search did not try all values.
         self.gave_up = False
 
     def run(self, *, brief: bool) -> object:
-        """The value; None where there is a problem."""
+        """Return the value; None, and a `problem`, if there is none."""
         try:
             return find_sample(self._schema(), self._refused, brief=brief)
         except NoSampleError as error:
             self.gave_up = error.gave_up
-            self.problem = self._told(refusal(self._first))
+            self.problem = self._describe(refusal(self._first))
         except Exception as error:  # noqa: BLE001 -- models have methods of their own
             self.gave_up = True
             logger.debug("No example can be made", exc_info=True)
-            self.problem = self._told(f"its JSON Schema cannot be made or used ({type(error).__name__})")
+            self.problem = self._describe(f"its JSON Schema cannot be made or used ({type(error).__name__})")
         return None
 
     def _schema(self) -> Schema:
@@ -127,11 +127,11 @@ class _Search:
             except Exception as error:  # noqa: BLE001 -- validators are the project's own
                 self._first = self._first or error
                 cause = error.__cause__
-                found = cause.errors(include_url=False) if isinstance(cause, ValidationError) else ()
-                places += [each["loc"] for each in found] or [()]
+                errors = cause.errors(include_url=False) if isinstance(cause, ValidationError) else ()
+                places += [problem["loc"] for problem in errors] or [()]
         return places
 
-    def _told(self, why: str) -> str:
+    def _describe(self, why: str) -> str:
         name = " and ".join(type_words(declared) for declared, _ in self._types)
         return (
             f"No example of the {self._what} can be made that {name} reads: {why}. "
@@ -151,10 +151,10 @@ def refusal(error: Exception | None) -> str:
 
 
 def _parameters(value: object) -> dict[str, list[str]]:
-    """A value as a query has it."""
+    """Convert a value to the form of a query."""
     fields = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-    lists = {name: cast("list[object]", each) if isinstance(each, list) else [each] for name, each in fields.items()}
-    return {name: [_text(each) for each in values if each is not None] for name, values in lists.items()}
+    lists = {name: cast("list[object]", value) if isinstance(value, list) else [value] for name, value in fields.items()}
+    return {name: [_text(value) for value in values if value is not None] for name, values in lists.items()}
 
 
 def _text(value: object) -> str:

@@ -1,6 +1,6 @@
-"""JSON Schemas of the types that payloads have, as pydantic makes them; what has none may be anything.
+"""JSON Schemas of payload types, as pydantic writes them; a type that has none may be anything.
 
-Made for documents, for samples and for the checks, never for an event.
+Documents, samples and checks need them; no event does.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from pydantic_core import SchemaValidator, to_jsonable_python
 from pydantic_core.core_schema import TaggedUnionSchema, WithDefaultSchema
 from typing_extensions import override
 
-#: Where a schema that stands alone has its definitions.
+#: The place of the definitions in a schema of its own.
 DEFINITIONS: Final = "#/$defs/{model}"
-#: What is read, or what is written.
+#: Whether the schema describes reading or writing.
 Mode: TypeAlias = Literal["validation", "serialization"]
 #: Marks a union whose members a function of the project chooses; JSON Schema cannot describe it.
 CHOSEN_BY_FUNCTION: Final = "x-chosen-by-function"
@@ -25,7 +25,7 @@ _HIDDEN: Final = "**********"
 
 
 class LenientSchema(GenerateJsonSchema):
-    """A JSON Schema in which what has none may be anything, instead of an exception; and nobody is warned."""
+    """Writes the empty schema for a type that has none, without an exception or a warning."""
 
     ignored_warning_kinds: set[JsonSchemaWarningKind] = {"skipped-choice", "non-serializable-default", "skipped-discriminator"}  # noqa: RUF012 -- as pydantic has it
 
@@ -35,66 +35,68 @@ class LenientSchema(GenerateJsonSchema):
 
     @override
     def default_schema(self, schema: WithDefaultSchema) -> JsonSchemaValue:
-        """Hide the default of a secret that is written as a plain text, as pydantic hides that of a `SecretStr`."""
-        made = super().default_schema(schema)
-        if isinstance(made.get("default"), str) and any(each.get("writeOnly") for each in (made, *made.get("anyOf", ()))):
-            made["default"] = _HIDDEN
-        return made
+        """Hide the default of a secret that is declared as plain text, as pydantic hides that of a `SecretStr`."""
+        written = super().default_schema(schema)
+        if isinstance(written.get("default"), str) and any(
+            part.get("writeOnly") for part in (written, *written.get("anyOf", ()))
+        ):
+            written["default"] = _HIDDEN
+        return written
 
     @override
     def tagged_union_schema(self, schema: TaggedUnionSchema) -> JsonSchemaValue:
-        """Say that the tag has to be there, although each model alone may have a default for it."""
-        made = super().tagged_union_schema(schema)
-        if self.mode == "validation" and "discriminator" in made:
-            made["required"] = [made["discriminator"]["propertyName"]]
+        """Require the tag, although each model alone may have a default for it."""
+        written = super().tagged_union_schema(schema)
+        if self.mode == "validation" and "discriminator" in written:
+            written["required"] = [written["discriminator"]["propertyName"]]
         if callable(schema["discriminator"]):
-            made[CHOSEN_BY_FUNCTION] = True
-        return made
+            written[CHOSEN_BY_FUNCTION] = True
+        return written
 
 
 class CheckedSchema(LenientSchema):
-    """The same, without the examples that models and fields declare and their own type refuses. Validators run for it."""
+    """Leaves out the declared examples that their own type refuses. It runs the validators of the project."""
 
-    #: A sentence on each example that is left out, for whoever makes a subclass with a list of its own.
+    #: A sentence about each example that is left out. A subclass has its own.
     refused: ClassVar[dict[str, None]] = {}
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._shared: dict[str, Any] = {}
-        #: What lies around the part at hand, outermost first.
+        #: The core schemas around the current one, outermost first.
         self._around: list[Mapping[str, Any]] = []
 
     def config(self, name: str, default: str) -> str:
-        """A setting of pydantic's, as it holds at the part at hand."""
-        return str(next((found for each in reversed(self._around) if (found := each.get("config", {}).get(name))), default))
+        """The value of a pydantic setting for the current part."""
+        return str(next((value for part in reversed(self._around) if (value := part.get("config", {}).get(name))), default))
 
     @override
     def generate_inner(self, schema: Any) -> JsonSchemaValue:
         self._around.append(schema)
         try:
-            made = super().generate_inner(schema)
+            written = super().generate_inner(schema)
         finally:
             self._around.pop()
         if self.mode == "validation":
-            self._leave_out(schema, made)
-        return made
+            self._leave_out(schema, written)
+        return written
 
     @override
     def definitions_schema(self, schema: Any) -> JsonSchemaValue:
-        self._shared |= {each["ref"]: each for each in schema["definitions"]}
+        self._shared |= {definition["ref"]: definition for definition in schema["definitions"]}
         return super().definitions_schema(schema)
 
-    def _leave_out(self, schema: Any, made: JsonSchemaValue) -> None:
-        """Take the declared examples out that their type refuses."""
-        holder: Any = made
-        if "$ref" in made and "ref" in schema:
-            holder = self.get_schema_from_definitions(JsonRef(made["$ref"])) or made
+    def _leave_out(self, schema: Any, written: JsonSchemaValue) -> None:
+        """Remove the declared examples that their type refuses."""
+        holder: Any = written
+        if "$ref" in written and "ref" in schema:
+            holder = self.get_schema_from_definitions(JsonRef(written["$ref"])) or written
         declared = holder.get("examples")
         if not isinstance(declared, list) or not declared:
             return
         known = cast("list[object]", declared)
         validator = self._validator(schema)
-        kept = [each for each in known if validator is None or self._is_read(validator, schema, each)]
+        kept = [example for example in known if validator is None or self._is_read(validator, schema, example)]
         if len(kept) == len(known):
             return
         if kept:
@@ -103,16 +105,16 @@ class CheckedSchema(LenientSchema):
             del holder["examples"]
 
     def _validator(self, schema: Any) -> SchemaValidator | None:
-        """What reads the part alone; None where it cannot stand alone."""
+        """A validator of the part alone; None if it depends on others."""
         inner = schema.get("schema") if schema["type"].endswith("-field") else schema
         shared = self._shared
         if inner.get("ref") in shared:
             inner = {"type": "definition-ref", "schema_ref": inner["ref"]}
         whole = {"type": "definitions", "schema": inner, "definitions": list(shared.values())} if shared else inner
-        config = next((each["config"] for each in reversed(self._around) if each.get("config")), None)
+        config = next((part["config"] for part in reversed(self._around) if part.get("config")), None)
         try:
             return SchemaValidator(cast("Any", whole), cast("Any", config))
-        except Exception:  # noqa: BLE001 -- pydantic's errors of what is not complete are of several kinds
+        except Exception:  # noqa: BLE001 -- pydantic has several errors for incomplete schemas
             return None
 
     def _is_read(self, validator: SchemaValidator, schema: Any, example: object) -> bool:
@@ -120,23 +122,23 @@ class CheckedSchema(LenientSchema):
             validator.validate_json(json.dumps(to_jsonable_python(example, inf_nan_mode="null", fallback=str)))
         except ValidationError as error:
             problem = error.errors(include_url=False)[0]
-            inside = "".join(f" at {each!r}" for each in problem["loc"][:1])
+            inside = "".join(f" at {step!r}" for step in problem["loc"][:1])
             why = f"its type refuses it{inside} ({problem['type']})"
             self.refused[f"An example that is declared for {self._name(schema)} is left out: {why}."] = None
             return False
-        except Exception:  # noqa: BLE001 -- a validator of the project's own, which wants to know what lies around
+        except Exception:  # noqa: BLE001 -- a validator of the project may need its context
             return True
         return True
 
     def _name(self, schema: Any) -> str:
-        """What a part is called: a model, and a field of it."""
+        """The name of a part: a model and its field."""
         name: list[str] = []
         fields: Mapping[str, Any] = {}
-        for each in (*self._around, schema):
-            if isinstance(each.get("cls"), type):
-                name = [each["cls"].__name__]
-            name += [key for key, field in fields.items() if field is each]
-            fields = each["fields"] if isinstance(each.get("fields"), dict) else fields
+        for part in (*self._around, schema):
+            if isinstance(part.get("cls"), type):
+                name = [part["cls"].__name__]
+            name += [key for key, field in fields.items() if field is part]
+            fields = part["fields"] if isinstance(part.get("fields"), dict) else fields
         return ".".join(name) or "the payload"
 
 
@@ -146,13 +148,13 @@ def payload_schemas(
     ref_template: str = DEFINITIONS,
     generator: type[GenerateJsonSchema] = CheckedSchema,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """The schema of each type, and the definitions that they share; all as JSON has it, whatever a model adds to its own.
+    """The schema of each type, and the definitions that they share, as JSON values.
 
     Args:
         payloads: Types as they are declared, with their adapters.
-        mode: What is read, or what is written.
-        ref_template: Where the definitions will stand, with `{model}` for the name of one.
-        generator: What writes them.
+        mode: Whether to describe reading or writing.
+        ref_template: The place of a definition, with `{model}` for its name.
+        generator: The class that writes the schemas.
 
     """
     made, shared = TypeAdapter.json_schemas(
@@ -161,11 +163,11 @@ def payload_schemas(
         ref_template=ref_template,
         schema_generator=generator,
     )
-    found = [
+    written = [
         _OF_BYTES if bare(declared) is bytes else dict(made[str(number), mode]) for number, (declared, _) in enumerate(payloads)
     ]
-    # a default may be no number, and an example a date
-    schemas, definitions = to_jsonable_python((found, shared.get("$defs", {})), inf_nan_mode="null", fallback=str)
+    # a default may be NaN, and an example a date
+    schemas, definitions = to_jsonable_python((written, shared.get("$defs", {})), inf_nan_mode="null", fallback=str)
     return schemas, definitions
 
 
@@ -177,7 +179,7 @@ def bare(declared: object) -> object:
     return declared if inner is None else bare(inner)
 
 
-#: Such a payload is taken as it comes, and is no JSON.
+#: Such a payload is passed on as it is; it need not be JSON.
 _OF_BYTES: Final[dict[str, Any]] = {"contentMediaType": "application/octet-stream"}
 
 

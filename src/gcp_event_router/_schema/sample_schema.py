@@ -1,4 +1,4 @@
-"""JSON Schemas that also say what samples need and JSON Schema has no words for: what `samples` reads."""
+"""JSON Schemas for `samples`, with keywords of our own for restrictions that JSON Schema does not have."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TIMES: Final = ("ge", "gt", "le", "lt")
 
 
 class SampleSchema(CheckedSchema):
-    """With the bounds of decimals and times, zones, the schemes of URLs, the encoding of bytes, and the places of fields."""
+    """Adds the bounds of decimals and times, time zones, URL schemes, the encoding of bytes, and the paths of fields."""
 
     @override
     def decimal_schema(self, schema: Any) -> JsonSchemaValue:
@@ -32,14 +32,14 @@ class SampleSchema(CheckedSchema):
 
     @override
     def generate_inner(self, schema: Any) -> JsonSchemaValue:
-        made = super().generate_inner(schema)
+        written = super().generate_inner(schema)
         match schema["type"]:
             case "date" | "datetime" | "time":
-                return made | _moments(schema)
+                return written | _moments(schema)
             case "model-field" | "dataclass-field" | "typed-dict-field":
-                return _placed(made, schema)
+                return _placed(written, schema)
             case _:
-                return made
+                return written
 
     @override
     def timedelta_schema(self, schema: Any) -> JsonSchemaValue:
@@ -62,26 +62,26 @@ class SampleSchema(CheckedSchema):
 
     @override
     def dict_schema(self, schema: Any) -> JsonSchemaValue:
-        made = super().dict_schema(schema)
+        written = super().dict_schema(schema)
         if "keys_schema" in schema:
-            made["propertyNames"] = self.generate_inner(schema["keys_schema"])
-        if made.pop("patternProperties", None) is not None:
-            made["additionalProperties"] = self.generate_inner(schema["values_schema"])
-        return made
+            written["propertyNames"] = self.generate_inner(schema["keys_schema"])
+        if written.pop("patternProperties", None) is not None:
+            written["additionalProperties"] = self.generate_inner(schema["values_schema"])
+        return written
 
     @override
     def json_schema(self, schema: Any) -> JsonSchemaValue:
-        made = super().json_schema(schema)
-        return made if "schema" in schema else {**made, "contentSchema": {"type": "object"}}
+        written = super().json_schema(schema)
+        return written if "schema" in schema else {**written, "contentSchema": {"type": "object"}}
 
 
-def _placed(made: JsonSchemaValue, schema: Mapping[str, Any]) -> JsonSchemaValue:
-    """With the place from which a field is read, where that is within another; pydantic's schemas have it under its name."""
+def _placed(written: JsonSchemaValue, schema: Mapping[str, Any]) -> JsonSchemaValue:
+    """Add the path of a field that is read from within another; pydantic's schemas have it under its name."""
     alias = schema.get("validation_alias")
     if not isinstance(alias, list) or not alias:
-        return made
+        return written
     paths = cast("list[list[str | int]]", alias if isinstance(alias[0], list) else [alias])
-    return made if any(len(path) == 1 for path in paths) else {**made, "path": paths[0]}
+    return written if any(len(path) == 1 for path in paths) else {**written, "path": paths[0]}
 
 
 def _named(schema: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]:
@@ -93,8 +93,8 @@ def _keywords(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _moments(schema: Mapping[str, Any]) -> dict[str, Any]:
-    made = {key: _plain(schema[key]) for key in _TIMES if schema.get(key) is not None}
-    return made | _named(schema, {"tz_constraint": "zone", "now_op": "now"})
+    written = {key: _plain(schema[key]) for key in _TIMES if schema.get(key) is not None}
+    return written | _named(schema, {"tz_constraint": "zone", "now_op": "now"})
 
 
 def _plain(value: object) -> object:

@@ -1,6 +1,6 @@
-"""The catalogue: a page for the staff that says what the site can be sent, who handles it, how to send it, and what came lately.
+"""The catalogue, for the staff: the events that the site accepts, their handlers, how to send them, and the last deliveries.
 
-It is an app of its own: "gcp_event_router.catalogue" in INSTALLED_APPS, and in the URLs
+It is an optional app: add "gcp_event_router.catalogue" to INSTALLED_APPS, and to the URLs
 
 path("catalogue/", include("gcp_event_router.catalogue.urls"))
 """

@@ -1,4 +1,4 @@
-"""The Django app of the catalogue, by which its templates and its style are found."""
+"""The Django app of the catalogue, with its templates and styles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list of the catalogue: a line for each channel, found by words. No schema is made for it."""
+"""The list of the catalogue, with a search: a line for each channel. It needs no schemas."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ..exceptions import GlobError
 from ..router import EventRouter
 from .source_links import SourceLink, place_of
 
-#: So many characters of a search are looked at.
+#: The most characters of a search.
 LONGEST: Final = 200
 
 
 class HandlerLine(NamedTuple):
-    """One handler, as both pages name it."""
+    """One handler, on either page."""
 
     name: str
     place: SourceLink
@@ -40,10 +40,10 @@ class ChannelLine(NamedTuple):
     handlers: tuple[HandlerLine, ...]
 
 
-def found(router: EventRouter, words: str) -> list[Key]:
-    """The channels that fit a search, by kind, and fallbacks last.
+def search(router: EventRouter, words: str) -> list[Key]:
+    """The channels that a search finds, by kind, and fallbacks last.
 
-    Found is what has the words in its kind, its type, a handler's name or its payload's; and what takes that kind, or type.
+    It finds channels with the words in the kind, the type, or the name of a handler or a payload, and channels for that kind.
     """
     wanted = words.strip()[:LONGEST]
     texts = _texts(router) if wanted else {}
@@ -51,13 +51,13 @@ def found(router: EventRouter, words: str) -> list[Key]:
     return sorted(fitting, key=lambda key: (key.is_fallback, key.kind.pattern, key.ce_type.pattern if key.ce_type else ""))
 
 
-def entries(router: EventRouter, wanted: Iterable[Key]) -> list[ChannelLine]:
-    """The lines of some channels."""
-    return [_entry(channel) for channel in channels(router, wanted)]
+def entries(router: EventRouter, wanted_keys: Iterable[Key]) -> list[ChannelLine]:
+    """The lines of the channels with these keys."""
+    return [_entry(channel) for channel in channels(router, wanted_keys)]
 
 
 def handler_line(handler: Handler) -> HandlerLine:
-    """What both pages say of a handler."""
+    """Describe a handler for either page."""
     options = handler.options
     parts = manner(handler)
     parts += [f"at most {options.max_attempts} attempts"] if options.max_attempts else []
@@ -66,12 +66,12 @@ def handler_line(handler: Handler) -> HandlerLine:
 
 
 def title_of(key: Key) -> str:
-    """What a channel is called."""
+    """The title of a channel."""
     return key.ce_type.pattern if key.ce_type and key.kind.pattern == "*" else key.kind.pattern
 
 
 def query_of(key: Key) -> str:
-    """The query that leads to a channel."""
+    """The query string of a channel's page."""
     query = QueryDict(mutable=True)
     query["kind"] = key.kind.pattern
     if key.ce_type is not None:
@@ -82,7 +82,7 @@ def query_of(key: Key) -> str:
 
 
 def key_of(query: QueryDict) -> Key | None:
-    """What a query leads to; None if it names nothing that there could be."""
+    """The channel that a query string names; None if it names none."""
     try:
         kind, ce_type = Glob(query.get("kind") or ""), query.get("type")
         return Key(kind, None if ce_type is None else Glob(ce_type), query.get("fallback") == "yes")
@@ -105,11 +105,14 @@ def _entry(channel: Channel) -> ChannelLine:
 
 
 def _texts(router: EventRouter) -> dict[Key, list[str]]:
-    """What each channel is found by beside its kind and type: what is registered or declared for just that is enough."""
+    """The names of handlers and payloads by which the search finds a channel."""
     texts: dict[Key, list[str]] = defaultdict(list)
-    for each in router:
-        for glob in each.globs or (Glob("*"),):
-            texts[Key(glob, each.ce_type, each.is_fallback)] += [each.handler.name, declared_words(each.handler)]
+    for registration in router:
+        for glob in registration.globs or (Glob("*"),):
+            texts[Key(glob, registration.ce_type, registration.is_fallback)] += [
+                registration.handler.name,
+                declared_words(registration.handler),
+            ]
     for name, kind in router.kinds.items():
         texts[Key(Glob(escape(name)))].append(type_words(kind.payload_type))
     return texts
@@ -118,7 +121,7 @@ def _texts(router: EventRouter) -> dict[Key, list[str]]:
 def _fits(key: Key, texts: Iterable[str], wanted: str) -> bool:
     text = wanted.casefold()
     patterns = [key.kind.pattern, key.ce_type.pattern if key.ce_type else ""]
-    if any(text in each.casefold() for each in (*patterns, *texts)):
+    if any(text in name.casefold() for name in (*patterns, *texts)):
         return True
     globs = [] if key.is_fallback else [key.ce_type, key.kind] if key.kind.pattern != "*" else [key.ce_type]
     return any(glob is not None and glob.matches(wanted) for glob in globs)

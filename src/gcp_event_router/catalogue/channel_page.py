@@ -1,4 +1,4 @@
-"""One channel, as its page shows it. What fails in it, such as a type that pydantic cannot describe, is said in its place."""
+"""The content of a channel's page. A part that fails, such as a type that pydantic cannot describe, shows why."""
 
 from __future__ import annotations
 
@@ -26,32 +26,32 @@ from .payload_table import PayloadTable, table_of
 from .security import Security, at_path
 from .snippets import REFERENCE, Line, Sending
 
-#: So many deliveries are shown.
+#: How many deliveries the page shows.
 DELIVERIES: Final = 10
 
 _NO_SCHEMA: Final = "The declared type cannot be described: manage.py check says what is wrong with it."
 
 
 class PayloadDetails(NamedTuple):
-    """What an event has to hold."""
+    """The payload that an event must have."""
 
     table: PayloadTable
     schema: str
     example: Example
-    #: The example's payload, as people read it.
+    #: The payload of the example, formatted.
     sample: str
     is_json: bool
 
 
 class Parameters(NamedTuple):
-    """What a handler reads from the query of the event's URL."""
+    """The parameters that a handler reads from the query of the event's URL."""
 
     handler: str
     table: PayloadTable
 
 
 class Lately(NamedTuple):
-    """The last deliveries, or why there are none to be seen."""
+    """The last deliveries, or why the page does not show them."""
 
     rows: Sequence[Delivered]
     problem: str = ""
@@ -59,20 +59,20 @@ class Lately(NamedTuple):
 
 @dataclass(frozen=True)
 class Details:
-    """All of the page but the deliveries."""
+    """The page without the deliveries."""
 
     payload: PayloadDetails | None
-    #: What keeps the payload from being described.
+    #: Why the payload cannot be described.
     problem: str
     parameters: list[Parameters]
     security: Security
     lines: list[Line]
-    #: A kind that the commands send; differs from a glob.
+    #: The kind that the commands send; one that fits, if the channel has a glob.
     kind: str
 
 
 def details_of(channel: Channel, base_url: str) -> Details:
-    """What there is to say of a channel of which events are sent to `base_url`."""
+    """Describe a channel whose events are sent to `base_url`."""
     types = channel.sole_type or channel.ce_type
     ce_type = None if types is None else text_of(types, TYPES)
     kind = _kind(channel, ce_type)
@@ -86,13 +86,13 @@ def details_of(channel: Channel, base_url: str) -> Details:
 
 
 def lately(channel: Channel, user: object) -> Lately | None:
-    """The last deliveries of a channel, as far as a user may know; None where nothing keeps events."""
+    """The last deliveries of a channel, if the user may see them; None without the inbox."""
     keeper = history()
     if keeper is None:
         return None
     if not keeper.may_view(user):
-        return Lately((), f"To see them takes the permission {keeper.permission}.")
-    handlers = [each.name for each in channel.handlers] if channel.ce_type or channel.is_fallback else None
+        return Lately((), f"To see them, you need the permission {keeper.permission}.")
+    handlers = [handler.name for handler in channel.handlers] if channel.ce_type or channel.is_fallback else None
     try:
         return Lately(keeper.last(channel.kind, channel.kind.only_text, handlers, DELIVERIES))
     except DatabaseError:
@@ -101,7 +101,7 @@ def lately(channel: Channel, user: object) -> Lately | None:
 
 
 def _kind(channel: Channel, ce_type: str | None) -> str:
-    """A kind that comes here; the type, where it is all that counts, as it is for events without a kind in their URL."""
+    """A kind of the channel; the type if only that counts, as for events without a kind in their URL."""
     if ce_type is not None and channel.sole_type is not None and (is_label(ce_type) or channel.sole_type == channel.kind):
         return ce_type
     return text_of(channel.kind, LABELS) or "KIND"
@@ -109,7 +109,7 @@ def _kind(channel: Channel, ce_type: str | None) -> str:
 
 def _path(kind: str) -> str:
     try:
-        # what no URL can hold is a type, which is the kind of events there
+        # a kind that no URL can hold is a type, which is the kind of events at /events/
         return get_event_url(kind, REFERENCE, base_url="") if is_label(kind) else cloudevents_path()
     except (ConfigurationError, NoReverseMatch):
         return ""
@@ -119,7 +119,7 @@ def _payload(channel: Channel) -> PayloadDetails | None:
     try:
         payloads, schema, example = channel.payloads, channel.schema(), channel.example()
         table = table_of(schema, "payload")
-    except Exception:  # noqa: BLE001 -- models have methods of their own, and checks say what is wrong
+    except Exception:  # noqa: BLE001 -- models run code of the project, and checks report what is wrong
         logger.debug("The catalogue cannot describe %s", channel, exc_info=True)
         return None
     is_json = not any(bare(declared) is bytes for declared, _ in payloads)
@@ -129,15 +129,17 @@ def _payload(channel: Channel) -> PayloadDetails | None:
 
 
 def _parameters(channel: Channel) -> list[Parameters]:
-    """Those of the handlers that declare any."""
-    told: list[Parameters] = []
+    """The parameters of the handlers that declare any."""
+    parameters: list[Parameters] = []
     for handler in channel.handlers:
         try:
             declared = handler.parameters_type
             if declared == dict[str, str]:
                 continue
             (schema,), definitions = payload_schemas([(declared, TypeAdapter(cast("type[Any]", declared)))], "validation")
-            told.append(Parameters(handler.name, table_of({**schema, "$defs": definitions}, f"parameters-{len(told)}")))
+            parameters.append(
+                Parameters(handler.name, table_of({**schema, "$defs": definitions}, f"parameters-{len(parameters)}"))
+            )
         except Exception:  # noqa: BLE001 -- as above
             logger.debug("The catalogue cannot describe the parameters of %s", handler.name, exc_info=True)
-    return told
+    return parameters

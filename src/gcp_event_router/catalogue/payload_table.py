@@ -1,7 +1,7 @@
-"""A JSON Schema as tables, in the schema's own terms: a section for each object, a row for each of its fields.
+"""Shows a JSON Schema as tables, in the schema's own terms: a section for each object, a row for each of its fields.
 
-Models may hold themselves, and may be large: an object that has a name has one section, to which others have links, and there are
-limits to how many sections and rows are made. What they leave out stands in the schema's JSON.
+Models may contain themselves, and may be large: a named object has one section, to which others link, and the numbers of
+sections and rows are limited. The page shows the rest as JSON only.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from typing import Final, NamedTuple, cast
 
 from .._schema.json_schema import Schema
 
-#: So many objects are described, and so many fields of each.
+#: The most objects, and the most fields of each.
 SECTIONS: Final = 60
 ROWS: Final = 300
-#: So deep types within types are shown.
+#: The most types within types.
 _DEPTH: Final = 6
-#: So many characters of a value are shown.
+#: The most characters of a value.
 _LENGTH: Final = 120
-#: So many values of an enumeration are shown.
+#: The most values of an enumeration.
 _CHOICES: Final = 20
-#: Keywords that are no notes on a type.
+#: Keywords that are not notes on a type.
 _SHOWN_ELSEWHERE: Final = frozenset({"type", "title", "description", "default", "format", "const", "additionalProperties"})
 
 
@@ -38,9 +38,9 @@ class FieldRow(NamedTuple):
     name: str
     type: Sequence[Part]
     is_required: bool
-    #: As JSON; empty if there is none.
+    #: As JSON; empty without a default.
     default: str
-    #: Each a keyword and its value, such as `"minimum: 1"`.
+    #: Keywords and their values, such as `"minimum: 1"`.
     notes: Sequence[str]
     description: str
 
@@ -61,7 +61,7 @@ class Section(NamedTuple):
 
     @property
     def has_notes(self) -> bool:
-        """Whether there is more to say of any field than its type; called by the template."""
+        """Whether any field has notes or a description; called by the template."""
         return any(row.notes or row.description for row in self.rows)
 
 
@@ -79,7 +79,7 @@ def table_of(schema: Schema, prefix: str) -> PayloadTable:
 
 
 class _Tables:
-    """Makes the sections of one schema."""
+    """Creates the sections of one schema."""
 
     def __init__(self, schema: Schema, prefix: str) -> None:
         self._schema = schema
@@ -170,7 +170,7 @@ class _Tables:
                 yield from (f"{key}.{note}" for note in self._notes(schema[key], depth - 1))
 
     def _resolve(self, schema: Schema) -> tuple[Schema, str]:
-        """What a reference leads to, with what stands beside it; and the name of the definition, or nothing."""
+        """Merge a reference with the keywords beside it; also return the name of the definition, or nothing."""
         name = ""
         for _ in range(_DEPTH):
             parts = schema.get("allOf", ())

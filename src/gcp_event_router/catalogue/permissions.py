@@ -1,4 +1,4 @@
-"""Who may see the catalogue: the staff. Everybody else is told to log in, or 403, before anything is looked up."""
+"""Shows the catalogue to the staff only. Others are redirected to log in, or get 403, before anything is looked up."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from ..exceptions import ConfigurationError
 
 
 class StaffView(View):
-    """A page for the staff, which is read only and which nobody keeps a copy of."""
+    """A page for the staff that changes nothing, and that caches do not store."""
 
     http_method_names: Sequence[str] = ["get", "head"]
 
     @override
     @classmethod
     def as_view(cls, **initkwargs: Any) -> Callable[..., HttpResponseBase]:
-        """Make the view function; it is kept out of `ATOMIC_REQUESTS`, so that a page is shown while a table is missing."""
+        """Create the view function, outside `ATOMIC_REQUESTS`, so that a missing table does not fail the page."""
         view = never_cache(super().as_view(**initkwargs))
         for alias in connections:
             view = transaction.non_atomic_requests(using=alias)(view)
@@ -33,7 +33,7 @@ class StaffView(View):
 
     @override
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        """Ask who it is, whatever the method is. Raises `PermissionDenied` for who is logged in and not of the staff."""
+        """Check the user first, for every method. Raises `PermissionDenied` for users who are not staff."""
         user: Any = getattr(request, "user", None)
         if user is None:
             msg = (

@@ -1,4 +1,4 @@
-"""The security in force at an endpoint: who lets requests in, and what may be told of how."""
+"""The security of an endpoint: its authenticators, with the facts that the page may show."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from ..exceptions import ConfigurationError
 
 Standing: TypeAlias = Literal["open", "closed", "guarded"]
 
-_BROKEN: Final = "Closed to everybody: the authenticators cannot be made. manage.py check says why."
+_BROKEN: Final = "Closed to everybody: the authenticators cannot be created. manage.py check says why."
 _UNSET: Final = 'Closed to everybody: GCP_EVENT_ROUTER["AUTHENTICATION"] is not set.'
 _DEBUG: Final = 'Open to everybody while DEBUG is on: GCP_EVENT_ROUTER["AUTHENTICATION"] is not set.'
 _OPEN: Final = "Open to everybody: no authenticator is configured."
-_ONE: Final = "Closed to all whom this authenticator does not accept."
-_SEVERAL: Final = "Closed to all whom none of these authenticators accepts."
+_ONE: Final = "Closed to everybody whom this authenticator does not accept."
+_SEVERAL: Final = "Closed to everybody whom no authenticator accepts."
 
 
 class Guard(NamedTuple):
     """One authenticator."""
 
     name: str
-    #: Names and values, none of them a secret.
+    #: Names and values, without secrets.
     facts: tuple[tuple[str, str], ...]
 
 
 class Security(NamedTuple):
-    """Who is let in at one endpoint."""
+    """The security of one endpoint, or of several that have the same."""
 
-    #: Such as `/events/kind/reference`; none for what is not mounted.
+    #: Such as `/events/kind/reference`; empty if no URL leads to it.
     paths: tuple[str, ...]
     standing: Standing
     summary: str
@@ -44,17 +44,17 @@ class Security(NamedTuple):
 
 
 def mounted() -> list[Security]:
-    """That of each endpoint in the URLs; those with the same one together."""
+    """The security of all endpoints in the URLs; those with the same authenticators come together."""
     # by identity, since an authenticator of the project's own need not be hashable
-    found: dict[tuple[int, ...] | None, tuple[Sequence[Authenticator] | None, list[str]]] = {}
-    for each in endpoints():
-        own = each.authentication
-        found.setdefault(None if own is None else tuple(map(id, own)), (own, []))[1].append(each.path)
-    return [_security(tuple(paths), own) for own, paths in found.values()]
+    chains: dict[tuple[int, ...] | None, tuple[Sequence[Authenticator] | None, list[str]]] = {}
+    for endpoint in endpoints():
+        own = endpoint.authentication
+        chains.setdefault(None if own is None else tuple(map(id, own)), (own, []))[1].append(endpoint.path)
+    return [_security(tuple(paths), own) for own, paths in chains.values()]
 
 
 def at_path(path: str) -> Security:
-    """That of the endpoint which a path leads to."""
+    """The security of the endpoint at a path."""
     try:
         keywords = getattr(resolve(_without_prefix(path)).func, "view_initkwargs", {})
     except Resolver404:
@@ -85,6 +85,6 @@ def _guard(authenticator: Authenticator) -> Guard:
     try:
         facts = tuple((str(name), str(value)) for name, value in getattr(authenticator, "public_facts", tuple)())
     except Exception:  # noqa: BLE001 -- an authenticator of the project's own
-        logger.debug("The authenticator %s failed to say what may be told", type(authenticator).__qualname__, exc_info=True)
+        logger.debug("public_facts() of the authenticator %s failed", type(authenticator).__qualname__, exc_info=True)
         facts = ()
     return Guard(type(authenticator).__qualname__, facts)

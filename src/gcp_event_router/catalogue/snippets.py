@@ -1,6 +1,6 @@
-"""Commands that send an event, for a shell: `curl` for each way to authenticate, `gcloud`, and our own. No secret stands in one.
+"""Shell commands that send an event: `curl` for each authenticator, `gcloud`, and our own. They contain no secrets.
 
-What a sender has to fill in is a shell variable or a word in capitals. All else is quoted by `shlex`.
+A shell variable or a word in capitals stands for what a sender has to fill in. `shlex` quotes everything else.
 Facts: https://cloud.google.com/sdk/gcloud/reference/pubsub/topics/publish.
 """
 
@@ -19,11 +19,11 @@ from ..auth.base import curl_hint
 from ..event import is_label
 from .security import Security
 
-#: What the events of the commands are about.
+#: The reference of the events that the commands send.
 REFERENCE: Final = "1"
 _SOURCE: Final = "//example.com/you"
 _BREAK: Final = " \\\n  "
-#: Stands for an id, which `_ID` has the shell make.
+#: Stands for an id; `_ID` lets the shell create it.
 _NEW: Final = "\0"
 _ID: Final = "$(date +%s)-$$"
 _DELIMITERS: Final = ";|:~@#%+"
@@ -34,18 +34,18 @@ class Line(NamedTuple):
 
     title: str
     text: str
-    #: What to know of it.
+    #: Advice for the sender.
     hint: str = ""
 
 
 @dataclass(frozen=True)
 class Sending:
-    """An event that somebody wants to send."""
+    """Writes the commands that send one event."""
 
     kind: str
     #: Of a CloudEvent.
     ce_type: str | None
-    #: None, where there is no example: whoever sends it has to write it.
+    #: None without an example; the sender then has to write it.
     data: bytes | None
     is_json: bool
     #: Such as `https://shop.example`, and the path below it; empty where no endpoint is mounted.
@@ -58,16 +58,16 @@ class Sending:
     def lines(self) -> list[Line]:
         """Every way to send it."""
         missing = [name for name, value in (("PAYLOAD", self.data), ("QUERY", self.query)) if value is None]
-        hint = "".join(f" {name} is yours to write: there is no example." for name in missing)
-        found = [*self._curls(), *self._gcloud(), self._own()]
-        return [each._replace(hint=(each.hint + hint).strip()) for each in found] if hint else found
+        hint = "".join(f" Set {name} yourself: there is no example." for name in missing)
+        lines = [*self._curls(), *self._gcloud(), self._own()]
+        return [line._replace(hint=(line.hint + hint).strip()) for line in lines] if hint else lines
 
     def _curls(self) -> Iterator[Line]:
         if not self.path:
             return
         yield from map(self._with, self.security.authenticators)
         if not self.security.authenticators:
-            hint = "" if self.security.standing == "open" else "As it stands, nobody gets in."
+            hint = "" if self.security.standing == "open" else "The endpoint rejects everybody now."
             yield Line("curl", self._curl(self._url()), hint)
 
     def _with(self, authenticator: Authenticator) -> Line:
@@ -79,7 +79,7 @@ class Sending:
 
     def _signed(self) -> str:
         # double quotes, since the shell has the single ones
-        kind, reference, base = (json.dumps(each, ensure_ascii=False) for each in (self.kind, REFERENCE, self.base_url))
+        kind, reference, base = (json.dumps(text, ensure_ascii=False) for text in (self.kind, REFERENCE, self.base_url))
         query = json.dumps(self.query, ensure_ascii=False) + ", " if self.query else ""
         if is_label(self.kind) or self.kind != self.ce_type:
             call = f"get_event_url({kind}, {reference}, {query}base_url={base}, signed=True, max_age=timedelta(hours=1))"
@@ -93,7 +93,7 @@ class Sending:
         content = "application/json" if self.is_json else "application/octet-stream"
         named = {"Content-Type": content, **self._attributes()}
         written = [*headers, *(_quoted(f"{name}: {value}") for name, value in named.items())]
-        return _BREAK.join([f"curl -i {url}", *(f"-H {each}" for each in written), f"--data-raw {self._text}"])
+        return _BREAK.join([f"curl -i {url}", *(f"-H {header}" for header in written), f"--data-raw {self._text}"])
 
     def _gcloud(self) -> Iterator[Line]:
         attributes = self._attributes() or ({"sent-by": "gcloud"} if self.data == b"" else {})  # one of both has to be there
@@ -108,20 +108,20 @@ class Sending:
 
     def _own(self) -> Line:
         options = ["--envelope", "cloudevents-binary", "--ce-type", quote(self.ce_type)] if self.ce_type else []
-        options += [f"--parameter {quote(f'{name}={each}')}" for name, values in (self.query or {}).items() for each in values]
+        options += [f"--parameter {quote(f'{name}={value}')}" for name, values in (self.query or {}).items() for value in values]
         options += ["--parameter NAME=VALUE"] if self.query is None else []
         kind = ["--", quote(self.kind)] if self.kind.startswith("-") else [quote(self.kind)]
         text = " ".join(["python manage.py events send", *options, "--data", self._text, *kind])
         return Line("manage.py", text, "In the process of the command; nobody is asked who sends.")
 
     def _attributes(self) -> Mapping[str, str]:
-        """Those of a CloudEvent, as its headers and a message have them."""
+        """The attributes of a CloudEvent, for headers and messages."""
         if self.ce_type is None:
             return {}
         return {"ce-specversion": "1.0", "ce-id": _NEW, "ce-source": _SOURCE, "ce-type": self.ce_type}
 
     def _url(self, more: str = "") -> str:
-        """The URL, as the shell reads it; what is added to its query comes last."""
+        """The URL, quoted for the shell; `more` is added to its query."""
         query = urlencode(self.query or {}, doseq=True)
         url = f"{self.base_url}{self.path}{'?' * bool(query or more)}{query}{'&' * bool(query and more)}{more}"
         if self.query is not None:
@@ -130,20 +130,20 @@ class Sending:
 
     @property
     def _text(self) -> str:
-        """The payload, as the shell reads it."""
+        """The payload, quoted for the shell."""
         return '"$PAYLOAD"' if self.data is None else quote(self.data.decode(errors="replace"))
 
 
 def _quoted(text: str) -> str:
-    """A text as the shell reads it, with an id that is another one each time: a second event of the same id is a duplicate."""
+    """Quote a text for the shell, with a new id each time: a second event with the same id is a duplicate."""
     before, new, after = text.partition(_NEW)
     return f'{quote(before)}"{_ID}"{quote(after) if after else ""}' if new else quote(text)
 
 
 def _dictionary(values: Mapping[str, str]) -> str:
-    """As gcloud reads a dictionary: by commas, unless another delimiter is named."""
+    """Write a dictionary for gcloud: with commas, unless it names another delimiter."""
     written = [f"{name}={value}" for name, value in values.items()]
-    if not any("," in each for each in written) and not written[0].startswith("^"):
+    if not any("," in text for text in written) and not written[0].startswith("^"):
         return ",".join(written)
-    delimiter = next((each for each in _DELIMITERS if not any(each in text for text in written)), "\x1f")
+    delimiter = next((delimiter for delimiter in _DELIMITERS if not any(delimiter in text for text in written)), "\x1f")
     return f"^{delimiter}^{delimiter.join(written)}"

@@ -1,4 +1,4 @@
-"""Where code stands, and the link to it. Never the whole path of a machine: it says who runs what where."""
+"""The place of code, and a link to it. It never shows the whole path, which reveals how a machine is set up."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .. import conf
 
 
 class SourceLink(NamedTuple):
-    """A file and a line, for people; and the link, where `SOURCE_URL` says how to make one. Empty where nothing is known."""
+    """A file and a line; and a link, if `SOURCE_URL` is set. Empty if the place is unknown."""
 
     text: str
     url: str = ""
 
 
 def place_of(location: str) -> SourceLink:
-    """The place of a `Handler.location`: below the project if it is the project's, below its package if it is installed."""
+    """The place of a `Handler.location`, relative to the project or to the folder of an installed package."""
     name, colon, line = location.rpartition(":")
     if not colon or not line.isdecimal():
         return SourceLink("")
@@ -32,8 +32,8 @@ def place_of(location: str) -> SourceLink:
             path = file.relative_to(root).as_posix()
             template = conf.current().SOURCE_URL
             return SourceLink(f"{path}:{line}", template.format(path=quote(path), line=line) if template else "")
-    found = [file.relative_to(root) for root in map(Path, sys.path) if root.parts and file.is_relative_to(root)]
-    return SourceLink(f"{min(found, key=lambda path: len(path.parts), default=Path(file.name)).as_posix()}:{line}")
+    paths = [file.relative_to(root) for root in map(Path, sys.path) if root.parts and file.is_relative_to(root)]
+    return SourceLink(f"{min(paths, key=lambda path: len(path.parts), default=Path(file.name)).as_posix()}:{line}")
 
 
 def _roots() -> Iterator[Path]:

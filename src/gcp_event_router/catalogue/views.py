@@ -1,4 +1,4 @@
-"""The pages: the list with its search, and a page for each channel. Both only read."""
+"""The pages: the list with its search, and a page for each channel. They change nothing."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from .permissions import StaffView
 from .security import mounted
 from .source_links import place_of
 
-#: So many channels stand on a page of the list.
+#: How many channels a page of the list has.
 _ON_A_PAGE: Final = 100
 _TEMPLATES: Final = "gcp_event_router/catalogue"
 
 
 class Page(StaffView):
-    """What both have in common."""
+    """The common part of both pages."""
 
     def answer(self, request: HttpRequest, template: str, status: int = 200, **context: Any) -> HttpResponse:
-        """A page, with what stands at the top of each."""
+        """Render a page with the header of all pages."""
         user: Any = request.user
         namespace = request.resolver_match.namespace if request.resolver_match else APP_NAME
         top = {
@@ -48,21 +48,23 @@ class Page(StaffView):
 
 
 class ListView(Page):
-    """All channels, or those that a search finds; the endpoints with who is let in; plain receivers."""
+    """All channels, or those that a search finds; the endpoints with their security; plain receivers."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """Answer `?q=` and `?page=`; nonsense in either is no error."""
+        """Answer `?q=` and `?page=`, whatever they contain."""
         words = request.GET.get("q", "").strip()[: channel_list.LONGEST]
-        found = channel_list.found(events, words)
-        page = Paginator(found, _ON_A_PAGE).get_page(request.GET.get("page"))
-        receivers = [HandlerLine(name_of(each), place_of(location_of(each)), "") for each in event_received.plain_receivers()]
+        found_keys = channel_list.search(events, words)
+        page = Paginator(found_keys, _ON_A_PAGE).get_page(request.GET.get("page"))
+        receivers = [
+            HandlerLine(name_of(receiver), place_of(location_of(receiver)), "") for receiver in event_received.plain_receivers()
+        ]
         return self.answer(
             request,
             "list",
             words=words,
             longest=channel_list.LONGEST,
-            number=len(found),
-            total=len(found) if not words else len(keys(events)),
+            number=len(found_keys),
+            total=len(found_keys) if not words else len(keys(events)),
             page=page,
             entries=channel_list.entries(events, page.object_list),
             endpoints=mounted(),
@@ -71,28 +73,28 @@ class ListView(Page):
 
 
 class ChannelView(Page):
-    """One channel, named by `?kind=`, and by `&type=` and `&fallback=yes` where these tell it from others."""
+    """One channel, named by `?kind=`, and by `&type=` and `&fallback=yes` if it has these."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """Answer 404 for what there is not."""
+        """Answer 404 if there is no such channel."""
         key = channel_list.key_of(request.GET)
-        found = channels(events, [key]) if key else ()
-        if key is None or not found:
+        matching = channels(events, [key]) if key else ()
+        if key is None or not matching:
             return self.answer(request, "missing", status=404, words=request.GET.get("kind", "")[: channel_list.LONGEST])
-        (channel,) = found
+        (channel,) = matching
         return self.answer(
             request,
             "channel",
             title=channel_list.title_of(key),
             channel=channel,
-            handlers=[channel_list.handler_line(each) for each in channel.handlers],
+            handlers=[channel_list.handler_line(handler) for handler in channel.handlers],
             details=details_of(channel, _base_url(request)),
             lately=lately(channel, request.user),
         )
 
 
 def _base_url(request: HttpRequest) -> str:
-    """Where events are sent: as the settings say, and otherwise where this page is."""
+    """The URL of the site, from the settings or from the request."""
     base: str = getattr(settings, "BASE_URL", None) or f"{request.scheme}://{request.get_host()}"
     return base
 

@@ -1,7 +1,6 @@
-"""System checks: what would fail later, said when the project starts. Registered by `apps`.
+"""System checks, which report at start what would fail later. `apps` registers them.
 
-Each has a stable id, a message that says what was found where, and a hint that says what to write. Authenticators check their
-own options for a deployment; their messages are with them.
+Each message has a stable id, and a hint that says what to write. Authenticators check their own options for a deployment.
 """
 
 from __future__ import annotations

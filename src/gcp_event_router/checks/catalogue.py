@@ -1,4 +1,4 @@
-"""What the catalogue needs, where the project's URLs include it. Its URLs are known by their name, so that it is not imported."""
+"""Checks what the catalogue needs if the project's URLs include it. It finds the URLs by name, so it does not import the app."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def check_catalogue() -> Iterator[CheckMessage]:
 
 
 def _is_mounted(patterns: Sequence[URLPattern | URLResolver]) -> bool:
-    resolvers = [each for each in patterns if isinstance(each, URLResolver)]
-    return any(each.app_name == APP_NAME or _is_mounted(each.url_patterns) for each in resolvers)
+    resolvers = [resolver for resolver in patterns if isinstance(resolver, URLResolver)]
+    return any(resolver.app_name == APP_NAME or _is_mounted(resolver.url_patterns) for resolver in resolvers)
 
 
 def _users() -> Iterator[CheckMessage]:
-    """Whether requests can have a user."""
+    """Check that requests can have a user."""
     missing = [] if apps.is_installed("django.contrib.auth") else ["'django.contrib.auth' in INSTALLED_APPS"]
     missing += [f"{path!r} in MIDDLEWARE" for path in _MIDDLEWARE if not _has(path)]
     if missing:
@@ -63,7 +63,7 @@ def _users() -> Iterator[CheckMessage]:
 
 
 def _page() -> Iterator[CheckMessage]:
-    """Whether it can be shown."""
+    """Check that templates and styles are found."""
     try:
         get_template(_TEMPLATE)
     except (TemplateDoesNotExist, ImproperlyConfigured):
@@ -84,7 +84,7 @@ def _unusable(text: str, hint: str) -> CheckMessage:
 
 
 def _login() -> Iterator[CheckMessage]:
-    """Whether there is a page to log in at."""
+    """Check that there is a login page."""
     try:
         reverse("admin:login")
     except NoReverseMatch:
@@ -98,23 +98,23 @@ def _login() -> Iterator[CheckMessage]:
         if not parts.netloc and parts.path.startswith("/"):
             resolve("/" + parts.path.removeprefix(get_script_prefix()).lstrip("/"))
     except (NoReverseMatch, Resolver404):
-        told = f" ({url!r})" if isinstance(url, str) else ""  # a lazy URL has no text before it is resolved
+        shown = f" ({url!r})" if isinstance(url, str) else ""  # a lazy URL has no text before it is resolved
         yield Warn(
-            f"The catalogue redirects anonymous users to LOGIN_URL{told}, but no URL pattern matches it.",
+            f"The catalogue redirects anonymous users to LOGIN_URL{shown}, but no URL pattern matches it.",
             hint="Put the admin into the URLs, or have LOGIN_URL name a page of your own.",
             id=check_ids.LOGIN_URL,
         )
 
 
 def _has(path: str) -> bool:
-    """Whether a middleware, or one that is made of it, is there; by its name, since without its app it cannot be imported."""
-    classes = [found for found in map(_imported, settings.MIDDLEWARE) if isclass(found)]
-    return any(f"{base.__module__}.{base.__qualname__}" == path for found in classes for base in found.__mro__)
+    """Whether a middleware or a subclass of it is installed. It is compared by name: without its app, it cannot be imported."""
+    classes = [middleware for middleware in map(_imported, settings.MIDDLEWARE) if isclass(middleware)]
+    return any(f"{base.__module__}.{base.__qualname__}" == path for middleware in classes for base in middleware.__mro__)
 
 
 def _imported(path: str) -> object:
     try:
-        found: object = import_string(path)
-    except Exception:  # noqa: BLE001 -- whoever starts the site is told
+        imported: object = import_string(path)
+    except Exception:  # noqa: BLE001 -- starting the site reports it
         return None
-    return found
+    return imported

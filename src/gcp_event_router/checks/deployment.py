@@ -1,4 +1,4 @@
-"""What `manage.py check --deploy` adds: whether the endpoint is closed, and whether events reach it."""
+"""Checks for `manage.py check --deploy`: is the endpoint closed, and do events reach it?"""
 
 from __future__ import annotations
 
@@ -21,28 +21,29 @@ _NAME_ONE = 'Name an authenticator: "AUTHENTICATION": [{"BACKEND": "gcp_event_ro
 
 
 def check_deployment(**_: Any) -> list[CheckMessage]:
-    """What is wrong with the endpoints for a deployment. Registered by `apps`."""
+    """Check the endpoints for a deployment. Registered by `apps`."""
     mounted = endpoints()
-    found: list[CheckMessage] = []
-    if not mounted or any(each.authentication is None for each in mounted):
-        found += _settings()
-    for each in mounted:
-        found += [*_own(each), *_redirects(each)]
-    return found if mounted else [*found, *_unmounted()]
+    messages: list[CheckMessage] = []
+    if not mounted or any(endpoint.authentication is None for endpoint in mounted):
+        messages += _settings()
+    for endpoint in mounted:
+        messages += [*_own(endpoint), *_redirects(endpoint)]
+    return messages if mounted else [*messages, *_unmounted()]
 
 
 def _unmounted() -> Iterator[CheckMessage]:
-    """Whether handlers wait for an endpoint that there is not; another package's, whose signal they listen to, would do."""
+    """Check that handlers have an endpoint, unless they listen to the signal of another package."""
     if len(events) and getattr(settings, "ROOT_URLCONF", None) and conf.current().SIGNALS == (conf.OWN_SIGNAL,):
         yield Warn(
-            "Handlers are registered, and no URL leads to the events endpoint, so what is pushed is answered 404.",
-            hint="Add path('', include('gcp_event_router.urls')) to your urlpatterns; or silence this check, if all is pulled.",
+            "Handlers are registered, but no URL leads to the events endpoint, so pushes are answered with 404.",
+            hint="Add path('', include('gcp_event_router.urls')) to your urlpatterns; "
+            "or silence this check if you only pull events.",
             id=check_ids.NO_ENDPOINT,
         )
 
 
 def _settings() -> Iterator[CheckMessage]:
-    """Whether the settings close the chain."""
+    """Check that the settings close the endpoint."""
     if conf.current().AUTHENTICATION is None:
         yield Error(
             "The events endpoint has no authentication, so it answers 403 to everybody.",
@@ -53,7 +54,7 @@ def _settings() -> Iterator[CheckMessage]:
     try:
         authenticators = auth.configured().authenticators or ()
     except ConfigurationError:
-        return  # the check of the settings says it
+        return  # the check of the settings reports it
     if not authenticators:
         yield Error(
             'The events endpoint is open: GCP_EVENT_ROUTER["AUTHENTICATION"] is empty, so anybody can send events.',
@@ -64,7 +65,7 @@ def _settings() -> Iterator[CheckMessage]:
 
 
 def _own(endpoint: Endpoint) -> Iterator[CheckMessage]:
-    """Whether an endpoint that has authenticators of its own closes its door with them."""
+    """Check an endpoint whose view has its own authenticators."""
     if endpoint.authentication is None:
         return
     if not endpoint.authentication:
@@ -77,18 +78,18 @@ def _own(endpoint: Endpoint) -> Iterator[CheckMessage]:
 
 
 def _options(authenticators: Sequence[auth.Authenticator]) -> Iterator[CheckMessage]:
-    """What authenticators say of their own options."""
-    for each in authenticators:
-        yield from getattr(each, "check_deployment", tuple)()
+    """Let authenticators check their own options."""
+    for authenticator in authenticators:
+        yield from getattr(authenticator, "check_deployment", tuple)()
 
 
 def _redirects(endpoint: Endpoint) -> Iterator[CheckMessage]:
-    """Whether Django answers a push with a redirect, which its sender takes for a failure and does not follow."""
+    """Check that Django does not redirect a push: its sender does not follow, and takes a redirect for a failure."""
     if (
         settings.SECURE_SSL_REDIRECT
         and settings.SECURE_PROXY_SSL_HEADER is None
         and "django.middleware.security.SecurityMiddleware" in settings.MIDDLEWARE
-        and not any(re.search(each, endpoint.path.lstrip("/")) for each in settings.SECURE_REDIRECT_EXEMPT)
+        and not any(re.search(pattern, endpoint.path.lstrip("/")) for pattern in settings.SECURE_REDIRECT_EXEMPT)
     ):
         yield Warn(
             f"SECURE_SSL_REDIRECT answers events at {endpoint.path} with a redirect, if a proxy takes the TLS off: "

@@ -1,4 +1,4 @@
-"""Functions that are registered more than once for the same events. They run once for each, as the first one says."""
+"""Finds functions that are registered twice for the same events; they run once, with the options of the first registration."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .glob_entries import Entry, entries_of
 
 
 def check_repeats(router: EventRouter) -> Iterator[CheckMessage]:
-    """Which functions are registered for what they have already, or with other options for events in common."""
+    """Find registrations that repeat another one, or share events with one that has other options."""
     functions: dict[object, list[Entry]] = {}
     for entry in entries_of(router):
         functions.setdefault(entry.handler.key, []).append(entry)
@@ -26,9 +26,9 @@ def check_repeats(router: EventRouter) -> Iterator[CheckMessage]:
 
 
 def _covered(entries: list[Entry]) -> Iterator[CheckMessage]:
-    """A glob that an earlier one covers.
+    """Find globs that an earlier one covers.
 
-    A wider glob that comes later is none: the function then runs for the narrower one with options of its own.
+    A wider glob may come later: for the narrower one, the function then runs with other options.
     """
     index = CoverIndex((entry.kinds, place) for place, entry in enumerate(entries))
     for place, entry in enumerate(entries):
@@ -47,17 +47,17 @@ def _covered(entries: list[Entry]) -> Iterator[CheckMessage]:
 
 
 def _ambiguous(entries: list[Entry]) -> Iterator[CheckMessage]:
-    """Registrations with different options, of which each has some events of the other's, and not all.
+    """Find registrations with different options, each of which has some, but not all, of the other's events.
 
-    Each is named with the first such other one.
+    Each is reported with the first such other one.
     """
-    told: set[Handler] = set()
+    reported: set[Handler] = set()
     for first, second in neighbours([entry.kinds for entry in entries]):
         one, other = entries[first], entries[second]
-        if other.handler in told or not _differs(one.handler, other.handler):
+        if other.handler in reported or not _differs(one.handler, other.handler):
             continue
         if one.covers(other) is False and other.covers(one) is False and (kind := one.common(other)):
-            told.add(other.handler)
+            reported.add(other.handler)
             plain = one.ce_type is None and other.ce_type is None
             hint = f"Register it once, as `on({one}, {other})`, or give both the same options."
             yield Warn(
@@ -69,8 +69,8 @@ def _ambiguous(entries: list[Entry]) -> Iterator[CheckMessage]:
 
 
 def _differs(one: Handler, other: Handler) -> bool:
-    """Whether it matters which of two registrations of a function runs it."""
+    """Whether two registrations of a function differ in more than their globs."""
     try:
         return one is not other and (one.options != other.options or one.payload_type != other.payload_type)
     except ConfigurationError:
-        return False  # which E001 tells
+        return False  # E001 reports it

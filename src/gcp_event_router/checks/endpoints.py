@@ -1,4 +1,4 @@
-"""Where the project mounts the endpoint: read from its URL patterns."""
+"""Finds the endpoints in the URL patterns of the project."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from ..views import EventView
 class Endpoint:
     """One URL pattern that leads to an `EventView`."""
 
-    #: Such as `"/events/kind/reference"`, a path that the pattern matches.
+    #: A path that the pattern matches, such as `"/events/kind/reference"`.
     path: str
-    #: What `as_view(authentication=...)` was given; None where the settings say who may send.
+    #: The argument of `as_view(authentication=...)`; None if the settings decide.
     authentication: Sequence[Authenticator] | None
 
 
 def endpoints() -> list[Endpoint]:
-    """All that are mounted in the project's URLs."""
+    """All endpoints in the project's URLs."""
     if not getattr(settings, "ROOT_URLCONF", None):
         return []
-    return list(_found(get_resolver().url_patterns, "/"))
+    return list(_endpoints_below(get_resolver().url_patterns, "/"))
 
 
-def _found(patterns: Sequence[URLPattern | URLResolver], prefix: str) -> Iterator[Endpoint]:
-    for each in patterns:
-        path = prefix + _sample(each)
-        if isinstance(each, URLResolver):
-            yield from _found(each.url_patterns, path)
+def _endpoints_below(patterns: Sequence[URLPattern | URLResolver], prefix: str) -> Iterator[Endpoint]:
+    for pattern in patterns:
+        path = prefix + _sample(pattern)
+        if isinstance(pattern, URLResolver):
+            yield from _endpoints_below(pattern.url_patterns, path)
             continue
-        view: Any = each.callback
+        view: Any = pattern.callback
         if issubclass(getattr(view, "view_class", object), EventView):
             chain = view.view_initkwargs.get("_own_chain")
             yield Endpoint(path, None if chain is None else chain.authenticators)

@@ -1,4 +1,4 @@
-"""A registration's globs, one by one, to be compared with each other's; for the checks of what overlaps."""
+"""The globs of registrations, one by one, for the checks that compare them."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class Entry(NamedTuple):
 
     @property
     def kinds(self) -> Glob:
-        """Which kinds it is for."""
+        """The kinds of the entry."""
         return self.kind or _ALL
 
     def covers(self, other: Entry) -> bool | None:
-        """Whether it handles all that another one does; None where it would take too long to tell."""
+        """Whether it includes all events of another entry; None if the answer would take too long."""
         if self.ce_type is None:
             return covers(self.kinds, other.kinds)
         types = other.ce_type is not None and covers(self.ce_type, other.ce_type, TYPES)
@@ -37,10 +37,10 @@ class Entry(NamedTuple):
         return False if kinds is False else types and kinds
 
     def common(self, other: Entry) -> str | None:
-        """A kind whose events both handle, or a type where only that counts; None where there is none for sure."""
+        """A kind, or a type if only that counts, of events that both include; None if surely no event has it."""
         for typed, plain in ((self, other), (other, self)):
             if typed.kind is None and typed.ce_type is not None and plain.kind is not None and plain.ce_type is None:
-                # what has a kind of its own need not have such a type, but without one, the type is the kind
+                # an event that has its own kind need not have such a type; without one, the type is the kind
                 return intersects(typed.ce_type, plain.kind)
         if self.kind is None and other.kind is None:
             types = self.ce_type or _ALL, other.ce_type or _ALL
@@ -51,13 +51,13 @@ class Entry(NamedTuple):
 
     @override
     def __str__(self) -> str:
-        """What is written in the registration."""
+        """The arguments of the registration."""
         parts = [] if self.kind is None else [repr(self.kind.pattern)]
         return " with ".join(parts if self.ce_type is None else [*parts, f"ce_type={self.ce_type.pattern!r}"])
 
 
 def entries_of(router: EventRouter) -> Iterator[Entry]:
-    """The entries of all registrations but fallbacks, which never run beside another one."""
-    for each in router:
-        if not each.is_fallback:
-            yield from (Entry(each.handler, glob, each.ce_type) for glob in each.globs or (None,))
+    """The entries of all registrations except fallbacks, which never run beside another handler."""
+    for registration in router:
+        if not registration.is_fallback:
+            yield from (Entry(registration.handler, glob, registration.ce_type) for glob in registration.globs or (None,))

@@ -1,4 +1,4 @@
-"""What is wrong with a router's registrations: handlers that fail, run twice, or never run."""
+"""Checks the registrations of a router: handlers that fail, run twice, or never run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .wrappers import check_wrappers
 
 
 def check_router(router: EventRouter) -> list[CheckMessage]:
-    """What is wrong with the registrations of a router; for routers beside `events`, call it in a check of your own."""
+    """Check the registrations of a router. For a router other than `events`, call this in a check of your own."""
     return [
         *_unresolvable(router),
         *check_repeats(router),
@@ -36,7 +36,7 @@ def check_router(router: EventRouter) -> list[CheckMessage]:
 
 
 def _unresolvable(router: EventRouter) -> Iterator[CheckMessage]:
-    for handler in dict.fromkeys(each.handler for each in router):
+    for handler in dict.fromkeys(registration.handler for registration in router):
         try:
             handler.prepare()
         except ConfigurationError as error:
@@ -49,13 +49,18 @@ def _unresolvable(router: EventRouter) -> Iterator[CheckMessage]:
 
 
 def _shadowed(router: EventRouter) -> Iterator[CheckMessage]:
-    """A fallback that never runs, because one handler handles everything that it might."""
-    handled = [(glob, each.handler) for each in router if not each.is_fallback and each.ce_type is None for glob in each.globs]
-    for fallback in (each for each in router if each.is_fallback):
-        found = next(((glob, handler) for glob, handler in handled if covers(glob, fallback.globs[0])), None)
-        if found:
+    """Find fallbacks that never run, because one handler handles every kind that they could receive."""
+    handled = [
+        (glob, registration.handler)
+        for registration in router
+        if not registration.is_fallback and registration.ce_type is None
+        for glob in registration.globs
+    ]
+    for fallback in (registration for registration in router if registration.is_fallback):
+        cover = next(((glob, handler) for glob, handler in handled if covers(glob, fallback.globs[0])), None)
+        if cover:
             yield Warn(
-                f"{fallback.handler} is a fallback that never runs, because {found[1]} handles {found[0].pattern!r}.",
+                f"{fallback.handler} is a fallback that never runs, because {cover[1]} handles {cover[0].pattern!r}.",
                 hint="Remove the fallback, or register the other one for fewer kinds.",
                 obj=fallback.handler.name,
                 id=check_ids.IDLE_FALLBACK,
@@ -63,25 +68,25 @@ def _shadowed(router: EventRouter) -> Iterator[CheckMessage]:
 
 
 def _impossible(router: EventRouter) -> Iterator[CheckMessage]:
-    """A kind that no URL can hold, for events of a type that cannot be their kind."""
-    for each in router:
-        for glob in each.globs:
+    """Find registrations for a kind that no URL can hold and a type that cannot be the kind."""
+    for registration in router:
+        for glob in registration.globs:
             # at /events/ the type is the kind
-            if each.ce_type and example(glob, LABELS) is None and intersects(glob, each.ce_type, TYPES) is None:
+            if registration.ce_type and example(glob, LABELS) is None and intersects(glob, registration.ce_type, TYPES) is None:
                 yield Warn(
-                    f"{each.handler} is registered for {glob.pattern!r} with ce_type={each.ce_type.pattern!r}, "
+                    f"{registration.handler} is registered for {glob.pattern!r} with ce_type={registration.ce_type.pattern!r}, "
                     "and no event has both.",
                     hint=f"Remove one of them, or write a kind without a slash, of at most {LABEL_LENGTH} characters.",
-                    obj=each.handler.name,
+                    obj=registration.handler.name,
                     id=check_ids.IMPOSSIBLE_REGISTRATION,
                 )
 
 
 def _imported_twice(router: EventRouter) -> Iterator[CheckMessage]:
-    """One function in the source that is two at run time, since its module was imported under two names."""
+    """Find functions that exist twice, since their module was imported under two names."""
     seen: dict[tuple[str, str], str] = {}
-    for each in router:
-        handler = each.handler
+    for registration in router:
+        handler = registration.handler
         module, _, function = handler.name.rpartition(".")
         first = seen.setdefault((handler.location, function), module)
         if first != module and handler.location != NO_SOURCE:

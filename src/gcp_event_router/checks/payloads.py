@@ -53,7 +53,7 @@ class _Sampled(NamedTuple):
 
 
 class _Samples:
-    """Makes a sample of each type once, and compares types by them."""
+    """Creates one sample of each type, and compares types by their samples."""
 
     def __init__(self) -> None:
         self._known: dict[int, _Sampled | None] = {}
@@ -74,7 +74,7 @@ class _Samples:
             return None
 
     def unread(self, sender: _Sampled | None, reader: _Sampled | None) -> str | None:
-        """Why a reader refuses every sample of what is sent; None if it reads one, or if there is no sample."""
+        """Why a reader refuses every sample of a sender; None if it reads one, or if there is no sample."""
         if sender is None or reader is None or sender.typed[0] == reader.typed[0]:
             return None
         why = reader.refuses(sender.written(sender.sample))
@@ -102,7 +102,7 @@ class _Samples:
         return self._refusals[key]
 
     def _exclude(self, one: _Sampled, other: _Sampled, read_other: PayloadReader) -> bool:
-        """Whether a search for a payload that both types read has tried all and found none."""
+        """Whether a complete search finds no payload that both types read."""
         self._left -= 1
         data, gave_up = common_payload([one.typed, other.typed], [one.read, read_other])
         return data is None and not gave_up
@@ -182,15 +182,15 @@ def _exclusions(router: EventRouter, samples: _Samples, wrong: set[Handler]) -> 
     Handlers in `wrong` are reported already.
     """
     entries = [entry for entry in entries_of(router) if entry.handler not in wrong]
-    told: set[Handler] = set()
+    reported: set[Handler] = set()
     for first, second in neighbours([entry.kinds for entry in entries]):
         one, other = entries[first], entries[second]
-        if one.handler.key == other.handler.key or other.handler in told:
+        if one.handler.key == other.handler.key or other.handler in reported:
             continue
         why = samples.exclusion(one.handler, other.handler)
         kind = None if why is None else one.common(other)
         if kind is not None:
-            told.add(other.handler)
+            reported.add(other.handler)
             yield Warn(
                 f"{_text(one.handler)} and {_text(other.handler)} both handle {kind!r}, and no sample satisfies both: {why}.",
                 hint="Register one of them for fewer kinds, or declare one payload in both; until then, one fails each time.",

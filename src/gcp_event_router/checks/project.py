@@ -1,4 +1,4 @@
-"""What `manage.py check` and `runserver` say of the project."""
+"""Checks of the project for `manage.py check` and `runserver`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .unimported import check_modules
 
 
 def check_project(**_: Any) -> list[CheckMessage]:
-    """What is wrong with `events` and with the settings. Registered by `apps`."""
+    """Check `events` and the settings. Registered by `apps`."""
     return [*check_router(events), *_authenticators(), *_base_url(), *_inbox(), *check_modules(), *check_catalogue()]
 
 
@@ -48,10 +48,10 @@ def _base_url() -> Iterator[CheckMessage]:
 
 
 def _inbox() -> Iterator[CheckMessage]:
-    """Whether something counts on the inbox that is not there."""
+    """Check that the inbox is installed if handlers or settings need it."""
     if apps.is_installed("gcp_event_router.inbox"):
         return
-    asked = [(each.handler, each.handler.options) for each in events]
+    asked = [(registration.handler, registration.handler.options) for registration in events]
     handlers = [handler for handler, options in asked if options.deferred or options.lease or options.max_attempts]
     if handlers or getattr(settings, conf.NAME, {}).get("INBOX"):
         who = ", ".join(map(str, handlers)) or f'{conf.NAME}["INBOX"]'

@@ -1,4 +1,4 @@
-"""Kinds and types that are probably misspelt: they are legal globs, but no event that is really sent has them."""
+"""Finds kinds and types that are probably misspelt: they are legal globs, but no real event has them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .. import _check_ids as check_ids
 from ..google.catalogue import types
 from ..router import EventRouter
 
-#: What a pattern holds that means something elsewhere and only itself in a glob, the most telling first; and what to write.
+#: Signs of another pattern language, the clearest first, with the problem and the advice.
 _FOREIGN: Final = (
     (
         re.compile(r"\\|\||^\^|\$$|\[\^|\(\?|\.\+|\]\+|(?:^|[^\w.*?\])])\.\*|\.\*(?=[\w\-\[(])|\([^)]*\)[*+?]"),
@@ -37,9 +37,11 @@ _FOREIGN: Final = (
         "Remove the white space; give several kinds as several arguments.",
     ),
 )
-#: Google's types and the beginnings that they share begin with this.
+#: All of Google's types begin with this.
 _GOOGLE: Final = "google."
-#: How alike two types have to be for one to be taken for the other.
+#: Types that share no more than `google.cloud` belong to different services.
+_SHARED_DOTS: Final = 2
+#: How similar two types must be for one to be suggested for the other.
 _ALIKE: Final = 0.9
 
 
@@ -56,8 +58,8 @@ def check_spellings(router: EventRouter) -> Iterator[CheckMessage]:
 
 
 def _foreign(what: str, pattern: str, name: str) -> Iterator[CheckMessage]:
-    for found, problem, advice in _FOREIGN:
-        if found.search(pattern):
+    for expression, problem, advice in _FOREIGN:
+        if expression.search(pattern):
             yield Warn(f"{what}, which {problem}.", hint=advice, obj=name, id=check_ids.KIND_LIKE_A_PATTERN)
             return
 
@@ -74,7 +76,7 @@ def _unlike_google(what: str, pattern: str, name: str) -> Iterator[CheckMessage]
 
 
 def _meant(pattern: str) -> str | None:
-    """The type of Google's that a pattern resembles, and does not match; or its beginning, for a pattern like `"google.….*"`."""
+    """Google's type that a pattern resembles but does not match; its beginning for a pattern like `"google.….*"`."""
     if not pattern.casefold().startswith(_GOOGLE):
         return None
     literal, star, rest = pattern.partition("*")
@@ -83,18 +85,22 @@ def _meant(pattern: str) -> str | None:
     known = types()
     if not star:
         return None if pattern in known else _closest(pattern, known)
-    if any(each.startswith(literal) for each in known):
+    if any(known_type.startswith(literal) for known_type in known):
         return None
     stem = literal.removesuffix(".")
-    closest = _closest(stem, {each[:at] for each in known for at, letter in enumerate(each) if letter == "."})
+    closest = _closest(stem, {known_type[:at] for known_type in known for at, letter in enumerate(known_type) if letter == "."})
     return None if closest is None else f"{closest}{literal[len(stem) :]}*"
 
 
 def _closest(text: str, known: frozenset[str] | set[str]) -> str | None:
-    """The known text that differs from another in case, in the last of its parts, or in few letters."""
+    """The known text that differs from another in case, in its last part, or in few letters."""
     folded = text.casefold()
-    alike = [each for each in sorted(known) if each.casefold() == folded]
+    alike = [known_type for known_type in sorted(known) if known_type.casefold() == folded]
     if not alike:
-        siblings = [each for each in known if each.rpartition(".")[0] == text.rpartition(".")[0] and each.count(".") > 2]  # noqa: PLR2004 -- more than `google.cloud`
+        siblings = [
+            known_type
+            for known_type in known
+            if known_type.rpartition(".")[0] == text.rpartition(".")[0] and known_type.count(".") > _SHARED_DOTS
+        ]
         alike = get_close_matches(text, sorted(siblings), 1, 0.6) or get_close_matches(text, sorted(known), 1, _ALIKE)
     return alike[0] if alike else None

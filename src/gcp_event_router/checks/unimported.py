@@ -49,7 +49,9 @@ def check_modules() -> Iterator[CheckMessage]:
 
 def _unloaded() -> Iterator[tuple[str, str, Path]]:
     """The app, the name and the file of each module of the project's own apps that is not imported."""
-    loaded = {os.path.realpath(file) for file in (getattr(each, "__file__", None) for each in [*sys.modules.values()]) if file}
+    loaded = {
+        os.path.realpath(file) for file in (getattr(module, "__file__", None) for module in [*sys.modules.values()]) if file
+    }
     configs = {Path(os.path.realpath(config.path)): config.name for config in apps.get_app_configs()}
     for root, app in configs.items():
         if app.partition(".")[0] != _PACKAGE and not _INSTALLED.intersection(root.parts):

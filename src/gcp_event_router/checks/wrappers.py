@@ -1,4 +1,4 @@
-"""Decorators above `@events.on`: they wrap the name in the module, and not the function that was registered."""
+"""Finds decorators above `@events.on`: they wrap the name in the module, not the registered function."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from .. import _check_ids as check_ids
 from .._dispatch.handler import Handler
 from ..router import EventRouter
 
-#: How many wrappers are looked through, one inside the other.
+#: The most nested wrappers that are searched.
 _DEPTH: Final = 10
 
 
 def check_wrappers(router: EventRouter) -> Iterator[CheckMessage]:
     """Find handlers that are registered without a decorator which stands above `@events.on`; called by `check_router`."""
-    for handler in dict.fromkeys(each.handler for each in router):
+    for handler in dict.fromkeys(registration.handler for registration in router):
         wrapper = _named(handler)
         if wrapper is handler.function or isinstance(wrapper, staticmethod | classmethod):  # these two belong above
             continue
@@ -34,16 +34,16 @@ def check_wrappers(router: EventRouter) -> Iterator[CheckMessage]:
 
 
 def _named(handler: Handler) -> object:
-    """What the handler's module has under the function's name by now; None where the name leads nowhere."""
+    """The object that now has the function's name in its module; None if there is none."""
     function: Any = handler.function
-    found: object = sys.modules.get(getattr(function, "__module__", None) or "")
+    value: object = sys.modules.get(getattr(function, "__module__", None) or "")
     for step in (getattr(function, "__qualname__", None) or "<lambda>").split("."):
-        found = vars(found).get(step) if hasattr(found, "__dict__") else None
-    return found
+        value = vars(value).get(step) if hasattr(value, "__dict__") else None
+    return value
 
 
 def _wraps(wrapper: object, function: object, depth: int = _DEPTH) -> bool:
-    """Whether an object calls a function: decorators keep what they call in `__wrapped__`, a cell or an attribute."""
+    """Whether an object calls a function: decorators keep it in `__wrapped__`, a cell or an attribute."""
     if depth == 0:
         return False
     return any(part is function or _wraps(part, function, depth - 1) for part in _parts(wrapper))
@@ -65,4 +65,4 @@ def _parts(wrapper: object) -> Iterator[object]:
         if callable(content) and not isinstance(content, type):
             yield content
     if callable(wrapper) and not isinstance(wrapper, type):
-        yield from (each for each in getattr(wrapper, "__dict__", {}).values() if callable(each) and not isinstance(each, type))
+        yield from (part for part in getattr(wrapper, "__dict__", {}).values() if callable(part) and not isinstance(part, type))
