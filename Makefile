@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # variables of the caller must not mislead pyright and Django's test client
 unexport PYTHONPATH
 unexport DJANGO_SETTINGS_MODULE
-# compiling the tests takes longer than half of them
+# without its cache, each run compiles the tests and hypothesis anew
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
