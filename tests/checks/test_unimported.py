@@ -97,11 +97,13 @@ def test_imported_modules_are_fine(app: App) -> None:
 HANDLERS: list[tuple[str, int | None]] = [
     ("import gcp_event_router\n@gcp_event_router.events.on('a')\ndef f(event): ...", 2),
     ("from gcp_event_router.router import events\nclass A:\n  @events.on('a')\n  async def f(event): ...", 3),
-    # other names are not recognized
-    ("import gcp_event_router as g\n@g.events.on('a')\nasync def f(event): ...", None),
+    ("import gcp_event_router as g\n@g.events.on('a')\nasync def f(event): ...", 2),
+    ("from gcp_event_router import EventRouter\nshop_router = EventRouter()\n@shop_router.on('a')\ndef f(event): ...", 3),
     ("from gcp_event_router import events\nevents.on('a')(print)", 2),
     ("from gcp_event_router import events\n@events.fallback\ndef f(event): ...", 2),
+    # other names are not recognized
     ("from gcp_event_router import EventRouter\nr: EventRouter = EventRouter()\n@r.on('a')\ndef f(event): ...", None),
+    # kinds
     ("from gcp_event_router import events\nKind = events.kind('a', int)\n@Kind.on\ndef f(event): ...", 3),
     (
         "from .kinds import Placed, gcp_event_router\nif 1:\n try:\n  @Placed.on()\n  def f(event): ...\n finally: pass",

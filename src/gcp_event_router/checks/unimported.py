@@ -27,7 +27,7 @@ LARGEST: Final = 256 * 1024
 
 _PACKAGE: Final = __name__.partition(".")[0]
 #: The usual names of routers and of kinds, which have the methods `on` and `fallback`.
-_NAMES: Final = re.compile(r"events|gcp_event_router|[A-Z]\w*")
+_NAMES: Final = re.compile(r"(\w+_)?(events|router)|[A-Z]\w*")
 #: Modules that are not part of a running site, or run by name.
 _PASSED_OVER: Final = re.compile(r"management|migrations|test_.*|.*_tests?|tests?|conftest|__main__")
 _INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
@@ -109,10 +109,7 @@ def _registers(function: ast.AST) -> bool:
     """Whether an expression is such as `events.on` or `ORDER_PLACED.on`."""
     if not isinstance(function, ast.Attribute) or function.attr not in {"on", "fallback"}:
         return False
-    owner = function.value
-    while isinstance(owner, ast.Attribute):
-        owner = owner.value
-    return isinstance(owner, ast.Name) and _NAMES.fullmatch(owner.id) is not None
+    return _NAMES.fullmatch(_last_name(function.value)) is not None
 
 
 def _connects(call: ast.Call) -> bool:
