@@ -15,6 +15,7 @@ import pytest
 from django.core.exceptions import SynchronousOnlyOperation
 from django.test import RequestFactory
 from django.utils.functional import SimpleLazyObject
+from typing_extensions import override
 
 from gcp_event_router.envelopes.trace_context import TraceHeaders
 from gcp_event_router.formatters import CloudLoggingFormatter, EventContextFilter
@@ -144,6 +145,28 @@ def test_labels_can_be_read_as_json() -> None:
 def unknown() -> object:
     """Fail as `request.user` does on an event loop."""
     raise SynchronousOnlyOperation
+
+
+class NoRepr:
+    @override
+    def __repr__(self) -> str:
+        msg = "s3cr3t"
+        raise RuntimeError(msg)
+
+
+def test_extras_that_cannot_be_written() -> None:
+    """An extra that is circular, or whose repr fails, loses neither the record nor the other extras, and quotes no error."""
+    circular: list[Any] = []
+    circular.append(circular)
+
+    written = entry(record(circular=circular, no_repr={"inner": NoRepr()}, huge=10**5000, what=1))
+
+    assert written == PLAIN | {
+        "circular": "<list, which raised ValueError>",
+        "no_repr": "<dict, which raised RuntimeError>",
+        "huge": "<int, which raised ValueError>",
+        "what": 1,
+    }
 
 
 @pytest.mark.parametrize(

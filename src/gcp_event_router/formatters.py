@@ -46,7 +46,7 @@ class CloudLoggingFormatter(logging.Formatter):
     """Writes a record as one line of JSON, in the fields that Google Cloud Logging knows, with all of its `extra`.
 
     It needs an `EventContextFilter` only if records are formatted in another thread than the one that wrote them. A value that
-    JSON cannot hold is written as its `repr`, a request as its method and path.
+    JSON cannot hold is written as its `repr`, or as its type if that fails; a request as its method and path.
 
     Args:
         project: The id of the Google Cloud project that has the traces; by default the environment's `GOOGLE_CLOUD_PROJECT`.
@@ -74,10 +74,8 @@ class CloudLoggingFormatter(logging.Formatter):
         if labels := {name: str(event[name]) for name in _LABELS if event[name]}:
             entry[f"{_PREFIX}labels"] = labels
         entry |= self._trace(event["event_trace"])
-        extra = {name: value for name, value in vars(record).items() if name not in _STANDARD}
-        # the readers of Cloud Logging do not know NaN and Infinity
-        plain: dict[str, object] = json.loads(json.dumps(extra, default=_readable, skipkeys=True), parse_constant=str)
-        return json.dumps(plain | entry)
+        extra = {name: _plain(value) for name, value in vars(record).items() if name not in _STANDARD}
+        return json.dumps(extra | entry)
 
     def _trace(self, request_trace: object) -> dict[str, object]:
         """The trace of OpenTelemetry's current span, or of the request that brought the event."""
@@ -106,6 +104,15 @@ def _current_span() -> str | None:
         span = module.get_current_span().get_span_context()
         return f"00-{span.trace_id:032x}-{span.span_id:016x}-{span.trace_flags:02x}" if span.is_valid else None
     return None
+
+
+def _plain(value: object) -> object:
+    """A value as JSON can hold it; its type alone if it is circular or its `repr` fails, so that the record is not lost."""
+    try:
+        # in a list, since `json` would load a lazy object alone; the readers of Cloud Logging do not know NaN and Infinity
+        return json.loads(json.dumps([value], default=_readable, skipkeys=True), parse_constant=str)[0]
+    except Exception as error:  # noqa: BLE001 -- of somebody's own class
+        return f"<{type(value).__qualname__}, which raised {type(error).__qualname__}>"
 
 
 def _readable(value: object) -> object:
