@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import deque
 from typing import Any
 
 import pytest
@@ -120,6 +121,16 @@ def test_mistakes(given: Any, message: str) -> None:
         current()
 
     assert str(refused.value) == message
+
+
+@pytest.mark.parametrize("key", ["AUTHENTICATION", "SIGNALS"])
+@pytest.mark.parametrize("empty", ["", b"", {}, set[str](), frozenset[str](), iter(()), deque[str](), range(0), False, 0])
+def test_only_an_empty_list_or_tuple_is_an_empty_list(key: str, empty: object) -> None:
+    """No other empty value opens the endpoint, or changes the signals."""
+    with override_settings(GCP_EVENT_ROUTER={key: empty}), pytest.raises(ImproperlyConfigured) as refused:
+        current()
+
+    assert str(refused.value) == f'GCP_EVENT_ROUTER["{key}"]: Input should be a list.'
 
 
 def test_tracing_without_opentelemetry(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,12 +11,22 @@ from datetime import timedelta
 from difflib import get_close_matches
 from functools import cache
 from importlib.util import find_spec
+from types import NoneType
 from typing import Annotated, Any, ClassVar, Final, Literal, NotRequired
 
 from django.apps import apps
 from django.conf import settings
 from django.core.signals import setting_changed
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, with_config
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    with_config,
+)
 from pydantic_core import ErrorDetails, PydanticCustomError
 from typing_extensions import TypedDict
 
@@ -69,6 +79,13 @@ class RouterSettings(TypedDict, total=False):
     SOURCE_URL: str
 
 
+def _check_list(value: Any) -> Any:
+    """Refuse collections that may be empty by mistake, such as a set or a generator."""
+    if not issubclass(type(value), (list, tuple, NoneType)):
+        raise PydanticCustomError("list", "Input should be a list")
+    return value
+
+
 def _check_alias(alias: str) -> str:
     if alias not in settings.DATABASES:
         aliases = ", ".join(map(repr, settings.DATABASES))
@@ -100,6 +117,7 @@ _MESSAGES: Final = {
 }
 _Count = Annotated[int, Field(ge=1, le=MAX_ATTEMPTS)]
 _Duration = Annotated[timedelta, Field(gt=timedelta(0))]
+_IS_LIST: Final = BeforeValidator(_check_list)
 _Header = Annotated[str, StringConstraints(pattern="^[A-Za-z0-9-]+$")]
 _SOURCE_URL: Final = r"^https?://([^{}\s]|\{line\})*\{path\}([^{}\s]|\{line\}|\{path\})*$"
 
@@ -135,7 +153,7 @@ class Settings(_Section):
     """`GCP_EVENT_ROUTER`, with its defaults."""
 
     #: One of them must accept a request. None: nobody may send, unless DEBUG is on. Empty: everybody may.
-    AUTHENTICATION: tuple[AuthenticatorSetting, ...] | None = Field(default=None, strict=False)
+    AUTHENTICATION: Annotated[tuple[AuthenticatorSetting, ...] | None, _IS_LIST] = Field(default=None, strict=False)
     #: In bytes. Pub/Sub's largest message, 10 MB, is a body of 13.4 MB.
     MAX_BODY_SIZE: int = Field(default=15 * 1024 * 1024, gt=0)
     #: How many events a batch may have. All of them are handled before the answer.
@@ -145,7 +163,7 @@ class Settings(_Section):
     #: The HTTP status for an unexpected exception.
     FAILURE_STATUS: int = Field(default=400, ge=400, le=599)
     #: The dotted paths of the signals to which `events` listens.
-    SIGNALS: tuple[str, ...] = Field(default=(OWN_SIGNAL,), min_length=1, strict=False)
+    SIGNALS: Annotated[tuple[str, ...], _IS_LIST] = Field(default=(OWN_SIGNAL,), min_length=1, strict=False)
     INBOX: InboxSettings = InboxSettings()
     #: Whether events are reported to OpenTelemetry.
     TRACING: Annotated[bool, AfterValidator(_check_tracing)] = False
