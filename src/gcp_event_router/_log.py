@@ -1,4 +1,4 @@
-"""The package's logger, with one line per event, which contains nothing of a payload, a token or an exception's text.
+"""The package's logger, and the line of an event: its fields hold nothing of a payload, a token or an exception's text.
 
 `%r` writes text from outside, so that a newline in it cannot forge a line. An exception appears as its type and the places that
 it passed; its text and full traceback follow at DEBUG only.

@@ -1,8 +1,9 @@
 """The run of one handler for one event: its call, and the steps around it.
 
-A step takes a pipeline and returns it with something around it. The steps are put together when the settings, the
-store or the listeners change, not for each event; without any, `dispatch` calls the handler directly. `dispatch` runs handlers
-as events arrive, and the inbox's workers run those of stored deliveries.
+A step is a function that wraps a pipeline. To add one, write it like `_with_tracing`, and apply it in `build`, where `is_empty`
+has to count it. `build` puts the steps together when the settings, the store or the listeners change, not for each event; without
+any step, `dispatch` calls the handler directly. `dispatch` runs handlers as events arrive, and the inbox's workers run those of
+stored deliveries.
 """
 
 from __future__ import annotations

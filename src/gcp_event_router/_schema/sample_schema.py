@@ -1,4 +1,4 @@
-"""JSON Schemas for `samples`, with keywords of our own for restrictions that JSON Schema does not have."""
+"""Writes JSON Schemas for `samples`, with keywords of our own for bounds that JSON Schema lacks; `formats` has the examples."""
 
 from __future__ import annotations
 

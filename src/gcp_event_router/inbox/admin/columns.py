@@ -1,4 +1,4 @@
-"""The columns of the list of events in the admin. They show what `changelist` fetches."""
+"""The columns of the list of events in the admin. `model_admin` lists them, and `changelist` fetches what they show."""
 
 from __future__ import annotations
 
