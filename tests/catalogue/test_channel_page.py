@@ -192,7 +192,7 @@ def test_no_example(router: EventRouter) -> None:
 
     html = Pages().get(CHANNEL, kind="only", type="com.example.only")
     assert section(html, "example") == (
-        "Example No example of the payload can be made that Only reads: what was tried is refused at number: The value was "
+        "Example Cannot make an example of the payload that Only reads: the first try fails at number: The value was "
         "refused by a validator. Declare one: Field(examples=[...]) at the field, or Annotated[..., Field(examples=[...])] "
         "around the type."
     )

@@ -100,7 +100,7 @@ def test_without_users_nobody_gets_in() -> None:
         Client().get(LIST)
 
     assert str(caught.value) == (
-        "The catalogue is mounted, and requests have no user, so nobody could be let in. Add SessionMiddleware and "
+        "The catalogue is for staff only, but requests have no user, so nobody can see it. Add SessionMiddleware and "
         "AuthenticationMiddleware to MIDDLEWARE: manage.py check says what else is missing."
     )
 

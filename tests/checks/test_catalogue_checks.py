@@ -93,7 +93,7 @@ def test_e021_without_templates(templates: list[Any]) -> None:
     assert found == [
         (
             "gcp_event_router.E021",
-            "The catalogue's template gcp_event_router/catalogue/list.html is not found, so its pages fail.",
+            "Django does not find the catalogue's template gcp_event_router/catalogue/list.html, so its pages fail.",
             "Write a DjangoTemplates backend with APP_DIRS = True into TEMPLATES.",
         )
     ]
@@ -101,11 +101,12 @@ def test_e021_without_templates(templates: list[Any]) -> None:
 
 @modify_settings(INSTALLED_APPS={"remove": "gcp_event_router.catalogue"})
 def test_e021_without_the_app() -> None:
-    """Where its URLs are included and its app is not installed, its templates are not found, and nothing else is said."""
+    """If its URLs are included but its app is not installed, the check says only that Django does not find its templates."""
     assert ids() == [
         (
             "gcp_event_router.E021",
-            "The URLs of gcp_event_router.catalogue are included, but the app is not installed, so its templates are not found.",
+            "The URLs of gcp_event_router.catalogue are included, but the app is not installed, so Django does not find its "
+            "templates.",
             'Add "gcp_event_router.catalogue" to INSTALLED_APPS, or take gcp_event_router.catalogue.urls out of the URLs.',
         )
     ]

@@ -61,7 +61,7 @@ def test_w015_payloads_that_exclude_each_other(router: EventRouter) -> None:
             "gcp_event_router.W015",
             hint,
             f"{handler_of(router)}, of Event[Order], and {handler_of(router, 1)}, of Event[Refund], "
-            "both handle 'order-refunded', and no sample satisfies both: what was tried is refused at type: Input should be "
+            "both handle 'order-refunded', and no sample satisfies both: the first try fails at type: Input should be "
             "'refund'.",
         )
     ]
@@ -147,7 +147,7 @@ def test_w015_of_types_of_one_name(router: EventRouter) -> None:
     router.on("a", payload=Nested.Order)(lambda event: None)
 
     assert [each[3].partition("both: ")[2] for each in told(check_router(router))] == [
-        "what was tried is refused at type: Input should be 'other'."
+        "the first try fails at type: Input should be 'other'."
     ]
 
 

@@ -61,7 +61,7 @@ def test_i001_kinds_of_nobody(router: EventRouter) -> None:
         (
             Info,
             "gcp_event_router.I001",
-            "Did you mean 'order-place', which is handled and not declared? "
+            "Did you mean 'order-place', which has a handler but no declaration? "
             "Register a function with the kind's `on`; if this site only sends it, silence this check.",
             f"The kind 'order-placed', declared in {__file__}:{here}, has no handler here.",
         )

@@ -85,7 +85,7 @@ def test_e010_a_handler_of_another_payload() -> None:
             "gcp_event_router.E010",
             "Declare Event[Order], or register the handler for other kinds.",
             f"{handler} handles 'order-placed', and reads Invoice, which fits no sample of Order, with which the kind is "
-            "declared: what was tried is refused at invoice: Field required.",
+            "declared: the first try fails at invoice: Field required.",
         )
     ]
 

@@ -234,7 +234,7 @@ def refusals(writer: Any, reader: Any) -> list[str]:
     router = EventRouter()
     router.kind("a", writer)
     router.on("a", payload=reader)(lambda event: None)
-    return [message.msg.partition("what was tried is refused")[2].strip(": .") for message in check_payloads(router)]
+    return [message.msg.partition("the first try fails")[2].strip(": .") for message in check_payloads(router)]
 
 
 @pytest.mark.parametrize(("writer", "reader", "reason"), CASES)

@@ -70,8 +70,8 @@ def test_whole() -> None:
         "info": {
             "title": "shop",
             "version": "1.0.0",
-            "description": "What the payload says is the data of the event: of a Pub/Sub push `message.data` in base64, of a "
-            "CloudEvent its data, and otherwise the body itself.",
+            "description": "The payload is the data of the event: of a Pub/Sub push, `message.data` in base64; of a CloudEvent, "
+            "its data; of any other request, the whole body.",
         },
         "defaultContentType": "application/json",
         "servers": {
@@ -91,7 +91,7 @@ def test_whole() -> None:
                 "address": "events/order-{any1}/{reference}",
                 "messages": {"event": {"$ref": "#/components/messages/order-any"}},
                 "parameters": {
-                    "any1": {"description": "What '*' stands for in the glob 'order-*'."},
+                    "any1": {"description": "The text that '*' matches in the glob 'order-*'."},
                     "reference": {"description": "What it happened to."},
                 },
                 EXTENSION: {"kind": "order-*", "handlers": ["shop.store"], "parameters": {"$ref": "#/components/schemas/Where"}},
@@ -347,7 +347,7 @@ def test_examples_are_read() -> None:
     assert "examples" not in made["components"]["messages"]["odd"]
     assert "examples" not in made["components"]["schemas"]["Odd"]["properties"]["number"]
     assert made["channels"]["odd"][EXTENSION]["problems"] == [
-        "No example of the payload can be made that Odd reads: what was tried is refused at number: The value was refused by a "
+        "Cannot make an example of the payload that Odd reads: the first try fails at number: The value was refused by a "
         "validator. Declare one: Field(examples=[...]) at the field, or Annotated[..., Field(examples=[...])] around the type.",
         "An example that is declared for Odd.number is left out: its type refuses it (int_parsing).",
     ]

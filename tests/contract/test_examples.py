@@ -346,12 +346,12 @@ DECLARE = "Declare one: Field(examples=[...]) at the field, or Annotated[..., Fi
 @pytest.mark.parametrize(
     ("declared", "problem"),
     [
-        (Impossible, "Impossible reads: what was tried is refused at v: The value was refused by a validator"),
-        (Annotated[int, Field(gt=1, lt=2)], "int reads: nothing plain enough to be shown fits its JSON Schema"),
-        (Annotated[list[int], MinLen(3000)], "list[int] reads: nothing plain enough to be shown fits its JSON Schema"),
-        (Annotated[set[bool], MinLen(3)], "set[bool] reads: nothing plain enough to be shown fits its JSON Schema"),
-        (Callable[[], int], "Callable[[], int] reads: what was tried is refused: Input should be callable"),
-        (FilePath, "Path reads: what was tried is refused: The value was refused by a validator"),
+        (Impossible, "Impossible reads: the first try fails at v: The value was refused by a validator"),
+        (Annotated[int, Field(gt=1, lt=2)], "int reads: no plain value fits its JSON Schema"),
+        (Annotated[list[int], MinLen(3000)], "list[int] reads: no plain value fits its JSON Schema"),
+        (Annotated[set[bool], MinLen(3)], "set[bool] reads: no plain value fits its JSON Schema"),
+        (Callable[[], int], "Callable[[], int] reads: the first try fails: Input should be callable"),
+        (FilePath, "Path reads: the first try fails: The value was refused by a validator"),
         (Annotated[int, AfterValidator(missing)], "int reads: a validator raises KeyError"),
     ],
     ids=name_of,
@@ -360,7 +360,7 @@ def test_none_can_be_made(declared: Any, problem: str) -> None:
     """Where none can be made, the reason is said, and what to declare instead."""
     found = example(declared)
 
-    assert (found.data, found.problem) == (None, f"No example of the payload can be made that {problem}. {DECLARE}")
+    assert (found.data, found.problem) == (None, f"Cannot make an example of the payload that {problem}. {DECLARE}")
 
 
 SCALARS: list[Any] = [*TYPES, int, float, bool, Decimal, date, datetime, time, timedelta, UUID, Colour, Plain, Impossible, str]
@@ -408,7 +408,7 @@ def test_any_type(declared: Any) -> None:
     found = example(declared)
 
     if found.data is None:
-        assert found.problem.startswith("No example of the payload can be made that ")
+        assert found.problem.startswith("Cannot make an example of the payload that ")
     else:
         assert found.problem == ""
         payload_reader(adapter, declared)(found.data)
@@ -540,6 +540,6 @@ def test_parameters_of_which_there_is_none() -> None:
 
     assert (found.value, found.query) == ({"a": 1}, None)
     assert found.query_problem == (
-        "No example of the URL's parameters can be made that Impossible reads: what was tried is refused at v: "
+        "Cannot make an example of the URL's parameters that Impossible reads: the first try fails at v: "
         f"The value was refused by a validator. {DECLARE}"
     )

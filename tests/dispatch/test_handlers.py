@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field, TypeAdapter
 from gcp_event_router import Event, EventRouter
 from gcp_event_router._dispatch.handler import Handler
 from gcp_event_router._dispatch.raw_event import RawEvent
-from gcp_event_router._dispatch.signature import UNGIVEN
+from gcp_event_router._dispatch.signature import UNSET
 from gcp_event_router.envelopes import Envelope
 from gcp_event_router.exceptions import ConfigurationError
 
@@ -74,7 +74,7 @@ def read(handler: Handler, data: bytes = b'{"order_id": 1}', **query: list[str])
     return handler.event("k", "r", RawEvent(Envelope(data), query))
 
 
-def registered(function: Callable[..., Any], payload: Any = UNGIVEN) -> Handler:
+def registered(function: Callable[..., Any], payload: Any = UNSET) -> Handler:
     """Return the handler of a function in a router of its own."""
     router = EventRouter()
     router.on("a", payload=payload)(function)

@@ -177,15 +177,15 @@ DECLARE = "Declare one: Field(examples=[...]) at the field, or Annotated[..., Fi
 
 def test_no_example(needy: list[Event[Any, Any]]) -> None:
     """Where no example can be made, nothing is sent, and what to give or to declare is said."""
-    why = "what was tried is refused at number: The value was refused by a validator"
+    why = "the first try fails at number: The value was refused by a validator"
     assert run("ours") == (
         2,
-        f"CommandError: No example of the payload can be made that Ours reads: {why}. {DECLARE} "
+        f"CommandError: Cannot make an example of the payload that Ours reads: {why}. {DECLARE} "
         "Or give the payload: --data or --file.\n",
     )
     assert run("lost") == (
         2,
-        f"CommandError: No example of the URL's parameters can be made that Ours reads: {why}. {DECLARE} "
+        f"CommandError: Cannot make an example of the URL's parameters that Ours reads: {why}. {DECLARE} "
         "Or give them: --parameter NAME=VALUE.\n",
     )
     assert needy == []

@@ -37,16 +37,16 @@ _SUBSCHEMAS: Final = frozenset(
     {"items", "prefixItems", "anyOf", "oneOf", "allOf", "additionalProperties", "propertyNames", "contentSchema"}
 )
 _WRAPPED: Final = (
-    "What the payload says is the data of the event: of a Pub/Sub push `message.data` in base64, of a CloudEvent its data, and "
-    "otherwise the body itself."
+    "The payload is the data of the event: of a Pub/Sub push, `message.data` in base64; of a CloudEvent, its data; of any other "
+    "request, the whole body."
 )
 
 
 def asyncapi(router: EventRouter, chain: AuthenticatorChain, *, title: str, version: str) -> dict[str, Any]:
-    """The document.
+    """Describe the events of a router in an AsyncAPI document.
 
     Args:
-        router: Its channels are described.
+        router: The document describes its channels.
         chain: The authenticators, which become security schemes.
         title: The name of the site.
         version: The version of the document.
@@ -143,7 +143,7 @@ def _schemas(all_channels: Iterable[Channel]) -> tuple[dict[str, Any], dict[str,
 
 
 def _draft7(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """What pydantic writes for 2020-12, in the spelling of draft 7; without OpenAPI's `discriminator`: its tags are constants."""
+    """Rewrite pydantic's schema in the spelling of draft 7, without OpenAPI's `discriminator`, whose tags are constants."""
     written: dict[str, Any] = {}
     for key, value in schema.items():
         if key in {"properties", "patternProperties"}:
@@ -170,7 +170,7 @@ def _address(channel: Channel) -> tuple[str, dict[str, Any]]:
             kind += quote(token, safe="")
         else:
             name = f"any{len(parameters) + 1}"
-            parameters[name] = {"description": f"What {token!r} stands for in the glob {channel.kind.pattern!r}."}
+            parameters[name] = {"description": f"The text that {token!r} matches in the glob {channel.kind.pattern!r}."}
             kind += f"{{{name}}}"
     parameters["reference"] = {"description": "What it happened to."}
     path = _path("gcp-events", _KIND, _REFERENCE)

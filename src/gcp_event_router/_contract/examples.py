@@ -106,8 +106,8 @@ class _Search:
             self.problem = self._describe(refusal(self._first))
         except Exception as error:  # noqa: BLE001 -- models have methods of their own
             self.gave_up = True
-            logger.debug("No example can be made", exc_info=True)
-            self.problem = self._describe(f"its JSON Schema cannot be made or used ({type(error).__name__})")
+            logger.debug("Making an example failed", exc_info=True)
+            self.problem = self._describe(f"its JSON Schema is unusable ({type(error).__name__})")
         return None
 
     def _schema(self) -> Schema:
@@ -134,7 +134,7 @@ class _Search:
     def _describe(self, why: str) -> str:
         name = " and ".join(type_words(declared) for declared, _ in self._types)
         return (
-            f"No example of the {self._what} can be made that {name} reads: {why}. "
+            f"Cannot make an example of the {self._what} that {name} reads: {why}. "
             "Declare one: Field(examples=[...]) at the field, or Annotated[..., Field(examples=[...])] around the type."
         )
 
@@ -142,12 +142,12 @@ class _Search:
 def refusal(error: Exception | None) -> str:
     """Say why a reader refused the first value that was tried, without the value itself."""
     if error is None:
-        return "nothing plain enough to be shown fits its JSON Schema"
+        return "no plain value fits its JSON Schema"
     if not isinstance(error, InvalidEventError):
         return f"a validator raises {type(error).__name__}"
     problem = error.errors[0]
     place = ".".join(map(str, problem["loc"]))
-    return f"what was tried is refused{place and f' at {place}'}: {problem['msg']}"
+    return f"the first try fails{place and f' at {place}'}: {problem['msg']}"
 
 
 def _parameters(value: object) -> dict[str, list[str]]:

@@ -152,7 +152,7 @@ class _Tables:
             return [Part(" | ".join(map(str, cast("list[object]", kind))))]
         inner = [self._type(first, depth - 1) for first in schema.get("prefixItems", ())]
         within: list[Schema | bool | None] = [schema.get(key) for key in ("items", "additionalProperties", "contentSchema")]
-        inner += [self._type(each, depth - 1) for each in within if each and not isinstance(each, bool)]
+        inner += [self._type(part, depth - 1) for part in within if part and not isinstance(part, bool)]
         text = f"{kind} ({schema['format']})" if "format" in schema else str(kind)
         return [Part(f"{text}["), *_join(inner, ", "), Part("]")] if inner else [Part(text)]
 

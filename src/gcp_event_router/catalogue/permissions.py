@@ -37,7 +37,7 @@ class StaffView(View):
         user: Any = getattr(request, "user", None)
         if user is None:
             msg = (
-                "The catalogue is mounted, and requests have no user, so nobody could be let in. Add SessionMiddleware and "
+                "The catalogue is for staff only, but requests have no user, so nobody can see it. Add SessionMiddleware and "
                 "AuthenticationMiddleware to MIDDLEWARE: manage.py check says what else is missing."
             )
             raise ConfigurationError(msg)

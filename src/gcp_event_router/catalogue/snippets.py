@@ -112,7 +112,7 @@ class Sending:
         options += ["--parameter NAME=VALUE"] if self.query is None else []
         kind = ["--", quote(self.kind)] if self.kind.startswith("-") else [quote(self.kind)]
         text = " ".join(["python manage.py events send", *options, "--data", self._text, *kind])
-        return Line("manage.py", text, "In the process of the command; nobody is asked who sends.")
+        return Line("manage.py", text, "Runs in the command's own process, without authentication.")
 
     def _attributes(self) -> Mapping[str, str]:
         """The attributes of a CloudEvent, for headers and messages."""

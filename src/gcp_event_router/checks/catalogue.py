@@ -40,7 +40,7 @@ def check_catalogue() -> Iterator[CheckMessage]:
         yield from _login()
     else:
         yield _unusable(
-            f"The URLs of {_APP} are included, but the app is not installed, so its templates are not found.",
+            f"The URLs of {_APP} are included, but the app is not installed, so Django does not find its templates.",
             hint=f'Add "{_APP}" to INSTALLED_APPS, or take {_APP}.urls out of the URLs.',
         )
 
@@ -63,12 +63,12 @@ def _users() -> Iterator[CheckMessage]:
 
 
 def _page() -> Iterator[CheckMessage]:
-    """Check that templates and styles are found."""
+    """Check that Django finds templates and styles."""
     try:
         get_template(_TEMPLATE)
     except (TemplateDoesNotExist, ImproperlyConfigured):
         yield _unusable(
-            f"The catalogue's template {_TEMPLATE} is not found, so its pages fail.",
+            f"Django does not find the catalogue's template {_TEMPLATE}, so its pages fail.",
             hint="Write a DjangoTemplates backend with APP_DIRS = True into TEMPLATES.",
         )
     if not apps.is_installed("django.contrib.staticfiles"):

@@ -1,4 +1,4 @@
-"""Can handlers read what is sent to them? These checks try samples of declared kinds, Google's models and payload types."""
+"""Checks that handlers can read the payloads that they get, by samples of declared kinds, Google's models and payload types."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class _Samples:
         self._left = _SEARCHES
 
     def of(self, declared: object, adapter: TypeAdapter[Any]) -> _Sampled | None:
-        """A type with its sample; None if no sample can be made, or none is needed."""
+        """A type with its sample; None if it cannot have one, or needs none."""
         if id(declared) not in self._known:
             self._known[id(declared)] = _sampled(declared, adapter)
         return self._known[id(declared)]
@@ -119,7 +119,7 @@ def _sampled(declared: object, adapter: TypeAdapter[Any]) -> _Sampled | None:
 
 
 def check_payloads(router: EventRouter) -> Iterator[CheckMessage]:
-    """Find handlers whose payload types fit nothing that is sent to them; called by `check_router`."""
+    """Find handlers that cannot read any payload that they get; called by `check_router`."""
     samples = _Samples()
     wrong: set[Handler] = set()
     yield from _kinds(router, samples, wrong)

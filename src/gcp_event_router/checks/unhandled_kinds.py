@@ -36,7 +36,7 @@ def check_kinds(router: EventRouter) -> Iterator[CheckMessage]:
             continue
         left -= len(strange)
         close = get_close_matches(name, strange, n=1) if left >= 0 else []
-        advice = f"Did you mean {close[0]!r}, which is handled and not declared? " if close else ""
+        advice = f"Did you mean {close[0]!r}, which has a handler but no declaration? " if close else ""
         yield Info(
             f"The kind {name!r}, declared in {kind.location}, has no handler here.",
             hint=f"{advice}Register a function with the kind's `on`; if this site only sends it, silence this check.",

@@ -70,10 +70,10 @@ def document_changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Cha
     """
     try:
         before, after = _Document(old), _Document(new)
-        found = [*_gone(before, after), *_new(before, after), *_changed(before, after)]
+        differences = [*_gone(before, after), *_new(before, after), *_changed(before, after)]
     except (KeyError, TypeError, AttributeError, ValueError, RecursionError, GlobError) as error:
         raise DocumentFileError(_OTHER) from error
-    return sorted(dict.fromkeys(found), key=lambda change: (not change.is_breaking, change.place))
+    return sorted(dict.fromkeys(differences), key=lambda change: (not change.is_breaking, change.place))
 
 
 def _gone(before: _Document, after: _Document) -> Iterator[Change]:

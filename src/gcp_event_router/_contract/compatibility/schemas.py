@@ -59,8 +59,8 @@ def changes(
     old: Schema, new: Schema, old_definitions: Mapping[str, Schema], new_definitions: Mapping[str, Schema]
 ) -> list[Change]:
     """Return all differences. A place is a field's path; that of the root is empty."""
-    found = _Comparison(old_definitions, new_definitions).compare(old, new, "")
-    return list({(change.place, change.what): change for change in found}.values())
+    differences = _Comparison(old_definitions, new_definitions).compare(old, new, "")
+    return list({(change.place, change.what): change for change in differences}.values())
 
 
 class _Alternatives(NamedTuple):
@@ -94,12 +94,12 @@ class _Comparison:
     def compare(self, old: Schema, new: Schema, place: str) -> list[Change]:
         """Return the changes at one place and below it. Each part of the new `allOf` has to accept some part of the old one."""
         olds, news = _parts(old), _parts(new)
-        found: list[Change] = []
+        differences: list[Change] = []
         for part in news:
             closest = max(olds, key=lambda candidate: _resemblance(candidate, part))
             partial = list(self._alternatives(closest, part))
-            found += partial if len(olds) == len(news) == 1 else [change for change in partial if change.is_breaking]
-        return [change._replace(place=_path(place, change.place)) for change in found]
+            differences += partial if len(olds) == len(news) == 1 else [change for change in partial if change.is_breaking]
+        return [change._replace(place=_path(place, change.place)) for change in differences]
 
     def _alternatives(self, old: Schema, new: Schema) -> Iterator[Change]:
         olds, news = _alternatives(old, self._old), _alternatives(new, self._new)
