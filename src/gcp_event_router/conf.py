@@ -109,7 +109,7 @@ def _meta_keys(names: frozenset[str]) -> frozenset[str]:
     return frozenset(f"HTTP_{name.upper().replace('-', '_')}" for name in names)
 
 
-#: pydantic's messages for them name types of Python that settings do not use.
+#: Replace messages of pydantic that name Python types which settings do not use.
 _MESSAGES: Final = {
     "tuple_type": "Input should be a list",
     "frozen_set_type": "Input should be a list",
@@ -158,7 +158,7 @@ class Settings(_Section):
     MAX_BODY_SIZE: int = Field(default=15 * 1024 * 1024, gt=0)
     #: How many events a batch may have. All of them are handled before the answer.
     MAX_BATCH: int = Field(default=1_000, gt=0)
-    #: What becomes of an event without a handler: answered 201, answered 400, or kept in the inbox.
+    #: How to treat an event without a handler: answer 201, answer 400, or store it in the inbox.
     UNHANDLED: Annotated[Literal["accept", "error", "keep"], AfterValidator(_check_unhandled)] = "accept"
     #: The HTTP status for an unexpected exception.
     FAILURE_STATUS: int = Field(default=400, ge=400, le=599)

@@ -23,7 +23,7 @@ UNKNOWN: Final = "(unknown)"
 
 PayloadT = TypeVar("PayloadT", covariant=True)
 ParametersT = TypeVar("ParametersT", covariant=True, default=dict[str, str])
-GivenT = TypeVar("GivenT")  # a class's own variables cannot annotate the self of its __init__
+OwnPayloadT = TypeVar("OwnPayloadT")  # a class's own variables cannot annotate the self of its __init__
 
 
 def is_label(*texts: str) -> bool:
@@ -84,10 +84,10 @@ class Event(Generic[PayloadT, ParametersT]):
 
     @overload
     def __init__(
-        self: Event[GivenT, dict[str, str]],
+        self: Event[OwnPayloadT, dict[str, str]],
         kind: str,
         reference: str,
-        payload: GivenT,
+        payload: OwnPayloadT,
         parameters: None = None,
         envelope: Envelope | None = None,
         principal: Principal | None = None,

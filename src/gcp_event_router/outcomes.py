@@ -84,7 +84,7 @@ _RANK = {outcome: rank for rank, outcome in enumerate(Outcome)}
 class Retry(Answer):
     """Raised by a handler that cannot do its work yet, so that the sender sends the event again.
 
-    Answered 503, with `Retry-After` if `after` is given, and logged at INFO, since waiting is not an error. Cloud Tasks reads
+    Answered 503, with `Retry-After` if `after` is not None, and logged at INFO, since waiting is not an error. Cloud Tasks reads
     `Retry-After`; Pub/Sub follows the retry policy of its subscription.
 
     Args:

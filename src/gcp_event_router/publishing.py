@@ -68,7 +68,7 @@ def publish(
 
 @lru_cache(maxsize=1)
 def _client(_process: int) -> Any:
-    """Make the client of this process; one made before a fork does not work after it."""
+    """Make the client of this process; a client from before a fork does not work after it."""
     try:
         pubsub: Any = import_module("google.cloud.pubsub_v1")
     except ImportError as error:

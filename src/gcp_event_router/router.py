@@ -30,7 +30,7 @@ from ._dispatch.lookup import (
 )
 from ._dispatch.middleware import AsyncCallNext, CallNext, Middleware, RegisteredMiddleware
 from ._dispatch.options import HandlerOptions, Options
-from ._dispatch.signature import UNGIVEN
+from ._dispatch.signature import UNSET
 from ._globs.glob import Glob, escape
 from .event import Event
 from .exceptions import GlobError, RegistrationError
@@ -113,7 +113,7 @@ class EventRouter:
         self, /, *, payload: type[PayloadT] | TypeAdapter[PayloadT], ce_type: str, **options: Unpack[HandlerOptions]
     ) -> PayloadDecorator[PayloadT]: ...
 
-    def on(self, *kinds: str, payload: object = UNGIVEN, ce_type: str | None = None, **options: Unpack[HandlerOptions]) -> Any:
+    def on(self, *kinds: str, payload: object = UNSET, ce_type: str | None = None, **options: Unpack[HandlerOptions]) -> Any:
         """Register the decorated function for all matching events, and return it unchanged.
 
         Args:
@@ -157,7 +157,7 @@ class EventRouter:
         run_options = Options.of(options)
 
         def register(function: HandlerT) -> HandlerT:
-            self._register(Handler(function, (), UNGIVEN, callers_scope(), run_options))
+            self._register(Handler(function, (), UNSET, callers_scope(), run_options))
             return function
 
         return register if function is None else register(function)

@@ -165,16 +165,16 @@ def _django_id(receiver: Any) -> Hashable:
 def find_signal(signal: Signal | str) -> Signal:
     """Return a signal, or the one at a dotted path. Raises `ConfigurationError` for anything else."""
     cause = None
-    found: object = signal
+    resolved: object = signal
     if isinstance(signal, str):
         try:
-            found = import_string(signal)
+            resolved = import_string(signal)
         except ImportError as error:
             cause = error
-    if not isinstance(found, Signal):
+    if not isinstance(resolved, Signal):
         msg = f"{signal!r} does not name a signal of Django. Give a path such as 'gcp_event_router.signals.event_received'."
         raise ConfigurationError(msg) from cause
-    return found
+    return resolved
 
 
 _SEND: Final = EventSignal.send

@@ -30,7 +30,7 @@ from .payload import ParametersReader, PayloadReader, may_hold_names, parameters
 from .raw_event import RawEvent
 from .signature import (
     HOW,
-    UNGIVEN,
+    UNSET,
     RegisteredFunction,
     annotation_of,
     code_of,
@@ -57,7 +57,7 @@ class Handler(RegisteredFunction):
         self,
         function: Callable[..., Any],
         globs: tuple[Glob, ...],
-        payload: object = UNGIVEN,
+        payload: object = UNSET,
         scope: Mapping[str, Any] | None = None,
         options: Options = _DEFAULTS,
         ce_type: Glob | None = None,

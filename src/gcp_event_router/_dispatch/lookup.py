@@ -28,7 +28,7 @@ class Registration:
     globs: tuple[Glob, ...]
     #: A fallback runs only for events that no other registration matches.
     is_fallback: bool = False
-    #: Has to match the CloudEvents type, if it is given.
+    #: Has to match the CloudEvents type; None if any type will do.
     ce_type: Glob | None = None
     #: Surrounds each run of the handler, the outermost first.
     middleware: tuple[RegisteredMiddleware, ...] = ()

@@ -95,7 +95,7 @@ def _check_awaited(middleware: RegisteredFunction, coroutines: list[Any]) -> Non
 
 
 def _adapt(run: _Run, run_is_async: bool, want_async: bool) -> _Run:
-    """Make an async function of a sync one, or the reverse, unless it already is as wanted."""
+    """Make a sync function async, or an async one sync, if necessary."""
     if run_is_async == want_async:
         return run
     if not want_async:

@@ -17,7 +17,7 @@ from ..event import Event
 from ..exceptions import RegistrationError
 
 #: The value of `payload=` if it is left out; None is a type.
-UNGIVEN: Final = object()
+UNSET: Final = object()
 #: The location of a function that is not written in Python.
 NO_SOURCE: Final = "no source"
 HOW: Final = "Write it as `def handler(event: Event[Model]) -> None`."
@@ -28,7 +28,7 @@ class RegisteredFunction:
 
     def __init__(self, function: Callable[..., Any], name: str | None = None) -> None:
         self.function: Final = function
-        #: Its module and qualified name, unless another name is given.
+        #: Its module and qualified name, unless its options have another name.
         self.name: Final = name or name_of(function)
         #: Its file and line.
         self.location: Final = location_of(function)
@@ -53,7 +53,7 @@ def event_parameter(function: Callable[..., Any], name: str) -> inspect.Paramete
         msg = f"{name} is not written in Python and has no signature, so it cannot take an event. {HOW}"
         raise RegistrationError(msg) from error
     parameters = list(signature.parameters.values())
-    positional = [one for one in parameters if one.kind in {one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD}]
+    positional = [item for item in parameters if item.kind in {item.POSITIONAL_ONLY, item.POSITIONAL_OR_KEYWORD}]
     if not positional:
         lack = "has no parameter for a single positional argument" if parameters else "takes no parameter"
         refuse(f"{name} {lack}, so it cannot take an event. {HOW}")
@@ -91,13 +91,13 @@ def declared_types(annotation: object, payload: object, handler: object) -> tupl
         annotation = get_args(annotation)[0]
     if get_origin(annotation) is Event:
         payload_type, parameters_type = _arguments(annotation)
-        if payload is not UNGIVEN and payload_type != payload:
+        if payload is not UNSET and payload_type != payload:
             refuse(
                 f"{handler} annotates its parameter {event_text(payload_type, parameters_type)}, but payload= is "
                 f"{type_text(payload)}. Leave payload= out, or use the same type."
             )
         return payload_type, parameters_type
-    if payload is not UNGIVEN and (annotation is Event or annotation is inspect.Parameter.empty):
+    if payload is not UNSET and (annotation is Event or annotation is inspect.Parameter.empty):
         return payload, dict[str, str]
     if annotation is Event:
         refuse(f"{handler} annotates its parameter Event, without the payload's type. Write Event[Model], or Event[Any].")

@@ -76,12 +76,12 @@ def _read_body(request: HttpRequest, limit: int) -> bytes:
         wait_for(partial(_receive_body, request, limit))
     length = _length(request, limit)
     body: bytes = getattr(state, "_body", b"")
-    if not body:  # without a Content-Length, Django's own of a WSGI request is empty whatever arrives
+    if not body:  # without a Content-Length, Django reads an empty body from a WSGI request, whatever arrives
         read = None
         if length is None or "HTTP_TRANSFER_ENCODING" in request.META:
             read = _server_reader(request, has_length=length is not None)
         if read is not None:
-            length = None  # chunks have an end of their own, and a Content-Length beside them means nothing
+            length = None  # chunks mark their own end, so a Content-Length beside them means nothing
         body = _read_and_keep(state, read, limit + 1 if length is None else length, limit)
     if len(body) > limit:
         raise BodyTooLargeError
@@ -164,7 +164,7 @@ def _read_and_keep(request: Any, server_read: _Read | None, enough: int, limit: 
     read: _Read = server_read or request.read
     try:
         body = read(limit + 1)
-        if len(body) < enough:  # a server may give less at once
+        if len(body) < enough:  # a server may return fewer bytes at a time
             body = _read_on(read, body, enough, limit)
     except Exception as error:  # an OSError from most servers; gunicorn has its own for a stream of HTTP/2
         _keep(request, b"")
@@ -174,7 +174,7 @@ def _read_and_keep(request: Any, server_read: _Read | None, enough: int, limit: 
 
 
 def _read_on(read: _Read, begin: bytes, enough: int, limit: int) -> bytes:
-    """Read until there is enough, or nothing more."""
+    """Read until enough bytes have arrived, or the body ends."""
     parts, size, part = [begin], len(begin), begin
     while part and size < enough:
         part = read(limit + 1 - size)

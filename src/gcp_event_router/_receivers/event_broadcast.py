@@ -17,7 +17,7 @@ from .broadcast import Broadcast
 from .kwargs_adapter import SENT
 
 _EVENT: Final = SENT[2:]
-#: How many causes of a wrapper's exception are looked through for the router's.
+#: How many causes of a wrapper's exception are searched for the router's.
 _MAX_CAUSES: Final = 20
 #: Stands for the outcome of a router whose async handlers are still to run.
 _UNFINISHED: Final = object()

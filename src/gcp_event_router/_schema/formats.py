@@ -1,4 +1,4 @@
-"""The one table of formats, and plain texts: of a format, of a pattern, of a length.
+"""Makes example texts: of a format, by the table `FORMATS`; of a pattern; of a length.
 
 Each schema has a series of texts, the plainest first, which may be endless. The texts fit the keywords as far as this module
 understands them; `samples` passes over the others.
@@ -20,7 +20,7 @@ from .patterns import matching_texts
 _DAY: Final = datetime(2026, 1, 31, 12, tzinfo=UTC)
 _FUTURE: Final = datetime(2126, 1, 31, 12, tzinfo=UTC)
 _PAST: Final = datetime(2001, 1, 31, 12, tzinfo=UTC)
-#: Days and moments end at this many steps from where they start.
+#: The most steps of a series of days or moments from its start.
 _DISTANT: Final = 1_000
 #: Texts that a project's own validators often want.
 _GUESSES: Final = (
@@ -31,7 +31,7 @@ _GUESSES: Final = (
 
 
 def texts(schema: Schema, name: str) -> Iterator[str]:
-    """The series of a text; `name` is that of the field that holds it."""
+    """Yield the texts that fit a schema; `name` is the name of the field that holds them."""
     form = schema.get("format") or schema.get("contentMediaType", "")
     if form in {"date-time", "date", "time"}:
         return _times(schema, form)
@@ -50,13 +50,13 @@ def texts(schema: Schema, name: str) -> Iterator[str]:
 
 
 def guesses(schema: Schema) -> list[str]:
-    """Texts that a validator may accept which refuses the plain ones."""
+    """Texts for a validator that refuses the plain ones."""
     least, most = _lengths(schema)
     return [text for text in _GUESSES if len(text) >= least and (most is None or len(text) <= most)]
 
 
 def encode(data: bytes, form: str) -> str:
-    """Write bytes as a text."""
+    """Encode bytes as text."""
     match form:
         case "hex":
             return data.hex()
@@ -134,7 +134,7 @@ def _moment(text: str, form: str) -> datetime:
 
 
 def _shift(start: datetime, by: timedelta) -> datetime:
-    """A moment some time off; at the ends of the calendar, the same one."""
+    """Shift a moment; at the ends of the calendar, return it unchanged."""
     try:
         return start + by
     except OverflowError:

@@ -157,14 +157,15 @@ def payload_schemas(
         generator: The class that writes the schemas.
 
     """
-    made, shared = TypeAdapter.json_schemas(
+    by_number, shared = TypeAdapter.json_schemas(
         [(str(number), mode, adapter) for number, (_, adapter) in enumerate(payloads)],
         by_alias=True,
         ref_template=ref_template,
         schema_generator=generator,
     )
     written = [
-        _OF_BYTES if bare(declared) is bytes else dict(made[str(number), mode]) for number, (declared, _) in enumerate(payloads)
+        _OF_BYTES if bare(declared) is bytes else dict(by_number[str(number), mode])
+        for number, (declared, _) in enumerate(payloads)
     ]
     # a default may be NaN, and an example a date
     schemas, definitions = to_jsonable_python((written, shared.get("$defs", {})), inf_nan_mode="null", fallback=str)

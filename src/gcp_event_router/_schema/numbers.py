@@ -48,7 +48,7 @@ def limits(schema: Schema) -> Limits:
 
 
 def numbers(schema: Schema) -> Iterator[float | str]:
-    """The series of a number: nearest to 1 within the limits, then farther off. A decimal with a fraction is written as text."""
+    """Yield the numbers that fit a schema, those nearest to 1 first. A decimal with a fraction is written as text."""
     limit = limits(schema)
     is_whole = schema.get("type") == "integer"
     values = _multiples(limit.step or Fraction(1), limit)
@@ -100,5 +100,5 @@ def _bound(schema: Schema, plain: str, exclusive: str, strictest: Callable[..., 
 
 
 def _fraction(value: object) -> Fraction | None:
-    """A number as it is written: 0.1 is a tenth."""
+    """Read a number as it is written: 0.1 is a tenth."""
     return None if value is None or isinstance(value, bool) else Fraction(str(value))

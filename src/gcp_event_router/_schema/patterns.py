@@ -22,7 +22,7 @@ _CATEGORIES: Final = {
     "CATEGORY_WORD": r"\w",
     "CATEGORY_NOT_WORD": r"\W",
 }
-#: How often something may be repeated within a text.
+#: The most repetitions of one part of a text.
 _REPEATED: Final = 5_000
 #: How many texts are tried to find one of the right length.
 _TRIED: Final = 200

@@ -1,7 +1,7 @@
-"""Makes a value that fits a JSON Schema, the plainest there is: what a sender may begin with. Pure; for `examples`.
+"""Makes the plainest value that fits a JSON Schema, for senders to start from. Pure; for `examples`.
 
 Values that a schema declares as examples, defaults or constants come first. A schema does not say all that a type requires, so
-`find_sample` has each value read, and tries others at the places where it is refused.
+`find_sample` passes each value to the readers, and tries others at the places that they refuse.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from .numbers import numbers
 #: Keys and indexes, from the outside to the inside.
 Place: TypeAlias = tuple[str | int, ...]
 
-#: Below this depth, only required values are made.
+#: Below this depth, the sampler makes required values only.
 _DEPTH: Final = 6
-#: After this many values, the rest is made as if it lay deeper: models that hold each other in many fields have millions.
+#: After this many values, the sampler treats the rest as deep: models that contain each other in many fields have millions.
 _MANY_VALUES: Final = 5_000
 #: Limits of a search: whole values, values of one place, and values in all.
 _TRIES: Final = 100
@@ -33,7 +33,7 @@ _MOST_VALUES: Final = 100_000
 _SIZES: Final = (1, 0, 2, 3, 5)
 #: How often an object is tried: with all fields; with the required ones; with values that rise or fall; with other values.
 _SHAPES: Final = 6
-#: Longer lists and mappings are not made.
+#: The longest list or mapping.
 _LONGEST: Final = 1_000
 #: How many values are tried to find one that differs from the others.
 _DISTINCT: Final = 200
@@ -42,17 +42,17 @@ _KEY: Final = "[key]"
 
 
 class NoSampleError(Exception):
-    """No value fits, or the search found none."""
+    """No value fits, or the search did not reach one."""
 
     def __init__(self, place: Place, *, gave_up: bool = False) -> None:
         super().__init__(place)
         self.place = place
-        #: Whether there may be a value nevertheless.
+        #: Whether the search stopped early, so that a value may exist.
         self.gave_up = gave_up
 
 
 def find_sample(schema: Schema, refusals: Callable[[object], Sequence[Place]], *, brief: bool = False) -> object:
-    """Find a value that is not refused.
+    """Find a value that the readers accept.
 
     Args:
         schema: With its own `$defs`.
@@ -60,7 +60,7 @@ def find_sample(schema: Schema, refusals: Callable[[object], Sequence[Place]], *
         brief: Make only the required fields of the outermost object.
 
     Raises:
-        NoSampleError: The search found none.
+        NoSampleError: No value fits, or the search did not reach one.
 
     """
     moves: Counter[Place] = Counter()
@@ -211,7 +211,7 @@ class _Sampler:
         required = schema.get("required", ())
         is_brief = move == (0 if self._brief and not place else 1)
         is_small = is_brief or self._is_deep(place)
-        made: dict[str, object] = {}
+        members: dict[str, object] = {}
         for index, (name, field) in enumerate(properties.items()):
             # an optional field is shown, unless it has nothing to show
             if name not in required and (is_small or self._is_null(field)):
@@ -225,15 +225,15 @@ class _Sampler:
                 if name in required:
                     raise
             else:
-                _put(made, self._definitions.resolve(field).get("path", (name,)), value)
+                _put(members, self._definitions.resolve(field).get("path", (name,)), value)
         least, most = int(schema.get("minProperties", 0)), int(schema.get("maxProperties", _LONGEST))
         more = schema.get("additionalProperties")
         if not isinstance(more, Mapping):
-            more = {"type": "string"} if least > len(made) and more is not False else None
-        if more is not None and (not properties or least > len(made)):
+            more = {"type": "string"} if least > len(members) and more is not False else None
+        if more is not None and (not properties or least > len(members)):
             size = min(max(least, 0 if is_small else 1), most)
-            self._fill(made, schema.get("propertyNames", {}), cast("Schema", more), place, number, size)
-        return made
+            self._fill(members, schema.get("propertyNames", {}), cast("Schema", more), place, number, size)
+        return members
 
     def _numbered(self, schema: Schema, place: Place, number: int) -> object:
         """A value by its number, or the plainest one if there are fewer."""
@@ -244,23 +244,23 @@ class _Sampler:
                 raise
             return self._value(schema, place)
 
-    def _fill(self, made: dict[str, object], names: Schema, values: Schema, place: Place, number: int, size: int) -> None:
+    def _fill(self, members: dict[str, object], names: Schema, values: Schema, place: Place, number: int, size: int) -> None:
         """Add different keys to a mapping until it has its size."""
         keys = {"type": "string", **names} if not {"$ref", "anyOf", "oneOf", "enum", "const"} & names.keys() else names
         if size > _LONGEST:
             raise NoSampleError(place)
         for index in range(size + _DISTINCT):
-            if len(made) >= size:
+            if len(members) >= size:
                 return
             value = self._value(keys, (*place, _KEY), number + index)
             key = value if isinstance(value, str) else json.dumps(value)
-            if key not in made:
-                made[key] = self._numbered(values, (*place, key), number)
+            if key not in members:
+                members[key] = self._numbered(values, (*place, key), number)
         raise NoSampleError(place)
 
     def _array(self, schema: Schema, place: Place, number: int, move: int) -> list[object]:
         first: Sequence[Schema] = schema.get("prefixItems", ())
-        made = [self._numbered(item, (*place, index), number) for index, item in enumerate(first)]
+        values = [self._numbered(item, (*place, index), number) for index, item in enumerate(first)]
         least, most = int(schema.get("minItems", 0)), int(schema.get("maxItems", _LONGEST))
         items: Schema | None = schema.get("items")
         wanted = 0 if first or not items or self._is_deep(place) else _SIZES[move % len(_SIZES)]
@@ -268,13 +268,13 @@ class _Sampler:
         if size > _LONGEST:
             raise NoSampleError(place)
         try:
-            for index in range(len(made), size):
-                others = made if schema.get("uniqueItems") else None
-                made.append(self._item(items or {}, (*place, index), number, others))
+            for index in range(len(values), size):
+                others = values if schema.get("uniqueItems") else None
+                values.append(self._item(items or {}, (*place, index), number, others))
         except NoSampleError:
-            if len(made) < least:
+            if len(values) < least:
                 raise
-        return made
+        return values
 
     def _item(self, items: Schema, place: Place, number: int, others: list[object] | None) -> object:
         """An item of a list; one that differs from the others if there are any."""
@@ -334,9 +334,9 @@ def _scalars(schema: Schema, types: list[str], name: str) -> Iterator[object]:
             return iter((number, str(number), 0, "0", True, *guesses(schema), *others))
 
 
-def _put(made: dict[str, object], path: Sequence[str | int], value: object) -> None:
+def _put(members: dict[str, object], path: Sequence[str | int], value: object) -> None:
     """Put a value where it is read from, which may be within others."""
-    inside: Any = made
+    inside: Any = members
     for step, following in zip(path, [*path[1:], None], strict=True):
         empty: Any = value if following is None else [] if isinstance(following, int) else {}
         if isinstance(step, int):

@@ -17,7 +17,7 @@ def type_text(annotation: object) -> str:
 
 
 def type_words(declared: object) -> str:
-    """A type as short as people say it, without modules and without what `Annotated` adds: for lists and documents."""
+    """A type in short, without modules and without the metadata of `Annotated`: for lists and documents."""
     if get_origin(declared) is Annotated:
         declared = get_args(declared)[0]
     return _MODULE.sub("", type_text(declared))

@@ -65,8 +65,8 @@ class CurlHint(NamedTuple):
 
 def curl_hint(authenticator: object, url: str) -> CurlHint:
     """The hint of an authenticator; one that has no such method, or whose method fails, leaves the header to the reader."""
-    with suppress(Exception):  # a method of the project's own
-        hint: object = getattr(authenticator, "curl_hint")(url)  # noqa: B009 -- which need not be there
+    with suppress(Exception):  # the project's own method may fail
+        hint: object = getattr(authenticator, "curl_hint")(url)  # noqa: B009 -- an optional method
         if isinstance(hint, CurlHint):
             return hint
     name = type(authenticator).__qualname__

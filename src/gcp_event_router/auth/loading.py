@@ -18,7 +18,7 @@ from .chain import AuthenticatorChain, require_authenticator
 
 @cache
 def configured() -> AuthenticatorChain:
-    """Return the chain of the settings, made once. Raises `ConfigurationError` for an authenticator that cannot be created."""
+    """Return the chain of the settings, created once. Raises `ConfigurationError` for an authenticator that cannot be created."""
     entries = conf.current().AUTHENTICATION
     return AuthenticatorChain(None if entries is None else load(entries))
 

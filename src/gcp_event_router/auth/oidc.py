@@ -53,7 +53,7 @@ class OIDC:
     Args:
         service_accounts: The addresses of the accounts that may send.
         audience: The audience with which the senders are configured; one or several. `"event-url"` is the event's own URL,
-            with or without its query, made from `BASE_URL`.
+            with or without its query, built from `BASE_URL`.
         leeway: How much clocks may differ, as a `timedelta` or in seconds; at most five minutes.
         certs_url: The URL of the keys, a JWK set.
 

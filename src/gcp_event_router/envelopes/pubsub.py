@@ -155,7 +155,7 @@ def _read(body: bytes, *, needs_subscription: bool) -> PubSubPush | None:
 
     Raises `EnvelopeError` if its data is malformed.
     """
-    if b'"message"' not in body:  # saves most other bodies an attempt
+    if b'"message"' not in body:  # rules out most other bodies cheaply
         return None
     try:
         push = PubSubPush(body, _validate_push(body))

@@ -17,7 +17,7 @@ def _refuse(constant: str) -> Never:
     raise ValueError(constant)
 
 
-# as an int, a number of thousands of digits would take long, or be refused
+# parsing a number of thousands of digits as an int would be slow, or fail
 _DECODER: Final = JSONDecoder(parse_int=float, parse_constant=_refuse)
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 from . import CloudEvent, Envelope
 
-#: The headers of which a trace needs one, by their names in `request.META`.
+#: The headers that may hold a trace, by their names in `request.META`.
 TRACE_HEADERS: Final = ("HTTP_TRACEPARENT", "HTTP_X_CLOUD_TRACE_CONTEXT")
 _TRACEPARENT: Final = re.compile(
     r"(?!ff)([0-9a-f]{2})-((?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})(-.*)?", re.DOTALL

@@ -1,6 +1,6 @@
 """Describes a stored event's envelope to people, in the admin and in a terminal.
 
-All of it comes from outside, so it is made `printable`.
+All of it comes from outside, so it passes through `printable`.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ _NO_SAVEPOINT: Final = frozenset({"1305", "3B001", "25P01"})
 
 
 class Mark:
-    """The mark of one run, made at the beginning of its transaction."""
+    """The mark of one run, set at the beginning of its transaction."""
 
     def __init__(self, alias: str, token: str) -> None:
         self._alias = alias

@@ -22,7 +22,7 @@ from .models import Delivery, State, StoredEvent
 
 __all__ = ["Selection", "delivery_number", "idle", "kinds"]
 
-#: Up to so many kinds are compared in Python, so that the index finds the matching ones.
+#: Python compares at most this many kinds with a glob, so that the query can use the index.
 _FEW: Final = 100
 #: The most digits of a delivery's number.
 _MAX_DIGITS: Final = 18

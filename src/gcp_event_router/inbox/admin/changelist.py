@@ -1,7 +1,7 @@
 """The list of events in the admin: its queries.
 
-Each query ends soon among a million rows: nothing is counted to its end, and no query walks all events by time to find those with
-a delivery in one state, or to one handler.
+Each query ends soon among a million rows: every count has a limit, and no query walks all events by time to find those with a
+delivery in one state, or to one handler.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ RowT = TypeVar("RowT", bound=Model)
 
 #: The columns of deliveries that the filters use.
 _COLUMNS: Final = {"state": "state", "handler": "handler", "error": "error_type"}
-#: How many characters of an error are fetched.
+#: How many characters of an error the list fetches.
 _BEGINNING: Final = 300
-#: Up to so many keys of events are listed in the query.
+#: The query lists at most this many keys of events.
 _FEW: Final = 500
-#: Up to so many are found by a subquery, if there are other filters.
+#: Beside other filters, a subquery finds at most this many.
 _SOME: Final = 10_000
-#: Up to so many deliveries in a state are counted.
+#: At most this many deliveries in a state are counted.
 _MOST: Final = 10_000
 
 
@@ -84,7 +84,7 @@ class EventList(ChangeList):
         alias = database()
         deliveries = Delivery.objects.using(alias).filter(**values)
         if "error_type" in values and "state" not in values:
-            deliveries = deliveries.filter(state__in=WITH_ERRORS)  # few, and found by an index
+            deliveries = deliveries.filter(state__in=WITH_ERRORS)  # few, and an index finds them
         keys = list(deliveries.values_list("event", flat=True)[: _FEW + 1])
         if len(keys) <= _FEW:
             return events.filter(key__in=keys)

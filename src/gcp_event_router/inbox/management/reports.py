@@ -136,7 +136,7 @@ def _json_line(delivery: Delivery) -> str:
 
 
 def _keys(alias: str, identifier: str) -> set[UUID]:
-    """The keys of the events with a delivery of this number, this message id or this key; each is found by an index."""
+    """The keys of the events with a delivery of this number, this message id or this key; each look-up has an index."""
     newest = StoredEvent.objects.using(alias).filter(message_id=identifier).order_by("-received_at")
     keys = set(newest.values_list("pk", flat=True)[:_MOST_EVENTS])
     number = delivery_number(identifier)
