@@ -112,8 +112,8 @@ def test_e011_a_handler_of_another_model() -> None:
             Error,
             "gcp_event_router.E011",
             hint,
-            f"{order} handles {FINALIZED!r}, and reads Order, which fits no sample of StorageObjectData: what was tried is "
-            "refused at order_id: Field required.",
+            f"{order} handles {FINALIZED!r}, and reads Order, which fits no sample of StorageObjectData: the first try "
+            "fails at order_id: Field required.",
         ),
     ]
 
