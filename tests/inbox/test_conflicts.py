@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import OperationalError, connections
+from psycopg.errors import SerializationFailure
 
 from gcp_event_router import EventRouter
 from gcp_event_router.inbox.models import Delivery
 
 from ..conftest import post_wsgi
-from ..support.deliveries import effects, push, register, settings_of, take_effect, together, with_databases
+from ..support.deliveries import effects, on_postgresql, push, register, rows, settings_of, take_effect, together, with_databases
 
 pytestmark = with_databases
 
@@ -38,3 +41,22 @@ def test_under_serializable_isolation_few_senders_hear_of_conflicts(inbox: str, 
     assert answers[201] + answers[503] == 100
     assert Delivery.objects.using(inbox).filter(state="done").count() == answers[201]
     assert len(effects(inbox)) == (0 if is_async else answers[201])
+
+
+@on_postgresql
+def test_a_conflict_between_two_claims_undoes_the_first(inbox: str, router: EventRouter) -> None:
+    """If an event's claims need two statements, and the second one meets a conflict, both are repeated at once."""
+    for name, most in (("a", 2), ("b", 3)):
+        register(router, lambda event: None, is_async=False, name=name, max_attempts=most)
+    assert post_wsgi("/events/k/1", push(1)).status_code == 201
+    Delivery.objects.using(inbox).update(state="failed")
+    answers = [SerializationFailure(), None]
+
+    def execute(run: Callable[..., Any], statement: str, *args: Any) -> Any:
+        if statement.startswith("UPDATE") and "'b'" in str(args[0]) and answers and (error := answers.pop(0)):
+            raise OperationalError from error
+        return run(statement, *args)
+
+    with connections[inbox].execute_wrapper(execute):
+        assert post_wsgi("/events/k/1", push(1)).status_code == 201
+    assert rows(inbox) == [("a", "done", 2), ("b", "done", 2)]

@@ -101,6 +101,22 @@ def test_a_deferred_delivery_that_a_worker_has_at_once(inbox: str, router: Event
     assert (runs, rows(inbox)) == ([], [("h", "running", 1)])
 
 
+@on_postgresql
+@without_engine
+def test_an_event_that_is_purged_while_a_handler_is_added(inbox: str, router: EventRouter) -> None:
+    """A redelivery that stores nothing for a new deferred handler is not acknowledged; the next one is a new event."""
+    register(router, inbox)
+    keep(inbox, 1, State.DONE)
+    Delivery.objects.using(inbox).update(handler="earlier")
+
+    with before(inbox, "FOR UPDATE", StoredEvent.objects.using(inbox).all().delete):
+        assert post_wsgi("/events/k/0", push(0)).status_code == 409
+    assert rows(inbox) == []
+
+    assert post_wsgi("/events/k/0", push(0)).status_code == 201
+    assert rows(inbox) == [("h", "pending", 0)]
+
+
 @pytest.mark.proof
 @without_engine
 def test_several_sweepers_share_the_work(inbox: str, router: EventRouter) -> None:

@@ -199,7 +199,8 @@ def _take_open(request: ClaimRequest, claimable: Sequence[DeliveryTerms], missin
     for terms in claimable:
         if not terms.deferred:
             groups.setdefault(_common(terms), []).append(terms)
-    with transaction.atomic(using=alias) if missing else nullcontext():
+    # after a conflict, the deliveries that an earlier statement has claimed must be free again
+    with transaction.atomic(using=alias) if len(claimable) > 1 or missing else nullcontext():
         new: set[str] = _insert_missing(request, missing, same) if missing else set()
         for group in groups.values():
             named = rows.filter(handler__in=[terms.handler for terms in group])

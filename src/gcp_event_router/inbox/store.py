@@ -185,4 +185,5 @@ def _standing(claim: Claim, terms: DeliveryTerms) -> Result:
         return settled
     if claim.payload is Payload.REFUSED:  # the first is not done, and this one is not stored, so the sender has to keep it
         return execution.busy(claim.wait)
-    return _DUPLICATE if terms.deferred or claim.payload is Payload.IGNORED else execution.busy(claim.wait)
+    is_stored = terms.deferred and claim.delivery  # otherwise, a purge has just deleted the event
+    return _DUPLICATE if is_stored or claim.payload is Payload.IGNORED else execution.busy(claim.wait)
