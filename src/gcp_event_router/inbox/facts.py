@@ -49,7 +49,7 @@ def facts_of(event: StoredEvent, envelope: Envelope | None) -> Iterator[tuple[st
         (gettext_noop("Subscription"), envelope and envelope.subscription),
         (gettext_noop("Published"), envelope and envelope.publish_time),
         (gettext_noop("Ordering key"), envelope and envelope.ordering_key),
-        (gettext_noop("Proved by"), principal.get("method")),
+        (gettext_noop("Authenticated by"), principal.get("method")),
         (gettext_noop("Sender"), principal.get("email")),
         (gettext_noop("Subject"), principal.get("subject")),
     ):

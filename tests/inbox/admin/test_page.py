@@ -63,7 +63,7 @@ def test_parameters_attributes_and_the_sender(shop: Shop, pages: Pages) -> None:
 
     assert section(page, "Attributes") == "Attributes colour blå size <b>"
     assert section(page, "Parameters") == "Parameters a 1 a 2 b"
-    assert section(page, "Envelope").endswith("Proved by oidc Sender push@shop.example Subject 17")
+    assert section(page, "Envelope").endswith("Authenticated by oidc Sender push@shop.example Subject 17")
     assert section(page, "Payload") == "Payload None."
 
 
