@@ -131,7 +131,7 @@ def test_w021_without_a_login() -> None:
         (
             "gcp_event_router.W021",
             "The catalogue redirects anonymous users to LOGIN_URL ('/accounts/login/'), but no URL pattern matches it.",
-            "Put the admin into the URLs, or have LOGIN_URL name a page of your own.",
+            "Put the admin into the URLs, or set LOGIN_URL to a page of your own.",
         )
     ]
     for url in ("login-here", "/in/?from=catalogue", "https://login.example/"):

@@ -98,7 +98,7 @@ def test_w014_no_endpoint(router: EventRouter) -> None:
             Warn,
             "gcp_event_router.W014",
             "Add path('', include('gcp_event_router.urls')) to your urlpatterns; or silence this check if you only pull events.",
-            "Handlers are registered, but no URL leads to the events endpoint, so pushes are answered with 404.",
+            "Handlers are registered, but no URL leads to the events endpoint, so the site answers pushes with 404.",
         )
     ]
     heard = [f"{__name__}.another_signal", "gcp_event_router.signals.event_received"]
@@ -155,7 +155,7 @@ def test_w005_redirect_to_https() -> None:
             Warn,
             "gcp_event_router.W005",
             'On Google Cloud, write SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https").',
-            "SECURE_SSL_REDIRECT answers events at /kind/reference with a redirect, if a proxy takes the TLS off: "
+            "SECURE_SSL_REDIRECT answers events at /kind/reference with a redirect, if a proxy terminates TLS: "
             "without SECURE_PROXY_SSL_HEADER, Django cannot know that they came over https.",
         )
     ]
@@ -184,7 +184,7 @@ def test_w006_redirect_to_the_form_with_a_slash() -> None:
         (
             Warn,
             "gcp_event_router.W006",
-            'Have the pattern match both: re_path(r"^...(?P<event_kind>[^/]+)/(?P<event_reference>[^/]+)/?\\Z", ...).',
+            'Let the pattern match both: re_path(r"^...(?P<event_kind>[^/]+)/(?P<event_reference>[^/]+)/?\\Z", ...).',
             "APPEND_SLASH answers events at /hooks/kind/reference with a redirect to /hooks/kind/reference/.",
         )
     ]

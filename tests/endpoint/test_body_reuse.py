@@ -195,7 +195,7 @@ def test_a_stream_that_is_used_up_is_not_taken_for_an_empty_body(
     assert line.startswith("ERROR ")
     assert (
         "A middleware or a decorator has read the request as a stream, so nothing of its body is left for the event. "
-        "Have it read request.body, which can be read again."
+        "Let it read request.body, which later code can read, too."
     ) in line
 
 

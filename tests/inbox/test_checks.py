@@ -71,7 +71,7 @@ def test_e008_tables_are_missing() -> None:
             Error,
             "gcp_event_router.E008",
             "Run manage.py migrate --database other gcp_event_inbox.",
-            "The inbox's tables are not in the database 'other', so every event is answered 503.",
+            "The inbox's tables are not in the database 'other', so the endpoint answers 503 to every event.",
         )
     ]
 
@@ -138,7 +138,7 @@ def test_w010_sqlite_without_immediate_transactions(monkeypatch: pytest.MonkeyPa
             "gcp_event_router.W010",
             'Write "OPTIONS": {"transaction_mode": "IMMEDIATE"} in DATABASES[\'default\'].',
             "The inbox is in the SQLite database 'default' without IMMEDIATE transactions, "
-            "so that events which arrive at the same time are answered 503 at once, instead of waiting for each other.",
+            "so of several events at once, some get 503 immediately instead of waiting for the others.",
         )
     ]
 

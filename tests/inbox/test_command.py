@@ -220,10 +220,10 @@ def test_show_has_the_whole_envelope(inbox: str, router: EventRouter) -> None:
 @pytest.mark.parametrize(
     ("changed", "form", "headers"),
     [
-        ({"meta": "{"}, "pubsub, which cannot be read any more", "headers\n                {\n"),
-        ({"meta": "[1]"}, "pubsub, which cannot be read any more", "headers\n                [1]\n"),
-        ({"principal": "x"}, "pubsub, which cannot be read any more", ""),
-        ({"principal": "{}"}, "pubsub, which cannot be read any more", ""),
+        ({"meta": "{"}, "pubsub, which can no longer be read", "headers\n                {\n"),
+        ({"meta": "[1]"}, "pubsub, which can no longer be read", "headers\n                [1]\n"),
+        ({"principal": "x"}, "pubsub, which can no longer be read", ""),
+        ({"principal": "{}"}, "pubsub, which can no longer be read", ""),
         ({"form": "unread"}, "could not be read", ""),
     ],
 )

@@ -125,7 +125,7 @@ def test_settings_that_lose_something(inbox: str) -> None:
             "gcp_event_router.W040",
             'Write "OPTIONS": {"charset": "utf8mb4"} in DATABASES[\'mariadb\'].',
             "The connection to the database 'mariadb' has the character set utf8mb3, which lacks letters that utf8mb4 has: "
-            "one of these in a kind or a reference is stored as a question mark, or the event is answered 503.",
+            "one of these in a kind or a reference becomes a question mark, or the endpoint answers 503.",
         ),
         (
             Warn,
@@ -166,7 +166,7 @@ def test_a_packet_that_is_too_short(inbox: str, router: EventRouter, post: Post,
             "gcp_event_router.W042",
             "Set max_allowed_packet to 16777216 or more on the server, or set a lower MAX_BODY_SIZE.",
             'A body may have 15728640 bytes (GCP_EVENT_ROUTER["MAX_BODY_SIZE"]), and the max_allowed_packet of the database '
-            "'mariadb' is 2097152, so a body of more than 524288 bytes is answered 413 and cannot be stored.",
+            "'mariadb' is 2097152, so a body of more than 524288 bytes cannot be stored, and gets 413.",
         )
     ]
     assert answers == [413, 201]

@@ -168,7 +168,7 @@ def test_h1_two_who_force_the_same_at_once(inbox: str, router: EventRouter) -> N
     post_wsgi(PATH, PUSH)
     seen = Delivery.objects.using(inbox).select_related("event").get()
 
-    outcomes = together(4, lambda _: work(inbox, seen, anew=True).outcome)
+    outcomes = together(4, lambda _: work(inbox, seen, rerun=True).outcome)
 
     assert sorted(outcome.value for outcome in outcomes) == ["busy", "busy", "busy", "handled"]
     assert effects(inbox) == ["h", "h"]

@@ -19,7 +19,7 @@ from gcp_event_router._globs.glob import Glob
 from gcp_event_router._globs.overlaps import covers
 
 ANEW = "may break senders. To accept them: manage.py events schema --output"
-NONE = "It is not an AsyncAPI document that `events schema` wrote. Write it anew: manage.py events schema --output FILE."
+NONE = "It is not an AsyncAPI document that `events schema` wrote. Write it again: manage.py events schema --output FILE."
 
 
 class Order(BaseModel):

@@ -206,7 +206,7 @@ def _refusal(part: str, error: ValidationError, words: Callable[[], set[str]]) -
 
 
 _REFUSED = "The value was refused by a validator"
-#: Messages for errors whose text may contain what was sent: a validator's own words, a key, a tag.
+#: Messages for errors whose text may quote the payload: a validator's own words, a key, a tag.
 _SAFE_MESSAGES = {
     "assertion_error": _REFUSED,
     "value_error": _REFUSED,

@@ -158,7 +158,7 @@ def _read_and_keep(request: Any, server_read: _Read | None, enough: int, limit: 
     if request._read_started and not hasattr(request, "_body"):  # noqa: SLF001 -- see above
         msg = (
             "A middleware or a decorator has read the request as a stream, so nothing of its body is left for the event. "
-            "Have it read request.body, which can be read again."
+            "Let it read request.body, which later code can read, too."
         )
         raise ConfigurationError(msg)
     read: _Read = server_read or request.read

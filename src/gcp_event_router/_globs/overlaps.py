@@ -150,7 +150,7 @@ def _shortest(
         return ""
     seen: set[State] = set()  # without the start, until a text leads back to it
     queue = [(start, "")]
-    for state, text in queue:  # it grows meanwhile
+    for state, text in queue:  # the loop appends to it
         if len(text) == texts.longest:
             return None
         for by, to in moves(state):

@@ -16,7 +16,7 @@ _STRICTEST: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
 }
 #: Keywords that select among the members of a union.
 _NARROWING: Final = frozenset({"type", "properties", "enum", "const", "anyOf", "oneOf"})
-#: Keywords that do not restrict a scalar, and formats of which a few plain values are typical.
+#: Keywords that do not restrict a scalar, and formats that a few plain values represent well.
 _UNRESTRICTED: Final = frozenset(
     {"type", "title", "description", "default", "examples", "deprecated", "writeOnly", "format", "zone", "isUncertain"}
 )
@@ -95,7 +95,7 @@ def _exclude(one: Schema, other: Schema) -> bool:
 
 
 def _merge(one: Schema, other: Schema) -> Schema:
-    """Merge two schemas of which neither is a union."""
+    """Merge two schemas, neither of them a union."""
     merged = {**other, **one}
     for key in one.keys() & other.keys() & {"items", "additionalProperties"}:
         if isinstance(one[key], Mapping) and isinstance(other[key], Mapping) and one[key] != other[key]:
@@ -126,7 +126,7 @@ def _merge(one: Schema, other: Schema) -> Schema:
 def _merge_types(one: Schema, other: Schema) -> dict[str, Any]:
     """The types that may have values in common, all of them if they differ: pydantic reads 1 from "1", and times from numbers.
 
-    `isUncertain` says that restrictions leave values of which samples are not typical.
+    `isUncertain` says that samples may not represent all values that the restrictions leave.
     """
     types = [*dict.fromkeys([*types_of(one), *types_of(other)])]
     if {*types} == {"integer", "number"}:

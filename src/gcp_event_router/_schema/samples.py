@@ -108,7 +108,7 @@ class _Sampler:
         self._has_more: dict[Place, bool] = {}
         #: The places of texts that hold JSON.
         self._encoded: set[Place] = set()
-        #: How often each definition lies around the value at hand.
+        #: How often each definition surrounds the current value.
         self._open: Counter[str] = Counter()
 
     def make(self) -> object:
@@ -142,7 +142,7 @@ class _Sampler:
         return not self._has_more.get(place, False) and not self._uncertain.isdisjoint(around)
 
     def _value(self, schema: Schema, place: Place, number: int = 0, move: int | None = None) -> object:
-        """Make the value of a part; another number makes another value, as far as there are any."""
+        """Make the value of a part; another number makes another value, if there is one."""
         self.values_made += 1
         with self._opened(references(schema), place):
             schema = self._definitions.resolve(schema)

@@ -98,7 +98,7 @@ class _Tables:
                 title, description = str(schema.get("title", "")), str(schema.get("description", ""))
                 notes = [*dict.fromkeys(self._notes(root))]
                 sections.append(Section(f"{self._prefix}-value-{number}", title, description, self._type(root), notes))
-        sections += [self._section(schema, link) for schema, link in self._objects]  # which grows meanwhile
+        sections += [self._section(schema, link) for schema, link in self._objects]  # the loop appends to it
         return PayloadTable(sections, self._is_cut)
 
     def _section(self, schema: Schema, link: Part) -> Section:

@@ -52,7 +52,7 @@ class Sending:
     base_url: str
     path: str
     security: Security
-    #: What has to be in the query of the URL; None as for the payload.
+    #: The parameters of the URL; None without an example.
     query: Mapping[str, Sequence[str]] | None = field(default_factory=dict[str, Sequence[str]])
 
     def lines(self) -> list[Line]:
@@ -96,7 +96,9 @@ class Sending:
         return _BREAK.join([f"curl -i {url}", *(f"-H {header}" for header in written), f"--data-raw {self._text}"])
 
     def _gcloud(self) -> Iterator[Line]:
-        attributes = self._attributes() or ({"sent-by": "gcloud"} if self.data == b"" else {})  # one of both has to be there
+        attributes = self._attributes() or (
+            {"sent-by": "gcloud"} if self.data == b"" else {}
+        )  # a message needs data or an attribute
         if attributes and self.data != b"" and not self.is_json:
             attributes = {**attributes, "content-type": "application/octet-stream"}
         parts = ["gcloud pubsub topics publish TOPIC"]

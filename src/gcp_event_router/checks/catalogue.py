@@ -101,7 +101,7 @@ def _login() -> Iterator[CheckMessage]:
         shown = f" ({url!r})" if isinstance(url, str) else ""  # a lazy URL has no text before it is resolved
         yield Warn(
             f"The catalogue redirects anonymous users to LOGIN_URL{shown}, but no URL pattern matches it.",
-            hint="Put the admin into the URLs, or have LOGIN_URL name a page of your own.",
+            hint="Put the admin into the URLs, or set LOGIN_URL to a page of your own.",
             id=check_ids.LOGIN_URL,
         )
 

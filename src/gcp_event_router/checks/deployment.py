@@ -35,7 +35,7 @@ def _unmounted() -> Iterator[CheckMessage]:
     """Check that handlers have an endpoint, unless they listen to the signal of another package."""
     if len(events) and getattr(settings, "ROOT_URLCONF", None) and conf.current().SIGNALS == (conf.OWN_SIGNAL,):
         yield Warn(
-            "Handlers are registered, but no URL leads to the events endpoint, so pushes are answered with 404.",
+            "Handlers are registered, but no URL leads to the events endpoint, so the site answers pushes with 404.",
             hint="Add path('', include('gcp_event_router.urls')) to your urlpatterns; "
             "or silence this check if you only pull events.",
             id=check_ids.NO_ENDPOINT,
@@ -92,7 +92,7 @@ def _redirects(endpoint: Endpoint) -> Iterator[CheckMessage]:
         and not any(re.search(pattern, endpoint.path.lstrip("/")) for pattern in settings.SECURE_REDIRECT_EXEMPT)
     ):
         yield Warn(
-            f"SECURE_SSL_REDIRECT answers events at {endpoint.path} with a redirect, if a proxy takes the TLS off: "
+            f"SECURE_SSL_REDIRECT answers events at {endpoint.path} with a redirect, if a proxy terminates TLS: "
             "without SECURE_PROXY_SSL_HEADER, Django cannot know that they came over https.",
             hint='On Google Cloud, write SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https").',
             id=check_ids.SSL_REDIRECT,
@@ -105,6 +105,6 @@ def _redirects(endpoint: Endpoint) -> Iterator[CheckMessage]:
     ):
         yield Warn(
             f"APPEND_SLASH answers events at {endpoint.path.rstrip('/')} with a redirect to {endpoint.path}.",
-            hint='Have the pattern match both: re_path(r"^...(?P<event_kind>[^/]+)/(?P<event_reference>[^/]+)/?\\Z", ...).',
+            hint='Let the pattern match both: re_path(r"^...(?P<event_kind>[^/]+)/(?P<event_reference>[^/]+)/?\\Z", ...).',
             id=check_ids.APPENDED_SLASH,
         )

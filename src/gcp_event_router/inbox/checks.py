@@ -50,7 +50,7 @@ def check_tables(databases: Sequence[str] | None = None, **_: Any) -> list[Check
         return [*_check_mysql(alias)] if connections[alias].vendor == "mysql" else []
     return [
         Error(
-            f"The inbox's tables are not in the database {alias!r}, so every event is answered 503.",
+            f"The inbox's tables are not in the database {alias!r}, so the endpoint answers 503 to every event.",
             hint=f"Run manage.py migrate --database {alias} gcp_event_inbox.",
             id=check_ids.INBOX_TABLES_MISSING,
         )
@@ -88,7 +88,7 @@ def _check_settings() -> Iterator[CheckMessage]:
     if connections[alias].vendor == "sqlite" and options.get("transaction_mode") not in {"IMMEDIATE", "EXCLUSIVE"}:
         yield Warn(
             f"The inbox is in the SQLite database {alias!r} without IMMEDIATE transactions, "
-            "so that events which arrive at the same time are answered 503 at once, instead of waiting for each other.",
+            "so of several events at once, some get 503 immediately instead of waiting for the others.",
             hint=f'Write "OPTIONS": {{"transaction_mode": "IMMEDIATE"}} in DATABASES[{alias!r}].',
             id=check_ids.SQLITE_TRANSACTIONS,
         )
@@ -197,7 +197,7 @@ def _check_mysql(alias: str) -> Iterator[CheckMessage]:
     if charset != "utf8mb4":
         yield Warn(
             f"The connection to the database {alias!r} has the character set {charset}, which lacks letters that utf8mb4 has: "
-            "one of these in a kind or a reference is stored as a question mark, or the event is answered 503.",
+            "one of these in a kind or a reference becomes a question mark, or the endpoint answers 503.",
             hint=f'Write "OPTIONS": {{"charset": "utf8mb4"}} in DATABASES[{alias!r}].',
             id=check_ids.MYSQL_CHARSET,
         )
@@ -212,7 +212,7 @@ def _check_mysql(alias: str) -> Iterator[CheckMessage]:
     if largest < wanted:
         yield Warn(
             f'A body may have {wanted} bytes (GCP_EVENT_ROUTER["MAX_BODY_SIZE"]), and the max_allowed_packet of the database '
-            f"{alias!r} is {packet}, so a body of more than {max(largest, 0)} bytes is answered 413 and cannot be stored.",
+            f"{alias!r} is {packet}, so a body of more than {max(largest, 0)} bytes cannot be stored, and gets 413.",
             hint=f"Set max_allowed_packet to {max(wanted + mysql.FREE, 2 * mysql.PART + mysql.FREE)} or more on the server, "
             "or set a lower MAX_BODY_SIZE.",
             id=check_ids.MYSQL_PACKET,

@@ -145,5 +145,5 @@ def _fail(alias: str, claim: Claim, error: Exception) -> Result:
 
 
 def _wait_again(claim: Claim) -> timedelta | None:
-    """How long workers wait after `Retry`: as long as they have waited in all, so each time twice as long."""
+    """How long workers wait after `Retry`: as long as they have waited so far, which doubles each time."""
     return None if claim.waited is None else min(max(claim.waited, _FIRST_WAIT), _LAST_WAIT)

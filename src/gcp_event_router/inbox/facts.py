@@ -40,7 +40,7 @@ def data_of(event: StoredEvent, envelope: Envelope | None) -> bytes:
 def facts_of(event: StoredEvent, envelope: Envelope | None) -> Iterator[tuple[str, str | datetime]]:
     """Describe the envelope and the sender, with names that `gettext` translates."""
     principal = _read(event.principal)
-    form = event.form if envelope is not None else f"{event.form}, which cannot be read any more"
+    form = event.form if envelope is not None else f"{event.form}, which can no longer be read"
     for name, value in (
         (gettext_noop("Form"), "could not be read" if event.form == UNREAD else form),
         (gettext_noop("Key"), str(event.key)),

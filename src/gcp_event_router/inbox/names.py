@@ -51,8 +51,8 @@ class Names:
         """Exclude deliveries for the unknown names so far."""
         return rows.exclude(handler__in=sorted(self._unknown)) if self._unknown else rows
 
-    def pass_over(self, name: str, kind: str) -> str | None:
-        """Log, once for each name and process, that deliveries are passed over. Returns the sentence the first time."""
+    def warn_unhandled(self, name: str, kind: str) -> str | None:
+        """Warn, once for each name and process, that nobody runs these deliveries. Returns the sentence the first time."""
         is_known = name in self.known
         place = (name, kind if is_known else "")
         if place in logged or len(logged) >= _MAX_LOGGED:

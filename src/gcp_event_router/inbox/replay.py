@@ -57,7 +57,7 @@ def replay(deliveries: QuerySet[Delivery], *, force: bool = False) -> Iterator[t
         if State(delivery.state) is State.DONE and not force:
             yield delivery, Result(Outcome.DUPLICATE)
         elif delivery.handler:
-            yield delivery, work(alias, delivery, anew=True)
+            yield delivery, work(alias, delivery, rerun=True)
         else:
             yield delivery, _dispatch(alias, delivery)
 

@@ -17,7 +17,7 @@ def run_delivery(delivery: int) -> None:
     alias = database()
     row = Delivery.objects.using(alias).select_related("event").filter(pk=delivery).first()
     if row is not None and work(alias, row).outcome is Outcome.UNHANDLED:  # None if it was purged meanwhile
-        Names().pass_over(row.handler, row.event.kind)
+        Names().warn_unhandled(row.handler, row.event.kind)
 
 
 _framework = framework()

@@ -42,19 +42,19 @@ _GONE: Final = Result(Outcome.UNHANDLED)
 _TAKEN: Final = execution.busy()
 
 
-def work(alias: str, delivery: Delivery, *, anew: bool = False) -> Result:
+def work(alias: str, delivery: Delivery, *, rerun: bool = False) -> Result:
     """Run one open delivery, with the current validation and handler.
 
     Args:
         alias: The database.
         delivery: The delivery, with its event.
-        anew: Whether to run a settled delivery, too, unless it has changed since it was read.
+        rerun: Whether to run a settled delivery, too, unless it has changed since it was read.
 
     Returns:
         The result: `UNHANDLED` if its handler is not registered, `BUSY` if another worker has it or it is not open.
 
     """
-    run = _claim_run(alias, delivery, anew=anew)
+    run = _claim_run(alias, delivery, rerun=rerun)
     return run if isinstance(run, Result) else run()
 
 
@@ -71,7 +71,7 @@ def process(alias: str, tell: Callable[[str], None] | None = None) -> Iterator[t
 
     Args:
         alias: The database.
-        tell: Called with a sentence the first time that deliveries are passed over because their handler is not registered.
+        tell: Called with a sentence the first time that deliveries are skipped because their handler is not registered.
 
     """
     names = Names()
@@ -83,7 +83,7 @@ def process(alias: str, tell: Callable[[str], None] | None = None) -> Iterator[t
                 continue
             delivery, run = claimed
             if run is _GONE:
-                text = names.pass_over(name, kind)
+                text = names.warn_unhandled(name, kind)
                 if text is not None and tell is not None:
                     tell(text)
             elif delivery is not None and run is not _TAKEN:
@@ -102,31 +102,31 @@ def _claim_next(alias: str, delivery: int) -> tuple[Delivery, Result | Work] | N
         return None if row is None else (row, _claim_run(alias, row))
 
 
-def _claim_run(alias: str, delivery: Delivery, *, anew: bool = False) -> Result | Work:
+def _claim_run(alias: str, delivery: Delivery, *, rerun: bool = False) -> Result | Work:
     """Claim a delivery, and return its run; or a result, if it cannot be run."""
     try:
         raw_event = raw_event_of(delivery.event)
     except EnvelopeError as error:
-        claim = _claim(alias, delivery, terms_of(delivery.handler), anew=anew)
+        claim = _claim(alias, delivery, terms_of(delivery.handler), rerun=rerun)
         return claim if isinstance(claim, Result) else partial(execution.run, alias, claim, partial(_refuse, error))
     for handlers in find_everywhere(delivery.event.kind, raw_event.envelope.type):
         for handler, terms in delivery_terms(handlers).items():
             if terms.handler == delivery.handler:
-                claim = _claim(alias, delivery, terms, anew=anew)
+                claim = _claim(alias, delivery, terms, rerun=rerun)
                 return claim if isinstance(claim, Result) else partial(_run, alias, delivery, raw_event, handler, terms, claim)
     return _GONE
 
 
-def _claim(alias: str, delivery: Delivery, terms: DeliveryTerms, *, anew: bool) -> Claim | Result:
+def _claim(alias: str, delivery: Delivery, terms: DeliveryTerms, *, rerun: bool) -> Claim | Result:
     """Claim a delivery; or return a result, if it cannot be claimed."""
-    if anew and delivery.state in SETTLED and not decisions.reopen(alias, delivery):
+    if rerun and delivery.state in SETTLED and not decisions.reopen(alias, delivery):
         return _TAKEN
     claim = claims.claim(alias, delivery.pk, terms)
     if claim is None:
         return _TAKEN
     if claim.token is None:
         return Result(Outcome.PARKED)
-    return replace(claim, waited=None) if anew else claim  # a replay by a person does not count as waiting
+    return replace(claim, waited=None) if rerun else claim  # a replay by a person does not count as waiting
 
 
 def _run(alias: str, delivery: Delivery, raw_event: RawEvent, handler: Handler, terms: DeliveryTerms, claim: Claim) -> Result:

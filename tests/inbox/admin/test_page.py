@@ -136,7 +136,7 @@ def test_an_event_that_cannot_be_read_any_more(shop: Shop, pages: Pages) -> None
 
     page = pages.get(page_of(event))
 
-    assert section(page, "Envelope").startswith("Envelope Form pubsub, which cannot be read any more Key")
+    assert section(page, "Envelope").startswith("Envelope Form pubsub, which can no longer be read Key")
     assert section(page, "Headers") == "Headers {"
 
 

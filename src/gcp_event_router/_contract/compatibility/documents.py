@@ -14,7 +14,9 @@ from ..channels import Key
 from .schemas import Change, changes
 
 _ALL: Final = Glob("*")
-_OTHER: Final = "It is not an AsyncAPI document that `events schema` wrote. Write it anew: manage.py events schema --output FILE."
+_OTHER: Final = (
+    "It is not an AsyncAPI document that `events schema` wrote. Write it again: manage.py events schema --output FILE."
+)
 
 
 class _Channel(NamedTuple):
@@ -106,7 +108,7 @@ def _pairs(before: _Document, after: _Document) -> Iterator[tuple[str, _Channel,
     for key, old in before.channels.items():
         if key in after.channels:
             yield str(old.key), old, after.channels[key]
-        else:  # one of a glob's kinds may have a channel of its own now, and the other way round
+        else:  # one of a glob's kinds may have its own channel now, or the reverse
             yield from ((str(old.key), old, new) for new in after.covering(old))
     added = [new for key, new in after.channels.items() if key not in before.channels]
     for new in added:
