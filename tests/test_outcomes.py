@@ -176,6 +176,7 @@ def test_retry_and_reject_are_errors_of_this_package(made: Any) -> None:
 
 TOLD: list[tuple[Exception, list[tuple[list[int | str], str, str]]]] = [
     (ValidationError("Bad"), [([], "Bad", "invalid")]),
+    (ValidationError({}), []),
     (ValidationError("Bad", code="odd"), [([], "Bad", "odd")]),
     (ValidationError("%(value)s is odd", "odd", {"value": "s3cr3t"}), [([], "%(value)s is odd", "odd")]),
     (ValidationError(lazystr("Lazy")), [([], "Lazy", "invalid")]),

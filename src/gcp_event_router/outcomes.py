@@ -174,8 +174,8 @@ def details(error: BaseException) -> list[ErrorDetail]:
 
 def _django_details(error: ValidationError) -> Iterator[ErrorDetail]:
     """The messages without `params`, which hold values."""
-    fields: dict[str | None, list[ValidationError]] = getattr(error, "error_dict", None) or {None: error.error_list}
+    fields = error.error_dict if hasattr(error, "error_dict") else {"": error.error_list}
     for field, errors in fields.items():
         for inner in errors:
-            loc: list[str | int] = [] if field is None else [field]
+            loc: list[str | int] = [field] if field else []
             yield {"loc": loc, "msg": str(inner.message), "type": str(inner.code or "invalid")}
