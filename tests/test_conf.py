@@ -82,7 +82,7 @@ def test_every_key_is_typed_read_and_filled_in() -> None:
         ),
         (
             {"SIGNALS": []},
-            'GCP_EVENT_ROUTER["SIGNALS"]: Tuple should have at least 1 item after validation, not 0.',
+            'GCP_EVENT_ROUTER["SIGNALS"]: Input should have at least one item.',
         ),
         (
             {"SIGNALS": "a.b"},

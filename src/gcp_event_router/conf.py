@@ -114,6 +114,7 @@ _MESSAGES: Final = {
     "tuple_type": "Input should be a list",
     "frozen_set_type": "Input should be a list",
     "model_type": "Input should be a dict",
+    "too_short": "Input should have at least one item",
 }
 _Count = Annotated[int, Field(ge=1, le=MAX_ATTEMPTS)]
 _Duration = Annotated[timedelta, Field(gt=timedelta(0))]

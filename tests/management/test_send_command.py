@@ -217,11 +217,27 @@ def test_invalid(seen: list[Event[Any, Any]]) -> None:
         1,
         "This process answered 400 Bad Request: Pub/Sub would send the event again.\n"
         "  shop.store: invalid in 0.0 ms\n"
-        "    The event's payload does not fit the declared type:\n"
+        "    The declared type rejects the event's payload:\n"
         "    order_id: Input should be a valid integer, unable to parse string as an integer (int_parsing)\n"
         "CommandError: Expected handled, but got invalid.\n",
     )
     assert seen == []
+
+
+class Where(BaseModel):
+    shelf: int
+
+
+def test_invalid_parameters(router: EventRouter) -> None:
+    """The message about parameters names them."""
+
+    @router.on("counted", name="shop.counted")
+    def counted(event: Event[Any, Where]) -> None: ...
+
+    assert (
+        "    The declared type rejects the event's parameters:\n"
+        "    shelf: Input should be a valid integer, unable to parse string as an integer (int_parsing)\n"
+    ) in run("counted", "--data", "1", "--parameter", "shelf=x")[1]
 
 
 def test_other_answers(seen: list[Event[Any, Any]]) -> None:
@@ -335,7 +351,7 @@ def test_json(seen: list[Event[Any, Any]]) -> None:
                     "handler": "shop.store",
                     "outcome": "invalid",
                     "duration_ms": 0.0,
-                    "problem": "The event's payload does not fit the declared type:",
+                    "problem": "The declared type rejects the event's payload:",
                     "errors": [error],
                 }
             ],

@@ -316,7 +316,7 @@ def _statuses(result: str) -> range | set[int]:
 def _handler_fields(delivery: Delivery) -> dict[str, Any]:
     error, problem, errors = delivery.error, "", []
     if isinstance(error, InvalidEventError):
-        problem, errors = f"The event's {error.part} does not fit the declared type:", list(error.errors)
+        problem, errors = f"The declared type rejects the event's {error.part}:", list(error.errors)
     elif isinstance(error, ConfigurationError):  # its text names the place
         problem = str(error)
     elif error is not None:
