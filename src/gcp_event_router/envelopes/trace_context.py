@@ -36,21 +36,6 @@ class Trace(NamedTuple):
     traceparent: str
     tracestate: str = ""
 
-    @property
-    def trace_id(self) -> str:
-        """32 hexadecimal digits, in lower case."""
-        return self.traceparent[3:35]
-
-    @property
-    def span_id(self) -> str:
-        """16 hexadecimal digits, in lower case."""
-        return self.traceparent[36:52]
-
-    @property
-    def is_sampled(self) -> bool:
-        """Whether the sender records the trace."""
-        return int(self.traceparent[53:], 16) & 1 == 1
-
 
 class TraceHeaders(NamedTuple):
     """The headers of a request that may hold its trace. They are parsed on demand, since most events need no trace."""
