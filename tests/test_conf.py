@@ -147,7 +147,7 @@ def test_tracing_without_opentelemetry(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "url",
     [
-        *("", "javascript:{path}", "//host/{path}", "vscode://file/{path}"),
+        *("javascript:{path}", "//host/{path}", "vscode://file/{path}"),
         *("https://git.example/a", "https://git.example/{line}", "https://git.example/{path", "https://git.example/{path}{file}"),
         *("https://git.example/{path!r}", "https://git.example/{path:>9}", "https://git.example/{path.parent}"),
         *("https://git.example/{}{path}", "https://git.example/{path}\n"),
@@ -159,6 +159,12 @@ def test_source_url_has_a_place_for_the_path(url: str) -> None:
         current()
 
     assert str(refused.value) == (
-        'GCP_EVENT_ROUTER["SOURCE_URL"]: String should match pattern \'^https?://'
-        r"([^{}\s]|\{line\})*\{path\}([^{}\s]|\{line\}|\{path\})*$'."
+        'GCP_EVENT_ROUTER["SOURCE_URL"]: Input should be a URL with {path}, such as '
+        "'https://github.com/me/shop/blob/main/{path}#L{line}'."
     )
+
+
+def test_source_url_may_be_empty() -> None:
+    """An empty SOURCE_URL is the default: the catalogue has no links to the code."""
+    with override_settings(GCP_EVENT_ROUTER={"SOURCE_URL": ""}):
+        assert current() == Settings()

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from datetime import timedelta
 from difflib import get_close_matches
@@ -38,6 +39,7 @@ NAME: Final = "GCP_EVENT_ROUTER"
 OWN_SIGNAL: Final = "gcp_event_router.signals.event_received"
 #: The highest number that the inbox can count to.
 MAX_ATTEMPTS: Final = 32_767
+_SOURCE_URL: Final = re.compile(r"https?://([^{}\s]|\{line\})*\{path\}([^{}\s]|\{line\}|\{path\})*")
 
 
 @with_config(ConfigDict(extra="forbid"))
@@ -105,6 +107,13 @@ def _check_tracing(tracing: bool) -> bool:
     return tracing
 
 
+def _check_source_url(url: str) -> str:
+    if url and not _SOURCE_URL.fullmatch(url):
+        msg = "Input should be a URL with {path}, such as 'https://github.com/me/shop/blob/main/{path}#L{line}'"
+        raise PydanticCustomError("source_url", msg)
+    return url
+
+
 def _meta_keys(names: frozenset[str]) -> frozenset[str]:
     return frozenset(f"HTTP_{name.upper().replace('-', '_')}" for name in names)
 
@@ -120,7 +129,6 @@ _Count = Annotated[int, Field(ge=1, le=MAX_ATTEMPTS)]
 _Duration = Annotated[timedelta, Field(gt=timedelta(0))]
 _IS_LIST: Final = BeforeValidator(_check_list)
 _Header = Annotated[str, StringConstraints(pattern="^[A-Za-z0-9-]+$")]
-_SOURCE_URL: Final = r"^https?://([^{}\s]|\{line\})*\{path\}([^{}\s]|\{line\}|\{path\})*$"
 
 
 class _Section(BaseModel):
@@ -169,7 +177,7 @@ class Settings(_Section):
     #: Whether events are reported to OpenTelemetry.
     TRACING: Annotated[bool, AfterValidator(_check_tracing)] = False
     #: The URL of a line of source code, such as "https://github.com/me/shop/blob/main/{path}#L{line}".
-    SOURCE_URL: str = Field(default="", pattern=_SOURCE_URL)
+    SOURCE_URL: Annotated[str, AfterValidator(_check_source_url)] = ""
 
 
 @cache
