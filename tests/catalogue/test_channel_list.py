@@ -75,7 +75,7 @@ def test_list(shop: EventRouter) -> None:
         ["never", "Order", "nothing here handles it"],
         ["order-*", "Order", f"tests.catalogue.test_channel_list.record {HERE}:0"],
         ["order-placed", "Order", f"tests.catalogue.test_channel_list.record {HERE}:0 billing.bill {HERE}:0"],
-        ["* what nothing else handles", "bytes", f"tests.catalogue.test_channel_list.of_bytes {HERE}:0"],
+        ["* all other events", "bytes", f"tests.catalogue.test_channel_list.of_bytes {HERE}:0"],
     ]
     assert "7 in all" in html
     assert "tests.catalogue.test_channel_list.plain" in html
@@ -184,7 +184,7 @@ def test_endpoints(shop: EventRouter) -> None:
     said = text(Pages().get("/catalogue/"))
 
     assert "/events/kind/reference and /events open Open to everybody: no authenticator is configured." in said
-    summary = "Closed to everybody whom this authenticator does not accept."
+    summary = "Open to senders that this authenticator accepts."
     assert f"/own/kind/reference guarded {summary} Authenticator SharedToken Header X-Own" in said
 
 

@@ -69,7 +69,7 @@ def test_page(router: EventRouter) -> None:
         "Handlers shop.record tests/catalogue/test_channel_page.py:0 sync, deferred, at most 0 attempts"
     )
     assert section(html, "payload").startswith(
-        "Payload Order What somebody ordered. The fields of Order Field Type Required What holds of it "
+        "Payload Order What somebody ordered. The fields of Order Field Type Required Details "
         'order_id integer required minimum: 1 note string optional, "" unless given JSON Schema {'
     )
     assert section(html, "example") == 'Example { "order_id": 4711, "note": "" } Copy the example'

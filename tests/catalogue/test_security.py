@@ -75,7 +75,7 @@ def test_guards(entry: Any, guard: Guard) -> None:
         found = at_path("/events/a/1")
 
     assert (found.standing, found.guards) == ("guarded", (guard,))
-    assert found.summary == "Closed to everybody whom this authenticator does not accept."
+    assert found.summary == "Open to senders that this authenticator accepts."
     assert SECRET not in str(found)
 
 
@@ -83,13 +83,13 @@ def test_guards(entry: Any, guard: Guard) -> None:
     ("settings", "standing", "summary"),
     [
         ({"AUTHENTICATION": []}, "open", "Open to everybody: no authenticator is configured."),
-        ({}, "closed", 'Closed to everybody: GCP_EVENT_ROUTER["AUTHENTICATION"] is not set.'),
+        ({}, "closed", 'Closed: GCP_EVENT_ROUTER["AUTHENTICATION"] is not set.'),
         (
             {"AUTHENTICATION": [{"BACKEND": "nowhere.None"}]},
             "closed",
-            "Closed to everybody: the authenticators cannot be created. manage.py check says why.",
+            "Closed: the authenticators cannot be created. manage.py check says why.",
         ),
-        ({"AUTHENTICATION": [TOKEN, SIGNED]}, "guarded", "Closed to everybody whom no authenticator accepts."),
+        ({"AUTHENTICATION": [TOKEN, SIGNED]}, "guarded", "Open to senders that one of the authenticators accepts."),
     ],
 )
 def test_standing(settings: Any, standing: str, summary: str) -> None:

@@ -99,7 +99,7 @@ def test_explain() -> None:
         f"ce_type={STORAGE!r}",
         "'gcs-*', ce_type='*.deleted'",
         "'order-*', ce_type='*'",
-        "what nothing else handles",
+        "all other events",
     ]
 
 

@@ -245,5 +245,5 @@ def test_handler_says_what_it_is() -> None:
     first, fallback = (registration.handler for registration in router)
 
     assert repr(first) == f"<Handler {__name__}.good for 'a', 'b-*'>"
-    assert repr(fallback) == f"<Handler {__name__}.good for what nothing else handles>"
+    assert repr(fallback) == f"<Handler {__name__}.good for all other events>"
     assert str(first) == f"{__name__}.good {line(good)}"

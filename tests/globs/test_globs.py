@@ -78,7 +78,7 @@ CLOSE = "Close the sequence, as in '[ab]', or write '[[]' for the character itse
         ("[", f"The kind '[' opens a '[' that is never closed, so it would match nothing. {CLOSE}"),
         ("a[]", f"The kind 'a[]' opens a '[' that is never closed, so it would match nothing. {CLOSE}"),
         ("[!]", f"The kind '[!]' opens a '[' that is never closed, so it would match nothing. {CLOSE}"),
-        ("[z-a]", "The kind '[z-a]' holds the range 'z-a', which runs backwards and matches nothing. Write 'a-z'."),
+        ("[z-a]", "The kind '[z-a]' contains the range 'z-a', which runs backwards and matches nothing. Write 'a-z'."),
         (
             "a\n",
             (

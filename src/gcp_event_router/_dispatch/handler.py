@@ -225,7 +225,7 @@ class Handler(RegisteredFunction):
         """The globs and the type, for people."""
         parts = [repr(glob.pattern) for glob in self.globs]
         parts += [f"ce_type={self.ce_type.pattern!r}"] if self.ce_type else []
-        return ", ".join(parts) or "what nothing else handles"
+        return ", ".join(parts) or "all other events"
 
     def _resolved(self) -> tuple[object, object]:
         try:

@@ -155,7 +155,7 @@ def _parse(pattern: str) -> list[str]:
     for low, high in (pair for part in parts if len(part) > 1 for pair in re.findall("(.)-(.)", part[1:-1].removeprefix("!"))):
         if low > high:
             msg = (
-                f"The kind {pattern!r} holds the range '{low}-{high}', which runs backwards and matches nothing. "
+                f"The kind {pattern!r} contains the range '{low}-{high}', which runs backwards and matches nothing. "
                 f"Write '{high}-{low}'."
             )
             raise GlobError(msg)

@@ -16,12 +16,12 @@ from ..exceptions import ConfigurationError
 
 Standing: TypeAlias = Literal["open", "closed", "guarded"]
 
-_BROKEN: Final = "Closed to everybody: the authenticators cannot be created. manage.py check says why."
-_UNSET: Final = 'Closed to everybody: GCP_EVENT_ROUTER["AUTHENTICATION"] is not set.'
+_BROKEN: Final = "Closed: the authenticators cannot be created. manage.py check says why."
+_UNSET: Final = 'Closed: GCP_EVENT_ROUTER["AUTHENTICATION"] is not set.'
 _DEBUG: Final = 'Open to everybody while DEBUG is on: GCP_EVENT_ROUTER["AUTHENTICATION"] is not set.'
 _OPEN: Final = "Open to everybody: no authenticator is configured."
-_ONE: Final = "Closed to everybody whom this authenticator does not accept."
-_SEVERAL: Final = "Closed to everybody whom no authenticator accepts."
+_ONE: Final = "Open to senders that this authenticator accepts."
+_SEVERAL: Final = "Open to senders that one of the authenticators accepts."
 
 
 class Guard(NamedTuple):
