@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from ._concurrency import in_thread
 from ._dispatch.raw_event import RawEvent
-from ._receivers.base import Receiver, Responses, RouterReceiver, is_router_receiver
+from ._receivers.base import Receiver, Responses, RouterReceiver, is_router_receiver, unwrapped
 from ._receivers.event_broadcast import EventBroadcast, find_broadcast
 from ._receivers.kwargs_adapter import adapted, original
 from .exceptions import ConfigurationError, DocumentError, EnvelopeError
@@ -142,7 +142,7 @@ class EventSignal(Signal):
     ) -> dict[str, Any]:
         """Make the documented arguments; without the payload and the parameters if only routers listen, which need neither."""
         arguments: dict[str, Any] = {"sender": sender, "event_kind": kind, "event_reference": reference}
-        if not is_patched and all(map(is_router_receiver, receivers)):
+        if not is_patched and all(is_router_receiver(unwrapped(receiver)) for receiver in receivers):
             return arguments
         try:
             payload = raw_event.document()

@@ -56,3 +56,9 @@ class RouterReceiver:
 def is_router_receiver(receiver: object) -> bool:
     """Whether a receiver is a router's. `isinstance` would be true for a proxy, too."""
     return issubclass(type(receiver), RouterReceiver)
+
+
+def unwrapped(receiver: Any) -> Any:
+    """Return the receiver in a wrapper of Sentry's SDK, which passes all arguments on; any other receiver as it is."""
+    module = str(getattr(receiver, "__globals__", {}).get("__name__"))
+    return getattr(receiver, "__wrapped__", receiver) if module.startswith("sentry_sdk.") else receiver

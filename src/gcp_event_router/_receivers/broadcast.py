@@ -11,7 +11,7 @@ from typing import Any
 from .._concurrency import RAISED, as_failure, in_thread, is_meant, wait_for
 from .._log import logger, trail
 from ..exceptions import Answer
-from .base import Receiver, Responses
+from .base import Receiver, Responses, unwrapped
 from .kwargs_adapter import original
 
 
@@ -64,7 +64,7 @@ class Broadcast:
             self._answered(receiver, response)
 
     def _answered(self, receiver: Receiver, response: object) -> None:
-        self.responses.append((original(receiver), response))
+        self.responses.append((original(unwrapped(receiver)), response))
 
     def _failed(self, receiver: Receiver, error: Exception) -> None:
         """Keep a failure, and log it."""
