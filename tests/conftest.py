@@ -117,6 +117,14 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
         cursor.execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _json_is_known() -> None:
+    """Answer for SQLite what Django 6.1's own checks would ask it, also in tests that may not use a database."""
+    for connection in connections.all():
+        if connection.vendor == "sqlite":
+            connection.features.supports_json_field = True  # what Django remembers, once it has asked
+
+
 @pytest.fixture(scope="session")
 def emulator() -> Iterator[Emulator]:
     """Google's Pub/Sub emulator; what asks for it is skipped where there is none."""
