@@ -122,17 +122,30 @@ def identity_of(push: Envelope) -> tuple[str, ...] | None:
     return ("pubsub", push.subscription or "", push.message_id) if push.message_id else None
 
 
-def read_wrapped(body: bytes) -> PubSubPush | None:
-    """Read a Pub/Sub push: an object with an object `message` and a string `subscription`.
+def read_wrapped(body: bytes, *, needs_subscription: bool = True) -> PubSubPush | None:
+    """Read a Pub/Sub push: an object with an object `message` and a string `subscription`; None for any other body.
 
-    Both spellings of a name are read; unknown names are ignored.
+    Both spellings of a name are read; unknown names are ignored, and so is malformed metadata. The data of a `messagePublished`
+    event is the same object, but does not need the subscription. Raises `EnvelopeError` if the message's data is malformed.
     """
-    return _read(body, needs_subscription=True)
-
-
-def read_published(body: bytes) -> PubSubPush | None:
-    """Read the data of a `messagePublished` event: the same object, with or without a `subscription`."""
-    return _read(body, needs_subscription=False)
+    if b'"message"' not in body:  # rules out most other bodies cheaply
+        return None
+    malformed: tuple[str, ...] = ()
+    try:
+        push = _validate_push(body)
+    except ValidationError:
+        fields = shape_of(body)
+        if fields is None or (needs_subscription and not isinstance(fields.get("subscription"), str)):
+            return None
+        repaired, malformed = _repair(fields)
+        try:
+            push = _validate_push(repaired)
+        except ValidationError:
+            msg = "The body is a Pub/Sub push, but its message.data is not base64."
+            raise EnvelopeError(msg) from None
+    if needs_subscription and push.get("subscription") is None:
+        return None
+    return PubSubPush(body, push, malformed)
 
 
 def shape_of(body: bytes) -> dict[str, Any] | None:
@@ -148,28 +161,6 @@ def lacks_subscription(envelope: Envelope) -> bool:
     """Whether a plain body would be a wrapped push if it had a subscription; for the message about its refusal."""
     push = shape_of(envelope.body) if envelope.form == Envelope.form else None
     return push is not None and "subscription" not in push and not _FIELDS.isdisjoint(push["message"])
-
-
-def _read(body: bytes, *, needs_subscription: bool) -> PubSubPush | None:
-    """Read a push without its malformed metadata; None for a body that is not a push.
-
-    Raises `EnvelopeError` if its data is malformed.
-    """
-    if b'"message"' not in body:  # rules out most other bodies cheaply
-        return None
-    try:
-        push = PubSubPush(body, _validate_push(body))
-    except ValidationError:
-        fields = shape_of(body)
-        if fields is None or (needs_subscription and not isinstance(fields.get("subscription"), str)):
-            return None
-        repaired, malformed = _repair(fields)
-        try:
-            return PubSubPush(body, _validate_push(repaired), malformed)
-        except ValidationError:
-            msg = "The body is a Pub/Sub push, but its message.data is not base64."
-            raise EnvelopeError(msg) from None
-    return None if needs_subscription and push.subscription is None else push
 
 
 def _repair(push: dict[str, Any]) -> tuple[bytes, tuple[str, ...]]:
