@@ -81,8 +81,8 @@ class Dispatch:
 
     def complete(self) -> Outcome:
         """Call all handlers, and return the outcome or raise their exceptions."""
-        span, self._span = self._span, None
-        if span is not None:  # does the same again, within the span
+        if self._span is not None:  # does the same again, within the span
+            span, self._span = self._span, None
             with span.last():
                 outcome = self.complete()
                 span.end(outcome)
@@ -107,8 +107,8 @@ class Dispatch:
 
     async def finish(self) -> Outcome:
         """Await the async handlers after `run`, and return the outcome or raise the exceptions of all."""
-        span, self._span = self._span, None
-        if span is not None:  # as in complete()
+        if self._span is not None:  # as in complete()
+            span, self._span = self._span, None
             with span.last():
                 outcome = await self.finish()
                 span.end(outcome)
@@ -122,40 +122,41 @@ class Dispatch:
             raise
 
     def _run(self) -> None:
-        kind, reference, raw_event, record, pipeline = self._kind, self._reference, self._raw_event, self._record, self._pipeline
-        if record is not None:
+        if self._record is not None:
             self._open_was_tried = True
             try:
-                record.open()
+                self._record.open()
             except Exception as error:  # noqa: BLE001 -- raised by _conclude()
                 self._open_error = [error]
                 return
         for handler in self._handlers.blocking:
             try:
-                if pipeline.is_empty:
-                    copy_context().run(handler.call, kind, reference, raw_event)
+                if self._pipeline.is_empty:
+                    copy_context().run(handler.call, self._kind, self._reference, self._raw_event)
                 else:
-                    self._add_result(handler, pipeline.run(Run(handler, kind, reference, raw_event, record)))
+                    self._add_result(handler, self._pipeline.run(self._new_run(handler)))
             except Exception as error:  # noqa: BLE001 -- raised by _conclude(), once all have run
                 self._add_result(handler, Result(classify(error), error))
 
     async def _arun(self) -> None:
-        kind, reference, raw_event, record, pipeline = self._kind, self._reference, self._raw_event, self._record, self._pipeline
-        if record is not None and not self._open_was_tried:
+        if self._record is not None and not self._open_was_tried:
             try:
-                await record.aopen()
+                await self._record.aopen()
             except Exception as error:  # noqa: BLE001 -- as in _run()
                 self._open_error = [error]
         if self._open_error is not None:
             return
         for handler in self._handlers.awaited:
             try:
-                if pipeline.is_empty:
-                    await handler.acall(kind, reference, raw_event)
+                if self._pipeline.is_empty:
+                    await handler.acall(self._kind, self._reference, self._raw_event)
                 else:
-                    self._add_result(handler, await pipeline.arun(Run(handler, kind, reference, raw_event, record)))
+                    self._add_result(handler, await self._pipeline.arun(self._new_run(handler)))
             except Exception as error:  # noqa: BLE001 -- as in _run()
                 self._add_result(handler, Result(classify(error), error))
+
+    def _new_run(self, handler: Handler) -> Run:
+        return Run(handler, self._kind, self._reference, self._raw_event, self._record)
 
     def _add_result(self, handler: Handler, result: Result) -> None:
         """Keep a result other than HANDLED; a local variable of the loop would keep the frames of a failure alive."""

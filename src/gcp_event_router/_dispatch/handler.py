@@ -147,7 +147,7 @@ class Handler(RegisteredFunction):
         Call it in a context of its own, `copy_context().run(handler.call, ...)`, which ends with a language or time zone that
         the function activates, and with the current event of its log lines.
         """
-        enter((kind, reference, raw_event, run if self._origin else None))
+        enter((kind, reference, raw_event, run))
         try:
             event = self.event(kind, reference, raw_event)
             if run is not None and self._origin is None:  # middleware may call the handler with another event
@@ -170,7 +170,7 @@ class Handler(RegisteredFunction):
             raise as_failure(error) from error
 
     async def _acall(self, kind: str, reference: str, raw_event: RawEvent, run: RunState | None) -> None:
-        enter((kind, reference, raw_event, run if self._origin else None))
+        enter((kind, reference, raw_event, run))
         task = current_task()
         try:
             if len(raw_event.envelope.body) > LONG:
