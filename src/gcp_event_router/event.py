@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, Generic, overload
 
@@ -20,6 +19,8 @@ from .exceptions import EnvelopeError
 LABEL_LENGTH: Final = 255
 #: The kind and the reference of a request if neither its URL nor its body has them.
 UNKNOWN: Final = "(unknown)"
+
+_NO_CLAIMS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 PayloadT = TypeVar("PayloadT", covariant=True)
 ParametersT = TypeVar("ParametersT", covariant=True, default=dict[str, str])
@@ -58,7 +59,7 @@ class Principal:
     email: str | None = None
     subject: str | None = None
     #: The verified claims of the sender's token. Left out of the repr.
-    claims: Mapping[str, Any] = field(default_factory=partial(MappingProxyType[str, Any], {}), repr=False, hash=False)
+    claims: Mapping[str, Any] = field(default_factory=lambda: _NO_CLAIMS, repr=False, hash=False)
 
 
 @dataclass(frozen=True, slots=True, init=False)

@@ -82,23 +82,17 @@ class OIDC:
 
     def authenticate(self, request: HttpRequest) -> Principal | None:
         """Return the sender of a request with a Google token. Waits at most five seconds for keys."""
-        return run(self._verify(request))
+        token = _token(request)
+        if token is None:
+            return None
+        return self._recall(token, request) or run(self._verify(token, request))
 
     async def aauthenticate(self, request: HttpRequest) -> Principal | None:
         """Do the same as `authenticate` without blocking the event loop."""
-        return await arun(self._verify(request))
-
-    def _verify(self, request: HttpRequest) -> Flow[Principal | None]:
-        token = bearer(request)
+        token = _token(request)
         if token is None:
             return None
-        if len(token) > _MAX_LENGTH or not token.isascii():
-            raise AuthenticationError(reason="the token is not a JWT")
-        accepted = self._accepted.get(_digest(token))
-        kid = key_id(token) if accepted is None else accepted.kid
-        keys = key_set(self.certs_url)
-        key = keys.current(kid) or (yield from keys.find(kid))
-        return self._judge(token, key, accepted, request)
+        return self._recall(token, request) or await arun(self._verify(token, request))
 
     def security_scheme(self) -> tuple[str, dict[str, Any]]:
         """Describe the tokens for the AsyncAPI document."""
@@ -129,13 +123,25 @@ class OIDC:
                     id=check_ids.AUDIENCE_NOT_HTTPS,
                 )
 
-    def _judge(self, token: str, key: PyJWK | None, accepted: _Accepted | None, request: HttpRequest) -> Principal:
-        """Return the sender of a token. An accepted token is not verified again while its key is in the key set."""
+    def _recall(self, token: str, request: HttpRequest, key: PyJWK | None = None) -> Principal | None:
+        """Return the sender of a token that was accepted before, if the key that verified it is still in the key set.
+
+        `key` is the token's key if it was just fetched; otherwise, it must not be due for fetching.
+        """
+        accepted = self._accepted.get(_digest(token))
+        if accepted is None or (key or key_set(self.certs_url).current(accepted.kid)) is not accepted.key:
+            return None
+        self._require_now_and_here(accepted.principal.claims, request)
+        return accepted.principal
+
+    def _verify(self, token: str, request: HttpRequest) -> Flow[Principal]:
+        """Return the sender of a token, and remember the token."""
+        kid, keys = key_id(token), key_set(self.certs_url)
+        key = keys.current(kid) or (yield from keys.find(kid))
         if key is None:
             raise AuthenticationError(reason="the token is not signed with one of Google's keys")
-        if accepted is not None and accepted.key is key:
-            self._require_now_and_here(accepted.principal.claims, request)
-            return accepted.principal
+        if (recalled := self._recall(token, request, key)) is not None:
+            return recalled
         claims = claims_of(token, key)
         if claims["exp"] - claims["iat"] > _MAX_LIFETIME:
             raise AuthenticationError(reason=f"the token is valid for longer than a day: {_describe(claims)}")
@@ -146,11 +152,10 @@ class OIDC:
         if claims.get("email_verified") is not True:
             raise ForbiddenError(reason=f"the token's address is not verified: {_describe(claims)}")
         principal = Principal("oidc", email, claims.get("sub"), MappingProxyType(claims))
-        accepted = _Accepted(principal, str(key.key_id), key)
         with self._lock:
             while len(self._accepted) >= _REMEMBERED:
                 del self._accepted[next(iter(self._accepted))]
-            self._accepted[_digest(token)] = accepted
+            self._accepted[_digest(token)] = _Accepted(principal, str(key.key_id), key)
         return principal
 
     def _require_now_and_here(self, claims: Any, request: HttpRequest) -> None:
@@ -183,6 +188,14 @@ def _describe(claims: Any) -> str:
 
 def _shorten(text: str) -> str:
     return repr(text if len(text) <= _MAX_LOGGED else f"{text[:_MAX_LOGGED]}...")
+
+
+def _token(request: HttpRequest) -> str | None:
+    """Return the bearer token of a request; None without one. Raises `AuthenticationError` for one that cannot be a JWT."""
+    token = bearer(request)
+    if token is not None and not (0 < len(token) <= _MAX_LENGTH and token.isascii()):
+        raise AuthenticationError(reason="the token is not a JWT")
+    return token
 
 
 def _digest(token: str) -> bytes:
