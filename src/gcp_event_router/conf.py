@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
 from datetime import timedelta
 from difflib import get_close_matches
 from functools import cache
@@ -61,7 +60,7 @@ class InboxSetting(TypedDict, total=False):
     DEFERRED: bool
     RETENTION: timedelta
     ERROR_TEXT: bool
-    KEEP_HEADERS: Sequence[str]
+    KEEP_HEADERS: list[str] | tuple[str, ...]
 
 
 class RouterSettings(TypedDict, total=False):
@@ -70,12 +69,12 @@ class RouterSettings(TypedDict, total=False):
     `Settings` validates it, and a new key goes into both.
     """
 
-    AUTHENTICATION: Sequence[AuthenticatorSetting]
+    AUTHENTICATION: list[AuthenticatorSetting] | tuple[AuthenticatorSetting, ...]
     MAX_BODY_SIZE: int
     MAX_BATCH: int
     UNHANDLED: Literal["accept", "error", "keep"]
     FAILURE_STATUS: int
-    SIGNALS: Sequence[str]
+    SIGNALS: list[str] | tuple[str, ...]
     INBOX: InboxSetting
     TRACING: bool
     SOURCE_URL: str

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import Any, Final, Generic, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, overload
 
 from typing_extensions import TypeVar
 
@@ -24,7 +24,8 @@ _NO_CLAIMS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 PayloadT = TypeVar("PayloadT", covariant=True)
 ParametersT = TypeVar("ParametersT", covariant=True, default=dict[str, str])
-OwnPayloadT = TypeVar("OwnPayloadT")  # a class's own variables cannot annotate the self of its __init__
+OwnPayloadT = TypeVar("OwnPayloadT")  # parameters cannot have a covariant variable
+OwnParametersT = TypeVar("OwnParametersT")
 
 
 def is_label(*texts: str) -> bool:
@@ -83,44 +84,52 @@ class Event(Generic[PayloadT, ParametersT]):
     #: The sender, if an authenticator verified one.
     principal: Principal | None
 
-    @overload
-    def __init__(
-        self: Event[OwnPayloadT, dict[str, str]],
-        kind: str,
-        reference: str,
-        payload: OwnPayloadT,
-        parameters: None = None,
-        envelope: Envelope | None = None,
-        principal: Principal | None = None,
-    ) -> None: ...
+    if TYPE_CHECKING:
+        # Unlike overloads of `__init__`, these let checkers infer a payload from the context, such as a TypedDict.
+        @overload
+        def __new__(
+            cls,
+            kind: str,
+            reference: str,
+            payload: OwnPayloadT,
+            parameters: None = None,
+            envelope: Envelope | None = None,
+            principal: Principal | None = None,
+        ) -> Event[OwnPayloadT]: ...
 
-    @overload
-    def __init__(
-        self,
-        kind: str,
-        reference: str,
-        payload: PayloadT,
-        parameters: ParametersT,
-        envelope: Envelope | None = None,
-        principal: Principal | None = None,
-    ) -> None: ...
+        @overload
+        def __new__(
+            cls,
+            kind: str,
+            reference: str,
+            payload: OwnPayloadT,
+            parameters: OwnParametersT,
+            envelope: Envelope | None = None,
+            principal: Principal | None = None,
+        ) -> Event[OwnPayloadT, OwnParametersT]: ...
 
-    def __init__(
-        self,
-        kind: str,
-        reference: str,
-        payload: Any,
-        parameters: Any = None,
-        envelope: Envelope | None = None,
-        principal: Principal | None = None,
-    ) -> None:
-        """Make an event. By default, the parameters are an empty dict and the envelope is a plain one."""
-        _set_kind(self, kind)
-        _set_reference(self, reference)
-        _set_payload(self, payload)
-        _set_parameters(self, {} if parameters is None else parameters)
-        _set_envelope(self, Envelope() if envelope is None else envelope)
-        _set_principal(self, principal)
+        def __new__(cls, *_: object, **__: object) -> Event[Any, Any]:
+            """Make an event, as `__init__` below does it."""
+            ...
+
+    else:
+
+        def __init__(
+            self,
+            kind: str,
+            reference: str,
+            payload: Any,
+            parameters: Any = None,
+            envelope: Envelope | None = None,
+            principal: Principal | None = None,
+        ) -> None:
+            """Make an event. By default, the parameters are an empty dict and the envelope is a plain one."""
+            _set_kind(self, kind)
+            _set_reference(self, reference)
+            _set_payload(self, payload)
+            _set_parameters(self, {} if parameters is None else parameters)
+            _set_envelope(self, Envelope() if envelope is None else envelope)
+            _set_principal(self, principal)
 
 
 # A frozen dataclass sets its fields through object.__setattr__, which takes twice as long, on the hot path.

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from datetime import datetime, timedelta
 from types import FrameType
-from typing import Any, Final, Generic, Unpack, cast, overload
+from typing import Any, Final, Generic, Never, TypeAlias, Unpack, cast, overload
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -35,11 +35,32 @@ from .exceptions import InvalidEventError, RegistrationError
 from .publishing import Publisher, publish
 from .utils import SUBSCRIPTION, get_event_url, make_pubsub_message
 
-__all__ = ["Kind", "PayloadDecorator", "callers_place", "callers_scope"]
+__all__ = [
+    "HandlerDecorator",
+    "Kind",
+    "PayloadDecorator",
+    "TakesAnEventAndReturnsNone",
+    "TypeOf",
+    "callers_place",
+    "callers_scope",
+]
 
 PayloadT = TypeVar("PayloadT")
+#: The ways to give the type of a payload that every checker reads. A union, for example, also needs `TypeForm`.
+TypeOf: TypeAlias = type[PayloadT] | TypeAdapter[PayloadT]
 ParametersT = TypeVar("ParametersT", default=dict[str, str])
 ResultT = TypeVar("ResultT", bound=Awaitable[None] | None, default=None)
+#: Its name is what mypy's messages show. `Event[Never, Never]` is an event of anything, since `Event` is covariant; unlike
+#: `Event[Any, Any]`, it leaves the code of projects free of Any.
+TakesAnEventAndReturnsNone = TypeVar("TakesAnEventAndReturnsNone", bound=Callable[[Event[Never, Never]], Awaitable[None] | None])
+
+
+class HandlerDecorator:
+    """To type checkers, the decorator that `events.on(...)` and `events.fallback(...)` return."""
+
+    def __call__(self, function: TakesAnEventAndReturnsNone) -> TakesAnEventAndReturnsNone:
+        """Register `function` and return it."""
+        raise NotImplementedError
 
 
 class PayloadDecorator(Generic[PayloadT]):
@@ -58,7 +79,7 @@ class Kind(Generic[PayloadT]):
     def __init__(
         self,
         name: str,
-        payload: type[PayloadT] | TypeAdapter[PayloadT],
+        payload: TypeOf[PayloadT],
         register: Callable[[Handler], None],
         location: str = NO_SOURCE,
     ) -> None:

@@ -5,16 +5,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from threading import Lock
-from typing import Any, TypeAlias, Unpack, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, Unpack, overload
 from weakref import WeakSet
 
 from django.dispatch import Signal
-from pydantic import TypeAdapter
-from typing_extensions import TypeVar, override
+from typing_extensions import TypeVar, deprecated, override
 
 from ._dispatch.dispatch import Dispatcher
 from ._dispatch.handler import Handler
@@ -31,11 +30,13 @@ from ._dispatch.lookup import (
 from ._dispatch.middleware import AsyncCallNext, CallNext, Middleware, RegisteredMiddleware
 from ._dispatch.options import HandlerOptions, Options
 from ._dispatch.signature import UNSET
-from ._globs.glob import Glob, escape
-from .event import Event
+from ._globs.glob import Glob, escape, glob_of
 from .exceptions import GlobError, RegistrationError
-from .kinds import Kind, PayloadDecorator, callers_place, callers_scope
+from .kinds import HandlerDecorator, Kind, PayloadDecorator, TakesAnEventAndReturnsNone, TypeOf, callers_place, callers_scope
 from .signals import EventSignal, find_signal
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeForm  # the oldest supported release lacks it
 
 __all__ = [
     "AsyncCallNext",
@@ -51,7 +52,6 @@ __all__ = [
     "is_registered",
 ]
 
-HandlerT = TypeVar("HandlerT", bound=Callable[[Event[Any, Any]], Awaitable[None] | None])
 MiddlewareT = TypeVar("MiddlewareT", bound=Middleware)
 PayloadT = TypeVar("PayloadT")
 
@@ -81,37 +81,41 @@ class EventRouter:
         if signal is not None:
             self.listen(signal)
 
+    # The overloads with payload= come first: ty accepts any keyword as one of the options.
     @overload
     def on(
-        self, kind: str, /, *kinds: str, ce_type: str | None = ..., **options: Unpack[HandlerOptions]
-    ) -> Callable[[HandlerT], HandlerT]: ...
-
-    @overload
-    def on(self, /, *, ce_type: str, **options: Unpack[HandlerOptions]) -> Callable[[HandlerT], HandlerT]: ...
-
-    @overload
-    def on(
-        self,
-        kind: str,
-        /,
-        *kinds: str,
-        payload: type[PayloadT] | TypeAdapter[PayloadT],
-        ce_type: str | None = ...,
-        **options: Unpack[HandlerOptions],
+        self, kind: str, /, *kinds: str, payload: TypeOf[PayloadT], ce_type: str | None = ..., **options: Unpack[HandlerOptions]
     ) -> PayloadDecorator[PayloadT]: ...
 
     @overload
     def on(
-        self, kind: str, /, *kinds: str, payload: None, ce_type: str | None = ..., **options: Unpack[HandlerOptions]
+        self, /, *, payload: TypeOf[PayloadT], ce_type: str, **options: Unpack[HandlerOptions]
+    ) -> PayloadDecorator[PayloadT]: ...
+
+    @overload
+    def on(
+        self, *kinds: str, payload: None, ce_type: str | None = ..., **options: Unpack[HandlerOptions]
     ) -> PayloadDecorator[None]: ...
 
     @overload
-    def on(self, /, *, payload: None, ce_type: str, **options: Unpack[HandlerOptions]) -> PayloadDecorator[None]: ...
+    @deprecated("A payload is a type, and this is a type's name, which nothing looks up. Give the type itself.")
+    def on(self, *kinds: str, payload: str, ce_type: str | None = ..., **options: Unpack[HandlerOptions]) -> object: ...
 
     @overload
     def on(
-        self, /, *, payload: type[PayloadT] | TypeAdapter[PayloadT], ce_type: str, **options: Unpack[HandlerOptions]
+        self, kind: str, /, *kinds: str, payload: TypeForm[PayloadT], ce_type: str | None = ..., **options: Unpack[HandlerOptions]
     ) -> PayloadDecorator[PayloadT]: ...
+
+    @overload
+    def on(
+        self, /, *, payload: TypeForm[PayloadT], ce_type: str, **options: Unpack[HandlerOptions]
+    ) -> PayloadDecorator[PayloadT]: ...
+
+    @overload
+    def on(self, kind: str, /, *kinds: str, ce_type: str | None = ..., **options: Unpack[HandlerOptions]) -> HandlerDecorator: ...
+
+    @overload
+    def on(self, /, *, ce_type: str, **options: Unpack[HandlerOptions]) -> HandlerDecorator: ...
 
     def on(self, *kinds: str, payload: object = UNSET, ce_type: str | None = None, **options: Unpack[HandlerOptions]) -> Any:
         """Register the decorated function for all matching events, and return it unchanged.
@@ -133,21 +137,21 @@ class EventRouter:
         if not kinds and ce_type is None:
             msg = 'Without a kind, no event would ever reach the function. Name one: `@events.on("order-placed")`.'
             raise GlobError(msg)
-        globs = tuple(dict.fromkeys(map(_glob, kinds)))
-        type_glob = None if ce_type is None else _glob(ce_type)
+        globs = tuple(dict.fromkeys(map(glob_of, kinds)))
+        type_glob = None if ce_type is None else glob_of(ce_type)
         run_options = Options.of(options)
 
-        def register(function: HandlerT) -> HandlerT:
+        def register(function: Any) -> Any:
             self._register(Handler(function, globs, payload, callers_scope(), run_options, type_glob))
             return function
 
         return register
 
     @overload
-    def fallback(self, function: HandlerT, /) -> HandlerT: ...
+    def fallback(self, function: TakesAnEventAndReturnsNone, /) -> TakesAnEventAndReturnsNone: ...
 
     @overload
-    def fallback(self, /, **options: Unpack[HandlerOptions]) -> Callable[[HandlerT], HandlerT]: ...
+    def fallback(self, /, **options: Unpack[HandlerOptions]) -> HandlerDecorator: ...
 
     def fallback(self, function: Any = None, /, **options: Unpack[HandlerOptions]) -> Any:
         """Register the decorated function for events that no other handler takes, and return it unchanged.
@@ -156,7 +160,7 @@ class EventRouter:
         """
         run_options = Options.of(options)
 
-        def register(function: HandlerT) -> HandlerT:
+        def register(function: Any) -> Any:
             self._register(Handler(function, (), UNSET, callers_scope(), run_options))
             return function
 
@@ -172,7 +176,20 @@ class EventRouter:
         self._append(RegisteredMiddleware(middleware))
         return middleware
 
-    def kind(self, name: str, payload: type[PayloadT] | TypeAdapter[PayloadT]) -> Kind[PayloadT]:
+    @overload
+    def kind(self, name: str, payload: TypeOf[PayloadT]) -> Kind[PayloadT]: ...
+
+    @overload
+    def kind(self, name: str, payload: None) -> Kind[None]: ...
+
+    @overload
+    @deprecated("A payload is a type, and this is a type's name, which nothing looks up. Give the type itself.")
+    def kind(self, name: str, payload: str) -> object: ...
+
+    @overload
+    def kind(self, name: str, payload: TypeForm[PayloadT]) -> Kind[PayloadT]: ...
+
+    def kind(self, name: str, payload: Any) -> Any:
         """Declare a kind once, for its senders and its handlers.
 
         Args:
@@ -321,15 +338,6 @@ class _Inclusion:
 
 
 _Entry: TypeAlias = Registration | _Inclusion | Kind[Any] | RegisteredMiddleware
-
-
-def _glob(pattern: object) -> Glob:
-    if not isinstance(pattern, str):
-        function = getattr(pattern, "__qualname__", None)
-        what = f"the function {function}" if function else f"{pattern!r}, of type {type(pattern).__name__}"
-        msg = f'A kind or type must be a string, not {what}. Name one: `@events.on("order-placed")`.'
-        raise RegistrationError(msg)
-    return Glob(pattern)
 
 
 #: A project's router; `apps` connects it to `GCP_EVENT_ROUTER["SIGNALS"]`.

@@ -204,7 +204,7 @@ events.on("a", payload=Order)(lambda event: print(event.payload.total))  # type:
 # an instance is not a type
 events.on("a", payload=Order(order_id=1))  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
 # nor is a type's name
-events.on("a", payload="Order")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
+events.on("a", payload="Order")  # type: ignore[deprecated]  # pyright: ignore[reportDeprecated]
 # without a kind, nothing would reach a function
 events.on()  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
 # a kind is a string
@@ -484,7 +484,7 @@ def misunderstood(event: Event[None]) -> None:
 
 
 # a kind has a payload
-events.kind("a")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+events.kind("a")  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
 
 # --- the testing kit
 

@@ -17,7 +17,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 from typing_extensions import override
 
-from ..exceptions import GlobError
+from ..exceptions import GlobError, RegistrationError
 
 T = TypeVar("T")
 #: The order of registration, the glob that remains to be matched (or None), and the value.
@@ -127,6 +127,16 @@ class GlobIndex(Generic[T]):
             candidates += [entry for entry in table.get(kind[-length:], ()) if entry[1] is None or entry[1].matches(kind)]
         candidates.sort(key=itemgetter(0))
         return [value for _, _, value in candidates]
+
+
+def glob_of(pattern: object) -> Glob:
+    """Read a glob. Raises `RegistrationError` for anything but a string, and `GlobError` for a malformed one."""
+    if not isinstance(pattern, str):
+        function = getattr(pattern, "__qualname__", None)
+        what = f"the function {function}" if function else f"{pattern!r}, of type {type(pattern).__name__}"
+        msg = f'A kind or type must be a string, not {what}. Name one: `@events.on("order-placed")`.'
+        raise RegistrationError(msg)
+    return Glob(pattern)
 
 
 def escape(text: str) -> str:

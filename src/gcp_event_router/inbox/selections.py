@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
-from typing import Final
+from typing import Final, Literal, TypeAlias
 from uuid import UUID
 
 from django.db import connections
@@ -21,6 +21,9 @@ from .database import database
 from .models import Delivery, State, StoredEvent
 
 __all__ = ["Selection", "delivery_number", "idle", "kinds"]
+
+#: The values of `State`.
+StateName: TypeAlias = Literal["pending", "running", "failed", "done", "rejected", "parked", "discarded", "unhandled"]
 
 #: Python compares at most this many kinds with a glob, so that the query can use the index.
 _FEW: Final = 100
@@ -45,7 +48,7 @@ class Selection:
     """
 
     #: One of these states.
-    states: Collection[str] = ()
+    states: Collection[State | StateName] = ()
     #: A glob of kinds.
     kind: str = ""
     #: A glob of handlers' names.

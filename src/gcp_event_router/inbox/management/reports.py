@@ -51,7 +51,7 @@ def filters(states: Collection[str]) -> list[Argument]:
     ]
 
 
-def selection(options: Mapping[str, Any], states: Collection[str] = (), *, idle: bool = False) -> Selection:
+def selection(options: Mapping[str, Any], states: Collection[State] = (), *, idle: bool = False) -> Selection:
     """Select the deliveries that the options name; by default, those in some states."""
     values: dict[str, Any] = {name: options[name] or "" for name in ("kind", "handler", "reference", "error")}
     values |= {name: options[name] for name in ("older_than", "newer_than")}
