@@ -16,7 +16,8 @@ from typing import Final
 from .smoke import smoke
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-PACKAGE: Final = ROOT / "src" / "gcp_event_router"
+#: The packages.
+SOURCES: Final = ROOT / "src"
 
 
 def main() -> int:
@@ -37,10 +38,10 @@ def main() -> int:
 
 
 def is_complete(wheel: Path) -> bool:
-    """Whether the wheel holds each file of the package, and nothing else; says what it lacks, or has too much."""
+    """Whether the wheel holds each file of the packages, and nothing else; says what it lacks, or has too much."""
     written = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    files = {path for path in PACKAGE.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
-    wanted = {path.relative_to(PACKAGE.parent).as_posix() for path in files}
+    files = {path for path in SOURCES.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    wanted = {path.relative_to(SOURCES).as_posix() for path in files}
     for what, names in (("lacks", wanted - written), ("has, and should not", written - wanted)):
         for name in sorted(names):
             print(f"The wheel {what}: {name}")

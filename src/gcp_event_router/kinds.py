@@ -27,13 +27,14 @@ from ._dispatch.handler import Handler
 from ._dispatch.options import HandlerOptions, Options
 from ._dispatch.payload import payload_reader
 from ._dispatch.signature import NO_SOURCE, type_of
+from ._event_urls import get_event_url
 from ._globs.glob import Glob, escape
 from ._schema.json_schema import bare
 from ._schema.type_names import type_text
 from .event import LABEL_LENGTH, Event, is_label
 from .exceptions import InvalidEventError, RegistrationError
 from .publishing import Publisher, publish
-from .utils import SUBSCRIPTION, get_event_url, make_pubsub_message
+from .utils import SUBSCRIPTION, make_pubsub_message
 
 __all__ = [
     "HandlerDecorator",

@@ -38,6 +38,8 @@ from .signals import EventSignal, find_signal
 if TYPE_CHECKING:
     from typing_extensions import TypeForm  # the oldest supported release lacks it
 
+    from gcp_event_router_kinds import Events
+
 __all__ = [
     "AsyncCallNext",
     "CallNext",
@@ -341,4 +343,4 @@ _Entry: TypeAlias = Registration | _Inclusion | Kind[Any] | RegisteredMiddleware
 
 
 #: A project's router; `apps` connects it to `GCP_EVENT_ROUTER["SIGNALS"]`.
-events: EventRouter = EventRouter()
+events: Events = EventRouter()

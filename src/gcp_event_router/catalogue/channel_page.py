@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from .._contract.channels import Channel
 from .._contract.examples import Example
 from .._dispatch.store import Delivered, history
+from .._event_urls import get_event_url
 from .._globs.overlaps import LABELS, TYPES
 from .._globs.overlaps import example as text_of
 from .._log import logger
@@ -21,7 +22,6 @@ from .._schema.json_schema import bare, payload_schemas
 from ..event import is_label
 from ..exceptions import ConfigurationError
 from ..pulling.http import cloudevents_path
-from ..utils import get_event_url
 from .payload_table import PayloadTable, table_of
 from .security import Security, at_path
 from .snippets import REFERENCE, Line, Sending

@@ -8,11 +8,11 @@ from http.client import HTTPConnection, HTTPSConnection
 from typing import Any, Final, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
+from .._event_urls import add_query, get_event_url, reverse_pattern
 from ..auth import configured
 from ..auth.base import curl_hint
 from ..exceptions import PostError
 from ..outcomes import ACKNOWLEDGED
-from ..utils import add_query, get_event_url, reverse_pattern
 
 #: Seconds to wait for an answer: as long as a push subscription waits at most, and time for a debugger.
 _TIMEOUT: Final = 600.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .client import PushOptions, apush, push
+from .client import PushOptions
 from .isolation import isolated
 from .messages import FORMS, CloudEventMessage, CloudEventRequest, EventMessage, Form, batch
 from .mixin import EventTestMixin
@@ -13,7 +13,11 @@ from .result import Pushed
 from .token_signer import TokenSigner
 
 if TYPE_CHECKING:
+    from gcp_event_router_kinds import apush, push
+
     from .strategies import examples
+else:
+    from .client import apush, push
 
 __all__ = [
     "FORMS",

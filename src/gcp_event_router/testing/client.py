@@ -17,11 +17,11 @@ from django.test import AsyncClient, Client
 from pydantic_core import to_json
 from typing_extensions import TypedDict, TypeVar
 
+from .._event_urls import get_event_url
 from .._flow import Flow, arun, run
 from ..event import Principal
 from ..kinds import Kind
 from ..pulling.http import cloudevents_path
-from ..utils import get_event_url
 from .messages import EventMessage, Form
 from .principal import trusting
 from .recording import record_own

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import TestCase
 
 from typing_extensions import TypeVar, override
 
 from ..event import Event, Principal
-from .client import Pusher, apush, push
+from .client import apush, push
 from .recording import UNSET, Recording, Unset, record
 from .result import Pushed
+
+if TYPE_CHECKING:
+    from gcp_event_router_kinds import Pusher
 
 PayloadT = TypeVar("PayloadT")
 ParametersT = TypeVar("ParametersT")

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import pytest
 
 if TYPE_CHECKING:
+    from gcp_event_router_kinds import Pusher
+
     from ..event import Principal
     from ..router import EventRouter
-    from .client import Pusher
     from .recording import Recording
     from .result import Pushed
     from .token_signer import TokenSigner
