@@ -54,10 +54,14 @@ ResultT = TypeVar("ResultT", bound=Awaitable[None] | None, default=None)
 #: Its name is what mypy's messages show. `Event[Never, Never]` is an event of anything, since `Event` is covariant; unlike
 #: `Event[Any, Any]`, it leaves the code of projects free of Any.
 TakesAnEventAndReturnsNone = TypeVar("TakesAnEventAndReturnsNone", bound=Callable[[Event[Never, Never]], Awaitable[None] | None])
+GivenT = TypeVar("GivenT", default=None)
 
 
-class HandlerDecorator:
-    """To type checkers, the decorator that `events.on(...)` and `events.fallback(...)` return."""
+class HandlerDecorator(Generic[GivenT]):
+    """To type checkers, the decorator that `events.on(...)` and `events.fallback(...)` return.
+
+    The plugin for mypy keeps in its type what `on` was given.
+    """
 
     def __call__(self, function: TakesAnEventAndReturnsNone) -> TakesAnEventAndReturnsNone:
         """Register `function` and return it."""

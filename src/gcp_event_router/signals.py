@@ -7,12 +7,12 @@ receivers run, even if some fail; and routers get the raw event, even if other s
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any, Final
+from typing import Any, Final, Generic
 from weakref import ReferenceType
 
 from django.dispatch import Signal, dispatcher
 from django.utils.module_loading import import_string
-from typing_extensions import override
+from typing_extensions import TypeVar, override
 
 from ._concurrency import in_thread
 from ._dispatch.raw_event import RawEvent
@@ -23,6 +23,18 @@ from .exceptions import ConfigurationError, DocumentError, EnvelopeError
 from .outcomes import Outcome, of_responses
 
 __all__ = ["EventSignal", "event_received", "find_signal"]
+
+
+GivenT = TypeVar("GivenT")
+ReceiverT = TypeVar("ReceiverT")
+
+
+class ReceiverDecorator(Generic[GivenT]):
+    """To mypy with the plugin, what Django's `receiver` returns for signals of this package, which it keeps in its type."""
+
+    def __call__(self, function: ReceiverT, /) -> ReceiverT:
+        """Connect `function` and return it."""
+        raise NotImplementedError
 
 
 class EventSignal(Signal):

@@ -1,0 +1,123 @@
+"""A plugin for mypy: checks the kinds, globs and payloads of a project.
+
+[mypy]
+plugins = gcp_event_router.mypy
+
+[gcp-event-router]
+kinds = shop.kinds
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Final, TypeVar
+
+from mypy.nodes import MypyFile, TypeInfo
+from mypy.options import Options
+from mypy.plugin import FunctionContext, MethodContext, MethodSigContext, Plugin
+from mypy.types import FunctionLike, Type
+from mypy.version import __version__ as mypy_version
+from typing_extensions import override
+
+from ._call import Call, HookContext, Project
+from ._codes import EVENT_CONFIG
+from ._config import Config
+from ._handlers import any_function
+from ._hooks import FUNCTION_HOOKS, METHOD_HOOKS, Hook
+from ._names import HANDLER_DECORATOR, ROUTER
+from ._routers import new_router
+
+__all__ = ["plugin"]
+
+ContextT = TypeVar("ContextT", FunctionContext, MethodContext)
+
+#: What a module contains if it may name kinds.
+_NAMES_KINDS: Final = re.compile(r"\.on\(|\.explain\(|\.kinds\b|get_event_url\(|push\(|Selection\(")
+#: mypy's priority of `import a`; lower numbers are more important when it orders a cycle of modules.
+_PRIORITY: Final = 10
+
+#: mypy compares it with that of its cache and of its daemon, and starts afresh if it differs.
+__version__ = ""
+
+
+def plugin(version: str) -> type[Plugin]:  # noqa: ARG001 -- the plugin is the same for all versions
+    """Return the plugin. mypy calls it with its own version."""
+    return EventRouterPlugin
+
+
+class EventRouterPlugin(Plugin):
+    """The hooks, as mypy asks for them."""
+
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        config = Config.of(options)
+        self._project = Project(config)
+        self._has_crashed = False
+        global __version__  # noqa: PLW0603 -- mypy reads it after it has made the plugin
+        code = b"".join(file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py")))
+        __version__ = hashlib.sha256(code + repr((config.kinds, sorted(config.disable))).encode()).hexdigest()
+
+    @override
+    def set_modules(self, modules: dict[str, MypyFile]) -> None:
+        super().set_modules(modules)
+        self._project.modules = modules
+
+    @override
+    def get_additional_deps(self, file: MypyFile) -> list[tuple[int, str, int]]:
+        """Let modules that name kinds depend on those that declare them, which they need not import."""
+        modules = self._project.kinds_before(file.fullname) if _may_name_kinds(file) else ()
+        return [(_PRIORITY, module, -1) for module in modules]
+
+    @override
+    def get_additional_indirect_deps(self, file: MypyFile) -> set[str]:
+        return self._project.compared.get(file.fullname, set()) - {file.fullname}
+
+    @override
+    def get_function_hook(self, fullname: str) -> Callable[[FunctionContext], Type] | None:
+        hook = FUNCTION_HOOKS.get(fullname)
+        if hook is None:
+            info = self._project.find_class(fullname)
+            hook = new_router if info is not None and _is_router(info) else None
+        return None if hook is None else partial(self._run, hook)
+
+    @override
+    def get_method_hook(self, fullname: str) -> Callable[[MethodContext], Type] | None:
+        hook = METHOD_HOOKS.get(fullname)
+        return None if hook is None else partial(self._run, hook)
+
+    @override
+    def get_method_signature_hook(self, fullname: str) -> Callable[[MethodSigContext], FunctionLike] | None:
+        return any_function if fullname == f"{HANDLER_DECORATOR}.__call__" else None
+
+    def _run(self, hook: Hook, context: HookContext) -> Type:
+        """Run a hook. If it fails, report that once, and let mypy go on without the plugin."""
+        if self._has_crashed:
+            return context.default_return_type
+        try:
+            return hook(Call(context, self._project))
+        except Exception as error:  # noqa: BLE001 -- mypy would end without any of its own findings
+            self._has_crashed = True
+            message = (
+                f"gcp_event_router.mypy fails with mypy {mypy_version} ({type(error).__name__}: {error}), and checks nothing "
+                "more in this run. Please report it; until then, remove gcp_event_router.mypy from plugins"
+            )
+            context.api.fail(message, context.context, code=EVENT_CONFIG)
+            return context.default_return_type
+
+
+def _is_router(info: TypeInfo) -> bool:
+    return any(base.fullname == ROUTER for base in info.mro)
+
+
+def _may_name_kinds(file: MypyFile) -> bool:
+    # mypy's native parser has not read the module's body yet, so read the text
+    if file.is_stub or "site-packages" in file.path:
+        return False
+    try:
+        return _NAMES_KINDS.search(Path(file.path).read_text(encoding="utf-8")) is not None
+    except (OSError, UnicodeDecodeError):
+        return False

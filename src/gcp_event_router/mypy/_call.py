@@ -1,0 +1,152 @@
+"""One call in a project's code, as a hook of the plugin sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
+
+from mypy.errorcodes import ErrorCode
+from mypy.nodes import ARG_POS, ARG_STAR, CallExpr, Context, Expression, MypyFile, SymbolTableNode, TypeInfo
+from mypy.plugin import FunctionContext, MethodContext
+from mypy.server.trigger import make_trigger, make_wildcard_trigger
+from mypy.types import Instance, LiteralType, Type
+
+from ._config import Config
+from ._types import literal
+
+if TYPE_CHECKING:
+    from mypy.checker import TypeChecker
+
+HookContext: TypeAlias = FunctionContext | MethodContext
+
+
+class Argument(NamedTuple):
+    """An argument of a call."""
+
+    expression: Expression
+    type: Type
+
+    @property
+    def literal(self) -> str | None:
+        """The string that it is, if that is known."""
+        return literal(self.type)
+
+
+class Project:
+    """What the plugin knows beyond a single call."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        #: The modules of this run by name, those from a cache included.
+        self.modules: dict[str, MypyFile] = {}
+        #: For each module, the modules of the types that its calls have been compared with.
+        self.compared: dict[str, set[str]] = {}
+
+    def kinds_before(self, module: str) -> tuple[str, ...]:
+        """The modules in the settings that a module depends on if it names kinds.
+
+        One that declares kinds itself depends on those before it only, so that no cycle arises.
+        """
+        kinds = self.config.kinds
+        return kinds[: kinds.index(module)] if module in kinds else kinds
+
+    def find_class(self, fullname: str) -> TypeInfo | None:
+        """The class of a name, if a module of this run has it."""
+        module, _, name = fullname.rpartition(".")
+        tree = self.modules.get(module)
+        symbol: SymbolTableNode | None = None if tree is None else tree.names.get(name)
+        return symbol.node if symbol is not None and isinstance(symbol.node, TypeInfo) else None
+
+
+class Call:
+    """A call that mypy is checking, and what a hook does about it."""
+
+    def __init__(self, context: HookContext, project: Project) -> None:
+        self.context = context
+        self.project = project
+        # mypy's interface for plugins has neither the module nor the target
+        self._checker = cast("TypeChecker", context.api)
+
+    @property
+    def tree(self) -> MypyFile:
+        """The module with the call."""
+        return self._checker.tree
+
+    @property
+    def is_in_function(self) -> bool:
+        """Whether the call is in the body of a function."""
+        return self._checker.tscope.current_function_name() is not None
+
+    @property
+    def type(self) -> Type:
+        """The type of the call, as mypy inferred it."""
+        return self.context.default_return_type
+
+    @property
+    def facts(self) -> str | None:
+        """The string in the type of a decorator that is called: what the hook of the call that returned it has written."""
+        owner = self.context.type if isinstance(self.context, MethodContext) else None
+        return literal(owner.args[0]) if isinstance(owner, Instance) and owner.args else None
+
+    def argument(self, name: str) -> Argument | None:
+        """The argument of a parameter, however it is passed; None if it is left out."""
+        for parameter, expressions, types in zip(
+            self.context.callee_arg_names, self.context.args, self.context.arg_types, strict=True
+        ):
+            if parameter == name and expressions:
+                return Argument(expressions[0], types[0])
+        return None
+
+    def first(self) -> Argument | None:
+        """The argument of the first parameter, whatever its name is."""
+        if not self.context.args or not self.context.args[0]:
+            return None
+        return Argument(self.context.args[0][0], self.context.arg_types[0][0])
+
+    def positional(self) -> list[Argument | None]:
+        """The positional arguments; None stands for those of a `*sequence`."""
+        call = self.context.context
+        if not isinstance(call, CallExpr):
+            return []
+        types = {
+            id(expression): type_
+            for expressions, types in zip(self.context.args, self.context.arg_types, strict=True)
+            for expression, type_ in zip(expressions, types, strict=True)
+        }
+        return [
+            Argument(expression, types[id(expression)]) if kind == ARG_POS and id(expression) in types else None
+            for expression, kind in zip(call.args, call.arg_kinds, strict=True)
+            if kind in {ARG_POS, ARG_STAR}
+        ]
+
+    def fail(self, message: str, code: ErrorCode, place: Context | None = None) -> None:
+        """Report an error of the call, unless the settings disable its code."""
+        if code.code not in self.project.config.disable:
+            self.context.api.fail(message, place or self.context.context, code=code)
+
+    def string(self, value: str) -> LiteralType:
+        """The type of one string."""
+        return LiteralType(value, self.context.api.named_generic_type("builtins.str", []))
+
+    def instance(self, fullname: str, *arguments: Type) -> Instance | None:
+        """An instance of a class, if the class is part of this run."""
+        info = self.project.find_class(fullname)
+        return None if info is None else Instance(info, list(arguments))
+
+    def depend_on_kinds(self) -> None:
+        """Let the daemon check this again after any change of the modules that declare kinds."""
+        self._depend(make_wildcard_trigger(module) for module in self.project.config.kinds)
+
+    def depend_on_classes(self, classes: Iterable[TypeInfo]) -> None:
+        """Let the daemon and the cache check this again after a change of the classes that decided about it."""
+        for info in classes:
+            members = (make_trigger(f"{info.fullname}.{name}") for name in info.names)
+            self._depend([make_trigger(info.fullname), make_wildcard_trigger(info.fullname), *members])
+            self.project.compared.setdefault(self.tree.fullname, set()).add(info.module_name)
+
+    def _depend(self, triggers: Iterable[str]) -> None:
+        # Plugins can add triggers during semantic analysis only (add_plugin_dependency, which fills the same mapping). The
+        # daemon reads the mapping after the check. It checks a decorator with the module or with the function, so name both.
+        targets = {self._checker.tscope.current_target(), self.tree.fullname}
+        for trigger in triggers:
+            self.tree.plugin_deps.setdefault(trigger, set()).update(targets)

@@ -1,0 +1,43 @@
+"""Which hook sees which call, by the full name of the function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias
+
+from mypy.types import Type
+
+from ._call import Call
+from ._handlers import on_kind, registered
+from ._names import (
+    DJANGO_RECEIVER,
+    EVENT_SIGNAL,
+    GET_EVENT_URL,
+    HANDLER_DECORATOR,
+    KIND,
+    PUSHERS,
+    PUSHES,
+    RECEIVER_DECORATOR,
+    ROUTERS,
+    SELECTION,
+)
+from ._receivers import connected, received, receiver
+from ._routers import explain, fallback, include, kind, on
+from ._senders import get_event_url, push, selection
+
+Hook: TypeAlias = Callable[[Call], Type]
+
+FUNCTION_HOOKS: Final[Mapping[str, Hook]] = {
+    SELECTION: selection,
+    DJANGO_RECEIVER: receiver,
+    **dict.fromkeys(GET_EVENT_URL, get_event_url),
+    **dict.fromkeys(PUSHES, push),
+}
+METHOD_HOOKS: Final[Mapping[str, Hook]] = {
+    **{f"{router}.{hook.__name__}": hook for router in ROUTERS for hook in (kind, include, on, fallback, explain)},
+    f"{HANDLER_DECORATOR}.__call__": registered,
+    f"{KIND}.on": on_kind,
+    **{f"{pusher}.__call__": push for pusher in PUSHERS},
+    f"{RECEIVER_DECORATOR}.__call__": received,
+    f"{EVENT_SIGNAL}.connect": connected,
+}

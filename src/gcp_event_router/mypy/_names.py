@@ -1,0 +1,29 @@
+"""The full names of what the plugin looks for."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_PACKAGE: Final = "gcp_event_router"
+
+ROUTER: Final = f"{_PACKAGE}.router.EventRouter"
+EVENTS: Final = f"{_PACKAGE}.router.events"
+KIND: Final = f"{_PACKAGE}.kinds.Kind"
+HANDLER_DECORATOR: Final = f"{_PACKAGE}.kinds.HandlerDecorator"
+RECEIVER_DECORATOR: Final = f"{_PACKAGE}.signals.ReceiverDecorator"
+EVENT: Final = f"{_PACKAGE}.event.Event"
+PRINCIPAL: Final = f"{_PACKAGE}.event.Principal"
+ENVELOPE: Final = f"{_PACKAGE}.envelopes.base.Envelope"
+OUTCOME: Final = f"{_PACKAGE}.outcomes.Outcome"
+EVENT_SIGNAL: Final = f"{_PACKAGE}.signals.EventSignal"
+LIFECYCLE: Final = f"{_PACKAGE}.lifecycle."
+#: `manage.py events stubs` writes a module that has its own variants of these.
+STUB: Final = "gcp_event_router_kinds"
+ROUTERS: Final = (ROUTER, f"{STUB}.Events")
+GET_EVENT_URL: Final = (f"{_PACKAGE}._event_urls.get_event_url", f"{STUB}.get_event_url")
+PUSHES: Final = tuple(f"{module}.{name}" for module in (f"{_PACKAGE}.testing.client", STUB) for name in ("push", "apush"))
+PUSHERS: Final = (f"{_PACKAGE}.testing.client.Pusher", f"{STUB}.Pusher")
+SELECTION: Final = f"{_PACKAGE}.inbox.selections.Selection"
+DJANGO_RECEIVER: Final = "django.dispatch.dispatcher.receiver"
+BASE_MODEL: Final = "pydantic.main.BaseModel"
+ROOT_MODEL: Final = "pydantic.root_model.RootModel"

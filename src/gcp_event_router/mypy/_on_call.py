@@ -1,0 +1,31 @@
+"""Carries what a call of `on` says to the call of the decorator that it returns."""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+from mypy.types import Type
+
+from ._call import Call
+from ._names import HANDLER_DECORATOR
+
+
+class OnCall(NamedTuple):
+    """What a call of `on` says, for the call of the decorator that it returns, which gets it as a type argument."""
+
+    router: str | None = None
+    #: None stands for a glob that is not a literal.
+    globs: tuple[str | None, ...] = ()
+
+    @classmethod
+    def of(cls, call: Call) -> OnCall:
+        """Read it from the type of the decorator that is called."""
+        if call.facts is None:
+            return cls()
+        router, globs = json.loads(call.facts)
+        return cls(router, tuple(globs))
+
+    def type(self, call: Call) -> Type:
+        """The type of the decorator."""
+        return call.instance(HANDLER_DECORATOR, call.string(json.dumps(self))) or call.type

@@ -1,0 +1,93 @@
+"""The hooks of a router's methods: what they declare, and what they name."""
+
+from __future__ import annotations
+
+from mypy.subtypes import is_same_type
+from mypy.types import Instance, Type, get_proper_type
+
+from ._call import Call
+from ._codes import EVENT_CONFIG, EVENT_KIND
+from ._declarations import declare, declare_router, earlier_declaration, is_first_declaration, router_of
+from ._handlers import check_payload_argument
+from ._kind_names import check_declared_name, check_glob, check_kind
+from ._names import ROUTER
+from ._on_call import OnCall
+from ._types import text
+
+
+def new_router(call: Call) -> Type:
+    """Note the name of a router."""
+    info = get_proper_type(call.type)
+    if isinstance(info, Instance) and info.type.has_base(ROUTER):
+        declare_router(call)
+    return call.type
+
+
+def kind(call: Call) -> Type:
+    """Note a kind."""
+    name = call.argument("name")
+    if name is None:
+        return call.type
+    check_declared_name(call, name)
+    earlier = None if name.literal is None else earlier_declaration(call, name.literal)
+    if earlier is not None and earlier.type is not None and not is_same_type(earlier.type, get_proper_type(call.type)):
+        call.fail(
+            f'The kind "{name.literal}" is already declared as {text(earlier.type)} in {earlier.module}. '
+            "A kind has one payload: use that declaration",
+            EVENT_KIND,
+        )
+    _ask_for_setting(call)
+    declare(call, call.type)
+    return call.type
+
+
+def include(call: Call) -> Type:
+    """Note that a router includes another."""
+    _ask_for_setting(call)
+    declare(call, call.type)
+    return call.type
+
+
+def _ask_for_setting(call: Call) -> None:
+    """Report a module outside of the settings, since modules that do not import it would not know its kinds."""
+    module, config = call.tree.fullname, call.project.config
+    if module not in config.kinds and router_of(call) and not _is_test(module) and is_first_declaration(call):
+        call.fail(
+            f'Other modules do not know the kinds that "{module}" declares or includes. '
+            f"Add it to kinds in {config.place}: kinds = {', '.join([*config.kinds, module])}",
+            EVENT_CONFIG,
+        )
+
+
+def _is_test(module: str) -> bool:
+    """Whether a module has a name of tests, which declare kinds for themselves."""
+    return any(
+        part in {"test", "tests", "conftest"} or part.startswith("test_") or part.endswith("_test") for part in module.split(".")
+    )
+
+
+def on(call: Call) -> Type:
+    """Check the globs, and hand them to the decorator, which sees the handler."""
+    router = router_of(call)
+    arguments = call.positional()
+    for argument in arguments:
+        if argument is not None:
+            check_glob(call, argument, router)
+    on_call = OnCall(router, tuple(None if argument is None else argument.literal for argument in arguments))
+    if call.argument("payload") is not None:
+        check_payload_argument(call, on_call)
+        return call.type
+    return on_call.type(call)
+
+
+def fallback(call: Call) -> Type:
+    """Let the decorator check the handler."""
+    return call.type if call.first() else OnCall().type(call)
+
+
+def explain(call: Call) -> Type:
+    """Check the kind."""
+    name = call.argument("kind")
+    if name is not None:
+        check_kind(call, name, router_of(call))
+    return call.type
