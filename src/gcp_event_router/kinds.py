@@ -23,10 +23,11 @@ from pydantic import TypeAdapter
 from pydantic.errors import PydanticUserError
 from typing_extensions import TypeVar, override
 
+from ._dispatch.event_types import type_of
 from ._dispatch.handler import Handler
 from ._dispatch.options import HandlerOptions, Options
 from ._dispatch.payload import payload_reader
-from ._dispatch.signature import NO_SOURCE, type_of
+from ._dispatch.signature import NO_SOURCE
 from ._event_urls import get_event_url
 from ._globs.glob import Glob, escape
 from ._schema.json_schema import bare

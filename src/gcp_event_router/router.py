@@ -16,6 +16,7 @@ from django.dispatch import Signal
 from typing_extensions import TypeVar, deprecated, override
 
 from ._dispatch.dispatch import Dispatcher
+from ._dispatch.event_types import UNSET
 from ._dispatch.handler import Handler
 from ._dispatch.lookup import (
     LISTENING,
@@ -29,7 +30,6 @@ from ._dispatch.lookup import (
 )
 from ._dispatch.middleware import AsyncCallNext, CallNext, Middleware, RegisteredMiddleware
 from ._dispatch.options import HandlerOptions, Options
-from ._dispatch.signature import UNSET
 from ._globs.glob import Glob, escape, glob_of
 from .exceptions import GlobError, RegistrationError
 from .kinds import HandlerDecorator, Kind, PayloadDecorator, TakesAnEventAndReturnsNone, TypeOf, callers_place, callers_scope

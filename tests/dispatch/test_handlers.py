@@ -14,9 +14,9 @@ import pytest
 from pydantic import BaseModel, Field, TypeAdapter
 
 from gcp_event_router import Event, EventRouter
+from gcp_event_router._dispatch.event_types import UNSET
 from gcp_event_router._dispatch.handler import Handler
 from gcp_event_router._dispatch.raw_event import RawEvent
-from gcp_event_router._dispatch.signature import UNSET
 from gcp_event_router.envelopes import Envelope
 from gcp_event_router.exceptions import ConfigurationError
 

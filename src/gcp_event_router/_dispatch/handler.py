@@ -24,22 +24,12 @@ from .._schema.type_names import type_text
 from ..event import Event
 from ..exceptions import ConfigurationError, InvalidEventError, UnsupportedMediaTypeError
 from .context import RunState, enter
+from .event_types import UNSET, declared_types, event_text, type_of
 from .middleware import RegisteredMiddleware, check_result, surround
 from .options import Options
 from .payload import ParametersReader, PayloadReader, may_hold_names, parameters_reader, payload_reader
 from .raw_event import RawEvent
-from .signature import (
-    HOW,
-    UNSET,
-    RegisteredFunction,
-    annotation_of,
-    code_of,
-    declared_types,
-    event_parameter,
-    event_text,
-    refuse,
-    type_of,
-)
+from .signature import HOW, RegisteredFunction, annotation_of, code_of, event_parameter, refuse
 
 #: The exceptions of an unknown name in an annotation.
 _UNKNOWN = (NameError, AttributeError)
@@ -70,7 +60,7 @@ class Handler(RegisteredFunction):
         how = HOW if globs or ce_type else "A fallback takes no kinds: write `@events.fallback` above a function."
         if not callable(function):
             refuse(f"{function!r}, of type {type(function).__name__}, cannot be called. {how}")
-        super().__init__(function, options.name)
+        super().__init__(function, options.name, scope)
         #: The function, or the middleware around it.
         self.run: Callable[[Event[Any, Any]], Any] = function
         #: The handler without middleware, if this is a copy with it.
@@ -85,6 +75,7 @@ class Handler(RegisteredFunction):
         self._declared_payload: object = type_of(payload)
         self._adapter: TypeAdapter[Any] | None = payload if isinstance(payload, TypeAdapter) else None
         self._parameter = event_parameter(function, self.name)
+        self.check_declared_result()
         self._types: tuple[object, object] | None = None
         self._readers: tuple[PayloadReader, ParametersReader | None] | None = None
         self._reads_body = False
@@ -228,19 +219,27 @@ class Handler(RegisteredFunction):
         return ", ".join(parts) or "all other events"
 
     def _resolved(self) -> tuple[object, object]:
-        try:
-            return self._types or self._resolve(None)
-        except _UNKNOWN as error:
-            msg = (
-                f"{self} annotates its parameter {type_text(self._parameter.annotation)}, but the name {error.name!r} is not "
-                "known in its module. Import it there, outside `if TYPE_CHECKING`, "
-                "or leave the annotation out and pass the type as `payload=`."
-            )
-            raise ConfigurationError(msg) from error
+        guesses: dict[str, Any] = {}
+        while self._types is None:
+            try:
+                self._resolve(guesses)
+            except _UNKNOWN as error:
+                name = error.name if isinstance(error, NameError) and self._declared_payload is not UNSET else None
+                if name is None or name in guesses:
+                    msg = (
+                        f"{self} annotates its parameter {type_text(self._parameter.annotation)}, but the name {error.name!r} "
+                        "is not known in its module. Import it there, outside `if TYPE_CHECKING`, "
+                        "or leave the annotation out and pass the type as `payload=`."
+                    )
+                    raise ConfigurationError(msg) from error
+                guesses[name] = Any  # `payload=` says what is validated, so that only type checkers need the name
+        return self._types
 
-    def _resolve(self, scope: Mapping[str, Any] | None) -> tuple[object, object]:
+    def _resolve(self, scope: Mapping[str, Any] | None) -> None:
         annotation = annotation_of(self.function, self._parameter, scope)
         payload_type, parameters_type = declared_types(annotation, self._declared_payload, self)
+        if payload_type is not self._declared_payload:
+            self._adapter = None
         if parameters_type != dict[str, str]:
             with suppress(PydanticUserError, *_UNKNOWN):  # it may not be complete yet; `prepare` looks again
                 if not may_hold_names(_adapter(parameters_type)):
@@ -250,7 +249,6 @@ class Handler(RegisteredFunction):
                         f"Declare a model with a field for each, and write Event[{type_text(payload_type)}, Params]."
                     )
         self._types = payload_type, parameters_type
-        return self._types
 
 
 def _adapter(declared: object) -> TypeAdapter[Any]:

@@ -44,6 +44,7 @@ class RegisteredMiddleware(RegisteredFunction):
             inspect.signature(function).bind(None, None)
         except (TypeError, ValueError):
             refuse(f"The middleware {self.name} cannot be called with an event and `call_next`. {_HOW}")
+        self.check_declared_result()
 
 
 def surround(handler: RegisteredFunction, middleware: tuple[RegisteredMiddleware, ...]) -> _Run:

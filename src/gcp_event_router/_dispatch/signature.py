@@ -1,40 +1,61 @@
-"""Reads what a function declares: the event that it takes, its types, its name and its location. Refuses what cannot work."""
+"""Reads what a function declares: the parameter for the event, its result, name and location. Refuses what cannot work."""
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Mapping
-from types import CodeType, NoneType, SimpleNamespace
-from typing import Annotated, Any, Final, Never, get_args, get_origin, get_type_hints
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from types import CodeType
+from typing import Any, Final, Never, cast
 
-from pydantic import TypeAdapter
+from asgiref.sync import AsyncToSync, SyncToAsync
 from typing_extensions import override
 
 from .._concurrency import NOT_WITH_GEVENT, is_served_by_gevent
+from .._schema.aliases import resolved
+from .._schema.assignability import accepts
 from .._schema.type_names import type_text
-from ..event import Event
-from ..exceptions import RegistrationError
+from ..exceptions import Answer, RegistrationError
 
-#: The value of `payload=` if it is left out; None is a type.
-UNSET: Final = object()
 #: The location of a function that is not written in Python.
 NO_SOURCE: Final = "no source"
 HOW: Final = "Write it as `def handler(event: Event[Model]) -> None`."
+#: The most functions in each other; two may wrap one another.
+_MOST_LAYERS: Final = 100
+_AWAITABLE: Final = Awaitable[None]
+#: The result of a function that may be async.
+_NOTHING: Final = Awaitable[None] | None
 
 
 class RegisteredFunction:
     """A handler or a middleware: its function, as it was registered, with a name and a location."""
 
-    def __init__(self, function: Callable[..., Any], name: str | None = None) -> None:
+    def __init__(self, function: Callable[..., Any], name: str | None = None, scope: Mapping[str, Any] | None = None) -> None:
         self.function: Final = function
         #: Its module and qualified name, unless its options have another name.
         self.name: Final = name or name_of(function)
         #: Its file and line.
         self.location: Final = location_of(function)
-        self.is_async: Final = is_async(function)
+        self._result: Final = _result_of(function, scope)
+        self.is_async: Final = _is_async(function) or self._result_is_awaited()
         if self.is_async and is_served_by_gevent():
             refuse(f"{self} is async, and gunicorn's gevent workers cannot await it: {NOT_WITH_GEVENT}")
+
+    def check_declared_result(self) -> None:
+        """Refuse a function whose annotation says that it returns something. Unknown names pass."""
+        is_awaited_elsewhere = any(isinstance(layer, AsyncToSync) for layer in _layers(self.function))
+        expected = None if _is_async(self.function) and not is_awaited_elsewhere else _NOTHING
+        if not accepts(expected, self._result):
+            text = type_text(self._result)
+            advice = "Return None, and raise an exception if the event cannot be handled."
+            if isinstance(self._result, type) and issubclass(self._result, Answer):
+                advice = f"Write `raise {text}(...)`, and return None."
+            refuse(f"{self} is annotated to return {text}, and nobody uses what it returns. {advice}")
+
+    def _result_is_awaited(self) -> bool:
+        """Whether a function without `async` is annotated to return something to await."""
+        is_awaitable = accepts(_AWAITABLE, self._result) and not accepts(None, self._result)
+        return is_awaitable and not any(isinstance(layer, AsyncToSync) for layer in _layers(self.function))
 
     @override
     def __str__(self) -> str:
@@ -48,8 +69,8 @@ def event_parameter(function: Callable[..., Any], name: str) -> inspect.Paramete
     if is_generator(function):
         refuse(f"{name} is a generator function: calling it would run none of its code. Remove the `yield`.")
     try:
-        signature = inspect.signature(function)
-    except ValueError as error:
+        signature = inspect.signature(_readable(function))
+    except (ValueError, RecursionError) as error:
         msg = f"{name} is not written in Python and has no signature, so it cannot take an event. {HOW}"
         raise RegistrationError(msg) from error
     parameters = list(signature.parameters.values())
@@ -69,51 +90,33 @@ def event_parameter(function: Callable[..., Any], name: str) -> inspect.Paramete
 
 def annotation_of(function: Callable[..., Any], parameter: inspect.Parameter, scope: Mapping[str, Any] | None) -> object:
     """Return the parameter's annotation, with its strings resolved. Raises `NameError` or `AttributeError` for unknown names."""
-    code = _unwrapped(function)
-    namespace = {**getattr(code, "__globals__", {}), **(scope or {})}
-    holder = SimpleNamespace(__annotations__={"event": parameter.annotation})
     try:
-        return get_type_hints(holder, namespace, include_extras=True)["event"]
+        return resolved(parameter.annotation, _namespace(function, scope))
     except (SyntaxError, TypeError) as error:
         msg = f"{name_of(function)} annotates its parameter {type_text(parameter.annotation)}, which cannot be read. {HOW}"
         raise RegistrationError(msg) from error
 
 
-def type_of(payload: object) -> object:
-    """Return the type that `payload=` names: the type of an adapter, or that of None."""
-    payload = vars(payload)["_type"] if isinstance(payload, TypeAdapter) else payload  # it has no public name
-    return NoneType if payload is None else payload
+def _namespace(function: Callable[..., Any], scope: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the names that a function's annotations may use."""
+    code = _unwrapped(function)
+    variables = {variable.__name__: variable for variable in getattr(code, "__type_params__", ())}
+    return {**getattr(code, "__globals__", {}), **(scope or {}), **variables}
 
 
-def declared_types(annotation: object, payload: object, handler: object) -> tuple[object, object]:
-    """Return the types of payload and parameters, from the annotation and from `payload=`."""
-    if get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
-    if get_origin(annotation) is Event:
-        payload_type, parameters_type = _arguments(annotation)
-        if payload is not UNSET and payload_type != payload:
-            refuse(
-                f"{handler} annotates its parameter {event_text(payload_type, parameters_type)}, but payload= is "
-                f"{type_text(payload)}. Leave payload= out, or use the same type."
-            )
-        return payload_type, parameters_type
-    if payload is not UNSET and (annotation is Event or annotation is inspect.Parameter.empty):
-        return payload, dict[str, str]
-    if annotation is Event:
-        refuse(f"{handler} annotates its parameter Event, without the payload's type. Write Event[Model], or Event[Any].")
-    if annotation is inspect.Parameter.empty:
-        refuse(f"{handler} does not annotate its parameter, so its payload's type is unknown. {HOW}")
-    written = next((event_text(*_arguments(option)) for option in get_args(annotation) if get_origin(option) is Event), None)
-    return refuse(
-        f"{handler} annotates its parameter {type_text(annotation)}, but it gets an Event. "
-        f"Write {written or f'Event[{type_text(annotation)}]'}."
-    )
+def _result_of(function: Callable[..., Any], scope: Mapping[str, Any] | None) -> object:
+    """Return what a function is annotated to return; `Any` if that is not known.
 
-
-def _arguments(event: object) -> tuple[object, object]:
-    """Return the types of payload and parameters in `Event[...]`."""
-    payload_type, parameters_type = (*get_args(event), dict[str, str])[:2]
-    return payload_type, parameters_type
+    `functools.wraps` gives a decorator's function the annotations of the decorated one, which may return something else.
+    """
+    layers = [*_layers(function)]
+    if any(hasattr(layer, "__wrapped__") and not isinstance(layer, SyncToAsync) for layer in layers):
+        return Any
+    try:
+        result = cast("object", inspect.signature(layers[-1]).return_annotation)
+        return Any if result is inspect.Signature.empty else resolved(result, _namespace(function, scope))
+    except (NameError, AttributeError, SyntaxError, TypeError, ValueError):
+        return Any
 
 
 def refuse(message: str) -> Never:
@@ -121,20 +124,40 @@ def refuse(message: str) -> Never:
     raise RegistrationError(message)
 
 
-def event_text(payload_type: object, parameters_type: object) -> str:
-    """Return the type of an event as it is written in code."""
-    more = "" if parameters_type == dict[str, str] else f", {type_text(parameters_type)}"
-    return f"Event[{type_text(payload_type)}{more}]"
+def _layers(function: Any) -> Iterator[Any]:
+    """Yield a function, and what it calls: inside partials, bound methods, callable objects and decorators."""
+    for _ in range(_MOST_LAYERS):
+        yield function
+        if isinstance(function, functools.partial):
+            function = function.func
+        elif isinstance(function, AsyncToSync):
+            function = function.awaitable
+        elif inspect.ismethod(function):
+            function = function.__func__
+        elif (wrapped := getattr(function, "__wrapped__", None)) is not None:
+            function = wrapped
+        elif inspect.isroutine(function) or isinstance(function, type):
+            return
+        else:
+            function = type(function).__call__
 
 
 def _unwrapped(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the function whose code runs: inside partials, bound methods, callable objects and decorators."""
-    while isinstance(function, functools.partial):
-        function = function.func
-    if not inspect.isroutine(function):
-        function = type(function).__call__
-    function = inspect.unwrap(function)
-    return getattr(function, "__func__", function)
+    """Return the function whose code runs in the end."""
+    innermost = function
+    for layer in _layers(function):
+        innermost = layer
+    return innermost
+
+
+def _readable(function: Any) -> Any:
+    """Return a function with the same parameters that `inspect.signature` can read: it cannot look into `async_to_sync`."""
+    if isinstance(function, functools.partial):
+        return functools.partial(_readable(function.func), *function.args, **function.keywords)
+    if isinstance(function, AsyncToSync):
+        return _readable(function.awaitable)
+    wrapped = getattr(function, "__wrapped__", None)
+    return function if wrapped is None or hasattr(function, "__signature__") else _readable(wrapped)
 
 
 def is_generator(function: Callable[..., Any]) -> bool:
@@ -143,7 +166,7 @@ def is_generator(function: Callable[..., Any]) -> bool:
     return inspect.isgeneratorfunction(code) or inspect.isasyncgenfunction(code)
 
 
-def is_async(function: Callable[..., Any]) -> bool:
+def _is_async(function: Callable[..., Any]) -> bool:
     """Whether calling it returns something to await."""
     while isinstance(function, functools.partial):
         function = function.func

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Final, Literal, TypeAlias, cast, get_args, get_origin
+from typing import Any, ClassVar, Final, Literal, NewType, TypeAlias, cast
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonRef, JsonSchemaValue, JsonSchemaWarningKind
 from pydantic_core import SchemaValidator, to_jsonable_python
 from pydantic_core.core_schema import TaggedUnionSchema, WithDefaultSchema
 from typing_extensions import override
+
+from .aliases import unaliased
 
 #: The place of the definitions in a schema of its own.
 DEFINITIONS: Final = "#/$defs/{model}"
@@ -174,10 +176,8 @@ def payload_schemas(
 
 def bare(declared: object) -> object:
     """The type inside `Annotated`, `NewType` and type aliases."""
-    if get_origin(declared) is Annotated:
-        return bare(get_args(declared)[0])
-    inner = getattr(declared, "__supertype__", None) or getattr(declared, "__value__", None)
-    return declared if inner is None else bare(inner)
+    inner = unaliased(declared)
+    return bare(inner.__supertype__) if isinstance(inner, NewType) else inner
 
 
 #: Such a payload is passed on as it is; it need not be JSON.

@@ -1,0 +1,78 @@
+"""Reads the types of an event from a handler's annotation and from `payload=`, which a declared kind gives, too."""
+
+from __future__ import annotations
+
+import inspect
+from types import NoneType
+from typing import Final, Never, get_args, get_origin
+
+from pydantic import TypeAdapter
+
+from .._schema.assignability import accepts, members
+from .._schema.type_names import type_text
+from ..event import Event
+from .signature import HOW, refuse
+
+#: The value of `payload=` if it is left out; None is a type.
+UNSET: Final = object()
+
+
+def type_of(payload: object) -> object:
+    """Return the type that `payload=` names: the type of an adapter, or that of None."""
+    payload = vars(payload)["_type"] if isinstance(payload, TypeAdapter) else payload  # it has no public name
+    return NoneType if payload is None else payload
+
+
+def declared_types(annotation: object, payload: object, handler: object) -> tuple[object, object]:
+    """Return the types of payload and parameters, from the annotation and from `payload=`.
+
+    With `payload=`, that is the type of the payload, and the annotation has to include it. Where `payload=` leaves open what
+    the annotation says, as `Any` does, the annotation counts.
+    """
+    is_missing = annotation is inspect.Parameter.empty
+    options = () if is_missing else members(annotation)
+    if payload is not UNSET:
+        return (payload, dict[str, str]) if is_missing else _with_payload(annotation, options, payload, handler)
+    if is_missing:
+        refuse(f"{handler} does not annotate its parameter, so its payload's type is unknown. {HOW}")
+    if len(options) == 1 and get_origin(options[0]) is Event:
+        return _arguments(options[0])
+    if len(options) == 1 and options[0] is Event:
+        refuse(f"{handler} annotates its parameter Event, without the payload's type. Write Event[Model], or Event[Any].")
+    return _refuse_annotation(handler, annotation, options, f"Event[{type_text(annotation)}]")
+
+
+def _with_payload(annotation: object, options: tuple[object, ...], payload: object, handler: object) -> tuple[object, object]:
+    for option in options:
+        if get_origin(option) is Event:
+            payload_type, parameters_type = _arguments(option)
+            if accepts(payload_type, payload, any_fits=False):
+                return payload, parameters_type
+            if accepts(payload_type, payload):
+                return payload_type, parameters_type
+        elif accepts(option, Event):
+            return payload, dict[str, str]
+    written = next((event_text(*_arguments(option)) for option in options if get_origin(option) is Event), None)
+    if written is None:
+        return _refuse_annotation(handler, annotation, options, event_text(payload, dict[str, str]))
+    return refuse(
+        f"{handler} annotates its parameter {written}, but payload= is {type_text(payload)}. "
+        "Leave payload= out, or use the same type."
+    )
+
+
+def _refuse_annotation(handler: object, annotation: object, options: tuple[object, ...], default: str) -> Never:
+    written = next((event_text(*_arguments(option)) for option in options if get_origin(option) is Event), default)
+    refuse(f"{handler} annotates its parameter {type_text(annotation)}, but it gets an Event. Write {written}.")
+
+
+def _arguments(event: object) -> tuple[object, object]:
+    """Return the types of payload and parameters in `Event[...]`."""
+    payload_type, parameters_type = (*get_args(event), dict[str, str])[:2]
+    return payload_type, parameters_type
+
+
+def event_text(payload_type: object, parameters_type: object) -> str:
+    """Return the type of an event as it is written in code."""
+    more = "" if parameters_type == dict[str, str] else f", {type_text(parameters_type)}"
+    return f"Event[{type_text(payload_type)}{more}]"

@@ -1,0 +1,52 @@
+"""Looks through the aliases of types: `type` statements, `TypeAliasType` and `Annotated`."""
+
+from __future__ import annotations
+
+import sys
+import typing
+from collections.abc import Mapping
+from contextlib import suppress
+from types import SimpleNamespace
+from typing import Annotated, Any, Final, TypeVar, cast, get_args, get_origin, get_type_hints
+
+from typing_extensions import TypeAliasType
+
+#: The classes of aliases: `type` statements make Python's own.
+_ALIASES: Final = (TypeAliasType, getattr(typing, "TypeAliasType", TypeAliasType))
+#: The most aliases of aliases: one may refer to itself.
+_DEPTH: Final = 20
+
+
+def resolved(annotation: object, namespace: Mapping[str, Any]) -> object:
+    """Resolve the strings in an annotation. Raises `NameError` or `AttributeError` for unknown names."""
+    holder = SimpleNamespace(__annotations__={"it": annotation})
+    return get_type_hints(holder, {**namespace}, include_extras=True)["it"]
+
+
+def unaliased(declared: object) -> object:
+    """Return the type that an alias or `Annotated` stands for; any other type as it is.
+
+    Raises `NameError` or `AttributeError` for an alias of something that is not defined yet.
+    """
+    for _ in range(_DEPTH):
+        origin = get_origin(declared)
+        alias: Any = declared if origin is None else origin
+        if origin is Annotated:
+            declared = get_args(declared)[0]
+        elif isinstance(alias, _ALIASES):
+            declared = _value(alias, get_args(declared))
+        else:
+            break
+    return declared
+
+
+def _value(alias: Any, arguments: tuple[object, ...]) -> object:
+    """Return the value of an alias, with its variables replaced by the arguments."""
+    value: Any = alias.__value__
+    with suppress(SyntaxError, TypeError, KeyError):  # not a type; whoever uses it says so
+        value = resolved(value, vars(sys.modules[alias.__module__]))
+    given: dict[object, object] = dict(zip(alias.__type_params__, arguments, strict=False))
+    if isinstance(value, TypeVar):
+        return given.get(value, value)
+    variables = cast("tuple[object, ...]", getattr(value, "__parameters__", ()))
+    return value[tuple(given.get(variable, variable) for variable in variables)] if given and variables else value
