@@ -18,14 +18,16 @@ from typing import Final, TypeVar
 
 from mypy.nodes import MypyFile, TypeInfo
 from mypy.options import Options
-from mypy.plugin import FunctionContext, MethodContext, MethodSigContext, Plugin
+from mypy.plugin import ClassDefContext, FunctionContext, MethodContext, MethodSigContext, Plugin
 from mypy.types import FunctionLike, Type
 from mypy.version import __version__ as mypy_version
 from typing_extensions import override
 
 from ._call import Call, HookContext, Project
+from ._class_source import SourceFiles
 from ._codes import EVENT_CONFIG
 from ._config import Config
+from ._fields import keep_source, may_be_payload
 from ._handlers import any_function
 from ._hooks import FUNCTION_HOOKS, METHOD_HOOKS, Hook
 from ._names import HANDLER_DECORATOR, ROUTER
@@ -56,6 +58,7 @@ class EventRouterPlugin(Plugin):
         super().__init__(options)
         config = Config.of(options)
         self._project = Project(config)
+        self._files = SourceFiles()
         self._has_crashed = False
         global __version__  # noqa: PLW0603 -- mypy reads it after it has made the plugin
         code = b"".join(file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py")))
@@ -75,6 +78,20 @@ class EventRouterPlugin(Plugin):
     @override
     def get_additional_indirect_deps(self, file: MypyFile) -> set[str]:
         return self._project.compared.get(file.fullname, set()) - {file.fullname}
+
+    @override
+    def get_customize_class_mro_hook(self, fullname: str) -> Callable[[ClassDefContext], None] | None:
+        """Read the source of payloads; mypy calls this hook early in the analysis of each class."""
+        symbol = self.lookup_fully_qualified(fullname)
+        info = None if symbol is None else symbol.node
+        return self._read_class if isinstance(info, TypeInfo) and may_be_payload(info) else None
+
+    def _read_class(self, context: ClassDefContext) -> None:
+        if not self._has_crashed:
+            try:
+                keep_source(context, self._files)
+            except Exception as error:  # noqa: BLE001 -- as in _run()
+                context.api.fail(self._crashed(error), context.cls, code=EVENT_CONFIG)
 
     @override
     def get_function_hook(self, fullname: str) -> Callable[[FunctionContext], Type] | None:
@@ -100,13 +117,16 @@ class EventRouterPlugin(Plugin):
         try:
             return hook(Call(context, self._project))
         except Exception as error:  # noqa: BLE001 -- mypy would end without any of its own findings
-            self._has_crashed = True
-            message = (
-                f"gcp_event_router.mypy fails with mypy {mypy_version} ({type(error).__name__}: {error}), and checks nothing "
-                "more in this run. Please report it; until then, remove gcp_event_router.mypy from plugins"
-            )
-            context.api.fail(message, context.context, code=EVENT_CONFIG)
+            context.api.fail(self._crashed(error), context.context, code=EVENT_CONFIG)
             return context.default_return_type
+
+    def _crashed(self, error: Exception) -> str:
+        """Step back, and say why."""
+        self._has_crashed = True
+        return (
+            f"gcp_event_router.mypy fails with mypy {mypy_version} ({type(error).__name__}: {error}), and checks nothing "
+            "more in this run. Please report it; until then, remove gcp_event_router.mypy from plugins"
+        )
 
 
 def _is_router(info: TypeInfo) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mypy.nodes import ARG_STAR, TypeInfo
+from mypy.nodes import ARG_STAR
 from mypy.plugin import MethodSigContext
 from mypy.subtypes import is_subtype
 from mypy.types import (
@@ -18,14 +18,11 @@ from mypy.types import (
     get_proper_type,
 )
 
-from .._globs.glob import Glob
-from ..exceptions import GlobError
 from ._call import Call
-from ._codes import EVENT_HANDLER, EVENT_PAYLOAD
-from ._declarations import kinds_of
+from ._codes import EVENT_HANDLER
 from ._names import EVENT, HANDLER_DECORATOR
 from ._on_call import OnCall
-from ._payloads import unreadable
+from ._payloads import check_payload
 from ._types import as_base, text
 
 
@@ -56,7 +53,7 @@ def registered(call: Call) -> Type:
         return function
     payload = payload_of(function)
     if payload is not None:
-        _check_payload(call, OnCall.of(call), payload, f"The handler takes Event[{text(payload)}]")
+        check_payload(call, OnCall.of(call), payload, f"The handler reads Event[{text(payload)}]")
     return function
 
 
@@ -71,33 +68,7 @@ def check_payload_argument(call: Call, on_call: OnCall) -> None:
     """Check the type that `payload=` names."""
     decorator = get_proper_type(call.type)
     if isinstance(decorator, Instance) and decorator.args:
-        _check_payload(call, on_call, decorator.args[0], f"payload= says {text(decorator.args[0])}")
-
-
-def _check_payload(call: Call, on_call: OnCall, payload: Type, says: str) -> None:
-    if on_call.router is None:
-        return
-    call.depend_on_kinds()
-    for name, (module, type_) in kinds_of(call, on_call.router).by_name.items():
-        pattern = next((pattern for pattern in on_call.globs if _matches(pattern, name)), None)
-        if pattern is None or not isinstance(type_, Instance) or not type_.args:
-            continue
-        classes: set[TypeInfo] = set()
-        reason = unreadable(type_.args[0], payload, classes)
-        call.depend_on_classes(classes)
-        if reason:
-            matched = "" if pattern == name else f', which "{pattern}" matches,'
-            call.fail(
-                f'{says}, and the kind "{name}"{matched} carries {text(type_.args[0])} ({module}): {reason}',
-                EVENT_PAYLOAD,
-            )
-
-
-def _matches(pattern: str | None, name: str) -> bool:
-    try:
-        return pattern is not None and Glob(pattern).matches(name)
-    except GlobError:
-        return False
+        check_payload(call, on_call, decorator.args[0], f"The handler reads Event[{text(decorator.args[0])}]")
 
 
 def _problem(call: Call, function: ProperType) -> str | None:

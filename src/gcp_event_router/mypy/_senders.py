@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from mypy.nodes import TypeInfo
-from mypy.types import Instance, Type, get_proper_type
+from mypy.types import Type
 
 from ._call import Call
-from ._codes import EVENT_PAYLOAD
-from ._declarations import kinds_of
 from ._kind_names import check_glob, check_kind
-from ._names import BASE_MODEL, EVENTS
-from ._payloads import unreadable
-from ._types import text
+from ._names import EVENTS
+from ._payloads import check_pushed
 
 
 def get_event_url(call: Call) -> Type:
@@ -36,17 +32,6 @@ def push(call: Call) -> Type:
     if kind is None or kind.literal is None:
         return call.type
     check_kind(call, kind, EVENTS)
-    declared = kinds_of(call, EVENTS).by_name.get(kind.literal)
-    given = None if payload is None else get_proper_type(payload.type)
-    # a test may send an invalid dict on purpose; a model of another kind is a mistake
-    if declared and isinstance(declared.type, Instance) and isinstance(given, Instance) and given.type.has_base(BASE_MODEL):
-        classes: set[TypeInfo] = set()
-        reason = unreadable(given, declared.type.args[0], classes)
-        call.depend_on_classes(classes)
-        if reason:
-            carried = text(declared.type.args[0])
-            call.fail(
-                f'The kind "{kind.literal}" carries {carried} ({declared.module}), and the payload is {text(given)}: {reason}',
-                EVENT_PAYLOAD,
-            )
+    if payload is not None:
+        check_pushed(call, kind.literal, payload.type)
     return call.type
