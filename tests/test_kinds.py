@@ -149,6 +149,22 @@ def test_a_kind_has_one_payload(router: EventRouter) -> None:
     assert first.payload_type is Order
 
 
+def test_unknown_kinds(router: EventRouter) -> None:
+    """The error names the nearest kind, if one is near."""
+    router.kind("order-placed", Order)
+
+    for name, hint in (
+        ("ordr-placed", "Did you mean 'order-placed'?"),
+        ("x", "Declare it with `events.kind(name, Model)`."),
+        (cast("str", 1), "Declare it with `events.kind(name, Model)`."),
+    ):
+        with pytest.raises(KeyError) as caught:
+            router.kinds[name]
+        assert caught.value.args == (f"No kind {name!r} is declared. {hint}",)
+    assert router.kinds.get("ordr-placed") is None
+    assert "ordr-placed" not in router.kinds
+
+
 def test_kinds_of_included_routers(router: EventRouter) -> None:
     """The including router lists them under their prefix."""
     inner = EventRouter()

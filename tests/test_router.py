@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from pydantic import TypeAdapter
@@ -100,6 +100,27 @@ def test_router_cannot_include_itself() -> None:
         assert str(refused.value) == (
             "A router cannot include itself, directly or through others: the search for handlers would never end."
         )
+
+
+def test_only_routers_are_included() -> None:
+    """Anything else is refused when it is included, and not when an event comes."""
+    router = EventRouter()
+    kind = router.kind("a", int)
+
+    for wrong in (kind, "billing", one, None):
+        with pytest.raises(RegistrationError) as refused:
+            router.include(cast("EventRouter", wrong))
+        assert str(refused.value) == (
+            f"{wrong!r}, of type {type(wrong).__name__}, is not a router, so it has no handlers to include. "
+            "Give an EventRouter; to include a module, import it and include its router."
+        )
+    for prefix in (None, 1, b"order-"):
+        with pytest.raises(RegistrationError) as refused:
+            router.include(EventRouter(), prefix=cast("str", prefix))
+        assert str(refused.value) == (
+            f'prefix={prefix!r} is not a string, and no kind begins with it. Write prefix="order-", or leave it out.'
+        )
+    assert len(router.kinds) == 1
 
 
 def test_router_is_a_collection() -> None:
@@ -208,9 +229,9 @@ def test_signal_by_object_and_by_path() -> None:
     by_path.ignore("gcp_event_router.signals.event_received")
 
 
-@pytest.mark.parametrize("path", ["shop.nowhere", "os.path"])
-def test_wrong_signal_is_refused(path: str) -> None:
-    """A router refuses a path that does not lead to a signal."""
+@pytest.mark.parametrize("path", ["shop.nowhere", "os.path", one, EventSignal, events])
+def test_wrong_signal_is_refused(path: Any) -> None:
+    """A router refuses what is not a signal, and a path that does not lead to one."""
     with pytest.raises(ConfigurationError) as refused:
         EventRouter(signal=path)
 

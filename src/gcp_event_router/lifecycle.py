@@ -12,6 +12,7 @@ from django.dispatch import Signal
 from typing_extensions import override
 
 from ._receivers.broadcast import Broadcast
+from ._receivers.kwargs_adapter import check_takes_all
 
 __all__ = ["LifecycleSignal", "event_rejected", "handler_finished", "handler_started"]
 
@@ -23,9 +24,11 @@ listeners_changed: Signal = Signal()
 class LifecycleSignal(Signal):
     """A signal whose listeners, sync and async, cannot affect the event."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *arguments: str) -> None:
         super().__init__()
         self.name: str = name
+        #: The names of the arguments that every listener gets.
+        self.arguments: tuple[str, ...] = ("signal", "sender", *arguments)
 
     @override
     def __setattr__(self, name: str, value: object) -> None:
@@ -42,6 +45,8 @@ class LifecycleSignal(Signal):
         weak: bool = True,
         dispatch_uid: Hashable | None = None,
     ) -> None:
+        """Connect a listener. Raises `RegistrationError` for one that cannot be called with the signal's arguments."""
+        check_takes_all(receiver, self.name, self.arguments)
         super().connect(receiver, sender, weak, dispatch_uid)
         listeners_changed.send(self)
 
@@ -64,12 +69,16 @@ class LifecycleSignal(Signal):
             await Broadcast(self.name, {"signal": self, "sender": sender, **named}).arun(*self._live_receivers(sender))
 
 
+_HANDLER = ("handler", "event_kind", "event_reference", "envelope", "principal")
+
 #: A handler is about to be called. `sender` is the registered function; the other arguments are `handler` (its name),
 #: `event_kind`, `event_reference`, `envelope` and `principal`.
-handler_started: LifecycleSignal = LifecycleSignal("handler_started")
+handler_started: LifecycleSignal = LifecycleSignal("handler_started", *_HANDLER)
 #: A handler has ended. The same arguments, with `outcome` (an `Outcome`; with the inbox, the stored one), `duration` (seconds),
 #: `error` (the exception, or None) and `event` (the handler's argument; None if it was not called). Not sent if the process
 #: or the request ends first.
-handler_finished: LifecycleSignal = LifecycleSignal("handler_finished")
+handler_finished: LifecycleSignal = LifecycleSignal("handler_finished", *_HANDLER, "outcome", "duration", "error", "event")
 #: A request or an event was rejected before any handler: `event_kind`, `event_reference`, `outcome`, `error` and `principal`.
-event_rejected: LifecycleSignal = LifecycleSignal("event_rejected")
+event_rejected: LifecycleSignal = LifecycleSignal(
+    "event_rejected", "event_kind", "event_reference", "outcome", "error", "principal"
+)

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from threading import Lock
-from typing import TYPE_CHECKING, Any, TypeAlias, Unpack, overload
+from typing import TYPE_CHECKING, Any, Never, TypeAlias, Unpack, cast, overload
 from weakref import WeakSet
 
 from django.dispatch import Signal
@@ -214,7 +215,7 @@ class EventRouter:
     @property
     def kinds(self) -> Mapping[str, Kind[Any]]:
         """The declared kinds by name, including those of included routers, with their prefix."""
-        kinds: dict[str, Kind[Any]] = {}
+        kinds = _Kinds()
         for entry in tuple(self._entries):
             if isinstance(entry, Kind):
                 kinds[entry.name] = entry
@@ -225,8 +226,17 @@ class EventRouter:
     def include(self, router: EventRouter, prefix: str = "") -> None:
         """Include the handlers of another router, present and future, for kinds that begin with `prefix`.
 
-        Raises `RegistrationError` if a router would include itself, directly or through others.
+        Raises `RegistrationError` for anything but a router, and if a router would include itself, directly or through others.
         """
+        if not isinstance(cast("object", router), EventRouter):
+            msg = (
+                f"{router!r}, of type {type(router).__name__}, is not a router, so it has no handlers to include. "
+                "Give an EventRouter; to include a module, import it and include its router."
+            )
+            raise RegistrationError(msg)
+        if not isinstance(cast("object", prefix), str):
+            msg = f'prefix={prefix!r} is not a string, and no kind begins with it. Write prefix="order-", or leave it out.'
+            raise RegistrationError(msg)
         if router is self or self in router._included():
             msg = "A router cannot include itself, directly or through others: the search for handlers would never end."
             raise RegistrationError(msg)
@@ -325,6 +335,16 @@ class EventRouter:
             if isinstance(entry, _Inclusion):
                 yield entry.router
                 yield from entry.router._included()  # noqa: SLF001 -- an instance of the same class
+
+
+class _Kinds(dict[str, Kind[Any]]):
+    """The declared kinds; the error of an unknown name suggests another one."""
+
+    def __missing__(self, name: object) -> Never:
+        close = get_close_matches(name, self, 1) if isinstance(name, str) else []
+        hint = f"Did you mean {close[0]!r}?" if close else "Declare it with `events.kind(name, Model)`."
+        msg = f"No kind {name!r} is declared. {hint}"
+        raise KeyError(msg)
 
 
 @dataclass(frozen=True, slots=True)

@@ -246,6 +246,30 @@ def test_narrower_annotations(annotated: Any, payload: object, text: str) -> Non
     )
 
 
+@pytest.mark.parametrize(("payload", "text"), [("Order", "'Order', of type str"), (5, "5, of type int")])
+def test_a_payload_that_is_not_a_type(payload: object, text: str) -> None:
+    """Neither a value nor the name of a type is one."""
+    handle = handler_of(Event[Order])
+    with pytest.raises(RegistrationError) as refused:
+        registered(handle, payload)
+
+    assert str(refused.value) == (
+        f"payload= of {__name__}.handler_of.<locals>.handle ({__file__}:{handle.__code__.co_firstlineno}) is {text}, "
+        "which is not a type. Give a type, such as payload=Order; strings are not looked up."
+    )
+
+
+def test_an_event_of_something_that_is_not_a_type() -> None:
+    """A value in an annotation is refused, with its type for advice."""
+    with pytest.raises(RegistrationError) as refused:
+        registered(handler_of(Event[Order(order_id=1)]))  # type: ignore[misc]  # pyright: ignore[reportInvalidTypeArguments] -- what is tested
+
+    assert str(refused.value).partition(") ")[2] == (
+        "annotates its parameter Event[order_id=1 kind='order'], and Order(order_id=1, kind='order'), of type Order, "
+        "is not a type. Write Event[Order]."
+    )
+
+
 def test_an_annotation_of_something_else_with_a_payload() -> None:
     """The advice names the payload."""
     with pytest.raises(RegistrationError) as refused:

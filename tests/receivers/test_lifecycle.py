@@ -1,5 +1,8 @@
 """Signals for monitoring: what they send, when, and that a listener cannot affect an event."""
 
+# pyright: reportUnknownLambdaType=false
+# nothing gives a lambda its types
+
 from __future__ import annotations
 
 import asyncio
@@ -16,6 +19,7 @@ from gcp_event_router.exceptions import (
     BodyTooLargeError,
     EnvelopeError,
     InvalidEventError,
+    RegistrationError,
     UndecodableBodyError,
     UnhandledEventError,
 )
@@ -232,6 +236,59 @@ def test_async_listeners_of_a_send_within_a_loop(router: EventRouter, told: Told
     asyncio.run(send())
 
     assert [name for name, _ in told] == ["handler_started", "handler_finished"]
+
+
+@pytest.mark.parametrize(
+    ("signal", "listener", "problem"),
+    list[Any](
+        [
+            (
+                handler_started,
+                lambda handler, outcome, **more: None,
+                "requires the argument 'outcome', which handler_started cannot give it by name. Take any of signal, sender, "
+                "handler, event_kind, event_reference, envelope, principal, or **kwargs.",
+            ),
+            (
+                event_rejected,
+                lambda handler, **more: None,
+                "requires the argument 'handler', which event_rejected cannot give it by name. Take any of signal, sender, "
+                "event_kind, event_reference, outcome, error, principal, or **kwargs.",
+            ),
+            (
+                handler_finished,
+                lambda handler, outcome: None,
+                "does not take the argument 'signal', with which handler_finished calls it, so every call would fail. "
+                "Add **kwargs.",
+            ),
+        ]
+    ),
+)
+def test_a_listener_that_no_call_fits_is_refused(signal: LifecycleSignal, listener: Any, problem: str) -> None:
+    """Connecting it raises, instead of a line in the log for each event."""
+    with pytest.raises(RegistrationError) as refused:
+        signal.connect(listener, weak=False)
+
+    assert str(refused.value) == f"The receiver {listener.__qualname__!r} {problem}"
+    assert not signal.has_listeners()
+
+
+@override_settings(DEBUG=False)
+@pytest.mark.parametrize("name", ["handler_started", "handler_finished", "event_rejected"])
+def test_signals_name_what_they_send(router: EventRouter, post: Post, name: str) -> None:
+    """A listener that takes exactly the named arguments can be called: each is sent, and no other."""
+    signal = next(signal for signal in SIGNALS if signal.name == name)
+    seen: list[set[str]] = []
+    names: dict[str, Any] = {"seen": seen}
+    exec(f"def listen({', '.join(signal.arguments)}): seen.append(set(locals()))", names)
+    register(router, None, is_async=False)
+    signal.connect(names["listen"])
+    try:
+        post("/events/order-placed/4711", PUSH)
+        post("/events/order-placed/4711", b'{"message": {"data": 7}, "subscription": ""}')
+    finally:
+        signal.disconnect(names["listen"])
+
+    assert seen[:1] == [set(signal.arguments)]
 
 
 def test_listeners_may_choose_a_handler(router: EventRouter, post: Post) -> None:

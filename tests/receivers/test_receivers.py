@@ -93,6 +93,42 @@ def test_argument_that_is_never_sent_is_refused(signal: EventSignal) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("receive", "name"),
+    [
+        (lambda sender, kind, **kwargs: None, "kind"),
+        (lambda *, event, **kwargs: None, "event"),
+        (lambda event_kind, /, **kwargs: None, "event_kind"),
+        (partial(lambda kind, reference, **kwargs: None, "k"), "reference"),
+    ],
+)
+def test_argument_that_is_never_sent_is_refused_besides_kwargs(signal: EventSignal, receive: Any, name: str) -> None:
+    """**kwargs does not help a receiver that requires another argument, or one by its place: every call would fail."""
+    with pytest.raises(RegistrationError) as refused:
+        signal.connect(receive)
+
+    assert str(refused.value).partition("requires ")[2] == (
+        f"the argument {name!r}, which event_received cannot give it by name. Take any of signal, sender, event_kind, "
+        "event_reference, event_payload, event_parameters, or **kwargs."
+    )
+    assert signal.receivers == []
+
+
+@pytest.mark.usefixtures("debug")
+def test_optional_arguments_besides_kwargs(signal: EventSignal) -> None:
+    """A receiver with **kwargs may have arguments of its own if they are not required."""
+    seen: list[object] = []
+
+    def receive(event_kind: str, *places: object, loud: bool = False, **kwargs: object) -> None:
+        seen.append((event_kind, places, loud, sorted(kwargs)))
+
+    signal.connect(receive)
+    signal.connect(partial(lambda mine, **kwargs: seen.append(mine), mine=1), weak=False)
+    signal.send(None, **SENT)
+
+    assert seen == [("k", (), False, ["event_parameters", "event_payload", "event_reference", "sender", "signal"]), 1]
+
+
 class Listener:
     """Receivers of all sorts; falsy, as a container may be."""
 

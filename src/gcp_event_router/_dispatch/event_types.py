@@ -8,6 +8,7 @@ from typing import Final, Never, get_args, get_origin
 
 from pydantic import TypeAdapter
 
+from .._schema.aliases import is_type
 from .._schema.assignability import accepts, members
 from .._schema.type_names import type_text
 from ..event import Event
@@ -29,6 +30,11 @@ def declared_types(annotation: object, payload: object, handler: object) -> tupl
     With `payload=`, that is the type of the payload, and the annotation has to include it. Where `payload=` leaves open what
     the annotation says, as `Any` does, the annotation counts.
     """
+    if payload is not UNSET and not is_type(payload):
+        refuse(
+            f"payload= of {handler} is {payload!r}, of type {type(payload).__name__}, which is not a type. "
+            "Give a type, such as payload=Order; strings are not looked up."
+        )
     is_missing = annotation is inspect.Parameter.empty
     options = () if is_missing else members(annotation)
     if payload is not UNSET:
@@ -36,7 +42,13 @@ def declared_types(annotation: object, payload: object, handler: object) -> tupl
     if is_missing:
         refuse(f"{handler} does not annotate its parameter, so its payload's type is unknown. {HOW}")
     if len(options) == 1 and get_origin(options[0]) is Event:
-        return _arguments(options[0])
+        payload_type, parameters_type = _arguments(options[0])
+        if not is_type(payload_type):
+            refuse(
+                f"{handler} annotates its parameter {event_text(payload_type, parameters_type)}, and {payload_type!r}, of type "
+                f"{type(payload_type).__name__}, is not a type. Write Event[{type(payload_type).__name__}]."
+            )
+        return payload_type, parameters_type
     if len(options) == 1 and options[0] is Event:
         refuse(f"{handler} annotates its parameter Event, without the payload's type. Write Event[Model], or Event[Any].")
     return _refuse_annotation(handler, annotation, options, f"Event[{type_text(annotation)}]")

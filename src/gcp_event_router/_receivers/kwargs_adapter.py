@@ -1,10 +1,13 @@
-"""Adapts receivers without `**kwargs`: an adapter calls its receiver with the arguments that the receiver names."""
+"""Refuses receivers that no call would fit, and adapts those without `**kwargs`.
+
+An adapter calls its receiver with the arguments that the receiver names.
+"""
 
 from __future__ import annotations
 
 import inspect
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from ..exceptions import RegistrationError
@@ -12,6 +15,8 @@ from .base import Receiver, is_router_receiver
 
 #: The arguments that a receiver can take: Django's two, and the four of the event.
 SENT: Final = ("signal", "sender", "event_kind", "event_reference", "event_payload", "event_parameters")
+#: Parameters that no argument reaches by its name.
+_BY_PLACE: Final = frozenset({inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL})
 #: The attribute of an adapter with the function that returns its receiver, or None if that has died.
 _TARGET: Final = "_gcp_event_router_target"
 
@@ -53,25 +58,56 @@ def _adapter(receiver: Receiver, names: frozenset[str], target: Callable[[], Rec
         return None if awaitable is None else await awaitable
 
     adapter = acall if inspect.iscoroutinefunction(receiver) else call
-    adapter.__qualname__ = getattr(receiver, "__qualname__", type(receiver).__qualname__)
+    adapter.__qualname__ = _name(receiver)
     setattr(adapter, _TARGET, target)
     return adapter
 
 
-def _named_arguments(receiver: Receiver) -> frozenset[str] | None:
-    """The names of the arguments that a receiver takes, or None if it takes any."""
+def parameters_of(receiver: Receiver, signal: str, sent: Sequence[str]) -> Mapping[str, inspect.Parameter] | None:
+    """Return the parameters of a receiver; None if it has no signature.
+
+    Raises `RegistrationError` if it requires an argument that the signal does not send by name, since every call would fail.
+    """
     try:
-        parameters = inspect.signature(receiver).parameters.values()
+        parameters = inspect.signature(receiver).parameters
     except (TypeError, ValueError):
         return None
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return None
-    for parameter in parameters:
-        required = parameter.default is parameter.empty and parameter.kind is not parameter.VAR_POSITIONAL
-        if required and (parameter.name not in SENT or parameter.kind is parameter.POSITIONAL_ONLY):
+    for parameter in parameters.values():
+        is_variadic = parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}
+        is_sent = parameter.name in sent and parameter.kind is not parameter.POSITIONAL_ONLY
+        if parameter.default is parameter.empty and not is_variadic and not is_sent:
             msg = (
-                f"The receiver {getattr(receiver, '__qualname__', receiver)!r} requires the argument {parameter.name!r}, "
-                f"which event_received cannot give it by name. Take any of {', '.join(SENT)}, or **kwargs."
+                f"The receiver {_name(receiver)!r} requires the argument {parameter.name!r}, "
+                f"which {signal} cannot give it by name. Take any of {', '.join(sent)}, or **kwargs."
             )
             raise RegistrationError(msg)
-    return frozenset(parameter.name for parameter in parameters)
+    return parameters
+
+
+def takes_any(parameters: Mapping[str, inspect.Parameter]) -> bool:
+    """Whether there is `**kwargs`."""
+    return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
+
+
+def check_takes_all(receiver: Receiver, signal: str, sent: Sequence[str]) -> None:
+    """Raise `RegistrationError` for a receiver that cannot be called with all arguments of a signal."""
+    parameters = parameters_of(receiver, signal, sent)
+    if parameters is None or takes_any(parameters):
+        return
+    for name in sent:
+        if name not in parameters or parameters[name].kind in _BY_PLACE:
+            msg = (
+                f"The receiver {_name(receiver)!r} does not take the argument {name!r}, with which {signal} calls it, "
+                "so every call would fail. Add **kwargs."
+            )
+            raise RegistrationError(msg)
+
+
+def _named_arguments(receiver: Receiver) -> frozenset[str] | None:
+    """The names of the arguments that a receiver takes, or None if it takes any."""
+    parameters = parameters_of(receiver, "event_received", SENT)
+    return None if parameters is None or takes_any(parameters) else frozenset(parameters)
+
+
+def _name(receiver: Receiver) -> str:
+    return getattr(receiver, "__qualname__", type(receiver).__qualname__)

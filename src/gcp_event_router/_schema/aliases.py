@@ -7,12 +7,14 @@ import typing
 from collections.abc import Mapping
 from contextlib import suppress
 from types import SimpleNamespace
-from typing import Annotated, Any, Final, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Final, NewType, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from typing_extensions import TypeAliasType
 
 #: The classes of aliases: `type` statements make Python's own.
 _ALIASES: Final = (TypeAliasType, getattr(typing, "TypeAliasType", TypeAliasType))
+#: The modules of the classes of `Any`, `Never`, type variables and unions.
+_TYPING: Final = frozenset({"typing", "typing_extensions", "types", "annotationlib"})
 #: The most aliases of aliases: one may refer to itself.
 _DEPTH: Final = 20
 
@@ -50,3 +52,9 @@ def _value(alias: Any, arguments: tuple[object, ...]) -> object:
         return given.get(value, value)
     variables = cast("tuple[object, ...]", getattr(value, "__parameters__", ()))
     return value[tuple(given.get(variable, variable) for variable in variables)] if given and variables else value
+
+
+def is_type(declared: object) -> bool:
+    """Whether something can be a type in an annotation: not a value such as `5`, nor a name of a type."""
+    is_form = isinstance(declared, (type, NewType, *_ALIASES)) or declared is None or get_origin(declared) is not None
+    return is_form or type(declared).__module__.partition(".")[0] in _TYPING
