@@ -23,7 +23,7 @@ from mypy.types import FunctionLike, Type
 from mypy.version import __version__ as mypy_version
 from typing_extensions import override
 
-from ._call import Call, HookContext, Project
+from ._call import Call, HookContext, Project, fits, report
 from ._class_source import SourceFiles
 from ._codes import EVENT_CONFIG
 from ._config import Config
@@ -112,12 +112,12 @@ class EventRouterPlugin(Plugin):
 
     def _run(self, hook: Hook, context: HookContext) -> Type:
         """Run a hook. If it fails, report that once, and let mypy go on without the plugin."""
-        if self._has_crashed:
+        if self._has_crashed or not fits(context.api):
             return context.default_return_type
         try:
             return hook(Call(context, self._project))
         except Exception as error:  # noqa: BLE001 -- mypy would end without any of its own findings
-            context.api.fail(self._crashed(error), context.context, code=EVENT_CONFIG)
+            report(context.api, self._crashed(error), context.context, EVENT_CONFIG)
             return context.default_return_type
 
     def _crashed(self, error: Exception) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 from mypy.errorcodes import ErrorCode
+from mypy.errors import ErrorWatcher
 from mypy.nodes import ARG_POS, ARG_STAR, CallExpr, Context, Expression, MypyFile, SymbolTableNode, TypeInfo
-from mypy.plugin import FunctionContext, MethodContext
+from mypy.plugin import CheckerPluginInterface, FunctionContext, MethodContext
 from mypy.server.trigger import make_trigger, make_wildcard_trigger
 from mypy.types import Instance, LiteralType, Type
 
@@ -18,6 +19,30 @@ if TYPE_CHECKING:
     from mypy.checker import TypeChecker
 
 HookContext: TypeAlias = FunctionContext | MethodContext
+
+
+def fits(api: CheckerPluginInterface) -> bool:
+    """Whether mypy has found no error in a call before it asks the hook.
+
+    It tries the overloads of a function in turn, takes the first one without errors, and hides the errors of the others.
+    """
+    watchers = _watchers(api)
+    return not (watchers and watchers[-1].has_new_errors())
+
+
+def report(api: CheckerPluginInterface, message: str, place: Context, code: ErrorCode) -> None:
+    """Report an error that mypy does not hide, and that does not make it try another overload."""
+    watchers = _watchers(api)
+    hiding = watchers.copy()
+    watchers.clear()
+    try:
+        api.fail(message, place, code=code)
+    finally:
+        watchers.extend(hiding)
+
+
+def _watchers(api: CheckerPluginInterface) -> list[ErrorWatcher]:
+    return api.msg.errors._watchers  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] -- mypy has no other way to do this
 
 
 class Argument(NamedTuple):
@@ -122,7 +147,7 @@ class Call:
     def fail(self, message: str, code: ErrorCode, place: Context | None = None) -> None:
         """Report an error of the call, unless the settings disable its code."""
         if code.code not in self.project.config.disable:
-            self.context.api.fail(message, place or self.context.context, code=code)
+            report(self.context.api, message, place or self.context.context, code)
 
     def string(self, value: str) -> LiteralType:
         """The type of one string."""

@@ -23,7 +23,7 @@ from ._codes import EVENT_HANDLER
 from ._names import EVENT, HANDLER_DECORATOR
 from ._on_call import OnCall
 from ._payloads import check_payload
-from ._types import as_base, text
+from ._types import as_base, is_inferred, text
 
 
 def any_function(context: MethodSigContext) -> FunctionLike:
@@ -67,7 +67,7 @@ def on_kind(call: Call) -> Type:
 def check_payload_argument(call: Call, on_call: OnCall) -> None:
     """Check the type that `payload=` names."""
     decorator = get_proper_type(call.type)
-    if isinstance(decorator, Instance) and decorator.args:
+    if isinstance(decorator, Instance) and is_inferred(decorator) and decorator.args:
         check_payload(call, on_call, decorator.args[0], f"The handler reads Event[{text(decorator.args[0])}]")
 
 

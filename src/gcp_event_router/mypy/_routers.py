@@ -12,7 +12,7 @@ from ._handlers import check_payload_argument
 from ._kind_names import check_declared_name, check_glob, check_kind
 from ._names import ROUTER
 from ._on_call import OnCall
-from ._types import text
+from ._types import is_inferred, text
 
 
 def new_router(call: Call) -> Type:
@@ -29,6 +29,8 @@ def kind(call: Call) -> Type:
     if name is None:
         return call.type
     check_declared_name(call, name)
+    if not is_inferred(call.type):
+        return call.type
     earlier = None if name.literal is None else earlier_declaration(call, name.literal)
     if earlier is not None and earlier.type is not None and not is_same_type(earlier.type, get_proper_type(call.type)):
         call.fail(

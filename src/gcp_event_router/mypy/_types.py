@@ -7,7 +7,7 @@ from typing import Final
 from mypy.maptype import map_instance_to_supertype
 from mypy.messages import format_type_bare
 from mypy.options import Options
-from mypy.types import Instance, LiteralType, Type, get_proper_type
+from mypy.types import Instance, LiteralType, Type, UninhabitedType, get_proper_type
 
 _OPTIONS: Final = Options()
 
@@ -23,6 +23,17 @@ def literal(type_: Type | None) -> str | None:
 def text(type_: Type) -> str:
     """A type as people write it, without modules."""
     return format_type_bare(type_, _OPTIONS)
+
+
+def is_inferred(type_: Type) -> bool:
+    """Whether mypy could infer the type argument of `Kind[...]` or of a decorator.
+
+    Before 1.19, it cannot for a `TypeForm`. If it is unsure about an argument, it tries that overload after the one that fits.
+    """
+    proper = get_proper_type(type_)
+    return isinstance(proper, Instance) and not any(
+        isinstance(get_proper_type(argument), UninhabitedType) for argument in proper.args
+    )
 
 
 def as_base(instance: Instance, fullname: str) -> Instance | None:
