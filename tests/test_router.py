@@ -111,8 +111,7 @@ def test_only_routers_are_included() -> None:
         with pytest.raises(RegistrationError) as refused:
             router.include(cast("EventRouter", wrong))
         assert str(refused.value) == (
-            f"{wrong!r}, of type {type(wrong).__name__}, is not a router, so it has no handlers to include. "
-            "Give an EventRouter; to include a module, import it and include its router."
+            f"{wrong!r} is not a router, so it has no handlers to include. Give an EventRouter, not a module that has one."
         )
     for prefix in (None, 1, b"order-"):
         with pytest.raises(RegistrationError) as refused:

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Never, TypeAlias, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, TypeAlias, Unpack, cast, overload
 from weakref import WeakSet
 
 from django.dispatch import Signal
@@ -31,7 +30,8 @@ from ._dispatch.lookup import (
 )
 from ._dispatch.middleware import AsyncCallNext, CallNext, Middleware, RegisteredMiddleware
 from ._dispatch.options import HandlerOptions, Options
-from ._globs.glob import Glob, escape, glob_of
+from ._globs.glob import Glob, check_prefix, glob_of
+from ._globs.kinds_by_name import KindsByName
 from .exceptions import GlobError, RegistrationError
 from .kinds import HandlerDecorator, Kind, PayloadDecorator, TakesAnEventAndReturnsNone, TypeOf, callers_place, callers_scope
 from .signals import EventSignal, find_signal
@@ -215,7 +215,7 @@ class EventRouter:
     @property
     def kinds(self) -> Mapping[str, Kind[Any]]:
         """The declared kinds by name, including those of included routers, with their prefix."""
-        kinds = _Kinds()
+        kinds = KindsByName[Kind[Any]]()
         for entry in tuple(self._entries):
             if isinstance(entry, Kind):
                 kinds[entry.name] = entry
@@ -229,19 +229,12 @@ class EventRouter:
         Raises `RegistrationError` for anything but a router, and if a router would include itself, directly or through others.
         """
         if not isinstance(cast("object", router), EventRouter):
-            msg = (
-                f"{router!r}, of type {type(router).__name__}, is not a router, so it has no handlers to include. "
-                "Give an EventRouter; to include a module, import it and include its router."
-            )
-            raise RegistrationError(msg)
-        if not isinstance(cast("object", prefix), str):
-            msg = f'prefix={prefix!r} is not a string, and no kind begins with it. Write prefix="order-", or leave it out.'
+            msg = f"{router!r} is not a router, so it has no handlers to include. Give an EventRouter, not a module that has one."
             raise RegistrationError(msg)
         if router is self or self in router._included():
             msg = "A router cannot include itself, directly or through others: the search for handlers would never end."
             raise RegistrationError(msg)
-        if prefix:
-            Glob(escape(prefix))  # raises for a prefix that no kind can have
+        check_prefix(prefix)
         router._parents.add(self)
         self._append(_Inclusion(router, prefix))
 
@@ -335,16 +328,6 @@ class EventRouter:
             if isinstance(entry, _Inclusion):
                 yield entry.router
                 yield from entry.router._included()  # noqa: SLF001 -- an instance of the same class
-
-
-class _Kinds(dict[str, Kind[Any]]):
-    """The declared kinds; the error of an unknown name suggests another one."""
-
-    def __missing__(self, name: object) -> Never:
-        close = get_close_matches(name, self, 1) if isinstance(name, str) else []
-        hint = f"Did you mean {close[0]!r}?" if close else "Declare it with `events.kind(name, Model)`."
-        msg = f"No kind {name!r} is declared. {hint}"
-        raise KeyError(msg)
 
 
 @dataclass(frozen=True, slots=True)

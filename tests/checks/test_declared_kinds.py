@@ -55,13 +55,13 @@ def test_i001_kinds_of_nobody(router: EventRouter) -> None:
     router.kind("order-placed", Order)
     router.kind("order-paid", Order).on(of_order)
     router.kind("refund-a", Refund)
-    router.on("order-place", "refund-*")(one)
+    router.on("order-packed", "refund-*")(one)
 
     assert told(run_checks()) == [
         (
             Info,
             "gcp_event_router.I001",
-            "Did you mean 'order-place', which has a handler but no declaration? "
+            "Did you mean 'order-packed', which has a handler but no declaration? "
             "Register a function with the kind's `on`; if this site only sends it, silence this check.",
             f"The kind 'order-placed', declared in {__file__}:{here}, has no handler here.",
         )
@@ -75,7 +75,7 @@ def test_i001_of_hundreds(router: EventRouter) -> None:
     """Each of many kinds is told, but names are compared for the first of them alone, so that the check ends soon."""
     for number in range(200):
         router.kind(f"order-{number}-placed", Order)
-        router.on(f"order-{number}-place", name=str(number))(one)
+        router.on(f"order-{number}-was-placed", name=str(number))(one)
 
     hints = [hint for _, _, hint, _ in told(run_checks())]
     assert len(hints) == 200

@@ -86,6 +86,23 @@ def test_foreign(router: EventRouter, pattern: str, problem: str) -> None:
     assert message[3].endswith(f" is registered for {pattern!r}, which {problem}.")
 
 
+def test_declared_glob(router: EventRouter) -> None:
+    """A glob is declared by its text, so that no event of the kinds that it would match has the declaration."""
+    kind = router.kind("order-*", int)
+    kind.on(handle)
+    router.kind("order-.*", int).on(handle)
+
+    assert told(check_router(router)) == [
+        (
+            Warn,
+            "gcp_event_router.W031",
+            "Declare each kind by its name; a glob such as 'order-*' belongs into `events.on`.",
+            f"{kind!r} is declared, and a declared kind is a name, in which the signs of globs stand for themselves.",
+        ),
+        (Warn, "gcp_event_router.W031", REGEX, "<Kind 'order-.*' of int> is declared, which looks like a regular expression."),
+    ]
+
+
 def test_type_and_declared_kind(router: EventRouter) -> None:
     """Patterns of types and names of declared kinds are looked at as well."""
     router.on(ce_type="com.example.{a,b}")(handle)

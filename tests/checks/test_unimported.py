@@ -14,7 +14,8 @@ from django.core.checks import Warning as Warn
 from django.test import modify_settings, override_settings
 
 from gcp_event_router.checks import check_project
-from gcp_event_router.checks.unimported import LARGEST, check_modules
+from gcp_event_router.checks.sources import LARGEST
+from gcp_event_router.checks.unimported import check_modules
 
 from .test_checks import told
 
@@ -166,7 +167,7 @@ def test_a_folder_that_is_not_there(app: App) -> None:
 
 def test_other_peoples_apps_are_passed_over(app: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is installed among the packages is not the project's to change."""
-    monkeypatch.setattr("gcp_event_router.checks.unimported._INSTALLED", frozenset({tmp_path.name}))
+    monkeypatch.setattr("gcp_event_router.checks.sources._INSTALLED", frozenset({tmp_path.name}))
     app({"handlers.py": HANDLER})
 
     assert list(check_modules()) == []

@@ -139,6 +139,15 @@ def glob_of(pattern: object) -> Glob:
     return Glob(pattern)
 
 
+def check_prefix(prefix: object) -> None:
+    """Raise `RegistrationError` for a prefix of kinds that is not a string, and `GlobError` for one that no kind can have."""
+    if not isinstance(prefix, str):
+        msg = f'prefix={prefix!r} is not a string, and no kind begins with it. Write prefix="order-", or leave it out.'
+        raise RegistrationError(msg)
+    if prefix:
+        Glob(escape(prefix))
+
+
 def escape(text: str) -> str:
     """The glob that matches exactly `text`."""
     return re.sub(r"[*?\[]", r"[\g<0>]", text)

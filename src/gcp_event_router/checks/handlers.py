@@ -14,6 +14,7 @@ from ..event import LABEL_LENGTH
 from ..exceptions import ConfigurationError
 from ..router import EventRouter
 from .duplicates import check_repeats
+from .misspelt_kinds import check_handled_kinds
 from .payloads import check_payloads
 from .spellings import check_spellings
 from .unhandled_kinds import check_kinds
@@ -30,6 +31,7 @@ def check_router(router: EventRouter) -> list[CheckMessage]:
         *_impossible(router),
         *check_spellings(router),
         *check_wrappers(router),
+        *check_handled_kinds(router),
         *check_kinds(router),
         *check_payloads(router),
     ]

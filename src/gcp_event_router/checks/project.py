@@ -16,12 +16,21 @@ from ..exceptions import ConfigurationError
 from ..router import events
 from .catalogue import check_catalogue
 from .handlers import check_router
+from .misspelt_kinds import check_used_kinds
 from .unimported import check_modules
 
 
 def check_project(**_: Any) -> list[CheckMessage]:
     """Check `events` and the settings. Registered by `apps`."""
-    return [*check_router(events), *_authenticators(), *_base_url(), *_inbox(), *check_modules(), *check_catalogue()]
+    return [
+        *check_router(events),
+        *_authenticators(),
+        *_base_url(),
+        *_inbox(),
+        *check_modules(),
+        *check_used_kinds(),
+        *check_catalogue(),
+    ]
 
 
 def _authenticators() -> Iterator[CheckMessage]:

@@ -54,7 +54,15 @@ def check_spellings(router: EventRouter) -> Iterator[CheckMessage]:
             yield from _foreign(f"{handler} is registered for {pattern!r}", pattern, handler.name)
             yield from _unlike_google(f"{handler} is registered for {pattern!r}", pattern, handler.name)
     for name, kind in router.kinds.items():
-        yield from _foreign(f"{kind!r} is declared", name, name)
+        foreign = [*_foreign(f"{kind!r} is declared", name, name)]
+        yield from foreign
+        if not foreign and re.search(r"[*?\[]", name):
+            yield Warn(
+                f"{kind!r} is declared, and a declared kind is a name, in which the signs of globs stand for themselves.",
+                hint="Declare each kind by its name; a glob such as 'order-*' belongs into `events.on`.",
+                obj=name,
+                id=check_ids.KIND_LIKE_A_PATTERN,
+            )
 
 
 def _foreign(what: str, pattern: str, name: str) -> Iterator[CheckMessage]:

@@ -6,7 +6,6 @@ import ast
 import os
 import re
 import sys
-import warnings
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -20,17 +19,10 @@ from django.core.checks import Warning as Warn
 from django.urls import get_resolver
 
 from .. import _check_ids as check_ids
+from .sources import MOST, PACKAGE, PASSED_OVER, own_apps, parsed, source_of
 
-#: How many modules are read, and how many bytes one may have.
-MOST: Final = 5_000
-LARGEST: Final = 256 * 1024
-
-_PACKAGE: Final = __name__.partition(".")[0]
 #: The usual names of routers and of kinds, which have the methods `on` and `fallback`.
 _NAMES: Final = re.compile(r"(\w+_)?(events|router)|[A-Z]\w*")
-#: Modules that are not part of a running site, or run by name.
-_PASSED_OVER: Final = re.compile(r"management|migrations|test_.*|.*_tests?|tests?|conftest|__main__")
-_INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
 
 
 def check_modules() -> Iterator[CheckMessage]:
@@ -38,7 +30,7 @@ def check_modules() -> Iterator[CheckMessage]:
     if getattr(settings, "ROOT_URLCONF", None):
         get_resolver().url_patterns  # noqa: B018 -- imports the modules of the URLs, as Django's own check does
     for app, name, path in islice(_unloaded(), MOST):
-        for line, what in islice(_registrations(_source(path)), 1):
+        for line, what in islice(_registrations(source_of(path, PACKAGE)), 1):
             yield Warn(
                 f"{name} ({path}:{line}) {what}, which does not run, since nothing imports the module.",
                 hint=f"Write `import {name}` in the module {app}.event_handlers.",
@@ -52,12 +44,11 @@ def _unloaded() -> Iterator[tuple[str, str, Path]]:
     loaded = {
         os.path.realpath(file) for file in (getattr(module, "__file__", None) for module in [*sys.modules.values()]) if file
     }
-    configs = {Path(os.path.realpath(config.path)): config.name for config in apps.get_app_configs()}
-    for root, app in configs.items():
-        if app.partition(".")[0] != _PACKAGE and not _INSTALLED.intersection(root.parts):
-            for name, path in _modules(root, app, configs.keys() - {root}):
-                if os.path.realpath(path) not in loaded:
-                    yield app, name, path
+    folders = {Path(os.path.realpath(config.path)) for config in apps.get_app_configs()}
+    for root, app in own_apps().items():
+        for name, path in _modules(root, app, folders - {root}):
+            if os.path.realpath(path) not in loaded:
+                yield app, name, path
 
 
 def _modules(folder: Path, package: str, others: set[Path]) -> Iterator[tuple[str, Path]]:
@@ -65,7 +56,7 @@ def _modules(folder: Path, package: str, others: set[Path]) -> Iterator[tuple[st
     for module in iter_modules([str(folder)]):
         inner, name = folder / module.name, f"{package}.{module.name}"
         if (
-            not _PASSED_OVER.fullmatch(module.name)
+            not PASSED_OVER.fullmatch(module.name)
             and module.name.isidentifier()
             and not inner.is_symlink()
             and inner not in others
@@ -75,22 +66,9 @@ def _modules(folder: Path, package: str, others: set[Path]) -> Iterator[tuple[st
                 yield from _modules(inner, name, others)
 
 
-def _source(path: Path) -> str:
-    """The text of a module that mentions this package; empty if it does not, or if the file is too large or cannot be read."""
-    try:
-        source = path.read_text(errors="replace") if path.stat().st_size <= LARGEST else ""
-    except OSError:
-        return ""
-    return source if _PACKAGE in source else ""
-
-
 def _registrations(source: str) -> Iterator[tuple[int, str]]:
     """The lines that register a handler or connect a receiver when the module is imported; none in a broken source."""
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            nodes: list[ast.AST] = [ast.parse(source)]
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return
+    nodes: list[ast.AST] = [*parsed(source)]
     while nodes:
         node = nodes.pop()
         inner = [*ast.iter_child_nodes(node)]
