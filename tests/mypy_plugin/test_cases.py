@@ -44,7 +44,7 @@ def written(case: str, folder: Path) -> str:
 
 
 def run_mypy(folder: Path) -> str:
-    """Run mypy as a user does, and return what it prints, without the last line if that only counts."""
+    """Run mypy as a user does, and return what it prints, file by file, without the last line if that only counts."""
     run = subprocess.run(
         [sys.executable, "-m", "mypy", "--cache-dir", str(CACHE), "."],
         cwd=folder,
@@ -54,7 +54,14 @@ def run_mypy(folder: Path) -> str:
         check=False,
         timeout=240,
     )
-    return re.sub(r"^(Found|Success).*\n\Z", "", run.stdout + run.stderr, flags=re.MULTILINE)
+    printed = re.sub(r"^(Found|Success).*\n\Z", "", run.stdout + run.stderr, flags=re.MULTILINE)
+    return "".join(sorted(printed.splitlines(keepends=True), key=_place))
+
+
+def _place(line: str) -> tuple[str, int]:
+    """The file and the line of an error: releases of mypy check files in other orders."""
+    found = re.match(r"(\S+):(\d+): ", line)
+    return (found[1], int(found[2])) if found else ("", 0)
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda path: path.stem)

@@ -29,8 +29,9 @@ from ._codes import EVENT_CONFIG
 from ._config import Config
 from ._fields import keep_source, may_be_payload
 from ._handlers import any_function
-from ._hooks import FUNCTION_HOOKS, METHOD_HOOKS, Hook
+from ._hooks import FUNCTION_HOOKS, METHOD_HOOKS, TAKING_OPTIONS, Hook
 from ._names import HANDLER_DECORATOR, ROUTER
+from ._options import explain_arguments
 from ._routers import new_router
 
 __all__ = ["plugin"]
@@ -108,7 +109,17 @@ class EventRouterPlugin(Plugin):
 
     @override
     def get_method_signature_hook(self, fullname: str) -> Callable[[MethodSigContext], FunctionLike] | None:
-        return any_function if fullname == f"{HANDLER_DECORATOR}.__call__" else None
+        if fullname == f"{HANDLER_DECORATOR}.__call__":
+            return any_function
+        return self._explain if fullname in TAKING_OPTIONS else None
+
+    def _explain(self, context: MethodSigContext) -> FunctionLike:
+        if not self._has_crashed:
+            try:
+                return explain_arguments(self._project, context)
+            except Exception as error:  # noqa: BLE001 -- as in _run()
+                context.api.fail(self._crashed(error), context.context, code=EVENT_CONFIG)
+        return context.default_signature
 
     def _run(self, hook: Hook, context: HookContext) -> Type:
         """Run a hook. If it fails, report that once, and let mypy go on without the plugin."""

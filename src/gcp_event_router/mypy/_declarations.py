@@ -33,11 +33,12 @@ from mypy.nodes import (
     WhileStmt,
     WithStmt,
 )
-from mypy.types import Instance, NoneType, ProperType, Type, UninhabitedType, get_proper_type
+from mypy.types import Instance, NoneType, ProperType, Type, get_proper_type
 
 from ..event import is_label
 from ._call import Call, Project
 from ._names import EVENTS
+from ._types import is_inferred
 
 _PREFIX: Final = "_gcp_event"
 _ROUTER: Final = "router"
@@ -159,18 +160,17 @@ def declare(call: Call, type_: Type) -> None:
     """Keep what the call of `kind` or `include` declares."""
     declaration = _declaration(call.context.context, call.project) if isinstance(call.context.context, CallExpr) else None
     # mypy 1.16 tries all overloads of `kind`, also those that the argument does not fit
-    if declaration is not None and (declaration.symbol not in call.tree.names or _fits(call, type_)):
+    if declaration is not None and (declaration.symbol not in call.tree.names or fits(call, type_)):
         _keep(call, declaration, type_)
 
 
-def _fits(call: Call, type_: Type) -> bool:
+def fits(call: Call, type_: Type) -> bool:
     """Whether an overload's type of a declaration is one that its payload can have."""
     declared, payload = get_proper_type(type_), call.argument("payload")
     if payload is None or not isinstance(declared, Instance) or not declared.args:
         return payload is None
-    carried = get_proper_type(declared.args[0])
     is_none = isinstance(get_proper_type(payload.type), NoneType)
-    return not isinstance(carried, UninhabitedType) and (is_none or not isinstance(carried, NoneType))
+    return is_inferred(declared) and (is_none or not isinstance(get_proper_type(declared.args[0]), NoneType))
 
 
 def declare_router(call: Call) -> None:

@@ -51,8 +51,8 @@ class PayloadClass(NamedTuple):
 
 
 def may_be_payload(info: TypeInfo) -> bool:
-    """Whether a class is a model or a dataclass."""
-    return info.has_base(BASE_MODEL) or any(map(_is_dataclass, info.defn.decorators))
+    """Whether a class is a model or has a decorator, such as that of dataclasses."""
+    return info.has_base(BASE_MODEL) or bool(info.defn.decorators)
 
 
 def _is_dataclass(decorator: Expression) -> bool:
@@ -74,7 +74,7 @@ def keep_source(context: ClassDefContext, files: SourceFiles) -> None:
 
     found = files.find_class(module.path, info.fullname.removeprefix(f"{module.fullname}.").split("."))
     source = ClassSource() if found is None else read_class(*found, is_alias)
-    if found is None:
+    if found is None or not (info.has_base(BASE_MODEL) or any(map(_is_dataclass, context.cls.decorators))):
         source.make_opaque()
     kept = LiteralType(json.dumps(source.as_json()), analyzer.named_type("builtins.str"))
     variable = Var(_SYMBOL, kept)
@@ -82,6 +82,13 @@ def keep_source(context: ClassDefContext, files: SourceFiles) -> None:
     variable._fullname = f"{info.fullname}.{_SYMBOL}"  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] -- as mypy's plugins do
     variable.is_classvar = variable.is_ready = True
     info.names[_SYMBOL] = SymbolTableNode(MDEF, variable, module_hidden=True, module_public=False, plugin_generated=True)
+
+
+def is_plain(info: TypeInfo) -> bool:
+    """Whether a class is neither a model nor decorated, and has no base."""
+    has_form = info.is_enum or info.is_newtype or info.is_protocol or info.metaclass_type is not None or _SYMBOL in info.names
+    methods = {"__get_pydantic_core_schema__", "__get_validators__", "__pydantic_validator__"}
+    return not has_form and [base.fullname for base in info.mro[1:]] == ["builtins.object"] and methods.isdisjoint(info.names)
 
 
 def _source_of(info: TypeInfo) -> ClassSource | None:
@@ -98,7 +105,7 @@ def class_of(type_: Type, classes: set[TypeInfo]) -> PayloadClass | None:
     """The fields of a model, a dataclass or a TypedDict; None if they are unknown. Adds the classes that decide about it."""
     proper = get_proper_type(type_)
     if isinstance(proper, TypedDictType):
-        items = proper.items.items()
+        items = sorted(proper.items.items())  # a cache may have sorted them, or not
         return PayloadClass(tuple(PayloadField(item, (name,), name, name in proper.required_keys) for name, item in items))
     if not isinstance(proper, Instance) or proper.type.fullname == "builtins.object":
         return None

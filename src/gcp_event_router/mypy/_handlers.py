@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mypy.nodes import ARG_STAR
+from mypy.nodes import ARG_STAR, TypeInfo
 from mypy.plugin import MethodSigContext
 from mypy.subtypes import is_subtype
 from mypy.types import (
@@ -20,10 +20,12 @@ from mypy.types import (
 
 from ._call import Call
 from ._codes import EVENT_HANDLER
+from ._comparison import unreadable
+from ._fields import is_plain
 from ._names import EVENT, HANDLER_DECORATOR
 from ._on_call import OnCall
 from ._payloads import check_payload
-from ._types import as_base, is_inferred, text
+from ._types import as_base, is_inferred, name_of, text
 
 
 def any_function(context: MethodSigContext) -> FunctionLike:
@@ -51,10 +53,37 @@ def registered(call: Call) -> Type:
     if problem:
         call.fail(problem, EVENT_HANDLER)
         return function
-    payload = payload_of(function)
-    if payload is not None:
-        check_payload(call, OnCall.of(call), payload, f"The handler reads Event[{text(payload)}]")
+    event = event_of(function)
+    if event is not None:
+        _check_event(call, event)
+        check_payload(call, OnCall.of(call), event.args[0], f"The handler reads Event[{text(event.args[0])}]")
     return function
+
+
+def _check_event(call: Call, event: Instance) -> None:
+    """Report types in `Event[...]` that can never be read."""
+    payload, parameters = event.args
+    plain = get_proper_type(payload)
+    if isinstance(plain, Instance) and _is_plain(plain.type, call):
+        call.fail(
+            f"pydantic cannot validate {text(payload)}, so no event can be read as it. Make it a BaseModel or a dataclass",
+            EVENT_HANDLER,
+        )
+    value = call.context.api.named_generic_type("builtins.str", [])
+    values = call.context.api.named_generic_type("builtins.list", [value])
+    query = call.context.api.named_generic_type("builtins.dict", [value, UnionType([value, values])])
+    classes: set[TypeInfo] = set()
+    reason = unreadable(query, parameters, classes)
+    call.depend_on_classes(classes)
+    if reason is not None:
+        reason = reason.replace(text(query), "the query of a URL")
+        call.fail(f"The handler can read no parameters: {reason}. Declare a model of texts and numbers", EVENT_HANDLER)
+
+
+def _is_plain(info: TypeInfo, call: Call) -> bool:
+    """Whether a class of the project is one that pydantic has no schema for."""
+    tree = call.project.modules.get(info.module_name)
+    return tree is not None and not tree.is_stub and "site-packages" not in tree.path and is_plain(info)
 
 
 def on_kind(call: Call) -> Type:
@@ -86,10 +115,10 @@ def _problem(call: Call, function: ProperType) -> str | None:
         )
     if not isinstance(function, CallableType):
         return f"{text(function)} is not a function that takes one Event and returns None. {how}"
-    name = (function.name or "the function").split(" of ")[0].strip('"')
+    name = name_of(function)
     first = next((i for i, kind in enumerate(function.arg_kinds) if kind.is_positional() or kind == ARG_STAR), None)
     if first is None:
-        return f'"{name}" takes no positional argument, so it cannot take an event. {how}'
+        return f"{name} takes no positional argument, so it cannot take an event. {how}"
     taken = get_proper_type(function.arg_types[first])
     required = [
         parameter or "?"
@@ -97,28 +126,27 @@ def _problem(call: Call, function: ProperType) -> str | None:
         if i != first and kind.is_required()
     ]
     if function.arg_names[first] in {"self", "cls"} and required:
-        return f'"{name}" is a method without its object. Register the bound method: events.on(...)(instance.{name})'
+        return f"{name} is a method without its object. Register the bound method: events.on(...)(instance.{name.strip(chr(34))})"
     if required:
-        return f'"{name}" requires {", ".join(required)} besides the event, and would not get it. {how}'
+        return f"{name} requires {', '.join(required)} besides the event, and would not get it. {how}"
     if not (isinstance(taken, AnyType) or (isinstance(taken, Instance) and taken.type.fullname == EVENT)):
         such = "" if isinstance(taken, UnionType) else f", such as Event[{text(taken)}]"
-        return f'"{name}" takes {text(taken)}, but it gets an Event. Annotate the parameter as an Event{such}'
-    return f'"{name}" returns {text(function.ret_type)}, which nobody would get. Return None'
+        return f"{name} takes {text(taken)}, but it gets an Event. Annotate the parameter as an Event{such}"
+    return f"{name} returns {text(function.ret_type)}, which nobody would get. Return None"
 
 
-def payload_of(function: ProperType) -> Type | None:
-    """The payload in a handler's annotation."""
+def event_of(function: ProperType) -> Instance | None:
+    """The `Event[...]` in a handler's annotation."""
     if isinstance(function, Instance):
+        # mypy's plugin for functools keeps the signature of a partial there
+        kept = None if function.extra_attrs is None else function.extra_attrs.attrs.get("__mypy_partial")
         method = function.type.get("__call__")
-        if method is None or method.type is None or function.type.fullname == "functools.partial":
-            return None
-        bound = get_proper_type(method.type)
-        if not isinstance(bound, CallableType) or len(bound.arg_types) < 2:  # noqa: PLR2004 -- self, and the event
-            return None
-        event = get_proper_type(bound.arg_types[1])
-    elif isinstance(function, CallableType) and function.arg_types:
-        event = get_proper_type(function.arg_types[0])
+        called = kept if function.type.fullname == "functools.partial" else None if method is None else method.type
+        signature = None if called is None else get_proper_type(called)
+        first = 0 if called is kept else 1
     else:
+        signature, first = function, 0
+    if not isinstance(signature, CallableType) or len(signature.arg_types) <= first:
         return None
-    base = as_base(event, EVENT) if isinstance(event, Instance) else None
-    return None if base is None else base.args[0]
+    event = get_proper_type(signature.arg_types[first])
+    return as_base(event, EVENT) if isinstance(event, Instance) else None

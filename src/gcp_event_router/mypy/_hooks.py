@@ -7,14 +7,17 @@ from typing import Final, TypeAlias
 
 from mypy.types import Type
 
+from ._answers import answer
 from ._call import Call
 from ._handlers import on_kind, registered
 from ._names import (
+    ANSWERS,
     DJANGO_RECEIVER,
     EVENT_SIGNAL,
     GET_EVENT_URL,
     HANDLER_DECORATOR,
     KIND,
+    LIFECYCLE_SIGNAL,
     PUSHERS,
     PUSHES,
     RECEIVER_DECORATOR,
@@ -30,6 +33,7 @@ Hook: TypeAlias = Callable[[Call], Type]
 FUNCTION_HOOKS: Final[Mapping[str, Hook]] = {
     SELECTION: selection,
     DJANGO_RECEIVER: receiver,
+    **dict.fromkeys(ANSWERS, answer),
     **dict.fromkeys(GET_EVENT_URL, get_event_url),
     **dict.fromkeys(PUSHES, push),
 }
@@ -40,4 +44,7 @@ METHOD_HOOKS: Final[Mapping[str, Hook]] = {
     **{f"{pusher}.__call__": push for pusher in PUSHERS},
     f"{RECEIVER_DECORATOR}.__call__": received,
     f"{EVENT_SIGNAL}.connect": connected,
+    f"{LIFECYCLE_SIGNAL}.connect": connected,
 }
+#: The methods that take the options of a handler.
+TAKING_OPTIONS: Final = frozenset({f"{KIND}.on"} | {f"{router}.{name}" for router in ROUTERS for name in ("on", "fallback")})

@@ -9,14 +9,17 @@ _PACKAGE: Final = "gcp_event_router"
 ROUTER: Final = f"{_PACKAGE}.router.EventRouter"
 EVENTS: Final = f"{_PACKAGE}.router.events"
 KIND: Final = f"{_PACKAGE}.kinds.Kind"
+HANDLER_OPTIONS: Final = f"{_PACKAGE}._dispatch.options.HandlerOptions"
 HANDLER_DECORATOR: Final = f"{_PACKAGE}.kinds.HandlerDecorator"
 RECEIVER_DECORATOR: Final = f"{_PACKAGE}.signals.ReceiverDecorator"
 EVENT: Final = f"{_PACKAGE}.event.Event"
 PRINCIPAL: Final = f"{_PACKAGE}.event.Principal"
 ENVELOPE: Final = f"{_PACKAGE}.envelopes.base.Envelope"
+ANSWERS: Final = (f"{_PACKAGE}.outcomes.Reject", f"{_PACKAGE}.outcomes.Retry")
 OUTCOME: Final = f"{_PACKAGE}.outcomes.Outcome"
 EVENT_SIGNAL: Final = f"{_PACKAGE}.signals.EventSignal"
 LIFECYCLE: Final = f"{_PACKAGE}.lifecycle."
+LIFECYCLE_SIGNAL: Final = f"{_PACKAGE}.lifecycle.LifecycleSignal"
 #: `manage.py events stubs` writes a module that has its own variants of these.
 STUB: Final = "gcp_event_router_kinds"
 ROUTERS: Final = (ROUTER, f"{STUB}.Events")

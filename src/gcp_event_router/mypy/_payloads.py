@@ -29,7 +29,7 @@ def check_payload(call: Call, on_call: OnCall, payload: Type, reader: str) -> No
     if on_call.router is None:
         return
     call.depend_on_kinds()
-    for name, (module, type_) in kinds_of(call, on_call.router).by_name.items():
+    for name, (module, type_) in sorted(kinds_of(call, on_call.router).by_name.items()):
         pattern = next((pattern for pattern in on_call.globs if _matches(pattern, name)), None)
         if pattern is None or not isinstance(type_, Instance) or not type_.args:
             continue

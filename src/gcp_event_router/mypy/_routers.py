@@ -7,12 +7,13 @@ from mypy.types import Instance, Type, get_proper_type
 
 from ._call import Call
 from ._codes import EVENT_CONFIG, EVENT_KIND
-from ._declarations import declare, declare_router, earlier_declaration, is_first_declaration, router_of
+from ._declarations import declare, declare_router, earlier_declaration, fits, is_first_declaration, router_of
 from ._handlers import check_payload_argument
 from ._kind_names import check_declared_name, check_glob, check_kind
 from ._names import ROUTER
 from ._on_call import OnCall
-from ._types import is_inferred, text
+from ._options import check_options
+from ._types import text
 
 
 def new_router(call: Call) -> Type:
@@ -29,9 +30,7 @@ def kind(call: Call) -> Type:
     if name is None:
         return call.type
     check_declared_name(call, name)
-    if not is_inferred(call.type):
-        return call.type
-    earlier = None if name.literal is None else earlier_declaration(call, name.literal)
+    earlier = earlier_declaration(call, name.literal) if name.literal is not None and fits(call, call.type) else None
     if earlier is not None and earlier.type is not None and not is_same_type(earlier.type, get_proper_type(call.type)):
         call.fail(
             f'The kind "{name.literal}" is already declared as {text(earlier.type)} in {earlier.module}. '
@@ -71,6 +70,7 @@ def _is_test(module: str) -> bool:
 def on(call: Call) -> Type:
     """Check the globs, and hand them to the decorator, which sees the handler."""
     router = router_of(call)
+    check_options(call)
     arguments = call.positional()
     for argument in arguments:
         if argument is not None:
@@ -84,6 +84,7 @@ def on(call: Call) -> Type:
 
 def fallback(call: Call) -> Type:
     """Let the decorator check the handler."""
+    check_options(call)
     return call.type if call.first() else OnCall().type(call)
 
 

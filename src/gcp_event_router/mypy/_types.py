@@ -7,7 +7,7 @@ from typing import Final
 from mypy.maptype import map_instance_to_supertype
 from mypy.messages import format_type_bare
 from mypy.options import Options
-from mypy.types import Instance, LiteralType, Type, UninhabitedType, get_proper_type
+from mypy.types import CallableType, Instance, LiteralType, Type, UninhabitedType, get_proper_type
 
 _OPTIONS: Final = Options()
 
@@ -34,6 +34,12 @@ def is_inferred(type_: Type) -> bool:
     return isinstance(proper, Instance) and not any(
         isinstance(get_proper_type(argument), UninhabitedType) for argument in proper.args
     )
+
+
+def name_of(function: CallableType) -> str:
+    """A function as messages name it."""
+    name = (function.name or "").split(" of ")[0].strip('"')
+    return f'"{name}"' if name.isidentifier() else "The function"
 
 
 def as_base(instance: Instance, fullname: str) -> Instance | None:

@@ -1,0 +1,115 @@
+"""Checks the arguments of `on`: in sentences where mypy would list overloads, and for options that exclude each other."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from typing import Final
+
+from mypy.nodes import ARG_NAMED, ARG_POS, ARG_STAR, ARG_STAR2, CallExpr, Context, Expression, IntExpr, NameExpr, RefExpr
+from mypy.plugin import MethodSigContext
+from mypy.subtypes import is_subtype
+from mypy.types import AnyType, CallableType, FunctionLike, Instance, NoneType, Type, TypeOfAny, UnionType, get_proper_type
+
+from ._call import Call, Project
+from ._codes import EVENT_HANDLER
+from ._names import HANDLER_OPTIONS, KIND
+from ._types import text
+
+_TIMEDELTA: Final = "datetime.timedelta"
+
+
+def check_options(call: Call) -> None:
+    """Report options that no handler can have, although their types are right."""
+    given = _keywords(call.context.context)
+    if _is_bool(given.get("deferred"), value=True) and _is_bool(given.get("once"), value=False):
+        call.fail("deferred=True needs the inbox, which once=False bypasses. Leave one of them out", EVENT_HANDLER)
+    attempts, lease = given.get("max_attempts"), given.get("lease")
+    if isinstance(attempts, IntExpr) and attempts.value < 1:
+        call.fail(f"max_attempts must be a positive number, not {attempts.value}", EVENT_HANDLER)
+    if isinstance(lease, CallExpr) and isinstance(lease.callee, RefExpr) and lease.callee.fullname == _TIMEDELTA:
+        is_zero = all(isinstance(argument, IntExpr) and argument.value == 0 for argument in lease.args)
+        if is_zero:
+            call.fail("lease must be a positive timedelta, not 0", EVENT_HANDLER)
+
+
+def _is_bool(expression: Expression | None, *, value: bool) -> bool:
+    return isinstance(expression, NameExpr) and expression.fullname == f"builtins.{value}"
+
+
+def _keywords(call: Context) -> dict[str, Expression]:
+    if not isinstance(call, CallExpr):
+        return {}
+    arguments = zip(call.arg_names, call.args, call.arg_kinds, strict=True)
+    return {name: expression for name, expression, kind in arguments if name is not None and kind == ARG_NAMED}
+
+
+def explain_arguments(project: Project, context: MethodSigContext) -> FunctionLike:
+    """Report a wrong argument of `on` in a sentence, and let mypy accept the arguments then."""
+    signature = context.default_signature
+    if EVENT_HANDLER.code in project.config.disable or not _is_meant(signature, context.context):
+        return signature
+    problem = _kind_problem(context) or _option_problem(project, context)
+    if problem is None:
+        return signature
+    context.api.fail(problem, context.context, code=EVENT_HANDLER)
+    anything = AnyType(TypeOfAny.special_form)
+    # pyright cannot infer the types of mypy's copy_modified
+    return signature.copy_modified(  # pyright: ignore[reportUnknownMemberType]
+        arg_types=[anything, anything], arg_kinds=[ARG_STAR, ARG_STAR2], arg_names=["kinds", "options"], unpack_kwargs=False
+    )
+
+
+def _is_meant(signature: CallableType, call: Context) -> bool:
+    """Whether an overload is the one that a call means, whatever else is wrong with it."""
+    if not isinstance(call, CallExpr) or ("payload" in call.arg_names) != ("payload" in signature.arg_names):
+        return False
+    return ARG_POS not in signature.arg_kinds or not {ARG_POS, ARG_STAR}.isdisjoint(call.arg_kinds)
+
+
+def _kind_problem(context: MethodSigContext) -> str | None:
+    """What is wrong with the kinds that `EventRouter.on` is given."""
+    call, method = context.context, context.default_signature.name or ""
+    owner = context.type
+    if (
+        not isinstance(call, CallExpr)
+        or (isinstance(owner, Instance) and owner.type.fullname == KIND)
+        or "on" not in method.split()
+    ):
+        return None
+    if not {*call.arg_kinds} - {ARG_NAMED} and "ce_type" not in call.arg_names:
+        return 'Without a kind, no event would ever reach the handler. Name one: @events.on("order-placed")'
+    for expression, kind in zip(call.args, call.arg_kinds, strict=True):
+        type_ = get_proper_type(context.api.get_expression_type(expression)) if kind == ARG_POS else None
+        if isinstance(type_, Instance) and type_.type.fullname == KIND:
+            name = expression.name if isinstance(expression, NameExpr) else "TheKind"
+            return f"on takes the names of kinds, and this is a Kind. Register the handler with it: @{name}.on"
+        if isinstance(type_, FunctionLike) and not type_.is_type_obj():
+            return 'on takes the names of kinds, and this is a function. Name a kind: @events.on("order-placed")'
+        if isinstance(type_, (Instance, NoneType)) and not is_subtype(type_, context.api.named_generic_type("builtins.str", [])):
+            return f'A kind must be a string, not {text(type_)}. Name one: @events.on("order-placed")'
+    return None
+
+
+def _option_problem(project: Project, context: MethodSigContext) -> str | None:
+    """What is wrong with the options of a handler."""
+    options = _options(project, context)
+    for name, expression in _keywords(context.context).items():
+        if not options or name == "payload":
+            continue
+        if name not in options:
+            close = difflib.get_close_matches(name, ["payload", *options], n=1)
+            hint = f'did you mean "{close[0]}"?' if close else f"the options are payload, {', '.join(options)}"
+            return f'There is no option "{name}"; {hint}'
+        type_ = get_proper_type(context.api.get_expression_type(expression, options[name]))
+        if not is_subtype(type_, options[name]):
+            return f'The option "{name}" takes {text(options[name])}, not {text(type_)}'
+    return None
+
+
+def _options(project: Project, context: MethodSigContext) -> Mapping[str, Type]:
+    info = project.find_class(HANDLER_OPTIONS)
+    if info is None or info.typeddict_type is None:
+        return {}
+    ce_type = UnionType([context.api.named_generic_type("builtins.str", []), NoneType()])
+    return dict(sorted({"ce_type": ce_type, **info.typeddict_type.items}.items()))  # a cache may have sorted them, or not
