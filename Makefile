@@ -9,7 +9,7 @@ unexport DJANGO_SETTINGS_MODULE
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-emulator serve screenshots test proofs coverage sentry check types lint asyncapi wheel matrix bench chaos million google clean
+.PHONY: help typing demo demo-emulator serve screenshots test proofs coverage sentry check types lint asyncapi wheel matrix bench chaos million google clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,15 @@ sentry: $(VENV)/.test ## Run the endpoint's tests in a project that Sentry watch
 	$(BIN)/python -m pytest --ds=tests.support.sentry_settings -m "not proof" --hypothesis-profile=few $(PARALLEL) $(ENDPOINT:%=tests/%)
 
 check: lint types asyncapi wheel ## Check style, types, layers, the shop's AsyncAPI document and the wheel.
+
+typing: $(VENV)/.dev .venvs/mypy-oldest/.installed ## Check the uses in tests/typing with mypy, pyright, basedpyright, pyrefly and ty.
+	$(BIN)/python -m pytest tests/test_typing.py
+
+.venvs/mypy-oldest/.installed: pyproject.toml
+	$(PYTHON) -m venv .venvs/mypy-oldest
+	.venvs/mypy-oldest/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	.venvs/mypy-oldest/bin/python -m pip install --quiet --editable . --group typing-oldest
+	touch $@
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

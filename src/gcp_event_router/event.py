@@ -24,8 +24,6 @@ _NO_CLAIMS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 PayloadT = TypeVar("PayloadT", covariant=True)
 ParametersT = TypeVar("ParametersT", covariant=True, default=dict[str, str])
-OwnPayloadT = TypeVar("OwnPayloadT")  # parameters cannot have a covariant variable
-OwnParametersT = TypeVar("OwnParametersT")
 
 
 def is_label(*texts: str) -> bool:
@@ -85,28 +83,28 @@ class Event(Generic[PayloadT, ParametersT]):
     principal: Principal | None
 
     if TYPE_CHECKING:
-        # Unlike overloads of `__init__`, these let checkers infer a payload from the context, such as a TypedDict.
+        # Unlike overloads of `__init__`, these let checkers infer a payload, such as a TypedDict, from the context.
         @overload
         def __new__(
             cls,
             kind: str,
             reference: str,
-            payload: OwnPayloadT,
+            payload: PayloadT,
             parameters: None = None,
             envelope: Envelope | None = None,
             principal: Principal | None = None,
-        ) -> Event[OwnPayloadT]: ...
+        ) -> Event[PayloadT, dict[str, str]]: ...
 
         @overload
         def __new__(
             cls,
             kind: str,
             reference: str,
-            payload: OwnPayloadT,
-            parameters: OwnParametersT,
+            payload: PayloadT,
+            parameters: ParametersT,
             envelope: Envelope | None = None,
             principal: Principal | None = None,
-        ) -> Event[OwnPayloadT, OwnParametersT]: ...
+        ) -> Event[PayloadT, ParametersT]: ...
 
         def __new__(cls, *_: object, **__: object) -> Event[Any, Any]:
             """Make an event, as `__init__` below does it."""

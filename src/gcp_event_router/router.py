@@ -57,6 +57,7 @@ __all__ = [
 
 MiddlewareT = TypeVar("MiddlewareT", bound=Middleware)
 PayloadT = TypeVar("PayloadT")
+FormT = TypeVar("FormT", default=Any)  # Any is what it is to a mypy that does not know TypeForm
 
 
 class EventRouter:
@@ -84,7 +85,6 @@ class EventRouter:
         if signal is not None:
             self.listen(signal)
 
-    # The overloads with payload= come first: ty accepts any keyword as one of the options.
     @overload
     def on(
         self, kind: str, /, *kinds: str, payload: TypeOf[PayloadT], ce_type: str | None = ..., **options: Unpack[HandlerOptions]
@@ -106,13 +106,11 @@ class EventRouter:
 
     @overload
     def on(
-        self, kind: str, /, *kinds: str, payload: TypeForm[PayloadT], ce_type: str | None = ..., **options: Unpack[HandlerOptions]
-    ) -> PayloadDecorator[PayloadT]: ...
+        self, kind: str, /, *kinds: str, payload: TypeForm[FormT], ce_type: str | None = ..., **options: Unpack[HandlerOptions]
+    ) -> PayloadDecorator[FormT]: ...
 
     @overload
-    def on(
-        self, /, *, payload: TypeForm[PayloadT], ce_type: str, **options: Unpack[HandlerOptions]
-    ) -> PayloadDecorator[PayloadT]: ...
+    def on(self, /, *, payload: TypeForm[FormT], ce_type: str, **options: Unpack[HandlerOptions]) -> PayloadDecorator[FormT]: ...
 
     @overload
     def on(self, kind: str, /, *kinds: str, ce_type: str | None = ..., **options: Unpack[HandlerOptions]) -> HandlerDecorator: ...
@@ -190,7 +188,7 @@ class EventRouter:
     def kind(self, name: str, payload: str) -> object: ...
 
     @overload
-    def kind(self, name: str, payload: TypeForm[PayloadT]) -> Kind[PayloadT]: ...
+    def kind(self, name: str, payload: TypeForm[FormT]) -> Kind[FormT]: ...
 
     def kind(self, name: str, payload: Any) -> Any:
         """Declare a kind once, for its senders and its handlers.

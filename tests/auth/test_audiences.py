@@ -131,7 +131,7 @@ def test_a5_whatever_url_is_made_is_the_event_url(
 def test_a5_no_audience() -> None:
     """An authenticator without an audience is not made, and the check at the start says so."""
     with pytest.raises(ConfigurationError) as caught:
-        OIDC(service_accounts=[ACCOUNT])
+        OIDC(service_accounts=[ACCOUNT])  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue] -- which is tested
 
     with guarded({"BACKEND": "gcp_event_router.auth.OIDC", "OPTIONS": {"service_accounts": [ACCOUNT]}}):
         said = checked()

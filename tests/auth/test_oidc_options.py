@@ -211,7 +211,7 @@ def test_unknown_option(options: dict[str, Any], names: str) -> None:
 def test_by_name_only() -> None:
     """Nobody can take the accounts for the audience: both are given by their names."""
     with pytest.raises(TypeError):
-        OIDC([ACCOUNT], AUDIENCE)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue] -- which is what is tested
+        OIDC([ACCOUNT], AUDIENCE)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue] -- which is what is tested
 
 
 @pytest.mark.parametrize("options", [{}, {**GIVEN, "service_accounts": []}, {**GIVEN, "audience": ""}, {**GIVEN, "leeway": -1}])

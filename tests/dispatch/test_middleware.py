@@ -190,7 +190,7 @@ def test_call_next_has_to_be_awaited(calls: Calls, router: EventRouter) -> None:
 
     @router.use
     async def forgetful(event: Event[Any], call_next: AsyncCallNext) -> None:
-        call_next(event)  # type: ignore[unused-awaitable]  # this is refused
+        call_next(event)  # type: ignore[unused-coroutine]  # pyright: ignore[reportUnusedCoroutine] -- this is refused
 
     router.on("a")(handling(calls))
     with pytest.raises(TypeError) as raised:

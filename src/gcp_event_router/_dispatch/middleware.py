@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from asyncio import current_task
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any, Final, TypeAlias
 
@@ -20,8 +20,8 @@ from .signature import RegisteredFunction, is_generator, refuse
 
 #: Runs the rest of what a sync middleware surrounds: the next middleware, or the handler.
 CallNext: TypeAlias = Callable[[Event[Any, Any]], None]
-#: The same for an async middleware.
-AsyncCallNext: TypeAlias = Callable[[Event[Any, Any]], Awaitable[None]]
+#: The same for an async middleware, which has to await it.
+AsyncCallNext: TypeAlias = Callable[[Event[Any, Any]], Coroutine[Any, Any, None]]
 #: What `EventRouter.use` takes.
 Middleware: TypeAlias = Callable[[Event[Any, Any], CallNext], None] | Callable[[Event[Any, Any], AsyncCallNext], Awaitable[None]]
 

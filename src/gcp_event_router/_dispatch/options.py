@@ -14,7 +14,8 @@ from ..exceptions import RegistrationError
 _NAME_LENGTH = 255
 
 
-class HandlerOptions(TypedDict, total=False):
+# ty accepts unknown options unless the dict is closed, which old releases of mypy do not know.
+class HandlerOptions(TypedDict, total=False, closed=True):  # type: ignore[call-arg, unused-ignore]
     """The keyword arguments, for type checkers; `Options` explains them."""
 
     name: str | None

@@ -13,7 +13,7 @@ from shlex import quote
 from threading import Lock
 from time import time
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, Never, TypeGuard
+from typing import Any, Final, NamedTuple, Never, TypeAlias, TypeGuard, overload
 from urllib.parse import unquote
 
 from django.conf import settings
@@ -31,6 +31,10 @@ from .keys import GOOGLE, is_acceptable, key_set
 
 #: The audience that stands for the event's own URL: `BASE_URL` and the path of the request.
 EVENT_URL: Final = "event-url"
+
+Strings: TypeAlias = list[str] | tuple[str, ...]
+#: A time, or seconds.
+Leeway: TypeAlias = timedelta | float
 
 #: The most characters that a token may have; Google's have about 900.
 _MAX_LENGTH = 8192
@@ -62,12 +66,19 @@ class OIDC:
 
     """
 
+    # The defaults are for the message at run time: to type checkers, both options are required.
+    @overload
+    def __init__(self, *, service_accounts: Strings, audience: str, leeway: Leeway = ..., certs_url: str = ...) -> None: ...
+
+    @overload
+    def __init__(self, *, service_accounts: Strings, audience: Strings, leeway: Leeway = ..., certs_url: str = ...) -> None: ...
+
     def __init__(
         self,
         *,
         service_accounts: Sequence[str] = (),
         audience: str | Sequence[str] = (),
-        leeway: timedelta | float = 10.0,
+        leeway: Leeway = 10.0,
         certs_url: str = GOOGLE,
     ) -> None:
         self.service_accounts: frozenset[str] = _accounts(service_accounts)

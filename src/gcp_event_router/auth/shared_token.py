@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, Never
+from typing import Any, Never, overload
 
 from django.core.checks import CheckMessage
 from django.core.checks import Warning as Warn
@@ -36,6 +36,13 @@ class SharedToken:
         ConfigurationError: An option is invalid. The error does not quote tokens.
 
     """
+
+    # The defaults are for the message at run time: to type checkers, the tokens and one of the names are required.
+    @overload
+    def __init__(self, *, tokens: list[str] | tuple[str, ...], header: str, parameter: None = ...) -> None: ...
+
+    @overload
+    def __init__(self, *, tokens: list[str] | tuple[str, ...], header: None = ..., parameter: str) -> None: ...
 
     def __init__(self, *, tokens: Sequence[str] = (), header: str | None = None, parameter: str | None = None) -> None:
         if not isinstance(tokens, (list, tuple)) or not tokens:

@@ -14,7 +14,7 @@ from django.db.models import Exists, Model, OuterRef, QuerySet
 from .._globs.glob import Glob
 from .clock import ago
 from .models import Delivery, State, StoredEvent
-from .selections import fits
+from .selections import StateName, fits
 
 RowT = TypeVar("RowT", bound=Model)
 
@@ -30,7 +30,7 @@ def purge(
     alias: str,
     older_than: timedelta,
     *,
-    states: Collection[str] = PURGED,
+    states: Collection[State | StateName] = PURGED,
     kind: str = "",
     reference: str = "",
     batch: int = 1000,

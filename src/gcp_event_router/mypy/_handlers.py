@@ -88,6 +88,8 @@ def _is_plain(info: TypeInfo, call: Call) -> bool:
 
 def on_kind(call: Call) -> Type:
     """Keep the type of a function that a declared kind registers."""
+    if isinstance(get_proper_type(call.type), Instance):  # a decorator, since the call has nothing but options
+        return call.type
     argument = call.first()
     function = None if argument is None else get_proper_type(argument.type)
     return function if isinstance(function, CallableType | Instance | Overloaded) else call.type

@@ -32,7 +32,8 @@ ResultT_co = TypeVar("ResultT_co", covariant=True)
 Reference: TypeAlias = str | int | UUID
 
 
-class PushOptions(TypedDict, total=False):
+# ty accepts unknown options unless the dict is closed, which old releases of mypy do not know.
+class PushOptions(TypedDict, total=False, closed=True):  # type: ignore[call-arg, unused-ignore]
     """The options of `push`."""
 
     #: Whether to raise exceptions of handlers, and from before any handler; true by default. Never raises `Retry` and `Reject`.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from unittest import TestCase
@@ -42,7 +42,7 @@ class EventTestMixin(TestCase):
         return partial(push, **self._options("client"))
 
     @property
-    def apush(self) -> Pusher[Awaitable[Pushed]]:
+    def apush(self) -> Pusher[Coroutine[Any, Any, Pushed]]:
         """As `testing.apush`, with the test case's client."""
         return partial(apush, **self._options("async_client"))
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator
+from collections.abc import Coroutine, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .token_signer import TokenSigner
 
     Push: TypeAlias = Pusher[Pushed]
-    APush: TypeAlias = Pusher[Awaitable[Pushed]]
+    APush: TypeAlias = Pusher[Coroutine[Any, Any, Pushed]]
 else:
     Push = APush = Any
 
