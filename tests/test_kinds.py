@@ -118,7 +118,7 @@ class Unknown: ...
 
 
 @pytest.mark.parametrize(("payload", "text"), [(5, "5"), (Unknown, "Unknown")])
-def test_a_payload_is_a_type(router: EventRouter, payload: Any, text: str) -> None:
+def test_a_payload_is_a_type(router: EventRouter, payload: type[Any], text: str) -> None:
     """Declaring a type that pydantic cannot validate raises."""
     with pytest.raises(RegistrationError) as caught:
         router.kind("a", payload)
@@ -184,7 +184,7 @@ def test_kinds_of_included_routers(router: EventRouter) -> None:
         (TypeAdapter(list[int]), [1, 2], b"[1,2]"),
     ],
 )
-def test_data(payload_type: Any, payload: object, data: bytes, router: EventRouter, post: Post) -> None:
+def test_data(payload_type: type[Any], payload: object, data: bytes, router: EventRouter, post: Post) -> None:
     """A handler of the type reads the data that the kind writes."""
     kind = router.kind("a", payload_type)
     seen: list[object] = []

@@ -8,8 +8,9 @@ import pytest
 from pydantic import BaseModel, Field
 
 from gcp_event_router import Event, EventRouter
-from gcp_event_router._contract.channels import channels
+from gcp_event_router._contract.channels import channels, declared_words
 from gcp_event_router._globs.glob import Glob
+from gcp_event_router.checks import check_router
 from gcp_event_router.exceptions import ConfigurationError
 
 
@@ -143,6 +144,23 @@ def test_one_schema_for_all_handlers() -> None:
     }
     assert channel.schema("serialization")["$defs"]["Order"]["required"] == ["orderId"]
     assert channel.example().value == {"orderId": 1, "paid": True}
+
+
+def test_a_wider_handler_has_the_payload_of_its_kind() -> None:
+    """The channel of a declared kind has the declared payload alone, however much its handlers accept; no check objects."""
+
+    def wide(event: Event[BaseModel | None]) -> None: ...
+
+    router = EventRouter()
+    kind = router.kind("order-placed", Order)
+    kind.on(watch)
+    kind.on(wide)
+    router.on("order-placed", payload=Order)(place)
+    (channel,) = channels(router)
+
+    assert [declared for declared, _ in channel.payloads] == [Order]
+    assert [declared_words(handler) for handler in channel.handlers] == ["Order", "Order", "Order"]
+    assert check_router(router) == []
 
 
 def test_bytes_are_no_json() -> None:
