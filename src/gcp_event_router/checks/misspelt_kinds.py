@@ -24,7 +24,7 @@ from .._dispatch.lookup import LISTENING
 from .._globs.glob import Glob, escape
 from ..kinds import Kind
 from ..router import EventRouter, events
-from .sources import MOST, PASSED_OVER, own_apps, parsed, source_of
+from .sources import PASSED_OVER, own_apps, parsed, source_of
 
 #: Shorter words are too often similar.
 _SHORTEST: Final = 4
@@ -48,9 +48,8 @@ def slips_of(router: EventRouter) -> Iterator[Slip]:
     declared = _Declared(kinds)
     for registration in router if kinds else ():
         for glob in () if registration.is_fallback else registration.globs:
-            is_known = glob.pattern in kinds or any(map(glob.matches, kinds))
-            meant = None if is_known else declared.meant(glob)
-            if meant is not None:
+            meant = None if glob.only_text in kinds else declared.meant(glob)
+            if meant is not None and not any(map(glob.matches, kinds)):
                 wanted, kind = meant
                 yield Slip(registration.handler, glob.pattern, wanted, kind, kinds[kind].location)
 
@@ -95,12 +94,12 @@ def check_used_kinds() -> Iterator[CheckMessage]:
 
 def _loaded() -> Iterator[tuple[ModuleType, Path]]:
     """The imported modules of the project's own apps."""
-    folders = tuple(own_apps())
-    for name, module in [*sys.modules.items()][:MOST]:
+    names = own_apps().values()
+    for name, module in sorted(sys.modules.items()):
+        app = next((app for app in names if name == app or name.startswith(f"{app}.")), None)
         file = getattr(module, "__file__", None)
-        path = None if file is None or any(map(PASSED_OVER.fullmatch, name.split("."))) else Path(file).resolve()
-        if path is not None and any(path.is_relative_to(folder) for folder in folders):
-            yield module, path
+        if app and file and not any(map(PASSED_OVER.fullmatch, name.removeprefix(app).split("."))):
+            yield module, Path(file)
 
 
 def _nodes(source: str) -> Iterator[ast.AST]:
@@ -141,7 +140,7 @@ class _Names:
         self._folded: dict[str, str] = {}
         #: By all words but one: that word, with the name.
         self._by_others: dict[tuple[str, ...], list[tuple[str, str]]] = {}
-        for name in names:
+        for name in dict.fromkeys(names):
             words = _words(name)
             self._folded.setdefault("".join(words), name)
             for place, word in enumerate(words):
@@ -179,8 +178,8 @@ class _Declared:
             (self._beginnings, glob.prefix, glob.prefix + "*"),
             (self._endings, glob.suffix, "*" + glob.suffix),
         ):
-            stem = "".join(_WORD.findall(end)) and end.strip("-_.:/ ")
-            closest = names.closest(stem) if stem and pattern == glob.pattern else None
+            stem = end.strip("-_.:/ ")
+            closest = names.closest(stem) if pattern == glob.pattern else None
             if closest is not None:
                 wanted = Glob(pattern.replace(stem, escape(closest)))
                 return next(((wanted.pattern, name) for name in self._kinds if wanted.matches(name)), None)
