@@ -52,7 +52,7 @@ class _Sampled(NamedTuple):
             return data
 
 
-class _Samples:
+class Samples:
     """Creates one sample of each type, and compares types by their samples."""
 
     def __init__(self) -> None:
@@ -120,14 +120,14 @@ def _sampled(declared: object, adapter: TypeAdapter[Any]) -> _Sampled | None:
 
 def check_payloads(router: EventRouter) -> Iterator[CheckMessage]:
     """Find handlers that cannot read any payload that they get; called by `check_router`."""
-    samples = _Samples()
+    samples = Samples()
     wrong: set[Handler] = set()
     yield from _kinds(router, samples, wrong)
     yield from _types(router, samples, wrong)
     yield from _exclusions(router, samples, wrong)
 
 
-def _kinds(router: EventRouter, samples: _Samples, wrong: set[Handler]) -> Iterator[CheckMessage]:
+def _kinds(router: EventRouter, samples: Samples, wrong: set[Handler]) -> Iterator[CheckMessage]:
     for name, kind in router.kinds.items():
         for handler in (handler for handlers in router.find(name) for handler in handlers):
             why = samples.unread(samples.of(kind.payload_type, kind.adapter), samples.of_handler(handler))
@@ -142,7 +142,7 @@ def _kinds(router: EventRouter, samples: _Samples, wrong: set[Handler]) -> Itera
                 )
 
 
-def _types(router: EventRouter, samples: _Samples, wrong: set[Handler]) -> Iterator[CheckMessage]:
+def _types(router: EventRouter, samples: Samples, wrong: set[Handler]) -> Iterator[CheckMessage]:
     for handler in dict.fromkeys(registration.handler for registration in router):
         if handler.ce_type is None or not handler.ce_type.is_literal or handler.ce_type.pattern == MESSAGE_PUBLISHED:
             continue
@@ -176,7 +176,7 @@ def _is_model(declared: object, model: type[Model]) -> bool:
     return isinstance(declared, type) and issubclass(declared, model)
 
 
-def _exclusions(router: EventRouter, samples: _Samples, wrong: set[Handler]) -> Iterator[CheckMessage]:
+def _exclusions(router: EventRouter, samples: Samples, wrong: set[Handler]) -> Iterator[CheckMessage]:
     """Find handlers that run for one event although no payload satisfies both. Each is named with the first such other one.
 
     Handlers in `wrong` are reported already.

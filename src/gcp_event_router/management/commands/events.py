@@ -11,6 +11,7 @@ from ..list import list_handlers
 from ..pull import pull
 from ..schema import schema
 from ..send import send
+from ..stubs import stubs
 from ..subcommands import CommandGroup, Subcommand
 
 
@@ -25,5 +26,6 @@ class Command(CommandGroup):
         "send": send,
         "schema": schema,
         "check": check,
+        "stubs": stubs,
         "pull": pull,
     }
