@@ -1,0 +1,35 @@
+"""docs/typing.md: mypy says of its examples what the page shows."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from gcp_event_router.mypy._codes import CODES
+
+from .test_cases import ROOT, run_mypy
+
+PAGE = (ROOT / "docs" / "typing.md").read_text()
+
+pytestmark = pytest.mark.proof
+
+
+def test_examples_print_what_the_page_shows(tmp_path: Path) -> None:
+    """mypy prints the blocks of text, line by line, for the project that the other blocks are the files of."""
+    settings, *_ = re.findall(r"^```ini\n(\[mypy\]\n.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    (tmp_path / "mypy.ini").write_text(settings)
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "__init__.py").touch()
+    for code, name in re.findall(r"^```py\n(# (\S+)\n.*?)^```$", PAGE, re.MULTILINE | re.DOTALL):
+        (tmp_path / name).write_text(code)
+
+    shown = "".join(re.findall(r"^```text\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL))
+    assert sorted(run_mypy(tmp_path).splitlines()) == sorted(shown.splitlines())
+
+
+def test_each_code_has_an_example() -> None:
+    """Each code of the plugin is a heading of the page, and the code of an error that the page shows."""
+    assert set(re.findall(r"^## (event-\S+)$", PAGE, re.MULTILINE)) == CODES
+    assert set(re.findall(r"  \[(event-\S+)\]$", PAGE, re.MULTILINE)) == CODES
