@@ -70,3 +70,10 @@ def test_case(case: Path, tmp_path: Path) -> None:
     expected = written(case.read_text(), tmp_path)
 
     assert run_mypy(tmp_path) == expected
+
+
+def test_enough_mistakes() -> None:
+    """The plugin reports at least 40 mistakes that no checker sees without it."""
+    places = re.findall(r"^(shop/\w+\.py:\d+): error: ", (CASES[0].parent / "unseen.txt").read_text(), re.MULTILINE)
+
+    assert len(set(places)) >= 40

@@ -24,6 +24,7 @@ from ._comparison import unreadable
 from ._fields import is_plain
 from ._names import EVENT, HANDLER_DECORATOR
 from ._on_call import OnCall
+from ._options import check_options
 from ._payloads import check_payload
 from ._types import as_base, is_inferred, name_of, text
 
@@ -87,7 +88,8 @@ def _is_plain(info: TypeInfo, call: Call) -> bool:
 
 
 def on_kind(call: Call) -> Type:
-    """Keep the type of a function that a declared kind registers."""
+    """Keep the type of a function that a declared kind registers, and check the options."""
+    check_options(call)
     if isinstance(get_proper_type(call.type), Instance):  # a decorator, since the call has nothing but options
         return call.type
     argument = call.first()
