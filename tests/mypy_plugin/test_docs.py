@@ -17,7 +17,7 @@ pytestmark = pytest.mark.proof
 
 
 def test_examples_print_what_the_page_shows(tmp_path: Path) -> None:
-    """mypy prints the blocks of text, line by line, for the project that the other blocks are the files of."""
+    """The blocks of text are what mypy prints about the files in the other blocks, line by line."""
     settings, *_ = re.findall(r"^```ini\n(\[mypy\]\n.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
     (tmp_path / "mypy.ini").write_text(settings)
     (tmp_path / "shop").mkdir()
