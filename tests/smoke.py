@@ -96,7 +96,7 @@ django.setup()
 import gcp_event_router
 from public import missing
 
-EXTRAS = {"jwt", "cryptography", "django_tasks", "google", "opentelemetry", "pytest", "hypothesis"}
+EXTRAS = {"jwt", "mypy", "cryptography", "django_tasks", "google", "opentelemetry", "pytest", "hypothesis"}
 for module in pkgutil.walk_packages(gcp_event_router.__path__, "gcp_event_router."):
     try:
         importlib.import_module(module.name)

@@ -1,5 +1,7 @@
 """Builds the wheel, installs it alone into an empty environment, and uses it there as a new project does: `make wheel`.
 
+It also builds the wheel of django_gcp-stubs, which has the stubs of django-gcp.
+
 What the wheel leaves out, takes from the source folder by accident, or needs beyond its own requirements fails here.
 """
 
@@ -18,6 +20,7 @@ from .smoke import smoke
 ROOT: Final = Path(__file__).resolve().parent.parent
 #: The packages.
 SOURCES: Final = ROOT / "src"
+STUBS: Final = ROOT / "stubs"
 
 
 def main() -> int:
@@ -26,7 +29,11 @@ def main() -> int:
         place = Path(folder)
         run(sys.executable, "-m", "build", "--wheel", "--outdir", str(place), str(ROOT))
         (wheel,) = place.glob("*.whl")
-        if not is_complete(wheel):
+        if not is_complete(wheel, files_below(SOURCES)):
+            return 1
+        run(sys.executable, "-m", "build", "--outdir", str(place / "stubs"), str(STUBS))
+        (stubs,) = (place / "stubs").glob("*.whl")
+        if not is_complete(stubs, {f"django_gcp-stubs/{file}" for file in files_below(STUBS / "django_gcp")}):
             return 1
         venv.create(place / "venv", with_pip=True)
         python = str(place / "venv" / "bin" / "python")
@@ -37,14 +44,18 @@ def main() -> int:
     return ended.returncode
 
 
-def is_complete(wheel: Path) -> bool:
-    """Whether the wheel holds each file of the packages, and nothing else; says what it lacks, or has too much."""
+def files_below(folder: Path) -> set[str]:
+    """The paths of the files that belong into a wheel, relative to their folder."""
+    files = {path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    return {path.relative_to(folder).as_posix() for path in files}
+
+
+def is_complete(wheel: Path, wanted: set[str]) -> bool:
+    """Whether a wheel holds each wanted file, and nothing else; says what it lacks, or has too much."""
     written = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
-    files = {path for path in SOURCES.rglob("*") if path.is_file() and "__pycache__" not in path.parts}
-    wanted = {path.relative_to(SOURCES).as_posix() for path in files}
     for what, names in (("lacks", wanted - written), ("has, and should not", written - wanted)):
         for name in sorted(names):
-            print(f"The wheel {what}: {name}")
+            print(f"{wheel.name} {what}: {name}")
     return written == wanted
 
 

@@ -80,7 +80,7 @@ def raises_text() -> NoReturn:
 
 
 def forgets_to_raise() -> NoReturn:  # bad: a rejection that nobody raises
-    Reject("never")
+    print(Reject("never"))
 
 
 def misreads(error: InvalidEventError) -> str:
