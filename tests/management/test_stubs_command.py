@@ -188,6 +188,7 @@ def test_readers(declared: EventRouter, tmp_path: Path) -> None:
     """Handlers that `manage.py check` finds able to read a payload are in its bound; those of another payload are not."""
     for handler in (order, reference, customer, either):
         declared.on("order-placed")(handler)
+    declared.on("order-changed", payload=Order)(order)
     text = written(tmp_path)
 
     assert definition("TakesOrder", text) == (

@@ -90,6 +90,11 @@ class Handler(RegisteredFunction):
         return surrounded
 
     @property
+    def is_given_payload(self) -> bool:
+        """Whether the registration gives the type of the payload: `payload=`, or a declared kind."""
+        return self._declared_payload is not UNSET
+
+    @property
     def payload_type(self) -> object:
         """The type of the payload. Raises `ConfigurationError` if the annotation cannot be resolved."""
         return self._resolved()[0]

@@ -33,7 +33,9 @@ class Group:
     readers: tuple[str, ...]
     #: Whether `type[...]` cannot express one of the types, such as a union.
     has_forms: bool
-    #: Whether the kinds are among those of a later group, too.
+    #: Whether a registration gives the type of the payload, so that the stub has to know `payload=`.
+    is_given: bool
+    #: Whether the kinds are among those of a later group that is given its payloads, too.
     is_part: bool
 
 
@@ -66,6 +68,7 @@ class _GroupedKinds:
         """Return the groups, small ones first, since type checkers take the first overload that fits."""
         texts = [self._types.of(payload) for payload in self._payloads]
         covered = {numbers for entry in self._registrations if len(numbers := self._covered(entry)) > 1}
+        given = {self._covered(entry) for entry in self._registrations if entry.handler.is_given_payload}
         singles = [frozenset({number}) for number in range(len(texts))]
         sets = [*singles, *sorted(covered, key=lambda numbers: (len(numbers), sorted(numbers)))]
         payloads = [" | ".join(dict.fromkeys(texts[number] for number in sorted(numbers))) for numbers in sets]
@@ -83,7 +86,8 @@ class _GroupedKinds:
                 # a handler of anything, or of the payload among others, takes the payload in any case
                 tuple(sorted(reading for reading in readings if reading != "object" and not members <= {*reading.split(" | ")})),
                 any(map(_is_form, [*readers, *(self._payloads[number] for number in numbers)])),
-                any(numbers < other for other in covered),
+                numbers in given,
+                any(numbers < other for other in given),
             )
 
     def _matched(self, matches: Any) -> frozenset[int]:
