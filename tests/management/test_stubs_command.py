@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import io
 import re
 import sys
@@ -13,7 +14,7 @@ from unittest.mock import patch
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import override_settings
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from gcp_event_router import Event, EventRouter
 from gcp_event_router._schema.type_source import TypeSource
@@ -207,6 +208,17 @@ def test_several_payloads(declared: EventRouter, tmp_path: Path) -> None:
     assert definition("TakesCustomerOrOrder", text) == (
         f'TypeVar("TakesCustomerOrOrder", bound=Callable[[Event[{HERE}.Customer | {HERE}.Order, Never]], Awaitable[None] | None])'
     )
+
+
+def test_each_name_is_defined(declared: EventRouter, tmp_path: Path) -> None:
+    """The stub defines or imports each name of the library's overloads that it repeats."""
+    declared.on("customer-moved", "order-placed", payload=TypeAdapter(Customer | Order))(either)
+    nodes = [*ast.walk(ast.parse(written(tmp_path)))]
+
+    used = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    known = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    known |= {node.name.partition(".")[0] for node in nodes if isinstance(node, (ast.alias, ast.ClassDef))}
+    assert used - known - {*dir(builtins)} == set()
 
 
 def test_stable(router: EventRouter, tmp_path: Path) -> None:

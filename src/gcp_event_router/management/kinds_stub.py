@@ -36,10 +36,10 @@ _HEAD: Final = """\
 _IMPORTS: Final = """\
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
-from typing import Any, Literal, LiteralString, Never, Protocol, TypeAlias, TypeVar, Unpack, overload
+from typing import Any, Literal, LiteralString, Never, Protocol, TypeAlias, Unpack, overload
 from uuid import UUID
 
-from typing_extensions import TypeForm, deprecated
+from typing_extensions import TypeForm, TypeVar, deprecated
 
 from gcp_event_router._dispatch.options import HandlerOptions
 from gcp_event_router.event import Event
@@ -50,6 +50,7 @@ from gcp_event_router.testing.result import Pushed
 """
 _REFUSALS: Final = """\
 PayloadT = TypeVar("PayloadT")
+FormT = TypeVar("FormT", default=Any)
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 
 class NoDeclaredKindHasThisName:
@@ -64,6 +65,8 @@ _MISMATCH: Final = f"The kind carries another payload. Give the type with which 
 
 #: The parameters that take kinds.
 _KINDS: Final = frozenset({"kind", "kinds", "event_kind"})
+#: The type variables of payloads in the library's overloads.
+_PAYLOADS: Final = ("PayloadT", "FormT")
 _STARS: Final[Mapping[Any, str]] = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
 _SAME: Final[Mapping[str, str]] = MappingProxyType({})
 
@@ -170,7 +173,7 @@ def _on(groups: Iterable[Group]) -> Iterator[str]:
     for group in (group for group in groups if group.is_given):  # each overload makes mypy slower
         for overload in with_payload:
             if overload.takes_name and _expresses(overload.annotations["payload"], group):
-                yield overload.text(f"{group.label}Kind", {"PayloadT": f"{group.label}Payload"})
+                yield overload.text(f"{group.label}Kind", dict.fromkeys(_PAYLOADS, f"{group.label}Payload"))
         if group.is_part:  # the group that it is a part of takes more
             yield first.text(f"{group.label}Kind", anything, "TheKindCarriesAnotherPayload", _MISMATCH)
     yield first.text("KindOrGlob", anything, "TheKindCarriesAnotherPayload", _MISMATCH)
@@ -187,7 +190,7 @@ def _expresses(annotation: str, group: Group) -> bool:
     """Whether a form of `payload=` expresses one of the types that a group may be read as."""
     if annotation == "None":
         return "None" in {group.payload, *group.readers}
-    return "PayloadT" in annotation and ("TypeForm" not in annotation or group.has_forms)
+    return annotation.endswith("]") and ("TypeForm" not in annotation or group.has_forms)
 
 
 def _by_name(overloads: Iterable[_Overload]) -> Iterator[str]:
