@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from mypy.nodes import Block, ExpressionStmt, FuncDef, Statement
-from mypy.types import Type
+from mypy.nodes import Block, Decorator, ExpressionStmt, FuncDef, Statement
+from mypy.types import Type, get_proper_type
 
 from ._call import Call
 from ._codes import EVENT_HANDLER
+from ._handlers import event_of
 from ._types import text
 
 
 def answer(call: Call) -> Type:
-    """Report an answer that is a whole statement."""
-    statements = _within(call.tree.defs)
-    if any(isinstance(statement, ExpressionStmt) and statement.expr is call.context.context for statement in statements):
-        name = text(call.type)
-        call.fail(f"{name} has no effect unless the handler raises it. Write: raise {name}(...)", EVENT_HANDLER)
+    """Report an answer that is a whole statement of a handler."""
+    for function in _within(call.tree.defs):
+        definition = function.func if isinstance(function, Decorator) else function
+        if isinstance(definition, FuncDef) and definition.type is not None and event_of(get_proper_type(definition.type)):
+            statements = _within(definition.body.body)
+            if any(isinstance(statement, ExpressionStmt) and statement.expr is call.context.context for statement in statements):
+                name = text(call.type)
+                call.fail(f"{name} has no effect unless the handler raises it. Write: raise {name}(...)", EVENT_HANDLER)
     return call.type
 
 
