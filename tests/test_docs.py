@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, redirect_stdout
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -21,6 +22,7 @@ from gcp_event_router._dispatch.store import set_store
 from gcp_event_router.conf import Settings, current
 from gcp_event_router.inbox.store import InboxStore
 
+from .mypy_plugin.runs import run_mypy
 from .support import telemetry as telemetry  # noqa: PLC0414 -- sets up the SDK of which a process has one, before a page would
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -109,3 +111,24 @@ def test_readme_names_every_setting() -> None:
 def test_documented_settings_are_accepted() -> None:
     """The form of settings that the README shows is read without complaint."""
     assert current().SIGNALS == ("gcp_event_router.signals.event_received",)
+
+
+@pytest.mark.proof
+@pytest.mark.skipif(find_spec("mypy") is None, reason="mypy is not installed here; `make check` installs it")
+def test_mypy_prints_what_the_readme_shows(tmp_path: Path) -> None:
+    """The README's mypy.ini and modules make mypy report the typo, and nothing once it is corrected."""
+    text = (ROOT / "README.md").read_text()
+    files = re.findall(
+        r"^```(?:python|ini)\n(# (mypy\.ini|shop/kinds\.py|shop/refunds\.py)\n.*?)^```$", text, re.MULTILINE | re.DOTALL
+    )
+    shown = re.findall(r"^```console\n\$ mypy shop\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    (tmp_path / "shop").mkdir()
+    (tmp_path / "shop" / "__init__.py").touch()
+    for content, name in files:
+        (tmp_path / name).write_text(content)
+
+    before = run_mypy(tmp_path, "shop")
+    handlers = tmp_path / "shop" / "refunds.py"
+    handlers.write_text(handlers.read_text().replace("refund-payed", "refund-paid"))
+
+    assert [before, run_mypy(tmp_path, "shop")] == shown

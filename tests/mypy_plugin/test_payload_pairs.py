@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from ..support.payload_pairs import UNDECIDED, UNREADABLE, Pair, modules, pair_at
-from .test_cases import CONFIG, run_mypy
+from .runs import run_mypy
+from .test_cases import CONFIG
 
 #: The plugin does not call the functions of a project, such as an alias_generator. At run time, the checks do.
 SILENT = {"GeneratedCamel as Reference"}
@@ -20,8 +21,8 @@ def reported(folder: Path) -> list[Pair]:
     """The pairs whose handlers mypy reports."""
     for name, text in modules().items():
         (folder / name).write_text(text)
-    (folder / "mypy.ini").write_text(CONFIG.replace("shop.kinds", "pair_kinds"))
-    printed = run_mypy(folder)
+    (folder / "mypy.ini").write_text(CONFIG.replace("shop.kinds, shop.billing", "pair_kinds"))
+    printed = run_mypy(folder, ".")
     errors = re.findall(r"^pair_handlers\.py:(\d+): error: .*\[event-payload\]$", printed, re.MULTILINE)
     return [pair for line in errors if (pair := pair_at(int(line)))]
 

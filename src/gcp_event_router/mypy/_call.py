@@ -12,6 +12,7 @@ from mypy.plugin import CheckerPluginInterface, FunctionContext, MethodContext
 from mypy.server.trigger import make_trigger, make_wildcard_trigger
 from mypy.types import Instance, LiteralType, Type
 
+from ._codes import EVENT_CONFIG
 from ._config import Config
 from ._types import literal
 
@@ -64,6 +65,8 @@ class Project:
         self.config = config
         #: The modules of this run by name, those from a cache included.
         self.modules: dict[str, MypyFile] = {}
+        #: For each module, the line that reported a missing module of the settings.
+        self.reported: dict[str, int] = {}
         #: For each module, the modules of the types that its calls have been compared with.
         self.compared: dict[str, set[str]] = {}
 
@@ -123,8 +126,8 @@ class Call:
         return None
 
     def first(self) -> Argument | None:
-        """The argument of the first parameter, whatever its name is."""
-        if not self.context.args or not self.context.args[0]:
+        """The first positional argument."""
+        if not self.context.args or not self.context.args[0] or self.context.arg_kinds[0][0] != ARG_POS:
             return None
         return Argument(self.context.args[0][0], self.context.arg_types[0][0])
 
@@ -160,7 +163,19 @@ class Call:
 
     def depend_on_kinds(self) -> None:
         """Let the daemon check this again after any change of the modules that declare kinds."""
+        self._report_missing_modules()
         self._depend(make_wildcard_trigger(module) for module in self.project.config.kinds)
+
+    def _report_missing_modules(self) -> None:
+        """Report modules in the settings that mypy cannot find, once in each module that needs them."""
+        missing = [module for module in self.project.kinds_before(self.tree.fullname) if module not in self.project.modules]
+        line = self.context.context.line
+        if missing and self.project.reported.setdefault(self.tree.fullname, line) == line:
+            self.fail(
+                f"mypy finds no module {missing[0]!r}, which is one of the kinds in {self.project.config.place}. "
+                "Its kinds are unknown, so no name is checked. Correct the setting, or mypy_path",
+                EVENT_CONFIG,
+            )
 
     def depend_on_classes(self, classes: Iterable[TypeInfo]) -> None:
         """Let the daemon and the cache check this again after a change of the classes that decided about it."""

@@ -33,12 +33,11 @@ from mypy.nodes import (
     WhileStmt,
     WithStmt,
 )
-from mypy.types import Instance, NoneType, ProperType, Type, get_proper_type
+from mypy.types import NoneType, ProperType, Type, get_proper_type
 
 from ..event import is_label
 from ._call import Call, Project
 from ._names import EVENTS
-from ._types import is_inferred
 
 _PREFIX: Final = "_gcp_event"
 _ROUTER: Final = "router"
@@ -107,11 +106,12 @@ def router_of(call: Call) -> str | None:
 
 def _router_of(call: object, project: Project) -> str | None:
     if isinstance(call, CallExpr) and isinstance(call.callee, MemberExpr):
-        return _router_name(call.callee.expr, project)
+        return router_name(call.callee.expr, project)
     return None
 
 
-def _router_name(expression: Expression, project: Project) -> str | None:
+def router_name(expression: Expression, project: Project) -> str | None:
+    """The full name of the router that an expression means; None if that is unknown."""
     node = expression.node if isinstance(expression, RefExpr) else None
     if not isinstance(node, Var):
         return None
@@ -149,7 +149,7 @@ def _declaration(call: CallExpr, project: Project) -> Declaration | None:
             return Declaration(_UNKNOWN, router or "")
         return Declaration(_KIND, router, name) if is_kind(name) else None
     argument, prefix_argument = _argument(call, 0, "router"), _argument(call, 1, "prefix")
-    included = None if argument is None else _router_name(argument, project)
+    included = None if argument is None else router_name(argument, project)
     prefix = "" if prefix_argument is None else _string(prefix_argument)
     if router is None or included is None or prefix is None or "/" in prefix:
         return Declaration(_UNKNOWN, router or "")
@@ -159,18 +159,8 @@ def _declaration(call: CallExpr, project: Project) -> Declaration | None:
 def declare(call: Call, type_: Type) -> None:
     """Keep what the call of `kind` or `include` declares."""
     declaration = _declaration(call.context.context, call.project) if isinstance(call.context.context, CallExpr) else None
-    # mypy 1.16 tries all overloads of `kind`, also those that the argument does not fit
-    if declaration is not None and (declaration.symbol not in call.tree.names or fits(call, type_)):
+    if declaration is not None:
         _keep(call, declaration, type_)
-
-
-def fits(call: Call, type_: Type) -> bool:
-    """Whether an overload's type of a declaration is one that its payload can have."""
-    declared, payload = get_proper_type(type_), call.argument("payload")
-    if payload is None or not isinstance(declared, Instance) or not declared.args:
-        return payload is None
-    is_none = isinstance(get_proper_type(payload.type), NoneType)
-    return is_inferred(declared) and (is_none or not isinstance(get_proper_type(declared.args[0]), NoneType))
 
 
 def declare_router(call: Call) -> None:

@@ -25,7 +25,7 @@ from ._names import (
     SELECTION,
 )
 from ._receivers import connected, received, receiver
-from ._routers import explain, fallback, include, kind, on
+from ._routers import explain, fallback, include, kind, kinds_item, on
 from ._senders import get_event_url, push, selection
 
 Hook: TypeAlias = Callable[[Call], Type]
@@ -41,6 +41,8 @@ METHOD_HOOKS: Final[Mapping[str, Hook]] = {
     **{f"{router}.{hook.__name__}": hook for router in ROUTERS for hook in (kind, include, on, fallback, explain)},
     f"{HANDLER_DECORATOR}.__call__": registered,
     f"{KIND}.on": on_kind,
+    # the type of `router.kinds`
+    "typing.Mapping.__getitem__": kinds_item,
     **{f"{pusher}.__call__": push for pusher in PUSHERS},
     f"{RECEIVER_DECORATOR}.__call__": received,
     f"{EVENT_SIGNAL}.connect": connected,

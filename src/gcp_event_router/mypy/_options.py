@@ -4,37 +4,69 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from typing import Final
+from datetime import timedelta
+from typing import Any, Final
 
-from mypy.nodes import ARG_NAMED, ARG_POS, ARG_STAR, ARG_STAR2, CallExpr, Context, Expression, IntExpr, NameExpr, RefExpr
+from mypy.nodes import (
+    ARG_NAMED,
+    ARG_POS,
+    ARG_STAR,
+    ARG_STAR2,
+    CallExpr,
+    Context,
+    Expression,
+    FloatExpr,
+    IntExpr,
+    NameExpr,
+    RefExpr,
+    StrExpr,
+    UnaryExpr,
+)
 from mypy.plugin import MethodSigContext
 from mypy.subtypes import is_subtype
 from mypy.types import AnyType, CallableType, FunctionLike, Instance, NoneType, Type, TypeOfAny, UnionType, get_proper_type
 
+from .._dispatch.options import Options
+from ..exceptions import RegistrationError
 from ._call import Call, Project
 from ._codes import EVENT_HANDLER
 from ._names import HANDLER_OPTIONS, KIND
 from ._types import text
 
-_TIMEDELTA: Final = "datetime.timedelta"
+#: The options; mypy itself reports values of other types.
+_TYPES: Final = {"name": str, "once": bool, "deferred": bool, "lease": timedelta, "max_attempts": int}
+#: Stands for a value that the code does not spell out.
+_UNKNOWN: Final = object()
+_CONSTANTS: Final = {"builtins.True": True, "builtins.False": False}
 
 
 def check_options(call: Call) -> None:
-    """Report options that no handler can have, although their types are right."""
-    given = _keywords(call.context.context)
-    if _is_bool(given.get("deferred"), value=True) and _is_bool(given.get("once"), value=False):
-        call.fail("deferred=True needs the inbox, which once=False bypasses. Leave one of them out", EVENT_HANDLER)
-    attempts, lease = given.get("max_attempts"), given.get("lease")
-    if isinstance(attempts, IntExpr) and attempts.value < 1:
-        call.fail(f"max_attempts must be a positive number, not {attempts.value}", EVENT_HANDLER)
-    if isinstance(lease, CallExpr) and isinstance(lease.callee, RefExpr) and lease.callee.fullname == _TIMEDELTA:
-        is_zero = all(isinstance(argument, IntExpr) and argument.value == 0 for argument in lease.args)
-        if is_zero:
-            call.fail("lease must be a positive timedelta, not 0", EVENT_HANDLER)
+    """Report options with which registration fails, although their types are right."""
+    values = {name: _value(expression) for name, expression in _keywords(call.context.context).items()}
+    known: Any = {name: value for name, value in values.items() if type(value) is _TYPES.get(name)}
+    try:
+        Options(**known)
+    except RegistrationError as error:
+        call.fail(str(error).removesuffix("."), EVENT_HANDLER)
 
 
-def _is_bool(expression: Expression | None, *, value: bool) -> bool:
-    return isinstance(expression, NameExpr) and expression.fullname == f"builtins.{value}"
+def _value(expression: Expression) -> object:
+    match expression:
+        case StrExpr(value=value) | IntExpr(value=value) | FloatExpr(value=value):
+            return value
+        case NameExpr(fullname=name) if name in _CONSTANTS:
+            return _CONSTANTS[name]
+        case UnaryExpr(op="-", expr=IntExpr(value=value) | FloatExpr(value=value)):
+            return -value
+        case CallExpr(callee=RefExpr(fullname="datetime.timedelta"), args=arguments, arg_names=names):
+            numbers = [_value(argument) for argument in arguments]
+            if not all(isinstance(number, int | float) for number in numbers):
+                return _UNKNOWN
+            named: Any = {name: number for name, number in zip(names, numbers, strict=True) if name is not None}
+            positional: Any = [number for name, number in zip(names, numbers, strict=True) if name is None]
+            return timedelta(*positional, **named)
+        case _:
+            return _UNKNOWN
 
 
 def _keywords(call: Context) -> dict[str, Expression]:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from mypy.nodes import IndexExpr, MemberExpr
 from mypy.subtypes import is_same_type
 from mypy.types import Instance, Type, get_proper_type
 
 from ._call import Call
 from ._codes import EVENT_CONFIG, EVENT_KIND
-from ._declarations import declare, declare_router, earlier_declaration, fits, is_first_declaration, router_of
+from ._declarations import declare, declare_router, earlier_declaration, is_first_declaration, kinds_of, router_name, router_of
 from ._handlers import check_payload_argument
 from ._kind_names import check_declared_name, check_glob, check_kind
 from ._names import ROUTER
 from ._on_call import OnCall
 from ._options import check_options
-from ._types import text
+from ._types import is_inferred, text
 
 
 def new_router(call: Call) -> Type:
@@ -30,7 +31,9 @@ def kind(call: Call) -> Type:
     if name is None:
         return call.type
     check_declared_name(call, name)
-    earlier = earlier_declaration(call, name.literal) if name.literal is not None and fits(call, call.type) else None
+    if not is_inferred(call.type):
+        return call.type
+    earlier = None if name.literal is None else earlier_declaration(call, name.literal)
     if earlier is not None and earlier.type is not None and not is_same_type(earlier.type, get_proper_type(call.type)):
         call.fail(
             f'The kind "{name.literal}" is already declared as {text(earlier.type)} in {earlier.module}. '
@@ -86,6 +89,18 @@ def fallback(call: Call) -> Type:
     """Let the decorator check the handler."""
     check_options(call)
     return call.type if call.first() else OnCall().type(call)
+
+
+def kinds_item(call: Call) -> Type:
+    """Check the kind in `router.kinds["order-placed"]`, and return its type."""
+    index = call.context.context
+    name = call.first()
+    if not isinstance(index, IndexExpr) or not isinstance(index.base, MemberExpr) or index.base.name != "kinds" or name is None:
+        return call.type
+    router = router_name(index.base.expr, call.project)
+    check_kind(call, name, router)
+    declared = kinds_of(call, router).by_name.get(name.literal or "") if router else None
+    return declared.type if declared and declared.type else call.type
 
 
 def explain(call: Call) -> Type:

@@ -1,0 +1,30 @@
+"""Runs of mypy with the plugin."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+_ROOT: Final = Path(__file__).resolve().parent.parent.parent
+#: A cache for each configuration, kept between runs, since mypy needs long to read Django and pydantic.
+_CACHE: Final = _ROOT / ".mypy_cache" / "plugin"
+
+
+def run_mypy(folder: Path, *arguments: str) -> str:
+    """Run mypy in a project's folder, as its users do, and return what it prints."""
+    config = next(file for name in ("mypy.ini", "pyproject.toml") if (file := folder / name).exists())
+    cache = _CACHE / sha256(config.read_bytes()).hexdigest()[:8]
+    run = subprocess.run(
+        [sys.executable, "-m", "mypy", "--cache-dir", str(cache), *arguments],
+        cwd=folder,
+        env={**os.environ, "MYPYPATH": str(_ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    return run.stdout + run.stderr
