@@ -9,9 +9,9 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-_ROOT: Final = Path(__file__).resolve().parent.parent.parent
+ROOT: Final = Path(__file__).resolve().parent.parent.parent
 #: A cache for each configuration, kept between runs, since mypy needs long to read Django and pydantic.
-_CACHE: Final = _ROOT / ".mypy_cache" / "plugin"
+_CACHE: Final = ROOT / ".mypy_cache" / "plugin"
 
 
 def run_mypy(folder: Path, *arguments: str) -> str:
@@ -21,7 +21,7 @@ def run_mypy(folder: Path, *arguments: str) -> str:
     run = subprocess.run(
         [sys.executable, "-m", "mypy", "--cache-dir", str(cache), *arguments],
         cwd=folder,
-        env={**os.environ, "MYPYPATH": str(_ROOT / "src")},
+        env={**os.environ, "MYPYPATH": str(ROOT / "src")},
         capture_output=True,
         text=True,
         check=False,

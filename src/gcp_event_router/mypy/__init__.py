@@ -18,7 +18,7 @@ from typing import Final, TypeVar
 
 from mypy.nodes import MypyFile, TypeInfo
 from mypy.options import Options
-from mypy.plugin import ClassDefContext, FunctionContext, MethodContext, MethodSigContext, Plugin
+from mypy.plugin import ClassDefContext, FunctionContext, MethodContext, MethodSigContext, Plugin, ReportConfigContext
 from mypy.types import FunctionLike, Type
 from mypy.version import __version__ as mypy_version
 from typing_extensions import override
@@ -69,6 +69,14 @@ class EventRouterPlugin(Plugin):
     def set_modules(self, modules: dict[str, MypyFile]) -> None:
         super().set_modules(modules)
         self._project.modules = modules
+
+    @override
+    def report_config_data(self, ctx: ReportConfigContext) -> str:
+        """Let mypy check a module again that an older version or other settings have checked.
+
+        It compares `__version__` with that of its last run only, which need not have included the module.
+        """
+        return __version__
 
     @override
     def get_additional_deps(self, file: MypyFile) -> list[tuple[int, str, int]]:
