@@ -26,7 +26,7 @@ from typing_extensions import override
 from ._call import Call, HookContext, Project, fits, report
 from ._class_source import SourceFiles
 from ._codes import EVENT_CONFIG
-from ._config import Config
+from ._config import Config, refuse
 from ._fields import keep_source, may_be_payload
 from ._handlers import any_function
 from ._hooks import FUNCTION_HOOKS, METHOD_HOOKS, TAKING_OPTIONS, Hook
@@ -40,6 +40,8 @@ ContextT = TypeVar("ContextT", FunctionContext, MethodContext)
 
 #: What a module contains if it may name kinds.
 _NAMES_KINDS: Final = re.compile(r"\.on\(|\.explain\(|\.kinds\b|get_event_url\(|push\(|Selection\(")
+#: The oldest mypy with which the plugin is tested.
+_OLDEST: Final = (1, 16)
 #: mypy's priority of `import a`; lower numbers are more important when it orders a cycle of modules.
 _PRIORITY: Final = 10
 
@@ -47,8 +49,11 @@ _PRIORITY: Final = 10
 __version__ = ""
 
 
-def plugin(version: str) -> type[Plugin]:  # noqa: ARG001 -- the plugin is the same for all versions
-    """Return the plugin. mypy calls it with its own version."""
+def plugin(version: str) -> type[Plugin]:
+    """Return the plugin. mypy calls it with its own version; the plugin ends a run of one that is too old."""
+    if tuple(map(int, version.split(".")[:2])) < _OLDEST:
+        oldest = ".".join(map(str, _OLDEST))
+        refuse(f"mypy {version} is too old for the plugin. Install mypy {oldest} or newer, or remove the plugin.")
     return EventRouterPlugin
 
 

@@ -46,14 +46,14 @@ class Config:
         given = _toml(path) if is_toml else _ini(path)
         for option in given:
             if option not in _OPTIONS:
-                _refuse(f"{place} has the option {option!r}, which the plugin does not know. Its options are {_and(_OPTIONS)}.")
+                refuse(f"{place} has the option {option!r}, which the plugin does not know. Its options are {_and(_OPTIONS)}.")
         kinds, disable = (_items(place, name, given.get(name, ())) for name in _OPTIONS)
         for module in kinds:
             if not all(part.isidentifier() for part in module.split(".")):
-                _refuse(f"kinds in {place} names {module!r}, which is not a module. Write its dotted name, such as shop.kinds.")
+                refuse(f"kinds in {place} names {module!r}, which is not a module. Write its dotted name, such as shop.kinds.")
         for code in disable:
             if code not in CODES:
-                _refuse(
+                refuse(
                     f"disable in {place} names {code!r}, which is not a code of the plugin. Choose from {_and(sorted(CODES))}."
                 )
         return cls(tuple(dict.fromkeys(kinds)), frozenset(disable), place)
@@ -75,7 +75,7 @@ def _items(place: str, option: str, value: Any) -> list[str]:
     if isinstance(value, str):
         return [item for item in re.split(r"[,\s]+", value) if item]
     if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in cast("list[object]", value)):
-        _refuse(f'{option} in {place} is {value!r}. Write a list of strings, such as ["shop.kinds"].')
+        refuse(f'{option} in {place} is {value!r}. Write a list of strings, such as ["shop.kinds"].')
     return list(cast("list[str]", value))
 
 
@@ -83,7 +83,8 @@ def _and(names: tuple[str, ...] | list[str]) -> str:
     return f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _refuse(message: str) -> NoReturn:
+def refuse(message: str) -> NoReturn:
+    """End mypy with a message."""
     # mypy would print the traceback of any other exception
     sys.stderr.write(f"gcp_event_router.mypy: {message}\n")
     sys.exit(2)
