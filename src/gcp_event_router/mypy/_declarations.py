@@ -163,6 +163,12 @@ def declare(call: Call, type_: Type) -> None:
         _keep(call, declaration, type_)
 
 
+def is_declared(call: Call) -> bool:
+    """Whether the module has kept the kind that the call declares, perhaps from another overload."""
+    declaration = _declaration(call.context.context, call.project) if isinstance(call.context.context, CallExpr) else None
+    return declaration is not None and declaration.symbol in call.tree.names
+
+
 def declare_router(call: Call) -> None:
     """Keep the name of a router that a module assigns to a variable, if the call makes it."""
     for statement in call.tree.defs:

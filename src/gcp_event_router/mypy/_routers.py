@@ -8,7 +8,16 @@ from mypy.types import Instance, Type, get_proper_type
 
 from ._call import Call
 from ._codes import EVENT_CONFIG, EVENT_KIND
-from ._declarations import declare, declare_router, earlier_declaration, is_first_declaration, kinds_of, router_name, router_of
+from ._declarations import (
+    declare,
+    declare_router,
+    earlier_declaration,
+    is_declared,
+    is_first_declaration,
+    kinds_of,
+    router_name,
+    router_of,
+)
 from ._handlers import check_payload_argument
 from ._kind_names import check_declared_name, check_glob, check_kind
 from ._names import ROUTER
@@ -32,6 +41,8 @@ def kind(call: Call) -> Type:
         return call.type
     check_declared_name(call, name)
     if not is_inferred(call.type):
+        if not is_declared(call):
+            declare(call, call.type)
         return call.type
     earlier = None if name.literal is None else earlier_declaration(call, name.literal)
     if earlier is not None and earlier.type is not None and not is_same_type(earlier.type, get_proper_type(call.type)):

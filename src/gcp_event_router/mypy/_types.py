@@ -7,7 +7,7 @@ from typing import Final
 from mypy.maptype import map_instance_to_supertype
 from mypy.messages import format_type_bare
 from mypy.options import Options
-from mypy.types import CallableType, Instance, LiteralType, Type, UninhabitedType, get_proper_type
+from mypy.types import AnyType, CallableType, Instance, LiteralType, Type, UninhabitedType, get_proper_type
 
 _OPTIONS: Final = Options()
 
@@ -32,7 +32,7 @@ def is_inferred(type_: Type) -> bool:
     """
     proper = get_proper_type(type_)
     return isinstance(proper, Instance) and not any(
-        isinstance(get_proper_type(argument), UninhabitedType) for argument in proper.args
+        isinstance(get_proper_type(argument), AnyType | UninhabitedType) for argument in proper.args
     )
 
 
