@@ -48,7 +48,10 @@ PROOFS := -n 2 --dist loadfile --no-loadscope-reorder
 test: $(VENV)/.test ## Run what a change can break inside one process.
 	$(BIN)/python -m pytest -m "not proof" --hypothesis-profile=few $(PARALLEL)
 
-proofs: $(VENV)/.dev $(VENV)/.mariadb ## Run the other tests: browsers, real processes, type checkers, MariaDB, many examples.
+# other versions of mypy, each in an environment of its own, since they need other stubs of Django
+OTHER_MYPYS := $(patsubst %,.venvs/mypy-%/.installed,oldest middle)
+
+proofs: $(VENV)/.dev $(VENV)/.mariadb $(OTHER_MYPYS) ## Run the other tests: browsers, real processes, type checkers, MariaDB, many examples.
 	$(BIN)/python -m pytest -m "proof or hypothesis" $(PROOFS)
 
 coverage: $(VENV)/.dev $(VENV)/.mariadb ## Run all tests in one process, and print which lines and branches they leave out.
@@ -66,13 +69,13 @@ sentry: $(VENV)/.test ## Run the endpoint's tests in a project that Sentry watch
 
 check: lint types asyncapi wheel ## Check style, types, layers, the shop's AsyncAPI document and the wheel.
 
-typing: $(VENV)/.dev .venvs/mypy-oldest/.installed ## Check the uses in tests/typing with mypy, pyright, basedpyright, pyrefly and ty.
-	$(BIN)/python -m pytest tests/test_typing.py
+typing: $(VENV)/.dev $(OTHER_MYPYS) ## Check the uses in tests/typing with five type checkers, and test the plugin of three versions of mypy.
+	$(BIN)/python -m pytest tests/test_typing.py tests/mypy_plugin
 
-.venvs/mypy-oldest/.installed: pyproject.toml
-	$(PYTHON) -m venv .venvs/mypy-oldest
-	.venvs/mypy-oldest/bin/python -m pip install --quiet --upgrade "pip>=25.1"
-	.venvs/mypy-oldest/bin/python -m pip install --quiet --editable . --group typing-oldest
+.venvs/mypy-%/.installed: pyproject.toml
+	$(PYTHON) -m venv .venvs/mypy-$*
+	.venvs/mypy-$*/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	.venvs/mypy-$*/bin/python -m pip install --quiet --editable . --group typing-$*
 	touch $@
 
 lint: $(VENV)/.dev
@@ -98,12 +101,13 @@ wheel: $(VENV)/.dev ## Build the wheel, and use it in an empty environment, as a
 matrix: ## Run the tests on every supported Python that exists here, with every Django; PAIRS=--few uses each only once.
 	$(PYTHON) -m tests.matrix $(PAIRS)
 
-bench: $(VENV)/.test ## Print the cost of a dispatch, a token and the inbox, compared with handwritten code.
+bench: $(VENV)/.dev ## Print the cost of a dispatch, a token and the inbox, compared with handwritten code, and of the mypy plugin.
 	$(BIN)/python -u benchmarks/calls.py
 	$(BIN)/python -u benchmarks/dispatch.py
 	$(BIN)/python -u benchmarks/observability.py
 	$(BIN)/python -u benchmarks/authentication.py
 	$(BIN)/python -u benchmarks/inbox.py
+	$(BIN)/python -u benchmarks/typing_plugin.py
 
 chaos: $(VENV)/.test $(VENV)/.mariadb ## Kill processes while they deliver a thousand events, on two databases, and check that each took effect once.
 	$(BIN)/python -u benchmarks/chaos.py

@@ -30,7 +30,7 @@ from ._config import Config, refuse
 from ._fields import keep_source, may_be_payload
 from ._handlers import any_function
 from ._hooks import FUNCTION_HOOKS, METHOD_HOOKS, TAKING_OPTIONS, Hook
-from ._names import HANDLER_DECORATOR, ROUTER
+from ._names import HANDLER_DECORATOR, ROUTER, STUB
 from ._options import explain_arguments
 from ._routers import new_router
 
@@ -42,6 +42,8 @@ ContextT = TypeVar("ContextT", FunctionContext, MethodContext)
 _NAMES_KINDS: Final = re.compile(r"\.on\(|\.explain\(|\.kinds\b|get_event_url\(|push\(|Selection\(")
 #: The oldest mypy with which the plugin is tested.
 _OLDEST: Final = (1, 16)
+#: The packages that cannot name kinds of a project.
+_LIBRARY: Final = (__name__.partition(".")[0], STUB)
 #: mypy's priority of `import a`; lower numbers are more important when it orders a cycle of modules.
 _PRIORITY: Final = 10
 
@@ -159,7 +161,7 @@ def _is_router(info: TypeInfo) -> bool:
 
 def _may_name_kinds(file: MypyFile) -> bool:
     # mypy's native parser has not read the module's body yet, so read the text
-    if file.is_stub or "site-packages" in file.path:
+    if file.is_stub or "site-packages" in file.path or file.fullname.partition(".")[0] in _LIBRARY:
         return False
     try:
         return _NAMES_KINDS.search(Path(file.path).read_text(encoding="utf-8")) is not None

@@ -131,6 +131,10 @@ class Call:
             return None
         return Argument(self.context.args[0][0], self.context.arg_types[0][0])
 
+    def first_positional(self) -> Argument | None:
+        """The first argument, unless it is a keyword: the function of `@router.fallback`, which `@router.fallback()` lacks."""
+        return None if self.context.arg_names and None not in self.context.arg_names[0][:1] else self.first()
+
     def positional(self) -> list[Argument | None]:
         """The positional arguments; None stands for those of a `*sequence`."""
         call = self.context.context

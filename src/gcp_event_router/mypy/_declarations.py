@@ -246,7 +246,7 @@ def kinds_of(call: Call, router: str, *, own: bool = True) -> Kinds:
             elif declaration.router == current and declaration.what == _INCLUSION:
                 inclusion = (declaration.included, prefix + declaration.name)
                 pending += [] if inclusion in pending or len(pending) > _MAX_INCLUSIONS else [inclusion]
-    return Kinds(by_name, are_complete)
+    return Kinds(dict(sorted(by_name.items())), are_complete)  # symbols that come from a cache are in another order
 
 
 def _declarations_in(tree: MypyFile, project: Project) -> Iterator[tuple[Declaration, ProperType | None]]:

@@ -58,7 +58,8 @@ def kind(call: Call) -> Type:
 
 def include(call: Call) -> Type:
     """Note that a router includes another."""
-    _ask_for_setting(call)
+    if call.project.config.kinds:  # without any, no kinds are declared that a prefix could change
+        _ask_for_setting(call)
     declare(call, call.type)
     return call.type
 
@@ -99,7 +100,7 @@ def on(call: Call) -> Type:
 def fallback(call: Call) -> Type:
     """Let the decorator check the handler."""
     check_options(call)
-    return call.type if call.first() else OnCall().type(call)
+    return call.type if call.first_positional() else OnCall().type(call)
 
 
 def kinds_item(call: Call) -> Type:

@@ -1,0 +1,3 @@
+from typing import Any
+
+def Field(default: Any = ..., *, default_factory: Any = ..., alias: str | None = ...) -> Any: ...
