@@ -1,4 +1,4 @@
-"""Makes each edit of the table, and runs mypy after it in four ways: `python -m tests.mypy_plugin.edited_runs OUTPUT [PART OF A NAME]`.
+"""Makes each edit and runs mypy after it in four ways: `python -m tests.mypy_plugin.edited_runs OUTPUT [PART OF A NAME]`.
 
 OUTPUT gets, by edit, what each way reports. mypy is imported once, and each run is a fork of this process, which has never
 imported the plugin: nothing but mypy's caches leads from one run to another, as for users.
