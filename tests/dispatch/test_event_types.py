@@ -139,10 +139,27 @@ def test_a_name_that_only_type_checkers_know() -> None:
     unknown = registered(handler_of("Event[Nowhere, Where]"), Order)
 
     assert (unknown.payload_type, unknown.parameters_type) == (Order, Where)
-    with pytest.raises(RegistrationError):
-        registered(handler_of("Event[list[Nowhere]]"), Order).prepare()
-    with pytest.raises(ConfigurationError):
-        registered(handler_of("Event[pytest.Nowhere]"), Order).prepare()
+
+
+@pytest.mark.parametrize(
+    ("annotation", "payload"),
+    [
+        ("Event[list[Nowhere]]", Order),
+        ("Event[pytest.Nowhere]", Order),
+        ("Event[Nowhere.Order]", Order),
+        ("Event[Nowhere[int]]", Order),
+        ("Nowhere[Order]", Order),
+        ("Event[Order, Nowhere]", Order),
+        ("Event[Nowhere]", Any),
+        ("Event[dict[str, Nowhere]]", dict[str, Any]),
+    ],
+)
+def test_an_unknown_name_that_counts(annotation: str, payload: object) -> None:
+    """A system check reports it, rather than have the handler get something else."""
+    with pytest.raises(ConfigurationError) as refused:
+        registered(handler_of(annotation), payload).prepare()
+
+    assert f"annotates its parameter {annotation}, but the name 'Nowhere' is not known in its module." in str(refused.value)
 
 
 @pytest.mark.parametrize(

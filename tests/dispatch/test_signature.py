@@ -62,7 +62,10 @@ def refusal(function: Any) -> str:
 @pytest.mark.parametrize("is_async", [False, True])
 @pytest.mark.parametrize(
     "result",
-    [None, "None", type(None), Any, "Any", Never, NoReturn, Nothing, Annotated[None, "doc"], "Decimal", "not a type", 5],
+    [
+        *(None, "None", type(None), Any, "Any", Never, NoReturn, Nothing, Annotated[None, "doc"]),
+        *("Decimal", "not a type", 5, [], {}, "[][0]", "1 / 0"),
+    ],
     ids=str,
 )
 def test_results_that_pass(result: object, is_async: bool) -> None:
@@ -150,12 +153,54 @@ def test_middleware_returns_nothing() -> None:
     )
 
 
+def passing_on(function: Callable[..., Any]) -> Any:
+    """Decorate a function, and return what it returns."""
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return call
+
+
 class Service:
     async def method(self, event: Event[Order]) -> None: ...
 
     async def __call__(self, event: Event[Order]) -> None: ...
 
     def sync(self, event: Event[Order]) -> None: ...
+
+    @passing_on
+    def decorated(self, event: Event[Order]) -> None: ...
+
+    @passing_on
+    def decorated_with_more(self, more: int, event: Event[Order]) -> None: ...
+
+    @classmethod
+    @passing_on
+    def of_class(cls, event: Event[Order]) -> None: ...
+
+    @async_to_sync
+    async def made_sync(self, event: Event[Order]) -> None: ...
+
+    @sync_to_async
+    def made_async(self, event: Event[Order]) -> None: ...
+
+
+class Runner:
+    """A decorator that runs the generator that it wraps."""
+
+    def __init__(self, function: Callable[..., Iterator[None]]) -> None:
+        functools.update_wrapper(self, function)
+        self._function = function
+
+    def __call__(self, event: Event[Any]) -> None:
+        for _ in self._function(event):
+            pass
+
+
+def steps(event: Event[Order]) -> Iterator[None]:
+    yield
 
 
 async def coroutine(event: Event[Order], *, loud: bool = False) -> None: ...
@@ -165,16 +210,6 @@ async def with_more(event: Event[Order], more: int) -> None: ...
 
 
 def plain(event: Event[Order]) -> None: ...
-
-
-def passing_on(function: Callable[..., Any]) -> Any:
-    """Decorate a function, and return what it returns."""
-
-    @functools.wraps(function)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        return function(*args, **kwargs)
-
-    return call
 
 
 @pytest.mark.parametrize(
@@ -192,6 +227,14 @@ def passing_on(function: Callable[..., Any]) -> Any:
         (sync_to_async(async_to_sync(coroutine)), "coroutine", True),
         (sync_to_async(Service().sync), "Service.sync", True),
         (functools.partial(sync_to_async(plain)), "plain", True),
+        (Service().decorated, "Service.decorated", False),
+        (functools.partial(Service().decorated_with_more, 1), "Service.decorated_with_more", False),
+        (Service.of_class, "Service.of_class", False),
+        (async_to_sync(sync_to_async(Service().decorated)), "Service.decorated", False),
+        (Service().made_sync, "Service.made_sync", False),
+        (Service().made_async, "Service.made_async", True),
+        (passing_on(Service().made_sync), "Service.made_sync", False),
+        (Runner(steps), "steps", False),
         (functools.update_wrapper(functools.partial(with_more, more=1), with_more), "with_more", True),
     ],
 )

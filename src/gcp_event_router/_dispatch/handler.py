@@ -11,7 +11,7 @@ from contextlib import suppress
 from contextvars import copy_context
 from copy import copy
 from functools import partial
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, TypeVar, cast
 
 from pydantic import TypeAdapter
 from pydantic.errors import PydanticUserError
@@ -22,7 +22,7 @@ from .._frames import know_handler
 from .._globs.glob import Glob
 from .._schema.type_names import type_text
 from ..event import Event
-from ..exceptions import ConfigurationError, InvalidEventError, UnsupportedMediaTypeError
+from ..exceptions import ConfigurationError, InvalidEventError, RegistrationError, UnsupportedMediaTypeError
 from .context import RunState, enter
 from .event_types import UNSET, declared_types, event_text, type_of
 from .middleware import RegisteredMiddleware, check_result, surround
@@ -34,6 +34,10 @@ from .signature import HOW, RegisteredFunction, annotation_of, code_of, event_pa
 #: The exceptions of an unknown name in an annotation.
 _UNKNOWN = (NameError, AttributeError)
 _DEFAULTS: Final = Options()
+
+
+class _Unknown(Protocol):
+    """A type that has an unknown name: it may be any, but `Any` does not say which."""
 
 
 class Handler(RegisteredFunction):
@@ -80,7 +84,7 @@ class Handler(RegisteredFunction):
         self._readers: tuple[PayloadReader, ParametersReader | None] | None = None
         self._reads_body = False
         with suppress(*_UNKNOWN):  # it may be defined further down; a system check looks again
-            self._resolve(scope)
+            self._types = self._resolve(scope)
 
     def within(self, middleware: tuple[RegisteredMiddleware, ...]) -> Handler:
         """Return a copy of the handler that runs within middleware, the first outermost."""
@@ -224,23 +228,37 @@ class Handler(RegisteredFunction):
         return ", ".join(parts) or "all other events"
 
     def _resolved(self) -> tuple[object, object]:
-        guesses: dict[str, Any] = {}
-        while self._types is None:
-            try:
-                self._resolve(guesses)
-            except _UNKNOWN as error:
-                name = error.name if isinstance(error, NameError) and self._declared_payload is not UNSET else None
-                if name is None or name in guesses:
-                    msg = (
-                        f"{self} annotates its parameter {type_text(self._parameter.annotation)}, but the name {error.name!r} "
-                        "is not known in its module. Import it there, outside `if TYPE_CHECKING`, "
-                        "or leave the annotation out and pass the type as `payload=`."
-                    )
-                    raise ConfigurationError(msg) from error
-                guesses[name] = Any  # `payload=` says what is validated, so that only type checkers need the name
+        try:
+            self._types = self._types or self._resolve(None)
+        except _UNKNOWN as error:
+            with suppress(RegistrationError, *_UNKNOWN):
+                self._types = self._guessed()
+                return self._types
+            msg = (
+                f"{self} annotates its parameter {type_text(self._parameter.annotation)}, but the name {error.name!r} is not "
+                "known in its module. Import it there, outside `if TYPE_CHECKING`, "
+                "or leave the annotation out and pass the type as `payload=`."
+            )
+            raise ConfigurationError(msg) from error
         return self._types
 
-    def _resolve(self, scope: Mapping[str, Any] | None) -> None:
+    def _guessed(self) -> tuple[object, object]:
+        """Return the types if `payload=` alone says what is validated: then, only type checkers need the unknown names."""
+        make: Any = TypeVar
+        guesses: dict[str, Any] = {}
+        while True:
+            try:
+                payload_type, parameters_type = self._resolve(guesses)
+            except NameError as error:
+                if self._declared_payload is UNSET or error.name is None or error.name in guesses:
+                    raise
+                guesses[error.name] = make(error.name, bound=_Unknown)
+            else:
+                if payload_type is not self._declared_payload or parameters_type in guesses.values():
+                    raise NameError
+                return payload_type, parameters_type
+
+    def _resolve(self, scope: Mapping[str, Any] | None) -> tuple[object, object]:
         annotation = annotation_of(self.function, self._parameter, scope)
         payload_type, parameters_type = declared_types(annotation, self._declared_payload, self)
         if payload_type is not self._declared_payload:
@@ -253,7 +271,7 @@ class Handler(RegisteredFunction):
                         f"URL have names and values, which {type_text(parameters_type)} cannot hold. "
                         f"Declare a model with a field for each, and write Event[{type_text(payload_type)}, Params]."
                     )
-        self._types = payload_type, parameters_type
+        return payload_type, parameters_type
 
 
 def _adapter(declared: object) -> TypeAdapter[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from types import CodeType
+from types import CodeType, MethodType
 from typing import Any, Final, Never, cast
 
 from asgiref.sync import AsyncToSync, SyncToAsync
@@ -20,6 +20,8 @@ from ..exceptions import Answer, RegistrationError
 #: The location of a function that is not written in Python.
 NO_SOURCE: Final = "no source"
 HOW: Final = "Write it as `def handler(event: Event[Model]) -> None`."
+#: As decorators of a method, they give a partial of their own `__call__`.
+_ASGIREF: Final = (AsyncToSync, SyncToAsync)
 #: The most functions in each other; two may wrap one another.
 _MOST_LAYERS: Final = 100
 _AWAITABLE: Final = Awaitable[None]
@@ -115,7 +117,7 @@ def _result_of(function: Callable[..., Any], scope: Mapping[str, Any] | None) ->
     try:
         result = cast("object", inspect.signature(layers[-1]).return_annotation)
         return Any if result is inspect.Signature.empty else resolved(result, _namespace(function, scope))
-    except (NameError, AttributeError, SyntaxError, TypeError, ValueError):
+    except Exception:  # noqa: BLE001 -- the code in an annotation may raise anything
         return Any
 
 
@@ -133,7 +135,8 @@ def _layers(function: Any) -> Iterator[Any]:
         elif isinstance(function, AsyncToSync):
             function = function.awaitable
         elif inspect.ismethod(function):
-            function = function.__func__
+            is_of_asgiref = isinstance(function.__self__, _ASGIREF)
+            function = function.__self__ if is_of_asgiref else function.__func__
         elif (wrapped := getattr(function, "__wrapped__", None)) is not None:
             function = wrapped
         elif inspect.isroutine(function) or isinstance(function, type):
@@ -156,13 +159,18 @@ def _readable(function: Any) -> Any:
         return functools.partial(_readable(function.func), *function.args, **function.keywords)
     if isinstance(function, AsyncToSync):
         return _readable(function.awaitable)
+    if inspect.ismethod(function):  # with all attributes of its function
+        owner: Any = function.__self__
+        return _readable(owner) if isinstance(owner, _ASGIREF) else MethodType(_readable(function.__func__), owner)
     wrapped = getattr(function, "__wrapped__", None)
     return function if wrapped is None or hasattr(function, "__signature__") else _readable(wrapped)
 
 
 def is_generator(function: Callable[..., Any]) -> bool:
-    """Whether calling it runs none of its code, since it has a `yield`."""
-    code = _unwrapped(function)
+    """Whether calling it runs none of its code, since it has a `yield`. An object may run the generator that it wraps."""
+    passing_on = (functools.partial, *_ASGIREF)
+    objects = (layer for layer in _layers(function) if not inspect.isroutine(layer) and not isinstance(layer, passing_on))
+    code = _unwrapped(next((type(item).__call__ for item in objects), function))
     return inspect.isgeneratorfunction(code) or inspect.isasyncgenfunction(code)
 
 

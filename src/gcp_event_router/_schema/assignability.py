@@ -44,8 +44,6 @@ _INVARIANT: Final = frozenset({
 _OPAQUE: Final = frozenset({cast("object", abc.Callable)})
 #: What the annotation of a TypedDict's key may have around the type.
 _QUALIFIERS: Final = frozenset[object]({Required, NotRequired, ReadOnly})
-#: No value has it.
-_NEVER: Final = frozenset[object]({Never, NoReturn})
 
 
 def accepts(declared: object, given: object, *, any_fits: bool = True) -> bool:
@@ -78,7 +76,7 @@ class _TypeComparison:
         self._depth += 1
         try:
             return self._accepts(declared, given, any_fits)
-        except (NameError, AttributeError):  # of an alias
+        except Exception:  # noqa: BLE001 -- of an alias with an unknown name, or of a class that compares itself in its own way
             return True
         finally:
             self._depth -= 1
@@ -196,7 +194,7 @@ def _plain(declared: object) -> object:
 
 def _parts(given: object) -> tuple[object, ...]:
     """Return the members of a union or the values of a `Literal`, each as a type; none for a type without values."""
-    if given in _NEVER:
+    if given is Never or given is NoReturn:
         return ()
     return _literals(*get_args(given)) if get_origin(given) is Literal else members(given)
 
