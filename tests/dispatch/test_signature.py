@@ -187,7 +187,7 @@ class Service:
     def made_async(self, event: Event[Order]) -> None: ...
 
 
-class Runner:
+class StepRunner:
     """A decorator that runs the generator that it wraps."""
 
     def __init__(self, function: Callable[..., Iterator[None]]) -> None:
@@ -234,7 +234,7 @@ def plain(event: Event[Order]) -> None: ...
         (Service().made_sync, "Service.made_sync", False),
         (Service().made_async, "Service.made_async", True),
         (passing_on(Service().made_sync), "Service.made_sync", False),
-        (Runner(steps), "steps", False),
+        (StepRunner(steps), "steps", False),
         (functools.update_wrapper(functools.partial(with_more, more=1), with_more), "with_more", True),
     ],
 )

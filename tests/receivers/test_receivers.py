@@ -6,17 +6,19 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterator
+from functools import partial, wraps
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.dispatch import receiver
 from django.test import override_settings
 
 from gcp_event_router._dispatch.raw_event import RawEvent
 from gcp_event_router.envelopes import Envelope
 from gcp_event_router.exceptions import RegistrationError
+from gcp_event_router.lifecycle import handler_started
 from gcp_event_router.signals import EventSignal
 
 SENT = {"event_kind": "k", "event_reference": "r", "event_payload": {"a": 1}, "event_parameters": {"p": "1"}}
@@ -112,6 +114,36 @@ def test_argument_that_is_never_sent_is_refused_besides_kwargs(signal: EventSign
         "event_reference, event_payload, event_parameters, or **kwargs."
     )
     assert signal.receivers == []
+
+
+@pytest.mark.usefixtures("debug")
+def test_a_decorator_may_give_more_arguments(signal: EventSignal) -> None:
+    """What counts is how the decorator can be called, not the function inside."""
+    seen: list[object] = []
+
+    def in_shop(function: Callable[..., None]) -> Callable[..., None]:
+        @wraps(function)
+        def call(**kwargs: Any) -> None:
+            function("shop", **kwargs)
+
+        return call
+
+    @in_shop
+    def receive(shop: str, event_kind: str, **kwargs: Any) -> None:
+        seen.append((shop, event_kind))
+
+    class Receivers:
+        @sync_to_async
+        def receive(self, event_kind: str, **kwargs: Any) -> None:
+            seen.append((type(self).__name__, event_kind))
+
+    signal.connect(receive)
+    signal.connect(Receivers().receive, weak=False)
+    signal.send(None, **SENT)
+    handler_started.connect(receive)
+    handler_started.disconnect(receive)
+
+    assert seen == [("shop", "k"), ("Receivers", "k")]
 
 
 @pytest.mark.usefixtures("debug")

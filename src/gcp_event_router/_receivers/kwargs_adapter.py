@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from ..exceptions import RegistrationError
 from .base import Receiver, is_router_receiver
@@ -17,6 +17,7 @@ from .base import Receiver, is_router_receiver
 SENT: Final = ("signal", "sender", "event_kind", "event_reference", "event_payload", "event_parameters")
 #: Parameters that no argument reaches by its name.
 _BY_PLACE: Final = frozenset({inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.VAR_POSITIONAL})
+_Parameters: TypeAlias = Mapping[str, inspect.Parameter]
 #: The attribute of an adapter with the function that returns its receiver, or None if that has died.
 _TARGET: Final = "_gcp_event_router_target"
 
@@ -63,38 +64,13 @@ def _adapter(receiver: Receiver, names: frozenset[str], target: Callable[[], Rec
     return adapter
 
 
-def parameters_of(receiver: Receiver, signal: str, sent: Sequence[str]) -> Mapping[str, inspect.Parameter] | None:
-    """Return the parameters of a receiver; None if it has no signature.
-
-    Raises `RegistrationError` if it requires an argument that the signal does not send by name, since every call would fail.
-    """
-    try:
-        parameters = inspect.signature(receiver).parameters
-    except (TypeError, ValueError):
-        return None
-    for parameter in parameters.values():
-        is_variadic = parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}
-        is_sent = parameter.name in sent and parameter.kind is not parameter.POSITIONAL_ONLY
-        if parameter.default is parameter.empty and not is_variadic and not is_sent:
-            msg = (
-                f"The receiver {_name(receiver)!r} requires the argument {parameter.name!r}, "
-                f"which {signal} cannot give it by name. Take any of {', '.join(sent)}, or **kwargs."
-            )
-            raise RegistrationError(msg)
-    return parameters
-
-
-def takes_any(parameters: Mapping[str, inspect.Parameter]) -> bool:
-    """Whether there is `**kwargs`."""
-    return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
-
-
 def check_takes_all(receiver: Receiver, signal: str, sent: Sequence[str]) -> None:
     """Raise `RegistrationError` for a receiver that cannot be called with all arguments of a signal."""
-    parameters = parameters_of(receiver, signal, sent)
-    if parameters is None or takes_any(parameters):
+    parameters = _parameters(receiver, follow_wrapped=False)
+    if parameters is None:
         return
-    for name in sent:
+    _check_required(receiver, parameters, signal, sent)
+    for name in () if _takes_any(parameters) else sent:
         if name not in parameters or parameters[name].kind in _BY_PLACE:
             msg = (
                 f"The receiver {_name(receiver)!r} does not take the argument {name!r}, with which {signal} calls it, "
@@ -105,8 +81,38 @@ def check_takes_all(receiver: Receiver, signal: str, sent: Sequence[str]) -> Non
 
 def _named_arguments(receiver: Receiver) -> frozenset[str] | None:
     """The names of the arguments that a receiver takes, or None if it takes any."""
-    parameters = parameters_of(receiver, "event_received", SENT)
-    return None if parameters is None or takes_any(parameters) else frozenset(parameters)
+    parameters = _parameters(receiver)
+    if parameters is not None and _takes_any(parameters):
+        parameters = _parameters(receiver, follow_wrapped=False)
+    if parameters is None:
+        return None
+    _check_required(receiver, parameters, "event_received", SENT)
+    return None if _takes_any(parameters) else frozenset(parameters)
+
+
+def _check_required(receiver: Receiver, parameters: _Parameters, signal: str, sent: Sequence[str]) -> None:
+    """Raise `RegistrationError` if an argument is required that the signal does not send by name: every call would fail."""
+    for parameter in parameters.values():
+        is_variadic = parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}
+        is_sent = parameter.name in sent and parameter.kind is not parameter.POSITIONAL_ONLY
+        if parameter.default is parameter.empty and not is_variadic and not is_sent:
+            msg = (
+                f"The receiver {_name(receiver)!r} requires the argument {parameter.name!r}, "
+                f"which {signal} cannot give it by name. Take any of {', '.join(sent)}, or **kwargs."
+            )
+            raise RegistrationError(msg)
+
+
+def _parameters(receiver: Receiver, *, follow_wrapped: bool = True) -> _Parameters | None:
+    """The parameters of a receiver, or of the function inside its decorators, which may give that other arguments."""
+    try:
+        return inspect.signature(receiver, follow_wrapped=follow_wrapped).parameters
+    except (TypeError, ValueError):
+        return None
+
+
+def _takes_any(parameters: _Parameters) -> bool:
+    return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values())
 
 
 def _name(receiver: Receiver) -> str:
