@@ -7,15 +7,17 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from importlib import import_module, invalidate_caches
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
 from django.core.checks import Warning as Warn
 from django.test import modify_settings
+from typing_extensions import override
 
 from gcp_event_router import Event, EventRouter
 from gcp_event_router.checks import check_project, check_router
-from gcp_event_router.checks.misspelt_kinds import slips_of
+from gcp_event_router.checks.misspelt_kinds import check_used_kinds, slips_of
 
 from .test_checks import told
 
@@ -149,8 +151,12 @@ from gcp_event_router.utils import get_event_url as url
 kind = "ordr-placed"
 table = {"kinds": {"ordr-placed": 1}}
 
+def get_event_url(kind):
+    return kind  # it is not that of the library
+
 def good():
     url("order-placed", 1), url("order-paid", 1), url(kind, 1), url(), url(1, 2), events.kinds[kind], events.kinds["order-paid"]
+    get_event_url("ordr-placed")
     table["kinds"]["ordr-placed"], nowhere("ordr-placed"), nowhere.kinds["ordr-placed"], utils.nowhere("ordr-placed")
 
 def bad():
@@ -196,11 +202,32 @@ def test_w044_of_uses(app: Callable[..., Path], router: EventRouter) -> None:
             f"though 'order-placed' is, in {location}.",
         )
         for line, what, kind in (
-            (13, "get_event_url", "ordr-placed"),
-            (14, "get_event_url", "order-place"),
-            (15, "gcp_event_router.events.kinds", "Order-Placed"),
+            (17, "get_event_url", "ordr-placed"),
+            (18, "get_event_url", "order-place"),
+            (19, "gcp_event_router.events.kinds", "Order-Placed"),
         )
     ]
+
+
+class LazyModule(ModuleType):
+    """A module that cannot do its work before it is needed."""
+
+    @override
+    def __getattr__(self, name: str) -> Any:
+        msg = f"{name} is not there yet"
+        raise RuntimeError(msg)
+
+
+@pytest.mark.parametrize("module", [LazyModule("stall.more"), object(), None])
+def test_modules_that_are_none(
+    app: Callable[..., Path], router: EventRouter, module: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever else there is among the imported modules is passed over."""
+    app("")
+    router.kind("order-placed", int).on(one)
+    monkeypatch.setitem(sys.modules, "stall.more", module)
+
+    assert list(check_used_kinds()) == []
 
 
 @pytest.mark.parametrize(("module", "declares"), [("test_urls", True), ("urls", False)])

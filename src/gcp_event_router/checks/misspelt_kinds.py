@@ -13,7 +13,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 from django.core.checks import CheckMessage
 from django.core.checks import Warning as Warn
@@ -21,6 +21,7 @@ from django.core.checks import Warning as Warn
 from .. import _check_ids as check_ids
 from .._dispatch.handler import Handler
 from .._dispatch.lookup import LISTENING
+from .._event_urls import get_event_url
 from .._globs.glob import Glob, escape
 from ..kinds import Kind
 from ..router import EventRouter, events
@@ -97,8 +98,8 @@ def _loaded() -> Iterator[tuple[ModuleType, Path]]:
     names = own_apps().values()
     for name, module in sorted(sys.modules.items()):
         app = next((app for app in names if name == app or name.startswith(f"{app}.")), None)
-        file = getattr(module, "__file__", None)
-        if app and file and not any(map(PASSED_OVER.fullmatch, name.removeprefix(app).split("."))):
+        file = vars(module).get("__file__") if isinstance(cast("object", module), ModuleType) else None  # it may be anything
+        if app and isinstance(file, str) and not any(map(PASSED_OVER.fullmatch, name.removeprefix(app).split("."))):
             yield module, Path(file)
 
 
@@ -109,7 +110,7 @@ def _nodes(source: str) -> Iterator[ast.AST]:
 
 def _use(node: ast.AST, module: ModuleType) -> tuple[str, str, int] | None:
     """What uses a literal kind, the kind, and the line; None for anything else."""
-    if isinstance(node, ast.Call) and getattr(_value(node.func, module), "__name__", None) == "get_event_url":
+    if isinstance(node, ast.Call) and _value(node.func, module) is get_event_url:
         named = [keyword.value for keyword in node.keywords if keyword.arg == "event_kind"]
         return _literal("get_event_url", (*node.args[:1], *named))
     if isinstance(node, ast.Subscript) and isinstance(node.value, ast.Attribute) and node.value.attr == "kinds":

@@ -33,7 +33,7 @@ def source_of(path: Path, *words: str) -> str:
     """The text of a module that mentions one of the words; empty if it does not, or if it is too large or cannot be read."""
     try:
         source = path.read_text(errors="replace") if path.stat().st_size <= LARGEST else ""
-    except OSError:
+    except (OSError, ValueError):
         return ""
     return source if any(word in source for word in words) else ""
 
