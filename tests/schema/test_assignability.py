@@ -44,6 +44,13 @@ class Page(BaseModel, Generic[T]):
 class BasePage(Page[Base]): ...
 
 
+Item = TypeVar("Item")
+
+
+class NumberedPage(Page[Item]):
+    number: int
+
+
 @dataclass
 class Box(Generic[Covariant_co]):
     content: Covariant_co
@@ -166,6 +173,9 @@ OpenBound: Any = list_of[Bound]
             (Union[Literal["a"], Literal["b"], None], Literal["a", "b"]),  # noqa: PYI030, UP007 -- as it may be written
             (Literal[True, False], bool),
             (Union[Literal[True], Literal[False]], bool),  # noqa: PYI030, UP007 -- as it may be written
+            (Literal["a", None], None),  # noqa: PYI061 -- as it may be written
+            (Literal["a", None], Literal["a"] | None),  # noqa: PYI061 -- as it may be written
+            (Page[int], NumberedPage[int]),
             (Literal[Colour.RED, Colour.BLUE], Colour),
             (Colour, Literal[Colour.RED]),
             (int, NoReturn),
@@ -261,6 +271,7 @@ def test_wider_types(declared: object, given: object) -> None:
             (list[Base], Rows),
             (Page[Base], Page[Derived]),
             (Page[Derived], BasePage),
+            (Page[int], NumberedPage[str]),
             (Box[Derived], Box[Base]),
             (Box[Other], DerivedBox),
             (Sink[Base], Sink[Derived]),

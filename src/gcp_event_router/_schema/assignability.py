@@ -212,8 +212,8 @@ def _listed(literal: object) -> set[tuple[object, object]]:
 
 def _values(given: object) -> tuple[object, ...]:
     """Return the values of a type that has few, as `Literal` types."""
-    if given is bool:
-        return _literals(True, False)
+    if given is bool or given is types.NoneType:
+        return _literals(True, False) if given is bool else _literals(None)
     is_enum = isinstance(given, type) and issubclass(given, Enum) and not issubclass(given, Flag)
     return _literals(*cast("type[Enum]", given)) if is_enum else ()
 
@@ -233,7 +233,7 @@ def _arguments(given: object, wide: type) -> tuple[object, ...] | None:
         return arguments or None
     for base in narrow.__mro__:
         if _generic(base)[0] is wide and _generic(base)[1]:
-            return _generic(base)[1]
+            return _generic(_filled(base, narrow, arguments))[1]
     for base in get_original_bases(narrow):
         if get_origin(base) not in {None, Generic}:
             found = _arguments(_filled(base, narrow, arguments), wide)
@@ -257,16 +257,19 @@ def _builtin_arguments(narrow: type, arguments: tuple[object, ...], wide: type) 
 
 def _filled(base: Any, narrow: Any, arguments: tuple[object, ...]) -> object:
     """Put the arguments of a generic class into one of its bases."""
-    given: dict[object, object] = dict(zip(getattr(narrow, "__parameters__", ()), arguments, strict=False))
-    variables = cast("tuple[object, ...]", getattr(base, "__parameters__", ()))
+    given: dict[object, object] = dict(zip(_variables(narrow), arguments, strict=False))
+    variables = _variables(base)
     return base[tuple(given.get(variable, variable) for variable in variables)] if given and variables else base
+
+
+def _variables(generic: Any) -> tuple[object, ...]:
+    made: Any = getattr(generic, "__pydantic_generic_metadata__", None)
+    return cast("tuple[object, ...]", made["parameters"] if made else getattr(generic, "__parameters__", ()))
 
 
 def _variances(wide: Any) -> list[str]:
     """How the arguments of a generic class count; more than it may have."""
-    made: Any = getattr(wide, "__pydantic_generic_metadata__", None)
-    variables = cast("tuple[object, ...]", made["parameters"] if made else getattr(wide, "__parameters__", ()))
-    if variables:
+    if variables := _variables(wide):
         return [_variance(variable) for variable in variables]
     keys = "invariant" if wide in _INVARIANT or wide is abc.Mapping else "covariant"
     return [keys, *["invariant" if wide in _INVARIANT else "covariant"] * 9]
