@@ -9,6 +9,7 @@ from django.db.models import F
 
 from gcp_event_router import Event, Reject, Retry, events
 
+from .kinds import LabelPrinted
 from .models import Label, Order, StockLevel, Subscriber
 from .payloads import OrderPlaced, Paid, Payment, Place, Shipment, Signup, StockMoved
 
@@ -64,7 +65,7 @@ def ship(event: Event[Shipment]) -> None:
     order.save(update_fields=["shipped"])
 
 
-@events.on("label-printed")
+@LabelPrinted.on
 def keep_label(event: Event[bytes]) -> None:
     """Keep the image as the printer sent it."""
     Label.objects.update_or_create(parcel=event.reference, defaults={"image": event.payload})

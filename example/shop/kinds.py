@@ -1,0 +1,16 @@
+"""The kinds of events that the shop knows, with their payloads: type checkers and `manage.py check` compare handlers with them."""
+
+from __future__ import annotations
+
+from gcp_event_router import events
+
+from .payloads import OrderPlaced, Payment, Shipment, Signup, StockMoved
+
+
+OrderWasPlaced = events.kind("order-placed", OrderPlaced)
+StockReceived = events.kind("stock-received", StockMoved)
+Stocktaking = events.kind("stocktaking", StockMoved)
+PaymentChanged = events.kind("payment-changed", Payment)
+ShipmentReady = events.kind("shipment-ready", Shipment)
+LabelPrinted = events.kind("label-printed", bytes)
+NewsletterSignup = events.kind("newsletter-signup", Signup)
