@@ -86,6 +86,7 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
+	cd example && ../$(BIN)/python manage.py events stubs --check && ../$(BIN)/mypy && ../$(BIN)/pyright --pythonpath ../$(BIN)/python
 	PATH="$(CURDIR)/$(BIN):$$PATH" pyright --verifytypes gcp_event_router --ignoreexternal
 
 # With AsyncAPI's own parser, from npm.

@@ -151,15 +151,6 @@ class Events(EventRouter):
         **options: Unpack[HandlerOptions],
     ) -> PayloadDecorator[None]: ...
     @overload
-    @deprecated("A payload is a type, and this is a type's name, which nothing looks up. Give the type itself.")
-    def on(
-        self,
-        *kinds: str,
-        payload: str,
-        ce_type: str | None = ...,
-        **options: Unpack[HandlerOptions],
-    ) -> object: ...
-    @overload
     def on(
         self,
         kind: str,

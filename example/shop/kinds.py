@@ -1,11 +1,10 @@
-"""The kinds of events that the shop knows, with their payloads: type checkers and `manage.py check` compare handlers with them."""
+"""The kinds of events that the shop knows, and what they carry."""
 
 from __future__ import annotations
 
 from gcp_event_router import events
 
 from .payloads import OrderPlaced, Payment, Shipment, Signup, StockMoved
-
 
 OrderWasPlaced = events.kind("order-placed", OrderPlaced)
 StockReceived = events.kind("stock-received", StockMoved)

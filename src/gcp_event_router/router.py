@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, Unpack, cast, overload
 from weakref import WeakSet
 
 from django.dispatch import Signal
-from typing_extensions import TypeVar, deprecated, override
+from typing_extensions import TypeVar, override
 
 from ._dispatch.dispatch import Dispatcher
 from ._dispatch.event_types import UNSET
@@ -101,10 +101,6 @@ class EventRouter:
     ) -> PayloadDecorator[None]: ...
 
     @overload
-    @deprecated("A payload is a type, and this is a type's name, which nothing looks up. Give the type itself.")
-    def on(self, *kinds: str, payload: str, ce_type: str | None = ..., **options: Unpack[HandlerOptions]) -> object: ...
-
-    @overload
     def on(
         self, kind: str, /, *kinds: str, payload: TypeForm[FormT], ce_type: str | None = ..., **options: Unpack[HandlerOptions]
     ) -> PayloadDecorator[FormT]: ...
@@ -182,10 +178,6 @@ class EventRouter:
 
     @overload
     def kind(self, name: str, payload: None) -> Kind[None]: ...
-
-    @overload
-    @deprecated("A payload is a type, and this is a type's name, which nothing looks up. Give the type itself.")
-    def kind(self, name: str, payload: str) -> object: ...
 
     @overload
     def kind(self, name: str, payload: TypeForm[FormT]) -> Kind[FormT]: ...

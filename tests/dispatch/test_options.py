@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -61,8 +62,9 @@ TIME = "lease must be a positive timedelta, not"
 )
 def test_options_that_cannot_be_kept(router: EventRouter, options: dict[str, Any], message: str) -> None:
     """An invalid option is refused on the line of the registration."""
-    for register in (lambda: router.on("a", **options), lambda: router.fallback(**options)):
+    on: Callable[..., object] = router.on
+    for register, kinds in ((on, ["a"]), (router.fallback, [])):
         with pytest.raises(RegistrationError) as caught:
-            register()
+            register(*kinds, **options)
 
         assert str(caught.value) == message

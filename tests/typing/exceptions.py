@@ -9,6 +9,7 @@ _KEPT: Final = "Kind.on and payload= can only return a Callable, since a bound c
 _LAMBDA: Final = "pyright does not infer a lambda's parameter from the bound of a type variable"
 _COVARIANT: Final = "type[Order] is also a type[BaseModel], so the factory may return a handler of any model"
 _FROM_BOTH: Final = "a payload is inferred from both arguments at once, and not from the kind or the handler alone"
+_STRING: Final = "a string may stand for a type, as in annotations; the library refuses it when it registers the handler"
 _PYDANTIC: Final = "the constructor of a model or a dataclass of pydantic converts, or ignores, such a value"
 
 _MYPY: Final = {
@@ -23,10 +24,11 @@ _MYPY: Final = {
         "a list of TypedDicts that is pushed",
         "a TypedDict that was handled",
     ),
-    "a string is a type form, and mypy reports @deprecated only if its code is enabled": ("a type's name as a kind's payload",),
+    _STRING: ("a type's name as a kind's payload", "a type's name as payload="),
 }
 
 _PYRIGHT: Final = {
+    _STRING: ("a type's name as a kind's payload", "a type's name as payload="),
     _KEPT: ("a handler of a kind, called by its parameter's name",),
     _LAMBDA: ("a lambda as a middleware", "a lambda that reads an event", "a lambda that reads nothing"),
     _COVARIANT: ("a factory's handler of another payload", "payload= and a factory's handler of another"),

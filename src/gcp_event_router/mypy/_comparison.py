@@ -52,7 +52,7 @@ def unreadable(sent: Type, read: Type, classes: set[TypeInfo]) -> str | None:
     """
     if any(_scalar_name(type_) in {"str", "bytes"} for type_ in (sent, read)):  # a payload that need not be JSON
         return None
-    return _Comparison(classes).compare(sent, read, is_whole=True)
+    return _JSONComparison(classes).compare(sent, read, is_whole=True)
 
 
 def unreadable_part(sent: Type, read: Type, classes: set[TypeInfo]) -> tuple[Type, str] | None:
@@ -70,7 +70,7 @@ def _scalar_name(type_: Type) -> str | None:
     return SCALARS.get(proper.type.fullname) if isinstance(proper, Instance) else None
 
 
-class _Comparison:
+class _JSONComparison:
     def __init__(self, classes: set[TypeInfo]) -> None:
         self._classes = classes
         #: The pairs that are being compared; types may contain themselves.
