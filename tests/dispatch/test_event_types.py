@@ -276,6 +276,13 @@ def test_a_payload_that_is_not_a_type(payload: object, text: str) -> None:
     )
 
 
+def test_an_adapter_of_a_name() -> None:
+    """Pydantic has looked it up where the adapter was made."""
+    handler = registered(handler_of(Event[list[int]]), TypeAdapter("list[int]"))
+
+    assert handler.adapter.validate_python(["1"]) == [1]
+
+
 def test_an_event_of_something_that_is_not_a_type() -> None:
     """A value in an annotation is refused, with its type for advice."""
     with pytest.raises(RegistrationError) as refused:

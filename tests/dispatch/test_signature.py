@@ -153,6 +153,29 @@ def test_middleware_returns_nothing() -> None:
     )
 
 
+def test_middleware_inside_wrappers(router: EventRouter) -> None:
+    """Middleware may be wrapped as handlers are."""
+    seen: list[str] = []
+
+    class Around:
+        @passing_on
+        def decorated(self, event: Event[Any], call_next: Callable[[Event[Any]], None]) -> None:
+            seen.append("decorated")
+            call_next(event)
+
+        @async_to_sync
+        async def made_sync(self, event: Event[Any], call_next: Callable[[Event[Any]], None]) -> None:
+            seen.append("made sync")
+            await sync_to_async(call_next)(event)
+
+    router.use(Around().decorated)
+    router.use(Around().made_sync)
+    router.on("k")(returning(None))
+    event_received.send(None, event_kind="k", event_reference="r", event_payload={"order_id": 1}, event_parameters={})
+
+    assert seen == ["decorated", "made sync"]
+
+
 def passing_on(function: Callable[..., Any]) -> Any:
     """Decorate a function, and return what it returns."""
 

@@ -24,17 +24,21 @@ def type_of(payload: object) -> object:
     return NoneType if payload is None else payload
 
 
+def check_is_type(payload: object, handler: object) -> None:
+    """Refuse a `payload=` that is not a type; a `TypeAdapter` is made of whatever pydantic validates."""
+    if payload is not UNSET and not isinstance(payload, TypeAdapter) and not is_type(payload):
+        refuse(
+            f"payload= of {handler} is {payload!r}, of type {type(payload).__name__}, which is not a type. "
+            "Give a type, such as payload=Order; strings are not looked up."
+        )
+
+
 def declared_types(annotation: object, payload: object, handler: object) -> tuple[object, object]:
     """Return the types of payload and parameters, from the annotation and from `payload=`.
 
     With `payload=`, that is the type of the payload, and the annotation has to include it. Where `payload=` leaves open what
     the annotation says, as `Any` does, the annotation counts.
     """
-    if payload is not UNSET and not is_type(payload):
-        refuse(
-            f"payload= of {handler} is {payload!r}, of type {type(payload).__name__}, which is not a type. "
-            "Give a type, such as payload=Order; strings are not looked up."
-        )
     is_missing = annotation is inspect.Parameter.empty
     options = () if is_missing else members(annotation)
     if payload is not UNSET:

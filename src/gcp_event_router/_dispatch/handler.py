@@ -24,7 +24,7 @@ from .._schema.type_names import type_text
 from ..event import Event
 from ..exceptions import ConfigurationError, InvalidEventError, RegistrationError, UnsupportedMediaTypeError
 from .context import RunState, enter
-from .event_types import UNSET, declared_types, event_text, type_of
+from .event_types import UNSET, check_is_type, declared_types, event_text, type_of
 from .middleware import RegisteredMiddleware, check_result, surround
 from .options import Options
 from .payload import ParametersReader, PayloadReader, may_hold_names, parameters_reader, payload_reader
@@ -76,6 +76,7 @@ class Handler(RegisteredFunction):
             know_handler(code)
         #: Equal for all registrations of a function or of a bound method.
         self.key: Final = (id(getattr(function, "__self__", None)), id(getattr(function, "__func__", function)))
+        check_is_type(payload, self)
         self._declared_payload: object = type_of(payload)
         self._adapter: TypeAdapter[Any] | None = payload if isinstance(payload, TypeAdapter) else None
         self._parameter = event_parameter(function, self.name)

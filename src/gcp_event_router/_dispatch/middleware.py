@@ -16,7 +16,7 @@ from .._concurrency import STRAYS, as_failure, in_thread, is_meant, wait_for
 from ..event import Event
 from ..exceptions import Answer
 from .context import note_argument
-from .signature import RegisteredFunction, is_generator, refuse
+from .signature import RegisteredFunction, is_generator, readable, refuse
 
 #: Runs the rest of what a sync middleware surrounds: the next middleware, or the handler.
 CallNext: TypeAlias = Callable[[Event[Any, Any]], None]
@@ -41,8 +41,8 @@ class RegisteredMiddleware(RegisteredFunction):
         if is_generator(function):
             refuse(f"The middleware {self.name} is a generator function: calling it runs none of its code. Remove the `yield`.")
         try:
-            inspect.signature(function).bind(None, None)
-        except (TypeError, ValueError):
+            inspect.signature(readable(function)).bind(None, None)
+        except (TypeError, ValueError, RecursionError):
             refuse(f"The middleware {self.name} cannot be called with an event and `call_next`. {_HOW}")
         self.check_declared_result()
 

@@ -71,7 +71,7 @@ def event_parameter(function: Callable[..., Any], name: str) -> inspect.Paramete
     if is_generator(function):
         refuse(f"{name} is a generator function: calling it would run none of its code. Remove the `yield`.")
     try:
-        signature = inspect.signature(_readable(function))
+        signature = inspect.signature(readable(function))
     except (ValueError, RecursionError) as error:
         msg = f"{name} is not written in Python and has no signature, so it cannot take an event. {HOW}"
         raise RegistrationError(msg) from error
@@ -153,17 +153,17 @@ def _unwrapped(function: Callable[..., Any]) -> Callable[..., Any]:
     return innermost
 
 
-def _readable(function: Any) -> Any:
+def readable(function: Any) -> Any:
     """Return a function with the same parameters that `inspect.signature` can read: it cannot look into `async_to_sync`."""
     if isinstance(function, functools.partial):
-        return functools.partial(_readable(function.func), *function.args, **function.keywords)
+        return functools.partial(readable(function.func), *function.args, **function.keywords)
     if isinstance(function, AsyncToSync):
-        return _readable(function.awaitable)
+        return readable(function.awaitable)
     if inspect.ismethod(function):  # with all attributes of its function
         owner: Any = function.__self__
-        return _readable(owner) if isinstance(owner, _ASGIREF) else MethodType(_readable(function.__func__), owner)
+        return readable(owner) if isinstance(owner, _ASGIREF) else MethodType(readable(function.__func__), owner)
     wrapped = getattr(function, "__wrapped__", None)
-    return function if wrapped is None or hasattr(function, "__signature__") else _readable(wrapped)
+    return function if wrapped is None or hasattr(function, "__signature__") else readable(wrapped)
 
 
 def is_generator(function: Callable[..., Any]) -> bool:
