@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Gener
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Never, NoReturn, Optional
 
 import pytest
-from asgiref.sync import async_to_sync, sync_to_async
+from asgiref.sync import async_to_sync, markcoroutinefunction, sync_to_async
 from pydantic import BaseModel
 from typing_extensions import TypeAliasType
 
@@ -131,6 +131,13 @@ def test_a_function_that_returns_an_awaitable_is_async(result: object, router: E
 
     assert seen == ["k"]
     assert [registration.handler.is_async for registration in router] == [True]
+
+
+def test_a_function_that_is_marked_as_async() -> None:
+    """It returns something to await, as its annotation says."""
+    marked: Any = markcoroutinefunction(returning(Awaitable[None]))
+
+    assert registered(marked).is_async
 
 
 def test_an_async_function_does_not_return_an_awaitable() -> None:

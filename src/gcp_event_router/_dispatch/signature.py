@@ -45,8 +45,12 @@ class RegisteredFunction:
 
     def check_declared_result(self) -> None:
         """Refuse a function whose annotation says that it returns something. Unknown names pass."""
-        is_awaited_elsewhere = any(isinstance(layer, AsyncToSync) for layer in _layers(self.function))
-        expected = None if _is_async(self.function) and not is_awaited_elsewhere else _NOTHING
+        layers = [*_layers(self.function)]
+        code = code_of(self.function)  # what is only marked as async may well return something to await
+        is_coroutine = code is not None and bool(code.co_flags & inspect.CO_COROUTINE)
+        is_awaited = is_coroutine or any(isinstance(layer, SyncToAsync) for layer in layers)
+        is_awaited_inside = any(isinstance(layer, AsyncToSync) for layer in layers)
+        expected = None if is_awaited and not is_awaited_inside else _NOTHING
         if not accepts(expected, self._result):
             text = type_text(self._result)
             advice = "Return None, and raise an exception if the event cannot be handled."
