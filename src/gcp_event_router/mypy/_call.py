@@ -187,6 +187,7 @@ class Call:
             members = (make_trigger(f"{info.fullname}.{name}") for name in info.names)
             self._depend([make_trigger(info.fullname), make_wildcard_trigger(info.fullname), *members])
             self.project.compared.setdefault(self.tree.fullname, set()).add(info.module_name)
+            self._checker.module_refs.add(info.module_name)  # mypy 1.16 has no get_additional_indirect_deps
 
     def _depend(self, triggers: Iterable[str]) -> None:
         # Plugins can add triggers during semantic analysis only (add_plugin_dependency, which fills the same mapping). The

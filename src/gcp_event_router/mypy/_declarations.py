@@ -6,8 +6,11 @@ and hands it to its workers, as it does with all symbols.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple
+from itertools import chain
+from typing import Final, NamedTuple, TypeAlias
+from weakref import WeakKeyDictionary
 
 from mypy.nodes import (
     GDEF,
@@ -82,8 +85,17 @@ class DeclaredKind(NamedTuple):
     """A kind, as it is known where it is used."""
 
     module: str
-    #: The type of the declaration, `Kind[...]`; None before mypy has inferred it.
-    type: ProperType | None
+    #: The symbol that keeps it; None before mypy has checked the declaration.
+    kept: Var | None
+
+    @property
+    def type(self) -> ProperType | None:
+        """The type of the declaration, `Kind[...]`; None before mypy has inferred it."""
+        return None if self.kept is None or self.kept.type is None else get_proper_type(self.kept.type)
+
+
+#: The module with a declaration, what it says, and the symbol that keeps it.
+_Declared: TypeAlias = tuple[str, Declaration, Var | None]
 
 
 class Kinds(NamedTuple):
@@ -92,6 +104,12 @@ class Kinds(NamedTuple):
     by_name: dict[str, DeclaredKind]
     #: Whether there can be no others.
     are_complete: bool
+
+
+#: By module, what its declarations depend on, and the declarations.
+_checked: Final[WeakKeyDictionary[Project, dict[str, tuple[list[object], list[_Declared]]]]] = WeakKeyDictionary()
+#: By router, what its kinds have been merged from, and the kinds.
+_kinds: Final[WeakKeyDictionary[Project, dict[str, tuple[list[list[_Declared]], Kinds]]]] = WeakKeyDictionary()
 
 
 def is_kind(name: str) -> bool:
@@ -203,7 +221,7 @@ def earlier_declaration(call: Call, name: str) -> DeclaredKind | None:
         and kept.node.type is not None
         and kept.node.line < call.context.context.line
     ):
-        return DeclaredKind(call.tree.fullname, get_proper_type(kept.node.type))
+        return DeclaredKind(call.tree.fullname, kept.node)
     others = kinds_of(call, router, own=False).by_name
     return others.get(name)
 
@@ -227,29 +245,50 @@ def kinds_of(call: Call, router: str, *, own: bool = True) -> Kinds:
 
     """
     trees = [call.project.modules.get(module) for module in call.project.kinds_before(call.tree.fullname)]
-    trees += [call.tree] if own else []
-    known = [
-        (tree.fullname, declaration, type_)
-        for tree in trees
-        if tree is not None
-        for declaration, type_ in _declarations_in(tree, call.project)
-    ]
+    known = [_declarations_of(tree, call.project) for tree in trees if tree is not None]
+    if own:
+        known += [declared] if (declared := list(_declarations_in(call.tree, call.project))) else []
+    # comparing hundreds of kinds for each of hundreds of calls would take longer than all that mypy does
+    merged = _kinds.setdefault(call.project, {})
+    before = merged[router][0] if router in merged else None
+    if before is None or len(before) != len(known) or any(map(operator.is_not, before, known)):
+        merged[router] = known, _merge(router, known)
+    kinds = merged[router][1]
     are_complete = None not in trees and call.tree.fullname not in call.project.config.kinds[:-1]
+    return kinds if are_complete else Kinds(kinds.by_name, are_complete=False)
+
+
+def _merge(router: str, known: Iterable[Iterable[_Declared]]) -> Kinds:
+    """The kinds of a router, from the declarations of several modules."""
     by_name: dict[str, DeclaredKind] = {}
+    are_complete = True
     pending = [(router, "")]
     for current, prefix in pending:  # the loop appends to it
-        for module, declaration, type_ in known:
+        for module, declaration, kept in chain.from_iterable(known):
             if declaration.what == _UNKNOWN:
                 are_complete = are_complete and declaration.router not in {current, ""}
             elif declaration.router == current and declaration.what == _KIND:
-                by_name.setdefault(prefix + declaration.name, DeclaredKind(module, type_))
+                by_name.setdefault(prefix + declaration.name, DeclaredKind(module, kept))
             elif declaration.router == current and declaration.what == _INCLUSION:
                 inclusion = (declaration.included, prefix + declaration.name)
                 pending += [] if inclusion in pending or len(pending) > _MAX_INCLUSIONS else [inclusion]
     return Kinds(dict(sorted(by_name.items())), are_complete)  # symbols that come from a cache are in another order
 
 
-def _declarations_in(tree: MypyFile, project: Project) -> Iterator[tuple[Declaration, ProperType | None]]:
+def _declarations_of(tree: MypyFile, project: Project) -> list[_Declared]:
+    """All declarations of a module, the same list as long as its symbols are the same, once mypy has checked all of it."""
+    cache = _checked.setdefault(project, {})
+    state: list[object] = [tree.defs, *(symbol.node for symbol in tree.names.values())]
+    known, declared = cache.get(tree.fullname, ([], []))
+    if len(known) == len(state) and not any(map(operator.is_not, known, state)):
+        return declared
+    declared = list(_declarations_in(tree, project))
+    if all(kept is not None for _, _, kept in declared):
+        cache[tree.fullname] = state, declared
+    return declared
+
+
+def _declarations_in(tree: MypyFile, project: Project) -> Iterator[_Declared]:
     """All declarations of a module: those that mypy has checked, and those further down, which it will check.
 
     mypy does not read the code of modules that it takes from its cache, and has checked all of it.
@@ -257,11 +296,11 @@ def _declarations_in(tree: MypyFile, project: Project) -> Iterator[tuple[Declara
     for symbol, kept in tree.names.items():
         found = Declaration.of_symbol(symbol)
         if found is not None and isinstance(kept.node, Var) and kept.node.type is not None:
-            yield found, get_proper_type(kept.node.type)
+            yield tree.fullname, found, kept.node
     for call in _calls(tree.defs):
         declaration = _declaration(call, project)
         if declaration is not None and declaration.symbol not in tree.names:
-            yield declaration, None
+            yield tree.fullname, declaration, None
 
 
 def _calls(statements: Iterable[Statement]) -> Iterator[CallExpr]:

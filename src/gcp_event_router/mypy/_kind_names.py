@@ -25,14 +25,13 @@ def check_glob(call: Call, argument: Argument, router: str | None) -> None:
         return
     if router is None:
         return
+    if glob.only_text is not None:
+        check_kind(call, Argument(argument.expression, call.string(glob.only_text)), router)
+        return
     call.depend_on_kinds()
     kinds = kinds_of(call, router)
     names = kinds.by_name
-    if not names or not kinds.are_complete or any(map(glob.matches, names)):
-        return
-    if glob.only_text is not None:
-        check_kind(call, Argument(argument.expression, call.string(glob.only_text)), router)
-    else:
+    if names and kinds.are_complete and not any(map(glob.matches, names)):
         call.fail(
             f'The glob "{pattern}" matches no declared kind{_suggested(_near(glob, names))}', EVENT_GLOB, argument.expression
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from mypy.nodes import TypeInfo
 from mypy.types import Instance, Type, get_proper_type
 
@@ -29,11 +31,12 @@ def check_payload(call: Call, on_call: OnCall, payload: Type, reader: str) -> No
     if on_call.router is None:
         return
     call.depend_on_kinds()
-    for name, (module, type_) in sorted(kinds_of(call, on_call.router).by_name.items()):
-        pattern = next((pattern for pattern in on_call.globs if _matches(pattern, name)), None)
-        if pattern is None or not isinstance(type_, Instance) or not type_.args:
+    kinds = kinds_of(call, on_call.router).by_name
+    for name, pattern in sorted(_matched(on_call, kinds).items()):
+        module, declared = kinds[name].module, kinds[name].type
+        if not isinstance(declared, Instance) or not declared.args:
             continue
-        sent = type_.args[0]
+        sent = declared.args[0]
         classes: set[TypeInfo] = set()
         reason = unreadable(sent, payload, classes)
         part = unreadable_part(sent, payload, classes) if reason is None else None
@@ -46,11 +49,20 @@ def check_payload(call: Call, on_call: OnCall, payload: Type, reader: str) -> No
             call.fail(f'{reader}, but the kind "{name}"{matched} {carried} ({module}): {part[1]}', EVENT_PART)
 
 
-def _matches(pattern: str | None, name: str) -> bool:
-    try:
-        return pattern is not None and Glob(pattern).matches(name)
-    except GlobError:
-        return False
+def _matched(on_call: OnCall, names: Collection[str]) -> dict[str, str]:
+    """The kinds that a handler is registered for, with the first glob that matches each."""
+    matched: dict[str, str] = {}
+    for pattern in on_call.globs:
+        try:
+            glob = None if pattern is None else Glob(pattern)
+        except GlobError:
+            continue
+        if pattern is None or glob is None:
+            continue
+        only = glob.only_text
+        for name in filter(glob.matches, names) if only is None else {only}.intersection(names):
+            matched.setdefault(name, pattern)
+    return matched
 
 
 def check_pushed(call: Call, name: str, payload: Type) -> None:
