@@ -398,7 +398,7 @@ EDITS: Final = (
     ),
     edit(
         "a payload becomes Any",
-        "untyped-decorator",
+        None,
         renamed(KINDS, ('"order-placed", Order', '"order-placed", Refund')),
         renamed(PAYLOADS, ("class Refund(Numbered):\n    amount: int\n", "from typing import Any\n\nRefund: Any = int\n")),
     ),

@@ -91,6 +91,7 @@ EXCEPTIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "pyrefly does not know the members of an enum with a base of its own by name": ("a member by its name",),
     },
     "ty": {
+        _STRING: ("a type's name as a kind's payload", "a type's name as payload="),
         _KEPT: (
             "a handler of a kind, called by its parameter's name",
             "what Kind.on returns",

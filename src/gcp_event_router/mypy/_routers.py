@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mypy.nodes import IndexExpr, MemberExpr
 from mypy.subtypes import is_same_type
-from mypy.types import Instance, Type, get_proper_type
+from mypy.types import AnyType, Instance, Type, TypeOfAny, get_proper_type
 
 from ._call import Call
 from ._codes import EVENT_CONFIG, EVENT_KIND
@@ -40,12 +40,17 @@ def kind(call: Call) -> Type:
     if name is None:
         return call.type
     check_declared_name(call, name)
-    if not is_inferred(call.type):
+    declared, payload = get_proper_type(call.type), call.argument("payload")
+    if payload is not None and isinstance(declared, Instance) and isinstance(get_proper_type(payload.type), AnyType):
+        # it fits every overload, and mypy asks for each of them
+        declare(call, Instance(declared.type, [AnyType(TypeOfAny.special_form)]))
+        return call.type
+    if not is_inferred(declared):
         if not is_declared(call):
-            declare(call, call.type)
+            declare(call, declared)
         return call.type
     earlier = None if name.literal is None else earlier_declaration(call, name.literal)
-    if earlier is not None and earlier.type is not None and not is_same_type(earlier.type, get_proper_type(call.type)):
+    if earlier is not None and earlier.type is not None and not is_same_type(earlier.type, declared):
         call.fail(
             f'The kind "{name.literal}" is already declared as {text(earlier.type)} in {earlier.module}. '
             "A kind has one payload: use that declaration",
