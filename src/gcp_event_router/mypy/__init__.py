@@ -23,7 +23,7 @@ from mypy.types import FunctionLike, Type
 from mypy.version import __version__ as mypy_version
 from typing_extensions import override
 
-from ._call import Call, HookContext, Project, fits, report
+from ._call import Call, HookContext, Project, fits, is_hidden, report
 from ._class_source import SourceFiles
 from ._codes import EVENT_CONFIG
 from ._config import Config, refuse
@@ -107,7 +107,8 @@ class EventRouterPlugin(Plugin):
             try:
                 keep_source(context, self._files)
             except Exception as error:  # noqa: BLE001 -- as in _run()
-                context.api.fail(self._crashed(error), context.cls, code=EVENT_CONFIG)
+                if not is_hidden(context.api):
+                    context.api.fail(self._crashed(error), context.cls, code=EVENT_CONFIG)
 
     @override
     def get_function_hook(self, fullname: str) -> Callable[[FunctionContext], Type] | None:
@@ -133,7 +134,8 @@ class EventRouterPlugin(Plugin):
             try:
                 return explain_arguments(self._project, context)
             except Exception as error:  # noqa: BLE001 -- as in _run()
-                context.api.fail(self._crashed(error), context.context, code=EVENT_CONFIG)
+                if not is_hidden(context.api):
+                    context.api.fail(self._crashed(error), context.context, code=EVENT_CONFIG)
         return context.default_signature
 
     def _run(self, hook: Hook, context: HookContext) -> Type:
@@ -143,7 +145,8 @@ class EventRouterPlugin(Plugin):
         try:
             return hook(Call(context, self._project))
         except Exception as error:  # noqa: BLE001 -- mypy would end without any of its own findings
-            report(context.api, self._crashed(error), context.context, EVENT_CONFIG)
+            if not is_hidden(context.api):
+                report(context.api, self._crashed(error), context.context, EVENT_CONFIG)
             return context.default_return_type
 
     def _crashed(self, error: Exception) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 from mypy.errorcodes import ErrorCode
 from mypy.errors import ErrorWatcher
 from mypy.nodes import ARG_POS, ARG_STAR, CallExpr, Context, Expression, MypyFile, SymbolTableNode, TypeInfo
-from mypy.plugin import CheckerPluginInterface, FunctionContext, MethodContext
+from mypy.plugin import CheckerPluginInterface, FunctionContext, MethodContext, SemanticAnalyzerPluginInterface
 from mypy.server.trigger import make_trigger, make_wildcard_trigger
 from mypy.types import Instance, LiteralType, Type
 
@@ -40,6 +40,12 @@ def report(api: CheckerPluginInterface, message: str, place: Context, code: Erro
         api.fail(message, place, code=code)
     finally:
         watchers.extend(hiding)
+
+
+def is_hidden(api: CheckerPluginInterface | SemanticAnalyzerPluginInterface) -> bool:
+    """Whether mypy shows no errors of the file that it is reading, since the file is part of an installed package."""
+    errors = api.msg.errors
+    return errors.file in errors.ignored_files
 
 
 def _watchers(api: CheckerPluginInterface) -> list[ErrorWatcher]:

@@ -200,7 +200,7 @@ def _keep(call: Call, declaration: Declaration, type_: Type) -> None:
     names, place = call.tree.names, call.context.context
     for symbol, kept in list(names.items()):  # of an earlier check by the daemon, when a constant had another value
         node = kept.node
-        if Declaration.of_symbol(symbol) and node is not None and (node.line, node.column) == (place.line, place.column):
+        if node is not None and (node.line, node.column) == (place.line, place.column) and Declaration.of_symbol(symbol):
             del names[symbol]
     variable = Var(declaration.symbol, type_)
     variable._fullname = f"{call.tree.fullname}.{declaration.symbol}"  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] -- as mypy's plugins do
