@@ -37,7 +37,7 @@ _PYRIGHT: Final = {
 EXCEPTIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "mypy": _MYPY,
     "mypy-plugin": {
-        **{cause: uses for cause, uses in _MYPY.items() if cause != _KEPT},
+        **{cause: uses for cause, uses in _MYPY.items() if cause not in {_KEPT, _STRING}},
         "the plugin keeps the function, which is more than a Callable": ("what Kind.on returns",),
     },
     "mypy-oldest": {

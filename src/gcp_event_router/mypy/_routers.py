@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from mypy.nodes import IndexExpr, MemberExpr
+from mypy.nodes import IndexExpr, MemberExpr, StrExpr
 from mypy.subtypes import is_same_type
 from mypy.types import AnyType, Instance, Type, TypeOfAny, get_proper_type
 
 from ._call import Call
-from ._codes import EVENT_CONFIG, EVENT_KIND
+from ._codes import EVENT_CONFIG, EVENT_HANDLER, EVENT_KIND
 from ._declarations import (
     declare,
     declare_router,
@@ -40,6 +40,7 @@ def kind(call: Call) -> Type:
     if name is None:
         return call.type
     check_declared_name(call, name)
+    _check_type(call)
     declared, payload = get_proper_type(call.type), call.argument("payload")
     if payload is not None and isinstance(declared, Instance) and isinstance(get_proper_type(payload.type), AnyType):
         # it fits every overload, and mypy asks for each of them
@@ -69,6 +70,17 @@ def include(call: Call) -> Type:
     return call.type
 
 
+def _check_type(call: Call) -> None:
+    """Report a payload that is a type's name: to mypy, a string stands for a type, as in annotations."""
+    payload = call.argument("payload")
+    if payload is not None and isinstance(payload.expression, StrExpr):
+        call.fail(
+            f'"{payload.expression.value}" is a string, and nothing looks up the type that it names. Give the type itself',
+            EVENT_HANDLER,
+            payload.expression,
+        )
+
+
 def _ask_for_setting(call: Call) -> None:
     """Report a module outside of the settings, since modules that do not import it would not know its kinds."""
     module, config = call.tree.fullname, call.project.config
@@ -91,6 +103,7 @@ def on(call: Call) -> Type:
     """Check the globs, and hand them to the decorator, which sees the handler."""
     router = router_of(call)
     check_options(call)
+    _check_type(call)
     arguments = call.positional()
     for argument in arguments:
         if argument is not None:
