@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("mypy", reason="mypy is not installed here; `make check` installs it")
+
 from gcp_event_router.mypy._codes import CODES
 
 from .runs import ROOT, run_mypy
