@@ -86,7 +86,6 @@ def registered(function: Any, payload: object = UNSET) -> Handler:
         (Event[Placed], (Placed, dict[str, str])),
         (EventT, (Base, dict[str, str])),
     ],
-    ids=str,
 )
 def test_aliases_of_events(annotation: object, types: tuple[object, object]) -> None:
     """An annotation may be an alias of an event, however it is written: type checkers see what it stands for."""
@@ -194,7 +193,6 @@ def test_an_unknown_name_that_counts(annotation: str, payload: object) -> None:
         (T, Order),
         (EventT, Order),
     ],
-    ids=str,
 )
 def test_wider_annotations(annotation: object, payload: object) -> None:
     """An annotation may include more than `payload=` says, as type checkers allow; `payload=` says what is validated."""
@@ -226,7 +224,6 @@ def test_parameters_of_wider_annotations() -> None:
 @pytest.mark.parametrize(
     ("payload", "annotated"),
     [(Any, Order), (TypeAdapter(Any), Order), (dict[str, Any], dict[str, int]), (list[Any], list[Order])],
-    ids=str,
 )
 def test_a_payload_that_leaves_open_what_the_annotation_says(payload: object, annotated: Any) -> None:
     """Type checkers take `Any` for every type. The handler relies on its annotation, so that is what is validated."""
@@ -250,7 +247,6 @@ def test_a_payload_that_leaves_open_what_the_annotation_says(payload: object, an
         (bool, int, "int"),
         (Order, TypeAdapter(Either), str(Either)),
     ],
-    ids=str,
 )
 def test_narrower_annotations(annotated: Any, payload: object, text: str) -> None:
     """An annotation that does not include the payload is refused, as type checkers refuse it."""

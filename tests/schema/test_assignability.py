@@ -219,7 +219,6 @@ OpenBound: Any = list_of[Bound]
             (5, Base),
         ]
     ),
-    ids=str,
 )
 def test_wider_types(declared: object, given: object) -> None:
     """Every value of the given type is one of the declared type, or nobody can know that it is not."""
@@ -286,7 +285,6 @@ def test_wider_types(declared: object, given: object) -> None:
             (str, JsonValue),
         ]
     ),
-    ids=str,
 )
 def test_narrower_and_unrelated_types(declared: object, given: object) -> None:
     """Some value of the given type surely is not one of the declared type."""
@@ -311,7 +309,6 @@ def test_narrower_and_unrelated_types(declared: object, given: object) -> None:
             (Base, Derived, True),
         ]
     ),
-    ids=str,
 )
 def test_any_that_fits_nothing_but_itself(declared: object, given: object, fits: bool) -> None:
     """With `any_fits=False`, a type that leaves something open does not fit one that says it."""
