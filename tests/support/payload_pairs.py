@@ -266,7 +266,6 @@ READABLE: Final = (
     Pair("OrderData", "Reference"),
     Pair("OrderRow", "Reference"),
     Pair("RushOrder", "Order"),
-    Pair("Order", "BaseModel"),
     Pair("Order", "Any"),
     Pair("Order", "object"),
     Pair("Order", "bytes"),
