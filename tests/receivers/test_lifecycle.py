@@ -278,7 +278,7 @@ def test_signals_name_what_they_send(router: EventRouter, post: Post, name: str)
     """A listener that takes exactly the named arguments can be called: each is sent, and no other."""
     signal = next(signal for signal in SIGNALS if signal.name == name)
     seen: list[set[str]] = []
-    names: dict[str, Any] = {"seen": seen}
+    names: dict[str, Any] = {"seen": seen, "__name__": __name__}
     exec(f"def listen({', '.join(signal.arguments)}): seen.append(set(locals()))", names)
     register(router, None, is_async=False)
     signal.connect(names["listen"])
