@@ -92,7 +92,7 @@ def test_slips(pattern: str, kind: str, meant: str) -> None:
     ],
 )
 def test_kinds_of_their_own(pattern: str, kind: str) -> None:
-    """A kind that is not declared is no mistake by itself: a project may declare some of its kinds only."""
+    """A kind need not be declared: a project may declare only some of its kinds."""
     router = declared(kind)
     router.on(pattern)(one)
 

@@ -140,7 +140,7 @@ class _Overload:
 
 
 def _overloads(function: Callable[..., Any], *, is_method: bool = False) -> list[_Overload]:
-    return [_Overload(each, is_method=is_method) for each in get_overloads(function) or [function]]
+    return [_Overload(overload, is_method=is_method) for overload in get_overloads(function) or [function]]
 
 
 def _replaced(annotation: str, types: Mapping[str, str]) -> str:
@@ -155,7 +155,7 @@ def _literal(names: Iterable[str]) -> str:
 def _definitions(group: Group) -> str:
     """Name the kinds of a group, its handlers, and the types that `payload=` may be."""
     types = [group.payload, *group.readers]
-    handlers = " | ".join(f"Callable[[Event[{each}, Never]], Awaitable[None] | None]" for each in types)
+    handlers = " | ".join(f"Callable[[Event[{payload}, Never]], Awaitable[None] | None]" for payload in types)
     given = f'{group.label}Payload = TypeVar("{group.label}Payload", bound={" | ".join(types)})\n'
     return (
         f"{group.label}Kind: TypeAlias = {_literal(group.patterns)}\n"

@@ -42,7 +42,7 @@ class Group:
 def kind_names(router: EventRouter) -> list[str]:
     """The declared kinds of a router, and of all routers that listen to a signal."""
     routers = [router, *(other for other in tuple(LISTENING) if isinstance(other, EventRouter))]
-    return sorted({name for each in routers for name in each.kinds})
+    return sorted({name for router in routers for name in router.kinds})
 
 
 def groups_of(router: EventRouter, types: TypeSource) -> list[Group]:

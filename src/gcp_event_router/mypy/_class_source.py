@@ -249,8 +249,7 @@ class _Reader:
                 found.read = None if name is None else [name]
             if keyword != "validation_alias":
                 found.sent = name
-        found.is_bounded |= bool(_BOUNDS & keywords.keys())
-        found.is_opaque |= bool(keywords.keys() - _PLAIN - _BOUNDS - {*_ALIASES})
+        _note_keywords(call, found)
         if not keywords.keys().isdisjoint({None, "exclude", "exclude_if", "init"}):
             found.read = found.sent = None
 
@@ -282,13 +281,18 @@ class _Reader:
             return
         name = self._name(item.func if isinstance(item, ast.Call) else item)
         if name == "Field" and isinstance(item, ast.Call):
-            keywords = {keyword.arg for keyword in item.keywords}
-            found.is_bounded |= bool(_BOUNDS & keywords)
-            found.is_opaque |= bool(keywords - _PLAIN - _BOUNDS - {*_ALIASES})
+            _note_keywords(item, found)
         elif name in _NARROWING:
             found.is_bounded = True
         else:
             found.is_opaque = True
+
+
+def _note_keywords(call: ast.Call, found: Field) -> None:
+    """Note whether the arguments of a call of `Field` bound a value, or say what the plugin does not know."""
+    keywords = {keyword.arg for keyword in call.keywords}
+    found.is_bounded |= bool(_BOUNDS & keywords)
+    found.is_opaque |= bool(keywords - _PLAIN - _BOUNDS - {*_ALIASES})
 
 
 def _parsed(annotation: ast.expr) -> ast.expr:

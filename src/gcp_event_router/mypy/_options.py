@@ -132,7 +132,7 @@ def _option_problem(project: Project, context: MethodSigContext) -> str | None:
         if name not in options:
             close = difflib.get_close_matches(name, ["payload", *options], n=1)
             hint = f'did you mean "{close[0]}"?' if close else f"the options are payload, {', '.join(options)}"
-            return f'There is no option "{name}"; {hint}'
+            return f'The option "{name}" does not exist; {hint}'
         type_ = get_proper_type(context.api.get_expression_type(expression, options[name]))
         if not is_subtype(type_, options[name]):
             return f'The option "{name}" takes {text(options[name])}, not {text(type_)}'

@@ -89,7 +89,7 @@ def _unsent(signal: str, name: str | None, taken: Type, sent: Mapping[str, Type 
         return f"takes an Event, but {signal} passes its arguments by name. {how}"
     if name is None:
         return f"requires a positional argument, but {signal} passes its arguments by name. Take any of {', '.join(sent)}"
-    close = difflib.get_close_matches(name, [*sent], n=1) or [each for each in sent if each.endswith(f"_{name}")]
+    close = difflib.get_close_matches(name, [*sent], n=1) or [argument for argument in sent if argument.endswith(f"_{name}")]
     hint = f'; did you mean "{close[0]}"?' if close else f". Take any of {', '.join(sent)}, or **kwargs"
     return f'requires "{name}", which {signal} does not send{hint}'
 

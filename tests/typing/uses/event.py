@@ -253,7 +253,7 @@ wrong_switch: Event[Switch] = Event("a", "1", "open")  # bad: another literal
 wrong_none: Event[None] = Event("a", "1", ORDER)  # bad: a payload where there is none
 of_row(Event("a", "1", {"sku": 1, "count": 1}))  # bad: a wrong TypedDict as an argument
 of_union(Event("a", "1", ORDER))  # bad: an argument outside of a union
-of_none(Event("a", "1", b""))  # bad: an argument where there is no payload
+of_none(Event("a", "1", b""))  # bad: an event with a payload for a handler of none
 with_parameters(Event("a", "1", ORDER))  # bad: an argument without parameters
 Event[int]("a", "1", "x").payload.upper()  # bad: a type argument and another payload
 Event[Order, Where, int]  # bad: a third type argument

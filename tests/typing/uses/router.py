@@ -50,7 +50,7 @@ with events.isolated(empty=True) as scope:
 
 
 class BillingRouter(EventRouter):
-    """A router of one's own."""
+    """A router that the project makes itself."""
 
 
 BillingRouter(signal=own_signal).on("a")(handled)
