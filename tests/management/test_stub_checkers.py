@@ -108,6 +108,6 @@ def test_uses(store: Path, checker: str) -> None:
 @pytest.mark.parametrize("checker", sorted(CHECKERS.keys() - {"basedpyright"}))  # which decides as pyright does
 def test_payloads(pairs: Path, checker: str) -> None:
     """A checker refuses exactly the handlers that `manage.py check` reports as unable to read their kind's payload."""
-    found = {pair_at(line) for name, line in errors(checker, pairs) if name == "pair_handlers.py"}
+    found = {pair_at(name, line) for name, line in errors(checker, pairs) if name == "pair_handlers.py"}
 
     assert {str(pair) for pair in found if pair not in UNDECIDED} == {str(pair) for pair in UNREADABLE}

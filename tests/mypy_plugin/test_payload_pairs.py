@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
 
-from ..support.payload_pairs import UNDECIDED, UNREADABLE, Pair, modules, pair_at
+from ..support.payload_pairs import GOOGLE_UNREADABLE, UNDECIDED, UNREADABLE, Pair, modules, pair_at
 from .runs import run_mypy
 from .test_cases import CONFIG
 
@@ -17,19 +16,30 @@ SILENT = {"GeneratedCamel as Reference"}
 pytestmark = pytest.mark.proof
 
 
-def reported(folder: Path) -> list[Pair]:
-    """The pairs whose handlers mypy reports."""
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What mypy prints about a project of all pairs."""
+    folder = tmp_path_factory.mktemp("pairs")
     for name, text in modules().items():
         (folder / name).write_text(text)
     (folder / "mypy.ini").write_text(CONFIG.replace("shop.kinds, shop.billing", "pair_kinds"))
-    printed = run_mypy(folder, ".")
-    errors = re.findall(r"^pair_handlers\.py:(\d+): error: .*\[event-payload\]$", printed, re.MULTILINE)
-    return [pair for line in errors if (pair := pair_at(int(line)))]
+    return run_mypy(folder, ".")
 
 
-def test_event_payload_of_each_pair(tmp_path: Path) -> None:
+def reported(printed: str, file: str) -> list[Pair]:
+    """The pairs whose handlers in a file mypy reports."""
+    errors = re.findall(rf"^{file}:(\d+): error: .*\[event-payload\]$", printed, re.MULTILINE)
+    return [pair for line in errors if (pair := pair_at(file, int(line)))]
+
+
+def test_event_payload_of_each_pair(printed: str) -> None:
     """The plugin reports the handlers that the checks report at run time, and no handler that can read something."""
-    pairs = reported(tmp_path)
+    pairs = reported(printed, "pair_handlers.py")
 
     assert [str(pair) for pair in pairs if pair not in UNDECIDED] == [str(pair) for pair in UNREADABLE if str(pair) not in SILENT]
     assert [str(pair) for pair in UNDECIDED if pair in pairs] == ["Value[Annotated[int, Field(gt=0)]] as Value[str]"]
+
+
+def test_event_payload_of_each_of_googles_types(printed: str) -> None:
+    """The same for handlers of the types of Google's events."""
+    assert [str(pair) for pair in reported(printed, "google_handlers.py")] == [str(pair) for pair in GOOGLE_UNREADABLE]

@@ -32,9 +32,14 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 from typing_extensions import NotRequired, TypedDict, override  # noqa: UP035 -- pydantic wants these before Python 3.12
 
 from gcp_event_router import Event, EventRouter
+from gcp_event_router.google.audit import LogEntryData
+from gcp_event_router.google.base import Model
+from gcp_event_router.google.cloudbuild import BuildEventData
+from gcp_event_router.google.scheduler import JobEventData, SchedulerJobData
+from gcp_event_router.google.storage import StorageObjectData
 
 #: Texts of pairs name them.
-NAMED: Final = (date, timedelta, UUID)
+NAMED: Final = (date, timedelta, UUID, BuildEventData, JobEventData, LogEntryData, SchedulerJobData)
 
 ItemT = TypeVar("ItemT")
 OrderId = NewType("OrderId", int)
@@ -232,6 +237,85 @@ class AnyObject(RootModel[dict[str, object]]):
     pass
 
 
+class Bucket(BaseModel):
+    name: str
+    bucket: str
+
+
+class SnakeContent(BaseModel):
+    content_type: str
+
+
+class CamelContent(BaseModel):
+    contentType: str  # noqa: N815 -- Google's name
+
+
+class Created(BaseModel, Generic[ItemT]):
+    timeCreated: ItemT  # noqa: N815 -- as above
+
+
+class Size(BaseModel, Generic[ItemT]):
+    size: ItemT
+
+
+class Held(BaseModel, Generic[ItemT]):
+    temporaryHold: ItemT  # noqa: N815 -- as above
+
+
+class Named(BaseModel, Generic[ItemT]):
+    bucket: ItemT
+
+
+class Labelled(BaseModel, Generic[ItemT]):
+    metadata: ItemT
+
+
+class Encrypted(BaseModel, Generic[ItemT]):
+    customerEncryption: ItemT  # noqa: N815 -- as above
+
+
+class Steps(BaseModel, Generic[ItemT]):
+    steps: ItemT
+
+
+class Data(BaseModel, Generic[ItemT]):
+    payload: ItemT
+
+
+class Custom(BaseModel, Generic[ItemT]):
+    customData: ItemT  # noqa: N815 -- as above
+
+
+class CalledMethod(BaseModel, Generic[ItemT]):
+    methodName: ItemT  # noqa: N815 -- as above
+
+
+class AuditLog(BaseModel, Generic[ItemT]):
+    protoPayload: ItemT  # noqa: N815 -- as above
+
+
+class Severe(BaseModel, Generic[ItemT]):
+    severity: ItemT
+
+
+class ClosedBucket(BaseModel, extra="forbid"):
+    bucket: str
+
+
+class OptionalOrder(BaseModel):
+    order_id: int = 0
+
+
+class RichObject(StorageObjectData):
+    """A subclass of Google's model may read more."""
+
+    label: str
+
+
+class OwnModel(Model):
+    bucket: str
+
+
 class Place(NamedTuple):
     latitude: float
     longitude: float
@@ -395,6 +479,44 @@ UNREADABLE: Final = (
 UNDECIDED: Final = tuple(_fields(("Annotated[int, Field(gt=0)]", "str"), ("Level", "str"), is_unreadable=True))
 PAIRS: Final = (*READABLE, *UNREADABLE, *UNDECIDED)
 
+_OBJECT: Final = "google.cloud.storage.object.v1.finalized"
+_LOG: Final = "google.cloud.audit.log.v1.written"
+_BUILD: Final = "google.cloud.cloudbuild.build.v1.statusChanged"
+_EXECUTED: Final = "google.cloud.scheduler.job.v1.executed"
+_JOB: Final = "google.cloud.scheduler.job.v1.created"
+
+
+def _types(ce_type: str, *reads: str, is_unreadable: bool = False) -> Iterator[Pair]:
+    """What handlers of one of Google's types of CloudEvents read; `check` reports E011."""
+    for read in reads:
+        yield Pair(ce_type, read, is_unreadable)
+
+
+GOOGLE_READABLE: Final = (
+    *_types(_OBJECT, "StorageObjectData", "RichObject", "Bucket", "CamelContent", "ClosedBucket", "OptionalOrder"),
+    *_types(_OBJECT, "Size[int]", "Size[str]", "Size[float]", "Named[int]", "Created[datetime]", "Created[str]"),
+    *_types(_OBJECT, "Labelled[dict[str, str]]", "Labelled[dict[str, int]]", "Held[bool]"),
+    *_types(_OBJECT, "Encrypted[Order]", "dict[str, Any]", "object", "Any", "bytes", "str"),
+    *_types(_OBJECT, "StorageObjectData | BuildEventData", "JobEventData | BuildEventData", "BuildEventData | None"),
+    *_types(_EXECUTED, "SchedulerJobData", "Custom[str]", "Custom[bytes]", "Custom[int]"),
+    *_types(_LOG, "LogEntryData", "AuditLog[CalledMethod[Literal['a']]]", "AuditLog[CalledMethod[int]]"),
+    *_types(_LOG, "Severe[str]", "Severe[Literal['ERROR']]", "Severe[int]"),
+    *_types(_BUILD, "BuildEventData", "Steps[list[Order]]"),
+    *_types(_JOB, "JobEventData", "Data[Order]"),
+)
+GOOGLE_UNREADABLE: Final = (
+    *_types(_OBJECT, "BuildEventData", "OwnModel", "Model", "Order", "OrderData", "OrderRow", is_unreadable=True),
+    *_types(_OBJECT, "SnakeContent", "Created[int]", "Created[list[str]]", "Size[list[int]]", is_unreadable=True),
+    *_types(_OBJECT, "Named[list[str]]", "Named[dict[str, str]]", "Named[Order]", is_unreadable=True),
+    *_types(_OBJECT, "Labelled[str]", "Labelled[list[str]]", "Held[str]", "Held[datetime]", is_unreadable=True),
+    *_types(_OBJECT, "Encrypted[str]", "int", "list[int]", "None", "Paid | Refunded", is_unreadable=True),
+    *_types(_EXECUTED, "StorageObjectData", "Custom[list[int]]", "Data[str]", is_unreadable=True),
+    *_types(_LOG, "AuditLog[CalledMethod[list[int]]]", "AuditLog[str]", "Severe[list[int]]", is_unreadable=True),
+    *_types(_BUILD, "Bucket", "Steps[str]", "Steps[int]", is_unreadable=True),
+    *_types(_JOB, "SchedulerJobData", "Data[int]", is_unreadable=True),
+)
+GOOGLE_PAIRS: Final = (*GOOGLE_READABLE, *GOOGLE_UNREADABLE)
+
 _IMPORTS: Final = """
 from __future__ import annotations
 
@@ -406,29 +528,34 @@ from uuid import UUID
 from pydantic import BaseModel, Field, TypeAdapter
 
 from gcp_event_router import Event, events
+from gcp_event_router.google.audit import LogEntryData
+from gcp_event_router.google.base import Model
+from gcp_event_router.google.cloudbuild import BuildEventData
+from gcp_event_router.google.scheduler import JobEventData, SchedulerJobData
+from gcp_event_router.google.storage import StorageObjectData
 from payload_pairs import *
 """
 
 
 def modules() -> dict[str, str]:
-    """The files of a project: the types, `pair_kinds`, which declares each pair's kind, and `pair_handlers`."""
+    """The files of a project: the types, `pair_kinds`, which declares each pair's kind, and the handlers of all pairs."""
     kinds = [f'events.kind("pair-{number}", {_argument(pair.sent)})' for number, pair in enumerate(PAIRS)]
-    handlers = [
-        f'@events.on("pair-{number}")\ndef reads_{number}(event: Event[{pair.read}]) -> None: ...'
-        for number, pair in enumerate(PAIRS)
-    ]
+    handlers = [f'@events.on("pair-{number}")\n{_function(number, pair)}' for number, pair in enumerate(PAIRS)]
+    of_google = [f'@events.on(ce_type="{pair.sent}")\n{_function(number, pair)}' for number, pair in enumerate(GOOGLE_PAIRS)]
     return {
         "payload_pairs.py": Path(__file__).read_text(),
         "pair_kinds.py": "\n".join([_IMPORTS, *kinds, ""]),
         "pair_handlers.py": "\n\n\n".join([_IMPORTS, *handlers, ""]),
+        "google_handlers.py": "\n\n\n".join([_IMPORTS, *of_google, ""]),
     }
 
 
-def pair_at(line: int) -> Pair | None:
-    """The pair whose handler a line of `pair_handlers` belongs to."""
-    before = modules()["pair_handlers.py"].splitlines()[:line]
-    number = next((found[1] for text in reversed(before) if (found := re.match(r'@events\.on\("pair-(\d+)"\)', text))), None)
-    return None if number is None else PAIRS[int(number)]
+def pair_at(file: str, line: int) -> Pair | None:
+    """The pair whose handler a line of one of the files belongs to."""
+    pairs = {"pair_handlers.py": PAIRS, "google_handlers.py": GOOGLE_PAIRS}[file]
+    after = modules()[file].splitlines()[line - 1 :]
+    number = next((found[1] for text in after if (found := re.match(r"def reads_(\d+)", text))), None)
+    return None if number is None else pairs[int(number)]
 
 
 def register(router: EventRouter) -> None:
@@ -436,6 +563,16 @@ def register(router: EventRouter) -> None:
     for number, pair in enumerate(PAIRS):
         router.kind(f"pair-{number}", TypeAdapter(_type(pair.sent)))
         router.on(f"pair-{number}", name=f"reads_{number}")(_handler(_type(pair.read)))
+
+
+def register_google(router: EventRouter) -> None:
+    """Register the handlers of Google's types."""
+    for number, pair in enumerate(GOOGLE_PAIRS):
+        router.on(ce_type=pair.sent, name=f"reads_{number}")(_handler(_type(pair.read)))
+
+
+def _function(number: int, pair: Pair) -> str:
+    return f"def reads_{number}(event: Event[{pair.read}]) -> None: ..."
 
 
 def _argument(sent: str) -> str:

@@ -41,7 +41,7 @@ __all__ = [
 ]
 
 
-def _json_name(name: str) -> str:
+def json_name(name: str) -> str:
     """The name that protobuf's compiler gives a field in JSON; pydantic's `to_camel` treats digits otherwise."""
     return re.sub(r"_(.)", lambda found: found[1].upper(), name)
 
@@ -55,7 +55,7 @@ class Model(BaseModel):
     """
 
     model_config: ClassVar[ConfigDict] = ConfigDict(
-        alias_generator=_json_name,
+        alias_generator=json_name,
         extra="allow",
         frozen=True,
         protected_namespaces=(),  # messages have fields such as `model_name`

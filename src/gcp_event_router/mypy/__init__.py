@@ -28,6 +28,7 @@ from ._class_source import SourceFiles
 from ._codes import EVENT_CONFIG
 from ._config import Config, refuse
 from ._fields import keep_source, may_be_payload
+from ._google import modules_named
 from ._handlers import any_function
 from ._hooks import FUNCTION_HOOKS, METHOD_HOOKS, TAKING_OPTIONS, Hook
 from ._names import HANDLER_DECORATOR, ROUTER, STUB
@@ -87,9 +88,10 @@ class EventRouterPlugin(Plugin):
 
     @override
     def get_additional_deps(self, file: MypyFile) -> list[tuple[int, str, int]]:
-        """Let modules that name kinds depend on those that declare them, which they need not import."""
-        modules = self._project.kinds_before(file.fullname) if _may_name_kinds(file) else ()
-        return [(_PRIORITY, module, -1) for module in modules]
+        """Let modules that name kinds, or Google's types, depend on those that declare them, which they need not import."""
+        source = _source_of(file)
+        kinds = self._project.kinds_before(file.fullname) if _NAMES_KINDS.search(source) else ()
+        return [(_PRIORITY, module, -1) for module in (*kinds, *sorted(modules_named(source)))]
 
     @override
     def get_additional_indirect_deps(self, file: MypyFile) -> set[str]:
@@ -162,11 +164,11 @@ def _is_router(info: TypeInfo) -> bool:
     return any(base.fullname == ROUTER for base in info.mro)
 
 
-def _may_name_kinds(file: MypyFile) -> bool:
-    # mypy's native parser has not read the module's body yet, so read the text
+def _source_of(file: MypyFile) -> str:
+    """The text of a module of the project; empty for all other modules. mypy's native parser has not read the body yet."""
     if file.is_stub or "site-packages" in file.path or file.fullname.partition(".")[0] in _LIBRARY:
-        return False
+        return ""
     try:
-        return _NAMES_KINDS.search(Path(file.path).read_text(encoding="utf-8")) is not None
+        return Path(file.path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
-        return False
+        return ""

@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
+from ._names import GOOGLE_TYPES
+
 #: The keywords of `Field` that neither rename a field nor change what it reads.
 _PLAIN: Final = frozenset(
     "alias_priority default default_factory deprecated description discriminator examples field_title_generator frozen "  # noqa: SIM905 -- a list of words
@@ -25,6 +27,8 @@ _BOUNDS: Final = frozenset(
 _NARROWING: Final = frozenset(
     "AfterValidator Discriminator Doc Ge Gt Interval Le Len Lt MaxLen MinLen MultipleOf Strict StringConstraints Tag".split()  # noqa: SIM905 -- as above
 )
+#: Those of Google's types that may refuse a value which their plain type reads.
+_BOUNDED: Final = frozenset({"Double", "Int32", "Int64", "UInt32", "UInt64"})
 #: The settings of a model that change nothing about the JSON that it reads and writes.
 _HARMLESS_CONFIG: Final = frozenset(
     "arbitrary_types_allowed defer_build from_attributes frozen hide_input_in_errors json_schema_extra loc_by_alias "  # noqa: SIM905 -- as above
@@ -118,22 +122,22 @@ def _classes(node: ast.AST) -> Iterator[ast.ClassDef]:
             yield from _classes(child)
 
 
-def read_class(node: ast.ClassDef, imported: dict[str, str], is_alias: Callable[[str], bool]) -> ClassSource:
+def read_class(node: ast.ClassDef, imported: dict[str, str], find_alias: Callable[[str], str | None]) -> ClassSource:
     """Read the source of a model or a dataclass.
 
     Args:
         node: The class.
         imported: The names that its module imports under other names.
-        is_alias: Whether a name in an annotation is that of a type alias, which may hide an `Annotated`.
+        find_alias: Returns the full name of the type alias that a name stands for; None if it is something else.
 
     """
-    return _Reader(imported, is_alias).read(node)
+    return _Reader(imported, find_alias).read(node)
 
 
 class _Reader:
-    def __init__(self, imported: dict[str, str], is_alias: Callable[[str], bool]) -> None:
+    def __init__(self, imported: dict[str, str], find_alias: Callable[[str], str | None]) -> None:
         self._imported = imported
-        self._is_alias = is_alias
+        self._find_alias = find_alias
         self._found = ClassSource()
 
     def read(self, node: ast.ClassDef) -> ClassSource:
@@ -257,7 +261,11 @@ class _Reader:
         """Look for `Annotated` and for type aliases, which may hide one."""
         annotation = _parsed(annotation)
         if isinstance(annotation, (ast.Name, ast.Attribute)):
-            found.is_opaque |= self._is_alias(ast.unparse(annotation))
+            alias = self._find_alias(ast.unparse(annotation))
+            if alias is not None and alias.startswith(GOOGLE_TYPES):
+                found.is_bounded |= alias.rpartition(".")[2] in _BOUNDED
+            else:  # it may hide an `Annotated`
+                found.is_opaque |= alias is not None
         elif isinstance(annotation, ast.Subscript):
             name = self._name(annotation.value)
             if name == "Literal":

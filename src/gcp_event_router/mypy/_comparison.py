@@ -25,7 +25,7 @@ from mypy.types import (
 )
 
 from ._fields import PayloadClass, PayloadField, class_of, has_own_functions
-from ._names import BASE_MODEL, ROOT_MODEL
+from ._names import BASE_MODEL, GOOGLE_TYPES, ROOT_MODEL
 from ._scalars import SCALARS, Scalar, Values, differ, literal_values, members_of
 from ._types import as_base, text
 
@@ -45,14 +45,19 @@ class _Mapping(NamedTuple):
 _Shape: TypeAlias = Scalar | Values | _Array | _Mapping | PayloadClass
 
 
-def unreadable(sent: Type, read: Type, classes: set[TypeInfo]) -> str | None:
+def unreadable(sent: Type, read: Type, classes: set[TypeInfo], *, is_complete: bool = False) -> str | None:
     """Say why a type reads nothing of what another one sends; None if it may read something.
 
-    Adds the classes that decided about it to `classes`.
+    Args:
+        sent: The type that is sent.
+        read: The type that reads it.
+        classes: The classes that decided about it join this set.
+        is_complete: Whether `sent` names all that is sent today, although it reads more.
+
     """
     if any(_scalar_name(type_) in {"str", "bytes"} for type_ in (sent, read)):  # a payload that need not be JSON
         return None
-    return _JSONComparison(classes).compare(sent, read, is_whole=True)
+    return _JSONComparison(classes, sent if is_complete else None).compare(sent, read, is_whole=True)
 
 
 def unreadable_part(sent: Type, read: Type, classes: set[TypeInfo]) -> tuple[Type, str] | None:
@@ -71,8 +76,10 @@ def _scalar_name(type_: Type) -> str | None:
 
 
 class _JSONComparison:
-    def __init__(self, classes: set[TypeInfo]) -> None:
+    def __init__(self, classes: set[TypeInfo], complete: Type | None) -> None:
         self._classes = classes
+        #: The type whose fields are all that is sent, although it may read others.
+        self._complete = complete
         #: The pairs that are being compared; types may contain themselves.
         self._open: set[tuple[str, str]] = set()
 
@@ -156,7 +163,7 @@ class _JSONComparison:
             return _Mapping(type_.args[1])
         if info.is_enum:
             self._classes.add(info)
-            return members_of(info)
+            return members_of(info) or (Scalar("str") if info.has_base("builtins.str") else None)
         if info.is_newtype and info.bases:
             return self._shape(info.bases[0])
         return class_of(type_, self._classes)
@@ -174,7 +181,7 @@ class _JSONComparison:
         for field in read.fields:
             names = field.read or ()
             found = [by_name[name] for name in names if name in by_name]
-            if field.is_required and not found and names and not sent.is_open:
+            if field.is_required and not found and names and (sent_type is self._complete or not sent.is_open):
                 return f'{text(read_type)} requires "{names[0]}", which {text(sent_type)} does not have'
             if len(found) == 1 and (field.is_required or found[0].is_required) and not field.is_read_freely:
                 pairs.append((found[0], found[0].type, field.type, field.is_bounded))
@@ -223,8 +230,9 @@ def _inner(type_: Type) -> ProperType | None:
     proper = get_proper_type(type_)
     if not isinstance(type_, TypeAliasType) or isinstance(proper, UnionType):
         return proper
+    is_google = type_.alias is not None and type_.alias.fullname.startswith(GOOGLE_TYPES)
     is_model = isinstance(proper, Instance) and proper.type.has_base(BASE_MODEL)
-    return proper if is_model or isinstance(proper, TypedDictType) else None
+    return proper if is_google or is_model or isinstance(proper, TypedDictType) else None
 
 
 def _is_optional(union: UnionType) -> bool:

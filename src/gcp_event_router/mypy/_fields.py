@@ -11,8 +11,9 @@ from mypy.plugin import ClassDefContext
 from mypy.semanal import SemanticAnalyzer
 from mypy.types import Instance, LiteralType, Type, TypedDictType, get_proper_type
 
+from ..google.base import json_name
 from ._class_source import ALL, ClassSource, Field, SourceFiles, read_class
-from ._names import BASE_MODEL
+from ._names import BASE_MODEL, GOOGLE_MODEL
 from ._types import as_base
 
 #: The symbol with what the source of a class says. mypy compares public symbols of several bases with each other, and the daemon
@@ -67,13 +68,13 @@ def keep_source(context: ClassDefContext, files: SourceFiles) -> None:
     if module.is_stub:
         return
 
-    def is_alias(name: str) -> bool:
+    def find_alias(name: str) -> str | None:
         symbol = analyzer.lookup_qualified(name, context.cls, suppress_errors=True)
         node = None if symbol is None else symbol.node
-        return isinstance(node, TypeAlias) and not node.fullname.startswith(("typing.", "builtins."))
+        return node.fullname if isinstance(node, TypeAlias) and not node.fullname.startswith(("typing.", "builtins.")) else None
 
     found = files.find_class(module.path, info.fullname.removeprefix(f"{module.fullname}.").split("."))
-    source = ClassSource() if found is None else read_class(*found, is_alias)
+    source = ClassSource() if found is None else read_class(*found, find_alias)
     if found is None or not (info.has_base(BASE_MODEL) or any(map(_is_dataclass, context.cls.decorators))):
         source.make_opaque()
     kept = LiteralType(json.dumps(source.as_json()), analyzer.named_type("builtins.str"))
@@ -112,7 +113,11 @@ def class_of(type_: Type, classes: set[TypeInfo]) -> PayloadClass | None:
     fields: dict[str, tuple[Field, Type]] = {}
     own_reading, own_writing = set[str](), set[str]()
     extra, by_name = None, None
+    is_google = proper.type.has_base(GOOGLE_MODEL)
     for info in reversed(proper.type.mro):
+        if info.fullname == GOOGLE_MODEL:  # it reads null as the default
+            extra, by_name = "allow", True
+            continue
         if info.fullname in _BARE or info.fullname.startswith("pydantic."):
             continue
         classes.add(info)
@@ -127,6 +132,8 @@ def class_of(type_: Type, classes: set[TypeInfo]) -> PayloadClass | None:
             variable = None if symbol is None else symbol.node
             if not isinstance(variable, Var) or variable.type is None:
                 return None
+            if is_google and field.read == [name]:
+                field.read, field.sent = [json_name(name)], json_name(name)
             fields[name] = field, expand_type_by_instance(variable.type, base)
     own = (ALL in own_reading, ALL in own_writing)
     found = [
@@ -136,7 +143,7 @@ def class_of(type_: Type, classes: set[TypeInfo]) -> PayloadClass | None:
             field.sent,
             field.is_required,
             field.is_bounded,
-            field.is_opaque or name in own_reading,
+            field.is_opaque or is_google or name in own_reading,
             field.is_opaque or name in own_writing,
         )
         for name, (field, type_) in fields.items()

@@ -22,6 +22,7 @@ from ._call import Call
 from ._codes import EVENT_HANDLER
 from ._comparison import unreadable
 from ._fields import is_plain
+from ._google import check_google_type
 from ._names import EVENT, HANDLER_DECORATOR
 from ._on_call import OnCall
 from ._options import check_options
@@ -57,7 +58,7 @@ def registered(call: Call) -> Type:
     event = event_of(function)
     if event is not None:
         _check_event(call, event)
-        check_payload(call, OnCall.of(call), event.args[0], f"The handler reads Event[{text(event.args[0])}]")
+        _check_read(call, OnCall.of(call), event.args[0])
     return function
 
 
@@ -101,7 +102,14 @@ def check_payload_argument(call: Call, on_call: OnCall) -> None:
     """Check the type that `payload=` names."""
     decorator = get_proper_type(call.type)
     if isinstance(decorator, Instance) and is_inferred(decorator) and decorator.args:
-        check_payload(call, on_call, decorator.args[0], f"The handler reads Event[{text(decorator.args[0])}]")
+        _check_read(call, on_call, decorator.args[0])
+
+
+def _check_read(call: Call, on_call: OnCall, payload: Type) -> None:
+    """Compare what a handler reads with what its events carry."""
+    reader = f"The handler reads Event[{text(payload)}]"
+    check_payload(call, on_call, payload, reader)
+    check_google_type(call, on_call, payload, reader)
 
 
 def _problem(call: Call, function: ProperType) -> str | None:

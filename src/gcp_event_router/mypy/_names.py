@@ -28,5 +28,9 @@ PUSHES: Final = tuple(f"{module}.{name}" for module in (f"{_PACKAGE}.testing.cli
 PUSHERS: Final = (f"{_PACKAGE}.testing.client.Pusher", f"{STUB}.Pusher")
 SELECTION: Final = f"{_PACKAGE}.inbox.selections.Selection"
 DJANGO_RECEIVER: Final = "django.dispatch.dispatcher.receiver"
+#: The package of the models of Google's payloads, the base of all of them, and the module with their fields' types.
+GOOGLE: Final = f"{_PACKAGE}.google"
+GOOGLE_MODEL: Final = f"{GOOGLE}.base.Model"
+GOOGLE_TYPES: Final = (f"{GOOGLE}.base.", f"{GOOGLE}.enums.")
 BASE_MODEL: Final = "pydantic.main.BaseModel"
 ROOT_MODEL: Final = "pydantic.root_model.RootModel"

@@ -17,14 +17,16 @@ class OnCall(NamedTuple):
     router: str | None = None
     #: None stands for a glob that is not a literal.
     globs: tuple[str | None, ...] = ()
+    #: The type of CloudEvents, if it is one of Google's whose model is known.
+    google_type: str | None = None
 
     @classmethod
     def of(cls, call: Call) -> OnCall:
         """Read it from the type of the decorator that is called."""
         if call.facts is None:
             return cls()
-        router, globs = json.loads(call.facts)
-        return cls(router, tuple(globs))
+        router, globs, google_type = json.loads(call.facts)
+        return cls(router, tuple(globs), google_type)
 
     def type(self, call: Call) -> Type:
         """The type of the decorator."""

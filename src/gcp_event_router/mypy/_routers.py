@@ -18,6 +18,7 @@ from ._declarations import (
     router_name,
     router_of,
 )
+from ._google import is_googles
 from ._handlers import check_payload_argument
 from ._kind_names import check_declared_name, check_glob, check_kind
 from ._names import ROUTER
@@ -108,7 +109,9 @@ def on(call: Call) -> Type:
     for argument in arguments:
         if argument is not None:
             check_glob(call, argument, router)
-    on_call = OnCall(router, tuple(None if argument is None else argument.literal for argument in arguments))
+    ce_type = call.argument("ce_type")
+    google_type = ce_type.literal if ce_type is not None and is_googles(ce_type.literal) else None
+    on_call = OnCall(router, tuple(None if argument is None else argument.literal for argument in arguments), google_type)
     if call.argument("payload") is not None:
         check_payload_argument(call, on_call)
         return call.type
