@@ -36,10 +36,7 @@ _PYRIGHT: Final = {
 
 EXCEPTIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "mypy": _MYPY,
-    "mypy-plugin": {
-        **{cause: uses for cause, uses in _MYPY.items() if cause not in {_KEPT, _STRING}},
-        "the plugin keeps the function, which is more than a Callable": ("what Kind.on returns",),
-    },
+    "mypy-plugin": {},
     "mypy-oldest": {
         **_MYPY,
         "mypy before 1.19 does not know TypeForm, so that anything is the form of an unknown type": (
@@ -92,11 +89,7 @@ EXCEPTIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     },
     "ty": {
         _STRING: ("a type's name as a kind's payload", "a type's name as payload="),
-        _KEPT: (
-            "a handler of a kind, called by its parameter's name",
-            "what Kind.on returns",
-            "what payload= returns",
-        ),
+        _KEPT: ("a handler of a kind, called by its parameter's name",),
         _COVARIANT: ("a factory's handler of another payload", "payload= and a factory's handler of another"),
         _PYDANTIC: ("a size in words", "a history in words", "text as bytes", "a number as an action", "an object in JSON"),
         _FROM_BOTH: ("a list of TypedDicts that is pushed",),

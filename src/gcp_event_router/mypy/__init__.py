@@ -18,7 +18,15 @@ from typing import Final, TypeVar
 
 from mypy.nodes import MypyFile, TypeInfo
 from mypy.options import Options
-from mypy.plugin import ClassDefContext, FunctionContext, MethodContext, MethodSigContext, Plugin, ReportConfigContext
+from mypy.plugin import (
+    ClassDefContext,
+    FunctionContext,
+    FunctionSigContext,
+    MethodContext,
+    MethodSigContext,
+    Plugin,
+    ReportConfigContext,
+)
 from mypy.types import FunctionLike, Type
 from mypy.version import __version__ as mypy_version
 from typing_extensions import override
@@ -27,17 +35,18 @@ from ._call import Call, HookContext, Project, fits, is_hidden, report
 from ._class_source import SourceFiles
 from ._codes import EVENT_CONFIG
 from ._config import Config, refuse
+from ._dicts import expect_types
 from ._fields import keep_source, may_be_payload
 from ._google import modules_named
 from ._handlers import any_function
-from ._hooks import FUNCTION_HOOKS, METHOD_HOOKS, TAKING_OPTIONS, Hook
+from ._hooks import FUNCTION_HOOKS, METHOD_HOOKS, TAKING_OPTIONS, Hook, takes_dicts
 from ._names import HANDLER_DECORATOR, ROUTER, STUB
 from ._options import explain_arguments
 from ._routers import new_router
 
 __all__ = ["plugin"]
 
-ContextT = TypeVar("ContextT", FunctionContext, MethodContext)
+SignatureContextT = TypeVar("SignatureContextT", bound=FunctionSigContext | MethodSigContext)
 
 #: What a module contains if it may name kinds.
 _NAMES_KINDS: Final = re.compile(r"\.on\(|\.explain\(|\.kinds\b|get_event_url\(|push\(|Selection\(")
@@ -126,15 +135,21 @@ class EventRouterPlugin(Plugin):
         return None if hook is None else partial(self._run, hook)
 
     @override
+    def get_function_signature_hook(self, fullname: str) -> Callable[[FunctionSigContext], FunctionLike] | None:
+        return partial(self._sign, expect_types) if takes_dicts(fullname) else None
+
+    @override
     def get_method_signature_hook(self, fullname: str) -> Callable[[MethodSigContext], FunctionLike] | None:
         if fullname == f"{HANDLER_DECORATOR}.__call__":
             return any_function
-        return self._explain if fullname in TAKING_OPTIONS else None
+        if fullname in TAKING_OPTIONS:
+            return partial(self._sign, partial(explain_arguments, self._project))
+        return partial(self._sign, expect_types) if takes_dicts(fullname) else None
 
-    def _explain(self, context: MethodSigContext) -> FunctionLike:
+    def _sign(self, hook: Callable[[SignatureContextT], FunctionLike], context: SignatureContextT) -> FunctionLike:
         if not self._has_crashed:
             try:
-                return explain_arguments(self._project, context)
+                return hook(context)
             except Exception as error:  # noqa: BLE001 -- as in _run()
                 if not is_hidden(context.api):
                     context.api.fail(self._crashed(error), context.context, code=EVENT_CONFIG)

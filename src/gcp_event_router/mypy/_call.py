@@ -10,7 +10,7 @@ from mypy.errors import ErrorWatcher
 from mypy.nodes import ARG_POS, ARG_STAR, CallExpr, Context, Expression, MypyFile, SymbolTableNode, TypeInfo
 from mypy.plugin import CheckerPluginInterface, FunctionContext, MethodContext, SemanticAnalyzerPluginInterface
 from mypy.server.trigger import make_trigger, make_wildcard_trigger
-from mypy.types import Instance, LiteralType, Type
+from mypy.types import Instance, LiteralType, Type, get_proper_type
 
 from ._codes import EVENT_CONFIG
 from ._config import Config
@@ -117,10 +117,15 @@ class Call:
         return self.context.default_return_type
 
     @property
+    def owner(self) -> Instance | None:
+        """The object whose method is called, such as a decorator, if it has type arguments."""
+        owner = get_proper_type(self.context.type) if isinstance(self.context, MethodContext) else None
+        return owner if isinstance(owner, Instance) and owner.args else None
+
+    @property
     def facts(self) -> str | None:
         """The string in the type of a decorator that is called: what the hook of the call that returned it has written."""
-        owner = self.context.type if isinstance(self.context, MethodContext) else None
-        return literal(owner.args[0]) if isinstance(owner, Instance) and owner.args else None
+        return None if self.owner is None else literal(self.owner.args[0])
 
     def argument(self, name: str) -> Argument | None:
         """The argument of a parameter, however it is passed; None if it is left out."""

@@ -89,13 +89,35 @@ def _is_plain(info: TypeInfo, call: Call) -> bool:
 
 
 def on_kind(call: Call) -> Type:
-    """Keep the type of a function that a declared kind registers, and check the options."""
+    """Check the options, or the function."""
     check_options(call)
-    if isinstance(get_proper_type(call.type), Instance):  # a decorator, since the call has nothing but options
-        return call.type
-    argument = call.first()
+    is_decorator = isinstance(get_proper_type(call.type), Instance)  # the call has nothing but options
+    return call.type if is_decorator else of_payload(call)
+
+
+def of_payload(call: Call) -> Type:
+    """Keep the type of a function that a kind or `payload=` registers. mypy has checked it, unless it is a partial."""
+    argument, owner = call.first(), call.owner
     function = None if argument is None else get_proper_type(argument.type)
-    return function if isinstance(function, CallableType | Instance | Overloaded) else call.type
+    if not isinstance(function, CallableType | Instance | Overloaded):
+        return call.type
+    signature = _partial_signature(function)
+    if signature is not None and owner is not None and not signature.variables:
+        problem = _problem(call, function) or _other_payload(signature, owner.args[0])
+        if problem:
+            call.fail(problem, EVENT_HANDLER)
+    return function
+
+
+def _other_payload(partial: CallableType, payload: Type) -> str | None:
+    """Say that a partial does not take the payload with which it is registered."""
+    event = event_of(partial)
+    if event is None or is_subtype(payload, event.args[0]):
+        return None
+    return (
+        f"{_name(partial, is_partial=True)} takes Event[{text(event.args[0])}], but the payload is {text(payload)}. "
+        f"Register a function that takes Event[{text(payload)}]"
+    )
 
 
 def check_payload_argument(call: Call, on_call: OnCall) -> None:
@@ -114,6 +136,9 @@ def _check_read(call: Call, on_call: OnCall, payload: Type) -> None:
 
 def _problem(call: Call, function: ProperType) -> str | None:
     """Why something cannot be a handler."""
+    signature = _partial_signature(function)
+    is_partial = signature is not None
+    function = signature or function
     decorator = call.project.find_class(HANDLER_DECORATOR)
     method = None if decorator is None else decorator.get_method("__call__")
     variable = method.type.variables[0] if method is not None and isinstance(method.type, CallableType) else None
@@ -127,7 +152,7 @@ def _problem(call: Call, function: ProperType) -> str | None:
         )
     if not isinstance(function, CallableType):
         return f"{text(function)} is not a function that takes one Event and returns None. {how}"
-    name = name_of(function)
+    name = _name(function, is_partial=is_partial)
     first = next((i for i, kind in enumerate(function.arg_kinds) if kind.is_positional() or kind == ARG_STAR), None)
     if first is None:
         return f"{name} takes no positional argument, so it cannot take an event. {how}"
@@ -138,7 +163,8 @@ def _problem(call: Call, function: ProperType) -> str | None:
         if i != first and kind.is_required()
     ]
     if function.arg_names[first] in {"self", "cls"} and required:
-        return f"{name} is a method without its object. Register the bound method: events.on(...)(instance.{name.strip(chr(34))})"
+        method_name = name_of(function).strip('"')
+        return f"{name} is a method without its object. Register the bound method: events.on(...)(instance.{method_name})"
     if required:
         return f"{name} requires {', '.join(required)} besides the event, and would not get it. {how}"
     if not (isinstance(taken, AnyType) or (isinstance(taken, Instance) and taken.type.fullname == EVENT)):
@@ -149,16 +175,24 @@ def _problem(call: Call, function: ProperType) -> str | None:
 
 def event_of(function: ProperType) -> Instance | None:
     """The `Event[...]` in a handler's annotation."""
-    if isinstance(function, Instance):
-        # mypy's plugin for functools keeps the signature of a partial there
-        kept = None if function.extra_attrs is None else function.extra_attrs.attrs.get("__mypy_partial")
-        method = function.type.get("__call__")
-        called = kept if function.type.fullname == "functools.partial" else None if method is None else method.type
-        signature = None if called is None else get_proper_type(called)
-        first = 0 if called is kept else 1
-    else:
-        signature, first = function, 0
+    signature: ProperType | None = _partial_signature(function) or function
+    first = 0
+    if isinstance(signature, Instance):
+        method = signature.type.get("__call__")
+        signature, first = get_proper_type(None if method is None else method.type), 1
     if not isinstance(signature, CallableType) or len(signature.arg_types) <= first:
         return None
     event = get_proper_type(signature.arg_types[first])
     return as_base(event, EVENT) if isinstance(event, Instance) else None
+
+
+def _partial_signature(function: ProperType) -> CallableType | None:
+    """The signature of a `functools.partial`, which mypy's own plugin keeps in its type. To mypy, one accepts any arguments."""
+    attributes = function.extra_attrs if isinstance(function, Instance) else None
+    kept = get_proper_type(None if attributes is None else attributes.attrs.get("__mypy_partial"))
+    return kept if isinstance(kept, CallableType) else None
+
+
+def _name(function: CallableType, *, is_partial: bool) -> str:
+    name = name_of(function)
+    return f"The partial of {name}" if is_partial and function.name else name

@@ -9,15 +9,17 @@ from mypy.types import Type
 
 from ._answers import answer
 from ._call import Call
-from ._handlers import on_kind, registered
+from ._handlers import of_payload, on_kind, registered
 from ._names import (
     ANSWERS,
+    ASSERTIONS,
     DJANGO_RECEIVER,
     EVENT_SIGNAL,
     GET_EVENT_URL,
     HANDLER_DECORATOR,
     KIND,
     LIFECYCLE_SIGNAL,
+    PAYLOAD_DECORATOR,
     PUSHERS,
     PUSHES,
     RECEIVER_DECORATOR,
@@ -40,6 +42,7 @@ FUNCTION_HOOKS: Final[Mapping[str, Hook]] = {
 METHOD_HOOKS: Final[Mapping[str, Hook]] = {
     **{f"{router}.{hook.__name__}": hook for router in ROUTERS for hook in (kind, include, on, fallback, explain)},
     f"{HANDLER_DECORATOR}.__call__": registered,
+    f"{PAYLOAD_DECORATOR}.__call__": of_payload,
     f"{KIND}.on": on_kind,
     # the type of `router.kinds`
     "typing.Mapping.__getitem__": kinds_item,
@@ -50,3 +53,9 @@ METHOD_HOOKS: Final[Mapping[str, Hook]] = {
 }
 #: The methods that take the options of a handler.
 TAKING_OPTIONS: Final = frozenset({f"{KIND}.on"} | {f"{router}.{name}" for router in ROUTERS for name in ("on", "fallback")})
+
+
+def takes_dicts(fullname: str) -> bool:
+    """Whether a function or a method of tests takes a payload beside its kind, or its handler."""
+    name = fullname.rpartition(".")[2]
+    return fullname in PUSHES or name in ASSERTIONS or fullname in {f"{pusher}.__call__" for pusher in PUSHERS}

@@ -11,6 +11,7 @@ EVENTS: Final = f"{_PACKAGE}.router.events"
 KIND: Final = f"{_PACKAGE}.kinds.Kind"
 HANDLER_OPTIONS: Final = f"{_PACKAGE}._dispatch.options.HandlerOptions"
 HANDLER_DECORATOR: Final = f"{_PACKAGE}.kinds.HandlerDecorator"
+PAYLOAD_DECORATOR: Final = f"{_PACKAGE}.kinds.PayloadDecorator"
 RECEIVER_DECORATOR: Final = f"{_PACKAGE}.signals.ReceiverDecorator"
 EVENT: Final = f"{_PACKAGE}.event.Event"
 PRINCIPAL: Final = f"{_PACKAGE}.event.Principal"
@@ -25,6 +26,8 @@ STUB: Final = "gcp_event_router_kinds"
 ROUTERS: Final = (ROUTER, f"{STUB}.Events")
 GET_EVENT_URL: Final = (f"{_PACKAGE}._event_urls.get_event_url", f"{STUB}.get_event_url")
 PUSHES: Final = tuple(f"{module}.{name}" for module in (f"{_PACKAGE}.testing.client", STUB) for name in ("push", "apush"))
+#: Without a class, since mypy names the methods of a test case by the project's class.
+ASSERTIONS: Final = ("assert_handled", "assertHandled")
 PUSHERS: Final = (f"{_PACKAGE}.testing.client.Pusher", f"{STUB}.Pusher")
 SELECTION: Final = f"{_PACKAGE}.inbox.selections.Selection"
 DJANGO_RECEIVER: Final = "django.dispatch.dispatcher.receiver"

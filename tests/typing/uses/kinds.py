@@ -188,7 +188,7 @@ record(Event("order-placed", "1", ORDER))
 record(Event("order-placed", "1", BIG_ORDER))
 asyncio.run(notify(Event("order-placed", "1", ORDER, WHERE)))
 assert_type(record(Event("order-placed", "1", ORDER)), None)
-assert_type(record, Callable[[Event[Order]], None])  # good: what Kind.on returns
+is_function: Callable[[Event[Order]], None] = record
 record(event=Event("order-placed", "1", ORDER))  # good: a handler of a kind, called by its parameter's name
 
 for declared in (OrderPlaced, OrderEvents.placed):

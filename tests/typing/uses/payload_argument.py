@@ -14,6 +14,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field, PositiveInt, TypeAdapter
 from tests.typing.uses.payloads import (
     BIG_ORDER,
+    CUSTOMER,
     ORDER,
     WHERE,
     BigOrder,
@@ -230,7 +231,7 @@ model(Event("a", "1", ORDER))
 model(Event("a", "1", BIG_ORDER))
 union(Event("a", "1", Paid(state="paid", amount=1)))
 asyncio.run(model_async(Event("a", "1", ORDER, WHERE)))
-assert_type(model, Callable[[Event[Order]], None])  # good: what payload= returns
+is_function: Callable[[Event[Order]], None] = model
 
 
 # --- functions of other kinds
@@ -358,6 +359,7 @@ def two_parameters(event: Event[Order], more: int) -> None: ...
 
 
 events.on("a", payload=Customer)(of_order)  # bad: payload= of another model, called
+model(Event("a", "1", CUSTOMER))  # bad: a handler of payload=, called with another payload
 events.on("a", payload=Customer)(Service().handle)  # bad: payload= and a bound method of another
 events.on("a", payload=Customer)(Service())  # bad: payload= and an object of another
 events.on("a", payload=Customer)(partial(loud, loud=True))  # bad: payload= and a partial of another
