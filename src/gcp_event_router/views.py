@@ -18,10 +18,10 @@ from typing_extensions import override
 
 from ._concurrency import NOT_WITH_GEVENT, is_served_by_gevent
 from ._dispatch.refusal import refuse_request, reject
-from ._endpoint.request import is_received_long, read_events
-from ._endpoint.response import EventResponse, failure
+from ._endpoint.request import body_limit, is_received_long, read_body, read_events
+from ._endpoint.response import EventResponse, failure, handshake
 from ._flow import REST_IN_THREAD, Flow, arun, either, in_thread, on_loop, run
-from .auth import Authenticator, AuthenticatorChain, configured
+from .auth import AnyAuthenticator, AuthenticatorChain, SignedBody, configured
 from .event import UNKNOWN, Principal, is_label
 from .exceptions import ConfigurationError, DocumentError, take_error
 from .outcomes import Outcome, worst
@@ -40,7 +40,7 @@ class EventView(View):
     http_method_names: Sequence[str] = ["post"]
 
     #: Authenticators of this view, instead of those in the settings: `EventView.as_view(authentication=[...])`.
-    authentication: Sequence[Authenticator] | None = None
+    authentication: Sequence[AnyAuthenticator] | None = None
 
     _own_chain: AuthenticatorChain | None = None
     _is_async = False
@@ -69,10 +69,20 @@ class EventView(View):
         principal: Principal | None = None
         try:
             chain = self._own_chain or configured()
-            principal = yield from chain.ask(request)
-            if self._is_async and (yield on_loop(is_received_long, request)):
+            asked = yield from chain.ask(request)
+            signed = asked if isinstance(asked, SignedBody) else None
+            principal = None if isinstance(asked, SignedBody) else asked
+            limit = body_limit(signed)
+            if self._is_async and (yield on_loop(is_received_long, request, limit)):
                 yield REST_IN_THREAD
-            events = read_events(request, principal, chain, kind, reference)
+            body = read_body(request, limit)
+            provider = None
+            if signed is not None:
+                principal, authenticator = yield from signed.verify(body)
+                provider = authenticator.provider
+                if provider is not None and (answer := provider.handshake_answer(meta, body)) is not None:
+                    return handshake(answer)
+            events = read_events(request, body, principal, chain, kind, reference, provider)
         except Exception as error:  # noqa: BLE001 -- each becomes an answer
             yield from refuse_request(error, kind, reference, principal, meta)
             return failure(error, kind, reference)

@@ -20,9 +20,9 @@ from .. import conf
 from .._concurrency import LONG, wait_for
 from .._dispatch.raw_event import LabelledEvent, read_raw_events
 from .._log import log_malformed
-from ..auth import AuthenticatorChain
+from ..auth import AuthenticatorChain, SignedBody
 from ..auth.base import parsed_query
-from ..envelopes import EVENTARC_MODE
+from ..envelopes import DESCRIPTION, EVENTARC_MODE, Provider
 from ..envelopes.trace_context import TRACE_HEADERS, trace_headers
 from ..event import Principal
 from ..exceptions import BodyTooLargeError, ConfigurationError, EnvelopeError
@@ -33,18 +33,31 @@ _Read: TypeAlias = Callable[[int], bytes]
 _DIGITS: Final = 19
 
 
+def body_limit(signed: SignedBody | None) -> int:
+    """The most bytes of a body to read: fewer, if only its signature can admit the request."""
+    most = conf.current().MAX_BODY_SIZE
+    return most if signed is None else min(most, signed.max_body)
+
+
 def read_events(
-    request: HttpRequest, principal: Principal | None, chain: AuthenticatorChain, kind: str, reference: str
+    request: HttpRequest,
+    body: bytes,
+    principal: Principal | None,
+    chain: AuthenticatorChain,
+    kind: str,
+    reference: str,
+    provider: Provider | None = None,
 ) -> list[LabelledEvent]:
     """Read a request whose sender is known: one event, or those of a batch, without the credentials that `chain` names.
 
-    The kind and the reference are those in the URL, or `UNKNOWN`. Raises `SenderError` if the body is too large or incomplete,
-    and `ConfigurationError` if something has read it before.
+    The kind and the reference are those in the URL, or `UNKNOWN`. `provider` is that of a signed webhook. Raises `SenderError`
+    for parameters that cannot be read.
     """
     meta, secret = request.META, chain.secret_headers
+    if provider is not None:
+        meta = {**meta, DESCRIPTION: provider.describe(meta, body)}
     if secret and not meta.keys().isdisjoint(secret):
         meta = {name: value for name, value in meta.items() if name not in secret}
-    body = _read_body(request, conf.current().MAX_BODY_SIZE)
     query = _parameters(request, chain.secret_parameters) if meta.get("QUERY_STRING") else None
     headers = None if meta.keys().isdisjoint(TRACE_HEADERS) else trace_headers(meta)
     events = read_raw_events(body, meta, kind, reference, query, principal, None, headers)
@@ -66,10 +79,11 @@ def _parameters(request: HttpRequest, secret: Collection[str]) -> dict[str, list
     return parameters
 
 
-def _read_body(request: HttpRequest, limit: int) -> bytes:
+def read_body(request: HttpRequest, limit: int) -> bytes:
     """Return all bytes of a request's body. Django's own limit does not apply: it is too low for Pub/Sub.
 
-    Raises `BodyTooLargeError` if the body is longer than `limit`, or will be; otherwise as `read_events` does.
+    Raises `BodyTooLargeError` if the body is longer than `limit`, or will be; `EnvelopeError` if it is incomplete; and
+    `ConfigurationError` if something has read it before.
     """
     state: Any = request
     if PENDING in getattr(state, "scope", ()):
@@ -92,7 +106,7 @@ def _read_body(request: HttpRequest, limit: int) -> bytes:
 
 
 async def _receive_body(request: HttpRequest, limit: int) -> None:
-    """Receive the body of an ASGI request if `asgi.guard_bodies` has held it back. Raises as `_read_body` does."""
+    """Receive the body of an ASGI request if `asgi.guard_bodies` has held it back. Raises as `read_body` does."""
     scope: dict[str, Any] = getattr(request, "scope", {})
     pending: PendingBody | None = scope.pop(PENDING, None)
     if pending is None:
@@ -101,9 +115,8 @@ async def _receive_body(request: HttpRequest, limit: int) -> None:
     _keep(request, await pending.read(limit))
 
 
-async def is_received_long(request: HttpRequest) -> bool:
-    """Receive a body that was held back, and tell whether the body may be longer than `LONG`. Raises as `read_events` does."""
-    limit = conf.current().MAX_BODY_SIZE
+async def is_received_long(request: HttpRequest, limit: int) -> bool:
+    """Receive a body that was held back, and tell whether the body may be longer than `LONG`. Raises as `read_body` does."""
     await _receive_body(request, limit)
     state: Any = request
     if hasattr(state, "_body"):

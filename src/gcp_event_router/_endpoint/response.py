@@ -25,6 +25,14 @@ class EventResponse(HttpResponse):
         self._has_been_logged = True
 
 
+def handshake(answer: str) -> EventResponse:
+    """Answer a request that asks only whether somebody listens."""
+    response = EventResponse(Outcome.HANDLED, answer.encode() or b"{}", status=200)
+    if answer:
+        response["Content-Type"] = "text/plain; charset=utf-8"
+    return response
+
+
 def failure(error: Exception, kind: str, reference: str) -> EventResponse:
     """Answer a request that failed. With `DEBUG` on, an unexpected exception is raised again."""
     outcome = classify(error)

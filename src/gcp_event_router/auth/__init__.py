@@ -8,17 +8,39 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
+from ..envelopes import Handshake, Provider
 from ..exceptions import ConfigurationError
-from .base import Authenticator, CurlHint
-from .chain import AuthenticatorChain
+from .base import Authenticator, BodyAuthenticator, CurlHint
+from .chain import AnyAuthenticator, AuthenticatorChain, SignedBody
 from .loading import configured, load
 from .shared_token import SharedToken
+from .signatures.hmac_signature import HMACSignature
+from .signatures.providers import GitHub, Stripe
+from .signatures.scheme import SignatureScheme
 from .signed_url import SignedURL
 
 if TYPE_CHECKING:
     from .oidc import OIDC
 
-__all__ = ["OIDC", "Authenticator", "AuthenticatorChain", "CurlHint", "SharedToken", "SignedURL", "configured", "load"]
+__all__ = [
+    "OIDC",
+    "AnyAuthenticator",
+    "Authenticator",
+    "AuthenticatorChain",
+    "BodyAuthenticator",
+    "CurlHint",
+    "GitHub",
+    "HMACSignature",
+    "Handshake",
+    "Provider",
+    "SharedToken",
+    "SignatureScheme",
+    "SignedBody",
+    "SignedURL",
+    "Stripe",
+    "configured",
+    "load",
+]
 
 
 def __getattr__(name: str) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Iterator
 from contextlib import suppress
 from typing import NamedTuple, Protocol
@@ -13,10 +14,20 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, QueryDict
 
 from .. import _check_ids as check_ids
+from ..envelopes import Provider
 from ..event import Principal
 from ..exceptions import AuthenticationError
 
-__all__ = ["Authenticator", "CurlHint", "bearer", "check_query_credentials", "curl_hint", "parsed_query", "query"]
+__all__ = [
+    "Authenticator",
+    "BodyAuthenticator",
+    "CurlHint",
+    "bearer",
+    "check_query_credentials",
+    "curl_hint",
+    "parsed_query",
+    "query",
+]
 
 
 class Authenticator(Protocol):
@@ -45,6 +56,32 @@ class Authenticator(Protocol):
             ForbiddenError: The credentials are valid, but their owner may not send here. Answered 403.
             UnavailableError: The credentials cannot be verified now. Answered 503, so that the sender tries again.
 
+        """
+
+
+class BodyAuthenticator(ABC):
+    """The base class of authenticators that need the body, such as those that verify a signature over it.
+
+    They are asked after all others, and only if none of those accepts the request. Its body is then read up to `max_body`. A
+    project's own class needs `authenticate_body`, as `def` or as `async def`. The optional attributes of `Authenticator` are
+    optional here, too, except `aauthenticate`; its counterpart is `async def aauthenticate_body(self, request, body)`.
+    """
+
+    #: The most bytes of a body that is read to verify it.
+    max_body: int = 2**20
+    #: Where the sender puts the metadata of `envelopes.Webhook`. Without it, the event has a plain envelope.
+    provider: Provider | None = None
+
+    def is_signed(self, request: HttpRequest) -> bool:
+        """Whether a request has what this authenticator verifies; if not, the body is not read for it. By default, it has."""
+        del request
+        return True
+
+    @abstractmethod
+    def authenticate_body(self, request: HttpRequest, body: bytes) -> Principal | Awaitable[Principal | None] | None:
+        """Return the sender of `request`, or None if it is not signed as this authenticator reads it.
+
+        Must not parse the body before it is verified. Raises as `Authenticator.authenticate` does.
         """
 
 

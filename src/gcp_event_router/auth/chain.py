@@ -1,11 +1,11 @@
-"""Asks several authenticators for one answer. `views` asks the chain before it reads a body."""
+"""Asks several authenticators for one answer: those of headers and URLs before `views` reads a body, those of bodies after it."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from inspect import isawaitable, isclass, iscoroutinefunction
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
@@ -17,10 +17,11 @@ from .._flow import Flow, arun, either, run
 from .._log import logger, trail
 from ..event import Principal
 from ..exceptions import AuthenticationError, ConfigurationError, ForbiddenError, RefusalError, UnavailableError
-from .base import Authenticator
+from .base import Authenticator, BodyAuthenticator
 
 #: The refusals of authenticators; of several, the first in this order is answered.
 _REFUSALS = (UnavailableError, ForbiddenError, AuthenticationError)
+AnyAuthenticator: TypeAlias = Authenticator | BodyAuthenticator
 
 
 class AuthenticatorChain:
@@ -30,18 +31,22 @@ class AuthenticatorChain:
     Raises `ConfigurationError` for an object that is not an authenticator.
     """
 
-    def __init__(self, authenticators: Sequence[Authenticator] | None) -> None:
+    def __init__(self, authenticators: Sequence[AnyAuthenticator] | None) -> None:
         if authenticators is not None and not isinstance(authenticators, (list, tuple)):
             what = type(authenticators).__name__
             msg = f"authentication is of type {what}, which is not a list. Give a list of authenticators; [] lets everybody in."
             raise ConfigurationError(msg)
-        self.authenticators: tuple[Authenticator, ...] | None = None if authenticators is None else tuple(authenticators)
-        self._steps: list[tuple[Authenticator, Callable[[HttpRequest], Awaitable[Any]]]] = []
+        self.authenticators: tuple[AnyAuthenticator, ...] | None = None if authenticators is None else tuple(authenticators)
+        self._steps: list[_Authentication] = []
+        self._body_steps: list[_BodyAuthentication] = []
         parameters: set[str] = set()
         headers: set[str] = set()
         for authenticator in self.authenticators or ():
             require_authenticator(authenticator, type(authenticator).__qualname__)
-            self._steps.append((authenticator, _async_method(authenticator)))
+            if isinstance(authenticator, BodyAuthenticator):
+                self._body_steps.append(_BodyAuthentication(authenticator))
+            else:
+                self._steps.append(_Authentication(authenticator))
             parameters.update(getattr(authenticator, "secret_parameters", ()))
             headers.update(map(HttpHeaders.to_wsgi_name, getattr(authenticator, "secret_headers", ())))
         #: The query parameters that hold credentials of any authenticator; handlers and receivers do not see them.
@@ -52,32 +57,36 @@ class AuthenticatorChain:
     def authenticate(self, request: HttpRequest) -> Principal | None:
         """Return the sender, by the first authenticator that accepts the request; None if the endpoint is open.
 
+        Only bodies that are signed are read, by `request.body`.
+
         Raises:
             AuthenticationError: No authenticator accepts it.
             ForbiddenError: One knows the sender and refuses it; or none is configured, and `DEBUG` is off.
             UnavailableError: One cannot decide now.
 
         """
-        return run(self.ask(request))
+        return run(self._ask_with_body(request))
 
     async def aauthenticate(self, request: HttpRequest) -> Principal | None:
         """Do the same as `authenticate` without blocking the event loop."""
-        return await arun(self.ask(request))
+        return await arun(self._ask_with_body(request))
 
-    def ask(self, request: HttpRequest) -> Flow[Principal | None]:
-        """Do what `authenticate` does, as part of a flow."""
+    def _ask_with_body(self, request: HttpRequest) -> Flow[Principal | None]:
+        sender = yield from self.ask(request)
+        if isinstance(sender, SignedBody):
+            sender = (yield from sender.verify(request.body))[0]
+        return sender
+
+    def ask(self, request: HttpRequest) -> Flow[Principal | SignedBody | None]:
+        """Return what `authenticate` does, as part of a flow; or, if only the body can prove the sender, how to verify it."""
         refusals: list[RefusalError] = []
-        for authenticator, aauthenticate in self._steps:
-            try:
-                answer: object = yield either(authenticator.authenticate, aauthenticate, request)
-                if not isinstance(answer, Principal) and isawaitable(answer):
-                    answer = yield either(_wait, _await, answer)
-                if isinstance(answer, Principal):
-                    return answer
-                if answer is not None:
-                    refusals.append(_refuse_answer(authenticator, answer))
-            except Exception as error:  # noqa: BLE001 -- any exception refuses the request
-                refusals.append(_refusal(authenticator, error))
+        for step in self._steps:
+            principal = yield from step.ask(refusals, request)
+            if principal is not None:
+                return principal
+        signed = [step for step in self._body_steps if step.is_signed(request, refusals)]
+        if signed:
+            return SignedBody(request, signed, refusals)
         self._admit_or_raise(refusals)
         return None
 
@@ -92,13 +101,72 @@ class AuthenticatorChain:
                 'or {"AUTHENTICATION": []} to open it on purpose.'
             )
             raise ForbiddenError(reason="no authentication is configured")
-        if not self.authenticators:
-            return
-        for kind in _REFUSALS:
-            for refusal in refusals:
-                if isinstance(refusal, kind):
-                    raise refusal
-        raise AuthenticationError(reason="it has no credentials that an authenticator reads")
+        if self.authenticators:
+            raise _most_telling(refusals)
+
+
+class SignedBody:
+    """A request that only its body can admit."""
+
+    def __init__(self, request: HttpRequest, steps: Sequence[_BodyAuthentication], refusals: list[RefusalError]) -> None:
+        self._request = request
+        self._steps = steps
+        self._refusals = refusals
+        #: The most bytes that any of the authenticators verifies.
+        self.max_body: Final = max(step.authenticator.max_body for step in steps)
+
+    def verify(self, body: bytes) -> Flow[tuple[Principal, BodyAuthenticator]]:
+        """Return the sender, and the authenticator that accepts the body. Raises as `AuthenticatorChain.authenticate` does."""
+        for step in self._steps:
+            if len(body) > step.authenticator.max_body:
+                self._refusals.append(AuthenticationError(reason=f"the body is too long for {step.name}"))
+                continue
+            principal = yield from step.ask(self._refusals, self._request, body)
+            if principal is not None:
+                return principal, step.authenticator
+        raise _most_telling(self._refusals)
+
+
+class _Step:
+    """The methods of one authenticator, of which a flow calls one."""
+
+    def __init__(self, authenticator: AnyAuthenticator, method: str) -> None:
+        self.name: Final = type(authenticator).__qualname__
+        self._authenticate: Callable[..., object] = getattr(authenticator, method)
+        self._aauthenticate = _async_method(authenticator, method)
+
+    def ask(self, refusals: list[RefusalError], *arguments: Any) -> Flow[Principal | None]:
+        """Return the sender, or None after noting a refusal."""
+        try:
+            answer: object = yield either(self._authenticate, self._aauthenticate, *arguments)
+            if not isinstance(answer, Principal) and isawaitable(answer):
+                answer = yield either(_wait, _await, answer)
+            if isinstance(answer, Principal):
+                return answer
+            if answer is not None:
+                refusals.append(_refuse_answer(self.name, answer))
+        except Exception as error:  # noqa: BLE001 -- any exception refuses the request
+            refusals.append(_refusal(self.name, error))
+        return None
+
+
+class _Authentication(_Step):
+    def __init__(self, authenticator: Authenticator) -> None:
+        super().__init__(authenticator, "authenticate")
+
+
+class _BodyAuthentication(_Step):
+    def __init__(self, authenticator: BodyAuthenticator) -> None:
+        super().__init__(authenticator, "authenticate_body")
+        self.authenticator: Final = authenticator
+
+    def is_signed(self, request: HttpRequest, refusals: list[RefusalError]) -> bool:
+        """Whether the authenticator wants to see the body."""
+        try:
+            return bool(self.authenticator.is_signed(request))
+        except Exception as error:  # noqa: BLE001 -- as above
+            refusals.append(_refusal(self.name, error))
+            return False
 
 
 def _wait(answer: Awaitable[object]) -> object:
@@ -109,34 +177,43 @@ async def _await(answer: Awaitable[object]) -> object:
     return await answer
 
 
-def _async_method(authenticator: Authenticator) -> Callable[[HttpRequest], Awaitable[Any]]:
-    """The method to await: `aauthenticate`, unless a subclass overrides `authenticate` alone."""
+def _async_method(authenticator: AnyAuthenticator, method: str) -> Callable[..., Awaitable[object]]:
+    """The method to await: the one with an `a` before its name, unless a subclass overrides the other alone."""
+    blocking: Callable[..., object] = getattr(authenticator, method)
     for base in type(authenticator).__mro__:
-        if "aauthenticate" in vars(base):
-            method: Callable[[HttpRequest], Awaitable[Any]] = getattr(authenticator, "aauthenticate")  # noqa: B009 -- not in the protocol
-            return method
-        if "authenticate" in vars(base):
+        if f"a{method}" in vars(base):
+            awaited: Callable[..., Awaitable[object]] = getattr(authenticator, f"a{method}")
+            return awaited
+        if method in vars(base):
             break
-    if iscoroutinefunction(authenticator.authenticate):
-        return authenticator.authenticate
-    return lambda request: in_thread(partial(authenticator.authenticate, request))
+    if iscoroutinefunction(blocking):
+        return blocking
+    return lambda *arguments: in_thread(partial(blocking, *arguments))
 
 
-def _refusal(authenticator: Authenticator, error: Exception) -> RefusalError:
+def _refusal(name: str, error: Exception) -> RefusalError:
     """Turn an authenticator's exception into a refusal; an unexpected one lets the sender try again."""
     if isinstance(error, _REFUSALS):
         return error
     if isinstance(error, PermissionDenied):
         return ForbiddenError(reason="the authenticator denied permission")
-    logger.error("The authenticator %s failed: %s", type(authenticator).__qualname__, trail(error))
-    logger.debug("The authenticator %s failed", type(authenticator).__qualname__, exc_info=error)
+    logger.error("The authenticator %s failed: %s", name, trail(error))
+    logger.debug("The authenticator %s failed", name, exc_info=error)
     return UnavailableError(reason="an authenticator failed")
 
 
-def _refuse_answer(authenticator: Authenticator, answer: object) -> RefusalError:
+def _refuse_answer(name: str, answer: object) -> RefusalError:
     message = "The authenticator %s must return a Principal or None, not an object of type %s."
-    logger.error(message, type(authenticator).__qualname__, type(answer).__name__)
+    logger.error(message, name, type(answer).__name__)
     return UnavailableError(reason="an authenticator failed")
+
+
+def _most_telling(refusals: Sequence[RefusalError]) -> RefusalError:
+    for kind in _REFUSALS:
+        for refusal in refusals:
+            if isinstance(refusal, kind):
+                return refusal
+    return AuthenticationError(reason="it has no credentials that an authenticator reads")
 
 
 def require_authenticator(authenticator: object, name: str) -> None:
@@ -145,7 +222,7 @@ def require_authenticator(authenticator: object, name: str) -> None:
         class_name = authenticator.__qualname__
         msg = f"The authenticator {class_name} is a class, not an instance of it. Write {class_name}(...)."
         raise ConfigurationError(msg)
-    if not callable(getattr(authenticator, "authenticate", None)):
+    if not isinstance(authenticator, BodyAuthenticator) and not callable(getattr(authenticator, "authenticate", None)):
         msg = f"The authenticator {name} has no method authenticate(request). Give it one that returns a Principal or None."
         raise ConfigurationError(msg)
     for attribute in ("secret_parameters", "secret_headers"):

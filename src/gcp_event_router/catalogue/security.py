@@ -10,7 +10,7 @@ from django.conf import settings
 from django.urls import Resolver404, get_script_prefix, resolve
 
 from .._log import logger
-from ..auth import Authenticator, AuthenticatorChain, configured
+from ..auth import AnyAuthenticator, AuthenticatorChain, configured
 from ..checks.endpoints import endpoints
 from ..exceptions import ConfigurationError
 
@@ -40,13 +40,13 @@ class Security(NamedTuple):
     standing: Standing
     summary: str
     guards: tuple[Guard, ...]
-    authenticators: tuple[Authenticator, ...]
+    authenticators: tuple[AnyAuthenticator, ...]
 
 
 def mounted() -> list[Security]:
     """The security of all endpoints in the URLs; those with the same authenticators come together."""
     # by identity, since an authenticator of the project's own need not be hashable
-    chains: dict[tuple[int, ...] | None, tuple[Sequence[Authenticator] | None, list[str]]] = {}
+    chains: dict[tuple[int, ...] | None, tuple[Sequence[AnyAuthenticator] | None, list[str]]] = {}
     for endpoint in endpoints():
         own = endpoint.authentication
         chains.setdefault(None if own is None else tuple(map(id, own)), (own, []))[1].append(endpoint.path)
@@ -68,7 +68,7 @@ def _without_prefix(path: str) -> str:
     return path and "/" + unquote(path).removeprefix(get_script_prefix())
 
 
-def _security(paths: tuple[str, ...], own: Sequence[Authenticator] | None) -> Security:
+def _security(paths: tuple[str, ...], own: Sequence[AnyAuthenticator] | None) -> Security:
     if own is None:
         try:
             own = configured().authenticators
@@ -81,7 +81,7 @@ def _security(paths: tuple[str, ...], own: Sequence[Authenticator] | None) -> Se
     return Security(paths, "guarded", _ONE if len(own) == 1 else _SEVERAL, tuple(map(_guard, own)), tuple(own))
 
 
-def _guard(authenticator: Authenticator) -> Guard:
+def _guard(authenticator: AnyAuthenticator) -> Guard:
     try:
         facts = tuple((str(name), str(value)) for name, value in getattr(authenticator, "public_facts", tuple)())
     except Exception:  # noqa: BLE001 -- an authenticator of the project's own

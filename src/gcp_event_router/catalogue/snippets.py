@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 from urllib.parse import quote as url_quote
 from urllib.parse import urlencode
 
-from ..auth import Authenticator
+from ..auth import AnyAuthenticator
 from ..auth.base import curl_hint
 from ..event import is_label
 from .security import Security
@@ -70,7 +70,7 @@ class Sending:
             hint = "" if self.security.standing == "open" else "The endpoint rejects everybody now."
             yield Line("curl", self._curl(self._url()), hint)
 
-    def _with(self, authenticator: Authenticator) -> Line:
+    def _with(self, authenticator: AnyAuthenticator) -> Line:
         hint = curl_hint(authenticator, self.base_url + self.path)
         url = self._signed() if hint.is_signed else self._url()
         if hint.parameter:

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils.regex_helper import normalize
 
-from ..auth import Authenticator
+from ..auth import AnyAuthenticator
 from ..views import EventView
 
 
@@ -23,7 +23,7 @@ class Endpoint:
     #: A path that the pattern matches, such as `"/events/kind/reference"`.
     path: str
     #: The argument of `as_view(authentication=...)`; None if the settings decide.
-    authentication: Sequence[Authenticator] | None
+    authentication: Sequence[AnyAuthenticator] | None
 
 
 def endpoints() -> list[Endpoint]:

@@ -29,8 +29,10 @@ from .cloudevents_http import (
 from .pubsub import PubSubPush, lacks_subscription, read_wrapped
 from .pubsub_unwrapped import PubSubUnwrapped, read_unwrapped
 from .stored_headers import identify_unreadable, storable_headers
+from .webhook import DESCRIPTION, Handshake, Provider, Webhook, read_webhook
 
 __all__ = [
+    "DESCRIPTION",
     "EVENTARC_MODE",
     "EVENT_META",
     "FORMS",
@@ -38,9 +40,12 @@ __all__ = [
     "CloudEvent",
     "CloudTask",
     "Envelope",
+    "Handshake",
+    "Provider",
     "PubSubPush",
     "PubSubUnwrapped",
     "SchedulerJob",
+    "Webhook",
     "event_meta",
     "from_payload",
     "identify_unreadable",
@@ -60,6 +65,7 @@ EVENTARC_MODE: Final = "__GCP_CloudEventsMode"
 FORMS: Final[tuple[Callable[[bytes, Mapping[str, Any]], Envelope | None], ...]] = (
     read_structured,
     read_binary,
+    read_webhook,
     read_push,
     read_unwrapped,
     read_task,

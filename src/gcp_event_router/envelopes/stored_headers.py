@@ -14,10 +14,11 @@ from typing import Any, Final
 from .base import CREDENTIAL_HEADERS, text_of
 from .pubsub import shape_of
 from .pubsub_unwrapped import is_unwrapped, may_be_attribute
+from .webhook import DESCRIPTION
 
 _READ: Final = re.compile(
-    r"CONTENT_TYPE|HTTP_(?:CE_[A-Z0-9]+|X_GOOG_PUBSUB_\w+|X_GOOG_ORDERING_KEY|X_CLOUDTASKS_\w+|X_CLOUDSCHEDULER\w*"
-    r"|X_APPENGINE_(?:QUEUENAME|FAILFAST|TASK\w+))",
+    rf"CONTENT_TYPE|{re.escape(DESCRIPTION)}|HTTP_(?:CE_[A-Z0-9]+|X_GOOG_PUBSUB_\w+|X_GOOG_ORDERING_KEY"
+    r"|X_CLOUDTASKS_\w+|X_CLOUDSCHEDULER\w*|X_APPENGINE_(?:QUEUENAME|FAILFAST|TASK\w+))",
     re.ASCII,
 )
 #: The headers in which senders identify their events: pairs of a container and an id.

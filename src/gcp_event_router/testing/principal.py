@@ -16,7 +16,7 @@ from django.core import mail
 from django.http import HttpRequest
 
 from .._flow import Flow
-from ..auth import AuthenticatorChain
+from ..auth import AuthenticatorChain, SignedBody
 from ..auth.base import bearer
 from ..event import Principal
 from ..exceptions import ConfigurationError
@@ -61,8 +61,6 @@ def _replace_ask(ask: object) -> None:
     setattr(AuthenticatorChain, "ask", ask)  # noqa: B010 -- type checkers forbid assigning to a method
 
 
-def _ask(chain: AuthenticatorChain, request: HttpRequest) -> Flow[Principal | None]:
+def _ask(chain: AuthenticatorChain, request: HttpRequest) -> Flow[Principal | SignedBody | None]:
     principal = _principals.get(bearer(request) or "")
-    if principal is None:
-        principal = yield from _original(chain, request)
-    return principal
+    return (yield from _original(chain, request)) if principal is None else principal

@@ -1,0 +1,119 @@
+"""A signed webhook on its way through the endpoint: who is asked, and when, and what a handler gets."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from django.http import HttpRequest
+from django.test import override_settings
+from typing_extensions import override
+
+from gcp_event_router import Event, EventRouter, Principal
+from gcp_event_router.auth import BodyAuthenticator, GitHub, Stripe
+from gcp_event_router.envelopes import Webhook
+from gcp_event_router.signals import event_received
+
+from ...conftest import Post
+
+SECRET = "0c4a8a0c12a7b3c9f3d1f1f2b2e1a9d0"
+GITHUB = GitHub(secrets=[SECRET])
+STRIPE = Stripe(secrets=[SECRET])
+BODY = b'{"action": "opened", "number": 7}'
+DELIVERY = {"X-GitHub-Delivery": "72d3162e-cc78-11e3-81ab-4c9367dc0958", "X-GitHub-Event": "pull_request"}
+
+
+def settings(*entries: tuple[str, dict[str, Any]]) -> Any:
+    authentication = [{"BACKEND": f"gcp_event_router.auth.{name}", "OPTIONS": options} for name, options in entries]
+    return override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": authentication})
+
+
+def test_signed_delivery(router: EventRouter, post: Post) -> None:
+    """A handler of a signed delivery gets the provider's metadata."""
+    router.listen(event_received)
+    received: list[Event[dict[str, Any]]] = []
+
+    @router.on("github")
+    def keep(event: Event[dict[str, Any]]) -> None:
+        received.append(event)
+
+    with settings(("GitHub", {"secrets": [SECRET]})):
+        response = post("/events/github/main", BODY, **GITHUB.sign(BODY), **DELIVERY)
+    assert (response.status_code, response.content) == (201, b"{}")
+    event = received[0]
+    assert event.principal == Principal("github")
+    envelope = event.envelope
+    assert isinstance(envelope, Webhook)
+    assert (envelope.provider, envelope.event, envelope.message_id) == ("github", "pull_request", DELIVERY["X-GitHub-Delivery"])
+    assert envelope.attributes == {"event": "pull_request", "action": "opened"}
+    assert event.payload == {"action": "opened", "number": 7}
+
+
+def test_metadata_in_the_body(router: EventRouter, post: Post) -> None:
+    """A provider's id, type and time may be in the body."""
+    router.listen(event_received)
+    envelopes: list[object] = []
+
+    @router.on("stripe")
+    def keep(event: Event[dict[str, Any]]) -> None:
+        envelopes.append(event.envelope)
+
+    body = json.dumps({"id": "evt_1", "type": "charge.succeeded", "created": 1_700_000_000}).encode()
+    with settings(("Stripe", {"secrets": [SECRET]})):
+        assert post("/events/stripe/main", body, **STRIPE.sign(body)).status_code == 201
+    (envelope,) = envelopes
+    assert isinstance(envelope, Webhook)
+    assert (envelope.message_id, envelope.event) == ("evt_1", "charge.succeeded")
+    assert envelope.timestamp == datetime.fromtimestamp(1_700_000_000, UTC)
+
+
+@pytest.mark.parametrize("headers", [{}, GITHUB.sign(b"another body")], ids=["unsigned", "forged"])
+def test_strangers(router: EventRouter, post: Post, headers: dict[str, str]) -> None:
+    """A body without a signature, or with another's, is refused."""
+    with settings(("GitHub", {"secrets": [SECRET]})):
+        response = post("/events/github/main", BODY, **headers, **DELIVERY)
+    assert (response.status_code, response.content) == (401, b'{"error": "Unauthorized"}')
+
+
+def test_headers_come_first(router: EventRouter, post: Post) -> None:
+    """Whoever is accepted by a header needs no signature, and may send more than a signed body may have."""
+    token = "a shared token of enough length"
+    entries = ("GitHub", {"secrets": [SECRET], "max_body": 10}), ("SharedToken", {"tokens": [token], "header": "X-Token"})
+    with settings(*entries):
+        assert post("/events/k/r", BODY, X_Token=token).status_code == 201
+        assert post("/events/k/r", BODY, **GITHUB.sign(BODY)).status_code == 413
+        assert post("/events/k/r", b"{}", **GITHUB.sign(b"{}")).status_code == 201
+        assert post("/events/k/r", b"{}", X_Token="another").status_code == 401
+
+
+def test_handshake(router: EventRouter, post: Post) -> None:
+    """GitHub's ping is answered, and is no event."""
+    router.listen(event_received)
+    received: list[object] = []
+
+    @router.on("*")
+    def keep(event: Event[object]) -> None:
+        received.append(event)
+
+    with settings(("GitHub", {"secrets": [SECRET]})):
+        response = post("/events/github/main", BODY, **GITHUB.sign(BODY), **{**DELIVERY, "X-GitHub-Event": "ping"})
+    assert (response.status_code, response.content, received) == (200, b"{}", [])
+
+
+class Own(BodyAuthenticator):
+    """A project's own."""
+
+    @override
+    def authenticate_body(self, request: HttpRequest, body: bytes) -> Principal | None:
+        """Accept bodies that end in an exclamation mark."""
+        return Principal("own") if body.endswith(b"!") else None
+
+
+@pytest.mark.parametrize(("body", "status"), [(b"yes!", 201), (b"no", 401)])
+def test_own_class(router: EventRouter, post: Post, body: bytes, status: int) -> None:
+    """A project's own class needs one method."""
+    path = f"{__name__}.Own"
+    with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [{"BACKEND": path}]}):
+        assert post("/events/k/r", body, "text/plain").status_code == status
