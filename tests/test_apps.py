@@ -86,7 +86,7 @@ def test_wrong_setting_stops_the_start() -> None:
     assert run.stderr.splitlines()[-1] == (
         'gcp_event_router.exceptions.ConfigurationError: GCP_EVENT_ROUTER["UNHANDELED"] does not exist. '
         "Did you mean 'UNHANDLED'? Choose from AUTHENTICATION, FAILURE_STATUS, INBOX, MAX_BATCH, MAX_BODY_SIZE, SIGNALS, "
-        "SOURCE_URL, TRACING, UNHANDLED."
+        "SOURCE_URL, TRACING, UNHANDLED, WEBHOOK_ORIGINS."
     )
 
 

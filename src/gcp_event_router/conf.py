@@ -38,6 +38,7 @@ NAME: Final = "GCP_EVENT_ROUTER"
 OWN_SIGNAL: Final = "gcp_event_router.signals.event_received"
 #: The highest number that the inbox can count to.
 MAX_ATTEMPTS: Final = 32_767
+_ORIGIN: Final = re.compile(r"[a-z0-9._-]+|\*")
 _SOURCE_URL: Final = re.compile(r"https?://([^{}\s]|\{line\})*\{path\}([^{}\s]|\{line\}|\{path\})*")
 
 
@@ -78,6 +79,7 @@ class RouterSettings(TypedDict, total=False):
     INBOX: InboxSetting
     TRACING: bool
     SOURCE_URL: str
+    WEBHOOK_ORIGINS: list[str] | tuple[str, ...]
 
 
 def _check_list(value: Any) -> Any:
@@ -113,6 +115,13 @@ def _check_source_url(url: str) -> str:
     return url
 
 
+def _check_origin(origin: str) -> str:
+    if not _ORIGIN.fullmatch(origin):
+        msg = 'Input should be a name such as "eventgrid.azure.net", or "*" for all senders'
+        raise PydanticCustomError("origin", msg)
+    return origin
+
+
 def _meta_keys(names: frozenset[str]) -> frozenset[str]:
     return frozenset(f"HTTP_{name.upper().replace('-', '_')}" for name in names)
 
@@ -128,6 +137,7 @@ _Count = Annotated[int, Field(ge=1, le=MAX_ATTEMPTS)]
 _Duration = Annotated[timedelta, Field(gt=timedelta(0))]
 _IS_LIST: Final = BeforeValidator(_check_list)
 _Header = Annotated[str, StringConstraints(pattern="^[A-Za-z0-9-]+$")]
+_Origin = Annotated[str, StringConstraints(to_lower=True), AfterValidator(_check_origin)]
 
 
 class _Section(BaseModel):
@@ -177,6 +187,8 @@ class Settings(_Section):
     TRACING: Annotated[bool, AfterValidator(_check_tracing)] = False
     #: The URL of a line of source code, such as "https://github.com/me/shop/blob/main/{path}#L{line}".
     SOURCE_URL: Annotated[str, AfterValidator(_check_source_url)] = ""
+    #: The senders of CloudEvents that may send here if they ask for it by OPTIONS, such as "eventgrid.azure.net"; "*" for all.
+    WEBHOOK_ORIGINS: Annotated[frozenset[_Origin], _IS_LIST] = Field(default=frozenset(), strict=False)
 
 
 @cache

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django.contrib.auth.decorators import login_not_required
 from django.db import connections, transaction
@@ -19,7 +19,7 @@ from typing_extensions import override
 from ._concurrency import NOT_WITH_GEVENT, is_served_by_gevent
 from ._dispatch.refusal import refuse_request, reject
 from ._endpoint.request import body_limit, is_received_long, read_body, read_events
-from ._endpoint.response import EventResponse, failure, handshake
+from ._endpoint.response import EventResponse, failure, handshake, permission
 from ._flow import REST_IN_THREAD, Flow, arun, either, in_thread, on_loop, run
 from .auth import AnyAuthenticator, AuthenticatorChain, SignedBody, configured
 from .event import UNKNOWN, Principal, is_label
@@ -58,6 +58,14 @@ class EventView(View):
         if cls.setup is View.setup and cls.dispatch is View.dispatch and cls.post in {EventView.post, AsyncEventView.post}:
             setattr(view, _MARK, view)
         return view
+
+    @override
+    def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Answer 405, except to a sender of CloudEvents that asks by OPTIONS whether it may send, and that the settings name."""
+        allowed = permission(request)
+        if allowed is None:
+            return super().http_method_not_allowed(request, *args, **kwargs)
+        return cast("HttpResponse", _awaited(allowed)) if self._is_async else allowed
 
     def post(self, request: HttpRequest, event_kind: object = None, event_reference: object = None, **_: object) -> HttpResponse:
         """Receive one event, or a batch; a project's pattern may capture more, and convert it."""
@@ -128,6 +136,10 @@ class AsyncEventView(EventView):
     ) -> HttpResponse:
         """Receive one event, or a batch."""
         return await arun(self._receive(request, *_labels(event_kind, event_reference)))
+
+
+async def _awaited(response: HttpResponse) -> HttpResponse:
+    return response
 
 
 #: The attribute of a view function that refers to the function itself, unless it is wrapped.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from django.conf import settings
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
 
 from .. import conf
 from ..outcomes import Outcome, classify, details, retry_after
@@ -31,6 +31,19 @@ def handshake(answer: str) -> EventResponse:
     if answer:
         response["Content-Type"] = "text/plain; charset=utf-8"
     return response
+
+
+def permission(request: HttpRequest) -> HttpResponse | None:
+    """Answer a sender of CloudEvents that asks whether it may send here, if the settings name it.
+
+    Facts: CloudEvents 1.0.2, `http-webhook.md`, §4. The sender's callback is not called, since strangers may choose its URL.
+    """
+    origin: str = request.META.get("HTTP_WEBHOOK_REQUEST_ORIGIN", "")
+    origins = conf.current().WEBHOOK_ORIGINS
+    if request.method != "OPTIONS" or not origin or not {origin.lower(), "*"} & origins:
+        return None
+    allowed = "*" if "*" in origins else origin
+    return HttpResponse(headers={"Allow": "POST", "WebHook-Allowed-Origin": allowed, "WebHook-Allowed-Rate": "*"})
 
 
 def failure(error: Exception, kind: str, reference: str) -> EventResponse:
