@@ -25,6 +25,7 @@ from gcp_event_router.utils import make_pubsub_message
 
 from ..support.http2 import Exchange
 from ..support.server_settings import GCP_EVENT_ROUTER
+from ..support.server_urls import github
 
 pytestmark = pytest.mark.proof
 
@@ -32,6 +33,10 @@ ROOT = Path(__file__).resolve().parents[2]
 LIMIT = GCP_EVENT_ROUTER.get("MAX_BODY_SIZE", 0)
 ENDLESS = 4 * LIMIT
 """Bytes that a server lets nobody send who is to be cut off: more than the limit, and what lies in buffers."""
+BUFFER = 2**16
+"""The size of each of the kernel's two buffers between a client and a server, in bytes; it doubles them."""
+UNREAD = 2**20
+"""Bytes of a body that wait, at most, in these and in the server, such as hypercorn's queue of ten messages."""
 PATIENCE = 100.0
 """Seconds to wait for what should come at once."""
 JSON = {"Content-Type": "application/json"}
@@ -56,6 +61,8 @@ HTTP1_ONLY = frozenset({"gunicorn, sync", "uvicorn", "uvicorn, guarded"})
 LENGTHS_ONLY = frozenset({"hypercorn, WSGI"})
 #: It gives what came of a body that breaks off between chunks as if that were all; of JSON, a part is never valid.
 CUTS_SILENTLY = frozenset({"granian, WSGI"})
+#: It receives all of a body before it calls the application.
+READ_ALL = frozenset({"hypercorn, WSGI"})
 #: The same where a stream of HTTP/2 is reset.
 RESETS_SILENTLY = frozenset({"granian, WSGI", "granian, ASGI", "granian, guarded"})
 
@@ -80,9 +87,9 @@ class Server:
         finally:
             connection.close()
 
-    def send(self, head: str, body: bytes, *, kind: str = "order-placed", hang_up: bool = False) -> int | None:
+    def send(self, head: str, body: bytes, *, kind: str = "order-placed", path: str = "", hang_up: bool = False) -> int | None:
         """Send a head and a body as they are, perhaps hang up, and return the status; None without an answer."""
-        request = f"POST {self.path(kind)} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n{head}\r\n\r\n"
+        request = f"POST {path or self.path(kind)} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n{head}\r\n\r\n"
         with socket.create_connection(("127.0.0.1", self.port), PATIENCE) as client:
 
             def write() -> None:
@@ -118,6 +125,7 @@ def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     """One server for all tests here. Most are given a socket that listens already, so whoever connects waits until they serve."""
     file = tmp_path_factory.mktemp("server") / "written"
     with socket.create_server(("127.0.0.1", 0), backlog=16) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)  # so that little waits unread
         fd, port = listening.fileno(), listening.getsockname()[1]
         opens_its_own = "--port" in COMMANDS[request.param]
         if opens_its_own:
@@ -313,14 +321,53 @@ def test_an_endless_body_is_cut_off(server: Server, path: str, expected: bytes) 
     assert answer.split(b" ", 2)[1:2] == [expected]
 
 
-def send_without_end(server: Server, path: str) -> tuple[int, bytes]:
-    """Send chunks until the server answers or closes; returns how many bytes were sent, and the beginning of the answer."""
-    chunk = b"10000\r\n" + b"x" * 65536 + b"\r\n"
+def signed_path(server: Server) -> str:
+    """The path of an endpoint that verifies signatures."""
+    return f"{'/async' if server.name in ASYNC else ''}/signed/raw/r"
+
+
+@pytest.mark.parametrize("size", [17, 900_000])
+@pytest.mark.parametrize("way", ["length", "chunks"])
+def test_a_signed_body_is_verified(server: Server, size: int, way: str) -> None:
+    """A signature is verified over the bytes that were sent, also over those of chunks."""
+    body = os.urandom(size)
+    is_chunked = way == "chunks"
+    if is_chunked and server.name in LENGTHS_ONLY:
+        pytest.skip("it does not say where chunks end")
+    framing = "Transfer-Encoding: chunked" if is_chunked else f"Content-Length: {size}"
+    signature = "\r\n".join(f"{name}: {value}" for name, value in github.sign(body).items())
+    sent = chunks(body, 1000) if is_chunked else body
+    forged = bytes([body[0] ^ 1]) + body[1:]
+    statuses = [
+        server.send(f"{framing}\r\n{signature}", content, path=signed_path(server))
+        for content in (sent, chunks(forged, 1000) if is_chunked else forged)
+    ]
+    assert (statuses, server.written) == ([201, 401], told(body))
+
+
+@pytest.mark.parametrize(("signature", "expected"), [("X-Nothing: 0", b"401"), ("X-Hub-Signature-256: sha256=0", b"413")])
+@pytest.mark.parametrize("framing", ["Content-Length: 9000000", "Transfer-Encoding: chunked"])
+def test_a_long_body_is_read_no_further_than_a_signed_one_may_be(
+    server: Server, signature: str, expected: bytes, framing: str
+) -> None:
+    """Of a body of 9 MB from a stranger, at most `max_body` is read: nothing, without the header of a signature."""
+    if server.name in ASYNC - GUARDED or server.name in READ_ALL:
+        pytest.skip("the server, or Django, reads all of a body first")
+    may_read = github.max_body if expected == b"413" and "chunked" in framing else 0
+    sent, answer = send_without_end(server, signed_path(server), f"{signature}\r\n{framing}", 9_000_000)
+    assert (answer.split(b" ", 2)[1:2], sent <= may_read + UNREAD) == ([expected], True)
+
+
+def send_without_end(server: Server, path: str, head: str = "", most: int = ENDLESS) -> tuple[int, bytes]:
+    """Send a body until the server answers or closes; returns how many bytes were sent, and the beginning of the answer."""
+    head = head or CHUNKED
+    chunk = b"10000\r\n" + b"x" * 65536 + b"\r\n" if "chunked" in head else b"x" * 65536
     sent, answer = 0, b""
     with server.connect() as client, suppress(ConnectionError):
-        client.sendall(f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{CHUNKED}\r\n\r\n".encode())
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
+        client.sendall(f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{head}\r\n\r\n".encode())
         left = memoryview(b"")
-        while sent < ENDLESS and not answer:
+        while sent < most and not answer:
             readable, writable, _ = select([client], [client], [], PATIENCE)
             if readable:
                 answer = client.recv(65536)
