@@ -89,7 +89,7 @@ class EventView(View):
                 principal, authenticator = yield from signed.verify(body)
                 provider = authenticator.provider
                 if provider is not None and (answer := provider.handshake_answer(meta, body)) is not None:
-                    return handshake(answer)
+                    return handshake(provider.name, answer)
             events = read_events(request, body, principal, chain, kind, reference, provider)
         except Exception as error:  # noqa: BLE001 -- each becomes an answer
             yield from refuse_request(error, kind, reference, principal, meta)

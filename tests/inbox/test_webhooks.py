@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.test import override_settings
 
-from gcp_event_router import Event, EventRouter, Reject
+from gcp_event_router import Event, EventRouter, Reject, conf
 from gcp_event_router.auth import GitHub, Stripe
 from gcp_event_router.envelopes import Webhook
 from gcp_event_router.inbox.replay import replay
@@ -27,7 +27,7 @@ BODY = b'{"action": "opened"}'
 @pytest.fixture(autouse=True)
 def _authentication(inbox: str) -> Iterator[None]:
     entries = [{"BACKEND": f"gcp_event_router.auth.{name}", "OPTIONS": {"secrets": [SECRET]}} for name in ("GitHub", "Stripe")]
-    with override_settings(GCP_EVENT_ROUTER={**settings.GCP_EVENT_ROUTER, "AUTHENTICATION": entries}):
+    with override_settings(GCP_EVENT_ROUTER={**getattr(settings, conf.NAME), "AUTHENTICATION": entries}):
         yield
 
 

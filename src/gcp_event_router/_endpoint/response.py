@@ -8,6 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from .. import conf
+from .._log import logger
 from ..outcomes import Outcome, classify, details, retry_after
 
 #: The same for every kind, so that strangers do not learn which kinds exist.
@@ -25,8 +26,9 @@ class EventResponse(HttpResponse):
         self._has_been_logged = True
 
 
-def handshake(answer: str) -> EventResponse:
-    """Answer a request that asks only whether somebody listens."""
+def handshake(provider: str, answer: str) -> EventResponse:
+    """Answer a provider's request that asks only whether somebody listens."""
+    logger.info("The handshake of %s is answered", provider)
     response = EventResponse(Outcome.HANDLED, answer.encode() or b"{}", status=200)
     if answer:
         response["Content-Type"] = "text/plain; charset=utf-8"

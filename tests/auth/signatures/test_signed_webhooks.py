@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from django.http import HttpRequest
-from django.test import override_settings
+from django.test import RequestFactory, override_settings
 from typing_extensions import override
 
 from gcp_event_router import Event, EventRouter, Principal
-from gcp_event_router.auth import BodyAuthenticator, GitHub, Stripe
+from gcp_event_router.auth import AuthenticatorChain, BodyAuthenticator, GitHub, Stripe
 from gcp_event_router.envelopes import Webhook
 from gcp_event_router.signals import event_received
 
@@ -102,6 +103,14 @@ def test_handshake(router: EventRouter, post: Post) -> None:
     assert (response.status_code, response.content, received) == (200, b"{}", [])
 
 
+def test_chain_in_a_projects_own_view() -> None:
+    """`AuthenticatorChain.authenticate` reads a signed body by itself."""
+    chain = AuthenticatorChain([GITHUB])
+    request = RequestFactory().post("/", BODY, "application/json", headers=GITHUB.sign(BODY))
+    assert chain.authenticate(request) == Principal("github")
+    assert asyncio.run(chain.aauthenticate(request)) == Principal("github")
+
+
 class Own(BodyAuthenticator):
     """A project's own."""
 
@@ -111,9 +120,53 @@ class Own(BodyAuthenticator):
         return Principal("own") if body.endswith(b"!") else None
 
 
+class Awaited(Own):
+    """The same, as `async def`."""
+
+    @override
+    async def authenticate_body(self, request: HttpRequest, body: bytes) -> Principal | None:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride] -- Own narrows it
+        """Accept the same."""
+        return Principal("own") if body.endswith(b"!") else None
+
+
+class Twofold(Own):
+    """One with a method for each door."""
+
+    async def aauthenticate_body(self, request: HttpRequest, body: bytes) -> Principal | None:
+        """Accept the same on an event loop."""
+        return self.authenticate_body(request, body)
+
+
+class Broken(Own):
+    """One that fails before it sees the body."""
+
+    @override
+    def is_signed(self, request: HttpRequest) -> bool:
+        """Fail."""
+        raise ZeroDivisionError
+
+
+class Failing(Own):
+    """One that fails when it sees the body."""
+
+    @override
+    def authenticate_body(self, request: HttpRequest, body: bytes) -> Principal | None:
+        """Fail."""
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("name", ["Broken", "Failing"])
+def test_failures(router: EventRouter, post: Post, name: str) -> None:
+    """A failing authenticator admits nobody, and the sender may try again; the next one is asked."""
+    entries = [{"BACKEND": f"{__name__}.{name}"}, {"BACKEND": f"{__name__}.Own"}]
+    with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": entries}):
+        assert [post("/events/k/r", body, "text/plain").status_code for body in (b"no", b"yes!")] == [503, 201]
+
+
+@pytest.mark.parametrize("name", ["Own", "Awaited", "Twofold"])
 @pytest.mark.parametrize(("body", "status"), [(b"yes!", 201), (b"no", 401)])
-def test_own_class(router: EventRouter, post: Post, body: bytes, status: int) -> None:
-    """A project's own class needs one method."""
-    path = f"{__name__}.Own"
+def test_own_class(router: EventRouter, post: Post, name: str, body: bytes, status: int) -> None:
+    """A project's own class needs one method, sync or async."""
+    path = f"{__name__}.{name}"
     with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [{"BACKEND": path}]}):
         assert post("/events/k/r", body, "text/plain").status_code == status
