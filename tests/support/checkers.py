@@ -30,12 +30,13 @@ def reported_lines(checker: str) -> set[Line]:
 
 def is_installed(checker: str) -> bool:
     """Whether a checker can run here; `make typing` installs all of them."""
-    return (_OLDEST if checker == "mypy-oldest" else _program(checker.removesuffix("-plugin"))).exists()
+    name = checker.removesuffix("-plugin")
+    return (_OLDEST if name == "mypy-oldest" else _program(name)).exists()
 
 
 def reads(checker: str, file: str) -> bool:
     """Whether a checker runs on a Python that can read a file."""
-    is_old = checker == "mypy-oldest" or (checker.startswith("mypy") and sys.version_info < (3, 12))
+    is_old = checker.startswith("mypy-oldest") or (checker.startswith("mypy") and sys.version_info < (3, 12))
     return file != NEWER_SYNTAX or not is_old
 
 
@@ -76,6 +77,7 @@ CHECKERS: Final[dict[str, Callable[[], Iterable[Line]]]] = {
     "mypy": partial(_mypy, "mypy", _program("mypy"), "mypy.ini"),
     "mypy-plugin": partial(_mypy, "mypy", _program("mypy"), "mypy-plugin.ini"),
     "mypy-oldest": partial(_mypy, "mypy-oldest", _OLDEST, "mypy.ini"),
+    "mypy-oldest-plugin": partial(_mypy, "mypy-oldest", _OLDEST, "mypy-plugin.ini"),
     "pyright": partial(_pyright, "pyright"),
     "basedpyright": partial(_pyright, "basedpyright"),
     "pyrefly": _pyrefly,

@@ -120,9 +120,9 @@ def _other_payload(partial: CallableType, payload: Type) -> str | None:
     )
 
 
-def check_payload_argument(call: Call, on_call: OnCall) -> None:
-    """Check the type that `payload=` names."""
-    decorator = get_proper_type(call.type)
+def check_payload_argument(call: Call, on_call: OnCall, decorator: Type) -> None:
+    """Check the type that `payload=` names, which is the argument of the decorator's type."""
+    decorator = get_proper_type(decorator)
     if isinstance(decorator, Instance) and is_inferred(decorator) and decorator.args:
         _check_read(call, on_call, decorator.args[0])
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from mypy.nodes import IndexExpr, MemberExpr, StrExpr
+from typing import Final
+
+from mypy.nodes import DictExpr, IndexExpr, IntExpr, LambdaExpr, ListExpr, MemberExpr, StrExpr, TupleExpr
 from mypy.subtypes import is_same_type
 from mypy.types import AnyType, Instance, Type, TypeOfAny, get_proper_type
 
@@ -18,13 +20,17 @@ from ._declarations import (
     router_name,
     router_of,
 )
+from ._forms import with_form
 from ._google import is_googles
 from ._handlers import check_payload_argument
 from ._kind_names import check_declared_name, check_glob, check_kind
-from ._names import ROUTER
+from ._names import BASE_MODEL, ROUTER
 from ._on_call import OnCall
 from ._options import check_options
 from ._types import is_inferred, text
+
+#: Expressions that are never a type.
+_VALUES: Final = (DictExpr, IntExpr, LambdaExpr, ListExpr, TupleExpr)
 
 
 def new_router(call: Call) -> Type:
@@ -42,7 +48,7 @@ def kind(call: Call) -> Type:
         return call.type
     check_declared_name(call, name)
     _check_type(call)
-    declared, payload = get_proper_type(call.type), call.argument("payload")
+    declared, payload = get_proper_type(with_form(call)), call.argument("payload")
     if payload is not None and isinstance(declared, Instance) and isinstance(get_proper_type(payload.type), AnyType):
         # it fits every overload, and mypy asks for each of them
         declare(call, Instance(declared.type, [AnyType(TypeOfAny.special_form)]))
@@ -59,8 +65,8 @@ def kind(call: Call) -> Type:
             EVENT_KIND,
         )
     _ask_for_setting(call)
-    declare(call, call.type)
-    return call.type
+    declare(call, declared)
+    return declared
 
 
 def include(call: Call) -> Type:
@@ -72,14 +78,20 @@ def include(call: Call) -> Type:
 
 
 def _check_type(call: Call) -> None:
-    """Report a payload that is a type's name: to mypy, a string stands for a type, as in annotations."""
+    """Report a payload that is no type: to mypy, a string stands for a type, as in annotations, and before 1.19 anything does."""
     payload = call.argument("payload")
-    if payload is not None and isinstance(payload.expression, StrExpr):
-        call.fail(
-            f'"{payload.expression.value}" is a string, and nothing looks up the type that it names. Give the type itself',
-            EVENT_HANDLER,
-            payload.expression,
+    if payload is None:
+        return
+    given = get_proper_type(payload.type)
+    if isinstance(payload.expression, StrExpr):
+        problem = f'"{payload.expression.value}" is a string, and nothing looks up the type that it names. Give the type itself'
+    elif isinstance(payload.expression, _VALUES) or (isinstance(given, Instance) and given.type.has_base(BASE_MODEL)):
+        problem = (
+            f"The payload is given as a value, {text(given)}, and nothing can be read as a value. Give its type, such as a model"
         )
+    else:
+        return
+    call.fail(problem, EVENT_HANDLER, payload.expression)
 
 
 def _ask_for_setting(call: Call) -> None:
@@ -113,8 +125,9 @@ def on(call: Call) -> Type:
     google_type = ce_type.literal if ce_type is not None and is_googles(ce_type.literal) else None
     on_call = OnCall(router, tuple(None if argument is None else argument.literal for argument in arguments), google_type)
     if call.argument("payload") is not None:
-        check_payload_argument(call, on_call)
-        return call.type
+        decorator = with_form(call)
+        check_payload_argument(call, on_call, decorator)
+        return decorator
     return on_call.type(call)
 
 
