@@ -98,7 +98,7 @@ class PlainDispatcher(Dispatcher):
 
     @override
     def split(self, kind: str, reference: str, raw_event: RawEvent) -> Any:
-        return PlainDispatch(kind, reference, raw_event, self._find(kind, raw_event.envelope.type))
+        return PlainDispatch(kind, reference, raw_event, self._find(kind, raw_event.envelope))
 
 
 def with_hooks(router: EventRouter) -> Callable[[], object]:

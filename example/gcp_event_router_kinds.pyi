@@ -15,7 +15,7 @@ from uuid import UUID
 
 from typing_extensions import TypeForm, TypeVar, deprecated
 
-from gcp_event_router._dispatch.options import HandlerOptions
+from gcp_event_router._dispatch.options import OnOptions
 from gcp_event_router.event import Event
 from gcp_event_router.kinds import HandlerDecorator, Kind, PayloadDecorator, TypeOf
 from gcp_event_router.router import EventRouter, Explanation
@@ -100,7 +100,7 @@ class Events(EventRouter):
         *kinds: BytesKind,
         payload: TypeOf[BytesPayload],
         ce_type: str | None = ...,
-        **options: Unpack[HandlerOptions],
+        **options: Unpack[OnOptions],
     ) -> PayloadDecorator[BytesPayload]: ...
     @overload
     @deprecated("The kind carries another payload. Give the type with which it is declared, or one that reads it. If this is new, run `manage.py events stubs`.")
@@ -111,7 +111,7 @@ class Events(EventRouter):
         *kinds: KindOrGlob,
         payload: object,
         ce_type: str | None = ...,
-        **options: Unpack[HandlerOptions],
+        **options: Unpack[OnOptions],
     ) -> TheKindCarriesAnotherPayload: ...
     @overload
     @deprecated("No declared kind has this name, or matches this glob. `manage.py events list` shows the kinds. If this is new, run `manage.py events stubs`.")
@@ -122,7 +122,7 @@ class Events(EventRouter):
         *kinds: LiteralString,
         payload: object,
         ce_type: str | None = ...,
-        **options: Unpack[HandlerOptions],
+        **options: Unpack[OnOptions],
     ) -> NoDeclaredKindHasThisName: ...
     @overload
     def on(
@@ -132,7 +132,7 @@ class Events(EventRouter):
         *kinds: str,
         payload: TypeOf[PayloadT],
         ce_type: str | None = ...,
-        **options: Unpack[HandlerOptions],
+        **options: Unpack[OnOptions],
     ) -> PayloadDecorator[PayloadT]: ...
     @overload
     def on(
@@ -140,7 +140,7 @@ class Events(EventRouter):
         *,
         payload: TypeOf[PayloadT],
         ce_type: str,
-        **options: Unpack[HandlerOptions],
+        **options: Unpack[OnOptions],
     ) -> PayloadDecorator[PayloadT]: ...
     @overload
     def on(
@@ -148,7 +148,7 @@ class Events(EventRouter):
         *kinds: str,
         payload: None,
         ce_type: str | None = ...,
-        **options: Unpack[HandlerOptions],
+        **options: Unpack[OnOptions],
     ) -> PayloadDecorator[None]: ...
     @overload
     def on(
@@ -158,7 +158,7 @@ class Events(EventRouter):
         *kinds: str,
         payload: TypeForm[FormT],
         ce_type: str | None = ...,
-        **options: Unpack[HandlerOptions],
+        **options: Unpack[OnOptions],
     ) -> PayloadDecorator[FormT]: ...
     @overload
     def on(
@@ -166,7 +166,7 @@ class Events(EventRouter):
         *,
         payload: TypeForm[FormT],
         ce_type: str,
-        **options: Unpack[HandlerOptions],
+        **options: Unpack[OnOptions],
     ) -> PayloadDecorator[FormT]: ...
     @overload
     def on(
@@ -175,7 +175,7 @@ class Events(EventRouter):
         /,
         *kinds: BytesKind,
         ce_type: str | None = ...,
-        **options: Unpack[HandlerOptions],
+        **options: Unpack[OnOptions],
     ) -> Callable[[TakesBytes], TakesBytes]: ...
     @overload
     def on(
@@ -184,7 +184,7 @@ class Events(EventRouter):
         /,
         *kinds: SignupKind,
         ce_type: str | None = ...,
-        **options: Unpack[HandlerOptions],
+        **options: Unpack[OnOptions],
     ) -> Callable[[TakesSignup], TakesSignup]: ...
     @overload
     def on(
@@ -193,7 +193,7 @@ class Events(EventRouter):
         /,
         *kinds: OrderPlacedKind,
         ce_type: str | None = ...,
-        **options: Unpack[HandlerOptions],
+        **options: Unpack[OnOptions],
     ) -> Callable[[TakesOrderPlaced], TakesOrderPlaced]: ...
     @overload
     def on(
@@ -202,7 +202,7 @@ class Events(EventRouter):
         /,
         *kinds: PaidOrRefusedKind,
         ce_type: str | None = ...,
-        **options: Unpack[HandlerOptions],
+        **options: Unpack[OnOptions],
     ) -> Callable[[TakesPaidOrRefused], TakesPaidOrRefused]: ...
     @overload
     def on(
@@ -211,7 +211,7 @@ class Events(EventRouter):
         /,
         *kinds: ShipmentKind,
         ce_type: str | None = ...,
-        **options: Unpack[HandlerOptions],
+        **options: Unpack[OnOptions],
     ) -> Callable[[TakesShipment], TakesShipment]: ...
     @overload
     def on(
@@ -220,7 +220,7 @@ class Events(EventRouter):
         /,
         *kinds: StockMovedKind,
         ce_type: str | None = ...,
-        **options: Unpack[HandlerOptions],
+        **options: Unpack[OnOptions],
     ) -> Callable[[TakesStockMoved], TakesStockMoved]: ...
     @overload
     def on(
@@ -229,7 +229,7 @@ class Events(EventRouter):
         /,
         *kinds: KindOrGlob,
         ce_type: str | None = ...,
-        **options: Unpack[HandlerOptions],
+        **options: Unpack[OnOptions],
     ) -> HandlerDecorator: ...
     @overload
     @deprecated("No declared kind has this name, or matches this glob. `manage.py events list` shows the kinds. If this is new, run `manage.py events stubs`.")
@@ -239,7 +239,7 @@ class Events(EventRouter):
         /,
         *kinds: LiteralString,
         ce_type: str | None = ...,
-        **options: Unpack[HandlerOptions],
+        **options: Unpack[OnOptions],
     ) -> NoDeclaredKindHasThisName: ...
     @overload
     def on(
@@ -248,20 +248,21 @@ class Events(EventRouter):
         /,
         *kinds: str,
         ce_type: str | None = ...,
-        **options: Unpack[HandlerOptions],
+        **options: Unpack[OnOptions],
     ) -> HandlerDecorator: ...
     @overload
     def on(
         self,
         *,
         ce_type: str,
-        **options: Unpack[HandlerOptions],
+        **options: Unpack[OnOptions],
     ) -> HandlerDecorator: ...
     @overload
     def explain(
         self,
         kind: KindName,
         ce_type: str | None = ...,
+        attributes: Mapping[str, str] | None = ...,
     ) -> Explanation: ...
     @overload
     @deprecated("No declared kind has this name, or matches this glob. `manage.py events list` shows the kinds. If this is new, run `manage.py events stubs`.")
@@ -269,12 +270,14 @@ class Events(EventRouter):
         self,
         kind: LiteralString,
         ce_type: str | None = ...,
+        attributes: Mapping[str, str] | None = ...,
     ) -> NoDeclaredKindHasThisName: ...
     @overload
     def explain(
         self,
         kind: str,
         ce_type: str | None = ...,
+        attributes: Mapping[str, str] | None = ...,
     ) -> Explanation: ...
 
 @overload

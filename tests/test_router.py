@@ -13,7 +13,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from gcp_event_router import Event, EventRouter, events
-from gcp_event_router._dispatch.lookup import MEMORY, find_everywhere
+from gcp_event_router._dispatch.lookup import MEMORY, GivenTraits, find_everywhere
 from gcp_event_router.exceptions import ConfigurationError, GlobError, RegistrationError
 from gcp_event_router.signals import EventSignal
 
@@ -168,7 +168,8 @@ def test_what_was_kept_is_found_where_somebody_listens() -> None:
     def only_here(event: Event[Any]) -> None: ...
 
     def is_found() -> bool:
-        return any(only_here is handler.function for found in find_everywhere("only-here", None) for handler in found.blocking)
+        everywhere = find_everywhere("only-here", GivenTraits())
+        return any(only_here is handler.function for found in everywhere for handler in found.blocking)
 
     listening_to_both = is_found()
     router.ignore(first)

@@ -25,10 +25,11 @@ from typing_extensions import TypeVar, override
 
 from ._dispatch.event_types import type_of
 from ._dispatch.handler import Handler
-from ._dispatch.options import HandlerOptions, Options
+from ._dispatch.options import HandlerOptions, OnOptions, Options
 from ._dispatch.payload import payload_reader
 from ._dispatch.signature import NO_SOURCE
 from ._event_urls import get_event_url
+from ._globs.attributes import AttributeGlobs
 from ._globs.glob import Glob, escape
 from ._schema.json_schema import bare
 from ._schema.type_names import type_text
@@ -116,17 +117,21 @@ class Kind(Generic[PayloadT]):
     ) -> Callable[[Event[PayloadT, ParametersT]], ResultT]: ...
 
     @overload
-    def on(self, /, **options: Unpack[HandlerOptions]) -> PayloadDecorator[PayloadT]: ...
+    def on(self, /, **options: Unpack[OnOptions]) -> PayloadDecorator[PayloadT]: ...
 
-    def on(self, function: Any = None, /, **options: Unpack[HandlerOptions]) -> Any:
+    def on(
+        self, function: Any = None, /, *, attributes: Mapping[str, str] | None = None, **options: Unpack[HandlerOptions]
+    ) -> Any:
         """Register the decorated function for this kind, and return it unchanged.
 
-        Takes the options of `EventRouter.on`. Raises `RegistrationError` for a function of another payload.
+        Takes the `attributes` and the options of `EventRouter.on`. Raises `RegistrationError` for a function of another payload.
         """
-        run_options = Options.of(options)
+        attribute_globs = AttributeGlobs.of(attributes)
+        run_options = Options.of(options, "attributes")
 
         def register(function: Any) -> Any:
-            self._register(Handler(function, (Glob(escape(self.name)),), self._payload, callers_scope(), run_options))
+            globs = (Glob(escape(self.name)),)
+            self._register(Handler(function, globs, self._payload, callers_scope(), run_options, None, attribute_globs))
             return function
 
         return register if function is None else register(function)

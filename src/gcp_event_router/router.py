@@ -17,19 +17,12 @@ from typing_extensions import TypeVar, override
 
 from ._dispatch.dispatch import Dispatcher
 from ._dispatch.event_types import UNSET
+from ._dispatch.explanation import Consulted, Explanation, explain
 from ._dispatch.handler import Handler
-from ._dispatch.lookup import (
-    LISTENING,
-    Consulted,
-    Explanation,
-    HandlersFound,
-    HandlerTable,
-    Registration,
-    explain,
-    is_registered,
-)
+from ._dispatch.lookup import LISTENING, GivenTraits, HandlersFound, HandlerTable, Registration, Traits, is_registered
 from ._dispatch.middleware import AsyncCallNext, CallNext, Middleware, RegisteredMiddleware
-from ._dispatch.options import HandlerOptions, Options
+from ._dispatch.options import HandlerOptions, OnOptions, Options
+from ._globs.attributes import NO_ATTRIBUTES, AttributeGlobs
 from ._globs.glob import Glob, check_prefix, glob_of
 from ._globs.kinds_by_name import KindsByName
 from .exceptions import GlobError, RegistrationError
@@ -87,34 +80,39 @@ class EventRouter:
 
     @overload
     def on(
-        self, kind: str, /, *kinds: str, payload: TypeOf[PayloadT], ce_type: str | None = ..., **options: Unpack[HandlerOptions]
+        self, kind: str, /, *kinds: str, payload: TypeOf[PayloadT], ce_type: str | None = ..., **options: Unpack[OnOptions]
     ) -> PayloadDecorator[PayloadT]: ...
 
     @overload
-    def on(
-        self, /, *, payload: TypeOf[PayloadT], ce_type: str, **options: Unpack[HandlerOptions]
-    ) -> PayloadDecorator[PayloadT]: ...
+    def on(self, /, *, payload: TypeOf[PayloadT], ce_type: str, **options: Unpack[OnOptions]) -> PayloadDecorator[PayloadT]: ...
 
     @overload
     def on(
-        self, *kinds: str, payload: None, ce_type: str | None = ..., **options: Unpack[HandlerOptions]
+        self, *kinds: str, payload: None, ce_type: str | None = ..., **options: Unpack[OnOptions]
     ) -> PayloadDecorator[None]: ...
 
     @overload
     def on(
-        self, kind: str, /, *kinds: str, payload: TypeForm[FormT], ce_type: str | None = ..., **options: Unpack[HandlerOptions]
+        self, kind: str, /, *kinds: str, payload: TypeForm[FormT], ce_type: str | None = ..., **options: Unpack[OnOptions]
     ) -> PayloadDecorator[FormT]: ...
 
     @overload
-    def on(self, /, *, payload: TypeForm[FormT], ce_type: str, **options: Unpack[HandlerOptions]) -> PayloadDecorator[FormT]: ...
+    def on(self, /, *, payload: TypeForm[FormT], ce_type: str, **options: Unpack[OnOptions]) -> PayloadDecorator[FormT]: ...
 
     @overload
-    def on(self, kind: str, /, *kinds: str, ce_type: str | None = ..., **options: Unpack[HandlerOptions]) -> HandlerDecorator: ...
+    def on(self, kind: str, /, *kinds: str, ce_type: str | None = ..., **options: Unpack[OnOptions]) -> HandlerDecorator: ...
 
     @overload
-    def on(self, /, *, ce_type: str, **options: Unpack[HandlerOptions]) -> HandlerDecorator: ...
+    def on(self, /, *, ce_type: str, **options: Unpack[OnOptions]) -> HandlerDecorator: ...
 
-    def on(self, *kinds: str, payload: object = UNSET, ce_type: str | None = None, **options: Unpack[HandlerOptions]) -> Any:
+    def on(
+        self,
+        *kinds: str,
+        payload: object = UNSET,
+        ce_type: str | None = None,
+        attributes: Mapping[str, str] | None = None,
+        **options: Unpack[HandlerOptions],
+    ) -> Any:
         """Register the decorated function for all matching events, and return it unchanged.
 
         Args:
@@ -122,13 +120,16 @@ class EventRouter:
             payload: The payload's type, or a `TypeAdapter`, for functions without an annotation. None is the type of events
                 without a payload.
             ce_type: A glob of CloudEvents types, such as `"google.cloud.storage.object.v1.*"`, which has to match, too.
+            attributes: Globs by the names of attributes, such as `{"eventType": "OBJECT_*"}`. All of them have to match, too: the
+                attributes of a Pub/Sub message, and those of a CloudEvent, with its extensions.
             options: How the function runs, mostly in the inbox. `name`: the handler's name, instead of its module and
                 qualified name. `once`: whether its effects happen once. `deferred`: whether it runs after the answer to the
                 sender. `lease`: how long one run may take. `max_attempts`: how many runs may fail before the inbox parks it.
 
         Raises:
-            RegistrationError: A kind is not a string, an option is invalid, or the function could never be called correctly.
-            GlobError: A kind or type is empty or malformed, or both are missing.
+            RegistrationError: A kind is not a string, `attributes` is not a mapping of strings, an option is invalid, or the
+                function could never be called correctly.
+            GlobError: A kind, a type or an attribute is empty or malformed, or both kind and type are missing.
 
         """
         if not kinds and ce_type is None:
@@ -136,10 +137,11 @@ class EventRouter:
             raise GlobError(msg)
         globs = tuple(dict.fromkeys(map(glob_of, kinds)))
         type_glob = None if ce_type is None else glob_of(ce_type)
-        run_options = Options.of(options)
+        attribute_globs = AttributeGlobs.of(attributes)
+        run_options = Options.of(options, "payload", "ce_type", "attributes")
 
         def register(function: Any) -> Any:
-            self._register(Handler(function, globs, payload, callers_scope(), run_options, type_glob))
+            self._register(Handler(function, globs, payload, callers_scope(), run_options, type_glob, attribute_globs))
             return function
 
         return register
@@ -247,13 +249,18 @@ class EventRouter:
         """Whether plain receivers listen to one of its signals, too."""
         return any(isinstance(signal, EventSignal) and signal.plain_receivers() for signal in self._signals)
 
-    def find(self, kind: str, ce_type: str | None = None) -> HandlersFound:
-        """Find the handlers that run for events of a kind and, for CloudEvents, a type."""
-        return self._table.find(kind, ce_type)
+    def find(self, kind: str, ce_type: str | None = None, attributes: Mapping[str, str] | None = None) -> HandlersFound:
+        """Find the handlers that run for events of a kind, with attributes and, for CloudEvents, a type."""
+        return self._table.find(kind, GivenTraits(ce_type, attributes or NO_ATTRIBUTES))
 
-    def explain(self, kind: str, ce_type: str | None = None) -> Explanation:
-        """Explain which handlers run for a kind and a type, and why the others do not."""
-        return explain(kind, ce_type, tuple(self), self.find(kind, ce_type))
+    def find_for(self, kind: str, traits: Traits) -> HandlersFound:
+        """Find the handlers that run for an event, by its kind and its envelope."""
+        return self._table.find(kind, traits)
+
+    def explain(self, kind: str, ce_type: str | None = None, attributes: Mapping[str, str] | None = None) -> Explanation:
+        """Explain which handlers run for a kind, a type and attributes, and why the others do not."""
+        traits = GivenTraits(ce_type, attributes or NO_ATTRIBUTES)
+        return explain(kind, traits, tuple(self), self.find_for(kind, traits))
 
     @contextmanager
     def isolated(self, *, empty: bool = False) -> Generator[EventRouter]:
@@ -300,7 +307,8 @@ class EventRouter:
 
     def _register(self, handler: Handler) -> None:
         is_fallback = not handler.globs and handler.ce_type is None
-        self._append(Registration(handler, (Glob("*"),) if is_fallback else handler.globs, is_fallback, handler.ce_type))
+        globs = (Glob("*"),) if is_fallback else handler.globs
+        self._append(Registration(handler, globs, is_fallback, handler.ce_type, attributes=handler.attributes))
 
     def _append(self, entry: _Entry) -> None:
         with self._lock:

@@ -94,6 +94,7 @@ def test_list_as_json(shop: EventRouter) -> None:
     assert found["handlers"][0] == {
         "kinds": ["order-*", "invoice-paid"],
         "ce_type": None,
+        "attributes": {},
         "fallback": False,
         "handler": "tests.management.test_list_command.one",
         "where": f"{HERE}:0",
@@ -140,6 +141,35 @@ def test_explain(shop: EventRouter) -> None:
         "authenticators:\n"
         "  none; AUTHENTICATION is [], so everybody may send\n"
     )
+
+
+def test_attributes(router: EventRouter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`list` shows the attributes that a handler wants, and `explain` takes those of an event."""
+    monkeypatch.chdir(Path(__file__).parents[2])
+    router.on("gcs-*", attributes={"eventType": "OBJECT_*", "bucketId": "a"})(one)
+    router.on(ce_type="com.*", attributes={"source": "//shop/*"})(three)
+    router.kind("gcs-photos", dict[str, int])
+
+    table = run("list").splitlines()
+    assert [re.sub("  .*", "", line) for line in table] == [
+        "kind",
+        "gcs-* attributes={'bucketId': 'a', 'eventType': 'OBJECT_*'}",
+        "ce_type=com.* attributes={'source': '//shop/*'}",
+    ]
+    handlers = json.loads(run("list", "--format", "json"))["handlers"]
+    assert [handler["attributes"] for handler in handlers] == [{"bucketId": "a", "eventType": "OBJECT_*"}, {"source": "//shop/*"}]
+    given = ("--attribute", "eventType=OBJECT_A=B", "--attribute", "bucketId=a")
+    assert run("explain", "gcs-photos", *given).splitlines()[:3] == [
+        "'gcs-photos' with eventType='OBJECT_A=B' and bucketId='a' is handled by 1 handler(s)",
+        f"  runs  {NAME}.one ({HERE}:0)",
+        "        'gcs-*' and bucketId='a' and eventType='OBJECT_*' match",
+    ]
+    assert json.loads(run("explain", "gcs-photos", *given, "--format", "json"))["attributes"] == {
+        "eventType": "OBJECT_A=B",
+        "bucketId": "a",
+    }
+    with pytest.raises(CommandError, match=r"'eventType' has no name or no '='\. Write NAME=VALUE\.$"):
+        call_command("events", "explain", "gcs-photos", "--attribute", "eventType")
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from ..lifecycle import event_rejected
 from ..outcomes import Outcome, classify, worst
 from .handler import Handler
 from .log_line import describe_error, describe_problem, level_of, log_line
-from .lookup import LISTENING, HandlersFound, registered_everywhere
+from .lookup import LISTENING, HandlersFound, Traits, registered_everywhere
 from .pipeline import BUILT, Run, build
 from .raw_event import RawEvent
 from .refusal import describe_rejection
@@ -232,9 +232,9 @@ class Dispatch:
 
 
 class Dispatcher(RouterReceiver):
-    """Brings the events of a signal to the handlers that `find` names for their kind and type."""
+    """Brings the events of a signal to the handlers that `find` names for their kind and envelope."""
 
-    def __init__(self, find: Callable[[str, str | None], HandlersFound]) -> None:
+    def __init__(self, find: Callable[[str, Traits], HandlersFound]) -> None:
         self._find = find
         self.__qualname__ = "EventRouter"  # the name by which Django's send_robust logs a failing receiver
 
@@ -249,7 +249,7 @@ class Dispatcher(RouterReceiver):
 
     @override
     def split(self, kind: str, reference: str, raw_event: RawEvent) -> Dispatch:
-        return Dispatch(kind, reference, raw_event, self._find(kind, raw_event.envelope.type))
+        return Dispatch(kind, reference, raw_event, self._find(kind, raw_event.envelope))
 
     @override
     def read(self, event_payload: object = None, event_parameters: Mapping[str, str] | None = None, **_: Any) -> RawEvent:

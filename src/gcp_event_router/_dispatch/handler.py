@@ -19,6 +19,7 @@ from typing_extensions import override
 
 from .._concurrency import LONG, STRAYS, as_failure, in_thread, is_meant
 from .._frames import know_handler
+from .._globs.attributes import ANY_ATTRIBUTES, AttributeGlobs
 from .._globs.glob import Glob
 from .._schema.type_names import type_text
 from ..event import Event
@@ -55,6 +56,7 @@ class Handler(RegisteredFunction):
         scope: Mapping[str, Any] | None = None,
         options: Options = _DEFAULTS,
         ce_type: Glob | None = None,
+        attributes: AttributeGlobs = ANY_ATTRIBUTES,
     ) -> None:
         """Check a function and keep it. Raises `RegistrationError` if it could never be called correctly.
 
@@ -71,6 +73,7 @@ class Handler(RegisteredFunction):
         self._origin: Handler | None = None
         self.globs: Final = globs
         self.ce_type: Final = ce_type
+        self.attributes: Final = attributes
         self.options: Final = options
         if (code := code_of(function)) is not None:
             know_handler(code)
@@ -223,9 +226,10 @@ class Handler(RegisteredFunction):
 
     @property
     def kinds(self) -> str:
-        """The globs and the type, for people."""
+        """The globs, the type and the attributes, for people."""
         parts = [repr(glob.pattern) for glob in self.globs]
         parts += [f"ce_type={self.ce_type.pattern!r}"] if self.ce_type else []
+        parts += [str(self.attributes)] if self.attributes else []
         return ", ".join(parts) or "all other events"
 
     def _resolved(self) -> tuple[object, object]:

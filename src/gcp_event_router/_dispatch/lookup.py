@@ -1,22 +1,25 @@
-"""The registrations of routers: finds the handlers of an event, and explains why they run."""
+"""The registrations of routers: finds the handlers of an event."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from operator import itemgetter
 from threading import Lock
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, TypeAlias, TypeVar
 from weakref import WeakSet
 
-from typing_extensions import override
-
+from .._globs.attributes import ANY_ATTRIBUTES, NO_ATTRIBUTES, AttributeGlobs
 from .._globs.glob import Glob, GlobIndex
 from .handler import Handler
 from .middleware import RegisteredMiddleware
 
 #: The most kinds whose handlers are remembered. Only handled kinds are, so a stranger's kinds take no memory.
 MEMORY = 1024
+#: The most characters of attributes whose handlers are remembered.
+_LONGEST: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +35,8 @@ class Registration:
     ce_type: Glob | None = None
     #: Surrounds each run of the handler, the outermost first.
     middleware: tuple[RegisteredMiddleware, ...] = ()
+    #: All of them have to match the attributes.
+    attributes: AttributeGlobs = ANY_ATTRIBUTES
 
     def within(self, middleware: tuple[RegisteredMiddleware, ...]) -> Registration:
         """Return the registration with the middleware of a router around it."""
@@ -46,6 +51,27 @@ class Registration:
         return self.ce_type is None or (ce_type is not None and self.ce_type.matches(ce_type))
 
 
+class Traits(Protocol):
+    """What selects handlers, besides a kind: an envelope."""
+
+    @property
+    def type(self) -> str | None:
+        """The type of a CloudEvent."""
+        ...
+
+    @property
+    def routed(self) -> Mapping[str, str]:
+        """The attributes."""
+        ...
+
+
+class GivenTraits(NamedTuple):
+    """The same without an envelope."""
+
+    type: str | None = None
+    routed: Mapping[str, str] = NO_ATTRIBUTES
+
+
 class HandlersFound(NamedTuple):
     """The sync and the async handlers of an event, in order of registration."""
 
@@ -56,8 +82,8 @@ class HandlersFound(NamedTuple):
 class Router(Protocol):
     """The part of a router that this package uses."""
 
-    def find(self, kind: str, ce_type: str | None = None) -> HandlersFound:
-        """Find the handlers of a kind and type."""
+    def find_for(self, kind: str, traits: Traits) -> HandlersFound:
+        """Find the handlers of an event."""
         ...
 
     def __iter__(self) -> Iterator[Registration]:
@@ -73,9 +99,9 @@ class Router(Protocol):
 LISTENING: Final[WeakSet[Router]] = WeakSet()
 
 
-def find_everywhere(kind: str, ce_type: str | None) -> list[HandlersFound]:
+def find_everywhere(kind: str, traits: Traits) -> list[HandlersFound]:
     """Find the handlers of an event in each listening router."""
-    return [router.find(kind, ce_type) for router in tuple(LISTENING)]
+    return [router.find_for(kind, traits) for router in tuple(LISTENING)]
 
 
 def registered_everywhere() -> Iterator[Registration]:
@@ -85,7 +111,7 @@ def registered_everywhere() -> Iterator[Registration]:
 
 
 def is_registered(kind: str) -> bool:
-    """Whether a listening router has a handler or a fallback for a kind, for events of any type."""
+    """Whether a listening router has a handler or a fallback for a kind, for events of any type and with any attributes."""
     return any(not entry.globs or entry.matching(kind) is not None for entry in registered_everywhere())
 
 
@@ -97,11 +123,12 @@ class HandlerTable:
         self._lock = Lock()
         self._index: _Index | None = None
 
-    def find(self, kind: str, ce_type: str | None = None) -> HandlersFound:
-        """Find the handlers of a kind and type, each function once."""
+    def find(self, kind: str, traits: Traits) -> HandlersFound:
+        """Find the handlers of an event, each function once. Its attributes are read only if they count for the kind."""
         index = self._index or self._build()
-        key = (kind, ce_type) if index.has_types else kind
-        return index.memory.get(key) or index.find(key, kind, ce_type)
+        key = (kind, traits.type) if index.has_types else kind
+        found = index.memory.get(key) or index.find(key, kind, traits.type)
+        return found if isinstance(found, HandlersFound) else found.find(traits.routed)
 
     def forget(self) -> None:
         """Drop the index, since the registrations have changed."""
@@ -114,21 +141,93 @@ class HandlerTable:
         return index
 
 
+#: A registration with its place in the order.
+_Placed: TypeAlias = tuple[int, Registration]
+#: A kind, or a kind and a type.
+_Key: TypeAlias = "str | tuple[str, str | None]"
+#: The values of attributes, in the order of their names; None for a missing one.
+_Values: TypeAlias = "tuple[str | None, ...]"
+KeyT = TypeVar("KeyT")
+FoundT = TypeVar("FoundT")
+
+
+class _Group:
+    """The registrations of one glob. Those that want attributes are found by one of them, the one that fewest others want."""
+
+    __slots__ = ("_by_name", "_others", "names")
+
+    def __init__(self, placed: list[_Placed]) -> None:
+        self._others = [item for item in placed if not item[1].attributes]
+        counts = Counter(pair for _, entry in placed for pair in entry.attributes)
+        pairs: dict[str, list[tuple[Glob, _Placed]]] = {}
+        for item in placed:
+            if item[1].attributes:
+                name, glob = min(item[1].attributes, key=lambda pair: (not (pair[1].prefix or pair[1].suffix), counts[pair]))
+                pairs.setdefault(name, []).append((glob, item))
+        self._by_name = {name: GlobIndex(globs) for name, globs in pairs.items()}
+        #: The names of all attributes that count.
+        self.names: Final = {name for name, _ in counts}
+
+    def find(self, attributes: Mapping[str, str]) -> Iterator[_Placed]:
+        """Yield the registrations that attributes match."""
+        yield from self._others
+        for name, index in self._by_name.items():
+            value = attributes.get(name)
+            if value is not None:
+                yield from (item for item in index.find(value) if item[1].attributes.matches(attributes))
+
+
+def _grouped(pairs: Iterable[tuple[Glob, _Placed]]) -> GlobIndex[_Group]:
+    groups: dict[Glob, list[_Placed]] = {}
+    for glob, item in pairs:
+        groups.setdefault(glob, []).append(item)
+    return GlobIndex((glob, _Group(placed)) for glob, placed in groups.items())
+
+
+class _Memory(dict[KeyT, FoundT]):
+    """What was found, for a bounded number of keys."""
+
+    def keep(self, key: KeyT, found: FoundT) -> None:
+        """Remember something."""
+        if len(self) >= MEMORY:
+            self.clear()  # cheaper than choosing: each key returns with its next look-up
+        self[key] = found
+
+
 class _Index:
     """The registrations at one moment, by their globs and with their places in the order, and the handlers that it remembers."""
 
     def __init__(self, registrations: tuple[Registration, ...]) -> None:
         placed = list(enumerate(registrations))
-        self._kinds = GlobIndex((glob, item) for item in placed if not item[1].is_fallback for glob in item[1].globs)
-        self._types = GlobIndex((item[1].ce_type, item) for item in placed if item[1].ce_type and not item[1].globs)
+        self._kinds = _grouped((glob, item) for item in placed if not item[1].is_fallback for glob in item[1].globs)
+        self._types = _grouped((item[1].ce_type, item) for item in placed if item[1].ce_type and not item[1].globs)
         self._fallbacks = GlobIndex((glob, item) for item in placed if item[1].is_fallback for glob in item[1].globs)
         self._surrounded = {place: entry.handler.within(entry.middleware) for place, entry in placed if entry.middleware}
         self.has_types: Final = any(entry.ce_type for entry in registrations)
-        self.memory: Final[dict[str | tuple[str, str | None], HandlersFound]] = {}
+        self.memory: Final = _Memory[_Key, "HandlersFound | _Choice"]()
+        #: The handlers for the values of the attributes that count for a kind.
+        self.choices: Final = _Memory[tuple[_Key, _Values], HandlersFound]()
 
-    def find(self, key: str | tuple[str, str | None], kind: str, ce_type: str | None) -> HandlersFound:
-        """Find the handlers of a kind and type, and remember them by `key`."""
-        matched = self._matched(kind, ce_type)
+    def find(self, key: _Key, kind: str, ce_type: str | None) -> HandlersFound | _Choice:
+        """Find the handlers of a kind and type, or the choice that its attributes make, and remember them by `key`."""
+        groups = self._kinds.find(kind)
+        if ce_type is not None and self.has_types:
+            groups += self._types.find(ce_type)
+        found: HandlersFound | _Choice
+        if names := {name for group in groups for name in group.names}:
+            is_matched, found = True, _Choice(self, key, kind, ce_type, groups, sorted(names))
+        else:
+            is_matched, found = self.select(kind, ce_type, groups, NO_ATTRIBUTES)
+        if is_matched:
+            self.memory.keep(key, found)
+        return found
+
+    def select(
+        self, kind: str, ce_type: str | None, groups: list[_Group], attributes: Mapping[str, str]
+    ) -> tuple[bool, HandlersFound]:
+        """Find the handlers in groups, and whether there are any but fallbacks."""
+        matched = [item for group in groups for item in group.find(attributes) if item[1].wants(ce_type)]
+        matched.sort(key=itemgetter(0))
         unique: dict[object, Handler] = {}  # a function that is registered twice runs once
         for place, entry in matched or self._fallbacks.find(kind):
             unique.setdefault(entry.handler.key, self._surrounded.get(place, entry.handler))
@@ -136,85 +235,30 @@ class _Index:
             tuple(handler for handler in unique.values() if not handler.is_async),
             tuple(handler for handler in unique.values() if handler.is_async),
         )
-        if matched:
-            if len(self.memory) >= MEMORY:
-                self.memory.clear()  # cheaper than choosing: each kind returns with its next look-up
-            self.memory[key] = handlers
+        return bool(matched), handlers
+
+
+class _Choice:
+    """The groups of a kind and type, some of whose registrations want attributes."""
+
+    __slots__ = ("_index", "_key", "_names", "_select")
+
+    def __init__(
+        self, index: _Index, key: _Key, kind: str, ce_type: str | None, groups: list[_Group], names: Sequence[str]
+    ) -> None:
+        self._index = index
+        self._key = key
+        self._names = names
+        self._select = partial(index.select, kind, ce_type, groups)
+
+    def find(self, attributes: Mapping[str, str]) -> HandlersFound:
+        """Find the handlers for attributes, and remember them by the values that count."""
+        values = tuple(map(attributes.get, self._names))
+        choices, key = self._index.choices, (self._key, values)
+        return choices.get(key) or self._choose(key, attributes)
+
+    def _choose(self, key: tuple[_Key, _Values], attributes: Mapping[str, str]) -> HandlersFound:
+        is_matched, handlers = self._select(attributes)
+        if is_matched and sum(len(value or "") for value in key[1]) <= _LONGEST:
+            self._index.choices.keep(key, handlers)
         return handlers
-
-    def _matched(self, kind: str, ce_type: str | None) -> list[tuple[int, Registration]]:
-        matched = self._kinds.find(kind)
-        if self.has_types:
-            matched = [item for item in matched if item[1].wants(ce_type)]
-            matched += self._types.find(ce_type) if ce_type is not None else []
-            matched.sort(key=itemgetter(0))
-        return matched
-
-
-@dataclass(frozen=True, slots=True)
-class Consulted:
-    """One registration in an `Explanation`."""
-
-    registration: Registration
-    #: Whether it runs for the kind.
-    runs: bool
-    #: Why it runs, or why not; one clause.
-    reason: str
-
-    @override
-    def __str__(self) -> str:
-        within = ", ".join(map(str, self.registration.middleware))
-        text = f"{'runs ' if self.runs else 'skips'} {self.registration.handler}: {self.reason}"
-        return f"{text}; within {within}" if self.runs and within else text
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """What a router does with a kind, and why: `str()` of it is for people."""
-
-    kind: str
-    ce_type: str | None
-    consulted: tuple[Consulted, ...]
-
-    @property
-    def handlers(self) -> tuple[Handler, ...]:
-        """The handlers that run, in order of registration."""
-        return tuple(entry.registration.handler for entry in self.consulted if entry.runs)
-
-    @override
-    def __str__(self) -> str:
-        subject = repr(self.kind) if self.ce_type is None else f"{self.kind!r} of the type {self.ce_type!r}"
-        return "\n".join([f"{subject} is handled by {len(self.handlers)} handler(s)", *map(str, self.consulted)])
-
-
-def explain(kind: str, ce_type: str | None, registrations: tuple[Registration, ...], handlers: HandlersFound) -> Explanation:
-    """Explain for each registration of a router why it runs for a kind and type, or why not."""
-    left = {handler.key for handler in handlers.blocking + handlers.awaited}
-    mismatches = [_mismatch(entry, kind, ce_type) for entry in registrations]
-    is_handled = any(not mismatch and not entry.is_fallback for entry, mismatch in zip(registrations, mismatches, strict=True))
-    consulted: list[Consulted] = []
-    for entry, mismatch in zip(registrations, mismatches, strict=True):
-        runs = not mismatch and entry.handler.key in left and not (entry.is_fallback and is_handled)
-        if mismatch:
-            reason = mismatch
-        elif entry.is_fallback:
-            reason = "another handler matches" if is_handled else "it is a fallback, and nothing else matches"
-        else:
-            reason = " and ".join(repr(glob.pattern) for glob in (entry.matching(kind), entry.ce_type) if glob)
-            reason += " match" if entry.globs and entry.ce_type else " matches"
-            reason += "" if runs else ", but its function is registered before"
-        if runs:
-            left.discard(entry.handler.key)
-        consulted.append(Consulted(entry, runs, reason))
-    return Explanation(kind, ce_type, tuple(consulted))
-
-
-def _mismatch(registration: Registration, kind: str, ce_type: str | None) -> str:
-    """Return why a registration does not match, or ""."""
-    if registration.globs and registration.matching(kind) is None:
-        return f"{kind!r} does not match {' or '.join(repr(glob.pattern) for glob in registration.globs)}"
-    if registration.ce_type is None or registration.wants(ce_type):
-        return ""
-    if ce_type is None:
-        return f"it wants the type {registration.ce_type.pattern!r}, and the event has none"
-    return f"the type {ce_type!r} does not match {registration.ce_type.pattern!r}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass, fields
 from datetime import timedelta
 from typing import Self
@@ -14,15 +15,23 @@ from ..exceptions import RegistrationError
 _NAME_LENGTH = 255
 
 
-# ty accepts unknown options unless the dict is closed, which old releases of mypy do not know.
-class HandlerOptions(TypedDict, total=False, closed=True):  # type: ignore[call-arg, unused-ignore]
-    """The keyword arguments, for type checkers; `Options` explains them."""
-
+class _RunOptions(TypedDict, total=False):
     name: str | None
     once: bool
     deferred: bool | None
     lease: timedelta | None
     max_attempts: int | None
+
+
+# ty accepts unknown options unless the dict is closed, which old releases of mypy do not know.
+class HandlerOptions(_RunOptions, total=False, closed=True):  # type: ignore[call-arg, unused-ignore]
+    """The keyword arguments, for type checkers; `Options` explains them."""
+
+
+class OnOptions(_RunOptions, total=False, closed=True):  # type: ignore[call-arg, unused-ignore]
+    """The same, and the attributes of the events."""
+
+    attributes: Mapping[str, str] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +50,12 @@ class Options:
     max_attempts: int | None = None
 
     @classmethod
-    def of(cls, arguments: HandlerOptions) -> Self:
-        """Make the options from the keyword arguments."""
+    def of(cls, arguments: HandlerOptions, *others: str) -> Self:
+        """Make the options from the keyword arguments; `others` are the names of what the caller takes besides."""
         known = [field.name for field in fields(cls)]
         for name in arguments:
             if name not in known:
-                msg = f"Unknown option {name}=. The options are payload=, ce_type=, {'=, '.join(known)}=."
+                msg = f"Unknown option {name}=. The options are {'=, '.join([*others, *known])}=."
                 raise RegistrationError(msg)
         return cls(**arguments)
 

@@ -101,7 +101,7 @@ def record_of(store: EventStore, kind: str, reference: str, raw_event: RawEvent,
 
 def is_handled(kind: str, raw_event: RawEvent) -> bool:
     """Whether any router has a handler for an event."""
-    return any(map(any, find_everywhere(kind, raw_event.envelope.type)))
+    return any(map(any, find_everywhere(kind, raw_event.envelope)))
 
 
 class Delivered(NamedTuple):

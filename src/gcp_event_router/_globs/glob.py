@@ -45,8 +45,9 @@ class Glob:
 
     __slots__ = ("_match", "pattern", "prefix", "suffix")
 
-    def __init__(self, pattern: str) -> None:
-        parts = _parse(pattern)
+    def __init__(self, pattern: str, what: str = "") -> None:
+        """Read a pattern; `what` names it in errors, if it is not one of kinds."""
+        parts = _parse(pattern, what)
         self.pattern: str = pattern
         #: The literal text before the first special token; the whole text if there is none.
         self.prefix: str = "".join(takewhile(is_literal, parts))
@@ -153,7 +154,7 @@ def escape(text: str) -> str:
     return re.sub(r"[*?\[]", r"[\g<0>]", text)
 
 
-def _parse(pattern: str) -> list[str]:
+def _parse(pattern: str, what: str) -> list[str]:
     """Split `pattern` into tokens. Raises `GlobError` if it is malformed."""
     if not pattern:
         msg = "The kind '' is empty, and no event has an empty kind. Write a kind such as 'order-placed', or '*' for all."
@@ -165,17 +166,15 @@ def _parse(pattern: str) -> list[str]:
         )
         raise GlobError(msg)
     parts = tokens(pattern)
+    what = what or f"kind {pattern!r}"
     if "[" in parts:
         msg = (
-            f"The kind {pattern!r} opens a '[' that is never closed, so it would match nothing. "
+            f"The {what} opens a '[' that is never closed, so it would match nothing. "
             "Close the sequence, as in '[ab]', or write '[[]' for the character itself."
         )
         raise GlobError(msg)
     for low, high in (pair for part in parts if len(part) > 1 for pair in re.findall("(.)-(.)", part[1:-1].removeprefix("!"))):
         if low > high:
-            msg = (
-                f"The kind {pattern!r} contains the range '{low}-{high}', which runs backwards and matches nothing. "
-                f"Write '{high}-{low}'."
-            )
+            msg = f"The {what} contains the range '{low}-{high}', which runs backwards and matches nothing. Write '{high}-{low}'."
             raise GlobError(msg)
     return parts

@@ -47,6 +47,8 @@ LABELS: Final = Texts(is_label, 1, LABEL_LENGTH)
 KINDS: Final = Texts(str, 1, None)
 #: The types of CloudEvents. All texts are allowed, so that coverage is certain.
 TYPES: Final = Texts(str, 0, None)
+#: The values of attributes, which may be empty.
+VALUES: Final = TYPES
 
 
 def example(glob: Glob, texts: Texts = KINDS) -> str | None:

@@ -58,7 +58,7 @@ def _ambiguous(entries: list[Entry]) -> Iterator[CheckMessage]:
             continue
         if one.covers(other) is False and other.covers(one) is False and (kind := one.common(other)):
             reported.add(other.handler)
-            plain = one.ce_type is None and other.ce_type is None
+            plain = not (one.ce_type or other.ce_type or one.attributes or other.attributes)
             hint = f"Register it once, as `on({one}, {other})`, or give both the same options."
             yield Warn(
                 f"{one.handler} is registered for {one} and, with other options, for {other}: those of {one} count for {kind!r}.",

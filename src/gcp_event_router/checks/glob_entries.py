@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from typing_extensions import override
 
 from .._dispatch.handler import Handler
+from .._globs.attributes import ANY_ATTRIBUTES, AttributeGlobs
 from .._globs.glob import Glob
 from .._globs.overlaps import TYPES, covers, intersects
 from ..router import EventRouter
@@ -22,6 +23,7 @@ class Entry(NamedTuple):
     kind: Glob | None
     #: Of types; None for events of any type, and for those without.
     ce_type: Glob | None
+    attributes: AttributeGlobs = ANY_ATTRIBUTES
 
     @property
     def kinds(self) -> Glob:
@@ -30,14 +32,17 @@ class Entry(NamedTuple):
 
     def covers(self, other: Entry) -> bool | None:
         """Whether it includes all events of another entry; None if the answer would take too long."""
-        if self.ce_type is None:
-            return covers(self.kinds, other.kinds)
-        types = other.ce_type is not None and covers(self.ce_type, other.ce_type, TYPES)
-        kinds = types is not False and covers(self.kinds, other.kinds)
-        return False if kinds is False else types and kinds
+        answers: list[bool | None] = [self.attributes.covers(other.attributes)]
+        if self.ce_type is not None:
+            answers.append(other.ce_type is not None and covers(self.ce_type, other.ce_type, TYPES))
+        if False not in answers:
+            answers.append(covers(self.kinds, other.kinds))
+        return False if False in answers else None if None in answers else True
 
     def common(self, other: Entry) -> str | None:
         """A kind, or a type if only that counts, of events that both include; None if surely no event has it."""
+        if not self.attributes.meets(other.attributes):
+            return None
         for typed, plain in ((self, other), (other, self)):
             if typed.kind is None and typed.ce_type is not None and plain.kind is not None and plain.ce_type is None:
                 # an event that has its own kind need not have such a type; without one, the type is the kind
@@ -53,11 +58,14 @@ class Entry(NamedTuple):
     def __str__(self) -> str:
         """The arguments of the registration."""
         parts = [] if self.kind is None else [repr(self.kind.pattern)]
-        return " with ".join(parts if self.ce_type is None else [*parts, f"ce_type={self.ce_type.pattern!r}"])
+        conditions = [] if self.ce_type is None else [f"ce_type={self.ce_type.pattern!r}"]
+        conditions += [str(self.attributes)] if self.attributes else []
+        return " with ".join([*parts, " and ".join(conditions)] if conditions else parts)
 
 
 def entries_of(router: EventRouter) -> Iterator[Entry]:
     """The entries of all registrations except fallbacks, which never run beside another handler."""
     for registration in router:
         if not registration.is_fallback:
-            yield from (Entry(registration.handler, glob, registration.ce_type) for glob in registration.globs or (None,))
+            for glob in registration.globs or (None,):
+                yield Entry(registration.handler, glob, registration.ce_type, registration.attributes)

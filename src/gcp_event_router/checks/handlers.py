@@ -55,7 +55,7 @@ def _shadowed(router: EventRouter) -> Iterator[CheckMessage]:
     handled = [
         (glob, registration.handler)
         for registration in router
-        if not registration.is_fallback and registration.ce_type is None
+        if not registration.is_fallback and registration.ce_type is None and not registration.attributes
         for glob in registration.globs
     ]
     for fallback in (registration for registration in router if registration.is_fallback):

@@ -15,6 +15,7 @@ from .. import _check_ids as check_ids
 from .._contract.examples import Typed, common_payload, example_of, refusal
 from .._dispatch.handler import Handler
 from .._dispatch.payload import PayloadReader, payload_reader, reads_json
+from .._globs.glob import GlobIndex
 from .._globs.overlaps import neighbours
 from .._schema.type_names import type_text
 from ..envelopes import MESSAGE_PUBLISHED
@@ -128,8 +129,12 @@ def check_payloads(router: EventRouter) -> Iterator[CheckMessage]:
 
 
 def _kinds(router: EventRouter, samples: Samples, wrong: set[Handler]) -> Iterator[CheckMessage]:
+    partial = GlobIndex(
+        (glob, entry.handler) for entry in router if entry.attributes and entry.ce_type is None for glob in entry.globs
+    )
     for name, kind in router.kinds.items():
-        for handler in (handler for handlers in router.find(name) for handler in handlers):
+        blocking, awaited = router.find(name)
+        for handler in dict.fromkeys([*blocking, *awaited, *partial.find(name)]):
             why = samples.unread(samples.of(kind.payload_type, kind.adapter), samples.of_handler(handler))
             if why is not None:
                 wrong.add(handler)

@@ -9,7 +9,7 @@ from typing import Final
 from django.core.checks import CheckMessage, Info
 
 from .. import _check_ids as check_ids
-from .._dispatch.lookup import find_everywhere
+from .._dispatch.lookup import registered_everywhere
 from .._globs.glob import GlobIndex
 from ..envelopes import MESSAGE_PUBLISHED
 from ..router import EventRouter
@@ -27,7 +27,7 @@ def check_kinds(router: EventRouter) -> Iterator[CheckMessage]:
     """
     globs = [glob for registration in router for glob in registration.globs]
     types = [registration.ce_type for registration in router if registration.ce_type is not None and not registration.globs]
-    index = GlobIndex((glob, glob) for glob in globs)
+    index = GlobIndex((glob, glob) for registration in (*router, *registered_everywhere()) for glob in registration.globs)
     declared = router.kinds
     strange = [glob.pattern for glob in globs if glob.is_literal and glob.pattern not in declared]
     left = _COMPARISONS
@@ -35,7 +35,7 @@ def check_kinds(router: EventRouter) -> Iterator[CheckMessage]:
     for name, kind in declared.items() if globs or types else ():
         # without a kind of its own, an event has that of its type; with one, Eventarc sends it as Pub/Sub's
         typed = any(glob.matches(text) for glob in types for text in (name, MESSAGE_PUBLISHED))
-        if typed or name in misspelt or index.find(name) or any(any(handlers) for handlers in find_everywhere(name, None)):
+        if typed or name in misspelt or index.find(name):
             continue
         left -= len(strange)
         close = get_close_matches(name, strange, n=1) if left >= 0 else []

@@ -96,6 +96,11 @@ class Envelope:
         return _NOTHING if self._carrier is None else self._carrier.attributes
 
     @property
+    def routed(self) -> Mapping[str, str]:
+        """The attributes that select handlers; all of them by default. They are the same when the inbox reads the event again."""
+        return self.attributes
+
+    @property
     def ordering_key(self) -> str | None:
         """Pub/Sub's ordering key."""
         return None if self._carrier is None else self._carrier.ordering_key

@@ -17,7 +17,7 @@ from typing_extensions import override
 from ..exceptions import EnvelopeError
 from .base import Envelope, read_only
 from .pubsub import PubSubPush, read_wrapped
-from .pubsub_unwrapped import PubSubUnwrapped
+from .pubsub_unwrapped import AnyCase, PubSubUnwrapped
 
 #: The type of Eventarc's events for Pub/Sub messages.
 MESSAGE_PUBLISHED: Final = "google.cloud.pubsub.topic.v1.messagePublished"
@@ -109,6 +109,15 @@ class CloudEvent(Envelope):
     def extensions(self) -> Mapping[str, str]:
         """All attributes that the specification does not define, as text."""
         return MappingProxyType({name: value for name, value in self._context.items() if name not in DEFINED})
+
+    @property
+    @override
+    def routed(self) -> Mapping[str, str]:
+        """All attributes of the event, over those of the push that carried it."""
+        if self.push is None:
+            return self._context
+        both = {**self.push.routed, **self._context}
+        return AnyCase(both) if isinstance(self.push, PubSubUnwrapped) else both
 
     @property
     @override

@@ -97,6 +97,11 @@ class PubSubPush(Envelope):
 
     @property
     @override
+    def routed(self) -> Mapping[str, str]:
+        return self.carried or {}
+
+    @property
+    @override
     def ordering_key(self) -> str | None:
         return self._message.get("orderingKey") or self._message.get("ordering_key")
 

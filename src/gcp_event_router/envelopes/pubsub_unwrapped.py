@@ -66,6 +66,14 @@ def may_be_attribute(key: str) -> bool:
     return not _is_transport(name) and not _CREDENTIAL.fullmatch(name)
 
 
+class AnyCase(dict[str, str]):
+    """Attributes that came as headers, so that their names have lost their case; `get` finds them in any case."""
+
+    @override
+    def get(self, name: str, default: Any = None) -> Any:
+        return super().get(name.lower().replace("_", "-"), default)
+
+
 class PubSubUnwrapped(HeaderEnvelope):
     """A Pub/Sub push whose body is the data itself, with metadata in headers (`--push-no-wrapper-write-metadata`).
 
@@ -97,6 +105,12 @@ class PubSubUnwrapped(HeaderEnvelope):
     def attributes(self) -> Mapping[str, str]:
         headers = {header_name(key): text_of(value) for key, value in self._headers.items()}
         return MappingProxyType({name: text for name, text in headers.items() if not _is_transport(name)})
+
+    @property
+    @override
+    def routed(self) -> Mapping[str, str]:
+        """The headers that the inbox stores; other headers are more likely those of a proxy."""
+        return AnyCase({header_name(key): text_of(value) for key, value in self._headers.items() if may_be_attribute(key)})
 
     @property
     @override

@@ -12,7 +12,7 @@ from typing import Final
 
 from django.db.models import Count, QuerySet
 
-from .._dispatch.lookup import find_everywhere, registered_everywhere
+from .._dispatch.lookup import GivenTraits, find_everywhere, registered_everywhere
 from .._log import logger
 from .leases import delivery_terms, numbered
 from .models import OPEN, Delivery
@@ -30,22 +30,22 @@ class Names:
         registrations = [registration for registration in registered_everywhere() if registration.handler.options.once]
         counts = Counter(registration.handler.name for registration in registrations)
         names = {name: {numbered(name, number + 1) for number in range(count)} for name, count in counts.items()}
-        by_type = (names[registration.handler.name] for registration in registrations if registration.ce_type is not None)
+        by_event = (names[entry.handler.name] for entry in registrations if entry.ce_type is not None or entry.attributes)
         self.known: frozenset[str] = frozenset().union(*names.values())
-        self._by_type: frozenset[str] = frozenset().union(*by_type)
+        self._by_event: frozenset[str] = frozenset().union(*by_event)
         self._by_kind: dict[str, frozenset[str]] = {}
         #: Unregistered names that have deliveries.
         self._unknown: set[str] = set()
 
     def may_run(self, name: str, kind: str) -> bool:
-        """Whether a handler may take events of a kind. For handlers of CloudEvents types, only the event itself can tell."""
+        """Whether a handler may take events of a kind. For handlers of types or attributes, only the event itself can tell."""
         if name not in self.known:
             self._unknown.add(name)
             return False
         if kind not in self._by_kind:
-            routers = find_everywhere(kind, None)
+            routers = find_everywhere(kind, GivenTraits())
             self._by_kind[kind] = frozenset(terms.handler for router in routers for terms in delivery_terms(router).values())
-        return name in self._by_type or name in self._by_kind[kind]
+        return name in self._by_event or name in self._by_kind[kind]
 
     def worth_reading(self, rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
         """Exclude deliveries for the unknown names so far."""

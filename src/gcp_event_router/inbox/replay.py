@@ -95,7 +95,7 @@ def _dispatch(alias: str, delivery: Delivery) -> Result:
     outcomes: list[Outcome] = []
     errors: list[Exception] = []
     for kind, reference, raw_event in events:
-        for handlers in find_everywhere(kind, raw_event.envelope.type):
+        for handlers in find_everywhere(kind, raw_event.envelope):
             if any(handlers):
                 try:
                     outcomes.append(Dispatch(kind, reference, raw_event, handlers).complete())

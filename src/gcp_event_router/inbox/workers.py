@@ -109,7 +109,7 @@ def _claim_run(alias: str, delivery: Delivery, *, rerun: bool = False) -> Result
     except EnvelopeError as error:
         claim = _claim(alias, delivery, terms_of(delivery.handler), rerun=rerun)
         return claim if isinstance(claim, Result) else partial(execution.run, alias, claim, partial(_refuse, error))
-    for handlers in find_everywhere(delivery.event.kind, raw_event.envelope.type):
+    for handlers in find_everywhere(delivery.event.kind, raw_event.envelope):
         for handler, terms in delivery_terms(handlers).items():
             if terms.handler == delivery.handler:
                 claim = _claim(alias, delivery, terms, rerun=rerun)

@@ -93,6 +93,15 @@ def _is_type(text: str) -> bool:
     )
 
 
+def pair(text: str) -> tuple[str, str]:
+    """Parse `NAME=VALUE`."""
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        msg = f"{text!r} has no name or no '='. Write NAME=VALUE."
+        raise ArgumentTypeError(msg)
+    return name, value
+
+
 def similar_kind(kind: str) -> str:
     """Ask for the registered kind that resembles an unknown one most, such as `"Did you mean 'order-placed'? "`; or ""."""
     kinds = {glob.pattern for registration in events for glob in registration.globs} | events.kinds.keys()

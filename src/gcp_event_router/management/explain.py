@@ -7,12 +7,12 @@ from typing import Any
 
 from django.core.management.base import CommandError, OutputWrapper
 
-from .._dispatch.lookup import Explanation
+from .._dispatch.explanation import Explanation
 from ..auth import configured
 from ..exceptions import ConfigurationError
 from ..router import events
 from ..signals import event_received
-from .arguments import kind_and_type, printable
+from .arguments import kind_and_type, pair, printable
 from .output import place, receiver_name
 from .subcommands import FORMAT, argument, subcommand
 
@@ -21,11 +21,14 @@ from .subcommands import FORMAT, argument, subcommand
     "Show why each handler runs for a kind, or does not.",
     argument("kind", type=printable, metavar="KIND", help="such as order-placed; or a CloudEvents type"),
     argument("--ce-type", metavar="TYPE", help="the type of the CloudEvent"),
+    argument("--attribute", type=pair, action="append", default=[], metavar="NAME=VALUE", help="or a CloudEvent's extension"),
     *FORMAT,
 )
-def explain(out: OutputWrapper, *, kind: str, ce_type: str | None, json: bool, **_: Any) -> None:
+def explain(
+    out: OutputWrapper, *, kind: str, ce_type: str | None, attribute: list[tuple[str, str]], json: bool, **_: Any
+) -> None:
     """Write each registration with its reason, the plain receivers, and the authenticators. Fails if no handler runs."""
-    explanation = events.explain(*kind_and_type(kind, ce_type))
+    explanation = events.explain(*kind_and_type(kind, ce_type), dict(attribute))
     receivers = [receiver_name(receiver) for receiver in event_received.plain_receivers()]
     out.write(dumps(_fields(explanation, receivers), indent=2) if json else _text(explanation, receivers))
     if not explanation.handlers:
@@ -50,6 +53,7 @@ def _fields(explanation: Explanation, receivers: list[str]) -> dict[str, Any]:
     return {
         "kind": explanation.kind,
         "ce_type": explanation.ce_type,
+        "attributes": dict(explanation.attributes),
         "consulted": [
             {
                 "handler": considered.registration.handler.name,

@@ -41,7 +41,7 @@ from uuid import UUID
 
 from typing_extensions import TypeForm, TypeVar, deprecated
 
-from gcp_event_router._dispatch.options import HandlerOptions
+from gcp_event_router._dispatch.options import OnOptions
 from gcp_event_router.event import Event
 from gcp_event_router.kinds import HandlerDecorator, Kind, PayloadDecorator, TypeOf
 from gcp_event_router.router import EventRouter, Explanation

@@ -9,6 +9,7 @@ from django.core.management.base import OutputWrapper
 
 from .._contract.channels import declared_words, manner
 from .._dispatch.lookup import Registration
+from .._globs.glob import GlobIndex
 from .._schema.type_names import type_words
 from ..router import EventRouter, events
 from ..signals import event_received
@@ -30,7 +31,8 @@ def _text(router: EventRouter, receivers: list[str]) -> str:
     ]
     titles = ("kind", "payload", "handler", "where", "how")
     parts = [table(rows, titles) if rows else "No handlers. Register one in an app's event_handlers.py."]
-    unhandled = [name for name in router.kinds if not any(router.find(name))]
+    index = GlobIndex((glob, glob) for registration in router for glob in registration.globs)
+    unhandled = [name for name in router.kinds if not index.find(name)]
     if receivers:
         parts.append("\n  ".join(["plain receivers, which see every event", *receivers]))
     if unhandled:
@@ -43,7 +45,9 @@ def _kinds(registration: Registration) -> str:
         pattern = registration.globs[0].pattern
         return "(fallback)" if pattern == "*" else f"(fallback for {pattern})"
     kinds = ", ".join(glob.pattern for glob in registration.globs)
-    return f"{kinds} ce_type={registration.ce_type.pattern}".lstrip() if registration.ce_type else kinds
+    parts = [kinds] if kinds else []
+    parts += [f"ce_type={registration.ce_type.pattern}"] if registration.ce_type else []
+    return " ".join([*parts, *([str(registration.attributes)] if registration.attributes else [])])
 
 
 def _fields(router: EventRouter, receivers: list[str]) -> dict[str, Any]:
@@ -52,6 +56,7 @@ def _fields(router: EventRouter, receivers: list[str]) -> dict[str, Any]:
             {
                 "kinds": [glob.pattern for glob in registration.globs],
                 "ce_type": registration.ce_type and registration.ce_type.pattern,
+                "attributes": registration.attributes.patterns,
                 "fallback": registration.is_fallback,
                 "handler": handler.name,
                 "where": place(handler.location),

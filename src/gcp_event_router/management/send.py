@@ -29,7 +29,7 @@ from ..router import events
 from ..testing.messages import FORMS, CloudEventRequest, EventMessage, Form
 from ..testing.recording import Delivery, record_own
 from ..views import EventView
-from .arguments import kind_and_type, label, printable, refuse, similar_kind
+from .arguments import kind_and_type, label, pair, printable, refuse, similar_kind
 from .subcommands import FORMAT, argument, exclusive, subcommand
 
 #: The result if a worker still has to run the handlers.
@@ -38,14 +38,6 @@ _HANDLED: Final = Outcome.HANDLED.value
 #: All results of an event.
 _RESULTS: Final = (_HANDLED, _DEFERRED, *(outcome.value for outcome in Outcome if outcome is not Outcome.HANDLED))
 _HERE: Final = "this process"
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not name or not equals:
-        msg = f"{text!r} has no name or no '='. Write NAME=VALUE."
-        raise ArgumentTypeError(msg)
-    return name, value
 
 
 def _header(text: str) -> tuple[str, str]:
@@ -70,8 +62,8 @@ def _header(text: str) -> tuple[str, str]:
     argument("--ce-type", metavar="TYPE", help="the type of a CloudEvent"),
     argument("--message-id", metavar="ID", help="repeat an id to send a duplicate (default: a new id)"),
     argument("--ordering-key", metavar="KEY", help="of the Pub/Sub message"),
-    argument("--attribute", type=_pair, action="append", default=[], metavar="NAME=VALUE", help="or a CloudEvent's extension"),
-    argument("--parameter", type=_pair, action="append", default=[], metavar="NAME=VALUE", help="of the event's URL"),
+    argument("--attribute", type=pair, action="append", default=[], metavar="NAME=VALUE", help="or a CloudEvent's extension"),
+    argument("--parameter", type=pair, action="append", default=[], metavar="NAME=VALUE", help="of the event's URL"),
     argument("--url", metavar="URL", help="post to URL/events/KIND/REFERENCE, or to URL itself if it has a path"),
     argument("--header", type=_header, action="append", default=[], metavar="'NAME: VALUE'", help="of the request to the URL"),
     argument("--identity", action="store_true", help="send an OIDC token of your Google credentials to the URL"),

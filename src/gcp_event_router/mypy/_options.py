@@ -14,6 +14,7 @@ from mypy.nodes import (
     ARG_STAR2,
     CallExpr,
     Context,
+    DictExpr,
     Expression,
     FloatExpr,
     IntExpr,
@@ -27,9 +28,10 @@ from mypy.subtypes import is_subtype
 from mypy.types import AnyType, CallableType, FunctionLike, Instance, NoneType, Type, TypeOfAny, UnionType, get_proper_type
 
 from .._dispatch.options import Options
-from ..exceptions import RegistrationError
+from .._globs.attributes import AttributeGlobs
+from ..exceptions import GlobError, RegistrationError
 from ._call import Call, Project
-from ._codes import EVENT_HANDLER
+from ._codes import EVENT_GLOB, EVENT_HANDLER
 from ._names import HANDLER_OPTIONS, KIND
 from ._types import text
 
@@ -42,12 +44,16 @@ _CONSTANTS: Final = {"builtins.True": True, "builtins.False": False}
 
 def check_options(call: Call) -> None:
     """Report options with which registration fails, although their types are right."""
-    values = {name: _value(expression) for name, expression in _keywords(call.context.context).items()}
+    keywords = _keywords(call.context.context)
+    values = {name: _value(expression) for name, expression in keywords.items()}
     known: Any = {name: value for name, value in values.items() if type(value) is _TYPES.get(name)}
     try:
         Options(**known)
+        AttributeGlobs.of(_texts(keywords.get("attributes")))
     except RegistrationError as error:
         call.fail(str(error).removesuffix("."), EVENT_HANDLER)
+    except GlobError as error:
+        call.fail(str(error).removesuffix("."), EVENT_GLOB)
 
 
 def _value(expression: Expression) -> object:
@@ -67,6 +73,16 @@ def _value(expression: Expression) -> object:
             return timedelta(*positional, **named)
         case _:
             return _UNKNOWN
+
+
+def _texts(expression: Expression | None) -> dict[str, str] | None:
+    """The pairs of a dict, if the code spells out all of them."""
+    if not isinstance(expression, DictExpr):
+        return None
+    pairs = [
+        (name.value, value.value) for name, value in expression.items if isinstance(name, StrExpr) and isinstance(value, StrExpr)
+    ]
+    return dict(pairs) if len(pairs) == len(expression.items) else None
 
 
 def _keywords(call: Context) -> dict[str, Expression]:
@@ -99,15 +115,18 @@ def _is_meant(signature: CallableType, call: Context) -> bool:
     return ARG_POS not in signature.arg_kinds or not {ARG_POS, ARG_STAR}.isdisjoint(call.arg_kinds)
 
 
+def _is_on(context: MethodSigContext) -> bool:
+    return "on" in (context.default_signature.name or "").split()
+
+
+def _is_of_kind(context: MethodSigContext) -> bool:
+    return isinstance(context.type, Instance) and context.type.type.fullname == KIND
+
+
 def _kind_problem(context: MethodSigContext) -> str | None:
     """What is wrong with the kinds that `EventRouter.on` is given."""
-    call, method = context.context, context.default_signature.name or ""
-    owner = context.type
-    if (
-        not isinstance(call, CallExpr)
-        or (isinstance(owner, Instance) and owner.type.fullname == KIND)
-        or "on" not in method.split()
-    ):
+    call = context.context
+    if not isinstance(call, CallExpr) or _is_of_kind(context) or not _is_on(context):
         return None
     if not {*call.arg_kinds} - {ARG_NAMED} and "ce_type" not in call.arg_names:
         return 'Without a kind, no event would ever reach the handler. Name one: @events.on("order-placed")'
@@ -130,8 +149,9 @@ def _option_problem(project: Project, context: MethodSigContext) -> str | None:
         if not options or name == "payload":
             continue
         if name not in options:
-            close = difflib.get_close_matches(name, ["payload", *options], n=1)
-            hint = f'did you mean "{close[0]}"?' if close else f"the options are payload, {', '.join(options)}"
+            known = ["payload", *options] if "ce_type" in options else [*options]
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f'did you mean "{close[0]}"?' if close else f"the options are {', '.join(known)}"
             return f'The option "{name}" does not exist; {hint}'
         type_ = get_proper_type(context.api.get_expression_type(expression, options[name]))
         if not is_subtype(type_, options[name]):
@@ -143,5 +163,10 @@ def _options(project: Project, context: MethodSigContext) -> Mapping[str, Type]:
     info = project.find_class(HANDLER_OPTIONS)
     if info is None or info.typeddict_type is None:
         return {}
-    ce_type = UnionType([context.api.named_generic_type("builtins.str", []), NoneType()])
-    return dict(sorted({"ce_type": ce_type, **info.typeddict_type.items}.items()))  # a cache may have sorted them, or not
+    string = context.api.named_generic_type("builtins.str", [])
+    options = {**info.typeddict_type.items}
+    if _is_on(context):
+        options["attributes"] = UnionType([context.api.named_generic_type("typing.Mapping", [string, string]), NoneType()])
+        if not _is_of_kind(context):
+            options["ce_type"] = UnionType([string, NoneType()])
+    return dict(sorted(options.items()))  # a cache may have sorted them, or not
