@@ -12,7 +12,8 @@ from gcp_event_router.exceptions import ConfigurationError
 PUBLIC: Final[dict[str, str]] = {
     "": "Event EventRouter Outcome Principal EventRouterError Reject Retry events",
     "asgi": "guard_bodies",
-    "auth": "Authenticator CurlHint OIDC SharedToken SignedURL",
+    "auth": "Authenticator BodyAuthenticator CurlHint GitHub HMACSignature Handshake Linear OIDC Paddle PagerDuty Provider"
+    " SharedToken Shopify SignatureScheme SignedURL Slack Square StandardWebhooks Stripe Svix Twilio Zendesk",
     "auth.base": "query",
     "catalogue.urls": "urlpatterns",
     "checks": "check_router",

@@ -15,8 +15,10 @@ from .chain import AnyAuthenticator, AuthenticatorChain, SignedBody
 from .loading import configured, load
 from .shared_token import SharedToken
 from .signatures.hmac_signature import HMACSignature
-from .signatures.providers import GitHub, Stripe
+from .signatures.providers import GitHub, Linear, Paddle, PagerDuty, Shopify, Slack, Square, Stripe, Zendesk
 from .signatures.scheme import SignatureScheme
+from .signatures.standard_webhooks import StandardWebhooks, Svix
+from .signatures.twilio import Twilio
 from .signed_url import SignedURL
 
 if TYPE_CHECKING:
@@ -32,12 +34,22 @@ __all__ = [
     "GitHub",
     "HMACSignature",
     "Handshake",
+    "Linear",
+    "Paddle",
+    "PagerDuty",
     "Provider",
     "SharedToken",
+    "Shopify",
     "SignatureScheme",
     "SignedBody",
     "SignedURL",
+    "Slack",
+    "Square",
+    "StandardWebhooks",
     "Stripe",
+    "Svix",
+    "Twilio",
+    "Zendesk",
     "configured",
     "load",
 ]

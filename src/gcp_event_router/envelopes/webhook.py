@@ -77,6 +77,11 @@ class Provider:
         return None
 
 
+def text_at(place: str, meta: Mapping[str, Any], body: bytes) -> str | None:
+    """The text or the whole number at a place of a request; None if there is none."""
+    return _Request(meta, body).text(place)
+
+
 class _Request:
     """Headers and a body, which is parsed once, when a JSON pointer is first followed."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from time import time
 from typing import Any, ClassVar, Final, Never, cast
 
@@ -12,21 +13,21 @@ from django.core.checks import CheckMessage
 from django.core.checks import Warning as Warn
 from django.http import HttpRequest
 from django.http.request import HttpHeaders
+from django.views.decorators.debug import sensitive_variables
 from typing_extensions import override
 
 from ... import _check_ids as check_ids
 from ...envelopes import Provider
-from ...envelopes.base import parse_time
+from ...envelopes.webhook import text_at
 from ...event import Principal
 from ...exceptions import AuthenticationError, ConfigurationError
 from ..base import BodyAuthenticator, CurlHint
+from .guessable import is_guessable
 from .scheme import SignatureScheme
 from .signing_keys import HMACKey, SigningKey
 
 #: How far the time of a signature may be from ours.
 TOLERANCE: Final = timedelta(minutes=5)
-#: What people write until they have a secret.
-_PLACEHOLDERS: Final = frozenset({"secret", "changeme", "your", "example", "xxx", "todo", "placeholder", "webhook-secret"})
 
 
 class HMACSignature(BodyAuthenticator):
@@ -36,10 +37,11 @@ class HMACSignature(BodyAuthenticator):
         secrets: The secrets, as the provider shows them; several, while one replaces another.
         scheme: How the provider signs. Subclasses have their own.
         provider: Where the provider puts the id and the type of an event, for `envelopes.Webhook`.
+        name: The name of the provider, if one class stands for several senders. Each then has its own ids of events.
         tolerance: How far the signature's time may be from the time of this machine, if the scheme signs one. Requests outside
             of it are refused, so a captured request is worthless after it.
         max_body: The most bytes of a body that is read to verify it.
-        url: The URL that the provider calls, if it signs that; by default, `BASE_URL` and the request's path and query.
+        base_url: The beginning of the URLs that the provider calls, if it signs them, instead of `settings.BASE_URL`.
 
     Raises:
         ConfigurationError: An option is invalid. The error does not quote secrets.
@@ -51,41 +53,45 @@ class HMACSignature(BodyAuthenticator):
     #: The shortest secret that the provider makes, in characters.
     shortest_secret: ClassVar[int] = 16
 
+    @sensitive_variables("secrets", "secret")
     def __init__(
         self,
         *,
         secrets: Sequence[str],
         scheme: SignatureScheme | None = None,
         provider: Provider | None = None,
+        name: str = "",
         tolerance: timedelta = TOLERANCE,
         max_body: int = BodyAuthenticator.max_body,
-        url: str = "",
+        base_url: str = "",
     ) -> None:
-        name = type(self).__qualname__
-        if not isinstance(secrets, (list, tuple)) or not secrets:
-            problem = f"needs a list of at least one secret, not secrets of type {type(secrets).__name__}"
-            _refuse(name, problem, 'Write "secrets": [os.environ["WEBHOOK_SECRET"]].')
-        for number, secret in enumerate(secrets):
-            if (
-                not isinstance(cast("object", secret), str) or not secret or secret != secret.strip()
-            ):  # the message must not quote it
-                problem = f"cannot use secrets[{number}], which is empty, has spaces around it, or is not a string"
-                _refuse(name, problem, "Is an environment variable empty, or does a file end in a newline?")
+        self._require_secrets(secrets)
         if scheme is not None:
             self.scheme = scheme
         if not isinstance(getattr(self, "scheme", None), SignatureScheme):
-            _refuse(name, "does not know how the sender signs", 'Write "scheme": SignatureScheme(header="X-Signature").')
+            self._refuse("does not know how the sender signs", 'Write "scheme": SignatureScheme(header="X-Signature").')
         if not isinstance(cast("object", tolerance), timedelta) or tolerance <= timedelta(0):
-            _refuse(name, f"cannot use tolerance={tolerance!r}, which is not a positive timedelta", "Leave it out.")
+            advice = 'Write "tolerance": timedelta(minutes=5), or leave it out.'
+            self._refuse(f"cannot use tolerance={tolerance!r}, which is not a positive timedelta", advice)
         if type(max_body) is not int or max_body <= 0:
-            _refuse(name, f"cannot use max_body={max_body!r}, which is not a positive number of bytes", "Leave it out.")
+            self._refuse(f"cannot use max_body={max_body!r}, which is not a positive number of bytes", "Leave it out.")
         if provider is not None:
             self.provider = provider
+        if name and self.provider is None:
+            self._refuse(f"cannot use name={name!r}, since it has no provider to name", f"Give provider=Provider(name={name!r}).")
+        if name and self.provider is not None:
+            self.provider = replace(self.provider, name=name)
+        self._signs_url = self.scheme.signs("url")
+        if self._signs_url and not base_url and not getattr(settings, "BASE_URL", None):
+            problem = "verifies a signature over the URL, and needs BASE_URL, which is not set"
+            self._refuse(problem, 'Write BASE_URL = "https://your-server.example" in your settings.')
         self.max_body = max_body
         self._tolerance = tolerance
-        self._url = url
-        self._secrets = tuple(secrets)
+        self._base_url = base_url
         self._keys: list[SigningKey] = [self._make_key(secret, number) for number, secret in enumerate(secrets)]
+        self._guessable = [
+            number for number, secret in enumerate(secrets) if len(secret) < self.shortest_secret or is_guessable(secret)
+        ]
         self._key = HttpHeaders.to_wsgi_name(self.scheme.header)
         self.secret_headers: tuple[str, ...] = (self.scheme.header,)
 
@@ -97,45 +103,60 @@ class HMACSignature(BodyAuthenticator):
     @override
     def authenticate_body(self, request: HttpRequest, body: bytes) -> Principal | None:
         """Return a principal for a request with one of the signatures. Raises `AuthenticationError` for any other signature."""
+        scheme = self.scheme
         text: str = request.META.get(self._key, "")
         if not text:
             return None
-        header = self.scheme.read(text)
+        header = scheme.read(text)
         if header is None:
             raise AuthenticationError(reason="the header of the signature has too many parts")
-        fields = {"body": body}
-        if self.scheme.timestamp:
-            fields["timestamp"] = self._timely(header.timestamp or _header(request, self.scheme.timestamp))
-        if self.scheme.id:
-            fields["id"] = (_header(request, self.scheme.id) or "").encode("latin-1", "replace")
+        url = self._url(request.get_full_path()) if self._signs_url else ""
+        fields = {"body": self._signed_body(body, url), "url": url.encode()}
+        if scheme.signs("timestamp"):
+            in_header = scheme.timestamp.endswith("=")
+            fields["timestamp"] = self._timely(header.timestamp if in_header else _header(request, scheme.timestamp))
+        if scheme.id:
+            fields["id"] = (_header(request, scheme.id) or "").encode("latin-1", "replace")
             if not fields["id"]:
                 raise AuthenticationError(reason="the request lacks the id that is signed")
-        message = self._message(request, fields)
+        message = self._join(fields)
         if not sum(key.verify(message, header.items) for key in self._keys):
             raise AuthenticationError(reason="no signature was made with one of our secrets")
+        if scheme.timestamp_is_in_body:  # which may be parsed, now that its sender is known
+            self._timely(text_at(scheme.timestamp, {}, body))
         return Principal("hmac" if self.provider is None else self.provider.name)
 
     async def aauthenticate_body(self, request: HttpRequest, body: bytes) -> Principal | None:
-        """Do the same as `authenticate_body` on the event loop: bodies that take long to hash are verified in a thread."""
+        """Do the same as `authenticate_body`; the endpoint calls this for short bodies only, which are hashed in no time."""
         return self.authenticate_body(request, body)
 
     def sign(self, body: bytes, *, url: str = "", message_id: str = "", at: datetime | None = None) -> dict[str, str]:
         """Return the headers of a signed request, for tests and tools, as the provider sends them.
 
-        Raises `ConfigurationError` if the first of the secrets is a public key.
+        Args:
+            body: The body, which has the time if `scheme.timestamp` is a place in it.
+            url: The URL, or its path and query below `BASE_URL`.
+            message_id: The id, if it is signed.
+            at: When it is signed; by default, now.
+
+        Raises:
+            ConfigurationError: The first of the secrets is a public key.
+
         """
         scheme, headers = self.scheme, dict[str, str]()
-        fields = {"body": body, "url": url.encode(), "id": message_id.encode()}
+        if url.startswith("/"):
+            url = self._url(url)
+        fields = {"body": self._signed_body(body, url), "url": url.encode(), "id": message_id.encode()}
         if scheme.id:
             headers[scheme.id] = message_id
         items: list[str] = []
-        if scheme.timestamp:
-            seconds = str(int((at or datetime.now(UTC)).timestamp()))
-            fields["timestamp"] = seconds.encode()
+        if scheme.signs("timestamp"):
+            moment = scheme.write_time(time() if at is None else at.timestamp())
+            fields["timestamp"] = moment.encode()
             if scheme.timestamp.endswith("="):
-                items.append(f"{scheme.timestamp}{seconds}")
+                items.append(f"{scheme.timestamp}{moment}")
             else:
-                headers[scheme.timestamp] = seconds
+                headers[scheme.timestamp] = moment
         items.append(self._keys[0].sign(self._join(fields)))
         return {**headers, scheme.header: scheme.separator.join(items)}
 
@@ -161,49 +182,57 @@ class HMACSignature(BodyAuthenticator):
 
     def check_deployment(self) -> Iterator[CheckMessage]:
         """Check that the secrets cannot be guessed."""
-        name = type(self).__qualname__
-        for number, secret in enumerate(self._secrets):
-            if len(secret) < self.shortest_secret or any(word in secret.lower() for word in _PLACEHOLDERS):
-                yield Warn(
-                    f"secrets[{number}] of {name} is short or a placeholder, so strangers can guess it and sign events.",
-                    hint=f"Copy the secret from the provider; it has at least {self.shortest_secret} characters.",
-                    id=check_ids.GUESSABLE_CREDENTIAL,
-                )
+        for number in self._guessable:
+            name = type(self).__qualname__
+            yield Warn(
+                f"secrets[{number}] of {name} is short or an example, so strangers can guess it and sign events.",
+                hint=f"Copy the secret from the provider; it has at least {self.shortest_secret} characters.",
+                id=check_ids.GUESSABLE_CREDENTIAL,
+            )
 
     def _make_key(self, secret: str, number: int) -> SigningKey:
         """Make the key of a secret; `number` is for messages, which must not quote it."""
         del number
         return HMACKey(secret.encode(), self.scheme.algorithm, self.scheme.encoding, self.scheme.prefix)
 
-    def _message(self, request: HttpRequest, fields: dict[str, bytes]) -> list[bytes]:
-        """What the provider signed, in parts."""
-        if any(name == "url" for _, name in self.scheme.parts):
-            fields["url"] = (self._url or url_of(request)).encode()
-        return self._join(fields)
+    def _signed_body(self, body: bytes, url: str) -> bytes:
+        """Return the body as the provider signs it. Raises `AuthenticationError` if it cannot be signed so."""
+        del url
+        return body
 
-    def _join(self, fields: dict[str, bytes]) -> list[bytes]:
+    def _url(self, path: str) -> str:
+        """The URL that the provider calls. The request's `Host` is its sender's claim, so it is not asked."""
+        base: str = self._base_url or getattr(settings, "BASE_URL", None) or ""
+        return base.rstrip("/") + path
+
+    def _join(self, fields: Mapping[str, bytes]) -> list[bytes]:
         return [part for text, name in self.scheme.parts for part in (text, fields[name]) if part]
 
     def _timely(self, text: str | None) -> bytes:
         """Return the time of a signature as it was signed. Raises `AuthenticationError` outside of the tolerance."""
-        moment = parse_time(text) if text else None
-        if text is None or moment is None:
+        seconds = self.scheme.read_time(text) if text else None
+        if text is None or seconds is None:
             raise AuthenticationError(reason="the signature has no time that can be read")
-        if abs(moment.timestamp() - time()) > self._tolerance.total_seconds():
+        if abs(seconds - time()) > self._tolerance.total_seconds():
             raise AuthenticationError(reason="the signature's time is too far from ours")
-        return text.encode("latin-1", "replace")
+        return text.encode()
 
+    @sensitive_variables("secrets", "secret")
+    def _require_secrets(self, secrets: Sequence[object]) -> None:
+        advice = 'Write "secrets": [os.environ["WEBHOOK_SECRET"]].'
+        if not isinstance(cast("object", secrets), (list, tuple)):
+            self._refuse(f"needs a list of secrets, not secrets of type {type(secrets).__name__}", advice)
+        if not secrets:
+            self._refuse("needs at least one secret, and secrets is empty", advice)
+        for number, secret in enumerate(secrets):
+            if not isinstance(secret, str) or not secret or secret != secret.strip():  # the message must not quote it
+                problem = f"cannot use secrets[{number}], which is empty, has spaces around it, or is not a string"
+                self._refuse(problem, "Is an environment variable empty, or does a file end in a newline?")
 
-def url_of(request: HttpRequest) -> str:
-    """The URL that a provider called: `BASE_URL`, or the request's own scheme and host, and the path and the query as sent."""
-    base: str = getattr(settings, "BASE_URL", None) or f"{request.scheme}://{request.get_host()}"
-    return base.rstrip("/") + request.get_full_path()
+    def _refuse(self, problem: str, advice: str) -> Never:
+        msg = f"{type(self).__qualname__} {problem}. {advice}"
+        raise ConfigurationError(msg)
 
 
 def _header(request: HttpRequest, name: str) -> str | None:
     return request.META.get(HttpHeaders.to_wsgi_name(name))
-
-
-def _refuse(name: str, problem: str, advice: str) -> Never:
-    msg = f"{name} {problem}. {advice}"
-    raise ConfigurationError(msg)

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Final, Literal, NamedTuple, TypeAlias
+from datetime import UTC, datetime
+from typing import Final, Literal, NamedTuple, TypeAlias, get_args
 
+from ...envelopes.base import parse_time
 from ...exceptions import ConfigurationError
 
 Algorithm: TypeAlias = Literal["sha256", "sha512", "sha1"]
 Encoding: TypeAlias = Literal["hex", "base64"]
+TimeFormat: TypeAlias = Literal["seconds", "milliseconds", "iso8601"]
 
 _FIELD: Final = re.compile(r"\{(\w*)\}")
 _FIELDS: Final = frozenset({"body", "timestamp", "id", "url"})
 _HEADER: Final = re.compile(r"[A-Za-z0-9-]+")
+#: A field of the signature's header, such as `t=`, or a JSON pointer.
+_TIMESTAMP: Final = re.compile(r"[A-Za-z0-9_-]+=?|/.+")
 #: More signatures in one header than any rotation of secrets needs.
 MAX_SIGNATURES: Final = 16
+#: More digits of a time than any has, in milliseconds.
+_MAX_DIGITS: Final = 15
+#: With an offset, and matched in full: what follows a time may be signed without a separator.
+_ISO_8601: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 
 
 class SignatureHeader(NamedTuple):
@@ -41,8 +51,10 @@ class SignatureScheme:
     prefix: str = ""
     #: What separates several signatures, or fields, in the header; empty if the whole header is one signature.
     separator: str = ""
-    #: The header with the time that `{timestamp}` stands for; or, with `=` at its end, the field of the signature's header.
+    #: Where the signed time is: the name of a header; with `=` at its end, a field of the signature's header; or, if the body
+    #: itself has it, a JSON pointer such as `"/sent_at"`.
     timestamp: str = ""
+    time_format: TimeFormat = "seconds"
     #: The header with the id that `{id}` stands for.
     id: str = ""
     #: The parts of `signed`: pairs of a text and the name of the field that follows it.
@@ -50,22 +62,48 @@ class SignatureScheme:
 
     def __post_init__(self) -> None:
         texts = _FIELD.split(self.signed)
-        fields = texts[1::2]
-        problem = ""
-        if not _HEADER.fullmatch(self.header):
-            problem = f"the header {self.header!r}, which is not a header's name. Write one such as X-Hub-Signature-256"
-        elif unknown := set(fields) - _FIELDS:
-            problem = f"the unknown field {{{min(unknown)}}}. Write one of {{body}}, {{timestamp}}, {{id}} and {{url}}"
-        elif "body" not in fields or texts[-1]:
-            problem = "a text that does not contain or end with a field, or lacks {body}, so it would not protect the body"
-        elif ("timestamp" in fields) != bool(self.timestamp) or ("id" in fields) != bool(self.id):
-            problem = "a {timestamp} or an {id} without its place, or a place without its field. Give both or neither"
-        elif self.timestamp.endswith("=") and not self.separator:
-            problem = f"the field {self.timestamp!r}, but no separator between it and the signature. Give separator"
+        problem = next((problem for is_wrong, problem in self._problems(texts) if is_wrong), None)
         if problem:
             msg = f"A SignatureScheme with signed={self.signed!r} has {problem}."
             raise ConfigurationError(msg)
-        object.__setattr__(self, "parts", tuple(zip(map(str.encode, texts[::2]), fields, strict=False)))
+        object.__setattr__(self, "parts", tuple(zip(map(str.encode, texts[::2]), texts[1::2], strict=False)))
+
+    def _problems(self, texts: list[str]) -> Iterator[tuple[bool, str]]:
+        fields = texts[1::2]
+        for name, allowed in (("algorithm", Algorithm), ("encoding", Encoding), ("time_format", TimeFormat)):
+            value, values = getattr(self, name), get_args(allowed)
+            yield value not in values, f"{name}={value!r}, which is unknown. Write one of {', '.join(values)}"
+        for name, value in (("header", self.header), ("id", self.id or "id")):
+            advice = "Write one such as X-Hub-Signature-256"
+            yield not _HEADER.fullmatch(value), f"{name}={value!r}, which is not the name of a header. {advice}"
+        for name in fields:
+            advice = "Write one of {body}, {timestamp}, {id} and {url}"
+            yield name not in _FIELDS, f"the unknown field {{{name}}}. {advice}"
+        yield "body" not in fields, "no field {body}, so anybody could change the body. Add it"
+        yield len(set(fields)) < len(fields), "a field that occurs twice. Write each once"
+        yield bool(texts[-1]), f"the text {texts[-1]!r} after its last field, which no provider is known to sign. Leave it out"
+        yield (
+            "id" in fields and not all(texts[2:-1:2]),
+            "two fields without a text between them, so part of an id could pass as part of the next field. Separate them",
+        )
+        advice = "Write the name of a header, a field such as t=, or a JSON pointer"
+        is_place = not self.timestamp or _TIMESTAMP.fullmatch(self.timestamp)
+        yield not is_place, f"timestamp={self.timestamp!r}, which is not a place. {advice}"
+        has_timestamp = bool(self.timestamp) and not self.timestamp_is_in_body
+        either = "or the place without the field. Give both or neither"
+        yield ("timestamp" in fields) != has_timestamp, f"the field {{timestamp}} without a place for the time, {either}"
+        yield ("id" in fields) != bool(self.id), f"the field {{id}} without a header for the id, {either}"
+        in_header = self.timestamp.endswith("=")
+        yield in_header and not self.separator, f"the field {self.timestamp!r}, but no separator between it and the signature"
+
+    @property
+    def timestamp_is_in_body(self) -> bool:
+        """Whether the time is signed as a part of the body."""
+        return self.timestamp.startswith("/")
+
+    def signs(self, name: str) -> bool:
+        """Whether the signature covers a field, such as `"url"`."""
+        return any(name == part for _, part in self.parts)
 
     def read(self, header: str) -> SignatureHeader | None:
         """Split the signature's header; None if it has more items than a provider sends."""
@@ -77,3 +115,18 @@ class SignatureScheme:
         if self.timestamp.endswith("="):
             timestamp = next((item.removeprefix(self.timestamp) for item in items if item.startswith(self.timestamp)), None)
         return SignatureHeader(items, timestamp)
+
+    def read_time(self, text: str) -> float | None:
+        """Read a time as seconds since 1970; None if it is not written as the provider writes it."""
+        if self.time_format == "iso8601":
+            moment = parse_time(text) if _ISO_8601.fullmatch(text) else None
+            return None if moment is None else moment.timestamp()
+        if not (text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS):
+            return None
+        return int(text) / (1 if self.time_format == "seconds" else 1000)
+
+    def write_time(self, seconds: float) -> str:
+        """Write a time as the provider writes it."""
+        if self.time_format == "iso8601":
+            return datetime.fromtimestamp(int(seconds), UTC).isoformat().replace("+00:00", "Z")
+        return str(int(seconds * (1 if self.time_format == "seconds" else 1000)))
