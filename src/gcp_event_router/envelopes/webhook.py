@@ -56,13 +56,15 @@ class Provider:
     attributes: Mapping[str, str] = field(default_factory=lambda: _NO_PLACES)
     handshakes: tuple[Handshake, ...] = ()
 
+    @property
+    def places(self) -> dict[str, str]:
+        """The place of each of the attributes by name, with `"event"`."""
+        return {**self.attributes, **({"event": self.event} if self.event else {})}
+
     def describe(self, meta: Mapping[str, Any], body: bytes) -> str:
         """Collect the metadata of a request, whose signature is verified, as a text for `meta[DESCRIPTION]`."""
         request = _Request(meta, body)
-        attributes = {name: text for name, place in self.attributes.items() if (text := request.text(place)) is not None}
-        event = request.text(self.event)
-        if event is not None:
-            attributes["event"] = event
+        attributes = {name: text for name, place in self.places.items() if (text := request.text(place)) is not None}
         facts = {"provider": self.name, "id": request.text(self.delivery_id), "time": request.text(self.timestamp)}
         return json.dumps({**facts, "attributes": attributes})
 

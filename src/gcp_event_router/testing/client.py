@@ -2,16 +2,19 @@
 
 pushed = push("order-placed", "4711", OrderPlaced(order_id=4711), principal=SENDER)
 assert pushed.handled == (record_order,)
+
+push("github", "main", PullRequest(number=7), signed_by=GitHub(secrets=["…"]), attributes={"event": "pull_request"})
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import partial
-from typing import Any, Protocol, TypeAlias, Unpack, overload
+from typing import Any, Final, Protocol, TypeAlias, Unpack, cast, overload
 from uuid import UUID
 
+from django.conf import settings
 from django.http import HttpResponse
 from django.test import AsyncClient, Client
 from pydantic_core import to_json
@@ -19,15 +22,18 @@ from typing_extensions import TypedDict, TypeVar
 
 from .._event_urls import get_event_url
 from .._flow import Flow, arun, run
+from ..auth import HMACSignature
 from ..event import Principal
 from ..kinds import Kind
 from ..pulling.http import cloudevents_path
-from .messages import EventMessage, Form
+from .messages import CloudEventRequest, EventMessage, Form
 from .principal import trusting
 from .recording import record_own
 from .result import Pushed, pushed_of
+from .webhooks import webhook
 
 PayloadT = TypeVar("PayloadT")
+ResultT = TypeVar("ResultT")
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 Reference: TypeAlias = str | int | UUID
 
@@ -42,6 +48,7 @@ class PushOptions(TypedDict, total=False, closed=True):  # type: ignore[call-arg
     envelope: Form
     #: The URL's parameters; a list adds a parameter for each item.
     parameters: Mapping[str, Any]
+    #: Of the message; of a signed webhook, the provider's metadata, such as `{"event": "pull_request"}`.
     attributes: Mapping[str, str]
     #: Repeat an id to send a redelivery; by default each message has a new one.
     message_id: str
@@ -54,12 +61,21 @@ class PushOptions(TypedDict, total=False, closed=True):  # type: ignore[call-arg
     job_name: str
     #: The sender, whom the endpoint accepts for this request. Without it, the settings decide.
     principal: Principal
-    #: Headers, such as those of `TokenSigner.headers`.
+    #: Sends what a provider of webhooks would send, such as `auth.GitHub(secrets=["…"])`: the payload is the whole body, its
+    #: first secret signs it, and `message_id`, `attributes` and `publish_time` go where the provider has them.
+    signed_by: HMACSignature
+    #: Headers, such as those of `TokenSigner.headers`; they replace those of the envelope.
     headers: Mapping[str, str]
     #: The path to post to, such as that of a signed URL.
     path: str
     #: A test client, instead of a new one; an `AsyncClient` for `apush`.
     client: Client | AsyncClient | None
+
+
+#: The options that have a meaning beside `signed_by`.
+_OF_WEBHOOKS: Final = frozenset(
+    {"signed_by", "raises", "parameters", "attributes", "message_id", "publish_time", "headers", "path", "client"}
+)
 
 
 class Pusher(Protocol[ResultT_co]):
@@ -93,9 +109,10 @@ def push(
         options: See `PushOptions`.
 
     Raises:
-        ConfigurationError: The endpoint is not in the URLs; or `principal` is not a `Principal`, or is used outside of a test.
+        ConfigurationError: The endpoint is not in the URLs; `principal` is not a `Principal`, or is used outside of a test; or
+            the first secret of `signed_by` is a public key.
         TypeError: An option is unknown, or a value has the wrong type.
-        ValueError: A URL cannot contain the kind or the reference, or the envelope cannot carry an option.
+        ValueError: A URL cannot contain the kind or the reference, or the envelope or the provider cannot carry an option.
         pydantic.ValidationError: The payload is not that of the declared kind.
 
     """
@@ -117,17 +134,26 @@ async def apush(
     return await arun(_push(options.get("client") or AsyncClient(), kind, reference, payload, options))
 
 
+def with_defaults(function: Callable[..., ResultT], **defaults: object) -> Callable[..., ResultT]:
+    """Return `push` or `apush` with default options; one that is signed has no default sender."""
+
+    def send(*arguments: object, **options: object) -> ResultT:
+        is_signed = options.get("signed_by") is not None
+        inherited = {name: value for name, value in defaults.items() if not (is_signed and name == "principal")}
+        return function(*arguments, **{**inherited, **options})
+
+    return send
+
+
 def _push(client: Any, kind: Kind[Any] | str | None, reference: object, payload: Any, options: PushOptions) -> Flow[Pushed]:
     _check(kind, reference, options)
     name = kind.name if isinstance(kind, Kind) else kind
     if not isinstance(payload, bytes):
         payload = kind.data(payload) if isinstance(kind, Kind) else b"" if payload is None else to_json(payload, by_alias=True)
-    fields: Any = {name: value for name, value in options.items() if name in EventMessage.__dataclass_fields__}
-    message = EventMessage(payload, **fields)
-    request = message.written(options.get("envelope", "cloudevents-binary" if name is None else "pubsub"))
     path, parameters = options.get("path"), options.get("parameters")
     if not path:
         path = cloudevents_path(parameters) if name is None else get_event_url(name, str(reference), parameters, base_url="")
+    request = _request(payload, path, options, "cloudevents-binary" if name is None else "pubsub")
     with trusting(options.get("principal")) as credentials, record_own() as recording:
         headers = {**request.headers, **options.get("headers", {}), **credentials}
         post = partial(client.post, path, request.body, content_type=request.content_type, headers=headers)
@@ -135,9 +161,20 @@ def _push(client: Any, kind: Kind[Any] | str | None, reference: object, payload:
     return pushed_of(response, recording, raises=options.get("raises", True))
 
 
+def _request(data: bytes, path: str, options: PushOptions, form: Form) -> CloudEventRequest:
+    """Write the request to a path; in an envelope of this form, unless the options choose another."""
+    fields: Any = {name: value for name, value in options.items() if name in EventMessage.__dataclass_fields__}
+    message = EventMessage(data, **fields)  # checks the types of its fields
+    signer = options.get("signed_by")
+    if signer is None:
+        return message.written(options.get("envelope", form))
+    base: str = getattr(settings, "BASE_URL", None) or "http://testserver"
+    return webhook(message.data, signer, base.rstrip("/") + path, **fields)
+
+
 def _check(kind: object, reference: object, options: PushOptions) -> None:
     """Refuse arguments that would send another event than the test means."""
-    msg = None
+    msg, signer = None, cast("object", options.get("signed_by"))
     unknown = sorted(options.keys() - PushOptions.__optional_keys__)
     if unknown:
         msg = f"Unknown options: {', '.join(unknown)}. Choose from {', '.join(sorted(PushOptions.__optional_keys__))}."
@@ -145,8 +182,18 @@ def _check(kind: object, reference: object, options: PushOptions) -> None:
         msg = f"kind must be a string or a declared kind, not {kind!r}, of type {type(kind).__name__}."
     elif reference is None and kind is not None:
         msg = "reference must be a string, an int or a UUID, not None."
+    elif not isinstance(signer, HMACSignature | None):
+        msg = f'signed_by must be an authenticator such as auth.GitHub(secrets=["…"]), not {signer!r}.'
     if msg is not None:
         raise TypeError(msg)
     if "path" in options and options.get("parameters"):
         msg = "path= and parameters= exclude each other. Write the parameters into the path."
+        raise ValueError(msg)
+    if signer is None:
+        return
+    if meaningless := sorted(options.keys() - _OF_WEBHOOKS):
+        msg = f"signed_by= sends a webhook, whose body has no envelope, so {meaningless[0]}= has no place in it. Leave one out."
+        raise ValueError(msg)
+    if kind is None and "path" not in options:
+        msg = "signed_by= sends a webhook, whose body names no kind, so kind must not be None. Give a kind."
         raise ValueError(msg)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from functools import partial
 from typing import TYPE_CHECKING, Any
 from unittest import TestCase
 
 from typing_extensions import TypeVar, override
 
 from ..event import Event, Principal
-from .client import apush, push
+from .client import apush, push, with_defaults
 from .recording import UNSET, Recording, Unset, record
 from .result import Pushed
 
@@ -24,7 +23,7 @@ ParametersT = TypeVar("ParametersT")
 class EventTestMixin(TestCase):
     """Put it before Django's class: `class ShopTests(EventTestMixin, django.test.TestCase)`. Each test has a recording."""
 
-    #: The sender of all pushes without `principal=`; with None, the settings decide who may send.
+    #: The sender of all pushes without `principal=` and `signed_by=`; with None, the settings decide who may send.
     event_principal: Principal | None = None
 
     #: All deliveries since the test began.
@@ -39,12 +38,12 @@ class EventTestMixin(TestCase):
     @property
     def push(self) -> Pusher[Pushed]:
         """As `testing.push`, with the test case's client."""
-        return partial(push, **self._options("client"))
+        return with_defaults(push, **self._options("client"))
 
     @property
     def apush(self) -> Pusher[Coroutine[Any, Any, Pushed]]:
         """As `testing.apush`, with the test case's client."""
-        return partial(apush, **self._options("async_client"))
+        return with_defaults(apush, **self._options("async_client"))
 
     def _options(self, client: str) -> dict[str, Any]:
         options = {"client": getattr(self, client, None), "principal": self.event_principal}

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine, Iterator
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
@@ -44,18 +43,18 @@ def event_principal() -> Principal | None:
 
 @pytest.fixture
 def event_push(event_principal: Principal | None) -> Push:
-    """Return `testing.push`, sent by `event_principal`."""
-    from .client import push
+    """Return `testing.push`, sent by `event_principal` unless it is signed."""
+    from .client import push, with_defaults
 
-    return push if event_principal is None else partial(push, principal=event_principal)
+    return push if event_principal is None else with_defaults(push, principal=event_principal)
 
 
 @pytest.fixture
 def event_apush(event_principal: Principal | None) -> APush:
-    """Return `testing.apush`, sent by `event_principal`."""
-    from .client import apush
+    """Return `testing.apush`, sent by `event_principal` unless it is signed."""
+    from .client import apush, with_defaults
 
-    return apush if event_principal is None else partial(apush, principal=event_principal)
+    return apush if event_principal is None else with_defaults(apush, principal=event_principal)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from tests.typing.uses.payloads import BIG_ORDER, CUSTOMER, ORDER, WHERE, Order,
 from typing_extensions import assert_type, override
 
 from gcp_event_router import Event, EventRouter, Outcome, Principal, events
+from gcp_event_router.auth import GitHub, SharedToken, Stripe
 from gcp_event_router.testing import (
     FORMS,
     CloudEventMessage,
@@ -93,6 +94,9 @@ push(Stock, "1", [{"sku": "a", "count": 1}])  # good: a list of TypedDicts that 
 moved: Row = {"sku": "a", "count": 1}
 push(StockMoved, "1", moved)
 push(Stock, "1", [moved])
+GITHUB = GitHub(secrets=["a secret of enough length"])
+assert_type(push("github", "main", ORDER, signed_by=GITHUB, attributes={"event": "push"}, message_id="17"), Pushed)
+push(OrderPlaced, "1", ORDER, signed_by=Stripe(secrets=["a secret of enough length"]), publish_time=datetime.min)
 for form in FORMS:
     push("order-placed", "1", ORDER, envelope=form)
 
@@ -105,6 +109,9 @@ async def pushes(event_push: Push, event_apush: APush) -> None:
     assert_type(event_push(None, None, ORDER, ce_type="a"), Pushed)
     assert_type(await event_apush("order-placed", message_id="17"), Pushed)
     assert_type(await event_apush(OrderPlaced, "1", BIG_ORDER, raises=False), Pushed)
+    assert_type(event_push("github", "main", ORDER, signed_by=GITHUB), Pushed)
+    assert_type(await event_apush("github", "main", ORDER, signed_by=GITHUB), Pushed)
+    assert_type(await apush(OrderPlaced, "1", ORDER, signed_by=GITHUB), Pushed)
 
 
 # --- recording
@@ -145,6 +152,7 @@ class KitTests(EventTestMixin, TestCase):
         assert_type(self.push("order-placed", "1", envelope="cloud-task"), Pushed)
         assert_type(self.push(OrderPlaced, "1", ORDER), Pushed)
         assert_type(self.push(OrderPlaced, 1, BIG_ORDER, raises=False), Pushed)
+        assert_type(self.push("github", "main", ORDER, signed_by=GITHUB), Pushed)
         assert_type(self.assertHandled(handled, times=1).payload, Order)
         assert_type(self.assertHandled(of_kind, payload=ORDER), Event[Order])
         self.assertNotCalled(handled_async)
@@ -180,6 +188,10 @@ push("a", "1", envelope="pub-sub")  # bad: a push in an unknown envelope
 push("a", "1", messageid="17")  # bad: a push with an unknown option
 push("a", "1", raises="no")  # bad: a push with text for raises
 push("a", "1", principal="a@example.com")  # bad: a push with an address as principal
+push("a", "1", signed_by="github")  # bad: a push signed by a name
+push("a", "1", signed_by=GitHub)  # bad: a push signed by a class
+push("a", "1", signed_by=SharedToken(tokens=["t"], header="X-T"))  # bad: a push signed by a shared token
+push(OrderPlaced, "1", CUSTOMER, signed_by=GITHUB)  # bad: a signed push of another model
 push("a", "1", attributes={"a": 1})  # bad: a push with a number as an attribute
 push("a", "1", publish_time="2026-01-01")  # bad: a push with text as a time
 push("a", "1", ORDER, {"a": 1})  # bad: a push with parameters by position
@@ -202,6 +214,8 @@ async def bad_pushes(event_push: Push, event_apush: APush) -> None:
     await apush(OrderPlaced, "1", CUSTOMER)  # bad: an async push of another model
     event_push(OrderPlaced, "1", CUSTOMER)  # bad: a fixture's push of another model
     event_push("a", "1", messageid="17")  # bad: a fixture's push with an unknown option
+    event_push("a", "1", signed_by=GitHub)  # bad: a fixture's push signed by a class
+    await event_apush("a", "1", signed_by="github")  # bad: an async fixture's push signed by a name
     event_push(1)  # bad: a fixture's push of a number
     await event_apush(OrderPlaced, "1", CUSTOMER)  # bad: an async fixture's push of another model
     event_apush("a")  # bad: a fixture's push that nobody awaits
@@ -214,6 +228,7 @@ class BadTests(EventTestMixin, TestCase):
     def test_push(self) -> None:
         self.push(OrderPlaced, "1", CUSTOMER)  # bad: the mixin's push of another model
         self.push("a", "1", messageid="17")  # bad: the mixin's push with an unknown option
+        self.push("a", "1", signed_by="github")  # bad: the mixin's push signed by a name
         self.push(1)  # bad: the mixin's push of a number
         self.assertHandled(handled, payload=CUSTOMER)  # bad: the mixin's assertion of another payload
         self.assertHandled("handled")  # bad: the mixin's assertion of a name

@@ -1,0 +1,75 @@
+"""Signed webhooks as requests: for `push(..., signed_by=...)`, and for `manage.py events send --as`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from django.http.request import HttpHeaders
+
+from ..auth import HMACSignature, Provider
+from ..envelopes import Webhook
+from .messages import CloudEventRequest, EventMessage
+
+
+def webhook(
+    data: bytes,
+    signer: HMACSignature,
+    url: str,
+    *,
+    message_id: str | None = None,
+    attributes: Mapping[str, str] | None = None,
+    publish_time: datetime | None = None,
+) -> CloudEventRequest:
+    """Write what the provider of an authenticator sends: the body alone, its signature, and the provider's own headers.
+
+    Args:
+        data: The body.
+        signer: Its first secret signs.
+        url: The URL to which the request goes, which some providers sign.
+        message_id: The provider's id of the delivery; a new one by default, if the provider has it in a header.
+        attributes: The provider's metadata by the names in `envelope.attributes`, such as `"event"`.
+        publish_time: The time that is signed, if the provider signs one; now by default. A naive time is in UTC.
+
+    Raises:
+        ConfigurationError: The first secret is a public key, which cannot sign.
+        ValueError: The provider does not send these metadata, or has them in the body, where `data` has others.
+
+    """
+    provider = signer.provider or Provider(name=type(signer).__qualname__, delivery_id=signer.scheme.id)
+    time = publish_time or datetime.now(UTC)
+    time = time if time.tzinfo is not None else time.replace(tzinfo=UTC)
+    if message_id is None and _is_header(provider.delivery_id):
+        message_id = str(uuid4())
+    given, places = attributes or {}, provider.places
+    if unknown := given.keys() - places.keys():
+        known = ", ".join(sorted(places)) or "none, so leave the attributes out"
+        msg = f"{provider.name} sends no attribute {min(unknown)!r}. It sends these: {known}."
+        raise ValueError(msg)
+    written = [(places[name], text) for name, text in given.items()]
+    written += [(provider.delivery_id, message_id or ""), (provider.timestamp, time.isoformat())]
+    headers = {place: text for place, text in written if text and _is_header(place)}
+    headers |= signer.sign(data, url=url, message_id=message_id or "", at=time)
+    meta = {HttpHeaders.to_wsgi_name(name): text for name, text in headers.items()}
+    received = Webhook(data, "", provider.describe(meta, data))
+    _compare(provider, "message id", provider.delivery_id, message_id, received.message_id)
+    for name, text in given.items():
+        _compare(provider, f"attribute {name!r}", places[name], text, received.attributes.get(name))
+    return CloudEventRequest(data, EventMessage(data).content_type, headers)
+
+
+def _is_header(place: str) -> bool:
+    return bool(place) and not place.startswith("/")
+
+
+def _compare(provider: Provider, what: str, place: str, given: str | None, received: str | None) -> None:
+    """Raise `ValueError` if the endpoint would read something else than what was given."""
+    if given is None or given == received:
+        return
+    if not place:
+        msg = f"{provider.name} sends no {what}, so {given!r} cannot be sent. Leave it out."
+    else:
+        has = "nothing" if received is None else repr(received)
+        msg = f"{provider.name} has its {what} at {place} of the body, where this payload has {has}. Write {given!r} there."
+    raise ValueError(msg)
