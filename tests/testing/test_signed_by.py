@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import unittest
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -35,7 +35,7 @@ class PullRequest(BaseModel):
 
 
 @pytest.fixture(autouse=True)
-def _settings() -> Any:
+def _settings() -> Iterator[None]:
     with override_settings(GCP_EVENT_ROUTER=BOTH):
         yield
 
@@ -166,7 +166,7 @@ def test_own_scheme(router: EventRouter) -> None:
         ),
         *(
             (
-                {"signed_by": GITHUB, **{name: value}},
+                {"signed_by": GITHUB, name: value},
                 f"signed_by= sends a webhook, whose body has no envelope, so {name}= has no place in it. Leave one out.",
             )
             for name, value in (

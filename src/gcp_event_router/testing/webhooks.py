@@ -10,6 +10,7 @@ from django.http.request import HttpHeaders
 
 from ..auth import HMACSignature, Provider
 from ..envelopes import Webhook
+from ..exceptions import AuthenticationError
 from .messages import CloudEventRequest, EventMessage
 
 
@@ -34,7 +35,8 @@ def webhook(
 
     Raises:
         ConfigurationError: The first secret is a public key, which cannot sign.
-        ValueError: The provider does not send these metadata, or has them in the body, where `data` has others.
+        ValueError: The provider does not send these metadata, has them in the body, where `data` has others, or cannot sign
+            such a body.
 
     """
     provider = signer.provider or Provider(name=type(signer).__qualname__, delivery_id=signer.scheme.id)
@@ -50,7 +52,11 @@ def webhook(
     written = [(places[name], text) for name, text in given.items()]
     written += [(provider.delivery_id, message_id or ""), (provider.timestamp, time.isoformat())]
     headers = {place: text for place, text in written if text and _is_header(place)}
-    headers |= signer.sign(data, url=url, message_id=message_id or "", at=time)
+    try:
+        headers |= signer.sign(data, url=url, message_id=message_id or "", at=time)
+    except AuthenticationError as error:
+        msg = f"{provider.name} cannot sign this payload: {error.reason}. Give one that it sends."
+        raise ValueError(msg) from error
     meta = {HttpHeaders.to_wsgi_name(name): text for name, text in headers.items()}
     received = Webhook(data, "", provider.describe(meta, data))
     _compare(provider, "message id", provider.delivery_id, message_id, received.message_id)
