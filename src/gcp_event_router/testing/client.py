@@ -14,7 +14,6 @@ from functools import partial
 from typing import Any, Final, Protocol, TypeAlias, Unpack, cast, overload
 from uuid import UUID
 
-from django.conf import settings
 from django.http import HttpResponse
 from django.test import AsyncClient, Client
 from pydantic_core import to_json
@@ -168,8 +167,7 @@ def _request(data: bytes, path: str, options: PushOptions, form: Form) -> CloudE
     signer = options.get("signed_by")
     if signer is None:
         return message.written(options.get("envelope", form))
-    base: str = getattr(settings, "BASE_URL", None) or "http://testserver"
-    return webhook(message.data, signer, base.rstrip("/") + path, **fields)
+    return webhook(message.data, signer, path, **fields)
 
 
 def _check(kind: object, reference: object, options: PushOptions) -> None:

@@ -28,7 +28,7 @@ def webhook(
     Args:
         data: The body.
         signer: Its first secret signs.
-        url: The URL to which the request goes, which some providers sign.
+        url: The URL to which the request goes, or its path below `BASE_URL`; some providers sign it.
         message_id: The provider's id of the delivery; a new one by default, if the provider has it in a header.
         attributes: The provider's metadata by the names in `envelope.attributes`, such as `"event"`.
         publish_time: The time that is signed, if the provider signs one; now by default. A naive time is in UTC.
@@ -40,6 +40,9 @@ def webhook(
 
     """
     provider = signer.provider or Provider(name=type(signer).__qualname__, delivery_id=signer.scheme.id)
+    if publish_time is not None and not (signer.scheme.signs("timestamp") or _is_header(provider.timestamp)):
+        msg = f"{provider.name} sends no time beside the body, so {publish_time} cannot be sent. Leave the time out."
+        raise ValueError(msg)
     time = publish_time or datetime.now(UTC)
     time = time if time.tzinfo is not None else time.replace(tzinfo=UTC)
     if message_id is None and _is_header(provider.delivery_id):
