@@ -259,6 +259,15 @@ from .payloads import Order
 @events.on("order-lost", "order-paid")
 def search(event: Event[Order]) -> None: ...
 """
+PARCELS: Final = """\
+from gcp_event_router import Event, events
+
+from .readers import HasNumber
+
+
+@events.on("parcel-sent")
+def label(event: Event[HasNumber]) -> None: ...
+"""
 REFUNDS: Final = """\
 from .base import Numbered
 
@@ -266,6 +275,12 @@ from .base import Numbered
 class Refund(Numbered):
     amount: int
 """
+ORDER_HAS_ANOTHER_BASE: Final[Changes] = {
+    PAYLOADS: (
+        ("class Order(Numbered)", "class Order(BaseModel)"),
+        ("from .base", "from pydantic import BaseModel\n\nfrom .base"),
+    )
+}
 REFUND_MOVES: Final[Changes] = {
     "shop/refunds.py": REFUNDS,
     PAYLOADS: (("class Refund(Numbered):\n    amount: int\n", "from .refunds import Refund as Refund\n"),),
@@ -371,15 +386,7 @@ EDITS: Final = (
         renamed(PLACES, ("    road: str", "    street: str = ''")),
     ),
     edit("a base class in a third module changes", "event-payload", renamed("shop/base.py", ("number", "numero"))),
-    edit(
-        "a payload has another base class",
-        "event-payload",
-        renamed(
-            PAYLOADS,
-            ("class Order(Numbered)", "class Order(BaseModel)"),
-            ("from .base", "from pydantic import BaseModel\n\nfrom .base"),
-        ),
-    ),
+    edit("a payload has another base class", "event-payload", ORDER_HAS_ANOTHER_BASE),
     edit("an alias of a payload means another one", "event-payload", renamed(PAYLOADS, ("Sent = Parcel", "Sent = Order"))),
     edit(
         "an alias of a nested payload means another one",
@@ -387,6 +394,25 @@ EDITS: Final = (
         renamed(PLACES, ("Destination = Address", "Destination = Locker")),
     ),
     edit("a payload moves to a third module", None, REFUND_MOVES),
+    edit(
+        "a payload moves, and changes there",
+        "event-payload",
+        REFUND_MOVES,
+        {"shop/refunds.py": (("from .base import Numbered", "from pydantic import BaseModel"), ("Numbered", "BaseModel"))},
+    ),
+    edit(
+        "a kind carries another payload, which changes",
+        "event-payload",
+        renamed(KINDS, ('"refund-asked", Refund', '"refund-asked", Order')),
+        ORDER_HAS_ANOTHER_BASE,
+    ),
+    edit(
+        "an alias of a payload means another one, which changes",
+        "event-payload",
+        {"shop/more.py": PARCELS},
+        renamed(PAYLOADS, ("Sent = Parcel", "Sent = Invoice")),
+        renamed(PAYLOADS, ("    number: int\n    due", "    no: int\n    due")),
+    ),
     edit(
         "a field gets another name in JSON",
         "event-payload",
@@ -476,10 +502,96 @@ EDITS: Final = (
     edit("a new module has a mistake", "event-kind", {"shop/more.py": MISSPELT}),
     edit("a module outside the setting declares kinds", "event-config", {"shop/more_kinds.py": MORE_KINDS}),
     edit(
+        "a module that has handlers declares kinds",
+        "event-config",
+        renamed("shop/legacy.py", ("@events", 'events.kind("refund-paid", HasNumber)\n\n\n@events')),
+    ),
+    edit(
+        "a syntax error and back",
+        None,
+        renamed(KINDS, ("events.kind(", "events.kind((")),
+        renamed(KINDS, ("events.kind((", "events.kind(")),
+    ),
+    edit(
+        "a syntax error in handlers while a kind is renamed",
+        "event-kind",
+        renamed(HANDLERS, ("def count(", "def count((")),
+        renamed(KINDS, ('"order-paid"', '"order-found"'), ('"order-placed"', '"order-made"')),
+        renamed(HANDLERS, ("def count((", "def count(")),
+    ),
+    edit(
+        "a cycle of imports between kinds and handlers",
+        "event-kind",
+        renamed(KINDS, ("StockMoved =", "from . import handlers as handlers\n\nStockMoved =")),
+        renamed(KINDS, ('"order-placed"', '"order-made"')),
+    ),
+    # configuration
+    edit(
         "a module is added to the setting",
         None,
         {"shop/more_kinds.py": MORE_KINDS, "shop/more.py": MISSPELT},
         renamed("mypy.ini", ("shop.routers", "shop.routers, shop.more_kinds")),
     ),
-    # configuration
+    edit(
+        "a module in the setting is created later",
+        None,
+        renamed("mypy.ini", ("shop.routers", "shop.routers, shop.more_kinds")),
+        {"shop/more.py": MISSPELT},
+        {"shop/more_kinds.py": MORE_KINDS},
+    ),
+    edit(
+        "a code is disabled",
+        None,
+        {"shop/more.py": MISSPELT},
+        renamed("mypy.ini", ("[gcp-event-router]", "[gcp-event-router]\ndisable = event-kind")),
+    ),
+    edit("the setting lacks a module", "event-config", renamed("mypy.ini", (", shop.routers", ""))),
 )
+
+#: The edits that are tried with the oldest mypy, too: each kind of edit, and whatever only its daemon once missed.
+ON_OLDEST: Final = frozenset(
+    {
+        # names
+        "a kind is renamed",
+        "a handler's typo is mended",
+        "a typo becomes a kind",
+        "all kinds of a glob are renamed",
+        "a kind without a variable is removed",
+        "a kind is declared twice",
+        "a name that was unknown is written down",
+        "a constant that names a kind changes",
+        # payloads
+        "a kind carries another payload",
+        "a kind carries another payload, which changes",
+        "a field has another type",
+        "a field of a TypedDict is renamed",
+        "a field of a dataclass is renamed",
+        "a reader's field gets a default",
+        "a nested payload in a third module changes",
+        "a base class in a third module changes",
+        "an alias of a payload means another one",
+        "a payload moves, and changes there",
+        # handlers and receivers
+        "a handler's annotation changes",
+        "payload= changes",
+        "a receiver's argument is renamed",
+        # routers
+        "a prefix changes",
+        "a router is included no longer",
+        "a kind of an included router is renamed",
+        # modules
+        "a kind moves to another module, and is renamed there",
+        "the module of the kinds is deleted, and a new one has another kind",
+        "a nested payload's module is deleted",
+        "a new module has a mistake",
+        "a module outside the setting declares kinds",
+        # configuration
+        "a module is added to the setting",
+        "the setting lacks a module",
+    }
+)
+
+#: The ways in which mypy itself fails after an edit, as it does without the plugin, and how.
+MYPY_FAILS: Final = {
+    ("a syntax error and back", "new daemon"): "mypy 2.4 ends with an AssertionError in refresh_suppressed_submodules",
+}

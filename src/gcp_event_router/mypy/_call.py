@@ -14,6 +14,7 @@ from mypy.types import Instance, LiteralType, Type, get_proper_type
 
 from ._codes import EVENT_CONFIG
 from ._config import Config
+from ._names import PAYLOADS
 from ._types import literal
 
 if TYPE_CHECKING:
@@ -194,9 +195,11 @@ class Call:
 
     def depend_on_classes(self, classes: Iterable[TypeInfo]) -> None:
         """Let the daemon and the cache check this again after a change of the classes that decided about it."""
+        # The daemon does not ask for more dependencies when it checks this again because of another module, which may bring
+        # other classes. So this depends on all payloads.
+        self._depend([make_trigger(PAYLOADS)])
         for info in classes:
-            members = (make_trigger(f"{info.fullname}.{name}") for name in info.names)
-            self._depend([make_trigger(info.fullname), make_wildcard_trigger(info.fullname), *members])
+            self._depend([make_trigger(info.fullname), make_wildcard_trigger(info.fullname)])
             self.project.compared.setdefault(self.tree.fullname, set()).add(info.module_name)
             self._checker.module_refs.add(info.module_name)  # mypy 1.16 has no get_additional_indirect_deps
 

@@ -36,6 +36,7 @@ from mypy.nodes import (
     WhileStmt,
     WithStmt,
 )
+from mypy.server.trigger import make_trigger, make_wildcard_trigger
 from mypy.types import NoneType, ProperType, Type, get_proper_type
 
 from ..event import is_label
@@ -207,6 +208,9 @@ def _keep(call: Call, declaration: Declaration, type_: Type) -> None:
     variable.is_ready = True
     variable.set_line(place)
     names[declaration.symbol] = SymbolTableNode(GDEF, variable, module_public=False, module_hidden=True, plugin_generated=True)
+    # before mypy 2, the daemon takes a change in a module that nobody has edited for one of this symbol only
+    anything = make_wildcard_trigger(call.tree.fullname)
+    call.tree.plugin_deps.setdefault(make_trigger(variable.fullname), set()).add(anything)
 
 
 def earlier_declaration(call: Call, name: str) -> DeclaredKind | None:

@@ -9,11 +9,12 @@ from mypy.expandtype import expand_type_by_instance
 from mypy.nodes import MDEF, CallExpr, Expression, MemberExpr, NameExpr, SymbolTableNode, TypeAlias, TypeInfo, Var
 from mypy.plugin import ClassDefContext
 from mypy.semanal import SemanticAnalyzer
+from mypy.server.trigger import make_trigger
 from mypy.types import Instance, LiteralType, Type, TypedDictType, get_proper_type
 
 from ..google.base import json_name
 from ._class_source import ALL, ClassSource, Field, SourceFiles, read_class
-from ._names import BASE_MODEL, GOOGLE_MODEL
+from ._names import BASE_MODEL, GOOGLE_MODEL, PAYLOADS
 from ._types import as_base
 
 #: The symbol with what the source of a class says. mypy compares public symbols of several bases with each other, and the daemon
@@ -83,6 +84,8 @@ def keep_source(context: ClassDefContext, files: SourceFiles) -> None:
     variable._fullname = f"{info.fullname}.{_SYMBOL}"  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] -- as mypy's plugins do
     variable.is_classvar = variable.is_ready = True
     info.names[_SYMBOL] = SymbolTableNode(MDEF, variable, module_hidden=True, module_public=False, plugin_generated=True)
+    for changed in (info.fullname, variable.fullname, *(f"{info.fullname}.{name}" for name in source.fields)):
+        context.api.add_plugin_dependency(make_trigger(changed), make_trigger(PAYLOADS))
 
 
 def is_plain(info: TypeInfo) -> bool:

@@ -37,3 +37,5 @@ GOOGLE_MODEL: Final = f"{GOOGLE}.base.Model"
 GOOGLE_TYPES: Final = (f"{GOOGLE}.base.", f"{GOOGLE}.enums.")
 BASE_MODEL: Final = "pydantic.main.BaseModel"
 ROOT_MODEL: Final = "pydantic.root_model.RootModel"
+#: What the daemon takes for a change of some payload, as if it were a name in a module.
+PAYLOADS: Final = f"{_PACKAGE}.@payloads"

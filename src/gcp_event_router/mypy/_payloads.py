@@ -32,21 +32,21 @@ def check_payload(call: Call, on_call: OnCall, payload: Type, reader: str) -> No
         return
     call.depend_on_kinds()
     kinds = kinds_of(call, on_call.router).by_name
+    classes: set[TypeInfo] = set()
     for name, pattern in sorted(_matched(on_call, kinds).items()):
         module, declared = kinds[name].module, kinds[name].type
         if not isinstance(declared, Instance) or not declared.args:
             continue
         sent = declared.args[0]
-        classes: set[TypeInfo] = set()
         reason = unreadable(sent, payload, classes)
         part = unreadable_part(sent, payload, classes) if reason is None else None
-        call.depend_on_classes(classes)
         matched = "" if pattern == name else f', which "{pattern}" matches,'
         if reason is not None:
             call.fail(f'{reader}, but the kind "{name}"{matched} carries {text(sent)} ({module}): {reason}', EVENT_PAYLOAD)
         elif part is not None:
             carried = f"also carries {text(part[0])}"
             call.fail(f'{reader}, but the kind "{name}"{matched} {carried} ({module}): {part[1]}', EVENT_PART)
+    call.depend_on_classes(classes)
 
 
 def _matched(on_call: OnCall, names: Collection[str]) -> dict[str, str]:
