@@ -493,7 +493,7 @@ def _types(ce_type: str, *reads: str, is_unreadable: bool = False) -> Iterator[P
 
 
 GOOGLE_READABLE: Final = (
-    *_types(_OBJECT, "StorageObjectData", "RichObject", "Bucket", "CamelContent", "ClosedBucket", "OptionalOrder"),
+    *_types(_OBJECT, "StorageObjectData", "RichObject", "Model", "Bucket", "CamelContent", "ClosedBucket", "OptionalOrder"),
     *_types(_OBJECT, "Size[int]", "Size[str]", "Size[float]", "Named[int]", "Created[datetime]", "Created[str]"),
     *_types(_OBJECT, "Labelled[dict[str, str]]", "Labelled[dict[str, int]]", "Held[bool]"),
     *_types(_OBJECT, "Encrypted[Order]", "dict[str, Any]", "object", "Any", "bytes", "str"),
@@ -505,7 +505,7 @@ GOOGLE_READABLE: Final = (
     *_types(_JOB, "JobEventData", "Data[Order]"),
 )
 GOOGLE_UNREADABLE: Final = (
-    *_types(_OBJECT, "BuildEventData", "OwnModel", "Model", "Order", "OrderData", "OrderRow", is_unreadable=True),
+    *_types(_OBJECT, "BuildEventData", "OwnModel", "Order", "OrderData", "OrderRow", is_unreadable=True),
     *_types(_OBJECT, "SnakeContent", "Created[int]", "Created[list[str]]", "Size[list[int]]", is_unreadable=True),
     *_types(_OBJECT, "Named[list[str]]", "Named[dict[str, str]]", "Named[Order]", is_unreadable=True),
     *_types(_OBJECT, "Labelled[str]", "Labelled[list[str]]", "Held[str]", "Held[datetime]", is_unreadable=True),

@@ -52,6 +52,7 @@ from datetime import timedelta
 from typing import Any
 
 from gcp_event_router import Event, EventRouter, events
+from gcp_event_router.google.storage import StorageObjectData
 from gcp_event_router.router import Explanation
 from gcp_event_router.testing import Pushed, apush, push
 from gcp_event_router.utils import get_event_url
@@ -142,6 +143,26 @@ async def send() -> None:
     declared: Pushed = push(OrderPlaced, "1", Order(order_id=1))
     sent: Pushed = await apush("order-placed", "1", {"order_id": 1})
     print(url, same, pushed, unnamed, declared, sent)
+
+
+@events.on("order-*", ce_type="com.example.customer")
+def of_type(event: Event[Customer]) -> None: ...
+
+
+@events.on("*", ce_type="google.cloud.storage.object.v1.finalized")
+def of_object(event: Event[StorageObjectData]) -> None: ...
+
+
+@events.on(ce_type="google.cloud.storage.object.v1.finalized", payload=StorageObjectData)
+def of_given_object(event: Event[StorageObjectData]) -> None: ...
+
+
+@events.on("order-*", ce_type="google.cloud.storage.object.v1.deleted", payload=StorageObjectData)
+def of_given_objects(event: Event[StorageObjectData]) -> None: ...
+
+
+@events.on("order-*", ce_type="com.example.customer", payload=Customer, name="given_type")
+def of_given_type(event: Event[Customer]) -> None: ...
 """
 
 #: mypy takes each of these strings for a literal that no kind has: use its plugin.
@@ -226,6 +247,18 @@ def nothing(event: Event[Order]) -> None: ...
 
 @events.on("order-placed", payload=Customer)  # wrong
 def another_payload(event: Event[Customer]) -> None: ...
+
+
+@events.on("*", ce_type="google.cloud.storage.object.v1.finalized")  # wrong
+def another_model(event: Event[Customer]) -> None: ...
+
+
+@events.on(ce_type="google.cloud.storage.object.v1.finalized")  # wrong
+def no_model(event: Event[Order]) -> None: ...
+
+
+@events.on(ce_type="google.cloud.storage.object.v1.finalized", payload=Order)  # wrong
+def another_given_model(event: Event[Order]) -> None: ...
 
 
 @events.on("order-placed")  # wrong

@@ -15,7 +15,7 @@ from .. import _check_ids as check_ids
 from .._contract.examples import Typed, common_payload, example_of, refusal
 from .._dispatch.handler import Handler
 from .._dispatch.payload import PayloadReader, payload_reader, reads_json
-from .._globs.glob import GlobIndex
+from .._globs.glob import Glob, GlobIndex
 from .._globs.overlaps import neighbours
 from .._schema.type_names import type_text
 from ..envelopes import MESSAGE_PUBLISHED
@@ -89,6 +89,17 @@ class Samples:
 
         return why if self._exclude(sender, reader, read_as_sent) else None
 
+    def unread_by(self, handler: Handler, model: type[Model]) -> str | None:
+        """Why a handler refuses every sample of one of Google's models; None if it reads one, or if there is no sample."""
+        reader = self.of_handler(handler)
+        if reader is None:
+            return None
+        declared = handler.payload_type
+        if isinstance(declared, type) and issubclass(declared, Model):  # which requires no field
+            return None if issubclass(declared, model) or issubclass(model, declared) else "is the model of other events"
+        why = self.unread(_sent(model), reader)
+        return why and f"fits no sample of {model.__name__}: {why}"
+
     def exclusion(self, handler: Handler, another: Handler) -> str | None:
         """Why no sample satisfies two handlers; None if one does, or if there is no sample."""
         one = self.of_handler(handler)
@@ -149,18 +160,9 @@ def _kinds(router: EventRouter, samples: Samples, wrong: set[Handler]) -> Iterat
 
 def _types(router: EventRouter, samples: Samples, wrong: set[Handler]) -> Iterator[CheckMessage]:
     for handler in dict.fromkeys(registration.handler for registration in router):
-        if handler.ce_type is None or not handler.ce_type.is_literal or handler.ce_type.pattern == MESSAGE_PUBLISHED:
-            continue
-        model = model_of(handler.ce_type.pattern)
-        reader = None if model is None else samples.of_handler(handler)
-        if model is None or reader is None:
-            continue
-        if _is_model(handler.payload_type, Model):  # which requires no field
-            why = None if _is_model(handler.payload_type, model) else "is the model of other events"
-        else:
-            why = samples.unread(_sent(model), reader)
-            why = why and f"fits no sample of {model.__name__}: {why}"
-        if why is not None:
+        model = googles_model(handler.ce_type)
+        why = None if model is None else samples.unread_by(handler, model)
+        if model is not None and handler.ce_type is not None and why is not None:
             wrong.add(handler)
             yield Error(
                 f"{handler} handles {handler.ce_type.pattern!r}, and reads {type_text(handler.payload_type)}, which {why}.",
@@ -170,15 +172,18 @@ def _types(router: EventRouter, samples: Samples, wrong: set[Handler]) -> Iterat
             )
 
 
+def googles_model(ce_type: Glob | None) -> type[Model] | None:
+    """The model of one of Google's types; None for several types, for others, and for Pub/Sub's, which carries anything."""
+    if ce_type is None or not ce_type.is_literal or ce_type.pattern == MESSAGE_PUBLISHED:
+        return None
+    return model_of(ce_type.pattern)
+
+
 @cache
 def _sent(model: type[Model]) -> _Sampled | None:
     """The payloads that Google sends today. A handler cannot require a field that Google may add one day."""
     closed = new_class(model.__name__, (model,), {"extra": "ignore"})
     return _sampled(closed, TypeAdapter(closed))
-
-
-def _is_model(declared: object, model: type[Model]) -> bool:
-    return isinstance(declared, type) and issubclass(declared, model)
 
 
 def _exclusions(router: EventRouter, samples: Samples, wrong: set[Handler]) -> Iterator[CheckMessage]:

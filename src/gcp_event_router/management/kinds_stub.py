@@ -17,7 +17,7 @@ from .._event_urls import get_event_url
 from .._schema.type_source import TypeSource
 from ..router import EventRouter
 from ..testing.client import apush, push
-from .stub_groups import Group, groups_of, kind_names
+from .stub_groups import Group, Groups, groups_of, kind_names
 
 #: The name of the module that the stub replaces for type checkers.
 MODULE: Final = "gcp_event_router_kinds"
@@ -75,7 +75,6 @@ def kinds_stub(router: EventRouter) -> str:
     """Return the stub of the kinds that a router declares, and of those that other listening routers declare."""
     types = TypeSource()
     groups = groups_of(router, types)
-    patterns = {pattern for group in groups for pattern in group.patterns}
     notes = [f"# `Any` stands for {name}, which no module can import.\n" for name in sorted(types.unnamed)]
     imports = [f"import {module}\n" for module in sorted(types.modules)]
     pusher = [_Overload(function, "__call__", is_method=True, result="ResultT_co") for function in get_overloads(push)]
@@ -84,8 +83,8 @@ def kinds_stub(router: EventRouter) -> str:
         "".join([_IMPORTS, *imports]),
         _REFUSALS,
         f"KindName: TypeAlias = {_literal(kind_names(router))}\n",
-        *map(_definitions, groups),
-        f"KindOrGlob: TypeAlias = {_literal(sorted(patterns))}\n",
+        *map(_definitions, [*groups.kinds, *groups.google]),
+        f"KindOrGlob: TypeAlias = {_literal(groups.patterns)}\n",
         "".join(["class Events(EventRouter):\n", *_on(groups), *_by_name(_overloads(EventRouter.explain, is_method=True))]),
         *("".join(_by_name(_overloads(function))) for function in (get_event_url, push, apush)),
         "".join(["class Pusher(Protocol[ResultT_co]):\n", *_by_name(pusher)]),
@@ -112,7 +111,10 @@ class _Overload:
         return any("str" in annotation for name, annotation in self.annotations.items() if name in _KINDS)
 
     def text(self, kind: str = "str", types: Mapping[str, str] = _SAME, result: str = "", deprecated: str = "") -> str:
-        """Write the overload, with another type of kinds, with types replaced, or with another result."""
+        """Write the overload, with another type of kinds, with types replaced, or with another result.
+
+        A parameter whose whole annotation is replaced has to be given.
+        """
         indent = "    " if self._is_method else ""
         why = deprecated or self._deprecated
         lines = [
@@ -135,7 +137,8 @@ class _Overload:
                 yield "*"
             last = parameter.kind
             annotation = _replaced(str(parameter.annotation), {"str": kind} if parameter.name in _KINDS else types)
-            default = "" if parameter.default is parameter.empty else " = ..."
+            is_required = parameter.default is parameter.empty or str(parameter.annotation) in types
+            default = "" if is_required else " = ..."
             yield f"{_STARS.get(last, '')}{parameter.name}: {annotation}{default}"
 
 
@@ -163,14 +166,15 @@ def _definitions(group: Group) -> str:
     )
 
 
-def _on(groups: Iterable[Group]) -> Iterator[str]:
-    """Write the overloads of `on`. Those with `payload=` come first, as in the library."""
+def _on(groups: Groups) -> Iterator[str]:
+    """Write the overloads of `on`. Those with `payload=` come first, as in the library, and before others those with a type."""
     overloads = _overloads(EventRouter.on, is_method=True)
     with_payload = [overload for overload in overloads if "payload" in overload.annotations]
     plain = [overload for overload in overloads if "payload" not in overload.annotations]
     first, by_kind = with_payload[0], plain[0]
     anything = {first.annotations["payload"]: "object"}
-    for group in (group for group in groups if group.is_given):  # each overload makes mypy slower
+    yield from _on_types(groups, with_payload, anything)
+    for group in (group for group in groups.kinds if group.is_given):  # each overload makes mypy slower
         for overload in with_payload:
             if overload.takes_name and _expresses(overload.annotations["payload"], group):
                 yield overload.text(f"{group.label}Kind", dict.fromkeys(_PAYLOADS, f"{group.label}Payload"))
@@ -179,11 +183,32 @@ def _on(groups: Iterable[Group]) -> Iterator[str]:
     yield first.text("KindOrGlob", anything, "TheKindCarriesAnotherPayload", _MISMATCH)
     yield first.text("LiteralString", anything, "NoDeclaredKindHasThisName", _UNKNOWN)
     yield from (overload.text() for overload in with_payload)
-    for group in groups:
+    yield from _on_types(groups, plain)
+    for group in groups.kinds:
         yield by_kind.text(f"{group.label}Kind", result=f"Callable[[Takes{group.label}], Takes{group.label}]")
     yield by_kind.text("KindOrGlob")
     yield by_kind.text("LiteralString", result="NoDeclaredKindHasThisName", deprecated=_UNKNOWN)
     yield from (overload.text() for overload in plain)
+
+
+def _on_types(groups: Groups, overloads: Iterable[_Overload], anything: Mapping[str, str] = _SAME) -> Iterator[str]:
+    """Write the overloads of `on` with a type of CloudEvents: one of Google's, and then any, if there is a kind as well.
+
+    `anything` replaces the annotation of `payload=` by one that takes anything.
+    """
+    typed = [overload for overload in overloads if groups.have_types or not overload.takes_name]
+    for group in groups.google:
+        types: dict[str, str] = dict.fromkeys(("str", "str | None"), f"{group.label}Kind")
+        payloads = dict.fromkeys(_PAYLOADS, f"{group.label}Payload")
+        for overload in typed:
+            if not anything:
+                yield overload.text("KindOrGlob", types, f"Callable[[Takes{group.label}], Takes{group.label}]")
+            elif group.is_given and _expresses(overload.annotations["payload"], group):
+                yield overload.text("KindOrGlob", types | payloads)
+        for overload in typed:
+            if overload.annotations.get("payload") in anything:
+                yield overload.text("KindOrGlob", {**types, **anything}, "TheKindCarriesAnotherPayload", _MISMATCH)
+    yield from (overload.text("KindOrGlob", {"str | None": "str"}) for overload in typed if overload.takes_name)
 
 
 def _expresses(annotation: str, group: Group) -> bool:

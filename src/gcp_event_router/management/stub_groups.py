@@ -6,12 +6,15 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import UnionType
-from typing import Annotated, Any, Final, get_origin
+from typing import Annotated, Any, Final, NamedTuple, get_origin
 
+from .._dispatch.event_types import UNSET
+from .._dispatch.handler import Handler
 from .._dispatch.lookup import LISTENING, Registration
 from .._schema.type_source import TypeSource
-from ..checks.payloads import Samples
+from ..checks.payloads import Samples, googles_model
 from ..exceptions import ConfigurationError
+from ..google.base import Model
 from ..kinds import Kind
 from ..router import EventRouter
 
@@ -45,9 +48,54 @@ def kind_names(router: EventRouter) -> list[str]:
     return sorted({name for router in routers for name in router.kinds})
 
 
-def groups_of(router: EventRouter, types: TypeSource) -> list[Group]:
-    """Return a group for each payload, then one for each set of payloads that a registration covers."""
-    return list(_GroupedKinds(router, types).groups())
+class Groups(NamedTuple):
+    """All groups of a router."""
+
+    #: A group for each payload, then one for each set of payloads that a registration covers.
+    kinds: list[Group]
+    #: A group for each of Google's models that handlers get; its patterns are types of CloudEvents.
+    google: list[Group]
+    #: The kinds, and the globs that match some of them.
+    patterns: tuple[str, ...]
+    #: Whether a registration gives both a kind and a type.
+    have_types: bool
+
+
+def groups_of(router: EventRouter, types: TypeSource) -> Groups:
+    """Return the groups of what a router declares and registers."""
+    grouped = _GroupedKinds(router, types)
+    typed = [entry for entry in router if entry.globs and entry.ce_type is not None]
+    return Groups(list(grouped.groups()), list(_groups_of_google(router, types)), grouped.patterns(), bool(typed))
+
+
+def _groups_of_google(router: EventRouter, types: TypeSource) -> Iterator[Group]:
+    samples = Samples()
+    handlers: dict[type[Model], list[Handler]] = {}
+    for handler in dict.fromkeys(entry.handler for entry in router):
+        model = googles_model(handler.ce_type)
+        if model is not None:
+            handlers.setdefault(model, []).append(handler)
+    models = sorted(handlers, key=types.of)
+    for model, label in zip(models, _labels(f"Google{model.__name__}" for model in models), strict=True):
+        readers = [handler for handler in handlers[model] if samples.unread_by(handler, model) is None]
+        read = [payload for handler in readers if (payload := _payload_of(handler)) is not UNSET]
+        yield Group(
+            label,
+            types.of(model),
+            tuple(sorted({handler.ce_type.pattern for handler in handlers[model] if handler.ce_type})),
+            tuple(sorted({types.of(payload, "object") for payload in read} - {"object", types.of(model)})),
+            any(map(_is_form, read)),
+            any(handler.is_given_payload for handler in handlers[model]),
+            is_part=False,
+        )
+
+
+def _payload_of(handler: Handler) -> object:
+    """What a handler reads; `UNSET` if a check reports that nobody knows."""
+    try:
+        return handler.payload_type
+    except ConfigurationError:
+        return UNSET
 
 
 class _GroupedKinds:
@@ -58,11 +106,16 @@ class _GroupedKinds:
         self._kinds = dict(sorted(router.kinds.items()))
         self._payloads: list[object] = []
         self._numbers = {name: _number(kind.payload_type, self._payloads) for name, kind in self._kinds.items()}
-        self._registrations = [entry for entry in router if entry.globs and not entry.is_fallback]
-        self._globs = {glob.pattern: self._matched(glob.matches) for entry in self._registrations for glob in entry.globs}
+        # beside a type of CloudEvents, a kind does not say what a handler gets
+        self._registrations = [entry for entry in router if entry.globs and not entry.is_fallback and entry.ce_type is None]
+        self._globs = {glob.pattern: self._matched(glob.matches) for entry in router for glob in entry.globs}
         #: The types that read each payload.
         self._readers: list[list[object]] = [[] for _ in self._payloads]
         self._find_readers()
+
+    def patterns(self) -> tuple[str, ...]:
+        """Return the kinds, and the globs that match some of them."""
+        return tuple(sorted({*self._kinds, *(pattern for pattern, matched in self._globs.items() if matched)}))
 
     def groups(self) -> Iterator[Group]:
         """Return the groups, small ones first, since type checkers take the first overload that fits."""
@@ -104,9 +157,8 @@ class _GroupedKinds:
         for entry in self._registrations:
             for number in sorted(self._covered(entry)):
                 kind, readers = carrying[number], self._readers[number]
-                try:
-                    declared = entry.handler.payload_type
-                except ConfigurationError:  # a check reports it
+                declared = _payload_of(entry.handler)
+                if declared is UNSET:
                     continue
                 sent = samples.of(kind.payload_type, kind.adapter)
                 if declared not in readers and samples.unread(sent, samples.of_handler(entry.handler)) is None:

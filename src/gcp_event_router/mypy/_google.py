@@ -45,7 +45,8 @@ def check_google_type(call: Call, on_call: OnCall, payload: Type, reader: str) -
 def _unreadable(call: Call, model: Instance, payload: Type) -> str | None:
     read = get_proper_type(payload)
     if isinstance(read, Instance) and read.type.has_base(GOOGLE_MODEL):  # which requires no field
-        return None if read.type.has_base(model.type.fullname) else f"{text(payload)} is the model of other events"
+        is_same = read.type.has_base(model.type.fullname) or model.type.has_base(read.type.fullname)
+        return None if is_same else f"{text(payload)} is the model of other events"
     classes: set[TypeInfo] = set()
     # a handler cannot require a field that Google may add one day
     reason = unreadable(model, payload, classes, is_complete=True)

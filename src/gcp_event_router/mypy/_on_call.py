@@ -15,7 +15,8 @@ class OnCall(NamedTuple):
     """What a call of `on` says, for the call of the decorator that it returns, which gets it as a type argument."""
 
     router: str | None = None
-    #: None stands for a glob that is not a literal.
+    #: The globs whose kinds say what the handler gets: none beside a type of CloudEvents, which decides instead. None stands for
+    #: a glob that is not a literal.
     globs: tuple[str | None, ...] = ()
     #: The type of CloudEvents, if it is one of Google's whose model is known.
     google_type: str | None = None

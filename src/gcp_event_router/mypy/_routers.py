@@ -123,7 +123,8 @@ def on(call: Call) -> Type:
             check_glob(call, argument, router)
     ce_type = call.argument("ce_type")
     google_type = ce_type.literal if ce_type is not None and is_googles(ce_type.literal) else None
-    on_call = OnCall(router, tuple(None if argument is None else argument.literal for argument in arguments), google_type)
+    globs = () if ce_type is not None else tuple(None if argument is None else argument.literal for argument in arguments)
+    on_call = OnCall(router, globs, google_type)
     if call.argument("payload") is not None:
         decorator = with_form(call)
         check_payload_argument(call, on_call, decorator)
