@@ -13,6 +13,7 @@ from typing import Final
 import pytest
 
 from ..support import stub_project
+from ..support.large_projects import SHAPES
 from ..support.payload_pairs import GOOGLE_UNREADABLE, UNDECIDED, UNREADABLE, modules, pair_at
 
 SOURCES: Final = Path(__file__).resolve().parents[2] / "src"
@@ -20,6 +21,7 @@ LIMIT: Final = 600
 #: The arguments of each checker. It finds the library in `lib`, beside the project, as if it were installed there.
 CHECKERS: Final = {
     "mypy": ("--python-executable", sys.executable, "--config-file", "mypy.ini", "."),
+    "mypy-plugin": ("--python-executable", sys.executable, "--config-file", "plugin.ini", "."),
     "pyright": ("--pythonpath", sys.executable),
     "basedpyright": ("--pythonpath", sys.executable),
     "pyrefly": ("check", "--python-interpreter-path", sys.executable, "--output-format", "min-text"),
@@ -27,6 +29,14 @@ CHECKERS: Final = {
 }
 CONFIGURATION: Final = {
     "mypy.ini": "[mypy]\nmypy_path = ../lib\ncache_dir = .cache\n",
+    "plugin.ini": """\
+[mypy]
+mypy_path = ../lib
+cache_dir = .cache-plugin
+plugins = gcp_event_router.mypy, pydantic.mypy
+[gcp-event-router]
+kinds = {kinds}
+""",
     "pyrightconfig.json": '{"extraPaths": ["../lib"], "typeCheckingMode": "standard"}',
     "ty.toml": '[environment]\nroot = [".", "../lib"]\n',
     "pyrefly.toml": 'preset = "default"\nsearch-path = [".", "../lib"]\n',
@@ -39,7 +49,9 @@ pytestmark = [pytest.mark.proof, pytest.mark.timeout(LIMIT + 60)]
 
 def command(checker: str) -> str | None:
     """The checker's program, from this environment or from the path."""
-    return shutil.which(checker, path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+    return shutil.which(
+        checker.removesuffix("-plugin"), path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+    )
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +66,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "store/refused.py": stub_project.REFUSED,
         "store/event_handlers.py": stub_project.HANDLERS,
     }
-    return project(tmp_path_factory.mktemp("store"), files)
+    return project(tmp_path_factory.mktemp("store"), files, "store.kinds")
 
 
 @pytest.fixture(scope="module")
@@ -65,15 +77,26 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "app/__init__.py": "",
         "app/event_handlers.py": "import google_handlers\nimport pair_handlers\nimport pair_kinds\n",
     }
-    return project(tmp_path_factory.mktemp("pairs"), {**files, **modules()})
+    return project(tmp_path_factory.mktemp("pairs"), {**files, **modules()}, "pair_kinds")
 
 
-def project(folder: Path, files: dict[str, str]) -> Path:
+@pytest.fixture(scope="module", params=["one router", "several routers"])
+def large(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of more than fifty modules without a mistake, with its stub."""
+    files = SHAPES[request.param]()
+    imports = [f"import {name.removesuffix('.py').replace('/', '.')}\n" for name in files if "__init__" not in name]
+    settings = 'SECRET_KEY = "for this run only"\nINSTALLED_APPS = ["gcp_event_router", "shop"]\n'
+    files |= {"site_settings.py": settings, "shop/event_handlers.py": "".join(imports)}
+    return project(tmp_path_factory.mktemp("large"), files, "shop.kinds")
+
+
+def project(folder: Path, files: dict[str, str], kinds: str) -> Path:
     """Write a project with the library beside it, and have the command write its stub."""
     for package in ("gcp_event_router", "gcp_event_router_kinds"):
         shutil.copytree(SOURCES / package, folder / "lib" / package, ignore=shutil.ignore_patterns("__pycache__"))
     root = folder / "project"
-    for name, text in {**files, **CONFIGURATION}.items():
+    configuration = {name: text.replace("{kinds}", kinds) for name, text in CONFIGURATION.items()}
+    for name, text in {**files, **configuration}.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "site_settings", "PYTHONPATH": str(root)}
@@ -105,9 +128,15 @@ def test_uses(store: Path, checker: str) -> None:
     assert {place for place in found if checker != "mypy" or place[0] != "variables.py"} == wrong
 
 
-@pytest.mark.parametrize("checker", sorted(CHECKERS.keys() - {"basedpyright"}))  # which decides as pyright does
+@pytest.mark.parametrize("checker", sorted(CHECKERS.keys() - {"basedpyright", "mypy-plugin"}))  # the one decides as pyright does
 def test_payloads(pairs: Path, checker: str) -> None:
     """A checker refuses exactly the handlers that `manage.py check` reports as unable to read their kind's payload."""
     found = {pair_at(name, line) for name, line in errors(checker, pairs) if name.endswith("_handlers.py")}
 
     assert {str(pair) for pair in found if pair not in UNDECIDED} == {str(pair) for pair in (*UNREADABLE, *GOOGLE_UNREADABLE)}
+
+
+@pytest.mark.parametrize(("checker", "expected"), [("mypy-plugin", set[str]()), ("pyright", {"links.py"})])
+def test_large_projects(large: Path, checker: str, expected: set[str]) -> None:
+    """Nothing is refused in a large project, not even a kind in a variable; to pyright, literals put together are a literal."""
+    assert {name for name, _ in errors(checker, large)} == expected

@@ -43,6 +43,7 @@ from ._hooks import FUNCTION_HOOKS, METHOD_HOOKS, TAKING_OPTIONS, Hook, takes_di
 from ._names import HANDLER_DECORATOR, ROUTER, STUB
 from ._options import explain_arguments
 from ._routers import new_router
+from ._stub import adapt_overload
 
 __all__ = ["plugin"]
 
@@ -136,7 +137,7 @@ class EventRouterPlugin(Plugin):
 
     @override
     def get_function_signature_hook(self, fullname: str) -> Callable[[FunctionSigContext], FunctionLike] | None:
-        return partial(self._sign, expect_types) if takes_dicts(fullname) else None
+        return self._argument_hook(fullname)
 
     @override
     def get_method_signature_hook(self, fullname: str) -> Callable[[MethodSigContext], FunctionLike] | None:
@@ -144,6 +145,11 @@ class EventRouterPlugin(Plugin):
             return any_function
         if fullname in TAKING_OPTIONS:
             return partial(self._sign, partial(explain_arguments, self._project))
+        return self._argument_hook(fullname)
+
+    def _argument_hook(self, fullname: str) -> Callable[[FunctionSigContext | MethodSigContext], FunctionLike] | None:
+        if fullname.startswith(f"{STUB}."):
+            return partial(self._sign, partial(adapt_overload, self._project))
         return partial(self._sign, expect_types) if takes_dicts(fullname) else None
 
     def _sign(self, hook: Callable[[SignatureContextT], FunctionLike], context: SignatureContextT) -> FunctionLike:

@@ -23,6 +23,8 @@ LIFECYCLE: Final = f"{_PACKAGE}.lifecycle."
 LIFECYCLE_SIGNAL: Final = f"{_PACKAGE}.lifecycle.LifecycleSignal"
 #: `manage.py events stubs` writes a module that has its own variants of these.
 STUB: Final = "gcp_event_router_kinds"
+#: What the stub returns for a kind that no declaration knows.
+REFUSAL: Final = f"{STUB}.NoDeclaredKindHasThisName"
 ROUTERS: Final = (ROUTER, f"{STUB}.Events")
 GET_EVENT_URL: Final = (f"{_PACKAGE}._event_urls.get_event_url", f"{STUB}.get_event_url")
 PUSHES: Final = tuple(f"{module}.{name}" for module in (f"{_PACKAGE}.testing.client", STUB) for name in ("push", "apush"))

@@ -33,6 +33,7 @@ from ..exceptions import GlobError, RegistrationError
 from ._call import Call, Project
 from ._codes import EVENT_GLOB, EVENT_HANDLER
 from ._names import HANDLER_OPTIONS, KIND
+from ._stub import accept_strings
 from ._types import text
 
 #: The options; mypy itself reports values of other types.
@@ -96,10 +97,10 @@ def explain_arguments(project: Project, context: MethodSigContext) -> FunctionLi
     """Report a wrong argument of `on` in a sentence, and let mypy accept the arguments then."""
     signature = context.default_signature
     if EVENT_HANDLER.code in project.config.disable or not _is_meant(signature, context.context):
-        return signature
+        return accept_strings(project, context)
     problem = _kind_problem(context) or _option_problem(project, context)
     if problem is None:
-        return signature
+        return accept_strings(project, context)
     context.api.fail(problem, context.context, code=EVENT_HANDLER)
     anything = AnyType(TypeOfAny.special_form)
     # pyright cannot infer the types of mypy's copy_modified
