@@ -208,3 +208,28 @@ def test_w004_imported_twice(router: EventRouter) -> None:
             "'shop.event_handlers' and as 'event_handlers'.",
         )
     ]
+
+
+class _Broken:
+    """Its schema fails with an exception that is not pydantic's, as that of BaseModel does in pydantic 2.9."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: object, handler: object) -> Any:
+        raise AssertionError
+
+
+def of_broken(event: Event[_Broken]) -> None: ...
+
+
+def test_e001_whatever_a_schema_raises() -> None:
+    """A type whose schema fails in any way is reported, and does not end the checks."""
+    router = EventRouter()
+    router.on("a")(of_broken)
+
+    assert [(message.id, message.msg) for message in check_router(router)] == [
+        (
+            "gcp_event_router.E001",
+            f"{next(iter(router)).handler} declares Event[_Broken], which pydantic cannot validate (AssertionError). "
+            "Declare a model, a dataclass, a TypedDict or a built-in type.",
+        )
+    ]

@@ -209,7 +209,7 @@ class Handler(RegisteredFunction):
             parameters = None if parameters_type == dict[str, str] else parameters_reader(_adapter(parameters_type))
             self._reads_body = getattr(payload_type, "__reads_body__", False) is True
             self._readers = payload_reader(adapter, payload_type), parameters  # last, as above
-        except (PydanticUserError, NameError) as error:
+        except Exception as error:  # whatever pydantic, or a schema of the project's own, raises for a type
             how = "Declare a model, a dataclass, a TypedDict or a built-in type."
             if getattr(error, "code", None) == "typed-dict-version":
                 how = "Import TypedDict from typing_extensions: pydantic reads typing.TypedDict from Python 3.12 on."

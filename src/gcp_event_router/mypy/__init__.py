@@ -43,7 +43,7 @@ from ._hooks import FUNCTION_HOOKS, METHOD_HOOKS, TAKING_OPTIONS, Hook, takes_di
 from ._names import HANDLER_DECORATOR, ROUTER, STUB
 from ._options import explain_arguments
 from ._routers import new_router
-from ._stub import adapt_overload
+from ._stub import accept_strings
 
 __all__ = ["plugin"]
 
@@ -149,8 +149,13 @@ class EventRouterPlugin(Plugin):
 
     def _argument_hook(self, fullname: str) -> Callable[[FunctionSigContext | MethodSigContext], FunctionLike] | None:
         if fullname.startswith(f"{STUB}."):
-            return partial(self._sign, partial(adapt_overload, self._project))
+            return partial(self._sign, self._adapt_overload)
         return partial(self._sign, expect_types) if takes_dicts(fullname) else None
+
+    def _adapt_overload(self, context: FunctionSigContext | MethodSigContext) -> FunctionLike:
+        """Adapt an overload of the stub, as those of the library are."""
+        signature = accept_strings(self._project, context)
+        return expect_types(context) if signature is context.default_signature else signature
 
     def _sign(self, hook: Callable[[SignatureContextT], FunctionLike], context: SignatureContextT) -> FunctionLike:
         if not self._has_crashed:

@@ -6,7 +6,6 @@ from mypy.plugin import FunctionSigContext, MethodSigContext
 from mypy.types import FunctionLike, Instance, UninhabitedType, get_proper_type
 
 from ._call import Project
-from ._dicts import expect_types
 from ._names import REFUSAL
 
 
@@ -21,9 +20,3 @@ def accept_strings(project: Project, context: FunctionSigContext | MethodSigCont
             arg_types=[UninhabitedType(), *signature.arg_types[1:]]
         )
     return signature
-
-
-def adapt_overload(project: Project, context: FunctionSigContext | MethodSigContext) -> FunctionLike:
-    """Adapt an overload of the stub as the plugin adapts the library's own."""
-    signature = accept_strings(project, context)
-    return expect_types(context) if signature is context.default_signature else signature
