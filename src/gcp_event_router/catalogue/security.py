@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Final, Literal, NamedTuple, TypeAlias
-from urllib.parse import unquote
 
 from django.conf import settings
-from django.urls import Resolver404, get_script_prefix, resolve
 
 from .._log import logger
-from ..auth import AnyAuthenticator, AuthenticatorChain, configured
-from ..checks.endpoints import endpoints
+from ..auth import AnyAuthenticator, configured
+from ..checks.endpoints import chain_at, endpoints
 from ..exceptions import ConfigurationError
 
 Standing: TypeAlias = Literal["open", "closed", "guarded"]
@@ -56,16 +54,10 @@ def mounted() -> list[Security]:
 def at_path(path: str) -> Security:
     """The security of the endpoint at a path."""
     try:
-        keywords = getattr(resolve(_without_prefix(path)).func, "view_initkwargs", {})
-    except Resolver404:
-        keywords = {}
-    own: AuthenticatorChain | None = keywords.get("_own_chain")
-    return _security((path,), None if own is None else own.authenticators)
-
-
-def _without_prefix(path: str) -> str:
-    """A path as requests have it: decoded, and below the site's own prefix."""
-    return path and "/" + unquote(path).removeprefix(get_script_prefix())
+        own = chain_at(path).authenticators
+    except ConfigurationError:
+        return Security((path,), "closed", _BROKEN, (), ())
+    return _secured((path,), own)
 
 
 def _security(paths: tuple[str, ...], own: Sequence[AnyAuthenticator] | None) -> Security:
@@ -74,11 +66,17 @@ def _security(paths: tuple[str, ...], own: Sequence[AnyAuthenticator] | None) ->
             own = configured().authenticators
         except ConfigurationError:
             return Security(paths, "closed", _BROKEN, (), ())
-        if own is None:
-            return Security(paths, "open", _DEBUG, (), ()) if settings.DEBUG else Security(paths, "closed", _UNSET, (), ())
-    if not own:
+    return _secured(paths, own)
+
+
+def _secured(paths: tuple[str, ...], authenticators: Sequence[AnyAuthenticator] | None) -> Security:
+    """The security of authenticators; None means that nothing is configured."""
+    if authenticators is None:
+        return Security(paths, "open", _DEBUG, (), ()) if settings.DEBUG else Security(paths, "closed", _UNSET, (), ())
+    if not authenticators:
         return Security(paths, "open", _OPEN, (), ())
-    return Security(paths, "guarded", _ONE if len(own) == 1 else _SEVERAL, tuple(map(_guard, own)), tuple(own))
+    summary = _ONE if len(authenticators) == 1 else _SEVERAL
+    return Security(paths, "guarded", summary, tuple(map(_guard, authenticators)), tuple(authenticators))
 
 
 def _guard(authenticator: AnyAuthenticator) -> Guard:

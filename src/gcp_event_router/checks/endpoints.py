@@ -7,12 +7,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from django.conf import settings
-from django.urls import URLPattern, URLResolver, get_resolver
+from django.urls import Resolver404, URLPattern, URLResolver, get_resolver, get_script_prefix, resolve
 from django.utils.regex_helper import normalize
 
-from ..auth import AnyAuthenticator
+from ..auth import AnyAuthenticator, AuthenticatorChain, configured
 from ..views import EventView
 
 
@@ -31,6 +32,20 @@ def endpoints() -> list[Endpoint]:
     if not getattr(settings, "ROOT_URLCONF", None):
         return []
     return list(_endpoints_below(get_resolver().url_patterns, "/"))
+
+
+def chain_at(path: str) -> AuthenticatorChain:
+    """The authenticators of the endpoint at a path, which are those of the settings unless its view has its own.
+
+    Raises `ConfigurationError` if the settings' cannot be created.
+    """
+    try:
+        # requests have a path decoded, and below the site's own prefix
+        view = resolve("/" + unquote(path).removeprefix(get_script_prefix())).func if path else None
+    except Resolver404:
+        view = None
+    own: AuthenticatorChain | None = getattr(view, "view_initkwargs", {}).get("_own_chain")
+    return configured() if own is None else own
 
 
 def _endpoints_below(patterns: Sequence[URLPattern | URLResolver], prefix: str) -> Iterator[Endpoint]:

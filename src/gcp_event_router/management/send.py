@@ -6,38 +6,36 @@ import sys
 from argparse import ArgumentTypeError
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from http.client import HTTPException, responses
+from dataclasses import replace
+from http import HTTPStatus
+from http.client import HTTPException
 from importlib import import_module
 from json import dumps
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 from urllib.parse import urlencode
 
 from django.core.management.base import CommandError, OutputWrapper
 from django.http import HttpResponse
+from django.http.request import HttpHeaders
 from django.test import RequestFactory
-from pydantic import BaseModel, ValidationError
 
 from .._contract.channels import Channel, channel_of
-from .._log import trail
-from ..auth import AuthenticatorChain, configured
-from ..exceptions import ConfigurationError, InvalidEventError, PostError
-from ..outcomes import ACKNOWLEDGED, Outcome, classify
+from .._event_urls import get_event_url
+from ..auth import AuthenticatorChain, HMACSignature, configured
+from ..checks.endpoints import chain_at
+from ..exceptions import ConfigurationError, PostError
+from ..outcomes import Outcome, classify
 from ..pulling.http import PushClient
 from ..router import events
 from ..testing.messages import FORMS, CloudEventRequest, EventMessage, Form
-from ..testing.recording import Delivery, record_own
+from ..testing.recording import record_own
+from ..testing.webhooks import webhook
 from ..views import EventView
+from .answer import DEFERRED, HANDLED, HERE, RESULTS, EndpointAnswer
 from .arguments import kind_and_type, label, pair, printable, refuse, similar_kind
+from .signers import signer_of
 from .subcommands import FORMAT, argument, exclusive, subcommand
-
-#: The result if a worker still has to run the handlers.
-_DEFERRED: Final = "deferred"
-_HANDLED: Final = Outcome.HANDLED.value
-#: All results of an event.
-_RESULTS: Final = (_HANDLED, _DEFERRED, *(outcome.value for outcome in Outcome if outcome is not Outcome.HANDLED))
-_HERE: Final = "this process"
 
 
 def _header(text: str) -> tuple[str, str]:
@@ -64,11 +62,14 @@ def _header(text: str) -> tuple[str, str]:
     argument("--ordering-key", metavar="KEY", help="of the Pub/Sub message"),
     argument("--attribute", type=pair, action="append", default=[], metavar="NAME=VALUE", help="or a CloudEvent's extension"),
     argument("--parameter", type=pair, action="append", default=[], metavar="NAME=VALUE", help="of the event's URL"),
+    argument("--as", dest="signer", metavar="NAME", help="sign it, and send what this provider of webhooks would: github"),
+    argument("--event", metavar="TYPE", help="with --as, the provider's type of the event, such as pull_request"),
+    argument("--secret-env", metavar="VARIABLE", help="with --as and --url, the environment variable with that site's secret"),
     argument("--url", metavar="URL", help="post to URL/events/KIND/REFERENCE, or to URL itself if it has a path"),
     argument("--header", type=_header, action="append", default=[], metavar="'NAME: VALUE'", help="of the request to the URL"),
     argument("--identity", action="store_true", help="send an OIDC token of your Google credentials to the URL"),
     argument("--audience", help="the audience of this token (default: that of auth.OIDC in the settings)"),
-    argument("--expect", choices=_RESULTS, default=_HANDLED, metavar="OUTCOME", help="fail for others (default: handled)"),
+    argument("--expect", choices=RESULTS, default=HANDLED, metavar="OUTCOME", help="fail for others (default: handled)"),
     *FORMAT,
 )
 def send(out: OutputWrapper, *, expect: str, json: bool, **options: Any) -> None:
@@ -83,82 +84,7 @@ def send(out: OutputWrapper, *, expect: str, json: bool, **options: Any) -> None
     answer.require(expect)
 
 
-class _Error(BaseModel):
-    """A validation error."""
-
-    loc: list[str | int]
-    msg: str
-    type: str
-
-
-class _Body(BaseModel):
-    """The body of the endpoint's answer."""
-
-    error: str = ""
-    errors: list[_Error] = []
-
-
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """An answer from the handlers of this process, or from a URL."""
-
-    #: A URL without its query, or `this process`.
-    place: str
-    status: int
-    body: bytes
-    retry_after: str | None
-    #: Why the event reached no handler. This and the following are known only for this process.
-    problem: str = ""
-    deliveries: Sequence[Delivery] = ()
-    #: One of `_RESULTS`.
-    result: str | None = None
-
-    def require(self, expected: str) -> None:
-        """Raise `CommandError` unless the result is the expected one, or the status can mean that."""
-        results = [self.result] if self.result else [result for result in _RESULTS if self.status in _statuses(result)]
-        is_foreign = self.result is None and self.body != b"{}"  # another endpoint only has to acknowledge
-        if expected in results or (is_foreign and expected == _HANDLED and self.status in ACKNOWLEDGED):
-            return
-        advice = f" To expect that, give --expect {results[0]}." if self.status in ACKNOWLEDGED else ""
-        msg = f"Expected {expected}, but got {' or '.join(results) or f'the status {self.status}'}.{advice}"
-        raise CommandError(msg)
-
-    def text(self) -> str:
-        """Format the answer for a terminal, without control characters."""
-        fields = self.fields()
-        place = "This process" if self.place == _HERE else self.place
-        status = f"{self.status} {responses.get(self.status, '')}".strip()
-        again = "would not send the event again" if fields["acknowledged"] else "would send the event again"
-        wait = f", after {self.retry_after} s" if self.retry_after else ""
-        lines = [f"{place} answered {status}: Pub/Sub {again}{wait}."]
-        for handler in fields["handlers"]:
-            lines += [f"  {handler['handler']}: {handler['outcome']} in {handler['duration_ms']:.1f} ms"]
-            lines += [f"    {line}" for line in [*handler["problem"].splitlines(), *map(_error_line, handler["errors"])]]
-        if not self.deliveries:
-            lines += [f"  {line}" for line in [fields["error"], *map(_error_line, fields["errors"])] if line]
-        lines += [f"  {fields['problem']}"] if fields["problem"] else []
-        return "\n".join("".join(letter if letter.isprintable() else "?" for letter in line) for line in lines)
-
-    def fields(self) -> dict[str, Any]:
-        """The answer for scripts."""
-        body, problem, acknowledged = _Body(), self.problem, self.status in ACKNOWLEDGED
-        try:
-            body = _Body.model_validate_json(self.body or b"{}")
-        except ValidationError:
-            problem = "" if acknowledged else "The body is not the events endpoint's: is something else at that URL?"
-        return {
-            "place": self.place,
-            "status": self.status,
-            "acknowledged": acknowledged,
-            "retry_after": self.retry_after,
-            **body.model_dump(),
-            "handlers": [_handler_fields(delivery) for delivery in self.deliveries],
-            "problem": problem,
-            "outcome": self.result,
-        }
-
-
-def _send(out: OutputWrapper | None, *, kind: str, reference: str, url: str | None, **options: Any) -> _Answer:
+def _send(out: OutputWrapper | None, *, kind: str, reference: str, url: str | None, **options: Any) -> EndpointAnswer:
     kind, ce_type = kind_and_type(kind, options["ce_type"])
     form: Form = options["envelope"] or ("cloudevents-binary" if ce_type else "pubsub")
     if ce_type is not None and not form.startswith("cloudevents"):
@@ -173,14 +99,73 @@ def _send(out: OutputWrapper | None, *, kind: str, reference: str, url: str | No
             label(reference)
         except ArgumentTypeError as error:
             refuse(str(error))
+    _check_webhook(url, url_kind, **options)
     client = None if url is None else _client(url, **options)
     data, parameters = _content(out, kind, channel_of(events, kind, ce_type), **options)
+    if options["signer"] is not None:
+        return _send_webhook(client, kind, reference, data, parameters, **options)
     optional = {"message_id": options["message_id"], "ce_type": ce_type, "ce_subject": None if url_kind else reference}
     fields: dict[str, Any] = {name: value for name, value in optional.items() if value}
     message = EventMessage(data, attributes=dict(options["attribute"]), ordering_key=options["ordering_key"], **fields)
     if client is None:
-        return _handle_here(url_kind, reference, parameters, message.written(form))
+        path = f"/?{urlencode(parameters, doseq=True)}"
+        return _handle_here(url_kind, reference, path, message.written(form), AuthenticatorChain([]))
     return _post(client, client.path(url_kind, reference, parameters), message.written(form), **options)
+
+
+def _check_webhook(
+    url: str | None, kind: str | None, *, signer: str | None, event: str | None, secret_env: str | None, **options: Any
+) -> None:
+    """Refuse options that mean nothing with a signed webhook, or without one."""
+    if signer is None and (event or secret_env):
+        refuse("--event and --secret-env need --as. Name the provider of the webhook, such as --as github.")
+    if signer is None:
+        return
+    if any(options[name] for name in ("envelope", "ce_type", "ordering_key", "identity", "audience")):
+        refuse(
+            "--envelope, --ce-type, --ordering-key, --identity and --audience mean nothing with --as, which signs a body without "
+            "an envelope. Leave them out."
+        )
+    if kind is None:
+        refuse("With --as, KIND must be a kind that a URL can contain, not the type of a CloudEvent. Give a kind.")
+    if secret_env and url is None:
+        refuse("--secret-env needs --url. Without it, the first secret in the settings of this process signs.")
+
+
+def _send_webhook(
+    client: PushClient | None,
+    kind: str,
+    reference: str,
+    payload: bytes,
+    parameters: Mapping[str, Sequence[str]],
+    *,
+    signer: str,
+    event: str | None,
+    attribute: list[tuple[str, str]],
+    message_id: str | None,
+    secret_env: str | None,
+    **options: Any,
+) -> EndpointAnswer:
+    """Send what a provider of webhooks would send; in this process, the endpoint's own authenticators verify it."""
+    path = get_event_url(kind, reference, parameters, base_url="") if client is None else client.path(kind, reference, parameters)
+    chain = chain_at(path.partition("?")[0])
+    authenticator = signer_of(signer, chain, secret_env)
+    # some providers sign the URL; the site that has our secret also has our BASE_URL
+    url = path if secret_env is None or client is None else client.base + path
+    attributes = {**dict(attribute), **({"event": event} if event else {})}
+    try:
+        message = webhook(payload, authenticator, url, message_id=message_id, attributes=attributes)
+    except ValueError as error:
+        refuse(str(error))
+    answer = _handle_here(kind, reference, path, message, chain) if client is None else _post(client, path, message, **options)
+    if answer.status == HTTPStatus.OK and _is_handshake(authenticator, message):
+        answer = replace(answer, result=HANDLED, problem="It is a handshake, which reaches no handler.")
+    return replace(answer, sender=signer)
+
+
+def _is_handshake(signer: HMACSignature, message: CloudEventRequest) -> bool:
+    meta = {HttpHeaders.to_wsgi_name(name): text for name, text in message.headers.items()}
+    return signer.provider is not None and signer.provider.handshake_answer(meta, message.body) is not None
 
 
 def _content(
@@ -222,31 +207,31 @@ def _read(file: str) -> bytes:
 
 
 def _handle_here(
-    kind: str | None, reference: str, parameters: Mapping[str, Sequence[str]], message: CloudEventRequest
-) -> _Answer:
-    """Call the endpoint's view, without authentication, URL patterns or Django's middleware."""
+    kind: str | None, reference: str, path: str, message: CloudEventRequest, chain: AuthenticatorChain
+) -> EndpointAnswer:
+    """Call the endpoint's view with these authenticators, without URL patterns or Django's middleware."""
     labels = {} if kind is None else {"event_kind": kind, "event_reference": reference}
-    request = RequestFactory().post(
-        f"/?{urlencode(parameters, doseq=True)}", message.body, content_type=message.content_type, headers=message.headers
-    )
+    request = RequestFactory().post(path, message.body, content_type=message.content_type, headers=message.headers)
     with record_own() as recording:
         try:
-            response = EventView(_own_chain=AuthenticatorChain([])).post(request, **labels)
+            response = EventView(_own_chain=chain).post(request, **labels)
             outcome = getattr(response, "outcome", Outcome.FAILED)
         except Exception as error:  # noqa: BLE001 -- with DEBUG on, the view raises a handler's exception
             outcome = classify(error)
             response = HttpResponse(status=outcome.status)
-    result = _DEFERRED if outcome is Outcome.HANDLED and not recording.deliveries else outcome.value
+    result = DEFERRED if outcome is Outcome.HANDLED and not recording.deliveries else outcome.value
     problem = "; ".join(_reason(rejection.error) for rejection in recording.rejections)
     wait = response.get("Retry-After")
-    return _Answer(_HERE, response.status_code, response.content, wait, problem, recording.deliveries, result)
+    return EndpointAnswer(HERE, response.status_code, response.content, wait, problem, recording.deliveries, result)
 
 
-def _client(url: str, *, header: list[tuple[str, str]], identity: bool, audience: str | None, **_: Any) -> PushClient:
-    """Make a client, which signs the URL only if no header authenticates the request."""
+def _client(
+    url: str, *, header: list[tuple[str, str]], identity: bool, audience: str | None, signer: str | None, **_: Any
+) -> PushClient:
+    """Make a client, which signs the URL only if nothing else authenticates the request."""
     secrets = {"HTTP_AUTHORIZATION", *configured().secret_headers}
     has_secret = any(f"HTTP_{name.upper().replace('-', '_')}" in secrets for name, _ in header)
-    return PushClient(url, signed=not (identity or audience or has_secret))
+    return PushClient(url, signed=not (identity or audience or signer or has_secret))
 
 
 def _post(
@@ -258,7 +243,7 @@ def _post(
     identity: bool,
     audience: str | None,
     **_: Any,
-) -> _Answer:
+) -> EndpointAnswer:
     """Post the event; the headers of the command line replace those of the envelope."""
     place = client.base + path.partition("?")[0]
     headers = [*message.headers.items(), *header]
@@ -276,7 +261,7 @@ def _post(
             "An id, a key, an attribute or a header contains characters that HTTP headers cannot carry. "
             "Write it in ASCII, or choose --envelope pubsub."
         )
-    return _Answer(place, answer.status, answer.body, answer.retry_after)
+    return EndpointAnswer(place, answer.status, answer.body, answer.retry_after)
 
 
 def _identity_token(audience: str | None, url: str) -> str:
@@ -297,28 +282,6 @@ def _identity_token(audience: str | None, url: str) -> str:
             'from gcloud auth print-identity-token, and give --header "Authorization: Bearer TOKEN".'
         )
         raise CommandError(msg) from error
-
-
-def _statuses(result: str) -> range | set[int]:
-    outcome = Outcome.HANDLED if result == _DEFERRED else Outcome(result)
-    # the site may have another FAILURE_STATUS than this process
-    return range(400, 600) if outcome is Outcome.FAILED else {outcome.status}
-
-
-def _handler_fields(delivery: Delivery) -> dict[str, Any]:
-    error, problem, errors = delivery.error, "", []
-    if isinstance(error, InvalidEventError):
-        problem, errors = f"The declared type rejects the event's {error.part}:", list(error.errors)
-    elif isinstance(error, ConfigurationError):  # its text names the place
-        problem = str(error)
-    elif error is not None:
-        problem = f"{trail(error)}: {error}" if str(error) else trail(error)
-    ended = {"outcome": delivery.outcome.value, "duration_ms": round(delivery.duration * 1000, 3)}
-    return {"handler": delivery.name, **ended, "problem": problem, "errors": errors}
-
-
-def _error_line(error: Mapping[str, Any]) -> str:
-    return f"{'.'.join(map(str, error['loc'])) or 'the payload'}: {error['msg']} ({error['type']})"
 
 
 def _reason(error: Exception) -> str:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from datetime import datetime, timedelta
 from time import time
-from typing import Any, ClassVar, Final, Never, cast
+from typing import Any, ClassVar, Final, Never, Self, cast
 
 from django.conf import settings
 from django.core.checks import CheckMessage
@@ -159,6 +160,14 @@ class HMACSignature(BodyAuthenticator):
                 headers[scheme.timestamp] = moment
         items.append(self._keys[0].sign(self._join(fields)))
         return {**headers, scheme.header: scheme.separator.join(items)}
+
+    @sensitive_variables("secret")
+    def with_secret(self, secret: str) -> Self:
+        """Return the same authenticator with one other secret, for tools that sign. Raises `ConfigurationError` as the class."""
+        self._require_secrets([secret])
+        other = copy(self)
+        vars(other).update(_keys=[self._make_key(secret, 0)], _guessable=[])
+        return other
 
     def security_scheme(self) -> tuple[str, dict[str, Any]]:
         """Describe the signature for the AsyncAPI document."""
