@@ -82,6 +82,23 @@ def test_list(shop: EventRouter) -> None:
     assert "/events/kind/reference" in html
 
 
+def test_attributes(router: EventRouter) -> None:
+    """Registrations of one kind for other attributes are lines of their own, which a search finds by name and value."""
+    router.on("gcs-*")(of_bytes)
+    router.on("gcs-*", attributes={"eventType": "OBJECT_*", "bucketId": "a"})(record)
+    router.on(ce_type="com.*", attributes={"source": HOSTILE})(record)
+    pages = Pages()
+    html = pages.get("/catalogue/")
+
+    assert [row[0] for row in listed(html)] == [
+        f"com.* a type of CloudEvents with source={HOSTILE}",
+        "gcs-*",
+        "gcs-* with bucketId=a and eventType=OBJECT_*",
+    ]
+    assert HOSTILE not in html
+    assert kinds(pages.get("/catalogue/", q="object_")) == ["gcs-*"]
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [

@@ -48,6 +48,9 @@ class Strange:
 def record(event: Event[Order]) -> None: ...
 
 
+def tell(event: Event[Order]) -> None: ...
+
+
 def section(html: str, name: str) -> str:
     """What a section of the page says."""
     (found,) = re.findall(rf'<h2 id="{name}">.*?(?=<h2 id=|</main>)', html, re.DOTALL)
@@ -116,9 +119,40 @@ def test_type_and_fallback_tell_channels_apart(router: EventRouter) -> None:
     )
 
 
+def test_attributes_tell_channels_apart(router: EventRouter) -> None:
+    """A channel of attributes has a page, to which the list leads, and commands that send such attributes."""
+    attributes = {"event=type": "OBJECT_*", "bucket&id": "a[*]"}
+    router.on("a", name="all")(record)
+    router.on("a", attributes=attributes, name="some")(tell)
+    pages = Pages()
+
+    links = [link for link in re.findall(r'<a class="kind" href="(.*?)"', pages.get("/catalogue/")) if "attribute" in link]
+    html = pages.client.get(links[0].replace("&amp;", "&")).content.decode()
+
+    assert re.findall(r'<span class="name">(.*?)</span>', html) == ["all", "some"]
+    assert "One kind. Only with bucket&id=a[*] and event=type=OBJECT_* ." in text(html)
+    assert commands(html)[0].startswith("gcloud pubsub topics publish TOPIC \\ --message=")
+    assert commands(html)[0].endswith("--attribute='bucket&id=a*,event=type=OBJECT_example'")
+    assert commands(html)[1].startswith(
+        "python manage.py events send --attribute 'bucket&id=a*' --attribute event=type=OBJECT_example --data"
+    )
+
+
 @pytest.mark.parametrize(
     "query",
-    ["", "kind=", "kind=order", "kind=order-placed&type=com", "kind=order-placed&fallback=yes", "kind=[z-a]", "kind=%00", "x"],
+    [
+        "kind=order-placed&attribute.x=a",
+        "kind=order-placed&attribute.x=",
+        "kind=order-placed&attribute.=a",
+        "",
+        "kind=",
+        "kind=order",
+        "kind=order-placed&type=com",
+        "kind=order-placed&fallback=yes",
+        "kind=[z-a]",
+        "kind=%00",
+        "x",
+    ],
 )
 def test_what_there_is_not(router: EventRouter, query: str) -> None:
     """What is registered under no such key is a page with 404, which says where the others are."""

@@ -196,6 +196,15 @@ def test_attributes(ce_type: str, expected: str) -> None:
     assert re.sub(r"\d+-\d+", "ID", found) == f"--attribute={expected}"
 
 
+def test_attributes_that_no_header_carries() -> None:
+    """An attribute whose name is no header's, or one of a proxy's or a credential's, is not sent by curl; the others send it."""
+    for name in ("a b", "x-shop", "api-token", "héé"):
+        lines = sending(attributes={name: "1"}).lines()
+        assert [line.title for line in lines] == ["gcloud", "manage.py"]
+        assert [read(line.text)[-1] for line in lines[:1]] == [f"--attribute={name}=1"]
+    assert "ce-subject=x" in read(sending(ce_type="a", attributes={"subject": "x", "eventType": "y"}).lines()[1].text)[-1]
+
+
 def test_id_of_each_event() -> None:
     """A command that is run again sends another event: https://github.com/cloudevents/spec, `id`, tells duplicates by it."""
     command = sending(ce_type="com.example").lines()[0].text
@@ -265,13 +274,17 @@ def test_curl_is_taken(router: EventRouter) -> None:
         seen.append((event.kind, event.payload, event.envelope.type))
 
     router.on("order-placed")(record)
-    for each in (sending(), sending(ce_type="com.example")):
+    router.on("refund", attributes={"eventType": "OBJECT_*", "bucket_id": "a"})(record)
+    router.on("refund", attributes={"source": "//shop"})(record)
+    pushed = sending(kind="refund", attributes={"eventType": "OBJECT_X", "bucket_id": "a"})
+    event = sending(kind="refund", ce_type="com.example", attributes={"source": "//shop"})
+    for each in (sending(), sending(ce_type="com.example"), pushed, event):
         words = read(each.lines()[0].text)
         given = {name: value for name, value in headers(words).items() if name != "Content-Type"}
         response = Client().post(words[1].removeprefix(BASE), words[-1], content_type="application/json", headers=given)
         assert response.status_code == 201
 
-    assert seen == [("order-placed", {"a": 1}, None), ("order-placed", {"a": 1}, "com.example")]
+    assert seen == [(kind, {"a": 1}, ce_type) for kind in ("order-placed", "refund") for ce_type in (None, "com.example")]
 
 
 @pytest.mark.django_db

@@ -33,6 +33,10 @@ _SCHEMAS: Final = "#/components/schemas/{model}"
 _KIND, _REFERENCE = "kind", "reference"
 _UNSAFE: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 _JSON: Final = "application/json"
+_ATTRIBUTES: Final = "attributes of the Pub/Sub message, or of the CloudEvent, here described as headers."
+_WILDCARDS: Final = {"*": r"[\s\S]*", "?": r"[\s\S]"}
+_SYNTAX: Final = re.compile(r"[\\^$.*+?()\[\]{}|]")
+_ESCAPED: Final = r"\\\g<0>"
 _SUBSCHEMAS: Final = frozenset(
     {"items", "prefixItems", "anyOf", "oneOf", "allOf", "additionalProperties", "propertyNames", "contentSchema"}
 )
@@ -87,6 +91,8 @@ def _channel(channel: Channel, name: str, payloads: Mapping[str, Any], example: 
     ours: dict[str, Any] = {"kind": channel.kind.pattern}
     if channel.ce_type is not None:
         ours["ce-type"] = channel.ce_type.pattern
+    if channel.attributes:
+        ours["attributes"] = channel.attributes.patterns
     if channel.is_fallback:
         ours["fallback"] = True
     ours["handlers"] = [handler.name for handler in channel.handlers]
@@ -119,16 +125,33 @@ def _message(channel: Channel, payloads: Mapping[str, Any], example: Example) ->
     }
     if not example.problem:
         message["examples"] = [{"payload": example.value}]
+    if channel.attributes:
+        docstrings.insert(0, f"Only with {channel.attributes.words}: {_ATTRIBUTES}")
     if docstrings:
         message["description"] = "\n\n".join(docstrings)
-    if (ce_type := channel.sole_type or channel.ce_type) is not None:
-        message["headers"] = {"type": "object", "properties": {"ce-type": _of_type(ce_type)}, "required": ["ce-type"]}
+    ce_type = channel.sole_type or channel.ce_type
+    headers = {} if ce_type is None else {"ce-type": _of_glob(ce_type, "A type")}
+    headers |= {name: _of_glob(glob, "A value") for name, glob in channel.attributes}
+    if headers:
+        message["headers"] = {"type": "object", "properties": headers, "required": [*headers]}
     return message
 
 
-def _of_type(glob: Glob) -> dict[str, Any]:
-    what = {"const": glob.pattern} if glob.is_literal else {"description": f"A type that matches {glob.pattern}"}
-    return {"type": "string", **what}
+def _of_glob(glob: Glob, what: str) -> dict[str, Any]:
+    if glob.is_literal:
+        return {"type": "string", "const": glob.pattern}
+    expression = "".join(map(_expression, tokens(glob.pattern)))
+    return {"type": "string", "description": f"{what} that matches {glob.pattern}", "pattern": f"^{expression}$"}
+
+
+def _expression(token: str) -> str:
+    """Write a part of a glob as a regular expression of JSON Schema, whose dialect is JavaScript's."""
+    if token in _WILDCARDS:
+        return _WILDCARDS[token]
+    if is_literal(token):
+        return _SYNTAX.sub(_ESCAPED, token)
+    negation = "^" if token[1] == "!" else ""
+    return f"[{negation}{_SYNTAX.sub(_ESCAPED, token[1 + len(negation) : -1])}]"
 
 
 def _schemas(all_channels: Iterable[Channel]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -5,7 +5,7 @@ Commands, documents and the catalogue read them. Nothing here runs while events 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, TypeAlias, cast
 
@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from .._dispatch.handler import Handler
 from .._dispatch.lookup import Registration
+from .._globs.attributes import ANY_ATTRIBUTES, AttributeGlobs
 from .._globs.glob import Glob, escape
 from .._globs.overlaps import LABELS, TYPES, CoverIndex, covers, example
 from .._schema.json_schema import Mode, Schema, payload_schemas
@@ -34,19 +35,23 @@ class Key(NamedTuple):
     kind: Glob
     ce_type: Glob | None = None
     is_fallback: bool = False
+    attributes: AttributeGlobs = ANY_ATTRIBUTES
 
     def covers(self, other: Key) -> bool:
-        """Whether this channel surely includes all kinds and types of another one."""
-        return (self.kind in {_ALL, other.kind} or bool(covers(self.kind, other.kind))) and (
-            self.ce_type is None or (other.ce_type is not None and bool(covers(self.ce_type, other.ce_type, TYPES)))
+        """Whether this channel surely includes all kinds, types and attributes of another one."""
+        return (
+            bool(self.attributes.covers(other.attributes))
+            and (self.kind in {_ALL, other.kind} or bool(covers(self.kind, other.kind)))
+            and (self.ce_type is None or (other.ce_type is not None and bool(covers(self.ce_type, other.ce_type, TYPES))))
         )
 
     @override
     def __str__(self) -> str:
-        if self.ce_type is None:
-            return self.kind.pattern
-        only_type = self.kind in {_ALL, self.ce_type}
-        return self.ce_type.pattern if only_type else f"{self.kind.pattern} of the type {self.ce_type.pattern}"
+        text = self.kind.pattern
+        if self.ce_type is not None:
+            only_type = self.kind in {_ALL, self.ce_type}
+            text = self.ce_type.pattern if only_type else f"{text} of the type {self.ce_type.pattern}"
+        return f"{text} with {self.attributes.words}" if self.attributes else text
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +68,13 @@ class Channel:
     declared: Kind[Any] | None = None
     #: Whether its handlers run only for events that no other handler gets.
     is_fallback: bool = False
+    #: The attributes that an event must have.
+    attributes: AttributeGlobs = ANY_ATTRIBUTES
+
+    @property
+    def key(self) -> Key:
+        """Identifies it."""
+        return Key(self.kind, self.ce_type, self.is_fallback, self.attributes)
 
     @property
     def payloads(self) -> tuple[tuple[object, TypeAdapter[Any]], ...]:
@@ -109,7 +121,7 @@ class Channel:
 
     @override
     def __str__(self) -> str:
-        return str(Key(self.kind, self.ce_type))
+        return str(self.key)
 
 
 def channels(router: EventRouter, only: Iterable[Key] | None = None) -> tuple[Channel, ...]:
@@ -131,11 +143,18 @@ def keys(router: EventRouter) -> tuple[Key, ...]:
     return tuple(_keys(tuple(router), _declared(router)))
 
 
-def channel_of(router: EventRouter, kind: str, ce_type: str | None = None) -> Channel:
-    """The channel of one kind and type, with the handlers that run for it."""
-    handlers = tuple(handler for handlers_found in router.find(kind, ce_type) for handler in handlers_found)
+def channel_of(
+    router: EventRouter, kind: str, ce_type: str | None = None, attributes: Mapping[str, str] | None = None
+) -> Channel:
+    """The channel of one kind, type and set of attributes, with the handlers that run for it."""
+    handlers = tuple(handler for handlers_found in router.find(kind, ce_type, attributes) for handler in handlers_found)
     glob, type_glob = Glob(escape(kind)), None if ce_type is None else Glob(escape(ce_type))
     return Channel(glob, type_glob, handlers, router.kinds.get(kind))
+
+
+def key_by(glob: Glob, registration: Registration) -> Key:
+    """The key of the channel that one glob of a registration makes."""
+    return Key(glob, registration.ce_type, registration.is_fallback, registration.attributes)
 
 
 def declared_words(handler: Handler, which: Literal["payload_type", "parameters_type"] = "payload_type") -> str:
@@ -160,11 +179,7 @@ def _declared(router: EventRouter) -> dict[Glob, Kind[Any]]:
 
 
 def _keys(registrations: tuple[Registration, ...], declared: dict[Glob, Kind[Any]]) -> dict[Key, None]:
-    registered = {
-        Key(glob, registration.ce_type, registration.is_fallback): None
-        for registration in registrations
-        for glob in registration.globs or (_ALL,)
-    }
+    registered = {key_by(glob, registration): None for registration in registrations for glob in registration.globs or (_ALL,)}
     return registered | {Key(glob): None for glob in declared}
 
 
@@ -172,7 +187,7 @@ def _channel(key: Key, registered: _Registered, declared: dict[Glob, Kind[Any]])
     """Create a channel with the handlers that surely run for all of its events, each function once."""
     handlers: dict[object, Handler] = {}
     for glob, registration in registered.near(key.kind):
-        if registration.is_fallback == key.is_fallback and Key(glob, registration.ce_type).covers(key):
+        if registration.is_fallback == key.is_fallback and key_by(glob, registration).covers(key):
             handlers.setdefault(registration.handler.key, registration.handler)
     kind = None if key.is_fallback or key.ce_type else declared.get(key.kind)
-    return Channel(key.kind, key.ce_type, tuple(handlers.values()), kind, key.is_fallback)
+    return Channel(key.kind, key.ce_type, tuple(handlers.values()), kind, key.is_fallback, key.attributes)

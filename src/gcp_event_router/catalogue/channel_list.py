@@ -8,16 +8,19 @@ from typing import Final, NamedTuple
 
 from django.http import QueryDict
 
-from .._contract.channels import Channel, Key, channels, declared_words, keys, manner
+from .._contract.channels import Channel, Key, channels, declared_words, key_by, keys, manner
 from .._dispatch.handler import Handler
+from .._globs.attributes import AttributeGlobs
 from .._globs.glob import Glob, escape
 from .._schema.type_names import type_words
-from ..exceptions import GlobError
+from ..exceptions import GlobError, RegistrationError
 from ..router import EventRouter
 from .source_links import SourceLink, place_of
 
 #: The most characters of a search.
 LONGEST: Final = 200
+#: Begins the names of attributes in the query string of a channel's page.
+_ATTRIBUTE: Final = "attribute."
 
 
 class HandlerLine(NamedTuple):
@@ -35,6 +38,8 @@ class ChannelLine(NamedTuple):
     title: str
     query: str
     ce_type: str
+    #: Such as `"eventType=OBJECT_*"`.
+    attributes: str
     is_fallback: bool
     payload: str
     handlers: tuple[HandlerLine, ...]
@@ -43,12 +48,13 @@ class ChannelLine(NamedTuple):
 def search(router: EventRouter, words: str) -> list[Key]:
     """The channels that a search finds, by kind, and fallbacks last.
 
-    It finds channels with the words in the kind, the type, or the name of a handler or a payload, and channels for that kind.
+    It finds channels with the words in the kind, the type, the attributes, or the name of a handler or a payload; and channels
+    for that kind.
     """
     wanted = words.strip()[:LONGEST]
     texts = _texts(router) if wanted else {}
     fitting = [key for key in keys(router) if not wanted or _fits(key, texts.get(key, ()), wanted)]
-    return sorted(fitting, key=lambda key: (key.is_fallback, key.kind.pattern, key.ce_type.pattern if key.ce_type else ""))
+    return sorted(fitting, key=lambda key: (key.is_fallback, key.kind.pattern, str(key.ce_type or ""), key.attributes.words))
 
 
 def entries(router: EventRouter, wanted_keys: Iterable[Key]) -> list[ChannelLine]:
@@ -78,6 +84,8 @@ def query_of(key: Key) -> str:
         query["type"] = key.ce_type.pattern
     if key.is_fallback:
         query["fallback"] = "yes"
+    for name, pattern in key.attributes.patterns.items():
+        query[_ATTRIBUTE + name] = pattern
     return query.urlencode()
 
 
@@ -85,19 +93,22 @@ def key_of(query: QueryDict) -> Key | None:
     """The channel that a query string names; None if it names none."""
     try:
         kind, ce_type = Glob(query.get("kind") or ""), query.get("type")
-        return Key(kind, None if ce_type is None else Glob(ce_type), query.get("fallback") == "yes")
-    except GlobError:
+        patterns = {name.removeprefix(_ATTRIBUTE): query.get(name) for name in query if name.startswith(_ATTRIBUTE)}
+        attributes = AttributeGlobs.of(patterns or None)
+        return Key(kind, None if ce_type is None else Glob(ce_type), query.get("fallback") == "yes", attributes)
+    except (GlobError, RegistrationError):
         return None
 
 
 def _entry(channel: Channel) -> ChannelLine:
-    key = Key(channel.kind, channel.ce_type, channel.is_fallback)
+    key = channel.key
     words = [type_words(channel.declared.payload_type)] if channel.declared else []
     words += map(declared_words, channel.handlers)
     return ChannelLine(
         title_of(key),
         query_of(key),
-        key.ce_type.pattern if key.ce_type else "",
+        str(key.ce_type or ""),
+        key.attributes.words,
         key.is_fallback,
         " and ".join(dict.fromkeys(words)),
         tuple(map(handler_line, channel.handlers)),
@@ -109,7 +120,7 @@ def _texts(router: EventRouter) -> dict[Key, list[str]]:
     texts: dict[Key, list[str]] = defaultdict(list)
     for registration in router:
         for glob in registration.globs or (Glob("*"),):
-            texts[Key(glob, registration.ce_type, registration.is_fallback)] += [
+            texts[key_by(glob, registration)] += [
                 registration.handler.name,
                 declared_words(registration.handler),
             ]
@@ -120,7 +131,7 @@ def _texts(router: EventRouter) -> dict[Key, list[str]]:
 
 def _fits(key: Key, texts: Iterable[str], wanted: str) -> bool:
     text = wanted.casefold()
-    patterns = [key.kind.pattern, key.ce_type.pattern if key.ce_type else ""]
+    patterns = [key.kind.pattern, str(key.ce_type or ""), key.attributes.words]
     if any(text in name.casefold() for name in (*patterns, *texts)):
         return True
     globs = [] if key.is_fallback else [key.ce_type, key.kind] if key.kind.pattern != "*" else [key.ce_type]

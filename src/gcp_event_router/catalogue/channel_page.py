@@ -80,7 +80,9 @@ def details_of(channel: Channel, base_url: str) -> Details:
     security = at_path(path)
     payload = _payload(channel)
     is_json, example = (payload.is_json, payload.example) if payload else (True, Example(None, None, {}))
-    sending = Sending(kind, ce_type, example.data, is_json, base_url.rstrip("/"), path, security, example.query)
+    sending = Sending(
+        kind, ce_type, example.data, is_json, base_url.rstrip("/"), path, security, example.query, channel.attributes.examples()
+    )
     problem = "" if payload else _NO_SCHEMA
     return Details(payload, problem, list(_parameters(channel)), security, sending.lines(), kind)
 
@@ -92,7 +94,8 @@ def lately(channel: Channel, user: object) -> Lately | None:
         return None
     if not keeper.may_view(user):
         return Lately((), f"To see them, you need the permission {keeper.permission}.")
-    handlers = [handler.name for handler in channel.handlers] if channel.ce_type or channel.is_fallback else None
+    is_part = channel.ce_type or channel.is_fallback or channel.attributes
+    handlers = [handler.name for handler in channel.handlers] if is_part else None
     try:
         return Lately(keeper.last(channel.kind, channel.kind.only_text, handlers, DELIVERIES))
     except DatabaseError:

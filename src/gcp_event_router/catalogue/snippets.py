@@ -7,6 +7,7 @@ Facts: https://cloud.google.com/sdk/gcloud/reference/pubsub/topics/publish.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from shlex import quote
@@ -16,6 +17,7 @@ from urllib.parse import urlencode
 
 from ..auth import AnyAuthenticator
 from ..auth.base import curl_hint
+from ..envelopes.pubsub_unwrapped import may_be_attribute
 from ..event import is_label
 from .security import Security
 
@@ -26,6 +28,10 @@ _BREAK: Final = " \\\n  "
 #: Stands for an id; `_ID` lets the shell create it.
 _NEW: Final = "\0"
 _ID: Final = "$(date +%s)-$$"
+_MESSAGE_ID: Final = "x-goog-pubsub-message-id"
+#: The names of a CloudEvent's attributes.
+_CONTEXT: Final = re.compile("[a-z0-9]+")
+_HEADER: Final = re.compile("[A-Z0-9_]+")
 _DELIMITERS: Final = ";|:~@#%+"
 
 
@@ -54,6 +60,8 @@ class Sending:
     security: Security
     #: The parameters of the URL; None without an example.
     query: Mapping[str, Sequence[str]] | None = field(default_factory=dict[str, Sequence[str]])
+    #: The attributes that the event must have.
+    attributes: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def lines(self) -> list[Line]:
         """Every way to send it."""
@@ -63,7 +71,7 @@ class Sending:
         return [line._replace(hint=(line.hint + hint).strip()) for line in lines] if hint else lines
 
     def _curls(self) -> Iterator[Line]:
-        if not self.path:
+        if not self.path or (self.ce_type is None and not all(map(_may_be_header, self.attributes))):
             return
         yield from map(self._with, self.security.authenticators)
         if not self.security.authenticators:
@@ -91,7 +99,7 @@ class Sending:
 
     def _curl(self, url: str, *headers: str) -> str:
         content = "application/json" if self.is_json else "application/octet-stream"
-        named = {"Content-Type": content, **self._attributes()}
+        named = {"Content-Type": content, **self._headers()}
         written = [*headers, *(_quoted(f"{name}: {value}") for name, value in named.items())]
         return _BREAK.join([f"curl -i {url}", *(f"-H {header}" for header in written), f"--data-raw {self._text}"])
 
@@ -110,6 +118,7 @@ class Sending:
 
     def _own(self) -> Line:
         options = ["--envelope", "cloudevents-binary", "--ce-type", quote(self.ce_type)] if self.ce_type else []
+        options += [f"--attribute {quote(f'{name}={value}')}" for name, value in self.attributes.items()]
         options += [f"--parameter {quote(f'{name}={value}')}" for name, values in (self.query or {}).items() for value in values]
         options += ["--parameter NAME=VALUE"] if self.query is None else []
         kind = ["--", quote(self.kind)] if self.kind.startswith("-") else [quote(self.kind)]
@@ -117,10 +126,16 @@ class Sending:
         return Line("manage.py", text, "Runs in the command's own process, without authentication.")
 
     def _attributes(self) -> Mapping[str, str]:
-        """The attributes of a CloudEvent, for headers and messages."""
+        """The attributes of a message, and those of a CloudEvent in it."""
         if self.ce_type is None:
-            return {}
-        return {"ce-specversion": "1.0", "ce-id": _NEW, "ce-source": _SOURCE, "ce-type": self.ce_type}
+            return self.attributes
+        own = {f"ce-{name}" if _CONTEXT.fullmatch(name) else name: value for name, value in self.attributes.items()}
+        return {"ce-specversion": "1.0", "ce-id": _NEW, "ce-source": _SOURCE, "ce-type": self.ce_type, **own}
+
+    def _headers(self) -> Mapping[str, str]:
+        """The same for a request: that of a CloudEvent, or an unwrapped push of Pub/Sub, whose attributes are headers."""
+        named = {name.replace("_", "-"): value for name, value in self._attributes().items()}
+        return {_MESSAGE_ID: _NEW, **named} if named and self.ce_type is None else named
 
     def _url(self, more: str = "") -> str:
         """The URL, quoted for the shell; `more` is added to its query."""
@@ -134,6 +149,12 @@ class Sending:
     def _text(self) -> str:
         """The payload, quoted for the shell."""
         return '"$PAYLOAD"' if self.data is None else quote(self.data.decode(errors="replace"))
+
+
+def _may_be_header(name: str) -> bool:
+    """Whether an attribute can be sent as a header of an unwrapped push."""
+    key = name.upper().replace("-", "_")
+    return _HEADER.fullmatch(key) is not None and may_be_attribute(f"HTTP_{key}")
 
 
 def _quoted(text: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Gener
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial, wraps
+from types import MappingProxyType
 from typing import Any, NoReturn, Protocol, TypeVar
 
 from asgiref.sync import async_to_sync, sync_to_async
@@ -266,6 +267,17 @@ async def by_kind_and_type(event: Event[Order]) -> None: ...
 
 events.on("a", ce_type=None)(record)
 
+
+@events.on("a", attributes={"eventType": "OBJECT_*", "bucketId": "photos"}, once=False)
+def by_attributes(event: Event[Order]) -> None: ...
+
+
+@events.on(ce_type="google.*", attributes=MappingProxyType({"subject": "objects/*"}))
+async def by_type_and_attribute(event: Event[Order]) -> None: ...
+
+
+events.on("a", attributes=None)(record)
+
 # --- bad: handlers
 
 
@@ -451,6 +463,11 @@ events.on(None)(record)  # bad: None as a kind
 events.on(kind="a")(record)  # bad: a kind by name
 events.on(ce_type=1)(record)  # bad: a number as a type
 events.on("a", ce_type=["b", "c"])(record)  # bad: a list of types
+events.on(attributes={"b": "c"})(record)  # bad: attributes without a kind
+events.on("a", attributes="b=c")(record)  # bad: a string as attributes
+events.on("a", attributes={"b": 1})(record)  # bad: a number as an attribute
+events.on("a", attributes=["b"])(record)  # bad: a list of attributes
+events.fallback(attributes={"b": "c"})(record)  # bad: the attributes of a fallback
 events.on("a", record)  # bad: a handler as the second kind
 events.on("a", lease=60)(record)  # bad: a lease in seconds
 events.on("a", onse=False)(record)  # bad: a misspelt option

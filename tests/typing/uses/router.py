@@ -44,6 +44,7 @@ assert_type(explanation, Explanation)
 assert_type(explanation.handlers, tuple[Handler, ...])
 assert_type(explanation.consulted, tuple[Consulted, ...])
 assert_type(events.explain("gcs-photos", "com.example.placed"), Explanation)
+assert_type(events.explain("gcs-photos", attributes={"eventType": "OBJECT_FINALIZE"}), Explanation)
 assert_type(Glob("order-*").matches("order-placed"), bool)
 with events.isolated(empty=True) as scope:
     assert_type(scope, EventRouter)
@@ -74,6 +75,7 @@ events.include([router])  # bad: a list of routers
 events.include(events.kind("a", Order))  # bad: a kind that is included
 events.include()  # bad: an include of nothing
 events.explain(1)  # bad: a number that is explained
+events.explain("a", attributes="b=c")  # bad: an explanation with a string as attributes
 events.explain()  # bad: an explanation of nothing
 events.explain("a").handler  # bad: an attribute that an explanation lacks
 events.handlers  # bad: an attribute that a router lacks

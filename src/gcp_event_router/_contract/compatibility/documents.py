@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from itertools import product
 from typing import Any, Final, NamedTuple
 
+from ..._globs.attributes import AttributeGlobs
 from ..._globs.glob import Glob
 from ..._globs.overlaps import TYPES, CoverIndex, intersects, neighbours
 from ..._schema.json_schema import Schema
@@ -39,7 +40,7 @@ class _Channel(NamedTuple):
 
     def meets(self, other: _Channel) -> bool:
         """Whether both surely accept some events."""
-        if self.key.is_fallback or other.key.is_fallback:
+        if self.key.is_fallback or other.key.is_fallback or not self.key.attributes.meets(other.key.attributes):
             return False
         if self.key.ce_type is None or other.key.ce_type is None:
             return intersects(self.names, other.names) is not None
@@ -113,8 +114,8 @@ def _pairs(before: _Document, after: _Document) -> Iterator[tuple[str, _Channel,
     added = [new for key, new in after.channels.items() if key not in before.channels]
     for new in added:
         yield from ((str(new.key), old, new) for old in before.covering(new) if old.key.is_fallback == new.key.is_fallback)
-    olds = [old for old in before.channels.values() if not old.key.kind.is_literal]
-    both = [*olds, *(new for new in added if not new.key.kind.is_literal)]
+    olds = [*before.channels.values()] if added else []
+    both = [*olds, *added]
     for first, second in neighbours([channel.key.kind for channel in both]):
         old, new = both[first], both[second]
         if first < len(olds) <= second and old.meets(new) and not old.covers(new) and not new.covers(old):
@@ -129,5 +130,10 @@ def _channel(document: Mapping[str, Any], channel: Mapping[str, Any]) -> _Channe
     (reference,) = channel["messages"].values()
     message = document["components"]["messages"][str(reference["$ref"]).rpartition("/")[2]]
     ce_type = ours.get("ce-type")
-    key = Key(Glob(ours["kind"]), None if ce_type is None else Glob(ce_type), bool(ours.get("fallback", False)))
+    key = Key(
+        Glob(ours["kind"]),
+        None if ce_type is None else Glob(ce_type),
+        bool(ours.get("fallback", False)),
+        AttributeGlobs.of(ours.get("attributes")),
+    )
     return _Channel(key, bool(ours.get("handlers", True)), message["payload"], ours.get("parameters", {}))
