@@ -65,6 +65,15 @@ def shop(router: EventRouter) -> EventRouter:
     return router
 
 
+def test_of_attributes(router: EventRouter) -> None:
+    """The schema of a kind is that of the handlers for its attributes."""
+    router.on("order", attributes={"tier": "gold"})(store)
+
+    assert run("order") == (1, "CommandError: No handler takes 'order', so it has no schema. See manage.py events list.\n")
+    code, text = run("order", "--attribute", "tier=gold")
+    assert (code, json.loads(text)["$ref"]) == (0, "#/$defs/Order")
+
+
 @pytest.fixture
 def file(shop: EventRouter, tmp_path: Path) -> str:
     """A document that was written before."""
@@ -290,7 +299,8 @@ def test_wrong_schemas(shop: EventRouter, file: str, payload: object) -> None:
         (["a", "--check", "f"], "--check compares the document of all kinds. Omit the kinds."),
         (["a", "--check", ""], "--check compares the document of all kinds. Omit the kinds."),
         (["--output", ""], "The file '' cannot be written: Is a directory."),
-        (["--mode", "validation"], "--mode is only for the JSON Schemas of kinds. Name the kinds."),
+        (["--attribute", "a=b"], "--mode and --attribute are only for the JSON Schemas of kinds. Name the kinds."),
+        (["--mode", "validation"], "--mode and --attribute are only for the JSON Schemas of kinds. Name the kinds."),
         (
             ["--output", "/nowhere/asyncapi.json"],
             "The file '/nowhere/asyncapi.json' cannot be written: No such file or directory.",

@@ -272,6 +272,18 @@ def test_failure(seen: list[Event[Any, Any]], *, debug: bool) -> None:
         )
 
 
+def test_attributes_that_handlers_want(router: EventRouter) -> None:
+    """An event without the attributes that its handlers want needs them, and with them gets their example of a payload."""
+    router.on("gcs-*", attributes={"eventType": "OBJECT_*"}, payload=dict[str, int])(lambda event: None)
+
+    assert run("gcs-a") == (
+        2,
+        "CommandError: No handler takes 'gcs-a', so there is no example of its payload. Its handlers want attributes, such as "
+        "eventType=OBJECT_*: give --attribute NAME=VALUE. Give --data or --file.\n",
+    )
+    assert run("gcs-a", "--attribute", "eventType=OBJECT_X")[0] == 0
+
+
 def test_nobody(seen: list[Event[Any, Any]], tmp_path: Path) -> None:
     """For a kind that nothing handles a payload has to be given, and that nobody was called is told."""
     plain: list[object] = []

@@ -14,6 +14,7 @@ from .._globs.glob import Glob
 from ..event import LABEL_LENGTH, is_label
 from ..exceptions import GlobError
 from ..router import events
+from .subcommands import argument
 
 _AGE: Final = re.compile(r"([1-9][0-9]{0,8})([smhdw])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -102,8 +103,25 @@ def pair(text: str) -> tuple[str, str]:
     return name, value
 
 
+#: Passes pairs as `attribute`.
+ATTRIBUTE: Final = argument(
+    "--attribute",
+    type=pair,
+    action="append",
+    default=[],
+    metavar="NAME=VALUE",
+    help="of the Pub/Sub message, or of the CloudEvent; may be repeated",
+)
+
+
 def similar_kind(kind: str) -> str:
-    """Ask for the registered kind that resembles an unknown one most, such as `"Did you mean 'order-placed'? "`; or ""."""
+    """Ask for what an unhandled kind may lack: the attributes that its handlers want, or the name of a registered kind.
+
+    Such as `"Did you mean 'order-placed'? "`; or "".
+    """
+    wanted = [one.attributes for one in events if one.attributes and one.matching(kind)]
+    if wanted:
+        return f"Its handlers want attributes, such as {wanted[0].words}: give --attribute NAME=VALUE. "
     kinds = {glob.pattern for registration in events for glob in registration.globs} | events.kinds.keys()
     matches = get_close_matches(kind, kinds, 1)
     return f"Did you mean {matches[0]!r}? " if matches else ""

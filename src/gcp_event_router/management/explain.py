@@ -12,7 +12,7 @@ from ..auth import configured
 from ..exceptions import ConfigurationError
 from ..router import events
 from ..signals import event_received
-from .arguments import kind_and_type, pair, printable
+from .arguments import ATTRIBUTE, kind_and_type, printable
 from .output import place, receiver_name
 from .subcommands import FORMAT, argument, subcommand
 
@@ -21,7 +21,7 @@ from .subcommands import FORMAT, argument, subcommand
     "Show why each handler runs for a kind, or does not.",
     argument("kind", type=printable, metavar="KIND", help="such as order-placed; or a CloudEvents type"),
     argument("--ce-type", metavar="TYPE", help="the type of the CloudEvent"),
-    argument("--attribute", type=pair, action="append", default=[], metavar="NAME=VALUE", help="or a CloudEvent's extension"),
+    ATTRIBUTE,
     *FORMAT,
 )
 def explain(

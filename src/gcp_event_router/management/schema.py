@@ -16,13 +16,14 @@ from .._log import logger
 from ..auth import configured
 from ..exceptions import ConfigurationError, DocumentFileError
 from ..router import events
-from .arguments import kind_and_type, printable, refuse
+from .arguments import ATTRIBUTE, kind_and_type, printable, refuse
 from .subcommands import FORMAT, argument, exclusive, subcommand
 
 
 @subcommand(
     "Describe the events that the site accepts: all of them as an AsyncAPI document, or some kinds as JSON Schemas.",
     argument("kinds", type=printable, nargs="*", metavar="KIND", help="a kind or a CloudEvents type (default: all, as AsyncAPI)"),
+    ATTRIBUTE,
     argument("--mode", choices=("validation", "serialization"), help="describe what is read or written (default: validation)"),
     argument("--title", help="the title of the document (default: the project's name)"),
     argument("--doc-version", default="1.0.0", metavar="VERSION", help="the version of the document (default: 1.0.0)"),
@@ -32,15 +33,20 @@ from .subcommands import FORMAT, argument, exclusive, subcommand
     ),
     *FORMAT,
 )
-def schema(out: OutputWrapper, *, kinds: list[str], mode: str | None, json: bool, **options: Any) -> None:
+def schema(
+    out: OutputWrapper, *, kinds: list[str], attribute: list[tuple[str, str]], mode: str | None, json: bool, **options: Any
+) -> None:
     """Write the description, or compare it with a file."""
     output, old_file = options["output"], options["check"]
     if kinds and old_file is not None:
         refuse("--check compares the document of all kinds. Omit the kinds.")
-    if mode and not kinds:
-        refuse("--mode is only for the JSON Schemas of kinds. Name the kinds.")
+    if (mode or attribute) and not kinds:
+        refuse("--mode and --attribute are only for the JSON Schemas of kinds. Name the kinds.")
     try:
-        document = _schemas(kinds, mode or "validation") if kinds else _document(options["title"], options["doc_version"])
+        if kinds:
+            document = _schemas(kinds, dict(attribute), mode or "validation")
+        else:
+            document = _document(options["title"], options["doc_version"])
     except ConfigurationError as error:
         raise CommandError(str(error)) from error
     if old_file is not None:
@@ -69,10 +75,10 @@ def _document(title: str | None, version: str) -> dict[str, Any]:
     return asyncapi(events, configured(), title=title or project, version=version)
 
 
-def _schemas(kinds: list[str], mode: Any) -> dict[str, Any]:
+def _schemas(kinds: list[str], attributes: dict[str, str], mode: Any) -> dict[str, Any]:
     schemas: dict[str, Any] = {}
     for kind in kinds:
-        channel = channel_of(events, *kind_and_type(kind, None))
+        channel = channel_of(events, *kind_and_type(kind, None), attributes)
         if not channel.payloads:
             msg = f"No handler takes {kind!r}, so it has no schema. See manage.py events list."
             raise CommandError(msg)

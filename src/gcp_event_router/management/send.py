@@ -33,7 +33,7 @@ from ..testing.recording import record_own
 from ..testing.webhooks import webhook
 from ..views import EventView
 from .answer import DEFERRED, HANDLED, HERE, RESULTS, EndpointAnswer
-from .arguments import kind_and_type, label, pair, printable, refuse, similar_kind
+from .arguments import ATTRIBUTE, kind_and_type, label, pair, printable, refuse, similar_kind
 from .signers import signer_of
 from .subcommands import FORMAT, argument, exclusive, subcommand
 
@@ -60,7 +60,7 @@ def _header(text: str) -> tuple[str, str]:
     argument("--ce-type", metavar="TYPE", help="the type of a CloudEvent"),
     argument("--message-id", metavar="ID", help="repeat an id to send a duplicate (default: a new id)"),
     argument("--ordering-key", metavar="KEY", help="of the Pub/Sub message"),
-    argument("--attribute", type=pair, action="append", default=[], metavar="NAME=VALUE", help="or a CloudEvent's extension"),
+    ATTRIBUTE,
     argument("--parameter", type=pair, action="append", default=[], metavar="NAME=VALUE", help="of the event's URL"),
     argument("--as", dest="signer", metavar="NAME", help="sign it, and send what this provider of webhooks would: github"),
     argument("--event", metavar="TYPE", help="with --as, the provider's type of the event, such as pull_request"),
@@ -101,7 +101,8 @@ def _send(out: OutputWrapper | None, *, kind: str, reference: str, url: str | No
             refuse(str(error))
     _check_webhook(url, url_kind, **options)
     client = None if url is None else _client(url, **options)
-    data, parameters = _content(out, kind, channel_of(events, kind, ce_type), **options)
+    attributes = dict(options["attribute"]) | ({"event": options["event"]} if options["event"] else {})
+    data, parameters = _content(out, kind, channel_of(events, kind, ce_type, attributes), **options)
     if options["signer"] is not None:
         return _send_webhook(client, kind, reference, data, parameters, **options)
     optional = {"message_id": options["message_id"], "ce_type": ce_type, "ce_subject": None if url_kind else reference}
