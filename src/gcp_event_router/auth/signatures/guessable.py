@@ -14,8 +14,9 @@ _PLACEHOLDER: Final = re.compile(
     "sample|placeholder|default|none|null|secrets?|keys?|tokens?|password|signing|signature|shared|auth|api|client|app|web|hooks?|"
     "endpoint|provider|everybody|github|stripe|slack|shopify|twilio|paddle|square|zendesk|pagerduty|linear|svix|whsec|x)+"
 )
-#: From the documentation of Slack, Standard Webhooks and Zendesk, without their prefixes.
+#: From the documentation of GitHub, Slack, Standard Webhooks and Zendesk, without their prefixes.
 _PUBLISHED: Final = (
+    "It's a Secret to Everybody",
     "8f742231b10e8888abcd99yyyzzz85a5",
     "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
     "dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ==",
@@ -24,6 +25,6 @@ _PUBLISHED: Final = (
 
 def is_guessable(secret: str) -> bool:
     """Whether a secret is a placeholder or a published example."""
-    words = [word for word in _SEPARATORS.split(secret.lower()) if len(word) > 1]
+    words = [word for word in _SEPARATORS.split(secret.lower()) if word]
     is_placeholder = bool(words) and all(map(_PLACEHOLDER.fullmatch, words))
     return is_placeholder or len(set(secret)) < _FEW or secret.endswith(_PUBLISHED)

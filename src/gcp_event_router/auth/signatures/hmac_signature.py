@@ -8,12 +8,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from time import time
 from typing import Any, ClassVar, Final, Never, Self, cast
+from urllib.parse import quote
 
 from django.conf import settings
 from django.core.checks import CheckMessage
 from django.core.checks import Warning as Warn
 from django.http import HttpRequest
 from django.http.request import HttpHeaders
+from django.utils.encoding import iri_to_uri
 from django.views.decorators.debug import sensitive_variables
 from typing_extensions import override
 
@@ -29,6 +31,8 @@ from .signing_keys import HMACKey, SigningKey
 
 #: How far the time of a signature may be from ours.
 TOLERANCE: Final = timedelta(minutes=5)
+#: What may stand in a path as it is: RFC 3986 §3.3.
+_SAFE: Final = "/~:@!$&'()*+,;="
 
 
 class HMACSignature(BodyAuthenticator):
@@ -54,7 +58,7 @@ class HMACSignature(BodyAuthenticator):
     #: The shortest secret that the provider makes, in characters.
     shortest_secret: ClassVar[int] = 16
 
-    @sensitive_variables("secrets", "secret")
+    @sensitive_variables()
     def __init__(
         self,
         *,
@@ -111,7 +115,7 @@ class HMACSignature(BodyAuthenticator):
         header = scheme.read(text)
         if header is None:
             raise AuthenticationError(reason="the header of the signature has too many parts")
-        url = self._url(request.get_full_path()) if self._signs_url else ""
+        url = self._url(_target(request)) if self._signs_url else ""
         fields = {"body": self._signed_body(body, url), "url": url.encode()}
         if scheme.signs("timestamp"):
             in_header = scheme.timestamp.endswith("=")
@@ -226,7 +230,7 @@ class HMACSignature(BodyAuthenticator):
             raise AuthenticationError(reason="the signature's time is too far from ours")
         return text.encode()
 
-    @sensitive_variables("secrets", "secret")
+    @sensitive_variables()
     def _require_secrets(self, secrets: Sequence[object]) -> None:
         advice = 'Write "secrets": [os.environ["WEBHOOK_SECRET"]].'
         if not isinstance(cast("object", secrets), (list, tuple)):
@@ -234,13 +238,21 @@ class HMACSignature(BodyAuthenticator):
         if not secrets:
             self._refuse("needs at least one secret, and secrets is empty", advice)
         for number, secret in enumerate(secrets):
-            if not isinstance(secret, str) or not secret or secret != secret.strip():  # the message must not quote it
-                problem = f"cannot use secrets[{number}], which is empty, has spaces around it, or is not a string"
+            is_text = isinstance(secret, str) and secret.isprintable() and secret == secret.strip()
+            if not is_text or not secret:  # the message must not quote it
+                problem = f"cannot use secrets[{number}], which is empty, has spaces around it, or is not a printable string"
                 self._refuse(problem, "Is an environment variable empty, or does a file end in a newline?")
 
     def _refuse(self, problem: str, advice: str) -> Never:
         msg = f"{type(self).__qualname__} {problem}. {advice}"
         raise ConfigurationError(msg)
+
+
+def _target(request: HttpRequest) -> str:
+    """The path and the query of a request, escaped as `get_event_url` does; Django's own get_full_path escapes more."""
+    path = quote(request.path, safe=_SAFE)
+    query: str = request.META.get("QUERY_STRING", "")
+    return f"{path}?{iri_to_uri(query)}" if query else path
 
 
 def _header(request: HttpRequest, name: str) -> str | None:

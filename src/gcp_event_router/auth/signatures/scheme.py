@@ -61,40 +61,46 @@ class SignatureScheme:
     parts: tuple[tuple[bytes, str], ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        texts = _FIELD.split(self.signed)
-        problem = next((problem for is_wrong, problem in self._problems(texts) if is_wrong), None)
+        problem = next((problem for is_wrong, problem in self._problems() if is_wrong), None)
         if problem:
             msg = f"A SignatureScheme with signed={self.signed!r} has {problem}."
             raise ConfigurationError(msg)
-        object.__setattr__(self, "parts", tuple(zip(map(str.encode, texts[::2]), texts[1::2], strict=False)))
+        texts, fields = _split(self.signed)
+        object.__setattr__(self, "parts", tuple(zip(map(str.encode, texts), fields, strict=False)))
 
-    def _problems(self, texts: list[str]) -> Iterator[tuple[bool, str]]:
-        fields = texts[1::2]
+    def _problems(self) -> Iterator[tuple[bool, str]]:
+        for name in ("header", "signed", "prefix", "separator", "timestamp", "id"):
+            value: object = getattr(self, name)
+            yield not isinstance(value, str), f"{name}={value!r}, which is not a string. Write one, or leave it out"
         for name, allowed in (("algorithm", Algorithm), ("encoding", Encoding), ("time_format", TimeFormat)):
             value, values = getattr(self, name), get_args(allowed)
             yield value not in values, f"{name}={value!r}, which is unknown. Write one of {', '.join(values)}"
-        for name, value in (("header", self.header), ("id", self.id or "id")):
+        for name, header in (("header", self.header), ("id", self.id or "id")):
             advice = "Write one such as X-Hub-Signature-256"
-            yield not _HEADER.fullmatch(value), f"{name}={value!r}, which is not the name of a header. {advice}"
+            yield not _HEADER.fullmatch(header), f"{name}={header!r}, which is not the name of a header. {advice}"
+        is_place = not self.timestamp or _TIMESTAMP.fullmatch(self.timestamp)
+        advice = "Write the name of a header, a field such as t=, or a JSON pointer"
+        yield not is_place, f"timestamp={self.timestamp!r}, which is not a place. {advice}"
+        yield from self._problems_of_fields(*_split(self.signed))
+
+    def _problems_of_fields(self, texts: list[str], fields: list[str]) -> Iterator[tuple[bool, str]]:
         for name in fields:
             advice = "Write one of {body}, {timestamp}, {id} and {url}"
             yield name not in _FIELDS, f"the unknown field {{{name}}}. {advice}"
         yield "body" not in fields, "no field {body}, so anybody could change the body. Add it"
         yield len(set(fields)) < len(fields), "a field that occurs twice. Write each once"
         yield bool(texts[-1]), f"the text {texts[-1]!r} after its last field, which no provider is known to sign. Leave it out"
+        unclear = "two fields without a text between them, so part of an id could pass as part of the next field. Separate them"
+        yield "id" in fields and not all(texts[1:-1]), unclear
+        for name, place in (("timestamp", "" if self.timestamp_is_in_body else self.timestamp), ("id", self.id)):
+            yield name in fields and not place, f'the field {{{name}}}, but no place for it. Give {name}="X-Name-Of-The-Header"'
+            yield bool(place) and name not in fields, f"{name}={place!r}, but does not sign it. Add {{{name}}} to signed"
+        is_beside = self.timestamp.endswith("=")
+        advice = 'Give separator=","'
         yield (
-            "id" in fields and not all(texts[2:-1:2]),
-            "two fields without a text between them, so part of an id could pass as part of the next field. Separate them",
+            is_beside and not self.separator,
+            f"timestamp={self.timestamp!r}, but nothing separates it from signatures. {advice}",
         )
-        advice = "Write the name of a header, a field such as t=, or a JSON pointer"
-        is_place = not self.timestamp or _TIMESTAMP.fullmatch(self.timestamp)
-        yield not is_place, f"timestamp={self.timestamp!r}, which is not a place. {advice}"
-        has_timestamp = bool(self.timestamp) and not self.timestamp_is_in_body
-        either = "or the place without the field. Give both or neither"
-        yield ("timestamp" in fields) != has_timestamp, f"the field {{timestamp}} without a place for the time, {either}"
-        yield ("id" in fields) != bool(self.id), f"the field {{id}} without a header for the id, {either}"
-        in_header = self.timestamp.endswith("=")
-        yield in_header and not self.separator, f"the field {self.timestamp!r}, but no separator between it and the signature"
 
     @property
     def timestamp_is_in_body(self) -> bool:
@@ -130,3 +136,9 @@ class SignatureScheme:
         if self.time_format == "iso8601":
             return datetime.fromtimestamp(int(seconds), UTC).isoformat().replace("+00:00", "Z")
         return str(int(seconds * (1 if self.time_format == "seconds" else 1000)))
+
+
+def _split(signed: str) -> tuple[list[str], list[str]]:
+    """The texts of what is signed, of which each but the last precedes a field, and the names of the fields."""
+    parts = _FIELD.split(signed)
+    return parts[::2], parts[1::2]

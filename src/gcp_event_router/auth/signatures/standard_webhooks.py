@@ -38,7 +38,7 @@ class StandardWebhooks(HMACSignature):
     shortest_secret: ClassVar[int] = 32  # 24 bytes
 
     @override
-    @sensitive_variables("secret")
+    @sensitive_variables()
     def _make_key(self, secret: str, number: int) -> SigningKey:
         which = f"cannot use secrets[{number}], which"
         if secret.startswith(_PRIVATE_KEY):
@@ -51,7 +51,7 @@ class StandardWebhooks(HMACSignature):
             if is_public:
                 return Ed25519Key(key, "v1a,")
         except ImportError:
-            problem = f"{which} is a public key, needs cryptography, which is not installed"
+            problem = f"{which} is a public key, and needs cryptography, which is not installed"
             self._refuse(problem, "pip install 'gcp-event-router[webhooks]'.")
         except ValueError:
             key = b""
