@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 TOKEN = "open sesame"
 SENDER = "pubsub@shop.iam.gserviceaccount.com"
 JSON = {"Content-Type": "application/json"}
+GITHUB_SECRET = b"5f8b1d0c3e7a49264b0d8e1f6c2a9735"
+STRIPE_SECRET = b"whsec_Zk3vQ8tLw1XyR6nBs0JdHc7MfPq2Ga5U"
 SHARED = {"X-Shop-Token": TOKEN, **JSON}
 
 
@@ -25,6 +30,8 @@ class Case:
     headers: Mapping[str, str] = field(default_factory=lambda: JSON)
     #: The account of the token; None without a token.
     account: str | None = SENDER
+    #: Makes the headers of a signature over the body, when it is sent.
+    sign: Callable[[bytes], Mapping[str, str]] | None = None
     #: A query on the shop's database, and the expected rows.
     query: str = ""
     rows: tuple[tuple[object, ...], ...] = ()
@@ -51,6 +58,38 @@ def unwrapped(subscription: str) -> dict[str, str]:
         "x-goog-pubsub-message-id": "18",
         "x-goog-pubsub-publish-time": "2026-01-02T03:04:05.678Z",
     }
+
+
+def github(body: bytes) -> dict[str, str]:
+    """Sign as GitHub does, without the package's help."""
+    return {"X-Hub-Signature-256": "sha256=" + hmac.digest(GITHUB_SECRET, body, "sha256").hex()}
+
+
+def stripe(body: bytes) -> dict[str, str]:
+    """Sign as Stripe does, whose signature has a time."""
+    now = str(int(time.time()))
+    signature = hmac.digest(STRIPE_SECRET, f"{now}.".encode() + body, "sha256").hex()
+    return {"Stripe-Signature": f"t={now},v1={signature}"}
+
+
+def forged(body: bytes) -> dict[str, str]:
+    """Sign another body."""
+    return stripe(body + b" ")
+
+
+PULL_REQUEST = {"action": "closed", "pull_request": {"number": 7, "title": "Ship faster", "merged": True}}
+DELIVERY = {**JSON, "X-GitHub-Event": "pull_request", "X-GitHub-Delivery": "72d3162e-cc78-11e3-81ab-4c9367dc0958"}
+INTENT = {
+    "id": "evt_1NG8Du2eZvKYlo2C",
+    "type": "payment_intent.succeeded",
+    "created": 1_767_323_045,
+    "data": {"object": {"object": "payment_intent", "amount_received": 1250, "metadata": {"order_id": "1"}}},
+}
+
+
+def webhook(title: str, reference: str, data: object, status: int, handlers: str, **options: Any) -> Case:
+    """Make a case of a signed webhook."""
+    return Case(title, f"/events/{reference}", json.dumps(data).encode(), status, handlers, account=None, **options)
 
 
 CASES = (
@@ -188,5 +227,48 @@ CASES = (
         headers={"Content-Type": "image/png"},
         query="select count(*) from shop_label",
         rows=((2,),),
+    ),
+    *(
+        webhook(
+            title,
+            "github/shop",
+            PULL_REQUEST,
+            status,
+            handlers,
+            headers=DELIVERY,
+            sign=github,
+            query="select number, title from shop_change",
+            rows=((7, "Ship faster"),),
+        )
+        for title, status, handlers in (
+            ("GitHub merged a pull request", 201, "log_change"),
+            ("GitHub delivers the same again", 200, "log_change: duplicate"),
+        )
+    ),
+    *(
+        webhook(
+            title,
+            "stripe/shop-account",
+            INTENT,
+            status,
+            handlers,
+            sign=stripe,
+            query="select order_id, cents from shop_booking",
+            rows=((1, 1250),),
+        )
+        for title, status, handlers in (
+            ("Stripe received money", 201, "book_payment"),
+            ("Stripe says it again, signed anew", 200, "book_payment: duplicate"),
+        )
+    ),
+    webhook(
+        "somebody who claims to be Stripe",
+        "stripe/forged",
+        INTENT,
+        401,
+        "no handler",
+        sign=forged,
+        query="select count(*) from shop_booking",
+        rows=((1,),),
     ),
 )

@@ -68,7 +68,7 @@ def _who(case: Case, reference: str, outcome: str, handlers: str) -> str:
 
 def table(results: list[Result]) -> str:
     """Format the results, and list unexpected ones below them."""
-    lines = [("", "event", "handled by", "status", "Pub/Sub reads")]
+    lines = [("", "event", "handled by", "status", "sender reads")]
     for result in results:
         read = "done" if result.status in ACKNOWLEDGED else "send again"
         lines.append(("ok" if result.as_expected else "NO", result.case.title, result.handlers, str(result.status), read))

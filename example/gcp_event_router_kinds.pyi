@@ -34,6 +34,7 @@ class TheKindCarriesAnotherPayload:
     def __call__(self, function: TheKindCarriesAnotherPayload, /) -> Any: ...
 
 KindName: TypeAlias = Literal[
+    "github",
     "label-printed",
     "newsletter-signup",
     "order-placed",
@@ -41,7 +42,13 @@ KindName: TypeAlias = Literal[
     "shipment-ready",
     "stock-received",
     "stocktaking",
+    "stripe",
 ]
+
+PullRequestClosedKind: TypeAlias = Literal[
+    "github",
+]
+TakesPullRequestClosed = TypeVar("TakesPullRequestClosed", bound=Callable[[Event[shop.payloads.PullRequestClosed, Never]], Awaitable[None] | None])
 
 BytesKind: TypeAlias = Literal[
     "label-printed",
@@ -78,7 +85,13 @@ StockMovedKind: TypeAlias = Literal[
 ]
 TakesStockMoved = TypeVar("TakesStockMoved", bound=Callable[[Event[shop.payloads.StockMoved, Never]], Awaitable[None] | None])
 
+IntentSucceededKind: TypeAlias = Literal[
+    "stripe",
+]
+TakesIntentSucceeded = TypeVar("TakesIntentSucceeded", bound=Callable[[Event[shop.payloads.IntentSucceeded, Never]], Awaitable[None] | None])
+
 KindOrGlob: TypeAlias = Literal[
+    "github",
     "label-printed",
     "newsletter-signup",
     "order-placed",
@@ -89,6 +102,7 @@ KindOrGlob: TypeAlias = Literal[
     "stock-*",
     "stock-received",
     "stocktaking",
+    "stripe",
 ]
 
 class Events(EventRouter):
@@ -171,6 +185,15 @@ class Events(EventRouter):
     @overload
     def on(
         self,
+        kind: PullRequestClosedKind,
+        /,
+        *kinds: PullRequestClosedKind,
+        ce_type: str | None = ...,
+        **options: Unpack[OnOptions],
+    ) -> Callable[[TakesPullRequestClosed], TakesPullRequestClosed]: ...
+    @overload
+    def on(
+        self,
         kind: BytesKind,
         /,
         *kinds: BytesKind,
@@ -222,6 +245,15 @@ class Events(EventRouter):
         ce_type: str | None = ...,
         **options: Unpack[OnOptions],
     ) -> Callable[[TakesStockMoved], TakesStockMoved]: ...
+    @overload
+    def on(
+        self,
+        kind: IntentSucceededKind,
+        /,
+        *kinds: IntentSucceededKind,
+        ce_type: str | None = ...,
+        **options: Unpack[OnOptions],
+    ) -> Callable[[TakesIntentSucceeded], TakesIntentSucceeded]: ...
     @overload
     def on(
         self,

@@ -99,9 +99,10 @@ class Google(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_address[1]}/certs"
 
     def headers(self, case: Case) -> dict[str, str]:
-        """The headers of a case, with a token if an account sends it."""
+        """The headers of a case, with a token if an account sends it, or a signature."""
+        signature = case.sign(case.body) if case.sign else dict[str, str]()
         if case.account is None:
-            return dict(case.headers)
+            return {**case.headers, **signature}
         return {**case.headers, **self.signer.headers(email=case.account, audience=AUDIENCE)}
 
     @override

@@ -55,7 +55,7 @@ def test_demo_shows_every_event_as_expected() -> None:
         "a worker is killed while it counts ten pieces",
         "the order is there now: replay its shipment",
     ]
-    assert run.stdout.splitlines()[-1] == "16 of 16 as expected"
+    assert run.stdout.splitlines()[-1] == "21 of 21 as expected"
 
 
 def test_demo_tells_what_is_not_as_expected() -> None:

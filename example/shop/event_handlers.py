@@ -10,8 +10,8 @@ from django.db.models import F
 from gcp_event_router import Event, Reject, Retry, events
 
 from .kinds import LabelPrinted
-from .models import Label, Order, StockLevel, Subscriber
-from .payloads import OrderPlaced, Paid, Payment, Place, Shipment, Signup, StockMoved
+from .models import Booking, Change, Label, Order, StockLevel, Subscriber
+from .payloads import IntentSucceeded, OrderPlaced, Paid, Payment, Place, PullRequestClosed, Shipment, Signup, StockMoved
 
 
 @events.on("order-placed")
@@ -69,6 +69,22 @@ def ship(event: Event[Shipment]) -> None:
 def keep_label(event: Event[bytes]) -> None:
     """Keep the image as the printer sent it."""
     Label.objects.update_or_create(parcel=event.reference, defaults={"image": event.payload})
+
+
+@events.on("github", attributes={"event": "pull_request", "action": "closed"})
+def log_change(event: Event[PullRequestClosed]) -> None:
+    """Add a merged change to the change log; thanks to the inbox, once for each delivery."""
+    change = event.payload.pull_request
+    if change.merged:
+        Change.objects.create(number=change.number, title=change.title)
+
+
+@events.on("stripe", attributes={"event": "payment_intent.succeeded"})
+def book_payment(event: Event[IntentSucceeded]) -> None:
+    """Book money for an order."""
+    intent = event.payload.data.object
+    order = Order.objects.get(pk=intent.metadata["order_id"])
+    Booking.objects.create(order=order, cents=intent.amount_received)
 
 
 @events.on("newsletter-signup")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gcp_event_router import events
 
-from .payloads import OrderPlaced, Payment, Shipment, Signup, StockMoved
+from .payloads import IntentSucceeded, OrderPlaced, Payment, PullRequestClosed, Shipment, Signup, StockMoved
 
 OrderWasPlaced = events.kind("order-placed", OrderPlaced)
 StockReceived = events.kind("stock-received", StockMoved)
@@ -12,4 +12,6 @@ Stocktaking = events.kind("stocktaking", StockMoved)
 PaymentChanged = events.kind("payment-changed", Payment)
 ShipmentReady = events.kind("shipment-ready", Shipment)
 LabelPrinted = events.kind("label-printed", bytes)
+GitHubSent = events.kind("github", PullRequestClosed)
+StripeSent = events.kind("stripe", IntentSucceeded)
 NewsletterSignup = events.kind("newsletter-signup", Signup)

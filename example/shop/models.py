@@ -42,6 +42,20 @@ class Subscriber(models.Model):
     email = models.EmailField(unique=True)
 
 
+class Change(models.Model):
+    """A line of the change log."""
+
+    number = models.PositiveIntegerField()
+    title = models.CharField(max_length=255)
+
+
+class Booking(models.Model):
+    """Money that arrived."""
+
+    order = models.ForeignKey(Order, models.CASCADE)
+    cents = models.PositiveIntegerField()
+
+
 class AuditEntry(models.Model):
     """An event about stock, written by the shop's oldest receiver."""
 

@@ -52,6 +52,42 @@ class Shipment(BaseModel):
     order_id: int
 
 
+class PullRequest(BaseModel):
+    """A change to the shop's code."""
+
+    number: int
+    title: str
+    merged: bool
+
+
+class PullRequestClosed(BaseModel):
+    """The part of GitHub's event `pull_request` that the shop reads."""
+
+    action: Literal["closed"]
+    pull_request: PullRequest
+
+
+class Intent(BaseModel):
+    """Stripe's payment of one order."""
+
+    amount_received: int = Field(description="In cents.")
+    metadata: dict[str, str] = Field(examples=[{"order_id": "1"}])
+
+
+class IntentData(BaseModel):
+    """Stripe wraps each object like this."""
+
+    object: Intent
+
+
+class IntentSucceeded(BaseModel):
+    """The part of Stripe's event `payment_intent.succeeded` that the shop reads."""
+
+    id: str
+    type: Literal["payment_intent.succeeded"]
+    data: IntentData
+
+
 class Signup(BaseModel):
     """Somebody wants the newsletter."""
 

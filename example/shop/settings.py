@@ -69,8 +69,16 @@ GCP_EVENT_ROUTER: RouterSettings = {
             },
         },
         {
-            "BACKEND": "gcp_event_router.auth.SharedToken",  # webhooks, and people with curl
+            "BACKEND": "gcp_event_router.auth.SharedToken",  # senders that cannot sign, and people with curl
             "OPTIONS": {"header": "X-Shop-Token", "tokens": [os.environ.get("SHOP_TOKEN", "open sesame")]},
+        },
+        {
+            "BACKEND": "gcp_event_router.auth.GitHub",
+            "OPTIONS": {"secrets": [os.environ.get("SHOP_GITHUB_SECRET", "5f8b1d0c3e7a49264b0d8e1f6c2a9735")]},
+        },
+        {
+            "BACKEND": "gcp_event_router.auth.Stripe",
+            "OPTIONS": {"secrets": [os.environ.get("SHOP_STRIPE_SECRET", "whsec_Zk3vQ8tLw1XyR6nBs0JdHc7MfPq2Ga5U")]},
         },
         {"BACKEND": "gcp_event_router.auth.SignedURL"},  # parcel services, which get a URL for each parcel
     ],

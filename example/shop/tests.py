@@ -9,14 +9,26 @@ from decimal import Decimal
 
 from django.test import TestCase
 
-from gcp_event_router import Event, Outcome, Principal, Reject, Retry
+from gcp_event_router import Event, Outcome, Principal, Reject, Retry, auth
 from gcp_event_router.testing import FORMS, EventTestMixin
 
-from .event_handlers import count_stock, keep_label, record_order, settle_payment, ship, subscribe, wake_backorders
-from .models import AuditEntry, Label, Order, StockLevel, Subscriber
-from .payloads import OrderPlaced, Refused, Shipment, Signup, StockMoved
+from .event_handlers import (
+    book_payment,
+    count_stock,
+    keep_label,
+    log_change,
+    record_order,
+    settle_payment,
+    ship,
+    subscribe,
+    wake_backorders,
+)
+from .models import AuditEntry, Booking, Change, Label, Order, StockLevel, Subscriber
+from .payloads import OrderPlaced, PullRequest, PullRequestClosed, Refused, Shipment, Signup, StockMoved
 
 SECRET = {"X-Shop-Token": "open sesame"}
+GITHUB = auth.GitHub(secrets=["5f8b1d0c3e7a49264b0d8e1f6c2a9735"])
+STRIPE = auth.Stripe(secrets=["whsec_Zk3vQ8tLw1XyR6nBs0JdHc7MfPq2Ga5U"])
 
 
 class HandlerTests(TestCase):
@@ -103,6 +115,42 @@ class EndpointTests(EventTestMixin, TestCase):
         error = self.recording.assert_outcome(record_order, Outcome.REJECTED).error
         self.assertEqual(str(error), "invalid payload: 1 error(s)")
         self.assertFalse(Order.objects.exists())
+
+
+class WebhookTests(EventTestMixin, TestCase):
+    """Tests of webhooks, which are signed as their providers sign them; the settings verify them."""
+
+    def test_merged_change_is_logged_once(self) -> None:
+        """GitHub's delivery has one effect, however often it comes."""
+        change = PullRequestClosed(action="closed", pull_request=PullRequest(number=7, title="Ship faster", merged=True))
+
+        outcomes = [
+            self.push(
+                "github", "shop", change, signed_by=GITHUB, message_id="72d3162e", attributes={"event": "pull_request"}
+            ).outcome
+            for _ in range(2)
+        ]
+
+        self.assertEqual(outcomes, [Outcome.HANDLED, Outcome.DUPLICATE])
+        self.assertHandled(log_change, payload=change)
+        self.assertEqual(list(Change.objects.values_list("number", "title")), [(7, "Ship faster")])
+
+    def test_money_is_booked(self) -> None:
+        """Stripe names an order in the metadata of its payment."""
+        Order.objects.create(pk=1, total=5)
+        payment = {"object": {"amount_received": 500, "metadata": {"order_id": "1"}}}
+
+        self.push(
+            "stripe", "shop", {"id": "evt_1", "type": "payment_intent.succeeded", "data": payment}, signed_by=STRIPE
+        ).assert_handled(book_payment)
+
+        self.assertEqual(list(Booking.objects.values_list("order", "cents")), [(1, 500)])
+
+    def test_another_secret_is_refused(self) -> None:
+        """A stranger cannot sign."""
+        stranger = auth.GitHub(secrets=["a secret that is not the shop's"])
+
+        self.assertEqual(self.push("github", "shop", {}, signed_by=stranger).status, 401)
 
 
 class DoorTests(EventTestMixin, TestCase):
