@@ -9,7 +9,8 @@ from decimal import Decimal
 
 from django.test import TestCase
 
-from gcp_event_router import Event, Outcome, Principal, Reject, Retry, auth
+from gcp_event_router import Event, Outcome, Principal, Reject, Retry
+from gcp_event_router.auth import GitHub, Stripe
 from gcp_event_router.testing import FORMS, EventTestMixin
 
 from .event_handlers import (
@@ -27,8 +28,8 @@ from .models import AuditEntry, Booking, Change, Label, Order, StockLevel, Subsc
 from .payloads import OrderPlaced, PullRequest, PullRequestClosed, Refused, Shipment, Signup, StockMoved
 
 SECRET = {"X-Shop-Token": "open sesame"}
-GITHUB = auth.GitHub(secrets=["5f8b1d0c3e7a49264b0d8e1f6c2a9735"])
-STRIPE = auth.Stripe(secrets=["whsec_Zk3vQ8tLw1XyR6nBs0JdHc7MfPq2Ga5U"])
+GITHUB = GitHub(secrets=["5f8b1d0c3e7a49264b0d8e1f6c2a9735"])
+STRIPE = Stripe(secrets=["whsec_Zk3vQ8tLw1XyR6nBs0JdHc7MfPq2Ga5U"])
 
 
 class HandlerTests(TestCase):
@@ -148,7 +149,7 @@ class WebhookTests(EventTestMixin, TestCase):
 
     def test_another_secret_is_refused(self) -> None:
         """A stranger cannot sign."""
-        stranger = auth.GitHub(secrets=["a secret that is not the shop's"])
+        stranger = GitHub(secrets=["a secret that is not the shop's"])
 
         self.assertEqual(self.push("github", "shop", {}, signed_by=stranger).status, 401)
 

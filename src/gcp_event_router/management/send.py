@@ -104,10 +104,10 @@ def _send(out: OutputWrapper | None, *, kind: str, reference: str, url: str | No
     attributes = dict(options["attribute"]) | ({"event": options["event"]} if options["event"] else {})
     data, parameters = _content(out, kind, channel_of(events, kind, ce_type, attributes), **options)
     if options["signer"] is not None:
-        return _send_webhook(client, kind, reference, data, parameters, **options)
+        return _send_webhook(client, kind, reference, data, parameters, attributes, **options)
     optional = {"message_id": options["message_id"], "ce_type": ce_type, "ce_subject": None if url_kind else reference}
     fields: dict[str, Any] = {name: value for name, value in optional.items() if value}
-    message = EventMessage(data, attributes=dict(options["attribute"]), ordering_key=options["ordering_key"], **fields)
+    message = EventMessage(data, attributes=attributes, ordering_key=options["ordering_key"], **fields)
     if client is None:
         path = f"/?{urlencode(parameters, doseq=True)}"
         return _handle_here(url_kind, reference, path, message.written(form), AuthenticatorChain([]))
@@ -139,10 +139,9 @@ def _send_webhook(
     reference: str,
     payload: bytes,
     parameters: Mapping[str, Sequence[str]],
+    attributes: Mapping[str, str],
     *,
     signer: str,
-    event: str | None,
-    attribute: list[tuple[str, str]],
     message_id: str | None,
     secret_env: str | None,
     **options: Any,
@@ -153,7 +152,6 @@ def _send_webhook(
     authenticator = signer_of(signer, chain, secret_env)
     # some providers sign the URL; the site that has our secret also has our BASE_URL
     url = path if secret_env is None or client is None else client.base + path
-    attributes = {**dict(attribute), **({"event": event} if event else {})}
     try:
         message = webhook(payload, authenticator, url, message_id=message_id, attributes=attributes)
     except ValueError as error:
