@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import logging
 import re
@@ -21,6 +22,7 @@ from gcp_event_router import events
 from gcp_event_router._dispatch.store import set_store
 from gcp_event_router.conf import Settings, current
 from gcp_event_router.inbox.store import InboxStore
+from shop.payloads import PullRequest, PullRequestClosed
 
 from .mypy_plugin.runs import run_mypy
 from .support import telemetry as telemetry  # noqa: PLC0414 -- sets up the SDK of which a process has one, before a page would
@@ -80,8 +82,12 @@ def _logging() -> Iterator[None]:
 def test_python_blocks_run_and_print_what_the_page_shows(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every Python block of a page runs, and prints exactly the output block that follows it."""
     page = Page(path)
-    if path.stem == "inbox":
+    if path.stem in {"inbox", "webhooks"}:
         set_store(InboxStore())
+    for provider in ("GITHUB", "STRIPE"):
+        monkeypatch.setenv(f"{provider}_SECRET", "0c4a8a0c12a7b3c9f3d1f1f2b2e1a9d04711")
+    monkeypatch.setenv("OPENAI_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
+    monkeypatch.setenv("SLACK_SECRET", "8f742231b10e8888abcd99yyyzzz85a5")
     monkeypatch.setitem(sys.modules, page.module.__name__, page.module)
     with events.isolated(empty=True):
         page.run(monkeypatch)
@@ -98,6 +104,16 @@ def test_links_lead_somewhere(path: Path) -> None:
 def test_readme_shows_the_curl_that_the_shop_prints() -> None:
     """The README's curl is the command that `make serve` prints, and that example/test_demo.py sends."""
     assert f"$ {demo.curl(8000)}\n" in (ROOT / "README.md").read_text()
+
+
+def test_readme_shows_the_webhook_of_the_shop() -> None:
+    """The README's handler of a webhook is one that `make demo` runs."""
+    text = (ROOT / "README.md").read_text()
+    sources = [inspect.getsource(shown) for shown in (PullRequest, PullRequestClosed)]
+    handlers = (ROOT / "example" / "shop" / "event_handlers.py").read_text()
+    sources += re.findall(r'^@events\.on\("github".*?\n\n(?=\n)', handlers, re.MULTILINE | re.DOTALL)
+
+    assert [source.strip() in text for source in sources] == [True] * 3
 
 
 def test_readme_names_every_setting() -> None:

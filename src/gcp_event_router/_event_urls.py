@@ -31,7 +31,7 @@ def get_event_url(
 
     Args:
         event_kind: At most 255 printable characters, without a slash. The same applies to the reference.
-        event_reference: A constant part of a push subscription's URL; or the id of the thing that a webhook is about.
+        event_reference: A constant part of a push subscription's URL; or the id of the thing that a signed URL is about.
         event_parameters: The query string. A list or tuple adds a parameter for each item; a model of parameters gets all of them
             in a field of type `list[...]`, `dict[str, str]` and plain receivers get the last one.
         url_namespace: The name of the URL pattern, if the project has its own.

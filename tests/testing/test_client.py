@@ -276,7 +276,7 @@ def test_the_door_is_closed(router: EventRouter, send: Callable[..., Pushed]) ->
     pushed = send("k")
 
     assert (pushed.status, pushed.outcome, pushed.called) == (401, Outcome.UNAUTHENTICATED, ())
-    assert repr(pushed).endswith("\n  The settings require credentials. Pass principal= or headers= to push().>")
+    assert repr(pushed).endswith("\n  The settings require credentials. Pass principal=, signed_by= or headers= to push().>")
     assert send("k", path=get_event_url("k", "1", base_url="", signed=True)).handled == (handler,)
 
 

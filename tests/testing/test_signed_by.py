@@ -16,7 +16,7 @@ from django.test import SimpleTestCase, override_settings
 from pydantic import BaseModel
 
 from gcp_event_router import Event, EventRouter, Outcome, Principal, auth
-from gcp_event_router.auth import GitHub, HMACSignature, SignatureScheme, StandardWebhooks, Stripe, Twilio
+from gcp_event_router.auth import GitHub, HMACSignature, SignatureScheme, Slack, StandardWebhooks, Stripe, Twilio
 from gcp_event_router.envelopes import Webhook
 from gcp_event_router.exceptions import ConfigurationError
 from gcp_event_router.testing import EventTestMixin, Pushed, apush, push
@@ -172,6 +172,16 @@ def test_handshake(received: list[Event[Any]]) -> None:
     pushed = push("github", "main", {}, signed_by=GITHUB, attributes={"event": "ping"})
 
     assert (pushed.status, pushed.deliveries, received) == (200, (), [])
+
+
+def test_answer_that_is_text() -> None:
+    """The answer of a handshake may be a text."""
+    slack = Slack(secrets=[SECRET])
+    entry = {"BACKEND": "gcp_event_router.auth.Slack", "OPTIONS": {"secrets": [SECRET]}}
+    with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [entry]}):
+        pushed = push("slack", "1", {"type": "url_verification", "challenge": "3eZb"}, signed_by=slack)
+
+    assert (pushed.status, pushed.response.content, pushed.details) == (200, b"3eZb", ())
 
 
 def test_own_scheme(router: EventRouter) -> None:

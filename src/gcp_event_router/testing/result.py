@@ -66,7 +66,7 @@ class Pushed:
     def __repr__(self) -> str:
         lines = [f"<Pushed: {self.status} {self.outcome.value}", *(f"  {line}" for line in [*self.deliveries, *self.rejections])]
         if self.outcome in {Outcome.FORBIDDEN, Outcome.UNAUTHENTICATED}:
-            lines.append("  The settings require credentials. Pass principal= or headers= to push().")
+            lines.append("  The settings require credentials. Pass principal=, signed_by= or headers= to push().")
         return "\n".join(lines) + ">"
 
 
@@ -88,7 +88,7 @@ def pushed_of(response: HttpResponse, recording: Recording, *, raises: bool) -> 
         response.outcome,
         tuple(recording.deliveries),
         tuple(recording.rejections),
-        tuple(json.loads(response.content).get("errors", ())),
+        tuple(json.loads(response.content).get("errors", ())) if response.outcome is Outcome.INVALID else (),
         response,
     )
     if raises and response.outcome is Outcome.FAILED:
