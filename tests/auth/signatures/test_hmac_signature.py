@@ -50,7 +50,7 @@ def hmac_signature(**options: Any) -> HMACSignature:
 
 MISTAKES: list[tuple[Callable[[], object], str]] = [
     (
-        lambda: GitHub(secrets=SECRET),
+        lambda: GitHub(secrets=cast("Any", SECRET)),
         'GitHub needs a list of secrets, not secrets of type str. Write "secrets": [os.environ["WEBHOOK_SECRET"]].',
     ),
     (

@@ -55,6 +55,7 @@ class HMACSignature(BodyAuthenticator):
 
     #: How the provider signs.
     scheme: SignatureScheme
+    provider: Provider | None = None
     #: The shortest secret that the provider makes, in characters.
     shortest_secret: ClassVar[int] = 16
 
@@ -62,7 +63,7 @@ class HMACSignature(BodyAuthenticator):
     def __init__(
         self,
         *,
-        secrets: Sequence[str],
+        secrets: list[str] | tuple[str, ...],
         scheme: SignatureScheme | None = None,
         provider: Provider | None = None,
         name: str = "",

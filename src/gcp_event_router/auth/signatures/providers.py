@@ -12,8 +12,8 @@ from .scheme import SignatureScheme
 class GitHub(HMACSignature):
     """Verifies webhooks of GitHub: docs.github.com, "Validating webhook deliveries", "Webhook events and payloads"."""
 
-    scheme = SignatureScheme(header="X-Hub-Signature-256", prefix="sha256=")
-    provider = Provider(
+    scheme: SignatureScheme = SignatureScheme(header="X-Hub-Signature-256", prefix="sha256=")
+    provider: Provider | None = Provider(
         name="github",
         delivery_id="X-GitHub-Delivery",
         event="X-GitHub-Event",
@@ -25,18 +25,22 @@ class GitHub(HMACSignature):
 class Stripe(HMACSignature):
     """Verifies webhooks of Stripe: docs.stripe.com/webhooks, "Verify webhook signatures manually"."""
 
-    scheme = SignatureScheme(header="Stripe-Signature", signed="{timestamp}.{body}", prefix="v1=", separator=",", timestamp="t=")
-    provider = Provider(name="stripe", delivery_id="/id", event="/type", timestamp="/created", attributes={"account": "/account"})
+    scheme: SignatureScheme = SignatureScheme(
+        header="Stripe-Signature", signed="{timestamp}.{body}", prefix="v1=", separator=",", timestamp="t="
+    )
+    provider: Provider | None = Provider(
+        name="stripe", delivery_id="/id", event="/type", timestamp="/created", attributes={"account": "/account"}
+    )
     shortest_secret: ClassVar[int] = 38
 
 
 class Slack(HMACSignature):
     """Verifies events of Slack: docs.slack.dev, "Verifying requests from Slack", "Using the Events API over HTTP"."""
 
-    scheme = SignatureScheme(
+    scheme: SignatureScheme = SignatureScheme(
         header="X-Slack-Signature", signed="v0:{timestamp}:{body}", prefix="v0=", timestamp="X-Slack-Request-Timestamp"
     )
-    provider = Provider(
+    provider: Provider | None = Provider(
         name="slack",
         delivery_id="/event_id",
         event="/event/type",
@@ -53,8 +57,8 @@ class Shopify(HMACSignature):
     Its event id is the same for all topics of one change, so the webhook id is what identifies a delivery.
     """
 
-    scheme = SignatureScheme(header="X-Shopify-Hmac-Sha256", encoding="base64")
-    provider = Provider(
+    scheme: SignatureScheme = SignatureScheme(header="X-Shopify-Hmac-Sha256", encoding="base64")
+    provider: Provider | None = Provider(
         name="shopify",
         delivery_id="X-Shopify-Webhook-Id",
         event="X-Shopify-Topic",
@@ -71,8 +75,10 @@ class Shopify(HMACSignature):
 class Paddle(HMACSignature):
     """Verifies webhooks of Paddle Billing: developer.paddle.com/webhooks/signature-verification."""
 
-    scheme = SignatureScheme(header="Paddle-Signature", signed="{timestamp}:{body}", prefix="h1=", separator=";", timestamp="ts=")
-    provider = Provider(
+    scheme: SignatureScheme = SignatureScheme(
+        header="Paddle-Signature", signed="{timestamp}:{body}", prefix="h1=", separator=";", timestamp="ts="
+    )
+    provider: Provider | None = Provider(
         name="paddle",
         delivery_id="/event_id",
         event="/event_type",
@@ -85,8 +91,8 @@ class Paddle(HMACSignature):
 class Square(HMACSignature):
     """Verifies webhooks of Square: developer.squareup.com/docs/webhooks/step3validate."""
 
-    scheme = SignatureScheme(header="x-square-hmacsha256-signature", signed="{url}{body}", encoding="base64")
-    provider = Provider(
+    scheme: SignatureScheme = SignatureScheme(header="x-square-hmacsha256-signature", signed="{url}{body}", encoding="base64")
+    provider: Provider | None = Provider(
         name="square",
         delivery_id="/event_id",
         event="/type",
@@ -99,8 +105,8 @@ class Square(HMACSignature):
 class PagerDuty(HMACSignature):
     """Verifies version 3 of PagerDuty's webhooks: docs.pagerduty.com/developer/verifying-webhook-signatures."""
 
-    scheme = SignatureScheme(header="X-PagerDuty-Signature", prefix="v1=", separator=",")
-    provider = Provider(
+    scheme: SignatureScheme = SignatureScheme(header="X-PagerDuty-Signature", prefix="v1=", separator=",")
+    provider: Provider | None = Provider(
         name="pagerduty",
         delivery_id="/event/id",
         event="/event/event_type",
@@ -113,14 +119,14 @@ class PagerDuty(HMACSignature):
 class Zendesk(HMACSignature):
     """Verifies webhooks of Zendesk: developer.zendesk.com/documentation/webhooks, "Verifying", "Anatomy of a webhook request"."""
 
-    scheme = SignatureScheme(
+    scheme: SignatureScheme = SignatureScheme(
         header="X-Zendesk-Webhook-Signature",
         signed="{timestamp}{body}",
         encoding="base64",
         timestamp="X-Zendesk-Webhook-Signature-Timestamp",
         time_format="iso8601",
     )
-    provider = Provider(
+    provider: Provider | None = Provider(
         name="zendesk",
         delivery_id="X-Zendesk-Webhook-Invocation-Id",
         event="/type",
@@ -133,8 +139,10 @@ class Zendesk(HMACSignature):
 class Linear(HMACSignature):
     """Verifies webhooks of Linear: linear.app/developers/webhooks, "Securing webhooks". The signed body has the time."""
 
-    scheme = SignatureScheme(header="Linear-Signature", timestamp="/webhookTimestamp", time_format="milliseconds")
-    provider = Provider(
+    scheme: SignatureScheme = SignatureScheme(
+        header="Linear-Signature", timestamp="/webhookTimestamp", time_format="milliseconds"
+    )
+    provider: Provider | None = Provider(
         name="linear",
         delivery_id="Linear-Delivery",
         event="/type",

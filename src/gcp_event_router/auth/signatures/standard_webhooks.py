@@ -25,7 +25,7 @@ class StandardWebhooks(HMACSignature):
     `cryptography`: `pip install "gcp-event-router[webhooks]"`. Give each sender its own `name`, since many use this standard.
     """
 
-    scheme = SignatureScheme(
+    scheme: SignatureScheme = SignatureScheme(
         header="webhook-signature",
         signed="{id}.{timestamp}.{body}",
         encoding="base64",
@@ -34,7 +34,9 @@ class StandardWebhooks(HMACSignature):
         timestamp="webhook-timestamp",
         id="webhook-id",
     )
-    provider = Provider(name="standard-webhooks", delivery_id="webhook-id", event="/type", timestamp="webhook-timestamp")
+    provider: Provider | None = Provider(
+        name="standard-webhooks", delivery_id="webhook-id", event="/type", timestamp="webhook-timestamp"
+    )
     shortest_secret: ClassVar[int] = 32  # 24 bytes
 
     @override
@@ -64,7 +66,7 @@ class StandardWebhooks(HMACSignature):
 class Svix(StandardWebhooks):
     """Verifies webhooks that Svix sends for others, such as Clerk and Resend: docs.svix.com, "Verifying webhooks manually"."""
 
-    scheme = SignatureScheme(
+    scheme: SignatureScheme = SignatureScheme(
         header="svix-signature",
         signed="{id}.{timestamp}.{body}",
         encoding="base64",
@@ -73,4 +75,4 @@ class Svix(StandardWebhooks):
         timestamp="svix-timestamp",
         id="svix-id",
     )
-    provider = Provider(name="svix", delivery_id="svix-id", event="/type", timestamp="svix-timestamp")
+    provider: Provider | None = Provider(name="svix", delivery_id="svix-id", event="/type", timestamp="svix-timestamp")

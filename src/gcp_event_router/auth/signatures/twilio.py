@@ -30,8 +30,10 @@ class Twilio(HMACSignature):
     bytes and 1,000 parameters, in UTF-8. A body of another type is signed by its digest, which Twilio adds to the URL.
     """
 
-    scheme = SignatureScheme(header="X-Twilio-Signature", signed="{url}{body}", algorithm="sha1", encoding="base64")
-    provider = Provider(name="twilio", delivery_id="I-Twilio-Idempotency-Token")
+    scheme: SignatureScheme = SignatureScheme(
+        header="X-Twilio-Signature", signed="{url}{body}", algorithm="sha1", encoding="base64"
+    )
+    provider: Provider | None = Provider(name="twilio", delivery_id="I-Twilio-Idempotency-Token")
     shortest_secret: ClassVar[int] = 32
 
     @override
