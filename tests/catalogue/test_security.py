@@ -64,6 +64,15 @@ class Talking(Own):
         (TOKEN, Guard("SharedToken", (("header", "X-Shop-Token"),))),
         (IN_QUERY, Guard("SharedToken", (("query parameter", "token"),))),
         (SIGNED, Guard("SignedURL", (("query parameter", "signature"),))),
+        (
+            {"BACKEND": "gcp_event_router.auth.GitHub", "OPTIONS": {"secrets": [SECRET]}},
+            Guard(
+                "GitHub",
+                (("provider", "github"), ("header", "X-Hub-Signature-256"), ("signed", "{body}")),
+                "In Settings, Webhooks, Add webhook: the payload URL is https://shop.example/events/a/1, the content type "
+                "application/json, and the secret one of those in the settings.",
+            ),
+        ),
         ({"BACKEND": f"{__name__}.Own"}, Guard("Own", ())),
         ({"BACKEND": f"{__name__}.Failing"}, Guard("Failing", ())),
         ({"BACKEND": f"{__name__}.Talking"}, Guard("Talking", (("ports", "443"),))),
@@ -72,7 +81,7 @@ class Talking(Own):
 def test_guards(entry: Any, guard: Guard) -> None:
     """Each authenticator is told by its class, and by what it says of itself; never by its secrets."""
     with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [entry]}):
-        found = at_path("/events/a/1")
+        found = at_path("/events/a/1", "https://shop.example/")
 
     assert (found.standing, found.guards) == ("guarded", (guard,))
     assert found.summary == "Open to senders that this authenticator accepts."

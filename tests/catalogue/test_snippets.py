@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from gcp_event_router import Event, EventRouter, Principal
 from gcp_event_router._contract.channels import channels
-from gcp_event_router.auth import OIDC, Authenticator, CurlHint, SharedToken, SignedURL
+from gcp_event_router.auth import OIDC, AnyAuthenticator, CurlHint, GitHub, HMACSignature, SharedToken, SignedURL
 from gcp_event_router.catalogue.channel_page import details_of
 from gcp_event_router.catalogue.security import Security
 from gcp_event_router.catalogue.snippets import Sending
@@ -50,7 +50,7 @@ class Hinting(Own):
         return CurlHint("for partners", f"Ask them for TOKEN of {url}.", header="X-Partner: $TOKEN")
 
 
-def sending(*guards: Authenticator, kind: str = "order-placed", data: bytes = b'{"a": 1}', **options: Any) -> Sending:
+def sending(*guards: AnyAuthenticator, kind: str = "order-placed", data: bytes = b'{"a": 1}', **options: Any) -> Sending:
     security = Security(("/",), "guarded" if guards else "open", "", (), guards)
     chosen: dict[str, Any] = {
         "ce_type": None,
@@ -308,6 +308,26 @@ def test_kind_that_no_url_holds(router: EventRouter, kind: str) -> None:
     sent = kind.replace("*", "example")
     assert (response.status_code, seen) == (201, [(sent, {"key": 1})])
     assert read(found.lines[-1].text)[-4:] == [sent, "--data", '{"key": 1}', sent]
+
+
+def test_signature() -> None:
+    """Where curl cannot sign, the command of this package does; for a sender without a name, the header is left to the reader."""
+    github = GitHub(secrets=[SECRET.replace(" ", "-")])
+    own = HMACSignature(secrets=[SECRET.replace(" ", "-")], scheme=GitHub.scheme)
+    first, second = sending(github, own, attributes={"event": "pull_request"}).lines()[:2]
+
+    assert read(first.text) == [
+        *("manage.py", "events", "send", "--as", "github", "--attribute", "event=pull_request"),
+        *("--data", '{"a": 1}', "order-placed"),
+    ]
+    assert (first.title, first.hint) == (
+        "manage.py, signed for GitHub",
+        "curl cannot sign a body. The command signs it with the first secret in the settings. Add --url to send it to a site.",
+    )
+    assert (second.title, second.hint) == (
+        "curl, for HMACSignature",
+        "curl cannot sign a body. Add the header X-Hub-Signature-256 with its signature.",
+    )
 
 
 class Failing(Own):

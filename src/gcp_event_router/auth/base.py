@@ -42,6 +42,7 @@ class Authenticator(Protocol):
     - `security_scheme(self)`: returns a name and a security scheme for the AsyncAPI document.
     - `public_facts(self)`: yields pairs of a name and a value for the catalogue.
     - `curl_hint(self, url)`: returns a `CurlHint` for requests to a URL.
+    - `setup_hint(self, url)`: returns a sentence for the catalogue that says how to make the sender call a URL.
 
     None of these may reveal a secret.
     """
@@ -98,6 +99,8 @@ class CurlHint(NamedTuple):
     parameter: str = ""
     #: Whether the site signs the URL.
     is_signed: bool = False
+    #: The provider's name for `manage.py events send --as`, which signs the body as curl cannot.
+    provider: str = ""
 
 
 def curl_hint(authenticator: object, url: str) -> CurlHint:

@@ -77,7 +77,7 @@ def details_of(channel: Channel, base_url: str) -> Details:
     ce_type = None if types is None else text_of(types, TYPES)
     kind = _kind(channel, ce_type)
     path = _path(kind)
-    security = at_path(path)
+    security = at_path(path, base_url)
     payload = _payload(channel)
     is_json, example = (payload.is_json, payload.example) if payload else (True, Example(None, None, {}))
     sending = Sending(

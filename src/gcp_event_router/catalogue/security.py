@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from django.conf import settings
 
 from .._log import logger
-from ..auth import AnyAuthenticator, configured
+from ..auth import AnyAuthenticator, AuthenticatorChain, configured
 from ..checks.endpoints import chain_at, endpoints
 from ..exceptions import ConfigurationError
 
@@ -28,6 +29,8 @@ class Guard(NamedTuple):
     name: str
     #: Names and values, without secrets.
     facts: tuple[tuple[str, str], ...]
+    #: How to make the sender call the endpoint; empty if the authenticator does not say.
+    setup: str = ""
 
 
 class Security(NamedTuple):
@@ -41,48 +44,46 @@ class Security(NamedTuple):
     authenticators: tuple[AnyAuthenticator, ...]
 
 
-def mounted() -> list[Security]:
-    """The security of all endpoints in the URLs; those with the same authenticators come together."""
+def mounted(base_url: str = "") -> list[Security]:
+    """The security of all endpoints in the URLs below a URL; those with the same authenticators come together."""
     # by identity, since an authenticator of the project's own need not be hashable
     chains: dict[tuple[int, ...] | None, tuple[Sequence[AnyAuthenticator] | None, list[str]]] = {}
     for endpoint in endpoints():
         own = endpoint.authentication
         chains.setdefault(None if own is None else tuple(map(id, own)), (own, []))[1].append(endpoint.path)
-    return [_security(tuple(paths), own) for own, paths in chains.values()]
+    return [_security(tuple(paths), base_url, partial(_chain, own)) for own, paths in chains.values()]
 
 
-def at_path(path: str) -> Security:
-    """The security of the endpoint at a path."""
+def at_path(path: str, base_url: str = "") -> Security:
+    """The security of the endpoint at a path below a URL."""
+    return _security((path,), base_url, partial(chain_at, path))
+
+
+def _chain(own: Sequence[AnyAuthenticator] | None) -> AuthenticatorChain:
+    return configured() if own is None else AuthenticatorChain(own)
+
+
+def _security(paths: tuple[str, ...], base_url: str, chain: Callable[[], AuthenticatorChain]) -> Security:
     try:
-        own = chain_at(path).authenticators
+        authenticators = chain().authenticators
     except ConfigurationError:
-        return Security((path,), "closed", _BROKEN, (), ())
-    return _secured((path,), own)
-
-
-def _security(paths: tuple[str, ...], own: Sequence[AnyAuthenticator] | None) -> Security:
-    if own is None:
-        try:
-            own = configured().authenticators
-        except ConfigurationError:
-            return Security(paths, "closed", _BROKEN, (), ())
-    return _secured(paths, own)
-
-
-def _secured(paths: tuple[str, ...], authenticators: Sequence[AnyAuthenticator] | None) -> Security:
-    """The security of authenticators; None means that nothing is configured."""
+        return Security(paths, "closed", _BROKEN, (), ())
     if authenticators is None:
         return Security(paths, "open", _DEBUG, (), ()) if settings.DEBUG else Security(paths, "closed", _UNSET, (), ())
     if not authenticators:
         return Security(paths, "open", _OPEN, (), ())
     summary = _ONE if len(authenticators) == 1 else _SEVERAL
-    return Security(paths, "guarded", summary, tuple(map(_guard, authenticators)), tuple(authenticators))
+    guards = tuple(_guard(authenticator, base_url.rstrip("/") + paths[0]) for authenticator in authenticators)
+    return Security(paths, "guarded", summary, guards, tuple(authenticators))
 
 
-def _guard(authenticator: AnyAuthenticator) -> Guard:
+def _guard(authenticator: AnyAuthenticator, url: str) -> Guard:
+    facts: tuple[tuple[str, str], ...] = ()
+    setup = ""
     try:
         facts = tuple((str(name), str(value)) for name, value in getattr(authenticator, "public_facts", tuple)())
+        if (hint := getattr(authenticator, "setup_hint", None)) is not None:
+            setup = str(hint(url))
     except Exception:  # noqa: BLE001 -- an authenticator of the project's own
-        logger.debug("public_facts() of the authenticator %s failed", type(authenticator).__qualname__, exc_info=True)
-        facts = ()
-    return Guard(type(authenticator).__qualname__, facts)
+        logger.debug("The authenticator %s failed to describe itself", type(authenticator).__qualname__, exc_info=True)
+    return Guard(type(authenticator).__qualname__, facts, setup)

@@ -25,6 +25,7 @@ from .security import Security
 REFERENCE: Final = "1"
 _SOURCE: Final = "//example.com/you"
 _BREAK: Final = " \\\n  "
+_SIGNED: Final = "The command signs it with the first secret in the settings. Add --url to send it to a site."
 #: Stands for an id; `_ID` lets the shell create it.
 _NEW: Final = "\0"
 _ID: Final = "$(date +%s)-$$"
@@ -80,6 +81,8 @@ class Sending:
 
     def _with(self, authenticator: AnyAuthenticator) -> Line:
         hint = curl_hint(authenticator, self.base_url + self.path)
+        if hint.provider:
+            return Line(f"manage.py, {hint.title}", self._send("--as", quote(hint.provider)), f"{hint.text} {_SIGNED}")
         url = self._signed() if hint.is_signed else self._url()
         if hint.parameter:
             url = self._url(f"{url_quote(hint.parameter, safe='')}=") + '"$TOKEN"'
@@ -118,12 +121,16 @@ class Sending:
 
     def _own(self) -> Line:
         options = ["--envelope", "cloudevents-binary", "--ce-type", quote(self.ce_type)] if self.ce_type else []
-        options += [f"--attribute {quote(f'{name}={value}')}" for name, value in self.attributes.items()]
-        options += [f"--parameter {quote(f'{name}={value}')}" for name, values in (self.query or {}).items() for value in values]
-        options += ["--parameter NAME=VALUE"] if self.query is None else []
-        kind = ["--", quote(self.kind)] if self.kind.startswith("-") else [quote(self.kind)]
-        text = " ".join(["python manage.py events send", *options, "--data", self._text, *kind])
-        return Line("manage.py", text, "Runs in the command's own process, without authentication.")
+        return Line("manage.py", self._send(*options), "Runs in the command's own process, without authentication.")
+
+    def _send(self, *options: str) -> str:
+        """The command of this package with options."""
+        words = list(options)
+        words += [f"--attribute {quote(f'{name}={value}')}" for name, value in self.attributes.items()]
+        words += [f"--parameter {quote(f'{name}={value}')}" for name, values in (self.query or {}).items() for value in values]
+        words += ["--parameter NAME=VALUE"] if self.query is None else []
+        words += ["--data", self._text, *(["--"] if self.kind.startswith("-") else []), quote(self.kind)]
+        return " ".join(["python manage.py events send", *words])
 
     def _attributes(self) -> Mapping[str, str]:
         """The attributes of a message, and those of a CloudEvent in it."""

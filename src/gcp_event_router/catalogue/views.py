@@ -67,7 +67,7 @@ class ListView(Page):
             total=len(found_keys) if not words else len(keys(events)),
             page=page,
             entries=channel_list.entries(events, page.object_list),
-            endpoints=mounted(),
+            endpoints=mounted(_base_url(request)),
             receivers=receivers,
         )
 

@@ -56,6 +56,8 @@ class HMACSignature(BodyAuthenticator):
     #: How the provider signs.
     scheme: SignatureScheme
     provider: Provider | None = None
+    #: How to create a webhook at the provider, for the catalogue; `{url}` stands for the URL that it calls.
+    setup: ClassVar[str] = "Give the sender the URL {url}, and put the secret that you share into the settings."
     #: The shortest secret that the provider makes, in characters.
     shortest_secret: ClassVar[int] = 16
 
@@ -190,9 +192,15 @@ class HMACSignature(BodyAuthenticator):
             yield "tolerance", str(self._tolerance)
 
     def curl_hint(self, _: str) -> CurlHint:
-        """Say that curl cannot sign."""
+        """Say that curl cannot sign, and who can."""
         name = type(self).__qualname__
-        return CurlHint(f"for {name}", f"curl cannot sign a body. `manage.py events send --as` sends what {name} verifies.")
+        if self.provider is None:
+            return CurlHint(f"for {name}", f"curl cannot sign a body. Add the header {self.scheme.header} with its signature.")
+        return CurlHint(f"signed for {name}", "curl cannot sign a body.", provider=self.provider.name)
+
+    def setup_hint(self, url: str) -> str:
+        """Say how to create the webhook at the provider."""
+        return self.setup.replace("{url}", url)
 
     def check_deployment(self) -> Iterator[CheckMessage]:
         """Check that the secrets cannot be guessed."""

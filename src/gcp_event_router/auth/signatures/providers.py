@@ -20,6 +20,10 @@ class GitHub(HMACSignature):
         attributes={"action": "/action", "hook_id": "X-GitHub-Hook-ID"},
         handshakes=(Handshake("X-GitHub-Event", "ping"),),
     )
+    setup: ClassVar[str] = (
+        "In Settings, Webhooks, Add webhook: the payload URL is {url}, the content type application/json, and the secret "
+        "one of those in the settings."
+    )
 
 
 class Stripe(HMACSignature):
@@ -30,6 +34,10 @@ class Stripe(HMACSignature):
     )
     provider: Provider | None = Provider(
         name="stripe", delivery_id="/id", event="/type", timestamp="/created", attributes={"account": "/account"}
+    )
+    setup: ClassVar[str] = (
+        "In Workbench, Webhooks, create an event destination for the endpoint URL {url}; its signing secret goes into "
+        "the settings."
     )
     shortest_secret: ClassVar[int] = 38
 
@@ -47,6 +55,10 @@ class Slack(HMACSignature):
         timestamp="/event_time",
         attributes={"type": "/type", "team_id": "/team_id", "api_app_id": "/api_app_id"},
         handshakes=(Handshake("/type", "url_verification", "/challenge"),),
+    )
+    setup: ClassVar[str] = (
+        "In the app's Event Subscriptions, the request URL is {url}; the signing secret in its Basic Information goes "
+        "into the settings."
     )
     shortest_secret: ClassVar[int] = 32
 
@@ -69,6 +81,10 @@ class Shopify(HMACSignature):
             "event_id": "X-Shopify-Event-Id",
         },
     )
+    setup: ClassVar[str] = (
+        "Create the webhook for the URL {url} in JSON; the app's client secret, or the one that the shop's admin shows, "
+        "goes into the settings."
+    )
     shortest_secret: ClassVar[int] = 32
 
 
@@ -85,6 +101,9 @@ class Paddle(HMACSignature):
         timestamp="/occurred_at",
         attributes={"notification_id": "/notification_id"},
     )
+    setup: ClassVar[str] = (
+        "In Developer tools, Notifications, create a destination for the URL {url}; its secret key goes into the settings."
+    )
     shortest_secret: ClassVar[int] = 60
 
 
@@ -99,6 +118,10 @@ class Square(HMACSignature):
         timestamp="/created_at",
         attributes={"merchant_id": "/merchant_id", "data_type": "/data/type"},
     )
+    setup: ClassVar[str] = (
+        "In the Developer Console, Webhooks, add a subscription with the notification URL {url}; its signature key goes "
+        "into the settings."
+    )
     shortest_secret: ClassVar[int] = 22
 
 
@@ -112,6 +135,10 @@ class PagerDuty(HMACSignature):
         event="/event/event_type",
         timestamp="/event/occurred_at",
         attributes={"resource_type": "/event/resource_type"},
+    )
+    setup: ClassVar[str] = (
+        "In Integrations, Generic Webhooks (v3), create one for the URL {url}; the secret that is shown once goes into "
+        "the settings."
     )
     shortest_secret: ClassVar[int] = 64
 
@@ -133,6 +160,10 @@ class Zendesk(HMACSignature):
         timestamp="X-Zendesk-Webhook-Signature-Timestamp",
         attributes={"account_id": "X-Zendesk-Account-Id", "webhook_id": "X-Zendesk-Webhook-Id"},
     )
+    setup: ClassVar[str] = (
+        "In the Admin Center, Webhooks, create one with the endpoint URL {url}, POST and JSON; its signing secret goes "
+        "into the settings."
+    )
     shortest_secret: ClassVar[int] = 44
 
 
@@ -149,3 +180,4 @@ class Linear(HMACSignature):
         timestamp="/webhookTimestamp",
         attributes={"action": "/action", "webhook_id": "/webhookId"},
     )
+    setup: ClassVar[str] = "In Settings, API, create a webhook for the URL {url}; its signing secret goes into the settings."

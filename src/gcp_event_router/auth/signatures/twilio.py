@@ -34,6 +34,9 @@ class Twilio(HMACSignature):
         header="X-Twilio-Signature", signed="{url}{body}", algorithm="sha1", encoding="base64"
     )
     provider: Provider | None = Provider(name="twilio", delivery_id="I-Twilio-Idempotency-Token")
+    setup: ClassVar[str] = (
+        "In the Console, the URL {url} goes into the webhook of the number or service; the account's auth token is the secret."
+    )
     shortest_secret: ClassVar[int] = 32
 
     @override
