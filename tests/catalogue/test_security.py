@@ -69,8 +69,8 @@ class Talking(Own):
             Guard(
                 "GitHub",
                 (("provider", "github"), ("header", "X-Hub-Signature-256"), ("signed", "{body}")),
-                "In Settings, Webhooks, Add webhook: the payload URL is https://shop.example/events/a/1, the content type "
-                "application/json, and the secret one of those in the settings.",
+                "In the repository's Settings, Webhooks, Add webhook: the payload URL is https://shop.example/events/a/1, the "
+                "content type application/json, and the secret one of those in the settings.",
             ),
         ),
         ({"BACKEND": f"{__name__}.Own"}, Guard("Own", ())),

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from gcp_event_router import Event, EventRouter, Principal
 from gcp_event_router._contract.channels import channels
-from gcp_event_router.auth import OIDC, AnyAuthenticator, CurlHint, GitHub, HMACSignature, SharedToken, SignedURL
+from gcp_event_router.auth import OIDC, AnyAuthenticator, CurlHint, GitHub, HMACSignature, SharedToken, SignedURL, Stripe
 from gcp_event_router.catalogue.channel_page import details_of
 from gcp_event_router.catalogue.security import Security
 from gcp_event_router.catalogue.snippets import Sending
@@ -311,13 +311,17 @@ def test_kind_that_no_url_holds(router: EventRouter, kind: str) -> None:
 
 
 def test_signature() -> None:
-    """Where curl cannot sign, the command of this package does; for a sender without a name, the header is left to the reader."""
+    """Where curl cannot sign, the command of this package does, as each provider that has the attributes; for a sender without a
+    name, the header is left to the reader.
+    """  # noqa: D205 -- one sentence
     github = GitHub(secrets=[SECRET.replace(" ", "-")])
     own = HMACSignature(secrets=[SECRET.replace(" ", "-")], scheme=GitHub.scheme)
-    first, second = sending(github, own, attributes={"event": "pull_request"}).lines()[:2]
+    stripe = Stripe(secrets=[SECRET.replace(" ", "-")])
+    first, second, third = sending(github, stripe, own, attributes={"event": "push", "action": "a"}).lines()[:3]
 
+    assert third.title == "gcloud"
     assert read(first.text) == [
-        *("manage.py", "events", "send", "--as", "github", "--attribute", "event=pull_request"),
+        *("manage.py", "events", "send", "--as", "github", "--attribute", "event=push", "--attribute", "action=a"),
         *("--data", '{"a": 1}', "order-placed"),
     ]
     assert (first.title, first.hint) == (

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from urllib.parse import quote as url_quote
 from urllib.parse import urlencode
 
-from ..auth import AnyAuthenticator
+from ..auth import AnyAuthenticator, BodyAuthenticator
 from ..auth.base import curl_hint
 from ..envelopes.pubsub_unwrapped import may_be_attribute
 from ..event import is_label
@@ -74,10 +74,15 @@ class Sending:
     def _curls(self) -> Iterator[Line]:
         if not self.path or (self.ce_type is None and not all(map(_may_be_header, self.attributes))):
             return
-        yield from map(self._with, self.security.authenticators)
+        yield from map(self._with, filter(self._may_send, self.security.authenticators))
         if not self.security.authenticators:
             hint = "" if self.security.standing == "open" else "The endpoint rejects everybody now."
             yield Line("curl", self._curl(self._url()), hint)
+
+    def _may_send(self, authenticator: AnyAuthenticator) -> bool:
+        """Whether its sender can send the attributes: a provider of webhooks has some of its own."""
+        provider = authenticator.provider if isinstance(authenticator, BodyAuthenticator) else None
+        return provider is None or self.attributes.keys() <= provider.places.keys()
 
     def _with(self, authenticator: AnyAuthenticator) -> Line:
         hint = curl_hint(authenticator, self.base_url + self.path)

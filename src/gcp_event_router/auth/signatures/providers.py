@@ -21,8 +21,8 @@ class GitHub(HMACSignature):
         handshakes=(Handshake("X-GitHub-Event", "ping"),),
     )
     setup: ClassVar[str] = (
-        "In Settings, Webhooks, Add webhook: the payload URL is {url}, the content type application/json, and the secret "
-        "one of those in the settings."
+        "In the repository's Settings, Webhooks, Add webhook: the payload URL is {url}, the content type application/json, "
+        "and the secret one of those in the settings."
     )
 
 
