@@ -81,7 +81,7 @@ from tests.support.postgres import server
 
 from gcp_event_router._dispatch.raw_event import RawEvent
 from gcp_event_router.envelopes import read
-from gcp_event_router.inbox import claims
+from gcp_event_router.inbox import claims, endings
 from gcp_event_router.inbox.leases import DeliveryTerms
 from gcp_event_router.inbox.models import DELIVERIES, EVENTS
 from gcp_event_router.inbox.purge import purge
@@ -127,10 +127,10 @@ FROM generate_series(1, %s) AS n
 _DELIVERIES = f"""
 INSERT INTO {DELIVERIES} (
     event_id, handler, state, deferred, attempts, lost, max_attempts, lease_until, error_type, error, error_text,
-    created_at, started_at, finished_at
+    once_key, created_at, started_at, finished_at
 )
 SELECT key, handler, state, false, 1, 0, 10, CASE state WHEN 'running' THEN now() + interval '5 minutes' END,
-    CASE WHEN state IN ('failed', 'parked', 'rejected') THEN 'builtins.ValueError' ELSE '' END, '', '',
+    CASE WHEN state IN ('failed', 'parked', 'rejected') THEN 'builtins.ValueError' ELSE '' END, '', '', '',
     received_at, received_at, CASE WHEN state NOT IN ('pending', 'running') THEN received_at END
 FROM (
     SELECT key, received_at, handler, CASE
@@ -213,7 +213,7 @@ class Claims:
                 start = perf_counter()
                 opened = claims.open_event(ALIAS, row, TERMS, None, begun=True)
                 self.times.append(perf_counter() - start)
-                assert claims.finish(ALIAS, next(iter(opened.values())))
+                assert endings.finish(ALIAS, next(iter(opened.values())))
 
 
 def latencies(title: str, times: list[float]) -> None:

@@ -25,7 +25,7 @@ from typing_extensions import TypeVar, override
 
 from ._dispatch.event_types import type_of
 from ._dispatch.handler import Handler
-from ._dispatch.options import HandlerOptions, OnOptions, Options
+from ._dispatch.options import Keyed, Options
 from ._dispatch.payload import payload_reader
 from ._dispatch.signature import NO_SOURCE
 from ._event_urls import get_event_url
@@ -117,16 +117,14 @@ class Kind(Generic[PayloadT]):
     ) -> Callable[[Event[PayloadT, ParametersT]], ResultT]: ...
 
     @overload
-    def on(self, /, **options: Unpack[OnOptions]) -> PayloadDecorator[PayloadT]: ...
+    def on(self, /, **options: Unpack[Keyed[PayloadT]]) -> PayloadDecorator[PayloadT]: ...
 
-    def on(
-        self, function: Any = None, /, *, attributes: Mapping[str, str] | None = None, **options: Unpack[HandlerOptions]
-    ) -> Any:
+    def on(self, function: Any = None, /, **options: Any) -> Any:
         """Register the decorated function for this kind, and return it unchanged.
 
         Takes the `attributes` and the options of `EventRouter.on`. Raises `RegistrationError` for a function of another payload.
         """
-        attribute_globs = AttributeGlobs.of(attributes)
+        attribute_globs = AttributeGlobs.of(options.pop("attributes", None))
         run_options = Options.of(options, "attributes")
 
         def register(function: Any) -> Any:

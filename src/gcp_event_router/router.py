@@ -19,15 +19,24 @@ from ._dispatch.dispatch import Dispatcher
 from ._dispatch.event_types import UNSET
 from ._dispatch.explanation import Consulted, Explanation, explain
 from ._dispatch.handler import Handler
-from ._dispatch.lookup import LISTENING, GivenTraits, HandlersFound, HandlerTable, Registration, Traits, is_registered
+from ._dispatch.lookup import GivenTraits, HandlersFound, HandlerTable, Registration, Traits, is_registered
 from ._dispatch.middleware import AsyncCallNext, CallNext, Middleware, RegisteredMiddleware
-from ._dispatch.options import HandlerOptions, OnOptions, Options
+from ._dispatch.once_key import KeyOf
+from ._dispatch.options import HandlerOptions, Keyed, OnOptions, Options
 from ._globs.attributes import NO_ATTRIBUTES, AttributeGlobs
 from ._globs.glob import Glob, check_prefix, glob_of
 from ._globs.kinds_by_name import KindsByName
 from .exceptions import GlobError, RegistrationError
-from .kinds import HandlerDecorator, Kind, PayloadDecorator, TakesAnEventAndReturnsNone, TypeOf, callers_place, callers_scope
-from .signals import EventSignal, find_signal
+from .kinds import (
+    HandlerDecorator,
+    Kind,
+    PayloadDecorator,
+    TakesAnEventAndReturnsNone,
+    TypeOf,
+    callers_place,
+    callers_scope,
+)
+from .signals import SignalListener
 
 if TYPE_CHECKING:
     from typing_extensions import TypeForm  # the oldest supported release lacks it
@@ -50,10 +59,11 @@ __all__ = [
 
 MiddlewareT = TypeVar("MiddlewareT", bound=Middleware)
 PayloadT = TypeVar("PayloadT")
+KeyedT = TypeVar("KeyedT", default=Any)
 FormT = TypeVar("FormT", default=Any)  # Any is what it is to a mypy that does not know TypeForm
 
 
-class EventRouter:
+class EventRouter(SignalListener):
     """A collection of handlers, with a receiver that passes a signal's events to them.
 
     Args:
@@ -72,32 +82,32 @@ class EventRouter:
         self._entries: list[_Entry] = [RegisteredMiddleware(function) for function in middleware]
         self._parents: WeakSet[EventRouter] = WeakSet()
         self._table = HandlerTable(self)
-        #: The signals that it listens to; they outlive the router.
-        self._signals: set[Signal] = set()
-        self._receiver = Dispatcher(self._table.find)
+        super().__init__(Dispatcher(self._table.find))
         if signal is not None:
             self.listen(signal)
 
     @overload
     def on(
-        self, kind: str, /, *kinds: str, payload: TypeOf[PayloadT], ce_type: str | None = ..., **options: Unpack[OnOptions]
+        self, kind: str, /, *kinds: str, payload: TypeOf[PayloadT], ce_type: str | None = ..., **options: Unpack[Keyed[PayloadT]]
     ) -> PayloadDecorator[PayloadT]: ...
 
     @overload
-    def on(self, /, *, payload: TypeOf[PayloadT], ce_type: str, **options: Unpack[OnOptions]) -> PayloadDecorator[PayloadT]: ...
+    def on(
+        self, /, *, payload: TypeOf[PayloadT], ce_type: str, **options: Unpack[Keyed[PayloadT]]
+    ) -> PayloadDecorator[PayloadT]: ...
 
     @overload
     def on(
-        self, *kinds: str, payload: None, ce_type: str | None = ..., **options: Unpack[OnOptions]
+        self, *kinds: str, payload: None, ce_type: str | None = ..., **options: Unpack[Keyed[None]]
     ) -> PayloadDecorator[None]: ...
 
     @overload
     def on(
-        self, kind: str, /, *kinds: str, payload: TypeForm[FormT], ce_type: str | None = ..., **options: Unpack[OnOptions]
+        self, kind: str, /, *kinds: str, payload: TypeForm[FormT], ce_type: str | None = ..., **options: Unpack[Keyed[FormT]]
     ) -> PayloadDecorator[FormT]: ...
 
     @overload
-    def on(self, /, *, payload: TypeForm[FormT], ce_type: str, **options: Unpack[OnOptions]) -> PayloadDecorator[FormT]: ...
+    def on(self, /, *, payload: TypeForm[FormT], ce_type: str, **options: Unpack[Keyed[FormT]]) -> PayloadDecorator[FormT]: ...
 
     @overload
     def on(self, kind: str, /, *kinds: str, ce_type: str | None = ..., **options: Unpack[OnOptions]) -> HandlerDecorator: ...
@@ -105,14 +115,15 @@ class EventRouter:
     @overload
     def on(self, /, *, ce_type: str, **options: Unpack[OnOptions]) -> HandlerDecorator: ...
 
+    @overload
     def on(
-        self,
-        *kinds: str,
-        payload: object = UNSET,
-        ce_type: str | None = None,
-        attributes: Mapping[str, str] | None = None,
-        **options: Unpack[HandlerOptions],
-    ) -> Any:
+        self, kind: str, /, *kinds: str, ce_type: str | None = ..., once_key: KeyOf[KeyedT], **options: Unpack[OnOptions]
+    ) -> PayloadDecorator[KeyedT]: ...
+
+    @overload
+    def on(self, /, *, ce_type: str, once_key: KeyOf[KeyedT], **options: Unpack[OnOptions]) -> PayloadDecorator[KeyedT]: ...
+
+    def on(self, *kinds: str, payload: object = UNSET, ce_type: str | None = None, **options: Any) -> Any:
         """Register the decorated function for all matching events, and return it unchanged.
 
         Args:
@@ -122,9 +133,12 @@ class EventRouter:
             ce_type: A glob of CloudEvents types, such as `"google.cloud.storage.object.v1.*"`, which has to match, too.
             attributes: Globs by the names of attributes, such as `{"eventType": "OBJECT_*"}`. All of them have to match, too: the
                 attributes of a Pub/Sub message, and those of a CloudEvent, with its extensions.
+            once_key: Finds the business key of an event, such as `lambda event: event.payload.payment_id`: a text, an int or a
+                UUID, or None for an event without one. The function's effects happen once for each key, in the inbox.
             options: How the function runs, mostly in the inbox. `name`: the handler's name, instead of its module and
-                qualified name. `once`: whether its effects happen once. `deferred`: whether it runs after the answer to the
-                sender. `lease`: how long one run may take. `max_attempts`: how many runs may fail before the inbox parks it.
+                qualified name. `once`: whether its effects happen once. `once_for`: how long the inbox keeps a key of
+                `once_key`. `deferred`: whether it runs after the answer to the sender. `lease`: how long one run may take.
+                `max_attempts`: how many runs may fail before the inbox parks it.
 
         Raises:
             RegistrationError: A kind is not a string, `attributes` is not a mapping of strings, an option is invalid, or the
@@ -137,7 +151,7 @@ class EventRouter:
             raise GlobError(msg)
         globs = tuple(dict.fromkeys(map(glob_of, kinds)))
         type_glob = None if ce_type is None else glob_of(ce_type)
-        attribute_globs = AttributeGlobs.of(attributes)
+        attribute_globs = AttributeGlobs.of(options.pop("attributes", None))
         run_options = Options.of(options, "payload", "ce_type", "attributes")
 
         def register(function: Any) -> Any:
@@ -152,7 +166,10 @@ class EventRouter:
     @overload
     def fallback(self, /, **options: Unpack[HandlerOptions]) -> HandlerDecorator: ...
 
-    def fallback(self, function: Any = None, /, **options: Unpack[HandlerOptions]) -> Any:
+    @overload
+    def fallback(self, /, *, once_key: KeyOf[KeyedT], **options: Unpack[HandlerOptions]) -> PayloadDecorator[KeyedT]: ...
+
+    def fallback(self, function: Any = None, /, **options: Any) -> Any:
         """Register the decorated function for events that no other handler takes, and return it unchanged.
 
         It takes the options of `on`. In an included router, it only gets kinds with the router's prefix.
@@ -230,29 +247,11 @@ class EventRouter:
         router._parents.add(self)
         self._append(_Inclusion(router, prefix))
 
-    def listen(self, signal: Signal | str) -> None:
-        """Connect to a signal, or to the one at a dotted path. Raises `ConfigurationError` for anything else."""
-        signal = find_signal(signal)
-        signal.connect(self._receiver, weak=False, dispatch_uid=("gcp_event_router", id(self)))
-        self._signals.add(signal)
-        LISTENING.add(self)
-
-    def ignore(self, signal: Signal | str) -> None:
-        """Undo `listen`."""
-        signal = find_signal(signal)
-        signal.disconnect(dispatch_uid=("gcp_event_router", id(self)))
-        self._signals.discard(signal)
-        if not self._signals:
-            LISTENING.discard(self)
-
-    def has_plain_company(self) -> bool:
-        """Whether plain receivers listen to one of its signals, too."""
-        return any(isinstance(signal, EventSignal) and signal.plain_receivers() for signal in self._signals)
-
     def find(self, kind: str, ce_type: str | None = None, attributes: Mapping[str, str] | None = None) -> HandlersFound:
         """Find the handlers that run for events of a kind, with attributes and, for CloudEvents, a type."""
         return self._table.find(kind, GivenTraits(ce_type, attributes or NO_ATTRIBUTES))
 
+    @override
     def find_for(self, kind: str, traits: Traits) -> HandlersFound:
         """Find the handlers that run for an event, by its kind and its envelope."""
         return self._table.find(kind, traits)
@@ -279,6 +278,7 @@ class EventRouter:
             self._entries = before
             self._forget()
 
+    @override
     def __iter__(self) -> Iterator[Registration]:
         """Iterate over all registrations in order, including those of included routers."""
         entries = tuple(self._entries)

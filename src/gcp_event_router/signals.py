@@ -15,6 +15,7 @@ from django.utils.module_loading import import_string
 from typing_extensions import TypeVar, override
 
 from ._concurrency import in_thread
+from ._dispatch.lookup import LISTENING, Router
 from ._dispatch.raw_event import RawEvent
 from ._receivers.base import Receiver, Responses, RouterReceiver, is_router_receiver, unwrapped
 from ._receivers.event_broadcast import EventBroadcast, find_broadcast
@@ -187,6 +188,36 @@ def find_signal(signal: Signal | str) -> Signal:
         msg = f"{signal!r} does not name a signal of Django. Give a path such as 'gcp_event_router.signals.event_received'."
         raise ConfigurationError(msg) from cause
     return resolved
+
+
+class SignalListener(Router):
+    """The part of a router that listens to signals."""
+
+    def __init__(self, receiver: RouterReceiver) -> None:
+        """Listen with a receiver, once `listen` is called."""
+        self._receiver = receiver
+        #: The signals that it listens to; they outlive the router.
+        self._signals: set[Signal] = set()
+
+    def listen(self, signal: Signal | str) -> None:
+        """Connect to a signal, or to the one at a dotted path. Raises `ConfigurationError` for anything else."""
+        signal = find_signal(signal)
+        signal.connect(self._receiver, weak=False, dispatch_uid=("gcp_event_router", id(self)))
+        self._signals.add(signal)
+        LISTENING.add(self)
+
+    def ignore(self, signal: Signal | str) -> None:
+        """Undo `listen`."""
+        signal = find_signal(signal)
+        signal.disconnect(dispatch_uid=("gcp_event_router", id(self)))
+        self._signals.discard(signal)
+        if not self._signals:
+            LISTENING.discard(self)
+
+    @override
+    def has_plain_company(self) -> bool:
+        """Whether plain receivers listen to one of its signals, too."""
+        return any(isinstance(signal, EventSignal) and signal.plain_receivers() for signal in self._signals)
 
 
 _SEND: Final = EventSignal.send

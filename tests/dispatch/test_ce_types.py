@@ -161,7 +161,8 @@ def test_an_option_that_there_is_not(router: EventRouter) -> None:
     with pytest.raises(RegistrationError) as caught:
         router.on("a", leese=1)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue] -- what is tested
     assert str(caught.value) == (
-        "Unknown option leese=. The options are payload=, ce_type=, attributes=, name=, once=, deferred=, lease=, max_attempts=."
+        "Unknown option leese=. The options are payload=, ce_type=, attributes=, name=, once=, deferred=, lease=, max_attempts=, "
+        "once_key=, once_for=."
     )
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,6 +15,22 @@ from gcp_event_router.exceptions import RegistrationError
 
 
 def handler(event: Event[Any]) -> None: ...
+
+
+def key(event: Event[Any]) -> str:
+    return event.reference
+
+
+async def async_key(event: Event[Any]) -> str:
+    return event.reference
+
+
+def many_keys(event: Event[Any]) -> Iterator[str]:
+    yield event.reference
+
+
+def no_key() -> str:
+    return ""
 
 
 def test_options_are_kept(router: EventRouter) -> None:
@@ -36,6 +53,7 @@ def test_options_are_kept(router: EventRouter) -> None:
 
 
 NUMBER = "max_attempts must be a whole number from 1 to 32767, not"
+KEY = 'once_key is async or a generator, and the inbox needs the key before it runs anything. Write it with "def".'
 TIME = "lease must be a positive timedelta, not"
 
 
@@ -54,6 +72,21 @@ TIME = "lease must be a positive timedelta, not"
         ({"max_attempts": True}, f"{NUMBER} True."),
         ({"max_attempts": 0}, f"{NUMBER} 0."),
         ({"max_attempts": 40_000}, f"{NUMBER} 40000."),
+        ({"once_key": "id"}, "once_key='id' cannot be called. Write once_key=lambda event: event.payload.payment_id."),
+        ({"once_key": async_key}, KEY),
+        ({"once_key": partial(async_key)}, KEY),
+        ({"once_key": many_keys}, KEY),
+        (
+            {"once_key": no_key},
+            "once_key cannot be called with an event alone. Write it as `def key(event: Event[Model]) -> str`.",
+        ),
+        ({"once_key": key, "once": False}, "once_key needs the inbox, which once=False bypasses. Leave one of them out."),
+        ({"once_key": key, "once_for": 30}, "once_for must be a positive timedelta, not 30."),
+        ({"once_key": key, "once_for": timedelta(0)}, "once_for must be a positive timedelta, not datetime.timedelta(0)."),
+        (
+            {"once_for": timedelta(days=1)},
+            "once_for is how long a key is kept, and without once_key there is none. Add once_key, or leave once_for out.",
+        ),
         (
             {"deferred": True, "once": False},
             "deferred=True needs the inbox, which once=False bypasses. Leave one of them out.",

@@ -103,6 +103,8 @@ def test_list(shop: Shop) -> None:
         "lost": 0,
         "max_attempts": 1,
         "sender_attempt": None,
+        "once_key": "",
+        "duplicate_of": None,
         "error_type": "",
         "error": "at a place in the code",
         "lease_until": None,

@@ -10,7 +10,7 @@ from asgiref.sync import sync_to_async
 from django.db import close_old_connections, connections, models
 
 from gcp_event_router import Event, EventRouter
-from gcp_event_router.inbox import claims
+from gcp_event_router.inbox import endings
 from gcp_event_router.inbox.models import Delivery, StoredEvent
 
 from ..conftest import Post, post_wsgi
@@ -100,7 +100,7 @@ def test_e4_a_handler_that_loses_its_database_is_undone(
                 take_effect(inbox, "another")
 
     register(router, lambda event: others.append(event.reference), is_async=False, once=False)
-    finish = claims.finish
+    finish = endings.finish
 
     def finish_late(*args: Any) -> bool:
         done = finish(*args)
@@ -109,7 +109,7 @@ def test_e4_a_handler_that_loses_its_database_is_undone(
         return done
 
     if point == "at the commit":
-        monkeypatch.setattr(claims, "finish", finish_late)
+        monkeypatch.setattr(endings, "finish", finish_late)
 
     assert [post(PATH, PUSH).status_code for _ in range(2)] == [503, 503]
 

@@ -178,3 +178,45 @@ def test_d4_a_client_hangs_up_between_two_handlers(server: Server) -> None:
     assert effects(server.alias) == ["sync"]
     assert redelivered(server, "both") == [409, 200]
     assert effects(server.alias) == ["async", "sync"]
+
+
+@pytest.mark.parametrize("kind", ["paid", "paid-async"])
+def test_fifty_messages_with_one_key(server: Server, kind: str) -> None:
+    """Fifty clients post fifty messages with one business key at once: one effect; all answers are 201, 200 or 409."""
+    statuses = Counter(together(50, lambda message: server.post(kind, message)))
+
+    assert (statuses[201], statuses[200] + statuses[409]) == (1, 49)
+    assert [server.post(kind, message) for message in range(50)] == [200] * 50
+    assert effects(server.alias) == [kind]
+    assert sorted(rows(server.alias)) == [(kind, "done", 0)] * 49 + [(kind, "done", 1)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "point"),
+    [
+        pytest.param("paid", "in the handler", marks=gunicorn, id="sync"),
+        pytest.param("paid-async", "in the async handler", marks=uvicorn, id="async"),
+    ],
+)
+def test_the_holder_of_a_key_is_killed(server: Server, kind: str, point: str) -> None:
+    """If a worker is killed with -9 while it holds a key, another message takes effect once its lease has ended."""
+    with beside(lambda: server.post(kind, 1, stop=point)) as cut:
+        server.gate.stopped().kill()
+    assert cut.result() is None
+
+    assert server.post(kind, 2) == 409
+    end_leases(server.alias)
+    assert [server.post(kind, message) for message in (2, 1, 3)] == [201, 200, 200]
+    assert effects(server.alias) == [kind]
+
+
+@only("gunicorn postgresql", "gunicorn mariadb")
+def test_the_holder_of_a_key_stalls_past_its_lease(server: Server) -> None:
+    """If a process stalls while it holds a key, until another message is done with it, its writes are rolled back."""
+    with beside(lambda: server.post("paid", 1, stop="in the handler")) as stalled, server.gate.stopped().stalled():
+        end_leases(server.alias)
+        assert server.post("paid", 2) == 201
+    assert stalled.result() == 409
+
+    assert [server.post("paid", message) for message in (1, 2)] == [200, 200]
+    assert effects(server.alias) == ["paid"]

@@ -105,6 +105,7 @@ def test_list_as_json(shop: EventRouter) -> None:
         "deferred": None,
         "lease_seconds": 60.0,
         "max_attempts": None,
+        "once_key": False,
     }
     assert [each["fallback"] for each in found["handlers"]] == [False, False, False, True]
     assert found["declared"] == {"order-placed": "dict[str, int]", "never": "int"}

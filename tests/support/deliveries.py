@@ -21,7 +21,7 @@ from django.http import HttpResponse
 from django.test import AsyncClient
 
 from gcp_event_router import Event, EventRouter
-from gcp_event_router.inbox.models import Delivery, State
+from gcp_event_router.inbox.models import Delivery, OnceKey, State
 from gcp_event_router.utils import make_pubsub_message
 
 from ..conftest import post_wsgi
@@ -111,6 +111,7 @@ def end_leases(alias: str) -> None:
     """Let so much time pass that all leases end."""
     past = ExpressionWrapper(Now() - timedelta(seconds=1), output_field=DateTimeField())
     Delivery.objects.using(alias).filter(state=State.RUNNING).update(lease_until=past)
+    OnceKey.objects.using(alias).exclude(token=None).update(lease_until=past)
 
 
 def together(count: int, call: Callable[[int], T]) -> list[T]:

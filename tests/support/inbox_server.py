@@ -105,6 +105,19 @@ async def record_async(event: Event[object]) -> None:
         await astop(STOP.get())
 
 
+@events.on("paid", name="paid", once_key=lambda event: "p1")
+def record_payment(event: Event[object]) -> None:
+    Effect.objects.create(handler="paid", reference=event.reference)
+    stop("in the handler")
+
+
+@events.on("paid-async", name="paid-async", once_key=lambda event: "p1")
+async def record_payment_async(event: Event[object]) -> None:
+    if STOP.get() == "in the async handler":
+        await astop(STOP.get())
+    await Effect.objects.acreate(handler="paid-async", reference=event.reference)
+
+
 def wsgi(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     STOP.set(environ.get("HTTP_X_STOP", ""))
     answer = _wsgi(environ, start_response)

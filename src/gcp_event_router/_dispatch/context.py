@@ -17,6 +17,8 @@ class RunState(Protocol):
     """Has the event that a handler gets; the `Run` of `pipeline`."""
 
     event: Event[Any, Any] | None
+    #: An event that was made before the call.
+    made: Event[Any, Any] | None
 
 
 _current: ContextVar[tuple[str, str, RawEvent, RunState | None] | None] = ContextVar("gcp_event_router.event", default=None)

@@ -153,7 +153,7 @@ class Handler(RegisteredFunction):
         """
         enter((kind, reference, raw_event, run))
         try:
-            event = self.event(kind, reference, raw_event)
+            event = _take_made(run) or self.event(kind, reference, raw_event)
             if run is not None and self._origin is None:  # middleware may call the handler with another event
                 run.event = event
             result = self.run(event)
@@ -177,10 +177,10 @@ class Handler(RegisteredFunction):
         enter((kind, reference, raw_event, run))
         task = current_task()
         try:
-            if len(raw_event.envelope.body) > LONG:
+            event = _take_made(run)
+            if event is None and len(raw_event.envelope.body) > LONG:
                 event = await in_thread(partial(self.event, kind, reference, raw_event))
-            else:
-                event = self.event(kind, reference, raw_event)
+            event = event or self.event(kind, reference, raw_event)
             if run is not None and self._origin is None:
                 run.event = event
             result = await self.run(event)
@@ -277,6 +277,14 @@ class Handler(RegisteredFunction):
                         f"Declare a model with a field for each, and write Event[{type_text(payload_type)}, Params]."
                     )
         return payload_type, parameters_type
+
+
+def _take_made(run: RunState | None) -> Event[Any, Any] | None:
+    """Return the event that was made before the call, if any: once, since the handler may change it."""
+    if run is None or run.made is None:
+        return None
+    event, run.made = run.made, None
+    return event
 
 
 def _adapter(declared: object) -> TypeAdapter[Any]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from datetime import timedelta
-from typing import Self
+from typing import Any, Generic, Self
 
 from typing_extensions import TypedDict
 
 from ..conf import MAX_ATTEMPTS
 from ..exceptions import RegistrationError
+from .once_key import KeyFunction, KeyOf, PayloadT, problem_of
 
 _NAME_LENGTH = 255
 
@@ -18,6 +19,7 @@ _NAME_LENGTH = 255
 class _RunOptions(TypedDict, total=False):
     name: str | None
     once: bool
+    once_for: timedelta | None
     deferred: bool | None
     lease: timedelta | None
     max_attempts: int | None
@@ -28,10 +30,18 @@ class HandlerOptions(_RunOptions, total=False, closed=True):  # type: ignore[cal
     """The keyword arguments, for type checkers; `Options` explains them."""
 
 
-class OnOptions(_RunOptions, total=False, closed=True):  # type: ignore[call-arg, unused-ignore]
+class _RouteOptions(_RunOptions, total=False):
+    attributes: Mapping[str, str] | None
+
+
+class OnOptions(_RouteOptions, total=False, closed=True):  # type: ignore[call-arg, unused-ignore]
     """The same, and the attributes of the events."""
 
-    attributes: Mapping[str, str] | None
+
+class Keyed(_RouteOptions, Generic[PayloadT], total=False, closed=True):  # type: ignore[call-arg, unused-ignore]
+    """The same, and the function that finds the business key of an event with a payload."""
+
+    once_key: KeyOf[PayloadT] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +58,13 @@ class Options:
     lease: timedelta | None = None
     #: The number of failed runs after which a delivery is parked; None for the value in the settings.
     max_attempts: int | None = None
+    #: Finds the business key of an event: the effects happen once for each key, however many events have it.
+    once_key: KeyFunction | None = None
+    #: How long a key is kept after the effects; None for the setting `RETENTION`.
+    once_for: timedelta | None = None
 
     @classmethod
-    def of(cls, arguments: HandlerOptions, *others: str) -> Self:
+    def of(cls, arguments: Mapping[str, Any], *others: str) -> Self:
         """Make the options from the keyword arguments; `others` are the names of what the caller takes besides."""
         known = [field.name for field in fields(cls)]
         for name in arguments:
@@ -60,19 +74,40 @@ class Options:
         return cls(**arguments)
 
     def __post_init__(self) -> None:
-        name, once, deferred, lease, attempts = astuple(self)
-        msg = None
-        if not (name is None or (isinstance(name, str) and 0 < len(name) <= _NAME_LENGTH and name.isprintable())):
-            msg = f"name={name!r} cannot identify a handler. Give 1 to {_NAME_LENGTH} printable characters."
-        elif not isinstance(once, bool):
-            msg = f"once={once!r} is neither True nor False. Choose one of them."
-        elif not isinstance(deferred, bool | None):
-            msg = f"deferred={deferred!r} is neither True nor False. Choose one of them."
-        elif not (lease is None or (isinstance(lease, timedelta) and lease > timedelta(0))):
-            msg = f"lease must be a positive timedelta, not {lease!r}."
-        elif not (attempts is None or (type(attempts) is int and 0 < attempts <= MAX_ATTEMPTS)):
-            msg = f"max_attempts must be a whole number from 1 to {MAX_ATTEMPTS}, not {attempts!r}."
-        elif deferred and not once:
-            msg = "deferred=True needs the inbox, which once=False bypasses. Leave one of them out."
+        msg = self._wrong_value() or self._contradiction()
         if msg is not None:
             raise RegistrationError(msg)
+
+    def _wrong_value(self) -> str | None:
+        name: Any = self.name
+        once: Any = self.once
+        deferred: Any = self.deferred
+        attempts: Any = self.max_attempts
+        if not (name is None or (isinstance(name, str) and 0 < len(name) <= _NAME_LENGTH and name.isprintable())):
+            return f"name={name!r} cannot identify a handler. Give 1 to {_NAME_LENGTH} printable characters."
+        if not isinstance(once, bool):
+            return f"once={once!r} is neither True nor False. Choose one of them."
+        if not isinstance(deferred, bool | None):
+            return f"deferred={deferred!r} is neither True nor False. Choose one of them."
+        if not (attempts is None or (type(attempts) is int and 0 < attempts <= MAX_ATTEMPTS)):
+            return f"max_attempts must be a whole number from 1 to {MAX_ATTEMPTS}, not {attempts!r}."
+        times = {"lease": self.lease, "once_for": self.once_for}
+        return next(
+            (f"{name} must be a positive timedelta, not {time!r}." for name, time in times.items() if not _is_time(time)), None
+        )
+
+    def _contradiction(self) -> str | None:
+        if self.deferred and not self.once:
+            return "deferred=True needs the inbox, which once=False bypasses. Leave one of them out."
+        if self.once_key is None:
+            how = "Add once_key, or leave once_for out."
+            return f"once_for is how long a key is kept, and without once_key there is none. {how}" if self.once_for else None
+        return (
+            problem_of(self.once_key)
+            if self.once
+            else "once_key needs the inbox, which once=False bypasses. Leave one of them out."
+        )
+
+
+def _is_time(value: object) -> bool:
+    return value is None or (isinstance(value, timedelta) and value > timedelta(0))

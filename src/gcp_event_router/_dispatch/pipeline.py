@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from contextvars import copy_context
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from threading import RLock
 from time import perf_counter
@@ -19,10 +19,13 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from django.core.signals import setting_changed
 
 from .. import conf
+from .._concurrency import RAISED, as_failure, is_meant
 from ..event import Event
 from ..lifecycle import handler_finished, handler_started, listeners_changed
 from ..outcomes import classify
+from .context import enter
 from .handler import Handler
+from .once_key import key_text
 from .raw_event import RawEvent
 from .store import HANDLED, EventStore, Result, RunRecord, event_store, store_changed
 
@@ -42,14 +45,41 @@ class Run:
     record: RunRecord | None = None
     #: The handler's argument; None until its payload is validated.
     event: Event[Any, Any] | None = None
+    #: The argument that `once_key` has made, until the handler gets it.
+    made: Event[Any, Any] | None = None
+    #: Holds the error of `once_key`, until it is raised.
+    _key_error: list[Exception] | None = field(default=None, init=False)
+
+    def once_key(self) -> str | None:
+        """Return the event's business key; None if it has none. An error is raised later, by the call of the handler."""
+        return copy_context().run(self._once_key)
 
     def call(self) -> None:
         """Call a sync handler."""
+        if self._key_error:
+            raise self._key_error.pop()  # no variable holds it, since its traceback refers to this frame
         copy_context().run(self.handler.call, self.kind, self.reference, self.raw_event, self)
 
     async def acall(self) -> None:
         """Await an async handler."""
+        if self._key_error:
+            raise self._key_error.pop()  # as above
         await self.handler.acall(self.kind, self.reference, self.raw_event, self)
+
+    def _once_key(self) -> str | None:
+        handler = self.handler
+        enter((self.kind, self.reference, self.raw_event, self))
+        try:
+            event = handler.event(self.kind, self.reference, self.raw_event)
+            find = handler.options.once_key
+            key = None if find is None else key_text(handler, find(event))
+        except RAISED as error:
+            if is_meant(error):
+                raise
+            self._key_error = [as_failure(error)]
+            return None
+        self.made = event
+        return key
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +162,11 @@ def _with_store(inner: Pipeline) -> Pipeline:
     """Run a handler only if its delivery is open, and no other worker has it."""
 
     def run(run: Run) -> Result:
-        early_result = None if run.record is None else run.record.begin(run.handler)
+        early_result = None if run.record is None else run.record.begin(run)
         return inner.run(run) if early_result is None else early_result
 
     async def arun(run: Run) -> Result:
-        early_result = None if run.record is None else await run.record.abegin(run.handler)
+        early_result = None if run.record is None else await run.record.abegin(run)
         return await inner.arun(run) if early_result is None else early_result
 
     return replace(inner, run=run, arun=arun)

@@ -39,7 +39,7 @@ class RegisteredFunction:
         #: Its file and line.
         self.location: Final = location_of(function)
         self._result: Final = _result_of(function, scope)
-        self.is_async: Final = _is_async(function) or self._result_is_awaited()
+        self.is_async: Final = is_async(function) or self._result_is_awaited()
         if self.is_async and is_served_by_gevent():
             refuse(f"{self} is async, and gunicorn's gevent workers cannot await it: {NOT_WITH_GEVENT}")
 
@@ -178,7 +178,7 @@ def is_generator(function: Callable[..., Any]) -> bool:
     return inspect.isgeneratorfunction(code) or inspect.isasyncgenfunction(code)
 
 
-def _is_async(function: Callable[..., Any]) -> bool:
+def is_async(function: Callable[..., Any]) -> bool:
     """Whether calling it returns something to await."""
     while isinstance(function, functools.partial):
         function = function.func

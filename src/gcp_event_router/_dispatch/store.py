@@ -32,14 +32,27 @@ class Result(NamedTuple):
 HANDLED = Result(Outcome.HANDLED)
 
 
+class HandlerRun(Protocol):
+    """The run of a handler; the `Run` of `pipeline`."""
+
+    @property
+    def handler(self) -> Handler:
+        """The handler."""
+        ...
+
+    def once_key(self) -> str | None:
+        """Make the event, and return its business key, if any. It may block; the handler's call raises its errors."""
+        ...
+
+
 class RunRecord(Protocol):
     """Decides whether a handler runs, and notes how its run ends. The methods that are not async may block."""
 
-    def begin(self, handler: Handler, /) -> Result | None:
+    def begin(self, run: HandlerRun, /) -> Result | None:
         """Begin a handler's run. Returns a result instead if its work is done, or another worker is running it."""
         ...
 
-    async def abegin(self, handler: Handler, /) -> Result | None:
+    async def abegin(self, run: HandlerRun, /) -> Result | None:
         """Do the same on an event loop."""
         ...
 

@@ -21,7 +21,7 @@ from . import claims_mysql as mysql
 from .clock import LONGEST, ago
 from .database import database
 from .execution import AWAY
-from .models import DELIVERIES, EVENTS, Delivery, StoredEvent
+from .models import DELIVERIES, EVENTS, KEYS, Delivery, StoredEvent
 from .names import unregistered
 from .purge import PURGED
 from .task_backend import IMMEDIATE, framework, idle_engine
@@ -46,7 +46,7 @@ def check_tables(databases: Sequence[str] | None = None, **_: Any) -> list[Check
     alias = database()
     if alias not in (databases or ()):
         return []
-    if {EVENTS, DELIVERIES} <= set(connections[alias].introspection.table_names()):
+    if {EVENTS, DELIVERIES, KEYS} <= set(connections[alias].introspection.table_names()):
         return [*_check_mysql(alias)] if connections[alias].vendor == "mysql" else []
     return [
         Error(

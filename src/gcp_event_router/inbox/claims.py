@@ -1,7 +1,7 @@
-"""Decides which worker may run a delivery, and which may still end it, by conditional writes.
+"""Decides which worker may run a delivery, by conditional writes.
 
 A claim is a lease with a token. The lease keeps other workers away until it expires by the database's clock; the token ensures
-that a worker which outlives its lease changes nothing.
+that a worker which outlives its lease changes nothing: `endings` asks for it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 
 from django.db import connections, transaction
 from django.db.models import Case, Exists, F, Q, QuerySet, Value, When
-from django.db.models.functions import Coalesce, Now
+from django.db.models.functions import Now
 
 from . import claims_mysql as mysql
 from . import claims_postgresql as postgresql
@@ -117,39 +117,6 @@ def begin(alias: str, held: Claim, lease: timedelta) -> bool:
 def holds(alias: str, held: Claim) -> bool:
     """Whether the caller still holds a claim."""
     return Delivery.objects.using(alias).filter(pk=held.delivery, token=held.token).exists()
-
-
-@retry_conflicts
-def finish(alias: str, held: Claim, setting: str = "") -> bool:
-    """Mark a delivery as done. Returns False if another worker has claimed it; then the caller has to undo its writes.
-
-    Args:
-        alias: The database.
-        held: The claim.
-        setting: The setting that marks the run's transaction, or ""; without the mark, `RolledBackError` is raised.
-
-    """
-    if connections[alias].vendor == "postgresql":
-        return postgresql.finish(alias, held, setting)
-    return _end(alias, held, state=State.DONE, **_NO_ERROR)
-
-
-@retry_conflicts
-def give_up(alias: str, held: Claim, state: State, error: StoredError, after: timedelta | None = None) -> bool:
-    """End a run as `REJECTED` or `PARKED`, or as `FAILED`, to be tried again after a time. Returns as `finish` does."""
-    return _end(alias, held, state=state, **error.columns, not_before=_time(after), waiting_since=None)
-
-
-@retry_conflicts
-def give_back(alias: str, held: Claim, error: StoredError, after: timedelta | None) -> bool:
-    """End a run without counting it, to be tried again after a time. Returns as `finish` does."""
-    times = {"finished_at": None, "not_before": _time(after), "waiting_since": Coalesce(F("waiting_since"), Now())}
-    return _end(alias, held, state=State.PENDING, attempts=F("attempts") - 1, **error.columns, **times)
-
-
-def _end(alias: str, held: Claim, **values: Any) -> bool:
-    rows = Delivery.objects.using(alias).filter(pk=held.delivery, token=held.token)
-    return bool(rows.update(**{"finished_at": Now(), **values, "token": None, "lease_until": None}))
 
 
 def _claim_open(request: ClaimRequest) -> dict[str, Claim]:
@@ -302,10 +269,6 @@ def _take(rows: QuerySet[Delivery], count: int, terms: DeliveryTerms, token: UUI
     return taken + rows.filter(IS_OPEN, spent).update(**shared, **_PARKED, token=None, lease_until=None)
 
 
-def _time(after: timedelta | None) -> Any:
-    return None if after is None else ahead(after)
-
-
 def _change(name: str, condition: Q, value: Any) -> Case:
     """The new value of a column where a condition holds, and its old value elsewhere."""
     field: Any = Delivery._meta.get_field(name)  # noqa: SLF001 -- as above
@@ -326,5 +289,4 @@ _PARKED: Final[Mapping[str, Any]] = {
     "finished_at": Now(),
     **StoredError(trail=LOST_TOO_OFTEN).columns,
 }
-_NO_ERROR: Final = StoredError().columns
 _common = attrgetter("lease", "max_attempts", "max_lost")

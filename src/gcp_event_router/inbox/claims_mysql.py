@@ -8,7 +8,7 @@ from django.db import DatabaseError, InterfaceError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BinaryField, F, Func, IntegerField, Value
 
-from .models import DELIVERIES, EVENTS, StoredEvent
+from .models import DELIVERIES, EVENTS, KEYS, StoredEvent
 
 #: The bytes of a body in one statement. Escaping may double them, and a statement has to fit into one packet.
 PART: Final = 4 * 1024 * 1024
@@ -24,7 +24,7 @@ def compare_exactly(connection: BaseDatabaseWrapper) -> None:
     server: Any = connection
     collation = "utf8mb4_nopad_bin" if server.mysql_is_mariadb else "utf8mb4_0900_bin"
     with connection.cursor() as cursor:
-        for name in (EVENTS, DELIVERIES):
+        for name in (EVENTS, DELIVERIES, KEYS):
             cursor.execute(f"ALTER TABLE {name} CONVERT TO CHARACTER SET utf8mb4 COLLATE {collation}")
 
 
@@ -33,9 +33,9 @@ def inexact_columns(alias: str) -> list[str]:
     with connections[alias].cursor() as cursor:
         cursor.execute(
             "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = DATABASE()"
-            " AND table_name IN (%s, %s) AND collation_name NOT IN ('utf8mb4_nopad_bin', 'utf8mb4_0900_bin')"
+            " AND table_name IN (%s, %s, %s) AND collation_name NOT IN ('utf8mb4_nopad_bin', 'utf8mb4_0900_bin')"
             " ORDER BY table_name, ordinal_position",
-            [EVENTS, DELIVERIES],
+            [EVENTS, DELIVERIES, KEYS],
         )
         return [f"{table}.{column}" for table, column in cursor.fetchall()]
 

@@ -1,4 +1,4 @@
-"""Statements of `claims` for PostgreSQL, which insert a new event with its deliveries at once, and finish a marked run.
+"""Statements for PostgreSQL: for a new event with its deliveries, the end of a marked run, and a business key.
 
 PostgreSQL plans each statement again, which takes longer than executing it, so they are few and short.
 """
@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 from django.db import connections
 
+from .clock import LONGEST
 from .errors import RolledBackError
-from .leases import Claim, ClaimRequest
-from .models import DELIVERIES, EVENTS, State
+from .leases import Claim, ClaimRequest, KeyRequest
+from .models import DELIVERIES, EVENTS, KEYS, State
 
 # ruff: noqa: S608 -- the names and states in the statements are our own; values are parameters
 _EVENT = ("key", "kind", "reference", "message_id", "parameters", "body", "form", "meta", "principal", "digest")
@@ -26,10 +28,10 @@ WITH event AS (
     RETURNING key{{sync}}
 )
 INSERT INTO {DELIVERIES} (
-    event_id, sender_attempt, lost, error_type, error, error_text, created_at,
+    event_id, sender_attempt, lost, error_type, error, error_text, once_key, created_at,
     handler, max_attempts, deferred, state, attempts, token, lease_until, started_at
 )
-SELECT key, %s::integer, 0, '', '', '', statement_timestamp(), wanted.*
+SELECT key, %s::integer, 0, '', '', '', '', statement_timestamp(), wanted.*
 FROM event, (VALUES {{wanted}}) AS wanted
 RETURNING id, handler
 """
@@ -47,10 +49,35 @@ WHERE key = %s::uuid
 """
 
 _FINISH = f"""
-UPDATE {DELIVERIES}
+UPDATE {DELIVERIES} AS delivery
 SET state = '{State.DONE}', finished_at = statement_timestamp(), token = NULL, lease_until = NULL,
     error_type = '', error = '', error_text = ''
-WHERE id = %s AND token = %s::uuid
+"""
+_WHERE_HELD = "WHERE delivery.id = %s AND delivery.token = %s::uuid"
+# If another delivery has taken one of the two, the caller undoes the change of the other one.
+_WIN_KEY = f"""
+WITH won AS (
+    UPDATE {KEYS}
+    SET token = NULL, lease_until = NULL, done_at = statement_timestamp(),
+        kept_until = statement_timestamp() + make_interval(secs => %s)
+    WHERE id = %s AND token = %s::uuid
+    RETURNING text
+)
+{_FINISH}, once_key = won.text FROM won
+"""
+_HOLD_KEY = f"""
+INSERT INTO {KEYS} AS stored (handler, digest, text, delivery, token, lease_until, kept_until)
+VALUES (
+    %s, %s::uuid, %s, %s, %s::uuid,
+    statement_timestamp() + make_interval(secs => %s), statement_timestamp() + make_interval(secs => %s)
+)
+ON CONFLICT (digest, handler) DO UPDATE
+SET delivery = excluded.delivery, token = excluded.token, lease_until = excluded.lease_until, kept_until = excluded.kept_until,
+    done_at = CASE WHEN stored.delivery = excluded.delivery THEN stored.done_at END
+WHERE stored.delivery = excluded.delivery
+    OR ((stored.token IS NULL OR stored.lease_until < statement_timestamp())
+        AND (stored.done_at IS NULL OR stored.kept_until < statement_timestamp()))
+RETURNING id{{sync}}
 """
 _SETTING = "current_setting(%s, true)"  # NULL or empty in a transaction without a mark
 
@@ -81,14 +108,28 @@ def read_rows(request: ClaimRequest) -> list[tuple[Any, ...]]:
     return _fetch(request.alias, _READ, [str(request.row.key)])
 
 
+def hold_key(alias: str, request: KeyRequest, digest: UUID, text: str) -> int | None:
+    """Insert a key, or take a free one. Returns its number, or None."""
+    times = [min(time, LONGEST).total_seconds() for time in (request.lease, request.kept_for)]
+    parameters = [request.handler, str(digest), text, request.delivery, str(request.token), *times]
+    sync = not connections[alias].get_autocommit()  # as in insert_new()
+    rows = _fetch(alias, _HOLD_KEY.format(sync="" if sync else _NO_SYNC), parameters)
+    return rows[0][0] if rows else None
+
+
 def finish(alias: str, held: Claim, setting: str) -> bool:
-    """Do `claims.finish`."""
-    token = str(held.token)
+    """Do `endings.finish`."""
+    token, key = str(held.token), held.key
+    statement = f"{_FINISH} {_WHERE_HELD}"
+    parameters: list[Any] = [held.delivery, token]
+    if key is not None:
+        statement = f"{_WIN_KEY} {_WHERE_HELD}"
+        parameters = [min(key.kept_for, LONGEST).total_seconds(), key.number, token, *parameters]
     with connections[alias].cursor() as cursor:
         if not setting:
-            cursor.execute(_FINISH, [held.delivery, token])
+            cursor.execute(statement, parameters)
             return bool(cursor.rowcount)
-        cursor.execute(f"{_FINISH} AND {_SETTING} = %s", [held.delivery, token, setting, token])
+        cursor.execute(f"{statement} AND {_SETTING} = %s", [*parameters, setting, token])
         if cursor.rowcount:
             return True
         cursor.execute(f"SELECT {_SETTING}", [setting])

@@ -8,6 +8,7 @@ from typing import Final
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
+from . import once_keys
 from .conflicts import retry_conflicts
 from .errors import StoredError
 from .models import SETTLED, Delivery, State
@@ -20,7 +21,7 @@ IS_OPEN: Final = Q(state__in=[State.PENDING, State.FAILED]) | Q(state=State.RUNN
 def reopen(alias: str, delivery: Delivery) -> bool:
     """Reopen a settled delivery for a worker. Returns False if it has been run since it was read."""
     rows = Delivery.objects.using(alias).filter(pk=delivery.pk, state=delivery.state, attempts=delivery.attempts)
-    return bool(rows.update(state=State.PENDING, deferred=True, finished_at=None, waiting_since=None))
+    return bool(rows.update(state=State.PENDING, deferred=True, finished_at=None, waiting_since=None, duplicate_of=None))
 
 
 @retry_conflicts
@@ -44,6 +45,9 @@ def discardable(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
 
 @retry_conflicts
 def discard(alias: str, delivery: int) -> bool:
-    """Discard a delivery. Returns False if that is no longer possible."""
+    """Discard a delivery, and free its business key. Returns False if that is no longer possible."""
     rows = discardable(Delivery.objects.using(alias).filter(pk=delivery))
-    return bool(rows.update(state=State.DISCARDED, not_before=None, finished_at=Now(), token=None, lease_until=None))
+    if not rows.update(state=State.DISCARDED, not_before=None, finished_at=Now(), token=None, lease_until=None):
+        return False
+    once_keys.free(alias, delivery)
+    return True

@@ -1,7 +1,8 @@
 """Runs a claimed delivery: calls the handler, and stores the result.
 
 A sync handler's writes to the inbox's database, and the mark that it is done, are one transaction, which is committed only if the
-claim is still held. An async handler is awaited, and then marked as done: its writes are not part of that transaction.
+claim and the event's business key are still held. An async handler is awaited, and then marked as done: its writes are not part
+of that transaction.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ from .._frames import leaves
 from .._log import logger, trail
 from ..exceptions import BusyError, UnavailableError
 from ..outcomes import Outcome, Retry, classify
-from . import claims
+from . import claims, endings
 from .conflicts import TRIES, make_way
 from .errors import LeaseLostError, describe_error, is_conflict
-from .leases import Claim
+from .leases import Claim, StandingKey
 from .marks import Mark
 from .models import State
 
@@ -34,6 +35,8 @@ from .models import State
 AWAY: Final = (DatabaseError, InterfaceError)
 _FIRST_WAIT: Final = timedelta(seconds=10)
 _LAST_WAIT: Final = timedelta(minutes=10)
+#: The result if the work is done already.
+DUPLICATE: Final = Result(Outcome.DUPLICATE)
 
 
 def run(alias: str, claim: Claim, call: Callable[[], None]) -> Result:
@@ -52,7 +55,7 @@ def run(alias: str, claim: Claim, call: Callable[[], None]) -> Result:
                     call()
                 has_returned = True
                 mark.require()
-                if not claims.finish(alias, claim, mark.setting):
+                if not endings.finish(alias, claim, mark.setting):
                     raise LeaseLostError  # noqa: TRY301 -- as above
                 if is_ours:
                     _isolate_hooks(connections[alias])
@@ -76,6 +79,16 @@ async def arun(alias: str, claim: Claim, call: Callable[[], Awaitable[None]]) ->
     else:
         end = partial(_finish, alias, claim)
     return await asyncio.shield(sync_to_async(end)())
+
+
+def give_way(alias: str, claim: Claim, key: StandingKey) -> Result:
+    """End a claimed delivery that may not run, since another one has its business key."""
+    after = _wait_again(claim)
+    try:
+        is_ours = endings.give_way(alias, claim, key, after and min(after, timedelta(seconds=key.wait)))
+    except AWAY as error:
+        return away(error)
+    return DUPLICATE if key.is_done and is_ours else busy(key.wait)
 
 
 def busy(wait: float = 1.0) -> Result:
@@ -112,7 +125,7 @@ def _call_hook(function: Callable[[], object]) -> None:
 
 def _finish(alias: str, claim: Claim) -> Result:
     try:
-        return HANDLED if claims.finish(alias, claim) else busy()
+        return HANDLED if endings.finish(alias, claim) else busy()
     except AWAY as error:
         return away(error)
 
@@ -125,20 +138,20 @@ def _fail(alias: str, claim: Claim, error: Exception) -> Result:
             longest = conf.current().INBOX.MAX_WAIT
             if claim.waited is not None and claim.waited >= longest:
                 outcome = Outcome.PARKED
-                is_ours = claims.give_up(alias, claim, State.PARKED, stored.after_waiting(longest))
+                is_ours = endings.give_up(alias, claim, State.PARKED, stored.after_waiting(longest))
             else:
                 waits = [leaf.after for leaf in leaves(error) if isinstance(leaf, Retry) and leaf.after is not None]
-                is_ours = claims.give_back(alias, claim, stored, max(waits, default=_wait_again(claim)))
+                is_ours = endings.give_back(alias, claim, stored, max(waits, default=_wait_again(claim)))
         elif outcome in {Outcome.REJECTED, Outcome.INVALID, Outcome.UNSUPPORTED}:
             outcome = Outcome.REJECTED
-            is_ours = claims.give_up(alias, claim, State.REJECTED, stored)
+            is_ours = endings.give_up(alias, claim, State.REJECTED, stored)
         elif claim.is_last:
             outcome = Outcome.PARKED
-            is_ours = claims.give_up(alias, claim, State.PARKED, stored)
+            is_ours = endings.give_up(alias, claim, State.PARKED, stored)
         else:
             # each time twice as long; senders have their own policy
             wait = min(_FIRST_WAIT * (1 << min(claim.attempts - claim.lost - 1, 10)), _LAST_WAIT)
-            is_ours = claims.give_up(alias, claim, State.FAILED, stored, wait)
+            is_ours = endings.give_up(alias, claim, State.FAILED, stored, wait)
     except AWAY:
         return away(error)  # the lease expires by itself
     return Result(outcome, error) if is_ours else busy()

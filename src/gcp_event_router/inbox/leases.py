@@ -24,6 +24,8 @@ from .models import StoredEvent
 LOST: Final = "the worker ended, took longer than its lease, or could not reach the database"
 #: The error of a delivery that was parked because of lost runs.
 LOST_TOO_OFTEN: Final = f"as many runs were lost as MAX_LOST allows; of each, {LOST}"
+#: The error of a delivery that waits for another one with the same business key.
+KEY_IS_HELD: Final = "delivery {} has the same key, and is running"
 #: The default number of seconds to wait.
 SOON: Final = 1.0
 _NAME_LENGTH: Final = 255
@@ -71,6 +73,42 @@ class Payload(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class KeyRequest:
+    """The arguments of `once_keys.claim`."""
+
+    delivery: int
+    token: UUID | None
+    #: The handler's name in the inbox.
+    handler: str
+    key: str
+    lease: timedelta
+    kept_for: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class HeldKey:
+    """A business key that a claimed delivery holds, with the token of its claim."""
+
+    #: The number of the key's row.
+    number: int
+    #: The key for people.
+    text: str
+    kept_for: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class StandingKey:
+    """A business key that another delivery holds, or is done with."""
+
+    text: str
+    #: The number of that delivery; None if it is not known.
+    delivery: int | None = None
+    is_done: bool = False
+    #: Seconds until its lease expires.
+    wait: float = SOON
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """The state of a delivery, for the process that asked to run it."""
 
@@ -90,6 +128,8 @@ class Claim:
     is_new: bool = False
     #: For how long its runs have ended in `Retry` or without a database; None unless a worker claims it.
     waited: timedelta | None = None
+    #: The business key of the event, if the handler has `once_key`.
+    key: HeldKey | None = None
 
     @property
     def is_last(self) -> bool:

@@ -33,7 +33,7 @@ class Mark:
     def __init__(self, alias: str, token: str) -> None:
         self._alias = alias
         self._connection = connections[alias]
-        #: The setting that `claims.finish` has to check; "" if the mark is a savepoint.
+        #: The setting that `endings.finish` has to check; "" if the mark is a savepoint.
         self.setting: str = _SETTING if self._connection.vendor == "postgresql" and _begin_with(self._connection, token) else ""
         self._savepoint: str = "" if self.setting else self._connection.savepoint() or ""
 

@@ -1,4 +1,4 @@
-"""The inbox's tables: a row for each event, and a row for each delivery of an event to a handler.
+"""The inbox's tables: a row for each event, for each delivery of an event to a handler, and for each business key of a handler.
 
 Text from outside is stored as bytes, or as JSON in ASCII, since PostgreSQL's text and jsonb refuse NUL. All times are the
 database's.
@@ -20,6 +20,7 @@ from typing_extensions import override
 #: The names of the tables.
 EVENTS: Final = "gcp_event_inbox_event"
 DELIVERIES: Final = "gcp_event_inbox_delivery"
+KEYS: Final = "gcp_event_inbox_oncekey"
 
 
 class State(models.TextChoices):
@@ -134,6 +135,10 @@ class Delivery(models.Model):
     error_text: models.TextField[str, str] = models.TextField(blank=True)
     #: Since when all runs have ended in `Retry` or without a database; None if the last one did not.
     waiting_since: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(null=True, blank=True)
+    #: The event's business key for people, once a run of a handler with `once_key` has ended.
+    once_key: models.CharField[str, str] = models.CharField(max_length=255, blank=True)
+    #: The number of the delivery that was done with this key before; no foreign key, since that one may be purged.
+    duplicate_of: models.BigIntegerField[int | None, int | None] = models.BigIntegerField(null=True, blank=True)
     created_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(db_default=Now(), editable=False)
     #: When the last run began; a claim of several deliveries begins none of them.
     started_at: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(null=True, blank=True)
@@ -170,3 +175,45 @@ class Delivery(models.Model):
     def limit(self) -> int:
         """The highest number of such runs; each replay after that adds one."""
         return max(self.max_attempts, self.counted)
+
+
+class OnceKey(models.Model):
+    """A business key of a handler: the delivery that holds it, or that is done with it.
+
+    It names the delivery by its number, without a foreign key: a purge of the event does not free the key.
+    """
+
+    #: The handler's name.
+    handler: models.CharField[str, str] = models.CharField(max_length=255)
+    #: The beginning of the key's SHA-256.
+    digest: models.UUIDField[UUID, UUID] = models.UUIDField(editable=False)
+    #: The beginning of the key in ASCII, for people.
+    text: models.CharField[str, str] = models.CharField(max_length=255)
+    delivery: models.BigIntegerField[int, int] = models.BigIntegerField()
+    #: The token of the delivery's claim, while it runs.
+    token: models.UUIDField[UUID | None, UUID | None] = models.UUIDField(null=True, blank=True)
+    #: Until when it may run.
+    lease_until: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(null=True, blank=True)
+    #: When it was done; None until then.
+    done_at: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(null=True, blank=True)
+    #: Until when other deliveries are its duplicates.
+    kept_until: models.DateTimeField[datetime, datetime] = models.DateTimeField()
+
+    class Meta:
+        """Unique for a key and a handler; with indexes for a delivery's key and for a purge."""
+
+        db_table: ClassVar[str] = KEYS
+        verbose_name: ClassVar[str] = "business key"
+        verbose_name_plural: ClassVar[str] = "business keys"
+        default_permissions: ClassVar[tuple[str, ...]] = ()
+        constraints: ClassVar[tuple[models.BaseConstraint, ...]] = (
+            models.UniqueConstraint(fields=["digest", "handler"], name="gcp_event_inbox_key_once"),
+        )
+        indexes: ClassVar[tuple[models.Index, ...]] = (
+            models.Index(fields=["delivery"], name="gcp_event_inbox_key_delivery"),
+            models.Index(fields=["kept_until"], name="gcp_event_inbox_key_until"),
+        )
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.text} of {self.handler}"

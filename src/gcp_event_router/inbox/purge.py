@@ -10,10 +10,12 @@ from uuid import UUID
 
 from django.db import connections, transaction
 from django.db.models import Exists, Model, OuterRef, QuerySet
+from django.db.models.functions import Now
 
 from .._globs.glob import Glob
 from .clock import ago
-from .models import Delivery, State, StoredEvent
+from .models import Delivery, OnceKey, State, StoredEvent
+from .once_keys import IS_IDLE
 from .selections import StateName, fits
 
 RowT = TypeVar("RowT", bound=Model)
@@ -39,7 +41,7 @@ def purge(
     """Delete events whose deliveries are all in some states, the oldest first, while the result is iterated.
 
     Each batch is a transaction, and skips rows that others have locked, so that nobody waits for a purge. A purge can be stopped
-    at any time; the next one continues.
+    at any time; the next one continues. At its end, a purge deletes the business keys that are kept no longer.
 
     Args:
         alias: The database.
@@ -84,11 +86,21 @@ def _delete(alias: str, old: QuerySet[StoredEvent], states: Collection[str], bat
             Delivery.objects.using(alias).filter(event__in=finished).delete()
             StoredEvent.objects.using(alias).filter(key__in=finished).only("key").delete()
         if not candidates:
+            _delete_keys(alias, batch)
             return
         begin = max(candidates.values()) - _OVERLAP
         skipped.update(candidates.keys() - set(finished))  # others have locked them
         if finished:
             yield len(finished)
+
+
+def _delete_keys(alias: str, batch: int) -> None:
+    expired = OnceKey.objects.using(alias).filter(IS_IDLE, kept_until__lt=Now())
+    deleted = batch
+    while deleted:
+        with transaction.atomic(using=alias):
+            numbers = list(_lock(expired).values_list("pk", flat=True)[:batch])
+            deleted, _ = expired.filter(pk__in=numbers).delete()
 
 
 def _finished(alias: str, keys: Sequence[UUID], states: Collection[str]) -> list[UUID]:

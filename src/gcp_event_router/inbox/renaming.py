@@ -6,13 +6,15 @@ Finished deliveries move, too, so that a redelivery is recognised as a duplicate
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Final
+from typing import Final, TypeVar
 
 from django.db import IntegrityError, transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, Model, OuterRef, QuerySet
 
-from .models import Delivery
+from .models import Delivery, OnceKey
 from .selections import idle
+
+RowT = TypeVar("RowT", bound=Model)
 
 _BATCH: Final = 500
 
@@ -24,20 +26,27 @@ def renamable(alias: str, old: str, new: str) -> QuerySet[Delivery]:
 
 
 def rename(alias: str, old: str, new: str) -> int:
-    """Move deliveries from one name to another, as far as possible. Returns how many were moved."""
-    rows = renamable(alias, old, new)
+    """Move deliveries and business keys from one name to another, as far as possible. Returns how many deliveries were moved."""
+    keys = OnceKey.objects.using(alias).filter(handler=old)
+    taken = OnceKey.objects.using(alias).filter(digest=OuterRef("digest"), handler=new)
+    _move_all(keys, keys.filter(~Exists(taken)).order_by("pk"), new)
+    return _move_all(idle(Delivery.objects.using(alias).filter(handler=old)), renamable(alias, old, new), new)
+
+
+def _move_all(rows: QuerySet[RowT], movable: QuerySet[RowT], new: str) -> int:
+    """Move the rows that are movable, if they still belong to `rows` when their turn comes."""
     moved = passed = 0
-    while batch := list(rows.filter(pk__gt=passed).values_list("pk", flat=True)[:_BATCH]):
+    while batch := list(movable.filter(pk__gt=passed).values_list("pk", flat=True)[:_BATCH]):
         passed = batch[-1]
         try:
-            moved += _move(alias, batch, old, new)
-        except IntegrityError:  # one of the events was delivered to the new name meanwhile
-            for key in batch:
+            moved += _move(rows, batch, new)
+        except IntegrityError:  # one of them has got a row for the new name meanwhile
+            for number in batch:
                 with suppress(IntegrityError):
-                    moved += _move(alias, [key], old, new)
+                    moved += _move(rows, [number], new)
     return moved
 
 
-def _move(alias: str, keys: list[int], old: str, new: str) -> int:
-    with transaction.atomic(using=alias):
-        return idle(Delivery.objects.using(alias).filter(pk__in=keys, handler=old)).update(handler=new)
+def _move(rows: QuerySet[RowT], numbers: list[int], new: str) -> int:
+    with transaction.atomic(using=rows.db):
+        return rows.filter(pk__in=numbers).update(handler=new)

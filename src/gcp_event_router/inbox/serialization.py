@@ -66,7 +66,7 @@ def _make_row(
         key=key,
         kind=kind[:_LENGTH],
         reference=reference[:_LENGTH],
-        message_id=message_id[:_LENGTH].encode("ascii", "backslashreplace").decode().replace("\0", "\\x00")[:_LENGTH],
+        message_id=ascii_text(message_id),
         parameters=_dump(dict(raw_event.query)) if raw_event.query else "",
         body=envelope.body,
         form=form,
@@ -74,6 +74,11 @@ def _make_row(
         principal=_dump(sender) if sender else "",
         digest=sha256(payload).digest(),
     )
+
+
+def ascii_text(text: str) -> str:
+    """Shorten and escape a text, so that every database stores it."""
+    return text[:_LENGTH].encode("ascii", "backslashreplace").decode().replace("\0", "\\x00")[:_LENGTH]
 
 
 def _dump(value: Any) -> str:

@@ -3,36 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 from asgiref.sync import sync_to_async
 from typing_extensions import override
 
 from .. import _check_ids as check_ids
+from .. import conf
+from .._concurrency import in_thread
 from .._dispatch.handler import Handler
 from .._dispatch.lookup import HandlersFound
 from .._dispatch.raw_event import RawEvent
-from .._dispatch.store import HANDLED, Result
+from .._dispatch.store import HANDLED, HandlerRun, Result
 from .._log import logger
 from ..envelopes import CloudTask
 from ..exceptions import BodyTooLargeError, EnvelopeError, UnavailableError
 from ..outcomes import Outcome
-from . import claims, decisions, execution
+from . import claims, decisions, execution, once_keys
 from . import claims_mysql as mysql
 from .database import database
 from .errors import describe_error
-from .leases import Claim, DeliveryTerms, Payload, delivery_terms
+from .leases import Claim, DeliveryTerms, KeyRequest, Payload, StandingKey, delivery_terms
 from .models import State, StoredEvent
 from .renewals import key_of_task
 from .serialization import row_of, sender_attempt_of, unread_row
 from .task_backend import enqueue
 
-_DUPLICATE: Final = Result(Outcome.DUPLICATE)
 _SETTLED: Final[Mapping[str, Result]] = {
-    State.DONE: _DUPLICATE,
-    State.REJECTED: _DUPLICATE,
-    State.DISCARDED: _DUPLICATE,
+    State.DONE: execution.DUPLICATE,
+    State.REJECTED: execution.DUPLICATE,
+    State.DISCARDED: execution.DUPLICATE,
     State.PARKED: Result(Outcome.PARKED),
 }
 
@@ -92,27 +94,28 @@ class InboxRecord:
         """Do the same as `open` on an event loop."""
         await sync_to_async(self.open)()
 
-    def begin(self, handler: Handler) -> Result | None:
-        """Begin a delivery. Returns a result, if it is not open or another worker has it."""
-        terms = self.terms.get(handler)
+    def begin(self, run: HandlerRun) -> Result | None:
+        """Begin a delivery. Returns a result, if it is not open, another worker has it, or another delivery has its key."""
+        terms = self.terms.get(run.handler)
         if terms is None:
             return None
         claim = self.claims[terms.handler]
         if claim.token is None:
             return _standing(claim, terms)
-        if self.alone:
-            return None
         try:
-            return None if claims.begin(self.alias, claim, terms.lease) else execution.busy()
+            if not (self.alone or claims.begin(self.alias, claim, terms.lease)):
+                return execution.busy()
+            return None if run.handler.options.once_key is None else self._claim_key(run, terms, claim)
         except execution.AWAY as error:
             return execution.away(error)
 
-    async def abegin(self, handler: Handler) -> Result | None:
+    async def abegin(self, run: HandlerRun) -> Result | None:
         """Do the same as `begin` on an event loop, in a thread if it needs the database."""
-        terms = self.terms.get(handler)
-        if self.alone or terms is None or self.claims[terms.handler].token is None:
-            return self.begin(handler)
-        return await sync_to_async(self.begin)(handler)
+        terms = self.terms.get(run.handler)
+        is_quick = self.alone and run.handler.options.once_key is None
+        if is_quick or terms is None or self.claims[terms.handler].token is None:
+            return self.begin(run)
+        return await in_thread(partial(self.begin, run))
 
     def run(self, handler: Handler, call: Callable[[], None]) -> Result:
         """Run a sync handler, in its delivery's transaction unless it is registered with `once=False`."""
@@ -129,6 +132,19 @@ class InboxRecord:
             return await execution.arun(self.alias, self.claims[terms.handler], call)
         await call()
         return HANDLED
+
+    def _claim_key(self, run: HandlerRun, terms: DeliveryTerms, claim: Claim) -> Result | None:
+        """Hold the business key of the event, if it has one, for the run. Returns a result, if another delivery has it."""
+        key = run.once_key()
+        if key is None:
+            return None
+        kept_for = run.handler.options.once_for or conf.current().INBOX.RETENTION
+        request = KeyRequest(claim.delivery, claim.token, terms.handler, key, terms.lease, kept_for)
+        held = once_keys.claim(self.alias, request)
+        if isinstance(held, StandingKey):
+            return execution.give_way(self.alias, claim, held)
+        self.claims[terms.handler] = replace(claim, key=held)
+        return None
 
     def _row(self) -> StoredEvent:
         row = row_of(self.kind, self.reference, self.raw_event)
@@ -186,4 +202,4 @@ def _standing(claim: Claim, terms: DeliveryTerms) -> Result:
     if claim.payload is Payload.REFUSED:  # the first is not done, and this one is not stored, so the sender has to keep it
         return execution.busy(claim.wait)
     is_stored = terms.deferred and claim.delivery  # otherwise, a purge has just deleted the event
-    return _DUPLICATE if is_stored or claim.payload is Payload.IGNORED else execution.busy(claim.wait)
+    return execution.DUPLICATE if is_stored or claim.payload is Payload.IGNORED else execution.busy(claim.wait)

@@ -41,7 +41,8 @@ from uuid import UUID
 
 from typing_extensions import TypeForm, TypeVar, deprecated
 
-from gcp_event_router._dispatch.options import OnOptions
+from gcp_event_router._dispatch.once_key import KeyOf
+from gcp_event_router._dispatch.options import Keyed, OnOptions
 from gcp_event_router.event import Event
 from gcp_event_router.kinds import HandlerDecorator, Kind, PayloadDecorator, TypeOf
 from gcp_event_router.router import EventRouter, Explanation
@@ -51,6 +52,7 @@ from gcp_event_router.testing.result import Pushed
 _REFUSALS: Final = """\
 PayloadT = TypeVar("PayloadT")
 FormT = TypeVar("FormT", default=Any)
+KeyedT = TypeVar("KeyedT", default=Any)
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 
 class NoDeclaredKindHasThisName:
@@ -104,6 +106,11 @@ class _Overload:
         self._deprecated: str = getattr(function, "__deprecated__", "")
         self._parameters = [parameter for parameter in signature.parameters.values() if parameter.name != "self"]
         self.annotations = {parameter.name: str(parameter.annotation) for parameter in self._parameters}
+
+    @property
+    def is_keyed(self) -> bool:
+        """Whether the function of `once_key` gives the payload."""
+        return "once_key" in self.annotations
 
     @property
     def takes_name(self) -> bool:
@@ -172,7 +179,8 @@ def _on(groups: Groups) -> Iterator[str]:
     with_payload = [overload for overload in overloads if "payload" in overload.annotations]
     plain = [overload for overload in overloads if "payload" not in overload.annotations]
     first, by_kind = with_payload[0], plain[0]
-    anything = {first.annotations["payload"]: "object"}
+    by_key = next(overload for overload in plain if overload.is_keyed)
+    anything = {first.annotations["payload"]: "object", "PayloadT": "Any"}
     yield from _on_types(groups, with_payload, anything)
     for group in (group for group in groups.kinds if group.is_given):  # each overload makes mypy slower
         for overload in with_payload:
@@ -185,9 +193,10 @@ def _on(groups: Groups) -> Iterator[str]:
     yield from (overload.text() for overload in with_payload)
     yield from _on_types(groups, plain)
     for group in groups.kinds:
-        yield by_kind.text(f"{group.label}Kind", result=f"Callable[[Takes{group.label}], Takes{group.label}]")
-    yield by_kind.text("KindOrGlob")
-    yield by_kind.text("LiteralString", result="NoDeclaredKindHasThisName", deprecated=_UNKNOWN)
+        yield by_kind.text(f"{group.label}Kind", _keyed(group), f"Callable[[Takes{group.label}], Takes{group.label}]")
+    for overload in (by_kind, by_key):
+        yield overload.text("KindOrGlob")
+        yield overload.text("LiteralString", result="NoDeclaredKindHasThisName", deprecated=_UNKNOWN)
     yield from (overload.text() for overload in plain)
 
 
@@ -201,14 +210,19 @@ def _on_types(groups: Groups, overloads: Iterable[_Overload], anything: Mapping[
         types: dict[str, str] = dict.fromkeys(("str", "str | None"), f"{group.label}Kind")
         payloads = dict.fromkeys(_PAYLOADS, f"{group.label}Payload")
         for overload in typed:
-            if not anything:
-                yield overload.text("KindOrGlob", types, f"Callable[[Takes{group.label}], Takes{group.label}]")
-            elif group.is_given and _expresses(overload.annotations["payload"], group):
+            if not anything and not overload.is_keyed:
+                yield overload.text("KindOrGlob", types | _keyed(group), f"Callable[[Takes{group.label}], Takes{group.label}]")
+            elif anything and group.is_given and _expresses(overload.annotations["payload"], group):
                 yield overload.text("KindOrGlob", types | payloads)
         for overload in typed:
             if overload.annotations.get("payload") in anything:
                 yield overload.text("KindOrGlob", {**types, **anything}, "TheKindCarriesAnotherPayload", _MISMATCH)
     yield from (overload.text("KindOrGlob", {"str | None": "str"}) for overload in typed if overload.takes_name)
+
+
+def _keyed(group: Group) -> dict[str, str]:
+    """Let `once_key` read the payload of a group."""
+    return {"OnOptions": f"Keyed[{group.payload}]"}
 
 
 def _expresses(annotation: str, group: Group) -> bool:

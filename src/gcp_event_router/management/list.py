@@ -67,6 +67,7 @@ def _fields(router: EventRouter, receivers: list[str]) -> dict[str, Any]:
                 "deferred": handler.options.deferred,
                 "lease_seconds": handler.options.lease and handler.options.lease.total_seconds(),
                 "max_attempts": handler.options.max_attempts,
+                "once_key": handler.options.once_key is not None,
             }
             for registration, handler in ((registration, registration.handler) for registration in router)
         ],

@@ -23,7 +23,7 @@ from ._codes import EVENT_HANDLER
 from ._comparison import unreadable
 from ._fields import is_plain
 from ._google import check_google_type
-from ._names import EVENT, HANDLER_DECORATOR
+from ._names import EVENT, HANDLER_DECORATOR, PAYLOAD_DECORATOR
 from ._on_call import OnCall
 from ._options import check_options
 from ._payloads import check_payload
@@ -120,18 +120,26 @@ def _other_payload(partial: CallableType, payload: Type) -> str | None:
     )
 
 
-def check_payload_argument(call: Call, on_call: OnCall, decorator: Type) -> None:
-    """Check the type that `payload=` names, which is the argument of the decorator's type."""
+def check_payload_argument(call: Call, on_call: OnCall, decorator: Type, reader: str = "The handler") -> None:
+    """Check the type that `payload=` names, or `once_key` reads, which is the argument of the decorator's type."""
     decorator = get_proper_type(decorator)
     if isinstance(decorator, Instance) and is_inferred(decorator) and decorator.args:
-        _check_read(call, on_call, decorator.args[0])
+        _check_read(call, on_call, decorator.args[0], reader)
 
 
-def _check_read(call: Call, on_call: OnCall, payload: Type) -> None:
+def _check_read(call: Call, on_call: OnCall, payload: Type, reader: str = "The handler") -> None:
     """Compare what a handler reads with what its events carry."""
-    reader = f"The handler reads Event[{text(payload)}]"
+    reader = f"{reader} reads Event[{text(payload)}]"
     check_payload(call, on_call, payload, reader)
     check_google_type(call, on_call, payload, reader)
+
+
+def is_keyed(call: Call) -> bool:
+    """Whether `once_key` is a function that says which events it takes; a lambda takes any."""
+    decorator = get_proper_type(call.type)
+    if call.argument("once_key") is None or not isinstance(decorator, Instance) or decorator.type.fullname != PAYLOAD_DECORATOR:
+        return False
+    return not isinstance(get_proper_type(decorator.args[0]), AnyType)
 
 
 def _problem(call: Call, function: ProperType) -> str | None:

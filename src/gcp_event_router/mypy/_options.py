@@ -37,7 +37,16 @@ from ._stub import accept_strings
 from ._types import text
 
 #: The options; mypy itself reports values of other types.
-_TYPES: Final = {"name": str, "once": bool, "deferred": bool, "lease": timedelta, "max_attempts": int}
+_TYPES: Final = {
+    "name": str,
+    "once": bool,
+    "once_for": timedelta,
+    "deferred": bool,
+    "lease": timedelta,
+    "max_attempts": int,
+}
+#: The arguments whose types mypy itself compares.
+_COMPARED: Final = frozenset({"payload", "once_key"})
 #: Stands for a value that the code does not spell out.
 _UNKNOWN: Final = object()
 _CONSTANTS: Final = {"builtins.True": True, "builtins.False": False}
@@ -48,6 +57,8 @@ def check_options(call: Call) -> None:
     keywords = _keywords(call.context.context)
     values = {name: _value(expression) for name, expression in keywords.items()}
     known: Any = {name: value for name, value in values.items() if type(value) is _TYPES.get(name)}
+    if "once_key" in keywords:
+        known["once_key"] = _any_key
     try:
         Options(**known)
         AttributeGlobs.of(_texts(keywords.get("attributes")))
@@ -55,6 +66,10 @@ def check_options(call: Call) -> None:
         call.fail(str(error).removesuffix("."), EVENT_HANDLER)
     except GlobError as error:
         call.fail(str(error).removesuffix("."), EVENT_GLOB)
+
+
+def _any_key(event: object) -> None:
+    """Stand for a function that the code names."""
 
 
 def _value(expression: Expression) -> object:
@@ -147,10 +162,11 @@ def _option_problem(project: Project, context: MethodSigContext) -> str | None:
     """What is wrong with the options of a handler."""
     options = _options(project, context)
     for name, expression in _keywords(context.context).items():
-        if not options or name == "payload":
+        if not options or name in _COMPARED:
             continue
         if name not in options:
-            known = ["payload", *options] if "ce_type" in options else [*options]
+            known = sorted([*options, "once_key"])
+            known = ["payload", *known] if "ce_type" in options else known
             close = difflib.get_close_matches(name, known, n=1)
             hint = f'did you mean "{close[0]}"?' if close else f"the options are {', '.join(known)}"
             return f'The option "{name}" does not exist; {hint}'

@@ -22,7 +22,7 @@ from ._declarations import (
 )
 from ._forms import with_form
 from ._google import is_googles
-from ._handlers import check_payload_argument
+from ._handlers import check_payload_argument, is_keyed
 from ._kind_names import check_declared_name, check_glob, check_kind
 from ._names import BASE_MODEL, ROUTER
 from ._on_call import OnCall
@@ -129,13 +129,16 @@ def on(call: Call) -> Type:
         decorator = with_form(call)
         check_payload_argument(call, on_call, decorator)
         return decorator
+    if is_keyed(call):
+        check_payload_argument(call, on_call, call.type, "once_key")
+        return call.type
     return on_call.type(call)
 
 
 def fallback(call: Call) -> Type:
     """Let the decorator check the handler."""
     check_options(call)
-    return call.type if call.first_positional() else OnCall().type(call)
+    return call.type if call.first_positional() or is_keyed(call) else OnCall().type(call)
 
 
 def kinds_item(call: Call) -> Type:

@@ -65,6 +65,18 @@ def error(event: StoredEvent) -> str:
     return "-"
 
 
+@admin.display(description=_("key"))
+def once_key(event: StoredEvent) -> str:
+    """The business key of the worst delivery that has one, and the delivery that was done with it before."""
+    for delivery in _worst_first(event):
+        if delivery.once_key:
+            line = format_html("<bdi>{}</bdi>", printable(delivery.once_key))
+            if delivery.duplicate_of is None:
+                return line
+            return format_html("{} ({})", line, _("duplicate of %d") % delivery.duplicate_of)
+    return "-"
+
+
 @admin.display(description=_("attempts"))
 def attempts(event: StoredEvent) -> str:
     """The attempts of the worst delivery."""

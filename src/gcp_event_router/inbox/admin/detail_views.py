@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from uuid import UUID
 
@@ -25,6 +25,7 @@ from ..decisions import discardable
 from ..display import error_details, payload, printable
 from ..facts import attributes_of, cloudevent_of, data_of, envelope_of, facts_of, pairs_of
 from ..models import Delivery, State, StoredEvent
+from ..once_keys import texts_of
 from ..selections import delivery_number
 from . import actions
 
@@ -179,6 +180,9 @@ def _details(event: StoredEvent, deliveries: QuerySet[Delivery]) -> dict[str, An
     """An event for the template, as `printable` text."""
     envelope = envelope_of(event)
     can_be_discarded = set(discardable(deliveries).values_list("pk", flat=True))
+    rows = list(deliveries)
+    once_keys = texts_of(database(), rows)
+    done_before = _events_of(delivery.duplicate_of for delivery in rows)
     return {
         "is_read": envelope is not None,  # if not, the payload is the request's body, and the attributes are its headers
         "payload": payload(data_of(event, envelope)),
@@ -186,8 +190,22 @@ def _details(event: StoredEvent, deliveries: QuerySet[Delivery]) -> dict[str, An
         "parameters": pairs_of(event.parameters),
         "cloudevent": cloudevent_of(envelope),
         "facts": [(_(name), value) for name, value in facts_of(event, envelope)],
-        "rows": [{**_row(delivery), "can_be_discarded": delivery.pk in can_be_discarded} for delivery in deliveries],
+        "rows": [
+            {
+                **_row(delivery),
+                "can_be_discarded": delivery.pk in can_be_discarded,
+                "once_key": printable(once_keys.get(delivery.pk, "")),
+                "done_before": done_before.get(delivery.duplicate_of),
+            }
+            for delivery in rows
+        ],
     }
+
+
+def _events_of(numbers: Iterable[int | None]) -> Mapping[int | None, UUID]:
+    """The keys of the events of some deliveries, as far as they are not purged."""
+    known = [number for number in numbers if number is not None]
+    return dict(Delivery.objects.using(database()).filter(pk__in=known).values_list("pk", "event_id")) if known else {}
 
 
 def _row(delivery: Delivery) -> dict[str, Any]:

@@ -14,9 +14,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
+from ..._dispatch.lookup import registered_everywhere
 from ..database import database
 from ..decisions import discardable
 from ..models import Delivery, State, StoredEvent
+from ..once_keys import deliveries_with
 from ..replay import REPLAYED
 from . import actions, columns
 from .changelist import EventList, delivery_filters, without_large
@@ -46,7 +48,7 @@ class StoredEventAdmin(EventPages):
     list_display_links: Columns | None = (columns.kind,)
     list_filter: ClassVar[Filters] = (StateFilter, ReceivedFilter, KindFilter, HandlerFilter, ErrorFilter)  # pyright: ignore[reportIncompatibleVariableOverride] -- never assigned
     search_fields: ClassVar[Names] = ("reference", "message_id", "key")
-    search_help_text: ClassVar[StrOrPromise | None] = _("A whole reference, message id or key.")
+    search_help_text: ClassVar[StrOrPromise | None] = _("A whole reference, message id, business key or key.")
     ordering: ClassVar[tuple[str, ...]] = ("-received_at", "key")  # pyright: ignore[reportIncompatibleVariableOverride] -- as above
     sortable_by: ClassVar[Names | None] = ()  # no index has another order
     show_full_result_count = False
@@ -65,6 +67,13 @@ class StoredEventAdmin(EventPages):
         return without_large(super().get_queryset(request).using(database()))
 
     @override
+    def get_list_display(self, request: HttpRequest) -> Columns:
+        """List business keys, too, if a handler has them."""
+        shown: Columns = super().get_list_display(request)
+        has_keys = any(registration.handler.options.once_key for registration in registered_everywhere())
+        return (*shown[:4], columns.once_key, *shown[4:]) if has_keys else shown
+
+    @override
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[EventList]:
         return EventList
 
@@ -77,6 +86,8 @@ class StoredEventAdmin(EventPages):
         if not term:
             return queryset, False
         condition = Q(reference=term) | Q(message_id=term)
+        keyed = list(deliveries_with(database(), term).values_list("event_id", flat=True)[:_AT_ONCE])
+        condition |= Q(key__in=keyed)
         with suppress(ValueError):
             condition |= Q(key=UUID(term))
         return queryset.filter(condition), False

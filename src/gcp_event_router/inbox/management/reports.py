@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from json import dumps
@@ -20,6 +20,7 @@ from ..database import database
 from ..display import error_details, payload, printable
 from ..facts import attributes_of, cloudevent_of, data_of, envelope_of, facts_of
 from ..models import OPEN, Delivery, State, StoredEvent
+from ..once_keys import deliveries_with, texts_of
 from ..selections import Selection, delivery_number
 from ..stats import stats
 
@@ -33,7 +34,7 @@ _MOST_EVENTS: Final = 10
 #: The fields of a delivery and of its event in JSON.
 _DELIVERY: Final = (
     *("state", "handler", "deferred", "attempts", "lost", "max_attempts", "sender_attempt", "error_type", "error"),
-    *("created_at", "started_at", "finished_at", "lease_until", "not_before"),
+    *("once_key", "duplicate_of", "created_at", "started_at", "finished_at", "lease_until", "not_before"),
 )
 _EVENT: Final = ("kind", "reference", "message_id", "received_at")
 
@@ -83,7 +84,7 @@ def list_deliveries(out: OutputWrapper, *, limit: int, json: bool, **options: An
 
 @subcommand(
     "Show everything about an event.",
-    argument("id", type=text, help="the number of a delivery, a message id, or the key of an event"),
+    argument("id", type=text, help="the number of a delivery, a message id, a business key, or the key of an event"),
     *FORMAT,
 )
 def show_event(out: OutputWrapper, *, id: str, json: bool, **_: Any) -> None:  # noqa: A002 -- the argument's name
@@ -136,9 +137,13 @@ def _json_line(delivery: Delivery) -> str:
 
 
 def _keys(alias: str, identifier: str) -> set[UUID]:
-    """The keys of the events with a delivery of this number, this message id or this key; each look-up has an index."""
+    """The keys of the events with a delivery of this number, this message id or this key; each look-up has an index.
+
+    Of a business key, these are the events that hold it or are done with it; others are their duplicates.
+    """
     newest = StoredEvent.objects.using(alias).filter(message_id=identifier).order_by("-received_at")
     keys = set(newest.values_list("pk", flat=True)[:_MOST_EVENTS])
+    keys.update(deliveries_with(alias, identifier).values_list("event_id", flat=True)[:_MOST_EVENTS])
     number = delivery_number(identifier)
     if number is not None:
         keys.update(Delivery.objects.using(alias).filter(pk=number).values_list("event_id", flat=True))
@@ -162,18 +167,22 @@ def _row(delivery: Delivery, time: datetime) -> tuple[str, ...]:
     )
 
 
-def _describe(event: StoredEvent, deliveries: Iterable[Delivery]) -> str:
+def _describe(event: StoredEvent, deliveries: Collection[Delivery]) -> str:
     """Describe an event in sections of a title and indented lines."""
     envelope = envelope_of(event)
     facts = [(name.lower(), value) for name, value in facts_of(event, envelope)]
     facts += [("parameters", printable(event.parameters))] if event.parameters else []
     content = payload(data_of(event, envelope))
+    once_keys = texts_of(database(), deliveries)
     left_out = [f"... and {content.left_out} bytes more"] if content.left_out else []
     sections = [
         (printable(str(event)), _columns(facts)),
         ("cloudevent", _columns(cloudevent_of(envelope))),
         ("headers" if envelope is None else "attributes", _columns(attributes_of(event, envelope))),
-        *((f"delivery {row.pk} to {handler_name(row)}: {_state(row)}", [*_error(row), ""]) for row in deliveries),
+        *(
+            (f"delivery {row.pk} to {handler_name(row)}: {_state(row)}", [*_once(row, once_keys), *_error(row), ""])
+            for row in deliveries
+        ),
         (
             f"payload: {content.sort}, {content.size} bytes" if content.sort else "no payload",
             [*content.text.splitlines(), *left_out, ""],
@@ -193,6 +202,14 @@ def _state(delivery: Delivery) -> str:
     state = State(delivery.state)
     waits = delivery.deferred and state in OPEN and state is not State.RUNNING
     return f"{state.value}{', waits for a worker' if waits else ''}, attempt {delivery.attempts} of {delivery.max_attempts}"
+
+
+def _once(delivery: Delivery, once_keys: Mapping[int, str]) -> Iterator[str]:
+    """The lines of a delivery's business key."""
+    if delivery.pk in once_keys:
+        yield f"key {printable(once_keys[delivery.pk])}"
+    if delivery.duplicate_of is not None:
+        yield f"duplicate of delivery {delivery.duplicate_of}, which was done with this key"
 
 
 def _error(delivery: Delivery) -> Iterator[str]:

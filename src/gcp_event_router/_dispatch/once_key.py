@@ -1,0 +1,59 @@
+"""Business keys: the function that finds one in an event, and the texts by which keys are compared."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
+from uuid import UUID
+
+from ..event import Event
+from .signature import is_async, is_generator, readable
+
+#: What `once_key` may return; None for an event without a key.
+Key: TypeAlias = str | int | UUID | None
+PayloadT = TypeVar("PayloadT")
+#: The function that the option `once_key` takes, for events with a payload.
+KeyOf: TypeAlias = Callable[[Event[PayloadT, Any]], Key]
+KeyFunction: TypeAlias = KeyOf[Any]
+
+
+def problem_of(function: object) -> str | None:
+    """Return why something cannot be `once_key`; None if it can."""
+    if not callable(function):
+        return f"once_key={function!r} cannot be called. Write once_key=lambda event: event.payload.payment_id."
+    if is_async(function) or is_generator(function):
+        return 'once_key is async or a generator, and the inbox needs the key before it runs anything. Write it with "def".'
+    try:
+        inspect.signature(readable(function)).bind(None)
+    except TypeError:
+        return "once_key cannot be called with an event alone. Write it as `def key(event: Event[Model]) -> str`."
+    except ValueError:  # a function in C without a signature
+        return None
+    return None
+
+
+def key_text(handler: object, key: object) -> str | None:
+    """Return the text of a key that a handler's `once_key` has returned. Raises an exception, without the key, for anything else.
+
+    An int and a UUID are the same key as their texts.
+    """
+    if key is None:
+        return None
+    if isinstance(key, str):
+        text = str.__str__(key)  # the value of an enum's member
+        if text:
+            return text
+        msg = f"once_key of {handler} returned an empty text, which would be the key of all such events. {_HOW}"
+        raise ValueError(msg)
+    if isinstance(key, UUID):
+        return str(key)
+    if isinstance(key, int) and not isinstance(key, bool):
+        return int.__repr__(key)
+    if inspect.iscoroutine(key):
+        key.close()
+    msg = f"once_key of {handler} returned an object of type {type(key).__name__}, which cannot be a key. {_HOW}"
+    raise TypeError(msg)
+
+
+_HOW = "Return a text, an int or a UUID, or None for an event without a key."

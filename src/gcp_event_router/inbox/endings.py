@@ -1,0 +1,100 @@
+"""Ends a claimed run: as done, as failed, or for a later run. Each ending is a conditional write, which needs the claim's token.
+
+The run holds its event's business key by the same token: it wins the key together with its delivery, or frees it.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Final
+
+from django.db import connections, transaction
+from django.db.models import F
+from django.db.models.functions import Coalesce, Now
+
+from . import claims_postgresql as postgresql
+from . import once_keys
+from .clock import ahead
+from .conflicts import retry_conflicts
+from .errors import StoredError
+from .leases import KEY_IS_HELD, Claim, StandingKey
+from .models import Delivery, State
+
+_NO_ERROR: Final = StoredError().columns
+
+
+@retry_conflicts
+def finish(alias: str, held: Claim, setting: str = "") -> bool:
+    """Mark a delivery and its business key as done.
+
+    Returns False if another worker has claimed the delivery, or another delivery the key. Then the caller has to undo its writes.
+
+    Args:
+        alias: The database.
+        held: The claim.
+        setting: The setting that marks the run's transaction, or ""; without the mark, `RolledBackError` is raised.
+
+    """
+    if held.key is None:
+        return _finish(alias, held, setting)
+    with transaction.atomic(using=alias, savepoint=False):
+        is_held = _finish(alias, held, setting)
+        if not is_held:
+            transaction.set_rollback(True, using=alias)
+    return is_held
+
+
+@retry_conflicts
+def give_up(alias: str, held: Claim, state: State, error: StoredError, after: timedelta | None = None) -> bool:
+    """End a run as `REJECTED` or `PARKED`, or as `FAILED`, to be tried again after a time. Returns as `finish` does."""
+    return _end(alias, held, state=state, **error.columns, not_before=_time(after), waiting_since=None)
+
+
+@retry_conflicts
+def give_back(alias: str, held: Claim, error: StoredError, after: timedelta | None) -> bool:
+    """End a run without counting it, to be tried again after a time. Returns as `finish` does."""
+    return _give_back(alias, held, error, after)
+
+
+@retry_conflicts
+def give_way(alias: str, held: Claim, key: StandingKey, after: timedelta | None) -> bool:
+    """End a claimed delivery that may not run, since another one has its key: as its duplicate, or to be run later.
+
+    The claim does not count as a run. Returns as `finish` does.
+    """
+    if key.is_done:
+        values = {"duplicate_of": key.delivery, "once_key": key.text, **_NO_ERROR}
+        return _end(alias, held, state=State.DONE, attempts=F("attempts") - 1, **values)
+    error = StoredError(trail=KEY_IS_HELD.format(key.delivery or "(unknown)"))
+    return _give_back(alias, held, error, after, once_key=key.text)
+
+
+def _finish(alias: str, held: Claim, setting: str) -> bool:
+    if connections[alias].vendor == "postgresql":
+        return postgresql.finish(alias, held, setting)
+    values = {} if held.key is None else {"once_key": held.key.text}
+    if not _update(alias, held, state=State.DONE, **_NO_ERROR, **values):
+        return False
+    return held.key is None or once_keys.win(alias, held.token, held.key)
+
+
+def _give_back(alias: str, held: Claim, error: StoredError, after: timedelta | None, **values: Any) -> bool:
+    times = {"finished_at": None, "not_before": _time(after), "waiting_since": Coalesce(F("waiting_since"), Now())}
+    return _end(alias, held, state=State.PENDING, attempts=F("attempts") - 1, **error.columns, **times, **values)
+
+
+def _end(alias: str, held: Claim, **values: Any) -> bool:
+    """End a run without effects, and free its key."""
+    if held.key is not None:
+        once_keys.release(alias, held.token, held.key)
+        values["once_key"] = held.key.text
+    return _update(alias, held, **values)
+
+
+def _update(alias: str, held: Claim, **values: Any) -> bool:
+    rows = Delivery.objects.using(alias).filter(pk=held.delivery, token=held.token)
+    return bool(rows.update(**{"finished_at": Now(), **values, "token": None, "lease_until": None}))
+
+
+def _time(after: timedelta | None) -> Any:
+    return None if after is None else ahead(after)
