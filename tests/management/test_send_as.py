@@ -103,6 +103,27 @@ def test_here(seen: list[Event[Any]]) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "body"),
+    [
+        ("github", ["--attribute", "action=closed"], {"action": "closed", "number": 1}),
+        ("stripe", ["--event", "charge", "--message-id", "evt_1"], {"id": "evt_1", "type": "charge"}),
+        ("slack", ["--event", "message"], {"event": {"type": "message"}, "event_id": None}),
+        ("linear", [], {"webhookTimestamp": None}),
+    ],
+)
+def test_completed_example(seen: list[Event[Any]], name: str, options: list[str], body: dict[str, object]) -> None:
+    """An example gets the metadata that a provider has in the body; each one has a new id and the time, where it has these."""
+    linear = {"BACKEND": "gcp_event_router.auth.Linear", "OPTIONS": {"secrets": [SECRET]}}
+    with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [*SETTINGS["AUTHENTICATION"], linear]}):
+        codes = [run("webhook", "--as", name, *options)[0] for _ in range(2)]
+
+    first, second = (json.loads(event.envelope.body) for event in seen)
+    assert codes == [0, 0]
+    assert {key: value if body[key] is not None else None for key, value in first.items() if key in body} == body
+    assert name != "slack" or first["event_id"] != second["event_id"]
+
+
 @pytest.mark.parametrize("name", ["github", "square"])
 def test_over_http(seen: list[Event[Any]], name: str) -> None:
     """A server with the same settings accepts it, also where the provider signs the URL."""
@@ -216,7 +237,7 @@ def test_json(seen: list[Event[Any]]) -> None:
             for options in (["--envelope", "plain"], ["--ordering-key", "1"], ["--identity", "--url", "http://127.0.0.1:1"])
         ),
         (
-            ["--as", "stripe", "--message-id", "evt_2"],
+            ["--as", "stripe", "--message-id", "evt_2", "--data", "{}"],
             "stripe has its message id at /id of the body, where this payload has nothing. Write 'evt_2' there.",
         ),
         (

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentTypeError
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from http import HTTPStatus
 from http.client import HTTPException
 from importlib import import_module
 from json import dumps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
 from django.core.management.base import CommandError, OutputWrapper
@@ -30,12 +31,15 @@ from ..pulling.http import PushClient
 from ..router import events
 from ..testing.messages import FORMS, CloudEventRequest, EventMessage, Form
 from ..testing.recording import record_own
-from ..testing.webhooks import webhook
+from ..testing.webhooks import webhook, with_metadata
 from ..views import EventView
 from .answer import DEFERRED, HANDLED, HERE, RESULTS, EndpointAnswer
 from .arguments import ATTRIBUTE, kind_and_type, label, pair, printable, refuse, similar_kind
 from .signers import signer_of
 from .subcommands import FORMAT, argument, exclusive, subcommand
+
+#: A payload, and the parameters of the URL.
+_Content: TypeAlias = tuple[bytes, Mapping[str, Sequence[str]]]
 
 
 def _header(text: str) -> tuple[str, str]:
@@ -102,9 +106,10 @@ def _send(out: OutputWrapper | None, *, kind: str, reference: str, url: str | No
     _check_webhook(url, url_kind, **options)
     client = None if url is None else _client(url, **options)
     attributes = dict(options["attribute"]) | ({"event": options["event"]} if options["event"] else {})
-    data, parameters = _content(out, kind, channel_of(events, kind, ce_type, attributes), **options)
+    content = partial(_content, out, kind, channel_of(events, kind, ce_type, attributes), **options)
     if options["signer"] is not None:
-        return _send_webhook(client, kind, reference, data, parameters, attributes, **options)
+        return _send_webhook(client, kind, reference, attributes, content, **options)
+    data, parameters = content()
     optional = {"message_id": options["message_id"], "ce_type": ce_type, "ce_subject": None if url_kind else reference}
     fields: dict[str, Any] = {name: value for name, value in optional.items() if value}
     message = EventMessage(data, attributes=attributes, ordering_key=options["ordering_key"], **fields)
@@ -137,9 +142,8 @@ def _send_webhook(
     client: PushClient | None,
     kind: str,
     reference: str,
-    payload: bytes,
-    parameters: Mapping[str, Sequence[str]],
     attributes: Mapping[str, str],
+    content: Callable[..., _Content],
     *,
     signer: str,
     message_id: str | None,
@@ -147,9 +151,12 @@ def _send_webhook(
     **options: Any,
 ) -> EndpointAnswer:
     """Send what a provider of webhooks would send; in this process, the endpoint's own authenticators verify it."""
-    path = get_event_url(kind, reference, parameters, base_url="") if client is None else client.path(kind, reference, parameters)
-    chain = chain_at(path.partition("?")[0])
+    chain = chain_at(_path(client, kind, reference).partition("?")[0])
     authenticator = signer_of(signer, chain, secret_env)
+    payload, parameters = content(
+        complete=partial(with_metadata, signer=authenticator, message_id=message_id, attributes=attributes)
+    )
+    path = _path(client, kind, reference, parameters)
     # some providers sign the URL; the site that has our secret also has our BASE_URL
     url = path if secret_env is None or client is None else client.base + path
     try:
@@ -162,15 +169,31 @@ def _send_webhook(
     return replace(answer, sender=signer)
 
 
+def _path(client: PushClient | None, kind: str, reference: str, parameters: Mapping[str, Sequence[str]] | None = None) -> str:
+    if client is not None:
+        return client.path(kind, reference, parameters)
+    return get_event_url(kind, reference, parameters, base_url="")
+
+
 def _is_handshake(signer: HMACSignature, message: CloudEventRequest) -> bool:
     meta = {HttpHeaders.to_wsgi_name(name): text for name, text in message.headers.items()}
     return signer.provider is not None and signer.provider.handshake_answer(meta, message.body) is not None
 
 
 def _content(
-    out: OutputWrapper | None, kind: str, channel: Channel, *, data: str | None, file: str | None, **options: Any
-) -> tuple[bytes, Mapping[str, Sequence[str]]]:
-    """The payload and the parameters of the URL: those of the command line, or examples that the handlers accept."""
+    out: OutputWrapper | None,
+    kind: str,
+    channel: Channel,
+    *,
+    data: str | None,
+    file: str | None,
+    complete: Callable[[bytes], bytes] = bytes,
+    **options: Any,
+) -> _Content:
+    """The payload and the parameters of the URL: those of the command line, or examples that the handlers accept.
+
+    `complete` adds to an example of the payload.
+    """
     parameters: dict[str, list[str]] = {}
     for name, value in options["parameter"]:
         parameters.setdefault(name, []).append(value)
@@ -188,7 +211,7 @@ def _content(
             refuse(f"{example.problem} Or give the payload: --data or --file.")
         if example.query is None and not parameters:
             refuse(f"{example.query_problem} Or give them: --parameter NAME=VALUE.")
-        payload = example.data
+        payload = complete(example.data)
         lines += [f"An example of {channel}, since there is no --data or --file:"]
         lines += [f"  {payload.decode(errors='replace') or '(no payload)'}"]
     if example.query and not parameters:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from time import time
+from typing import Any, cast
 from uuid import uuid4
 
 from django.http.request import HttpHeaders
+from pydantic_core import to_json
 
 from ..auth import HMACSignature, Provider
-from ..envelopes import Webhook
+from ..envelopes import Webhook, read_json
 from ..exceptions import AuthenticationError
 from .messages import CloudEventRequest, EventMessage
 
@@ -43,8 +46,8 @@ def webhook(
     if publish_time is not None and not (signer.scheme.signs("timestamp") or _is_header(provider.timestamp)):
         msg = f"{provider.name} sends no time beside the body, so {publish_time} cannot be sent. Leave the time out."
         raise ValueError(msg)
-    time = publish_time or datetime.now(UTC)
-    time = time if time.tzinfo is not None else time.replace(tzinfo=UTC)
+    moment = publish_time or datetime.now(UTC)
+    moment = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     if message_id is None and _is_header(provider.delivery_id):
         message_id = str(uuid4())
     given, places = attributes or {}, provider.places
@@ -53,10 +56,10 @@ def webhook(
         msg = f"{provider.name} sends no attribute {min(unknown)!r}. It sends these: {known}."
         raise ValueError(msg)
     written = [(places[name], text) for name, text in given.items()]
-    written += [(provider.delivery_id, message_id or ""), (provider.timestamp, time.isoformat())]
+    written += [(provider.delivery_id, message_id or ""), (provider.timestamp, moment.isoformat())]
     headers = {place: text for place, text in written if text and _is_header(place)}
     try:
-        headers |= signer.sign(data, url=url, message_id=message_id or "", at=time)
+        headers |= signer.sign(data, url=url, message_id=message_id or "", at=moment)
     except AuthenticationError as error:
         msg = f"{provider.name} cannot sign this payload: {error.reason}. Give one that it sends."
         raise ValueError(msg) from error
@@ -66,6 +69,41 @@ def webhook(
     for name, text in given.items():
         _compare(provider, f"attribute {name!r}", places[name], text, received.attributes.get(name))
     return CloudEventRequest(data, EventMessage(data).content_type, headers)
+
+
+def with_metadata(
+    data: bytes, signer: HMACSignature, *, message_id: str | None = None, attributes: Mapping[str, str] | None = None
+) -> bytes:
+    """Write metadata into an example of a body, where the provider has it in the body; without an id, a new one.
+
+    A body that is not a JSON object is returned as it is.
+    """
+    provider, scheme = signer.provider, signer.scheme
+    try:
+        document = read_json(data)
+    except ValueError:
+        document = None
+    if provider is None or not isinstance(document, dict):
+        return data
+    written: dict[str, object] = {provider.delivery_id: message_id or uuid4().hex}
+    written |= {provider.places[name]: text for name, text in (attributes or {}).items() if name in provider.places}
+    if scheme.timestamp_is_in_body:
+        written[scheme.timestamp] = int(scheme.write_time(time()))
+    pointers = {place: value for place, value in written.items() if place.startswith("/")}
+    for pointer, value in pointers.items():
+        _write(cast("dict[str, Any]", document), pointer, value)
+    return to_json(document) if pointers else data
+
+
+def _write(document: dict[str, Any], pointer: str, value: object) -> None:
+    """Write a value at a JSON pointer, below objects that are made as needed."""
+    *parents, last = (part.replace("~1", "/").replace("~0", "~") for part in pointer[1:].split("/"))
+    for name in parents:
+        child = document.setdefault(name, {})
+        if not isinstance(child, dict):
+            return
+        document = cast("dict[str, Any]", child)
+    document[last] = value
 
 
 def _is_header(place: str) -> bool:
