@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from time import time
@@ -9,7 +10,6 @@ from typing import Any, cast
 from uuid import uuid4
 
 from django.http.request import HttpHeaders
-from pydantic_core import to_json
 
 from ..auth import HMACSignature, Provider
 from ..envelopes import Webhook, read_json
@@ -92,7 +92,7 @@ def with_metadata(
     pointers = {place: value for place, value in written.items() if place.startswith("/")}
     for pointer, value in pointers.items():
         _write(cast("dict[str, Any]", document), pointer, value)
-    return to_json(document) if pointers else data
+    return json.dumps(document).encode() if pointers else data
 
 
 def _write(document: dict[str, Any], pointer: str, value: object) -> None:
