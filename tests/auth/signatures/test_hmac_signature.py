@@ -24,7 +24,17 @@ from hypothesis import strategies as st
 from typing_extensions import override
 
 from gcp_event_router import Event, EventRouter, Principal
-from gcp_event_router.auth import GitHub, HMACSignature, Linear, Provider, SignatureScheme, Square, StandardWebhooks, Svix
+from gcp_event_router.auth import (
+    AuthenticatorChain,
+    GitHub,
+    HMACSignature,
+    Linear,
+    Provider,
+    SignatureScheme,
+    Square,
+    StandardWebhooks,
+    Svix,
+)
 from gcp_event_router.auth.signatures.guessable import is_guessable
 from gcp_event_router.exceptions import ConfigurationError
 from gcp_event_router.signals import event_received
@@ -303,6 +313,40 @@ def test_name() -> None:
     assert refusal(Signed("", "", b"{}", own.sign(b"{}", message_id="msg_1")), svix) == (
         "it has no credentials that an authenticator reads"
     )
+
+
+def test_several_senders() -> None:
+    """Of several senders who use one header, the one whose secret it is counts."""
+    senders = [
+        StandardWebhooks(secrets=[f"whsec_{secret}"], name=name) for secret, name in ((SECRET, "openai"), (OTHER, "supabase"))
+    ]
+    chain = AuthenticatorChain(senders)
+    methods: list[str | None] = []
+    for sender in senders:
+        principal = chain.authenticate(Signed("", "", b"{}", sender.sign(b"{}", message_id="msg_1")).request())
+        methods.append(principal.method if principal else None)
+    assert methods == ["openai", "supabase"]
+
+
+def test_public_key_as_a_secret() -> None:
+    """Who knows the public key, and signs with it as if it were a shared secret, is refused."""
+    public = "1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4="
+    forged = StandardWebhooks(secrets=[f"whsec_{public}"]).sign(b"{}", message_id="msg_1")
+    authenticator = StandardWebhooks(secrets=[f"whpk_{public}"])
+    refused = "no signature was made with one of our secrets"
+    for prefix in ("v1,", "v1a,"):
+        headers = {**forged, "webhook-signature": forged["webhook-signature"].replace("v1,", prefix)}
+        assert refusal(Signed("", "", b"{}", headers), authenticator) == refused
+
+
+@given(st.floats(0, 2**35), st.sampled_from(["seconds", "milliseconds", "iso8601"]))
+def test_times(seconds: float, time_format: Any) -> None:
+    """A time that is written is read again, in each format."""
+    scheme = SignatureScheme(header="X-Sig", time_format=time_format)
+    precision = 0.001 if time_format == "milliseconds" else 1
+    read = scheme.read_time(scheme.write_time(seconds))
+    assert read is not None
+    assert 0 <= seconds - read < precision + 1e-5
 
 
 def test_without_cryptography(monkeypatch: pytest.MonkeyPatch) -> None:
