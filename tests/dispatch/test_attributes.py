@@ -229,13 +229,13 @@ def test_memory_is_bounded() -> None:
     router.on("*", attributes={"x": "*"})(one)
     for number in range(3 * MEMORY):
         router.find(f"kind-{number}", None, {"x": str(number)})
-    assert (len(table(router).memory), len(table(router).choices)) == (MEMORY, MEMORY)
+    assert (len(table(router)._choices), len(table(router)._chosen)) == (MEMORY, MEMORY)
 
     router = EventRouter()
     router.on("a", attributes={"x": "*"})(one)
     assert names(router, "a", {"x": "1" * 2000}) == ["one"]
     assert names(router, "a", {"y": "1"}) == []
-    assert len(table(router).choices) == 0
+    assert len(table(router)._chosen) == 0
 
 
 class Unrouted(Envelope):

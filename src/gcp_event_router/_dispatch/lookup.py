@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from operator import itemgetter
 from threading import Lock
 from typing import Final, NamedTuple, Protocol, TypeAlias, TypeVar
@@ -127,8 +126,7 @@ class HandlerTable:
         """Find the handlers of an event, each function once. Its attributes are read only if they count for the kind."""
         index = self._index or self._build()
         key = (kind, traits.type) if index.has_types else kind
-        found = index.memory.get(key) or index.find(key, kind, traits.type)
-        return found if isinstance(found, HandlersFound) else found.find(traits.routed)
+        return index.memory.get(key) or index.find(key, kind, traits)
 
     def forget(self) -> None:
         """Drop the index, since the registrations have changed."""
@@ -151,39 +149,6 @@ KeyT = TypeVar("KeyT")
 FoundT = TypeVar("FoundT")
 
 
-class _Group:
-    """The registrations of one glob. Those that want attributes are found by one of them, the one that fewest others want."""
-
-    __slots__ = ("_by_name", "_others", "names")
-
-    def __init__(self, placed: list[_Placed]) -> None:
-        self._others = [item for item in placed if not item[1].attributes]
-        counts = Counter(pair for _, entry in placed for pair in entry.attributes)
-        pairs: dict[str, list[tuple[Glob, _Placed]]] = {}
-        for item in placed:
-            if item[1].attributes:
-                name, glob = min(item[1].attributes, key=lambda pair: (not (pair[1].prefix or pair[1].suffix), counts[pair]))
-                pairs.setdefault(name, []).append((glob, item))
-        self._by_name = {name: GlobIndex(globs) for name, globs in pairs.items()}
-        #: The names of all attributes that count.
-        self.names: Final = {name for name, _ in counts}
-
-    def find(self, attributes: Mapping[str, str]) -> Iterator[_Placed]:
-        """Yield the registrations that attributes match."""
-        yield from self._others
-        for name, index in self._by_name.items():
-            value = attributes.get(name)
-            if value is not None:
-                yield from (item for item in index.find(value) if item[1].attributes.matches(attributes))
-
-
-def _grouped(pairs: Iterable[tuple[Glob, _Placed]]) -> GlobIndex[_Group]:
-    groups: dict[Glob, list[_Placed]] = {}
-    for glob, item in pairs:
-        groups.setdefault(glob, []).append(item)
-    return GlobIndex((glob, _Group(placed)) for glob, placed in groups.items())
-
-
 class _Memory(dict[KeyT, FoundT]):
     """What was found, for a bounded number of keys."""
 
@@ -199,66 +164,110 @@ class _Index:
 
     def __init__(self, registrations: tuple[Registration, ...]) -> None:
         placed = list(enumerate(registrations))
-        self._kinds = _grouped((glob, item) for item in placed if not item[1].is_fallback for glob in item[1].globs)
-        self._types = _grouped((item[1].ce_type, item) for item in placed if item[1].ce_type and not item[1].globs)
-        self._fallbacks = GlobIndex((glob, item) for item in placed if item[1].is_fallback for glob in item[1].globs)
+        selective = [item for item in placed if item[1].attributes]
+        plain = [item for item in placed if not item[1].attributes] if selective else placed
+        self._kinds = GlobIndex((glob, item) for item in plain if not item[1].is_fallback for glob in item[1].globs)
+        self._types = GlobIndex((item[1].ce_type, item) for item in plain if item[1].ce_type and not item[1].globs)
+        self._fallbacks = GlobIndex((glob, item) for item in plain if item[1].is_fallback for glob in item[1].globs)
+        self._groups_by_kind = _grouped((glob, item) for item in selective for glob in item[1].globs)
+        self._groups_by_type = _grouped((item[1].ce_type, item) for item in selective if item[1].ce_type and not item[1].globs)
+        self._is_selective = bool(selective)
         self._surrounded = {place: entry.handler.within(entry.middleware) for place, entry in placed if entry.middleware}
         self.has_types: Final = any(entry.ce_type for entry in registrations)
-        self.memory: Final = _Memory[_Key, "HandlersFound | _Choice"]()
-        #: The handlers for the values of the attributes that count for a kind.
-        self.choices: Final = _Memory[tuple[_Key, _Values], HandlersFound]()
+        #: The handlers of kinds for which no attributes count.
+        self.memory: Final = _Memory[_Key, HandlersFound]()
+        #: The other kinds, and their handlers for the values of attributes.
+        self._choices = _Memory[_Key, _Choice]()
+        self._chosen = _Memory[tuple[_Key, _Values], HandlersFound]()
 
-    def find(self, key: _Key, kind: str, ce_type: str | None) -> HandlersFound | _Choice:
-        """Find the handlers of a kind and type, or the choice that its attributes make, and remember them by `key`."""
-        groups = self._kinds.find(kind)
-        if ce_type is not None and self.has_types:
-            groups += self._types.find(ce_type)
-        found: HandlersFound | _Choice
-        if names := {name for group in groups for name in group.names}:
-            is_matched, found = True, _Choice(self, key, kind, ce_type, groups, sorted(names))
-        else:
-            is_matched, found = self.select(kind, ce_type, groups, NO_ATTRIBUTES)
-        if is_matched:
-            self.memory.keep(key, found)
-        return found
+    def find(self, key: _Key, kind: str, traits: Traits) -> HandlersFound:
+        """Find the handlers of an event whose kind and type are `key`, and remember them."""
+        choice = self._choice(key, kind, traits.type) if self._is_selective else None
+        if choice is not None:
+            attributes = traits.routed
+            values = tuple(map(attributes.get, choice.names))
+            return self._chosen.get((key, values)) or self._choose(key, kind, traits.type, choice, attributes, values)
+        matched = self._matched(kind, traits.type)
+        handlers = self._handlers(kind, matched)
+        if matched:
+            self.memory.keep(key, handlers)
+        return handlers
 
-    def select(
-        self, kind: str, ce_type: str | None, groups: list[_Group], attributes: Mapping[str, str]
-    ) -> tuple[bool, HandlersFound]:
-        """Find the handlers in groups, and whether there are any but fallbacks."""
-        matched = [item for group in groups for item in group.find(attributes) if item[1].wants(ce_type)]
-        matched.sort(key=itemgetter(0))
+    def _choice(self, key: _Key, kind: str, ce_type: str | None) -> _Choice | None:
+        """Find what attributes decide for a kind and type; None if they decide nothing."""
+        choice = self._choices.get(key)
+        if choice is None:
+            groups = self._groups_by_kind.find(kind) + (self._groups_by_type.find(ce_type) if ce_type is not None else [])
+            if groups:
+                names = sorted({name for group in groups for name in group.names})
+                choice = _Choice(self._matched(kind, ce_type), groups, names)
+                self._choices.keep(key, choice)
+        return choice
+
+    def _choose(
+        self, key: _Key, kind: str, ce_type: str | None, choice: _Choice, attributes: Mapping[str, str], values: _Values
+    ) -> HandlersFound:
+        selected = [item for group in choice.groups for item in group.find(attributes) if item[1].wants(ce_type)]
+        matched = sorted([*choice.matched, *selected], key=itemgetter(0))
+        handlers = self._handlers(kind, matched)
+        if matched and sum(len(value or "") for value in values) <= _LONGEST:
+            self._chosen.keep((key, values), handlers)
+        return handlers
+
+    def _handlers(self, kind: str, matched: list[_Placed]) -> HandlersFound:
         unique: dict[object, Handler] = {}  # a function that is registered twice runs once
         for place, entry in matched or self._fallbacks.find(kind):
             unique.setdefault(entry.handler.key, self._surrounded.get(place, entry.handler))
-        handlers = HandlersFound(
+        return HandlersFound(
             tuple(handler for handler in unique.values() if not handler.is_async),
             tuple(handler for handler in unique.values() if handler.is_async),
         )
-        return bool(matched), handlers
+
+    def _matched(self, kind: str, ce_type: str | None) -> list[_Placed]:
+        """Find the registrations for any attributes."""
+        matched = self._kinds.find(kind)
+        if self.has_types:
+            matched = [item for item in matched if item[1].wants(ce_type)]
+            matched += self._types.find(ce_type) if ce_type is not None else []
+            matched.sort(key=itemgetter(0))
+        return matched
 
 
-class _Choice:
-    """The groups of a kind and type, some of whose registrations want attributes."""
+class _Group:
+    """The registrations of one glob that want attributes. Each is found by one of them: the one that fewest others want."""
 
-    __slots__ = ("_index", "_key", "_names", "_select")
+    __slots__ = ("_by_name", "names")
 
-    def __init__(
-        self, index: _Index, key: _Key, kind: str, ce_type: str | None, groups: list[_Group], names: Sequence[str]
-    ) -> None:
-        self._index = index
-        self._key = key
-        self._names = names
-        self._select = partial(index.select, kind, ce_type, groups)
+    def __init__(self, placed: list[_Placed]) -> None:
+        counts = Counter(pair for _, entry in placed for pair in entry.attributes)
+        pairs: dict[str, list[tuple[Glob, _Placed]]] = {}
+        for item in placed:
+            name, glob = min(item[1].attributes, key=lambda pair: (not (pair[1].prefix or pair[1].suffix), counts[pair]))
+            pairs.setdefault(name, []).append((glob, item))
+        self._by_name = {name: GlobIndex(globs) for name, globs in pairs.items()}
+        #: The names of all attributes that count.
+        self.names: Final = {name for name, _ in counts}
 
-    def find(self, attributes: Mapping[str, str]) -> HandlersFound:
-        """Find the handlers for attributes, and remember them by the values that count."""
-        values = tuple(map(attributes.get, self._names))
-        choices, key = self._index.choices, (self._key, values)
-        return choices.get(key) or self._choose(key, attributes)
+    def find(self, attributes: Mapping[str, str]) -> Iterator[_Placed]:
+        """Yield the registrations that attributes match."""
+        for name, index in self._by_name.items():
+            value = attributes.get(name)
+            if value is not None:
+                yield from (item for item in index.find(value) if item[1].attributes.matches(attributes))
 
-    def _choose(self, key: tuple[_Key, _Values], attributes: Mapping[str, str]) -> HandlersFound:
-        is_matched, handlers = self._select(attributes)
-        if is_matched and sum(len(value or "") for value in key[1]) <= _LONGEST:
-            self._index.choices.keep(key, handlers)
-        return handlers
+
+class _Choice(NamedTuple):
+    """The registrations of a kind and type, among which attributes decide."""
+
+    #: Those for any attributes.
+    matched: list[_Placed]
+    groups: list[_Group]
+    #: The names of the attributes that count.
+    names: Sequence[str]
+
+
+def _grouped(pairs: Iterable[tuple[Glob, _Placed]]) -> GlobIndex[_Group]:
+    groups: dict[Glob, list[_Placed]] = {}
+    for glob, item in pairs:
+        groups.setdefault(glob, []).append(item)
+    return GlobIndex((glob, _Group(placed)) for glob, placed in groups.items())
