@@ -465,7 +465,7 @@ events.on(ce_type=1)(record)  # bad: a number as a type
 events.on("a", ce_type=["b", "c"])(record)  # bad: a list of types
 events.on(attributes={"b": "c"})(record)  # bad: attributes without a kind
 events.on("a", attributes="b=c")(record)  # bad: a string as attributes
-events.on("a", attributes={"b": 1})(record)  # bad: a number as an attribute
+events.on("a", attributes={"b": 1})(record)  # bad: a number as the glob of an attribute
 events.on("a", attributes=["b"])(record)  # bad: a list of attributes
 events.fallback(attributes={"b": "c"})(record)  # bad: the attributes of a fallback
 events.on("a", record)  # bad: a handler as the second kind

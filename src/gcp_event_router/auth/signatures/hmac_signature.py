@@ -149,6 +149,7 @@ class HMACSignature(BodyAuthenticator):
 
         Raises:
             ConfigurationError: The first of the secrets is a public key.
+            AuthenticationError: The provider cannot sign such a body, as Twilio without a digest in the URL.
 
         """
         scheme, headers = self.scheme, dict[str, str]()
