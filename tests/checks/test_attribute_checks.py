@@ -92,6 +92,18 @@ def test_one_function_has_options_for_each_value() -> None:
     assert [each[2] for each in told(check_router(router))] == ["Give both the same options."]
 
 
+def test_w031_an_attribute_that_looks_like_a_regular_expression() -> None:
+    """Braces and white space are common in values, but a regular expression is no glob."""
+    router = EventRouter()
+    router.on("a", attributes={"x": "{a b}", "y": "^OBJECT_.*$"})(one)
+
+    (message,) = told(check_router(router))
+    assert (message[1], message[3]) == (
+        "gcp_event_router.W031",
+        f"{handler_of(router)} is registered for y='^OBJECT_.*$', which looks like a regular expression.",
+    )
+
+
 def test_a_fallback_runs_for_other_attributes() -> None:
     """A handler of all kinds leaves a fallback the events without its attributes."""
     router = EventRouter()

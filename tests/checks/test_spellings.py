@@ -22,7 +22,7 @@ OTHERS = (
     "google.cloud.functions.function.v2.created",
     "google.firebase.dataconnect.connector.v1.mutationExecuted",
 )
-REGEX = "Kinds are globs: `*` stands for any text, `?` for one character, `[abc]` for one of those, `[!abc]` for any other."
+REGEX = "These are globs: `*` stands for any text, `?` for one character, `[abc]` for one of those, `[!abc]` for any other."
 
 
 def handle(event: Event[Any]) -> None: ...

@@ -1,11 +1,11 @@
-"""Finds kinds and types that are probably misspelt: they are legal globs, but no real event has them."""
+"""Finds kinds, types and attributes that are probably misspelt: they are legal globs, but no real event has them."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
-from typing import Final
+from typing import Final, TypeAlias
 
 from django.core.checks import CheckMessage
 from django.core.checks import Warning as Warn
@@ -14,12 +14,13 @@ from .. import _check_ids as check_ids
 from ..google.catalogue import types
 from ..router import EventRouter
 
+_Language: TypeAlias = tuple[re.Pattern[str], str, str]
 #: Signs of another pattern language, the clearest first, with the problem and the advice.
-_FOREIGN: Final = (
+_FOREIGN: Final[tuple[_Language, ...]] = (
     (
         re.compile(r"\\|\||^\^|\$$|\[\^|\(\?|\.\+|\]\+|(?:^|[^\w.*?\])])\.\*|\.\*(?=[\w\-\[(])|\([^)]*\)[*+?]"),
         "looks like a regular expression",
-        "Kinds are globs: `*` stands for any text, `?` for one character, `[abc]` for one of those, `[!abc]` for any other.",
+        "These are globs: `*` stands for any text, `?` for one character, `[abc]` for one of those, `[!abc]` for any other.",
     ),
     (
         re.compile(r"[{}]"),
@@ -53,6 +54,8 @@ def check_spellings(router: EventRouter) -> Iterator[CheckMessage]:
         for pattern in [glob.pattern for glob in kinds] + ([registration.ce_type.pattern] if registration.ce_type else []):
             yield from _foreign(f"{handler} is registered for {pattern!r}", pattern, handler.name)
             yield from _unlike_google(f"{handler} is registered for {pattern!r}", pattern, handler.name)
+        for name, pattern in registration.attributes.patterns.items():  # a value may hold braces, brackets and white space
+            yield from _foreign(f"{handler} is registered for {name}={pattern!r}", pattern, handler.name, _FOREIGN[:1])
     for name, kind in router.kinds.items():
         foreign = [*_foreign(f"{kind!r} is declared", name, name)]
         yield from foreign
@@ -65,8 +68,8 @@ def check_spellings(router: EventRouter) -> Iterator[CheckMessage]:
             )
 
 
-def _foreign(what: str, pattern: str, name: str) -> Iterator[CheckMessage]:
-    for expression, problem, advice in _FOREIGN:
+def _foreign(what: str, pattern: str, name: str, languages: Iterable[_Language] = _FOREIGN) -> Iterator[CheckMessage]:
+    for expression, problem, advice in languages:
         if expression.search(pattern):
             yield Warn(f"{what}, which {problem}.", hint=advice, obj=name, id=check_ids.KIND_LIKE_A_PATTERN)
             return
