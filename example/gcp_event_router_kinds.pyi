@@ -15,7 +15,8 @@ from uuid import UUID
 
 from typing_extensions import TypeForm, TypeVar, deprecated
 
-from gcp_event_router._dispatch.options import OnOptions
+from gcp_event_router._dispatch.once_key import KeyOf
+from gcp_event_router._dispatch.options import Keyed, OnOptions
 from gcp_event_router.event import Event
 from gcp_event_router.kinds import HandlerDecorator, Kind, PayloadDecorator, TypeOf
 from gcp_event_router.router import EventRouter, Explanation
@@ -25,6 +26,7 @@ import shop.payloads
 
 PayloadT = TypeVar("PayloadT")
 FormT = TypeVar("FormT", default=Any)
+KeyedT = TypeVar("KeyedT", default=Any)
 ResultT_co = TypeVar("ResultT_co", covariant=True)
 
 class NoDeclaredKindHasThisName:
@@ -114,7 +116,7 @@ class Events(EventRouter):
         *kinds: BytesKind,
         payload: TypeOf[BytesPayload],
         ce_type: str | None = ...,
-        **options: Unpack[OnOptions],
+        **options: Unpack[Keyed[BytesPayload]],
     ) -> PayloadDecorator[BytesPayload]: ...
     @overload
     @deprecated("The kind carries another payload. Give the type with which it is declared, or one that reads it. If this is new, run `manage.py events stubs`.")
@@ -125,7 +127,7 @@ class Events(EventRouter):
         *kinds: KindOrGlob,
         payload: object,
         ce_type: str | None = ...,
-        **options: Unpack[OnOptions],
+        **options: Unpack[Keyed[Any]],
     ) -> TheKindCarriesAnotherPayload: ...
     @overload
     @deprecated("No declared kind has this name, or matches this glob. `manage.py events list` shows the kinds. If this is new, run `manage.py events stubs`.")
@@ -136,7 +138,7 @@ class Events(EventRouter):
         *kinds: LiteralString,
         payload: object,
         ce_type: str | None = ...,
-        **options: Unpack[OnOptions],
+        **options: Unpack[Keyed[Any]],
     ) -> NoDeclaredKindHasThisName: ...
     @overload
     def on(
@@ -146,7 +148,7 @@ class Events(EventRouter):
         *kinds: str,
         payload: TypeOf[PayloadT],
         ce_type: str | None = ...,
-        **options: Unpack[OnOptions],
+        **options: Unpack[Keyed[PayloadT]],
     ) -> PayloadDecorator[PayloadT]: ...
     @overload
     def on(
@@ -154,7 +156,7 @@ class Events(EventRouter):
         *,
         payload: TypeOf[PayloadT],
         ce_type: str,
-        **options: Unpack[OnOptions],
+        **options: Unpack[Keyed[PayloadT]],
     ) -> PayloadDecorator[PayloadT]: ...
     @overload
     def on(
@@ -162,7 +164,7 @@ class Events(EventRouter):
         *kinds: str,
         payload: None,
         ce_type: str | None = ...,
-        **options: Unpack[OnOptions],
+        **options: Unpack[Keyed[None]],
     ) -> PayloadDecorator[None]: ...
     @overload
     def on(
@@ -172,7 +174,7 @@ class Events(EventRouter):
         *kinds: str,
         payload: TypeForm[FormT],
         ce_type: str | None = ...,
-        **options: Unpack[OnOptions],
+        **options: Unpack[Keyed[FormT]],
     ) -> PayloadDecorator[FormT]: ...
     @overload
     def on(
@@ -180,7 +182,7 @@ class Events(EventRouter):
         *,
         payload: TypeForm[FormT],
         ce_type: str,
-        **options: Unpack[OnOptions],
+        **options: Unpack[Keyed[FormT]],
     ) -> PayloadDecorator[FormT]: ...
     @overload
     def on(
@@ -189,7 +191,7 @@ class Events(EventRouter):
         /,
         *kinds: PullRequestClosedKind,
         ce_type: str | None = ...,
-        **options: Unpack[OnOptions],
+        **options: Unpack[Keyed[shop.payloads.PullRequestClosed]],
     ) -> Callable[[TakesPullRequestClosed], TakesPullRequestClosed]: ...
     @overload
     def on(
@@ -198,7 +200,7 @@ class Events(EventRouter):
         /,
         *kinds: BytesKind,
         ce_type: str | None = ...,
-        **options: Unpack[OnOptions],
+        **options: Unpack[Keyed[bytes]],
     ) -> Callable[[TakesBytes], TakesBytes]: ...
     @overload
     def on(
@@ -207,7 +209,7 @@ class Events(EventRouter):
         /,
         *kinds: SignupKind,
         ce_type: str | None = ...,
-        **options: Unpack[OnOptions],
+        **options: Unpack[Keyed[shop.payloads.Signup]],
     ) -> Callable[[TakesSignup], TakesSignup]: ...
     @overload
     def on(
@@ -216,7 +218,7 @@ class Events(EventRouter):
         /,
         *kinds: OrderPlacedKind,
         ce_type: str | None = ...,
-        **options: Unpack[OnOptions],
+        **options: Unpack[Keyed[shop.payloads.OrderPlaced]],
     ) -> Callable[[TakesOrderPlaced], TakesOrderPlaced]: ...
     @overload
     def on(
@@ -225,7 +227,7 @@ class Events(EventRouter):
         /,
         *kinds: PaidOrRefusedKind,
         ce_type: str | None = ...,
-        **options: Unpack[OnOptions],
+        **options: Unpack[Keyed[shop.payloads.Paid | shop.payloads.Refused]],
     ) -> Callable[[TakesPaidOrRefused], TakesPaidOrRefused]: ...
     @overload
     def on(
@@ -234,7 +236,7 @@ class Events(EventRouter):
         /,
         *kinds: ShipmentKind,
         ce_type: str | None = ...,
-        **options: Unpack[OnOptions],
+        **options: Unpack[Keyed[shop.payloads.Shipment]],
     ) -> Callable[[TakesShipment], TakesShipment]: ...
     @overload
     def on(
@@ -243,7 +245,7 @@ class Events(EventRouter):
         /,
         *kinds: StockMovedKind,
         ce_type: str | None = ...,
-        **options: Unpack[OnOptions],
+        **options: Unpack[Keyed[shop.payloads.StockMoved]],
     ) -> Callable[[TakesStockMoved], TakesStockMoved]: ...
     @overload
     def on(
@@ -252,7 +254,7 @@ class Events(EventRouter):
         /,
         *kinds: IntentSucceededKind,
         ce_type: str | None = ...,
-        **options: Unpack[OnOptions],
+        **options: Unpack[Keyed[shop.payloads.IntentSucceeded]],
     ) -> Callable[[TakesIntentSucceeded], TakesIntentSucceeded]: ...
     @overload
     def on(
@@ -276,6 +278,27 @@ class Events(EventRouter):
     @overload
     def on(
         self,
+        kind: KindOrGlob,
+        /,
+        *kinds: KindOrGlob,
+        ce_type: str | None = ...,
+        once_key: KeyOf[KeyedT],
+        **options: Unpack[OnOptions],
+    ) -> PayloadDecorator[KeyedT]: ...
+    @overload
+    @deprecated("No declared kind has this name, or matches this glob. `manage.py events list` shows the kinds. If this is new, run `manage.py events stubs`.")
+    def on(
+        self,
+        kind: LiteralString,
+        /,
+        *kinds: LiteralString,
+        ce_type: str | None = ...,
+        once_key: KeyOf[KeyedT],
+        **options: Unpack[OnOptions],
+    ) -> NoDeclaredKindHasThisName: ...
+    @overload
+    def on(
+        self,
         kind: str,
         /,
         *kinds: str,
@@ -289,6 +312,24 @@ class Events(EventRouter):
         ce_type: str,
         **options: Unpack[OnOptions],
     ) -> HandlerDecorator: ...
+    @overload
+    def on(
+        self,
+        kind: str,
+        /,
+        *kinds: str,
+        ce_type: str | None = ...,
+        once_key: KeyOf[KeyedT],
+        **options: Unpack[OnOptions],
+    ) -> PayloadDecorator[KeyedT]: ...
+    @overload
+    def on(
+        self,
+        *,
+        ce_type: str,
+        once_key: KeyOf[KeyedT],
+        **options: Unpack[OnOptions],
+    ) -> PayloadDecorator[KeyedT]: ...
     @overload
     def explain(
         self,
