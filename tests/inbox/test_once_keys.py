@@ -376,7 +376,10 @@ def test_a_purge_leaves_a_key_that_is_held(inbox: str, router: EventRouter) -> N
 
 
 def test_a_replay_of_what_was_done(inbox: str, router: EventRouter) -> None:
-    """A forced replay runs the delivery that was done with the key again; its duplicates stay duplicates, even if it fails."""
+    """A forced replay runs the delivery that was done with the key again; its duplicates stay duplicates, even if it fails.
+
+    If it fails after the time of the key, the next message with the key runs.
+    """
     errors: list[Exception] = []
 
     def work(event: Event[Payment]) -> None:
@@ -396,6 +399,12 @@ def test_a_replay_of_what_was_done(inbox: str, router: EventRouter) -> None:
     assert [result.outcome for _, result in replay(deliveries, force=True)] == [Outcome.FAILED, Outcome.DUPLICATE]
     assert post_wsgi(PATH, paid(3)).status_code == 200
     assert effects(inbox) == ["1", "1"]
+
+    errors.append(RuntimeError())
+    OnceKey.objects.using(inbox).update(kept_until=ahead(-1))
+    assert [result.outcome for _, result in replay(Selection(states=["failed"]).deliveries(inbox))] == [Outcome.FAILED]
+    assert post_wsgi(PATH, paid(4)).status_code == 201
+    assert effects(inbox) == ["1", "1", "4"]
 
 
 def test_a_discarded_delivery_frees_its_key(inbox: str, router: EventRouter) -> None:

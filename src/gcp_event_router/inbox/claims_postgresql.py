@@ -73,7 +73,9 @@ VALUES (
 )
 ON CONFLICT (digest, handler) DO UPDATE
 SET delivery = excluded.delivery, token = excluded.token, lease_until = excluded.lease_until, kept_until = excluded.kept_until,
-    done_at = CASE WHEN stored.delivery = excluded.delivery THEN stored.done_at END
+    done_at = CASE
+        WHEN stored.delivery = excluded.delivery AND stored.kept_until >= statement_timestamp() THEN stored.done_at
+    END
 WHERE stored.delivery = excluded.delivery
     OR ((stored.token IS NULL OR stored.lease_until < statement_timestamp())
         AND (stored.done_at IS NULL OR stored.kept_until < statement_timestamp()))

@@ -105,7 +105,7 @@ def _hold(alias: str, request: KeyRequest, digest: UUID, text: str) -> int | Non
     if number is not None:
         return number
     # MySQL sets one column after the other, and expressions see earlier changes, so the first column reads the others
-    done_at: Any = Case(When(delivery=request.delivery, then=F("done_at")), default=None)
+    done_at: Any = Case(When(delivery=request.delivery, kept_until__gte=Now(), then=F("done_at")), default=None)
     if rows.filter(_IS_FREE | Q(delivery=request.delivery)).update(done_at=done_at, **holder, **times):
         return rows.filter(token=request.token).values_list("pk", flat=True).first()
     return None
