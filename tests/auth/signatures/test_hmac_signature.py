@@ -328,6 +328,12 @@ def test_several_senders() -> None:
     assert methods == ["openai", "supabase"]
 
 
+def test_unsigned() -> None:
+    """A request without the header is left to other authenticators."""
+    request = Signed("", "", b"{}", {}).request()
+    assert (hmac_signature().is_signed(request), hmac_signature().authenticate_body(request, b"{}")) == (False, None)
+
+
 def test_public_key_as_a_secret() -> None:
     """Who knows the public key, and signs with it as if it were a shared secret, is refused."""
     public = "1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4="
