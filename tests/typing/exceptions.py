@@ -10,7 +10,7 @@ _LAMBDA: Final = "pyright does not infer a lambda's parameter from the bound of 
 _COVARIANT: Final = "type[Order] is also a type[BaseModel], so the factory may return a handler of any model"
 _FROM_BOTH: Final = "a payload is inferred from both arguments at once, and not from the kind or the handler alone"
 _STRING: Final = "a string may stand for a type, as in annotations; the library refuses it when it registers the handler"
-_UNSOLVED: Final = "mypy gives a lambda Any for a variable that nothing else solves"
+_UNSOLVED: Final = "a lambda gets Any for a type variable that nothing else solves"
 _PYDANTIC: Final = "the constructor of a model or a dataclass of pydantic converts, or ignores, such a value"
 
 _MYPY: Final = {
@@ -79,6 +79,7 @@ EXCEPTIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "pyright": _PYRIGHT,
     "basedpyright": _PYRIGHT,
     "pyrefly": {
+        _UNSOLVED: ("a lambda that reads a payload of no known type",),
         _KEPT: ("a handler of a kind, called by its parameter's name",),
         _COVARIANT: ("payload= and a factory's handler of another",),
         _PYDANTIC: ("a size in words", "a history in words", "text as bytes", "text as a message's body"),
@@ -95,6 +96,7 @@ EXCEPTIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "pyrefly does not know the members of an enum with a base of its own by name": ("a member by its name",),
     },
     "ty": {
+        _UNSOLVED: ("a lambda that reads a payload of no known type",),
         _STRING: ("a type's name as a kind's payload", "a type's name as payload="),
         _KEPT: ("a handler of a kind, called by its parameter's name",),
         _COVARIANT: ("a factory's handler of another payload", "payload= and a factory's handler of another"),
