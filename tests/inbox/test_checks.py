@@ -14,7 +14,7 @@ from django.db import connections
 from django.test import modify_settings, override_settings
 
 from gcp_event_router import Event, EventRouter, conf
-from gcp_event_router._dispatch.options import HandlerOptions
+from gcp_event_router._dispatch.options import Keyed
 from gcp_event_router.inbox.models import Delivery, StoredEvent
 
 from ..checks.test_checks import told
@@ -191,10 +191,15 @@ def test_w013_not_installed(router: EventRouter) -> None:
         said = [each for each in told(run_checks()) if each[1] == "gcp_event_router.W013"]
     assert said == [(Warn, "gcp_event_router.W013", hint, f'GCP_EVENT_ROUTER["INBOX"] {why}')]
 
-    asks: list[HandlerOptions] = [{"deferred": True}, {"max_attempts": 3}, {"lease": timedelta(minutes=1)}]
+    asks: list[Keyed[Any]] = [
+        {"deferred": True},
+        {"max_attempts": 3},
+        {"lease": timedelta(minutes=1)},
+        {"once_key": lambda event: event.reference},
+    ]
     for options in asks:
         with router.isolated(empty=True):
-            router.on("a", **options)(handler)
+            router.on("a", payload=object, **options)(handler)
             said = [each for each in told(run_checks()) if each[1] == "gcp_event_router.W013"]
             assert said == [(Warn, "gcp_event_router.W013", hint, f"{next(iter(router)).handler} {why}")]
 
