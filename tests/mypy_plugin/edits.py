@@ -362,6 +362,18 @@ EDITS: Final = (
     edit("a field has another type", "event-payload", renamed(PAYLOADS, ("total: int", "total: list[int]"))),
     edit("a field of a TypedDict is renamed", "event-payload", renamed(PAYLOADS, ("pieces:", "amount:"))),
     edit(
+        "a field of a TypedDict gets a validator",
+        None,
+        renamed(READERS, ("pieces: int", "pieces: list[int]")),
+        renamed(READERS, ("pieces: list[int]", "pieces: Annotated[list[int], print]"), ("import Typed", "import Annotated, Typed")),
+    ),
+    edit(
+        "an alias of a payload gets a validator",
+        None,
+        renamed(PLACES, ("Destination = Address", "Destination = Locker")),
+        renamed(PLACES, ("= Locker", "= Annotated[Locker, print]"), ("from pyd", "from typing import Annotated\n\nfrom pyd")),
+    ),
+    edit(
         "a field of a dataclass is renamed",
         "event-payload",
         renamed(PAYLOADS, ("    number: int\n    due", "    no: int\n    due")),
@@ -390,7 +402,7 @@ EDITS: Final = (
     edit("an alias of a payload means another one", "event-payload", renamed(PAYLOADS, ("Sent = Parcel", "Sent = Order"))),
     edit(
         "an alias of a nested payload means another one",
-        None,
+        "event-payload",
         renamed(PLACES, ("Destination = Address", "Destination = Locker")),
     ),
     edit("a payload moves to a third module", None, REFUND_MOVES),

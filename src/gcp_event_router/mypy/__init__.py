@@ -31,6 +31,7 @@ from mypy.types import FunctionLike, Type
 from mypy.version import __version__ as mypy_version
 from typing_extensions import override
 
+from ._annotated import is_of_project, note_hidden
 from ._call import Call, HookContext, Project, fits, is_hidden, report
 from ._class_source import SourceFiles
 from ._codes import EVENT_CONFIG
@@ -53,8 +54,6 @@ SignatureContextT = TypeVar("SignatureContextT", bound=FunctionSigContext | Meth
 _NAMES_KINDS: Final = re.compile(r"\.on\(|\.explain\(|\.kinds\b|get_event_url\(|push\(|Selection\(")
 #: The oldest mypy with which the plugin is tested.
 _OLDEST: Final = (1, 16)
-#: The packages that cannot name kinds of a project.
-_LIBRARY: Final = (__name__.partition(".")[0], STUB)
 #: mypy's priority of `import a`; lower numbers are more important when it orders a cycle of modules.
 _PRIORITY: Final = 10
 
@@ -98,8 +97,12 @@ class EventRouterPlugin(Plugin):
 
     @override
     def get_additional_deps(self, file: MypyFile) -> list[tuple[int, str, int]]:
-        """Let modules that name kinds, or Google's types, depend on those that declare them, which they need not import."""
+        """Let modules that name kinds, or Google's types, depend on those that declare them, which they need not import.
+
+        mypy has just parsed the module, so that this is also the time to read what it drops.
+        """
         source = _source_of(file)
+        note_hidden(file, source)
         kinds = self._project.kinds_before(file.fullname) if _NAMES_KINDS.search(source) else ()
         return [(_PRIORITY, module, -1) for module in (*kinds, *sorted(modules_named(source)))]
 
@@ -117,7 +120,7 @@ class EventRouterPlugin(Plugin):
     def _read_class(self, context: ClassDefContext) -> None:
         if not self._has_crashed:
             try:
-                keep_source(context, self._files)
+                keep_source(context, self._files, self._project)
             except Exception as error:  # noqa: BLE001 -- as in _run()
                 if not is_hidden(context.api):
                     context.api.fail(self._crashed(error), context.cls, code=EVENT_CONFIG)
@@ -192,7 +195,7 @@ def _is_router(info: TypeInfo) -> bool:
 
 def _source_of(file: MypyFile) -> str:
     """The text of a module of the project; empty for all other modules. mypy's native parser has not read the body yet."""
-    if file.is_stub or "site-packages" in file.path or file.fullname.partition(".")[0] in _LIBRARY:
+    if not is_of_project(file):
         return ""
     try:
         return Path(file.path).read_text(encoding="utf-8")

@@ -103,14 +103,13 @@ class SourceFiles:
         for name in names:
             found = [child for node in nodes for child in _classes(node) if child.name == name]
             nodes = [*found]
-        imported = {
-            alias.asname: alias.name
-            for node in ast.walk(module)
-            if isinstance(node, ast.ImportFrom)
-            for alias in node.names
-            if alias.asname
-        }
-        return (found[0], imported) if len(found) == 1 else None
+        return (found[0], imported_names(module)) if len(found) == 1 else None
+
+
+def imported_names(module: ast.Module) -> dict[str, str]:
+    """The names that a module imports under other names."""
+    imports = (node for node in ast.walk(module) if isinstance(node, ast.ImportFrom))
+    return {alias.asname: alias.name for statement in imports for alias in statement.names if alias.asname}
 
 
 def _classes(node: ast.AST) -> Iterator[ast.ClassDef]:
@@ -128,10 +127,18 @@ def read_class(node: ast.ClassDef, imported: dict[str, str], find_alias: Callabl
     Args:
         node: The class.
         imported: The names that its module imports under other names.
-        find_alias: Returns the full name of the type alias that a name stands for; None if it is something else.
+        find_alias: Returns the full name of the type alias that a name stands for, if it may hide a function.
 
     """
     return _Reader(imported, find_alias).read(node)
+
+
+def has_hidden_function(part: ast.AST, imported: dict[str, str]) -> bool:
+    """Whether an `Annotated` in a part of a module may read, or write, more than the type beside it."""
+    reader = _Reader(imported, lambda _: None)
+    texts = (node for node in ast.walk(part) if isinstance(node, ast.Constant) and "Annotated" in str(node.value))
+    parts = (part, *(parsed for text in texts if (parsed := _parsed(text)) is not text))
+    return any(reader.is_hiding(node) for within in parts for node in ast.walk(within))
 
 
 class _Reader:
@@ -142,6 +149,7 @@ class _Reader:
 
     def read(self, node: ast.ClassDef) -> ClassSource:
         self._configure(node.keywords)
+        self._read_bases(node.bases)
         for decorator in node.decorator_list:
             if isinstance(decorator, ast.Call) and any(keyword.arg == "config" for keyword in decorator.keywords):
                 self._found.make_opaque()
@@ -165,6 +173,25 @@ class _Reader:
             if not isinstance(statement, ast.ClassDef):
                 self._note_functions(statement)
         return self._found
+
+    def _read_bases(self, bases: list[ast.expr]) -> None:
+        """Look for `Annotated` in the arguments of bases, which may be types of fields."""
+        found = Field([], "", is_required=True)
+        for base in bases:
+            self._read_annotation(base, found)
+        if found.is_opaque:
+            self._found.make_opaque()
+
+    def is_hiding(self, node: ast.AST) -> bool:
+        """Whether a node is an `Annotated` with more than bounds and descriptions."""
+        if not (isinstance(node, ast.Subscript) and self._name(node.value) == "Annotated" and isinstance(node.slice, ast.Tuple)):
+            return False
+        found = Field([], "", is_required=True)
+        for item in node.slice.elts[1:]:
+            self._read_metadata(item, found)
+            if isinstance(item, ast.Call):
+                found.is_opaque |= any(keyword.arg in _ALIASES for keyword in item.keywords)
+        return found.is_opaque
 
     def _name(self, node: ast.AST | None) -> str:
         """The last part of a name, as the module that defines it has it; empty for anything else."""

@@ -24,8 +24,10 @@ from mypy.types import (
     get_proper_type,
 )
 
+from ._annotated import hides_function, may_hide_function
+from ._call import Project
 from ._fields import PayloadClass, PayloadField, class_of, has_own_functions
-from ._names import BASE_MODEL, GOOGLE_TYPES, ROOT_MODEL
+from ._names import GOOGLE_TYPES, ROOT_MODEL
 from ._scalars import SCALARS, Scalar, Values, differ, literal_values, members_of
 from ._types import as_base, text
 
@@ -45,10 +47,11 @@ class _Mapping(NamedTuple):
 _Shape: TypeAlias = Scalar | Values | _Array | _Mapping | PayloadClass
 
 
-def unreadable(sent: Type, read: Type, classes: set[TypeInfo], *, is_complete: bool = False) -> str | None:
+def unreadable(project: Project, sent: Type, read: Type, classes: set[TypeInfo], *, is_complete: bool = False) -> str | None:
     """Say why a type reads nothing of what another one sends; None if it may read something.
 
     Args:
+        project: The project with the types.
         sent: The type that is sent.
         read: The type that reads it.
         classes: The classes that decided about it join this set.
@@ -57,14 +60,14 @@ def unreadable(sent: Type, read: Type, classes: set[TypeInfo], *, is_complete: b
     """
     if any(_scalar_name(type_) in {"str", "bytes"} for type_ in (sent, read)):  # a payload that need not be JSON
         return None
-    return _JSONComparison(classes, sent if is_complete else None).compare(sent, read, is_whole=True)
+    return _JSONComparison(project, classes, sent if is_complete else None).compare(sent, read, is_whole=True)
 
 
-def unreadable_part(sent: Type, read: Type, classes: set[TypeInfo]) -> tuple[Type, str] | None:
+def unreadable_part(project: Project, sent: Type, read: Type, classes: set[TypeInfo]) -> tuple[Type, str] | None:
     """The first member of a union of which another type reads nothing, and why. A missing payload, None, does not count."""
     union = get_proper_type(sent)
     for member in union.items if isinstance(union, UnionType) else ():
-        reason = None if isinstance(get_proper_type(member), NoneType) else unreadable(member, read, classes)
+        reason = None if isinstance(get_proper_type(member), NoneType) else unreadable(project, member, read, classes)
         if reason is not None:
             return member, reason
     return None
@@ -76,7 +79,8 @@ def _scalar_name(type_: Type) -> str | None:
 
 
 class _JSONComparison:
-    def __init__(self, classes: set[TypeInfo], complete: Type | None) -> None:
+    def __init__(self, project: Project, classes: set[TypeInfo], complete: Type | None) -> None:
+        self._project = project
         self._classes = classes
         #: The type whose fields are all that is sent, although it may read others.
         self._complete = complete
@@ -103,7 +107,7 @@ class _JSONComparison:
             self._open.discard(pair)
 
     def _compare(self, sent: Type, read: Type, *, is_whole: bool, is_bounded: bool) -> str | None:
-        sent_type, read_type = _inner(sent), _inner(read)
+        sent_type, read_type = self._inner(sent), self._inner(read)
         if sent_type is None or read_type is None or sent_type == read_type:
             return None
         if isinstance(sent_type, UnionType):
@@ -128,6 +132,22 @@ class _JSONComparison:
             return _cannot(sent, read) if differ(one, other, is_free=is_whole or is_bounded) else None
         return None if isinstance(other, PayloadClass) and other.is_read_freely else _cannot(sent, read)
 
+    def _inner(self, type_: Type) -> ProperType | None:
+        """The type itself; None for an alias that hides a function, by which it reads or writes more than its type."""
+        alias = type_.alias if isinstance(type_, TypeAliasType) else None
+        if alias is not None and not alias.fullname.startswith(GOOGLE_TYPES) and hides_function(self._project, alias.fullname):
+            return None
+        return get_proper_type(type_)
+
+    def _hides(self, type_: TypedDictType) -> bool:
+        """Whether a field of a TypedDict may hide a function. mypy does not say from which others it inherits fields."""
+        tree = self._project.modules.get(type_.fallback.type.module_name)
+        if tree is None or may_hide_function(self._project, tree, type_):
+            return True
+        infos = [type_.fallback.type, *(symbol.node for symbol in tree.names.values() if isinstance(symbol.node, TypeInfo))]
+        bases = (info for info in infos if info.typeddict_type and info.typeddict_type.items.keys() <= type_.items.keys())
+        return any(hides_function(self._project, info.fullname) for info in bases)
+
     def _root(self, type_: ProperType) -> Type:
         """The type inside a RootModel, or anything if the model has functions of its own; any other type as it is."""
         root = as_base(type_, ROOT_MODEL) if isinstance(type_, Instance) else None
@@ -147,7 +167,7 @@ class _JSONComparison:
                 return _Array(tuple(type_.items)) if type_.partial_fallback.type.fullname == "builtins.tuple" else None
             case TypedDictType():
                 self._classes.add(type_.fallback.type)
-                return class_of(type_, self._classes)
+                return None if self._hides(type_) else class_of(type_, self._classes)
             case Instance():
                 return self._shape_of_class(type_)
             case _:
@@ -223,16 +243,6 @@ class _JSONComparison:
             reason = None if field.is_sent_freely else self.compare(sent, read, is_bounded=is_bounded or field.is_bounded)
             if reason is not None and field.sent is not None:
                 yield _inside(field.sent, reason)
-
-
-def _inner(type_: Type) -> ProperType | None:
-    """The type itself; None for an alias that may hide an `Annotated`, which changes what a type reads."""
-    proper = get_proper_type(type_)
-    if not isinstance(type_, TypeAliasType) or isinstance(proper, UnionType):
-        return proper
-    is_google = type_.alias is not None and type_.alias.fullname.startswith(GOOGLE_TYPES)
-    is_model = isinstance(proper, Instance) and proper.type.has_base(BASE_MODEL)
-    return proper if is_google or is_model or isinstance(proper, TypedDictType) else None
 
 
 def _is_optional(union: UnionType) -> bool:

@@ -13,6 +13,8 @@ from mypy.server.trigger import make_trigger
 from mypy.types import Instance, LiteralType, Type, TypedDictType, get_proper_type
 
 from ..google.base import json_name
+from ._annotated import hides_function, trigger_of
+from ._call import Project
 from ._class_source import ALL, ClassSource, Field, SourceFiles, read_class
 from ._names import BASE_MODEL, GOOGLE_MODEL, PAYLOADS
 from ._types import as_base
@@ -62,7 +64,7 @@ def _is_dataclass(decorator: Expression) -> bool:
     return isinstance(callee, (NameExpr, MemberExpr)) and callee.name.endswith("dataclass")
 
 
-def keep_source(context: ClassDefContext, files: SourceFiles) -> None:
+def keep_source(context: ClassDefContext, files: SourceFiles, project: Project) -> None:
     """Read the source of a class, and keep what it says in a hidden symbol of the class, as mypy's cache keeps all symbols."""
     analyzer = cast("SemanticAnalyzer", context.api)
     info, module = context.cls.info, analyzer.cur_mod_node
@@ -72,7 +74,10 @@ def keep_source(context: ClassDefContext, files: SourceFiles) -> None:
     def find_alias(name: str) -> str | None:
         symbol = analyzer.lookup_qualified(name, context.cls, suppress_errors=True)
         node = None if symbol is None else symbol.node
-        return node.fullname if isinstance(node, TypeAlias) and not node.fullname.startswith(("typing.", "builtins.")) else None
+        if not isinstance(node, TypeAlias) or node.fullname.startswith(("typing.", "builtins.")):
+            return None
+        context.api.add_plugin_dependency(trigger_of(node.fullname))
+        return node.fullname if hides_function(project, node.fullname) else None
 
     found = files.find_class(module.path, info.fullname.removeprefix(f"{module.fullname}.").split("."))
     source = ClassSource() if found is None else read_class(*found, find_alias)

@@ -49,6 +49,6 @@ def _unreadable(call: Call, model: Instance, payload: Type) -> str | None:
         return None if is_same else f"{text(payload)} is the model of other events"
     classes: set[TypeInfo] = set()
     # a handler cannot require a field that Google may add one day
-    reason = unreadable(model, payload, classes, is_complete=True)
+    reason = unreadable(call.project, model, payload, classes, is_complete=True)
     call.depend_on_classes(classes)
     return reason

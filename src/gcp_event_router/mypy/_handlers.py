@@ -18,6 +18,7 @@ from mypy.types import (
     get_proper_type,
 )
 
+from ._annotated import call_hides_function, handler_hides_function, is_of_project
 from ._call import Call
 from ._codes import EVENT_HANDLER
 from ._comparison import unreadable
@@ -56,7 +57,7 @@ def registered(call: Call) -> Type:
         call.fail(problem, EVENT_HANDLER)
         return function
     event = event_of(function)
-    if event is not None:
+    if event is not None and not handler_hides_function(call, function, event):
         _check_event(call, event)
         _check_read(call, OnCall.of(call), event.args[0])
     return function
@@ -75,7 +76,7 @@ def _check_event(call: Call, event: Instance) -> None:
     values = call.context.api.named_generic_type("builtins.list", [value])
     query = call.context.api.named_generic_type("builtins.dict", [value, UnionType([value, values])])
     classes: set[TypeInfo] = set()
-    reason = unreadable(query, parameters, classes)
+    reason = unreadable(call.project, query, parameters, classes)
     call.depend_on_classes(classes)
     if reason is not None:
         reason = reason.replace(text(query), "the query of a URL")
@@ -85,7 +86,7 @@ def _check_event(call: Call, event: Instance) -> None:
 def _is_plain(info: TypeInfo, call: Call) -> bool:
     """Whether a class of the project is one that pydantic has no schema for."""
     tree = call.project.modules.get(info.module_name)
-    return tree is not None and not tree.is_stub and "site-packages" not in tree.path and is_plain(info)
+    return tree is not None and is_of_project(tree) and is_plain(info)
 
 
 def on_kind(call: Call) -> Type:
@@ -123,7 +124,7 @@ def _other_payload(partial: CallableType, payload: Type) -> str | None:
 def check_payload_argument(call: Call, on_call: OnCall, decorator: Type, reader: str = "The handler") -> None:
     """Check the type that `payload=` names, or `once_key` reads, which is the argument of the decorator's type."""
     decorator = get_proper_type(decorator)
-    if isinstance(decorator, Instance) and is_inferred(decorator) and decorator.args:
+    if isinstance(decorator, Instance) and is_inferred(decorator) and decorator.args and not call_hides_function(call, decorator):
         _check_read(call, on_call, decorator.args[0], reader)
 
 

@@ -38,8 +38,8 @@ def check_payload(call: Call, on_call: OnCall, payload: Type, reader: str) -> No
         if not isinstance(declared, Instance) or not declared.args:
             continue
         sent = declared.args[0]
-        reason = unreadable(sent, payload, classes)
-        part = unreadable_part(sent, payload, classes) if reason is None else None
+        reason = unreadable(call.project, sent, payload, classes)
+        part = unreadable_part(call.project, sent, payload, classes) if reason is None else None
         matched = "" if pattern == name else f', which "{pattern}" matches,'
         if reason is not None:
             call.fail(f'{reader}, but the kind "{name}"{matched} carries {text(sent)} ({module}): {reason}', EVENT_PAYLOAD)
@@ -73,7 +73,7 @@ def check_pushed(call: Call, name: str, payload: Type) -> None:
         return
     classes: set[TypeInfo] = set()
     carried = declared.type.args[0]
-    reason = unreadable(given, carried, classes) if given.type.has_base(BASE_MODEL) else None
+    reason = unreadable(call.project, given, carried, classes) if given.type.has_base(BASE_MODEL) else None
     call.depend_on_classes(classes)
     if reason is not None:
         message = f'The test pushes {text(given)}, but the kind "{name}" carries {text(carried)} ({declared.module}): {reason}'

@@ -8,6 +8,7 @@ from mypy.nodes import DictExpr, IndexExpr, IntExpr, LambdaExpr, ListExpr, Membe
 from mypy.subtypes import is_same_type
 from mypy.types import AnyType, Instance, Type, TypeOfAny, get_proper_type
 
+from ._annotated import call_hides_function
 from ._call import Call
 from ._codes import EVENT_CONFIG, EVENT_HANDLER, EVENT_KIND
 from ._declarations import (
@@ -49,9 +50,10 @@ def kind(call: Call) -> Type:
     check_declared_name(call, name)
     _check_type(call)
     declared, payload = get_proper_type(with_form(call)), call.argument("payload")
+    anything = AnyType(TypeOfAny.special_form)
     if payload is not None and isinstance(declared, Instance) and isinstance(get_proper_type(payload.type), AnyType):
         # it fits every overload, and mypy asks for each of them
-        declare(call, Instance(declared.type, [AnyType(TypeOfAny.special_form)]))
+        declare(call, Instance(declared.type, [anything]))
         return call.type
     if not is_inferred(declared):
         if not is_declared(call):
@@ -65,7 +67,8 @@ def kind(call: Call) -> Type:
             EVENT_KIND,
         )
     _ask_for_setting(call)
-    declare(call, declared)
+    is_known = not isinstance(declared, Instance) or not call_hides_function(call, declared)
+    declare(call, declared if is_known else Instance(declared.type, [anything]))
     return declared
 
 
