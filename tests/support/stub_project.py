@@ -10,6 +10,7 @@ KINDS: Final = '''\
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, TypeAdapter
+from typing_extensions import TypedDict
 
 from gcp_event_router import EventRouter, events
 
@@ -36,10 +37,16 @@ class Refused(BaseModel):
     type: Literal["refused"]
 
 
+class StockRow(TypedDict):
+    sku: str
+    pieces: int
+
+
 OrderPlaced = events.kind("order-placed", Order)
 OrderChanged = events.kind("order-changed", Order)
 CustomerMoved = events.kind("customer-moved", Customer)
 Settled = events.kind("payment-settled", TypeAdapter[Paid | Refused](Annotated[Paid | Refused, Field(discriminator="type")]))
+StockMoved = events.kind("stock-moved", StockRow)
 Ping = events.kind("ping", None)
 
 billing = EventRouter()
@@ -200,13 +207,21 @@ def use(name: str) -> None:
     print(url, explanation, pushed)
 """
 
+#: mypy, without the plugin, and pyrefly do not take the type of the dict from the kind.
+DICTS: Final = """\
+from gcp_event_router.testing import Pushed, push
+from store.kinds import StockMoved
+
+row: Pushed = push(StockMoved, "1", {"sku": "a", "pieces": 1})
+"""
+
 #: Each line with the comment is wrong.
 REFUSED: Final = """\
 from gcp_event_router import Event, events
 from gcp_event_router.router import Explanation
 from gcp_event_router.testing import Pushed, apush, push
 from gcp_event_router.utils import get_event_url
-from store.kinds import Customer, Order, OrderReference, Paid
+from store.kinds import Customer, Order, OrderReference, Paid, StockMoved
 
 
 @events.on("ordr-placed")  # wrong
@@ -285,6 +300,7 @@ def returns(event: Event[Order]) -> int:
 url: str = get_event_url("ordr-placed", 1)  # wrong
 explanation: Explanation = events.explain("ordr-placed")  # wrong
 pushed: Pushed = push("ordr-placed", "1", b"")  # wrong
+row: Pushed = push(StockMoved, "1", {"sku": "a", "pieces": "all"})  # wrong
 
 
 async def send() -> None:

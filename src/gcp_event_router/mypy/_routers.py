@@ -55,7 +55,7 @@ def kind(call: Call) -> Type:
         # it fits every overload, and mypy asks for each of them
         declare(call, Instance(declared.type, [anything]))
         return call.type
-    if not is_inferred(declared):
+    if not isinstance(declared, Instance) or not is_inferred(declared):
         if not is_declared(call):
             declare(call, declared)
         return call.type
@@ -67,8 +67,7 @@ def kind(call: Call) -> Type:
             EVENT_KIND,
         )
     _ask_for_setting(call)
-    is_known = not isinstance(declared, Instance) or not call_hides_function(call, declared)
-    declare(call, declared if is_known else Instance(declared.type, [anything]))
+    declare(call, Instance(declared.type, [anything]) if call_hides_function(call, declared) else declared)
     return declared
 
 
