@@ -365,7 +365,9 @@ EDITS: Final = (
         "a field of a TypedDict gets a validator",
         None,
         renamed(READERS, ("pieces: int", "pieces: list[int]")),
-        renamed(READERS, ("pieces: list[int]", "pieces: Annotated[list[int], print]"), ("import Typed", "import Annotated, Typed")),
+        renamed(
+            READERS, ("pieces: list[int]", "pieces: Annotated[list[int], print]"), ("import Typed", "import Annotated, Typed")
+        ),
     ),
     edit(
         "an alias of a payload gets a validator",

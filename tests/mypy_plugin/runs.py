@@ -22,8 +22,9 @@ def run_mypy(folder: Path, *arguments: str) -> str:
     """Run mypy in a project's folder, as its users do, and return what it prints."""
     config = next(file for name in ("mypy.ini", "pyproject.toml") if (file := folder / name).exists())
     cache = _CACHE / sha256(config.read_bytes()).hexdigest()[:8]
+    measured = _MEASURED if Coverage.current() else ()
     run = subprocess.run(
-        [sys.executable, *(_MEASURED if Coverage.current() else ()), "-m", "mypy", "--no-fast-exit", "--cache-dir", str(cache), *arguments],
+        [sys.executable, *measured, "-m", "mypy", "--no-fast-exit", "--cache-dir", str(cache), *arguments],
         cwd=folder,
         env={**os.environ, "MYPYPATH": str(ROOT / "src")},
         capture_output=True,
