@@ -21,7 +21,7 @@ from ._dispatch.refusal import refuse_request, reject
 from ._endpoint.request import body_limit, is_received_long, read_body, read_events
 from ._endpoint.response import EventResponse, failure, handshake, permission
 from ._flow import REST_IN_THREAD, Flow, arun, either, in_thread, on_loop, run
-from .auth import AnyAuthenticator, AuthenticatorChain, SignedBody, configured
+from .auth import Authenticator, AuthenticatorChain, SignedBody, configured
 from .event import UNKNOWN, Principal, is_label
 from .exceptions import ConfigurationError, DocumentError, take_error
 from .outcomes import Outcome, worst
@@ -40,7 +40,7 @@ class EventView(View):
     http_method_names: Sequence[str] = ["post"]
 
     #: Authenticators of this view, instead of those in the settings: `EventView.as_view(authentication=[...])`.
-    authentication: Sequence[AnyAuthenticator] | None = None
+    authentication: Sequence[Authenticator] | None = None
 
     _own_chain: AuthenticatorChain | None = None
     _is_async = False

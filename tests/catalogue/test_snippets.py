@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from gcp_event_router import Event, EventRouter, Principal
 from gcp_event_router._contract.channels import channels
-from gcp_event_router.auth import OIDC, AnyAuthenticator, CurlHint, GitHub, HMACSignature, SharedToken, SignedURL, Stripe
+from gcp_event_router.auth import OIDC, Authenticator, CurlHint, GitHub, HMACSignature, SharedToken, SignedURL, Stripe
 from gcp_event_router.catalogue.channel_page import details_of
 from gcp_event_router.catalogue.security import Security
 from gcp_event_router.catalogue.snippets import Sending
@@ -50,7 +50,7 @@ class Hinting(Own):
         return CurlHint("for partners", f"Ask them for TOKEN of {url}.", header="X-Partner: $TOKEN")
 
 
-def sending(*guards: AnyAuthenticator, kind: str = "order-placed", data: bytes = b'{"a": 1}', **options: Any) -> Sending:
+def sending(*guards: Authenticator, kind: str = "order-placed", data: bytes = b'{"a": 1}', **options: Any) -> Sending:
     security = Security(("/",), "guarded" if guards else "open", "", (), guards)
     chosen: dict[str, Any] = {
         "ce_type": None,

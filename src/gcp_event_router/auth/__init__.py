@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..envelopes import Handshake, Provider
 from ..exceptions import ConfigurationError
 from .base import Authenticator, BodyAuthenticator, CurlHint
-from .chain import AnyAuthenticator, AuthenticatorChain, SignedBody
+from .chain import AuthenticatorChain, SignedBody
 from .loading import configured, load
 from .shared_token import SharedToken
 from .signatures.hmac_signature import HMACSignature
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OIDC",
-    "AnyAuthenticator",
     "Authenticator",
     "AuthenticatorChain",
     "BodyAuthenticator",

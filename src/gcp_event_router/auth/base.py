@@ -63,15 +63,20 @@ class Authenticator(Protocol):
 class BodyAuthenticator(ABC):
     """The base class of authenticators that need the body, such as those that verify a signature over it.
 
-    They are asked after all others, and only if none of those accepts the request. Its body is then read up to `max_body`. A
-    project's own class needs `authenticate_body`, as `def` or as `async def`. The optional attributes of `Authenticator` are
-    optional here, too, except `aauthenticate`; its counterpart is `async def aauthenticate_body(self, request, body)`.
+    They are asked for it only if no authenticator accepts the request without it, and it is read up to `max_body`. A project's
+    own class needs `authenticate_body`, as `def` or as `async def`; all else of `Authenticator` is optional here, too, and so is
+    `async def aauthenticate_body(self, request, body)`.
     """
 
     #: The most bytes of a body that is read to verify it.
     max_body: int = 2**20
     #: Where the sender puts the metadata of `envelopes.Webhook`. Without it, the event has a plain envelope.
     provider: Provider | None = None
+
+    def authenticate(self, request: HttpRequest) -> Principal | Awaitable[Principal | None] | None:
+        """Return None: nothing but the body proves the sender."""
+        del request
+        return None
 
     def is_signed(self, request: HttpRequest) -> bool:
         """Whether a request has what this authenticator verifies; if not, the body is not read for it. By default, it has."""

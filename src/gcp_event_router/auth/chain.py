@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from inspect import isawaitable, isclass, iscoroutinefunction
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
@@ -21,7 +21,6 @@ from .base import Authenticator, BodyAuthenticator
 
 #: The refusals of authenticators; of several, the first in this order is answered.
 _REFUSALS = (UnavailableError, ForbiddenError, AuthenticationError)
-AnyAuthenticator: TypeAlias = Authenticator | BodyAuthenticator
 
 
 class AuthenticatorChain:
@@ -31,13 +30,13 @@ class AuthenticatorChain:
     Raises `ConfigurationError` for an object that is not an authenticator.
     """
 
-    def __init__(self, authenticators: Sequence[AnyAuthenticator] | None) -> None:
+    def __init__(self, authenticators: Sequence[Authenticator] | None) -> None:
         if authenticators is not None and not isinstance(authenticators, (list, tuple)):
             what = type(authenticators).__name__
             msg = f"authentication is of type {what}, which is not a list. Give a list of authenticators; [] lets everybody in."
             raise ConfigurationError(msg)
-        self.authenticators: tuple[AnyAuthenticator, ...] | None = None if authenticators is None else tuple(authenticators)
-        self._steps: list[_Authentication] = []
+        self.authenticators: tuple[Authenticator, ...] | None = None if authenticators is None else tuple(authenticators)
+        self._steps: list[_Step] = []
         self._body_steps: list[_BodyAuthentication] = []
         parameters: set[str] = set()
         headers: set[str] = set()
@@ -45,8 +44,8 @@ class AuthenticatorChain:
             require_authenticator(authenticator, type(authenticator).__qualname__)
             if isinstance(authenticator, BodyAuthenticator):
                 self._body_steps.append(_BodyAuthentication(authenticator))
-            else:
-                self._steps.append(_Authentication(authenticator))
+            if getattr(type(authenticator), "authenticate", None) is not BodyAuthenticator.authenticate:
+                self._steps.append(_Step(authenticator, "authenticate"))
             parameters.update(getattr(authenticator, "secret_parameters", ()))
             headers.update(map(HttpHeaders.to_wsgi_name, getattr(authenticator, "secret_headers", ())))
         #: The query parameters that hold credentials of any authenticator; handlers and receivers do not see them.
@@ -130,7 +129,7 @@ class SignedBody:
 class _Step:
     """The methods of one authenticator, of which a flow calls one."""
 
-    def __init__(self, authenticator: AnyAuthenticator, method: str) -> None:
+    def __init__(self, authenticator: Authenticator, method: str) -> None:
         self.name: Final = type(authenticator).__qualname__
         self._authenticate: Callable[..., object] = getattr(authenticator, method)
         self._aauthenticate = _async_method(authenticator, method)
@@ -148,11 +147,6 @@ class _Step:
         except Exception as error:  # noqa: BLE001 -- any exception refuses the request
             refusals.append(_refusal(self.name, error))
         return None
-
-
-class _Authentication(_Step):
-    def __init__(self, authenticator: Authenticator) -> None:
-        super().__init__(authenticator, "authenticate")
 
 
 class _BodyAuthentication(_Step):
@@ -177,7 +171,7 @@ async def _await(answer: Awaitable[object]) -> object:
     return await answer
 
 
-def _async_method(authenticator: AnyAuthenticator, method: str) -> Callable[..., Awaitable[object]]:
+def _async_method(authenticator: Authenticator, method: str) -> Callable[..., Awaitable[object]]:
     """The method to await: the one with an `a` before its name, unless a subclass overrides the other alone."""
     blocking: Callable[..., object] = getattr(authenticator, method)
     for base in type(authenticator).__mro__:
@@ -222,7 +216,7 @@ def require_authenticator(authenticator: object, name: str) -> None:
         class_name = authenticator.__qualname__
         msg = f"The authenticator {class_name} is a class, not an instance of it. Write {class_name}(...)."
         raise ConfigurationError(msg)
-    if not isinstance(authenticator, BodyAuthenticator) and not callable(getattr(authenticator, "authenticate", None)):
+    if not callable(getattr(authenticator, "authenticate", None)):
         msg = f"The authenticator {name} has no method authenticate(request). Give it one that returns a Principal or None."
         raise ConfigurationError(msg)
     for attribute in ("secret_parameters", "secret_headers"):

@@ -9,7 +9,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from django.conf import settings
 
 from .._log import logger
-from ..auth import AnyAuthenticator, AuthenticatorChain, configured
+from ..auth import Authenticator, AuthenticatorChain, configured
 from ..checks.endpoints import chain_at, endpoints
 from ..exceptions import ConfigurationError
 
@@ -41,13 +41,13 @@ class Security(NamedTuple):
     standing: Standing
     summary: str
     guards: tuple[Guard, ...]
-    authenticators: tuple[AnyAuthenticator, ...]
+    authenticators: tuple[Authenticator, ...]
 
 
 def mounted(base_url: str = "") -> list[Security]:
     """The security of all endpoints in the URLs below a URL; those with the same authenticators come together."""
     # by identity, since an authenticator of the project's own need not be hashable
-    chains: dict[tuple[int, ...] | None, tuple[Sequence[AnyAuthenticator] | None, list[str]]] = {}
+    chains: dict[tuple[int, ...] | None, tuple[Sequence[Authenticator] | None, list[str]]] = {}
     for endpoint in endpoints():
         own = endpoint.authentication
         chains.setdefault(None if own is None else tuple(map(id, own)), (own, []))[1].append(endpoint.path)
@@ -59,7 +59,7 @@ def at_path(path: str, base_url: str = "") -> Security:
     return _security((path,), base_url, partial(chain_at, path))
 
 
-def _chain(own: Sequence[AnyAuthenticator] | None) -> AuthenticatorChain:
+def _chain(own: Sequence[Authenticator] | None) -> AuthenticatorChain:
     return configured() if own is None else AuthenticatorChain(own)
 
 
@@ -77,7 +77,7 @@ def _security(paths: tuple[str, ...], base_url: str, chain: Callable[[], Authent
     return Security(paths, "guarded", summary, guards, tuple(authenticators))
 
 
-def _guard(authenticator: AnyAuthenticator, url: str) -> Guard:
+def _guard(authenticator: Authenticator, url: str) -> Guard:
     facts: tuple[tuple[str, str], ...] = ()
     setup = ""
     try:

@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 from urllib.parse import quote as url_quote
 from urllib.parse import urlencode
 
-from ..auth import AnyAuthenticator, BodyAuthenticator
+from ..auth import Authenticator, BodyAuthenticator
 from ..auth.base import curl_hint
 from ..envelopes.pubsub_unwrapped import may_be_attribute
 from ..event import is_label
@@ -79,12 +79,12 @@ class Sending:
             hint = "" if self.security.standing == "open" else "The endpoint rejects everybody now."
             yield Line("curl", self._curl(self._url()), hint)
 
-    def _may_send(self, authenticator: AnyAuthenticator) -> bool:
+    def _may_send(self, authenticator: Authenticator) -> bool:
         """Whether its sender can send the attributes: a provider of webhooks has some of its own."""
         provider = authenticator.provider if isinstance(authenticator, BodyAuthenticator) else None
         return provider is None or self.attributes.keys() <= provider.places.keys()
 
-    def _with(self, authenticator: AnyAuthenticator) -> Line:
+    def _with(self, authenticator: Authenticator) -> Line:
         hint = curl_hint(authenticator, self.base_url + self.path)
         if hint.provider:
             return Line(f"manage.py, {hint.title}", self._send("--as", quote(hint.provider)), f"{hint.text} {_SIGNED}")

@@ -77,7 +77,7 @@ def _own(endpoint: Endpoint) -> Iterator[CheckMessage]:
     yield from _options(endpoint.authentication)
 
 
-def _options(authenticators: Sequence[auth.AnyAuthenticator]) -> Iterator[CheckMessage]:
+def _options(authenticators: Sequence[auth.Authenticator]) -> Iterator[CheckMessage]:
     """Let authenticators check their own options."""
     for authenticator in authenticators:
         yield from getattr(authenticator, "check_deployment", tuple)()

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.urls import Resolver404, URLPattern, URLResolver, get_resolver, get_script_prefix, resolve
 from django.utils.regex_helper import normalize
 
-from ..auth import AnyAuthenticator, AuthenticatorChain, configured
+from ..auth import Authenticator, AuthenticatorChain, configured
 from ..views import EventView
 
 
@@ -24,7 +24,7 @@ class Endpoint:
     #: A path that the pattern matches, such as `"/events/kind/reference"`.
     path: str
     #: The argument of `as_view(authentication=...)`; None if the settings decide.
-    authentication: Sequence[AnyAuthenticator] | None
+    authentication: Sequence[Authenticator] | None
 
 
 def endpoints() -> list[Endpoint]:

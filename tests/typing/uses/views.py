@@ -12,7 +12,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from typing_extensions import assert_type, override
 
 from gcp_event_router.asgi import guard_bodies
-from gcp_event_router.auth import AnyAuthenticator, Authenticator, SharedToken
+from gcp_event_router.auth import Authenticator, SharedToken
 from gcp_event_router.formatters import CloudLoggingFormatter, EventContextFilter
 from gcp_event_router.views import AsyncEventView, EventView
 
@@ -24,7 +24,7 @@ class OwnView(EventView):
 
 
 class TypedView(EventView):
-    authentication: Sequence[AnyAuthenticator] | None = (SharedToken(tokens=["secret"], header="X-A"),)
+    authentication: Sequence[Authenticator] | None = (SharedToken(tokens=["secret"], header="X-A"),)
 
 
 class OpenView(AsyncEventView):
