@@ -44,7 +44,7 @@ def line() -> int:
 def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Routers of other tests do not listen."""
     nobody = WeakSet[EventRouter]()
-    for module in ("router", "_dispatch.lookup"):
+    for module in ("signals", "_dispatch.lookup"):
         monkeypatch.setattr(f"gcp_event_router.{module}.LISTENING", nobody)
 
 
