@@ -31,7 +31,7 @@ from mypy.types import FunctionLike, Type
 from mypy.version import __version__ as mypy_version
 from typing_extensions import override
 
-from ._annotated import is_of_project, note_hidden
+from ._annotated import note_hidden, source_of
 from ._call import Call, HookContext, Project, fits, is_hidden, report
 from ._class_source import SourceFiles
 from ._codes import EVENT_CONFIG
@@ -101,8 +101,8 @@ class EventRouterPlugin(Plugin):
 
         mypy has just parsed the module, so that this is also the time to read what it drops.
         """
-        source = _source_of(file)
-        note_hidden(file, source)
+        source = source_of(file)
+        note_hidden(self._project, file, source)
         kinds = self._project.kinds_before(file.fullname) if _NAMES_KINDS.search(source) else ()
         return [(_PRIORITY, module, -1) for module in (*kinds, *sorted(modules_named(source)))]
 
@@ -191,13 +191,3 @@ class EventRouterPlugin(Plugin):
 
 def _is_router(info: TypeInfo) -> bool:
     return any(base.fullname == ROUTER for base in info.mro)
-
-
-def _source_of(file: MypyFile) -> str:
-    """The text of a module of the project; empty for all other modules. mypy's native parser has not read the body yet."""
-    if not is_of_project(file):
-        return ""
-    try:
-        return Path(file.path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return ""

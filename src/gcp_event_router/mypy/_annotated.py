@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Final
 
 from mypy.nodes import GDEF, FuncDef, MypyFile, SymbolTableNode, TypeAlias, Var
@@ -24,8 +25,9 @@ _LIBRARY: Final = (__name__.partition(".")[0], STUB)
 _PREFIX: Final = "_gcp_event_hides@"
 
 
-def note_hidden(file: MypyFile, source: str) -> None:
+def note_hidden(project: Project, file: MypyFile, source: str) -> None:
     """Keep a symbol in a module for each of its definitions and calls that hides a function. mypy has only parsed the module."""
+    project.noted.add(file.fullname)
     if "Annotated" not in source:
         return
     try:
@@ -68,7 +70,7 @@ def _definitions(module: ast.Module) -> Iterator[tuple[str, Iterable[ast.AST]]]:
 def hides_function(project: Project, fullname: str) -> bool:
     """Whether a definition hides a function, or is in a package, where nothing notes that."""
     tree = _module_of(project, fullname)
-    return tree is None or not is_of_project(tree) or _is_noted(tree, fullname)
+    return tree is None or not is_of_project(tree) or _is_noted(project, tree, fullname)
 
 
 def trigger_of(fullname: str) -> str:
@@ -77,7 +79,9 @@ def trigger_of(fullname: str) -> str:
     return make_trigger(f"{module}.{_PREFIX}{name}")
 
 
-def _is_noted(tree: MypyFile, fullname: str) -> bool:
+def _is_noted(project: Project, tree: MypyFile, fullname: str) -> bool:
+    if tree.fullname not in project.noted:  # mypy's parallel workers do not get the symbols of a module that was just parsed
+        note_hidden(project, tree, source_of(tree))
     return _PREFIX + fullname.rpartition(".")[2] in tree.names
 
 
@@ -94,7 +98,7 @@ def may_hide_function(project: Project, tree: MypyFile, type_: Type) -> bool:
     targets = (
         str(alias.target)
         for alias in aliases
-        if (module := _module_of(project, alias.fullname)) and _is_noted(module, alias.fullname)
+        if (module := _module_of(project, alias.fullname)) and _is_noted(project, module, alias.fullname)
     )
     return any(target in str(type_) for target in targets)
 
@@ -102,7 +106,8 @@ def may_hide_function(project: Project, tree: MypyFile, type_: Type) -> bool:
 def call_hides_function(call: Call, payload: Type) -> bool:
     """Whether an argument of a call may hide a function in the payload that it gives."""
     place = call.context.context
-    return f"{_PREFIX}{place.line}:{place.column}" in call.tree.names or may_hide_function(call.project, call.tree, payload)
+    name = f"{call.tree.fullname}.{place.line}:{place.column}"
+    return _is_noted(call.project, call.tree, name) or may_hide_function(call.project, call.tree, payload)
 
 
 def handler_hides_function(call: Call, handler: ProperType, event: Instance) -> bool:
@@ -111,10 +116,20 @@ def handler_hides_function(call: Call, handler: ProperType, event: Instance) -> 
     if not isinstance(definition, FuncDef):
         return may_hide_function(call.project, call.tree, event)
     tree = _module_of(call.project, definition.fullname) or call.tree
-    return _is_noted(tree, definition.fullname) or may_hide_function(call.project, tree, event)
+    return _is_noted(call.project, tree, definition.fullname) or may_hide_function(call.project, tree, event)
 
 
 def is_of_project(file: MypyFile) -> bool:
     """Whether a module is one of the project that mypy checks."""
     is_library = file.fullname.partition(".")[0] in _LIBRARY
     return not (file.is_stub or is_library or "site-packages" in file.path)
+
+
+def source_of(file: MypyFile) -> str:
+    """The text of a module of the project; empty for all other modules. mypy's native parser has not read the body yet."""
+    if not is_of_project(file):
+        return ""
+    try:
+        return Path(file.path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return ""

@@ -76,6 +76,8 @@ class Project:
         self.reported: dict[str, int] = {}
         #: For each module, the modules of the types that its calls have been compared with.
         self.compared: dict[str, set[str]] = {}
+        #: The modules whose sources have been searched for hidden functions.
+        self.noted: set[str] = set()
 
     def kinds_before(self, module: str) -> tuple[str, ...]:
         """The modules in the settings that a module depends on if it names kinds.
