@@ -63,9 +63,9 @@ __all__ = [
 EVENTARC_MODE: Final = "__GCP_CloudEventsMode"
 #: The forms in order of precedence. If none returns an envelope, the request is a plain body.
 FORMS: Final[tuple[Callable[[bytes, Mapping[str, Any]], Envelope | None], ...]] = (
+    read_webhook,  # before forms that headers announce, since the signature does not cover these
     read_structured,
     read_binary,
-    read_webhook,
     read_push,
     read_unwrapped,
     read_task,

@@ -20,6 +20,7 @@ from .cloudevents import DEFINED, REQUIRED, CloudEvent, is_json, is_media_type
 from .pubsub import PubSubPush, read_wrapped
 from .pubsub_unwrapped import PubSubUnwrapped, read_unwrapped
 from .raw_json import elements, members
+from .webhook import DESCRIPTION
 
 _STRUCTURED: Final = "application/cloudevents"
 _BATCH: Final = "application/cloudevents-batch"
@@ -77,8 +78,8 @@ def read_binary(body: bytes, meta: Mapping[str, Any]) -> CloudEvent | None:
 
 
 def is_batch(meta: Mapping[str, Any]) -> bool:
-    """Whether a request is a batch of CloudEvents."""
-    return _media_type(meta.get("CONTENT_TYPE")).startswith(_BATCH)
+    """Whether a request is a batch of CloudEvents; a webhook is none, whatever its Content-Type, which nobody signed."""
+    return DESCRIPTION not in meta and _media_type(meta.get("CONTENT_TYPE")).startswith(_BATCH)
 
 
 def event_meta(meta: Mapping[str, Any]) -> Mapping[str, str]:

@@ -70,6 +70,45 @@ def test_metadata_in_the_body(router: EventRouter, post: Post) -> None:
     assert envelope.timestamp == datetime.fromtimestamp(1_700_000_000, UTC)
 
 
+CLOUDEVENT = {"id": "2", "source": "//stranger", "type": "order.placed", "specversion": "1.0", "action": "opened"}
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "headers"),
+    [
+        (BODY, "application/json", {f"Ce-{name.title()}": value for name, value in CLOUDEVENT.items()}),
+        (json.dumps(CLOUDEVENT).encode(), "application/cloudevents+json", {}),
+        (json.dumps([CLOUDEVENT]).encode(), "application/cloudevents-batch+json", {}),
+        (
+            BODY,
+            "application/json",
+            {"X-Goog-Pubsub-Subscription-Name": "projects/p/subscriptions/s", "X-Goog-Pubsub-Message-Id": "2"},
+        ),
+        (BODY, "application/json", {"X-CloudTasks-TaskName": "2", "X-CloudTasks-QueueName": "q"}),
+    ],
+    ids=["binary", "structured", "batch", "unwrapped", "task"],
+)
+def test_headers_that_nobody_signed(
+    router: EventRouter, post: Post, body: bytes, content_type: str, headers: dict[str, str]
+) -> None:
+    """Whatever other headers say, what a provider signed is its webhook, under its id: who repeats it cannot rename it."""
+    router.listen(event_received)
+    received: list[object] = []
+
+    @router.on("*")
+    def keep(event: Event[object]) -> None:
+        received.append((event.envelope.form, event.envelope.identity, event.payload))
+
+    @router.on(ce_type="order.placed")
+    def divert(event: Event[object]) -> None:
+        received.append("diverted")
+
+    with settings(("GitHub", {"secrets": [SECRET]})):
+        response = post("/events/github/main", body, content_type, **GITHUB.sign(body), **DELIVERY, **headers)
+    assert response.status_code == 201
+    assert received == [("webhook", ("webhook", "github", DELIVERY["X-GitHub-Delivery"]), json.loads(body))]
+
+
 @pytest.mark.parametrize("headers", [{}, GITHUB.sign(b"another body")], ids=["unsigned", "forged"])
 def test_strangers(router: EventRouter, post: Post, headers: dict[str, str]) -> None:
     """A body without a signature, or with another's, is refused."""
