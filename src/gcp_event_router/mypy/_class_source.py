@@ -12,34 +12,19 @@ from pathlib import Path
 from typing import Final
 
 from ._names import GOOGLE_TYPES
+from ._pydantic_words import (
+    ALIASES,
+    BOUNDED,
+    BOUNDS,
+    HARMLESS_CONFIG,
+    NARROWING,
+    OF_FIELDS,
+    OF_MODELS,
+    OWN_METHODS,
+    PLAIN,
+    WRITING,
+)
 
-#: The keywords of `Field` that neither rename a field nor change what it reads.
-_PLAIN: Final = frozenset(
-    "alias_priority default default_factory deprecated description discriminator examples field_title_generator frozen "  # noqa: SIM905 -- a list of words
-    "json_schema_extra kw_only repr strict title union_mode validate_default".split()
-)
-_ALIASES: Final = ("alias", "validation_alias", "serialization_alias")
-#: The keywords that accept fewer values than the type.
-_BOUNDS: Final = frozenset(
-    "allow_inf_nan decimal_places ge gt le lt max_digits max_length min_length multiple_of pattern".split()  # noqa: SIM905 -- as above
-)
-#: What may stand in `Annotated` beside the type without reading more than the type.
-_NARROWING: Final = frozenset(
-    "AfterValidator Discriminator Doc Ge Gt Interval Le Len Lt MaxLen MinLen MultipleOf Strict StringConstraints Tag".split()  # noqa: SIM905 -- as above
-)
-#: Those of Google's types that may refuse a value which their plain type reads.
-_BOUNDED: Final = frozenset({"Double", "Int32", "Int64", "UInt32", "UInt64"})
-#: The settings of a model that change nothing about the JSON that it reads and writes.
-_HARMLESS_CONFIG: Final = frozenset(
-    "arbitrary_types_allowed defer_build from_attributes frozen hide_input_in_errors json_schema_extra loc_by_alias "  # noqa: SIM905 -- as above
-    "protected_namespaces revalidate_instances str_max_length str_min_length str_strip_whitespace str_to_lower str_to_upper "
-    "strict title use_attribute_docstrings use_enum_values validate_assignment validate_default".split()
-)
-#: Methods by which a class reads itself, or writes itself, too.
-_OWN_METHODS: Final = frozenset({"__init__", "__new__", "__get_pydantic_core_schema__", "__get_validators__"})
-_OF_FIELDS: Final = frozenset({"field_validator", "validator", "field_serializer"})
-_OF_MODELS: Final = frozenset({"model_validator", "root_validator", "model_serializer", "computed_field"})
-_WRITING: Final = frozenset({"field_serializer", "model_serializer", "computed_field"})
 #: Stands for all fields.
 ALL: Final = "*"
 
@@ -164,7 +149,7 @@ class _Reader:
                     | ast.Assign(targets=[ast.Name(id="__pydantic_config__")])
                 ):
                     self._found.make_opaque()
-                case ast.FunctionDef(name=name) if name in _OWN_METHODS:
+                case ast.FunctionDef(name=name) if name in OWN_METHODS:
                     self._found.make_opaque()
                 case ast.ClassDef(name="Config"):
                     self._found.make_opaque()
@@ -190,7 +175,7 @@ class _Reader:
         for item in node.slice.elts[1:]:
             self._read_metadata(item, found)
             if isinstance(item, ast.Call):
-                found.is_opaque |= any(keyword.arg in _ALIASES for keyword in item.keywords)
+                found.is_opaque |= any(keyword.arg in ALIASES for keyword in item.keywords)
         return found.is_opaque
 
     def _name(self, node: ast.AST | None) -> str:
@@ -222,7 +207,7 @@ class _Reader:
                     self._found.extra = str(value)
                 case "populate_by_name" | "validate_by_name", bool():
                     self._found.by_name = bool(value)
-                case name, _ if name not in _HARMLESS_CONFIG:
+                case name, _ if name not in HARMLESS_CONFIG:
                     self._found.make_opaque()
                 case _:
                     pass
@@ -238,10 +223,10 @@ class _Reader:
             *((self._name(node), list[ast.expr](), None) for node in bare),
             *((self._name(call.func), call.args, _mode(call)) for call in calls),
         ]:
-            own = self._found.own_writing if name in _WRITING else self._found.own_reading
-            if name in _OF_MODELS and mode != "after":
+            own = self._found.own_writing if name in WRITING else self._found.own_reading
+            if name in OF_MODELS and mode != "after":
                 own.append(ALL)
-            elif name in _OF_FIELDS and mode != "after" and (mode or name in _WRITING):
+            elif name in OF_FIELDS and mode != "after" and (mode or name in WRITING):
                 own += [str(argument.value) if isinstance(argument, ast.Constant) else ALL for argument in arguments]
 
     # --- fields
@@ -271,7 +256,7 @@ class _Reader:
         default = call.args[0] if call.args else keywords.get("default")
         is_missing = default is None or (isinstance(default, ast.Constant) and default.value is Ellipsis)
         found.is_required = is_missing and "default_factory" not in keywords and not is_default
-        for keyword in _ALIASES:
+        for keyword in ALIASES:
             value = keywords.get(keyword)
             if value is None or (isinstance(value, ast.Constant) and value.value is None):
                 continue
@@ -290,7 +275,7 @@ class _Reader:
         if isinstance(annotation, (ast.Name, ast.Attribute)):
             alias = self._find_alias(ast.unparse(annotation))
             if alias is not None and alias.startswith(GOOGLE_TYPES):
-                found.is_bounded |= alias.rpartition(".")[2] in _BOUNDED
+                found.is_bounded |= alias.rpartition(".")[2] in BOUNDED
             else:  # it may hide an `Annotated`
                 found.is_opaque |= alias is not None
         elif isinstance(annotation, ast.Subscript):
@@ -317,7 +302,7 @@ class _Reader:
         name = self._name(item.func if isinstance(item, ast.Call) else item)
         if name == "Field" and isinstance(item, ast.Call):
             _note_keywords(item, found)
-        elif name in _NARROWING:
+        elif name in NARROWING:
             found.is_bounded = True
         else:
             found.is_opaque = True
@@ -326,8 +311,8 @@ class _Reader:
 def _note_keywords(call: ast.Call, found: Field) -> None:
     """Note whether the arguments of a call of `Field` bound a value, or say what the plugin does not know."""
     keywords = {keyword.arg for keyword in call.keywords}
-    found.is_bounded |= bool(_BOUNDS & keywords)
-    found.is_opaque |= bool(keywords - _PLAIN - _BOUNDS - {*_ALIASES})
+    found.is_bounded |= bool(BOUNDS & keywords)
+    found.is_opaque |= bool(keywords - PLAIN - BOUNDS - {*ALIASES})
 
 
 def _parsed(annotation: ast.expr) -> ast.expr:
