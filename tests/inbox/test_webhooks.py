@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
+from io import StringIO
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.management import call_command
 from django.test import override_settings
 
 from gcp_event_router import Event, EventRouter, Reject, conf
 from gcp_event_router.auth import GitHub, Stripe
-from gcp_event_router.envelopes import Webhook
+from gcp_event_router.envelopes import DESCRIPTION, Webhook
+from gcp_event_router.exceptions import EnvelopeError
+from gcp_event_router.inbox.models import Delivery, StoredEvent
 from gcp_event_router.inbox.replay import replay
 from gcp_event_router.inbox.selections import Selection
 
@@ -79,3 +85,38 @@ def test_a_replay_has_the_same_envelope(inbox: str, router: EventRouter, post: P
     assert (second.provider, second.message_id, second.event) == ("github", "a", "pull_request")
     assert [state for _, state, _ in rows(inbox)] == ["done"]
     assert "sha256=" not in str(second.meta)
+
+
+@pytest.mark.parametrize("inbox", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(
+    "description",
+    [
+        5,
+        "{",
+        "[]",
+        "{}",
+        '{"provider": "github", "id": {}, "time": null, "attributes": {}}',
+        '{"provider": "github", "id": null, "time": [], "attributes": {}}',
+        '{"provider": "github", "id": null, "time": null, "attributes": 5}',
+        '{"provider": "github", "id": null, "time": null, "attributes": {"event": 5}}',
+        "[" * 100_000,
+    ],
+    ids=["number", "broken", "list", "empty", "id", "time", "attributes", "event", "deep"],
+)
+def test_a_description_that_was_changed_by_hand(inbox: str, router: EventRouter, post: Post, description: object) -> None:
+    """A row whose description cannot be read is shown as far as it goes, and a replay rejects it."""
+
+    @router.on("k", name="h")
+    def handler(event: Event[dict[str, Any]]) -> None:
+        raise Reject
+
+    assert deliver(post, "a") == 200
+    StoredEvent.objects.using(inbox).update(meta=json.dumps({DESCRIPTION: description}))
+    shown = StringIO()
+    call_command("inbox", "show", str(Delivery.objects.using(inbox).get().pk), stdout=shown)
+    ((_, result),) = replay(Selection(states=["rejected"]).deliveries(inbox))
+
+    assert re.search("^  form +webhook, which can no longer be read$", shown.getvalue(), re.MULTILINE)
+    assert isinstance(result.error, EnvelopeError)
+    assert str(result.error) == "The stored description of this webhook cannot be read."
+    assert [state for _, state, _ in rows(inbox)] == ["rejected"]

@@ -14,13 +14,25 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final
 
-from typing_extensions import override
+from pydantic import TypeAdapter, ValidationError
+from typing_extensions import TypedDict, override
 
+from ..exceptions import EnvelopeError
 from .base import Envelope, parse_time, read_json, text_of
 
 #: The key of a provider's description in `request.META`, and among stored headers. The names of headers have no dot.
 DESCRIPTION: Final = "gcp_event_router.webhook"
 _NO_PLACES: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+class _Description(TypedDict):
+    provider: str
+    id: str | None
+    time: str | None
+    attributes: dict[str, str]
+
+
+_DESCRIPTION: Final = TypeAdapter(_Description)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +77,13 @@ class Provider:
         """Collect the metadata of a request, whose signature is verified, as a text for `meta[DESCRIPTION]`."""
         request = _Request(meta, body)
         attributes = {name: text for name, place in self.places.items() if (text := request.text(place)) is not None}
-        facts = {"provider": self.name, "id": request.text(self.delivery_id), "time": request.text(self.timestamp)}
-        return json.dumps({**facts, "attributes": attributes})
+        description: _Description = {
+            "provider": self.name,
+            "id": request.text(self.delivery_id),
+            "time": request.text(self.timestamp),
+            "attributes": attributes,
+        }
+        return json.dumps(description)
 
     def handshake_answer(self, meta: Mapping[str, Any], body: bytes) -> str | None:
         """Return the text that answers a handshake, which may be empty; None if the request is an event."""
@@ -125,15 +142,19 @@ class Webhook(Envelope):
     form = "webhook"
 
     def __init__(self, body: bytes, content_type: str, description: str) -> None:
-        """Hold the body, and read the description that `Provider.describe` made."""
+        """Hold the body, and read the description that `Provider.describe` made. Raises `EnvelopeError` if it cannot be read."""
         super().__init__(body, content_type)
-        facts: dict[str, Any] = json.loads(description)
+        try:
+            facts = _DESCRIPTION.validate_json(description)
+        except ValidationError as error:  # somebody has changed the row of the inbox
+            msg = "The stored description of this webhook cannot be read."
+            raise EnvelopeError(msg) from error
         self._description = description
-        self._message_id: str | None = facts["id"]
-        self._attributes: dict[str, str] = facts["attributes"]
+        self._message_id = facts["id"]
+        self._attributes = facts["attributes"]
         #: The name of the provider, such as `"github"`.
         self.provider: str = facts["provider"]
-        time: str | None = facts["time"]
+        time = facts["time"]
         #: When the provider sent it, or when it happened.
         self.timestamp: datetime | None = parse_time(time) if time else None
         self.malformed: tuple[str, ...] = ("timestamp",) if time and self.timestamp is None else ()
