@@ -238,6 +238,18 @@ def test_memory_is_bounded() -> None:
     assert len(table(router)._chosen) == 0
 
 
+@pytest.mark.parametrize("attributes", [None, {"x": "1"}], ids=["any", "some"])
+@pytest.mark.parametrize(("kind", "ce_type"), [("k" * 1025, "t"), ("k", "t" * 1025)], ids=["kind", "type"])
+def test_long_kinds_and_types_take_no_memory(kind: str, ce_type: str, attributes: dict[str, str] | None) -> None:
+    """A body can hold a type of many megabytes, which is looked up each time, and not kept."""
+    router = EventRouter()
+    router.on("*", ce_type="*", attributes=attributes)(one)
+    found = router.find(kind, ce_type, {"x": "1"})
+    assert (len(found.blocking), router.find(kind, ce_type, {"x": "1"})) == (1, found)
+    index = table(router)
+    assert (index.memory, index._choices, index._chosen) == ({}, {}, {})
+
+
 class Unrouted(Envelope):
     """An envelope whose attributes are not to be read."""
 

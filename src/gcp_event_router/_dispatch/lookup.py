@@ -17,7 +17,7 @@ from .middleware import RegisteredMiddleware
 
 #: The most kinds whose handlers are remembered. Only handled kinds are, so a stranger's kinds take no memory.
 MEMORY = 1024
-#: The most characters of attributes whose handlers are remembered.
+#: The most characters of a kind, a type and attributes whose handlers are remembered: a body of 15 MB may hold a type as long.
 _LONGEST: Final = 1024
 
 
@@ -152,8 +152,10 @@ FoundT = TypeVar("FoundT")
 class _Memory(dict[KeyT, FoundT]):
     """What was found, for a bounded number of keys."""
 
-    def keep(self, key: KeyT, found: FoundT) -> None:
-        """Remember something."""
+    def keep(self, key: KeyT, found: FoundT, *texts: str | None) -> None:
+        """Remember something, unless the texts in its key are long."""
+        if sum(len(text or "") for text in texts) > _LONGEST:
+            return
         if len(self) >= MEMORY:
             self.clear()  # cheaper than choosing: each key returns with its next look-up
         self[key] = found
@@ -190,7 +192,7 @@ class _Index:
         matched = self._matched(kind, traits.type)
         handlers = self._handlers(kind, matched)
         if matched:
-            self.memory.keep(key, handlers)
+            self.memory.keep(key, handlers, kind, traits.type)
         return handlers
 
     def _choice(self, key: _Key, kind: str, ce_type: str | None) -> _Choice | None:
@@ -201,7 +203,7 @@ class _Index:
             if groups:
                 names = sorted({name for group in groups for name in group.names})
                 choice = _Choice(self._matched(kind, ce_type), groups, names)
-                self._choices.keep(key, choice)
+                self._choices.keep(key, choice, kind, ce_type)
         return choice
 
     def _choose(
@@ -210,8 +212,8 @@ class _Index:
         selected = [item for group in choice.groups for item in group.find(attributes) if item[1].wants(ce_type)]
         matched = sorted([*choice.matched, *selected], key=itemgetter(0))
         handlers = self._handlers(kind, matched)
-        if matched and sum(len(value or "") for value in values) <= _LONGEST:
-            self._chosen.keep((key, values), handlers)
+        if matched:
+            self._chosen.keep((key, values), handlers, kind, ce_type, *values)
         return handlers
 
     def _handlers(self, kind: str, matched: list[_Placed]) -> HandlersFound:
