@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Literal
 
 import pytest
@@ -10,6 +11,7 @@ from django.core.checks import Warning as Warn
 from pydantic import BaseModel
 
 from gcp_event_router import Event, EventRouter
+from gcp_event_router._globs.attributes import AttributeGlobs
 from gcp_event_router.checks import check_router
 
 from .test_checks import handler_of, told
@@ -128,3 +130,26 @@ def test_a_declared_kind_that_is_handled_in_part() -> None:
             "is declared: the first try fails at type: Input should be 'refund'.",
         )
     ]
+
+
+def test_many_values_of_one_kind_are_not_compared_in_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two hundred registrations of one kind for different values are not compared with each other, but with one for any value."""
+    compared: list[tuple[object, object]] = []
+    for name in ("meets", "covers"):
+        compare = getattr(AttributeGlobs, name)
+
+        def count(one: AttributeGlobs, other: AttributeGlobs, compare: Any = compare) -> object:
+            compared.append((one, other))
+            return compare(one, other)
+
+        monkeypatch.setattr(AttributeGlobs, name, count)
+    router = EventRouter()
+    for number in range(100):
+        router.on("github", attributes={"event": f"{number}"}, max_attempts=number + 1)(one)
+        router.on("github", attributes={"event": f"x{number}"})(partial(of_order))
+        router.on("github", attributes={"event": f"y{number}"})(partial(of_refund))
+    assert (check_router(router), compared) == ([], [])
+
+    router.on("github", attributes={"event": "?*"})(one)
+    assert len(check_router(router)) == 0
+    assert 0 < len(compared) < 2000

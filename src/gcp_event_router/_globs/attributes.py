@@ -59,14 +59,29 @@ class AttributeGlobs(tuple[tuple[str, Glob], ...]):
 
     def covers(self, other: AttributeGlobs) -> bool | None:
         """Whether all events that `other` selects are selected; None if the search would take too long."""
-        narrower = dict(other)
-        answers = [name in narrower and covers(glob, narrower[name], VALUES) for name, glob in self]
-        return False if False in answers else None if None in answers else True
+        is_certain = True
+        for name, glob in self:
+            narrower = other.glob_of(name)
+            answer = narrower is not None and covers(glob, narrower, VALUES)
+            if answer is False:  # soon, since a check compares many registrations of one kind in pairs
+                return False
+            is_certain = is_certain and answer is True
+        return True if is_certain else None
 
     def meets(self, other: AttributeGlobs) -> bool:
         """Whether some event is selected by both."""
-        theirs = dict(other)
-        return all(name not in theirs or intersects(glob, theirs[name], VALUES) is not None for name, glob in self)
+        for name, glob in self:
+            theirs = other.glob_of(name)
+            if theirs is not None and intersects(glob, theirs, VALUES) is None:
+                return False
+        return True
+
+    def glob_of(self, name: str) -> Glob | None:
+        """The glob of an attribute, if it counts."""
+        for own, glob in self:
+            if own == name:
+                return glob
+        return None
 
     def examples(self) -> dict[str, str]:
         """Return attributes that all globs match."""

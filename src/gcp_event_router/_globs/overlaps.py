@@ -125,14 +125,24 @@ class CoverIndex(Generic[T]):
         return self._index.find(example(glob) or "")
 
 
-def neighbours(globs: Sequence[Glob]) -> Iterator[tuple[int, int]]:
-    """Yield the pairs of globs, by their positions, whose literal beginnings and endings allow a common kind."""
+def neighbours(globs: Sequence[Glob], values: Sequence[str | None] = ()) -> Iterator[tuple[int, int]]:
+    """Yield the pairs of globs, by their positions, whose literal beginnings and endings allow a common kind.
+
+    `values`, one for each glob, exclude pairs of two different ones; None excludes nothing.
+    """
     prefixes: dict[str, list[int]] = {}
-    for position, glob in enumerate(globs):
+    buckets: dict[tuple[str, str | None], list[int]] = {}
+    valued = list(zip(globs, values or [None] * len(globs), strict=True))
+    for position, (glob, value) in enumerate(valued):
         prefixes.setdefault(glob.prefix, []).append(position)
-    for position, glob in enumerate(globs):
+        buckets.setdefault((glob.prefix, value), []).append(position)
+    for position, (glob, value) in enumerate(valued):
         for length in range(len(glob.prefix) + 1):
-            for other in prefixes.get(glob.prefix[:length], ()):
+            prefix = glob.prefix[:length]
+            others = prefixes.get(prefix, ())
+            if others and value is not None:
+                others = sorted(buckets.get((prefix, value), []) + buckets.get((prefix, None), []))
+            for other in others:
                 # of two globs with the same beginning, only the later one finds the other
                 if (length < len(glob.prefix) or other < position) and _may_meet(glob, globs[other]):
                     yield min(position, other), max(position, other)

@@ -12,7 +12,7 @@ from .._dispatch.handler import Handler
 from .._globs.overlaps import CoverIndex, neighbours
 from ..exceptions import ConfigurationError
 from ..router import EventRouter
-from .glob_entries import Entry, entries_of
+from .glob_entries import Entry, entries_of, literal_values
 
 
 def check_repeats(router: EventRouter) -> Iterator[CheckMessage]:
@@ -30,9 +30,15 @@ def _covered(entries: list[Entry]) -> Iterator[CheckMessage]:
 
     A wider glob may come later: for the narrower one, the function then runs with other options.
     """
-    index = CoverIndex((entry.kinds, place) for place, entry in enumerate(entries))
-    for place, entry in enumerate(entries):
-        earlier = (entries[other] for other in index.near(entry.kinds) if other < place)
+    values = literal_values(entries)
+    groups: dict[str | None, list[int]] = {}
+    for place, value in enumerate(values):
+        groups.setdefault(value, []).append(place)
+    indexes = {value: CoverIndex((entries[place].kinds, place) for place in group) for value, group in groups.items()}
+    for place, (entry, value) in enumerate(zip(entries, values, strict=True)):
+        near = indexes.keys() if value is None else indexes.keys() & {value, None}
+        places = sorted(other for each in near for other in indexes[each].near(entry.kinds) if other < place)
+        earlier = (entries[other] for other in places)
         wider = next((other for other in earlier if other.covers(entry)), None)
         if wider is not None:
             hint = f"Remove {entry}: the function runs once for an event in any case."
@@ -52,9 +58,9 @@ def _ambiguous(entries: list[Entry]) -> Iterator[CheckMessage]:
     Each is reported with the first such other one.
     """
     reported: set[Handler] = set()
-    for first, second in neighbours([entry.kinds for entry in entries]):
+    for first, second in neighbours([entry.kinds for entry in entries], literal_values(entries)):
         one, other = entries[first], entries[second]
-        if other.handler in reported or not _differs(one.handler, other.handler):
+        if other.handler in reported or not one.attributes.meets(other.attributes) or not _differs(one.handler, other.handler):
             continue
         if one.covers(other) is False and other.covers(one) is False and (kind := one.common(other)):
             reported.add(other.handler)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from typing_extensions import override
@@ -32,7 +33,10 @@ class Entry(NamedTuple):
 
     def covers(self, other: Entry) -> bool | None:
         """Whether it includes all events of another entry; None if the answer would take too long."""
-        answers: list[bool | None] = [self.attributes.covers(other.attributes)]
+        attributes = self.attributes.covers(other.attributes)
+        if attributes is False:
+            return False
+        answers: list[bool | None] = [attributes]
         if self.ce_type is not None:
             answers.append(other.ce_type is not None and covers(self.ce_type, other.ce_type, TYPES))
         if False not in answers:
@@ -69,3 +73,13 @@ def entries_of(router: EventRouter) -> Iterator[Entry]:
         if not registration.is_fallback:
             for glob in registration.globs or (None,):
                 yield Entry(registration.handler, glob, registration.ce_type, registration.attributes)
+
+
+def literal_values(entries: Sequence[Entry]) -> list[str | None]:
+    """Of each entry, the literal value of the attribute that most entries want; None if it wants several values, or any.
+
+    Two entries with different values have no events in common, so that the checks need not compare each with each.
+    """
+    (name, _), *_ = Counter(name for entry in entries for name, _ in entry.attributes).most_common(1) or [("", 0)]
+    globs = [entry.attributes.glob_of(name) for entry in entries]
+    return [glob.pattern if glob is not None and glob.is_literal else None for glob in globs]

@@ -23,7 +23,7 @@ from ..exceptions import ConfigurationError
 from ..google.base import Model
 from ..google.catalogue import model_of
 from ..router import EventRouter
-from .glob_entries import entries_of
+from .glob_entries import entries_of, literal_values
 
 #: The most searches for a payload that two types read. Each may take some hundredths of a second.
 _SEARCHES: Final = 100
@@ -58,6 +58,7 @@ class Samples:
 
     def __init__(self) -> None:
         self._known: dict[int, _Sampled | None] = {}
+        self._read: dict[Handler, _Sampled | None] = {}
         self._refusals: dict[tuple[int, int], str | None] = {}
         self._left = _SEARCHES
 
@@ -69,10 +70,12 @@ class Samples:
 
     def of_handler(self, handler: Handler) -> _Sampled | None:
         """The type that a handler reads; None also if another check reports the handler's annotation."""
-        try:
-            return self.of(handler.payload_type, handler.adapter)
-        except ConfigurationError:
-            return None
+        if handler not in self._read:
+            try:
+                self._read[handler] = self.of(handler.payload_type, handler.adapter)
+            except ConfigurationError:
+                self._read[handler] = None
+        return self._read[handler]
 
     def unread(self, sender: _Sampled | None, reader: _Sampled | None) -> str | None:
         """Why a reader refuses every sample of a sender; None if it reads one, or if there is no sample."""
@@ -191,11 +194,16 @@ def _exclusions(router: EventRouter, samples: Samples, wrong: set[Handler]) -> I
 
     Handlers in `wrong` are reported already.
     """
-    entries = [entry for entry in entries_of(router) if entry.handler not in wrong]
+    entries = [entry for entry in entries_of(router) if entry.handler not in wrong and samples.of_handler(entry.handler)]
+    types = [id(samples.of_handler(entry.handler)) for entry in entries]
+    if len(set(types)) <= 1:
+        return
     reported: set[Handler] = set()
-    for first, second in neighbours([entry.kinds for entry in entries]):
+    for first, second in neighbours([entry.kinds for entry in entries], literal_values(entries)):
         one, other = entries[first], entries[second]
-        if one.handler.key == other.handler.key or other.handler in reported:
+        if types[first] == types[second] or one.handler.key == other.handler.key or other.handler in reported:
+            continue
+        if not one.attributes.meets(other.attributes):
             continue
         why = samples.exclusion(one.handler, other.handler)
         kind = None if why is None else one.common(other)
