@@ -7,21 +7,23 @@ Each provider puts its metadata elsewhere. `Provider` names the places; its `des
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from pydantic import TypeAdapter, ValidationError
 from typing_extensions import TypedDict, override
 
-from ..exceptions import EnvelopeError
+from ..exceptions import ConfigurationError, EnvelopeError
 from .base import Envelope, parse_time, read_json, text_of
 
 #: The key of a provider's description in `request.META`, and among stored headers. The names of headers have no dot.
 DESCRIPTION: Final = "gcp_event_router.webhook"
+_PLACE: Final = re.compile(r"[A-Za-z0-9-]+|/.*", re.DOTALL)
 _NO_PLACES: Final[Mapping[str, str]] = MappingProxyType({})
 
 
@@ -54,6 +56,7 @@ class Provider:
     """Where a provider of webhooks puts its metadata.
 
     A place is the name of a header, such as `"X-GitHub-Event"`, or a JSON pointer into the body, such as `"/type"` (RFC 6901).
+    Raises `ConfigurationError` for data that no request could have.
     """
 
     #: In lower case, such as `"github"`; the `method` of the principals, and part of the identity of events.
@@ -67,6 +70,29 @@ class Provider:
     #: Further metadata for `envelope.attributes`: its name there, and its place.
     attributes: Mapping[str, str] = field(default_factory=lambda: _NO_PLACES)
     handshakes: tuple[Handshake, ...] = ()
+
+    def __post_init__(self) -> None:
+        problem = next(self._problems(), None)
+        if problem:
+            raise ConfigurationError(problem)
+
+    def _problems(self) -> Iterator[str]:
+        if not isinstance(cast("object", self.name), str) or not self.name:
+            yield f'A Provider has name={self.name!r}, which is not a name. Write one such as "github".'
+        which = f"The Provider {self.name!r} has"
+        if not isinstance(cast("object", self.attributes), Mapping):
+            yield f"{which} attributes={self.attributes!r}, which is not a dict. Write one from names to places."
+        handshakes: Any = self.handshakes
+        if not isinstance(handshakes, tuple) or not all(isinstance(cast("object", item), Handshake) for item in self.handshakes):
+            problem = f"handshakes of type {type(self.handshakes).__name__}, which is not a tuple of Handshake objects"
+            yield f"{which} {problem}. Write handshakes=(Handshake(...),)."
+        places: dict[str, object] = {"delivery_id": self.delivery_id, "event": self.event, "timestamp": self.timestamp}
+        places = {name: place for name, place in places.items() if place}
+        places |= {f"attributes[{name!r}]": place for name, place in self.attributes.items()}
+        for name, place in places.items():
+            if not isinstance(place, str) or not _PLACE.fullmatch(place):
+                advice = 'Write the name of a header, or a JSON pointer such as "/type".'
+                yield f"{which} {name}={place!r}, which is not a place. {advice}"
 
     @property
     def places(self) -> dict[str, str]:

@@ -36,6 +36,7 @@ from gcp_event_router.auth import (
     Svix,
 )
 from gcp_event_router.auth.signatures.guessable import is_guessable
+from gcp_event_router.envelopes import Handshake
 from gcp_event_router.exceptions import ConfigurationError
 from gcp_event_router.signals import event_received
 from gcp_event_router.utils import get_event_url
@@ -74,6 +75,30 @@ MISTAKES: list[tuple[Callable[[], object], str]] = [
     (
         lambda: HMACSignature(secrets=[SECRET]),
         'HMACSignature does not know how the sender signs. Write "scheme": SignatureScheme(header="X-Signature").',
+    ),
+    (
+        lambda: hmac_signature(provider="courier"),
+        'HMACSignature cannot use provider=\'courier\', which is not a Provider. Write "provider": Provider(name="courier").',
+    ),
+    (lambda: Provider(name=""), "A Provider has name='', which is not a name. Write one such as \"github\"."),
+    (
+        lambda: Provider(name="courier", delivery_id="X Courier Id"),
+        "The Provider 'courier' has delivery_id='X Courier Id', which is not a place. Write the name of a header, or a JSON "
+        'pointer such as "/type".',
+    ),
+    (
+        lambda: Provider(name="courier", attributes={"depot": cast("Any", 5)}),
+        "The Provider 'courier' has attributes['depot']=5, which is not a place. Write the name of a header, or a JSON "
+        'pointer such as "/type".',
+    ),
+    (
+        lambda: Provider(name="courier", attributes=cast("Any", ["X-Courier-Depot"])),
+        "The Provider 'courier' has attributes=['X-Courier-Depot'], which is not a dict. Write one from names to places.",
+    ),
+    (
+        lambda: Provider(name="courier", handshakes=cast("Any", Handshake("/type", "ping"))),
+        "The Provider 'courier' has handshakes of type Handshake, which is not a tuple of Handshake objects. "
+        "Write handshakes=(Handshake(...),).",
     ),
     (
         lambda: hmac_signature(tolerance=300),

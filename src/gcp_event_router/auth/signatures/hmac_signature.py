@@ -84,6 +84,8 @@ class HMACSignature(BodyAuthenticator):
         if type(max_body) is not int or max_body <= 0:
             self._refuse(f"cannot use max_body={max_body!r}, which is not a positive number of bytes", "Leave it out.")
         if provider is not None:
+            if not isinstance(cast("object", provider), Provider):
+                self._refuse(f"cannot use {provider=}, which is not a Provider", 'Write "provider": Provider(name="courier").')
             self.provider = provider
         if name and self.provider is None:
             self._refuse(f"cannot use name={name!r}, since it has no provider to name", f"Give provider=Provider(name={name!r}).")
