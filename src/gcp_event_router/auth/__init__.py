@@ -1,6 +1,7 @@
 """Authenticators, which decide who may send, and the chain that asks them.
 
-`views` asks the chain before it reads a body; `GCP_EVENT_ROUTER["AUTHENTICATION"]` names the authenticators by dotted path.
+`views` asks the chain before it reads a body, and afterwards only if nothing but the body can prove the sender.
+`GCP_EVENT_ROUTER["AUTHENTICATION"]` names the authenticators by dotted path.
 """
 
 from __future__ import annotations

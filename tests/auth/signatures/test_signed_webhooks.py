@@ -13,7 +13,7 @@ from django.test import RequestFactory, override_settings
 from typing_extensions import override
 
 from gcp_event_router import Event, EventRouter, Principal
-from gcp_event_router.auth import AuthenticatorChain, BodyAuthenticator, GitHub, Stripe
+from gcp_event_router.auth import AuthenticatorChain, BodyAuthenticator, GitHub, HMACSignature, SignatureScheme, Stripe
 from gcp_event_router.envelopes import Webhook
 from gcp_event_router.signals import event_received
 
@@ -107,6 +107,23 @@ def test_headers_that_nobody_signed(
         response = post("/events/github/main", body, content_type, **GITHUB.sign(body), **DELIVERY, **headers)
     assert response.status_code == 201
     assert received == [("webhook", ("webhook", "github", DELIVERY["X-GitHub-Delivery"]), json.loads(body))]
+
+
+def test_signed_envelope(router: EventRouter, post: Post) -> None:
+    """Without a provider, a signed body keeps its envelope, such as that of a CloudEvent."""
+    router.listen(event_received)
+    received: list[tuple[object, ...]] = []
+
+    @router.on(ce_type="order.placed")
+    def keep(event: Event[object]) -> None:
+        received.append((event.envelope.form, event.envelope.identity, event.principal))
+
+    scheme = SignatureScheme(header="X-Shop-Mac")
+    body = json.dumps(CLOUDEVENT).encode()
+    with settings(("HMACSignature", {"secrets": [SECRET], "scheme": scheme})):
+        headers = HMACSignature(secrets=[SECRET], scheme=scheme).sign(body)
+        assert post("/events/k/r", body, "application/cloudevents+json", **headers).status_code == 201
+    assert received == [("cloudevents-structured", ("cloudevents", "//stranger", "2"), Principal("hmac"))]
 
 
 @pytest.mark.parametrize("headers", [{}, GITHUB.sign(b"another body")], ids=["unsigned", "forged"])
