@@ -224,7 +224,7 @@ def test_some_kinds_or_a_reference(inbox: str, which: Any, left: list[str]) -> N
     assert sorted("/".join(each) for each in found) == left
 
 
-@pytest.mark.parametrize("state", PURGEABLE | {State.PENDING})
+@pytest.mark.parametrize("state", sorted(PURGEABLE | {State.PENDING}))
 def test_w027_nothing_purges(inbox: str, state: str) -> None:
     """A check warns if finished events exist a day after a purge would have deleted them, and otherwise says nothing."""
     keep(inbox, [state], timedelta(days=15, minutes=-1))
