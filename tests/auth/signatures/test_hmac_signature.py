@@ -78,7 +78,11 @@ MISTAKES: list[tuple[Callable[[], object], str]] = [
     ),
     (
         lambda: hmac_signature(provider="courier"),
-        'HMACSignature cannot use provider=\'courier\', which is not a Provider. Write "provider": Provider(name="courier").',
+        "HMACSignature cannot use provider='courier', which is not a Provider. Write provider=Provider(name=\"courier\").",
+    ),
+    (
+        lambda: type("Courier", (HMACSignature,), {"provider": "courier", "scheme": SCHEME})(secrets=[SECRET]),
+        "Courier cannot use provider='courier', which is not a Provider. Write provider=Provider(name=\"courier\").",
     ),
     (lambda: Provider(name=""), "A Provider has name='', which is not a name. Write one such as \"github\"."),
     (

@@ -84,9 +84,10 @@ class HMACSignature(BodyAuthenticator):
         if type(max_body) is not int or max_body <= 0:
             self._refuse(f"cannot use max_body={max_body!r}, which is not a positive number of bytes", "Leave it out.")
         if provider is not None:
-            if not isinstance(cast("object", provider), Provider):
-                self._refuse(f"cannot use {provider=}, which is not a Provider", 'Write "provider": Provider(name="courier").')
             self.provider = provider
+        if not isinstance(cast("object", self.provider), Provider | None):
+            problem = f"cannot use provider={self.provider!r}, which is not a Provider"
+            self._refuse(problem, 'Write provider=Provider(name="courier").')
         if name and self.provider is None:
             self._refuse(f"cannot use name={name!r}, since it has no provider to name", f"Give provider=Provider(name={name!r}).")
         if name and self.provider is not None:
