@@ -230,6 +230,37 @@ def test_a_holder_outlives_its_lease(inbox: str, router: EventRouter, is_async: 
     assert Delivery.objects.using(inbox).get(pk=one.pk).duplicate_of == two.pk
 
 
+@where_handlers_overlap
+def test_a_worker_without_a_lease_takes_no_key(inbox: str, router: EventRouter, is_async: bool) -> None:
+    """If a lease ends before the worker has found the key, the key stays with the worker that took over, which takes effect."""
+    finding, working = Stall(), Stall()
+    findings, workings, runs = [finding], [working], list[str]()
+
+    def find(event: Event[Payment]) -> str:
+        if findings:
+            findings.pop()()
+        return "p1"
+
+    def work(event: Event[Payment]) -> None:
+        runs.append("run")
+        take_effect(inbox, "h")
+        if workings:
+            workings.pop()()
+
+    async def awork(event: Event[Payment]) -> None:
+        await sync_to_async(work)(event)
+
+    router.on("k", payload=Payment, name="h", once_key=find)(awork if is_async else work)
+
+    with finding.during(lambda: post_wsgi(PATH, paid(1)).status_code) as late:
+        end_leases(inbox)
+        with working.during(lambda: post_wsgi(PATH, paid(1)).status_code) as second:
+            finding.release()
+            assert late.result() == 409
+    assert (second.result(), runs, effects(inbox)) == (201, ["run"], ["h"])
+    assert OnceKey.objects.using(inbox).get().token is None
+
+
 @sync_or_async
 @pytest.mark.parametrize(
     ("key", "message"),

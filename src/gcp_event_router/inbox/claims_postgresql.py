@@ -67,10 +67,11 @@ WITH won AS (
 """
 _HOLD_KEY = f"""
 INSERT INTO {KEYS} AS stored (handler, digest, text, delivery, token, lease_until, kept_until)
-VALUES (
-    %s, %s::uuid, %s, %s, %s::uuid,
+SELECT
+    %s, %s::uuid, %s, id, token,
     statement_timestamp() + make_interval(secs => %s), statement_timestamp() + make_interval(secs => %s)
-)
+FROM {DELIVERIES}
+WHERE id = %s AND token = %s::uuid
 ON CONFLICT (digest, handler) DO UPDATE
 SET delivery = excluded.delivery, token = excluded.token, lease_until = excluded.lease_until, kept_until = excluded.kept_until,
     done_at = CASE
@@ -113,7 +114,7 @@ def read_rows(request: ClaimRequest) -> list[tuple[Any, ...]]:
 def hold_key(alias: str, request: KeyRequest, digest: UUID, text: str) -> int | None:
     """Insert a key, or take a free one. Returns its number, or None."""
     times = [min(time, LONGEST).total_seconds() for time in (request.lease, request.kept_for)]
-    parameters = [request.handler, str(digest), text, request.delivery, str(request.token), *times]
+    parameters = [request.handler, str(digest), text, *times, request.delivery, str(request.token)]
     sync = not connections[alias].get_autocommit()  # as in insert_new()
     rows = _fetch(alias, _HOLD_KEY.format(sync="" if sync else _NO_SYNC), parameters)
     return rows[0][0] if rows else None

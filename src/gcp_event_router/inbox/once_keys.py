@@ -12,7 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import connections
-from django.db.models import Case, F, Q, QuerySet, When
+from django.db.models import Case, Exists, F, Q, QuerySet, When
 from django.db.models.functions import Now
 
 from . import claims_postgresql as postgresql
@@ -35,7 +35,7 @@ def digest_of(key: str) -> UUID:
 
 @retry_conflicts
 def claim(alias: str, request: KeyRequest) -> HeldKey | StandingKey:
-    """Hold a key for a claimed delivery, unless another one holds it, or is done with it.
+    """Hold a key for a claimed delivery, unless another one holds it, or is done with it, or another worker has the delivery.
 
     A delivery that is done with the key holds it again if it is replayed.
 
@@ -106,6 +106,7 @@ def _hold(alias: str, request: KeyRequest, digest: UUID, text: str) -> int | Non
         return number
     # MySQL sets one column after the other, and expressions see earlier changes, so the first column reads the others
     done_at: Any = Case(When(delivery=request.delivery, kept_until__gte=Now(), then=F("done_at")), default=None)
-    if rows.filter(_IS_FREE | Q(delivery=request.delivery)).update(done_at=done_at, **holder, **times):
+    is_ours = Exists(Delivery.objects.using(alias).filter(pk=request.delivery, token=request.token))
+    if rows.filter(is_ours, _IS_FREE | Q(delivery=request.delivery)).update(done_at=done_at, **holder, **times):
         return rows.filter(token=request.token).values_list("pk", flat=True).first()
     return None
