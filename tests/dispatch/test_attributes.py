@@ -349,8 +349,8 @@ HOW = 'Write a glob for each name: `attributes={"eventType": "OBJECT_*"}`.'
         ),
         ([("a", "b")], RegistrationError, f"attributes=[('a', 'b')] does not say which attribute has to match which glob. {HOW}"),
         ({}, GlobError, f"attributes={{}} names no attribute, so it selects no events. {HOW} Or leave it out."),
-        ({1: "a"}, RegistrationError, f"1 cannot be the name of an attribute, which is a text. {HOW}"),
-        ({"": "a"}, RegistrationError, f"'' cannot be the name of an attribute, which is a text. {HOW}"),
+        ({1: "a"}, RegistrationError, f"1 cannot be the name of an attribute, which is a text of one character or more. {HOW}"),
+        ({"": "a"}, RegistrationError, f"'' cannot be the name of an attribute, which is a text of one character or more. {HOW}"),
         ({"a": 1}, RegistrationError, f"The attribute 'a' cannot be 1, of type int: attributes are texts. {HOW}"),
         ({"a": ["b"]}, RegistrationError, f"The attribute 'a' cannot be ['b'], of type list: attributes are texts. {HOW}"),
         (

@@ -109,7 +109,7 @@ ANY_ATTRIBUTES: Final = AttributeGlobs()
 
 def _pair(name: object, value: object) -> tuple[str, Glob]:
     if not isinstance(name, str) or not name:
-        msg = f"{name!r} cannot be the name of an attribute, which is a text. {_HOW}"
+        msg = f"{name!r} cannot be the name of an attribute, which is a text of one character or more. {_HOW}"
         raise RegistrationError(msg)
     if not isinstance(value, str):
         msg = f"The attribute {name!r} cannot be {value!r}, of type {type(value).__name__}: attributes are texts. {_HOW}"

@@ -34,10 +34,11 @@ def _covered(entries: list[Entry]) -> Iterator[CheckMessage]:
     groups: dict[str | None, list[int]] = {}
     for place, value in enumerate(values):
         groups.setdefault(value, []).append(place)
+    every = CoverIndex((entry.kinds, place) for place, entry in enumerate(entries))
     indexes = {value: CoverIndex((entries[place].kinds, place) for place in group) for value, group in groups.items()}
     for place, (entry, value) in enumerate(zip(entries, values, strict=True)):
-        near = indexes.keys() if value is None else indexes.keys() & {value, None}
-        places = sorted(other for each in near for other in indexes[each].near(entry.kinds) if other < place)
+        near = [every] if value is None else [indexes[each] for each in indexes.keys() & {value, None}]
+        places = sorted(other for index in near for other in index.near(entry.kinds) if other < place)
         earlier = (entries[other] for other in places)
         wider = next((other for other in earlier if other.covers(entry)), None)
         if wider is not None:
