@@ -132,6 +132,7 @@ def test_a_declared_kind_that_is_handled_in_part() -> None:
     ]
 
 
+@pytest.mark.proof
 def test_many_values_of_one_kind_are_not_compared_in_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two hundred registrations of one kind for different values are not compared with each other, but with one for any value."""
     compared: list[tuple[object, object]] = []

@@ -70,6 +70,7 @@ def test_i001_kinds_of_nobody(router: EventRouter) -> None:
         assert [each.is_silenced() for each in check_router(router)] == [True]
 
 
+@pytest.mark.proof
 @pytest.mark.usefixtures("_alone")
 def test_i001_of_hundreds(router: EventRouter) -> None:
     """Each of many kinds is told, but names are compared for the first of them alone, so that the check ends soon."""

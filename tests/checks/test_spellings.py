@@ -147,6 +147,7 @@ def test_unlike_google(router: EventRouter, pattern: str, meant: str, *, by_type
     assert message[3].endswith(f" is registered for {pattern!r}, which Google does not send, though it resembles {meant!r}.")
 
 
+@pytest.mark.proof
 def test_google() -> None:
     """Google's own types pass without a word, those that this package does not know as well."""
     globs = ("google.*", "google.cloud.*", "google.cloud.storage.object.*", "google.cloud.audit.log.v1.*")

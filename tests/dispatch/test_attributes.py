@@ -207,6 +207,7 @@ def tries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return tried
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("kind", ["github", "git*"])
 def test_ten_thousand_registrations_of_a_kind_are_found_by_an_index(kind: str, tries: list[str]) -> None:
     """Only the globs of registrations that share the beginning of a value are tried, whichever name tells most of them apart."""

@@ -112,6 +112,7 @@ def test_a_sweep_meets_many_names(inbox: str, router: EventRouter, lines: Callab
     assert len(kept_warnings(lines())) == 1_000
 
 
+@pytest.mark.proof
 def test_a_thousand_handlers_and_names(inbox: str, router: EventRouter) -> None:
     """With a thousand handlers and as many unregistered names, deliveries that can run do."""
     for number in range(1_000):

@@ -227,6 +227,7 @@ def test_check_a_fallback(router: EventRouter, shop: EventRouter, file: str) -> 
     assert run("--check", file) == (0, f"No change since {file} that senders would notice.\n")
 
 
+@pytest.mark.proof
 def test_check_many_kinds(router: EventRouter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A kind is compared with those that may take its events, however many others there are."""
     file, asked = str(tmp_path / "asyncapi.json"), 0

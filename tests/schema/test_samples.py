@@ -197,6 +197,7 @@ def test_of_what_has_no_value() -> None:
         sample(Endless.model_json_schema())
 
 
+@pytest.mark.proof
 def test_of_googles_models() -> None:
     """Each of Google's models reads its own sample, as JSON."""
     models = {model_of(event_type) for event_type in types()}

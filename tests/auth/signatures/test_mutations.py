@@ -63,6 +63,7 @@ def _verdicts(signed: Signed, mutations: Iterable[Signed]) -> Counter[str | None
     return Counter(refusal(mutation, authenticator) for mutation in mutations)
 
 
+@pytest.mark.proof
 @each_way
 def test_some_flipped_bits(signed: Signed, monkeypatch: pytest.MonkeyPatch) -> None:
     """The request is accepted as it is, and refused with 401 if one of its bits is flipped."""
