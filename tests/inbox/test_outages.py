@@ -11,7 +11,7 @@ from django.db import close_old_connections, connections, models
 
 from gcp_event_router import Event, EventRouter
 from gcp_event_router.inbox import endings
-from gcp_event_router.inbox.models import Delivery, StoredEvent
+from gcp_event_router.inbox.models import Delivery, OnceKey, StoredEvent
 
 from ..conftest import Post, post_wsgi
 from ..effects.models import Effect
@@ -49,7 +49,7 @@ def server(own: OwnServer, inbox: str) -> Iterator[OwnServer]:
     own.start()
     with settings_of(inbox, HOST=own.host, NAME="postgres"):
         made = connections[inbox].introspection.table_names()
-        all_models: list[type[models.Model]] = [StoredEvent, Delivery, Effect]
+        all_models: list[type[models.Model]] = [StoredEvent, Delivery, OnceKey, Effect]
         for model in all_models:
             if model._meta.db_table not in made:
                 with connections[inbox].schema_editor() as editor:
