@@ -14,7 +14,7 @@ from .edits import EDITS, MYPY_FAILS, ON_OLDEST
 #: By edit, for each of its steps and for undoing it, what mypy reports in each way.
 Reports: TypeAlias = "dict[str, list[dict[str, list[str]]]]"
 
-LIMIT = 800
+LIMIT = 1500
 pytestmark = [pytest.mark.timeout(LIMIT + 60), pytest.mark.proof]
 
 
