@@ -23,7 +23,7 @@ GOOD = re.compile(r"assert_type\(|\.(on|fallback|use|kind)\b|^[\w.]+\(|: \w+(\[.
 LEAST = {
     "mypy": 99,
     "mypy-plugin": 99,
-    "mypy-oldest": 96,
+    "mypy-oldest": 95,
     "mypy-oldest-plugin": 99,
     "pyright": 97,
     "basedpyright": 97,
