@@ -22,6 +22,7 @@ from ._endpoint.request import body_limit, is_received_long, read_body, read_eve
 from ._endpoint.response import EventResponse, failure, handshake, permission
 from ._flow import REST_IN_THREAD, Flow, arun, either, in_thread, on_loop, run
 from .auth import Authenticator, AuthenticatorChain, SignedBody, configured
+from .envelopes import SignedRequest
 from .event import UNKNOWN, Principal, is_label
 from .exceptions import ConfigurationError, DocumentError, take_error
 from .outcomes import Outcome, worst
@@ -84,13 +85,15 @@ class EventView(View):
             if self._is_async and (yield on_loop(is_received_long, request, limit)):
                 yield REST_IN_THREAD
             body = read_body(request, limit)
-            provider = None
+            description = None
             if signed is not None:
                 principal, authenticator = yield from signed.verify(body)
                 provider = authenticator.provider
-                if provider is not None and (answer := provider.handshake_answer(meta, body)) is not None:
+                signed_request = SignedRequest(meta, body)
+                if provider is not None and (answer := provider.handshake_answer(signed_request)) is not None:
                     return handshake(provider.name, answer)
-            events = read_events(request, body, principal, chain, kind, reference, provider)
+                description = None if provider is None else provider.describe(signed_request)
+            events = read_events(request, body, principal, chain, kind, reference, description)
         except Exception as error:  # noqa: BLE001 -- each becomes an answer
             yield from refuse_request(error, kind, reference, principal, meta)
             return failure(error, kind, reference)

@@ -22,7 +22,7 @@ from .._dispatch.raw_event import LabelledEvent, read_raw_events
 from .._log import log_malformed
 from ..auth import AuthenticatorChain, SignedBody
 from ..auth.base import parsed_query
-from ..envelopes import DESCRIPTION, EVENTARC_MODE, Provider
+from ..envelopes import DESCRIPTION, EVENTARC_MODE
 from ..envelopes.trace_context import TRACE_HEADERS, trace_headers
 from ..event import Principal
 from ..exceptions import BodyTooLargeError, ConfigurationError, EnvelopeError
@@ -46,16 +46,16 @@ def read_events(
     chain: AuthenticatorChain,
     kind: str,
     reference: str,
-    provider: Provider | None = None,
+    description: str | None = None,
 ) -> list[LabelledEvent]:
     """Read a request whose sender is known: one event, or those of a batch, without the credentials that `chain` names.
 
-    The kind and the reference are those in the URL, or `UNKNOWN`. `provider` is that of a signed webhook. Raises `SenderError`
+    The kind and the reference are those in the URL, or `UNKNOWN`. `description` is that of a signed webhook. Raises `SenderError`
     for parameters that cannot be read.
     """
     meta, secret = request.META, chain.secret_headers
-    if provider is not None:
-        meta = {**meta, DESCRIPTION: provider.describe(meta, body)}
+    if description is not None:
+        meta = {**meta, DESCRIPTION: description}
     if secret and not meta.keys().isdisjoint(secret):
         meta = {name: value for name, value in meta.items() if name not in secret}
     query = _parameters(request, chain.secret_parameters) if meta.get("QUERY_STRING") else None

@@ -29,7 +29,7 @@ from .cloudevents_http import (
 from .pubsub import PubSubPush, lacks_subscription, read_wrapped
 from .pubsub_unwrapped import PubSubUnwrapped, read_unwrapped
 from .stored_headers import identify_unreadable, storable_headers
-from .webhook import DESCRIPTION, Handshake, Provider, Webhook, read_webhook
+from .webhook import DESCRIPTION, Handshake, Provider, SignedRequest, Webhook, read_webhook
 
 __all__ = [
     "DESCRIPTION",
@@ -45,6 +45,7 @@ __all__ = [
     "PubSubPush",
     "PubSubUnwrapped",
     "SchedulerJob",
+    "SignedRequest",
     "Webhook",
     "event_meta",
     "from_payload",

@@ -39,7 +39,7 @@ _DESCRIPTION: Final = TypeAdapter(_Description)
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """A request that asks only whether somebody listens, and is no event: such as GitHub's `ping`.
+    """A request, such as GitHub's `ping`, that only asks whether somebody listens. It is not an event.
 
     It is recognised by the value at a place, and answered 200, with the text at another place if `answer` names one.
     """
@@ -99,9 +99,8 @@ class Provider:
         """The place of each of the attributes by name, with `"event"`."""
         return {**self.attributes, **({"event": self.event} if self.event else {})}
 
-    def describe(self, meta: Mapping[str, Any], body: bytes) -> str:
-        """Collect the metadata of a request, whose signature is verified, as a text for `meta[DESCRIPTION]`."""
-        request = _Request(meta, body)
+    def describe(self, request: SignedRequest) -> str:
+        """Collect the metadata of a request as a text for `meta[DESCRIPTION]`."""
         attributes = {name: text for name, place in self.places.items() if (text := request.text(place)) is not None}
         description: _Description = {
             "provider": self.name,
@@ -111,24 +110,19 @@ class Provider:
         }
         return json.dumps(description)
 
-    def handshake_answer(self, meta: Mapping[str, Any], body: bytes) -> str | None:
+    def handshake_answer(self, request: SignedRequest) -> str | None:
         """Return the text that answers a handshake, which may be empty; None if the request is an event."""
-        if not self.handshakes:
-            return None
-        request = _Request(meta, body)
         for handshake in self.handshakes:
             if request.text(handshake.place) == handshake.value:
                 return request.text(handshake.answer) or ""
         return None
 
 
-def text_at(place: str, meta: Mapping[str, Any], body: bytes) -> str | None:
-    """The text or the whole number at a place of a request; None if there is none."""
-    return _Request(meta, body).text(place)
+class SignedRequest:
+    """The headers and the body of a request whose signature is verified.
 
-
-class _Request:
-    """Headers and a body, which is parsed once, when a JSON pointer is first followed."""
+    The body is parsed once, when a JSON pointer is first followed.
+    """
 
     def __init__(self, meta: Mapping[str, Any], body: bytes) -> None:
         self._meta = meta

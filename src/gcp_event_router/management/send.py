@@ -25,6 +25,7 @@ from .._contract.channels import Channel, channel_of
 from .._event_urls import get_event_url
 from ..auth import AuthenticatorChain, HMACSignature, configured
 from ..checks.endpoints import chain_at
+from ..envelopes import SignedRequest
 from ..exceptions import ConfigurationError, PostError
 from ..outcomes import Outcome, classify
 from ..pulling.http import PushClient
@@ -177,7 +178,7 @@ def _path(client: PushClient | None, kind: str, reference: str, parameters: Mapp
 
 def _is_handshake(signer: HMACSignature, message: CloudEventRequest) -> bool:
     meta = {HttpHeaders.to_wsgi_name(name): text for name, text in message.headers.items()}
-    return signer.provider is not None and signer.provider.handshake_answer(meta, message.body) is not None
+    return signer.provider is not None and signer.provider.handshake_answer(SignedRequest(meta, message.body)) is not None
 
 
 def _content(

@@ -12,7 +12,7 @@ from uuid import uuid4
 from django.http.request import HttpHeaders
 
 from ..auth import HMACSignature, Provider
-from ..envelopes import Webhook, read_json
+from ..envelopes import SignedRequest, Webhook, read_json
 from ..exceptions import AuthenticationError
 from .messages import CloudEventRequest, EventMessage
 
@@ -64,7 +64,7 @@ def webhook(
         msg = f"{provider.name} cannot sign this payload: {error.reason}. Give one that it sends."
         raise ValueError(msg) from error
     meta = {HttpHeaders.to_wsgi_name(name): text for name, text in headers.items()}
-    received = Webhook(data, "", provider.describe(meta, data))
+    received = Webhook(data, "", provider.describe(SignedRequest(meta, data)))
     _compare(provider, "message id", provider.delivery_id, message_id, received.message_id)
     for name, text in given.items():
         _compare(provider, f"attribute {name!r}", places[name], text, received.attributes.get(name))

@@ -10,7 +10,7 @@ from django.test import override_settings
 
 from gcp_event_router import auth
 from gcp_event_router.auth import HMACSignature, Slack
-from gcp_event_router.envelopes import Webhook
+from gcp_event_router.envelopes import SignedRequest, Webhook
 
 from ...conftest import Post
 
@@ -148,7 +148,7 @@ def test_metadata(provider: str, headers: dict[str, str], body: object, expected
     assert authenticator.provider is not None
     meta = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in headers.items()}
     data = b"From=1" if body is None else json.dumps(body).encode()
-    webhook = Webhook(data, "application/json", authenticator.provider.describe(meta, data))
+    webhook = Webhook(data, "application/json", authenticator.provider.describe(SignedRequest(meta, data)))
     time = webhook.timestamp and webhook.timestamp.isoformat()
     assert (webhook.provider, webhook.message_id, time, dict(webhook.attributes)) == expected
     assert webhook.malformed == ()

@@ -20,8 +20,7 @@ from django.views.decorators.debug import sensitive_variables
 from typing_extensions import override
 
 from ... import _check_ids as check_ids
-from ...envelopes import Provider
-from ...envelopes.webhook import text_at
+from ...envelopes import Provider, SignedRequest
 from ...event import Principal
 from ...exceptions import AuthenticationError, ConfigurationError
 from ..base import BodyAuthenticator, CurlHint
@@ -134,7 +133,7 @@ class HMACSignature(BodyAuthenticator):
         if not sum(key.verify(message, header.items) for key in self._keys):
             raise AuthenticationError(reason="no signature was made with one of our secrets")
         if scheme.timestamp_is_in_body:  # which may be parsed, now that its sender is known
-            self._timely(text_at(scheme.timestamp, {}, body))
+            self._timely(SignedRequest({}, body).text(scheme.timestamp))
         return Principal("hmac" if self.provider is None else self.provider.name)
 
     async def aauthenticate_body(self, request: HttpRequest, body: bytes) -> Principal | None:
