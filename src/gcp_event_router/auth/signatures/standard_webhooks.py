@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode
+from dataclasses import replace
 from typing import ClassVar, Final
 
 from django.views.decorators.debug import sensitive_variables
@@ -66,13 +67,5 @@ class StandardWebhooks(HMACSignature):
 class Svix(StandardWebhooks):
     """Verifies webhooks that Svix sends for others, such as Clerk and Resend: docs.svix.com, "Verifying webhooks manually"."""
 
-    scheme: SignatureScheme = SignatureScheme(
-        header="svix-signature",
-        signed="{id}.{timestamp}.{body}",
-        encoding="base64",
-        prefix="v1,",
-        separator=" ",
-        timestamp="svix-timestamp",
-        id="svix-id",
-    )
+    scheme: SignatureScheme = replace(StandardWebhooks.scheme, header="svix-signature", timestamp="svix-timestamp", id="svix-id")
     provider: Provider | None = Provider(name="svix", delivery_id="svix-id", event="/type", timestamp="svix-timestamp")
