@@ -197,7 +197,7 @@ def test_attributes(ce_type: str, expected: str) -> None:
 
 
 def test_attributes_that_no_header_carries() -> None:
-    """An attribute whose name is no header's, or one of a proxy's or a credential's, is not sent by curl; the others send it."""
+    """The curl command leaves out attributes that cannot be headers, or that proxies or credentials use; others send them."""
     for name in ("a b", "x-shop", "api-token", "héé"):
         lines = sending(attributes={name: "1"}).lines()
         assert [line.title for line in lines] == ["gcloud", "manage.py"]

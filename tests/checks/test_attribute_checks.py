@@ -95,7 +95,7 @@ def test_one_function_has_options_for_each_value() -> None:
 
 
 def test_w031_an_attribute_that_looks_like_a_regular_expression() -> None:
-    """Braces and white space are common in values, but a regular expression is no glob."""
+    """Values often contain braces and white space, but a regular expression is reported, since it does not work as a glob."""
     router = EventRouter()
     router.on("a", attributes={"x": "{a b}", "y": "^OBJECT_.*$"})(one)
 

@@ -1,4 +1,4 @@
-"""Handlers that select events by attribute, in the inbox: what is stored is routed as it was when it arrived."""
+"""Handlers that select events by attribute, in the inbox: it routes a stored event as it routed the arriving one."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ class AttributeGlobs(tuple[tuple[str, Glob], ...]):
 
     @classmethod
     def of(cls, attributes: object) -> Self:
-        """Read the argument of a registration; None is no condition.
+        """Read the argument of a registration. None selects events with any attributes.
 
         Raises `RegistrationError` for anything but a mapping of strings to strings, and `GlobError` for a malformed glob.
         """

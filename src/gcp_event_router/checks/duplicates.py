@@ -37,7 +37,7 @@ def _covered(entries: list[Entry]) -> Iterator[CheckMessage]:
     every = CoverIndex((entry.kinds, place) for place, entry in enumerate(entries))
     indexes = {value: CoverIndex((entries[place].kinds, place) for place in group) for value, group in groups.items()}
     for place, (entry, value) in enumerate(zip(entries, values, strict=True)):
-        near = [every] if value is None else [indexes[each] for each in indexes.keys() & {value, None}]
+        near = [every] if value is None else [indexes[shared] for shared in indexes.keys() & {value, None}]
         places = sorted(other for index in near for other in index.near(entry.kinds) if other < place)
         earlier = (entries[other] for other in places)
         wider = next((other for other in earlier if other.covers(entry)), None)

@@ -93,7 +93,7 @@ class Samples:
         return why if self._exclude(sender, reader, read_as_sent) else None
 
     def unread_by(self, handler: Handler, model: type[Model]) -> str | None:
-        """Why a handler refuses every sample of one of Google's models; None if it reads one, or if there is no sample."""
+        """Say why a handler refuses every sample of one of Google's models; None if it reads one, or if the model has none."""
         reader = self.of_handler(handler)
         if reader is None:
             return None

@@ -45,7 +45,7 @@ def discardable(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
 
 @retry_conflicts
 def discard(alias: str, delivery: int) -> bool:
-    """Discard a delivery, and free its business key. Returns False if that is no longer possible."""
+    """Discard a delivery, and free its business key. Returns False if the delivery can no longer be discarded."""
     rows = discardable(Delivery.objects.using(alias).filter(pk=delivery))
     if not rows.update(state=State.DISCARDED, not_before=None, finished_at=Now(), token=None, lease_until=None):
         return False

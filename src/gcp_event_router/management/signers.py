@@ -21,7 +21,7 @@ def signer_of(name: str, chain: AuthenticatorChain, secret_variable: str | None)
 
     Raises:
         ConfigurationError: The provider cannot be created with this secret.
-        CommandError: There is no such authenticator, or no such variable.
+        CommandError: The endpoint has no authenticator of this name, or the environment lacks the variable.
 
     """
     signers = {

@@ -80,7 +80,7 @@ def include(call: Call) -> Type:
 
 
 def _check_type(call: Call) -> None:
-    """Report a payload that is no type: to mypy, a string stands for a type, as in annotations, and before 1.19 anything does."""
+    """Report a payload that is not a type. mypy itself accepts a string for a type, and any value before 1.19."""
     payload = call.argument("payload")
     if payload is None:
         return

@@ -146,7 +146,7 @@ def test_headers_come_first(router: EventRouter, post: Post) -> None:
 
 
 def test_handshake(router: EventRouter, post: Post) -> None:
-    """GitHub's ping is answered, and is no event."""
+    """The endpoint answers GitHub's ping, and no handler gets it."""
     router.listen(event_received)
     received: list[object] = []
 
