@@ -25,7 +25,12 @@ SHARED_MODULES = {
     "apps": "Django's name",
     "arguments": "those of each command",
     "base": "what the other modules of its package build upon",
-    "store": "the interface in _dispatch, and the inbox, which implements it",
+    "checks": "each box has its own",
+    "database": "each box has its own",
+    "models": "Django's name",
+    "purge": "each box has its own",
+    "stats": "each box has its own",
+    "store": "the interface in _dispatch, and the boxes, of which each has one",
     "urls": "Django's name",
     "views": "Django's name",
 }

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from .backoff import Backoff
 from .event import Event, Principal
 from .exceptions import EventRouterError
 from .outcomes import Outcome, Reject, Retry
 from .router import EventRouter, events
 
-__all__ = ["Event", "EventRouter", "EventRouterError", "Outcome", "Principal", "Reject", "Retry", "events"]
+__all__ = ["Backoff", "Event", "EventRouter", "EventRouterError", "Outcome", "Principal", "Reject", "Retry", "events"]

@@ -23,6 +23,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    InstanceOf,
     StringConstraints,
     ValidationError,
     with_config,
@@ -30,9 +31,21 @@ from pydantic import (
 from pydantic_core import ErrorDetails, PydanticCustomError
 from typing_extensions import TypedDict
 
+from .backoff import Backoff
 from .exceptions import ConfigurationError
 
-__all__ = ["MAX_ATTEMPTS", "AuthenticatorSetting", "InboxSetting", "InboxSettings", "RouterSettings", "Settings", "current"]
+__all__ = [
+    "MAX_ATTEMPTS",
+    "AuthenticatorSetting",
+    "InboxSetting",
+    "InboxSettings",
+    "OutboxSetting",
+    "OutboxSettings",
+    "RouterSettings",
+    "Settings",
+    "TransportSetting",
+    "current",
+]
 
 NAME: Final = "GCP_EVENT_ROUTER"
 OWN_SIGNAL: Final = "gcp_event_router.signals.event_received"
@@ -50,6 +63,14 @@ class AuthenticatorSetting(TypedDict):
     OPTIONS: NotRequired[dict[str, Any]]
 
 
+@with_config(ConfigDict(extra="forbid"))
+class TransportSetting(TypedDict):
+    """The entry `TRANSPORT` of `OUTBOX`, in the same form."""
+
+    BACKEND: str
+    OPTIONS: NotRequired[dict[str, Any]]
+
+
 class InboxSetting(TypedDict, total=False):
     """The type of the entry `INBOX`. `InboxSettings` validates it, and a new key goes into both."""
 
@@ -62,6 +83,21 @@ class InboxSetting(TypedDict, total=False):
     RETENTION: timedelta
     ERROR_TEXT: bool
     KEEP_HEADERS: list[str] | tuple[str, ...]
+    RETRY: Backoff
+
+
+class OutboxSetting(TypedDict, total=False):
+    """The type of the entry `OUTBOX`. `OutboxSettings` validates it, and a new key goes into both."""
+
+    DATABASE: str
+    TRANSPORT: TransportSetting
+    LEASE: timedelta
+    BATCH: int
+    MAX_ATTEMPTS: int
+    RETRY: Backoff
+    RETENTION: timedelta
+    ERROR_TEXT: bool
+    NOTIFY: bool
 
 
 class RouterSettings(TypedDict, total=False):
@@ -77,6 +113,7 @@ class RouterSettings(TypedDict, total=False):
     FAILURE_STATUS: int
     SIGNALS: list[str] | tuple[str, ...]
     INBOX: InboxSetting
+    OUTBOX: OutboxSetting
     TRACING: bool
     SOURCE_URL: str
     WEBHOOK_ORIGINS: list[str] | tuple[str, ...]
@@ -136,6 +173,7 @@ _MESSAGES: Final = {
 _Count = Annotated[int, Field(ge=1, le=MAX_ATTEMPTS)]
 _Duration = Annotated[timedelta, Field(gt=timedelta(0))]
 _IS_LIST: Final = BeforeValidator(_check_list)
+_Policy = InstanceOf[Backoff]
 _Header = Annotated[str, StringConstraints(pattern="^[A-Za-z0-9-]+$")]
 _Origin = Annotated[str, StringConstraints(to_lower=True), AfterValidator(_check_origin)]
 
@@ -165,6 +203,33 @@ class InboxSettings(_Section):
     ERROR_TEXT: bool = True
     #: The headers to keep of unwrapped pushes and unreadable requests; as keys of `request.META`.
     KEEP_HEADERS: Annotated[frozenset[_Header], AfterValidator(_meta_keys)] = Field(default=frozenset(), strict=False)
+    #: When a handler that has failed is tried again, unless it has a policy of its own.
+    RETRY: _Policy = Backoff()
+
+
+class OutboxSettings(_Section):
+    """`GCP_EVENT_ROUTER["OUTBOX"]`, with its defaults."""
+
+    #: The alias of the outbox's database; None for the default of its model.
+    DATABASE: Annotated[str, AfterValidator(_check_alias)] | None = None
+    #: What sends the events. The default handles them in this project.
+    TRANSPORT: TransportSetting = Field(
+        default=TransportSetting(BACKEND="gcp_event_router.outbox.transports.Local"), strict=False
+    )
+    #: A relay that is gone keeps its events for this long.
+    LEASE: _Duration = timedelta(minutes=1)
+    #: How many events a relay takes at once.
+    BATCH: int = Field(default=200, gt=0, le=10_000)
+    #: How many attempts to send an event may fail.
+    MAX_ATTEMPTS: _Count = 50
+    #: When an event that could not be sent is tried again.
+    RETRY: _Policy = Backoff(first=timedelta(seconds=1), cap=timedelta(minutes=5))
+    #: How long events are kept after they were sent.
+    RETENTION: _Duration = timedelta(days=7)
+    #: Whether the text and the traceback of a transport's exception are kept.
+    ERROR_TEXT: bool = True
+    #: Whether publishing wakes the relays at once, on PostgreSQL.
+    NOTIFY: bool = True
 
 
 class Settings(_Section):
@@ -183,6 +248,7 @@ class Settings(_Section):
     #: The dotted paths of the signals to which `events` listens.
     SIGNALS: Annotated[tuple[str, ...], _IS_LIST] = Field(default=(OWN_SIGNAL,), min_length=1, strict=False)
     INBOX: InboxSettings = InboxSettings()
+    OUTBOX: OutboxSettings = OutboxSettings()
     #: Whether events are reported to OpenTelemetry.
     TRACING: Annotated[bool, AfterValidator(_check_tracing)] = False
     #: The URL of a line of source code, such as "https://github.com/me/shop/blob/main/{path}#L{line}".
@@ -206,11 +272,21 @@ def _describe(error: ErrorDetails) -> str:
     place = NAME + "".join(f"[{json.dumps(part)}]" for part in path)
     if error["type"] != "extra_forbidden":
         return f"{place}: {_MESSAGES.get(error['type'], error['msg'])}."
-    section = {"AUTHENTICATION": AuthenticatorSetting, "INBOX": InboxSetting}[str(path[0])] if path[1:] else RouterSettings
+    section = _SECTIONS[tuple(part for part in path[:-1] if isinstance(part, str))]
     keys = sorted(section.__annotations__)
     close = get_close_matches(str(path[-1]).upper(), keys, n=1)
     advice = f"Did you mean {close[0]!r}? " if close else ""
     return f"{place} does not exist. {advice}Choose from {', '.join(keys)}."
+
+
+#: The types of the sections, by the keys that lead to them.
+_SECTIONS: Final = {
+    (): RouterSettings,
+    ("AUTHENTICATION",): AuthenticatorSetting,
+    ("INBOX",): InboxSetting,
+    ("OUTBOX",): OutboxSetting,
+    ("OUTBOX", "TRANSPORT"): TransportSetting,
+}
 
 
 def _forget(*, setting: str, **_: object) -> None:

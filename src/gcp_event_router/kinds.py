@@ -19,6 +19,7 @@ from types import FrameType
 from typing import Any, Final, Generic, Never, TypeAlias, Unpack, cast, overload
 from uuid import UUID
 
+from asgiref.sync import sync_to_async
 from pydantic import TypeAdapter
 from pydantic.errors import PydanticUserError
 from typing_extensions import TypeVar, override
@@ -35,7 +36,7 @@ from ._schema.json_schema import bare
 from ._schema.type_names import type_text
 from .event import LABEL_LENGTH, Event, is_label
 from .exceptions import InvalidEventError, RegistrationError
-from .publishing import Publisher, publish
+from .publishing import Publication, Publisher, PublishOptions, publish
 from .utils import SUBSCRIPTION, make_pubsub_message
 
 __all__ = [
@@ -89,6 +90,7 @@ class Kind(Generic[PayloadT]):
         payload: TypeOf[PayloadT],
         register: Callable[[Handler], None],
         location: str = NO_SOURCE,
+        topic: str = "",
     ) -> None:
         """Declare a kind. Raises `RegistrationError` for an impossible name, or a payload that pydantic cannot validate."""
         if not isinstance(cast("object", name), str) or not is_label(name):
@@ -103,6 +105,8 @@ class Kind(Generic[PayloadT]):
             )
             raise RegistrationError(msg) from error
         self.name: Final = name
+        #: The topic to which it is published by default; may be empty.
+        self.topic: Final = topic
         #: The file and the line where it is declared.
         self.location: Final = location
         self.adapter: Final[TypeAdapter[PayloadT]] = adapter
@@ -183,51 +187,69 @@ class Kind(Generic[PayloadT]):
         """Make the body of a push of this kind, for tests; see `utils.make_pubsub_message`."""
         return make_pubsub_message(self.data(payload), subscription, attributes, message_id, ordering_key, publish_time)
 
-    def publish(
-        self,
-        topic: str,
-        payload: PayloadT,
-        *,
-        attributes: Mapping[str, str] | None = None,
-        ordering_key: str = "",
-        client: Publisher | None = None,
-    ) -> Future[str]:
-        """Publish a payload to a topic, whose subscription pushes to `url`.
+    @overload
+    def publish(self, topic: str, payload: PayloadT, **options: Unpack[PublishOptions]) -> Future[str]: ...
+
+    @overload
+    def publish(self, payload: PayloadT, **options: Unpack[PublishOptions]) -> Future[str]: ...
+
+    def publish(self, *given: Any, **options: Any) -> Future[str]:
+        """Publish a payload, to the topic of the kind unless one is given.
+
+        With the outbox, this stores the event in the current transaction, and a relay sends it after the commit. Without it,
+        this sends a message to Pub/Sub at once.
 
         Args:
-            topic: The path, `"projects/P/topics/T"`.
-            payload: The payload that handlers get.
-            attributes: A mapping of strings to strings.
-            ordering_key: Messages with the same key are delivered in order, if the subscription enables it.
-            client: Your own `PublisherClient`, for example with other settings.
+            given: The topic, such as `"projects/P/topics/T"`, and the payload that handlers get; or the payload alone, for the
+                kind's own topic.
+            options: `attributes`: a mapping of strings to strings. `ordering_key`: events with the same key are sent in the
+                order in which their transactions are committed, and Pub/Sub delivers them in order if the subscription enables
+                it. `at`, an aware time, or `delay`, a timedelta: when the event is due, at the earliest; needs the outbox.
+                `client`: your own `PublisherClient`, which sends at once, without the outbox.
 
         Returns:
-            A future of the message's id, with Google's exceptions.
+            A future of the event's id: done, with the outbox; otherwise with Google's exceptions.
 
         Raises:
-            ConfigurationError: The extra `pubsub` is not installed.
-            ValueError: The topic is not a full path, or Pub/Sub would refuse the message, or handlers could not read it.
+            ConfigurationError: The extra `pubsub` is not installed, or a time is given without the outbox.
+            ValueError: The topic is missing or no full path, or Pub/Sub would refuse the message, or handlers could not read it.
             pydantic.ValidationError: The payload is invalid.
 
         """
-        return publish(topic, self.data(payload), attributes, ordering_key, client)
+        return publish(*self._publication(*given, **options))
 
-    async def apublish(
-        self,
-        topic: str,
-        payload: PayloadT,
-        *,
-        attributes: Mapping[str, str] | None = None,
-        ordering_key: str = "",
-        client: Publisher | None = None,
-    ) -> str:
-        """Publish a payload, as `publish` does, and await the message's id."""
-        future = self.publish(topic, payload, attributes=attributes, ordering_key=ordering_key, client=client)
+    @overload
+    async def apublish(self, topic: str, payload: PayloadT, **options: Unpack[PublishOptions]) -> str: ...
+
+    @overload
+    async def apublish(self, payload: PayloadT, **options: Unpack[PublishOptions]) -> str: ...
+
+    async def apublish(self, *given: Any, **options: Any) -> str:
+        """Publish a payload, as `publish` does, and await the event's id."""
+        publication, client = self._publication(*given, **options)
+        future = await sync_to_async(publish)(publication, client)
         return await asyncio.wrap_future(future)
 
     @override
     def __repr__(self) -> str:
         return f"<Kind {self.name!r} of {type_text(self.payload_type)}>"
+
+    def _publication(self, *given: Any, **options: Any) -> tuple[Publication, Publisher | None]:
+        """Read the arguments of `publish`, of which the topic may be left out."""
+        if len(given) + len({"topic", "payload"} & options.keys()) == 1:
+            given = (self.topic, *given)
+        return self._publication_to(*given, **options)
+
+    def _publication_to(
+        self,
+        topic: str,
+        payload: PayloadT,
+        *,
+        attributes: Mapping[str, str] | None = None,
+        client: Publisher | None = None,
+        **options: Any,
+    ) -> tuple[Publication, Publisher | None]:
+        return Publication(kind=self.name, topic=topic, data=self.data(payload), attributes=attributes or {}, **options), client
 
 
 def callers_scope() -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Publishes messages through Google's client, which the extra `pubsub` installs."""
+"""Publishes messages: into the outbox where it is installed, or through Google's client, which the extra `pubsub` installs."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from importlib import import_module
 from typing import Any, Final, Protocol
+
+from typing_extensions import TypedDict
 
 from .exceptions import ConfigurationError
 
@@ -35,10 +39,76 @@ class Publisher(Protocol):
         ...
 
 
-def publish(
+class PublishOptions(TypedDict, total=False, closed=True):  # type: ignore[call-arg, unused-ignore]
+    """The keyword arguments of `Kind.publish`, which explains them, for type checkers."""
+
+    attributes: Mapping[str, str] | None
+    ordering_key: str
+    at: datetime | None
+    delay: timedelta | None
+    client: Publisher | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Publication:
+    """An event that a sender publishes."""
+
+    kind: str
+    #: As the sender or the kind's declaration names it; empty if neither does.
+    topic: str
+    data: bytes
+    attributes: Mapping[str, str]
+    ordering_key: str = ""
+    #: When it is due; None for at once. At most one of the two is given.
+    at: datetime | None = None
+    delay: timedelta | None = None
+
+
+class Outbox(Protocol):
+    """Keeps events until a relay sends them. The app `gcp_event_router.outbox` plugs itself in."""
+
+    def put(self, publication: Publication) -> str:
+        """Store an event in the current transaction, and return its id."""
+        ...
+
+
+_outboxes: Final[list[Outbox]] = []
+
+
+def set_outbox(outbox: Outbox) -> None:
+    """Plug in the outbox of the process."""
+    _outboxes[:] = [outbox]
+
+
+def publish(publication: Publication, client: Publisher | None) -> Future[str]:
+    """Publish an event: into the outbox, or, without one or with a client, at once.
+
+    Raises:
+        ConfigurationError: Google's client is not installed, or a time is given without the outbox.
+        ValueError: The topic is not a full path, or Pub/Sub would refuse the message.
+
+    """
+    _check(publication.attributes)
+    if len(publication.ordering_key.encode()) > _MAX_ORDERING_KEY:
+        msg = f"The ordering key is too long: Pub/Sub carries {_MAX_ORDERING_KEY} bytes. Give a hash of it."
+        raise ValueError(msg)
+    if _outboxes and client is None:
+        future = Future[str]()
+        future.set_result(_outboxes[0].put(publication))
+        return future
+    if publication.at is not None or publication.delay is not None:
+        msg = (
+            "Pub/Sub sends each message at once, so at= and delay= need the outbox. "
+            'Add "gcp_event_router.outbox" to INSTALLED_APPS, and leave client= out.'
+        )
+        raise ConfigurationError(msg)
+    return send(publication.topic, publication.data, publication.attributes, publication.ordering_key, client)
+
+
+def send(
     topic: str, data: bytes, attributes: Mapping[str, str] | None, ordering_key: str, client: Publisher | None
 ) -> Future[str]:
-    """Publish a message, by default with one client for each process.
+    """Send a message to Pub/Sub at once, by default with one client for each process.
 
     Raises:
         ConfigurationError: Google's client is not installed.
@@ -48,21 +118,17 @@ def publish(
     if not _TOPIC.fullmatch(topic):
         msg = f"The topic {topic!r} is not a full path. Write 'projects/my-project/topics/my-topic'."
         raise ValueError(msg)
-    _check(attributes or {})
     if not data and not attributes:
         msg = "The message has neither data nor attributes, and Pub/Sub refuses such messages. Add an attribute."
         raise ValueError(msg)
-    if len(ordering_key.encode()) > _MAX_ORDERING_KEY:
-        msg = f"The ordering key is too long: Pub/Sub carries {_MAX_ORDERING_KEY} bytes. Give a hash of it."
-        raise ValueError(msg)
     publisher: Any = _client(os.getpid()) if client is None else client
-    send: Callable[[], Future[str]] = partial(publisher.publish, topic, data, ordering_key=ordering_key, **(attributes or {}))
-    future = send()
+    call: Callable[[], Future[str]] = partial(publisher.publish, topic, data, ordering_key=ordering_key, **(attributes or {}))
+    future = call()
     if client is None and ordering_key and future.done() and type(future.exception()).__name__ == _PAUSED:
         # the failed message's future has reported the failure, and only we can resume the key on this client
         with suppress(RuntimeError):  # another thread has just resumed it
             publisher.resume_publish(topic, ordering_key)
-        future = send()
+        future = call()
     return future
 
 

@@ -193,27 +193,28 @@ class EventRouter(SignalListener):
         return middleware
 
     @overload
-    def kind(self, name: str, payload: TypeOf[PayloadT]) -> Kind[PayloadT]: ...
+    def kind(self, name: str, payload: TypeOf[PayloadT], *, topic: str = ...) -> Kind[PayloadT]: ...
 
     @overload
-    def kind(self, name: str, payload: None) -> Kind[None]: ...
+    def kind(self, name: str, payload: None, *, topic: str = ...) -> Kind[None]: ...
 
     @overload
-    def kind(self, name: str, payload: TypeForm[FormT]) -> Kind[FormT]: ...
+    def kind(self, name: str, payload: TypeForm[FormT], *, topic: str = ...) -> Kind[FormT]: ...
 
-    def kind(self, name: str, payload: Any) -> Any:
+    def kind(self, name: str, payload: Any, *, topic: str = "") -> Any:
         """Declare a kind once, for its senders and its handlers.
 
         Args:
             name: The kind itself, not a glob.
             payload: The type of its payload.
+            topic: The topic to which `Kind.publish` publishes it, unless the call names one.
 
         Raises:
             RegistrationError: No event can have the name, pydantic cannot validate the payload, or the kind is already declared
                 with another payload.
 
         """
-        declared = Kind(name, payload, self._register, callers_place())
+        declared = Kind(name, payload, self._register, callers_place(), topic)
         other = next((entry for entry in self._entries if isinstance(entry, Kind) and entry.name == name), None)
         if other is not None and other.payload_type != declared.payload_type:
             msg = f"{declared!r} conflicts with {other!r}, which is already declared. A kind has one payload: use that one."

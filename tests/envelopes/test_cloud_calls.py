@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gcp_event_router import Event, EventRouter
+from gcp_event_router._boxes.clock import ago
 from gcp_event_router.envelopes import CloudTask, Envelope, SchedulerJob, read
-from gcp_event_router.inbox.clock import ago
 from gcp_event_router.inbox.models import Delivery, StoredEvent
 
 from ..conftest import Post

@@ -19,7 +19,7 @@ from django.test import override_settings
 from django.utils import timezone
 
 from gcp_event_router import Event, EventRouter
-from gcp_event_router.inbox.clock import as_shown, now
+from gcp_event_router._boxes.clock import as_shown, now
 from gcp_event_router.inbox.models import Delivery, State, StoredEvent
 
 from ..conftest import Post

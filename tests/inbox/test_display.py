@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gcp_event_router.inbox.display import LIMIT, Shown, error_details, payload, printable
+from gcp_event_router._boxes.display import LIMIT, Shown, error_details, payload, printable
 
 
 @pytest.mark.parametrize(

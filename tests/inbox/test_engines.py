@@ -14,8 +14,8 @@ from django_tasks.backends.dummy import DummyBackend
 from django_tasks.backends.immediate import ImmediateBackend
 
 from gcp_event_router import Event, EventRouter
+from gcp_event_router._boxes.task_backend import idle_engine
 from gcp_event_router.inbox.checks import check_inbox
-from gcp_event_router.inbox.task_backend import idle_engine
 
 from ..checks.test_checks import told
 from ..conftest import Post

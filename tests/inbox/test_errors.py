@@ -17,7 +17,8 @@ from pydantic import BaseModel, TypeAdapter
 from typing_extensions import override
 
 from gcp_event_router import Event, EventRouter, Reject, Retry
-from gcp_event_router.inbox.errors import TEXT_LENGTH, describe_error, storable, text_of
+from gcp_event_router._boxes.stored_errors import TEXT_LENGTH, storable, text_of
+from gcp_event_router.inbox.errors import describe_error
 from gcp_event_router.inbox.models import Delivery
 
 from ..conftest import post_wsgi

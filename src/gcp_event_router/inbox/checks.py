@@ -14,17 +14,17 @@ from django.db import connections, transaction
 
 from .. import _check_ids as check_ids
 from .. import conf
+from .._boxes.clock import LONGEST, ago
+from .._boxes.task_backend import IMMEDIATE, framework, idle_engine
 from .._dispatch.handler import Handler
 from .._globs.glob import escape
 from ..router import events
 from . import claims_mysql as mysql
-from .clock import LONGEST, ago
 from .database import database
 from .execution import AWAY
 from .models import DELIVERIES, EVENTS, KEYS, Delivery, StoredEvent
 from .names import unregistered
 from .purge import PURGED
-from .task_backend import IMMEDIATE, framework, idle_engine
 
 #: Pub/Sub's shortest ack deadline: a handler may take at least this long.
 _SHORTEST_DEADLINE: Final = timedelta(seconds=10)

@@ -18,14 +18,15 @@ from django.db import connections, transaction
 from django.db.models import Case, Exists, F, Q, QuerySet, Value, When
 from django.db.models.functions import Now
 
+from .._boxes.clock import ahead
+from .._boxes.conflicts import retry_conflicts
+from .._boxes.states import SETTLED, State
+from .._boxes.stored_errors import StoredError
 from . import claims_mysql as mysql
 from . import claims_postgresql as postgresql
-from .clock import ahead
-from .conflicts import retry_conflicts
 from .decisions import IS_OPEN, leave
-from .errors import StoredError
 from .leases import LOST, LOST_TOO_OFTEN, SOON, Claim, ClaimRequest, DeliveryTerms, Payload
-from .models import SETTLED, Delivery, State, StoredEvent
+from .models import Delivery, StoredEvent
 
 #: The states in which the stored payload counts, even if another one arrives under its key.
 _DECIDED = SETTLED - {State.UNHANDLED}

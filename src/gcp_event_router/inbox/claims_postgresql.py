@@ -12,10 +12,11 @@ from uuid import UUID
 
 from django.db import connections
 
-from .clock import LONGEST
+from .._boxes.clock import LONGEST
+from .._boxes.states import State
 from .errors import RolledBackError
 from .leases import Claim, ClaimRequest, KeyRequest
-from .models import DELIVERIES, EVENTS, KEYS, State
+from .models import DELIVERIES, EVENTS, KEYS
 
 # ruff: noqa: S608 -- the names and states in the statements are our own; values are parameters
 _EVENT = ("key", "kind", "reference", "message_id", "parameters", "body", "form", "meta", "principal", "digest")

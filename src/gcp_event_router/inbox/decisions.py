@@ -8,10 +8,11 @@ from typing import Final
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
+from .._boxes.conflicts import retry_conflicts
+from .._boxes.states import SETTLED, State
+from .._boxes.stored_errors import StoredError
 from . import once_keys
-from .conflicts import retry_conflicts
-from .errors import StoredError
-from .models import SETTLED, Delivery, State
+from .models import Delivery
 
 #: The condition that a delivery can be claimed: it is pending, it failed, or its lease has expired.
 IS_OPEN: Final = Q(state__in=[State.PENDING, State.FAILED]) | Q(state=State.RUNNING, lease_until__lt=Now())

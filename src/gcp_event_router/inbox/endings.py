@@ -12,13 +12,14 @@ from django.db import connections, transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 
+from .._boxes.clock import ahead
+from .._boxes.conflicts import retry_conflicts
+from .._boxes.states import State
+from .._boxes.stored_errors import StoredError
 from . import claims_postgresql as postgresql
 from . import once_keys
-from .clock import ahead
-from .conflicts import retry_conflicts
-from .errors import StoredError
 from .leases import KEY_IS_HELD, Claim, StandingKey
-from .models import Delivery, State
+from .models import Delivery
 
 _NO_ERROR: Final = StoredError().columns
 

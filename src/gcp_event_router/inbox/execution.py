@@ -18,6 +18,9 @@ from django.db import DatabaseError, InterfaceError, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from .. import conf
+from .._boxes.conflicts import TRIES, make_way
+from .._boxes.states import State
+from .._boxes.stored_errors import is_conflict
 from .._concurrency import RAISED, as_failure, is_meant
 from .._dispatch.store import HANDLED, Result
 from .._frames import leaves
@@ -25,11 +28,9 @@ from .._log import logger, trail
 from ..exceptions import BusyError, UnavailableError
 from ..outcomes import Outcome, Retry, classify
 from . import claims, endings
-from .conflicts import TRIES, make_way
-from .errors import LeaseLostError, describe_error, is_conflict
+from .errors import LeaseLostError, describe_error
 from .leases import Claim, StandingKey
 from .marks import Mark
-from .models import State
 
 #: The exceptions of the inbox's own statements, if the database is unavailable or refuses them.
 AWAY: Final = (DatabaseError, InterfaceError)

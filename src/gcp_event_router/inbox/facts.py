@@ -12,11 +12,11 @@ from typing import Any, Final, cast
 
 from django.utils.translation import gettext_noop
 
+from .._boxes.clock import as_shown
+from .._boxes.display import printable
 from .._dispatch.raw_event import UNREAD
 from ..envelopes import CloudEvent, Envelope
-from .clock import as_shown
 from .database import database
-from .display import printable
 from .models import StoredEvent
 from .serialization import raw_event_of
 

@@ -11,12 +11,13 @@ from typing import Any, Final
 from django.urls import NoReverseMatch, reverse
 from typing_extensions import override
 
+from .._boxes.clock import as_shown
+from .._boxes.display import printable
+from .._boxes.states import State
 from .._dispatch.store import Delivered, History
 from .._globs.glob import Glob
-from .clock import as_shown
 from .database import database
-from .display import printable
-from .models import Delivery, State, StoredEvent
+from .models import Delivery, StoredEvent
 
 #: How many of the newest deliveries are searched if no index helps.
 _NEWEST: Final = 1_000

@@ -14,10 +14,10 @@ from uuid import UUID
 from django.core.signals import setting_changed
 
 from .. import conf
+from .._boxes.clock import LONGEST
 from .._dispatch.handler import Handler
 from .._dispatch.lookup import HandlersFound
 from ..conf import MAX_ATTEMPTS
-from .clock import LONGEST
 from .models import StoredEvent
 
 #: The error of a lost run.

@@ -14,32 +14,16 @@ from django.db import models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.backends.ddl_references import Statement
 from django.db.models.functions import Now
-from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
+
+from .._boxes.states import OPEN, State
+
+__all__ = ["DELIVERIES", "EVENTS", "KEYS", "Delivery", "OnceKey", "OpenDeferred", "State", "StoredEvent"]
 
 #: The names of the tables.
 EVENTS: Final = "gcp_event_inbox_event"
 DELIVERIES: Final = "gcp_event_inbox_delivery"
 KEYS: Final = "gcp_event_inbox_oncekey"
-
-
-class State(models.TextChoices):
-    """The state of a delivery. The first three are open."""
-
-    PENDING = "pending", _("pending")
-    RUNNING = "running", _("running")
-    FAILED = "failed", _("failed")
-    DONE = "done", _("done")
-    REJECTED = "rejected", _("rejected")
-    PARKED = "parked", _("parked")
-    DISCARDED = "discarded", _("discarded")
-    UNHANDLED = "unhandled", _("no handler")
-
-
-#: The states of deliveries that are waiting or running, in the order of the index of open deferred ones.
-OPEN: Final = (State.PENDING, State.RUNNING, State.FAILED)
-#: The states of deliveries that only a replay runs again.
-SETTLED: Final = frozenset(set(State) - set(OPEN))
 
 
 class OpenDeferred(models.Index):

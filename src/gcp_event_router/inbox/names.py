@@ -12,10 +12,11 @@ from typing import Final
 
 from django.db.models import Count, QuerySet
 
+from .._boxes.states import OPEN
 from .._dispatch.lookup import GivenTraits, find_everywhere, registered_everywhere
 from .._log import logger
 from .leases import delivery_terms, numbered
-from .models import OPEN, Delivery
+from .models import Delivery
 
 #: The most warnings of a process.
 _MAX_LOGGED: Final = 1_000

@@ -15,11 +15,12 @@ from django.db import connections
 from django.db.models import Case, Exists, F, Q, QuerySet, When
 from django.db.models.functions import Now
 
+from .._boxes.clock import ahead
+from .._boxes.conflicts import retry_conflicts
+from .._boxes.states import State
 from . import claims_postgresql as postgresql
-from .clock import ahead
-from .conflicts import retry_conflicts
 from .leases import SOON, HeldKey, KeyRequest, StandingKey
-from .models import Delivery, OnceKey, State
+from .models import Delivery, OnceKey
 from .serialization import ascii_text
 
 #: The condition that no run holds a key: its lease has expired, or it has none.

@@ -12,9 +12,10 @@ from django.db import connections, transaction
 from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.db.models.functions import Now
 
+from .._boxes.clock import ago
+from .._boxes.states import State
 from .._globs.glob import Glob
-from .clock import ago
-from .models import Delivery, OnceKey, State, StoredEvent
+from .models import Delivery, OnceKey, StoredEvent
 from .once_keys import IS_IDLE
 from .selections import StateName, fits
 

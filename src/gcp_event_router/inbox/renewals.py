@@ -14,9 +14,10 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from .._boxes.clock import ago
+from .._boxes.states import SETTLED
 from ..envelopes import CloudTask, read
-from .clock import ago
-from .models import SETTLED, Delivery, StoredEvent
+from .models import Delivery, StoredEvent
 from .serialization import key_of
 
 #: A new task is scheduled at least this much later: half the time for which Cloud Tasks reserves a name.

@@ -15,12 +15,13 @@ from typing import Final
 
 from django.db.models import Max, QuerySet
 
+from .._boxes.states import State
 from .._dispatch.dispatch import Dispatch
 from .._dispatch.lookup import find_everywhere
 from .._dispatch.store import Result
 from ..outcomes import Outcome, classify, worst
 from . import decisions
-from .models import Delivery, State
+from .models import Delivery
 from .serialization import raw_events_of
 from .workers import work
 

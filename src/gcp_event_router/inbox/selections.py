@@ -15,10 +15,11 @@ from django.db import connections
 from django.db.models import BooleanField, Func, Q, QuerySet, Value
 from django.db.models.functions import Now
 
+from .._boxes.clock import ago
+from .._boxes.states import State
 from .._globs.glob import Glob
-from .clock import ago
 from .database import database
-from .models import Delivery, State, StoredEvent
+from .models import Delivery, StoredEvent
 
 __all__ = ["Selection", "delivery_number", "idle", "kinds"]
 

@@ -9,10 +9,11 @@ from typing import Any, Final
 
 from django.db.models import Count
 
+from .._boxes.clock import now
+from .._boxes.display import printable
+from .._boxes.states import OPEN, State
 from ..management.output import age_text, table
-from .clock import now
-from .display import printable
-from .models import OPEN, Delivery, State
+from .models import Delivery
 from .names import unregistered
 
 _FINISHED: Final = frozenset({State.DONE, State.DISCARDED})

@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from .. import _check_ids as check_ids
 from .. import conf
+from .._boxes.states import State
 from .._concurrency import in_thread
 from .._dispatch.handler import Handler
 from .._dispatch.lookup import HandlersFound
@@ -24,12 +25,12 @@ from ..outcomes import Outcome
 from . import claims, decisions, execution, once_keys
 from . import claims_mysql as mysql
 from .database import database
+from .deferral import enqueue
 from .errors import describe_error
 from .leases import Claim, DeliveryTerms, KeyRequest, Payload, StandingKey, delivery_terms
-from .models import State, StoredEvent
+from .models import StoredEvent
 from .renewals import key_of_task
 from .serialization import row_of, sender_attempt_of, unread_row
-from .task_backend import enqueue
 
 _SETTLED: Final[Mapping[str, Result]] = {
     State.DONE: execution.DUPLICATE,

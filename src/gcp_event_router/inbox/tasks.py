@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from .._boxes.task_backend import framework
 from ..outcomes import Outcome
 from .database import database
 from .models import Delivery
 from .names import Names
-from .task_backend import framework
 from .workers import work
 
 __all__ = ["run_delivery"]

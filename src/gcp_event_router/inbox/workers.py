@@ -13,6 +13,8 @@ from django.db import connections, transaction
 from django.db.models import BigIntegerField, ExpressionWrapper, F, Q, QuerySet
 from django.db.models.functions import Now
 
+from .._boxes.conflicts import retry_conflicts
+from .._boxes.states import OPEN, SETTLED, State
 from .._concurrency import wait_for
 from .._dispatch.handler import Handler
 from .._dispatch.log_line import log_run
@@ -23,9 +25,8 @@ from .._dispatch.store import Result
 from ..exceptions import EnvelopeError
 from ..outcomes import Outcome
 from . import claims, decisions, execution
-from .conflicts import retry_conflicts
 from .leases import Claim, DeliveryTerms, delivery_terms, terms_of
-from .models import OPEN, SETTLED, Delivery, State
+from .models import Delivery
 from .names import Names
 from .serialization import raw_event_of
 from .store import InboxRecord

@@ -17,8 +17,9 @@ from django.db.models.functions import Left, Now
 from django.http import HttpRequest
 from typing_extensions import override
 
+from ..._boxes.states import State
 from ..database import database
-from ..models import Delivery, State
+from ..models import Delivery
 from .filters import MOST, WITH_ERRORS, WORST_FIRST
 
 RowT = TypeVar("RowT", bound=Model)

@@ -10,10 +10,11 @@ from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from ..clock import as_shown
+from ..._boxes.clock import as_shown
+from ..._boxes.display import error_line, printable
+from ..._boxes.states import State
 from ..database import database
-from ..display import error_line, printable
-from ..models import Delivery, State, StoredEvent
+from ..models import Delivery, StoredEvent
 from .filters import WORST_FIRST
 
 #: How many handlers of an event are named.

@@ -19,12 +19,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from typing_extensions import override
 
-from ..clock import as_shown
+from ..._boxes.clock import as_shown
+from ..._boxes.display import error_details, payload, printable
+from ..._boxes.states import State
 from ..database import database
 from ..decisions import discardable
-from ..display import error_details, payload, printable
 from ..facts import attributes_of, cloudevent_of, data_of, envelope_of, facts_of, pairs_of
-from ..models import Delivery, State, StoredEvent
+from ..models import Delivery, StoredEvent
 from ..once_keys import texts_of
 from ..selections import delivery_number
 from . import actions

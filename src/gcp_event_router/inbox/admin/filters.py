@@ -16,10 +16,11 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
-from ..clock import ago
+from ..._boxes.clock import ago
+from ..._boxes.display import printable
+from ..._boxes.states import State
 from ..database import database
-from ..display import printable
-from ..models import Delivery, State, StoredEvent
+from ..models import Delivery, StoredEvent
 from ..selections import kinds
 
 #: First the states that need a person, then those that need time, then those that need nothing.

@@ -14,10 +14,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
+from ..._boxes.states import State
 from ..._dispatch.lookup import registered_everywhere
 from ..database import database
 from ..decisions import discardable
-from ..models import Delivery, State, StoredEvent
+from ..models import Delivery, StoredEvent
 from ..once_keys import deliveries_with
 from ..replay import REPLAYED
 from . import actions, columns

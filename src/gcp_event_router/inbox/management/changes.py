@@ -15,6 +15,8 @@ from django.db import close_old_connections
 from django.db.models import Count, QuerySet
 
 from ... import conf
+from ..._boxes.display import printable
+from ..._boxes.states import State
 from ..._dispatch.store import Result
 from ..._shutdown import StopFlag, stop_flag
 from ...management.arguments import age, glob, positive, refuse
@@ -24,9 +26,8 @@ from ...management.subcommands import FORMAT, argument, subcommand
 from ...outcomes import Outcome
 from ..database import database
 from ..decisions import discardable
-from ..display import printable
 from ..execution import AWAY
-from ..models import Delivery, State
+from ..models import Delivery
 from ..names import Names
 from ..purge import PURGEABLE, PURGED, purge
 from ..renaming import renamable, rename

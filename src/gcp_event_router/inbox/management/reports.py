@@ -11,15 +11,16 @@ from uuid import UUID
 
 from django.core.management.base import CommandError, OutputWrapper
 
+from ..._boxes.clock import as_shown, now
+from ..._boxes.display import error_details, payload, printable
+from ..._boxes.states import OPEN, State
 from ...management.arguments import age, glob, positive
 from ...management.arguments import printable as text
 from ...management.output import age_text, counted, table
 from ...management.subcommands import FORMAT, Argument, argument, subcommand
-from ..clock import as_shown, now
 from ..database import database
-from ..display import error_details, payload, printable
 from ..facts import attributes_of, cloudevent_of, data_of, envelope_of, facts_of
-from ..models import OPEN, Delivery, State, StoredEvent
+from ..models import Delivery, StoredEvent
 from ..once_keys import deliveries_with, texts_of
 from ..selections import Selection, delivery_number
 from ..stats import stats

@@ -1,14 +1,14 @@
-"""Hands deferred deliveries to Django's Tasks framework, and so to the engine in the settings.
+"""Hands work to Django's Tasks framework, and so to the engine in the settings.
 
 Django 6 contains the framework; for Django 5.2, the package `django-tasks` has it (extra `tasks`). Without it, or if an engine
-loses a task, `manage.py inbox process` runs the deliveries.
+loses a task, a command does the work: `manage.py inbox process`, `manage.py outbox relay`.
 
 Django's default engine would run a task within the request, so it gets none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from typing import Any, Final
@@ -45,17 +45,22 @@ def idle_engine() -> str | None:
     return next((base.__name__ for base in classes if base.__name__ in _IDLE and base.__module__.startswith(_PACKAGES)), None)
 
 
-def enqueue(alias: str, deliveries: Iterable[int]) -> None:
-    """Enqueue deliveries once they are committed."""
-    for delivery in deliveries:
-        transaction.on_commit(partial(_enqueue, delivery), using=alias)
+def after_commit(alias: str, enqueue: Callable[[], object], otherwise: str) -> None:
+    """Enqueue a task once the transaction is committed, if an engine would run it later.
+
+    Args:
+        alias: The database.
+        enqueue: Enqueues the task; called only if the settings name an engine.
+        otherwise: Logged if that fails: what cannot be enqueued, and what runs it then.
+
+    """
+    transaction.on_commit(partial(_enqueue, enqueue, otherwise), using=alias)
 
 
-def _enqueue(delivery: int) -> None:
+def _enqueue(enqueue: Callable[[], object], otherwise: str) -> None:
     try:
         if framework() is not None and idle_engine() is None:
-            tasks: Any = import_module(".tasks", __package__)  # creates a task, for which the settings have to be valid
-            tasks.run_delivery.enqueue(delivery)
-    except Exception as error:  # noqa: BLE001 -- the delivery is stored; it only runs later
-        logger.warning("A delivery cannot be enqueued, so `manage.py inbox process` has to run it: %s", trail(error))
-        logger.debug("A delivery cannot be enqueued", exc_info=error)
+            enqueue()
+    except Exception as error:  # noqa: BLE001 -- the row is stored; its work is only done later
+        logger.warning("%s: %s", otherwise, trail(error))
+        logger.debug("%s", otherwise, exc_info=error)

@@ -15,7 +15,7 @@ from typing import Concatenate, Final, ParamSpec, TypeVar
 from django.db import DatabaseError, connections
 
 from ..exceptions import ConfigurationError
-from .errors import is_conflict
+from .stored_errors import is_conflict
 
 P = ParamSpec("P")
 T = TypeVar("T")

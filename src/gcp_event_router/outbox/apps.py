@@ -1,0 +1,19 @@
+"""The Django app of the outbox."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+from typing_extensions import override
+
+
+class OutboxConfig(AppConfig):
+    """The Django app `gcp_event_router.outbox`."""
+
+    name: str = "gcp_event_router.outbox"
+    label: str = "gcp_event_outbox"
+    verbose_name: str = "Event outbox"  # pyright: ignore[reportIncompatibleVariableOverride] -- as in Django's documentation
+    default_auto_field: str = "django.db.models.BigAutoField"  # pyright: ignore[reportIncompatibleVariableOverride] -- as above
+
+    @override
+    def ready(self) -> None:
+        """Plug the outbox into `Kind.publish`."""

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+from uuid import uuid4
+
+import django.db.models.functions.datetime
+from django.db import migrations, models
+from django.db.migrations.operations.base import Operation
+
+from ..models import OpenOutgoing
+
+
+class Migration(migrations.Migration):
+    initial: ClassVar[bool | None] = True
+
+    dependencies: ClassVar[Sequence[tuple[str, str]]] = []
+
+    operations: ClassVar[Sequence[Operation]] = [
+        migrations.CreateModel(
+            name="OutgoingEvent",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("key", models.UUIDField(default=uuid4, editable=False, unique=True)),
+                ("kind", models.CharField(max_length=255)),
+                ("topic", models.CharField(blank=True, max_length=255)),
+                ("data", models.BinaryField()),
+                ("metadata", models.TextField(blank=True)),
+                ("order_key", models.UUIDField(blank=True, editable=False, null=True)),
+                ("cause", models.CharField(blank=True, max_length=255)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("pending", "pending"),
+                            ("running", "running"),
+                            ("failed", "failed"),
+                            ("done", "done"),
+                            ("rejected", "rejected"),
+                            ("parked", "parked"),
+                            ("discarded", "discarded"),
+                            ("unhandled", "no handler"),
+                        ],
+                        default="pending",
+                        max_length=16,
+                    ),
+                ),
+                ("attempts", models.PositiveIntegerField(default=0)),
+                ("token", models.UUIDField(blank=True, null=True)),
+                ("lease_until", models.DateTimeField(blank=True, null=True)),
+                ("not_before", models.DateTimeField(blank=True, null=True)),
+                ("error_type", models.CharField(blank=True, max_length=255)),
+                ("error", models.TextField(blank=True)),
+                ("error_text", models.TextField(blank=True)),
+                ("message_id", models.CharField(blank=True, max_length=255)),
+                ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+            ],
+            options={
+                "verbose_name": "outgoing event",
+                "verbose_name_plural": "outgoing events",
+                "db_table": "gcp_event_outbox_event",
+                "ordering": ("-pk",),
+                "permissions": (
+                    ("retry_outgoingevent", "Can send events again"),
+                    ("discard_outgoingevent", "Can give events up"),
+                ),
+                "indexes": [
+                    OpenOutgoing(fields=["state", "id"], name="gcp_event_outbox_open"),
+                    OpenOutgoing(fields=["order_key", "state", "id"], name="gcp_event_outbox_order"),
+                    models.Index(fields=["cause"], name="gcp_event_outbox_cause"),
+                    models.Index(fields=["created_at"], name="gcp_event_outbox_created"),
+                ],
+            },
+        ),
+    ]
