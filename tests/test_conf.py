@@ -12,7 +12,10 @@ from django.test import override_settings
 
 from gcp_event_router.conf import InboxSetting, InboxSettings, RouterSettings, Settings, current
 
-KEYS = "AUTHENTICATION, FAILURE_STATUS, INBOX, MAX_BATCH, MAX_BODY_SIZE, OUTBOX, SIGNALS, SOURCE_URL, TRACING, UNHANDLED, WEBHOOK_ORIGINS"
+KEYS = (
+    "AUTHENTICATION, FAILURE_STATUS, INBOX, MAX_BATCH, MAX_BODY_SIZE, OUTBOX, SIGNALS, SOURCE_URL, TRACING, UNHANDLED, "
+    "WEBHOOK_ORIGINS"
+)
 
 
 @override_settings(GCP_EVENT_ROUTER={})

@@ -219,8 +219,8 @@ def test_events_are_to_be_kept_without_the_inbox() -> None:
         ([], '["INBOX"]: Input should be a dict.'),
         (
             {"LEASES": 1},
-            '["INBOX"]["LEASES"] does not exist. Did you mean \'LEASE\'? '
-            "Choose from DATABASE, DEFERRED, ERROR_TEXT, KEEP_HEADERS, LEASE, MAX_ATTEMPTS, MAX_LOST, MAX_WAIT, RETENTION.",
+            '["INBOX"]["LEASES"] does not exist. Did you mean \'LEASE\'? Choose from DATABASE, DEFERRED, ERROR_TEXT, '
+            "KEEP_HEADERS, LEASE, MAX_ATTEMPTS, MAX_LOST, MAX_WAIT, RETENTION, RETRY.",
         ),
         (
             {"DATABASE": "replica"},
