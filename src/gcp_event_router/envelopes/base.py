@@ -86,6 +86,22 @@ class Envelope:
         return None
 
     @property
+    def outbox_id(self) -> str | None:
+        """The id from the sender's outbox, a UUID in lower case: the same however often and by whichever way the event is sent.
+
+        Pub/Sub messages have it in the attribute `event-router-id`. CloudEvents have their own `id` instead.
+        """
+        return None if self._carrier is None else self._carrier.outbox_id
+
+    @property
+    def cause(self) -> str | None:
+        """The id of the event whose handler published this one, as the sender says: that event's `outbox_id` or `message_id`.
+
+        Pub/Sub messages have it in the attribute `event-router-cause`, CloudEvents in the extension `causationid`.
+        """
+        return None if self._carrier is None else self._carrier.cause
+
+    @property
     def publish_time(self) -> datetime | None:
         """When Pub/Sub accepted the message, in microseconds; further digits are cut off."""
         return None

@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from ..exceptions import EnvelopeError
 from .base import Envelope, read_only
+from .outbox_ids import CAUSE_EXTENSION, read_cause
 from .pubsub import PubSubPush, read_wrapped
 from .pubsub_unwrapped import AnyCase, PubSubUnwrapped
 
@@ -136,13 +137,23 @@ class CloudEvent(Envelope):
 
     @property
     @override
+    def cause(self) -> str | None:
+        return read_cause(self._context.get(CAUSE_EXTENSION)) or super().cause
+
+    @property
+    @override
     def publish_time(self) -> datetime | None:
         return self._time if self.push is None else self.push.publish_time
 
     @property
     @override
     def identity(self) -> tuple[str, ...]:
-        """§source: "Producers MUST ensure that source + id is unique for each distinct event"."""
+        """§source: "Producers MUST ensure that source + id is unique for each distinct event".
+
+        Eventarc makes one event of each Pub/Sub message, and an outbox may publish two messages for one event.
+        """
+        if self.type == MESSAGE_PUBLISHED and (outbox_id := self.outbox_id):
+            return "outbox", outbox_id
         return ("cloudevents", self.source, self.id)
 
     @property

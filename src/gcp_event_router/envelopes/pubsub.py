@@ -16,6 +16,7 @@ from typing_extensions import TypedDict, override
 
 from ..exceptions import EnvelopeError
 from .base import Envelope, aware
+from .outbox_ids import CAUSE_ATTRIBUTE, ID_ATTRIBUTE, read_cause, read_outbox_id
 
 # unlike `b64decode`, pydantic never drops characters that are not base64
 _STRICT: Final = ConfigDict(val_json_bytes="base64", strict=True)
@@ -86,6 +87,16 @@ class PubSubPush(Envelope):
 
     @property
     @override
+    def outbox_id(self) -> str | None:
+        return read_outbox_id(self.carried.get(ID_ATTRIBUTE)) if self.carried else None
+
+    @property
+    @override
+    def cause(self) -> str | None:
+        return read_cause(self.carried.get(CAUSE_ATTRIBUTE)) if self.carried else None
+
+    @property
+    @override
     def publish_time(self) -> datetime | None:
         time = self._message.get("publishTime") or self._message.get("publish_time")
         return time and aware(time)
@@ -123,7 +134,12 @@ class PubSubPush(Envelope):
 
 
 def identity_of(push: Envelope) -> tuple[str, ...] | None:
-    """Ids are unique in a topic, but two subscriptions of the topic deliver the same message, on purpose."""
+    """The id from an outbox, which may publish an event twice; or else Pub/Sub's own.
+
+    Pub/Sub's ids are unique in a topic, but two subscriptions of the topic deliver the same message, on purpose.
+    """
+    if outbox_id := push.outbox_id:
+        return "outbox", outbox_id
     return ("pubsub", push.subscription or "", push.message_id) if push.message_id else None
 
 

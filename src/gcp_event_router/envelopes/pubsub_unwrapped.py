@@ -14,12 +14,16 @@ from typing import Any, Final
 from typing_extensions import override
 
 from .base import CREDENTIAL_HEADERS, HeaderEnvelope, header_name, parse_time, text_of
+from .outbox_ids import read_cause, read_outbox_id
 from .pubsub import identity_of
 
 _MESSAGE_ID: Final = "HTTP_X_GOOG_PUBSUB_MESSAGE_ID"
 _SUBSCRIPTION: Final = "HTTP_X_GOOG_PUBSUB_SUBSCRIPTION_NAME"
 _ORDERING_KEY: Final = "HTTP_X_GOOG_PUBSUB_ORDERING_KEY"
 _PUBLISH_TIME: Final = "HTTP_X_GOOG_PUBSUB_PUBLISH_TIME"
+#: The attributes of `outbox_ids`.
+_OUTBOX_ID: Final = "HTTP_EVENT_ROUTER_ID"
+_CAUSE: Final = "HTTP_EVENT_ROUTER_CAUSE"
 #: The emulator's spelling.
 _EMULATOR_ORDERING_KEY: Final = "HTTP_X_GOOG_ORDERING_KEY"
 
@@ -94,6 +98,16 @@ class PubSubUnwrapped(HeaderEnvelope):
     @override
     def message_id(self) -> str | None:
         return self._text(_MESSAGE_ID)
+
+    @property
+    @override
+    def outbox_id(self) -> str | None:
+        return read_outbox_id(self._text(_OUTBOX_ID))
+
+    @property
+    @override
+    def cause(self) -> str | None:
+        return read_cause(self._text(_CAUSE))
 
     @property
     @override

@@ -46,6 +46,8 @@ def facts_of(event: StoredEvent, envelope: Envelope | None) -> Iterator[tuple[st
         (gettext_noop("Key"), str(event.key)),
         (gettext_noop("Received"), as_shown(database(), event.received_at)),
         (gettext_noop("Message id"), (envelope and envelope.message_id) or event.message_id),
+        (gettext_noop("Outbox id"), envelope and envelope.outbox_id),
+        (gettext_noop("Cause"), envelope and envelope.cause),
         (gettext_noop("Subscription"), envelope and envelope.subscription),
         (gettext_noop("Published"), envelope and envelope.publish_time),
         (gettext_noop("Ordering key"), envelope and envelope.ordering_key),

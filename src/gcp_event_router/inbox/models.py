@@ -53,7 +53,7 @@ class StoredEvent(models.Model):
     key: models.UUIDField[UUID, UUID] = models.UUIDField(primary_key=True, editable=False)
     kind: models.CharField[str, str] = models.CharField(max_length=255)
     reference: models.CharField[str, str] = models.CharField(max_length=255)
-    #: Pub/Sub's id of the message, or a similar one, for people who search for it.
+    #: The id from the sender's outbox, Pub/Sub's id of the message, or a similar one, for people who search for it.
     message_id: models.CharField[str, str] = models.CharField(max_length=255, blank=True)
     #: All values of all query parameters, as JSON.
     parameters: models.TextField[str, str] = models.TextField(blank=True)

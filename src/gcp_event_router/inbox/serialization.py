@@ -39,7 +39,8 @@ def row_of(kind: str, reference: str, raw_event: RawEvent) -> StoredEvent:
         key = key_of(kind, reference, envelope.identity or (UNREAD, kept_as))
     else:
         key = UUID(kept_as)
-    return _make_row(key, kind, reference, raw_event, envelope.message_id or "", envelope.form, envelope.data)
+    sender_id = envelope.outbox_id or envelope.message_id or ""
+    return _make_row(key, kind, reference, raw_event, sender_id, envelope.form, envelope.data)
 
 
 def unread_row(kind: str, reference: str, raw_event: RawEvent) -> StoredEvent:
