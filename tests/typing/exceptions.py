@@ -61,6 +61,7 @@ EXCEPTIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
             "a literal, and a handler of another",
             "a number as payload=",
             "a payload outside of a kind's union",
+            "a payload outside of a union, without a topic",
             "a payload that is published outside of a union",
             "a push outside of a union",
             "a tuple of types as payload=",

@@ -58,6 +58,9 @@ assert_type(events.kind("switch", Switch), Kind[Literal["on", "off"]])  # good: 
 assert_type(events.kind("orders", TypeAdapter(list[Order])), Kind[list[Order]])
 ADAPTER: TypeAdapter[Paid | Refunded] = TypeAdapter(Paid | Refunded)
 assert_type(events.kind("adapted", ADAPTER), Kind[Paid | Refunded])
+assert_type(events.kind("announced", Order, topic="projects/p/topics/t"), Kind[Order])
+assert_type(events.kind("announced-nothing", None, topic="t"), Kind[None])
+assert_type(events.kind("announced-rows", TypeAdapter(list[Row]), topic="t").topic, str)
 Payments = events.kind("payments", Paid | Refunded)
 Rows = events.kind("rows", list[Row])
 Nothing = events.kind("nothing", None)
@@ -217,6 +220,10 @@ events.kind("a", "Order")  # bad: a type's name as a kind's payload
 events.kind("a", [Order])  # bad: a list as a kind's payload
 events.kind("a", Order, Where)  # bad: a third argument of kind
 events.kind("a", Order, once=False)  # bad: an option of kind
+events.kind("a", Order, "t")  # bad: a topic by position
+events.kind("a", Order, topic=b"t")  # bad: bytes as a topic
+events.kind("a", None, topic=None)  # bad: None as a topic
+events.kind("a", topic="t")  # bad: a topic without a payload
 events.kind("a", model=Order)  # bad: a payload by another name
 Kind[Order]("a", Order)  # bad: a kind without a router
 of_invoices: Kind[Customer] = OrderPlaced  # bad: a kind of another payload
