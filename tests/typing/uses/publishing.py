@@ -128,7 +128,7 @@ Announced.publish(ORDER, payload=ORDER)  # bad: a payload that is given twice
 Announced.publish(ORDER, at="2026-01-01")  # bad: text as the time of a publication
 Announced.publish(ORDER, at=timedelta(minutes=5))  # bad: a duration as the time of a publication
 Announced.publish(ORDER, at=1_767_225_600)  # bad: seconds as the time of a publication
-Announced.publish(ORDER, delay=300)  # bad: a delay in seconds
+Announced.publish(ORDER, delay=300)  # bad: a delay of a publication in seconds
 Announced.publish(ORDER, delay=datetime.now(UTC))  # bad: a time as a delay
 Announced.publish(TOPIC, ORDER, delay="5 min")  # bad: text as a delay
 Announced.publish(ORDER, after=timedelta(minutes=5))  # bad: a delay by another name
