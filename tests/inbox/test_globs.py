@@ -9,10 +9,10 @@ from django.db.models import CharField, Value
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from gcp_event_router._boxes.selecting import fits
 from gcp_event_router._globs.glob import Glob
 from gcp_event_router.exceptions import GlobError
 from gcp_event_router.inbox.models import StoredEvent
-from gcp_event_router.inbox.selections import fits
 
 from ..support.deliveries import with_databases
 

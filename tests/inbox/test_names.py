@@ -17,10 +17,10 @@ from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
 from gcp_event_router import Event, EventRouter
+from gcp_event_router._boxes.selecting import idle
 from gcp_event_router.inbox import names
 from gcp_event_router.inbox.models import Delivery, State, StoredEvent
 from gcp_event_router.inbox.renaming import rename
-from gcp_event_router.inbox.selections import idle
 from gcp_event_router.inbox.tasks import run_delivery
 from gcp_event_router.inbox.workers import process
 

@@ -1,1 +1,1 @@
-"""What the inbox and the outbox share: states of rows, the database's clock, conflicts, stored errors, and texts for people."""
+"""What the inbox and the outbox share: about rows, their database, and people who decide about them."""

@@ -1,6 +1,6 @@
 """Globs of event kinds, and an index that finds those that match a kind.
 
-`overlaps` and `inbox.selections`, which matches globs in SQL, rely on the same grammar.
+`overlaps` and `_boxes.selecting`, which matches globs in SQL, rely on the same grammar.
 
 A glob matches a whole kind, case-sensitively. `*` stands for any text, `?` for one character, `[abc]` and `[a-z]` for one
 of those, `[!abc]` for any other; `[*]`, `[?]` and `[[]` stand for the characters themselves.

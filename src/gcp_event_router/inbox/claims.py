@@ -20,11 +20,12 @@ from django.db.models.functions import Now
 
 from .._boxes.clock import ahead
 from .._boxes.conflicts import retry_conflicts
+from .._boxes.selecting import IS_OPEN
 from .._boxes.states import SETTLED, State
 from .._boxes.stored_errors import StoredError
 from . import claims_mysql as mysql
 from . import claims_postgresql as postgresql
-from .decisions import IS_OPEN, leave
+from .decisions import leave
 from .leases import LOST, LOST_TOO_OFTEN, SOON, Claim, ClaimRequest, DeliveryTerms, Payload
 from .models import Delivery, StoredEvent
 

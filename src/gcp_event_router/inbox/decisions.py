@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Final
 
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from .._boxes.conflicts import retry_conflicts
+from .._boxes.selecting import IS_OPEN
 from .._boxes.states import SETTLED, State
 from .._boxes.stored_errors import StoredError
 from . import once_keys
 from .models import Delivery
-
-#: The condition that a delivery can be claimed: it is pending, it failed, or its lease has expired.
-IS_OPEN: Final = Q(state__in=[State.PENDING, State.FAILED]) | Q(state=State.RUNNING, lease_until__lt=Now())
 
 
 @retry_conflicts

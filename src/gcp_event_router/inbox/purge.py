@@ -4,29 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from datetime import datetime, timedelta
-from typing import Final, TypeVar
+from datetime import timedelta
+from typing import Final
 from uuid import UUID
 
-from django.db import connections, transaction
-from django.db.models import Exists, Model, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 
+from .._boxes.batches import delete_all, delete_oldest, lock
 from .._boxes.clock import ago
+from .._boxes.selecting import StateName, matching
 from .._boxes.states import State
 from .._globs.glob import Glob
 from .models import Delivery, OnceKey, StoredEvent
 from .once_keys import IS_IDLE
-from .selections import StateName, fits
-
-RowT = TypeVar("RowT", bound=Model)
 
 #: The states of deliveries that need no more work.
 PURGED: Final = (State.DONE, State.DISCARDED)
 #: These, and the states in which a delivery waits for a person, or for a sender that gave up long ago.
 PURGEABLE: Final = frozenset({*PURGED, State.REJECTED, State.PARKED, State.FAILED, State.UNHANDLED})
-#: Longer than the precision of times in any database.
-_OVERLAP: Final = timedelta(seconds=1)
 
 
 def purge(
@@ -67,52 +63,26 @@ def purge(
     unfinished = Delivery.objects.using(alias).filter(event=OuterRef("pk")).exclude(state__in=states)
     old = StoredEvent.objects.using(alias).filter(~Exists(unfinished), received_at__lt=ago(older_than))
     if kind:
-        glob = Glob(kind)
-        old = old.filter(kind=kind) if glob.is_literal else old.filter(fits(alias, "kind", glob))
+        old = matching(old, "kind", Glob(kind))
     if reference:
         old = old.filter(reference=reference)
     return iter([old.count()]) if dry_run else _delete(alias, old, frozenset(states), batch)
 
 
 def _delete(alias: str, old: QuerySet[StoredEvent], states: Collection[str], batch: int) -> Iterator[int]:
-    begin: datetime | None = None  # older ones are deleted or skipped
-    skipped: set[UUID] = set()
-    while True:
-        rows = old.exclude(key__in=skipped)
-        if begin is not None:
-            rows = rows.filter(received_at__gte=begin)
-        with transaction.atomic(using=alias):
-            candidates = dict(_lock(rows.order_by("received_at")).values_list("key", "received_at")[:batch])
-            finished = _finished(alias, list(candidates), states)
-            Delivery.objects.using(alias).filter(event__in=finished).delete()
-            StoredEvent.objects.using(alias).filter(key__in=finished).only("key").delete()
-        if not candidates:
-            _delete_keys(alias, batch)
-            return
-        begin = max(candidates.values()) - _OVERLAP
-        skipped.update(candidates.keys() - set(finished))  # others have locked them
-        if finished:
-            yield len(finished)
+    def delete(keys: Sequence[UUID]) -> Collection[UUID]:
+        finished = _finished(alias, keys, states)
+        Delivery.objects.using(alias).filter(event__in=finished).delete()
+        StoredEvent.objects.using(alias).filter(key__in=finished).only("key").delete()
+        return finished
 
-
-def _delete_keys(alias: str, batch: int) -> None:
-    expired = OnceKey.objects.using(alias).filter(IS_IDLE, kept_until__lt=Now())
-    deleted = batch
-    while deleted:
-        with transaction.atomic(using=alias):
-            numbers = list(_lock(expired).values_list("pk", flat=True)[:batch])
-            deleted, _ = expired.filter(pk__in=numbers).delete()
+    yield from delete_oldest(old, "received_at", batch, delete)
+    delete_all(OnceKey.objects.using(alias).filter(IS_IDLE, kept_until__lt=Now()), batch)
 
 
 def _finished(alias: str, keys: Sequence[UUID], states: Collection[str]) -> list[UUID]:
     """Select the events whose deliveries are all finished and locked by us."""
     deliveries = Delivery.objects.using(alias).filter(event__in=keys)
     every = Counter(deliveries.values_list("event_id", flat=True))
-    free = Counter(event for event, state in _lock(deliveries).values_list("event_id", "state") if state in states)
+    free = Counter(event for event, state in lock(deliveries).values_list("event_id", "state") if state in states)
     return [key for key in keys if free[key] == every[key]]
-
-
-def _lock(rows: QuerySet[RowT]) -> QuerySet[RowT]:
-    """Lock rows, and skip those that others have locked; SQLite has only one writer at a time."""
-    skips = connections[rows.db].features.has_select_for_update_skip_locked
-    return rows.select_for_update(skip_locked=True) if skips else rows

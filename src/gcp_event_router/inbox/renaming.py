@@ -11,8 +11,8 @@ from typing import Final, TypeVar
 from django.db import IntegrityError, transaction
 from django.db.models import Exists, Model, OuterRef, QuerySet
 
+from .._boxes.selecting import idle
 from .models import Delivery, OnceKey
-from .selections import idle
 
 RowT = TypeVar("RowT", bound=Model)
 

@@ -10,11 +10,11 @@ the delivery that had begun, once its lease has expired.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Final
 
-from django.db.models import Max, QuerySet
+from django.db.models import QuerySet
 
+from .._boxes.batches import each
 from .._boxes.states import State
 from .._dispatch.dispatch import Dispatch
 from .._dispatch.lookup import find_everywhere
@@ -33,7 +33,6 @@ DISCARDED: Final = (State.PENDING, State.RUNNING, State.FAILED, State.REJECTED, 
 REPLAYED: Final = DISCARDED
 #: The outcomes of a replay after which a delivery is done.
 SUCCEEDED: Final = frozenset({Outcome.HANDLED, Outcome.DUPLICATE})
-_BATCH: Final = 200
 
 
 def replay(deliveries: QuerySet[Delivery], *, force: bool = False) -> Iterator[tuple[Delivery, Result]]:
@@ -54,7 +53,7 @@ def replay(deliveries: QuerySet[Delivery], *, force: bool = False) -> Iterator[t
 
     """
     alias = deliveries.db
-    for delivery in _iterate(deliveries.select_related("event")):
+    for delivery in each(deliveries.select_related("event")):
         if State(delivery.state) is State.DONE and not force:
             yield delivery, Result(Outcome.DUPLICATE)
         elif delivery.handler:
@@ -72,19 +71,7 @@ def discard(deliveries: QuerySet[Delivery]) -> int:
         The number of discarded deliveries.
 
     """
-    return sum(decisions.discard(deliveries.db, delivery.pk) for delivery in _iterate(deliveries))
-
-
-def _iterate(deliveries: QuerySet[Delivery]) -> Iterator[Delivery]:
-    """Iterate over deliveries in bounded batches, and read each one when its turn comes."""
-    rows = deliveries.order_by("pk")
-    last = Delivery.objects.using(rows.db).aggregate(last=Max("pk"))["last"]  # of all, so that the index suffices
-    passed = 0
-    while last is not None and (batch := list(rows.filter(pk__gt=passed, pk__lte=last).values_list("pk", flat=True)[:_BATCH])):
-        passed = batch[-1]
-        for pk in batch:
-            with suppress(Delivery.DoesNotExist):  # purged, or settled by somebody else
-                yield rows.get(pk=pk)
+    return sum(decisions.discard(deliveries.db, delivery.pk) for delivery in each(deliveries))
 
 
 def _dispatch(alias: str, delivery: Delivery) -> Result:

@@ -2,43 +2,21 @@
 
 from __future__ import annotations
 
-import fnmatch
-import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import islice
-from typing import Final, Literal, TypeAlias
 from uuid import UUID
 
-from django.db import connections
-from django.db.models import BooleanField, Func, Q, QuerySet, Value
-from django.db.models.functions import Now
+from django.db.models import QuerySet
 
 from .._boxes.clock import ago
+from .._boxes.selecting import StateName, idle, matching, values_in_order, with_error
 from .._boxes.states import State
 from .._globs.glob import Glob
 from .database import database
 from .models import Delivery, StoredEvent
 
-__all__ = ["Selection", "delivery_number", "idle", "kinds"]
-
-#: The values of `State`.
-StateName: TypeAlias = Literal["pending", "running", "failed", "done", "rejected", "parked", "discarded", "unhandled"]
-
-#: Python compares at most this many kinds with a glob, so that the query can use the index.
-_FEW: Final = 100
-#: The most digits of a delivery's number.
-_MAX_DIGITS: Final = 18
-#: The regular expressions of each vendor: its operator, and a pattern that matches the whole text and its case.
-_OPERATORS: Final = {
-    "sqlite": ("REGEXP", r"\A(?s:%s)\Z"),  # Python's own
-    "postgresql": ("~", "^(?:%s)$"),
-    "mysql": ("REGEXP", r"(?s-i)\A(?:%s)\z"),
-}
-#: A character after a bracket that begins a class name for some vendors, but is an ordinary one in a glob. After an even number
-#: of backslashes, the bracket is a bracket.
-_NAMED_CLASS: Final = re.compile(r"(?<!\\)((?:\\\\)*\[\^?)([:.=])")
+__all__ = ["Selection", "kinds"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,15 +50,15 @@ class Selection:
         if self.states:
             rows = rows.filter(state__in=self.states)
         if self.kind:
-            rows = _filter(rows, "event__kind", Glob(self.kind))
+            rows = matching(rows, "event__kind", Glob(self.kind), kinds)
         if self.handler:
-            rows = _filter(rows, "handler", Glob(self.handler))
+            rows = matching(rows, "handler", Glob(self.handler))
         if self.reference:
             rows = rows.filter(event__reference=self.reference)
         if self.events:
             rows = rows.filter(event__in=self.events)
         if self.error:
-            rows = rows.filter(Q(error_type__contains=self.error) | Q(error__contains=self.error))
+            rows = with_error(rows, self.error)
         if self.older_than is not None:
             rows = rows.filter(event__received_at__lt=ago(self.older_than))
         if self.newer_than is not None:
@@ -90,41 +68,6 @@ class Selection:
         return rows.order_by("pk")
 
 
-def idle(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
-    """Select the deliveries that no worker runs."""
-    return rows.exclude(state=State.RUNNING, lease_until__gte=Now())
-
-
 def kinds(alias: str) -> Iterator[str]:
-    """Iterate over the kinds of all events in order, each by a look-up in the index."""
-    rows = StoredEvent.objects.using(alias).order_by("kind").values_list("kind", flat=True)
-    kind = rows.first()
-    while kind is not None:
-        yield kind
-        kind = rows.filter(kind__gt=kind).first()
-
-
-def delivery_number(text: str) -> int | None:
-    """Parse the number of a delivery; None for a text that cannot be one."""
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS else None
-
-
-def fits(alias: str, field: str, glob: Glob) -> Func:
-    """Make the condition that a text field matches a glob, as `Glob.matches` does."""
-    vendor = connections[alias].vendor
-    operator, form = _OPERATORS[vendor]
-    pattern = fnmatch.translate(glob.pattern)[len("(?s:") : -len(r")\Z")]
-    if vendor == "postgresql":  # it has no atomic groups, and needs none
-        pattern = pattern.replace("(?>", "(?:")
-    pattern = _NAMED_CLASS.sub(r"\1\\\2", pattern)
-    return Func(field, Value(form % pattern), arg_joiner=f" {operator} ", template="%(expressions)s", output_field=BooleanField())
-
-
-def _filter(rows: QuerySet[Delivery], field: str, glob: Glob) -> QuerySet[Delivery]:
-    if glob.is_literal:
-        return rows.filter(**{field: glob.pattern})
-    if field == "event__kind":
-        few = list(islice(kinds(rows.db), _FEW))
-        if len(few) < _FEW:
-            return rows.filter(event__kind__in=[kind for kind in few if glob.matches(kind)])
-    return rows.filter(fits(rows.db, field, glob))
+    """Iterate over the kinds of all events in order."""
+    return values_in_order(StoredEvent.objects.using(alias), "kind")

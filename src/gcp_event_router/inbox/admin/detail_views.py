@@ -21,13 +21,13 @@ from typing_extensions import override
 
 from ..._boxes.clock import as_shown
 from ..._boxes.display import error_details, payload, printable
+from ..._boxes.selecting import row_number
 from ..._boxes.states import State
 from ..database import database
 from ..decisions import discardable
 from ..facts import attributes_of, cloudevent_of, data_of, envelope_of, facts_of, pairs_of
 from ..models import Delivery, StoredEvent
 from ..once_keys import texts_of
-from ..selections import delivery_number
 from . import actions
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class EventPages(EventModelAdmin):
         if not _has_permission(request, f"{decision}_delivery"):
             raise PermissionDenied
         number = request.POST.get(decision, "")
-        rows = deliveries.filter(pk=delivery_number(number) or 0)
+        rows = deliveries.filter(pk=row_number(number) or 0)
         delivery = rows.first()
         if delivery is None:
             raise Http404(_("This delivery does not exist."))

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import timedelta
 from difflib import get_close_matches
 from json import dumps
-from typing import Any, Final
+from typing import Any
 
 from django.core.management.base import CommandError, OutputWrapper
 from django.db import close_old_connections
-from django.db.models import Count, QuerySet
 
 from ... import conf
 from ..._boxes.display import printable
+from ..._boxes.printing import DRY_RUN, KIND, print_dry_run, print_number, summary
+from ..._boxes.selecting import idle
 from ..._boxes.states import State
 from ..._dispatch.store import Result
 from ..._shutdown import StopFlag, stop_flag
-from ...management.arguments import age, glob, positive, refuse
+from ...management.arguments import age, positive, refuse
 from ...management.arguments import printable as text
-from ...management.output import Progress, counted
+from ...management.output import Progress
 from ...management.subcommands import FORMAT, argument, subcommand
 from ...outcomes import Outcome
 from ..database import database
@@ -32,18 +33,15 @@ from ..names import Names
 from ..purge import PURGEABLE, PURGED, purge
 from ..renaming import renamable, rename
 from ..replay import DISCARDED, REPLAYED, SUCCEEDED, discard, replay
-from ..selections import idle
 from ..workers import process
-from .reports import filters, handler_name, selection
-
-_DRY_RUN: Final = argument("--dry-run", action="store_true", help="only count what the command would change")
+from .reports import NOUNS, filters, handler_name, selection
 
 
 @subcommand(
     "Run deliveries again, with the current code of their handlers.",
     argument("--force", action="store_true", help="also those that are done"),
     *filters(State.values),
-    _DRY_RUN,
+    DRY_RUN,
     *FORMAT,
 )
 def replay_deliveries(out: OutputWrapper, *, force: bool, dry_run: bool, json: bool, **options: Any) -> None:
@@ -53,7 +51,7 @@ def replay_deliveries(out: OutputWrapper, *, force: bool, dry_run: bool, json: b
     states = [*REPLAYED, State.DONE] if force else REPLAYED
     deliveries = selection(options, states, idle=True).deliveries()
     if dry_run:
-        _print_dry_run(out, "replay", deliveries, json=json)
+        print_dry_run(out, "replay", deliveries, NOUNS, json=json)
         return
     with stop_flag() as stop:
         outcomes = _run(out, replay(deliveries, force=force), deliveries.count(), stop, json=json)
@@ -67,21 +65,21 @@ def replay_deliveries(out: OutputWrapper, *, force: bool, dry_run: bool, json: b
         raise CommandError(msg)
 
 
-@subcommand("Discard deliveries, so that nothing runs them again.", *filters(DISCARDED), _DRY_RUN, *FORMAT)
+@subcommand("Discard deliveries, so that nothing runs them again.", *filters(DISCARDED), DRY_RUN, *FORMAT)
 def discard_deliveries(out: OutputWrapper, *, dry_run: bool, json: bool, **options: Any) -> None:
     """Discard the selected deliveries, except those that a worker is running."""
     deliveries = discardable(selection(options, DISCARDED).deliveries())
     if dry_run:
-        _print_dry_run(out, "discard", deliveries, json=json)
+        print_dry_run(out, "discard", deliveries, NOUNS, json=json)
     else:
-        _print_number(out, "Discarded", discard(deliveries), json=json)
+        print_number(out, "Discarded", discard(deliveries), NOUNS, json=json)
 
 
 @subcommand(
     "Move deliveries to the new name of a handler.",
     argument("old", type=text, metavar="OLD", help="the previous name"),
     argument("new", type=text, metavar="NEW", help="the current name"),
-    _DRY_RUN,
+    DRY_RUN,
     *FORMAT,
 )
 def rename_handler(out: OutputWrapper, *, old: str, new: str, dry_run: bool, json: bool, **_: Any) -> None:
@@ -94,9 +92,9 @@ def rename_handler(out: OutputWrapper, *, old: str, new: str, dry_run: bool, jso
     if old in names:
         refuse(f"The handler {old!r} is registered, and still gets deliveries. Rename it in the code first.")
     if dry_run:
-        _print_dry_run(out, "rename", renamable(alias, old, new), json=json)
+        print_dry_run(out, "rename", renamable(alias, old, new), NOUNS, json=json)
         return
-    _print_number(out, "Renamed", rename(alias, old, new), json=json)
+    print_number(out, "Renamed", rename(alias, old, new), NOUNS, json=json)
     left = Delivery.objects.using(alias).filter(handler=old)
     duplicates = idle(left).count()
     running = left.count() - duplicates
@@ -113,9 +111,9 @@ def rename_handler(out: OutputWrapper, *, old: str, new: str, dry_run: bool, jso
     argument(
         "--state", action="append", choices=sorted(map(str, PURGEABLE)), help="of all deliveries (default: done and discarded)"
     ),
-    argument("--kind", type=glob, metavar="GLOB", help="such as 'order-*'"),
+    KIND,
     argument("--reference", type=text, help="the whole reference"),
-    _DRY_RUN,
+    DRY_RUN,
     *FORMAT,
 )
 def purge_events(out: OutputWrapper, *, older_than: timedelta | None, dry_run: bool, json: bool, **options: Any) -> None:
@@ -123,7 +121,7 @@ def purge_events(out: OutputWrapper, *, older_than: timedelta | None, dry_run: b
     labels = {name: options[name] or "" for name in ("kind", "reference")}
     limit = older_than or conf.current().INBOX.RETENTION
     deleted = purge(database(), limit, states=options["state"] or PURGED, batch=options["batch"], dry_run=dry_run, **labels)
-    _print_number(out, "Would purge" if dry_run else "Purged", sum(deleted), ("event", "events"), json=json)
+    print_number(out, "Would purge" if dry_run else "Purged", sum(deleted), ("event", "events"), json=json)
 
 
 @subcommand(
@@ -180,18 +178,5 @@ def _result_line(delivery: Delivery, outcome: Outcome, *, json: bool) -> str:
     )
 
 
-def _print_number(
-    out: OutputWrapper, verb: str, number: int, nouns: tuple[str, str] = ("delivery", "deliveries"), *, json: bool
-) -> None:
-    out.write(dumps({verb.lower().replace(" ", "_"): number}) if json else f"{verb} {counted(number, *nouns)}.")
-
-
-def _print_dry_run(out: OutputWrapper, verb: str, deliveries: QuerySet[Delivery], *, json: bool) -> None:
-    numbers: dict[str, int] = dict(deliveries.order_by("state").values_list("state").annotate(Count("pk")))
-    out.write(dumps(numbers) if json else _summary(f"Would {verb}", numbers))
-
-
-def _summary(verb: str, numbers: Mapping[str, int] | Mapping[Outcome, int]) -> str:
-    """Such as `"Replayed 3 deliveries: 2 handled, 1 rejected."`."""
-    parts = ", ".join(f"{number} {name.value if isinstance(name, Outcome) else name}" for name, number in numbers.items())
-    return f"{verb} {counted(sum(numbers.values()), 'delivery', 'deliveries')}{parts and f': {parts}'}."
+def _summary(verb: str, outcomes: Counter[Outcome]) -> str:
+    return summary(verb, {outcome.value: number for outcome, number in outcomes.items()}, NOUNS)

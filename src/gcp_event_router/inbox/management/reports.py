@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime, timedelta
 from json import dumps
@@ -12,21 +12,23 @@ from uuid import UUID
 from django.core.management.base import CommandError, OutputWrapper
 
 from ..._boxes.clock import as_shown, now
-from ..._boxes.display import error_details, payload, printable
+from ..._boxes.counts import alerts, fail
+from ..._boxes.display import payload, printable
+from ..._boxes.printing import ERROR, KIND, NEWER_THAN, OLDER_THAN, columns, error_lines, sections
+from ..._boxes.selecting import row_number
 from ..._boxes.states import OPEN, State
-from ...management.arguments import age, glob, positive
+from ...management.arguments import glob, positive
 from ...management.arguments import printable as text
-from ...management.output import age_text, counted, table
+from ...management.output import age_text, table
 from ...management.subcommands import FORMAT, Argument, argument, subcommand
 from ..database import database
 from ..facts import attributes_of, cloudevent_of, data_of, envelope_of, facts_of
 from ..models import Delivery, StoredEvent
 from ..once_keys import deliveries_with, texts_of
-from ..selections import Selection, delivery_number
+from ..selections import Selection
 from ..stats import stats
 
-#: The least and the greatest width of a column of names.
-_NAMES: Final = (12, 30)
+NOUNS: Final = ("delivery", "deliveries")
 #: The most characters of a kind, a reference or an error in a list.
 _LABEL: Final = 64
 _ERROR: Final = 30
@@ -44,12 +46,10 @@ def filters(states: Collection[str]) -> list[Argument]:
     """The arguments for `selection`; `--state` accepts some states."""
     return [
         argument("--state", action="append", choices=list(map(str, states)), help="repeatable"),
-        argument("--kind", type=glob, metavar="GLOB", help="such as 'order-*'"),
+        KIND,
         argument("--handler", type=glob, metavar="GLOB", help="such as 'shop.handlers.*'"),
         argument("--reference", type=text, help="the whole reference"),
-        argument("--error", type=text, metavar="TEXT", help="a part of the error's type or text"),
-        argument("--older-than", type=age, metavar="AGE", help="such as 90s, 15m, 2h, 7d or 2w"),
-        argument("--newer-than", type=age, metavar="AGE", help="the same"),
+        *(ERROR, OLDER_THAN, NEWER_THAN),
     ]
 
 
@@ -106,8 +106,7 @@ def show_event(out: OutputWrapper, *, id: str, json: bool, **_: Any) -> None:  #
 
 @subcommand(
     "Count deliveries by state, with the age of the oldest.",
-    argument("--fail-parked", type=positive, metavar="N", help="exit with 1 if at least N deliveries are parked"),
-    argument("--fail-age", type=age, metavar="AGE", help="exit with 1 if an open delivery is older, such as 15m"),
+    *alerts(*NOUNS),
     *FORMAT,
 )
 def print_stats(out: OutputWrapper, *, fail_parked: int | None, fail_age: timedelta | None, json: bool, **_: Any) -> None:
@@ -115,14 +114,7 @@ def print_stats(out: OutputWrapper, *, fail_parked: int | None, fail_age: timede
     figures = stats(database())
     for line in [dumps(figures.fields())] if json else figures.text():
         out.write(line)
-    problems: list[str] = []
-    parked, oldest = figures.numbers[State.PARKED], figures.oldest_open
-    if fail_parked is not None and parked >= fail_parked:
-        problems.append(f"{counted(parked, 'delivery is', 'deliveries are')} parked.")
-    if fail_age is not None and oldest is not None and oldest > fail_age:
-        problems.append(f"The oldest open delivery is {age_text(oldest)} old.")
-    if problems:
-        raise CommandError(" ".join(problems))
+    fail(figures.deliveries, fail_parked, fail_age, NOUNS)
 
 
 def handler_name(delivery: Delivery) -> str:
@@ -145,7 +137,7 @@ def _keys(alias: str, identifier: str) -> set[UUID]:
     newest = StoredEvent.objects.using(alias).filter(message_id=identifier).order_by("-received_at")
     keys = set(newest.values_list("pk", flat=True)[:_MOST_EVENTS])
     keys.update(deliveries_with(alias, identifier).values_list("event_id", flat=True)[:_MOST_EVENTS])
-    number = delivery_number(identifier)
+    number = row_number(identifier)
     if number is not None:
         keys.update(Delivery.objects.using(alias).filter(pk=number).values_list("event_id", flat=True))
     with suppress(ValueError):
@@ -176,12 +168,12 @@ def _describe(event: StoredEvent, deliveries: Collection[Delivery]) -> str:
     content = payload(data_of(event, envelope))
     once_keys = texts_of(database(), deliveries)
     left_out = [f"... and {content.left_out} bytes more"] if content.left_out else []
-    sections = [
-        (printable(str(event)), _columns(facts)),
-        ("cloudevent", _columns(cloudevent_of(envelope))),
-        ("headers" if envelope is None else "attributes", _columns(attributes_of(event, envelope))),
+    parts = [
+        (printable(str(event)), columns(facts)),
+        ("cloudevent", columns(cloudevent_of(envelope))),
+        ("headers" if envelope is None else "attributes", columns(attributes_of(event, envelope))),
         *(
-            (f"delivery {row.pk} to {handler_name(row)}: {_state(row)}", [*_once(row, once_keys), *_error(row), ""])
+            (f"delivery {row.pk} to {handler_name(row)}: {_state(row)}", [*_once(row, once_keys), *error_lines(row), ""])
             for row in deliveries
         ),
         (
@@ -189,14 +181,7 @@ def _describe(event: StoredEvent, deliveries: Collection[Delivery]) -> str:
             [*content.text.splitlines(), *left_out, ""],
         ),
     ]
-    return "\n\n".join("\n  ".join([title, *lines]).rstrip() for title, lines in sections if lines)
-
-
-def _columns(pairs: Sequence[tuple[str, str | datetime]]) -> list[str]:
-    """Names, and values in a column."""
-    least, most = _NAMES
-    width = min(most, max([least, *(len(name) for name, _ in pairs)]))
-    return [f"{name:<{width}}  {value.isoformat() if isinstance(value, datetime) else value}" for name, value in pairs]
+    return sections(parts)
 
 
 def _state(delivery: Delivery) -> str:
@@ -211,14 +196,3 @@ def _once(delivery: Delivery, once_keys: Mapping[int, str]) -> Iterator[str]:
         yield f"key {printable(once_keys[delivery.pk])}"
     if delivery.duplicate_of is not None:
         yield f"duplicate of delivery {delivery.duplicate_of}, which was done with this key"
-
-
-def _error(delivery: Delivery) -> Iterator[str]:
-    """The lines of a delivery's last error."""
-    if delivery.error_type or delivery.error:
-        yield printable(delivery.error_type) or "lost"
-    details = [f"{place or '(root)'}: {message} ({kind})" for place, message, kind in error_details(delivery.error)]
-    yield from (f"  {line}" for line in details or map(printable, delivery.error.splitlines()))
-    if delivery.error_text:
-        yield "text and traceback"
-        yield from (f"  {printable(line)}" for line in delivery.error_text.splitlines())
