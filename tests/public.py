@@ -47,6 +47,8 @@ PUBLIC: Final[dict[str, str]] = {
     "inbox.tasks": "run_delivery",
     "kinds": "Kind",
     "lifecycle": "event_rejected handler_finished handler_started",
+    "outbox.models": "OutgoingEvent",
+    "outbox.transports": "HeldBackError Local NotAcknowledgedError Transport",
     "publishing": "Publisher",
     "router": "AsyncCallNext CallNext Consulted EventRouter Explanation Glob Handler Middleware Registration events",
     "signals": "EventSignal event_received",

@@ -27,6 +27,7 @@ INSTALLED_APPS = [
     "gcp_event_router",
     "gcp_event_router.catalogue",
     "gcp_event_router.inbox",
+    "gcp_event_router.outbox",
     "shop",
 ]
 MIDDLEWARE = [

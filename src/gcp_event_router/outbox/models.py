@@ -17,6 +17,7 @@ from django.db.models.functions import Now
 from typing_extensions import override
 
 from .._boxes.states import OPEN, State
+from ..envelopes.outbox_ids import CAUSE_ATTRIBUTE, ID_ATTRIBUTE
 
 __all__ = ["OutgoingEvent", "State"]
 
@@ -118,6 +119,16 @@ class OutgoingEvent(models.Model):
         """The `traceparent` and `tracestate` in which the event was published; empty without a trace."""
         trace: dict[str, str] = self._metadata("trace", {})
         return trace
+
+    @property
+    def sent_attributes(self) -> dict[str, str]:
+        """The attributes with which it travels: those that the publisher gave, its id, its cause, and its trace.
+
+        The publisher's own `traceparent` takes precedence.
+        """
+        ids = {ID_ATTRIBUTE: str(self.key), **({CAUSE_ATTRIBUTE: self.cause} if self.cause else {})}
+        attributes = self.attributes
+        return {**({} if "traceparent" in attributes else self.trace), **attributes, **ids}
 
     def _metadata(self, name: str, default: Any) -> Any:
         return json.loads(self.metadata).get(name, default) if self.metadata else default

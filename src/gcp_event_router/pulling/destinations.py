@@ -14,6 +14,7 @@ from .._dispatch.raw_event import RawEvent
 from .._log import log_malformed, logger
 from .._shutdown import StopFlag
 from ..envelopes import read
+from ..event import Principal
 from ..outcomes import Outcome, classify
 from ..signals import event_received
 from .http import PushClient
@@ -39,12 +40,20 @@ class Destination(Protocol):
         ...
 
 
-class Here(Destination):
-    """Sends `event_received` for each message, to routers and plain receivers, and returns the worst outcome.
+def deliver_push(sender: type, kind: str, reference: str, body: bytes, principal: Principal | None = None) -> Outcome:
+    """Send `event_received` for a push of Pub/Sub, to routers and plain receivers, and return the worst outcome.
 
-    Authenticators are not asked, since Google checks who may pull the subscription. `MAX_BODY_SIZE` does not apply, since
-    Pub/Sub limits messages to 10 MB.
+    Authenticators are not asked, and `MAX_BODY_SIZE` does not apply. Raises the exceptions of handlers, which are logged already,
+    and `EnvelopeError`.
     """
+    envelope = read(body)
+    if envelope.malformed:
+        log_malformed(kind, reference, envelope.message_id, envelope.malformed)
+    return event_received.deliver(sender, kind, reference, RawEvent(envelope, principal=principal))
+
+
+class Here(Destination):
+    """Hands each message to the handlers of this process: Google checks who may pull it, and limits it to 10 MB."""
 
     @override
     def deliver(self, kind: str, reference: str, body: bytes) -> DeliveryResult:
@@ -53,20 +62,13 @@ class Here(Destination):
         reset_queries()
         close_old_connections()
         try:
-            outcome = self._outcome(kind, reference, body)
+            outcome = deliver_push(type(self), kind, reference, body)
+        except Exception as error:  # noqa: BLE001 -- becomes an outcome
+            outcome = classify(error)
         finally:
             close_old_connections()
             caches.close_all()
         return DeliveryResult(outcome.acknowledged, outcome.value)
-
-    def _outcome(self, kind: str, reference: str, body: bytes) -> Outcome:
-        try:
-            envelope = read(body)
-            if envelope.malformed:
-                log_malformed(kind, reference, envelope.message_id, envelope.malformed)
-            return event_received.deliver(type(self), kind, reference, RawEvent(envelope))
-        except Exception as error:  # noqa: BLE001 -- becomes an outcome; the handlers' failures are logged already
-            return classify(error)
 
 
 class Forward(Destination):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from .base import HeldBackError, Transport
+from .base import HeldBackError, NotAcknowledgedError, Transport
+from .local import Local
 
-__all__ = ["HeldBackError", "Transport"]
+__all__ = ["HeldBackError", "Local", "NotAcknowledgedError", "Transport"]

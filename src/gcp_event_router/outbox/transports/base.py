@@ -10,13 +10,21 @@ from typing import ClassVar
 from django.db import connections
 
 from ...exceptions import EventRouterError
+from ...outcomes import Retry
 from ..models import OutgoingEvent
 
-__all__ = ["HeldBackError", "Transport"]
+__all__ = ["HeldBackError", "NotAcknowledgedError", "Transport"]
 
 
 class HeldBackError(EventRouterError):
     """The result of an event that was not sent, since an earlier one with its ordering key failed. It is no failed attempt."""
+
+
+class NotAcknowledgedError(Retry):
+    """The receiver of an event did not acknowledge it, and may have said how long to wait.
+
+    It counts as a failed attempt. Like any `Retry` that `send` raises, it delays the next one by `after` at least.
+    """
 
 
 class Transport(ABC):
@@ -36,7 +44,8 @@ class Transport(ABC):
     def send(self, event: OutgoingEvent) -> str:
         """Send an event; return the id that the receiver gave it, or "".
 
-        Called in several threads at once. Any exception means that the event has to be sent again.
+        Called in several threads at once. Any exception means that the event has to be sent again; `outcomes.Retry` says after
+        which time. Send `event.sent_attributes` along, which have the id by which an inbox recognises an event sent twice.
         """
 
     def submit(self, line: Sequence[OutgoingEvent]) -> Iterator[Future[str]]:
