@@ -43,6 +43,7 @@ from ._handlers import any_function
 from ._hooks import FUNCTION_HOOKS, METHOD_HOOKS, TAKING_OPTIONS, Hook, takes_dicts
 from ._names import HANDLER_DECORATOR, ROUTER, STUB
 from ._options import explain_arguments
+from ._publications import PUBLISHING, explain_publication
 from ._routers import new_router
 from ._stub import accept_strings
 
@@ -148,6 +149,8 @@ class EventRouterPlugin(Plugin):
             return any_function
         if fullname in TAKING_OPTIONS:
             return partial(self._sign, partial(explain_arguments, self._project))
+        if fullname in PUBLISHING:
+            return partial(self._sign, partial(explain_publication, self._project))
         return self._argument_hook(fullname)
 
     def _argument_hook(self, fullname: str) -> Callable[[FunctionSigContext | MethodSigContext], FunctionLike] | None:
