@@ -78,9 +78,8 @@ def fail(counts: Counts, fail_parked: int | None, fail_age: timedelta | None, no
     problems: list[str] = []
     parked, oldest = counts.numbers[State.PARKED], counts.oldest_open
     if fail_parked is not None and parked >= fail_parked:
-        problems.append(
-            f"{counted(parked, *(f'{noun} {verb}' for noun, verb in zip(nouns, ('is', 'are'), strict=True)))} parked."
-        )
+        verb = "is" if parked == 1 else "are"
+        problems.append(f"{counted(parked, *nouns)} {verb} parked.")
     if fail_age is not None and oldest is not None and oldest > fail_age:
         problems.append(f"The oldest open {nouns[0]} is {age_text(oldest)} old.")
     if problems:
