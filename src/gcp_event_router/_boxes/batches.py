@@ -19,17 +19,23 @@ _READ: Final = 200
 _OVERLAP: Final = timedelta(seconds=1)
 
 
-def each(rows: QuerySet[RowT]) -> Iterator[RowT]:
-    """Iterate over rows that exist now, in the order of their numbers, and read each one when its turn comes."""
-    rows = rows.order_by("pk")
+def batches(rows: QuerySet[Any]) -> Iterator[list[int]]:
+    """Iterate over the numbers of the rows that exist now, in order and in bounded batches."""
+    numbers = rows.order_by("pk").values_list("pk", flat=True)
     every: Any = rows.model
     last = every.objects.using(rows.db).aggregate(last=Max("pk"))["last"]  # of all, so that the index suffices
     passed = 0
-    while last is not None and (batch := list(rows.filter(pk__gt=passed, pk__lte=last).values_list("pk", flat=True)[:_READ])):
+    while last is not None and (batch := list(numbers.filter(pk__gt=passed, pk__lte=last)[:_READ])):
         passed = batch[-1]
-        for pk in batch:
+        yield batch
+
+
+def each(rows: QuerySet[RowT]) -> Iterator[RowT]:
+    """Iterate over the rows that exist now, in the order of their numbers, and read each one when its turn comes."""
+    for batch in batches(rows):
+        for number in batch:
             with suppress(ObjectDoesNotExist):  # purged, or settled by somebody else
-                yield rows.get(pk=pk)
+                yield rows.get(pk=number)
 
 
 def lock(rows: QuerySet[RowT]) -> QuerySet[RowT]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.core.management.base import CommandError
@@ -50,19 +50,21 @@ class Counts:
         }
 
 
-def count(rows: QuerySet[Any], states: Sequence[State]) -> Counts:
-    """Count the rows of some states. Raises the database's errors."""
-    rows = rows.order_by()
-    counts = dict(rows.values_list("state").annotate(number=Count("pk")))
+def first_created(rows: QuerySet[Any]) -> datetime | None:
+    """Return when the oldest row was created."""
+    return rows.order_by("pk").values_list("created_at", flat=True).first()
+
+
+def count(
+    rows: QuerySet[Any], states: Sequence[State], oldest: Callable[[QuerySet[Any]], datetime | None] = first_created
+) -> Counts:
+    """Count the rows of some states; `oldest` finds the time of the oldest one. Raises the database's errors."""
+    counts = dict(rows.order_by().values_list("state").annotate(number=Count("pk")))
     numbers = {state: counts.get(state.value, 0) for state in states}
     time = now(rows.db)
-    oldest: dict[State, timedelta] = {}
-    for state in states:
-        if state not in _FINISHED and numbers[state]:
-            first = rows.filter(state=state).order_by("pk").values_list("created_at", flat=True).first()
-            if first is not None:
-                oldest[state] = max(time - first, timedelta(0))
-    return Counts(numbers, oldest)
+    times = {state: oldest(rows.filter(state=state)) for state in states if state not in _FINISHED and numbers[state]}
+    ages = {state: max(time - first, timedelta(0)) for state, first in times.items() if first is not None}
+    return Counts(numbers, ages)
 
 
 def alerts(one: str, several: str) -> tuple[Any, Any]:

@@ -133,7 +133,7 @@ def test_discard_what_is_running(shop: Shop, pages: Pages) -> None:
 
 def test_too_many_at_once(shop: Shop, pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     """A request takes so many events as it can do; of all that are found, if they are few enough."""
-    monkeypatch.setattr("gcp_event_router.inbox.admin.model_admin._AT_ONCE", 2)
+    monkeypatch.setattr("gcp_event_router._boxes.admin.pages._AT_ONCE", 2)
     events = [shop.order_in(State.PARKED, number) for number in range(3)]
 
     assert pages.act("replay", events[0], select_across="1", index="0") == (

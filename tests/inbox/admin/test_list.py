@@ -181,7 +181,7 @@ def test_what_went_wrong_is_in_the_list(shop: Shop, pages: Pages, kind: str, err
 
 def test_choices_are_bounded(shop: Shop, pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     """No more kinds are looked up than can be chosen from; the address takes the others."""
-    monkeypatch.setattr("gcp_event_router.inbox.admin.filters._CHOICES", 1)
+    monkeypatch.setattr("gcp_event_router.inbox.admin.filters.CHOICES", 1)
     shop.order(1)
     post_wsgi("/events/order-sent/2", push(2, {"order_id": 2}))
 
@@ -232,7 +232,7 @@ def test_addresses_that_mean_nothing(shop: Shop, pages: Pages, query: str) -> No
 
 def test_long_lists_are_cut(shop: Shop, pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is more than is counted can be narrowed; the page says so."""
-    monkeypatch.setattr("gcp_event_router.inbox.admin.filters.MOST", 2)
+    monkeypatch.setattr("gcp_event_router._boxes.admin.lists.MOST", 2)
     for number in range(3):
         shop.order(number)
     more = "There are more than 2. Filter by time, kind, handler or error to see the others."

@@ -9,9 +9,9 @@ from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
 from gcp_event_router import EventRouter
-from gcp_event_router.inbox.admin import changelist as module
+from gcp_event_router._boxes.admin import lists as module
+from gcp_event_router._boxes.admin.parts import WORST_FIRST
 from gcp_event_router.inbox.admin.changelist import state_counts
-from gcp_event_router.inbox.admin.filters import WORST_FIRST
 from gcp_event_router.inbox.models import State
 
 from ...support.admin_pages import HANDLERS_STATES, Pages, Shop, text, with_admin
@@ -43,7 +43,7 @@ def test_counts(shop: Shop) -> None:
 
 def test_nothing_is_counted_to_its_end(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """A number that is larger than what is counted ends in a plus sign."""
-    monkeypatch.setattr(module, "_MOST", 2)
+    monkeypatch.setattr(module, "_MOST_IN_STATE", 2)
     for number in range(3):
         shop.order_in(State.PARKED, number)
 

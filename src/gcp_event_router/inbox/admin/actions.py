@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from time import monotonic
-from typing import Final, NamedTuple
+from typing import Final
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from ..._boxes.admin.pages import ActionReport
 from ...outcomes import Outcome
 from .. import replay as inbox
 from ..models import Delivery
 
 #: The seconds after which a request starts no more deliveries, since servers end long requests.
 _PATIENCE: Final = 20.0
-
-
-class ActionReport(NamedTuple):
-    """The message for the user."""
-
-    text: str
-    is_success: bool
 
 
 def replay(deliveries: QuerySet[Delivery], *, force: bool = False) -> ActionReport:

@@ -7,22 +7,27 @@ delivery in one state, or to one handler.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.contrib.admin.views.main import ChangeList
-from django.db import DataError, connections
-from django.db.models import BinaryField, Exists, Model, OuterRef, Prefetch, QuerySet, TextField
+from django.db import connections
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.db.models.functions import Left, Now
 from django.http import HttpRequest
+from django.utils.formats import localize
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
+from ..._boxes.admin.lists import MOST, BoxList, StateCount, count_states, without_large
+from ..._boxes.admin.parts import WORST_FIRST
 from ..._boxes.states import State
 from ..database import database
 from ..models import Delivery
-from .filters import MOST, WITH_ERRORS, WORST_FIRST
+from .filters import WITH_ERRORS
 
-RowT = TypeVar("RowT", bound=Model)
+if TYPE_CHECKING:
+    from django_stubs_ext import StrOrPromise
 
 #: The columns of deliveries that the filters use.
 _COLUMNS: Final = {"state": "state", "handler": "handler", "error": "error_type"}
@@ -32,29 +37,12 @@ _BEGINNING: Final = 300
 _FEW: Final = 500
 #: Beside other filters, a subquery finds at most this many.
 _SOME: Final = 10_000
-#: At most this many deliveries in a state are counted.
-_MOST: Final = 10_000
 
 
-class StateCount(NamedTuple):
-    """The number of deliveries in a state."""
-
-    state: State
-    number: int
-    has_more: bool
-
-
-class EventList(ChangeList):
+class EventList(BoxList):
     """Django's list, with filters by the columns of deliveries."""
 
-    #: Whether the filters ignored older deliveries.
-    _is_cut: bool = False
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        try:
-            super().__init__(*args, **kwargs)
-        except (ValueError, OverflowError, DataError) as error:  # such as a NUL in the query string
-            raise IncorrectLookupParameters from error
+    summary_title: StrOrPromise = _("Deliveries by state")
 
     @override
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
@@ -68,9 +56,10 @@ class EventList(ChangeList):
         self.result_list: Any = self.result_list.annotate(now=Now()).prefetch_related(Prefetch("deliveries", deliveries))
 
     @property
-    def has_more(self) -> bool:
-        """Whether there are more events than the page says; for the template."""
-        return self._is_cut or bool(self.paginator.has_more)
+    def advice(self) -> str:
+        """What to do if there are more events; for the template."""
+        text = gettext("There are more than %s. Filter by time, kind, handler or error to see the others.")
+        return text % localize(self.result_count)
 
     @cached_property
     def state_counts(self) -> list[StateCount]:
@@ -79,7 +68,7 @@ class EventList(ChangeList):
 
     def _filter(self, events: QuerySet[Any], values: dict[str, str]) -> QuerySet[Any]:
         """Select the events with a delivery that has all of these values."""
-        self._is_cut = False
+        self.is_cut = False
         if not values:
             return events
         alias = database()
@@ -94,22 +83,14 @@ class EventList(ChangeList):
             most = MOST if is_only_filter else _SOME
             has_more = deliveries[: most + 1].count() > most
             if is_only_filter or not has_more:
-                self._is_cut = has_more
+                self.is_cut = has_more
                 return events.filter(key__in=deliveries.order_by("-pk").values("event")[:most])
         return events.filter(Exists(deliveries.filter(event=OuterRef("pk"))))
 
 
 def state_counts(alias: str) -> list[StateCount]:
     """Count the deliveries in each state up to a limit, the worst state first."""
-    deliveries = Delivery.objects.using(alias)
-    numbers = [(state, deliveries.filter(state=state)[: _MOST + 1].count()) for state in WORST_FIRST]
-    return [StateCount(state, min(number, _MOST), number > _MOST) for state, number in numbers]
-
-
-def without_large(rows: QuerySet[RowT]) -> QuerySet[RowT]:
-    """Fetch rows without the columns that may be large."""
-    # `_meta` is public: https://docs.djangoproject.com/en/stable/ref/models/meta/
-    return rows.defer(*(field.name for field in rows.model._meta.fields if isinstance(field, TextField | BinaryField)))  # noqa: SLF001
+    return count_states(Delivery.objects.using(alias), WORST_FIRST)
 
 
 def delivery_filters(request: HttpRequest) -> dict[str, str]:

@@ -6,16 +6,15 @@ from typing import Any, Final, cast
 
 from django.contrib import admin
 from django.utils.html import format_html
-from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from ..._boxes.clock import as_shown
+from ..._boxes.admin import parts
+from ..._boxes.admin.parts import WORST_FIRST, badge, isolated
 from ..._boxes.display import error_line, printable
 from ..._boxes.states import State
 from ..database import database
 from ..models import Delivery, StoredEvent
-from .filters import WORST_FIRST
 
 #: How many handlers of an event are named.
 _NAMED: Final = 2
@@ -27,19 +26,19 @@ def state(event: StoredEvent) -> str:
     worst = next(iter(_worst_first(event)), None)
     if worst is None:
         return "-"
-    return format_html('<span class="gei-state gei-{}">{}</span>', worst.state, State(worst.state).label)
+    return badge(worst.state)
 
 
 @admin.display(description=_("kind"))
 def kind(event: StoredEvent) -> str:
     """Its kind."""
-    return format_html("<bdi>{}</bdi>", printable(event.kind))
+    return isolated(event.kind)
 
 
 @admin.display(description=_("reference"))
 def reference(event: StoredEvent) -> str:
     """Its reference."""
-    return format_html("<bdi>{}</bdi>", printable(event.reference))
+    return isolated(event.reference)
 
 
 @admin.display(description=_("handlers"))
@@ -62,7 +61,7 @@ def error(event: StoredEvent) -> str:
         beginnings: Any = delivery
         if delivery.error_type or beginnings.error_beginning:
             line = error_line(delivery.error_type, beginnings.error_beginning, beginnings.text_beginning)
-            return format_html("<bdi>{}</bdi>", line)
+            return isolated(line)
     return "-"
 
 
@@ -71,7 +70,7 @@ def once_key(event: StoredEvent) -> str:
     """The business key of the worst delivery that has one, and the delivery that was done with it before."""
     for delivery in _worst_first(event):
         if delivery.once_key:
-            line = format_html("<bdi>{}</bdi>", printable(delivery.once_key))
+            line = isolated(delivery.once_key)
             if delivery.duplicate_of is None:
                 return line
             return format_html("{} ({})", line, _("duplicate of %d") % delivery.duplicate_of)
@@ -88,9 +87,7 @@ def attempts(event: StoredEvent) -> str:
 @admin.display(description=_("age"))
 def age(event: StoredEvent) -> str:
     """Its age by the database's clock, and the time when it was received."""
-    received_at = as_shown(database(), event.received_at).isoformat(timespec="seconds")
-    text = timesince(event.received_at, cast("Any", event).now, depth=1)
-    return format_html('<time datetime="{0}" title="{0}">{1}</time>', received_at, text)
+    return parts.age(database(), event.received_at, cast("Any", event).now)
 
 
 def _worst_first(event: StoredEvent) -> list[Delivery]:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 from uuid import UUID
 
-from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db import connections, transaction
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from typing_extensions import override
 
+from ..._boxes.admin.pages import BoxAdmin, non_atomic
 from ..._boxes.clock import as_shown
 from ..._boxes.display import error_details, payload, printable
 from ..._boxes.selecting import row_number
@@ -30,13 +25,7 @@ from ..models import Delivery, StoredEvent
 from ..once_keys import texts_of
 from . import actions
 
-if TYPE_CHECKING:
-    EventModelAdmin = admin.ModelAdmin[StoredEvent]
-else:
-    EventModelAdmin = admin.ModelAdmin
-
-ViewT = TypeVar("ViewT", bound=Callable[..., HttpResponseBase])
-_TEMPLATES: Final = "admin/gcp_event_inbox/storedevent"
+_TEMPLATE: Final = "admin/gcp_event_inbox/storedevent/change_form.html"
 _TIMES: Final = {
     "created_at": gettext_lazy("created"),
     "started_at": gettext_lazy("started"),
@@ -46,40 +35,28 @@ _TIMES: Final = {
 }
 
 
-def non_atomic(view: ViewT) -> ViewT:
-    """Exclude a view from `ATOMIC_REQUESTS`: a replay has its own transactions, and other sessions must see its claims."""
-    for alias in connections:
-        view = transaction.non_atomic_requests(using=alias)(view)
-    return view
-
-
-class EventPages(EventModelAdmin):
+class EventPages(BoxAdmin):
     """The part of `StoredEventAdmin` that is not the list."""
 
     @override
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
+    def alias(self) -> str:
+        return database()
 
     @override
-    def has_change_permission(self, request: HttpRequest, obj: StoredEvent | None = None) -> bool:
-        return False
+    def parse_key(self, text: str) -> UUID:
+        return UUID(text)
 
     @override
-    def has_delete_permission(self, request: HttpRequest, obj: StoredEvent | None = None) -> bool:
-        return False  # a deleted event would be handled again; `inbox purge` deletes old ones
+    def data_of(self, row: StoredEvent) -> bytes:
+        return data_of(row, envelope_of(row))
 
     def has_replay_permission(self, request: HttpRequest) -> bool:
         """Whether the user may replay deliveries; Django calls it for the action."""
-        return _has_permission(request, "replay_delivery")
+        return self.may(request, "replay_delivery")
 
     def has_discard_permission(self, request: HttpRequest) -> bool:
         """Whether the user may discard deliveries."""
-        return _has_permission(request, "discard_delivery")
-
-    @override
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.payload_view)
-        return [path("<path:object_id>/payload/", view, name="gcp_event_inbox_storedevent_payload"), *super().get_urls()]
+        return self.may(request, "discard_delivery")
 
     @override
     @non_atomic
@@ -87,7 +64,7 @@ class EventPages(EventModelAdmin):
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show an event, or replay or discard one of its deliveries."""
-        event = self._event(request, object_id)
+        event: StoredEvent = self.row(request, object_id)
         deliveries = Delivery.objects.using(database()).filter(event=event.pk).order_by("handler")
         if request.method == "POST":
             return self._decide(request, event, deliveries)
@@ -102,47 +79,18 @@ class EventPages(EventModelAdmin):
             "has_view_permission": True,
             **(extra_context or {}),
         }
-        return self._page(request, "change_form", context)
+        return self.page(request, _TEMPLATE, context)
 
-    @override
-    def history_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        return super().history_view(request, object_id, {"media": self.media, **(extra_context or {})})
-
-    def payload_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Download the payload of an event. Browsers must never render it."""
-        event = self._event(request, object_id)
-        headers = {
-            "Content-Disposition": f'attachment; filename="{event.key}.bin"',
-            "Content-Security-Policy": "sandbox",
-            "X-Content-Type-Options": "nosniff",
-        }
-        return HttpResponse(data_of(event, envelope_of(event)), content_type="application/octet-stream", headers=headers)
-
-    def report(self, request: HttpRequest, events: Iterable[StoredEvent], result: actions.ActionReport) -> None:
-        """Show the result of a decision, and note it in the history of each event."""
-        self.message_user(request, result.text, messages.SUCCESS if result.is_success else messages.WARNING)
-        user: Any = request.user  # of the project's own model
-        LogEntry.objects.log_actions(user.pk, list(events), CHANGE, result.text)
-
-    def confirm_discarding(self, request: HttpRequest, number: int, fields: Collection[tuple[str, str]]) -> HttpResponse:
+    def confirm_discarding(self, request: HttpRequest, number: int, fields: Sequence[tuple[str, str]]) -> HttpResponse:
         """Ask whether to discard deliveries."""
         question = ngettext("Discard %d delivery?", "Discard %d deliveries?", number) % number
         effect = _("Nothing runs discarded deliveries, even if the sender sends the event again, until you replay them.")
-        return self._confirm(request, question, effect, _("Discard"), fields)
-
-    def _event(self, request: HttpRequest, object_id: str) -> StoredEvent:
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        try:
-            return StoredEvent.objects.using(database()).get(pk=UUID(unquote(object_id)))
-        except (ValueError, StoredEvent.DoesNotExist) as error:
-            text = _("This event does not exist. It may have been purged.")
-            raise Http404(text) from error
+        return self.confirm(request, question, effect, _("Discard"), fields)
 
     def _decide(self, request: HttpRequest, event: StoredEvent, deliveries: QuerySet[Delivery]) -> HttpResponse:
         """Do what a button says: its name is the decision, and its value the number of a delivery."""
         decision = "replay" if "replay" in request.POST else "discard"
-        if not _has_permission(request, f"{decision}_delivery"):
+        if not self.may(request, f"{decision}_delivery"):
             raise PermissionDenied
         number = request.POST.get(decision, "")
         rows = deliveries.filter(pk=row_number(number) or 0)
@@ -155,26 +103,10 @@ class EventPages(EventModelAdmin):
             return self.confirm_discarding(request, 1, [(decision, number)])
         if decision == "replay" and is_done and not is_confirmed:
             question = _("%s is done. Replay it anyway?") % printable(delivery.handler)
-            return self._confirm(request, question, _("Its effects happen again."), _("Replay"), [(decision, number)])
+            return self.confirm(request, question, _("Its effects happen again."), _("Replay"), [(decision, number)])
         result = actions.discard(rows) if decision == "discard" else actions.replay(rows, force=is_done)
         self.report(request, [event], result)
         return HttpResponseRedirect(request.get_full_path())
-
-    def _confirm(
-        self, request: HttpRequest, question: str, effect: str, verb: str, fields: Collection[tuple[str, str]]
-    ) -> HttpResponse:
-        context = {"title": question, "effect": effect, "verb": verb, "fields": fields, "back": request.get_full_path()}
-        return self._page(request, "confirm", context)
-
-    def _page(self, request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-        request.current_app = self.admin_site.name
-        site_context = {**self.admin_site.each_context(request), "opts": self.opts, "media": self.media}
-        return TemplateResponse(request, f"{_TEMPLATES}/{template}.html", site_context | context)
-
-
-def _has_permission(request: HttpRequest, permission: str) -> bool:
-    user: Any = request.user
-    return bool(user.has_perm(f"gcp_event_inbox.{permission}"))
 
 
 def _details(event: StoredEvent, deliveries: QuerySet[Delivery]) -> dict[str, Any]:

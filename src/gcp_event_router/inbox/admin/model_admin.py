@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from uuid import UUID
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
@@ -22,9 +22,9 @@ from ..models import Delivery, StoredEvent
 from ..once_keys import deliveries_with
 from ..replay import REPLAYED
 from . import actions, columns
-from .changelist import EventList, delivery_filters, without_large
-from .detail_views import EventPages, non_atomic
-from .filters import CappedPaginator, ErrorFilter, HandlerFilter, KindFilter, ReceivedFilter, StateFilter
+from .changelist import EventList, delivery_filters
+from .detail_views import EventPages
+from .filters import ErrorFilter, HandlerFilter, KindFilter, ReceivedFilter, StateFilter
 
 if TYPE_CHECKING:
     from django_stubs_ext import StrOrPromise
@@ -34,9 +34,8 @@ Filters = tuple[type[admin.SimpleListFilter], ...]
 Names = list[str] | tuple[str, ...]
 Columns = list[Column] | tuple[Column, ...]
 
-_FILTERS: Final = ("state", "kind", "handler", "error", "received")
-#: How many events an action accepts: a request must end, and has at most 1,000 fields.
-_AT_ONCE: Final = 500
+#: How many events with one business key are found.
+_FOUND: Final = 500
 
 
 class StoredEventAdmin(EventPages):
@@ -51,21 +50,9 @@ class StoredEventAdmin(EventPages):
     search_fields: ClassVar[Names] = ("reference", "message_id", "key")
     search_help_text: ClassVar[StrOrPromise | None] = _("A whole reference, message id, business key or key.")
     ordering: ClassVar[tuple[str, ...]] = ("-received_at", "key")  # pyright: ignore[reportIncompatibleVariableOverride] -- as above
-    sortable_by: ClassVar[Names | None] = ()  # no index has another order
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER
-    paginator = CappedPaginator
+    lookups: ClassVar[Collection[str]] = ("state", "kind", "handler", "error", "received")
+    command: ClassVar[str] = "manage.py inbox"
     actions: Sequence[Any] | None = ("replay", "discard")
-
-    class Media:
-        """The stylesheet."""
-
-        css: ClassVar[Mapping[str, tuple[str, ...]]] = {"all": ("gcp_event_inbox/admin.css",)}
-
-    @override
-    def get_queryset(self, request: HttpRequest) -> QuerySet[StoredEvent]:
-        """Select the events of the inbox's database, without large columns."""
-        return without_large(super().get_queryset(request).using(database()))
 
     @override
     def get_list_display(self, request: HttpRequest) -> Columns:
@@ -87,36 +74,11 @@ class StoredEventAdmin(EventPages):
         if not term:
             return queryset, False
         condition = Q(reference=term) | Q(message_id=term)
-        keyed = list(deliveries_with(database(), term).values_list("event_id", flat=True)[:_AT_ONCE])
+        keyed = list(deliveries_with(database(), term).values_list("event_id", flat=True)[:_FOUND])
         condition |= Q(key__in=keyed)
         with suppress(ValueError):
             condition |= Q(key=UUID(term))
         return queryset.filter(condition), False
-
-    @override
-    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
-        """Allow the filters only. Other lookups would search all events."""
-        return lookup in _FILTERS
-
-    @override
-    @non_atomic
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        return super().changelist_view(request, extra_context)
-
-    @override
-    def response_action(self, request: HttpRequest, queryset: QuerySet[StoredEvent], *args: Any, **kwargs: Any) -> Any:
-        """Refuse keys that are malformed, and more events than a request can handle."""
-        try:
-            for key in request.POST.getlist(ACTION_CHECKBOX_NAME):
-                UUID(key)
-        except ValueError:
-            self.message_user(request, _("This event does not exist. Select events from the list."), messages.ERROR)
-            return None
-        if request.POST.get("select_across", "0") != "0" and queryset.order_by()[: _AT_ONCE + 1].count() > _AT_ONCE:
-            text = _("You selected more than %d events. Filter the list, or use manage.py inbox.") % _AT_ONCE
-            self.message_user(request, text, messages.ERROR)
-            return None
-        return super().response_action(request, queryset, *args, **kwargs)
 
     @admin.action(permissions=["replay"], description=_("Replay"))
     def replay(self, request: HttpRequest, queryset: QuerySet[StoredEvent]) -> None:
