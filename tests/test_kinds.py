@@ -235,7 +235,17 @@ async def test_publish(placed: Kind[Order]) -> None:
 @pytest.mark.parametrize(
     ("topic", "attributes", "message"),
     [
-        ("orders", {}, "The topic 'orders' is not a full path. Write 'projects/my-project/topics/my-topic'."),
+        (
+            "a/b",
+            {},
+            "The topic 'a/b' is neither a path nor a name. Write 'projects/my-project/topics/my-topic', or 'my-topic'.",
+        ),
+        (
+            "orders",
+            {},
+            "The topic 'orders' is a short name, and no project is known for it. "
+            "Write 'projects/my-project/topics/orders', or set the environment variable GOOGLE_CLOUD_PROJECT.",
+        ),
         (
             TOPIC,
             {"googclient": "a"},

@@ -200,8 +200,8 @@ class Kind(Generic[PayloadT]):
         this sends a message to Pub/Sub at once.
 
         Args:
-            given: The topic, such as `"projects/P/topics/T"`, and the payload that handlers get; or the payload alone, for the
-                kind's own topic.
+            given: The topic, such as `"projects/P/topics/T"` or `"T"`, which is in the project `GOOGLE_CLOUD_PROJECT` of the
+                environment, and the payload that handlers get; or the payload alone, for the kind's own topic.
             options: `attributes`: a mapping of strings to strings. `ordering_key`: events with the same key are sent in the
                 order in which their transactions are committed, and Pub/Sub delivers them in order if the subscription enables
                 it. `at`, an aware time, or `delay`, a timedelta: when the event is due, at the earliest; needs the outbox.
@@ -211,8 +211,8 @@ class Kind(Generic[PayloadT]):
             A future of the event's id: done, with the outbox; otherwise with Google's exceptions.
 
         Raises:
-            ConfigurationError: The extra `pubsub` is not installed, or a time is given without the outbox.
-            ValueError: The topic is missing or no full path, or Pub/Sub would refuse the message, or handlers could not read it.
+            ConfigurationError: The extra `pubsub` is not installed or has no credentials, or a time is given without the outbox.
+            ValueError: The topic is missing or unknown, or Pub/Sub would refuse the message, or handlers could not read it.
             pydantic.ValidationError: The payload is invalid.
 
         """

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
-from importlib import import_module
 from typing import Any, Final, Protocol
 
 from typing_extensions import TypedDict
 
+from ._pubsub_client import make_client, topic_path
 from .exceptions import ConfigurationError
 
 __all__ = ["Publisher", "publish"]
 
-_TOPIC: Final = re.compile(r"projects/[^/]+/topics/[^/]+")
 #: The client's own parameters: an attribute of such a name would be passed as that parameter.
 _CLIENT_PARAMETERS: Final = frozenset({"self", "topic", "data", "ordering_key", "retry", "timeout"})
 #: Pub/Sub's limits, in bytes ("Quotas and limits" in its documentation).
@@ -84,8 +82,8 @@ def publish(publication: Publication, client: Publisher | None) -> Future[str]:
     """Publish an event: into the outbox, or, without one or with a client, at once.
 
     Raises:
-        ConfigurationError: Google's client is not installed, or a time is given without the outbox.
-        ValueError: The topic is not a full path, or Pub/Sub would refuse the message.
+        ConfigurationError: Google's client is not installed or has no credentials, or a time is given without the outbox.
+        ValueError: The topic has no full path, or Pub/Sub would refuse the message.
 
     """
     _check(publication.attributes)
@@ -111,13 +109,11 @@ def send(
     """Send a message to Pub/Sub at once, by default with one client for each process.
 
     Raises:
-        ConfigurationError: Google's client is not installed.
-        ValueError: The topic is not a full path, or Pub/Sub would refuse the message.
+        ConfigurationError: Google's client is not installed, or has no credentials.
+        ValueError: The topic has no full path, or Pub/Sub would refuse the message.
 
     """
-    if not _TOPIC.fullmatch(topic):
-        msg = f"The topic {topic!r} is not a full path. Write 'projects/my-project/topics/my-topic'."
-        raise ValueError(msg)
+    topic = topic_path(topic)
     if not data and not attributes:
         msg = "The message has neither data nor attributes, and Pub/Sub refuses such messages. Add an attribute."
         raise ValueError(msg)
@@ -135,12 +131,7 @@ def send(
 @lru_cache(maxsize=1)
 def _client(_process: int) -> Any:
     """Make the client of this process; a client from before a fork does not work after it."""
-    try:
-        pubsub: Any = import_module("google.cloud.pubsub_v1")
-    except ImportError as error:
-        msg = "Publishing needs Google's client, which is not installed: pip install 'gcp-event-router[pubsub]'."
-        raise ConfigurationError(msg) from error
-    return pubsub.PublisherClient(publisher_options=pubsub.types.PublisherOptions(enable_message_ordering=True))
+    return make_client()
 
 
 def _check(attributes: Mapping[Any, Any]) -> None:

@@ -5,7 +5,7 @@ It takes what is published, too, and gives it to nobody.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from queue import Empty, Queue
@@ -36,6 +36,10 @@ class PubSubServer:
         self._endpoint = endpoint
         #: What to answer in place of what is asked, by the name of the method.
         self.refused: dict[str, str] = {}
+        #: The requests to publish, in order, also those that are refused; each is passed to `before_publishing`.
+        self.requests: list[types.PublishRequest] = []
+        #: Returns the name of the code with which a request fails, if it does; may wait.
+        self.before_publishing: Callable[[types.PublishRequest], str | None] = lambda _: None
         self._told: Queue[str] = Queue()
         self._threads = ThreadPoolExecutor(8)
         self._server = grpc.server(self._threads)
@@ -89,7 +93,10 @@ class PubSubServer:
         return types.Subscription(name=request.subscription, push_config=types.PushConfig(push_endpoint=self._endpoint))
 
     def _publish(self, request: types.PublishRequest, context: Any) -> types.PublishResponse:
+        self.requests.append(request)
         self._refuse("Publish", context)
+        if code := self.before_publishing(request):
+            context.abort(grpc.StatusCode[code], "no, said the server")
         return types.PublishResponse(message_ids=[each.data.decode() for each in request.messages])
 
     def _acknowledge(self, request: types.AcknowledgeRequest, context: Any) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .base import HeldBackError, NotAcknowledgedError, Transport
+from .google_pubsub import PubSub
 from .local import Local
 
-__all__ = ["HeldBackError", "Local", "NotAcknowledgedError", "Transport"]
+__all__ = ["HeldBackError", "Local", "NotAcknowledgedError", "PubSub", "Transport"]

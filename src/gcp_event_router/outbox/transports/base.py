@@ -40,6 +40,9 @@ class Transport(ABC):
 
     _executor: ThreadPoolExecutor | None = None
 
+    def open(self) -> None:  # noqa: B027 -- most transports need nothing
+        """Prepare to send: called once, by each relay, before the first event. Raises `ConfigurationError` if it never could."""
+
     @abstractmethod
     def send(self, event: OutgoingEvent) -> str:
         """Send an event; return the id that the receiver gave it, or "".
