@@ -16,7 +16,7 @@ from typing_extensions import override
 from ..._pubsub_client import make_client, topic_path
 from ..models import OutgoingEvent
 from .base import HeldBackError, Transport
-from .options import refuse, seconds_to_send
+from .transport_options import refuse, seconds_to_send
 
 __all__ = ["PubSub"]
 
@@ -53,7 +53,8 @@ class PubSub(Transport):
             refuse(self, f"cannot use endpoint={endpoint!r}, which is not a host", advice)
         self._project = project
         self._endpoint = endpoint
-        self._timeout = seconds_to_send(self, timeout)
+        #: In seconds.
+        self.timeout: float = seconds_to_send(self, timeout)
         self._client: Any = None
         #: The topics and ordering keys for which the client publishes nothing more, since a message failed.
         self._paused: set[tuple[str, str]] = set()
@@ -92,7 +93,7 @@ class PubSub(Transport):
             return
         client, self._client = self._client, None
         client.stop()
-        wait(tuple(self._outstanding), self._timeout)
+        wait(tuple(self._outstanding), self.timeout)
         client.transport.close()
 
     def _publish(self, event: OutgoingEvent) -> Future[str]:
@@ -103,7 +104,7 @@ class PubSub(Transport):
             with suppress(RuntimeError):  # it is not paused
                 self._client.resume_publish(topic, key)
         # with `retry`, the client would go on for ever in the order of the key, while another relay takes the event
-        options: dict[str, Any] = {"retry": None, "timeout": self._timeout, **event.sent_attributes}
+        options: dict[str, Any] = {"retry": None, "timeout": self.timeout, **event.sent_attributes}
         published: Future[str] = self._client.publish(topic, bytes(event.data), key, **options)
         return published
 
