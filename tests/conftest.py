@@ -26,6 +26,8 @@ from gcp_event_router._dispatch.lookup import LISTENING
 from gcp_event_router._dispatch.store import set_store
 from gcp_event_router.inbox.store import InboxStore
 from gcp_event_router.lifecycle import event_rejected, handler_finished, handler_started
+from gcp_event_router.outbox.store import OutboxStore
+from gcp_event_router.publishing import set_outbox
 from gcp_event_router.signals import event_received
 
 from .support import mariadb, postgres
@@ -147,6 +149,15 @@ def inbox(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[st
         yield alias
 
 
+@pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
+def outbox(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[str]:
+    """What is published is kept in a database; yields its alias. The test has to be marked for all databases."""
+    alias: str = request.param
+    set_outbox(OutboxStore())
+    with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [], "OUTBOX": {"DATABASE": alias}}):
+        yield alias
+
+
 @pytest.fixture
 def admin_site() -> Iterator[None]:
     """The endpoint and the admin, with the middleware that the admin needs."""
@@ -180,17 +191,19 @@ def router() -> Iterator[EventRouter]:
 def _isolation() -> Iterator[None]:
     """Undo what a test changes in this process.
 
-    Without a fixture of its own, no test has an inbox, and each one is the first to log that nothing handles a kind.
+    Without a fixture of its own, no test has an inbox or an outbox, and each one is the first to log that nothing handles a kind.
     The receivers that it connects to our signals are removed after it, even if something still refers to them, and so
     are its routers.
     """
     warned.clear()
     set_store(None)
+    set_outbox(None)
     signals = (event_received, handler_started, handler_finished, event_rejected)
     before = [list(signal.receivers) for signal in signals]
     listening = set(LISTENING)
     yield
     set_store(None)
+    set_outbox(None)
     LISTENING.clear()  # a router and its receiver refer to each other, and so outlive their test for a while
     LISTENING.update(listening)
     for signal, receivers in zip(signals, before, strict=True):

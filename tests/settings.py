@@ -15,8 +15,9 @@ SECRET_KEY = "for tests only"
 INSTALLED_APPS = [
     "gcp_event_router",
     "gcp_event_router.catalogue",
+    # conftest takes both boxes out of the way of tests that do not ask for them
+    "gcp_event_router.inbox",
     "gcp_event_router.outbox",
-    "gcp_event_router.inbox",  # conftest takes it out of the way of tests that do not ask for it
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import Future
+from datetime import timedelta
+from threading import get_ident
 
 import pytest
 from google.api_core.exceptions import NotFound
 
 from gcp_event_router import EventRouter
+from gcp_event_router.exceptions import ConfigurationError
 from gcp_event_router.kinds import Kind
 from gcp_event_router.publishing import _client as client_of  # pyright: ignore[reportPrivateUsage] -- is made but once
 
@@ -58,3 +62,44 @@ def test_an_ordering_key_that_is_too_long_is_refused(counted: Kind[int]) -> None
     with pytest.raises(ValueError) as caught:
         counted.publish(TOPIC, 1, ordering_key="\xe4" * 513)
     assert str(caught.value) == ("The ordering key is too long: Pub/Sub carries 1024 bytes. Give a hash of it.")
+
+
+def test_a_topic_is_missing(counted: Kind[int]) -> None:
+    """Without the outbox, `publish` sends to Pub/Sub, which needs a topic."""
+    with pytest.raises(ValueError) as caught:
+        counted.publish(1)
+    assert str(caught.value) == (
+        "The kind 'counted' has no topic, and Pub/Sub needs one. "
+        "Give it to publish, or declare it: events.kind(..., topic='my-topic')."
+    )
+
+
+def test_times_need_the_outbox(counted: Kind[int]) -> None:
+    """Pub/Sub sends each message at once."""
+    with pytest.raises(ConfigurationError) as caught:
+        counted.publish(TOPIC, 1, delay=timedelta(seconds=1))
+    assert str(caught.value) == (
+        "Pub/Sub sends each message at once, so at= and delay= need the outbox. "
+        'Add "gcp_event_router.outbox" to INSTALLED_APPS, and leave client= out.'
+    )
+
+
+class OwnClient:
+    """Notes in which thread it publishes."""
+
+    def __init__(self) -> None:
+        self.thread = 0
+
+    def publish(self, topic: str, data: bytes, ordering_key: str = "", **attrs: str) -> Future[str]:
+        self.thread = get_ident()
+        future = Future[str]()
+        future.set_result("17")
+        return future
+
+
+async def test_apublish_uses_no_thread(counted: Kind[int]) -> None:
+    """Google's client does not block, so `apublish` calls it on the event loop."""
+    client = OwnClient()
+
+    assert await counted.apublish(TOPIC, 1, client=client) == "17"
+    assert client.thread == get_ident()

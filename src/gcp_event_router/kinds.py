@@ -10,7 +10,6 @@ OrderPlaced.publish("projects/my-project/topics/orders", Order(order_id=4711))
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
@@ -19,7 +18,6 @@ from types import FrameType
 from typing import Any, Final, Generic, Never, TypeAlias, Unpack, cast, overload
 from uuid import UUID
 
-from asgiref.sync import sync_to_async
 from pydantic import TypeAdapter
 from pydantic.errors import PydanticUserError
 from typing_extensions import TypeVar, override
@@ -36,7 +34,7 @@ from ._schema.json_schema import bare
 from ._schema.type_names import type_text
 from .event import LABEL_LENGTH, Event, is_label
 from .exceptions import InvalidEventError, RegistrationError
-from .publishing import Publication, Publisher, PublishOptions, publish
+from .publishing import Publication, Publisher, PublishOptions, apublish, publish
 from .utils import SUBSCRIPTION, make_pubsub_message
 
 __all__ = [
@@ -226,9 +224,7 @@ class Kind(Generic[PayloadT]):
 
     async def apublish(self, *given: Any, **options: Any) -> str:
         """Publish a payload, as `publish` does, and await the event's id."""
-        publication, client = self._publication(*given, **options)
-        future = await sync_to_async(publish)(publication, client)
-        return await asyncio.wrap_future(future)
+        return await apublish(*self._publication(*given, **options))
 
     @override
     def __repr__(self) -> str:

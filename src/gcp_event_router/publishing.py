@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -11,8 +12,11 @@ from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from typing import Any, Final, Protocol
 
+from django.conf import settings
+from django.utils import timezone
 from typing_extensions import TypedDict
 
+from ._concurrency import in_thread
 from ._pubsub_client import make_client, topic_path
 from .exceptions import ConfigurationError
 
@@ -20,6 +24,8 @@ __all__ = ["Publisher", "publish"]
 
 #: The client's own parameters: an attribute of such a name would be passed as that parameter.
 _CLIENT_PARAMETERS: Final = frozenset({"self", "topic", "data", "ordering_key", "retry", "timeout"})
+#: The beginning of the names of attributes that the outbox adds.
+OWN_ATTRIBUTES: Final = "event-router-"
 #: Pub/Sub's limits, in bytes ("Quotas and limits" in its documentation).
 _MAX_ATTRIBUTES: Final = 100
 _MAX_NAME: Final = 256
@@ -70,12 +76,13 @@ class Outbox(Protocol):
         ...
 
 
-_outboxes: Final[list[Outbox]] = []
+_outbox: Outbox | None = None
 
 
-def set_outbox(outbox: Outbox) -> None:
-    """Plug in the outbox of the process."""
-    _outboxes[:] = [outbox]
+def set_outbox(new: Outbox | None) -> None:
+    """Keep events in `new` from now on, or send them at once. The outbox's app calls it."""
+    global _outbox  # noqa: PLW0603 -- one for each process
+    _outbox = new
 
 
 def publish(publication: Publication, client: Publisher | None) -> Future[str]:
@@ -83,23 +90,38 @@ def publish(publication: Publication, client: Publisher | None) -> Future[str]:
 
     Raises:
         ConfigurationError: Google's client is not installed or has no credentials, or a time is given without the outbox.
-        ValueError: The topic has no full path, or Pub/Sub would refuse the message.
+        ValueError: The topic has no full path, or Pub/Sub would refuse the message, or a time or an order cannot be kept.
 
     """
-    _check(publication.attributes)
-    if len(publication.ordering_key.encode()) > _MAX_ORDERING_KEY:
-        msg = f"The ordering key is too long: Pub/Sub carries {_MAX_ORDERING_KEY} bytes. Give a hash of it."
-        raise ValueError(msg)
-    if _outboxes and client is None:
+    _check(publication)
+    if _outbox is not None and client is None:
         future = Future[str]()
-        future.set_result(_outboxes[0].put(publication))
+        future.set_result(_outbox.put(publication))
         return future
+    return _send(publication, client)
+
+
+async def apublish(publication: Publication, client: Publisher | None) -> str:
+    """Do the same as `publish`, and await the id; in a thread only if the outbox needs the database."""
+    _check(publication)
+    if _outbox is not None and client is None:
+        return await in_thread(partial(_outbox.put, publication))
+    return await asyncio.wrap_future(_send(publication, client))
+
+
+def _send(publication: Publication, client: Publisher | None) -> Future[str]:
     if publication.at is not None or publication.delay is not None:
         msg = (
             "Pub/Sub sends each message at once, so at= and delay= need the outbox. "
             'Add "gcp_event_router.outbox" to INSTALLED_APPS, and leave client= out.'
         )
         raise ConfigurationError(msg)
+    if not publication.topic:
+        msg = (
+            f"The kind {publication.kind!r} has no topic, and Pub/Sub needs one. "
+            "Give it to publish, or declare it: events.kind(..., topic='my-topic')."
+        )
+        raise ValueError(msg)
     return send(publication.topic, publication.data, publication.attributes, publication.ordering_key, client)
 
 
@@ -134,7 +156,34 @@ def _client(_process: int) -> Any:
     return make_client()
 
 
-def _check(attributes: Mapping[Any, Any]) -> None:
+def _check(publication: Publication) -> None:
+    if len(publication.ordering_key.encode()) > _MAX_ORDERING_KEY:
+        msg = f"The ordering key is too long: Pub/Sub carries {_MAX_ORDERING_KEY} bytes. Give a hash of it."
+        raise ValueError(msg)
+    problem = _problem_of_times(publication)
+    if problem is not None:
+        raise ValueError(problem)
+    _check_attributes(publication.attributes)
+
+
+def _problem_of_times(publication: Publication) -> str | None:
+    at, delay = publication.at, publication.delay
+    if at is not None and delay is not None:
+        return "at= and delay= are both given, and an event is due at one time. Give one of them."
+    if (at is not None or delay is not None) and publication.ordering_key:
+        name = "delay" if at is None else "at"
+        return (
+            f"ordering_key= and {name}= are both given, so all later events with the key would have to wait for this one. "
+            "Leave one of them out."
+        )
+    if at is not None and settings.USE_TZ and timezone.is_naive(at):
+        return f"at={at!r} has no time zone, so the moment is unknown. Give an aware time, such as timezone.now() + ..."
+    if delay is not None and delay < timedelta(0):
+        return f"delay={delay!r} is negative, and nobody can send into the past. Give a time from 0."
+    return None
+
+
+def _check_attributes(attributes: Mapping[Any, Any]) -> None:
     if len(attributes) > _MAX_ATTRIBUTES:
         msg = f"{len(attributes)} attributes are too many: Pub/Sub carries {_MAX_ATTRIBUTES}. Put some into the payload."
         raise ValueError(msg)
@@ -145,6 +194,8 @@ def _check(attributes: Mapping[Any, Any]) -> None:
             problem = f"is too long, or has no name: Pub/Sub carries names of {_MAX_NAME} bytes and values of {_MAX_VALUE}."
         elif key.lower().startswith("goog"):
             problem = "has a name that Pub/Sub reserves. Choose one that does not begin with 'goog'."
+        elif key.lower().startswith(OWN_ATTRIBUTES):
+            problem = f"has a name that the outbox needs. Choose one that does not begin with {OWN_ATTRIBUTES!r}."
         elif key in _CLIENT_PARAMETERS:
             problem = "has the name of a parameter of Google's client. Choose another name."
         else:

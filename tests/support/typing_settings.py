@@ -1,4 +1,4 @@
-"""Settings for mypy's Django plugin alone: it must know the models of the inbox and of the shop."""
+"""Settings for mypy's Django plugin alone: it must know the models of both boxes and of the shop."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ INSTALLED_APPS = [
     "gcp_event_router",
     "gcp_event_router.catalogue",
     "gcp_event_router.inbox",
+    "gcp_event_router.outbox",
     "shop",
     "tests.effects",
 ]

@@ -15,6 +15,7 @@ from django.db import connections, transaction
 from .. import _check_ids as check_ids
 from .. import conf
 from .._boxes.clock import LONGEST, ago
+from .._boxes.exact_text import inexact_columns
 from .._boxes.task_backend import IMMEDIATE, framework, idle_engine
 from .._dispatch.handler import Handler
 from .._globs.glob import escape
@@ -184,7 +185,7 @@ def _check_purge(alias: str) -> Iterator[CheckMessage]:
 
 def _check_mysql(alias: str) -> Iterator[CheckMessage]:
     """Check that MySQL or MariaDB stores each event exactly."""
-    inexact = mysql.inexact_columns(alias)
+    inexact = inexact_columns(alias, (EVENTS, DELIVERIES, KEYS))
     if inexact:
         yield Error(
             f"In the database {alias!r} the collation of {', '.join(inexact)} ignores differences, such as case, "

@@ -1,43 +1,18 @@
-"""Adapts the inbox to MySQL and MariaDB: columns that compare exactly, long bodies in parts, and variables to check."""
+"""Adapts the inbox to MySQL and MariaDB: long bodies in parts, and variables to check."""
 
 from __future__ import annotations
 
 from typing import Any, Final, cast
 
 from django.db import DatabaseError, InterfaceError, connections
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BinaryField, F, Func, IntegerField, Value
 
-from .models import DELIVERIES, EVENTS, KEYS, StoredEvent
+from .models import StoredEvent
 
 #: The bytes of a body in one statement. Escaping may double them, and a statement has to fit into one packet.
 PART: Final = 4 * 1024 * 1024
 #: The bytes of a packet for the rest of an event.
 FREE: Final = 1024 * 1024
-
-
-def compare_exactly(connection: BaseDatabaseWrapper) -> None:
-    """Let the inbox's text columns store any character, and compare exactly.
-
-    The default collations ignore case, accents and trailing spaces, and the character set may be limited to three bytes.
-    """
-    server: Any = connection
-    collation = "utf8mb4_nopad_bin" if server.mysql_is_mariadb else "utf8mb4_0900_bin"
-    with connection.cursor() as cursor:
-        for name in (EVENTS, DELIVERIES, KEYS):
-            cursor.execute(f"ALTER TABLE {name} CONVERT TO CHARACTER SET utf8mb4 COLLATE {collation}")
-
-
-def inexact_columns(alias: str) -> list[str]:
-    """List the columns that do not compare exactly, if the inbox's migration did not create the tables."""
-    with connections[alias].cursor() as cursor:
-        cursor.execute(
-            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = DATABASE()"
-            " AND table_name IN (%s, %s, %s) AND collation_name NOT IN ('utf8mb4_nopad_bin', 'utf8mb4_0900_bin')"
-            " ORDER BY table_name, ordinal_position",
-            [EVENTS, DELIVERIES, KEYS],
-        )
-        return [f"{table}.{column}" for table, column in cursor.fetchall()]
 
 
 def variables(alias: str) -> tuple[str, str, int, int]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.apps import AppConfig
 from typing_extensions import override
 
+from ..publishing import set_outbox
+
 
 class OutboxConfig(AppConfig):
     """The Django app `gcp_event_router.outbox`."""
@@ -17,3 +19,6 @@ class OutboxConfig(AppConfig):
     @override
     def ready(self) -> None:
         """Plug the outbox into `Kind.publish`."""
+        from .store import OutboxStore  # noqa: PLC0415 -- needs models
+
+        set_outbox(OutboxStore())

@@ -6,7 +6,7 @@ Text from outside is stored as bytes, or as JSON in ASCII, since PostgreSQL's te
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final
 from uuid import UUID, uuid4
 
@@ -19,10 +19,12 @@ from typing_extensions import override
 from .._boxes.states import OPEN, State
 from ..envelopes.outbox_ids import CAUSE_ATTRIBUTE, ID_ATTRIBUTE
 
-__all__ = ["OutgoingEvent", "State"]
+__all__ = ["ORDERING", "OUTGOING", "RELAYS", "OrderingKey", "OutgoingEvent", "SeenRelay", "State"]
 
 #: The names of the tables.
 OUTGOING: Final = "gcp_event_outbox_event"
+ORDERING: Final = "gcp_event_outbox_orderingkey"
+RELAYS: Final = "gcp_event_outbox_relay"
 #: The states of events that have not been sent, and hold back later ones with their ordering key.
 UNSENT: Final = (*OPEN, State.PARKED)
 
@@ -54,7 +56,7 @@ class OutgoingEvent(models.Model):
     topic: models.CharField[str, str] = models.CharField(max_length=255, blank=True)
     #: The bytes of the payload.
     data: models.BinaryField[bytes, bytes | memoryview] = models.BinaryField()
-    #: The attributes, the ordering key and the trace, as JSON; empty without any.
+    #: The attributes, the ordering key, the trace and the delay, as JSON; empty without any.
     metadata: models.TextField[str, str] = models.TextField(blank=True)
     #: A hash of the ordering key, if the event has one.
     order_key: models.UUIDField[UUID | None, UUID | None] = models.UUIDField(null=True, blank=True, editable=False)
@@ -130,5 +132,47 @@ class OutgoingEvent(models.Model):
         attributes = self.attributes
         return {**({} if "traceparent" in attributes else self.trace), **attributes, **ids}
 
+    @property
+    def delay(self) -> timedelta:
+        """How long after its publication the event was due for the first time."""
+        return timedelta(seconds=self._metadata("delay", 0))
+
     def _metadata(self, name: str, default: Any) -> Any:
         return json.loads(self.metadata).get(name, default) if self.metadata else default
+
+
+class OrderingKey(models.Model):
+    """An ordering key on MySQL and MariaDB, whose row each transaction that publishes with the key locks until its commit."""
+
+    #: The hash of the key, as in `OutgoingEvent.order_key`; primary, so that the lock does not include gaps.
+    digest: models.UUIDField[UUID, UUID] = models.UUIDField(primary_key=True, editable=False)
+    used_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        """Without permissions, since nobody edits it; with an index for a purge."""
+
+        db_table: ClassVar[str] = ORDERING
+        default_permissions: ClassVar[tuple[str, ...]] = ()
+        indexes: ClassVar[tuple[models.Index, ...]] = (models.Index(fields=["used_at"], name="gcp_event_outbox_key_used"),)
+
+    @override
+    def __str__(self) -> str:
+        return str(self.digest)
+
+
+class SeenRelay(models.Model):
+    """A process that has relayed events, and when it last looked for some."""
+
+    #: The host and the number of the process.
+    name: models.CharField[str, str] = models.CharField(max_length=255, primary_key=True)
+    seen_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(db_default=Now(), editable=False)
+
+    class Meta:
+        """Without permissions, since nobody edits it."""
+
+        db_table: ClassVar[str] = RELAYS
+        default_permissions: ClassVar[tuple[str, ...]] = ()
+
+    @override
+    def __str__(self) -> str:
+        return self.name

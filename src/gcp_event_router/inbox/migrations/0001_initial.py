@@ -10,13 +10,12 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import StateApps
 
-from ..claims_mysql import compare_exactly
-from ..models import OpenDeferred
+from ..._boxes.exact_text import compare_exactly
+from ..models import DELIVERIES, EVENTS, KEYS, OpenDeferred
 
 
 def compare_text_exactly(_apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
-    if schema_editor.connection.vendor == "mysql":
-        compare_exactly(schema_editor.connection)
+    compare_exactly(schema_editor.connection, (EVENTS, DELIVERIES, KEYS))
 
 
 class Migration(migrations.Migration):

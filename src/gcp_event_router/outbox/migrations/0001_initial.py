@@ -6,9 +6,16 @@ from uuid import uuid4
 
 import django.db.models.functions.datetime
 from django.db import migrations, models
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 from django.db.migrations.operations.base import Operation
+from django.db.migrations.state import StateApps
 
-from ..models import OpenOutgoing
+from ..._boxes.exact_text import compare_exactly
+from ..models import ORDERING, OUTGOING, RELAYS, OpenOutgoing
+
+
+def compare_text_exactly(_apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    compare_exactly(schema_editor.connection, (OUTGOING, ORDERING, RELAYS))
 
 
 class Migration(migrations.Migration):
@@ -73,4 +80,25 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
+        migrations.CreateModel(
+            name="OrderingKey",
+            fields=[
+                ("digest", models.UUIDField(editable=False, primary_key=True, serialize=False)),
+                ("used_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
+            ],
+            options={
+                "db_table": "gcp_event_outbox_orderingkey",
+                "default_permissions": (),
+                "indexes": [models.Index(fields=["used_at"], name="gcp_event_outbox_key_used")],
+            },
+        ),
+        migrations.CreateModel(
+            name="SeenRelay",
+            fields=[
+                ("name", models.CharField(max_length=255, primary_key=True, serialize=False)),
+                ("seen_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
+            ],
+            options={"db_table": "gcp_event_outbox_relay", "default_permissions": ()},
+        ),
+        migrations.RunPython(compare_text_exactly, migrations.RunPython.noop),
     ]
