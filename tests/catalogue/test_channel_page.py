@@ -409,3 +409,31 @@ def test_kind_of_many_stars(router: EventRouter) -> None:
     router.on(pattern)(record)
 
     assert f"/events/{'abcdefghij' * 5}/1" in commands(Pages().get(CHANNEL, kind=pattern))[0]
+
+
+def test_topic_of_a_declared_kind(router: EventRouter) -> None:
+    """The page names the topic, and the commands publish to it, in a shell and in Python."""
+    router.kind("order-placed", Order, topic="projects/p/topics/orders")
+
+    html = Pages().get(CHANNEL, kind="order-placed")
+
+    assert "Declared once, for both ends. Published to projects/p/topics/orders" in text(html)
+    gcloud, python = (each for each in commands(html) if each.startswith(("gcloud", "from")))
+    assert gcloud.startswith("gcloud pubsub topics publish projects/p/topics/orders \\ --message=")
+    assert python == (
+        "from gcp_event_router import events kind = events.kinds['order-placed'] "
+        'kind.publish(kind.adapter.validate_json(b\'{"order_id": 4711, "note": ""}\'))'
+    )
+
+
+@pytest.mark.parametrize(
+    ("payload", "published"), [(bytes, "TOPIC, b'"), (type(None), "TOPIC, None)"), (Even, "TOPIC, kind.adapter.validate_json(")]
+)
+def test_publication_without_a_topic(router: EventRouter, payload: type[object], published: str) -> None:
+    """The code leaves the topic to the reader, and publishes bytes as they are."""
+    router.kind("counted", payload)
+
+    html = Pages().get(CHANNEL, kind="counted")
+
+    assert f"kind.publish({published}" in commands(html)[-1]
+    assert "Leave TOPIC out for the transport Local, which needs none." in section(html, "send")

@@ -370,3 +370,28 @@ def test_no_endpoint(settings: Any) -> None:
 
 
 urlpatterns: list[Any] = []
+
+
+@override_settings(BASE_URL="https://shop.example")
+def test_topic() -> None:
+    """A kind with a topic has a channel there, to which the site sends the same message; other documents do not compare it."""
+    router = EventRouter()
+    router.kind("order-placed", Order, topic="projects/p/topics/orders")
+
+    made = document(router)
+
+    assert made["servers"]["pubsub"] == {"host": "pubsub.googleapis.com", "protocol": "googlepubsub"}
+    assert made["channels"]["topic.order-placed"] == {
+        "title": "the topic of order-placed",
+        "address": "projects/p/topics/orders",
+        "messages": {"event": {"$ref": "#/components/messages/order-placed"}},
+        EXTENSION: {"published": "order-placed"},
+        "servers": [{"$ref": "#/servers/pubsub"}],
+    }
+    assert made["channels"]["order-placed"]["servers"] == [{"$ref": "#/servers/site"}]
+    assert made["operations"]["send.order-placed"] == {
+        "action": "send",
+        "channel": {"$ref": "#/channels/topic.order-placed"},
+        "messages": [{"$ref": "#/channels/topic.order-placed/messages/event"}],
+    }
+    assert document_changes(made, made) == []

@@ -34,6 +34,9 @@ async def two(event: Event[Annotated[int | str, Field(description="x")], dict[st
 def three(event: Event[bytes]) -> None: ...
 
 
+def four(event: Event[int]) -> None: ...
+
+
 def plain(sender: object, event_kind: str, **_: object) -> None: ...
 
 
@@ -110,6 +113,17 @@ def test_list_as_json(shop: EventRouter) -> None:
     assert [each["fallback"] for each in found["handlers"]] == [False, False, False, True]
     assert found["declared"] == {"order-placed": "dict[str, int]", "never": "int"}
     assert len(found["receivers"]) == 3
+
+
+def test_topics(router: EventRouter) -> None:
+    """`list` and `explain` name the topic to which a kind is published by default."""
+    router.kind("order-placed", int, topic="projects/p/topics/orders").on(four)
+    router.kind("never", int)
+
+    assert run("list").endswith("\n\npublished by default\n  order-placed to projects/p/topics/orders\n")
+    assert json.loads(run("list", "--format", "json"))["topics"] == {"order-placed": "projects/p/topics/orders"}
+    assert run("explain", "order-placed").endswith("\npublished by default:\n  to projects/p/topics/orders\n")
+    assert json.loads(run("explain", "order-placed", "--format", "json"))["topic"] == "projects/p/topics/orders"
 
 
 def test_list_nothing(router: EventRouter) -> None:

@@ -1,9 +1,11 @@
 """Describes the events that a site accepts as an AsyncAPI 3.0 document, for `manage.py events schema`.
 
 Schemas are written in draft 7, as AsyncAPI requires. Each channel has an extension, `x-gcp-event-router`, with what
-`compatibility` compares and AsyncAPI has no word for: the glob of kinds, the type, the parameters of the URL.
+`compatibility` compares and AsyncAPI has no word for: the glob of kinds, the type, the parameters of the URL. A kind with a topic
+has a second channel, for the messages that this site sends.
 
-Facts: https://www.asyncapi.com/docs/reference/specification/v3.0.0 and the HTTP binding, 0.3.0.
+Facts: https://www.asyncapi.com/docs/reference/specification/v3.0.0 and the HTTP binding, 0.3.0. The Pub/Sub binding of channels,
+0.2.0, requires a schema that Pub/Sub knows, so a topic is an address on a server of Pub/Sub, without a binding.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from .._schema.json_schema import bare, payload_schemas
 from .._schema.type_names import type_words
 from ..auth import AuthenticatorChain
 from ..exceptions import ConfigurationError
+from ..kinds import Kind
 from ..router import EventRouter
 from .channels import Channel, channels
 from .examples import Example
@@ -64,20 +67,36 @@ def asyncapi(router: EventRouter, chain: AuthenticatorChain, *, title: str, vers
     payloads, schemas = _schemas(ordered)
     described = [(name, channel, channel.example()) for name, channel in zip(names, ordered, strict=True)]
     security = dict(_security(chain))
+    topics = {name: channel.declared for name, channel, _ in described if channel.declared is not None and channel.declared.topic}
+    servers = _servers(security, with_topics=bool(topics))
+    here, there = ({"servers": [{"$ref": f"#/servers/{name}"}]} if topics and servers else {} for name in ("site", "pubsub"))
     return {
         "asyncapi": "3.0.0",
         "info": {"title": title, "version": version, "description": _WRAPPED},
         "defaultContentType": _JSON,
-        **_servers(security),
-        "channels": {name: _channel(channel, name, payloads, example) for name, channel, example in described},
+        **({"servers": servers} if servers else {}),
+        "channels": {
+            **{f"topic.{name}": {**_topic(kind, name), **there} for name, kind in topics.items()},
+            **{name: {**_channel(channel, name, payloads, example), **here} for name, channel, example in described},
+        },
         "operations": {
-            f"receive.{name}": {
-                "action": "receive",
-                "channel": {"$ref": f"#/channels/{name}"},
-                "messages": [{"$ref": f"#/channels/{name}/messages/event"}],
-                "bindings": {"http": {"method": "POST", "bindingVersion": "0.3.0"}},
-            }
-            for name in names
+            **{
+                f"send.{name}": {
+                    "action": "send",
+                    "channel": {"$ref": f"#/channels/topic.{name}"},
+                    "messages": [{"$ref": f"#/channels/topic.{name}/messages/event"}],
+                }
+                for name in topics
+            },
+            **{
+                f"receive.{name}": {
+                    "action": "receive",
+                    "channel": {"$ref": f"#/channels/{name}"},
+                    "messages": [{"$ref": f"#/channels/{name}/messages/event"}],
+                    "bindings": {"http": {"method": "POST", "bindingVersion": "0.3.0"}},
+                }
+                for name in names
+            },
         },
         "components": {
             "messages": {name: _message(channel, payloads, example) for name, channel, example in described},
@@ -110,6 +129,16 @@ def _channel(channel: Channel, name: str, payloads: Mapping[str, Any], example: 
         "messages": {"event": {"$ref": f"#/components/messages/{name}"}},
         **({"parameters": inside} if inside else {}),
         EXTENSION: ours,
+    }
+
+
+def _topic(kind: Kind[Any], name: str) -> dict[str, Any]:
+    """A channel for what this site publishes."""
+    return {
+        "title": f"the topic of {kind.name}",
+        "address": kind.topic,
+        "messages": {"event": {"$ref": f"#/components/messages/{name}"}},
+        EXTENSION: {"published": kind.name},
     }
 
 
@@ -211,7 +240,7 @@ def _path(name: str, *arguments: str) -> str:
         raise ConfigurationError(msg) from error
 
 
-def _servers(security: Mapping[str, Any]) -> dict[str, Any]:
+def _servers(security: Mapping[str, Any], *, with_topics: bool) -> dict[str, Any]:
     parts = urlsplit(getattr(settings, "BASE_URL", None) or "")
     if not parts.netloc:
         return {}
@@ -220,7 +249,7 @@ def _servers(security: Mapping[str, Any]) -> dict[str, Any]:
         server["pathname"] = parts.path
     if security:
         server["security"] = [{"$ref": f"#/components/securitySchemes/{name}"} for name in security]
-    return {"servers": {"site": server}}
+    return {"site": server, **({"pubsub": {"host": "pubsub.googleapis.com", "protocol": "googlepubsub"}} if with_topics else {})}
 
 
 def _security(chain: AuthenticatorChain) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, cast
 
@@ -21,6 +21,7 @@ from .._log import logger
 from .._schema.json_schema import bare, payload_schemas
 from ..event import is_label
 from ..exceptions import ConfigurationError
+from ..kinds import Kind
 from ..pulling.http import cloudevents_path
 from .payload_table import PayloadTable, table_of
 from .security import Security, at_path
@@ -80,11 +81,29 @@ def details_of(channel: Channel, base_url: str) -> Details:
     security = at_path(path, base_url)
     payload = _payload(channel)
     is_json, example = (payload.is_json, payload.example) if payload else (True, Example(None, None, {}))
+    topic = channel.declared.topic if channel.declared is not None else ""
+    attributes = channel.attributes.examples()
     sending = Sending(
-        kind, ce_type, example.data, is_json, base_url.rstrip("/"), path, security, example.query, channel.attributes.examples()
+        kind, ce_type, example.data, is_json, base_url.rstrip("/"), path, security, example.query, attributes, topic
     )
+    lines = [*sending.lines(), *_publication(channel.declared, example.data)]
     problem = "" if payload else _NO_SCHEMA
-    return Details(payload, problem, list(_parameters(channel)), security, sending.lines(), kind)
+    return Details(payload, problem, list(_parameters(channel)), security, lines, kind)
+
+
+def _publication(kind: Kind[Any] | None, data: bytes | None) -> Iterator[Line]:
+    """The Python code that publishes a declared kind."""
+    if kind is None:
+        return
+    if data is None:
+        payload = "payload"
+    elif bare(kind.payload_type) is bytes:
+        payload = repr(data)
+    else:
+        payload = f"kind.adapter.validate_json({data!r})" if data else "None"
+    topic, hint = ("", "") if kind.topic else ("TOPIC, ", "Leave TOPIC out for the transport Local, which needs none.")
+    code = f"from gcp_event_router import events\n\nkind = events.kinds[{kind.name!r}]\nkind.publish({topic}{payload})"
+    yield Line("Python", code, hint)
 
 
 def lately(channel: Channel, user: object) -> Lately | None:

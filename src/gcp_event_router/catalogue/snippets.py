@@ -63,6 +63,8 @@ class Sending:
     query: Mapping[str, Sequence[str]] | None = field(default_factory=dict[str, Sequence[str]])
     #: The attributes that the event must have.
     attributes: Mapping[str, str] = field(default_factory=dict[str, str])
+    #: To which the kind is published by default.
+    topic: str = ""
 
     def lines(self) -> list[Line]:
         """Every way to send it."""
@@ -117,12 +119,12 @@ class Sending:
         )  # a message needs data or an attribute
         if attributes and self.data != b"" and not self.is_json:
             attributes = {**attributes, "content-type": "application/octet-stream"}
-        parts = ["gcloud pubsub topics publish TOPIC"]
+        parts = [f"gcloud pubsub topics publish {quote(self.topic) if self.topic else 'TOPIC'}"]
         parts += [f"--message={self._text}"] if self.data != b"" else []
         parts += [f"--attribute={_quoted(_dictionary(attributes))}"] if attributes else []
         query = f"?{urlencode(self.query, doseq=True)}" if self.query else ""
         where = f" that pushes to {self.base_url}{self.path}{query}" if self.path else ""
-        yield Line("gcloud", _BREAK.join(parts), f"TOPIC has a subscription{where}.")
+        yield Line("gcloud", _BREAK.join(parts), f"{'The topic' if self.topic else 'TOPIC'} has a subscription{where}.")
 
     def _own(self) -> Line:
         options = ["--envelope", "cloudevents-binary", "--ce-type", quote(self.ce_type)] if self.ce_type else []

@@ -46,6 +46,8 @@ def _text(explanation: Explanation, receivers: list[str]) -> str:
             lines += [f"        within {step.name} ({place(step.location)})" for step in considered.registration.middleware]
     lines += ["plain receivers, which see every event:", *(f"  {name}" for name in receivers or ["none"])]
     lines += ["authenticators:", *(f"  {name}" for name in _authenticators())]
+    topic = _topic(explanation.kind)
+    lines += ["published by default:", f"  to {topic}"] if topic else []
     return "\n".join(lines)
 
 
@@ -66,7 +68,14 @@ def _fields(explanation: Explanation, receivers: list[str]) -> dict[str, Any]:
         ],
         "receivers": receivers,
         "authenticators": _authenticators(),
+        "topic": _topic(explanation.kind),
     }
+
+
+def _topic(kind: str) -> str:
+    """The topic to which a kind is published by default; empty if none is declared."""
+    declared = events.kinds.get(kind)
+    return "" if declared is None else declared.topic
 
 
 def _authenticators() -> list[str]:

@@ -19,7 +19,7 @@ from .subcommands import FORMAT, subcommand
 
 @subcommand("List the handlers with their kinds, payloads and places in the code; and the plain receivers.", *FORMAT)
 def list_handlers(out: OutputWrapper, *, json: bool, **_: Any) -> None:
-    """Write the registrations in order, then the plain receivers, then the declared kinds without a handler."""
+    """Write the registrations in order, then the plain receivers, then the declared kinds without a handler, and the topics."""
     receivers = [receiver_name(receiver) for receiver in event_received.plain_receivers()]
     out.write(dumps(_fields(events, receivers), indent=2) if json else _text(events, receivers))
 
@@ -33,11 +33,19 @@ def _text(router: EventRouter, receivers: list[str]) -> str:
     parts = [table(rows, titles) if rows else "No handlers. Register one in an app's event_handlers.py."]
     index = GlobIndex((glob, glob) for registration in router for glob in registration.globs)
     unhandled = [name for name in router.kinds if not index.find(name)]
+    topics = [f"{name} to {topic}" for name, topic in _topics(router).items()]
     if receivers:
         parts.append("\n  ".join(["plain receivers, which see every event", *receivers]))
     if unhandled:
         parts.append("\n  ".join(["declared kinds without a handler here", *unhandled]))
+    if topics:
+        parts.append("\n  ".join(["published by default", *topics]))
     return "\n\n".join(parts)
+
+
+def _topics(router: EventRouter) -> dict[str, str]:
+    """The topics of declared kinds."""
+    return {name: kind.topic for name, kind in router.kinds.items() if kind.topic}
 
 
 def _kinds(registration: Registration) -> str:
@@ -73,4 +81,5 @@ def _fields(router: EventRouter, receivers: list[str]) -> dict[str, Any]:
         ],
         "receivers": receivers,
         "declared": {name: type_words(kind.payload_type) for name, kind in router.kinds.items()},
+        "topics": _topics(router),
     }

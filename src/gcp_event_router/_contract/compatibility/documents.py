@@ -11,6 +11,7 @@ from ..._globs.glob import Glob
 from ..._globs.overlaps import TYPES, CoverIndex, intersects, neighbours
 from ..._schema.json_schema import Schema
 from ...exceptions import DocumentFileError, GlobError
+from ..asyncapi import EXTENSION
 from ..channels import Key
 from .schemas import Change, changes
 
@@ -52,7 +53,8 @@ class _Document:
     """The channels of a document. An index by kind finds the few that can cover another one."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
-        channels = (_channel(document, channel) for channel in document["channels"].values())
+        received = (channel for channel in document["channels"].values() if "published" not in channel[EXTENSION])
+        channels = (_channel(document, channel) for channel in received)
         self.channels = {channel.key: channel for channel in channels}
         self.schemas: Mapping[str, Schema] = {**document["components"]["schemas"]}
         self._index = CoverIndex((channel.key.kind, channel) for channel in self.channels.values())
@@ -126,7 +128,7 @@ def _pairs(before: _Document, after: _Document) -> Iterator[tuple[str, _Channel,
 
 
 def _channel(document: Mapping[str, Any], channel: Mapping[str, Any]) -> _Channel:
-    ours = channel["x-gcp-event-router"]
+    ours = channel[EXTENSION]
     (reference,) = channel["messages"].values()
     message = document["components"]["messages"][str(reference["$ref"]).rpartition("/")[2]]
     ce_type = ours.get("ce-type")
