@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from functools import cache
 from typing import Any, Final
 
@@ -28,12 +30,17 @@ def transport_class() -> type[Transport]:
     return backend
 
 
-def create_transport() -> Transport:
-    """Create the transport in the settings; the caller closes it. Raises `ConfigurationError` if it cannot be created."""
+@contextmanager
+def opened_transport() -> Generator[Transport]:
+    """Create and open the transport in the settings; close it at the end. Raises `ConfigurationError` if it cannot be used."""
     setting = conf.current().OUTBOX.TRANSPORT
     transport_class()
     transport: Transport = create_backend(_NOUN, setting["BACKEND"], setting.get("OPTIONS", {}))
-    return transport
+    transport.open()
+    try:
+        yield transport
+    finally:
+        transport.close()
 
 
 def _forget(*, setting: str, **_: object) -> None:

@@ -1,0 +1,130 @@
+"""Takes events for a relay, by conditional writes: each with a lease, and with a token without which nobody settles it.
+
+A relay takes an event with an ordering key only if it takes all earlier ones of the key that have not been sent. So each key is
+in the hands of one relay at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from django.db import connections, transaction
+from django.db.models import BigIntegerField, Exists, ExpressionWrapper, F, Min, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
+
+from .. import conf
+from .._boxes.clock import ahead
+from .._boxes.conflicts import retry_conflicts
+from .._boxes.states import OPEN, State
+from .attempts import give_back
+from .models import UNSENT, OutgoingEvent
+
+_WAITS: Final = (State.PENDING, State.FAILED)
+_IS_DUE: Final = Q(state__in=_WAITS) & (Q(not_before=None) | Q(not_before__lte=Now())) | Q(
+    state=State.RUNNING, lease_until__lt=Now()
+)
+#: The opposite for unsent events. Written out, since databases understand it better.
+_IS_NOT_DUE: Final = (
+    Q(state=State.PARKED) | Q(state__in=_WAITS, not_before__gt=Now()) | Q(state=State.RUNNING, lease_until__gte=Now())
+)
+#: So that an event is due after the wait for it.
+_MARGIN: Final = timedelta(milliseconds=10)
+#: An event's number as an expression, so that no database but PostgreSQL, whose index has unsent events alone, sorts by walking
+#: the primary key past all that were sent.
+_PLACE: Final = ExpressionWrapper(F("pk") + 0, output_field=BigIntegerField())
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Events that a relay has taken."""
+
+    token: UUID
+    #: The events in order, each with its age since it was due for the first time.
+    events: Mapping[OutgoingEvent, timedelta]
+    #: The highest number that was looked at; later events may be due, too.
+    last: int
+
+
+def take(alias: str, after: int, most: int) -> Taken | None:
+    """Take due events after a number, in the order of their numbers; None if none is due.
+
+    The result may have no events, if other relays have just taken them.
+    """
+    numbers = () if _skips_locked(alias) else _due_numbers(alias, after, most)
+    return _take(alias, after, most, numbers) if numbers or _skips_locked(alias) else None
+
+
+@retry_conflicts
+def renew(alias: str, token: UUID, events: Sequence[OutgoingEvent]) -> int:
+    """Extend the leases of events; returns how many are still held."""
+    rows = OutgoingEvent.objects.using(alias).filter(pk__in=[event.pk for event in events], token=token)
+    return rows.update(lease_until=ahead(conf.current().OUTBOX.LEASE))
+
+
+def time_until_due(alias: str) -> timedelta | None:
+    """Return how long it takes until the next event is due, or a lease expires; None without either."""
+    rows = OutgoingEvent.objects.using(alias).filter(state__in=OPEN)
+    waiting = Q(state__in=_WAITS, not_before__gt=Now())
+    running = Q(state=State.RUNNING, lease_until__gte=Now())
+    found = rows.aggregate(due=Min("not_before", filter=waiting), lost=Min("lease_until", filter=running), now=Min(Now()))
+    times = [time for time in (found["due"], found["lost"]) if time is not None]
+    return max(min(times) - found["now"], timedelta()) + _MARGIN if times else None
+
+
+def _skips_locked(alias: str) -> bool:
+    """Whether relays lock what they look at. MySQL would lock all events that it reads to sort them."""
+    return connections[alias].vendor == "postgresql"
+
+
+def _due(alias: str, after: int) -> QuerySet[OutgoingEvent]:
+    rows = OutgoingEvent.objects.using(alias)
+    blocks = (_IS_NOT_DUE | Q(pk__lte=after)) if after else _IS_NOT_DUE
+    earlier = rows.filter(blocks, order_key=OuterRef("order_key"), pk__lt=OuterRef("pk"), state__in=UNSENT)
+    due = rows.filter(_IS_DUE, ~Exists(earlier), state__in=OPEN, pk__gt=after)
+    return due.order_by("pk") if _skips_locked(alias) else due.alias(place=_PLACE).order_by("place")
+
+
+def _due_numbers(alias: str, after: int, most: int) -> Sequence[int]:
+    return list(_due(alias, after).values_list("pk", flat=True)[:most])
+
+
+@retry_conflicts
+def _take(alias: str, after: int, most: int, numbers: Sequence[int]) -> Taken | None:
+    token = uuid4()
+    with transaction.atomic(using=alias):
+        if _skips_locked(alias):
+            locked = _due(alias, after).select_for_update(skip_locked=True, of=("self",))
+            numbers = list(locked.values_list("pk", flat=True)[:most])
+            if not numbers:
+                return None
+        rows = OutgoingEvent.objects.using(alias).filter(pk__in=numbers)
+        # MySQL sets one column after the other, so the state, on which the condition depends, comes last
+        lease = ahead(conf.current().OUTBOX.LEASE)
+        rows.filter(_IS_DUE).update(attempts=F("attempts") + 1, token=token, lease_until=lease, state=State.RUNNING)
+        taken = list(rows.filter(token=token).order_by("pk").annotate(now=Now()))
+        blocked = _blocked(alias, token, taken)
+        give_back(alias, token, blocked)
+    kept: list[OutgoingEvent] = [event for event in taken if event not in blocked]
+    return Taken(token, {event: _age_of(event) for event in kept}, numbers[-1])
+
+
+def _age_of(event: Any) -> timedelta:
+    """Return the age of an event that was read with the time of the database."""
+    age: timedelta = event.now - event.created_at - event.delay
+    return age
+
+
+def _blocked(alias: str, token: UUID, taken: Sequence[OutgoingEvent]) -> set[OutgoingEvent]:
+    """Find the events that must wait for earlier ones of their key, which another relay has taken or locked meanwhile."""
+    ordered = [event for event in taken if event.order_key is not None]
+    if not ordered:
+        return set()
+    keys = {event.order_key for event in ordered}
+    earlier = OutgoingEvent.objects.using(alias).filter(order_key__in=keys, pk__lt=ordered[-1].pk, state__in=UNSENT)
+    others = earlier.exclude(state=State.RUNNING, token=token).order_by().values_list("order_key")
+    first = dict(others.annotate(first=Min("pk")))
+    return {event for event in ordered if event.order_key in first and first[event.order_key] < event.pk}

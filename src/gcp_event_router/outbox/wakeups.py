@@ -1,0 +1,82 @@
+"""Waits until somebody publishes, as far as the database can tell: PostgreSQL, through psycopg 3.2 or newer, with NOTIFY."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from time import monotonic
+from typing import Any, Final
+
+from django.db import DatabaseError, InterfaceError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from .. import conf
+from .._shutdown import StopFlag
+from .puts_postgresql import CHANNEL
+
+#: How often a wait looks at the flag, in seconds: a signal does not end the driver's own wait.
+_LOOK: Final = 0.5
+_AWAY: Final = (DatabaseError, InterfaceError)
+
+
+class Wakeups:
+    """Notifications of a database, from the moment when this object is made, on a connection of its own."""
+
+    def __init__(self, alias: str, stop: StopFlag) -> None:
+        self._alias = alias
+        self._stop = stop
+        self._listening: BaseDatabaseWrapper | None = None
+        self.listen()
+
+    def listen(self) -> None:
+        """Begin to listen, unless it does, or the database cannot."""
+        if self._listening is not None or not (conf.current().OUTBOX.NOTIFY and _notifies(self._alias)):
+            return
+        connection = connections[self._alias].copy()
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(f"LISTEN {CHANNEL}")
+        except _AWAY:
+            connection.close()
+        else:
+            self._listening = connection
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until somebody publishes, the flag is set, or for some seconds; return whether the flag is set."""
+        if self._listening is None:
+            return self._stop.wait(seconds)
+        until = monotonic() + seconds
+        driver: Any = self._listening.connection
+        try:
+            with self._listening.wrap_database_errors:
+                while not self._stop.is_set() and (left := until - monotonic()) > 0:
+                    if list(driver.notifies(timeout=min(left, _LOOK), stop_after=1)):
+                        break
+        except _AWAY:
+            self.close()
+            return self._stop.wait(max(until - monotonic(), 0))
+        return self._stop.is_set()
+
+    def close(self) -> None:
+        """Stop listening."""
+        if self._listening is not None:
+            with suppress(*_AWAY):
+                self._listening.close()
+            self._listening = None
+
+
+@contextmanager
+def wakeups(alias: str, stop: StopFlag) -> Generator[Wakeups]:
+    """Listen in the block."""
+    made = Wakeups(alias, stop)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def _notifies(alias: str) -> bool:
+    if connections[alias].vendor != "postgresql":
+        return False
+    connection: Any = connections[alias]
+    return tuple(map(int, connection.Database.__version__.split(".")[:2])) >= (3, 2)
