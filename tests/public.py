@@ -48,7 +48,7 @@ PUBLIC: Final[dict[str, str]] = {
     "kinds": "Kind",
     "lifecycle": "event_rejected handler_finished handler_started",
     "outbox.models": "OutgoingEvent",
-    "outbox.transports": "HeldBackError Local NotAcknowledgedError PubSub Transport",
+    "outbox.transports": "HTTP HeldBackError Local NotAcknowledgedError PubSub Transport",
     "publishing": "Publisher",
     "router": "AsyncCallNext CallNext Consulted EventRouter Explanation Glob Handler Middleware Registration events",
     "signals": "EventSignal event_received",

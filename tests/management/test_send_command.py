@@ -31,10 +31,10 @@ from pydantic import BaseModel, Field, field_validator
 from typing_extensions import override
 
 from gcp_event_router import Event, EventRouter, Reject, Retry
+from gcp_event_router._messages import FORMS
 from gcp_event_router.inbox.models import Delivery, State
 from gcp_event_router.signals import event_received
 from gcp_event_router.testing import TokenSigner
-from gcp_event_router.testing.messages import FORMS
 
 from ..support.deliveries import on_sqlite, with_databases
 

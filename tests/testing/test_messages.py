@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from gcp_event_router._messages import FORMS, EventMessage, Form
 from gcp_event_router.envelopes import CloudTask, PubSubPush, PubSubUnwrapped, SchedulerJob, read
 from gcp_event_router.envelopes.cloudevents import CloudEvent
-from gcp_event_router.testing.messages import FORMS, EventMessage, Form
 
 AT = datetime(2026, 1, 31, 12, 30, 15, 250000, tzinfo=UTC)
 PAYLOADS = st.one_of(

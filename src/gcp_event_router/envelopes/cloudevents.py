@@ -170,6 +170,11 @@ def is_json(content_type: str | None) -> bool:
     return subtype == "json" or subtype.endswith("+json")
 
 
+def is_extension(name: str) -> bool:
+    """Whether an attribute of the specification's form has this name, and the specification does not define it."""
+    return _NAME.fullmatch(name) is not None and name not in DEFINED and name != "data"
+
+
 def is_media_type(text: str) -> bool:
     """Whether a text is a media type."""
     return _MEDIA_TYPE.fullmatch(text) is not None and not _FORBIDDEN.search(text)
@@ -193,7 +198,7 @@ def _check(attributes: Mapping[str, str]) -> tuple[dict[str, str], datetime | No
         if name in REQUIRED:
             continue
         if name not in DEFINED:
-            if _FORBIDDEN.search(value) or not _NAME.fullmatch(name) or name == "data":
+            if _FORBIDDEN.search(value) or not is_extension(name):
                 malformed.append(_loggable(name))
                 del valid[name]
                 valid[_encodable(name)] = _encodable(value)

@@ -23,6 +23,7 @@ from django.test import RequestFactory
 
 from .._contract.channels import Channel, channel_of
 from .._event_urls import get_event_url
+from .._messages import FORMS, CloudEventRequest, EventMessage, Form
 from ..auth import AuthenticatorChain, HMACSignature, configured
 from ..checks.endpoints import chain_at
 from ..envelopes import SignedRequest
@@ -30,7 +31,6 @@ from ..exceptions import ConfigurationError, PostError
 from ..outcomes import Outcome, classify
 from ..pulling.http import PushClient
 from ..router import events
-from ..testing.messages import FORMS, CloudEventRequest, EventMessage, Form
 from ..testing.recording import record_own
 from ..testing.webhooks import webhook, with_metadata
 from ..views import EventView

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .._messages import FORMS, CloudEventMessage, CloudEventRequest, EventMessage, Form, batch
 from .client import PushOptions
 from .isolation import isolated
-from .messages import FORMS, CloudEventMessage, CloudEventRequest, EventMessage, Form, batch
 from .mixin import EventTestMixin
 from .recording import Delivery, Recording, Rejection, record
 from .result import Pushed

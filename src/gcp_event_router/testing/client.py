@@ -21,11 +21,11 @@ from typing_extensions import TypedDict, TypeVar
 
 from .._event_urls import get_event_url
 from .._flow import Flow, arun, run
+from .._messages import CloudEventRequest, EventMessage, Form
 from ..auth import HMACSignature
 from ..event import Principal
 from ..kinds import Kind
 from ..pulling.http import cloudevents_path
-from .messages import CloudEventRequest, EventMessage, Form
 from .principal import trusting
 from .recording import record_own
 from .result import Pushed, pushed_of

@@ -11,10 +11,10 @@ from uuid import uuid4
 
 from django.http.request import HttpHeaders
 
+from .._messages import CloudEventRequest, EventMessage
 from ..auth import HMACSignature, Provider
 from ..envelopes import SignedRequest, Webhook, read_json
 from ..exceptions import AuthenticationError
-from .messages import CloudEventRequest, EventMessage
 
 
 def webhook(

@@ -5,5 +5,6 @@ from __future__ import annotations
 from .base import HeldBackError, NotAcknowledgedError, Transport
 from .google_pubsub import PubSub
 from .local import Local
+from .post import HTTP
 
-__all__ = ["HeldBackError", "Local", "NotAcknowledgedError", "PubSub", "Transport"]
+__all__ = ["HTTP", "HeldBackError", "Local", "NotAcknowledgedError", "PubSub", "Transport"]

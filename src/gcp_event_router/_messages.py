@@ -1,4 +1,4 @@
-"""Events as requests, in each envelope: for the tests of projects, and for `manage.py events send`.
+"""Events as requests, in each envelope: for the tests of projects, `manage.py events send`, and the outbox.
 
 request = EventMessage(b'{"order_id": 4711}', message_id="17").written("pubsub")
 client.post("/events/order-placed/4711", request.body, content_type=request.content_type, headers=request.headers)
@@ -25,9 +25,9 @@ from uuid import uuid4
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from ..envelopes import read_json
-from ..envelopes.cloudevents import is_json
-from ..utils import SUBSCRIPTION, make_pubsub_message
+from .envelopes import read_json
+from .envelopes.cloudevents import is_json
+from .utils import SUBSCRIPTION, make_pubsub_message
 
 #: The names of the envelopes, as in `event.envelope.form`.
 Form: TypeAlias = Literal[
