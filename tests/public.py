@@ -52,8 +52,8 @@ PUBLIC: Final[dict[str, str]] = {
     "publishing": "Publisher",
     "router": "AsyncCallNext CallNext Consulted EventRouter Explanation Glob Handler Middleware Registration events",
     "signals": "EventSignal event_received",
-    "testing": "CloudEventMessage CloudEventRequest EventMessage EventTestMixin FORMS Pushed Recording Rejection TokenSigner"
-    " apush batch examples isolated push record",
+    "testing": "CloudEventMessage CloudEventRequest EventMessage EventTestMixin FORMS Published PublishedEvent Pushed Recording"
+    " Rejection TokenSigner apush batch examples isolated published push record",
     "testing.plugin": "APush Push",
     "urls": "urlpatterns",
     "urls_async": "urlpatterns",

@@ -284,6 +284,7 @@ def test_what_pubsub_cannot_carry_is_refused(placed: Kind[Order], topic: str, at
 def test_without_googles_client(placed: Kind[Order], monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the extra, the error says what to install."""
     client_of.cache_clear()
+    monkeypatch.setenv("PUBSUB_EMULATOR_HOST", "127.0.0.1:1")
     monkeypatch.setitem(__import__("sys").modules, "google.cloud.pubsub_v1", None)
     with pytest.raises(ConfigurationError) as caught:
         placed.publish(TOPIC, Order.of(1))

@@ -156,21 +156,7 @@ class Kind(Generic[PayloadT]):
 
         Raises `pydantic.ValidationError` for an invalid payload, and `ValueError` for one that handlers could not read.
         """
-        valid: Any = self.adapter.validate_python(payload)
-        if bare(self.payload_type) is bytes:
-            return cast("bytes", valid)
-        data = b"" if valid is None else self.adapter.dump_json(valid, by_alias=True)
-        try:
-            payload_reader(self.adapter, self.payload_type)(data)
-        except InvalidEventError as error:
-            problem = error.errors[0]
-            place = ".".join(map(str, problem["loc"])) or "the whole"
-            msg = (
-                f"{self!r} serialises this payload to JSON that its handlers cannot read: {place}: {problem['msg']}. "
-                "Give each field the same alias for serialisation and validation, and a value that JSON can represent."
-            )
-            raise ValueError(msg) from error
-        return data
+        return self._serialised(payload)[0]
 
     def message(
         self,
@@ -230,6 +216,23 @@ class Kind(Generic[PayloadT]):
     def __repr__(self) -> str:
         return f"<Kind {self.name!r} of {type_text(self.payload_type)}>"
 
+    def _serialised(self, payload: PayloadT) -> tuple[bytes, Any]:
+        """The bytes, and the payload as handlers read it."""
+        valid: Any = self.adapter.validate_python(payload)
+        if bare(self.payload_type) is bytes:
+            return cast("bytes", valid), valid
+        data = b"" if valid is None else self.adapter.dump_json(valid, by_alias=True)
+        try:
+            return data, payload_reader(self.adapter, self.payload_type)(data)
+        except InvalidEventError as error:
+            problem = error.errors[0]
+            place = ".".join(map(str, problem["loc"])) or "the whole"
+            msg = (
+                f"{self!r} serialises this payload to JSON that its handlers cannot read: {place}: {problem['msg']}. "
+                "Give each field the same alias for serialisation and validation, and a value that JSON can represent."
+            )
+            raise ValueError(msg) from error
+
     def _publication(self, *given: Any, **options: Any) -> tuple[Publication, Publisher | None]:
         """Read the arguments of `publish`, of which the topic may be left out."""
         if len(given) + len({"topic", "payload"} & options.keys()) == 1:
@@ -245,7 +248,9 @@ class Kind(Generic[PayloadT]):
         client: Publisher | None = None,
         **options: Any,
     ) -> tuple[Publication, Publisher | None]:
-        return Publication(kind=self.name, topic=topic, data=self.data(payload), attributes=attributes or {}, **options), client
+        data, read = self._serialised(payload)
+        publication = Publication(kind=self.name, topic=topic, data=data, payload=read, attributes=attributes or {}, **options)
+        return publication, client
 
 
 def callers_scope() -> Mapping[str, Any]:

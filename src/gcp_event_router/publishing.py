@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
+from uuid import uuid4
 
 from django.conf import settings
+from django.core import mail
 from django.utils import timezone
 from typing_extensions import TypedDict
 
@@ -66,6 +68,18 @@ class Publication:
     #: When it is due; None for at once. At most one of the two is given.
     at: datetime | None = None
     delay: timedelta | None = None
+    #: The payload as handlers read it, for tests.
+    payload: object = None
+
+
+class KeptEvent(NamedTuple):
+    """An event in the outbox, for tests."""
+
+    id: str
+    publication: Publication
+    due: datetime | None = None
+    #: The id of the event whose handler has published it; empty if there is none.
+    cause: str = ""
 
 
 class Outbox(Protocol):
@@ -75,7 +89,21 @@ class Outbox(Protocol):
         """Store an event in the current transaction, and return its id."""
         ...
 
+    def stored(self, ids: Collection[str]) -> Sequence[KeptEvent]:
+        """Return those of the events that exist."""
+        ...
 
+
+class Recorder(Protocol):
+    """Watches what a test publishes."""
+
+    def record(self, event_id: str, publication: Publication, *, is_stored: bool) -> None:
+        """Note an event, and whether the outbox has stored it."""
+        ...
+
+
+#: Those of the current test. While there are any, nothing is sent to Pub/Sub at once.
+recorders: Final[list[Recorder]] = []
 _outbox: Outbox | None = None
 
 
@@ -83,6 +111,11 @@ def set_outbox(new: Outbox | None) -> None:
     """Keep events in `new` from now on, or send them at once. The outbox's app calls it."""
     global _outbox  # noqa: PLW0603 -- one for each process
     _outbox = new
+
+
+def current_outbox() -> Outbox | None:
+    """Return the outbox of this process, if it is installed."""
+    return _outbox
 
 
 def publish(publication: Publication, client: Publisher | None) -> Future[str]:
@@ -95,9 +128,7 @@ def publish(publication: Publication, client: Publisher | None) -> Future[str]:
     """
     _check(publication)
     if _outbox is not None and client is None:
-        future = Future[str]()
-        future.set_result(_outbox.put(publication))
-        return future
+        return _done(_put(_outbox, publication))
     return _send(publication, client)
 
 
@@ -105,8 +136,15 @@ async def apublish(publication: Publication, client: Publisher | None) -> str:
     """Do the same as `publish`, and await the id; in a thread only if the outbox needs the database."""
     _check(publication)
     if _outbox is not None and client is None:
-        return await in_thread(partial(_outbox.put, publication))
+        return await in_thread(partial(_put, _outbox, publication))
     return await asyncio.wrap_future(_send(publication, client))
+
+
+def _put(outbox: Outbox, publication: Publication) -> str:
+    event_id = outbox.put(publication)
+    for recorder in recorders:
+        recorder.record(event_id, publication, is_stored=True)
+    return event_id
 
 
 def _send(publication: Publication, client: Publisher | None) -> Future[str]:
@@ -122,7 +160,20 @@ def _send(publication: Publication, client: Publisher | None) -> Future[str]:
             "Give it to publish, or declare it: events.kind(..., topic='my-topic')."
         )
         raise ValueError(msg)
+    if recorders:
+        topic_path(publication.topic, "test")
+        _check_content(publication.data, publication.attributes)
+        event_id = str(uuid4())
+        for recorder in recorders:
+            recorder.record(event_id, publication, is_stored=False)
+        return _done(event_id)
     return send(publication.topic, publication.data, publication.attributes, publication.ordering_key, client)
+
+
+def _done(event_id: str) -> Future[str]:
+    future = Future[str]()
+    future.set_result(event_id)
+    return future
 
 
 def send(
@@ -136,9 +187,7 @@ def send(
 
     """
     topic = topic_path(topic)
-    if not data and not attributes:
-        msg = "The message has neither data nor attributes, and Pub/Sub refuses such messages. Add an attribute."
-        raise ValueError(msg)
+    _check_content(data, attributes)
     publisher: Any = _client(os.getpid()) if client is None else client
     call: Callable[[], Future[str]] = partial(publisher.publish, topic, data, ordering_key=ordering_key, **(attributes or {}))
     future = call()
@@ -153,7 +202,19 @@ def send(
 @lru_cache(maxsize=1)
 def _client(_process: int) -> Any:
     """Make the client of this process; a client from before a fork does not work after it."""
+    if hasattr(mail, "outbox") and not os.environ.get("PUBSUB_EMULATOR_HOST"):  # setup_test_environment sets it
+        msg = (
+            "This test publishes to Pub/Sub itself, which takes credentials and a network. Publish within "
+            "`with testing.published():`, pass client=, or name an emulator in the environment variable PUBSUB_EMULATOR_HOST."
+        )
+        raise ConfigurationError(msg)
     return make_client()
+
+
+def _check_content(data: bytes, attributes: Mapping[str, str] | None) -> None:
+    if not data and not attributes:
+        msg = "The message has neither data nor attributes, and Pub/Sub refuses such messages. Add an attribute."
+        raise ValueError(msg)
 
 
 def _check(publication: Publication) -> None:

@@ -30,7 +30,7 @@ ROUTERS: Final = (ROUTER, f"{STUB}.Events")
 GET_EVENT_URL: Final = (f"{_PACKAGE}._event_urls.get_event_url", f"{STUB}.get_event_url")
 PUSHES: Final = tuple(f"{module}.{name}" for module in (f"{_PACKAGE}.testing.client", STUB) for name in ("push", "apush"))
 #: Without a class, since mypy names the methods of a test case by the project's class.
-ASSERTIONS: Final = ("assert_handled", "assertHandled")
+ASSERTIONS: Final = ("assert_handled", "assertHandled", "assert_published", "assertPublished")
 PUSHERS: Final = (f"{_PACKAGE}.testing.client.Pusher", f"{STUB}.Pusher")
 SELECTION: Final = f"{_PACKAGE}.inbox.selections.Selection"
 DJANGO_RECEIVER: Final = "django.dispatch.dispatcher.receiver"

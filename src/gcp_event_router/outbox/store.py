@@ -8,6 +8,7 @@ at a time, so no transaction has to wait there.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -19,7 +20,7 @@ from django.db import connections, transaction
 from django.utils import timezone
 
 from .._boxes.clock import LONGEST, ahead
-from ..publishing import Publication
+from ..publishing import KeptEvent, Publication
 from . import ordering_keys, puts_postgresql
 from .causes import cause_and_trace
 from .database import database
@@ -63,6 +64,21 @@ class OutboxStore:
                 row.save(using=alias, force_insert=True)
         enqueue_relay(alias)
         return str(row.key)
+
+    def stored(self, ids: Collection[str]) -> list[KeptEvent]:
+        """Return those of the events that exist, for tests."""
+        rows = OutgoingEvent.objects.using(database()).filter(key__in=ids)
+        return [kept_event(row) for row in rows]
+
+
+def kept_event(row: OutgoingEvent) -> KeptEvent:
+    """Describe a row for tests."""
+    publication = Publication(
+        kind=row.kind, topic=row.topic, data=bytes(row.data), attributes=row.attributes, ordering_key=row.ordering_key
+    )
+    due = row.created_at + row.delay if row.delay else None
+    # a failed attempt replaces it by the time of the next one
+    return KeptEvent(str(row.key), publication, due if row.attempts else row.not_before, row.cause)
 
 
 def order_key_of(ordering_key: str) -> UUID:

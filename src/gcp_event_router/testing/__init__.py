@@ -8,6 +8,7 @@ from .._messages import FORMS, CloudEventMessage, CloudEventRequest, EventMessag
 from .client import PushOptions
 from .isolation import isolated
 from .mixin import EventTestMixin
+from .publications import Published, PublishedEvent, published
 from .recording import Delivery, Recording, Rejection, record
 from .result import Pushed
 from .token_signer import TokenSigner
@@ -27,6 +28,8 @@ __all__ = [
     "EventMessage",
     "EventTestMixin",
     "Form",
+    "Published",
+    "PublishedEvent",
     "PushOptions",
     "Pushed",
     "Recording",
@@ -36,6 +39,7 @@ __all__ = [
     "batch",
     "examples",
     "isolated",
+    "published",
     "push",
     "record",
 ]

@@ -1,4 +1,4 @@
-"""Sending and recording events in the test cases of unittest and Django."""
+"""Sending, recording and publishing events in the test cases of unittest and Django."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from unittest import TestCase
 from typing_extensions import TypeVar, override
 
 from ..event import Event, Principal
+from ..kinds import Kind
 from .client import apush, push, with_defaults
+from .publications import Published, PublishedEvent, published
 from .recording import UNSET, Recording, Unset, record
 from .result import Pushed
 
@@ -28,12 +30,15 @@ class EventTestMixin(TestCase):
 
     #: All deliveries since the test began.
     recording: Recording
+    #: All events that were published since the test began. Without the outbox, none of them is sent.
+    published: Published
 
     @override
     def setUp(self) -> None:
         """Begin to record."""
         super().setUp()
         self.recording = self.enterContext(record())
+        self.published = self.enterContext(published())
 
     @property
     def push(self) -> Pusher[Pushed]:
@@ -64,3 +69,19 @@ class EventTestMixin(TestCase):
     def assertNotCalled(self, handler: Callable[..., Any]) -> None:  # noqa: N802 -- as above
         """As `Recording.assert_not_called`."""
         self.recording.assert_not_called(handler)
+
+    def assertPublished(  # noqa: N802 -- as above
+        self,
+        kind: Kind[PayloadT],
+        *,
+        payload: PayloadT | Unset = UNSET,
+        topic: str | Unset = UNSET,
+        ordering_key: str | Unset = UNSET,
+        times: int | None = None,
+    ) -> PublishedEvent[PayloadT]:
+        """As `Published.assert_published`."""
+        return self.published.assert_published(kind, payload=payload, topic=topic, ordering_key=ordering_key, times=times)
+
+    def assertNotPublished(self, kind: Kind[Any]) -> None:  # noqa: N802 -- as above
+        """As `Published.assert_not_published`."""
+        self.published.assert_not_published(kind)

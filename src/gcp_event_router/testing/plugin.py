@@ -1,4 +1,4 @@
-"""Fixtures that pytest finds by itself: for sending, recording and handling events, and for signing tokens."""
+"""Fixtures that pytest finds by itself: for sending, recording, handling and publishing events, and for signing tokens."""
 
 # ruff: noqa: PLC0415 -- pytest imports this module before Django has its settings
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from ..event import Principal
     from ..router import EventRouter
+    from .publications import Published
     from .recording import Recording
     from .result import Pushed
     from .token_signer import TokenSigner
@@ -28,6 +29,7 @@ __all__ = [
     "Push",
     "event_apush",
     "event_principal",
+    "event_published",
     "event_push",
     "event_recording",
     "event_router",
@@ -64,6 +66,15 @@ def event_recording() -> Iterator[Recording]:
 
     with record() as recording:
         yield recording
+
+
+@pytest.fixture
+def event_published() -> Iterator[Published]:
+    """Record what is published during the test; without the outbox, nothing is sent."""
+    from .publications import published
+
+    with published() as recorded:
+        yield recorded
 
 
 @pytest.fixture

@@ -21,6 +21,8 @@ from gcp_event_router.testing import (
     CloudEventRequest,
     EventMessage,
     EventTestMixin,
+    Published,
+    PublishedEvent,
     Pushed,
     Recording,
     Rejection,
@@ -29,6 +31,7 @@ from gcp_event_router.testing import (
     batch,
     examples,
     isolated,
+    published,
     push,
     record,
 )
@@ -114,6 +117,30 @@ async def pushes(event_push: Push, event_apush: APush) -> None:
     assert_type(await apush(OrderPlaced, "1", ORDER, signed_by=GITHUB), Pushed)
 
 
+# --- what is published
+
+with published() as recorded:
+    assert_type(recorded, Published)
+    assert_type(recorded.of(OrderPlaced), list[PublishedEvent[Order]])
+    assert_type(recorded.of(OrderPlaced)[0].payload, Order)
+    assert_type(recorded.of(Stock)[0].payload, list[Row])
+    assert_type(recorded.of(Nothing), list[PublishedEvent[None]])
+    assert_type([event.due for event in recorded], list[datetime | None])
+    assert_type([event.payload for event in recorded], list[Any])
+    assert_type(recorded.assert_published(OrderPlaced, payload=ORDER, topic="t", ordering_key="k", times=1).payload, Order)
+    assert_type(recorded.assert_published(OrderPlaced, payload=BIG_ORDER).attributes, Mapping[str, str])
+    assert_type(recorded.assert_published(Stock), PublishedEvent[list[Row]])
+    recorded.assert_not_published(OrderPlaced)
+    recorded.of("order-placed")  # bad: the name of a published kind
+    recorded.of(Order)  # bad: the payload of a published kind
+    recorded.of(OrderPlaced)[0].payload.name  # bad: a field that a published payload lacks
+    recorded.of(OrderPlaced)[0].payload = ORDER  # bad: a published payload replaced
+    recorded.assert_published(OrderPlaced, payload=CUSTOMER)  # bad: another model that should have been published
+    recorded.assert_published(OrderPlaced, ORDER)  # bad: a published payload by position
+    recorded.assert_published(OrderPlaced, times="once")  # bad: a number of publications in words
+    recorded.assert_not_published("order-placed")  # bad: the name of a kind that should not be published
+
+
 # --- recording
 
 with record() as recording:
@@ -156,6 +183,9 @@ class KitTests(EventTestMixin, TestCase):
         assert_type(self.assertHandled(handled, times=1).payload, Order)
         assert_type(self.assertHandled(of_kind, payload=ORDER), Event[Order])
         self.assertNotCalled(handled_async)
+        assert_type(self.published.of(OrderPlaced), list[PublishedEvent[Order]])
+        assert_type(self.assertPublished(OrderPlaced, payload=ORDER, times=1).payload, Order)
+        self.assertNotPublished(Payments)
 
     async def test_apush(self) -> None:
         assert_type(await self.apush("order-placed"), Pushed)
@@ -233,6 +263,8 @@ class BadTests(EventTestMixin, TestCase):
         self.assertHandled(handled, payload=CUSTOMER)  # bad: the mixin's assertion of another payload
         self.assertHandled("handled")  # bad: the mixin's assertion of a name
         self.assertHandled(handled).payload.name  # bad: the mixin's event with another field
+        self.assertPublished(OrderPlaced, payload=CUSTOMER)  # bad: the mixin's assertion of another model that was published
+        self.assertNotPublished("order-placed")  # bad: the mixin's assertion that a name was not published
         self.assertNotCalled("handled")  # bad: the mixin's assertion that a name was not called
 
     async def test_apush(self) -> None:
