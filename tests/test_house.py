@@ -29,6 +29,7 @@ SHARED_MODULES = {
     "database": "each box has its own",
     "models": "Django's name",
     "purge": "each box has its own",
+    "selections": "each box has its own",
     "stats": "each box has its own",
     "store": "the interface in _dispatch, and the boxes, of which each has one",
     "urls": "Django's name",

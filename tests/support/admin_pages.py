@@ -1,4 +1,4 @@
-"""What the tests of the inbox's admin share: its pages as a member of the staff sees them, and events in every state."""
+"""What the tests of the admin share: its pages as a member of the staff sees them, and events of the inbox in every state."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ with_admin = pytest.mark.django_db(
         "gcp_event_router",
         "gcp_event_router.catalogue",
         "gcp_event_router.inbox",
+        "gcp_event_router.outbox",
         "tests.effects",
         "django.contrib.admin",
         "django.contrib.auth",
@@ -83,7 +84,8 @@ class Pages:
     def __init__(self, *permissions: str, is_superuser: bool = False) -> None:
         ContentType.objects.clear_cache()  # whose rows another test may have removed
         if permissions:
-            create_permissions(apps.get_app_config("gcp_event_inbox"), verbosity=0)
+            for app in ("gcp_event_inbox", "gcp_event_outbox"):
+                create_permissions(apps.get_app_config(app), verbosity=0)
         self.user = User.objects.create_user("staff", is_staff=True, is_superuser=is_superuser)
         self.user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
         self.client = Client()

@@ -12,7 +12,7 @@ from random import uniform
 from time import sleep
 from typing import Concatenate, Final, ParamSpec, TypeVar
 
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, InterfaceError, connections
 
 from ..exceptions import ConfigurationError
 from .stored_errors import is_conflict
@@ -20,6 +20,8 @@ from .stored_errors import is_conflict
 P = ParamSpec("P")
 T = TypeVar("T")
 
+#: The exceptions of a box's own statements, if the database is unavailable or refuses them.
+AWAY: Final = (DatabaseError, InterfaceError)
 #: The number of attempts.
 TRIES: Final = 8
 
@@ -36,8 +38,8 @@ def retry_conflicts(function: Callable[Concatenate[str, P], T]) -> Callable[Conc
         connection = connections[alias]
         if not connection.in_atomic_block and not connection.get_autocommit():
             msg = (
-                f"Autocommit is off for the database {alias!r}, outside of any atomic block, so nobody commits what the inbox "
-                "writes. Remove AUTOCOMMIT from its settings, and write transaction.atomic() instead of set_autocommit(False)."
+                f"Autocommit is off for the database {alias!r}, outside of any atomic block, so nobody commits what is written "
+                "there. Remove AUTOCOMMIT from its settings, and write transaction.atomic() instead of set_autocommit(False)."
             )
             raise ConfigurationError(msg)
         for tried in range(1, TRIES):

@@ -6,6 +6,7 @@ from django.apps import AppConfig
 from django.core import checks
 from typing_extensions import override
 
+from .._boxes.lineage import register
 from .._dispatch.store import set_history, set_store
 
 
@@ -22,10 +23,12 @@ class InboxConfig(AppConfig):
         """Plug in the store and the history, and register the checks."""
         from .checks import check_deliveries, check_inbox, check_tables  # noqa: PLC0415 -- needs models
         from .history import InboxHistory  # noqa: PLC0415 -- as above
+        from .relatives import InboxRelatives  # noqa: PLC0415 -- as above
         from .store import InboxStore  # noqa: PLC0415 -- as above
 
         set_store(InboxStore())
         set_history(InboxHistory())
+        register("inbox", InboxRelatives())
         checks.register(check_inbox)
         checks.register(check_deliveries, checks.Tags.database)
         checks.register(check_tables, checks.Tags.database, deploy=True)  # not for `migrate`, which creates the tables

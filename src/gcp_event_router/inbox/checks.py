@@ -15,6 +15,7 @@ from django.db import connections, transaction
 from .. import _check_ids as check_ids
 from .. import conf
 from .._boxes.clock import LONGEST, ago
+from .._boxes.conflicts import AWAY
 from .._boxes.exact_text import inexact_columns
 from .._boxes.task_backend import IMMEDIATE, framework, idle_engine
 from .._dispatch.handler import Handler
@@ -22,7 +23,6 @@ from .._globs.glob import escape
 from ..router import events
 from . import claims_mysql as mysql
 from .database import database
-from .execution import AWAY
 from .models import DELIVERIES, EVENTS, KEYS, Delivery, StoredEvent
 from .names import unregistered
 from .purge import PURGED

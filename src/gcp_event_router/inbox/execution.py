@@ -14,11 +14,11 @@ from functools import partial
 from typing import Any, Final, cast
 
 from asgiref.sync import sync_to_async
-from django.db import DatabaseError, InterfaceError, connections, transaction
+from django.db import connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from .. import conf
-from .._boxes.conflicts import TRIES, make_way
+from .._boxes.conflicts import AWAY, TRIES, make_way
 from .._boxes.states import State
 from .._boxes.stored_errors import is_conflict
 from .._concurrency import RAISED, as_failure, is_meant
@@ -32,8 +32,6 @@ from .errors import LeaseLostError, describe_error
 from .leases import Claim, StandingKey
 from .marks import Mark
 
-#: The exceptions of the inbox's own statements, if the database is unavailable or refuses them.
-AWAY: Final = (DatabaseError, InterfaceError)
 _FIRST_WAIT: Final = timedelta(seconds=10)
 _LAST_WAIT: Final = timedelta(minutes=10)
 #: The result if the work is done already.

@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from .. import _check_ids as check_ids
 from .. import conf
+from .._boxes.conflicts import AWAY
 from .._boxes.states import State
 from .._concurrency import in_thread
 from .._dispatch.handler import Handler
@@ -53,7 +54,7 @@ class InboxStore:
         """Store an unreadable event. Raises `UnavailableError` if the database is unavailable."""
         try:
             claims.keep_rejected(database(), unread_row(kind, reference, raw_event), describe_error(problem))
-        except execution.AWAY as error:
+        except AWAY as error:
             raise _not_stored(database(), kind, reference, raw_event) from error
 
 
@@ -82,7 +83,7 @@ class InboxRecord:
             self.claims = claims.open_event(self.alias, row, terms, sender_attempt_of(self.raw_event), begun=self.alone)
             if self.raw_event.kept_as is not None:  # a replay, whose sender has its answer
                 decisions.leave(self.alias, [claim.delivery for claim in self.claims.values() if claim.token is not None])
-        except execution.AWAY as error:  # even if it refuses, such as without tables: the sender still has the event
+        except AWAY as error:  # even if it refuses, such as without tables: the sender still has the event
             raise _not_stored(self.alias, self.kind, self.reference, self.raw_event) from error
         payloads = {claim.payload for claim in self.claims.values()} - {Payload.SAME}
         if payloads:
@@ -107,7 +108,7 @@ class InboxRecord:
             if not (self.alone or claims.begin(self.alias, claim, terms.lease)):
                 return execution.busy()
             return None if run.handler.options.once_key is None else self._claim_key(run, terms, claim)
-        except execution.AWAY as error:
+        except AWAY as error:
             return execution.away(error)
 
     async def abegin(self, run: HandlerRun) -> Result | None:
@@ -173,7 +174,7 @@ class UnhandledRecord(InboxRecord):
             return  # it will be refused, and stored as unreadable
         try:
             payload = claims.keep_unhandled(self.alias, self._row())
-        except execution.AWAY as error:
+        except AWAY as error:
             raise _not_stored(self.alias, self.kind, self.reference, self.raw_event) from error
         if payload is not Payload.SAME:
             self._log_other_payload("is stored instead" if payload is Payload.TAKEN else "is not handled")

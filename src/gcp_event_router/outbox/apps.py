@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.apps import AppConfig
 from typing_extensions import override
 
+from .._boxes.lineage import register
 from ..publishing import set_outbox
 
 
@@ -19,6 +20,8 @@ class OutboxConfig(AppConfig):
     @override
     def ready(self) -> None:
         """Plug the outbox into `Kind.publish`."""
-        from .store import OutboxStore  # noqa: PLC0415 -- needs models
+        from .outgoing_relatives import OutboxRelatives  # noqa: PLC0415 -- needs models
+        from .store import OutboxStore  # noqa: PLC0415 -- as above
 
         set_outbox(OutboxStore())
+        register("outbox", OutboxRelatives())

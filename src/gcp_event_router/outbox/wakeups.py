@@ -7,16 +7,16 @@ from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Any, Final
 
-from django.db import DatabaseError, InterfaceError, connections
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from .. import conf
+from .._boxes.conflicts import AWAY
 from .._shutdown import StopFlag
 from .puts_postgresql import CHANNEL
 
 #: How often a wait looks at the flag, in seconds: a signal does not end the driver's own wait.
 _LOOK: Final = 0.5
-_AWAY: Final = (DatabaseError, InterfaceError)
 
 
 class Wakeups:
@@ -36,7 +36,7 @@ class Wakeups:
         try:
             with connection.cursor() as cursor:
                 cursor.execute(f"LISTEN {CHANNEL}")
-        except _AWAY:
+        except AWAY:
             connection.close()
         else:
             self._listening = connection
@@ -52,7 +52,7 @@ class Wakeups:
                 while not self._stop.is_set() and (left := until - monotonic()) > 0:
                     if list(driver.notifies(timeout=min(left, _LOOK), stop_after=1)):
                         break
-        except _AWAY:
+        except AWAY:
             self.close()
             return self._stop.wait(max(until - monotonic(), 0))
         return self._stop.is_set()
@@ -60,7 +60,7 @@ class Wakeups:
     def close(self) -> None:
         """Stop listening."""
         if self._listening is not None:
-            with suppress(*_AWAY):
+            with suppress(*AWAY):
                 self._listening.close()
             self._listening = None
 

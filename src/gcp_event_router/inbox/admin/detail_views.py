@@ -16,6 +16,7 @@ from typing_extensions import override
 from ..._boxes.admin.pages import BoxAdmin, non_atomic
 from ..._boxes.clock import as_shown
 from ..._boxes.display import error_details, payload, printable
+from ..._boxes.lineage import causes_of, effects_of
 from ..._boxes.selecting import row_number
 from ..._boxes.states import State
 from ..database import database
@@ -73,7 +74,7 @@ class EventPages(BoxAdmin):
             "subtitle": printable(str(event)),
             "original": printable(str(event)),
             "event": event,
-            "details": _details(event, deliveries),
+            "details": _details(event, deliveries, request.user),
             "may_replay": self.has_replay_permission(request),
             "may_discard": self.has_discard_permission(request),
             "has_view_permission": True,
@@ -109,14 +110,19 @@ class EventPages(BoxAdmin):
         return HttpResponseRedirect(request.get_full_path())
 
 
-def _details(event: StoredEvent, deliveries: QuerySet[Delivery]) -> dict[str, Any]:
+def _details(event: StoredEvent, deliveries: QuerySet[Delivery], user: Any) -> dict[str, Any]:
     """An event for the template, as `printable` text."""
     envelope = envelope_of(event)
     can_be_discarded = set(discardable(deliveries).values_list("pk", flat=True))
     rows = list(deliveries)
     once_keys = texts_of(database(), rows)
     done_before = _events_of(delivery.duplicate_of for delivery in rows)
+    ids = [event.message_id] if envelope is None else [envelope.outbox_id, envelope.message_id]
+    effects, has_more_effects = effects_of(ids, user)
     return {
+        "causes": causes_of("" if envelope is None else envelope.cause or "", user),
+        "effects": effects,
+        "has_more_effects": has_more_effects,
         "is_read": envelope is not None,  # if not, the payload is the request's body, and the attributes are its headers
         "payload": payload(data_of(event, envelope)),
         "attributes": attributes_of(event, envelope),

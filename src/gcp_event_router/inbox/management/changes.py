@@ -14,6 +14,7 @@ from django.core.management.base import CommandError, OutputWrapper
 from django.db import close_old_connections
 
 from ... import conf
+from ..._boxes.conflicts import AWAY
 from ..._boxes.display import printable
 from ..._boxes.printing import DRY_RUN, KIND, print_dry_run, print_number, summary
 from ..._boxes.selecting import idle
@@ -27,7 +28,6 @@ from ...management.subcommands import FORMAT, argument, subcommand
 from ...outcomes import Outcome
 from ..database import database
 from ..decisions import discardable
-from ..execution import AWAY
 from ..models import Delivery
 from ..names import Names
 from ..purge import PURGEABLE, PURGED, purge

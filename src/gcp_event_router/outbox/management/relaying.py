@@ -8,8 +8,9 @@ from json import dumps
 from typing import Any
 
 from django.core.management.base import OutputWrapper
-from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.db import close_old_connections
 
+from ..._boxes.conflicts import AWAY
 from ..._shutdown import stop_flag
 from ...management.arguments import age
 from ...management.output import counted
@@ -36,7 +37,7 @@ def relay_events(out: OutputWrapper, *, err: OutputWrapper, loop: bool, interval
             try:
                 tally = relay(alias, transport, stop.is_set)
                 pause = time_until_due(alias) if loop else None
-            except (DatabaseError, InterfaceError) as error:
+            except AWAY as error:
                 if not loop:
                     raise
                 err.write(f"The database {alias!r} is unavailable ({type(error).__name__}); trying again.")

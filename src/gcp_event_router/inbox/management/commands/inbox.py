@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 from django.core.management.base import CommandError
 from typing_extensions import override
 
+from ...._boxes.conflicts import AWAY
 from ....management.subcommands import CommandGroup, Subcommand
 from ...database import database
-from ...execution import AWAY
 from ..changes import discard_deliveries, process_deliveries, purge_events, rename_handler, replay_deliveries
 from ..reports import list_deliveries, print_stats, show_event
 

@@ -1,4 +1,4 @@
-"""`manage.py outbox`: sends events."""
+"""`manage.py outbox`: sends events, shows them, retries and discards them, and deletes old ones."""
 
 from __future__ import annotations
 
@@ -6,25 +6,35 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.core.management.base import CommandError
-from django.db import DatabaseError, InterfaceError
 from typing_extensions import override
 
+from ...._boxes.conflicts import AWAY
 from ....management.subcommands import CommandGroup, Subcommand
 from ...database import database
+from ..listing import list_events, print_figures, show_outgoing
 from ..relaying import relay_events
+from ..settling import discard_events, purge_outgoing, retry_events
 
 
 class Command(CommandGroup):
-    """Exits with 1 if the database is unavailable; with 2 for wrong arguments."""
+    """Exits with 1 if the database is unavailable, or the figures exceed their limits; with 2 for wrong arguments."""
 
-    help: str = "Send the events that the outbox stores."
+    help: str = "Send the events that the outbox stores, show them, retry or discard them, and delete old ones."
 
-    subcommands: ClassVar[Mapping[str, Subcommand]] = {"relay": relay_events}
+    subcommands: ClassVar[Mapping[str, Subcommand]] = {
+        "relay": relay_events,
+        "list": list_events,
+        "show": show_outgoing,
+        "retry": retry_events,
+        "discard": discard_events,
+        "stats": print_figures,
+        "purge": purge_outgoing,
+    }
 
     @override
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             super().handle(*args, **options)
-        except (DatabaseError, InterfaceError) as error:
+        except AWAY as error:
             msg = f"The database {database()!r} is unavailable ({type(error).__name__}). Is it running, and migrated?"
             raise CommandError(msg) from error

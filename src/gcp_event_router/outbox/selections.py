@@ -1,0 +1,74 @@
+"""Turns the options with which people select outgoing events into a query, for the command and for projects."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from .._boxes.clock import ago
+from .._boxes.selecting import StateName, matching, row_number, with_error
+from .._boxes.states import State
+from .._globs.glob import Glob
+from .database import database
+from .models import OutgoingEvent
+from .store import order_key_of
+
+__all__ = ["OutgoingSelection"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutgoingSelection:
+    """The outgoing events that match all options; by default, all of them.
+
+    Raises `GlobError` for a malformed glob.
+    """
+
+    #: One of these states.
+    states: Collection[State | StateName] = ()
+    #: A glob of kinds.
+    kind: str = ""
+    #: A glob of topics.
+    topic: str = ""
+    #: The whole ordering key.
+    ordering_key: str = ""
+    #: The ids that `publish` returned.
+    keys: Collection[UUID] = ()
+    #: A part of the last error's type or text.
+    error: str = ""
+    #: The least and the greatest age of the event, by the database's clock.
+    older_than: timedelta | None = None
+    newer_than: timedelta | None = None
+
+    def events(self, alias: str | None = None) -> QuerySet[OutgoingEvent]:
+        """Make the query, by default for the outbox's database."""
+        rows = OutgoingEvent.objects.using(alias or database())
+        if self.states:
+            rows = rows.filter(state__in=self.states)
+        if self.kind:
+            rows = matching(rows, "kind", Glob(self.kind))
+        if self.topic:
+            rows = matching(rows, "topic", Glob(self.topic))
+        if self.ordering_key:
+            rows = rows.filter(order_key=order_key_of(self.ordering_key))
+        if self.keys:
+            rows = rows.filter(key__in=self.keys)
+        if self.error:
+            rows = with_error(rows, self.error)
+        if self.older_than is not None:
+            rows = rows.filter(created_at__lt=ago(self.older_than))
+        if self.newer_than is not None:
+            rows = rows.filter(created_at__gte=ago(self.newer_than))
+        return rows.order_by("pk")
+
+
+def identified_by(identifier: str) -> Q:
+    """Make the condition that an event has a number or an id; both have an index."""
+    condition = Q(pk=row_number(identifier) or 0)
+    try:
+        return condition | Q(key=UUID(identifier))
+    except ValueError:
+        return condition
