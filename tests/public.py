@@ -56,7 +56,7 @@ PUBLIC: Final[dict[str, str]] = {
     "router": "AsyncCallNext CallNext Consulted EventRouter Explanation Glob Handler Middleware Registration events",
     "signals": "EventSignal event_received",
     "testing": "CloudEventMessage CloudEventRequest EventMessage EventTestMixin FORMS Published PublishedEvent Pushed Recording"
-    " Rejection TokenSigner apush batch examples isolated published push record",
+    " Rejection TokenSigner apush batch examples isolated published push record relay_now",
     "testing.plugin": "APush Push",
     "urls": "urlpatterns",
     "urls_async": "urlpatterns",

@@ -82,6 +82,14 @@ class KeptEvent(NamedTuple):
     cause: str = ""
 
 
+class AnyTransport(Protocol):
+    """The type of the outbox's transports, as far as tests need it."""
+
+    def send(self, event: Any, /) -> str:
+        """Send an event, and return the id that the receiver gave it, or ""."""
+        ...
+
+
 class Outbox(Protocol):
     """Keeps events until a relay sends them. The app `gcp_event_router.outbox` plugs itself in."""
 
@@ -91,6 +99,10 @@ class Outbox(Protocol):
 
     def stored(self, ids: Collection[str]) -> Sequence[KeptEvent]:
         """Return those of the events that exist."""
+        ...
+
+    def relay(self, transport: AnyTransport | None) -> tuple[Sequence[KeptEvent], Sequence[BaseException]]:
+        """Send what is due, in this thread, and return what was sent, and the exceptions of failed attempts."""
         ...
 
 

@@ -20,8 +20,8 @@ from django.db import connections, transaction
 from django.utils import timezone
 
 from .._boxes.clock import LONGEST, ahead
-from ..publishing import KeptEvent, Publication
-from . import ordering_keys, puts_postgresql
+from ..publishing import AnyTransport, KeptEvent, Publication
+from . import for_tests, ordering_keys, puts_postgresql
 from .causes import cause_and_trace
 from .database import database
 from .enqueueing import enqueue_relay
@@ -66,19 +66,12 @@ class OutboxStore:
         return str(row.key)
 
     def stored(self, ids: Collection[str]) -> list[KeptEvent]:
-        """Return those of the events that exist, for tests."""
-        rows = OutgoingEvent.objects.using(database()).filter(key__in=ids)
-        return [kept_event(row) for row in rows]
+        """Return those of the events that exist."""
+        return for_tests.stored(ids)
 
-
-def kept_event(row: OutgoingEvent) -> KeptEvent:
-    """Describe a row for tests."""
-    publication = Publication(
-        kind=row.kind, topic=row.topic, data=bytes(row.data), attributes=row.attributes, ordering_key=row.ordering_key
-    )
-    due = row.created_at + row.delay if row.delay else None
-    # a failed attempt replaces it by the time of the next one
-    return KeptEvent(str(row.key), publication, due if row.attempts else row.not_before, row.cause)
+    def relay(self, transport: AnyTransport | None) -> tuple[list[KeptEvent], list[BaseException]]:
+        """Send what is due, in this thread, and return what was sent, and the exceptions of failed attempts."""
+        return for_tests.relay_here(transport)
 
 
 def order_key_of(ordering_key: str) -> UUID:

@@ -8,7 +8,7 @@ from .._messages import FORMS, CloudEventMessage, CloudEventRequest, EventMessag
 from .client import PushOptions
 from .isolation import isolated
 from .mixin import EventTestMixin
-from .publications import Published, PublishedEvent, published
+from .publications import Published, PublishedEvent, published, relay_now
 from .recording import Delivery, Recording, Rejection, record
 from .result import Pushed
 from .token_signer import TokenSigner
@@ -42,6 +42,7 @@ __all__ = [
     "published",
     "push",
     "record",
+    "relay_now",
 ]
 
 

@@ -10,8 +10,9 @@ from typing_extensions import TypeVar, override
 
 from ..event import Event, Principal
 from ..kinds import Kind
+from ..publishing import AnyTransport
 from .client import apush, push, with_defaults
-from .publications import Published, PublishedEvent, published
+from .publications import Published, PublishedEvent, published, relay_now
 from .recording import UNSET, Recording, Unset, record
 from .result import Pushed
 
@@ -49,6 +50,10 @@ class EventTestMixin(TestCase):
     def apush(self) -> Pusher[Coroutine[Any, Any, Pushed]]:
         """As `testing.apush`, with the test case's client."""
         return with_defaults(apush, **self._options("async_client"))
+
+    def relay_now(self, transport: AnyTransport | None = None, *, raises: bool = True) -> list[PublishedEvent[Any]]:
+        """As `testing.relay_now`."""
+        return relay_now(transport, raises=raises)
 
     def _options(self, client: str) -> dict[str, Any]:
         options = {"client": getattr(self, client, None), "principal": self.event_principal}

@@ -1,4 +1,4 @@
-"""Records what is published, for assertions.
+"""Records what is published, for assertions, and relays it within a test.
 
 with published() as recorded:
     place_order(4711)
@@ -17,8 +17,13 @@ from typing import Any, Generic, cast
 from typing_extensions import TypeVar, override
 
 from .. import publishing
+from .._dispatch.lookup import LISTENING
+from .._dispatch.payload import payload_reader
+from ..exceptions import ConfigurationError
 from ..kinds import Kind
-from ..publishing import KeptEvent, Publication
+from ..outcomes import Reject, Retry
+from ..publishing import AnyTransport, KeptEvent, Publication
+from ..router import EventRouter, events
 from .recording import UNSET, Unset
 
 PayloadT = TypeVar("PayloadT", default=Any)
@@ -163,6 +168,35 @@ def published() -> Generator[Published]:
         publishing.recorders.remove(recorded)
 
 
+def relay_now(transport: AnyTransport | None = None, *, raises: bool = True) -> list[PublishedEvent[Any]]:
+    """Send what is due in the outbox, as `manage.py outbox relay` does, in this thread and its transaction; return what was sent.
+
+    Args:
+        transport: By default `Local`, whatever the settings name: the handlers of this project get the events, and what they
+            publish is sent, too.
+        raises: Whether to raise the exceptions of handlers, or of the transport: one by itself, several in an `ExceptionGroup`.
+            Never raises `Retry` and `Reject`.
+
+    Raises:
+        ConfigurationError: The outbox is not installed.
+        RuntimeError: Handlers publish without end.
+        TypeError: `transport` is not a transport.
+
+    """
+    outbox = publishing.current_outbox()
+    if outbox is None:
+        msg = 'There is no outbox to relay from. Add "gcp_event_router.outbox" to INSTALLED_APPS.'
+        raise ConfigurationError(msg)
+    sent, errors = outbox.relay(transport)
+    failures = [error for error in errors if type(error) not in {Retry, Reject}] if raises else []
+    if len(failures) == 1:
+        raise failures[0]
+    if failures:
+        msg = "the relay could not send several events"
+        raise BaseExceptionGroup(msg, failures)
+    return [_event_of(event, _payload_of(event.publication)) for event in sent]
+
+
 def _event_of(stored: KeptEvent, payload: Any) -> PublishedEvent[Any]:
     publication = stored.publication
     return PublishedEvent(
@@ -175,3 +209,10 @@ def _event_of(stored: KeptEvent, payload: Any) -> PublishedEvent[Any]:
         due=stored.due,
         cause=stored.cause,
     )
+
+
+def _payload_of(publication: Publication) -> object:
+    """Read a payload as the kind declares it; the bytes, if no router that gets events declares the kind."""
+    routers = [events, *(router for router in tuple(LISTENING) if isinstance(router, EventRouter))]
+    kind = next((router.kinds[publication.kind] for router in routers if publication.kind in router.kinds), None)
+    return publication.data if kind is None else payload_reader(kind.adapter, kind.payload_type)(publication.data)

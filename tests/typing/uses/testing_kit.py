@@ -15,6 +15,8 @@ from typing_extensions import assert_type, override
 
 from gcp_event_router import Event, EventRouter, Outcome, Principal, events
 from gcp_event_router.auth import GitHub, SharedToken, Stripe
+from gcp_event_router.outbox.models import OutgoingEvent
+from gcp_event_router.outbox.transports import Local, Transport
 from gcp_event_router.testing import (
     FORMS,
     CloudEventMessage,
@@ -34,6 +36,7 @@ from gcp_event_router.testing import (
     published,
     push,
     record,
+    relay_now,
 )
 from gcp_event_router.testing.plugin import APush, Push
 
@@ -67,6 +70,12 @@ def of_row(event: Event[Row]) -> None: ...
 
 @events.on("text")
 def of_text(event: Event[str]) -> None: ...
+
+
+class Sends(Transport):
+    @override
+    def send(self, event: OutgoingEvent) -> str:
+        return ""
 
 
 class Service:
@@ -140,6 +149,13 @@ with published() as recorded:
     recorded.assert_published(OrderPlaced, times="once")  # bad: a number of publications in words
     recorded.assert_not_published("order-placed")  # bad: the name of a kind that should not be published
 
+assert_type(relay_now(), list[PublishedEvent[Any]])
+assert_type([event.cause for event in relay_now(Local(), raises=False)], list[str])
+assert_type(relay_now(Sends())[0].due, datetime | None)
+relay_now(Local)  # bad: a transport's class to relay with
+relay_now("Local")  # bad: the name of a transport to relay with
+relay_now(raises="no")  # bad: a word for whether the relay raises
+
 
 # --- recording
 
@@ -186,6 +202,7 @@ class KitTests(EventTestMixin, TestCase):
         assert_type(self.published.of(OrderPlaced), list[PublishedEvent[Order]])
         assert_type(self.assertPublished(OrderPlaced, payload=ORDER, times=1).payload, Order)
         self.assertNotPublished(Payments)
+        assert_type(self.relay_now(raises=False), list[PublishedEvent[Any]])
 
     async def test_apush(self) -> None:
         assert_type(await self.apush("order-placed"), Pushed)
