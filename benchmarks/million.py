@@ -127,10 +127,10 @@ FROM generate_series(1, %s) AS n
 _DELIVERIES = f"""
 INSERT INTO {DELIVERIES} (
     event_id, handler, state, deferred, attempts, lost, max_attempts, lease_until, error_type, error, error_text,
-    once_key, created_at, started_at, finished_at
+    once_key, order_key, created_at, started_at, finished_at
 )
 SELECT key, handler, state, false, 1, 0, 10, CASE state WHEN 'running' THEN now() + interval '5 minutes' END,
-    CASE WHEN state IN ('failed', 'parked', 'rejected') THEN 'builtins.ValueError' ELSE '' END, '', '', '',
+    CASE WHEN state IN ('failed', 'parked', 'rejected') THEN 'builtins.ValueError' ELSE '' END, '', '', '', '',
     received_at, received_at, CASE WHEN state NOT IN ('pending', 'running') THEN received_at END
 FROM (
     SELECT key, received_at, handler, CASE
@@ -211,7 +211,7 @@ class Claims:
                 body = make_pubsub_message({"order_id": 4711}, message_id=f"new-{self._number}")
                 row = row_of("kind-07", "order-new", RawEvent(read(body, {"CONTENT_TYPE": "application/json"})))
                 start = perf_counter()
-                opened = claims.open_event(ALIAS, row, TERMS, None, begun=True)
+                opened = claims.open_event(ALIAS, row, TERMS, None, {}, begun=True)
                 self.times.append(perf_counter() - start)
                 assert endings.finish(ALIAS, next(iter(opened.values())))
 

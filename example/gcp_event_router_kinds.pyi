@@ -15,7 +15,6 @@ from uuid import UUID
 
 from typing_extensions import TypeForm, TypeVar, deprecated
 
-from gcp_event_router._dispatch.once_key import KeyOf
 from gcp_event_router._dispatch.options import Keyed, OnOptions
 from gcp_event_router.event import Event
 from gcp_event_router.kinds import HandlerDecorator, Kind, PayloadDecorator, TypeOf
@@ -282,8 +281,7 @@ class Events(EventRouter):
         /,
         *kinds: KindOrGlob,
         ce_type: str | None = ...,
-        once_key: KeyOf[KeyedT],
-        **options: Unpack[OnOptions],
+        **options: Unpack[Keyed[KeyedT]],
     ) -> PayloadDecorator[KeyedT]: ...
     @overload
     @deprecated("No declared kind has this name, or matches this glob. `manage.py events list` shows the kinds. If this is new, run `manage.py events stubs`.")
@@ -293,8 +291,7 @@ class Events(EventRouter):
         /,
         *kinds: LiteralString,
         ce_type: str | None = ...,
-        once_key: KeyOf[KeyedT],
-        **options: Unpack[OnOptions],
+        **options: Unpack[Keyed[KeyedT]],
     ) -> NoDeclaredKindHasThisName: ...
     @overload
     def on(
@@ -319,16 +316,14 @@ class Events(EventRouter):
         /,
         *kinds: str,
         ce_type: str | None = ...,
-        once_key: KeyOf[KeyedT],
-        **options: Unpack[OnOptions],
+        **options: Unpack[Keyed[KeyedT]],
     ) -> PayloadDecorator[KeyedT]: ...
     @overload
     def on(
         self,
         *,
         ce_type: str,
-        once_key: KeyOf[KeyedT],
-        **options: Unpack[OnOptions],
+        **options: Unpack[Keyed[KeyedT]],
     ) -> PayloadDecorator[KeyedT]: ...
     @overload
     def explain(

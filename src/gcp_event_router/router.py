@@ -2,6 +2,8 @@
 
 `apps` connects `events` to the signals in the settings; `checks` and the management commands read the registrations.
 """
+# pyright: reportOverlappingOverload=false
+# -- it does not see that only functions that find a key reach the overloads with `Keyed[KeyedT]`
 
 from __future__ import annotations
 
@@ -21,8 +23,7 @@ from ._dispatch.explanation import Consulted, Explanation, explain
 from ._dispatch.handler import Handler
 from ._dispatch.lookup import GivenTraits, HandlersFound, HandlerTable, Registration, Traits, is_registered
 from ._dispatch.middleware import AsyncCallNext, CallNext, Middleware, RegisteredMiddleware
-from ._dispatch.once_key import KeyOf
-from ._dispatch.options import HandlerOptions, Keyed, OnOptions, Options
+from ._dispatch.options import HandlerOptions, Keyed, KeyedFallback, OnOptions, Options
 from ._globs.attributes import NO_ATTRIBUTES, AttributeGlobs
 from ._globs.glob import Glob, check_prefix, glob_of
 from ._globs.kinds_by_name import KindsByName
@@ -117,11 +118,11 @@ class EventRouter(SignalListener):
 
     @overload
     def on(
-        self, kind: str, /, *kinds: str, ce_type: str | None = ..., once_key: KeyOf[KeyedT], **options: Unpack[OnOptions]
+        self, kind: str, /, *kinds: str, ce_type: str | None = ..., **options: Unpack[Keyed[KeyedT]]
     ) -> PayloadDecorator[KeyedT]: ...
 
     @overload
-    def on(self, /, *, ce_type: str, once_key: KeyOf[KeyedT], **options: Unpack[OnOptions]) -> PayloadDecorator[KeyedT]: ...
+    def on(self, /, *, ce_type: str, **options: Unpack[Keyed[KeyedT]]) -> PayloadDecorator[KeyedT]: ...
 
     def on(self, *kinds: str, payload: object = UNSET, ce_type: str | None = None, **options: Any) -> Any:
         """Register the decorated function for all matching events, and return it unchanged.
@@ -135,6 +136,7 @@ class EventRouter(SignalListener):
                 attributes of a Pub/Sub message, and those of a CloudEvent, with its extensions.
             once_key: Finds the business key of an event, such as `lambda event: event.payload.payment_id`: a text, an int or a
                 UUID, or None for an event without one. The function's effects happen once for each key, in the inbox.
+            order_by: Finds the key, or is `"ordering_key"`, with which the inbox handles events one by one, as they arrive.
             options: How the function runs, mostly in the inbox. `name`: the handler's name, instead of its module and
                 qualified name. `once`: whether its effects happen once. `once_for`: how long the inbox keeps a key of
                 `once_key`. `deferred`: whether it runs after the answer to the sender. `lease`: how long one run may take.
@@ -167,7 +169,7 @@ class EventRouter(SignalListener):
     def fallback(self, /, **options: Unpack[HandlerOptions]) -> HandlerDecorator: ...
 
     @overload
-    def fallback(self, /, *, once_key: KeyOf[KeyedT], **options: Unpack[HandlerOptions]) -> PayloadDecorator[KeyedT]: ...
+    def fallback(self, /, **options: Unpack[KeyedFallback[KeyedT]]) -> PayloadDecorator[KeyedT]: ...
 
     def fallback(self, function: Any = None, /, **options: Any) -> Any:
         """Register the decorated function for events that no other handler takes, and return it unchanged.

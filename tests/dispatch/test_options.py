@@ -81,6 +81,21 @@ TIME = "lease must be a positive timedelta, not"
             "once_key cannot be called with an event alone. Write it as `def key(event: Event[Model]) -> str`.",
         ),
         ({"once_key": key, "once": False}, "once_key needs the inbox, which once=False bypasses. Leave one of them out."),
+        (
+            {"order_by": "customer_id"},
+            "order_by='customer_id' cannot be called. "
+            'Write order_by=lambda event: event.payload.customer_id, or order_by="ordering_key".',
+        ),
+        ({"order_by": async_key}, KEY.replace("once_key", "order_by")),
+        (
+            {"order_by": no_key},
+            "order_by cannot be called with an event alone. Write it as `def key(event: Event[Model]) -> str`.",
+        ),
+        ({"order_by": key, "once": False}, "order_by needs the inbox, which once=False bypasses. Leave one of them out."),
+        (
+            {"order_by": "ordering_key", "once": False},
+            "order_by needs the inbox, which once=False bypasses. Leave one of them out.",
+        ),
         ({"once_key": key, "once_for": 30}, "once_for must be a positive timedelta, not 30."),
         ({"once_key": key, "once_for": timedelta(0)}, "once_for must be a positive timedelta, not datetime.timedelta(0)."),
         (

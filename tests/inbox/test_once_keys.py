@@ -16,7 +16,7 @@ from django.test.utils import CaptureQueriesContext
 from pydantic import BaseModel, field_validator
 
 from gcp_event_router import Event, EventRouter, Reject, Retry
-from gcp_event_router._dispatch.once_key import KeyOf
+from gcp_event_router._dispatch.event_key import KeyOf
 from gcp_event_router.inbox.models import Delivery, OnceKey, StoredEvent
 from gcp_event_router.inbox.purge import purge
 from gcp_event_router.inbox.renaming import rename

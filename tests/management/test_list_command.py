@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -109,6 +110,7 @@ def test_list_as_json(shop: EventRouter) -> None:
         "lease_seconds": 60.0,
         "max_attempts": None,
         "once_key": False,
+        "order_by": None,
     }
     assert [each["fallback"] for each in found["handlers"]] == [False, False, False, True]
     assert found["declared"] == {"order-placed": "dict[str, int]", "never": "int"}
@@ -281,3 +283,24 @@ def test_nothing_but_the_core_is_needed() -> None:
     )
 
     assert ended.returncode == 0, ended.stderr
+
+
+def order_reference(event: Event[dict[str, int]]) -> str:
+    return event.reference
+
+
+by_reference: Callable[[Event[Any]], str] = lambda event: event.reference  # noqa: E731 -- what is named
+
+
+@pytest.mark.parametrize(
+    ("order_by", "name"),
+    [("ordering_key", "ordering_key"), (order_reference, f"{NAME}.order_reference"), (by_reference, "a lambda")],
+)
+def test_what_orders_a_handler(router: EventRouter, order_by: Any, name: str) -> None:
+    """A handler with `order_by` says by what it is ordered, in the list, in an explanation, and for scripts."""
+    router.on("order-placed", order_by=order_by, name="h")(one)
+
+    assert f"sync, ordered by {name}\n" in run("list")
+    assert f"        ordered by {name}\n" in run("explain", "order-placed")
+    assert json.loads(run("list", "--format", "json"))["handlers"][0]["order_by"] == name
+    assert json.loads(run("explain", "order-placed", "--format", "json"))["consulted"][0]["order_by"] == name

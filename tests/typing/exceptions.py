@@ -26,7 +26,7 @@ _MYPY: Final = {
         "a TypedDict that was handled",
     ),
     _STRING: ("a type's name as a kind's payload", "a type's name as payload="),
-    _UNSOLVED: ("a lambda that reads a payload of no known type",),
+    _UNSOLVED: ("a lambda that reads a payload of no known type", "order_by reads a payload of no known type"),
 }
 
 _PYRIGHT: Final = {
@@ -38,7 +38,7 @@ _PYRIGHT: Final = {
 
 EXCEPTIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "mypy": _MYPY,
-    "mypy-plugin": {_UNSOLVED: ("a lambda that reads a payload of no known type",)},
+    "mypy-plugin": {_UNSOLVED: ("a lambda that reads a payload of no known type", "order_by reads a payload of no known type")},
     "mypy-oldest": {
         **_MYPY,
         "mypy before 1.19 does not know TypeForm, so that anything is the form of an unknown type": (
@@ -74,7 +74,7 @@ EXCEPTIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         ),
     },
     "mypy-oldest-plugin": {
-        _UNSOLVED: ("a lambda that reads a payload of no known type",),
+        _UNSOLVED: ("a lambda that reads a payload of no known type", "order_by reads a payload of no known type"),
         "mypy before 1.19 takes what it expects for the type of a form that it does not know": (
             "a generic handler of another kind",
             "a field that payload= lacks",
@@ -83,7 +83,7 @@ EXCEPTIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "pyright": _PYRIGHT,
     "basedpyright": _PYRIGHT,
     "pyrefly": {
-        _UNSOLVED: ("a lambda that reads a payload of no known type",),
+        _UNSOLVED: ("a lambda that reads a payload of no known type", "order_by reads a payload of no known type"),
         _KEPT: ("a handler of a kind, called by its parameter's name",),
         _COVARIANT: ("payload= and a factory's handler of another",),
         _PYDANTIC: ("a size in words", "a history in words", "text as bytes", "text as a message's body"),
@@ -100,7 +100,7 @@ EXCEPTIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "pyrefly does not know the members of an enum with a base of its own by name": ("a member by its name",),
     },
     "ty": {
-        _UNSOLVED: ("a lambda that reads a payload of no known type",),
+        _UNSOLVED: ("a lambda that reads a payload of no known type", "order_by reads a payload of no known type"),
         _STRING: ("a type's name as a kind's payload", "a type's name as payload="),
         _KEPT: ("a handler of a kind, called by its parameter's name",),
         _COVARIANT: ("a factory's handler of another payload", "payload= and a factory's handler of another"),

@@ -171,6 +171,7 @@ def manner(handler: Handler) -> list[str]:
         "async" if handler.is_async else "sync",
         *([] if handler.options.once else ["every delivery"]),
         *(["deferred"] if handler.options.deferred else []),
+        *([f"ordered by {handler.options.order}"] if handler.options.order else []),
     ]
 
 

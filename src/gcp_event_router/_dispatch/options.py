@@ -11,7 +11,8 @@ from typing_extensions import TypedDict
 
 from ..conf import MAX_ATTEMPTS
 from ..exceptions import RegistrationError
-from .once_key import KeyFunction, KeyOf, PayloadT, problem_of
+from .event_key import ORDERING_KEY, KeyFunction, KeyOf, OrderingKey, PayloadT, problem_of
+from .signature import name_of
 
 _NAME_LENGTH = 255
 
@@ -29,6 +30,8 @@ class _RunOptions(TypedDict, total=False):
 class HandlerOptions(_RunOptions, total=False, closed=True):  # type: ignore[call-arg, unused-ignore]
     """The keyword arguments, for type checkers; `Options` explains them."""
 
+    order_by: OrderingKey | None
+
 
 class _RouteOptions(_RunOptions, total=False):
     attributes: Mapping[str, str] | None
@@ -37,11 +40,20 @@ class _RouteOptions(_RunOptions, total=False):
 class OnOptions(_RouteOptions, total=False, closed=True):  # type: ignore[call-arg, unused-ignore]
     """The same, and the attributes of the events."""
 
+    order_by: OrderingKey | None
 
-class Keyed(_RouteOptions, Generic[PayloadT], total=False, closed=True):  # type: ignore[call-arg, unused-ignore]
-    """The same, and the function that finds the business key of an event with a payload."""
 
+class _Keys(TypedDict, Generic[PayloadT], total=False):
     once_key: KeyOf[PayloadT] | None
+    order_by: KeyOf[PayloadT] | OrderingKey | None
+
+
+class KeyedFallback(_RunOptions, _Keys[PayloadT], total=False, closed=True):  # type: ignore[call-arg, unused-ignore]
+    """The options of a fallback, with the functions that find the keys of an event with a payload."""
+
+
+class Keyed(_RouteOptions, _Keys[PayloadT], total=False, closed=True):  # type: ignore[call-arg, unused-ignore]
+    """The options of `on`, with the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +74,8 @@ class Options:
     once_key: KeyFunction | None = None
     #: How long a key is kept after the effects; None for the setting `RETENTION`.
     once_for: timedelta | None = None
+    #: Finds the key of an event by which deliveries are ordered: those with the same key run one after the other.
+    order_by: KeyFunction | OrderingKey | None = None
 
     @classmethod
     def of(cls, arguments: Mapping[str, Any], *others: str) -> Self:
@@ -72,6 +86,14 @@ class Options:
                 msg = f"Unknown option {name}=. The options are {'=, '.join([*others, *known])}=."
                 raise RegistrationError(msg)
         return cls(**arguments)
+
+    @property
+    def order(self) -> str:
+        """What `order_by` is, for people: `"ordering_key"` or a function's name; "" without it."""
+        if self.order_by is None or isinstance(self.order_by, str):
+            return self.order_by or ""
+        name = name_of(self.order_by)
+        return "a lambda" if name.endswith("<lambda>") else name
 
     def __post_init__(self) -> None:
         msg = self._wrong_value() or self._contradiction()
@@ -99,14 +121,17 @@ class Options:
     def _contradiction(self) -> str | None:
         if self.deferred and not self.once:
             return "deferred=True needs the inbox, which once=False bypasses. Leave one of them out."
-        if self.once_key is None:
+        if self.once_for and self.once_key is None:
             how = "Add once_key, or leave once_for out."
-            return f"once_for is how long a key is kept, and without once_key there is none. {how}" if self.once_for else None
-        return (
-            problem_of(self.once_key)
-            if self.once
-            else "once_key needs the inbox, which once=False bypasses. Leave one of them out."
-        )
+            return f"once_for is how long a key is kept, and without once_key there is none. {how}"
+        for name, function in (("once_key", self.once_key), ("order_by", self.order_by)):
+            if function is not None and not self.once:
+                return f"{name} needs the inbox, which once=False bypasses. Leave one of them out."
+            if function is not None and (name, function) != ("order_by", ORDERING_KEY):
+                problem = problem_of(name, function)
+                if problem is not None:
+                    return problem
+        return None
 
 
 def _is_time(value: object) -> bool:

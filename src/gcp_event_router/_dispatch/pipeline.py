@@ -24,8 +24,8 @@ from ..event import Event
 from ..lifecycle import handler_finished, handler_started, listeners_changed
 from ..outcomes import classify
 from .context import enter
+from .event_key import ORDERING_KEY, KeyFunction, key_text
 from .handler import Handler
-from .once_key import key_text
 from .raw_event import RawEvent
 from .store import HANDLED, EventStore, Result, RunRecord, event_store, store_changed
 
@@ -45,14 +45,26 @@ class Run:
     record: RunRecord | None = None
     #: The handler's argument; None until its payload is validated.
     event: Event[Any, Any] | None = None
-    #: The argument that `once_key` has made, until the handler gets it.
+    #: The argument that was made to find a key, until the handler gets it.
     made: Event[Any, Any] | None = None
-    #: Holds the error of `once_key`, until it is raised.
+    #: Holds the error of finding a key, until it is raised.
     _key_error: list[Exception] | None = field(default=None, init=False)
 
     def once_key(self) -> str | None:
         """Return the event's business key; None if it has none. An error is raised later, by the call of the handler."""
-        return copy_context().run(self._once_key)
+        return self._key("once_key", self.handler.options.once_key)
+
+    def order_key(self) -> str | None:
+        """Return the key by which the event is ordered, as `once_key` does."""
+        find = self.handler.options.order_by
+        if find == ORDERING_KEY:
+            return self.raw_event.envelope.ordering_key or None
+        return self._key("order_by", find)
+
+    def go_on_from(self, earlier: Run) -> None:
+        """Take over what an earlier run of the same handler and event has made, or its error, to find a key."""
+        self.made, earlier.made = earlier.made, None
+        self._key_error, earlier._key_error = earlier._key_error, None
 
     def call(self) -> None:
         """Call a sync handler."""
@@ -66,13 +78,16 @@ class Run:
             raise self._key_error.pop()  # as above
         await self.handler.acall(self.kind, self.reference, self.raw_event, self)
 
-    def _once_key(self) -> str | None:
-        handler = self.handler
+    def _key(self, option: str, find: KeyFunction | None) -> str | None:
+        if find is None or self._key_error:
+            return None
+        return copy_context().run(self._find_key, option, find)
+
+    def _find_key(self, option: str, find: KeyFunction) -> str | None:
         enter((self.kind, self.reference, self.raw_event, self))
         try:
-            event = handler.event(self.kind, self.reference, self.raw_event)
-            find = handler.options.once_key
-            key = None if find is None else key_text(handler, find(event))
+            event = self.made or self.handler.event(self.kind, self.reference, self.raw_event)
+            key = key_text(option, self.handler, find(event))
         except RAISED as error:
             if is_meant(error):
                 raise

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from django.dispatch import Signal
 
@@ -42,6 +42,14 @@ class HandlerRun(Protocol):
 
     def once_key(self) -> str | None:
         """Make the event, and return its business key, if any. It may block; the handler's call raises its errors."""
+        ...
+
+    def order_key(self) -> str | None:
+        """Return the key by which the event is ordered, in the same way."""
+        ...
+
+    def go_on_from(self, earlier: Any, /) -> None:
+        """Take over what an earlier run of the same handler and event has made to find a key."""
         ...
 
 

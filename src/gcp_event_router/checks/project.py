@@ -62,7 +62,9 @@ def _inbox() -> Iterator[CheckMessage]:
         return
     asked = [(registration.handler, registration.handler.options) for registration in events]
     handlers = [
-        handler for handler, options in asked if options.deferred or options.lease or options.max_attempts or options.once_key
+        handler
+        for handler, options in asked
+        if options.deferred or options.lease or options.max_attempts or options.once_key or options.order_by
     ]
     if handlers or getattr(settings, conf.NAME, {}).get("INBOX"):
         who = ", ".join(map(str, handlers)) or f'{conf.NAME}["INBOX"]'

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from operator import attrgetter
 from typing import Any, Final
 from uuid import UUID, uuid4
@@ -25,8 +26,9 @@ from .._boxes.states import SETTLED, State
 from .._boxes.stored_errors import StoredError
 from . import claims_mysql as mysql
 from . import claims_postgresql as postgresql
+from . import orders
 from .decisions import leave
-from .leases import LOST, LOST_TOO_OFTEN, SOON, Claim, ClaimRequest, DeliveryTerms, Payload
+from .leases import LOST, LOST_TOO_OFTEN, SOON, Claim, ClaimRequest, DeliveryTerms, OrderKey, Payload
 from .models import Delivery, StoredEvent
 
 #: The states in which the stored payload counts, even if another one arrives under its key.
@@ -36,17 +38,24 @@ _MISSING = Claim(0, State.RUNNING, wait=SOON)
 
 @retry_conflicts
 def open_event(
-    alias: str, row: StoredEvent, wanted: Sequence[DeliveryTerms], sender_attempt: int | None, *, begun: bool
+    alias: str,
+    row: StoredEvent,
+    wanted: Sequence[DeliveryTerms],
+    sender_attempt: int | None,
+    order_keys: Mapping[str, OrderKey],
+    *,
+    begun: bool,
 ) -> dict[str, Claim]:
     """Store an event unless it exists, and claim its open deliveries.
 
-    On PostgreSQL, a new event takes one statement, and a duplicate two.
+    On PostgreSQL, a new event takes one statement, and one more for each ordered delivery; a duplicate takes two.
 
     Args:
         alias: The database.
         row: The event.
         wanted: Its handlers.
         sender_attempt: The sender's number of this delivery, if known.
+        order_keys: The event's keys of ordered handlers, by their names.
         begun: Whether the claimed deliveries begin at once; otherwise, `begin` begins each.
 
     Returns:
@@ -56,7 +65,7 @@ def open_event(
         DatabaseError: The database is unavailable, or refuses a statement.
 
     """
-    request = ClaimRequest(alias, row, wanted, sender_attempt, begun, uuid4())
+    request = ClaimRequest(alias, row, wanted, sender_attempt, begun, uuid4(), order_keys)
     claims = _claim_open(request)
     payloads = {claim.payload for claim in claims.values()}
     if Payload.REFUSED in payloads:
@@ -94,11 +103,11 @@ def keep_unhandled(alias: str, row: StoredEvent) -> Payload:
 
 
 @retry_conflicts
-def claim(alias: str, delivery: int, terms: DeliveryTerms) -> Claim | None:
-    """Claim one delivery; None if it is not open, or another worker has it."""
+def claim(alias: str, delivery: int, terms: DeliveryTerms, *, is_ordered: bool = False) -> Claim | None:
+    """Claim one delivery; None if it is not open, another worker has it, or it is not its turn."""
     token = uuid4()
     row = Delivery.objects.using(alias).filter(pk=delivery)
-    if not _take(row, 1, terms, token, F("sender_attempt"), begun=True):
+    if not _take(row, 1, terms, token, F("sender_attempt"), begun=True, is_ordered=is_ordered):
         return None
     taken = row.filter(Q(token=token) | Q(state=State.PARKED)).annotate(now=Now())
     values = taken.values_list("state", "token", "attempts", "lost", "deferred", "waiting_since", "now").first()
@@ -106,7 +115,7 @@ def claim(alias: str, delivery: int, terms: DeliveryTerms) -> Claim | None:
         return None
     state, row_token, attempts, lost, deferred, since, now = values
     waited = now - since if deferred and since is not None else timedelta()
-    return Claim(delivery, state, row_token, attempts, lost, terms.max_attempts, waited=waited)
+    return Claim(delivery, state, row_token, attempts, lost, terms.max_attempts, waited=waited, is_ordered=is_ordered)
 
 
 @retry_conflicts
@@ -125,11 +134,24 @@ def _claim_open(request: ClaimRequest) -> dict[str, Claim]:
     """Claim the open deliveries of a new or stored event, and return the state of all that are wanted."""
     on_postgresql = connections[request.alias].vendor == "postgresql"
     claims = postgresql.insert_new(request) if on_postgresql else {}
-    if not claims:
+    if claims:
+        _take_turns(request, claims)
+    else:
         claims, claimable = _read(request)
         if claimable:  # otherwise, there is nothing to write; on SQLite, a writer would wait for all other writers
             claims = _take_open(request, claimable, [terms for terms in claimable if not claims[terms.handler].delivery])
     return claims
+
+
+def _take_turns(request: ClaimRequest, claims: dict[str, Claim]) -> None:
+    """Claim the ordered deliveries of a new event whose turn it is."""
+    for terms in request.wanted:
+        if terms.handler not in request.order_keys or terms.deferred:
+            continue
+        claim = claims[terms.handler]
+        row = Delivery.objects.using(request.alias).filter(pk=claim.delivery)
+        if _take(row, 1, terms, request.token, request.sender_attempt, begun=request.begun, is_ordered=True):
+            claims[terms.handler] = replace(claim, state=State.RUNNING, token=request.token, attempts=1)
 
 
 def _read(request: ClaimRequest) -> tuple[dict[str, Claim], list[DeliveryTerms]]:
@@ -137,12 +159,14 @@ def _read(request: ClaimRequest) -> tuple[dict[str, Claim], list[DeliveryTerms]]
     claims: dict[str, Claim] = {}
     is_open: dict[str, bool] = {}
     differs = is_settled = False
-    for digest, now, pk, handler, state, token, attempts, lost, most, deferred, until in _read_rows(request):
+    for digest, now, pk, handler, state, token, attempts, lost, most, deferred, order, until in _read_rows(request):
         differs = bytes(digest) != request.row.digest
         is_settled = is_settled or state in _DECIDED
         wait = (until - now).total_seconds() if until else 0.0
         own = token if token == request.token else None
-        claims[handler] = Claim(pk, state, own, attempts, lost, most, max(wait, SOON), is_deferred=deferred)
+        claims[handler] = Claim(
+            pk, state, own, attempts, lost, most, max(wait, SOON), is_deferred=deferred, is_ordered=order is not None
+        )
         is_open[handler] = state in {State.PENDING, State.FAILED} or (state == State.RUNNING and wait < 0)
     # a missing delivery was purged meanwhile, or would be for another payload
     payload = (Payload.IGNORED if is_settled else Payload.REFUSED) if differs else Payload.SAME
@@ -154,7 +178,7 @@ def _read(request: ClaimRequest) -> tuple[dict[str, Claim], list[DeliveryTerms]]
 def _read_rows(request: ClaimRequest) -> Sequence[tuple[Any, ...]]:
     if connections[request.alias].vendor == "postgresql":
         return postgresql.read_rows(request)
-    columns = ("pk", "handler", "state", "token", "attempts", "lost", "max_attempts", "deferred", "lease_until")
+    columns = ("pk", "handler", "state", "token", "attempts", "lost", "max_attempts", "deferred", "order_digest", "lease_until")
     rows = StoredEvent.objects.using(request.alias).filter(key=request.row.key).annotate(now=Now())
     return list(rows.values_list("digest", "now", *(f"deliveries__{column}" for column in columns)))
 
@@ -167,13 +191,14 @@ def _take_open(request: ClaimRequest, claimable: Sequence[DeliveryTerms], missin
     groups: dict[object, list[DeliveryTerms]] = {}  # one statement takes the deliveries of all handlers with equal terms
     for terms in claimable:
         if not terms.deferred:
-            groups.setdefault(_common(terms), []).append(terms)
+            groups.setdefault(terms if terms.is_ordered else _common(terms), []).append(terms)
     # after a conflict, the deliveries that an earlier statement has claimed must be free again
     with transaction.atomic(using=alias) if len(claimable) > 1 or missing else nullcontext():
         new: set[str] = _insert_missing(request, missing, same) if missing else set()
         for group in groups.values():
             named = rows.filter(handler__in=[terms.handler for terms in group])
-            _take(named, len(group), group[0], request.token, request.sender_attempt, begun=request.begun)
+            is_ordered = group[0].is_ordered
+            _take(named, len(group), group[0], request.token, request.sender_attempt, begun=request.begun, is_ordered=is_ordered)
         claims, _ = _read(request)
     for handler in new & claims.keys():
         claim = claims[handler]  # a worker may already run a deferred delivery that another process has stored
@@ -192,7 +217,10 @@ def _insert_missing(request: ClaimRequest, missing: Sequence[DeliveryTerms], sam
     new = [terms for terms in missing if terms.handler not in handlers] if handlers else []
     shared = {"event_id": row.key, "sender_attempt": request.sender_attempt}
     deliveries = [
-        Delivery(handler=terms.handler, deferred=terms.deferred, max_attempts=terms.max_attempts, **shared) for terms in new
+        Delivery(
+            handler=terms.handler, deferred=terms.deferred, max_attempts=terms.max_attempts, **_order(request, terms), **shared
+        )
+        for terms in new
     ]
     Delivery.objects.using(alias).bulk_create(deliveries, ignore_conflicts=True)
     return {terms.handler for terms in new}
@@ -204,6 +232,10 @@ def _claim_replaced(request: ClaimRequest) -> dict[str, Claim]:
     with transaction.atomic(using=request.alias):
         if _replace_payload(request.alias, request.row, replaceable) is not Payload.TAKEN:
             return {}
+        rows = Delivery.objects.using(request.alias).filter(event_id=request.row.key)
+        for terms in request.wanted:
+            if terms.is_ordered:
+                rows.filter(handler=terms.handler).update(**_order(request, terms))
         return {handler: replace(claim, payload=Payload.TAKEN) for handler, claim in _claim_open(request).items()}
 
 
@@ -252,12 +284,28 @@ def _hand_over(alias: str, claim: Claim) -> Claim:
     return replace(claim, is_new=bool(leave(alias, [claim.delivery])))
 
 
-def _take(rows: QuerySet[Delivery], count: int, terms: DeliveryTerms, token: UUID, sender_attempt: object, *, begun: bool) -> int:
+def _order(request: ClaimRequest, terms: DeliveryTerms) -> dict[str, Any]:
+    digest, text = request.order_keys.get(terms.handler, (None, ""))
+    return {"order_digest": digest, "order_key": text}
+
+
+def _take(
+    rows: QuerySet[Delivery],
+    count: int,
+    terms: DeliveryTerms,
+    token: UUID,
+    sender_attempt: object,
+    *,
+    begun: bool,
+    is_ordered: bool,
+) -> int:
     """Take the open ones of `count` deliveries, and park those that were lost too often. Returns how many rows changed."""
     spent = _LOST_RUN & Q(lost__gte=terms.max_lost - 1)
     shared = {"max_attempts": terms.max_attempts, "sender_attempt": sender_attempt, "not_before": None}
     # MySQL sets one column after the other, and expressions see earlier changes: columns that others read come last
-    taken = rows.filter(IS_OPEN, ~spent).update(
+    ready = rows.filter(IS_OPEN, ~spent)
+    update = partial(orders.take, ready) if is_ordered else ready.update
+    taken = update(
         **shared,
         **_TAKEN,
         token=token,
@@ -268,7 +316,7 @@ def _take(rows: QuerySet[Delivery], count: int, terms: DeliveryTerms, token: UUI
     )
     if taken == count:
         return taken
-    return taken + rows.filter(IS_OPEN, spent).update(**shared, **_PARKED, token=None, lease_until=None)
+    return taken + rows.filter(IS_OPEN, spent).update(**shared, **_PARKED, token=None, lease_until=None, running_digest=None)
 
 
 def _change(name: str, condition: Q, value: Any) -> Case:

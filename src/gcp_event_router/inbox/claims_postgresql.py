@@ -30,7 +30,7 @@ WITH event AS (
 )
 INSERT INTO {DELIVERIES} (
     event_id, sender_attempt, lost, error_type, error, error_text, once_key, created_at,
-    handler, max_attempts, deferred, state, attempts, token, lease_until, started_at
+    handler, max_attempts, deferred, state, attempts, token, lease_until, started_at, order_digest, order_key
 )
 SELECT key, %s::integer, 0, '', '', '', '', statement_timestamp(), wanted.*
 FROM event, (VALUES {{wanted}}) AS wanted
@@ -39,11 +39,13 @@ RETURNING id, handler
 # A claim need not be on the disk at once, since the end of its run is before the sender is answered, and the log is written in
 # order. If the database crashes in between, the sender tries again, and its first attempt does not count.
 _NO_SYNC = ", set_config('synchronous_commit', 'off', true)"
-_DEFERRED = f"(%s, %s, TRUE, '{State.PENDING}', 0, NULL::uuid, NULL::timestamptz, NULL::timestamptz)"
-_CLAIMED = f"(%s, %s, FALSE, '{State.RUNNING}', 1, %s::uuid, statement_timestamp() + make_interval(secs => %s), {{begun}})"
+_WAITING = f"(%s, %s, {{deferred}}, '{State.PENDING}', 0, NULL::uuid, NULL::timestamptz, NULL::timestamptz, {{order}})"
+_LEASE = "statement_timestamp() + make_interval(secs => %s)"
+_CLAIMED = f"(%s, %s, FALSE, '{State.RUNNING}', 1, %s::uuid, {_LEASE}, {{begun}}, NULL::uuid, '')"
 
 _READ = f"""
-SELECT digest, statement_timestamp(), id, handler, state, token, attempts, lost, max_attempts, deferred, lease_until
+SELECT
+    digest, statement_timestamp(), id, handler, state, token, attempts, lost, max_attempts, deferred, order_digest, lease_until
 FROM {EVENTS}
 LEFT JOIN {DELIVERIES} ON event_id = key
 WHERE key = %s::uuid
@@ -51,7 +53,7 @@ WHERE key = %s::uuid
 
 _FINISH = f"""
 UPDATE {DELIVERIES} AS delivery
-SET state = '{State.DONE}', finished_at = statement_timestamp(), token = NULL, lease_until = NULL,
+SET state = '{State.DONE}', finished_at = statement_timestamp(), token = NULL, lease_until = NULL, running_digest = NULL,
     error_type = '', error = '', error_text = ''
 """
 _WHERE_HELD = "WHERE delivery.id = %s AND delivery.token = %s::uuid"
@@ -87,21 +89,27 @@ _SETTING = "current_setting(%s, true)"  # NULL or empty in a transaction without
 
 
 def insert_new(request: ClaimRequest) -> dict[str, Claim]:
-    """Insert a new event, and claim it for all its handlers; returns nothing for an existing event."""
+    """Insert a new event, and claim it for all its handlers but ordered ones; returns nothing for an existing event."""
     row, token = request.row, request.token
     parameters = [str(row.key), *(getattr(row, name) for name in _EVENT[1:]), request.sender_attempt]
     for terms in request.wanted:
+        key = request.order_keys.get(terms.handler)
         parameters += [terms.handler, terms.max_attempts]
-        if not terms.deferred:
+        if key is not None:
+            parameters += [str(key.digest), key.text]
+        elif not terms.deferred:
             parameters += [str(token), terms.lease.total_seconds()]
-    deferred = tuple(terms.deferred for terms in request.wanted)
+    forms = tuple((terms.deferred, terms.handler in request.order_keys) for terms in request.wanted)
     # a deferred event is answered after this commit; and an outer transaction belongs to somebody else
-    sync = any(deferred) or not connections[request.alias].get_autocommit()
+    sync = any(deferred for deferred, _ in forms) or not connections[request.alias].get_autocommit()
     claims: dict[str, Claim] = {}
-    for pk, handler in _fetch(request.alias, _new_statement(deferred, begun=request.begun, sync=sync), parameters):
+    for pk, handler in _fetch(request.alias, _new_statement(forms, begun=request.begun, sync=sync), parameters):
         terms = next(terms for terms in request.wanted if terms.handler == handler)
-        if terms.deferred:
-            claims[handler] = Claim(pk, State.PENDING, max_attempts=terms.max_attempts, is_new=True)
+        is_ordered = handler in request.order_keys
+        if terms.deferred or is_ordered:
+            claims[handler] = Claim(
+                pk, State.PENDING, max_attempts=terms.max_attempts, is_new=terms.deferred, is_ordered=is_ordered
+            )
         else:
             claims[handler] = Claim(pk, State.RUNNING, token, 1, max_attempts=terms.max_attempts)
     return claims
@@ -150,7 +158,13 @@ def _fetch(alias: str, statement: str, parameters: Sequence[Any]) -> list[tuple[
 
 
 @cache
-def _new_statement(deferred: tuple[bool, ...], *, begun: bool, sync: bool) -> str:
+def _new_statement(forms: tuple[tuple[bool, bool], ...], *, begun: bool, sync: bool) -> str:
+    """Write the statement for deliveries that are deferred, ordered, both or neither."""
     claimed = _CLAIMED.format(begun="statement_timestamp()" if begun else "NULL::timestamptz")
-    deliveries = ", ".join(_DEFERRED if is_deferred else claimed for is_deferred in deferred)
-    return _NEW.format(sync="" if sync else _NO_SYNC, wanted=deliveries)
+    deliveries = [
+        _WAITING.format(deferred=deferred, order="%s::uuid, %s" if ordered else "NULL::uuid, ''")
+        if deferred or ordered
+        else claimed
+        for deferred, ordered in forms
+    ]
+    return _NEW.format(sync="" if sync else _NO_SYNC, wanted=", ".join(deliveries))

@@ -43,9 +43,10 @@ def discardable(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
 
 @retry_conflicts
 def discard(alias: str, delivery: int) -> bool:
-    """Discard a delivery, and free its business key. Returns False if the delivery can no longer be discarded."""
+    """Discard a delivery, and free its keys. Returns False if the delivery can no longer be discarded."""
     rows = discardable(Delivery.objects.using(alias).filter(pk=delivery))
-    if not rows.update(state=State.DISCARDED, not_before=None, finished_at=Now(), token=None, lease_until=None):
+    freed = {"not_before": None, "token": None, "lease_until": None, "running_digest": None}
+    if not rows.update(state=State.DISCARDED, finished_at=Now(), **freed):
         return False
     once_keys.free(alias, delivery)
     return True

@@ -70,6 +70,12 @@ def give_way(alias: str, held: Claim, key: StandingKey, after: timedelta | None)
     return _give_back(alias, held, error, after, once_key=key.text)
 
 
+@retry_conflicts
+def stand_back(alias: str, held: Claim) -> bool:
+    """End a claimed delivery that may not run, since it is not its turn: it waits. The claim does not count as a run."""
+    return _update(alias, held, state=State.PENDING, attempts=F("attempts") - 1, finished_at=None)
+
+
 def _finish(alias: str, held: Claim, setting: str) -> bool:
     if connections[alias].vendor == "postgresql":
         return postgresql.finish(alias, held, setting)
@@ -94,7 +100,7 @@ def _end(alias: str, held: Claim, **values: Any) -> bool:
 
 def _update(alias: str, held: Claim, **values: Any) -> bool:
     rows = Delivery.objects.using(alias).filter(pk=held.delivery, token=held.token)
-    return bool(rows.update(**{"finished_at": Now(), **values, "token": None, "lease_until": None}))
+    return bool(rows.update(**{"finished_at": Now(), **values, "token": None, "lease_until": None, "running_digest": None}))
 
 
 def _time(after: timedelta | None) -> Any:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from enum import Enum, auto
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from django.core.signals import setting_changed
@@ -46,6 +46,16 @@ class DeliveryTerms:
     max_lost: int
     #: Whether a worker runs it later.
     deferred: bool = False
+    #: Whether it has `order_by`.
+    is_ordered: bool = False
+
+
+class OrderKey(NamedTuple):
+    """A key of `order_by`."""
+
+    digest: UUID
+    #: The key for people.
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +68,8 @@ class ClaimRequest:
     sender_attempt: int | None
     begun: bool
     token: UUID
+    #: The keys of ordered deliveries, by the handlers' names.
+    order_keys: Mapping[str, OrderKey]
 
 
 class Payload(Enum):
@@ -130,6 +142,8 @@ class Claim:
     waited: timedelta | None = None
     #: The business key of the event, if the handler has `once_key`.
     key: HeldKey | None = None
+    #: Whether the delivery has a key of `order_by`.
+    is_ordered: bool = False
 
     @property
     def is_last(self) -> bool:
@@ -156,18 +170,23 @@ def delivery_terms(handlers: HandlersFound) -> Mapping[Handler, DeliveryTerms]:
         name, own = numbered(handler.name, number), handler.options
         names.add(name)
         deferred = conf.current().INBOX.DEFERRED if own.deferred is None else own.deferred
-        terms[handler] = terms_of(name, own.lease, own.max_attempts, deferred=deferred)
+        terms[handler] = terms_of(name, own.lease, own.max_attempts, deferred=deferred, is_ordered=own.order_by is not None)
     return MappingProxyType(terms)
 
 
 def terms_of(
-    name: str, lease: timedelta | None = None, max_attempts: int | None = None, *, deferred: bool = False
+    name: str,
+    lease: timedelta | None = None,
+    max_attempts: int | None = None,
+    *,
+    deferred: bool = False,
+    is_ordered: bool = False,
 ) -> DeliveryTerms:
     """Return the terms of one handler, with defaults from the settings."""
     settings = conf.current().INBOX
     attempts = max_attempts or settings.MAX_ATTEMPTS
     lost = settings.MAX_LOST or min(max(_LOST, _LOST_PER_ATTEMPT * attempts), MAX_ATTEMPTS)
-    return DeliveryTerms(name, min(lease or settings.LEASE, LONGEST), attempts, lost, deferred)
+    return DeliveryTerms(name, min(lease or settings.LEASE, LONGEST), attempts, lost, deferred, is_ordered)
 
 
 def _forget(*, setting: str, **_: object) -> None:

@@ -47,6 +47,43 @@ class OpenDeferred(models.Index):
         return partial.create_sql(model, schema_editor, using, **kwargs)
 
 
+class OpenOrdered(models.Index):
+    """The index with which a delivery finds the earlier open ones of its key, however many are settled.
+
+    It contains open ordered deliveries on PostgreSQL, ordered ones on SQLite, and all on MySQL and MariaDB.
+    """
+
+    @override
+    def create_sql(
+        self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor, using: str = "", **kwargs: Any
+    ) -> Statement:
+        if not schema_editor.connection.features.supports_partial_indexes:
+            return super().create_sql(model, schema_editor, using, **kwargs)
+        is_listed = models.Q(order_digest__isnull=False)
+        if schema_editor.connection.vendor == "postgresql":  # as in OpenDeferred
+            is_listed &= models.Q(state__in=OPEN)
+        partial = models.Index(fields=[*self.fields], name=self.name, condition=is_listed)
+        return partial.create_sql(model, schema_editor, using, **kwargs)
+
+
+class OneRunning(models.Index):
+    """The unique index of the keys of running deliveries; other deliveries have none, and are in it on MySQL and MariaDB only.
+
+    Django would create no unique constraint with a condition there.
+    """
+
+    @override
+    def create_sql(
+        self, model: type[models.Model], schema_editor: BaseDatabaseSchemaEditor, using: str = "", **kwargs: Any
+    ) -> Statement:
+        is_partial = schema_editor.connection.features.supports_partial_indexes
+        is_listed = models.Q(running_digest__isnull=False) if is_partial else None
+        plain = models.Index(fields=[*self.fields], name=self.name, condition=is_listed)
+        statement = plain.create_sql(model, schema_editor, using, **kwargs)
+        statement.template = statement.template.replace("CREATE INDEX", "CREATE UNIQUE INDEX")
+        return statement
+
+
 class StoredEvent(models.Model):
     """One event, with everything to read it again. Its key is a hash of its identity, which all its deliveries share."""
 
@@ -123,13 +160,19 @@ class Delivery(models.Model):
     once_key: models.CharField[str, str] = models.CharField(max_length=255, blank=True)
     #: The number of the delivery that was done with this key before; no foreign key, since that one may be purged.
     duplicate_of: models.BigIntegerField[int | None, int | None] = models.BigIntegerField(null=True, blank=True)
+    #: The key by which a handler with `order_by` orders its deliveries, for people.
+    order_key: models.CharField[str, str] = models.CharField(max_length=255, blank=True)
+    #: The beginning of the key's SHA-256; None without a key.
+    order_digest: models.UUIDField[UUID | None, UUID | None] = models.UUIDField(null=True, blank=True, editable=False)
+    #: The same while the delivery runs, since only one may run with a key and a handler.
+    running_digest: models.UUIDField[UUID | None, UUID | None] = models.UUIDField(null=True, blank=True, editable=False)
     created_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(db_default=Now(), editable=False)
     #: When the last run began; a claim of several deliveries begins none of them.
     started_at: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(null=True, blank=True)
     finished_at: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        """Unique for an event and a handler; with indexes for states and for workers."""
+        """Unique for an event and a handler; with indexes for states, for workers and for order."""
 
         db_table: ClassVar[str] = DELIVERIES
         verbose_name: ClassVar[str] = "delivery"
@@ -140,6 +183,8 @@ class Delivery(models.Model):
         indexes: ClassVar[tuple[models.Index, ...]] = (
             OpenDeferred(fields=["deferred", "state", "id"], name="gcp_event_inbox_open"),
             models.Index(fields=["state", "-id"], name="gcp_event_inbox_state"),
+            OpenOrdered(fields=["order_digest", "handler", "state", "id"], name="gcp_event_inbox_order"),
+            OneRunning(fields=["running_digest", "handler"], name="gcp_event_inbox_one_running"),
         )
         permissions: ClassVar[tuple[tuple[str, str], ...]] = (
             ("replay_delivery", "Can run deliveries again"),

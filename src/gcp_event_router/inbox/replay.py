@@ -21,6 +21,7 @@ from .._dispatch.lookup import find_everywhere
 from .._dispatch.store import Result
 from ..outcomes import Outcome, classify, worst
 from . import decisions
+from .deferral import enqueue_next
 from .models import Delivery
 from .serialization import raw_events_of
 from .workers import work
@@ -46,7 +47,8 @@ def replay(deliveries: QuerySet[Delivery], *, force: bool = False) -> Iterator[t
 
     Yields:
         Each delivery as it was, and its result. `DUPLICATE`: it is done, and `force` is not set. `UNHANDLED`: its handler is
-        not registered, and it is unchanged. `BUSY`: another worker runs it.
+        not registered, and it is unchanged. `BUSY`: another worker runs it, or an earlier one with its key is open, after which
+        workers run it.
 
     Raises:
         DatabaseError: The database is unavailable.
@@ -71,7 +73,14 @@ def discard(deliveries: QuerySet[Delivery]) -> int:
         The number of discarded deliveries.
 
     """
-    return sum(decisions.discard(deliveries.db, delivery.pk) for delivery in each(deliveries))
+    return sum(_discard(deliveries.db, delivery) for delivery in each(deliveries))
+
+
+def _discard(alias: str, delivery: Delivery) -> bool:
+    if not decisions.discard(alias, delivery.pk):
+        return False
+    enqueue_next(alias, delivery)
+    return True
 
 
 def _dispatch(alias: str, delivery: Delivery) -> Result:

@@ -17,18 +17,19 @@ from .._boxes.states import State
 from .._concurrency import in_thread
 from .._dispatch.handler import Handler
 from .._dispatch.lookup import HandlersFound
+from .._dispatch.pipeline import Run
 from .._dispatch.raw_event import RawEvent
 from .._dispatch.store import HANDLED, HandlerRun, Result
 from .._log import logger
 from ..envelopes import CloudTask
 from ..exceptions import BodyTooLargeError, EnvelopeError, UnavailableError
 from ..outcomes import Outcome
-from . import claims, decisions, execution, once_keys
+from . import claims, decisions, endings, execution, once_keys, orders
 from . import claims_mysql as mysql
 from .database import database
 from .deferral import enqueue
 from .errors import describe_error
-from .leases import Claim, DeliveryTerms, KeyRequest, Payload, StandingKey, delivery_terms
+from .leases import Claim, DeliveryTerms, KeyRequest, OrderKey, Payload, StandingKey, delivery_terms
 from .models import StoredEvent
 from .renewals import key_of_task
 from .serialization import row_of, sender_attempt_of, unread_row
@@ -72,17 +73,21 @@ class InboxRecord:
     alone: bool
     #: The claims on their deliveries, by the handlers' names in the inbox; `open` makes them for a new event.
     claims: dict[str, Claim] = field(default_factory=dict[str, Claim])
+    #: The runs of ordered handlers, which `open` began in order to find their keys.
+    _runs: dict[Handler, Run] = field(default_factory=dict[Handler, Run], init=False)
 
     def open(self) -> None:
         """Store the event, and claim its open deliveries. Raises `UnavailableError` if the database is unavailable."""
         terms = list(self.terms.values())
         if not terms:
             return
+        keys = self._order_keys()
         try:
-            row = self._row()
-            self.claims = claims.open_event(self.alias, row, terms, sender_attempt_of(self.raw_event), begun=self.alone)
+            row, attempt = self._row(), sender_attempt_of(self.raw_event)
+            self.claims = claims.open_event(self.alias, row, terms, attempt, keys, begun=self.alone)
             if self.raw_event.kept_as is not None:  # a replay, whose sender has its answer
-                decisions.leave(self.alias, [claim.delivery for claim in self.claims.values() if claim.token is not None])
+                left = [claim for claim in self.claims.values() if claim.token is not None or State(claim.state) is State.PENDING]
+                decisions.leave(self.alias, [claim.delivery for claim in left])
         except AWAY as error:  # even if it refuses, such as without tables: the sender still has the event
             raise _not_stored(self.alias, self.kind, self.reference, self.raw_event) from error
         payloads = {claim.payload for claim in self.claims.values()} - {Payload.SAME}
@@ -101,11 +106,15 @@ class InboxRecord:
         terms = self.terms.get(run.handler)
         if terms is None:
             return None
-        claim = self.claims[terms.handler]
+        claim, earlier = self.claims[terms.handler], self._runs.pop(run.handler, None)
         if claim.token is None:
             return _standing(claim, terms)
+        if earlier is not None:
+            run.go_on_from(earlier)
         try:
             if not (self.alone or claims.begin(self.alias, claim, terms.lease)):
+                return execution.busy()
+            if _lacks_order(terms, claim) and not self._join_order(run, claim):
                 return execution.busy()
             return None if run.handler.options.once_key is None else self._claim_key(run, terms, claim)
         except AWAY as error:
@@ -114,8 +123,10 @@ class InboxRecord:
     async def abegin(self, run: HandlerRun) -> Result | None:
         """Do the same as `begin` on an event loop, in a thread if it needs the database."""
         terms = self.terms.get(run.handler)
-        is_quick = self.alone and run.handler.options.once_key is None
-        if is_quick or terms is None or self.claims[terms.handler].token is None:
+        claim = None if terms is None else self.claims[terms.handler]
+        if terms is None or claim is None or claim.token is None:
+            return self.begin(run)
+        if self.alone and run.handler.options.once_key is None and not _lacks_order(terms, claim):
             return self.begin(run)
         return await in_thread(partial(self.begin, run))
 
@@ -134,6 +145,25 @@ class InboxRecord:
             return await execution.arun(self.alias, self.claims[terms.handler], call)
         await call()
         return HANDLED
+
+    def _order_keys(self) -> dict[str, OrderKey]:
+        """Find the event's keys for ordered handlers. A handler whose function fails is not ordered, and fails when it is run."""
+        keys: dict[str, OrderKey] = {}
+        for handler, terms in self.terms.items():
+            if terms.is_ordered:
+                run = self._runs[handler] = Run(handler, self.kind, self.reference, self.raw_event, self)
+                key = run.order_key()
+                if key is not None:
+                    keys[terms.handler] = orders.order_key(key)
+        return keys
+
+    def _join_order(self, run: HandlerRun, claim: Claim) -> bool:
+        """Order a delivery that was stored without a key, since its handler was not ordered then, or its function failed."""
+        key = run.order_key()
+        if key is None or orders.join(self.alias, claim, orders.order_key(key)):
+            return True
+        endings.stand_back(self.alias, claim)
+        return False
 
     def _claim_key(self, run: HandlerRun, terms: DeliveryTerms, claim: Claim) -> Result | None:
         """Hold the business key of the event, if it has one, for the run. Returns a result, if another delivery has it."""
@@ -192,6 +222,10 @@ def _not_stored(alias: str, kind: str, reference: str, raw_event: RawEvent) -> B
     )
     logger.error(message, kind, reference, length, alias, packet, check_ids.MYSQL_PACKET)
     return BodyTooLargeError()
+
+
+def _lacks_order(terms: DeliveryTerms, claim: Claim) -> bool:
+    return terms.is_ordered and not claim.is_ordered
 
 
 def _standing(claim: Claim, terms: DeliveryTerms) -> Result:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
+from heapq import heappop, heappush
 from time import perf_counter
 from typing import Final, TypeAlias
 
@@ -25,14 +26,18 @@ from .._dispatch.store import Result
 from ..exceptions import EnvelopeError
 from ..outcomes import Outcome
 from . import claims, decisions, execution
+from .deferral import enqueue_next
 from .leases import Claim, DeliveryTerms, delivery_terms, terms_of
 from .models import Delivery
 from .names import Names
+from .orders import IS_TURN, next_of
 from .serialization import raw_event_of
 from .store import InboxRecord
 
 #: How many deliveries are read at once.
 _BATCH: Final = 500
+#: Larger than any delivery's number.
+_LARGEST: Final = 2**63
 #: A delivery's number as an expression, so that no database sorts by walking the primary key past all settled deliveries.
 _PLACE: Final = ExpressionWrapper(F("pk") + 0, output_field=BigIntegerField())
 
@@ -52,19 +57,25 @@ def work(alias: str, delivery: Delivery, *, rerun: bool = False) -> Result:
         rerun: Whether to run a settled delivery, too, unless it has changed since it was read.
 
     Returns:
-        The result: `UNHANDLED` if its handler is not registered, `BUSY` if another worker has it or it is not open.
+        The result: `UNHANDLED` if its handler is not registered; `BUSY` if another worker has it, it is not open, or an earlier
+        one with its key is.
 
     """
     run = _claim_run(alias, delivery, rerun=rerun)
-    return run if isinstance(run, Result) else run()
+    result = run if isinstance(run, Result) else run()
+    enqueue_next(alias, delivery)
+    return result
 
 
 def due(alias: str, after: int = 0) -> QuerySet[Delivery]:
-    """Select the due deferred deliveries after a number, in the order in which they were stored."""
+    """Select the due deferred deliveries after a number, in the order in which they were stored.
+
+    Of those with a key of `order_by`, only the first open one of the key is due.
+    """
     waits = Q(state__in=[State.PENDING, State.FAILED]) & (Q(not_before=None) | Q(not_before__lte=Now()))
     is_lost = Q(state=State.RUNNING, lease_until__lt=Now())
     rows = Delivery.objects.using(alias).filter(waits | is_lost, deferred=True, state__in=OPEN)
-    return rows.alias(place=_PLACE).filter(place__gt=after).order_by("place")
+    return rows.filter(IS_TURN).alias(place=_PLACE).filter(place__gt=after).order_by("place")
 
 
 def process(alias: str, tell: Callable[[str], None] | None = None) -> Iterator[tuple[Delivery, Result]]:
@@ -78,7 +89,9 @@ def process(alias: str, tell: Callable[[str], None] | None = None) -> Iterator[t
     names = Names()
     number = 0
     while rows := list(names.worth_reading(due(alias, number)).values_list("pk", "handler", "event__kind")[:_BATCH]):
-        for number, name, kind in rows:
+        last = rows[-1][0] if len(rows) == _BATCH else _LARGEST
+        while rows and rows[0][0] <= last:  # a heap, since what comes next with a key takes its place among the others
+            number, name, kind = heappop(rows)
             claimed = _claim_next(alias, number) if names.may_run(name, kind) else (None, _GONE)
             if claimed is None:
                 continue
@@ -89,6 +102,9 @@ def process(alias: str, tell: Callable[[str], None] | None = None) -> Iterator[t
                     tell(text)
             elif delivery is not None and run is not _TAKEN:
                 yield delivery, run if isinstance(run, Result) else run()
+                following = next_of(alias, delivery)
+                if following is not None and following[0] > number:
+                    heappush(rows, following)
 
 
 @retry_conflicts
@@ -122,7 +138,7 @@ def _claim(alias: str, delivery: Delivery, terms: DeliveryTerms, *, rerun: bool)
     """Claim a delivery; or return a result, if it cannot be claimed."""
     if rerun and delivery.state in SETTLED and not decisions.reopen(alias, delivery):
         return _TAKEN
-    claim = claims.claim(alias, delivery.pk, terms)
+    claim = claims.claim(alias, delivery.pk, terms, is_ordered=delivery.order_digest is not None)
     if claim is None:
         return _TAKEN
     if claim.token is None:

@@ -42,6 +42,8 @@ def _text(explanation: Explanation, receivers: list[str]) -> str:
         handler = considered.registration.handler
         lines += [f"  {'runs ' if considered.runs else 'skips'} {handler.name} ({place(handler.location)})"]
         lines += [f"        {considered.reason}"]
+        if considered.runs and handler.options.order:
+            lines += [f"        ordered by {handler.options.order}"]
         if considered.runs:
             lines += [f"        within {step.name} ({place(step.location)})" for step in considered.registration.middleware]
     lines += ["plain receivers, which see every event:", *(f"  {name}" for name in receivers or ["none"])]
@@ -62,6 +64,7 @@ def _fields(explanation: Explanation, receivers: list[str]) -> dict[str, Any]:
                 "where": place(considered.registration.handler.location),
                 "runs": considered.runs,
                 "reason": considered.reason,
+                "order_by": considered.registration.handler.options.order or None,
                 "middleware": [step.name for step in considered.registration.middleware],
             }
             for considered in explanation.consulted

@@ -41,7 +41,6 @@ from uuid import UUID
 
 from typing_extensions import TypeForm, TypeVar, deprecated
 
-from gcp_event_router._dispatch.once_key import KeyOf
 from gcp_event_router._dispatch.options import Keyed, OnOptions
 from gcp_event_router.event import Event
 from gcp_event_router.kinds import HandlerDecorator, Kind, PayloadDecorator, TypeOf
@@ -109,8 +108,8 @@ class _Overload:
 
     @property
     def is_keyed(self) -> bool:
-        """Whether the function of `once_key` gives the payload."""
-        return "once_key" in self.annotations
+        """Whether the function of `once_key` or `order_by` gives the payload."""
+        return "KeyedT" in self.annotations.get("options", "")
 
     @property
     def takes_name(self) -> bool:
@@ -221,7 +220,7 @@ def _on_types(groups: Groups, overloads: Iterable[_Overload], anything: Mapping[
 
 
 def _keyed(group: Group) -> dict[str, str]:
-    """Let `once_key` read the payload of a group."""
+    """Let `once_key` and `order_by` read the payload of a group."""
     return {"OnOptions": f"Keyed[{group.payload}]"}
 
 

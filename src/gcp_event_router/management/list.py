@@ -76,6 +76,7 @@ def _fields(router: EventRouter, receivers: list[str]) -> dict[str, Any]:
                 "lease_seconds": handler.options.lease and handler.options.lease.total_seconds(),
                 "max_attempts": handler.options.max_attempts,
                 "once_key": handler.options.once_key is not None,
+                "order_by": handler.options.order or None,
             }
             for registration, handler in ((registration, registration.handler) for registration in router)
         ],

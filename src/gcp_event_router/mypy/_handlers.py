@@ -122,7 +122,7 @@ def _other_payload(partial: CallableType, payload: Type) -> str | None:
 
 
 def check_payload_argument(call: Call, on_call: OnCall, decorator: Type, reader: str = "The handler") -> None:
-    """Check the type that `payload=` names, or `once_key` reads, which is the argument of the decorator's type."""
+    """Check the type that `payload=` names, or that the function of a key reads: the argument of the decorator's type."""
     decorator = get_proper_type(decorator)
     if isinstance(decorator, Instance) and is_inferred(decorator) and decorator.args and not call_hides_function(call, decorator):
         _check_read(call, on_call, decorator.args[0], reader)
@@ -136,9 +136,9 @@ def _check_read(call: Call, on_call: OnCall, payload: Type, reader: str = "The h
 
 
 def is_keyed(call: Call) -> bool:
-    """Whether `once_key` is a function that says which events it takes; a lambda takes any."""
+    """Whether `once_key` or `order_by` is a function that says which events it takes; a lambda takes any."""
     decorator = get_proper_type(call.type)
-    if call.argument("once_key") is None or not isinstance(decorator, Instance) or decorator.type.fullname != PAYLOAD_DECORATOR:
+    if not isinstance(decorator, Instance) or decorator.type.fullname != PAYLOAD_DECORATOR:
         return False
     return not isinstance(get_proper_type(decorator.args[0]), AnyType)
 

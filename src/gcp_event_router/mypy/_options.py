@@ -45,8 +45,10 @@ _TYPES: Final = {
     "lease": timedelta,
     "max_attempts": int,
 }
+#: The options that find the key of an event.
+_KEYS: Final = ("once_key", "order_by")
 #: The arguments whose types mypy itself compares.
-_COMPARED: Final = frozenset({"payload", "once_key"})
+_COMPARED: Final = frozenset({"payload", *_KEYS})
 #: Stands for a value that the code does not spell out.
 _UNKNOWN: Final = object()
 _CONSTANTS: Final = {"builtins.True": True, "builtins.False": False}
@@ -57,8 +59,7 @@ def check_options(call: Call) -> None:
     keywords = _keywords(call.context.context)
     values = {name: _value(expression) for name, expression in keywords.items()}
     known: Any = {name: value for name, value in values.items() if type(value) is _TYPES.get(name)}
-    if "once_key" in keywords:
-        known["once_key"] = _any_key
+    known |= {name: _any_key for name in _KEYS if name in keywords}
     try:
         Options(**known)
         AttributeGlobs.of(_texts(keywords.get("attributes")))
@@ -165,7 +166,7 @@ def _option_problem(project: Project, context: MethodSigContext) -> str | None:
         if not options or name in _COMPARED:
             continue
         if name not in options:
-            known = sorted([*options, "once_key"])
+            known = sorted({*options, *_KEYS})
             known = ["payload", *known] if "ce_type" in options else known
             close = difflib.get_close_matches(name, known, n=1)
             hint = f'did you mean "{close[0]}"?' if close else f"the options are {', '.join(known)}"

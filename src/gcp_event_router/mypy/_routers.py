@@ -132,7 +132,8 @@ def on(call: Call) -> Type:
         check_payload_argument(call, on_call, decorator)
         return decorator
     if is_keyed(call):
-        check_payload_argument(call, on_call, call.type, "once_key")
+        reader = "once_key" if call.argument("once_key") is not None else "order_by"
+        check_payload_argument(call, on_call, call.type, reader)
         return call.type
     return on_call.type(call)
 

@@ -11,7 +11,7 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import StateApps
 
 from ..._boxes.exact_text import compare_exactly
-from ..models import DELIVERIES, EVENTS, KEYS, OpenDeferred
+from ..models import DELIVERIES, EVENTS, KEYS, OneRunning, OpenDeferred, OpenOrdered
 
 
 def compare_text_exactly(_apps: StateApps, schema_editor: BaseDatabaseSchemaEditor) -> None:
@@ -88,6 +88,9 @@ class Migration(migrations.Migration):
                 ("waiting_since", models.DateTimeField(blank=True, null=True)),
                 ("once_key", models.CharField(blank=True, max_length=255)),
                 ("duplicate_of", models.BigIntegerField(blank=True, null=True)),
+                ("order_key", models.CharField(blank=True, max_length=255)),
+                ("order_digest", models.UUIDField(blank=True, editable=False, null=True)),
+                ("running_digest", models.UUIDField(blank=True, editable=False, null=True)),
                 ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
                 ("started_at", models.DateTimeField(blank=True, null=True)),
                 ("finished_at", models.DateTimeField(blank=True, null=True)),
@@ -109,6 +112,8 @@ class Migration(migrations.Migration):
                 "indexes": [
                     OpenDeferred(fields=["deferred", "state", "id"], name="gcp_event_inbox_open"),
                     models.Index(fields=["state", "-id"], name="gcp_event_inbox_state"),
+                    OpenOrdered(fields=["order_digest", "handler", "state", "id"], name="gcp_event_inbox_order"),
+                    OneRunning(fields=["running_digest", "handler"], name="gcp_event_inbox_one_running"),
                 ],
                 "constraints": [models.UniqueConstraint(fields=("event", "handler"), name="gcp_event_inbox_once")],
             },

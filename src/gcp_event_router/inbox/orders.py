@@ -1,0 +1,73 @@
+"""Orders the deliveries of a handler by keys: those with the same key run one after the other, in the order of their arrival.
+
+The order of arrival is that of the deliveries' numbers. A delivery's turn comes when no earlier one with its key is open. Two may
+see that at once: if the earlier one was stored by a longer transaction, or if a person replays it. Then the unique index of
+running keys lets only one of them run.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import Any, Final
+
+from django.db import IntegrityError, connections, transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+
+from .._boxes.conflicts import retry_conflicts
+from .._boxes.states import OPEN, State
+from .leases import Claim, OrderKey
+from .models import Delivery
+from .once_keys import digest_of
+from .serialization import ascii_text
+
+_EARLIER: Final = Delivery.objects.filter(
+    order_digest=OuterRef("order_digest"), handler=OuterRef("handler"), state__in=OPEN, pk__lt=OuterRef("pk")
+)
+#: The condition that it is a delivery's turn. An `OR` keeps PostgreSQL from joining all open deliveries of a key with each other.
+IS_TURN: Final = Q(order_digest=None) | ~Exists(_EARLIER)
+
+
+def order_key(text: str) -> OrderKey:
+    """Make the key that a handler's `order_by` has found."""
+    return OrderKey(digest_of(text), ascii_text(text))
+
+
+def take(rows: QuerySet[Delivery], **values: Any) -> int:
+    """Update a claimable delivery with the values of a claim if its turn has come. Returns the number of updated rows."""
+    connection = connections[rows.db]
+    if connection.vendor != "mysql":
+        rows = rows.filter(IS_TURN)
+    elif not rows.filter(IS_TURN).exists():  # MySQL cannot update a table that a subquery reads, and MariaDB would lock its rows
+        return 0
+    try:
+        with transaction.atomic(using=rows.db) if connection.in_atomic_block else nullcontext():
+            return rows.update(**values, running_digest=F("order_digest"))
+    except IntegrityError:  # another delivery with the key is running
+        return 0
+
+
+@retry_conflicts
+def join(alias: str, held: Claim, key: OrderKey) -> bool:
+    """Give a claimed delivery a key, if it was stored without. Returns False if it is not its turn, or the claim is lost."""
+    rows = Delivery.objects.using(alias).filter(pk=held.delivery, token=held.token)
+    return bool(rows.update(order_digest=key.digest, order_key=key.text) and take(rows))
+
+
+def next_of(alias: str, delivery: Delivery) -> tuple[int, str, str] | None:
+    """Return the number, handler and kind of the first waiting delivery with the key of one that has ended, if any."""
+    if delivery.order_digest is None:
+        return None
+    rows = Delivery.objects.using(alias).filter(order_digest=delivery.order_digest, handler=delivery.handler)
+    firsts: list[tuple[int, str, str]] = []
+    for state in (State.PENDING, State.FAILED):  # each is a look-up in the index
+        firsts += rows.filter(state=state).order_by("pk").values_list("pk", "handler", "event__kind")[:1]
+    return min(firsts, default=None)
+
+
+def waits_for(alias: str, delivery: Delivery) -> int | None:
+    """Return the number of the delivery that has to end before a waiting one may run, if any."""
+    if delivery.order_digest is None or delivery.state not in {State.PENDING, State.FAILED}:
+        return None
+    rows = Delivery.objects.using(alias).filter(order_digest=delivery.order_digest, handler=delivery.handler)
+    before = rows.filter(state__in=OPEN, pk__lt=delivery.pk) | rows.filter(running_digest=delivery.order_digest)
+    return before.order_by("pk").values_list("pk", flat=True).first()
