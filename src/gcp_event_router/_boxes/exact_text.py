@@ -1,14 +1,26 @@
-"""Lets MySQL and MariaDB store any text, and compare it exactly."""
+"""Makes texts that every database stores, and lets MySQL and MariaDB store any text, and compare it exactly."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 # ruff: noqa: S608 -- the names of the tables are our own
+
+
+#: The most characters of an id, as in its column.
+_LENGTH: Final = 255
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def ascii_text(text: str) -> str:
+    """Shorten a text to the length of its column, and escape characters outside of printable ASCII."""
+    escaped = text[:_LENGTH].encode("ascii", "backslashreplace").decode()
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", escaped)[:_LENGTH]
 
 
 def compare_exactly(connection: BaseDatabaseWrapper, tables: Sequence[str]) -> None:

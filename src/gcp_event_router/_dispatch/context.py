@@ -44,6 +44,12 @@ class CurrentEvent(NamedTuple):
     traceparent: str | None
 
 
+def current_raw_event() -> RawEvent | None:
+    """Return the event that the calling handler or middleware handles, before validation; None outside of them."""
+    current = _current.get()
+    return None if current is None else current[2]
+
+
 def current_event() -> CurrentEvent | None:
     """Return the event that the calling handler handles, or None outside handlers."""
     current = _current.get()

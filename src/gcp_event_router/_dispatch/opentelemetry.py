@@ -144,6 +144,13 @@ class Tracer:
         return Span(span, labels, self._handlers)
 
 
+def current_trace() -> Trace | None:
+    """Return the trace of the current span, whoever began it; None without one."""
+    headers: dict[str, str] = {}
+    _PROPAGATOR.inject(headers)
+    return Trace(headers["traceparent"], headers.get("tracestate", "")) if "traceparent" in headers else None
+
+
 def _parent(raw_event: RawEvent) -> tuple[context.Context | None, list[trace.Link]]:
     """Return the parent of an event's span, and a link to the current span if that is not the parent."""
     current = trace.get_current_span().get_span_context()

@@ -17,11 +17,11 @@ from django.db.models.functions import Now
 
 from .._boxes.clock import ahead
 from .._boxes.conflicts import retry_conflicts
+from .._boxes.exact_text import ascii_text
 from .._boxes.states import State
 from . import claims_postgresql as postgresql
 from .leases import SOON, HeldKey, KeyRequest, StandingKey
 from .models import Delivery, OnceKey
-from .serialization import ascii_text
 
 #: The condition that no run holds a key: its lease has expired, or it has none.
 IS_IDLE: Final = Q(token=None) | Q(lease_until__lt=Now())

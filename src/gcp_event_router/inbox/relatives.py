@@ -10,11 +10,11 @@ from django.utils.translation import gettext as _
 
 from .._boxes.clock import as_shown
 from .._boxes.display import printable
+from .._boxes.exact_text import ascii_text
 from .._boxes.lineage import Relative
 from .database import database
 from .facts import envelope_of
 from .models import StoredEvent
-from .serialization import ascii_text
 
 #: How many events with the same id are shown, such as those of several subscriptions.
 _MOST: Final = 5

@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID, uuid4
 
 from .. import conf
+from .._boxes.exact_text import ascii_text
 from .._dispatch.raw_event import UNREAD, LabelledEvent, RawEvent, read_raw_events
 from ..envelopes import identify_unreadable, read, storable_headers
 from ..event import UNKNOWN, Principal
@@ -75,11 +76,6 @@ def _make_row(
         principal=_dump(sender) if sender else "",
         digest=sha256(payload).digest(),
     )
-
-
-def ascii_text(text: str) -> str:
-    """Shorten and escape a text, so that every database stores it."""
-    return text[:_LENGTH].encode("ascii", "backslashreplace").decode().replace("\0", "\\x00")[:_LENGTH]
 
 
 def _dump(value: Any) -> str:
