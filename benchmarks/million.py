@@ -79,6 +79,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import path
 from tests.support.postgres import server
 
+from gcp_event_router import Backoff
 from gcp_event_router._dispatch.raw_event import RawEvent
 from gcp_event_router.envelopes import read
 from gcp_event_router.inbox import claims, endings
@@ -91,7 +92,7 @@ from gcp_event_router.utils import make_pubsub_message
 ALIAS = "default"
 DAYS = 30
 """Over how many days the events arrived, evenly."""
-TERMS = [DeliveryTerms("shop.handlers.record", timedelta(minutes=5), 10, 30)]
+TERMS = [DeliveryTerms("shop.handlers.record", timedelta(minutes=5), 10, 30, Backoff())]
 PAUSE = 0.005
 """Seconds between two claims."""
 QUIET = 5.0

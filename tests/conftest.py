@@ -8,6 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,7 +21,7 @@ from django.test import AsyncClient, Client, override_settings
 from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
 
-from gcp_event_router import EventRouter, events
+from gcp_event_router import Backoff, EventRouter, events
 from gcp_event_router._dispatch.dispatch import warned
 from gcp_event_router._dispatch.lookup import LISTENING
 from gcp_event_router._dispatch.store import set_store
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from local_pubsub import Emulator
 
 Post = Callable[..., HttpResponse]
+#: The inbox's policy in tests: what has failed may run again at once.
+AT_ONCE = Backoff(first=timedelta(0))
 
 # A busy machine may take as long as it needs. The examples of a test are the same in each run, so that no run fails by bad luck;
 # `--hypothesis-profile=random` draws others. `make test` draws few of them, and `make proofs` as many as hypothesis would.
@@ -145,7 +148,7 @@ def inbox(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[st
     """Every event is kept in a database; yields its alias. The test has to be marked for all databases."""
     alias: str = request.param
     set_store(InboxStore())
-    with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [], "INBOX": {"DATABASE": alias}}):
+    with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [], "INBOX": {"DATABASE": alias, "RETRY": AT_ONCE}}):
         yield alias
 
 

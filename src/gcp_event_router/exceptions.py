@@ -114,6 +114,14 @@ class BusyError(EventRouterError):
         self.after = after
 
 
+class NotDueError(EventRouterError):
+    """Raised if a delivery has to wait for its next run; the sender should wait `after` seconds."""
+
+    def __init__(self, after: int) -> None:
+        super().__init__()
+        self.after = after
+
+
 class StrayCancellationError(EventRouterError):
     """Replaces a `CancelledError` or `GeneratorExit` of a handler that nobody cancelled."""
 

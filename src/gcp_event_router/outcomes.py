@@ -26,6 +26,7 @@ from .exceptions import (
     ErrorDetail,
     ForbiddenError,
     InvalidEventError,
+    NotDueError,
     UnavailableError,
     UnhandledEventError,
     UnsupportedMediaTypeError,
@@ -119,7 +120,7 @@ class Reject(Answer):
 
 _CLASSES: tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], Outcome], ...] = (
     (Reject, Outcome.REJECTED),
-    (Retry, Outcome.RETRY),
+    ((Retry, NotDueError), Outcome.RETRY),
     (UnsupportedMediaTypeError, Outcome.UNSUPPORTED),
     ((InvalidEventError, EnvelopeError, UnhandledEventError, ValidationError), Outcome.INVALID),
     (UnavailableError, Outcome.UNAVAILABLE),
@@ -155,7 +156,7 @@ def of_responses(responses: Iterable[tuple[object, object]]) -> Outcome:
 def retry_after(error: BaseException) -> int | None:
     """The seconds for `Retry-After`: the longest wait that `error` asks for, or None."""
     waits = [leaf.after.total_seconds() for leaf in leaves(error) if isinstance(leaf, Retry) and leaf.after is not None]
-    waits += [leaf.after for leaf in leaves(error) if isinstance(leaf, BusyError)]
+    waits += [leaf.after for leaf in leaves(error) if isinstance(leaf, (BusyError, NotDueError))]
     return ceil(max(waits)) if waits else None
 
 

@@ -140,7 +140,7 @@ class EventRouter(SignalListener):
             options: How the function runs, mostly in the inbox. `name`: the handler's name, instead of its module and
                 qualified name. `once`: whether its effects happen once. `once_for`: how long the inbox keeps a key of
                 `once_key`. `deferred`: whether it runs after the answer to the sender. `lease`: how long one run may take.
-                `max_attempts`: how many runs may fail before the inbox parks it.
+                `max_attempts`: how many runs may fail before the inbox parks it. `retry`: when it is tried again, a `Backoff`.
 
         Raises:
             RegistrationError: A kind is not a string, `attributes` is not a mapping of strings, an option is invalid, or the

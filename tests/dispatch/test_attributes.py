@@ -403,6 +403,6 @@ def test_a_fallback_takes_no_attributes() -> None:
     with pytest.raises(RegistrationError) as caught:
         EventRouter().fallback(attributes={"a": "b"})  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue] -- what is tested
     assert str(caught.value) == (
-        "Unknown option attributes=. The options are name=, once=, deferred=, lease=, max_attempts=, once_key=, once_for=, "
-        "order_by=."
+        "Unknown option attributes=. The options are name=, once=, deferred=, lease=, max_attempts=, retry=, once_key=, "
+        "once_for=, order_by=."
     )

@@ -162,7 +162,7 @@ def test_an_option_that_there_is_not(router: EventRouter) -> None:
         router.on("a", leese=1)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue] -- what is tested
     assert str(caught.value) == (
         "Unknown option leese=. The options are payload=, ce_type=, attributes=, name=, once=, deferred=, lease=, max_attempts=, "
-        "once_key=, once_for=, order_by=."
+        "retry=, once_key=, once_for=, order_by=."
     )
 
 

@@ -24,7 +24,7 @@ from gcp_event_router.signals import event_received
 from gcp_event_router.testing import push, record
 from gcp_event_router.utils import make_pubsub_message
 
-from ..conftest import Post
+from ..conftest import AT_ONCE, Post
 from ..effects.models import Effect
 
 PUSH = make_pubsub_message({"a": 1}, message_id="17")
@@ -345,7 +345,7 @@ def test_objects_and_partials_are_middleware(calls: Calls, router: EventRouter, 
 def sqlite_inbox(transactional_db: None) -> Iterator[None]:
     """Store all events in SQLite."""
     set_store(InboxStore())
-    with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [], "INBOX": {"DATABASE": "default"}}):
+    with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [], "INBOX": {"DATABASE": "default", "RETRY": AT_ONCE}}):
         yield
     set_store(None)
 

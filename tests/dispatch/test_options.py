@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gcp_event_router import Event, EventRouter
+from gcp_event_router import Backoff, Event, EventRouter
 from gcp_event_router._dispatch.options import Options
 from gcp_event_router.exceptions import RegistrationError
 
@@ -37,12 +37,12 @@ def test_options_are_kept(router: EventRouter) -> None:
     """The handler has the options of its registration, and the function stays the same object."""
     decorated = router.on("a", name="one", once=False, lease=timedelta(minutes=1), max_attempts=3)(handler)
     assert decorated is handler
-    assert router.fallback(deferred=True)(handler) is handler
+    assert router.fallback(deferred=True, retry=Backoff(jitter=0))(handler) is handler
     assert router.fallback(handler) is handler
 
     assert [registration.handler.options for registration in router] == [
         Options("one", False, None, timedelta(minutes=1), 3),
-        Options(deferred=True),
+        Options(deferred=True, retry=Backoff(jitter=0)),
         Options(),
     ]
     assert [registration.handler.name for registration in router] == [
@@ -54,6 +54,7 @@ def test_options_are_kept(router: EventRouter) -> None:
 
 NUMBER = "max_attempts must be a whole number from 1 to 32767, not"
 KEY = 'once_key is async or a generator, and the inbox needs the key before it runs anything. Write it with "def".'
+POLICY = "is not a Backoff, so nobody knows how long to wait. Give one, such as retry=Backoff(first=timedelta(seconds=5))."
 TIME = "lease must be a positive timedelta, not"
 
 
@@ -72,6 +73,10 @@ TIME = "lease must be a positive timedelta, not"
         ({"max_attempts": True}, f"{NUMBER} True."),
         ({"max_attempts": 0}, f"{NUMBER} 0."),
         ({"max_attempts": 40_000}, f"{NUMBER} 40000."),
+        ({"retry": 5}, f"retry=5 {POLICY}"),
+        ({"retry": timedelta(seconds=5)}, f"retry=datetime.timedelta(seconds=5) {POLICY}"),
+        ({"retry": Backoff}, f"retry={Backoff!r} {POLICY}"),
+        ({"retry": Backoff(), "once": False}, "retry needs the inbox, which once=False bypasses. Leave one of them out."),
         ({"once_key": "id"}, "once_key='id' cannot be called. Write once_key=lambda event: event.payload.payment_id."),
         ({"once_key": async_key}, KEY),
         ({"once_key": partial(async_key)}, KEY),

@@ -13,7 +13,7 @@ from django.core.management import call_command
 from django.db import connections
 from django.test import modify_settings, override_settings
 
-from gcp_event_router import Event, EventRouter, conf
+from gcp_event_router import Backoff, Event, EventRouter, conf
 from gcp_event_router._dispatch.options import Keyed
 from gcp_event_router.inbox.models import Delivery, StoredEvent
 
@@ -195,6 +195,7 @@ def test_w013_not_installed(router: EventRouter) -> None:
         {"deferred": True},
         {"max_attempts": 3},
         {"lease": timedelta(minutes=1)},
+        {"retry": Backoff()},
         {"once_key": lambda event: event.reference},
     ]
     for options in asks:

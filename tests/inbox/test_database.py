@@ -15,7 +15,7 @@ from gcp_event_router.exceptions import ConfigurationError
 from gcp_event_router.inbox.models import StoredEvent
 from gcp_event_router.signals import event_received
 
-from ..conftest import Post
+from ..conftest import AT_ONCE, Post
 from ..support.deliveries import (
     PATH,
     PUSH,
@@ -104,7 +104,7 @@ def test_e14_a_replica_is_not_asked(inbox: str, router: EventRouter, post: Post,
     monkeypatch.setattr(ReadsElsewhere, "reads", [])
     fails: list[BaseException] = [RuntimeError(), SystemExit()]
 
-    @router.on("k", name="h")
+    @router.on("k", name="h", retry=AT_ONCE)
     def _(event: Event[Any]) -> None:
         take_effect(inbox, "h")
         if fails:

@@ -15,7 +15,7 @@ from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 from pydantic import BaseModel, field_validator
 
-from gcp_event_router import Event, EventRouter, Reject, Retry
+from gcp_event_router import Backoff, Event, EventRouter, Reject, Retry
 from gcp_event_router._dispatch.event_key import KeyOf
 from gcp_event_router.inbox.models import Delivery, OnceKey, StoredEvent
 from gcp_event_router.inbox.purge import purge
@@ -480,7 +480,7 @@ def test_deferred_deliveries(inbox: str, router: EventRouter, is_async: bool) ->
 
 def test_a_deferred_delivery_waits_for_the_key(inbox: str, router: EventRouter) -> None:
     """A deferred delivery whose key another one holds goes back for later, and its run does not count."""
-    register(router, lambda event: take_effect(inbox, "h"), deferred=True)
+    register(router, lambda event: take_effect(inbox, "h"), deferred=True, retry=Backoff(jitter=0))
     for number in (1, 2):
         post_wsgi(PATH, paid(number))
     first, second = Delivery.objects.using(inbox).order_by("pk")

@@ -12,7 +12,7 @@ from django.db import connections
 from django.db.models import F
 from django.test import override_settings
 
-from gcp_event_router import Event, EventRouter
+from gcp_event_router import Backoff, Event, EventRouter
 from gcp_event_router.inbox import claims, decisions
 from gcp_event_router.inbox.leases import DeliveryTerms
 from gcp_event_router.inbox.models import Delivery, State, StoredEvent
@@ -39,7 +39,7 @@ from ..support.deliveries import register as register_work
 
 pytestmark = with_databases
 LEASE = timedelta(minutes=1)
-TERMS = DeliveryTerms("h", LEASE, max_attempts=2, max_lost=2)
+TERMS = DeliveryTerms("h", LEASE, max_attempts=2, max_lost=2, retry=Backoff())
 without_engine = override_settings(TASKS={"default": {"BACKEND": "django_tasks.backends.dummy.DummyBackend"}})
 
 

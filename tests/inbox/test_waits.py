@@ -8,11 +8,10 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError
-from django.db.models import DateTimeField, ExpressionWrapper, F
 from django.db.models.functions import Now
 from django.test import override_settings
 
-from gcp_event_router import Event, EventRouter, Retry
+from gcp_event_router import Backoff, Event, EventRouter, Retry
 from gcp_event_router.inbox.leases import LOST, LOST_TOO_OFTEN
 from gcp_event_router.inbox.models import Delivery, State
 from gcp_event_router.inbox.replay import replay
@@ -20,7 +19,7 @@ from gcp_event_router.inbox.workers import process
 from gcp_event_router.outcomes import Outcome
 
 from ..conftest import Post, post_wsgi
-from ..support.deliveries import PATH, PUSH, end_leases, rows, with_databases
+from ..support.deliveries import PATH, PUSH, end_leases, pass_time, rows, with_databases
 
 pytestmark = with_databases
 
@@ -36,7 +35,7 @@ def _no_engine() -> Iterator[None]:
 def raise_always(router: EventRouter, problem: Exception) -> list[int]:
     runs: list[int] = []
 
-    @router.on("k", name="h", deferred=True)
+    @router.on("k", name="h", deferred=True, retry=Backoff(jitter=0))
     def _(event: Event[Any]) -> None:
         runs.append(1)
         raise problem
@@ -46,13 +45,6 @@ def raise_always(router: EventRouter, problem: Exception) -> list[int]:
 
 def outcomes(alias: str) -> list[Outcome]:
     return [result.outcome for _, result in process(alias)]
-
-
-def pass_time(alias: str, time: timedelta) -> None:
-    """Move a delivery's times into the past."""
-    names = ("not_before", "waiting_since")
-    earlier: dict[str, Any] = {name: ExpressionWrapper(F(name) - time, output_field=DateTimeField()) for name in names}
-    Delivery.objects.using(alias).update(**earlier)
 
 
 def waits(alias: str) -> float:
@@ -144,7 +136,9 @@ def test_a_sender_that_is_asked_to_wait_decides_for_how_long(inbox: str, router:
 
 def lose(alias: str, times: int) -> None:
     """Record one more lost run, after some others."""
-    Delivery.objects.using(alias).update(state=State.RUNNING, attempts=times, lost=times - 1, started_at=Now(), lease_until=Now())
+    Delivery.objects.using(alias).update(
+        state=State.RUNNING, attempts=times, lost=times - 1, started_at=Now(), lease_until=Now(), not_before=None
+    )
     end_leases(alias)
 
 

@@ -15,13 +15,13 @@ import pytest
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import DateTimeField, ExpressionWrapper
+from django.db.models import DateTimeField, ExpressionWrapper, F
 from django.db.models.functions import Now
 from django.http import HttpResponse
 from django.test import AsyncClient
 
 from gcp_event_router import Event, EventRouter
-from gcp_event_router.inbox.models import Delivery, OnceKey, State
+from gcp_event_router.inbox.models import Delivery, OnceKey, State, StoredEvent
 from gcp_event_router.utils import make_pubsub_message
 
 from ..conftest import post_wsgi
@@ -112,6 +112,16 @@ def end_leases(alias: str) -> None:
     past = ExpressionWrapper(Now() - timedelta(seconds=1), output_field=DateTimeField())
     Delivery.objects.using(alias).filter(state=State.RUNNING).update(lease_until=past)
     OnceKey.objects.using(alias).exclude(token=None).update(lease_until=past)
+
+
+def pass_time(alias: str, time: timedelta) -> None:
+    """Let time pass for all events, and for all deliveries that wait."""
+    StoredEvent.objects.using(alias).update(received_at=_earlier("received_at", time))
+    Delivery.objects.using(alias).update(**{name: _earlier(name, time) for name in ("not_before", "waiting_since")})
+
+
+def _earlier(name: str, time: timedelta) -> Any:
+    return ExpressionWrapper(F(name) - time, output_field=DateTimeField())
 
 
 def together(count: int, call: Callable[[int], T]) -> list[T]:

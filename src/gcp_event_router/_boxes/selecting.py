@@ -22,6 +22,8 @@ StateName: TypeAlias = Literal["pending", "running", "failed", "done", "rejected
 
 #: The condition that a row can be claimed: it is pending, it failed, or its lease has expired.
 IS_OPEN: Final = Q(state__in=[State.PENDING, State.FAILED]) | Q(state=State.RUNNING, lease_until__lt=Now())
+#: The condition that a row's next run or attempt need not wait any longer.
+IS_DUE: Final = Q(not_before=None) | Q(not_before__lte=Now())
 #: Python compares at most this many values with a glob, so that the query can use the index.
 _FEW: Final = 100
 #: The most digits of a row's number.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from datetime import timedelta
 from traceback import StackSummary
 from types import TracebackType
 from typing import Final, NamedTuple, cast
@@ -51,10 +50,9 @@ class StoredError(NamedTuple):
     #: The exception's text and traceback, which may quote the payload.
     text: str = ""
 
-    def after_waiting(self, longest: timedelta) -> StoredError:
-        """Add that the delivery is parked because all its runs have ended like this for too long."""
-        trail = f"no run ended in any other way for {longest}, the setting MAX_WAIT: {self.trail}"
-        return self._replace(trail=trail[:_TRAIL_LENGTH])
+    def because(self, reason: str) -> StoredError:
+        """Add the reason why the row is parked; "" for none."""
+        return self._replace(trail=f"{reason}: {self.trail}"[:_TRAIL_LENGTH]) if reason else self
 
     @property
     def columns(self) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from .._log import log_event, logger, trail
 from ..envelopes import lacks_subscription
-from ..exceptions import InvalidEventError, RefusalError
+from ..exceptions import InvalidEventError, NotDueError, RefusalError
 from ..outcomes import Outcome
 from .handler import Handler
 from .raw_event import RawEvent
@@ -78,6 +78,8 @@ def describe_problem(handler: Handler, result: Result) -> str:
         first = error.errors[0]
         where = ".".join(map(str, first["loc"])) or "its root"
         return f"{handler.name} got {part}: {error.count} error(s), first {first['type']} at {where}"
+    if isinstance(error, NotDueError):
+        return f"{handler.name} is not due for another {error.after} s"
     if outcome is Outcome.RETRY:
         return f"{handler.name} asked to retry"
     if outcome is Outcome.BUSY:

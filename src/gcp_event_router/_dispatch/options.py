@@ -9,6 +9,7 @@ from typing import Any, Generic, Self
 
 from typing_extensions import TypedDict
 
+from ..backoff import Backoff
 from ..conf import MAX_ATTEMPTS
 from ..exceptions import RegistrationError
 from .event_key import ORDERING_KEY, KeyFunction, KeyOf, OrderingKey, PayloadT, problem_of
@@ -24,6 +25,7 @@ class _RunOptions(TypedDict, total=False):
     deferred: bool | None
     lease: timedelta | None
     max_attempts: int | None
+    retry: Backoff | None
 
 
 # ty accepts unknown options unless the dict is closed, which old releases of mypy do not know.
@@ -70,6 +72,8 @@ class Options:
     lease: timedelta | None = None
     #: The number of failed runs after which a delivery is parked; None for the value in the settings.
     max_attempts: int | None = None
+    #: When a failed run is tried again; None for the value in the settings.
+    retry: Backoff | None = None
     #: Finds the business key of an event: the effects happen once for each key, however many events have it.
     once_key: KeyFunction | None = None
     #: How long a key is kept after the effects; None for the setting `RETENTION`.
@@ -95,6 +99,11 @@ class Options:
         name = name_of(self.order_by)
         return "a lambda" if name.endswith("<lambda>") else name
 
+    @property
+    def needs_inbox(self) -> bool:
+        """Whether an option has no effect without the inbox."""
+        return bool(self.deferred or self.lease or self.max_attempts or self.retry or self.once_key or self.order_by)
+
     def __post_init__(self) -> None:
         msg = self._wrong_value() or self._contradiction()
         if msg is not None:
@@ -105,6 +114,7 @@ class Options:
         once: Any = self.once
         deferred: Any = self.deferred
         attempts: Any = self.max_attempts
+        retry: Any = self.retry
         if not (name is None or (isinstance(name, str) and 0 < len(name) <= _NAME_LENGTH and name.isprintable())):
             return f"name={name!r} cannot identify a handler. Give 1 to {_NAME_LENGTH} printable characters."
         if not isinstance(once, bool):
@@ -113,6 +123,9 @@ class Options:
             return f"deferred={deferred!r} is neither True nor False. Choose one of them."
         if not (attempts is None or (type(attempts) is int and 0 < attempts <= MAX_ATTEMPTS)):
             return f"max_attempts must be a whole number from 1 to {MAX_ATTEMPTS}, not {attempts!r}."
+        if not isinstance(retry, Backoff | None):
+            how = "retry=Backoff(first=timedelta(seconds=5))"
+            return f"retry={retry!r} is not a Backoff, so nobody knows how long to wait. Give one, such as {how}."
         times = {"lease": self.lease, "once_for": self.once_for}
         return next(
             (f"{name} must be a positive timedelta, not {time!r}." for name, time in times.items() if not _is_time(time)), None
@@ -121,6 +134,8 @@ class Options:
     def _contradiction(self) -> str | None:
         if self.deferred and not self.once:
             return "deferred=True needs the inbox, which once=False bypasses. Leave one of them out."
+        if self.retry is not None and not self.once:
+            return "retry needs the inbox, which once=False bypasses. Leave one of them out."
         if self.once_for and self.once_key is None:
             how = "Add once_key, or leave once_for out."
             return f"once_for is how long a key is kept, and without once_key there is none. {how}"

@@ -61,11 +61,7 @@ def _inbox() -> Iterator[CheckMessage]:
     if apps.is_installed("gcp_event_router.inbox"):
         return
     asked = [(registration.handler, registration.handler.options) for registration in events]
-    handlers = [
-        handler
-        for handler, options in asked
-        if options.deferred or options.lease or options.max_attempts or options.once_key or options.order_by
-    ]
+    handlers = [handler for handler, options in asked if options.needs_inbox]
     if handlers or getattr(settings, conf.NAME, {}).get("INBOX"):
         who = ", ".join(map(str, handlers)) or f'{conf.NAME}["INBOX"]'
         yield Warn(

@@ -21,8 +21,8 @@ from django.db.models.functions import Now
 
 from .._boxes.clock import ahead
 from .._boxes.conflicts import retry_conflicts
-from .._boxes.selecting import IS_OPEN
-from .._boxes.states import SETTLED, State
+from .._boxes.selecting import IS_DUE, IS_OPEN
+from .._boxes.states import OPEN, SETTLED, State
 from .._boxes.stored_errors import StoredError
 from . import claims_mysql as mysql
 from . import claims_postgresql as postgresql
@@ -103,11 +103,12 @@ def keep_unhandled(alias: str, row: StoredEvent) -> Payload:
 
 
 @retry_conflicts
-def claim(alias: str, delivery: int, terms: DeliveryTerms, *, is_ordered: bool = False) -> Claim | None:
-    """Claim one delivery; None if it is not open, another worker has it, or it is not its turn."""
+def claim(alias: str, delivery: int, terms: DeliveryTerms, *, is_ordered: bool = False, early: bool = False) -> Claim | None:
+    """Claim one delivery; None if it is not open, another worker has it, it is not its turn, or not due unless it runs early."""
     token = uuid4()
     row = Delivery.objects.using(alias).filter(pk=delivery)
-    if not _take(row, 1, terms, token, F("sender_attempt"), begun=True, is_ordered=is_ordered):
+    open_row = row if early else row.filter(IS_DUE)
+    if not _take(open_row, 1, terms, token, F("sender_attempt"), begun=True, is_ordered=is_ordered):
         return None
     taken = row.filter(Q(token=token) | Q(state=State.PARKED)).annotate(now=Now())
     values = taken.values_list("state", "token", "attempts", "lost", "deferred", "waiting_since", "now").first()
@@ -157,30 +158,33 @@ def _take_turns(request: ClaimRequest, claims: dict[str, Claim]) -> None:
 def _read(request: ClaimRequest) -> tuple[dict[str, Claim], list[DeliveryTerms]]:
     """Read the state of each wanted delivery, and which of them can be claimed or inserted."""
     claims: dict[str, Claim] = {}
-    is_open: dict[str, bool] = {}
+    can_be_taken: dict[str, bool] = {}
     differs = is_settled = False
-    for digest, now, pk, handler, state, token, attempts, lost, most, deferred, order, until in _read_rows(request):
+    for row in _read_rows(request):
+        digest, now, pk, handler, state, token, attempts, lost, most, deferred, order, lease_until, not_before = row
         differs = bytes(digest) != request.row.digest
         is_settled = is_settled or state in _DECIDED
+        until = lease_until or not_before
         wait = (until - now).total_seconds() if until else 0.0
         own = token if token == request.token else None
-        claims[handler] = Claim(
-            pk, state, own, attempts, lost, most, max(wait, SOON), is_deferred=deferred, is_ordered=order is not None
-        )
-        is_open[handler] = state in {State.PENDING, State.FAILED} or (state == State.RUNNING and wait < 0)
+        is_early = wait > 0 and state in {State.PENDING, State.FAILED}
+        marks = {"is_early": is_early, "is_deferred": deferred, "is_ordered": order is not None}
+        claims[handler] = Claim(pk, state, own, attempts, lost, most, max(wait, SOON), **marks)
+        can_be_taken[handler] = state in OPEN and not is_early and (state != State.RUNNING or wait < 0)
     # a missing delivery was purged meanwhile, or would be for another payload
     payload = (Payload.IGNORED if is_settled else Payload.REFUSED) if differs else Payload.SAME
     standing = {terms.handler: replace(claims.get(terms.handler, _MISSING), payload=payload) for terms in request.wanted}
-    claimable = [terms for terms in request.wanted if is_open.get(terms.handler, True)]
+    claimable = [terms for terms in request.wanted if can_be_taken.get(terms.handler, True)]
     return standing, [terms for terms in claimable if not (differs or (terms.deferred and terms.handler in claims))]
 
 
 def _read_rows(request: ClaimRequest) -> Sequence[tuple[Any, ...]]:
     if connections[request.alias].vendor == "postgresql":
         return postgresql.read_rows(request)
-    columns = ("pk", "handler", "state", "token", "attempts", "lost", "max_attempts", "deferred", "order_digest", "lease_until")
+    times = ("lease_until", "not_before")
+    state = ("pk", "handler", "state", "token", "attempts", "lost", "max_attempts", "deferred", "order_digest")
     rows = StoredEvent.objects.using(request.alias).filter(key=request.row.key).annotate(now=Now())
-    return list(rows.values_list("digest", "now", *(f"deliveries__{column}" for column in columns)))
+    return list(rows.values_list("digest", "now", *(f"deliveries__{column}" for column in (*state, *times))))
 
 
 def _take_open(request: ClaimRequest, claimable: Sequence[DeliveryTerms], missing: Sequence[DeliveryTerms]) -> dict[str, Claim]:
@@ -196,7 +200,7 @@ def _take_open(request: ClaimRequest, claimable: Sequence[DeliveryTerms], missin
     with transaction.atomic(using=alias) if len(claimable) > 1 or missing else nullcontext():
         new: set[str] = _insert_missing(request, missing, same) if missing else set()
         for group in groups.values():
-            named = rows.filter(handler__in=[terms.handler for terms in group])
+            named = rows.filter(IS_DUE, handler__in=[terms.handler for terms in group])
             is_ordered = group[0].is_ordered
             _take(named, len(group), group[0], request.token, request.sender_attempt, begun=request.begun, is_ordered=is_ordered)
         claims, _ = _read(request)

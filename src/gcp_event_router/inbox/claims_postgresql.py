@@ -45,7 +45,8 @@ _CLAIMED = f"(%s, %s, FALSE, '{State.RUNNING}', 1, %s::uuid, {_LEASE}, {{begun}}
 
 _READ = f"""
 SELECT
-    digest, statement_timestamp(), id, handler, state, token, attempts, lost, max_attempts, deferred, order_digest, lease_until
+    digest, statement_timestamp(), id, handler, state, token, attempts, lost, max_attempts, deferred, order_digest, lease_until,
+    not_before
 FROM {EVENTS}
 LEFT JOIN {DELIVERIES} ON event_id = key
 WHERE key = %s::uuid

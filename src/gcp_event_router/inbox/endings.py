@@ -76,6 +76,12 @@ def stand_back(alias: str, held: Claim) -> bool:
     return _update(alias, held, state=State.PENDING, attempts=F("attempts") - 1, finished_at=None)
 
 
+def age(alias: str, held: Claim) -> timedelta | None:
+    """How long ago the event of a claimed delivery was received; None if it was purged."""
+    rows = Delivery.objects.using(alias).filter(pk=held.delivery).annotate(now=Now())
+    return next((now - received for now, received in rows.values_list("now", "event__received_at")), None)
+
+
 def _finish(alias: str, held: Claim, setting: str) -> bool:
     if connections[alias].vendor == "postgresql":
         return postgresql.finish(alias, held, setting)

@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
+from math import ceil
 from typing import Any, Final, cast
 
 from asgiref.sync import sync_to_async
@@ -25,21 +26,22 @@ from .._concurrency import RAISED, as_failure, is_meant
 from .._dispatch.store import HANDLED, Result
 from .._frames import leaves
 from .._log import logger, trail
-from ..exceptions import BusyError, UnavailableError
+from ..backoff import Backoff, duration_text
+from ..exceptions import BusyError, NotDueError, UnavailableError
 from ..outcomes import Outcome, Retry, classify
 from . import claims, endings
 from .errors import LeaseLostError, describe_error
 from .leases import Claim, StandingKey
 from .marks import Mark
 
-_FIRST_WAIT: Final = timedelta(seconds=10)
-_LAST_WAIT: Final = timedelta(minutes=10)
+#: The outcomes of runs that did not fail, but could not do their work yet.
+_WAITING: Final = frozenset({Outcome.RETRY, Outcome.UNAVAILABLE})
 #: The result if the work is done already.
 DUPLICATE: Final = Result(Outcome.DUPLICATE)
 
 
-def run(alias: str, claim: Claim, call: Callable[[], None]) -> Result:
-    """Run a sync handler by `call`, once."""
+def run(alias: str, claim: Claim, policy: Backoff, call: Callable[[], None]) -> Result:
+    """Run a sync handler by `call`, once. The policy decides about its failure."""
     tried = 0
     while True:
         tried += 1
@@ -63,26 +65,26 @@ def run(alias: str, claim: Claim, call: Callable[[], None]) -> Result:
         except Exception as error:  # noqa: BLE001 -- each is stored
             # after a conflict in our own statement or in the commit, all is undone, and can be repeated
             if not (is_ours and has_returned and is_conflict(error) and tried < TRIES):
-                return _fail(alias, claim, error)
+                return _fail(alias, claim, policy, error)
         else:
             return HANDLED
         make_way(tried)
 
 
-async def arun(alias: str, claim: Claim, call: Callable[[], Awaitable[None]]) -> Result:
+async def arun(alias: str, claim: Claim, policy: Backoff, call: Callable[[], Awaitable[None]]) -> Result:
     """Await an async handler, and store the result, even if the caller is cancelled."""
     try:
         await call()
     except Exception as error:  # noqa: BLE001 -- each is stored
-        end = partial(_fail, alias, claim, error)
+        end = partial(_fail, alias, claim, policy, error)
     else:
         end = partial(_finish, alias, claim)
     return await asyncio.shield(sync_to_async(end)())
 
 
-def give_way(alias: str, claim: Claim, key: StandingKey) -> Result:
+def give_way(alias: str, claim: Claim, policy: Backoff, key: StandingKey) -> Result:
     """End a claimed delivery that may not run, since another one has its business key."""
-    after = _wait_again(claim)
+    after = _wait_again(claim, policy)
     try:
         is_ours = endings.give_way(alias, claim, key, after and min(after, timedelta(seconds=key.wait)))
     except AWAY as error:
@@ -93,6 +95,11 @@ def give_way(alias: str, claim: Claim, key: StandingKey) -> Result:
 def busy(wait: float = 1.0) -> Result:
     """Return the result if another worker runs the delivery."""
     return Result(Outcome.BUSY, BusyError(max(1, round(wait))))
+
+
+def not_due(wait: float) -> Result:
+    """Return the result if the delivery has to wait that many seconds for its next run."""
+    return Result(Outcome.RETRY, NotDueError(ceil(wait)))
 
 
 def away(error: Exception) -> Result:
@@ -129,33 +136,41 @@ def _finish(alias: str, claim: Claim) -> Result:
         return away(error)
 
 
-def _fail(alias: str, claim: Claim, error: Exception) -> Result:
+def _fail(alias: str, claim: Claim, policy: Backoff, error: Exception) -> Result:
     """Store the result of a failed run."""
     outcome, stored = classify(error), describe_error(error)
     try:
-        if outcome in {Outcome.RETRY, Outcome.UNAVAILABLE}:
-            longest = conf.current().INBOX.MAX_WAIT
-            if claim.waited is not None and claim.waited >= longest:
-                outcome = Outcome.PARKED
-                is_ours = endings.give_up(alias, claim, State.PARKED, stored.after_waiting(longest))
-            else:
-                waits = [leaf.after for leaf in leaves(error) if isinstance(leaf, Retry) and leaf.after is not None]
-                is_ours = endings.give_back(alias, claim, stored, max(waits, default=_wait_again(claim)))
-        elif outcome in {Outcome.REJECTED, Outcome.INVALID, Outcome.UNSUPPORTED}:
+        if outcome in {Outcome.REJECTED, Outcome.INVALID, Outcome.UNSUPPORTED}:
             outcome = Outcome.REJECTED
             is_ours = endings.give_up(alias, claim, State.REJECTED, stored)
-        elif claim.is_last:
+        elif (reason := _reason_to_park(alias, claim, policy, outcome, error)) is not None:
             outcome = Outcome.PARKED
-            is_ours = endings.give_up(alias, claim, State.PARKED, stored)
+            is_ours = endings.give_up(alias, claim, State.PARKED, stored.because(reason))
+        elif outcome in _WAITING:
+            waits = [leaf.after for leaf in leaves(error) if isinstance(leaf, Retry) and leaf.after is not None]
+            is_ours = endings.give_back(alias, claim, stored, max(waits, default=_wait_again(claim, policy)))
         else:
-            # each time twice as long; senders have their own policy
-            wait = min(_FIRST_WAIT * (1 << min(claim.attempts - claim.lost - 1, 10)), _LAST_WAIT)
-            is_ours = endings.give_up(alias, claim, State.FAILED, stored, wait)
+            is_ours = endings.give_up(alias, claim, State.FAILED, stored, policy.wait(claim.attempts - claim.lost))
     except AWAY:
         return away(error)  # the lease expires by itself
     return Result(outcome, error) if is_ours else busy()
 
 
-def _wait_again(claim: Claim) -> timedelta | None:
-    """How long workers wait after `Retry`: as long as they have waited so far, which doubles each time."""
-    return None if claim.waited is None else min(max(claim.waited, _FIRST_WAIT), _LAST_WAIT)
+def _reason_to_park(alias: str, claim: Claim, policy: Backoff, outcome: Outcome, error: Exception) -> str | None:
+    """Say why this run was the last one; "" if no attempt is left, and None if it is not the last one."""
+    if outcome in _WAITING:
+        longest = conf.current().INBOX.MAX_WAIT
+        if claim.waited is not None and claim.waited >= longest:
+            return f"no run ended in any other way for {longest}, the setting MAX_WAIT"
+    elif claim.is_last:
+        return ""
+    elif policy.gives_up(error):
+        return "the retry policy gives up on this exception"
+    if policy.within is not None and policy.is_over(endings.age(alias, claim)):
+        return f"the retry policy gives up on events that are older than {duration_text(policy.within)}"
+    return None
+
+
+def _wait_again(claim: Claim, policy: Backoff) -> timedelta | None:
+    """How long workers wait after `Retry`. None in a request, since its sender decides."""
+    return None if claim.waited is None else policy.wait_again(claim.waited)

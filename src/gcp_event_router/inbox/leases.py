@@ -17,6 +17,8 @@ from .. import conf
 from .._boxes.clock import LONGEST
 from .._dispatch.handler import Handler
 from .._dispatch.lookup import HandlersFound
+from .._dispatch.options import Options
+from ..backoff import Backoff
 from ..conf import MAX_ATTEMPTS
 from .models import StoredEvent
 
@@ -44,6 +46,8 @@ class DeliveryTerms:
     max_attempts: int
     #: The number of lost runs after which the delivery is parked.
     max_lost: int
+    #: When a run that has failed is tried again.
+    retry: Backoff
     #: Whether a worker runs it later.
     deferred: bool = False
     #: Whether it has `order_by`.
@@ -131,8 +135,10 @@ class Claim:
     attempts: int = 0
     lost: int = 0
     max_attempts: int = 1
-    #: Seconds until another worker's lease expires.
+    #: Seconds until another worker's lease expires, or until the next run is due.
     wait: float = 0.0
+    #: Whether it is open, but has to wait.
+    is_early: bool = False
     payload: Payload = Payload.SAME
     #: Whether workers run the delivery.
     is_deferred: bool = False
@@ -167,26 +173,25 @@ def delivery_terms(handlers: HandlersFound) -> Mapping[Handler, DeliveryTerms]:
         number = 1
         while numbered(handler.name, number) in names:  # the same method of two objects; a system check asks for names
             number += 1
-        name, own = numbered(handler.name, number), handler.options
+        name = numbered(handler.name, number)
         names.add(name)
-        deferred = conf.current().INBOX.DEFERRED if own.deferred is None else own.deferred
-        terms[handler] = terms_of(name, own.lease, own.max_attempts, deferred=deferred, is_ordered=own.order_by is not None)
+        terms[handler] = terms_of(name, handler.options)
     return MappingProxyType(terms)
 
 
-def terms_of(
-    name: str,
-    lease: timedelta | None = None,
-    max_attempts: int | None = None,
-    *,
-    deferred: bool = False,
-    is_ordered: bool = False,
-) -> DeliveryTerms:
-    """Return the terms of one handler, with defaults from the settings."""
-    settings = conf.current().INBOX
-    attempts = max_attempts or settings.MAX_ATTEMPTS
-    lost = settings.MAX_LOST or min(max(_LOST, _LOST_PER_ATTEMPT * attempts), MAX_ATTEMPTS)
-    return DeliveryTerms(name, min(lease or settings.LEASE, LONGEST), attempts, lost, deferred, is_ordered)
+def terms_of(name: str, own: Options | None = None) -> DeliveryTerms:
+    """Return the terms of one handler: its own options, with defaults from the settings."""
+    settings, own = conf.current().INBOX, own or Options()
+    attempts = own.max_attempts or settings.MAX_ATTEMPTS
+    return DeliveryTerms(
+        handler=name,
+        lease=min(own.lease or settings.LEASE, LONGEST),
+        max_attempts=attempts,
+        max_lost=settings.MAX_LOST or min(max(_LOST, _LOST_PER_ATTEMPT * attempts), MAX_ATTEMPTS),
+        retry=own.retry or settings.RETRY,
+        deferred=settings.DEFERRED if own.deferred is None else own.deferred,
+        is_ordered=own.order_by is not None,
+    )
 
 
 def _forget(*, setting: str, **_: object) -> None:

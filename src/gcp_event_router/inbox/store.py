@@ -102,7 +102,7 @@ class InboxRecord:
         await sync_to_async(self.open)()
 
     def begin(self, run: HandlerRun) -> Result | None:
-        """Begin a delivery. Returns a result, if it is not open, another worker has it, or another delivery has its key."""
+        """Begin a delivery. Returns a result, if it is not open or due, or another worker has it, or another delivery its key."""
         terms = self.terms.get(run.handler)
         if terms is None:
             return None
@@ -134,7 +134,7 @@ class InboxRecord:
         """Run a sync handler, in its delivery's transaction unless it is registered with `once=False`."""
         terms = self.terms.get(handler)
         if terms is not None:
-            return execution.run(self.alias, self.claims[terms.handler], call)
+            return execution.run(self.alias, self.claims[terms.handler], terms.retry, call)
         call()
         return HANDLED
 
@@ -142,7 +142,7 @@ class InboxRecord:
         """Run an async handler."""
         terms = self.terms.get(handler)
         if terms is not None:
-            return await execution.arun(self.alias, self.claims[terms.handler], call)
+            return await execution.arun(self.alias, self.claims[terms.handler], terms.retry, call)
         await call()
         return HANDLED
 
@@ -174,7 +174,7 @@ class InboxRecord:
         request = KeyRequest(claim.delivery, claim.token, terms.handler, key, terms.lease, kept_for)
         held = once_keys.claim(self.alias, request)
         if isinstance(held, StandingKey):
-            return execution.give_way(self.alias, claim, held)
+            return execution.give_way(self.alias, claim, terms.retry, held)
         self.claims[terms.handler] = replace(claim, key=held)
         return None
 
@@ -238,4 +238,6 @@ def _standing(claim: Claim, terms: DeliveryTerms) -> Result:
     if claim.payload is Payload.REFUSED:  # the first is not done, and this one is not stored, so the sender has to keep it
         return execution.busy(claim.wait)
     is_stored = terms.deferred and claim.delivery  # otherwise, a purge has just deleted the event
-    return execution.DUPLICATE if is_stored or claim.payload is Payload.IGNORED else execution.busy(claim.wait)
+    if is_stored or claim.payload is Payload.IGNORED:
+        return execution.DUPLICATE
+    return execution.not_due(claim.wait) if claim.is_early else execution.busy(claim.wait)

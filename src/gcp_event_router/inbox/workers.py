@@ -15,6 +15,7 @@ from django.db.models import BigIntegerField, ExpressionWrapper, F, Q, QuerySet
 from django.db.models.functions import Now
 
 from .._boxes.conflicts import retry_conflicts
+from .._boxes.selecting import IS_DUE
 from .._boxes.states import OPEN, SETTLED, State
 from .._concurrency import wait_for
 from .._dispatch.handler import Handler
@@ -54,11 +55,11 @@ def work(alias: str, delivery: Delivery, *, rerun: bool = False) -> Result:
     Args:
         alias: The database.
         delivery: The delivery, with its event.
-        rerun: Whether to run a settled delivery, too, unless it has changed since it was read.
+        rerun: Whether to run a delivery that is settled or not due, too, unless it has changed since it was read.
 
     Returns:
-        The result: `UNHANDLED` if its handler is not registered; `BUSY` if another worker has it, it is not open, or an earlier
-        one with its key is.
+        The result: `UNHANDLED` if its handler is not registered; `BUSY` if another worker has it, it is not open or not due, or
+        an earlier one with its key is open.
 
     """
     run = _claim_run(alias, delivery, rerun=rerun)
@@ -72,7 +73,7 @@ def due(alias: str, after: int = 0) -> QuerySet[Delivery]:
 
     Of those with a key of `order_by`, only the first open one of the key is due.
     """
-    waits = Q(state__in=[State.PENDING, State.FAILED]) & (Q(not_before=None) | Q(not_before__lte=Now()))
+    waits = Q(state__in=[State.PENDING, State.FAILED]) & IS_DUE
     is_lost = Q(state=State.RUNNING, lease_until__lt=Now())
     rows = Delivery.objects.using(alias).filter(waits | is_lost, deferred=True, state__in=OPEN)
     return rows.filter(IS_TURN).alias(place=_PLACE).filter(place__gt=after).order_by("place")
@@ -124,8 +125,9 @@ def _claim_run(alias: str, delivery: Delivery, *, rerun: bool = False) -> Result
     try:
         raw_event = raw_event_of(delivery.event)
     except EnvelopeError as error:
-        claim = _claim(alias, delivery, terms_of(delivery.handler), rerun=rerun)
-        return claim if isinstance(claim, Result) else partial(execution.run, alias, claim, partial(_refuse, error))
+        terms = terms_of(delivery.handler)
+        claim = _claim(alias, delivery, terms, rerun=rerun)
+        return claim if isinstance(claim, Result) else partial(execution.run, alias, claim, terms.retry, partial(_refuse, error))
     for handlers in find_everywhere(delivery.event.kind, raw_event.envelope):
         for handler, terms in delivery_terms(handlers).items():
             if terms.handler == delivery.handler:
@@ -138,7 +140,7 @@ def _claim(alias: str, delivery: Delivery, terms: DeliveryTerms, *, rerun: bool)
     """Claim a delivery; or return a result, if it cannot be claimed."""
     if rerun and delivery.state in SETTLED and not decisions.reopen(alias, delivery):
         return _TAKEN
-    claim = claims.claim(alias, delivery.pk, terms, is_ordered=delivery.order_digest is not None)
+    claim = claims.claim(alias, delivery.pk, terms, is_ordered=delivery.order_digest is not None, early=rerun)
     if claim is None:
         return _TAKEN
     if claim.token is None:

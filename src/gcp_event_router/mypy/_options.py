@@ -29,10 +29,11 @@ from mypy.types import AnyType, CallableType, FunctionLike, Instance, NoneType, 
 
 from .._dispatch.options import Options
 from .._globs.attributes import AttributeGlobs
+from ..backoff import Backoff
 from ..exceptions import GlobError, RegistrationError
 from ._call import Call, Project
 from ._codes import EVENT_GLOB, EVENT_HANDLER
-from ._names import HANDLER_OPTIONS, KIND
+from ._names import BACKOFF, HANDLER_OPTIONS, KIND
 from ._stub import accept_strings
 from ._types import text
 
@@ -44,6 +45,7 @@ _TYPES: Final = {
     "deferred": bool,
     "lease": timedelta,
     "max_attempts": int,
+    "retry": Backoff,
 }
 #: The options that find the key of an event.
 _KEYS: Final = ("once_key", "order_by")
@@ -88,6 +90,8 @@ def _value(expression: Expression) -> object:
             named: Any = {name: number for name, number in zip(names, numbers, strict=True) if name is not None}
             positional: Any = [number for name, number in zip(names, numbers, strict=True) if name is None]
             return timedelta(*positional, **named)
+        case CallExpr(callee=RefExpr(fullname=name)) if name == BACKOFF:
+            return Backoff()  # whatever its arguments are
         case _:
             return _UNKNOWN
 
