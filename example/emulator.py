@@ -43,6 +43,7 @@ def retried(shop: Shop, emulator: Emulator) -> Incident:
     emulator.publish(topic, b'{"order_id": 1}')
     told = [_outcome(shop, "shipments")]
     _do(shop, "update shop_order set paid = true where id = 1")
+    _do(shop, "update gcp_event_inbox_delivery set not_before = null")  # as if the five minutes had passed
     while told[-1] == "retry":
         told.append(_outcome(shop, "shipments"))
     text = ", ".join(dict.fromkeys(told))
