@@ -102,12 +102,13 @@ wheel: $(VENV)/.dev ## Build the wheel, and use it in an empty environment, as a
 matrix: ## Run the tests on every supported Python that exists here, with every Django; PAIRS=--few uses each only once.
 	$(PYTHON) -m tests.matrix $(PAIRS)
 
-bench: $(VENV)/.dev ## Print the cost of a dispatch, a token and the inbox, compared with handwritten code, and of the mypy plugin.
+bench: $(VENV)/.dev ## Print the cost of a dispatch, a token and both boxes, compared with handwritten code, and of the mypy plugin.
 	$(BIN)/python -u benchmarks/calls.py
 	$(BIN)/python -u benchmarks/dispatch.py
 	$(BIN)/python -u benchmarks/observability.py
 	$(BIN)/python -u benchmarks/authentication.py
 	$(BIN)/python -u benchmarks/inbox.py
+	$(BIN)/python -u benchmarks/outbox.py
 	$(BIN)/python -u benchmarks/typing_plugin.py
 
 chaos: $(VENV)/.test $(VENV)/.mariadb ## Kill processes while they deliver a thousand events, on two databases, and check that each took effect once.

@@ -216,7 +216,7 @@ def test_a_slow_line_holds_up_nothing_else(outbox: str, placed: Kind[int]) -> No
 def test_the_statements_of_a_batch(outbox: str, placed: Kind[int], monkeypatch: pytest.MonkeyPatch) -> None:
     """Their number does not depend on the number of events."""
     monkeypatch.setattr(relays, "_SETTLE_AFTER", PATIENCE)  # a busy machine must not settle in parts
-    monkeypatch.setattr(relays, "note_relay", lambda alias: None)
+    monkeypatch.setattr(relays, "note_relay", str)
     counts: list[int] = []
     for size in (10, 100):
         for number in range(size):
@@ -226,7 +226,7 @@ def test_the_statements_of_a_batch(outbox: str, placed: Kind[int], monkeypatch: 
         counts.append(len(captured))
 
     assert counts[0] == counts[1]
-    assert counts[0] <= 16
+    assert counts[0] <= 20
 
 
 @where_writers_overlap

@@ -41,7 +41,7 @@ class OpenOutgoing(models.Index):
     ) -> Statement:
         if schema_editor.connection.vendor != "postgresql":
             return super().create_sql(model, schema_editor, using, **kwargs)
-        fields = [name for name in self.fields if name != "state"]
+        fields = self.fields[1:] if self.fields[0] == "state" else self.fields
         partial = models.Index(fields=fields, name=self.name, condition=models.Q(state__in=UNSENT))
         return partial.create_sql(model, schema_editor, using, **kwargs)
 
@@ -69,7 +69,7 @@ class OutgoingEvent(models.Model):
     token: models.UUIDField[UUID | None, UUID | None] = models.UUIDField(null=True, blank=True)
     #: Until when it may send.
     lease_until: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(null=True, blank=True)
-    #: The earliest time of the next attempt, if any.
+    #: The earliest time of the next attempt, if any; of a pending event only if it has no ordering key.
     not_before: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(null=True, blank=True)
     #: The type of the last exception, and its safe description.
     error_type: models.CharField[str, str] = models.CharField(max_length=255, blank=True)
