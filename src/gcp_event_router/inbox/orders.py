@@ -14,11 +14,11 @@ from django.db import IntegrityError, connections, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from .._boxes.conflicts import retry_conflicts
+from .._boxes.exact_text import ascii_text
 from .._boxes.states import OPEN, State
 from .leases import Claim, OrderKey
 from .models import Delivery
 from .once_keys import digest_of
-from .serialization import ascii_text
 
 _EARLIER: Final = Delivery.objects.filter(
     order_digest=OuterRef("order_digest"), handler=OuterRef("handler"), state__in=OPEN, pk__lt=OuterRef("pk")

@@ -153,6 +153,21 @@ def test_a_server_that_hangs(server: PubSubServer) -> None:
         released.set()
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_client_that_has_stopped(server: PubSubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If a thread of the client dies, the events fail in the end, and the next ones get a new client."""
+
+    def die(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    transport = PubSub(timeout=timedelta(seconds=0.2))
+    with monkeypatch.context() as patch:
+        patch.setattr("google.cloud.pubsub_v1.publisher.client.Client._gapic_publish", die)
+        assert results(transport.submit(line(range(3)))) == ["TimeoutError", "HeldBackError", "HeldBackError"]
+    assert results(transport.submit(line(range(3)))) == ["0", "1", "2"]
+    transport.close()
+
+
 def test_events_that_cannot_be_published(server: PubSubServer, transport: PubSub) -> None:
     """An event that the client refuses fails, and holds back the later ones of its line, but not the earlier ones."""
     events = line(range(4))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
-from threading import Lock
+from queue import SimpleQueue
+from threading import Lock, Thread
+from time import monotonic
 from typing import Any, ClassVar, Final, cast
 
 from typing_extensions import override
@@ -21,6 +23,8 @@ from .transport_options import refuse, seconds_to_send
 __all__ = ["PubSub"]
 
 _PROJECT: Final = re.compile(r"(?:[a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]")
+#: How many times as long as a request may take the client has for a line, whose batches it publishes one after the other.
+_PATIENCE: Final = 3
 _ENDPOINT: Final = re.compile(r"[a-z0-9.-]+(?::[0-9]{1,5})?", re.IGNORECASE)
 
 
@@ -59,6 +63,7 @@ class PubSub(Transport):
         #: The topics and ordering keys for which the client publishes nothing more, since a message failed.
         self._paused: set[tuple[str, str]] = set()
         self._outstanding: set[Future[str]] = set()
+        self._overseer: _Overseer | None = None
 
     @override
     def open(self) -> None:
@@ -84,17 +89,26 @@ class PubSub(Transport):
                 break
             self._outstanding.add(published)
             published.add_done_callback(partial(self._settle, event, results, number))
+        self._overseer = self._overseer or _Overseer(_PATIENCE * self.timeout, self._replace_client)
+        self._overseer.watch(results)
         return iter(results.futures)
 
     @override
     def close(self) -> None:
         """Publish what the client still has, and end it."""
-        if self._client is None:
-            return
         client, self._client = self._client, None
-        client.stop()
-        wait(tuple(self._outstanding), self.timeout)
-        client.transport.close()
+        if client is not None:
+            client.stop()
+            wait(tuple(self._outstanding), self.timeout)
+            client.transport.close()
+        if self._overseer is not None:
+            self._overseer.end()
+            self._overseer = None
+
+    def _replace_client(self) -> None:
+        """Make a new client for the next event, since a thread of this one has died; it may still publish what it has."""
+        self._client = None
+        self._outstanding.clear()
 
     def _publish(self, event: OutgoingEvent) -> Future[str]:
         self.open()
@@ -114,6 +128,34 @@ class PubSub(Transport):
         if event.ordering_key and published.exception() is not None:
             self._paused.add((topic_path(event.topic, self._project), event.ordering_key))
         results.settle(number, published)
+
+
+class _Overseer:
+    """Expires lines long after the timeout of the client, in a thread.
+
+    The client publishes in threads, and does not settle its futures if such a thread dies, for example for want of memory.
+    """
+
+    def __init__(self, seconds: float, replace_client: Callable[[], None]) -> None:
+        self._seconds = seconds
+        self._replace_client = replace_client
+        self._lines: SimpleQueue[tuple[float, _Results] | None] = SimpleQueue()
+        Thread(target=self._oversee, name="gcp-event-outbox-overseer", daemon=True).start()
+
+    def watch(self, results: _Results) -> None:
+        """Watch one more line."""
+        self._lines.put((monotonic() + self._seconds, results))
+
+    def end(self) -> None:
+        """End the thread, once all lines are done."""
+        self._lines.put(None)
+
+    def _oversee(self) -> None:
+        while (line := self._lines.get()) is not None:
+            deadline, results = line
+            if wait(results.futures, max(deadline - monotonic(), 0)).not_done:
+                self._replace_client()
+                results.expire()
 
 
 class _Results:
@@ -142,6 +184,15 @@ class _Results:
         failed.set_exception(error)
         for later in range(number, len(self.futures)):
             self.settle(later, failed)
+
+    def expire(self) -> None:
+        """Fail the first event with which the client is not done, and hold back all later ones."""
+        error = TimeoutError("Google's client has stopped publishing, so the next event gets a new one.")
+        with self._lock:
+            for future in self.futures[self._settled :]:
+                future.set_exception(HeldBackError() if self._has_failed else error)
+                self._has_failed = True
+            self._settled = len(self.futures)
 
     def _settle_next(self, published: Future[str]) -> None:
         future, error = self.futures[self._settled], published.exception()
