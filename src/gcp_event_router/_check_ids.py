@@ -1,6 +1,7 @@
 """The id of each system check, written down once. `docs/checks.md` says what each means.
 
-A new check takes one more than the highest number of its letter. Most checks are in `checks`, some in `auth` and `inbox`.
+A new check takes one more than the highest number of its letter. Most checks are in `checks`; others are in
+`auth`, `inbox`, `outbox` and `_boxes`.
 """
 
 from __future__ import annotations
@@ -18,8 +19,10 @@ INBOX_TABLES_MISSING: Final = "gcp_event_router.E008"
 SAME_HANDLER_NAME: Final = "gcp_event_router.E009"
 UNREADABLE_KIND: Final = "gcp_event_router.E010"
 UNREADABLE_GOOGLE_TYPE: Final = "gcp_event_router.E011"
-INBOX_COLLATION: Final = "gcp_event_router.E012"
-INBOX_WITHOUT_AUTOCOMMIT: Final = "gcp_event_router.E013"
+INEXACT_COLLATION: Final = "gcp_event_router.E012"
+WITHOUT_AUTOCOMMIT: Final = "gcp_event_router.E013"
+OUTBOX_TABLES_MISSING: Final = "gcp_event_router.E014"
+BROKEN_TRANSPORT: Final = "gcp_event_router.E015"
 CATALOGUE_LOGIN: Final = "gcp_event_router.E020"
 CATALOGUE_NOT_INSTALLED: Final = "gcp_event_router.E021"
 BASE_URL: Final = "gcp_event_router.W001"
@@ -53,4 +56,9 @@ MYSQL_MODE: Final = "gcp_event_router.W041"
 MYSQL_PACKET: Final = "gcp_event_router.W042"
 MYSQL_TIME_ZONE: Final = "gcp_event_router.W043"
 MISSPELT_KIND: Final = "gcp_event_router.W044"
+NO_RELAY: Final = "gcp_event_router.W045"
+LATE_EVENTS: Final = "gcp_event_router.W046"
+PARKED_EVENTS: Final = "gcp_event_router.W047"
+OUTBOX_NOT_PURGED: Final = "gcp_event_router.W048"
 KIND_WITHOUT_HANDLER: Final = "gcp_event_router.I001"
+KIND_WITHOUT_TOPIC: Final = "gcp_event_router.I002"

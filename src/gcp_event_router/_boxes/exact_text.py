@@ -47,3 +47,13 @@ def inexact_columns(alias: str, tables: Sequence[str]) -> list[str]:
             list(tables),
         )
         return [f"{table}.{column}" for table, column in cursor.fetchall()]
+
+
+def variables(alias: str) -> tuple[str, str, int, int]:
+    """Return the character set, SQL mode and largest packet of a session, and the difference of its clock from UTC in seconds."""
+    with connections[alias].cursor() as cursor:
+        cursor.execute(
+            "SELECT @@character_set_client, @@sql_mode, @@max_allowed_packet, TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), NOW())"
+        )
+        charset, mode, packet, ahead = cursor.fetchone()
+    return str(charset), str(mode), int(packet), int(ahead)

@@ -7,7 +7,6 @@ from datetime import timedelta
 from shlex import quote
 from typing import Any, Final
 
-from django.conf import settings
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Warn
 from django.db import connections, transaction
@@ -16,7 +15,8 @@ from .. import _check_ids as check_ids
 from .. import conf
 from .._boxes.clock import LONGEST, ago
 from .._boxes.conflicts import AWAY
-from .._boxes.exact_text import inexact_columns
+from .._boxes.database_checks import BoxTerms, check_collation, check_session, check_settings
+from .._boxes.exact_text import variables
 from .._boxes.task_backend import IMMEDIATE, framework, idle_engine
 from .._dispatch.handler import Handler
 from .._globs.glob import escape
@@ -27,6 +27,14 @@ from .models import DELIVERIES, EVENTS, KEYS, Delivery, StoredEvent
 from .names import unregistered
 from .purge import PURGED
 
+_TERMS: Final = BoxTerms(
+    name="inbox",
+    uncommitted="every event fails",
+    overlapping="events",
+    refused="get 503",
+    confused="`inbox replay --kind a` would run events of the kind `A`, and two handlers may share one delivery",
+    misspelt="in a kind or a reference becomes a question mark, or the endpoint answers 503",
+)
 #: Pub/Sub's shortest ack deadline: a handler may take at least this long.
 _SHORTEST_DEADLINE: Final = timedelta(seconds=10)
 #: How long Pub/Sub redelivers a message by default.
@@ -72,7 +80,6 @@ def check_deliveries(databases: Sequence[str] | None = None, **_: Any) -> list[C
 
 def _check_settings() -> Iterator[CheckMessage]:
     alias, retention = database(), conf.current().INBOX.RETENTION
-    options = settings.DATABASES[alias].get("OPTIONS", {})
     if retention < _REDELIVERY:
         yield Warn(
             f'GCP_EVENT_ROUTER["INBOX"]["RETENTION"] is {retention}, but Pub/Sub delivers again for seven days: '
@@ -80,19 +87,7 @@ def _check_settings() -> Iterator[CheckMessage]:
             hint="Write timedelta(days=8) or more.",
             id=check_ids.SHORT_RETENTION,
         )
-    if not settings.DATABASES[alias].get("AUTOCOMMIT", True):
-        yield Error(
-            f"Autocommit is off for the database {alias!r}, so nobody commits what the inbox writes, and every event fails.",
-            hint=f"Remove AUTOCOMMIT from DATABASES[{alias!r}].",
-            id=check_ids.INBOX_WITHOUT_AUTOCOMMIT,
-        )
-    if connections[alias].vendor == "sqlite" and options.get("transaction_mode") not in {"IMMEDIATE", "EXCLUSIVE"}:
-        yield Warn(
-            f"The inbox is in the SQLite database {alias!r} without IMMEDIATE transactions, "
-            "so of several events at once, some get 503 immediately instead of waiting for the others.",
-            hint=f'Write "OPTIONS": {{"transaction_mode": "IMMEDIATE"}} in DATABASES[{alias!r}].',
-            id=check_ids.SQLITE_TRANSACTIONS,
-        )
+    yield from check_settings(alias, _TERMS)
 
 
 def _check_handlers() -> Iterator[CheckMessage]:
@@ -185,30 +180,9 @@ def _check_purge(alias: str) -> Iterator[CheckMessage]:
 
 def _check_mysql(alias: str) -> Iterator[CheckMessage]:
     """Check that MySQL or MariaDB stores each event exactly."""
-    inexact = inexact_columns(alias, (EVENTS, DELIVERIES, KEYS))
-    if inexact:
-        yield Error(
-            f"In the database {alias!r} the collation of {', '.join(inexact)} ignores differences, such as case, "
-            "so that `inbox replay --kind a` would run events of the kind `A`, and two handlers may share one delivery.",
-            hint="Create the tables by the inbox's own migration, or convert them to utf8mb4 and the collation "
-            "utf8mb4_nopad_bin (MariaDB) or utf8mb4_0900_bin (MySQL).",
-            id=check_ids.INBOX_COLLATION,
-        )
-    charset, mode, packet, ahead = mysql.variables(alias)
-    if charset != "utf8mb4":
-        yield Warn(
-            f"The connection to the database {alias!r} has the character set {charset}, which lacks letters that utf8mb4 has: "
-            "one of these in a kind or a reference becomes a question mark, or the endpoint answers 503.",
-            hint=f'Write "OPTIONS": {{"charset": "utf8mb4"}} in DATABASES[{alias!r}].',
-            id=check_ids.MYSQL_CHARSET,
-        )
-    if not {"STRICT_TRANS_TABLES", "STRICT_ALL_TABLES"} & set(mode.split(",")):
-        yield Warn(
-            f"The SQL mode of the database {alias!r} is {mode!r}, which is not strict: it changes what it cannot store, "
-            "and says nothing.",
-            hint=f"""Write "OPTIONS": {{"init_command": "SET sql_mode = 'STRICT_TRANS_TABLES'"}} in DATABASES[{alias!r}].""",
-            id=check_ids.MYSQL_MODE,
-        )
+    yield from check_collation(alias, _TERMS, (EVENTS, DELIVERIES, KEYS))
+    yield from check_session(alias, _TERMS)
+    packet = variables(alias)[2]
     largest, wanted = mysql.largest_body(packet), conf.current().MAX_BODY_SIZE
     if largest < wanted:
         yield Warn(
@@ -217,12 +191,4 @@ def _check_mysql(alias: str) -> Iterator[CheckMessage]:
             hint=f"Set max_allowed_packet to {max(wanted + mysql.FREE, 2 * mysql.PART + mysql.FREE)} or more on the server, "
             "or set a lower MAX_BODY_SIZE.",
             id=check_ids.MYSQL_PACKET,
-        )
-    if ahead:
-        yield Warn(
-            f"The clock of sessions of the database {alias!r} is {abs(ahead)} seconds "
-            f"{'ahead of' if ahead > 0 else 'behind'} UTC, and the inbox goes by it: "
-            "times are shown wrong, and leases end early or late when summer time ends or begins.",
-            hint=f"""Write "OPTIONS": {{"init_command": "SET time_zone = '+00:00'"}} in DATABASES[{alias!r}].""",
-            id=check_ids.MYSQL_TIME_ZONE,
         )

@@ -7,22 +7,13 @@ from typing import Any, Final, cast
 from django.db import DatabaseError, InterfaceError, connections
 from django.db.models import BinaryField, F, Func, IntegerField, Value
 
+from .._boxes.exact_text import variables
 from .models import StoredEvent
 
 #: The bytes of a body in one statement. Escaping may double them, and a statement has to fit into one packet.
 PART: Final = 4 * 1024 * 1024
 #: The bytes of a packet for the rest of an event.
 FREE: Final = 1024 * 1024
-
-
-def variables(alias: str) -> tuple[str, str, int, int]:
-    """Return the character set, SQL mode and largest packet of a session, and the difference of its clock from UTC in seconds."""
-    with connections[alias].cursor() as cursor:
-        cursor.execute(
-            "SELECT @@character_set_client, @@sql_mode, @@max_allowed_packet, TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), NOW())"
-        )
-        charset, mode, packet, ahead = cursor.fetchone()
-    return str(charset), str(mode), int(packet), int(ahead)
 
 
 def largest_body(packet: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.core import checks
 from typing_extensions import override
 
 from .._boxes.lineage import register
@@ -19,9 +20,13 @@ class OutboxConfig(AppConfig):
 
     @override
     def ready(self) -> None:
-        """Plug the outbox into `Kind.publish`."""
-        from .outgoing_relatives import OutboxRelatives  # noqa: PLC0415 -- needs models
+        """Plug the outbox into `Kind.publish`, and register the checks."""
+        from .checks import check_events, check_outbox, check_outbox_tables  # noqa: PLC0415 -- needs models
+        from .outgoing_relatives import OutboxRelatives  # noqa: PLC0415 -- as above
         from .store import OutboxStore  # noqa: PLC0415 -- as above
 
         set_outbox(OutboxStore())
         register("outbox", OutboxRelatives())
+        checks.register(check_outbox)
+        checks.register(check_events, checks.Tags.database)
+        checks.register(check_outbox_tables, checks.Tags.database, deploy=True)  # not for `migrate`, which creates the tables

@@ -30,12 +30,18 @@ def transport_class() -> type[Transport]:
     return backend
 
 
-@contextmanager
-def opened_transport() -> Generator[Transport]:
-    """Create and open the transport in the settings; close it at the end. Raises `ConfigurationError` if it cannot be used."""
+def create_transport() -> Transport:
+    """Create the transport in the settings, without opening it. Raises `ConfigurationError` if it cannot be created."""
     setting = conf.current().OUTBOX.TRANSPORT
     transport_class()
     transport: Transport = create_backend(_NOUN, setting["BACKEND"], setting.get("OPTIONS", {}))
+    return transport
+
+
+@contextmanager
+def opened_transport() -> Generator[Transport]:
+    """Create and open the transport in the settings; close it at the end. Raises `ConfigurationError` if it cannot be used."""
+    transport = create_transport()
     transport.open()
     try:
         yield transport
