@@ -18,12 +18,15 @@ from http.client import HTTPConnection
 from pathlib import Path
 from select import select
 from threading import Thread
+from uuid import uuid4
 
 import pytest
 
+from gcp_event_router.outbox.transports import HTTP
 from gcp_event_router.utils import make_pubsub_message
 
 from ..support.http2 import Exchange
+from ..support.outgoing import outgoing
 from ..support.server_settings import GCP_EVENT_ROUTER
 from ..support.server_urls import github
 
@@ -394,3 +397,15 @@ def send_without_end(server: Server, path: str, head: str = "", most: int = ENDL
 def test_answers_pass_the_server(server: Server, kind: str, body: bytes, expected: int) -> None:
     """What is refused is refused on the wire too, and no handler runs."""
     assert (server.post(kind, body)[0], server.written) == (expected, [])
+
+
+def test_events_from_an_outbox(server: Server) -> None:
+    """The outbox posts its events in order, whether or not the server keeps the connection open."""
+    transport = HTTP(url=f"http://127.0.0.1:{server.port}{server.path('{kind}').removesuffix('r')}{{id}}")
+    keys = [str(uuid4()) for _ in range(20)]
+    try:
+        for number, key in enumerate(keys):
+            transport.send(outgoing(b'{"order_id": %d}' % number, kind="order-placed", key=key))
+    finally:
+        transport.close()
+    assert server.written == [f"order-placed {key} {number} {key}" for number, key in enumerate(keys)]

@@ -18,8 +18,7 @@ from .._boxes.clock import ahead
 from .._boxes.conflicts import retry_conflicts
 from .._boxes.states import State
 from .._boxes.stored_errors import StoredError, describe, storable
-from .._frames import leaves
-from ..outcomes import Retry
+from ..outcomes import retry_after
 from .models import OutgoingEvent
 
 T = TypeVar("T")
@@ -47,8 +46,8 @@ def judge(alias: str, event: OutgoingEvent, error: BaseException, age: timedelta
     stored = describe(problem, connections[alias].vendor, with_text=settings.ERROR_TEXT)
     if event.attempts >= settings.MAX_ATTEMPTS or settings.RETRY.gives_up(problem, age):
         return Failure(State.PARKED, stored, timedelta())
-    asked = [leaf.after for leaf in leaves(problem) if isinstance(leaf, Retry) and leaf.after is not None]
-    return Failure(State.FAILED, stored, max(settings.RETRY.wait(event.attempts), *asked, timedelta()))
+    asked = timedelta(seconds=retry_after(problem) or 0)
+    return Failure(State.FAILED, stored, max(settings.RETRY.wait(event.attempts), asked))
 
 
 @retry_conflicts

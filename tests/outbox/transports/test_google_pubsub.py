@@ -17,13 +17,15 @@ from django.test import override_settings
 from google.api_core.exceptions import DeadlineExceeded, NotFound
 from google.pubsub_v1 import types
 
-from gcp_event_router import EventRouter
+from gcp_event_router import Event, EventRouter
 from gcp_event_router._pubsub_client import make_client
 from gcp_event_router.exceptions import ConfigurationError
 from gcp_event_router.outbox.models import OutgoingEvent
 from gcp_event_router.outbox.transports import HeldBackError, PubSub
 
-from ...support.deliveries import PATIENCE
+from ...effects.models import Effect
+from ...support.deliveries import PATIENCE, with_databases
+from ...support.loopback_endpoint import serving
 from ...support.outgoing import KEY, TRACE, outgoing
 from ...support.pubsub_server import PubSubServer
 
@@ -307,3 +309,33 @@ def test_through_the_emulator(emulator: Emulator, monkeypatch: pytest.MonkeyPatc
     assert [json.loads(message.data) for message in arrived] == list(range(20))
     assert [message.message_id for message in arrived] == ids
     assert [message.attributes["event-router-id"] for message in arrived] == [str(event.key) for event in events]
+
+
+@pytest.mark.proof
+@with_databases
+def test_twice_through_the_emulator(inbox: str, router: EventRouter, emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An event that is published twice, and so gets two ids of Pub/Sub, takes effect once in the inbox to which it is pushed."""
+    arrived: list[str | None] = []
+    is_over = Flag()
+
+    @router.on("k")
+    def record(event: Event[int]) -> None:
+        Effect.objects.using(inbox).create(handler="record", reference=str(event.payload))
+        arrived.append(event.envelope.message_id)
+        if event.payload == 2:
+            is_over.set()
+
+    for name, value in emulator.environment.items():
+        monkeypatch.setenv(name, value)
+    name = f"outbox-{next(_numbers)}"
+    topic = emulator.topic(name)
+    first, second = outgoing(b"1", topic=name, ordering_key="c1"), outgoing(b"2", key=str(uuid4()), topic=name, ordering_key="c1")
+    with serving() as url:
+        emulator.subscription(name, topic, f"{url}/events/k/1", enable_message_ordering=True)
+        transport = PubSub()
+        ids = [transport.send(event) for event in (first, first, second)]
+        transport.close()
+        assert is_over.wait(PATIENCE)
+    assert list(Effect.objects.using(inbox).order_by("pk").values_list("reference", flat=True)) == ["1", "2"]
+    assert arrived == [ids[0], ids[2]]
+    assert len(set(ids)) == 3
