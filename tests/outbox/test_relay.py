@@ -170,6 +170,28 @@ def test_a_relay_that_is_gone(outbox: str, placed: Kind[int]) -> None:
     assert states(outbox) == [(b"1", "done", 2), (b"2", "done", 1)]
 
 
+def test_an_event_whose_relay_is_gone_is_taken_alone(outbox: str, placed: Kind[int]) -> None:
+    """So those that were taken with it are not lost again, if it ends each relay; it is parked after its last attempt."""
+    for number in range(4):
+        placed.publish(number)
+    taken = [take(outbox, 0, 4)]
+
+    with outbox_settings(outbox, MAX_ATTEMPTS=2):
+        for _ in range(2):
+            end_leases(outbox)
+            taken.append(take(outbox, 0, 4))
+        assert [[bytes(event.data) for event in each.events] for each in taken if each] == [
+            [b"0", b"1", b"2", b"3"],
+            [b"0"],
+            [b"0"],
+        ]
+        end_leases(outbox)
+        assert relay(outbox, Sink()) == Tally(sent=3, parked=1)
+    assert states(outbox) == [(b"0", "parked", 4), (b"1", "done", 2), (b"2", "done", 2), (b"3", "done", 2)]
+    error = OutgoingEvent.objects.using(outbox).get(state=State.PARKED).error_type
+    assert error == "gcp_event_router.outbox.relay.RelayGoneError"
+
+
 def test_a_relay_that_outlives_its_lease_changes_nothing(outbox: str, placed: Kind[int], lines: Callable[[], list[str]]) -> None:
     """Its failure is not stored, since another relay has sent the event meanwhile; the log says so."""
     placed.publish(1)

@@ -17,6 +17,7 @@ from uuid import UUID
 from .. import conf
 from .._boxes.states import State
 from .._log import logger, trail
+from ..exceptions import EventRouterError
 from .attempts import Failure, judge, settle
 from .heartbeat import note_relay
 from .models import OutgoingEvent
@@ -28,6 +29,10 @@ _SETTLE_AFTER: Final = 0.25
 
 #: Called with an event, and the exception of its attempt, or None if it was sent.
 Tell = Callable[[OutgoingEvent, "BaseException | None"], object]
+
+
+class RelayGoneError(EventRouterError):
+    """The failure of an event whose relay has ended, or has outlived its lease, in each of its attempts."""
 
 
 @dataclass(slots=True)
@@ -114,6 +119,9 @@ class _Relay:
         for line in lines.values():
             if self._stopped():
                 break
+            if line[0].event.attempts > self._settings.MAX_ATTEMPTS:  # it was taken alone
+                line[0].future = _failed(RelayGoneError())
+                continue
             for held, future in zip(line, self._submit([held.event for held in line]), strict=False):
                 held.future = future
                 if monotonic() - self._settled_at >= _SETTLE_AFTER:
@@ -160,7 +168,8 @@ class _Relay:
                 age = timedelta(seconds=max(monotonic() - held.due_at, 0))
                 failed[held.event.pk] = judge(self._alias, held.event, error, age)
         number = settle(self._alias, token, sent, failed, held_back)
-        self._held = [held for held in self._held if held not in ended]
+        settled = set(ended)
+        self._held = [held for held in self._held if held not in settled]
         if number < len(ended):
             logger.warning("%d events were sent for longer than their lease, so they may be sent twice", len(ended) - number)
         self._count(len(sent), failed, ended, errors)

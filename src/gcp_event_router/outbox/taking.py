@@ -2,6 +2,9 @@
 
 A relay takes an event with an ordering key only if it takes all earlier ones of the key that have not been sent. So each key is
 in the hands of one relay at a time.
+
+An event whose relay is gone is taken alone. If its handling ends the process, as that of an event with the transport `Local` may,
+no other event is lost with it.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import takewhile
 from typing import Any, Final
 from uuid import UUID, uuid4
 
@@ -55,7 +59,7 @@ def take(alias: str, after: int, most: int) -> Taken | None:
 
     The result may have no events, if other relays have just taken them.
     """
-    numbers = () if _skips_locked(alias) else _due_numbers(alias, after, most)
+    numbers = () if _skips_locked(alias) else _first(due(alias, after), most)
     return _take(alias, after, most, numbers) if numbers or _skips_locked(alias) else None
 
 
@@ -90,8 +94,11 @@ def due(alias: str, after: int) -> QuerySet[OutgoingEvent]:
     return found.order_by("pk") if _skips_locked(alias) else found.alias(place=_PLACE).order_by("place")
 
 
-def _due_numbers(alias: str, after: int, most: int) -> Sequence[int]:
-    return list(due(alias, after).values_list("pk", flat=True)[:most])
+def _first(rows: QuerySet[OutgoingEvent], most: int) -> Sequence[int]:
+    """Return the numbers of the first due events up to the first one whose relay is gone, or of that one alone."""
+    found = list(rows.values_list("pk", "state")[:most])
+    waiting = list(takewhile(lambda row: row[1] != State.RUNNING, found))
+    return [number for number, _ in waiting or found[:1]]
 
 
 @retry_conflicts
@@ -103,7 +110,7 @@ def _take(alias: str, after: int, most: int, numbers: Sequence[int]) -> Taken | 
             if is_outermost:
                 walk_in_order(alias)
             locked = due(alias, after).select_for_update(skip_locked=True, of=("self",))
-            numbers = list(locked.values_list("pk", flat=True)[:most])
+            numbers = _first(locked, most)
             if not numbers:
                 return None
         rows = OutgoingEvent.objects.using(alias).filter(pk__in=numbers)
