@@ -22,6 +22,7 @@ from pathlib import Path
 from types import FrameType
 
 import incidents
+import outgoing
 from cases import CASES, TOKEN, Case
 from servers import HERE, PATIENCE, Google, Server, Shop, running
 
@@ -95,7 +96,10 @@ def demo() -> int:
         happened = [incident(shop, google) for incident in incidents.INCIDENTS]
         if happened:
             print(f"\n{incidents.table(happened)}")
-    expected = [each.as_expected for each in results] + [each.as_expected for each in happened]
+        returned = [step(shop) for step in outgoing.STEPS]
+        if returned:
+            print(f"\n{incidents.table(returned, 'the outbox', 'answers')}")
+    expected = [each.as_expected for each in (*results, *happened, *returned)]
     failed = expected.count(False)
     print(f"\n{len(expected) - failed} of {len(expected)} as expected")
     return 1 if failed else 0

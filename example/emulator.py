@@ -6,19 +6,18 @@
 from __future__ import annotations
 
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import local_pubsub
 from demo import leave
-from incidents import Incident, table
+from incidents import Incident, do, one, table
 from local_pubsub import Emulator
-from servers import HERE, PATIENCE, Shop, running
+from outgoing import bring_back, relay
+from servers import HERE, Shop, running
 
 
 def wrapped(shop: Shop, emulator: Emulator) -> Incident:
@@ -26,7 +25,7 @@ def wrapped(shop: Shop, emulator: Emulator) -> Incident:
     topic = _topic(shop, emulator, "orders", "order-placed")
     emulator.publish(topic, b'{"order_id": 1, "total": "12.50"}')
     return Incident(
-        "pushed in its wrapper", _outcome(shop, "orders"), _one(shop, "select total from shop_order where id = 1"), 12.5
+        "pushed in its wrapper", _outcome(shop, "orders"), one(shop, "select total from shop_order where id = 1"), 12.5
     )
 
 
@@ -34,7 +33,7 @@ def unwrapped(shop: Shop, emulator: Emulator) -> Incident:
     """Push a label, unwrapped, with metadata in headers."""
     topic = _topic(shop, emulator, "labels", "label-printed", push={"no_wrapper": {"write_metadata": True}})
     emulator.publish(topic, b"a label")
-    return Incident("pushed without one", _outcome(shop, "labels"), _one(shop, "select image from shop_label"), b"a label")
+    return Incident("pushed without one", _outcome(shop, "labels"), one(shop, "select image from shop_label"), b"a label")
 
 
 def retried(shop: Shop, emulator: Emulator) -> Incident:
@@ -42,23 +41,23 @@ def retried(shop: Shop, emulator: Emulator) -> Incident:
     topic = _topic(shop, emulator, "shipments", "shipment-ready")
     emulator.publish(topic, b'{"order_id": 1}')
     told = [_outcome(shop, "shipments")]
-    _do(shop, "update shop_order set paid = true where id = 1")
-    _do(shop, "update gcp_event_inbox_delivery set not_before = null")  # as if the five minutes had passed
+    do(shop, "update shop_order set paid = true where id = 1")
+    do(shop, "update gcp_event_inbox_delivery set not_before = null")  # as if the five minutes had passed
     while told[-1] == "retry":
         told.append(_outcome(shop, "shipments"))
     text = ", ".join(dict.fromkeys(told))
-    return Incident("Retry, until the order is paid", text, _one(shop, "select shipped from shop_order where id = 1"), 1)
+    return Incident("Retry, until the order is paid", text, one(shop, "select shipped from shop_order where id = 1"), 1)
 
 
 def given_up(shop: Shop, emulator: Emulator) -> Incident:
     """Push a shipment that is never paid, until it is in the dead-letter topic."""
-    _do(shop, "insert into shop_order values (2, 1, false, false)")
+    do(shop, "insert into shop_order values (2, 1, false, false)")
     dead = emulator.topic("dead-letters")
     dead_letters = emulator.subscription("dead-letters", dead)
     emulator.publish(_topic(shop, emulator, "lost", "shipment-ready", dead_letters=dead), b'{"order_id": 2}')
     told = [_outcome(shop, "lost") for _ in range(5)]
     _pull(shop, emulator, dead_letters, "--kind", "label-printed", "--reference", "lost-shipment")
-    found = _one(shop, "select image from shop_label where parcel = 'lost-shipment'")
+    found = one(shop, "select image from shop_label where parcel = 'lost-shipment'")
     return Incident(
         "Retry, five times: a dead letter", f"{told.count('retry')} times retry, events pull", found, b'{"order_id": 2}'
     )
@@ -70,7 +69,7 @@ def pulled(shop: Shop, emulator: Emulator) -> Incident:
     subscription = emulator.subscription("pulled", topic)
     emulator.publish(topic, b'{"order_id": 3, "total": "7.00"}')
     _pull(shop, emulator, subscription, "--kind", "order-placed")
-    return Incident("pulled", "events pull", _one(shop, "select total from shop_order where id = 3"), 7)
+    return Incident("pulled", "events pull", one(shop, "select total from shop_order where id = 3"), 7)
 
 
 def forwarded(shop: Shop, emulator: Emulator) -> Incident:
@@ -81,10 +80,22 @@ def forwarded(shop: Shop, emulator: Emulator) -> Incident:
     url = f"http://127.0.0.1:{shop.port}"
     _pull(shop, emulator, subscription, "--kind", "order-placed", "--reference", "forwarded", "--forward", url)
     told = f"events pull --forward, {_outcome(shop, 'forwarded')}"
-    return Incident("pulled for a server", told, _one(shop, "select total from shop_order where id = 4"), 8)
+    return Incident("pulled for a server", told, one(shop, "select total from shop_order where id = 4"), 8)
 
 
-STEPS = (wrapped, unwrapped, retried, given_up, pulled, forwarded)
+def published(shop: Shop, emulator: Emulator) -> Incident:
+    """Bring an order back in a request, and relay the event to Pub/Sub, whose push lets a handler publish the next one."""
+    _topic(shop, emulator, "returns", "order-returned")
+    _topic(shop, emulator, "refunds", "refund-booked")
+    told = [bring_back(shop, 1)]
+    for reference in ("returns", "refunds"):
+        relay(shop, **emulator.environment)
+        told.append(_outcome(shop, reference))
+    found = one(shop, "select cents || ', ' || text from shop_booking, shop_letter")
+    return Incident("from the outbox", ", ".join(told), found, "-1250, We have refunded 12.50 euros.")
+
+
+STEPS = (wrapped, unwrapped, retried, given_up, pulled, forwarded, published)
 
 
 def main() -> int:
@@ -98,7 +109,7 @@ def main() -> int:
     with (
         tempfile.TemporaryDirectory() as folder,
         local_pubsub.running() as emulator,
-        running(Path(folder) / "db.sqlite3") as shop,
+        running(Path(folder) / "db.sqlite3", transport="gcp_event_router.outbox.transports.PubSub") as shop,
     ):
         print(
             f"The shop listens on http://127.0.0.1:{shop.port}, the emulator on {emulator.environment['PUBSUB_EMULATOR_HOST']}\n",
@@ -127,18 +138,6 @@ def _pull(shop: Shop, emulator: Emulator, *arguments: str) -> None:
     command = [sys.executable, "manage.py", "events", "pull", *arguments, "--limit", "1", "--timeout", "30s"]
     environment = {**shop.environment, **emulator.environment}
     subprocess.run(command, cwd=HERE, env=environment, check=True, stdout=subprocess.DEVNULL, timeout=120)
-
-
-def _do(shop: Shop, statement: str) -> None:
-    with closing(sqlite3.connect(shop.database, timeout=PATIENCE)) as opened, opened:
-        opened.execute(statement)
-
-
-def _one(shop: Shop, query: str) -> object:
-    """The only value that a query returns."""
-    with closing(sqlite3.connect(shop.database, timeout=PATIENCE)) as opened:
-        row = opened.execute(query).fetchone()
-        return row and row[0]
 
 
 if __name__ == "__main__":

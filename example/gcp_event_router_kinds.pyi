@@ -39,7 +39,9 @@ KindName: TypeAlias = Literal[
     "label-printed",
     "newsletter-signup",
     "order-placed",
+    "order-returned",
     "payment-changed",
+    "refund-booked",
     "shipment-ready",
     "stock-received",
     "stocktaking",
@@ -67,11 +69,23 @@ OrderPlacedKind: TypeAlias = Literal[
 ]
 TakesOrderPlaced = TypeVar("TakesOrderPlaced", bound=Callable[[Event[shop.payloads.OrderPlaced, Never]], Awaitable[None] | None])
 
+ReturnedKind: TypeAlias = Literal[
+    "order-returned",
+]
+TakesReturned = TypeVar("TakesReturned", bound=Callable[[Event[shop.payloads.Returned, Never]], Awaitable[None] | None])
+ReturnedPayload = TypeVar("ReturnedPayload", bound=shop.payloads.Returned)
+
 PaidOrRefusedKind: TypeAlias = Literal[
     "payment-*",
     "payment-changed",
 ]
 TakesPaidOrRefused = TypeVar("TakesPaidOrRefused", bound=Callable[[Event[shop.payloads.Paid | shop.payloads.Refused, Never]], Awaitable[None] | None])
+
+RefundKind: TypeAlias = Literal[
+    "refund-booked",
+]
+TakesRefund = TypeVar("TakesRefund", bound=Callable[[Event[shop.payloads.Refund, Never]], Awaitable[None] | None])
+RefundPayload = TypeVar("RefundPayload", bound=shop.payloads.Refund)
 
 ShipmentKind: TypeAlias = Literal[
     "shipment-*",
@@ -96,8 +110,10 @@ KindOrGlob: TypeAlias = Literal[
     "label-printed",
     "newsletter-signup",
     "order-placed",
+    "order-returned",
     "payment-*",
     "payment-changed",
+    "refund-booked",
     "shipment-*",
     "shipment-ready",
     "stock-*",
@@ -117,6 +133,26 @@ class Events(EventRouter):
         ce_type: str | None = ...,
         **options: Unpack[Keyed[BytesPayload]],
     ) -> PayloadDecorator[BytesPayload]: ...
+    @overload
+    def on(
+        self,
+        kind: ReturnedKind,
+        /,
+        *kinds: ReturnedKind,
+        payload: TypeOf[ReturnedPayload],
+        ce_type: str | None = ...,
+        **options: Unpack[Keyed[ReturnedPayload]],
+    ) -> PayloadDecorator[ReturnedPayload]: ...
+    @overload
+    def on(
+        self,
+        kind: RefundKind,
+        /,
+        *kinds: RefundKind,
+        payload: TypeOf[RefundPayload],
+        ce_type: str | None = ...,
+        **options: Unpack[Keyed[RefundPayload]],
+    ) -> PayloadDecorator[RefundPayload]: ...
     @overload
     @deprecated("The kind carries another payload. Give the type with which it is declared, or one that reads it. If this is new, run `manage.py events stubs`.")
     def on(
@@ -222,12 +258,30 @@ class Events(EventRouter):
     @overload
     def on(
         self,
+        kind: ReturnedKind,
+        /,
+        *kinds: ReturnedKind,
+        ce_type: str | None = ...,
+        **options: Unpack[Keyed[shop.payloads.Returned]],
+    ) -> Callable[[TakesReturned], TakesReturned]: ...
+    @overload
+    def on(
+        self,
         kind: PaidOrRefusedKind,
         /,
         *kinds: PaidOrRefusedKind,
         ce_type: str | None = ...,
         **options: Unpack[Keyed[shop.payloads.Paid | shop.payloads.Refused]],
     ) -> Callable[[TakesPaidOrRefused], TakesPaidOrRefused]: ...
+    @overload
+    def on(
+        self,
+        kind: RefundKind,
+        /,
+        *kinds: RefundKind,
+        ce_type: str | None = ...,
+        **options: Unpack[Keyed[shop.payloads.Refund]],
+    ) -> Callable[[TakesRefund], TakesRefund]: ...
     @overload
     def on(
         self,

@@ -39,7 +39,7 @@ def killed_worker(shop: Shop, google: Google) -> Incident:
     connection = HTTPConnection("127.0.0.1", shop.port, timeout=PATIENCE)
     with closing(connection):
         connection.request("POST", STOCKTAKING.path, STOCKTAKING.body, google.headers(STOCKTAKING))
-        _wait(lambda: _one(shop, "select count(*) from gcp_event_inbox_delivery where state = 'running'") == 1)
+        _wait(lambda: one(shop, "select count(*) from gcp_event_inbox_delivery where state = 'running'") == 1)
         shop.server.process.kill()
         try:
             answers = [str(connection.getresponse().status)]
@@ -54,7 +54,7 @@ def killed_worker(shop: Shop, google: Google) -> Incident:
             time.sleep(wait)
     finally:
         again.server.stop()
-    quantity = _one(shop, "select quantity from shop_stocklevel where sku = 'B-2'")
+    quantity = one(shop, "select quantity from shop_stocklevel where sku = 'B-2'")
     return Incident("a worker is killed while it counts ten pieces", ", ".join(answers), quantity, 10)
 
 
@@ -67,7 +67,7 @@ def replayed(shop: Shop, google: Google) -> Incident:
         again.server.stop()
     command = [sys.executable, "manage.py", "inbox", "replay", "--state", "rejected", "--kind", "shipment-*"]
     subprocess.run(command, cwd=HERE, env=shop.environment, check=True, stdout=subprocess.DEVNULL, timeout=120)
-    shipped = _one(shop, "select shipped from shop_order where id = 99")
+    shipped = one(shop, "select shipped from shop_order where id = 99")
     return Incident("the order is there now: replay its shipment", ", ".join([*answers, "inbox replay"]), shipped, 1)
 
 
@@ -92,7 +92,13 @@ def _deliver(case: Case, shop: Shop, google: Google) -> tuple[str, float]:
         return str(response.status), float(response.headers.get("Retry-After", 0))
 
 
-def _one(shop: Shop, query: str) -> object:
+def do(shop: Shop, statement: str) -> None:
+    """Change the database."""
+    with closing(sqlite3.connect(shop.database, timeout=PATIENCE)) as opened, opened:
+        opened.execute(statement)
+
+
+def one(shop: Shop, query: str) -> object:
     """The only value that a query returns."""
     with closing(sqlite3.connect(shop.database, timeout=PATIENCE)) as opened:
         row = opened.execute(query).fetchone()

@@ -168,11 +168,13 @@ class Shop:
 
 
 @contextmanager
-def running(database: Path, port: int = 0, certs_url: str | None = None) -> Generator[Shop]:
+def running(database: Path, port: int = 0, certs_url: str | None = None, transport: str = "") -> Generator[Shop]:
     """Run the shop during the `with` block."""
     environment = {**os.environ, "SHOP_DATABASE": str(database), "SHOP_TOKEN": TOKEN, "DJANGO_SETTINGS_MODULE": "shop.settings"}
     if certs_url is not None:  # the demo cannot wait for a minute
         environment |= {"SHOP_CERTS_URL": certs_url, "SHOP_LEASE": "3"}
+    if transport:
+        environment["SHOP_TRANSPORT"] = transport
     subprocess.run(
         [sys.executable, "manage.py", "migrate", "--verbosity", "0"], cwd=HERE, env=environment, check=True, timeout=120
     )

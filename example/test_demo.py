@@ -22,6 +22,7 @@ from tests.support.processes import limited
 
 import demo
 import incidents
+import outgoing
 from cases import CASES
 
 pytestmark = pytest.mark.proof
@@ -54,8 +55,11 @@ def test_demo_shows_every_event_as_expected() -> None:
     assert titles[len(CASES) :] == [
         "a worker is killed while it counts ten pieces",
         "the order is there now: replay its shipment",
+        "an order is returned, twice",
+        "the relay runs",
+        "it was killed, and sends all again",
     ]
-    assert run.stdout.splitlines()[-1] == "21 of 21 as expected"
+    assert run.stdout.splitlines()[-1] == "24 of 24 as expected"
 
 
 def test_demo_tells_what_is_not_as_expected() -> None:
@@ -76,6 +80,7 @@ def test_demo_fails_if_one_event_is_not_as_expected(monkeypatch: pytest.MonkeyPa
     """One wrong status is enough to fail, and is said beside the right one."""
     monkeypatch.setattr(demo, "CASES", (replace(CASES[0], status=204), CASES[2]))
     monkeypatch.setattr(incidents, "INCIDENTS", ())
+    monkeypatch.setattr(outgoing, "STEPS", ())
 
     assert demo.demo() == 1
 
@@ -90,6 +95,7 @@ def test_demo_tells_an_event_that_nothing_logged(monkeypatch: pytest.MonkeyPatch
     """An event that never reaches the endpoint gets its row, too, and the demo fails."""
     monkeypatch.setattr(demo, "CASES", (replace(CASES[0], path="/elsewhere/one", rows=()),))
     monkeypatch.setattr(incidents, "INCIDENTS", ())
+    monkeypatch.setattr(outgoing, "STEPS", ())
 
     assert demo.demo() == 1
 
@@ -106,8 +112,8 @@ def test_emulator_shows_what_became_of_every_message() -> None:
     assert run.returncode == 0, run.stdout + run.stderr
     if run.stdout.startswith("skipped: "):
         pytest.skip(run.stdout)
-    assert [line[:2] for line in run.stdout.splitlines()[3:-2]] == ["ok"] * 6
-    assert run.stdout.splitlines()[-1] == "6 of 6 as expected"
+    assert [line[:2] for line in run.stdout.splitlines()[3:-2]] == ["ok"] * 7
+    assert run.stdout.splitlines()[-1] == "7 of 7 as expected"
 
 
 def test_emulator_is_skipped_where_there_is_none(tmp_path: Path) -> None:

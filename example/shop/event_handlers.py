@@ -7,11 +7,23 @@ from time import sleep
 
 from django.db.models import F
 
-from gcp_event_router import Event, Reject, Retry, events
+from gcp_event_router import Backoff, Event, Reject, Retry, events
 
-from .kinds import LabelPrinted
-from .models import Booking, Change, Label, Order, StockLevel, Subscriber
-from .payloads import IntentSucceeded, OrderPlaced, Paid, Payment, Place, PullRequestClosed, Shipment, Signup, StockMoved
+from .kinds import LabelPrinted, OrderReturned, RefundBooked
+from .models import Booking, Change, Label, Letter, Order, StockLevel, Subscriber
+from .payloads import (
+    IntentSucceeded,
+    OrderPlaced,
+    Paid,
+    Payment,
+    Place,
+    PullRequestClosed,
+    Refund,
+    Returned,
+    Shipment,
+    Signup,
+    StockMoved,
+)
 
 
 @events.on("order-placed")
@@ -91,3 +103,18 @@ def book_payment(event: Event[IntentSucceeded]) -> None:
 def subscribe(event: Event[Signup]) -> None:
     """Add somebody to the newsletter, once."""
     Subscriber.objects.get_or_create(email=event.payload.email)
+
+
+@OrderReturned.on(retry=Backoff(first=timedelta(seconds=5), give_up_on=Order.DoesNotExist), order_by="ordering_key")
+def refund(event: Event[Returned]) -> None:
+    """Book the money back, and announce it. The booking and the announcement are committed together, once."""
+    order_id, cents = event.payload.order_id, event.payload.cents
+    Booking.objects.create(order=Order.objects.get(pk=order_id), cents=-cents)
+    RefundBooked.publish(Refund(order_id=order_id, cents=cents), ordering_key=f"order-{order_id}")
+
+
+@RefundBooked.on
+def write_letter(event: Event[Refund]) -> None:
+    """Tell the customer."""
+    euros = f"{event.payload.cents / 100:.2f}"
+    Letter.objects.create(order_id=event.payload.order_id, text=f"We have refunded {euros} euros.")

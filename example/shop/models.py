@@ -50,10 +50,23 @@ class Change(models.Model):
 
 
 class Booking(models.Model):
-    """Money that arrived."""
+    """Money that arrived, or that was refunded."""
 
     order = models.ForeignKey(Order, models.CASCADE)
-    cents = models.PositiveIntegerField()
+    cents = models.IntegerField()
+
+
+class Return(models.Model):
+    """An order that the customer brought back; nobody can bring it back twice."""
+
+    order = models.OneToOneField(Order, models.CASCADE)
+
+
+class Letter(models.Model):
+    """A letter to a customer, which the printer prints."""
+
+    order = models.ForeignKey(Order, models.CASCADE)
+    text = models.TextField()
 
 
 class AuditEntry(models.Model):

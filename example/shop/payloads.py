@@ -52,6 +52,20 @@ class Shipment(BaseModel):
     order_id: int
 
 
+class Returned(BaseModel):
+    """A customer brought an order back."""
+
+    order_id: int
+    cents: int
+
+
+class Refund(BaseModel):
+    """The money of an order is on its way back."""
+
+    order_id: int
+    cents: int
+
+
 class PullRequest(BaseModel):
     """A change to the shop's code."""
 

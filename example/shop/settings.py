@@ -55,7 +55,8 @@ TEMPLATES = [
 ]
 STATIC_URL = "static/"
 
-INSTALLED_APPS = ["gcp_event_router", "gcp_event_router.catalogue", "gcp_event_router.inbox", "shop", *DJANGO_APPS]
+EVENT_APPS = ["gcp_event_router", *(f"gcp_event_router.{name}" for name in ("catalogue", "inbox", "outbox"))]
+INSTALLED_APPS = [*EVENT_APPS, "shop", *DJANGO_APPS]
 BASE_URL = "https://shop.example"
 GCP_EVENT_ROUTER: RouterSettings = {
     "AUTHENTICATION": [
@@ -83,6 +84,8 @@ GCP_EVENT_ROUTER: RouterSettings = {
         {"BACKEND": "gcp_event_router.auth.SignedURL"},  # parcel services, which get a URL for each parcel
     ],
     "INBOX": {"LEASE": timedelta(seconds=float(os.environ.get("SHOP_LEASE", "60")))},
+    # the shop's own handlers get what it publishes; the demo with Google's emulator sends it there
+    "OUTBOX": {"TRANSPORT": {"BACKEND": os.environ.get("SHOP_TRANSPORT", "gcp_event_router.outbox.transports.Local")}},
     "SOURCE_URL": "https://git.shop.example/shop/blob/main/{path}#L{line}",
 }
 # the demo kills a worker, and should not wait a minute for its lease to expire

@@ -8,6 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from django.test import TestCase
+from typing_extensions import override
 
 from gcp_event_router import Event, Outcome, Principal, Reject, Retry
 from gcp_event_router.auth import GitHub, Stripe
@@ -23,9 +24,11 @@ from .event_handlers import (
     ship,
     subscribe,
     wake_backorders,
+    write_letter,
 )
-from .models import AuditEntry, Booking, Change, Label, Order, StockLevel, Subscriber
-from .payloads import OrderPlaced, PullRequest, PullRequestClosed, Refused, Shipment, Signup, StockMoved
+from .kinds import OrderReturned
+from .models import AuditEntry, Booking, Change, Label, Letter, Order, StockLevel, Subscriber
+from .payloads import OrderPlaced, PullRequest, PullRequestClosed, Refund, Refused, Returned, Shipment, Signup, StockMoved
 
 SECRET = {"X-Shop-Token": "open sesame"}
 GITHUB = GitHub(secrets=["5f8b1d0c3e7a49264b0d8e1f6c2a9735"])
@@ -152,6 +155,43 @@ class WebhookTests(EventTestMixin, TestCase):
         stranger = GitHub(secrets=["a secret that is not the shop's"])
 
         self.assertEqual(self.push("github", "shop", {}, signed_by=stranger).status, 401)
+
+
+class ReturnTests(EventTestMixin, TestCase):
+    """Tests of what the shop publishes; it stays in the outbox until it is relayed."""
+
+    @override
+    def setUp(self) -> None:
+        """Make an order."""
+        super().setUp()
+        Order.objects.create(pk=1, total=Decimal("12.50"))
+
+    def test_return_is_published(self) -> None:
+        """The request publishes an event, and refunds nothing itself."""
+        response = self.client.post("/orders/1/return")
+
+        self.assertEqual(response.status_code, 202)
+        event = self.assertPublished(OrderReturned, payload=Returned(order_id=1, cents=1250), times=1)
+        self.assertEqual((event.topic, event.ordering_key), ("returns", "order-1"))
+        self.assertFalse(Booking.objects.exists())
+
+    def test_second_return_publishes_nothing(self) -> None:
+        """What a transaction has published that is rolled back is gone."""
+        answers = [self.client.post("/orders/1/return").status_code for _ in range(2)]
+
+        self.assertEqual(answers, [202, 409])
+        self.assertPublished(OrderReturned, times=1)
+
+    def test_refund_is_announced(self) -> None:
+        """The handler of one event publishes the next one, whose cause is the first."""
+        self.client.post("/orders/1/return")
+
+        returned, refunded = self.relay_now()
+
+        self.assertEqual((returned.kind, refunded.kind, refunded.cause), ("order-returned", "refund-booked", returned.id))
+        self.assertEqual(list(Booking.objects.values_list("order", "cents")), [(1, -1250)])
+        self.assertHandled(write_letter, payload=Refund(order_id=1, cents=1250), times=1)
+        self.assertEqual(Letter.objects.get().text, "We have refunded 12.50 euros.")
 
 
 class DoorTests(EventTestMixin, TestCase):
