@@ -111,7 +111,7 @@ bench: $(VENV)/.dev ## Print the cost of a dispatch, a token and both boxes, com
 	$(BIN)/python -u benchmarks/outbox.py
 	$(BIN)/python -u benchmarks/typing_plugin.py
 
-chaos: $(VENV)/.test $(VENV)/.mariadb ## Kill processes while they deliver a thousand events, on two databases, and check that each took effect once.
+chaos: $(VENV)/.test $(VENV)/.mariadb ## Kill processes while they publish, send and deliver thousands of events, and check that each took effect once.
 	$(BIN)/python -u benchmarks/chaos.py
 
 million: $(VENV)/.test ## Print the duration of the admin's list and of a purge, among a million events.

@@ -1,7 +1,9 @@
-"""Sends a thousand events, three copies of each, to four processes while killing them; run by `make chaos`.
+"""Kills processes at random moments while they deliver events, and looks what took effect; run by `make chaos`.
 
-It prints the deliveries and their results, and exits with 1 if an event had no effect, or had it twice. PostgreSQL and MariaDB
-are real servers, and so is gunicorn; SIGKILL ends one of its processes at random moments.
+First the inbox: a thousand events, three copies of each, to four processes of gunicorn, on PostgreSQL and on MariaDB. Then the
+whole way: five thousand transactions publish, relays send to Google's emulator, which pushes to a server, and workers handle the
+events, while one process after the other is killed and PostgreSQL is restarted. It prints the figures, and exits with 1 if an
+event had no effect, had it twice, or out of order.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
+sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent.parent / "example")]
 
 import django
 from django.conf import settings
@@ -43,6 +45,9 @@ from django.core.management import call_command
 from django.db import connections
 from tests.support import postgres
 from tests.support.chaos import PROCESSES, run
+from tests.support.relay_chaos import run_relays
+
+import local_pubsub
 
 
 def main() -> int:
@@ -52,11 +57,33 @@ def main() -> int:
     parser.add_argument("--copies", type=int, default=3)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, help="decides the order of the copies, and when processes are killed")
-    parser.add_argument("--database", choices=["postgresql", "mariadb"], action="append", help="this one alone; else both")
+    parser.add_argument("--only", choices=["postgresql", "mariadb", "relays"], action="append", help="this part alone")
+    parser.add_argument("--published", type=int, default=5000, help="how many transactions publish, for the relays")
+    parser.add_argument("--restarts", type=int, default=5, help="how often PostgreSQL is restarted, for the relays")
     options = vars(parser.parse_args())
-    aliases = options.pop("database") or ["postgresql", "mariadb"]
-    unsound = [alias for alias in aliases if not _is_sound(alias, **options)]
-    return 1 if unsound else 0
+    parts = options.pop("only") or ["postgresql", "mariadb", "relays"]
+    published, restarts = options.pop("published"), options.pop("restarts")
+    are_sound = [_is_sound(part, **options) for part in parts if part != "relays"]
+    if "relays" in parts:
+        are_sound.append(_relays_are_sound(published, options["kills"], restarts, options["seed"]))
+    return 0 if all(are_sound) else 1
+
+
+def _relays_are_sound(published: int, kills: int, restarts: int, seed: int | None) -> bool:
+    """Print the figures of the whole way; returns whether they are right, or the emulator cannot run here."""
+    try:
+        local_pubsub.command()
+    except local_pubsub.NoEmulatorError as error:
+        print(f"skipped: {error}")
+        return True
+    with local_pubsub.running() as emulator:
+        figures = run_relays(emulator, events=published, kills=kills, restarts=restarts, seed=seed)
+    killed = ", ".join(f"{name}: {count}" for name, count in figures.kills.items())
+    _print(asdict(figures) | {"kills": killed, "seconds": f"{figures.seconds:.1f}"})
+    print(
+        "each took effect once, in its order\n" if figures.is_sound else "NOT each took effect once, in its order\n", flush=True
+    )
+    return figures.is_sound
 
 
 def _is_sound(alias: str, **options: Any) -> bool:
@@ -74,10 +101,14 @@ def _is_sound(alias: str, **options: Any) -> bool:
             connections[alias].close()
     print(f"{'database':<20} {alias}\n{'processes':<20} {PROCESSES}")
     answers = ", ".join(f"{status or 'none'}: {count}" for status, count in figures.answers.items())
-    for name, value in (asdict(figures) | {"answers": answers, "seconds": f"{figures.seconds:.1f}"}).items():
-        print(f"{name.replace('_', ' '):<20} {value}")
+    _print(asdict(figures) | {"answers": answers, "seconds": f"{figures.seconds:.1f}"})
     print("each took effect once\n" if figures.is_sound else "NOT each took effect once\n", flush=True)
     return figures.is_sound
+
+
+def _print(figures: dict[str, Any]) -> None:
+    for name, value in figures.items():
+        print(f"{name.replace('_', ' '):<20} {value}")
 
 
 if __name__ == "__main__":
