@@ -116,7 +116,7 @@ for page in ("/catalogue/", "/admin/gcp_event_inbox/storedevent/"):
     answer = client.get(page)
     assert answer.status_code == 200, (page, answer.status_code)
     assert b"order-placed" in answer.content, page
-for style in ("gcp_event_router/catalogue.css", "gcp_event_inbox/admin.css"):
+for style in ("gcp_event_router/catalogue.css", "gcp_event_router/boxes.css"):
     assert finders.find(style), style
 """
 

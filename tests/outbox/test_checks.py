@@ -224,6 +224,7 @@ def test_w046_late_events(outbox: str) -> None:
     SeenRelay.objects.using(outbox).create(name="a")
     SeenRelay.objects.using(outbox).update(seen_at=from_now(-timedelta(minutes=2)))
     keep(outbox, State.FAILED, age=timedelta(hours=3))
+    keep(outbox, State.PENDING, age=timedelta(hours=2))
 
     assert said(outbox) == [
         (
@@ -233,6 +234,15 @@ def test_w046_late_events(outbox: str) -> None:
             "Events wait to be sent, the first one for 3 h, although a relay was seen 2 min ago.",
         )
     ]
+
+
+@with_outboxes
+def test_events_behind_a_parked_one(outbox: str) -> None:
+    """Events that wait for a parked one are no relay's fault: only the parked one is reported."""
+    keep(outbox, State.PARKED, "customer-1", age=timedelta(hours=3))
+    keep(outbox, State.PENDING, "customer-1", age=timedelta(hours=2))
+
+    assert [number for _, number, _, _ in said(outbox)] == ["gcp_event_router.W047"]
 
 
 @with_outboxes

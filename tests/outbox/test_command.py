@@ -37,6 +37,21 @@ def test_list(outbox: str) -> None:
     ]
 
 
+def test_events_that_wait_for_others(outbox: str) -> None:
+    """An event that has to wait for an earlier one of its ordering key names the first of these."""
+    keep(outbox, State.DONE, "customer-1")
+    first = keep(outbox, State.PARKED, "customer-1")
+    keep(outbox, State.PENDING, "customer-1")
+    last = keep(outbox, State.PENDING, "customer-1")
+    keep(outbox, State.PENDING, "customer-2")
+    keep(outbox)
+
+    assert [re.split(r"  +", line)[4] for line in run("list").splitlines()[1:]] == [
+        *("now", "now", f"after {first}", f"after {first}", "-", "-")
+    ]
+    assert f"  waits for     event {first}, which has the same ordering key\n" in run("show", str(last))
+
+
 def test_list_as_json(outbox: str) -> None:
     """Scripts get everything but the payload and the text of the error."""
     number = keep(outbox, State.PARKED, "customer-1", attempts=50, metadata={"attributes": {"tenant": "north"}}, cause="17")

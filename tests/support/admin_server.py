@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.support.admin_server_settings")
 
@@ -24,6 +26,7 @@ from gcp_event_router.inbox.models import Delivery, State, StoredEvent  # noqa: 
 from gcp_event_router.utils import make_pubsub_message  # noqa: E402 -- as above
 
 from .catalogue_handlers import HOSTILE, ROUTER  # noqa: E402 -- as above
+from .kept import keep  # noqa: E402 -- as above
 
 #: Whether the handler's mistake is mended, which the test says by making this file.
 MENDED = Path(f"{os.environ.get('EVENTS_FILE', 'nothing')}.mended")
@@ -62,6 +65,7 @@ def main() -> None:
     call_command("migrate", verbosity=0)
     staff = User.objects.create_user("operator", password="a long one", is_staff=True)
     wanted = ["view_storedevent", "replay_delivery", "discard_delivery"]
+    wanted += ["view_outgoingevent", "retry_outgoingevent", "discard_outgoingevent"]
     staff.user_permissions.set(Permission.objects.filter(codename__in=wanted))
     for numbers, _ in ORDERS.values():
         for number in numbers:
@@ -77,6 +81,11 @@ def main() -> None:
     Client().post("/events/order-placed/broken", b'{"message": {"data": "####"}, "subscription": "s"}', "application/json")
     for event in StoredEvent.objects.filter(kind="order-placed", reference__in=map(str, range(1, 46))):
         StoredEvent.objects.filter(pk=event.pk).update(received_at=timezone.now() - timedelta(minutes=37 * int(event.reference)))
+    for state in (State.DONE, State.PENDING, State.PARKED, State.FAILED):
+        details: dict[str, Any] = {"data": json.dumps({"note": HOSTILE}).encode(), "cause": "order-placed-3"}
+        if state is State.PARKED:
+            details |= {"error_type": "shop.errors.Timeout", "error": LONG, "error_text": LONG}
+        keep("default", state, LONG, **details)
 
 
 def send(kind: str, reference: object, data: object) -> None:

@@ -15,6 +15,7 @@ INSTALLED_APPS = [
     "gcp_event_router",
     "gcp_event_router.catalogue",
     "gcp_event_router.inbox",
+    "gcp_event_router.outbox",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
 from django.utils.translation import gettext_noop
 
@@ -13,6 +14,7 @@ from .._boxes.display import printable
 from .._boxes.states import State
 from .database import database
 from .models import OutgoingEvent
+from .selections import with_predecessors
 
 
 def facts_of(event: OutgoingEvent) -> Iterator[tuple[str, str | datetime]]:
@@ -27,12 +29,20 @@ def facts_of(event: OutgoingEvent) -> Iterator[tuple[str, str | datetime]]:
         (gettext_noop("Cause"), event.cause),
         (gettext_noop("Published"), event.created_at),
         (gettext_noop("Due"), event.not_before),
+        (gettext_noop("Waits for"), _predecessor_of(event)),
         (gettext_noop("Leased until"), event.lease_until),
         (finished.get(State(event.state), gettext_noop("Discarded")), event.finished_at),
         (gettext_noop("Message id"), event.message_id),
     ):
         if value:
             yield name, as_shown(alias, value) if isinstance(value, datetime) else printable(value)
+
+
+def _predecessor_of(event: OutgoingEvent) -> str:
+    if event.order_key is None or not is_waiting(event):
+        return ""
+    row: Any = with_predecessors(OutgoingEvent.objects.using(database()).filter(pk=event.pk)).only("pk").first()
+    return "" if row is None or row.behind is None else f"event {row.behind}, which has the same ordering key"
 
 
 def pairs_of(values: Mapping[str, str]) -> list[tuple[str, str]]:

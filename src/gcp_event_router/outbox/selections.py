@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from django.db.models import Q, QuerySet
+from django.db.models import Min, OuterRef, Q, QuerySet, Subquery
 
 from .._boxes.clock import ago
 from .._boxes.selecting import StateName, matching, row_number, with_error
 from .._boxes.states import State
 from .._globs.glob import Glob
 from .database import database
-from .models import OutgoingEvent
+from .models import UNSENT, OutgoingEvent
 from .store import order_key_of
 
 __all__ = ["OutgoingSelection"]
@@ -72,3 +72,13 @@ def identified_by(identifier: str) -> Q:
         return condition | Q(key=UUID(identifier))
     except ValueError:
         return condition
+
+
+def with_predecessors(rows: QuerySet[OutgoingEvent]) -> QuerySet[OutgoingEvent]:
+    """Add, as `behind`, the number of the first unsent event with an event's ordering key, for which that event waits."""
+    earlier = OutgoingEvent.objects.using(rows.db).filter(
+        order_key=OuterRef("order_key"), pk__lt=OuterRef("pk"), state__in=UNSENT
+    )
+    first = earlier.order_by().values("order_key").annotate(first=Min("pk")).values("first")
+    annotated: QuerySet[OutgoingEvent] = rows.annotate(behind=Subquery(first))
+    return annotated

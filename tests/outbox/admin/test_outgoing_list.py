@@ -26,17 +26,21 @@ def pages(outbox: str) -> Pages:
 
 def test_each_event_is_listed(outbox: str, pages: Pages) -> None:
     """An event is a row: state, kind, topic, ordering key, error, attempts, next attempt and age, the newest first."""
-    keep(outbox, State.FAILED, "customer-1", attempts=3, not_before=from_now(timedelta(minutes=9.5)), error_type="a.Timeout")
+    first = keep(
+        outbox, State.FAILED, "customer-1", attempts=3, not_before=from_now(timedelta(minutes=9.5)), error_type="a.Timeout"
+    )
     keep(outbox, State.RUNNING, attempts=1)
+    keep(outbox, State.PENDING, "customer-1")
     keep(outbox, topic="")
     page = pages.get(LIST)
 
     assert rows(page) == [
         ["pending", "order-placed", "-", "-", "-", "0 of 50", "now"],
+        ["pending", "order-placed", "orders", "customer-1", "-", "0 of 50", f"after {first}"],
         ["running", "order-placed", "orders", "-", "-", "1 of 50", "-"],
         ["failed", "order-placed", "orders", "customer-1", "Timeout", "3 of 50", "in 9 minutes"],
     ]
-    assert re.findall(r"<time [^>]*>(.*?)</time>", page) == ["0\xa0minutes"] * 3
+    assert re.findall(r"<time [^>]*>(.*?)</time>", page) == ["0\xa0minutes"] * 4
 
 
 def test_summary(outbox: str, pages: Pages) -> None:

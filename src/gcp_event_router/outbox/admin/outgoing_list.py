@@ -23,6 +23,7 @@ from ..._boxes.display import error_line, printable
 from ..database import database
 from ..models import OutgoingEvent
 from ..outgoing_facts import attempts_of, is_waiting
+from ..selections import with_predecessors
 from ..stats import STATES
 
 if TYPE_CHECKING:
@@ -45,8 +46,8 @@ class OutgoingList(BoxList):
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
         """Fetch what the columns show; the ordering key is in `metadata`."""
         beginnings = {"error_beginning": Left("error", _BEGINNING), "text_beginning": Left("error_text", _BEGINNING)}
-        rows: QuerySet[Any] = super().get_queryset(request, exclude_parameters)
-        shown: QuerySet[Any] = rows.defer(None).defer("data", "error", "error_text").annotate(now=Now(), **beginnings)
+        rows: QuerySet[Any] = with_predecessors(super().get_queryset(request, exclude_parameters)).defer(None)
+        shown: QuerySet[Any] = rows.defer("data", "error", "error_text").annotate(now=Now(), **beginnings)
         return shown
 
     @property
@@ -175,7 +176,10 @@ def next_attempt(event: OutgoingEvent) -> str:
     """When it is due, if it waits for a relay."""
     if not is_waiting(event):
         return "-"
-    now = cast("Any", event).now
+    now: Any = cast("Any", event).now
+    behind: int | None = cast("Any", event).behind
+    if behind is not None:
+        return gettext("after %d") % behind
     if event.not_before is None or event.not_before <= now:
         return gettext("now")
     return gettext("in %s") % timeuntil(event.not_before, now, depth=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from json import dumps
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django.core.management.base import CommandError, OutputWrapper
 
@@ -21,7 +21,7 @@ from ...management.subcommands import FORMAT, Argument, argument, subcommand
 from ..database import database
 from ..models import OutgoingEvent
 from ..outgoing_facts import attempts_of, facts_of, is_waiting, pairs_of
-from ..selections import OutgoingSelection, identified_by
+from ..selections import OutgoingSelection, identified_by, with_predecessors
 from ..stats import STATES, stats
 
 NOUNS: Final = ("event", "events")
@@ -61,7 +61,7 @@ def selection(options: Mapping[str, Any], states: Collection[State] = ()) -> Out
 )
 def list_events(out: OutputWrapper, *, limit: int, json: bool, **options: Any) -> None:
     """Write a table, or a JSON object in each line."""
-    rows = selection(options).events().order_by("-pk")
+    rows = with_predecessors(selection(options).events()).order_by("-pk")
     events = list(rows.defer("error_text", "data")[: limit + 1])
     if json:
         for event in events[:limit]:
@@ -122,6 +122,9 @@ def _row(event: OutgoingEvent, time: datetime) -> tuple[str, ...]:
 def _due(event: OutgoingEvent, time: datetime) -> str:
     if not is_waiting(event):
         return "-"
+    behind: int | None = cast("Any", event).behind
+    if behind is not None:
+        return f"after {behind}"
     return "now" if event.not_before is None or event.not_before <= time else f"in {age_text(event.not_before - time)}"
 
 
