@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable
 from typing import ClassVar
 
@@ -36,3 +38,22 @@ class Topics(Sink):
     """One that needs topics."""
 
     needs_topic: ClassVar[bool] = True
+
+
+class FileSink(Transport):
+    """Appends a line for each event to a file, which several processes may share."""
+
+    def __init__(self, path: str, concurrency: int = 4, seconds: float = 0) -> None:
+        self.concurrency = concurrency
+        self._path = path
+        self._seconds = seconds
+
+    @override
+    def send(self, event: OutgoingEvent) -> str:
+        time.sleep(self._seconds)
+        file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        try:
+            os.write(file, f"{event.ordering_key} {bytes(event.data).decode()}\n".encode())
+        finally:
+            os.close(file)
+        return ""
