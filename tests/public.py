@@ -10,7 +10,7 @@ from gcp_event_router.exceptions import ConfigurationError
 
 #: The names of each public module, without the package's own name.
 PUBLIC: Final[dict[str, str]] = {
-    "": "Event EventRouter Outcome Principal EventRouterError Reject Retry events",
+    "": "Backoff Event EventRouter Outcome Principal EventRouterError Reject Retry events",
     "asgi": "guard_bodies",
     "auth": "Authenticator BodyAuthenticator CurlHint GitHub HMACSignature Handshake Linear OIDC Paddle PagerDuty Provider"
     " SharedToken Shopify SignatureScheme SignedURL Slack Square StandardWebhooks Stripe Svix Twilio Zendesk",

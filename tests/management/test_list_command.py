@@ -18,7 +18,7 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 from pydantic import Field
 
-from gcp_event_router import Event, EventRouter
+from gcp_event_router import Backoff, Event, EventRouter
 from gcp_event_router.signals import event_received
 
 HERE = "tests/management/test_list_command.py"
@@ -109,6 +109,7 @@ def test_list_as_json(shop: EventRouter) -> None:
         "deferred": None,
         "lease_seconds": 60.0,
         "max_attempts": None,
+        "retry": None,
         "once_key": False,
         "order_by": None,
     }
@@ -304,3 +305,14 @@ def test_what_orders_a_handler(router: EventRouter, order_by: Any, name: str) ->
     assert f"        ordered by {name}\n" in run("explain", "order-placed")
     assert json.loads(run("list", "--format", "json"))["handlers"][0]["order_by"] == name
     assert json.loads(run("explain", "order-placed", "--format", "json"))["consulted"][0]["order_by"] == name
+
+
+def test_when_a_handler_is_tried_again(router: EventRouter) -> None:
+    """A handler with `retry` says its policy in words, in the list, in an explanation, and for scripts."""
+    router.on("order-placed", retry=Backoff(jitter=0, give_up_on=ValueError), name="h")(one)
+    words = "after 10 s, doubling up to 10 min, giving up on ValueError"
+
+    assert f"sync, retries {words}\n" in run("list")
+    assert f"        retries {words}\n" in run("explain", "order-placed")
+    assert json.loads(run("list", "--format", "json"))["handlers"][0]["retry"] == words
+    assert json.loads(run("explain", "order-placed", "--format", "json"))["consulted"][0]["retry"] == words

@@ -172,6 +172,7 @@ def manner(handler: Handler) -> list[str]:
         *([] if handler.options.once else ["every delivery"]),
         *(["deferred"] if handler.options.deferred else []),
         *([f"ordered by {handler.options.order}"] if handler.options.order else []),
+        *([f"retries {handler.options.retry}"] if handler.options.retry else []),
     ]
 
 

@@ -15,6 +15,8 @@ from django.db.models import Count, QuerySet
 from .._boxes.states import OPEN
 from .._dispatch.lookup import GivenTraits, find_everywhere, registered_everywhere
 from .._log import logger
+from ..backoff import Backoff
+from ..envelopes import Envelope
 from .leases import delivery_terms, numbered
 from .models import Delivery
 
@@ -22,6 +24,12 @@ from .models import Delivery
 _MAX_LOGGED: Final = 1_000
 #: What was logged in this process: an unregistered name, or a registered one and a kind that it does not handle.
 logged: set[tuple[str, str]] = set()
+
+
+def policies_of(kind: str, envelope: Envelope | None) -> Mapping[str, Backoff]:
+    """Return the retry policies of the handlers for an event, by their names in the inbox; none if it cannot be read."""
+    routers = () if envelope is None else find_everywhere(kind, envelope)
+    return {terms.handler: terms.retry for router in routers for terms in delivery_terms(router).values()}
 
 
 class Names:

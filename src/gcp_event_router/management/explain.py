@@ -44,6 +44,8 @@ def _text(explanation: Explanation, receivers: list[str]) -> str:
         lines += [f"        {considered.reason}"]
         if considered.runs and handler.options.order:
             lines += [f"        ordered by {handler.options.order}"]
+        if considered.runs and handler.options.retry:
+            lines += [f"        retries {handler.options.retry}"]
         if considered.runs:
             lines += [f"        within {step.name} ({place(step.location)})" for step in considered.registration.middleware]
     lines += ["plain receivers, which see every event:", *(f"  {name}" for name in receivers or ["none"])]
@@ -65,9 +67,11 @@ def _fields(explanation: Explanation, receivers: list[str]) -> dict[str, Any]:
                 "runs": considered.runs,
                 "reason": considered.reason,
                 "order_by": considered.registration.handler.options.order or None,
+                "retry": retry and str(retry),
                 "middleware": [step.name for step in considered.registration.middleware],
             }
             for considered in explanation.consulted
+            for retry in [considered.registration.handler.options.retry]
         ],
         "receivers": receivers,
         "authenticators": _authenticators(),

@@ -75,6 +75,7 @@ def _fields(router: EventRouter, receivers: list[str]) -> dict[str, Any]:
                 "deferred": handler.options.deferred,
                 "lease_seconds": handler.options.lease and handler.options.lease.total_seconds(),
                 "max_attempts": handler.options.max_attempts,
+                "retry": handler.options.retry and str(handler.options.retry),
                 "once_key": handler.options.once_key is not None,
                 "order_by": handler.options.order or None,
             }

@@ -18,11 +18,12 @@ from ..._boxes.clock import as_shown
 from ..._boxes.display import error_details, payload, printable
 from ..._boxes.lineage import causes_of, effects_of
 from ..._boxes.selecting import row_number
-from ..._boxes.states import State
+from ..._boxes.states import OPEN, State
 from ..database import database
 from ..decisions import discardable
 from ..facts import attributes_of, cloudevent_of, data_of, envelope_of, facts_of, pairs_of
 from ..models import Delivery, StoredEvent
+from ..names import policies_of
 from ..once_keys import texts_of
 from . import actions
 
@@ -32,7 +33,7 @@ _TIMES: Final = {
     "started_at": gettext_lazy("started"),
     "finished_at": gettext_lazy("finished"),
     "lease_until": gettext_lazy("leased until"),
-    "not_before": gettext_lazy("not before"),
+    "not_before": gettext_lazy("next attempt"),
 }
 
 
@@ -115,6 +116,7 @@ def _details(event: StoredEvent, deliveries: QuerySet[Delivery], user: Any) -> d
     envelope = envelope_of(event)
     can_be_discarded = set(discardable(deliveries).values_list("pk", flat=True))
     rows = list(deliveries)
+    policies = policies_of(event.kind, envelope)
     once_keys = texts_of(database(), rows)
     done_before = _events_of(delivery.duplicate_of for delivery in rows)
     ids = [event.message_id] if envelope is None else [envelope.outbox_id, envelope.message_id]
@@ -132,6 +134,7 @@ def _details(event: StoredEvent, deliveries: QuerySet[Delivery], user: Any) -> d
         "rows": [
             {
                 **_row(delivery),
+                "policy": policies.get(delivery.handler) if State(delivery.state) in OPEN else None,
                 "can_be_discarded": delivery.pk in can_be_discarded,
                 "once_key": printable(once_keys.get(delivery.pk, "")),
                 "done_before": done_before.get(delivery.duplicate_of),

@@ -17,6 +17,7 @@ from ..._boxes.display import payload, printable
 from ..._boxes.printing import ERROR, KIND, NEWER_THAN, OLDER_THAN, columns, error_lines, sections
 from ..._boxes.selecting import row_number
 from ..._boxes.states import OPEN, State
+from ...backoff import Backoff
 from ...management.arguments import glob, positive
 from ...management.arguments import printable as text
 from ...management.output import age_text, table
@@ -24,6 +25,7 @@ from ...management.subcommands import FORMAT, Argument, argument, subcommand
 from ..database import database
 from ..facts import attributes_of, cloudevent_of, data_of, envelope_of, facts_of
 from ..models import Delivery, StoredEvent
+from ..names import policies_of
 from ..once_keys import deliveries_with, texts_of
 from ..selections import Selection
 from ..stats import stats
@@ -167,13 +169,17 @@ def _describe(event: StoredEvent, deliveries: Collection[Delivery]) -> str:
     facts += [("parameters", printable(event.parameters))] if event.parameters else []
     content = payload(data_of(event, envelope))
     once_keys = texts_of(database(), deliveries)
+    policies = policies_of(event.kind, envelope)
     left_out = [f"... and {content.left_out} bytes more"] if content.left_out else []
     parts = [
         (printable(str(event)), columns(facts)),
         ("cloudevent", columns(cloudevent_of(envelope))),
         ("headers" if envelope is None else "attributes", columns(attributes_of(event, envelope))),
         *(
-            (f"delivery {row.pk} to {handler_name(row)}: {_state(row)}", [*_once(row, once_keys), *error_lines(row), ""])
+            (
+                f"delivery {row.pk} to {handler_name(row)}: {_state(row)}",
+                [*_once(row, once_keys), *_next(row, policies), *error_lines(row), ""],
+            )
             for row in deliveries
         ),
         (
@@ -188,6 +194,16 @@ def _state(delivery: Delivery) -> str:
     state = State(delivery.state)
     waits = delivery.deferred and state in OPEN and state is not State.RUNNING
     return f"{state.value}{', waits for a worker' if waits else ''}, attempt {delivery.attempts} of {delivery.max_attempts}"
+
+
+def _next(delivery: Delivery, policies: Mapping[str, Backoff]) -> Iterator[str]:
+    """The lines of the next attempt of an open delivery."""
+    if State(delivery.state) not in OPEN:
+        return
+    if delivery.not_before is not None:
+        yield f"next attempt from {as_shown(database(), delivery.not_before).isoformat()}"
+    if delivery.handler in policies:
+        yield f"retries {policies[delivery.handler]}"
 
 
 def _once(delivery: Delivery, once_keys: Mapping[int, str]) -> Iterator[str]:
