@@ -22,6 +22,8 @@ from gcp_event_router import events
 from gcp_event_router._dispatch.store import set_store
 from gcp_event_router.conf import Settings, current
 from gcp_event_router.inbox.store import InboxStore
+from gcp_event_router.outbox.store import OutboxStore
+from gcp_event_router.publishing import set_outbox
 from shop.payloads import PullRequest, PullRequestClosed
 
 from .mypy_plugin.runs import run_mypy
@@ -82,8 +84,10 @@ def _logging() -> Iterator[None]:
 def test_python_blocks_run_and_print_what_the_page_shows(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every Python block of a page runs, and prints exactly the output block that follows it."""
     page = Page(path)
-    if path.stem in {"inbox", "webhooks"}:
+    if path.stem in {"inbox", "outbox", "webhooks"}:
         set_store(InboxStore())
+    if path.stem == "outbox":
+        set_outbox(OutboxStore())
     for provider in ("GITHUB", "STRIPE"):
         monkeypatch.setenv(f"{provider}_SECRET", "0c4a8a0c12a7b3c9f3d1f1f2b2e1a9d04711")
     monkeypatch.setenv("OPENAI_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
