@@ -204,7 +204,7 @@ def test_a_relay_that_outlives_its_lease_changes_nothing(outbox: str, placed: Ki
     relay(outbox, Sink(0, fail=overtake))
 
     assert states(outbox) == [(b"1", "done", 2)]
-    assert "WARNING 1 events were sent for longer than their lease, so they may be sent twice" in lines()
+    assert "WARNING Events that took longer than LEASE, and may be sent twice: 1" in lines()
 
 
 def test_a_relay_that_is_stopped_gives_back_what_it_has_not_begun(outbox: str, placed: Kind[int]) -> None:

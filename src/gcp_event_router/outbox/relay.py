@@ -171,7 +171,7 @@ class _Relay:
         settled = set(ended)
         self._held = [held for held in self._held if held not in settled]
         if number < len(ended):
-            logger.warning("%d events were sent for longer than their lease, so they may be sent twice", len(ended) - number)
+            logger.warning("Events that took longer than LEASE, and may be sent twice: %d", len(ended) - number)
         self._count(len(sent), failed, ended, errors)
 
     def _count(
