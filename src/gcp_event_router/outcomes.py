@@ -86,7 +86,8 @@ class Retry(Answer):
     """Raised by a handler that cannot do its work yet, so that the sender sends the event again.
 
     Answered 503, with `Retry-After` if `after` is not None, and logged at INFO, since waiting is not an error. Cloud Tasks reads
-    `Retry-After`; Pub/Sub follows the retry policy of its subscription.
+    `Retry-After`; Pub/Sub follows the retry policy of its subscription. With the inbox, the handler does not run before
+    that time, even if the event is sent earlier.
 
     Args:
         reason: For people; logged at DEBUG only and never sent.

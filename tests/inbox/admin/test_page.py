@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 from django.utils.html import escape
 
-from gcp_event_router import EventRouter, Principal
+from gcp_event_router import Backoff, Event, EventRouter, Principal
 from gcp_event_router.inbox.models import Delivery, State, StoredEvent
 
 from ...conftest import post_wsgi
 from ...support.admin_pages import LIST, Pages, Shop, page_of, section, text, with_admin
+from ...support.deliveries import PATH, PUSH
 
 pytestmark = [with_admin, pytest.mark.usefixtures("admin_site")]
 BROKEN = b'{"message": {"data": "####"}, "subscription": "s"}'
@@ -80,6 +83,18 @@ def test_errors(shop: Shop, pages: Pages) -> None:
     assert "shop.record deferred parked 1 of 1 1 lost 3 by the sender created" in trail
     assert "builtins.RuntimeError" in trail
     assert "in record" in trail
+
+
+def test_when_and_how_a_delivery_is_tried_again(inbox: str, router: EventRouter, pages: Pages) -> None:
+    """The page of an event whose handler has failed has the time of the next attempt, and the policy."""
+
+    @router.on("k", name="h", retry=Backoff(first=timedelta(hours=1), cap=timedelta(hours=1), jitter=0))
+    def _(event: Event[Any]) -> None:
+        raise RuntimeError
+
+    post_wsgi(PATH, PUSH)
+    deliveries = re.sub(TIME, "TIME", section(pages.get(page_of(StoredEvent.objects.using(inbox).get())), "Deliveries"))
+    assert "h failed 1 of 10 retries after 1 h created TIME started TIME finished TIME next attempt TIME" in deliveries
 
 
 def test_a_lost_run_has_no_type(shop: Shop, pages: Pages) -> None:
