@@ -34,6 +34,7 @@ def configured(settings: str, then: str) -> str:
 def test_face() -> None:
     """The package's root is a list of names, and all of them are there."""
     assert gcp_event_router.__all__ == [
+        "Backoff",
         "Event",
         "EventRouter",
         "EventRouterError",
@@ -85,7 +86,7 @@ def test_wrong_setting_stops_the_start() -> None:
     assert run.returncode == 1
     assert run.stderr.splitlines()[-1] == (
         'gcp_event_router.exceptions.ConfigurationError: GCP_EVENT_ROUTER["UNHANDELED"] does not exist. '
-        "Did you mean 'UNHANDLED'? Choose from AUTHENTICATION, FAILURE_STATUS, INBOX, MAX_BATCH, MAX_BODY_SIZE, SIGNALS, "
+        "Did you mean 'UNHANDLED'? Choose from AUTHENTICATION, FAILURE_STATUS, INBOX, MAX_BATCH, MAX_BODY_SIZE, OUTBOX, SIGNALS, "
         "SOURCE_URL, TRACING, UNHANDLED, WEBHOOK_ORIGINS."
     )
 
