@@ -105,6 +105,7 @@ def test_list(shop: Shop) -> None:
         "sender_attempt": None,
         "once_key": "",
         "duplicate_of": None,
+        "order_key": "",
         "error_type": "",
         "error": "at a place in the code",
         "lease_until": None,

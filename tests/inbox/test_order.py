@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connections
 from django.db.models import F
 from django.test.utils import CaptureQueriesContext
@@ -19,6 +21,7 @@ from gcp_event_router.inbox.models import Delivery, State
 from gcp_event_router.inbox.renaming import rename
 from gcp_event_router.inbox.replay import discard, replay
 from gcp_event_router.inbox.selections import Selection
+from gcp_event_router.inbox.tasks import run_delivery
 from gcp_event_router.inbox.workers import process
 from gcp_event_router.outcomes import Outcome
 from gcp_event_router.utils import make_pubsub_message
@@ -441,6 +444,48 @@ def test_many_at_once(inbox: str, router: EventRouter, log: Log) -> None:
     assert (sorted(log.handled), set(most)) == ([str(number) for number in range(8)], {1})
 
 
+def test_what_a_delivery_waits_for(inbox: str, router: EventRouter, log: Log) -> None:
+    """`inbox show` names the key, and the delivery that has to end first; `inbox list` has the key for scripts."""
+    register(router, log, deferred=True)
+    log.failing["1"] = ValueError("no")
+    for number in (1, 2, 3):
+        post_wsgi(PATH, order(number))
+    outcomes(inbox)
+    first, second, _ = Delivery.objects.using(inbox).order_by("pk").values_list("pk", flat=True)
+
+    shown, listed = io.StringIO(), io.StringIO()
+    call_command("inbox", "show", "2", stdout=shown)
+    call_command("inbox", "list", "--json", stdout=listed)
+
+    title = f"delivery {second} to h: pending, waits for a worker, attempt 0 of 10"
+    assert f"{title}\n  ordered by c1\n  waits for delivery {first}\n" in shown.getvalue()
+    assert [json.loads(line)["order_key"] for line in listed.getvalue().splitlines()] == ["c1"] * 3
+
+
+def test_an_engine_runs_the_next_one(inbox: str, router: EventRouter, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A task whose turn it is not leaves its delivery, which the end of the one before it, or its discard, enqueues again."""
+    enqueued: list[int] = []
+    register(router, log, deferred=True)
+    log.failing["2"] = Reject("no")
+    for number in (1, 2, 3, 4):
+        post_wsgi(PATH, order(number))
+    monkeypatch.setattr("gcp_event_router.inbox.deferral._enqueue", enqueued.append)
+    monkeypatch.setattr("gcp_event_router._boxes.task_backend.idle_engine", lambda: None)
+    pks = list(Delivery.objects.using(inbox).order_by("pk").values_list("pk", flat=True))
+
+    run = getattr(run_delivery, "func", run_delivery)
+    log.failing["1"] = ValueError("no")
+    for number in (1, 0):
+        run(pks[number])
+    assert (log.handled, enqueued) == ([], [])
+    log.failing.pop("1")
+    for number in (0, 1):
+        run(pks[number])
+    assert (log.handled, enqueued) == (["1"], pks[1:3])
+    assert discard(Delivery.objects.using(inbox).filter(pk=pks[2])) == 1
+    assert enqueued == pks[1:]
+
+
 def statements(alias: str, call: Callable[[], object]) -> int:
     """How many statements a call takes, without those that begin or end transactions."""
     with CaptureQueriesContext(connections[alias]) as captured:
@@ -470,4 +515,4 @@ def test_a_long_backlog_of_one_key(inbox: str, router: EventRouter, log: Log) ->
     with CaptureQueriesContext(connections[inbox]) as captured:
         assert outcomes(inbox) == ["handled"] * 30
     assert log.handled == [str(number) for number in range(30)]
-    assert sum("LIMIT 500" in query["sql"] for query in captured.captured_queries) == 2
+    assert sum("LIMIT 5000" in query["sql"] for query in captured.captured_queries) == 2

@@ -36,7 +36,7 @@ from .serialization import raw_event_of
 from .store import InboxRecord
 
 #: How many deliveries are read at once.
-_BATCH: Final = 500
+_BATCH: Final = 5_000
 #: Larger than any delivery's number.
 _LARGEST: Final = 2**63
 #: A delivery's number as an expression, so that no database sorts by walking the primary key past all settled deliveries.
@@ -64,7 +64,8 @@ def work(alias: str, delivery: Delivery, *, rerun: bool = False) -> Result:
     """
     run = _claim_run(alias, delivery, rerun=rerun)
     result = run if isinstance(run, Result) else run()
-    enqueue_next(alias, delivery)
+    if result is not _TAKEN:
+        enqueue_next(alias, delivery)
     return result
 
 

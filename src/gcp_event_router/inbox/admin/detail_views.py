@@ -25,6 +25,7 @@ from ..facts import attributes_of, cloudevent_of, data_of, envelope_of, facts_of
 from ..models import Delivery, StoredEvent
 from ..names import policies_of
 from ..once_keys import texts_of
+from ..orders import waits_for
 from . import actions
 
 _TEMPLATE: Final = "admin/gcp_event_inbox/storedevent/change_form.html"
@@ -137,6 +138,8 @@ def _details(event: StoredEvent, deliveries: QuerySet[Delivery], user: Any) -> d
                 "policy": policies.get(delivery.handler) if State(delivery.state) in OPEN else None,
                 "can_be_discarded": delivery.pk in can_be_discarded,
                 "once_key": printable(once_keys.get(delivery.pk, "")),
+                "order_key": printable(delivery.order_key),
+                "waits_for": waits_for(database(), delivery),
                 "done_before": done_before.get(delivery.duplicate_of),
             }
             for delivery in rows

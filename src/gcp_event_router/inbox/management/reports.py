@@ -27,6 +27,7 @@ from ..facts import attributes_of, cloudevent_of, data_of, envelope_of, facts_of
 from ..models import Delivery, StoredEvent
 from ..names import policies_of
 from ..once_keys import deliveries_with, texts_of
+from ..orders import waits_for
 from ..selections import Selection
 from ..stats import stats
 
@@ -39,7 +40,7 @@ _MOST_EVENTS: Final = 10
 #: The fields of a delivery and of its event in JSON.
 _DELIVERY: Final = (
     *("state", "handler", "deferred", "attempts", "lost", "max_attempts", "sender_attempt", "error_type", "error"),
-    *("once_key", "duplicate_of", "created_at", "started_at", "finished_at", "lease_until", "not_before"),
+    *("once_key", "duplicate_of", "order_key", "created_at", "started_at", "finished_at", "lease_until", "not_before"),
 )
 _EVENT: Final = ("kind", "reference", "message_id", "received_at")
 
@@ -178,7 +179,7 @@ def _describe(event: StoredEvent, deliveries: Collection[Delivery]) -> str:
         *(
             (
                 f"delivery {row.pk} to {handler_name(row)}: {_state(row)}",
-                [*_once(row, once_keys), *_next(row, policies), *error_lines(row), ""],
+                [*_key_lines(row, once_keys), *_next(row, policies), *error_lines(row), ""],
             )
             for row in deliveries
         ),
@@ -206,9 +207,13 @@ def _next(delivery: Delivery, policies: Mapping[str, Backoff]) -> Iterator[str]:
         yield f"retries {policies[delivery.handler]}"
 
 
-def _once(delivery: Delivery, once_keys: Mapping[int, str]) -> Iterator[str]:
-    """The lines of a delivery's business key."""
+def _key_lines(delivery: Delivery, once_keys: Mapping[int, str]) -> Iterator[str]:
+    """The lines of a delivery's keys."""
     if delivery.pk in once_keys:
         yield f"key {printable(once_keys[delivery.pk])}"
     if delivery.duplicate_of is not None:
         yield f"duplicate of delivery {delivery.duplicate_of}, which was done with this key"
+    if delivery.order_key:
+        yield f"ordered by {printable(delivery.order_key)}"
+    if (earlier := waits_for(database(), delivery)) is not None:
+        yield f"waits for delivery {earlier}"
