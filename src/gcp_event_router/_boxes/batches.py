@@ -76,10 +76,13 @@ def delete_oldest(
             yield len(deleted)
 
 
-def delete_all(rows: QuerySet[Any], batch: int) -> None:
-    """Delete rows in batches, except those that others have locked; each batch is a transaction."""
+def delete_all(rows: QuerySet[Any], batch: int) -> int:
+    """Delete rows in batches, except those that others have locked; each batch is a transaction. Returns how many."""
+    total = 0
     deleted = batch
     while deleted:
         with transaction.atomic(using=rows.db):
             numbers = list(lock(rows).values_list("pk", flat=True)[:batch])
             deleted, _ = rows.filter(pk__in=numbers).delete()
+        total += deleted
+    return total

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from uuid import UUID
 
-from django.db import connections, transaction
+from django.db import connections
 
+from .._boxes.batches import delete_all
 from .._boxes.clock import ago
 from .models import ORDERING, OrderingKey
 
@@ -23,13 +24,4 @@ def lock(alias: str, digest: UUID) -> None:
 
 def purge_ordering_keys(alias: str, older_than: timedelta, batch: int = 1000) -> int:
     """Delete the keys that have not been used for a time, and that no transaction has locked. Returns how many."""
-    old = OrderingKey.objects.using(alias).filter(used_at__lt=ago(older_than))
-    skips = connections[alias].features.has_select_for_update_skip_locked
-    total = 0
-    while True:
-        with transaction.atomic(using=alias):
-            rows = old.select_for_update(skip_locked=True) if skips else old
-            deleted, _ = OrderingKey.objects.using(alias).filter(pk__in=list(rows.values_list("pk", flat=True)[:batch])).delete()
-        if not deleted:
-            return total
-        total += deleted
+    return delete_all(OrderingKey.objects.using(alias).filter(used_at__lt=ago(older_than)), batch)
