@@ -83,7 +83,7 @@ class EventList(BoxList):
             most = MOST if is_only_filter else _SOME
             has_more = deliveries[: most + 1].count() > most
             if is_only_filter or not has_more:
-                self.is_cut = has_more
+                self.is_cut = bool(has_more)
                 return events.filter(key__in=deliveries.order_by("-pk").values("event")[:most])
         return events.filter(Exists(deliveries.filter(event=OuterRef("pk"))))
 
