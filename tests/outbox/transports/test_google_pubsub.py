@@ -170,6 +170,18 @@ def test_a_client_that_has_stopped(server: PubSubServer, monkeypatch: pytest.Mon
     transport.close()
 
 
+def test_several_topics_with_one_key(server: PubSubServer, transport: PubSub) -> None:
+    """No event is published before all earlier ones of its key have arrived, also in another topic."""
+    events = line(range(4))
+    events[2].topic = events[3].topic = f"{TOPIC}-2"
+    assert results(transport.submit(events)) == ["0", "1", "HeldBackError", "HeldBackError"]
+    assert results(transport.submit(events[2:])) == ["2", "3"]
+
+    server.before_publishing = lambda request: "NOT_FOUND" if request.topic == TOPIC else None
+    assert results(transport.submit(events)) == ["NotFound", *["HeldBackError"] * 3]
+    assert [request.topic for request in server.requests[2:]] == [TOPIC]
+
+
 def test_events_that_cannot_be_published(server: PubSubServer, transport: PubSub) -> None:
     """An event that the client refuses fails, and holds back the later ones of its line, but not the earlier ones."""
     events = line(range(4))

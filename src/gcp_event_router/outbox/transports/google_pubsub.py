@@ -79,9 +79,12 @@ class PubSub(Transport):
 
     @override
     def submit(self, line: Sequence[OutgoingEvent]) -> Iterator[Future[str]]:
-        """Publish the events of a line, all at once: the client keeps their order."""
+        """Publish the events of a line up to another topic, all at once: the client keeps the order in a topic."""
         results = _Results(len(line))
         for number, event in enumerate(line):
+            if event.topic != line[0].topic:
+                results.fail_from(number, HeldBackError())
+                break
             try:
                 published = self._publish(event)
             except Exception as error:  # noqa: BLE001 -- the relay stores it
@@ -179,7 +182,7 @@ class _Results:
                 self._settle_next(following)
 
     def fail_from(self, number: int, error: Exception) -> None:
-        """Fail an event that could not even be handed to the client, and hold back all later ones."""
+        """Fail an event that was not handed to the client, and hold back all later ones."""
         failed: Future[str] = Future()
         failed.set_exception(error)
         for later in range(number, len(self.futures)):
