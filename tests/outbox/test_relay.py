@@ -154,6 +154,36 @@ def test_a_transport_that_breaks(outbox: str, placed: Kind[int]) -> None:
     assert OutgoingEvent.objects.using(outbox).get(state=State.FAILED).error_type == "builtins.TypeError"
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_ends(outbox: str, placed: Kind[int]) -> None:
+    """What ends a thread of the transport, such as `SystemExit`, is a failed attempt like any other."""
+
+    def leave(event: OutgoingEvent) -> None:
+        raise SystemExit
+
+    for _ in range(2):
+        placed.publish(1, ordering_key="k")
+    assert relay(outbox, Sink(fail=leave)) == Tally(failed=1)
+    assert states(outbox) == [(b"1", "failed", 1), (b"1", "pending", 0)]
+    assert OutgoingEvent.objects.using(outbox).earliest("pk").error_text.startswith(
+        "builtins.RuntimeError: the attempt ended with SystemExit"
+    )
+
+
+def test_a_transport_that_returns_no_id(outbox: str, placed: Kind[int]) -> None:
+    """An event that was sent is not sent again, whatever `send` has returned."""
+
+    class Silent(Sink):
+        @override
+        def send(self, event: OutgoingEvent) -> Any:
+            return {b"1": None, b"2": 17}[bytes(event.data)]
+
+    placed.publish(1)
+    placed.publish(2)
+    assert relay(outbox, Silent()) == Tally(sent=2)
+    assert list(OutgoingEvent.objects.using(outbox).order_by("pk").values_list("message_id", flat=True)) == ["", "17"]
+
+
 def test_a_relay_that_is_gone(outbox: str, placed: Kind[int]) -> None:
     """What it has taken is due again after its lease, in order, and it can settle nothing any more."""
     placed.publish(1, ordering_key="k")

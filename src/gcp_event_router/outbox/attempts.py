@@ -87,7 +87,8 @@ def give_back(alias: str, token: UUID, events: Collection[OutgoingEvent]) -> int
 
 
 def _finish(rows: QuerySet[OutgoingEvent], ids: Mapping[int, str]) -> int:
-    texts = {number: storable(text, _LENGTH) for number, text in ids.items()}
+    # an event that was sent is settled, whatever a project's transport has returned
+    texts = {number: storable(str(text or ""), _LENGTH) for number, text in ids.items()}
     message_id = _by_number(texts, CharField()) if len({*texts.values()}) > 1 else next(iter(texts.values()))
     columns = {**StoredError().columns, **_NO_LEASE, "not_before": None, "finished_at": Now(), "message_id": message_id}
     return rows.update(**columns, state=State.DONE)

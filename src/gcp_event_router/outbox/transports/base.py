@@ -75,6 +75,12 @@ class Transport(ABC):
         try:
             for _ in self._send_line(line, futures):
                 pass
+        except BaseException as error:
+            for future in futures:  # or the relay would wait for them for ever
+                if not future.done():
+                    future.set_exception(error)
+                    error = HeldBackError()
+            raise
         finally:
             connections.close_all()  # those of this thread, if `send` has used the database
 
