@@ -78,6 +78,17 @@ def test_a_savepoint_that_is_rolled_back(outbox: str, placed: Kind[int]) -> None
     assert names() == ["relay_outbox"]
 
 
+def test_one_task_for_many_savepoints(outbox: str, placed: Kind[int]) -> None:
+    """A transaction enqueues one task, also if it publishes in many savepoints, such as one for each row of an import."""
+    with engine("Recording"), transaction.atomic(using=outbox):
+        for number in range(3):
+            with transaction.atomic(using=outbox):
+                placed.publish(number)
+        transaction.on_commit(lambda: None, using=outbox)
+        placed.publish(9)
+    assert names() == ["relay_outbox"]
+
+
 def test_the_task_relays(outbox: str, placed: Kind[int]) -> None:
     """It sends what is due with the transport of the settings."""
     options = {"DATABASE": outbox, "TRANSPORT": {"BACKEND": "tests.support.sinks.Sink"}}
