@@ -35,13 +35,7 @@ def retry_conflicts(function: Callable[Concatenate[str, P], T]) -> Callable[Conc
 
     @wraps(function)
     def call(alias: str, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        connection = connections[alias]
-        if not connection.in_atomic_block and not connection.get_autocommit():
-            msg = (
-                f"Autocommit is off for the database {alias!r}, outside of any atomic block, so nobody commits what is written "
-                "there. Remove AUTOCOMMIT from its settings, and write transaction.atomic() instead of set_autocommit(False)."
-            )
-            raise ConfigurationError(msg)
+        refuse_uncommitted(alias)
         for tried in range(1, TRIES):
             try:
                 return function(alias, *args, **kwargs)
@@ -52,6 +46,17 @@ def retry_conflicts(function: Callable[Concatenate[str, P], T]) -> Callable[Conc
         return function(alias, *args, **kwargs)
 
     return call
+
+
+def refuse_uncommitted(alias: str) -> None:
+    """Raise `ConfigurationError` on a connection without autocommit outside an atomic block."""
+    connection = connections[alias]
+    if not connection.in_atomic_block and not connection.get_autocommit():
+        msg = (
+            f"Autocommit is off for the database {alias!r}, outside of any atomic block, so nobody commits what is written "
+            "there. Remove AUTOCOMMIT from its settings, and write transaction.atomic() instead of set_autocommit(False)."
+        )
+        raise ConfigurationError(msg)
 
 
 def make_way(tried: int) -> None:

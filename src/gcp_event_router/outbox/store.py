@@ -20,6 +20,7 @@ from django.db import connections, transaction
 from django.utils import timezone
 
 from .._boxes.clock import LONGEST, ahead
+from .._boxes.conflicts import refuse_uncommitted
 from ..publishing import AnyTransport, KeptEvent, Publication
 from . import for_tests, ordering_keys, puts_postgresql
 from .causes import cause_and_trace
@@ -41,12 +42,13 @@ class OutboxStore:
         """Store an event in the current transaction of the outbox's database, and return its id.
 
         Raises:
-            ConfigurationError: The settings name no usable transport.
+            ConfigurationError: The settings name no usable transport, or autocommit is off, outside of an atomic block.
             ValueError: The transport could not send the event, or its time or its order cannot be kept.
 
         """
         _check(publication)
         alias = database()
+        refuse_uncommitted(alias)
         row = _row_of(publication)
         at, delay = publication.at, publication.delay and min(publication.delay, LONGEST)
         if at is not None and not settings.USE_TZ:  # a row's times are in the zone of the database's session, which is unknown
