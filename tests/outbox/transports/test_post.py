@@ -415,6 +415,13 @@ def test_what_headers_cannot_carry() -> None:
     assert body == b'{"a": 1}'
 
 
+def test_a_trace_that_is_none() -> None:
+    """A publisher's own `traceparent` does not keep its event from being sent, whatever it contains."""
+    with ScriptedServer() as server, posting(server.url) as transport:
+        transport.send(outgoing(attributes={"traceparent": "\u03a9"}))
+    assert len(server.requests) == 1
+
+
 @pytest.mark.hypothesis
 @given(st.binary() | st.sampled_from([b"1.10", b'{"a":1, "a": 2}', b'"\\ud800"', b"1e999", b"[NaN]", b" {} ", b'"a"']))
 def test_payloads_of_cloudevents(data: bytes) -> None:

@@ -73,7 +73,7 @@ def as_structured_cloudevent(event: OutgoingEvent, source: str) -> Written:
 def trace_headers(event: OutgoingEvent) -> dict[str, str]:
     """The trace in which the event was published, as headers of its request."""
     attributes = event.sent_attributes
-    return {name: attributes[name] for name in _TRACE if name in attributes and _as_header(attributes[name])}
+    return {name: header for name in _TRACE if (header := _as_header(attributes.get(name, "")))}
 
 
 def _context(event: OutgoingEvent, source: str) -> CloudEventMessage:
