@@ -33,6 +33,14 @@ _MAX_ATTRIBUTES: Final = 100
 _MAX_NAME: Final = 256
 _MAX_VALUE: Final = 1024
 _MAX_ORDERING_KEY: Final = 1024
+#: What type checkers ask for, by the names of `Publication`, with an example each.
+_TYPES: Final[Mapping[str, tuple[Any, str]]] = {
+    "topic": (str, "'my-topic'"),
+    "attributes": (Mapping, "{'name': 'value'}"),
+    "ordering_key": (str, "'customer-17'"),
+    "at": (datetime | None, "timezone.now() + timedelta(hours=1)"),
+    "delay": (timedelta | None, "timedelta(hours=1)"),
+}
 #: Google's client raises it for further messages with an ordering key, after one of them has failed.
 _PAUSED: Final = "PublishToPausedOrderingKeyException"
 
@@ -135,6 +143,7 @@ def publish(publication: Publication, client: Publisher | None) -> Future[str]:
 
     Raises:
         ConfigurationError: Google's client is not installed or has no credentials, or a time is given without the outbox.
+        TypeError: An option has another type.
         ValueError: The topic has no full path, or Pub/Sub would refuse the message, or a time or an order cannot be kept.
 
     """
@@ -230,6 +239,10 @@ def _check_content(data: bytes, attributes: Mapping[str, str] | None) -> None:
 
 
 def _check(publication: Publication) -> None:
+    for name, (types, example) in _TYPES.items():
+        if not isinstance(value := getattr(publication, name), types):
+            msg = f"publish cannot use {name}= of the type {type(value).__qualname__}. Write {name}={example}."
+            raise TypeError(msg)
     if len(publication.ordering_key.encode()) > _MAX_ORDERING_KEY:
         msg = f"The ordering key is too long: Pub/Sub carries {_MAX_ORDERING_KEY} bytes. Give a hash of it."
         raise ValueError(msg)

@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from gcp_event_router import EventRouter
+from gcp_event_router.exceptions import ConfigurationError
 from gcp_event_router.kinds import Kind
 from gcp_event_router.outbox.models import OrderingKey, OutgoingEvent
 from gcp_event_router.outbox.ordering_keys import purge_ordering_keys
@@ -208,6 +209,40 @@ NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 def test_what_cannot_be_sent_or_kept_is_refused(outbox: str, placed: Kind[int], options: Any, message: str) -> None:
     """`publish` raises, and nothing is stored."""
     assert refusal(placed, 1, **options) == message
+    assert states(outbox) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"ordering_key": 17}, "publish cannot use ordering_key= of the type int. Write ordering_key='customer-17'."),
+        ({"ordering_key": None}, "publish cannot use ordering_key= of the type NoneType. Write ordering_key='customer-17'."),
+        ({"delay": 5}, "publish cannot use delay= of the type int. Write delay=timedelta(hours=1)."),
+        ({"at": "2030-01-01"}, "publish cannot use at= of the type str. Write at=timezone.now() + timedelta(hours=1)."),
+        ({"attributes": [("a", "b")]}, "publish cannot use attributes= of the type list. Write attributes={'name': 'value'}."),
+        ({"topic": 5}, "publish cannot use topic= of the type int. Write topic='my-topic'."),
+    ],
+)
+@on_sqlite
+def test_options_of_other_types(outbox: str, placed: Kind[int], options: Any, message: str) -> None:
+    """`publish` says what to write, and nothing is stored."""
+    given: dict[str, Any] = {"payload": 1, **options}
+    with pytest.raises(TypeError) as caught:
+        placed.publish(**given)
+    assert str(caught.value) == message
+    assert states(outbox) == []
+
+
+def test_transactions_that_nobody_commits(outbox: str, placed: Kind[int]) -> None:
+    """With autocommit off, outside of an atomic block, `publish` stores nothing; in a block, it does."""
+    connection = connections[outbox]
+    connection.set_autocommit(False)
+    try:
+        with pytest.raises(ConfigurationError, match="Autocommit is off"):
+            placed.publish(1)
+        connection.rollback()
+    finally:
+        connection.set_autocommit(True)
     assert states(outbox) == []
 
 
