@@ -165,8 +165,10 @@ def test_a_thread_that_ends(outbox: str, placed: Kind[int]) -> None:
         placed.publish(1, ordering_key="k")
     assert relay(outbox, Sink(fail=leave)) == Tally(failed=1)
     assert states(outbox) == [(b"1", "failed", 1), (b"1", "pending", 0)]
-    assert OutgoingEvent.objects.using(outbox).earliest("pk").error_text.startswith(
-        "builtins.RuntimeError: the attempt ended with SystemExit"
+    assert (
+        OutgoingEvent.objects.using(outbox)
+        .earliest("pk")
+        .error_text.startswith("builtins.RuntimeError: the attempt ended with SystemExit")
     )
 
 
