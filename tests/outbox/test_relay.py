@@ -23,7 +23,7 @@ from gcp_event_router.outbox import heartbeat
 from gcp_event_router.outbox import relay as relays
 from gcp_event_router.outbox.models import OutgoingEvent, SeenRelay, State
 from gcp_event_router.outbox.relay import Tally, relay
-from gcp_event_router.outbox.taking import take, time_until_due
+from gcp_event_router.outbox.taking import Taken, take, time_until_due
 
 from ..support.deliveries import PATIENCE, together
 from ..support.outboxes import TOPIC, end_leases, end_waits, on_sqlite, states, where_writers_overlap, with_outboxes
@@ -281,6 +281,28 @@ def test_the_statements_of_a_batch(outbox: str, placed: Kind[int], monkeypatch: 
 
     assert counts[0] == counts[1]
     assert counts[0] <= 20
+
+
+def test_large_payloads(outbox: str, router: EventRouter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relay has few large payloads in its memory at once, however many events a batch has; one at least."""
+    blob = router.kind("blob", bytes, topic=TOPIC)
+    for size in (4, 5, 4, 20, 1):
+        blob.publish(b"x" * size)
+
+    taken = [take(outbox, 0, 200, 10) for _ in range(4)]
+    assert [[len(event.data) for event in each.events] for each in taken if each] == [[4, 5], [4], [20], [1]]
+
+    end_leases(outbox)
+    rooms: list[int] = []
+
+    def note(alias: str, after: int, most: int, room: int) -> Taken | None:
+        rooms.append(room)
+        return take(alias, after, most, room)
+
+    monkeypatch.setattr(relays, "MOST_BYTES", 10)
+    monkeypatch.setattr(relays, "take", note)
+    assert relay(outbox, Sink()) == Tally(sent=5)
+    assert min(rooms) >= 5
 
 
 @where_writers_overlap

@@ -21,7 +21,7 @@ from ..exceptions import EventRouterError
 from .attempts import Failure, judge, settle
 from .heartbeat import note_relay
 from .models import OutgoingEvent
-from .taking import Taken, renew, take
+from .taking import MOST_BYTES, Taken, renew, take
 from .transports import HeldBackError, Transport
 
 #: How long a finished event waits, in seconds, to be settled together with others.
@@ -94,9 +94,9 @@ class _Relay:
             if self._stopped():
                 if not self._held:
                     return self._tally
-            elif 2 * len(self._held) <= self._settings.BATCH:
+            elif 2 * len(self._held) <= self._settings.BATCH and 2 * (size := self._size()) <= MOST_BYTES:
                 note_relay(self._alias)
-                taken = take(self._alias, after, self._settings.BATCH - len(self._held))
+                taken = take(self._alias, after, self._settings.BATCH - len(self._held), MOST_BYTES - size)
                 if taken is not None:
                     after, has_taken = taken.last, has_taken or bool(taken.events)
                     self._begin(taken)
@@ -107,6 +107,10 @@ class _Relay:
             if self._held:
                 wait([held.future for held in self._held if held.future is not None], _SETTLE_AFTER)
                 self._settle()
+
+    def _size(self) -> int:
+        """How many bytes the payloads in hand have."""
+        return sum(len(held.event.data) for held in self._held)
 
     def _begin(self, taken: Taken) -> None:
         """Hand events to the transport, in lines; give back those that are left when the relay is stopped."""

@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import takewhile
+from itertools import accumulate, takewhile
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 from django.db import connections, transaction
 from django.db.models import BigIntegerField, Exists, ExpressionWrapper, F, Min, OuterRef, Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models.functions import Length, Now
 
 from .. import conf
 from .._boxes.clock import ahead
@@ -36,6 +36,8 @@ _IS_DUE: Final = Q(state__in=_WAITS) & (Q(not_before=None) | Q(not_before__lte=N
 _BLOCKS: Final = Q(state__in=[State.PARKED, State.FAILED, State.RUNNING]) & (
     Q(state=State.PARKED) | Q(state=State.FAILED, not_before__gt=Now()) | Q(state=State.RUNNING, lease_until__gte=Now())
 )
+#: The most bytes of payloads in the hands of a relay, which has them in memory; but it takes one event at least.
+MOST_BYTES: Final = 32_000_000
 #: So that an event is due after the wait for it.
 _MARGIN: Final = timedelta(milliseconds=10)
 #: An event's number as an expression, so that no database but PostgreSQL, whose index has unsent events alone, sorts by walking
@@ -54,13 +56,20 @@ class Taken:
     last: int
 
 
-def take(alias: str, after: int, most: int) -> Taken | None:
+def take(alias: str, after: int, most: int, room: int = MOST_BYTES) -> Taken | None:
     """Take due events after a number, in the order of their numbers; None if none is due.
 
     The result may have no events, if other relays have just taken them.
+
+    Args:
+        alias: The database.
+        after: A number.
+        most: How many events to take at most.
+        room: How many bytes their payloads may have together.
+
     """
-    numbers = () if _skips_locked(alias) else _first(due(alias, after), most)
-    return _take(alias, after, most, numbers) if numbers or _skips_locked(alias) else None
+    numbers = () if _skips_locked(alias) else _first(due(alias, after), most, room)
+    return _take(alias, after, most, room, numbers) if numbers or _skips_locked(alias) else None
 
 
 @retry_conflicts
@@ -94,15 +103,19 @@ def due(alias: str, after: int) -> QuerySet[OutgoingEvent]:
     return found.order_by("pk") if _skips_locked(alias) else found.alias(place=_PLACE).order_by("place")
 
 
-def _first(rows: QuerySet[OutgoingEvent], most: int) -> Sequence[int]:
-    """Return the numbers of the first due events up to the first one whose relay is gone, or of that one alone."""
+def _first(rows: QuerySet[OutgoingEvent], most: int, room: int) -> Sequence[int]:
+    """Return the numbers of the first due events that fit, up to the first one whose relay is gone, or of that one alone."""
     found = list(rows.values_list("pk", "state")[:most])
     waiting = list(takewhile(lambda row: row[1] != State.RUNNING, found))
-    return [number for number, _ in waiting or found[:1]]
+    numbers = [number for number, _ in waiting or found[:1]]
+    # not in the first query, for which some databases sort all due events
+    sizes = dict(OutgoingEvent.objects.using(rows.db).filter(pk__in=numbers).values_list("pk", Length("data")))
+    totals = accumulate(sizes.get(number, 0) for number in numbers)
+    return numbers[: max(sum(total <= room for total in totals), 1)]
 
 
 @retry_conflicts
-def _take(alias: str, after: int, most: int, numbers: Sequence[int]) -> Taken | None:
+def _take(alias: str, after: int, most: int, room: int, numbers: Sequence[int]) -> Taken | None:
     token = uuid4()
     is_outermost = connections[alias].get_autocommit()
     with transaction.atomic(using=alias):
@@ -110,7 +123,7 @@ def _take(alias: str, after: int, most: int, numbers: Sequence[int]) -> Taken | 
             if is_outermost:
                 walk_in_order(alias)
             locked = due(alias, after).select_for_update(skip_locked=True, of=("self",))
-            numbers = _first(locked, most)
+            numbers = _first(locked, most, room)
             if not numbers:
                 return None
         rows = OutgoingEvent.objects.using(alias).filter(pk__in=numbers)
