@@ -230,7 +230,8 @@ def _fleet(listening: socket.socket, environment: dict[str, str], quota: list[st
         **{f"relay {number}": [*_MANAGE, "outbox", "relay", "--loop", "--interval=1s", "--json"] for number in range(_RELAYS)},
         **{f"worker {number}": [*_MANAGE, "inbox", "process", "--loop", "--interval=1s", "--json"] for number in range(_WORKERS)},
     }
-    web = subprocess.Popen(web_command, cwd=ROOT, env=environment, pass_fds=[fd])
+    silent = subprocess.DEVNULL  # its log has each restart of the database
+    web = subprocess.Popen(web_command, cwd=ROOT, env=environment, pass_fds=[fd], stdout=silent, stderr=silent)
     fleet = _Fleet(commands, web, environment)
     try:
         yield fleet
