@@ -17,7 +17,7 @@ from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 from typing_extensions import override
 
-from gcp_event_router import Backoff, EventRouter
+from gcp_event_router import Backoff, EventRouter, Retry
 from gcp_event_router.kinds import Kind
 from gcp_event_router.outbox import heartbeat
 from gcp_event_router.outbox import relay as relays
@@ -170,6 +170,15 @@ def test_a_thread_that_ends(outbox: str, placed: Kind[int]) -> None:
         .earliest("pk")
         .error_text.startswith("builtins.RuntimeError: the attempt ended with SystemExit")
     )
+
+
+def test_a_receiver_that_asks_for_ever(outbox: str, placed: Kind[int]) -> None:
+    """The longest wait for which a receiver may ask is a hundred years."""
+    placed.publish(1)
+    assert relay(outbox, Sink(fail=failing(b"1", error=Retry(after=timedelta.max)))) == Tally(failed=1)
+    wait = time_until_due(outbox)
+    assert wait is not None
+    assert timedelta(days=36_499) < wait < timedelta(days=36_501)
 
 
 def test_a_transport_that_returns_no_id(outbox: str, placed: Kind[int]) -> None:

@@ -14,7 +14,7 @@ from django.db.models import Case, CharField, DateTimeField, F, QuerySet, Value,
 from django.db.models.functions import Now
 
 from .. import conf
-from .._boxes.clock import ahead
+from .._boxes.clock import LONGEST, ahead
 from .._boxes.conflicts import retry_conflicts
 from .._boxes.states import State
 from .._boxes.stored_errors import StoredError, describe, storable
@@ -46,7 +46,7 @@ def judge(alias: str, event: OutgoingEvent, error: BaseException, age: timedelta
     stored = describe(problem, connections[alias].vendor, with_text=settings.ERROR_TEXT)
     if event.attempts >= settings.MAX_ATTEMPTS or settings.RETRY.gives_up(problem, age):
         return Failure(State.PARKED, stored, timedelta())
-    asked = timedelta(seconds=retry_after(problem) or 0)
+    asked = timedelta(seconds=min(retry_after(problem) or 0, LONGEST.total_seconds()))
     return Failure(State.FAILED, stored, max(settings.RETRY.wait(event.attempts), asked))
 
 
