@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from local_pubsub import Emulator
 
 ROOT = Path(__file__).resolve().parents[2]
-PATIENCE = 300.0
+PATIENCE = 900.0
 """Seconds in which all must have arrived after the last kill."""
 _PAUSE = 0.8
 """Seconds between two kills, on average: about as long as a process needs to start."""
