@@ -44,7 +44,20 @@ def found(alias: str) -> tuple[list[tuple[str, str]], int]:
     return scans, plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
 
 
-BY_INDEX = [("Index Scan", "gcp_event_outbox_open"), ("Index Scan", "gcp_event_outbox_order")]
+BY_INDEX = [("Index Scan", "gcp_event_outbox_open"), ("Index Scan", "gcp_event_outbox_blocking")]
+
+
+@on_postgresql
+def test_a_sudden_backlog(outbox: str) -> None:
+    """A batch reads few pages, too, if there was no unsent event when the statistics were made."""
+    fill(outbox, 20_000, "(number %% 1000)::text", "done")
+    with connections[outbox].cursor() as cursor:
+        cursor.execute(f"ANALYZE {OUTGOING}")
+    fill(outbox, 20_000, "(number %% 1000)::text")
+
+    scans, pages = found(outbox)
+    assert scans == BY_INDEX
+    assert pages < 2_000
 
 
 @on_postgresql

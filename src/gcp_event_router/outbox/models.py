@@ -27,12 +27,15 @@ ORDERING: Final = "gcp_event_outbox_orderingkey"
 RELAYS: Final = "gcp_event_outbox_relay"
 #: The states of events that have not been sent, and hold back later ones with their ordering key.
 UNSENT: Final = (*OPEN, State.PARKED)
+#: The states in which an event may block later ones with its ordering key, unless the relay takes them together.
+BLOCKING: Final = (State.PARKED, State.FAILED, State.RUNNING)
 
 
 class OpenOutgoing(models.Index):
     """The index with which relays find events in order, however many have been sent.
 
-    It contains unsent events on PostgreSQL, and all events elsewhere, by their state.
+    It contains unsent events on PostgreSQL, and all events elsewhere, by their state. The one that begins with the state lacks
+    parked events on PostgreSQL, which so cannot search it for those that block a key.
     """
 
     @override
@@ -41,8 +44,9 @@ class OpenOutgoing(models.Index):
     ) -> Statement:
         if schema_editor.connection.vendor != "postgresql":
             return super().create_sql(model, schema_editor, using, **kwargs)
-        fields = self.fields[1:] if self.fields[0] == "state" else self.fields
-        partial = models.Index(fields=fields, name=self.name, condition=models.Q(state__in=UNSENT))
+        is_of_states = self.fields[0] == "state"
+        fields, states = (self.fields[1:], OPEN) if is_of_states else (self.fields, UNSENT)
+        partial = models.Index(fields=fields, name=self.name, condition=models.Q(state__in=states))
         return partial.create_sql(model, schema_editor, using, **kwargs)
 
 

@@ -25,7 +25,7 @@ from .._boxes.clock import ahead
 from .._boxes.conflicts import retry_conflicts
 from .._boxes.states import OPEN, State
 from .attempts import give_back
-from .models import UNSENT, OutgoingEvent
+from .models import BLOCKING, UNSENT, OutgoingEvent
 
 _WAITS: Final = (State.PENDING, State.FAILED)
 _IS_DUE: Final = Q(state__in=_WAITS) & (Q(not_before=None) | Q(not_before__lte=Now())) | Q(
@@ -33,7 +33,7 @@ _IS_DUE: Final = Q(state__in=_WAITS) & (Q(not_before=None) | Q(not_before__lte=N
 )
 #: An unsent event for which later ones with its ordering key have to wait, unless a relay takes them together. Pending events
 #: with a key are due, and not here, so that the index skips them.
-_BLOCKS: Final = Q(state__in=[State.PARKED, State.FAILED, State.RUNNING]) & (
+_BLOCKS: Final = Q(state__in=BLOCKING) & (
     Q(state=State.PARKED) | Q(state=State.FAILED, not_before__gt=Now()) | Q(state=State.RUNNING, lease_until__gte=Now())
 )
 #: The most bytes of payloads in the hands of a relay, which has them in memory; but it takes one event at least.
