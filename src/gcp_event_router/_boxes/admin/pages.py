@@ -59,8 +59,8 @@ class BoxAdmin(AnyModelAdmin):
     show_facets = admin.ShowFacets.NEVER
     sortable_by: ClassVar[Names | None] = ()  # no index has another order
     paginator = CappedPaginator
-    change_list_template: Any = f"{_TEMPLATES}/change_list.html"
-    object_history_template: Any = f"{_TEMPLATES}/object_history.html"
+    change_list_template: ClassVar[Any] = f"{_TEMPLATES}/change_list.html"
+    object_history_template: ClassVar[Any] = f"{_TEMPLATES}/object_history.html"
 
     class Media:
         """The stylesheet."""
