@@ -27,6 +27,7 @@ from gcp_event_router.outcomes import Outcome
 from gcp_event_router.utils import make_pubsub_message
 
 from ..conftest import Post, post_wsgi
+from ..effects.models import Effect
 from ..support.deliveries import (
     PATH,
     Stall,
@@ -34,6 +35,7 @@ from ..support.deliveries import (
     on_postgresql,
     rows,
     sync_or_async,
+    take_effect,
     together,
     where_handlers_overlap,
     with_databases,
@@ -424,15 +426,15 @@ def test_a_rename_keeps_the_order(inbox: str, router: EventRouter, log: Log) -> 
     assert (outcomes(inbox), log.handled) == (["handled", "handled"], ["1", "2"])
 
 
-def test_many_at_once(inbox: str, router: EventRouter, log: Log) -> None:
-    """Of events with one key that arrive at once, one runs at a time, and each runs once."""
+def test_many_at_once(inbox: str, router: EventRouter) -> None:
+    """Of events with one key that arrive at once, one runs at a time, and each takes effect once."""
     running: list[int] = []
     most: list[int] = []
 
     def work(event: Event[Order]) -> None:
         running.append(1)
         most.append(len(running))
-        log(event)
+        take_effect(inbox, event.reference, event.envelope.message_id or "")  # MariaDB may undo a run because of a conflict
         running.pop()
 
     register(router, work)
@@ -441,7 +443,8 @@ def test_many_at_once(inbox: str, router: EventRouter, log: Log) -> None:
     for number in [*range(8)] * 8:
         post_wsgi(PATH, order(number))
 
-    assert (sorted(log.handled), set(most)) == ([str(number) for number in range(8)], {1})
+    handled = Effect.objects.using(inbox).order_by("reference").values_list("reference", flat=True)
+    assert (list(handled), set(most)) == ([str(number) for number in range(8)], {1})
 
 
 def test_what_a_delivery_waits_for(inbox: str, router: EventRouter, log: Log) -> None:

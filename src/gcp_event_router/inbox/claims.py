@@ -10,13 +10,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
-from operator import attrgetter
-from typing import Any, Final
-from uuid import UUID, uuid4
+from typing import Any
+from uuid import uuid4
 
 from django.db import connections, transaction
-from django.db.models import Case, Exists, F, Q, QuerySet, Value, When
+from django.db.models import Exists, F, Q, QuerySet
 from django.db.models.functions import Now
 
 from .._boxes.clock import ahead
@@ -26,9 +24,9 @@ from .._boxes.states import OPEN, SETTLED, State
 from .._boxes.stored_errors import StoredError
 from . import claims_mysql as mysql
 from . import claims_postgresql as postgresql
-from . import orders
+from . import orders, takes
 from .decisions import leave
-from .leases import LOST, LOST_TOO_OFTEN, SOON, Claim, ClaimRequest, DeliveryTerms, OrderKey, Payload
+from .leases import SOON, Claim, ClaimRequest, DeliveryTerms, OrderKey, Payload
 from .models import Delivery, StoredEvent
 
 #: The states in which the stored payload counts, even if another one arrives under its key.
@@ -108,7 +106,14 @@ def claim(alias: str, delivery: int, terms: DeliveryTerms, *, is_ordered: bool =
     token = uuid4()
     row = Delivery.objects.using(alias).filter(pk=delivery)
     open_row = row if early else row.filter(IS_DUE)
-    if not _take(open_row, 1, terms, token, F("sender_attempt"), begun=True, is_ordered=is_ordered):
+    sender_attempt = F("sender_attempt")
+    if connections[alias].vendor == "postgresql":  # one statement, since workers would spend most of their time on making three
+        found = orders.alone(alias, lambda: postgresql.claim_one(alias, delivery, terms, token, early=early))
+        if found is not None:
+            return replace(found, is_ordered=is_ordered)
+        if not takes.park_lost(open_row, terms, sender_attempt):
+            return None
+    elif not takes.take(open_row, 1, terms, token, sender_attempt, begun=True, is_ordered=is_ordered):
         return None
     taken = row.filter(Q(token=token) | Q(state=State.PARKED)).annotate(now=Now())
     values = taken.values_list("state", "token", "attempts", "lost", "deferred", "waiting_since", "now").first()
@@ -151,7 +156,7 @@ def _take_turns(request: ClaimRequest, claims: dict[str, Claim]) -> None:
             continue
         claim = claims[terms.handler]
         row = Delivery.objects.using(request.alias).filter(pk=claim.delivery)
-        if _take(row, 1, terms, request.token, request.sender_attempt, begun=request.begun, is_ordered=True):
+        if takes.take(row, 1, terms, request.token, request.sender_attempt, begun=request.begun, is_ordered=True):
             claims[terms.handler] = replace(claim, state=State.RUNNING, token=request.token, attempts=1)
 
 
@@ -168,7 +173,7 @@ def _read(request: ClaimRequest) -> tuple[dict[str, Claim], list[DeliveryTerms]]
         wait = (until - now).total_seconds() if until else 0.0
         own = token if token == request.token else None
         is_early = wait > 0 and state in {State.PENDING, State.FAILED}
-        marks = {"is_early": is_early, "is_deferred": deferred, "is_ordered": order is not None}
+        marks: dict[str, Any] = {"is_early": is_early, "is_deferred": deferred, "is_ordered": order is not None}
         claims[handler] = Claim(pk, state, own, attempts, lost, most, max(wait, SOON), **marks)
         can_be_taken[handler] = state in OPEN and not is_early and (state != State.RUNNING or wait < 0)
     # a missing delivery was purged meanwhile, or would be for another payload
@@ -195,14 +200,16 @@ def _take_open(request: ClaimRequest, claimable: Sequence[DeliveryTerms], missin
     groups: dict[object, list[DeliveryTerms]] = {}  # one statement takes the deliveries of all handlers with equal terms
     for terms in claimable:
         if not terms.deferred:
-            groups.setdefault(terms if terms.is_ordered else _common(terms), []).append(terms)
+            groups.setdefault(terms if terms.is_ordered else takes.common(terms), []).append(terms)
     # after a conflict, the deliveries that an earlier statement has claimed must be free again
     with transaction.atomic(using=alias) if len(claimable) > 1 or missing else nullcontext():
         new: set[str] = _insert_missing(request, missing, same) if missing else set()
         for group in groups.values():
             named = rows.filter(IS_DUE, handler__in=[terms.handler for terms in group])
             is_ordered = group[0].is_ordered
-            _take(named, len(group), group[0], request.token, request.sender_attempt, begun=request.begun, is_ordered=is_ordered)
+            takes.take(
+                named, len(group), group[0], request.token, request.sender_attempt, begun=request.begun, is_ordered=is_ordered
+            )
         claims, _ = _read(request)
     for handler in new & claims.keys():
         claim = claims[handler]  # a worker may already run a deferred delivery that another process has stored
@@ -291,56 +298,3 @@ def _hand_over(alias: str, claim: Claim) -> Claim:
 def _order(request: ClaimRequest, terms: DeliveryTerms) -> dict[str, Any]:
     digest, text = request.order_keys.get(terms.handler, (None, ""))
     return {"order_digest": digest, "order_key": text}
-
-
-def _take(
-    rows: QuerySet[Delivery],
-    count: int,
-    terms: DeliveryTerms,
-    token: UUID,
-    sender_attempt: object,
-    *,
-    begun: bool,
-    is_ordered: bool,
-) -> int:
-    """Take the open ones of `count` deliveries, and park those that were lost too often. Returns how many rows changed."""
-    spent = _LOST_RUN & Q(lost__gte=terms.max_lost - 1)
-    shared = {"max_attempts": terms.max_attempts, "sender_attempt": sender_attempt, "not_before": None}
-    # MySQL sets one column after the other, and expressions see earlier changes: columns that others read come last
-    ready = rows.filter(IS_OPEN, ~spent)
-    update = partial(orders.take, ready) if is_ordered else ready.update
-    taken = update(
-        **shared,
-        **_TAKEN,
-        token=token,
-        lease_until=ahead(terms.lease),
-        finished_at=None,
-        started_at=Now() if begun else None,
-        state=State.RUNNING,
-    )
-    if taken == count:
-        return taken
-    return taken + rows.filter(IS_OPEN, spent).update(**shared, **_PARKED, token=None, lease_until=None, running_digest=None)
-
-
-def _change(name: str, condition: Q, value: Any) -> Case:
-    """The new value of a column where a condition holds, and its old value elsewhere."""
-    field: Any = Delivery._meta.get_field(name)  # noqa: SLF001 -- as above
-    return Case(When(condition, then=value), default=F(name), output_field=field)
-
-
-_LOST_RUN: Final = Q(state=State.RUNNING, started_at__isnull=False)
-#: The changes of an open delivery that is taken.
-_TAKEN: Final[Mapping[str, Any]] = {
-    "attempts": _change("attempts", ~Q(state=State.RUNNING, started_at__isnull=True), F("attempts") + 1),
-    **{name: _change(name, _LOST_RUN, Value(value)) for name, value in StoredError(trail=LOST).columns.items()},
-    "lost": _change("lost", _LOST_RUN, F("lost") + 1),
-}
-#: The changes of one that was lost too often.
-_PARKED: Final[Mapping[str, Any]] = {
-    "state": State.PARKED,
-    "lost": F("lost") + 1,
-    "finished_at": Now(),
-    **StoredError(trail=LOST_TOO_OFTEN).columns,
-}
-_common = attrgetter("lease", "max_attempts", "max_lost")

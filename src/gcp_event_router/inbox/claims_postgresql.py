@@ -6,6 +6,7 @@ PostgreSQL plans each statement again, which takes longer than executing it, so 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import cache
 from typing import Any
 from uuid import UUID
@@ -13,9 +14,10 @@ from uuid import UUID
 from django.db import connections
 
 from .._boxes.clock import LONGEST
-from .._boxes.states import State
+from .._boxes.states import OPEN, State
+from .._boxes.stored_errors import StoredError
 from .errors import RolledBackError
-from .leases import Claim, ClaimRequest, KeyRequest
+from .leases import LOST, Claim, ClaimRequest, DeliveryTerms, KeyRequest
 from .models import DELIVERIES, EVENTS, KEYS
 
 # ruff: noqa: S608 -- the names and states in the statements are our own; values are parameters
@@ -43,6 +45,28 @@ _WAITING = f"(%s, %s, {{deferred}}, '{State.PENDING}', 0, NULL::uuid, NULL::time
 _LEASE = "statement_timestamp() + make_interval(secs => %s)"
 _CLAIMED = f"(%s, %s, FALSE, '{State.RUNNING}', 1, %s::uuid, {_LEASE}, {{begun}}, NULL::uuid, '')"
 
+_OPEN = ", ".join(f"'{state}'" for state in OPEN)
+_LOST_RUN = f"state = '{State.RUNNING}' AND started_at IS NOT NULL"
+_LOST_ERROR = StoredError(trail=LOST).columns
+# It does what `claims` does with several deliveries elsewhere, and `orders.IS_TURN`.
+_CLAIM_ONE = f"""
+UPDATE {DELIVERIES} AS delivery
+SET state = '{State.RUNNING}', max_attempts = %s, token = %s::uuid, lease_until = {_LEASE}, started_at = statement_timestamp(),
+    not_before = NULL, finished_at = NULL, running_digest = order_digest,
+    attempts = attempts + CASE WHEN state = '{State.RUNNING}' AND started_at IS NULL THEN 0 ELSE 1 END,
+    lost = lost + CASE WHEN {_LOST_RUN} THEN 1 ELSE 0 END,
+    {", ".join(f"{name} = CASE WHEN {_LOST_RUN} THEN %s ELSE {name} END" for name in _LOST_ERROR)}
+WHERE id = %s
+    AND (state IN ('{State.PENDING}', '{State.FAILED}') OR (state = '{State.RUNNING}' AND lease_until < statement_timestamp()))
+    AND (%s OR not_before IS NULL OR not_before <= statement_timestamp())
+    AND NOT ({_LOST_RUN} AND lost >= %s)
+    AND (order_digest IS NULL OR NOT EXISTS (
+        SELECT FROM {DELIVERIES} AS earlier
+        WHERE earlier.order_digest = delivery.order_digest AND earlier.handler = delivery.handler
+            AND earlier.state IN ({_OPEN}) AND earlier.id < delivery.id
+    ))
+RETURNING attempts, lost, CASE WHEN deferred THEN statement_timestamp() - waiting_since END{{sync}}
+"""
 _READ = f"""
 SELECT
     digest, statement_timestamp(), id, handler, state, token, attempts, lost, max_attempts, deferred, order_digest, lease_until,
@@ -119,6 +143,17 @@ def insert_new(request: ClaimRequest) -> dict[str, Claim]:
 def read_rows(request: ClaimRequest) -> list[tuple[Any, ...]]:
     """Read a stored event with its deliveries, as `claims` reads them on other databases."""
     return _fetch(request.alias, _READ, [str(request.row.key)])
+
+
+def claim_one(alias: str, delivery: int, terms: DeliveryTerms, token: UUID, *, early: bool) -> Claim | None:
+    """Claim a delivery that is open, due unless it runs early, was not lost too often, and whose turn has come."""
+    sync = not connections[alias].get_autocommit()  # as in insert_new()
+    times = [terms.max_attempts, str(token), terms.lease.total_seconds()]
+    parameters = [*times, *_LOST_ERROR.values(), delivery, early, terms.max_lost - 1]
+    for attempts, lost, waited, *_ in _fetch(alias, _CLAIM_ONE.format(sync="" if sync else _NO_SYNC), parameters):
+        since: timedelta = waited or timedelta()
+        return Claim(delivery, State.RUNNING, token, attempts, lost, terms.max_attempts, waited=since)
+    return None
 
 
 def hold_key(alias: str, request: KeyRequest, digest: UUID, text: str) -> int | None:

@@ -7,8 +7,9 @@ running keys lets only one of them run.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from django.db import IntegrityError, connections, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
@@ -17,14 +18,26 @@ from .._boxes.conflicts import retry_conflicts
 from .._boxes.exact_text import ascii_text
 from .._boxes.states import OPEN, State
 from .leases import Claim, OrderKey
-from .models import Delivery
+from .models import DELIVERIES, EVENTS, Delivery
 from .once_keys import digest_of
+
+T = TypeVar("T")
 
 _EARLIER: Final = Delivery.objects.filter(
     order_digest=OuterRef("order_digest"), handler=OuterRef("handler"), state__in=OPEN, pk__lt=OuterRef("pk")
 )
 #: The condition that it is a delivery's turn. An `OR` keeps PostgreSQL from joining all open deliveries of a key with each other.
 IS_TURN: Final = Q(order_digest=None) | ~Exists(_EARLIER)
+
+_DIGEST: Final[Any] = Delivery._meta.get_field("order_digest")  # noqa: SLF001 -- Django's own public name
+_FIRST: Final = f"""
+SELECT waiting.id, waiting.handler, event.kind
+FROM {DELIVERIES} AS waiting JOIN {EVENTS} AS event ON event.key = waiting.event_id
+WHERE waiting.order_digest = %s AND waiting.handler = %s AND waiting.state = %s
+ORDER BY waiting.id LIMIT 1
+"""  # noqa: S608 -- the names are our own
+#: The first in each of two states is a look-up in the index each, however many wait. Written, since workers ask after each run.
+_NEXT: Final = f"SELECT * FROM ({_FIRST}) AS a UNION ALL SELECT * FROM ({_FIRST}) AS b ORDER BY id LIMIT 1"  # noqa: S608
 
 
 def order_key(text: str) -> OrderKey:
@@ -39,11 +52,16 @@ def take(rows: QuerySet[Delivery], **values: Any) -> int:
         rows = rows.filter(IS_TURN)
     elif not rows.filter(IS_TURN).exists():  # MySQL cannot update a table that a subquery reads, and MariaDB would lock its rows
         return 0
+    return alone(rows.db, lambda: rows.update(**values, running_digest=F("order_digest"))) or 0
+
+
+def alone(alias: str, take_one: Callable[[], T]) -> T | None:
+    """Call a function that takes a delivery; returns None if another one with its key is running."""
     try:
-        with transaction.atomic(using=rows.db) if connection.in_atomic_block else nullcontext():
-            return rows.update(**values, running_digest=F("order_digest"))
-    except IntegrityError:  # another delivery with the key is running
-        return 0
+        with transaction.atomic(using=alias) if connections[alias].in_atomic_block else nullcontext():
+            return take_one()
+    except IntegrityError:
+        return None
 
 
 @retry_conflicts
@@ -57,11 +75,11 @@ def next_of(alias: str, delivery: Delivery) -> tuple[int, str, str] | None:
     """Return the number, handler and kind of the first waiting delivery with the key of one that has ended, if any."""
     if delivery.order_digest is None:
         return None
-    rows = Delivery.objects.using(alias).filter(order_digest=delivery.order_digest, handler=delivery.handler)
-    firsts: list[tuple[int, str, str]] = []
-    for state in (State.PENDING, State.FAILED):  # each is a look-up in the index
-        firsts += rows.filter(state=state).order_by("pk").values_list("pk", "handler", "event__kind")[:1]
-    return min(firsts, default=None)
+    key = [_DIGEST.get_db_prep_value(delivery.order_digest, connections[alias]), delivery.handler]
+    with connections[alias].cursor() as cursor:
+        cursor.execute(_NEXT, [*key, State.PENDING, *key, State.FAILED])
+        following: tuple[int, str, str] | None = cursor.fetchone()
+    return following
 
 
 def waits_for(alias: str, delivery: Delivery) -> int | None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
 from heapq import heappop, heappush
 from time import perf_counter
 from typing import Final, TypeAlias
 
-from django.db import connections, transaction
 from django.db.models import BigIntegerField, ExpressionWrapper, F, Q, QuerySet
 from django.db.models.functions import Now
 
@@ -74,10 +72,7 @@ def due(alias: str, after: int = 0) -> QuerySet[Delivery]:
 
     Of those with a key of `order_by`, only the first open one of the key is due.
     """
-    waits = Q(state__in=[State.PENDING, State.FAILED]) & IS_DUE
-    is_lost = Q(state=State.RUNNING, lease_until__lt=Now())
-    rows = Delivery.objects.using(alias).filter(waits | is_lost, deferred=True, state__in=OPEN)
-    return rows.filter(IS_TURN).alias(place=_PLACE).filter(place__gt=after).order_by("place")
+    return _claimable(alias).filter(IS_TURN).alias(place=_PLACE).filter(place__gt=after).order_by("place")
 
 
 def process(alias: str, tell: Callable[[str], None] | None = None) -> Iterator[tuple[Delivery, Result]]:
@@ -110,15 +105,17 @@ def process(alias: str, tell: Callable[[str], None] | None = None) -> Iterator[t
 
 
 @retry_conflicts
-def _claim_next(alias: str, delivery: int) -> tuple[Delivery, Result | Work] | None:
-    """Claim a delivery that is still due, and return it with its run; locked until then, if the database can skip locked rows."""
-    rows = due(alias).filter(pk=delivery)
-    skips_locked = connections[alias].features.has_select_for_update_skip_locked
-    with transaction.atomic(using=alias) if skips_locked else nullcontext():
-        if skips_locked and not rows.select_for_update(skip_locked=True).values_list("pk", flat=True):
-            return None
-        row = rows.select_related("event").first()
-        return None if row is None else (row, _claim_run(alias, row))
+def _claim_next(alias: str, number: int) -> tuple[Delivery, Result | Work] | None:
+    """Claim a delivery, and return it with its run; None if it is no longer due, or another worker has it."""
+    delivery = _claimable(alias).select_related("event").filter(pk=number).first()
+    return None if delivery is None else (delivery, _claim_run(alias, delivery))
+
+
+def _claimable(alias: str) -> QuerySet[Delivery]:
+    """Select the due deferred deliveries, of which some may have to wait for their turn."""
+    waits = Q(state__in=[State.PENDING, State.FAILED]) & IS_DUE
+    is_lost = Q(state=State.RUNNING, lease_until__lt=Now())
+    return Delivery.objects.using(alias).filter(waits | is_lost, deferred=True, state__in=OPEN)
 
 
 def _claim_run(alias: str, delivery: Delivery, *, rerun: bool = False) -> Result | Work:
