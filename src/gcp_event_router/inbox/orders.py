@@ -33,10 +33,13 @@ _DIGEST: Final[Any] = Delivery._meta.get_field("order_digest")  # noqa: SLF001 -
 _FIRST: Final = f"""
 SELECT waiting.id, waiting.handler, event.kind
 FROM {DELIVERIES} AS waiting JOIN {EVENTS} AS event ON event.key = waiting.event_id
-WHERE waiting.order_digest = %s AND waiting.handler = %s AND waiting.state = %s
-ORDER BY waiting.id LIMIT 1
+WHERE waiting.order_digest = %s AND waiting.handler = %s AND waiting.state BETWEEN %s AND %s
+    AND waiting.state IN ({", ".join(f"'{state}'" for state in OPEN)})
+ORDER BY waiting.state, waiting.id LIMIT 1
 """  # noqa: S608 -- the names are our own
-#: The first in each of two states is a look-up in the index each, however many wait. Written, since workers ask after each run.
+#: The first in each of two states, however many wait. Each is a look-up in the index of the order: no other has the order of
+#: state and number, and `IN` tells PostgreSQL that it has the open ones. If the state were equal to one, PostgreSQL might walk
+#: the primary key.
 _NEXT: Final = f"SELECT * FROM ({_FIRST}) AS a UNION ALL SELECT * FROM ({_FIRST}) AS b ORDER BY id LIMIT 1"  # noqa: S608
 
 
@@ -77,7 +80,7 @@ def next_of(alias: str, delivery: Delivery) -> tuple[int, str, str] | None:
         return None
     key = [_DIGEST.get_db_prep_value(delivery.order_digest, connections[alias]), delivery.handler]
     with connections[alias].cursor() as cursor:
-        cursor.execute(_NEXT, [*key, State.PENDING, *key, State.FAILED])
+        cursor.execute(_NEXT, [*key, *[State.PENDING] * 2, *key, *[State.FAILED] * 2])
         following: tuple[int, str, str] | None = cursor.fetchone()
     return following
 
