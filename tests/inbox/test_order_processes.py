@@ -31,12 +31,12 @@ from ..effects.models import Effect
 from ..support.deliveries import PATIENCE, push, with_databases
 from ..support.gates import ROOT
 
-pytestmark = [with_databases, pytest.mark.proof]
+pytestmark = [with_databases, pytest.mark.proof, pytest.mark.timeout(600)]
 KEYS = [f"k{number}" for number in range(998)]
 SPECIAL = ["held", "parked"]
 STEPS = 2
 WORKERS = 4
-KILLS = 12
+KILLS = 8
 _KEPT = ("ENGINE", "NAME", "HOST", "USER", "OPTIONS")
 
 
