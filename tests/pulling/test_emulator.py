@@ -63,6 +63,12 @@ def signed(shop: Shop, kind: str, reference: str) -> str:
     return shop.signed_urls((kind, reference))[0]
 
 
+def pay(shop: Shop, order_id: int) -> None:
+    """Pay an order, five minutes after its shipment was asked for."""
+    query(shop, f"update shop_order set paid = true where id = {order_id}")
+    query(shop, "update gcp_event_inbox_delivery set not_before = null")
+
+
 @contextmanager
 def pulling(shop: Shop, emulator: Emulator, *arguments: str) -> Generator[subprocess.Popen[str]]:
     """The shop's `manage.py events pull`, in a process of its own."""
@@ -121,7 +127,7 @@ def test_retry_is_redelivered(emulator: Emulator, shop: Shop, topic: str) -> Non
     message_id = emulator.publish(topic, b'{"order_id": 102}')
 
     assert shop.server.outcome("unpaid") == "retry"
-    query(shop, "update shop_order set paid = true where id = 102")
+    pay(shop, 102)
     while (outcome := shop.server.outcome("unpaid")) == "retry":
         pass
     assert (outcome, query(shop, "select shipped from shop_order where id = 102")) == ("handled", [(1,)])
@@ -216,7 +222,7 @@ def test_forward(emulator: Emulator, shop: Shop, topic: str) -> None:
 
     with pulling(shop, emulator, subscription, "--kind", "shipment-ready", "--forward", url, "--limit", "2") as process:
         assert shop.server.outcome(message_id) == "retry"
-        query(shop, "update shop_order set paid = true where id = 106")
+        pay(shop, 106)
         assert shop.server.outcome(message_id) == "handled"
         assert ended(process)[1:] == [
             f"Forwarded an event to '{url}/events/shipment-ready/{message_id}': answered 503",

@@ -71,6 +71,7 @@ EXCEPTIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
             "an instance as a kind's payload",
             "an instance as payload=",
             "an optional payload, and a handler that needs it",
+            "order_by reads a field that payload= lacks",
         ),
     },
     "mypy-oldest-plugin": {
@@ -78,6 +79,7 @@ EXCEPTIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
         "mypy before 1.19 takes what it expects for the type of a form that it does not know": (
             "a generic handler of another kind",
             "a field that payload= lacks",
+            "order_by reads a field that payload= lacks",
         ),
     },
     "pyright": _PYRIGHT,
