@@ -110,4 +110,5 @@ def _update(alias: str, held: Claim, **values: Any) -> bool:
 
 
 def _time(after: timedelta | None) -> Any:
-    return None if after is None else ahead(after)
+    """The time of the next run. None for at once, since another session may have read the clock just before."""
+    return ahead(after) if after else None
