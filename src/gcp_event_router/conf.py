@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 from functools import cache
@@ -280,7 +281,7 @@ def _describe(error: ErrorDetails) -> str:
 
 
 #: The types of the sections, by the keys that lead to them.
-_SECTIONS: Final = {
+_SECTIONS: Final[Mapping[tuple[str, ...], type[Any]]] = {
     (): RouterSettings,
     ("AUTHENTICATION",): AuthenticatorSetting,
     ("INBOX",): InboxSetting,
