@@ -54,7 +54,17 @@ SHARED = frozenset({"sqlite", "postgresql", "mariadb"})
 
 
 #: Files of few tests that take a minute or more.
-LONGEST = frozenset({"test_chaos.py", "test_demo.py", "test_edits.py", "test_typing.py"})
+LONGEST = frozenset(
+    {
+        "test_chaos.py",
+        "test_demo.py",
+        "test_edits.py",
+        "test_order_processes.py",
+        "test_outbox_chaos.py",
+        "test_relay_chaos.py",
+        "test_typing.py",
+    }
+)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
