@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Warn
-from django.db import connections
+from django.db import connections, transaction
 
 from .. import _check_ids as check_ids
+from .conflicts import AWAY
 from .exact_text import inexact_columns, variables
 
 
@@ -29,6 +30,19 @@ class BoxTerms:
     confused: str
     #: The end of "One of these letters ...".
     misspelt: str
+
+
+def check_rows(
+    alias: str, databases: Sequence[str] | None, *looks: Callable[[str], Iterator[CheckMessage]]
+) -> list[CheckMessage]:
+    """Look at the rows of a box, if its database is one of those to check."""
+    if alias not in (databases or ()):
+        return []
+    try:
+        with transaction.atomic(using=alias):
+            return [message for look in looks for message in look(alias)]
+    except AWAY:  # such as before the first migration, which the check of the tables reports
+        return []
 
 
 def check_settings(alias: str, box: BoxTerms) -> Iterator[CheckMessage]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable, Iterable, Iterator
+from datetime import timedelta
 from itertools import islice
 from typing import Final, Literal, TypeAlias, TypeVar
 
@@ -13,6 +14,7 @@ from django.db.models import BooleanField, Func, Model, Q, QuerySet, Value
 from django.db.models.functions import Now
 
 from .._globs.glob import Glob
+from .clock import ago
 from .states import State
 
 RowT = TypeVar("RowT", bound=Model)
@@ -66,6 +68,13 @@ def matching(
 def with_error(rows: QuerySet[RowT], text: str) -> QuerySet[RowT]:
     """Select the rows with a text in the last error's type or description."""
     return rows.filter(Q(error_type__contains=text) | Q(error__contains=text))
+
+
+def of_age(rows: QuerySet[RowT], field: str, older_than: timedelta | None, newer_than: timedelta | None) -> QuerySet[RowT]:
+    """Select the rows whose time lies so long ago at least and at most, by the database's clock."""
+    if older_than is not None:
+        rows = rows.filter(**{f"{field}__lt": ago(older_than)})
+    return rows if newer_than is None else rows.filter(**{f"{field}__gte": ago(newer_than)})
 
 
 def idle(rows: QuerySet[RowT]) -> QuerySet[RowT]:

@@ -9,13 +9,12 @@ from typing import Any, Final
 
 from django.core.checks import CheckMessage, Error
 from django.core.checks import Warning as Warn
-from django.db import connections, transaction
+from django.db import connections
 
 from .. import _check_ids as check_ids
 from .. import conf
 from .._boxes.clock import LONGEST, ago
-from .._boxes.conflicts import AWAY
-from .._boxes.database_checks import BoxTerms, check_collation, check_session, check_settings
+from .._boxes.database_checks import BoxTerms, check_collation, check_rows, check_session, check_settings
 from .._boxes.exact_text import variables
 from .._boxes.task_backend import IMMEDIATE, framework, idle_engine
 from .._dispatch.handler import Handler
@@ -68,14 +67,7 @@ def check_tables(databases: Sequence[str] | None = None, **_: Any) -> list[Check
 
 def check_deliveries(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
     """Check for deliveries and events that need action; for `check --database default`."""
-    alias = database()
-    if alias not in (databases or ()):
-        return []
-    try:
-        with transaction.atomic(using=alias):
-            return [*_check_names(alias), *_check_purge(alias)]
-    except AWAY:  # such as before the first migration, which `check_tables` reports
-        return []
+    return check_rows(database(), databases, _check_names, _check_purge)
 
 
 def _check_settings() -> Iterator[CheckMessage]:

@@ -9,8 +9,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from .._boxes.clock import ago
-from .._boxes.selecting import StateName, idle, matching, values_in_order, with_error
+from .._boxes.selecting import StateName, idle, matching, of_age, values_in_order, with_error
 from .._boxes.states import State
 from .._globs.glob import Glob
 from .database import database
@@ -59,10 +58,7 @@ class Selection:
             rows = rows.filter(event__in=self.events)
         if self.error:
             rows = with_error(rows, self.error)
-        if self.older_than is not None:
-            rows = rows.filter(event__received_at__lt=ago(self.older_than))
-        if self.newer_than is not None:
-            rows = rows.filter(event__received_at__gte=ago(self.newer_than))
+        rows = of_age(rows, "event__received_at", self.older_than, self.newer_than)
         if self.idle:
             rows = idle(rows)
         return rows.order_by("pk")

@@ -9,14 +9,13 @@ from typing import Any, Final
 from django.apps import apps
 from django.core.checks import CheckMessage, Error, Info
 from django.core.checks import Warning as Warn
-from django.db import connections, transaction
+from django.db import connections
 from django.db.models import Exists, OuterRef
 
 from .. import _check_ids as check_ids
 from .. import conf
 from .._boxes.clock import LONGEST, ago, now
-from .._boxes.conflicts import AWAY
-from .._boxes.database_checks import BoxTerms, check_collation, check_session, check_settings
+from .._boxes.database_checks import BoxTerms, check_collation, check_rows, check_session, check_settings
 from .._boxes.states import OPEN, State
 from ..exceptions import ConfigurationError
 from ..management.output import age_text, counted
@@ -71,14 +70,7 @@ def check_outbox_tables(databases: Sequence[str] | None = None, **_: Any) -> lis
 
 def check_events(databases: Sequence[str] | None = None, **_: Any) -> list[CheckMessage]:
     """Check for events that need action; for `check --database default`."""
-    alias = database()
-    if alias not in (databases or ()):
-        return []
-    try:
-        with transaction.atomic(using=alias):
-            return [*_check_relays(alias), *_check_parked(alias), *_check_age(alias)]
-    except AWAY:  # such as before the first migration, which `check_outbox_tables` reports
-        return []
+    return check_rows(database(), databases, _check_relays, _check_parked, _check_age)
 
 
 def _is_with_inbox() -> bool:

@@ -9,8 +9,7 @@ from uuid import UUID
 
 from django.db.models import Min, OuterRef, Q, QuerySet, Subquery
 
-from .._boxes.clock import ago
-from .._boxes.selecting import StateName, matching, row_number, with_error
+from .._boxes.selecting import StateName, matching, of_age, row_number, with_error
 from .._boxes.states import State
 from .._globs.glob import Glob
 from .database import database
@@ -58,11 +57,7 @@ class OutgoingSelection:
             rows = rows.filter(key__in=self.keys)
         if self.error:
             rows = with_error(rows, self.error)
-        if self.older_than is not None:
-            rows = rows.filter(created_at__lt=ago(self.older_than))
-        if self.newer_than is not None:
-            rows = rows.filter(created_at__gte=ago(self.newer_than))
-        return rows.order_by("pk")
+        return of_age(rows, "created_at", self.older_than, self.newer_than).order_by("pk")
 
 
 def identified_by(identifier: str) -> Q:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from django.core.management.base import CommandError
-from typing_extensions import override
-
-from ...._boxes.conflicts import AWAY
-from ....management.subcommands import CommandGroup, Subcommand
+from ...._boxes.box_command import BoxCommand
+from ....management.subcommands import Subcommand
 from ...database import database
 from ..changes import discard_deliveries, process_deliveries, purge_events, rename_handler, replay_deliveries
 from ..reports import list_deliveries, print_stats, show_event
 
 
-class Command(CommandGroup):
+class Command(BoxCommand):
     """Exits with 1 if a delivery did not succeed, or the database is unavailable; with 2 for wrong arguments."""
 
     help: str = "Show the events that the inbox stores, run or discard their deliveries, and delete old events."
 
+    database = staticmethod(database)
     subcommands: ClassVar[Mapping[str, Subcommand]] = {
         "list": list_deliveries,
         "show": show_event,
@@ -30,11 +28,3 @@ class Command(CommandGroup):
         "purge": purge_events,
         "process": process_deliveries,
     }
-
-    @override
-    def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            super().handle(*args, **options)
-        except AWAY as error:
-            msg = f"The database {database()!r} is unavailable ({type(error).__name__}). Is it running, and migrated?"
-            raise CommandError(msg) from error

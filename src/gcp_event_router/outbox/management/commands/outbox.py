@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from django.core.management.base import CommandError
-from typing_extensions import override
-
-from ...._boxes.conflicts import AWAY
-from ....management.subcommands import CommandGroup, Subcommand
+from ...._boxes.box_command import BoxCommand
+from ....management.subcommands import Subcommand
 from ...database import database
 from ..listing import list_events, print_figures, show_outgoing
 from ..relaying import relay_events
 from ..settling import discard_events, purge_outgoing, retry_events
 
 
-class Command(CommandGroup):
+class Command(BoxCommand):
     """Exits with 1 if the database is unavailable, or the figures exceed their limits; with 2 for wrong arguments."""
 
     help: str = "Send the events that the outbox stores, show them, retry or discard them, and delete old ones."
 
+    database = staticmethod(database)
     subcommands: ClassVar[Mapping[str, Subcommand]] = {
         "relay": relay_events,
         "list": list_events,
@@ -30,11 +28,3 @@ class Command(CommandGroup):
         "stats": print_figures,
         "purge": purge_outgoing,
     }
-
-    @override
-    def handle(self, *args: Any, **options: Any) -> None:
-        try:
-            super().handle(*args, **options)
-        except AWAY as error:
-            msg = f"The database {database()!r} is unavailable ({type(error).__name__}). Is it running, and migrated?"
-            raise CommandError(msg) from error
