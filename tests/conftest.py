@@ -164,7 +164,7 @@ def inbox(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[st
 
 @pytest.fixture(params=["sqlite", "postgresql", "mariadb"])
 def outbox(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[str]:
-    """What is published is kept in a database; yields its alias. The test has to be marked for all databases."""
+    """Store what a test publishes in a database, and yield its alias. The test has to be marked for all databases."""
     alias: str = request.param
     set_outbox(OutboxStore())
     with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [], "OUTBOX": {"DATABASE": alias}}):

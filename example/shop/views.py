@@ -16,7 +16,7 @@ from .models import Order, Return
 from .payloads import Returned
 
 
-@csrf_exempt  # the till is no browser
+@csrf_exempt  # tills call it, and not browsers
 @require_POST
 def take_back(request: HttpRequest, order_id: int) -> HttpResponse:
     """Take an order back. The event is committed with the row, or rolled back with it."""

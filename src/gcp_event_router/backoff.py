@@ -83,10 +83,10 @@ class Backoff:
         """
         errors = list(leaves(error))
         is_worth_it = isinstance(error, self.on) or all(isinstance(leaf, self.on) for leaf in errors)
-        return not is_worth_it or any(isinstance(each, self.give_up_on) for each in (error, *errors)) or self.is_over(age)
+        return not is_worth_it or any(isinstance(one, self.give_up_on) for one in (error, *errors)) or self.is_over(age)
 
     def is_over(self, age: timedelta | None) -> bool:
-        """Whether work of that age is no longer tried again."""
+        """Whether work has reached the age after which the policy gives it up."""
         return self.within is not None and age is not None and age >= self.within
 
     @override
@@ -169,7 +169,7 @@ def _tuple(classes: Exceptions) -> tuple[type[Exception], ...]:
 
 
 def _names(classes: Exceptions) -> str:
-    return " or ".join(each.__qualname__ for each in _tuple(classes))
+    return " or ".join(exception.__qualname__ for exception in _tuple(classes))
 
 
 _UNITS: Final = (

@@ -106,7 +106,7 @@ def test_names_in_another_case() -> None:
 
 @pytest.mark.parametrize("value", [5, None, {"a": ID}, [ID]])
 def test_attributes_that_are_no_text(value: object) -> None:
-    """An id that is no text is ignored, as all malformed metadata is."""
+    """The envelope ignores an id of another type than text, as it does all malformed metadata."""
     message = {"data": "e30=", "messageId": "17", "attributes": {"event-router-id": value, "a": "b"}}
     envelope = read(json.dumps({"message": message, "subscription": SUBSCRIPTION}).encode())
     assert facts(envelope) == (None, None, ("pubsub", SUBSCRIPTION, "17"))

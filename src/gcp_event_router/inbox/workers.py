@@ -106,7 +106,7 @@ def process(alias: str, tell: Callable[[str], None] | None = None) -> Iterator[t
 
 @retry_conflicts
 def _claim_next(alias: str, number: int) -> tuple[Delivery, Result | Work] | None:
-    """Claim a delivery, and return it with its run; None if it is no longer due, or another worker has it."""
+    """Claim a delivery, and return it with its run; None if it has ceased to be due, or another worker has it."""
     delivery = _claimable(alias).select_related("event").filter(pk=number).first()
     return None if delivery is None else (delivery, _claim_run(alias, delivery))
 

@@ -24,7 +24,7 @@ def relay_here(transport: AnyTransport | None) -> tuple[list[KeptEvent], list[Ba
     """Send what is due, in this thread, and return what was sent, and the exceptions of failed attempts.
 
     Raises:
-        RuntimeError: There is no end of events.
+        RuntimeError: The handlers publish events without end.
         TypeError: `transport` is not a transport.
 
     """

@@ -72,7 +72,7 @@ class PushClient:
         return get_event_url(kind, reference, parameters, base_url="", signed=self._signed, max_age=max_age)
 
     def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> PushResponse:
-        """Post a body with headers. Raises `OSError` or `HTTPException` if there is no answer."""
+        """Post a body with headers. Raises `OSError` or `HTTPException` if the server does not answer."""
         connect = HTTPSConnection if self._parts.scheme == "https" else HTTPConnection
         connection = connect(self._parts.hostname or "", self._parts.port, timeout=_TIMEOUT)
         try:

@@ -17,7 +17,7 @@ __all__ = ["HeldBackError", "NotAcknowledgedError", "Transport"]
 
 
 class HeldBackError(EventRouterError):
-    """The result of an event that was not sent, since an earlier one with its ordering key failed. It is no failed attempt."""
+    """The result of an event that the transport held back, since an earlier one of its key failed; the attempt does not count."""
 
 
 class NotAcknowledgedError(Retry):

@@ -44,7 +44,7 @@ class KeepAliveClient:
         self._lock = Lock()
 
     def post(self, target: str, body: bytes, headers: Mapping[str, str]) -> Reply:
-        """Post a body to a path with its query. Raises `OSError` or `HTTPException` if there is no answer.
+        """Post a body to a path with its query. Raises `OSError` or `HTTPException` if the server does not answer.
 
         If a connection that was open turns out to be closed before any answer, the body is posted again over a new one.
         """
