@@ -14,8 +14,7 @@ from .conflicts import AWAY
 class BoxCommand(CommandGroup):
     """Runs the subcommands of a box, and says in a sentence that its database is unavailable."""
 
-    @staticmethod
-    def database() -> str:
+    def alias(self) -> str:
         """Return the alias of the box's database."""
         raise NotImplementedError
 
@@ -24,5 +23,5 @@ class BoxCommand(CommandGroup):
         try:
             super().handle(*args, **options)
         except AWAY as error:
-            msg = f"The database {self.database()!r} is unavailable ({type(error).__name__}). Is it running, and migrated?"
+            msg = f"The database {self.alias()!r} is unavailable ({type(error).__name__}). Is it running, and migrated?"
             raise CommandError(msg) from error

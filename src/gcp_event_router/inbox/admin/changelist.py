@@ -68,7 +68,7 @@ class EventList(BoxList):
 
     def _filter(self, events: QuerySet[Any], values: dict[str, str]) -> QuerySet[Any]:
         """Select the events with a delivery that has all of these values."""
-        self.is_cut = False
+        self.is_cut: bool = False
         if not values:
             return events
         alias = database()
@@ -83,7 +83,7 @@ class EventList(BoxList):
             most = MOST if is_only_filter else _SOME
             has_more = deliveries[: most + 1].count() > most
             if is_only_filter or not has_more:
-                self.is_cut = bool(has_more)
+                self.is_cut = has_more
                 return events.filter(key__in=deliveries.order_by("-pk").values("event")[:most])
         return events.filter(Exists(deliveries.filter(event=OuterRef("pk"))))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from typing_extensions import override
+
 from ...._boxes.box_command import BoxCommand
 from ....management.subcommands import Subcommand
 from ...database import database
@@ -17,7 +19,6 @@ class Command(BoxCommand):
 
     help: str = "Show the events that the inbox stores, run or discard their deliveries, and delete old events."
 
-    database = staticmethod(database)
     subcommands: ClassVar[Mapping[str, Subcommand]] = {
         "list": list_deliveries,
         "show": show_event,
@@ -28,3 +29,7 @@ class Command(BoxCommand):
         "purge": purge_events,
         "process": process_deliveries,
     }
+
+    @override
+    def alias(self) -> str:
+        return database()

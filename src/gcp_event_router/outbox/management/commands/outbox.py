@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
+from typing_extensions import override
+
 from ...._boxes.box_command import BoxCommand
 from ....management.subcommands import Subcommand
 from ...database import database
@@ -18,7 +20,6 @@ class Command(BoxCommand):
 
     help: str = "Send the events that the outbox stores, show them, retry or discard them, and delete old ones."
 
-    database = staticmethod(database)
     subcommands: ClassVar[Mapping[str, Subcommand]] = {
         "relay": relay_events,
         "list": list_events,
@@ -28,3 +29,7 @@ class Command(BoxCommand):
         "stats": print_figures,
         "purge": purge_outgoing,
     }
+
+    @override
+    def alias(self) -> str:
+        return database()
