@@ -13,17 +13,18 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.db import connections
+from django.db.models import QuerySet
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 from typing_extensions import override
 
 from gcp_event_router import Backoff, EventRouter, Retry
 from gcp_event_router.kinds import Kind
-from gcp_event_router.outbox import heartbeat
+from gcp_event_router.outbox import heartbeat, taking
 from gcp_event_router.outbox import relay as relays
 from gcp_event_router.outbox.models import OutgoingEvent, SeenRelay, State
 from gcp_event_router.outbox.relay import Tally, relay
-from gcp_event_router.outbox.taking import Taken, take, time_until_due
+from gcp_event_router.outbox.taking import DueEvents, Taken, due, time_until_due
 
 from ..support.deliveries import PATIENCE, together
 from ..support.outboxes import TOPIC, end_leases, end_waits, on_sqlite, states, where_writers_overlap, with_outboxes
@@ -199,7 +200,7 @@ def test_a_relay_that_is_gone(outbox: str, placed: Kind[int]) -> None:
     """What it has taken is due again after its lease, in order, and it can settle nothing any more."""
     placed.publish(1, ordering_key="k")
     placed.publish(2, ordering_key="k")
-    taken = take(outbox, 0, 1)
+    taken = DueEvents(outbox).take(1)
     assert taken is not None
     assert [bytes(event.data) for event in taken.events] == [b"1"]
 
@@ -215,12 +216,12 @@ def test_an_event_whose_relay_is_gone_is_taken_alone(outbox: str, placed: Kind[i
     """So those that were taken with it are not lost again, if it ends each relay; it is parked after its last attempt."""
     for number in range(4):
         placed.publish(number)
-    taken = [take(outbox, 0, 4)]
+    taken = [DueEvents(outbox).take(4)]
 
     with outbox_settings(outbox, MAX_ATTEMPTS=2):
         for _ in range(2):
             end_leases(outbox)
-            taken.append(take(outbox, 0, 4))
+            taken.append(DueEvents(outbox).take(4))
         assert [[bytes(event.data) for event in each.events] for each in taken if each] == [
             [b"0", b"1", b"2", b"3"],
             [b"0"],
@@ -292,24 +293,45 @@ def test_the_statements_of_a_batch(outbox: str, placed: Kind[int], monkeypatch: 
     assert counts[0] <= 20
 
 
+@on_sqlite
+def test_a_backlog_is_not_sorted_for_each_batch(outbox: str, placed: Kind[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A database that would sort all due events to find the next ones is asked for many at once."""
+    for number in range(20):
+        placed.publish(number)
+    asked: list[int] = []
+
+    def note(alias: str, after: int) -> QuerySet[OutgoingEvent]:
+        asked.append(after)
+        return due(alias, after)
+
+    monkeypatch.setattr(taking, "_PAGE", 10)
+    monkeypatch.setattr(taking, "due", note)
+    numbers = list(OutgoingEvent.objects.using(outbox).order_by("pk").values_list("pk", flat=True))
+    with outbox_settings(outbox, BATCH=2):
+        assert relay(outbox, Sink()) == Tally(sent=20)
+    assert asked == [0, numbers[9], numbers[19], 0]
+
+
 def test_large_payloads(outbox: str, router: EventRouter, monkeypatch: pytest.MonkeyPatch) -> None:
     """A relay has few large payloads in its memory at once, however many events a batch has; one at least."""
     blob = router.kind("blob", bytes, topic=TOPIC)
     for size in (4, 5, 4, 20, 1):
         blob.publish(b"x" * size)
 
-    taken = [take(outbox, 0, 200, 10) for _ in range(4)]
+    events = DueEvents(outbox)
+    taken = [events.take(200, 10) for _ in range(4)]
     assert [[len(event.data) for event in each.events] for each in taken if each] == [[4, 5], [4], [20], [1]]
 
     end_leases(outbox)
     rooms: list[int] = []
 
-    def note(alias: str, after: int, most: int, room: int) -> Taken | None:
+    def note(self: DueEvents, most: int, room: int) -> Taken | None:
         rooms.append(room)
-        return take(alias, after, most, room)
+        return take(self, most, room)
 
+    take = DueEvents.take
     monkeypatch.setattr(relays, "MOST_BYTES", 10)
-    monkeypatch.setattr(relays, "take", note)
+    monkeypatch.setattr(DueEvents, "take", note)
     assert relay(outbox, Sink()) == Tally(sent=5)
     assert min(rooms) >= 5
 

@@ -21,7 +21,7 @@ from ..exceptions import EventRouterError
 from .attempts import Failure, judge, settle
 from .heartbeat import note_relay
 from .models import OutgoingEvent
-from .taking import MOST_BYTES, Taken, renew, take
+from .taking import MOST_BYTES, DueEvents, Taken, renew
 from .transports import HeldBackError, Transport
 
 #: How long a finished event waits, in seconds, to be settled together with others.
@@ -84,24 +84,26 @@ class _Relay:
         self._tell = tell
         self._settings = conf.current().OUTBOX
         self._tally = Tally()
+        self._due = DueEvents(alias)
         self._held: list[_Held] = []
         self._settled_at = self._renewed_at = monotonic()
 
     def run(self) -> Tally:
         """Pass over all due events, until a pass finds none, or the relay is stopped."""
-        after, has_taken = 0, False
+        has_taken = False
         while True:
             if self._stopped():
                 if not self._held:
                     return self._tally
             elif 2 * len(self._held) <= self._settings.BATCH and 2 * (size := self._size()) <= MOST_BYTES:
                 note_relay(self._alias)
-                taken = take(self._alias, after, self._settings.BATCH - len(self._held), MOST_BYTES - size)
+                taken = self._due.take(self._settings.BATCH - len(self._held), MOST_BYTES - size)
                 if taken is not None:
-                    after, has_taken = taken.last, has_taken or bool(taken.events)
+                    has_taken = has_taken or bool(taken.events)
                     self._begin(taken)
                 elif has_taken or self._held:
-                    after, has_taken = 0, False
+                    self._due.restart()
+                    has_taken = False
                 else:
                     return self._tally
             if self._held:

@@ -38,6 +38,8 @@ _BLOCKS: Final = Q(state__in=BLOCKING) & (
 )
 #: The most bytes of payloads in the hands of a relay, which has them in memory; but it takes one event at least.
 MOST_BYTES: Final = 32_000_000
+#: How many due events a relay reads at once from databases that sort all of them for that.
+_PAGE: Final = 5_000
 #: So that an event is due after the wait for it.
 _MARGIN: Final = timedelta(milliseconds=10)
 #: An event's number as an expression, so that no database but PostgreSQL, whose index has unsent events alone, sorts by walking
@@ -56,20 +58,45 @@ class Taken:
     last: int
 
 
-def take(alias: str, after: int, most: int, room: int = MOST_BYTES) -> Taken | None:
-    """Take due events after a number, in the order of their numbers; None if none is due.
+class DueEvents:
+    """The due events of a database, in the order of their numbers, for one relay."""
 
-    The result may have no events, if other relays have just taken them.
+    def __init__(self, alias: str) -> None:
+        self._alias = alias
+        self._after = 0
+        #: Numbers and states that are read already.
+        self._page: list[tuple[int, str]] = []
 
-    Args:
-        alias: The database.
-        after: A number.
-        most: How many events to take at most.
-        room: How many bytes their payloads may have together.
+    def restart(self) -> None:
+        """Begin again with the first one."""
+        self._after, self._page = 0, []
 
-    """
-    numbers = () if _skips_locked(alias) else _first(due(alias, after), most, room)
-    return _take(alias, after, most, room, numbers) if numbers or _skips_locked(alias) else None
+    def take(self, most: int, room: int = MOST_BYTES) -> Taken | None:
+        """Take the next ones; None if no other is due.
+
+        The result may have no events, if other relays have just taken them.
+
+        Args:
+            most: How many events to take at most.
+            room: How many bytes their payloads may have together.
+
+        """
+        numbers: Sequence[int] = ()
+        if not _skips_locked(self._alias):
+            numbers = self._read(most, room)
+            if not numbers:
+                return None
+        taken = _take(self._alias, self._after, most, room, numbers)
+        if taken is not None:
+            self._after = taken.last
+        return taken
+
+    def _read(self, most: int, room: int) -> Sequence[int]:
+        """Return the numbers of the next due events that fit."""
+        self._page = [row for row in self._page if row[0] > self._after]
+        if not self._page:
+            self._page = list(due(self._alias, self._after).values_list("pk", "state")[:_PAGE])
+        return _fitting(self._alias, self._page[:most], room)
 
 
 @retry_conflicts
@@ -103,13 +130,12 @@ def due(alias: str, after: int) -> QuerySet[OutgoingEvent]:
     return found.order_by("pk") if _skips_locked(alias) else found.alias(place=_PLACE).order_by("place")
 
 
-def _first(rows: QuerySet[OutgoingEvent], most: int, room: int) -> Sequence[int]:
-    """Return the numbers of the first due events that fit, up to the first one whose relay is gone, or of that one alone."""
-    found = list(rows.values_list("pk", "state")[:most])
+def _fitting(alias: str, found: Sequence[tuple[int, str]], room: int) -> Sequence[int]:
+    """Return the numbers of the first events that fit, up to the first one whose relay is gone, or of that one alone."""
     waiting = list(takewhile(lambda row: row[1] != State.RUNNING, found))
     numbers = [number for number, _ in waiting or found[:1]]
     # not in the first query, for which some databases sort all due events
-    sizes = dict(OutgoingEvent.objects.using(rows.db).filter(pk__in=numbers).values_list("pk", Length("data")))
+    sizes = dict(OutgoingEvent.objects.using(alias).filter(pk__in=numbers).values_list("pk", Length("data")))
     totals = accumulate(sizes.get(number, 0) for number in numbers)
     return numbers[: max(sum(total <= room for total in totals), 1)]
 
@@ -123,7 +149,7 @@ def _take(alias: str, after: int, most: int, room: int, numbers: Sequence[int]) 
             if is_outermost:
                 walk_in_order(alias)
             locked = due(alias, after).select_for_update(skip_locked=True, of=("self",))
-            numbers = _first(locked, most, room)
+            numbers = _fitting(alias, list(locked.values_list("pk", "state")[:most]), room)
             if not numbers:
                 return None
         rows = OutgoingEvent.objects.using(alias).filter(pk__in=numbers)
