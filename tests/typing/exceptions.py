@@ -96,7 +96,10 @@ EXCEPTIONS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
             "a TypedDict as an argument",
             "a TypedDict that is returned",
         ),
-        "pyrefly takes one of the literals for a collection of them": ("one state without a list",),
+        "pyrefly takes one of the literals for a collection of them": (
+            "one state without a list",
+            "one state of an outgoing event without a list",
+        ),
         "pyrefly does not check the decorators of classes": ("a decorated class",),
         "pyrefly does not solve the variable of a generic function that is decorated": ("a generic function with payload=",),
         "pyrefly does not know the members of an enum with a base of its own by name": ("a member by its name",),
