@@ -99,7 +99,6 @@ def test_metadata_in_the_body(received: list[Event[Any]]) -> None:
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 OPTIONS: dict[str, tuple[Any, dict[str, Any]]] = {
-    "Linear": ({"webhookTimestamp": int(time() * 1000)}, {"message_id": "17"}),
     "Twilio": (b"Body=Hello&From=%2B1", {"message_id": "17", "headers": FORM, "parameters": {"a": "1"}}),
     "Shopify": ({}, {"message_id": "17", "publish_time": datetime.now(UTC), "attributes": {"event": "orders/create"}}),
     "StandardWebhooks": ({"type": "a"}, {"message_id": "17", "attributes": {"event": "a"}}),
@@ -123,7 +122,8 @@ def test_each_provider(router: EventRouter, name: str) -> None:
 
     signer = getattr(auth, name)(secrets=[SECRET])
     entry = {"BACKEND": f"gcp_event_router.auth.{name}", "OPTIONS": {"secrets": [SECRET]}}
-    payload, options = OPTIONS[name]
+    is_dated = name == "Linear"  # in its body, which is refused after a minute
+    payload, options = ({"webhookTimestamp": int(time() * 1000)}, {"message_id": "17"}) if is_dated else OPTIONS[name]
     with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [entry]}):
         assert push("webhook", "1", payload, signed_by=signer, **options).status == 201
     assert ids == ["17"]
