@@ -5,7 +5,7 @@ PostgreSQL plans each statement again, which takes longer than executing it, so 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import cache
 from typing import Any
@@ -48,24 +48,61 @@ _CLAIMED = f"(%s, %s, FALSE, '{State.RUNNING}', 1, %s::uuid, {_LEASE}, {{begun}}
 _OPEN = ", ".join(f"'{state}'" for state in OPEN)
 _LOST_RUN = f"state = '{State.RUNNING}' AND started_at IS NOT NULL"
 _LOST_ERROR = StoredError(trail=LOST).columns
-# It does what `claims` does with several deliveries elsewhere, and `orders.IS_TURN`.
-_CLAIM_ONE = f"""
-UPDATE {DELIVERIES} AS delivery
-SET state = '{State.RUNNING}', max_attempts = %s, token = %s::uuid, lease_until = {_LEASE}, started_at = statement_timestamp(),
-    not_before = NULL, finished_at = NULL, running_digest = order_digest,
+# They do what `takes` does elsewhere, and `orders.IS_TURN`.
+_TAKEN = f"""
+    state = '{State.RUNNING}', not_before = NULL, finished_at = NULL, running_digest = order_digest,
     attempts = attempts + CASE WHEN state = '{State.RUNNING}' AND started_at IS NULL THEN 0 ELSE 1 END,
     lost = lost + CASE WHEN {_LOST_RUN} THEN 1 ELSE 0 END,
     {", ".join(f"{name} = CASE WHEN {_LOST_RUN} THEN %s ELSE {name} END" for name in _LOST_ERROR)}
-WHERE id = %s
-    AND (state IN ('{State.PENDING}', '{State.FAILED}') OR (state = '{State.RUNNING}' AND lease_until < statement_timestamp()))
-    AND (%s OR not_before IS NULL OR not_before <= statement_timestamp())
-    AND NOT ({_LOST_RUN} AND lost >= %s)
+"""
+_CAN_BE_TAKEN = f"""
+    (state IN ('{State.PENDING}', '{State.FAILED}') OR (state = '{State.RUNNING}' AND lease_until < statement_timestamp()))
+    AND NOT ({_LOST_RUN} AND lost >= {{most}} - 1)
     AND (order_digest IS NULL OR NOT EXISTS (
         SELECT FROM {DELIVERIES} AS earlier
         WHERE earlier.order_digest = delivery.order_digest AND earlier.handler = delivery.handler
             AND earlier.state IN ({_OPEN}) AND earlier.id < delivery.id
     ))
-RETURNING attempts, lost, CASE WHEN deferred THEN statement_timestamp() - waiting_since END{{sync}}
+"""
+_IS_DUE = "(not_before IS NULL OR not_before <= statement_timestamp())"
+_WAITED = "CASE WHEN deferred THEN statement_timestamp() - waiting_since END"
+_CLAIM_ONE = f"""
+UPDATE {DELIVERIES} AS delivery
+SET max_attempts = %s, token = %s::uuid, lease_until = {_LEASE}, started_at = statement_timestamp(), {_TAKEN}
+WHERE id = %s AND (%s OR {_IS_DUE}) AND {_CAN_BE_TAKEN.format(most="%s")}
+RETURNING attempts, lost, {_WAITED}{{sync}}
+"""
+# It passes over what others have locked. The first delivery begins; the others do so when their turn comes.
+_CLAIM_SEVERAL = f"""
+WITH due AS MATERIALIZED (
+    SELECT delivery.id AS number, wanted.max_attempts AS most, wanted.lease
+    FROM unnest(%s::bigint[], %s::integer[], %s::float8[], %s::integer[]) AS wanted (id, max_attempts, lease, max_lost)
+    JOIN {DELIVERIES} AS delivery ON delivery.id = wanted.id
+    WHERE deferred AND {_IS_DUE} AND {_CAN_BE_TAKEN.format(most="wanted.max_lost")}
+    FOR UPDATE OF delivery SKIP LOCKED
+), first AS MATERIALIZED (
+    SELECT min(number) AS number FROM due
+)
+UPDATE {DELIVERIES} AS delivery
+SET max_attempts = due.most, token = gen_random_uuid(),
+    lease_until = statement_timestamp()
+        + make_interval(secs => CASE WHEN id = first.number THEN due.lease ELSE least(due.lease, %s) END),
+    started_at = CASE WHEN id = first.number THEN statement_timestamp() END, {_TAKEN}
+FROM due, first, {EVENTS} AS event
+WHERE id = due.number AND event.key = event_id
+RETURNING id, token, attempts, lost, {_WAITED}, handler, order_digest, {{columns}}{{sync}}
+"""
+# Those that have not begun; or all of them, if their worker itself gives them back.
+_RELEASE = f"""
+UPDATE {DELIVERIES}
+SET state = '{State.PENDING}', attempts = attempts - 1, token = NULL, lease_until = NULL, started_at = NULL, running_digest = NULL
+WHERE id IN (
+    SELECT delivery.id
+    FROM unnest(%s::bigint[], %s::uuid[]) AS held (id, token)
+    JOIN {DELIVERIES} AS delivery ON delivery.id = held.id AND delivery.token = held.token
+    WHERE %s OR started_at IS NULL
+    FOR UPDATE OF delivery SKIP LOCKED
+)
 """
 _READ = f"""
 SELECT
@@ -80,6 +117,13 @@ _FINISH = f"""
 UPDATE {DELIVERIES} AS delivery
 SET state = '{State.DONE}', finished_at = statement_timestamp(), token = NULL, lease_until = NULL, running_digest = NULL,
     error_type = '', error = '', error_text = ''
+"""
+_BEGIN_NEXT = f"""
+WITH begun AS (
+    UPDATE {DELIVERIES} SET started_at = statement_timestamp(), lease_until = {_LEASE}
+    WHERE id = %s AND token = %s::uuid
+    RETURNING id
+)
 """
 _WHERE_HELD = "WHERE delivery.id = %s AND delivery.token = %s::uuid"
 # If another delivery has taken one of the two, the caller undoes the change of the other one.
@@ -149,11 +193,27 @@ def claim_one(alias: str, delivery: int, terms: DeliveryTerms, token: UUID, *, e
     """Claim a delivery that is open, due unless it runs early, was not lost too often, and whose turn has come."""
     sync = not connections[alias].get_autocommit()  # as in insert_new()
     times = [terms.max_attempts, str(token), terms.lease.total_seconds()]
-    parameters = [*times, *_LOST_ERROR.values(), delivery, early, terms.max_lost - 1]
+    parameters = [*times, *_LOST_ERROR.values(), delivery, early, terms.max_lost]
     for attempts, lost, waited, *_ in _fetch(alias, _CLAIM_ONE.format(sync="" if sync else _NO_SYNC), parameters):
         since: timedelta = waited or timedelta()
         return Claim(delivery, State.RUNNING, token, attempts, lost, terms.max_attempts, waited=since)
     return None
+
+
+def claim_several(
+    alias: str, wanted: Mapping[int, DeliveryTerms], held_for: timedelta, columns: Sequence[str]
+) -> list[tuple[Any, ...]]:
+    """Do `claimed_batches.claim`. A row has number, token, attempts, lost, waited, handler, order, and columns of the event."""
+    by_column = [(terms.max_attempts, terms.lease.total_seconds(), terms.max_lost) for terms in wanted.values()]
+    parameters = [list(wanted), *map(list, zip(*by_column, strict=True)), held_for.total_seconds(), *_LOST_ERROR.values()]
+    names = ", ".join(f"event.{name}" for name in columns)
+    return _fetch(alias, _CLAIM_SEVERAL.format(columns=names, sync=_NO_SYNC), parameters)
+
+
+def release(alias: str, held: Mapping[int, UUID | None], *, begun: bool) -> None:
+    """Do `claimed_batches.release`."""
+    with connections[alias].cursor() as cursor:
+        cursor.execute(_RELEASE, [list(held), [str(token) for token in held.values()], begun])
 
 
 def hold_key(alias: str, request: KeyRequest, digest: UUID, text: str) -> int | None:
@@ -167,19 +227,29 @@ def hold_key(alias: str, request: KeyRequest, digest: UUID, text: str) -> int | 
 
 def finish(alias: str, held: Claim, setting: str) -> bool:
     """Do `endings.finish`."""
-    token, key = str(held.token), held.key
+    token, key, following = str(held.token), held.key, None
     statement = f"{_FINISH} {_WHERE_HELD}"
     parameters: list[Any] = [held.delivery, token]
     if key is not None:
         statement = f"{_WIN_KEY} {_WHERE_HELD}"
         parameters = [min(key.kept_for, LONGEST).total_seconds(), key.number, token, *parameters]
+    elif held.successor is not None:
+        following = held.successor
+        statement = f"{_BEGIN_NEXT}{statement}"
+        parameters = [following.lease.total_seconds(), following.delivery, str(following.token), *parameters]
+    if setting:
+        statement = f"{statement} AND {_SETTING} = %s"
+        parameters += [setting, token]
+    if following is not None:
+        statement = f"{statement} RETURNING (SELECT id FROM begun)"
     with connections[alias].cursor() as cursor:
-        if not setting:
-            cursor.execute(statement, parameters)
-            return bool(cursor.rowcount)
-        cursor.execute(f"{statement} AND {_SETTING} = %s", [*parameters, setting, token])
+        cursor.execute(statement, parameters)
         if cursor.rowcount:
+            if following is not None:
+                following.is_begun = cursor.fetchone()[0] is not None
             return True
+        if not setting:
+            return False
         cursor.execute(f"SELECT {_SETTING}", [setting])
         if cursor.fetchone() != (token,):
             raise RolledBackError

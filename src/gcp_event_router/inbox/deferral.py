@@ -23,8 +23,8 @@ def enqueue(alias: str, deliveries: Iterable[int]) -> None:
 def enqueue_next(alias: str, delivery: Delivery) -> None:
     """Enqueue the next delivery with the key of one that has ended, if any."""
     following = next_of(alias, delivery)
-    if following is not None and following[0] > delivery.pk:  # otherwise, it has failed, and is tried again later
-        enqueue(alias, [following[0]])
+    if following is not None and following.number > delivery.pk:  # otherwise, it has failed, and is tried again later
+        enqueue(alias, [following.number])
 
 
 def _enqueue(delivery: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum, auto
 from functools import lru_cache
@@ -124,6 +124,17 @@ class StandingKey:
     wait: float = SOON
 
 
+@dataclass(slots=True)
+class Successor:
+    """The claimed delivery that a worker runs next. On PostgreSQL, the statement that marks the one before as done begins it."""
+
+    delivery: int
+    token: UUID | None
+    lease: timedelta
+    #: Whether it has begun, if that statement is committed.
+    is_begun: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Claim:
     """The state of a delivery, for the process that asked to run it."""
@@ -150,6 +161,8 @@ class Claim:
     key: HeldKey | None = None
     #: Whether the delivery has a key of `order_by`.
     is_ordered: bool = False
+    #: What its worker runs next, if it has claimed that, too.
+    successor: Successor | None = field(default=None, compare=False)
 
     @property
     def is_last(self) -> bool:

@@ -5,7 +5,6 @@ A renamed handler leaves deliveries behind under its old name. Workers pass over
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from shlex import quote
 from typing import Final
@@ -14,10 +13,11 @@ from django.db.models import Count, QuerySet
 
 from .._boxes.states import OPEN
 from .._dispatch.lookup import GivenTraits, find_everywhere, registered_everywhere
+from .._dispatch.options import Options
 from .._log import logger
 from ..backoff import Backoff
 from ..envelopes import Envelope
-from .leases import delivery_terms, numbered
+from .leases import DeliveryTerms, delivery_terms, numbered, terms_of
 from .models import Delivery
 
 #: The most warnings of a process.
@@ -37,11 +37,17 @@ class Names:
 
     def __init__(self) -> None:
         registrations = [registration for registration in registered_everywhere() if registration.handler.options.once]
-        counts = Counter(registration.handler.name for registration in registrations)
-        names = {name: {numbered(name, number + 1) for number in range(count)} for name, count in counts.items()}
+        names: dict[str, set[str]] = {}
+        self._options: dict[str, Options] = {}
+        for registration in registrations:
+            numbers = names.setdefault(registration.handler.name, set())
+            name = numbered(registration.handler.name, len(numbers) + 1)
+            numbers.add(name)
+            self._options[name] = registration.handler.options
         by_event = (names[entry.handler.name] for entry in registrations if entry.ce_type is not None or entry.attributes)
-        self.known: frozenset[str] = frozenset().union(*names.values())
+        self.known: frozenset[str] = frozenset(self._options)
         self._by_event: frozenset[str] = frozenset().union(*by_event)
+        self._terms: dict[str, DeliveryTerms] = {}
         self._by_kind: dict[str, frozenset[str]] = {}
         #: Unregistered names that have deliveries.
         self._unknown: set[str] = set()
@@ -55,6 +61,14 @@ class Names:
             routers = find_everywhere(kind, GivenTraits())
             self._by_kind[kind] = frozenset(terms.handler for router in routers for terms in delivery_terms(router).values())
         return name in self._by_event or name in self._by_kind[kind]
+
+    def terms(self, name: str, kind: str) -> DeliveryTerms | None:
+        """Return the terms of a handler that may take events of a kind; None if only the event can tell whether it does."""
+        if name not in self._by_kind[kind]:
+            return None
+        if name not in self._terms:
+            self._terms[name] = terms_of(name, self._options[name])
+        return self._terms[name]
 
     def worth_reading(self, rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
         """Exclude deliveries for the unknown names so far."""

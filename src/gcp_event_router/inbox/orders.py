@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import nullcontext
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 from django.db import IntegrityError, connections, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
@@ -23,6 +23,19 @@ from .once_keys import digest_of
 
 T = TypeVar("T")
 
+
+class Waiting(NamedTuple):
+    """A delivery that waits for a worker; they sort by their numbers."""
+
+    number: int
+    handler: str
+    kind: str
+    #: The bytes of the event's body.
+    size: int
+    #: Whether its last run was lost.
+    is_lost: bool = False
+
+
 _EARLIER: Final = Delivery.objects.filter(
     order_digest=OuterRef("order_digest"), handler=OuterRef("handler"), state__in=OPEN, pk__lt=OuterRef("pk")
 )
@@ -31,7 +44,7 @@ IS_TURN: Final = Q(order_digest=None) | ~Exists(_EARLIER)
 
 _DIGEST: Final[Any] = Delivery._meta.get_field("order_digest")  # noqa: SLF001 -- Django's own public name
 _FIRST: Final = f"""
-SELECT waiting.id, waiting.handler, event.kind
+SELECT waiting.id, waiting.handler, event.kind, LENGTH(event.body)
 FROM {DELIVERIES} AS waiting JOIN {EVENTS} AS event ON event.key = waiting.event_id
 WHERE waiting.order_digest = %s AND waiting.handler = %s AND waiting.state BETWEEN %s AND %s
     AND waiting.state IN ({", ".join(f"'{state}'" for state in OPEN)})
@@ -74,15 +87,15 @@ def join(alias: str, held: Claim, key: OrderKey) -> bool:
     return bool(rows.update(order_digest=key.digest, order_key=key.text) and take(rows))
 
 
-def next_of(alias: str, delivery: Delivery) -> tuple[int, str, str] | None:
-    """Return the number, handler and kind of the first waiting delivery with the key of one that has ended, if any."""
+def next_of(alias: str, delivery: Delivery) -> Waiting | None:
+    """Return the first waiting delivery with the key of one that has ended, if any."""
     if delivery.order_digest is None:
         return None
     key = [_DIGEST.get_db_prep_value(delivery.order_digest, connections[alias]), delivery.handler]
     with connections[alias].cursor() as cursor:
         cursor.execute(_NEXT, [*key, *[State.PENDING] * 2, *key, *[State.FAILED] * 2])
-        following: tuple[int, str, str] | None = cursor.fetchone()
-    return following
+        following = cursor.fetchone()
+    return following and Waiting(*following)
 
 
 def waits_for(alias: str, delivery: Delivery) -> int | None:

@@ -9,7 +9,7 @@ the delivery that had begun, once its lease has expired.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Final
 
 from django.db.models import QuerySet
@@ -36,7 +36,7 @@ REPLAYED: Final = DISCARDED
 SUCCEEDED: Final = frozenset({Outcome.HANDLED, Outcome.DUPLICATE})
 
 
-def replay(deliveries: QuerySet[Delivery], *, force: bool = False) -> Iterator[tuple[Delivery, Result]]:
+def replay(deliveries: QuerySet[Delivery], *, force: bool = False) -> Generator[tuple[Delivery, Result]]:
     """Run deliveries again, one after the other, while the result is iterated.
 
     Several replays may run at once: each delivery runs once.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Generator
+from contextlib import closing
 from datetime import timedelta
 from difflib import get_close_matches
 from json import dumps
@@ -150,19 +151,20 @@ def process_deliveries(out: OutputWrapper, *, err: OutputWrapper, loop: bool, in
 
 
 def _run(
-    out: OutputWrapper, results: Iterable[tuple[Delivery, Result]], total: int, stop: StopFlag, *, json: bool
+    out: OutputWrapper, results: Generator[tuple[Delivery, Result]], total: int, stop: StopFlag, *, json: bool
 ) -> Counter[Outcome]:
     """Run deliveries by iterating over their results, print those that did not succeed, and count the outcomes."""
     outcomes: Counter[Outcome] = Counter()
     progress = Progress(total, sys.stderr)
-    for delivery, result in results:
-        outcomes[result.outcome] += 1
-        if json or result.outcome not in SUCCEEDED:
-            progress.clear()
-            out.write(_result_line(delivery, result.outcome, json=json))
-        progress.step()
-        if stop.is_set():
-            break
+    with closing(results):  # a worker that is stopped releases what it has not run
+        for delivery, result in results:
+            outcomes[result.outcome] += 1
+            if json or result.outcome not in SUCCEEDED:
+                progress.clear()
+                out.write(_result_line(delivery, result.outcome, json=json))
+            progress.step()
+            if stop.is_set():
+                break
     progress.clear()
     return outcomes
 
