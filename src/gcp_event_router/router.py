@@ -321,7 +321,7 @@ class EventRouter(SignalListener):
     def _forget(self) -> None:
         """Drop the tables of this router and of those that include it."""
         self._table.forget()
-        for parent in tuple(self._parents):
+        for parent in tuple(self._parents) if self._parents else ():
             parent._forget()  # noqa: SLF001 -- an instance of the same class
 
     def _included(self) -> Iterator[EventRouter]:

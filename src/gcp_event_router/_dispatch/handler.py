@@ -27,14 +27,13 @@ from ..exceptions import ConfigurationError, InvalidEventError, RegistrationErro
 from .context import RunState, enter
 from .event_types import UNSET, check_is_type, declared_types, event_text, type_of
 from .middleware import RegisteredMiddleware, check_result, surround
-from .options import Options
+from .options import DEFAULTS, Options
 from .payload import ParametersReader, PayloadReader, may_hold_names, parameters_reader, payload_reader
 from .raw_event import RawEvent
 from .signature import HOW, RegisteredFunction, annotation_of, code_of, event_parameter, refuse
 
 #: The exceptions of an unknown name in an annotation.
 _UNKNOWN = (NameError, AttributeError)
-_DEFAULTS: Final = Options()
 
 
 class _Unknown(Protocol):
@@ -54,7 +53,7 @@ class Handler(RegisteredFunction):
         globs: tuple[Glob, ...],
         payload: object = UNSET,
         scope: Mapping[str, Any] | None = None,
-        options: Options = _DEFAULTS,
+        options: Options = DEFAULTS,
         ce_type: Glob | None = None,
         attributes: AttributeGlobs = ANY_ATTRIBUTES,
     ) -> None:

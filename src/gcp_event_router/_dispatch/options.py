@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
-from typing import Any, Generic, Self
+from typing import Any, Final, Generic, Self, cast
 
 from typing_extensions import TypedDict
 
@@ -84,6 +84,8 @@ class Options:
     @classmethod
     def of(cls, arguments: Mapping[str, Any], *others: str) -> Self:
         """Make the options from the keyword arguments; `others` are the names of what the caller takes besides."""
+        if not arguments:
+            return cast("Self", DEFAULTS)
         known = [field.name for field in fields(cls)]
         for name in arguments:
             if name not in known:
@@ -151,3 +153,7 @@ class Options:
 
 def _is_time(value: object) -> bool:
     return value is None or (isinstance(value, timedelta) and value > timedelta(0))
+
+
+#: Shared by all handlers that are registered without options.
+DEFAULTS: Final = Options()

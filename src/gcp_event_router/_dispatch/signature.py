@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from types import CodeType, MethodType
-from typing import Any, Final, Never, cast
+from collections import ChainMap
+from collections.abc import Awaitable, Callable, Mapping
+from types import CodeType, FunctionType, MethodType, NoneType
+from typing import Any, Final, Never, TypeGuard, cast
 
 from asgiref.sync import AsyncToSync, SyncToAsync
 from typing_extensions import override
@@ -24,6 +25,7 @@ HOW: Final = "Write it as `def handler(event: Event[Model]) -> None`."
 _ASGIREF: Final = (AsyncToSync, SyncToAsync)
 #: The most functions in each other; two may wrap one another.
 _MOST_LAYERS: Final = 100
+_VARIADIC: Final = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
 _AWAITABLE: Final = Awaitable[None]
 #: The result of a function that may be async.
 _NOTHING: Final = Awaitable[None] | None
@@ -45,7 +47,9 @@ class RegisteredFunction:
 
     def check_declared_result(self) -> None:
         """Refuse a function whose annotation says that it returns something. Unknown names pass."""
-        layers = [*_layers(self.function)]
+        if _is_usual(self._result):
+            return
+        layers = _layers(self.function)
         code = code_of(self.function)  # what is only marked as async may well return something to await
         is_coroutine = code is not None and bool(code.co_flags & inspect.CO_COROUTINE)
         is_awaited = is_coroutine or any(isinstance(layer, SyncToAsync) for layer in layers)
@@ -60,6 +64,8 @@ class RegisteredFunction:
 
     def _result_is_awaited(self) -> bool:
         """Whether a function without `async` is annotated to return something to await."""
+        if _is_usual(self._result):
+            return False
         is_awaitable = accepts(_AWAITABLE, self._result) and not accepts(None, self._result)
         return is_awaitable and not any(isinstance(layer, AsyncToSync) for layer in _layers(self.function))
 
@@ -68,12 +74,19 @@ class RegisteredFunction:
         return f"{self.name} ({self.location})"
 
 
+def _is_usual(result: object) -> bool:
+    """Whether a result is what nearly all handlers declare: None, or nothing."""
+    return result is NoneType or result is Any
+
+
 def event_parameter(function: Callable[..., Any], name: str) -> inspect.Parameter:
     """Return the parameter that takes the event; no other may be required."""
     if isinstance(function, type):
         refuse(f"{name} is a class, so calling it would only make an instance. Register a function, or an instance of it.")
     if is_generator(function):
         refuse(f"{name} is a generator function: calling it would run none of its code. Remove the `yield`.")
+    if _is_plain(function) and (sole := _sole_parameter(function)) is not None:
+        return sole
     try:
         signature = inspect.signature(readable(function))
     except (ValueError, RecursionError) as error:
@@ -94,6 +107,21 @@ def event_parameter(function: Callable[..., Any], name: str) -> inspect.Paramete
     return positional[0]
 
 
+def _is_plain(function: object) -> TypeGuard[FunctionType]:
+    """Whether `inspect.signature` would read nothing but the function's own code and annotations; they are read faster here."""
+    return type(function) is FunctionType and not hasattr(function, "__wrapped__") and not hasattr(function, "__signature__")
+
+
+def _sole_parameter(function: FunctionType) -> inspect.Parameter | None:
+    """Return the parameter of a plain function that has one, and no others."""
+    code = function.__code__
+    if code.co_argcount != 1 or code.co_kwonlyargcount or code.co_flags & _VARIADIC:
+        return None
+    kind = inspect.Parameter.POSITIONAL_ONLY if code.co_posonlyargcount else inspect.Parameter.POSITIONAL_OR_KEYWORD
+    annotation = function.__annotations__.get(code.co_varnames[0], inspect.Parameter.empty)
+    return inspect.Parameter(code.co_varnames[0], kind, annotation=annotation)
+
+
 def annotation_of(function: Callable[..., Any], parameter: inspect.Parameter, scope: Mapping[str, Any] | None) -> object:
     """Return the parameter's annotation, with its strings resolved. Raises `NameError` or `AttributeError` for unknown names."""
     try:
@@ -103,11 +131,11 @@ def annotation_of(function: Callable[..., Any], parameter: inspect.Parameter, sc
         raise RegistrationError(msg) from error
 
 
-def _namespace(function: Callable[..., Any], scope: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return the names that a function's annotations may use."""
+def _namespace(function: Callable[..., Any], scope: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """Return the names that a function's annotations may use, without a copy: a module may have thousands."""
     code = _unwrapped(function)
     variables = {variable.__name__: variable for variable in getattr(code, "__type_params__", ())}
-    return {**getattr(code, "__globals__", {}), **(scope or {}), **variables}
+    return ChainMap(variables, cast("dict[str, Any]", scope or {}), getattr(code, "__globals__", {}))
 
 
 def _result_of(function: Callable[..., Any], scope: Mapping[str, Any] | None) -> object:
@@ -115,14 +143,20 @@ def _result_of(function: Callable[..., Any], scope: Mapping[str, Any] | None) ->
 
     `functools.wraps` gives a decorator's function the annotations of the decorated one, which may return something else.
     """
-    layers = [*_layers(function)]
+    layers = _layers(function)
     if any(hasattr(layer, "__wrapped__") and not isinstance(layer, SyncToAsync) for layer in layers):
         return Any
     try:
-        result = cast("object", inspect.signature(layers[-1]).return_annotation)
+        result = _return_annotation(layers[-1])
         return Any if result is inspect.Signature.empty else resolved(result, _namespace(function, scope))
     except Exception:  # noqa: BLE001 -- the code in an annotation may raise anything
         return Any
+
+
+def _return_annotation(function: Callable[..., Any]) -> object:
+    if _is_plain(function):
+        return cast("object", function.__annotations__.get("return", inspect.Signature.empty))
+    return cast("object", inspect.signature(function).return_annotation)
 
 
 def refuse(message: str) -> Never:
@@ -130,31 +164,33 @@ def refuse(message: str) -> Never:
     raise RegistrationError(message)
 
 
-def _layers(function: Any) -> Iterator[Any]:
-    """Yield a function, and what it calls: inside partials, bound methods, callable objects and decorators."""
-    for _ in range(_MOST_LAYERS):
-        yield function
-        if isinstance(function, functools.partial):
-            function = function.func
-        elif isinstance(function, AsyncToSync):
-            function = function.awaitable
-        elif inspect.ismethod(function):
-            is_of_asgiref = isinstance(function.__self__, _ASGIREF)
-            function = function.__self__ if is_of_asgiref else function.__func__
-        elif (wrapped := getattr(function, "__wrapped__", None)) is not None:
-            function = wrapped
-        elif inspect.isroutine(function) or isinstance(function, type):
-            return
-        else:
-            function = type(function).__call__
+def _layers(function: Any) -> list[Any]:
+    """List a function, and what it calls: inside partials, bound methods, callable objects and decorators."""
+    layers = [function]
+    while (inner := _inner(layers[-1])) is not None and len(layers) < _MOST_LAYERS:
+        layers.append(inner)
+    return layers
+
+
+def _inner(function: Any) -> Any:
+    """Return what a function calls; None for one that has code of its own, or none in Python."""
+    if type(function) is FunctionType:  # most are, and all of this also holds for them
+        return getattr(function, "__wrapped__", None)
+    if isinstance(function, functools.partial):
+        return function.func
+    if isinstance(function, AsyncToSync):
+        return function.awaitable
+    if inspect.ismethod(function):
+        return function.__self__ if isinstance(function.__self__, _ASGIREF) else function.__func__
+    wrapped = getattr(function, "__wrapped__", None)
+    if wrapped is not None or inspect.isroutine(function) or isinstance(function, type):
+        return wrapped
+    return type(function).__call__
 
 
 def _unwrapped(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return the function whose code runs in the end."""
-    innermost = function
-    for layer in _layers(function):
-        innermost = layer
-    return innermost
+    return cast("Callable[..., Any]", _layers(function)[-1])
 
 
 def readable(function: Any) -> Any:
@@ -172,6 +208,8 @@ def readable(function: Any) -> Any:
 
 def is_generator(function: Callable[..., Any]) -> bool:
     """Whether calling it runs none of its code, since it has a `yield`. An object may run the generator that it wraps."""
+    if _is_plain(function):
+        return bool(function.__code__.co_flags & (inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR))
     passing_on = (functools.partial, *_ASGIREF)
     objects = (layer for layer in _layers(function) if not inspect.isroutine(layer) and not isinstance(layer, passing_on))
     code = _unwrapped(next((type(item).__call__ for item in objects), function))
@@ -182,7 +220,9 @@ def is_async(function: Callable[..., Any]) -> bool:
     """Whether calling it returns something to await."""
     while isinstance(function, functools.partial):
         function = function.func
-    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004 -- asks whether it is async, not whether it exists
+    if inspect.iscoroutinefunction(function):
+        return True
+    return type(function) is not FunctionType and inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004 -- asks whether it is async, not whether it exists
 
 
 def name_of(function: Callable[..., Any]) -> str:

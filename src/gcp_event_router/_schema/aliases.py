@@ -6,7 +6,8 @@ import sys
 import typing
 from collections.abc import Mapping
 from contextlib import suppress
-from types import SimpleNamespace
+from functools import lru_cache
+from types import CodeType, NoneType, SimpleNamespace
 from typing import Annotated, Any, Final, NewType, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from typing_extensions import TypeAliasType
@@ -17,12 +18,41 @@ _ALIASES: Final = (TypeAliasType, getattr(typing, "TypeAliasType", TypeAliasType
 _TYPING: Final = frozenset({"typing", "typing_extensions", "types", "annotationlib"})
 #: The most aliases of aliases: one may refer to itself.
 _DEPTH: Final = 20
+_MOST_KNOWN: Final = 1024
+#: Annotations that mean the same in each namespace, since nothing in them is a string; thousands of handlers share a few.
+_WITHOUT_STRINGS: Final[set[object]] = set()
 
 
 def resolved(annotation: object, namespace: Mapping[str, Any]) -> object:
     """Resolve the strings in an annotation. Raises `NameError` or `AttributeError` for unknown names."""
+    known = _known(annotation, namespace)
+    if known is not None:
+        return known
     holder = SimpleNamespace(__annotations__={"it": annotation})
-    return get_type_hints(holder, {**namespace}, include_extras=True)["it"]
+    names: Any = namespace  # without a copy: a module may have thousands
+    found = get_type_hints(holder, {}, names, include_extras=True)["it"]
+    with suppress(TypeError):  # it may not be hashable
+        if len(_WITHOUT_STRINGS) >= _MOST_KNOWN:
+            _WITHOUT_STRINGS.clear()
+        _WITHOUT_STRINGS.add(found)
+    return found
+
+
+def _known(annotation: object, namespace: Mapping[str, Any]) -> object:
+    """Return what an annotation means if that was found before; `get_type_hints` takes ten times as long."""
+    if annotation is None or annotation == "None":
+        return NoneType
+    with suppress(Exception):  # `get_type_hints` raises it again
+        for _ in range(2):  # a string in a module that makes strings of all annotations
+            if isinstance(annotation, str):
+                annotation = eval(_compiled(annotation), {}, namespace)  # noqa: S307 -- as `get_type_hints` does it
+        return annotation if annotation in _WITHOUT_STRINGS else None
+    return None
+
+
+@lru_cache(maxsize=_MOST_KNOWN)
+def _compiled(annotation: str) -> CodeType:
+    return compile(annotation, "<annotation>", "eval")
 
 
 def unaliased(declared: object) -> object:
