@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Generic, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, cast, overload
 
 from typing_extensions import TypeVar
 
@@ -122,15 +122,32 @@ class Event(Generic[PayloadT, ParametersT]):
             principal: Principal | None = None,
         ) -> None:
             """Make an event. By default, the parameters are an empty dict and the envelope is a plain one."""
-            _set_kind(self, kind)
-            _set_reference(self, reference)
-            _set_payload(self, payload)
-            _set_parameters(self, {} if parameters is None else parameters)
-            _set_envelope(self, Envelope() if envelope is None else envelope)
-            _set_principal(self, principal)
+            parameters = {} if parameters is None else parameters
+            values = kind, reference, payload, parameters, Envelope() if envelope is None else envelope, principal
+            for attribute, value in zip(fields(Event), values, strict=True):
+                object.__setattr__(self, attribute.name, value)
 
 
-# A frozen dataclass sets its fields through object.__setattr__, which takes twice as long, on the hot path.
-_set_kind, _set_reference, _set_payload, _set_parameters, _set_envelope, _set_principal = (
-    getattr(Event, attribute.name).__set__ for attribute in fields(Event)
-)
+class _Draft(Generic[PayloadT, ParametersT]):
+    """An event before it is frozen."""
+
+    __slots__ = tuple(attribute.name for attribute in fields(Event))
+
+
+_new_draft = cast("Callable[[], Any]", _Draft)
+
+
+def new_event(
+    kind: str, reference: str, payload: Any, parameters: Any, envelope: Envelope, principal: Principal | None
+) -> Event[Any, Any]:
+    """Make an event as `Event` does, on the hot path: setting the fields of a frozen object takes three times as long."""
+    draft = _new_draft()
+    draft.kind = kind
+    draft.reference = reference
+    draft.payload = payload
+    draft.parameters = parameters
+    draft.envelope = envelope
+    draft.principal = principal
+    draft.__class__ = Event
+    event: Event[Any, Any] = draft
+    return event

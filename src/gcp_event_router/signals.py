@@ -45,6 +45,18 @@ class EventSignal(Signal):
     _sole: RouterReceiver | None = None
 
     @override
+    def __setattr__(self, name: str, value: object) -> None:
+        """Notice what other software replaces: libraries mute signals by a new list of receivers."""
+        super().__setattr__(name, value)
+        if name != "_sole":
+            self._remember_sole()
+
+    @override
+    def __delattr__(self, name: str) -> None:
+        super().__delattr__(name)
+        self._remember_sole()
+
+    @override
     def connect(self, receiver: Receiver, sender: object = None, weak: bool = True, dispatch_uid: Hashable | None = None) -> None:
         """Connect a receiver, sync or async; unlike in Django, it need not take `**kwargs`.
 
@@ -73,9 +85,9 @@ class EventSignal(Signal):
             DocumentError: The body cannot be decoded, and a plain receiver listens.
 
         """
+        if self._sole is not None and EventSignal.send is _SEND and EventSignal._live_receivers is _LIVE_RECEIVERS:
+            return self._sole.handle(kind, reference, raw_event)
         is_patched = getattr(self.send, "__func__", None) is not _SEND
-        if self._sole is not None and not is_patched and getattr(self._live_receivers, "__func__", None) is _LIVE_RECEIVERS:
-            return self._sole.split(kind, reference, raw_event).complete()
         blocking, awaited = self._live_receivers(sender)
         arguments = self._arguments(sender, kind, reference, raw_event, [*blocking, *awaited], is_patched)
         with EventBroadcast(self, arguments, raw_event) as broadcast:
@@ -86,12 +98,12 @@ class EventSignal(Signal):
 
     async def adeliver(self, sender: object, kind: str, reference: str, raw_event: RawEvent) -> Outcome:
         """Do the same as `deliver` on an event loop: as `asend`, or through it."""
-        is_patched = getattr(self.asend, "__func__", None) is not _ASEND
-        if self._sole is not None and not is_patched and getattr(self._live_receivers, "__func__", None) is _LIVE_RECEIVERS:
+        if self._sole is not None and EventSignal.asend is _ASEND and EventSignal._live_receivers is _LIVE_RECEIVERS:
             work = self._sole.split(kind, reference, raw_event)
             if work.blocking:
                 await in_thread(work.run)
             return await work.finish()
+        is_patched = getattr(self.asend, "__func__", None) is not _ASEND
         blocking, awaited = self._live_receivers(sender)
         arguments = self._arguments(sender, kind, reference, raw_event, [*blocking, *awaited], is_patched)
         with EventBroadcast(self, arguments, raw_event) as broadcast:
@@ -166,7 +178,10 @@ class EventSignal(Signal):
         return arguments | {"event_payload": payload, "event_parameters": raw_event.parameters()}
 
     def _remember_sole(self) -> None:
-        first = self.receivers[0][1] if len(self.receivers) == 1 else None
+        own = vars(self)
+        receivers = own.get("receivers", ())
+        is_own = all(name not in own and getattr(type(self), name) is getattr(EventSignal, name) for name in _PATCHABLE)
+        first = receivers[0][1] if is_own and len(receivers) == 1 else None
         self._sole = first if is_router_receiver(first) else None
 
 
@@ -222,6 +237,8 @@ class SignalListener(Router):
 
 _SEND: Final = EventSignal.send
 _ASEND: Final = EventSignal.asend
+#: The methods that other software replaces, in one signal or in the class.
+_PATCHABLE: Final = ("send", "asend", "_live_receivers")
 _live_receivers: Any = Signal._live_receivers  # noqa: SLF001 -- other software replaces it
 #: Django's own method; None if other software replaced it before this module was imported.
 _LIVE_RECEIVERS: Final = _live_receivers if getattr(_live_receivers, "__globals__", None) is vars(dispatcher) else None

@@ -271,3 +271,22 @@ def test_threads_connect_while_others_send(signal: EventSignal) -> None:
     restless.join()
 
     assert len(heard) == 8 * 500
+
+
+def test_a_muted_signal_reaches_no_router(signal: EventSignal) -> None:
+    """A router that listens alone gets nothing while a library has replaced the list of receivers, as `mute_signals` does."""
+    references: list[str] = []
+    router = EventRouter()
+
+    @router.on("k")
+    def handle(event: Event[Any]) -> None:
+        references.append(event.reference)
+
+    router.listen(signal)
+    receivers = signal.receivers
+    signal.receivers = []
+    signal.deliver(None, "k", "muted", RawEvent(Envelope()))
+    signal.receivers = receivers
+    signal.deliver(None, "k", "heard", RawEvent(Envelope()))
+
+    assert references == ["heard"]

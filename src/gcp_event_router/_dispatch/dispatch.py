@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Mapping
 from contextvars import copy_context
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from typing_extensions import override
 
@@ -26,21 +26,57 @@ from ..outcomes import Outcome, classify, worst
 from .handler import Handler
 from .log_line import describe_error, describe_problem, level_of, log_line
 from .lookup import LISTENING, HandlersFound, Traits, registered_everywhere
-from .pipeline import BUILT, Run, build
+from .pipeline import BUILT, Pipeline, Run, build
 from .raw_event import RawEvent
 from .refusal import describe_rejection
-from .store import HANDLED, Result, is_handled, record_of
+from .store import HANDLED, EventRecord, Result, is_handled, record_of
 
 #: Unhandled kinds that this process has warned of; bounded, since strangers may choose them.
 warned: Final[set[str]] = set()
 _MAX_WARNED: Final = 1024
 
 
+_Results: TypeAlias = list[tuple[Handler, Result]]
+#: For `Context.run`, which would otherwise be given a bound method, a new object each time.
+_call: Final = Handler.call
+
+
+def call_blocking(
+    handlers: tuple[Handler, ...],
+    kind: str,
+    reference: str,
+    raw_event: RawEvent,
+    pipeline: Pipeline,
+    record: EventRecord | None = None,
+) -> _Results:
+    """Call all sync handlers, and return the results other than HANDLED.
+
+    The traceback of a failure refers to this frame: to end that, the caller empties the list.
+    """
+    results: _Results = []
+    for handler in handlers:
+        try:
+            if pipeline.is_empty:
+                copy_context().run(_call, handler, kind, reference, raw_event)
+            else:
+                _add_result(results, handler, pipeline.run(Run(handler, kind, reference, raw_event, record)))
+        except Exception as error:  # noqa: BLE001 -- raised by conclude(), once all have run
+            _add_result(results, handler, Result(classify(error), error))
+    return results
+
+
+def _add_result(results: _Results, handler: Handler, result: Result) -> None:
+    """Keep a result other than HANDLED; a local variable of the loop would keep the frames of a failure alive."""
+    if result is not HANDLED:
+        results.append((handler, result))
+
+
 class Dispatch:
-    """One event on its way through its handlers."""
+    """One event on its way through its handlers, unless these are sync and nothing surrounds them; or its end."""
 
     __slots__ = (
-        "_handlers",
+        "_awaited",
+        "_blocking",
         "_kind",
         "_open_error",
         "_open_was_tried",
@@ -53,12 +89,21 @@ class Dispatch:
         "_started",
     )
 
-    def __init__(self, kind: str, reference: str, raw_event: RawEvent, handlers: HandlersFound) -> None:
+    def __init__(
+        self,
+        kind: str,
+        reference: str,
+        raw_event: RawEvent,
+        handlers: HandlersFound,
+        results: _Results | None = None,
+        started: float | None = None,
+    ) -> None:
+        """Begin the work; or, with its results and the time when it began, end it."""
         pipeline = BUILT.pipeline or build()
         self._kind = kind
         self._reference = reference
         self._raw_event = raw_event
-        self._handlers = handlers
+        self._blocking, self._awaited = handlers
         self._pipeline = pipeline
         self._record = None if pipeline.store is None else record_of(pipeline.store, kind, reference, raw_event, handlers)
         self._span = None if pipeline.tracer is None else pipeline.tracer.event(kind, reference, raw_event, handlers)
@@ -66,18 +111,18 @@ class Dispatch:
         #: Holds the error that kept the record from being opened, until it is raised; no handler is called then.
         self._open_error: list[Exception] | None = None
         #: The results other than HANDLED.
-        self._results: list[tuple[Handler, Result]] = []
-        self._started = perf_counter()
+        self._results: _Results = [] if results is None else results
+        self._started = perf_counter() if started is None else started
 
     @property
     def blocking(self) -> bool:
         """Whether there are sync handlers."""
-        return bool(self._handlers.blocking)
+        return bool(self._blocking)
 
     @property
     def awaits(self) -> bool:
         """Whether there are async handlers."""
-        return bool(self._handlers.awaited)
+        return bool(self._awaited)
 
     def complete(self) -> Outcome:
         """Call all handlers, and return the outcome or raise their exceptions."""
@@ -88,10 +133,10 @@ class Dispatch:
                 span.end(outcome)
                 return outcome
         self._run()
-        if self._handlers.awaited:
+        if self._awaited:
             wait_for(self._arun)
         try:
-            return self._conclude()
+            return self.conclude()
         except Exception as error:
             if self._is_rejection(error):
                 event_rejected.tell(None, **self._rejection(error))
@@ -115,7 +160,7 @@ class Dispatch:
                 return outcome
         await self._arun()
         try:
-            return self._conclude()
+            return self.conclude()
         except Exception as error:
             if self._is_rejection(error):
                 await event_rejected.atell(None, **self._rejection(error))
@@ -126,17 +171,10 @@ class Dispatch:
             self._open_was_tried = True
             try:
                 self._record.open()
-            except Exception as error:  # noqa: BLE001 -- raised by _conclude()
+            except Exception as error:  # noqa: BLE001 -- raised by conclude()
                 self._open_error = [error]
                 return
-        for handler in self._handlers.blocking:
-            try:
-                if self._pipeline.is_empty:
-                    copy_context().run(handler.call, self._kind, self._reference, self._raw_event)
-                else:
-                    self._add_result(handler, self._pipeline.run(self._new_run(handler)))
-            except Exception as error:  # noqa: BLE001 -- raised by _conclude(), once all have run
-                self._add_result(handler, Result(classify(error), error))
+        self._results = call_blocking(self._blocking, self._kind, self._reference, self._raw_event, self._pipeline, self._record)
 
     async def _arun(self) -> None:
         if self._record is not None and not self._open_was_tried:
@@ -146,34 +184,26 @@ class Dispatch:
                 self._open_error = [error]
         if self._open_error is not None:
             return
-        for handler in self._handlers.awaited:
+        for handler in self._awaited:
             try:
                 if self._pipeline.is_empty:
                     await handler.acall(self._kind, self._reference, self._raw_event)
                 else:
-                    self._add_result(handler, await self._pipeline.arun(self._new_run(handler)))
-            except Exception as error:  # noqa: BLE001 -- as in _run()
-                self._add_result(handler, Result(classify(error), error))
+                    run = Run(handler, self._kind, self._reference, self._raw_event, self._record)
+                    _add_result(self._results, handler, await self._pipeline.arun(run))
+            except Exception as error:  # noqa: BLE001 -- as above
+                _add_result(self._results, handler, Result(classify(error), error))
 
-    def _new_run(self, handler: Handler) -> Run:
-        return Run(handler, self._kind, self._reference, self._raw_event, self._record)
-
-    def _add_result(self, handler: Handler, result: Result) -> None:
-        """Keep a result other than HANDLED; a local variable of the loop would keep the frames of a failure alive."""
-        if result is not HANDLED:
-            self._results.append((handler, result))
-
-    def _conclude(self) -> Outcome:
+    def conclude(self) -> Outcome:
         """Log the event's line, and return the outcome, or raise the exceptions that are not acknowledged."""
         if self._open_error is not None:
             self._log(logging.ERROR, classify(self._open_error[0]), describe_error(self._open_error[0]))
             raise self._open_error.pop()  # no variable holds it, since its traceback refers to this frame
         if not self._results:
-            if not self._handlers.blocking and not self._handlers.awaited:
+            if not (self._blocking or self._awaited):
                 return self._conclude_unhandled()
-            if logger.isEnabledFor(logging.INFO):  # asked here, too, since most events end so
-                self._log(logging.INFO, Outcome.HANDLED)
-            return Outcome.HANDLED
+            self._log(logging.INFO, HANDLED.outcome)
+            return HANDLED.outcome
         outcome = worst(result.outcome for _, result in self._results)
         errors = self._take_errors(outcome)
         if len(errors) > 1:
@@ -185,8 +215,9 @@ class Dispatch:
 
     def _take_errors(self, outcome: Outcome) -> list[Exception]:
         """Log all results, and return the exceptions to raise; none stays here, since their tracebacks refer to this dispatch."""
-        results, self._results = self._results, []
-        several = len(results) > 1 or sum(map(len, self._handlers)) > 1
+        results = self._results.copy()
+        self._results.clear()
+        several = len(results) > 1 or len(self._blocking) + len(self._awaited) > 1
         problems = [describe_problem(handler, result) for handler, result in results if several or result.error is not None]
         self._log(level_of(outcome), outcome, "; ".join(problems))
         for handler, result in results:
@@ -219,14 +250,14 @@ class Dispatch:
 
     def _is_rejection(self, error: Exception) -> bool:
         """Whether no handler was called; the view announces a `DocumentError`."""
-        return (self._open_error is not None or not any(self._handlers)) and not isinstance(error, DocumentError)
+        return (self._open_error is not None or not (self._blocking or self._awaited)) and not isinstance(error, DocumentError)
 
     def _rejection(self, error: Exception) -> dict[str, Any]:
         return describe_rejection(error, classify(error), self._kind, self._reference, self._raw_event.principal)
 
     def _log(self, level: int, outcome: Outcome, problem: str = "") -> None:
         if logger.isEnabledFor(level):
-            names = [handler.name for handler in self._handlers.blocking + self._handlers.awaited]
+            names = [handler.name for handler in self._blocking + self._awaited]
             duration = perf_counter() - self._started
             log_line(level, outcome, self._kind, self._reference, self._raw_event, problem, names, duration)
 
@@ -245,7 +276,19 @@ class Dispatcher(RouterReceiver):
         if broadcast is not None and named.get("signal", broadcast.signal) is broadcast.signal:  # a wrapper calls this receiver
             return broadcast.through(self)
         raw_event = broadcast and broadcast.raw_event  # another signal passes it on
-        return self.split(event_kind, event_reference, raw_event or self.read(**named)).complete()
+        return self.handle(event_kind, event_reference, raw_event or self.read(**named))
+
+    @override
+    def handle(self, kind: str, reference: str, raw_event: RawEvent) -> Outcome:
+        started = perf_counter()
+        blocking, awaited = handlers = self._find(kind, raw_event.envelope)
+        pipeline = BUILT.pipeline or build()
+        if awaited or not blocking or not pipeline.is_empty:
+            return Dispatch(kind, reference, raw_event, handlers).complete()
+        results = call_blocking(blocking, kind, reference, raw_event, pipeline)
+        if results or logger.isEnabledFor(logging.INFO):
+            return Dispatch(kind, reference, raw_event, handlers, results, started).conclude()
+        return HANDLED.outcome
 
     @override
     def split(self, kind: str, reference: str, raw_event: RawEvent) -> Dispatch:

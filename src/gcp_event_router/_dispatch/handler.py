@@ -22,7 +22,7 @@ from .._frames import know_handler
 from .._globs.attributes import ANY_ATTRIBUTES, AttributeGlobs
 from .._globs.glob import Glob
 from .._schema.type_names import type_text
-from ..event import Event
+from ..event import Event, new_event
 from ..exceptions import ConfigurationError, InvalidEventError, RegistrationError, UnsupportedMediaTypeError
 from .context import RunState, enter
 from .event_types import UNSET, check_is_type, declared_types, event_text, type_of
@@ -135,14 +135,11 @@ class Handler(RegisteredFunction):
                 raise
             msg = "The handler reads its payload from JSON, but the sender says that the payload has another format."
             raise UnsupportedMediaTypeError(msg) from error
-        return Event(
-            kind,
-            reference,
-            payload,
-            raw_event.parameters() if read_parameters is None else read_parameters(raw_event.query),
-            envelope,
-            raw_event.principal,
-        )
+        if read_parameters is None:
+            parameters = raw_event.parameters() if raw_event.query else {}
+        else:
+            parameters = read_parameters(raw_event.query)
+        return new_event(kind, reference, payload, parameters, envelope, raw_event.principal)
 
     def call(self, kind: str, reference: str, raw_event: RawEvent, run: RunState | None = None) -> None:
         """Make a sync handler its event, note it in `run`, and call the function, or the middleware around it.
@@ -152,7 +149,7 @@ class Handler(RegisteredFunction):
         """
         enter((kind, reference, raw_event, run))
         try:
-            event = _take_made(run) or self.event(kind, reference, raw_event)
+            event = (None if run is None else _take_made(run)) or self.event(kind, reference, raw_event)
             if run is not None and self._origin is None:  # middleware may call the handler with another event
                 run.event = event
             result = self.run(event)
@@ -176,7 +173,7 @@ class Handler(RegisteredFunction):
         enter((kind, reference, raw_event, run))
         task = current_task()
         try:
-            event = _take_made(run)
+            event = None if run is None else _take_made(run)
             if event is None and len(raw_event.envelope.body) > LONG:
                 event = await in_thread(partial(self.event, kind, reference, raw_event))
             event = event or self.event(kind, reference, raw_event)
@@ -278,10 +275,8 @@ class Handler(RegisteredFunction):
         return payload_type, parameters_type
 
 
-def _take_made(run: RunState | None) -> Event[Any, Any] | None:
+def _take_made(run: RunState) -> Event[Any, Any] | None:
     """Return the event that was made before the call, if any: once, since the handler may change it."""
-    if run is None or run.made is None:
-        return None
     event, run.made = run.made, None
     return event
 

@@ -129,8 +129,9 @@ def _json_reader(adapter: TypeAdapter[Any]) -> PayloadReader:
     words = _words_of(adapter)
 
     def read(data: bytes) -> Any:
-        # pydantic reads NaN and Infinity; searching for one byte is the cheapest way to rule them out for most payloads
-        if (_N in data and b"NaN" in data) or (_I in data and b"Infinity" in data):
+        # pydantic reads NaN and Infinity; searching for one byte is the cheapest way to rule them out for most payloads, and
+        # find() the next: `in` for bytes first raises an exception within
+        if (_N in data and data.find(b"NaN") >= 0) or (_I in data and data.find(b"Infinity") >= 0):
             _refuse_non_finite(data)
         try:
             return validate(data or b"null") if len(data) < _LONG else validate_long()(data)

@@ -44,8 +44,12 @@ class RouterReceiver:
         """Handle an event from the arguments of a plain receiver."""
         raise NotImplementedError
 
+    def handle(self, kind: str, reference: str, raw_event: Any) -> Outcome:
+        """Handle a raw event from sync code. Raises the handlers' exceptions."""
+        raise NotImplementedError
+
     def split(self, kind: str, reference: str, raw_event: Any) -> TwoPhase:
-        """Prepare the handling of a raw event."""
+        """Prepare the handling of a raw event in two phases."""
         raise NotImplementedError
 
     def read(self, event_payload: object = None, event_parameters: Any = None) -> Any:

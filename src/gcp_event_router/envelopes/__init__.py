@@ -1,12 +1,12 @@
 """Reads an `Envelope` from bytes and headers, in any of the forms in which an event arrives.
 
 `_endpoint.request` calls it for each request, `_dispatch` for events that are sent through the signal without a request. A form
-is a function, `(body, meta) -> Envelope | None`: to add one, write a module here and add the function to `FORMS`.
+is a function, `(body, meta) -> Envelope | None`: to add one, write a module here and call the function in `read`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -18,7 +18,9 @@ from .cloud_scheduler import SchedulerJob, read_job
 from .cloud_tasks import CloudTask, read_task
 from .cloudevents import MESSAGE_PUBLISHED, CloudEvent
 from .cloudevents_http import (
+    CE_ID,
     EVENT_META,
+    cloudevents_type,
     event_meta,
     is_batch,
     read_binary,
@@ -35,7 +37,6 @@ __all__ = [
     "DESCRIPTION",
     "EVENTARC_MODE",
     "EVENT_META",
-    "FORMS",
     "MESSAGE_PUBLISHED",
     "CloudEvent",
     "CloudTask",
@@ -62,16 +63,6 @@ __all__ = [
 
 #: The query parameter that Eventarc adds to the URLs of some pushes; it does not belong to the event.
 EVENTARC_MODE: Final = "__GCP_CloudEventsMode"
-#: The forms in order of precedence. If none returns an envelope, the request is a plain body.
-FORMS: Final[tuple[Callable[[bytes, Mapping[str, Any]], Envelope | None], ...]] = (
-    read_webhook,  # before forms that headers announce, since the signature does not cover these
-    read_structured,
-    read_binary,
-    read_push,
-    read_unwrapped,
-    read_task,
-    read_job,
-)
 _NO_HEADERS: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -86,11 +77,13 @@ def read(body: bytes, meta: Mapping[str, Any] = _NO_HEADERS) -> Envelope:
         EnvelopeError: The body violates its form, such as a push whose data is not base64.
 
     """
-    for form in FORMS:
-        envelope = form(body, meta)
-        if envelope is not None:
-            return envelope
-    return Envelope(body, meta.get("CONTENT_TYPE", ""))
+    content_type = meta.get("CONTENT_TYPE", "")
+    if DESCRIPTION in meta:  # before forms that headers announce, since the signature does not cover these
+        return read_webhook(body, meta)
+    if cloudevents_type(content_type):
+        return read_structured(body, meta)
+    envelope = (CE_ID in meta and read_binary(body, meta)) or read_push(body)
+    return envelope or read_unwrapped(body, meta) or read_task(body, meta) or read_job(body, meta) or Envelope(body, content_type)
 
 
 def from_payload(payload: object) -> Envelope:

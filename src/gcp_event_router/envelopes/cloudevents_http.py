@@ -26,6 +26,8 @@ _STRUCTURED: Final = "application/cloudevents"
 _BATCH: Final = "application/cloudevents-batch"
 _PREFIX: Final = "HTTP_CE_"
 _REQUIRED: Final = tuple(f"{_PREFIX}{name.upper()}" for name in REQUIRED)
+#: One of these headers, which only CloudEvents have.
+CE_ID: Final = f"{_PREFIX}ID"
 #: The headers for `read`, for an event of a batch.
 EVENT_META: Final[Mapping[str, str]] = MappingProxyType({"CONTENT_TYPE": "application/cloudevents+json"})
 _NO_JSON: Final = "The body is not JSON, although its Content-Type says that it contains CloudEvents."
@@ -37,15 +39,14 @@ _NUMBER: Final = re.compile(rb"-?[0-9]{1,10}")
 _GOOGLE: Final = re.compile(r"//(?:[^/?#@]*@)?[a-z0-9.-]+\.googleapis\.com(?::\d*)?(?![^/?#])", re.IGNORECASE | re.ASCII)
 #: A message that carries an event has one of these attributes.
 _CARRYING: Final = frozenset({"ce-id", "content-type"})
+_LENGTHS: Final = tuple(map(len, _CARRYING))
 #: The Content-Type of an unwrapped push if its message has none.
 _NO_TYPE: Final = "application/x-www-form-urlencoded"
 
 
-def read_structured(body: bytes, meta: Mapping[str, Any]) -> CloudEvent | None:
+def read_structured(body: bytes, meta: Mapping[str, Any]) -> CloudEvent:
     """Read a CloudEvent in structured mode, recognised by its Content-Type. Raises `EnvelopeError`."""
-    media_type = _media_type(meta.get("CONTENT_TYPE"))
-    if not media_type:
-        return None
+    media_type = cloudevents_type(meta["CONTENT_TYPE"])
     if media_type.startswith(_BATCH):
         msg = "The body is a batch of CloudEvents, but a single event is expected here."
         raise EnvelopeError(msg)
@@ -56,7 +57,7 @@ def read_structured(body: bytes, meta: Mapping[str, Any]) -> CloudEvent | None:
 
 def read_binary(body: bytes, meta: Mapping[str, Any]) -> CloudEvent | None:
     """Read a CloudEvent in binary mode, recognised by the headers of its four required attributes."""
-    if "HTTP_CE_ID" not in meta or any(name not in meta for name in _REQUIRED):  # the first test suffices for most requests
+    if any(name not in meta for name in _REQUIRED):
         return None
     # attributes have names of letters and digits only
     headers = {
@@ -79,7 +80,7 @@ def read_binary(body: bytes, meta: Mapping[str, Any]) -> CloudEvent | None:
 
 def is_batch(meta: Mapping[str, Any]) -> bool:
     """Whether a request is a batch of CloudEvents; a webhook is none, whatever its Content-Type, which nobody signed."""
-    return DESCRIPTION not in meta and _media_type(meta.get("CONTENT_TYPE")).startswith(_BATCH)
+    return cloudevents_type(meta.get("CONTENT_TYPE")).startswith(_BATCH) and DESCRIPTION not in meta
 
 
 def event_meta(meta: Mapping[str, Any]) -> Mapping[str, str]:
@@ -93,7 +94,7 @@ def split_batch(body: bytes, meta: Mapping[str, Any], most: int = 1_000) -> list
 
     Raises `EnvelopeError` for an invalid batch, and for one of more than `most` events; the rest is not read.
     """
-    _require_json(_media_type(meta.get("CONTENT_TYPE")), _BATCH)
+    _require_json(cloudevents_type(meta.get("CONTENT_TYPE")), _BATCH)
     try:
         events = elements(body, most)
     except ValueError as error:
@@ -107,12 +108,14 @@ def split_batch(body: bytes, meta: Mapping[str, Any], most: int = 1_000) -> list
     return events
 
 
-def read_push(body: bytes, _meta: Mapping[str, Any]) -> PubSubPush | CloudEvent | None:
+def read_push(body: bytes) -> PubSubPush | CloudEvent | None:
     """Read a wrapped push, or the CloudEvent in it."""
     push = read_wrapped(body)
-    if push is None or not push.carried or _CARRYING.isdisjoint(map(str.lower, push.carried)):
-        return push
-    return _from_message(push, push.carried) or push
+    if push is not None and push.carried:
+        for name in push.carried:
+            if len(name) in _LENGTHS and name.lower() in _CARRYING:
+                return _from_message(push, push.carried) or push
+    return push
 
 
 def _from_message(push: PubSubPush, carried: Mapping[str, str]) -> CloudEvent | None:
@@ -133,8 +136,8 @@ def _from_message(push: PubSubPush, carried: Mapping[str, str]) -> CloudEvent | 
 
 
 @lru_cache(maxsize=64)
-def _media_type(content_type: str | None) -> str:
-    """The media type, if it is one of CloudEvents; "" for all others."""
+def cloudevents_type(content_type: str | None) -> str:
+    """The media type in a Content-Type, if it is one of CloudEvents; "" for all others."""
     media_type = (content_type or "").lower().partition(";")[0].strip()
     return media_type if media_type.startswith(_STRUCTURED) else ""
 

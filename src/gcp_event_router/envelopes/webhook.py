@@ -207,7 +207,6 @@ class Webhook(Envelope):
         return {**super().meta, DESCRIPTION: self._description}
 
 
-def read_webhook(body: bytes, meta: Mapping[str, Any]) -> Webhook | None:
+def read_webhook(body: bytes, meta: Mapping[str, Any]) -> Webhook:
     """Read a webhook, recognised by the description that `views` puts among the headers."""
-    description = meta.get(DESCRIPTION)
-    return None if description is None else Webhook(body, meta.get("CONTENT_TYPE", ""), description)
+    return Webhook(body, meta.get("CONTENT_TYPE", ""), meta[DESCRIPTION])
