@@ -82,13 +82,13 @@ def test_statements(inbox: str, router: EventRouter) -> None:
     register(router, effect_of(inbox), is_async=False, deferred=True)
     keep(claimed_batches.FIRST)
 
+    connections[inbox].close()  # a new one has prepared nothing yet
     with CaptureQueriesContext(connections[inbox]) as captured:
         assert outcomes(inbox) == ["handled"] * claimed_batches.FIRST
 
     words = [query["sql"].split(None, 1)[0] for query in captured]
     run = ["BEGIN", "INSERT", "WITH", "COMMIT"]
-    last = ["BEGIN", "INSERT", "UPDATE", "COMMIT"]
-    assert words == ["SELECT", "WITH", *run * (claimed_batches.FIRST - 1), *last, "SELECT"]
+    assert words == ["SELECT", "WITH", *run * claimed_batches.FIRST, "SELECT"]
     assert rows(inbox) == [DONE] * claimed_batches.FIRST
     assert Delivery.objects.using(inbox).filter(started_at=None).count() == 0
 

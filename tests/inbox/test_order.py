@@ -490,10 +490,10 @@ def test_an_engine_runs_the_next_one(inbox: str, router: EventRouter, log: Log, 
 
 
 def statements(alias: str, call: Callable[[], object]) -> int:
-    """How many statements a call takes, without those that begin or end transactions."""
+    """How many statements a call takes, without those that begin or end transactions, or prepare statements."""
     with CaptureQueriesContext(connections[alias]) as captured:
         call()
-    marks = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE")
+    marks = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "PREPARE", "SELECT pg_backend_pid")
     return sum(not query["sql"].startswith(marks) for query in captured.captured_queries)
 
 

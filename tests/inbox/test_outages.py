@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import close_old_connections, connections, models
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from gcp_event_router import Event, EventRouter
-from gcp_event_router.inbox import endings
+from gcp_event_router.inbox import claims_postgresql, endings
 from gcp_event_router.inbox.models import Delivery, OnceKey, StoredEvent
 
 from ..conftest import Post, post_wsgi
@@ -100,16 +101,20 @@ def test_e4_a_handler_that_loses_its_database_is_undone(
                 take_effect(inbox, "another")
 
     register(router, lambda event: others.append(event.reference), is_async=False, once=False)
-    finish = endings.finish
+    finish = endings.finish_run
 
-    def finish_late(*args: Any) -> bool:
-        done = finish(*args)
+    def finish_late(*args: Any, **kwargs: Any) -> bool:
+        done = finish(*args, **kwargs)
         if outages:
             outages.pop()()
         return done
 
-    if point == "at the commit":
-        monkeypatch.setattr(endings, "finish", finish_late)
+    def binds_on_server(connection: BaseDatabaseWrapper) -> bool:
+        return False
+
+    if point == "at the commit":  # which is a message of its own with OPTIONS["server_side_binding"]
+        monkeypatch.setattr(claims_postgresql, "binds_on_client", binds_on_server)
+        monkeypatch.setattr(endings, "finish_run", finish_late)
 
     assert [post(PATH, PUSH).status_code for _ in range(2)] == [503, 503]
 

@@ -9,12 +9,14 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from socket import AF_UNIX, socket
 from typing import Any
 
 import pytest
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
+from django.test.utils import CaptureQueriesContext
 
 from gcp_event_router import Event, EventRouter, Retry
 
@@ -48,7 +50,7 @@ def pooled(inbox: str) -> Iterator[None]:
         pytest.skip("pgbouncer is not installed (apt-get install pgbouncer)")
     host = connections[inbox].settings_dict["HOST"]
     with tempfile.TemporaryDirectory() as folder:
-        socket, users, configuration = (Path(folder) / name for name in (".s.PGSQL.6432", "users", "pgbouncer.ini"))
+        path, users, configuration = (Path(folder) / name for name in (".s.PGSQL.6432", "users", "pgbouncer.ini"))
         users.write_text('"postgres" ""')
         configuration.write_text(
             f"[databases]\n* = host={host}\n[pgbouncer]\nlisten_addr =\nlisten_port = 6432\nunix_socket_dir = {folder}\n"
@@ -61,12 +63,17 @@ def pooled(inbox: str) -> Iterator[None]:
             command += ["--user", owner]
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         try:
-            until(socket.exists)
+            until(lambda: _listens(path))
             with settings_of(inbox, HOST=folder, PORT="6432"):
                 yield
         finally:
             process.terminate()
             process.wait(100)
+
+
+def _listens(path: Path) -> bool:
+    with socket(AF_UNIX) as client:
+        return client.connect_ex(str(path)) == 0
 
 
 @pytest.fixture
@@ -142,3 +149,14 @@ def test_e16_many_share_few_sessions(inbox: str, router: EventRouter, between: s
 
     assert (statuses[201], statuses[200] + statuses[409]) == (10, 190)
     assert (rows(inbox), effects(inbox)) == ([("h", "done", 1)] * 10, ["h"] * 10)
+
+
+@on_postgresql
+def test_e16_a_pool_is_asked_to_prepare_nothing(inbox: str, router: EventRouter, pooled: None) -> None:
+    """A connection whose session is another process's than its own prepares no statements, which the next session would lack."""
+    register(router, lambda event: take_effect(inbox, "h"), is_async=False)
+    with CaptureQueriesContext(connections[inbox]) as captured:
+        assert [post_wsgi(PATH, push(number)).status_code for number in (1, 2, 3, 1)] == [201, 201, 201, 200]
+    said = [query["sql"].split()[0] for query in captured.captured_queries]
+    assert said.count("SELECT") == 2  # which session it is, and the event that is stored
+    assert not {"PREPARE", "EXECUTE"} & {*said}

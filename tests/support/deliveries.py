@@ -191,11 +191,12 @@ def session(alias: str) -> Generator[BaseDatabaseWrapper]:
 def settings_of(alias: str, **changed: Any) -> Generator[None]:
     """Have all connections that are opened in the block be opened with other settings."""
     settings = connections[alias].settings_dict
-    before = {name: settings[name] for name in changed}
+    before = dict(settings)
     connections[alias].close()
     settings.update(changed)
     try:
         yield
     finally:
         connections[alias].close()
+        settings.clear()
         settings.update(before)

@@ -1,6 +1,6 @@
 """Statements for PostgreSQL: for a new event with its deliveries, the end of a marked run, and a business key.
 
-PostgreSQL plans each statement again, which takes longer than executing it, so they are few and short.
+PostgreSQL takes longer to plan a statement than to execute it, so there are few, and those of each request are prepared.
 """
 
 from __future__ import annotations
@@ -8,17 +8,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import cache
-from typing import Any
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from django.db import connections
+from django.db import DatabaseError, connections
 
 from .._boxes.clock import LONGEST
 from .._boxes.states import OPEN, State
 from .._boxes.stored_errors import StoredError
 from .errors import RolledBackError
 from .leases import LOST, Claim, ClaimRequest, DeliveryTerms, KeyRequest
+from .marks import SETTING
 from .models import DELIVERIES, EVENTS, KEYS
+from .prepared import Statement, binds_on_client, forget, prepare, sql_of
 
 # ruff: noqa: S608 -- the names and states in the statements are our own; values are parameters
 _EVENT = ("key", "kind", "reference", "message_id", "parameters", "body", "form", "meta", "principal", "digest")
@@ -41,9 +43,16 @@ RETURNING id, handler
 # A claim need not be on the disk at once, since the end of its run is before the sender is answered, and the log is written in
 # order. If the database crashes in between, the sender tries again, and its first attempt does not count.
 _NO_SYNC = ", set_config('synchronous_commit', 'off', true)"
-_WAITING = f"(%s, %s, {{deferred}}, '{State.PENDING}', 0, NULL::uuid, NULL::timestamptz, NULL::timestamptz, {{order}})"
+
+
+def _both(statement: str) -> Mapping[bool, Statement]:
+    """Make the statement whose commit waits for the disk (True), and the one whose commit does not."""
+    return {True: Statement(statement.format(sync="")), False: Statement(statement.format(sync=_NO_SYNC))}
+
+
+_WAITING = f"(%s, %s::integer, {{deferred}}, '{State.PENDING}', 0, NULL::uuid, NULL::timestamptz, NULL::timestamptz, {{order}})"
 _LEASE = "statement_timestamp() + make_interval(secs => %s)"
-_CLAIMED = f"(%s, %s, FALSE, '{State.RUNNING}', 1, %s::uuid, {_LEASE}, {{begun}}, NULL::uuid, '')"
+_CLAIMED = f"(%s, %s::integer, FALSE, '{State.RUNNING}', 1, %s::uuid, {_LEASE}, {{begun}}, NULL::uuid, '')"
 
 _OPEN = ", ".join(f"'{state}'" for state in OPEN)
 _LOST_RUN = f"state = '{State.RUNNING}' AND started_at IS NOT NULL"
@@ -66,12 +75,12 @@ _CAN_BE_TAKEN = f"""
 """
 _IS_DUE = "(not_before IS NULL OR not_before <= statement_timestamp())"
 _WAITED = "CASE WHEN deferred THEN statement_timestamp() - waiting_since END"
-_CLAIM_ONE = f"""
+_CLAIM_ONE = _both(f"""
 UPDATE {DELIVERIES} AS delivery
 SET max_attempts = %s, token = %s::uuid, lease_until = {_LEASE}, started_at = statement_timestamp(), {_TAKEN}
 WHERE id = %s AND (%s OR {_IS_DUE}) AND {_CAN_BE_TAKEN.format(most="%s")}
 RETURNING attempts, lost, {_WAITED}{{sync}}
-"""
+""")
 # It passes over what others have locked. The first delivery begins; the others do so when their turn comes.
 _CLAIM_SEVERAL = f"""
 WITH due AS MATERIALIZED (
@@ -104,40 +113,38 @@ WHERE id IN (
     FOR UPDATE OF delivery SKIP LOCKED
 )
 """
-_READ = f"""
+_READ = Statement(f"""
 SELECT
     digest, statement_timestamp(), id, handler, state, token, attempts, lost, max_attempts, deferred, order_digest, lease_until,
     not_before
 FROM {EVENTS}
 LEFT JOIN {DELIVERIES} ON event_id = key
 WHERE key = %s::uuid
-"""
+""")
 
 _FINISH = f"""
 UPDATE {DELIVERIES} AS delivery
 SET state = '{State.DONE}', finished_at = statement_timestamp(), token = NULL, lease_until = NULL, running_digest = NULL,
     error_type = '', error = '', error_text = ''
 """
-_BEGIN_NEXT = f"""
-WITH begun AS (
-    UPDATE {DELIVERIES} SET started_at = statement_timestamp(), lease_until = {_LEASE}
-    WHERE id = %s AND token = %s::uuid
-    RETURNING id
-)
-"""
-_WHERE_HELD = "WHERE delivery.id = %s AND delivery.token = %s::uuid"
-# If another delivery has taken one of the two, the caller undoes the change of the other one.
+# If another delivery has taken the key, the caller undoes the end of its delivery.
 _WIN_KEY = f"""
-WITH won AS (
+won AS (
     UPDATE {KEYS}
     SET token = NULL, lease_until = NULL, done_at = statement_timestamp(),
         kept_until = statement_timestamp() + make_interval(secs => %s)
     WHERE id = %s AND token = %s::uuid
     RETURNING text
 )
-{_FINISH}, once_key = won.text FROM won
 """
-_HOLD_KEY = f"""
+_BEGIN_NEXT = f"""
+begun AS (
+    UPDATE {DELIVERIES} SET started_at = statement_timestamp(), lease_until = {_LEASE}
+    WHERE id = %s AND token = %s::uuid
+    RETURNING id
+)
+"""
+_HOLD_KEY = _both(f"""
 INSERT INTO {KEYS} AS stored (handler, digest, text, delivery, token, lease_until, kept_until)
 SELECT
     %s, %s::uuid, %s, id, token,
@@ -153,8 +160,37 @@ WHERE stored.delivery = excluded.delivery
     OR ((stored.token IS NULL OR stored.lease_until < statement_timestamp())
         AND (stored.done_at IS NULL OR stored.kept_until < statement_timestamp()))
 RETURNING id{{sync}}
-"""
-_SETTING = "current_setting(%s, true)"  # NULL or empty in a transaction without a mark
+""")
+_MARK = f"nullif(current_setting('{SETTING}', true), '')"  # the token
+_NO_MARK: Final = "gcp_event_router: the transaction has ended before"
+_NOT_HELD: Final = "gcp_event_router: another worker has the claim"
+# If a marked run may not end as done, this is an error: the transaction is undone, even if the message goes on with COMMIT.
+_IS_ENDED = f"CASE WHEN {_MARK} IS NULL THEN '{_NO_MARK}' WHEN count(*) = 0 THEN '{_NOT_HELD}' ELSE '1' END::integer"
+
+
+class _Ending(NamedTuple):
+    """The statement that ends a run as done; it returns the next delivery, if it begins that one."""
+
+    plain: Statement
+    #: In a transaction that is marked with the claim's token.
+    marked: Statement
+
+    @classmethod
+    def make(cls, also: str = "", changes: str = "", following: str = "NULL") -> _Ending:
+        """Make the statements from what they do in addition."""
+        end = f"{_FINISH}{changes} WHERE delivery.id = %s"
+        return cls(
+            Statement(f"{also and f'WITH {also}'}{end} AND delivery.token = %s::uuid RETURNING {following}"),
+            Statement(
+                f"WITH {also and f'{also}, '}ended AS ({end} AND delivery.token = {_MARK}::uuid RETURNING 1) "
+                f"SELECT {_IS_ENDED}, {following} FROM ended"
+            ),
+        )
+
+
+_END = _Ending.make()
+_END_WITH_KEY = _Ending.make(_WIN_KEY, ", once_key = won.text FROM won")
+_END_AND_BEGIN = _Ending.make(_BEGIN_NEXT, following="(SELECT id FROM begun)")
 
 
 def insert_new(request: ClaimRequest) -> dict[str, Claim]:
@@ -172,7 +208,8 @@ def insert_new(request: ClaimRequest) -> dict[str, Claim]:
     # a deferred event is answered after this commit; and an outer transaction belongs to somebody else
     sync = any(deferred for deferred, _ in forms) or not connections[request.alias].get_autocommit()
     claims: dict[str, Claim] = {}
-    for pk, handler in _fetch(request.alias, _new_statement(forms, begun=request.begun, sync=sync), parameters):
+    statement = _new_statement(forms, begun=request.begun, sync=sync)
+    for pk, handler in _fetch(request.alias, statement, parameters, _END.marked):
         terms = next(terms for terms in request.wanted if terms.handler == handler)
         is_ordered = handler in request.order_keys
         if terms.deferred or is_ordered:
@@ -194,7 +231,7 @@ def claim_one(alias: str, delivery: int, terms: DeliveryTerms, token: UUID, *, e
     sync = not connections[alias].get_autocommit()  # as in insert_new()
     times = [terms.max_attempts, str(token), terms.lease.total_seconds()]
     parameters = [*times, *_LOST_ERROR.values(), delivery, early, terms.max_lost]
-    for attempts, lost, waited, *_ in _fetch(alias, _CLAIM_ONE.format(sync="" if sync else _NO_SYNC), parameters):
+    for attempts, lost, waited, *_ in _fetch(alias, _CLAIM_ONE[sync], parameters, _END.marked):
         since: timedelta = waited or timedelta()
         return Claim(delivery, State.RUNNING, token, attempts, lost, terms.max_attempts, waited=since)
     return None
@@ -207,7 +244,7 @@ def claim_several(
     by_column = [(terms.max_attempts, terms.lease.total_seconds(), terms.max_lost) for terms in wanted.values()]
     parameters = [list(wanted), *map(list, zip(*by_column, strict=True)), held_for.total_seconds(), *_LOST_ERROR.values()]
     names = ", ".join(f"event.{name}" for name in columns)
-    return _fetch(alias, _CLAIM_SEVERAL.format(columns=names, sync=_NO_SYNC), parameters)
+    return _fetch(alias, _several(names), parameters, _END.marked, _END_AND_BEGIN.marked)
 
 
 def release(alias: str, held: Mapping[int, UUID | None], *, begun: bool) -> None:
@@ -221,50 +258,75 @@ def hold_key(alias: str, request: KeyRequest, digest: UUID, text: str) -> int | 
     times = [min(time, LONGEST).total_seconds() for time in (request.lease, request.kept_for)]
     parameters = [request.handler, str(digest), text, *times, request.delivery, str(request.token)]
     sync = not connections[alias].get_autocommit()  # as in insert_new()
-    rows = _fetch(alias, _HOLD_KEY.format(sync="" if sync else _NO_SYNC), parameters)
+    rows = _fetch(alias, _HOLD_KEY[sync], parameters, _END_WITH_KEY.marked)
     return rows[0][0] if rows else None
 
 
-def finish(alias: str, held: Claim, setting: str) -> bool:
+def finish(alias: str, held: Claim) -> bool:
     """Do `endings.finish`."""
-    token, key, following = str(held.token), held.key, None
-    statement = f"{_FINISH} {_WHERE_HELD}"
-    parameters: list[Any] = [held.delivery, token]
-    if key is not None:
-        statement = f"{_WIN_KEY} {_WHERE_HELD}"
-        parameters = [min(key.kept_for, LONGEST).total_seconds(), key.number, token, *parameters]
-    elif held.successor is not None:
+    ending, parameters = _ending(held)
+    rows = _fetch(alias, ending.plain, [*parameters, held.delivery, str(held.token)])
+    if rows and held.successor is not None:
+        held.successor.is_begun = rows[0][0] is not None
+    return bool(rows)
+
+
+def finish_marked(alias: str, held: Claim, *, commit: bool) -> bool:
+    """Do the same in a transaction that is marked with the claim's token, and commit it, if that takes no message of its own.
+
+    If it returns False or raises an error, the transaction is undone. Raises `RolledBackError` if it is not marked any more.
+    """
+    connection = connections[alias]
+    ending, parameters = _ending(held)
+    sql = sql_of(connection, ending.marked)
+    with connection.cursor() as cursor:
+        try:
+            cursor.execute(f"{sql}; COMMIT" if commit and binds_on_client(connection) else sql, [*parameters, held.delivery])
+        except DatabaseError as error:
+            if _NOT_HELD in str(error):
+                return False
+            if _NO_MARK in str(error):
+                raise RolledBackError from None
+            raise
+        if held.successor is not None:
+            held.successor.is_begun = cursor.fetchone()[1] is not None
+    return True
+
+
+def _ending(held: Claim) -> tuple[_Ending, list[Any]]:
+    """Choose the statement that ends a run, with the parameters of what it does in addition."""
+    if held.key is not None:
+        return _END_WITH_KEY, [min(held.key.kept_for, LONGEST).total_seconds(), held.key.number, str(held.token)]
+    if held.successor is not None:
         following = held.successor
-        statement = f"{_BEGIN_NEXT}{statement}"
-        parameters = [following.lease.total_seconds(), following.delivery, str(following.token), *parameters]
-    if setting:
-        statement = f"{statement} AND {_SETTING} = %s"
-        parameters += [setting, token]
-    if following is not None:
-        statement = f"{statement} RETURNING (SELECT id FROM begun)"
-    with connections[alias].cursor() as cursor:
-        cursor.execute(statement, parameters)
-        if cursor.rowcount:
-            if following is not None:
-                following.is_begun = cursor.fetchone()[0] is not None
-            return True
-        if not setting:
-            return False
-        cursor.execute(f"SELECT {_SETTING}", [setting])
-        if cursor.fetchone() != (token,):
-            raise RolledBackError
-        return False
+        return _END_AND_BEGIN, [following.lease.total_seconds(), following.delivery, str(following.token)]
+    return _END, []
 
 
-def _fetch(alias: str, statement: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
-    with connections[alias].cursor() as cursor:
-        cursor.execute(statement, parameters)
+def _fetch(alias: str, statement: Statement, parameters: Sequence[Any], *later: Statement) -> list[tuple[Any, ...]]:
+    """Execute a statement, and prepare it together with those that follow in a transaction."""
+    connection = connections[alias]
+    is_alone = connection.get_autocommit()  # in a transaction, an error would undo more
+    if is_alone:
+        prepare(connection, statement, *later)
+    with connection.cursor() as cursor:
+        try:
+            cursor.execute(sql_of(connection, statement) if is_alone else statement.text, parameters)
+        except DatabaseError as error:
+            if not (is_alone and forget(connection, error)):
+                raise
+            cursor.execute(statement.text, parameters)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows
 
 
 @cache
-def _new_statement(forms: tuple[tuple[bool, bool], ...], *, begun: bool, sync: bool) -> str:
+def _several(columns: str) -> Statement:
+    return Statement(_CLAIM_SEVERAL.format(columns=columns, sync=_NO_SYNC))
+
+
+@cache
+def _new_statement(forms: tuple[tuple[bool, bool], ...], *, begun: bool, sync: bool) -> Statement:
     """Write the statement for deliveries that are deferred, ordered, both or neither."""
     claimed = _CLAIMED.format(begun="statement_timestamp()" if begun else "NULL::timestamptz")
     deliveries = [
@@ -273,4 +335,4 @@ def _new_statement(forms: tuple[tuple[bool, bool], ...], *, begun: bool, sync: b
         else claimed
         for deferred, ordered in forms
     ]
-    return _NEW.format(sync="" if sync else _NO_SYNC, wanted=", ".join(deliveries))
+    return Statement(_NEW.format(sync="" if sync else _NO_SYNC, wanted=", ".join(deliveries)))

@@ -19,30 +19,34 @@ from .._boxes.stored_errors import StoredError
 from . import claims_postgresql as postgresql
 from . import once_keys
 from .leases import KEY_IS_HELD, Claim, StandingKey
+from .marks import Mark
 from .models import Delivery
 
 _NO_ERROR: Final = StoredError().columns
 
 
 @retry_conflicts
-def finish(alias: str, held: Claim, setting: str = "") -> bool:
+def finish(alias: str, held: Claim) -> bool:
     """Mark a delivery and its business key as done.
 
     Returns False if another worker has claimed the delivery, or another delivery the key. Then the caller has to undo its writes.
-
-    Args:
-        alias: The database.
-        held: The claim.
-        setting: The setting that marks the run's transaction, or ""; without the mark, `RolledBackError` is raised.
-
     """
     if held.key is None:
-        return _finish(alias, held, setting)
+        return _finish(alias, held)
     with transaction.atomic(using=alias, savepoint=False):
-        is_held = _finish(alias, held, setting)
+        is_held = _finish(alias, held)
         if not is_held:
             transaction.set_rollback(True, using=alias)
     return is_held
+
+
+def finish_run(alias: str, held: Claim, mark: Mark, *, commit: bool) -> bool:
+    """Do the same in the transaction of a run, and commit it, if that takes no message of its own.
+
+    Raises `RolledBackError` if the marked transaction has ended.
+    """
+    mark.require()
+    return postgresql.finish_marked(alias, held, commit=commit) if mark.is_setting else finish(alias, held)
 
 
 @retry_conflicts
@@ -82,9 +86,9 @@ def age(alias: str, held: Claim) -> timedelta | None:
     return next((now - received for now, received in rows.values_list("now", "event__received_at")), None)
 
 
-def _finish(alias: str, held: Claim, setting: str) -> bool:
+def _finish(alias: str, held: Claim) -> bool:
     if connections[alias].vendor == "postgresql":
-        return postgresql.finish(alias, held, setting)
+        return postgresql.finish(alias, held)
     values = {} if held.key is None else {"once_key": held.key.text}
     if not _update(alias, held, state=State.DONE, **_NO_ERROR, **values):
         return False

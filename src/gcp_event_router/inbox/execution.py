@@ -29,7 +29,7 @@ from .._log import logger, trail
 from ..backoff import Backoff, duration_text
 from ..exceptions import BusyError, NotDueError, UnavailableError
 from ..outcomes import Outcome, Retry, classify
-from . import claims, endings
+from . import claims, endings, prepared
 from .errors import LeaseLostError, describe_error
 from .leases import Claim, StandingKey
 from .marks import Mark
@@ -55,16 +55,16 @@ def run(alias: str, claim: Claim, policy: Backoff, call: Callable[[], None]) -> 
                 with mark.guarded():
                     call()
                 has_returned = True
-                mark.require()
-                if not endings.finish(alias, claim, mark.setting):
-                    raise LeaseLostError  # noqa: TRY301 -- as above
                 if is_ours:
                     _isolate_hooks(connections[alias])
+                if not endings.finish_run(alias, claim, mark, commit=is_ours):
+                    raise LeaseLostError  # noqa: TRY301 -- as above
         except LeaseLostError:
             return busy()
         except Exception as error:  # noqa: BLE001 -- each is stored
             # after a conflict in our own statement or in the commit, all is undone, and can be repeated
-            if not (is_ours and has_returned and is_conflict(error) and tried < TRIES):
+            can_repeat = is_ours and has_returned and tried < TRIES
+            if not (can_repeat and (is_conflict(error) or prepared.forget(connections[alias], error))):
                 return _fail(alias, claim, policy, error)
         else:
             return HANDLED

@@ -21,8 +21,8 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from .._database_errors import code
 from .errors import RolledBackError
 
-#: Its value is the token of the claim.
-_SETTING: Final = "gcp_event_router.run"
+#: Its value is the token of the claim, until the transaction ends; then it is empty.
+SETTING: Final = "gcp_event_router.run"
 #: The codes of MySQL, MariaDB and PostgreSQL for a missing savepoint, and for a missing transaction.
 _NO_SAVEPOINT: Final = frozenset({"1305", "3B001", "25P01"})
 
@@ -33,9 +33,9 @@ class Mark:
     def __init__(self, alias: str, token: str) -> None:
         self._alias = alias
         self._connection = connections[alias]
-        #: The setting that `endings.finish` has to check; "" if the mark is a savepoint.
-        self.setting: str = _SETTING if self._connection.vendor == "postgresql" and _begin_with(self._connection, token) else ""
-        self._savepoint: str = "" if self.setting else self._connection.savepoint() or ""
+        #: Whether it is a setting, which `endings.finish_marked` has to check, and not a savepoint.
+        self.is_setting: bool = self._connection.vendor == "postgresql" and _begin_with(self._connection, token)
+        self._savepoint: str = "" if self.is_setting else self._connection.savepoint() or ""
 
     def guarded(self) -> AbstractContextManager[None]:
         """Refuse statements once the transaction is gone, if each would commit by itself."""
@@ -45,7 +45,7 @@ class Mark:
         """Raise `RolledBackError` if the marked transaction has ended, as far as a savepoint shows that."""
         if connections[self._alias] is not self._connection or self._connection.get_rollback():
             raise RolledBackError
-        if self.setting:
+        if self.is_setting:
             return
         try:
             self._connection.savepoint_commit(self._savepoint)
@@ -94,7 +94,7 @@ def _psycopg() -> Callable[[object, str], bool] | None:
             words.append("READ ONLY" if connection.read_only else "READ WRITE")
         if connection.deferrable is not None:
             words.append("DEFERRABLE" if connection.deferrable else "NOT DEFERRABLE")
-        connection.pgconn.send_query(f"{' '.join(words)}; SET LOCAL {_SETTING} = '{token}'".encode())
+        connection.pgconn.send_query(f"{' '.join(words)}; SET LOCAL {SETTING} = '{token}'".encode())
         for result in connection.wait(generators.execute(connection.pgconn)):
             if result.status != ExecStatus.COMMAND_OK:
                 raise errors.error_from_result(result)
