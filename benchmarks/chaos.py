@@ -1,9 +1,10 @@
 """Kills processes at random moments while they deliver events, and looks what took effect; run by `make chaos`.
 
-First the inbox: a thousand events, three copies of each, to four processes of gunicorn, on PostgreSQL and on MariaDB. Then the
-whole way: five thousand transactions publish, relays send to Google's emulator, which pushes to a server, and workers handle the
-events, while one process after the other is killed and PostgreSQL is restarted. It prints the figures, and exits with 1 if an
-event had no effect, had it twice, or out of order.
+First the inbox: a thousand events, three copies of each, to four processes of gunicorn, on PostgreSQL and on MariaDB. Then
+workers, which run ten thousand deferred deliveries in batches of fifty, on PostgreSQL. Then the whole way: five thousand
+transactions publish, relays send to Google's emulator, which pushes to a server, and workers handle the events, while one
+process after the other is killed and PostgreSQL is restarted. It prints the figures, and exits with 1 if an event had no effect,
+had it twice, or out of order.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ from django.db import connections
 from tests.support import postgres
 from tests.support.chaos import PROCESSES, run
 from tests.support.relay_chaos import run_relays
+from tests.support.worker_chaos import WORKERS, run_workers
 
 import local_pubsub
 
@@ -57,16 +59,34 @@ def main() -> int:
     parser.add_argument("--copies", type=int, default=3)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, help="decides the order of the copies, and when processes are killed")
-    parser.add_argument("--only", choices=["postgresql", "mariadb", "relays"], action="append", help="this part alone")
+    parser.add_argument("--only", choices=["postgresql", "mariadb", "workers", "relays"], action="append", help="this part alone")
+    parser.add_argument("--deferred", type=int, default=10_000, help="how many deferred deliveries, for the workers")
     parser.add_argument("--published", type=int, default=5000, help="how many transactions publish, for the relays")
     parser.add_argument("--restarts", type=int, default=5, help="how often PostgreSQL is restarted, for the relays")
     options = vars(parser.parse_args())
-    parts = options.pop("only") or ["postgresql", "mariadb", "relays"]
-    published, restarts = options.pop("published"), options.pop("restarts")
-    are_sound = [_is_sound(part, **options) for part in parts if part != "relays"]
+    parts = options.pop("only") or ["postgresql", "mariadb", "workers", "relays"]
+    published, restarts, deferred = options.pop("published"), options.pop("restarts"), options.pop("deferred")
+    are_sound = [_is_sound(part, **options) for part in parts if part in {"postgresql", "mariadb"}]
+    if "workers" in parts:
+        are_sound.append(_workers_are_sound(deferred, options["kills"], options["seed"]))
     if "relays" in parts:
         are_sound.append(_relays_are_sound(published, options["kills"], restarts, options["seed"]))
     return 0 if all(are_sound) else 1
+
+
+def _workers_are_sound(deferred: int, kills: int, seed: int | None) -> bool:
+    """Print the figures of workers; returns whether they are right."""
+    with postgres.server() as host:
+        connections["postgresql"].settings_dict["HOST"] = host
+        try:
+            call_command("migrate", database="postgresql", run_syncdb=True, verbosity=0)
+            figures = run_workers("postgresql", deliveries=deferred, kills=kills, seed=seed)
+        finally:
+            connections["postgresql"].close()
+    print(f"{'workers':<20} {WORKERS}")
+    _print(asdict(figures) | {"seconds": f"{figures.seconds:.1f}"})
+    print("each took effect once\n" if figures.is_sound else "NOT each took effect once\n", flush=True)
+    return figures.is_sound
 
 
 def _relays_are_sound(published: int, kills: int, restarts: int, seed: int | None) -> bool:

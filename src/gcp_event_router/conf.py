@@ -85,6 +85,7 @@ class InboxSetting(TypedDict, total=False):
     ERROR_TEXT: bool
     KEEP_HEADERS: list[str] | tuple[str, ...]
     RETRY: Backoff
+    NOTIFY: bool
 
 
 class OutboxSetting(TypedDict, total=False):
@@ -206,6 +207,8 @@ class InboxSettings(_Section):
     KEEP_HEADERS: Annotated[frozenset[_Header], AfterValidator(_meta_keys)] = Field(default=frozenset(), strict=False)
     #: When a handler that has failed is tried again, unless it has a policy of its own.
     RETRY: _Policy = Backoff()
+    #: Whether storing a deferred delivery wakes the workers at once, on PostgreSQL.
+    NOTIFY: bool = True
 
 
 class OutboxSettings(_Section):

@@ -221,7 +221,7 @@ def test_events_are_to_be_kept_without_the_inbox() -> None:
         (
             {"LEASES": 1},
             '["INBOX"]["LEASES"] does not exist. Did you mean \'LEASE\'? Choose from DATABASE, DEFERRED, ERROR_TEXT, '
-            "KEEP_HEADERS, LEASE, MAX_ATTEMPTS, MAX_LOST, MAX_WAIT, RETENTION, RETRY.",
+            "KEEP_HEADERS, LEASE, MAX_ATTEMPTS, MAX_LOST, MAX_WAIT, NOTIFY, RETENTION, RETRY.",
         ),
         (
             {"DATABASE": "replica"},

@@ -19,8 +19,8 @@ from django.db import IntegrityError, connections
 from .._boxes.conflicts import AWAY, retry_conflicts
 from .._boxes.states import State
 from .._dispatch.store import HANDLED, Result
+from . import batches_postgresql as postgresql
 from . import claims
-from . import claims_postgresql as postgresql
 from .leases import Claim, DeliveryTerms, Successor
 from .models import Delivery, StoredEvent
 
@@ -58,7 +58,7 @@ def claim(alias: str, wanted: Mapping[int, DeliveryTerms]) -> list[Claimed] | No
     Returns None if another worker has just begun a delivery with the key of one of them.
     """
     try:
-        rows = postgresql.claim_several(alias, wanted, _HELD_FOR, _COLUMNS)
+        rows = postgresql.claim(alias, wanted, _HELD_FOR, _COLUMNS)
     except IntegrityError:
         return None
     return [_make(alias, wanted[row[0]], row) for row in sorted(rows)]

@@ -28,6 +28,7 @@ from . import orders, takes
 from .decisions import leave
 from .leases import SOON, Claim, ClaimRequest, DeliveryTerms, OrderKey, Payload
 from .models import Delivery, StoredEvent
+from .waking import wake_workers
 
 #: The states in which the stored payload counts, even if another one arrives under its key.
 _DECIDED = SETTLED - {State.UNHANDLED}
@@ -210,6 +211,8 @@ def _take_open(request: ClaimRequest, claimable: Sequence[DeliveryTerms], missin
             takes.take(
                 named, len(group), group[0], request.token, request.sender_attempt, begun=request.begun, is_ordered=is_ordered
             )
+        if any(terms.deferred for terms in missing if terms.handler in new):
+            wake_workers(alias)
         claims, _ = _read(request)
     for handler in new & claims.keys():
         claim = claims[handler]  # a worker may already run a deferred delivery that another process has stored

@@ -16,6 +16,7 @@ from django.db import DatabaseError, connections
 from .._boxes.clock import LONGEST
 from .._boxes.states import OPEN, State
 from .._boxes.stored_errors import StoredError
+from . import waking
 from .errors import RolledBackError
 from .leases import LOST, Claim, ClaimRequest, DeliveryTerms, KeyRequest
 from .marks import SETTING
@@ -38,16 +39,16 @@ INSERT INTO {DELIVERIES} (
 )
 SELECT key, %s::integer, 0, '', '', '', '', statement_timestamp(), wanted.*
 FROM event, (VALUES {{wanted}}) AS wanted
-RETURNING id, handler
+RETURNING id, handler{{notify}}
 """
 # A claim need not be on the disk at once, since the end of its run is before the sender is answered, and the log is written in
 # order. If the database crashes in between, the sender tries again, and its first attempt does not count.
-_NO_SYNC = ", set_config('synchronous_commit', 'off', true)"
+NO_SYNC = ", set_config('synchronous_commit', 'off', true)"
 
 
 def _both(statement: str) -> Mapping[bool, Statement]:
     """Make the statement whose commit waits for the disk (True), and the one whose commit does not."""
-    return {True: Statement(statement.format(sync="")), False: Statement(statement.format(sync=_NO_SYNC))}
+    return {True: Statement(statement.format(sync="")), False: Statement(statement.format(sync=NO_SYNC))}
 
 
 _WAITING = f"(%s, %s::integer, {{deferred}}, '{State.PENDING}', 0, NULL::uuid, NULL::timestamptz, NULL::timestamptz, {{order}})"
@@ -56,15 +57,15 @@ _CLAIMED = f"(%s, %s::integer, FALSE, '{State.RUNNING}', 1, %s::uuid, {_LEASE}, 
 
 _OPEN = ", ".join(f"'{state}'" for state in OPEN)
 _LOST_RUN = f"state = '{State.RUNNING}' AND started_at IS NOT NULL"
-_LOST_ERROR = StoredError(trail=LOST).columns
+LOST_ERROR = StoredError(trail=LOST).columns
 # They do what `takes` does elsewhere, and `orders.IS_TURN`.
-_TAKEN = f"""
+TAKEN = f"""
     state = '{State.RUNNING}', not_before = NULL, finished_at = NULL, running_digest = order_digest,
     attempts = attempts + CASE WHEN state = '{State.RUNNING}' AND started_at IS NULL THEN 0 ELSE 1 END,
     lost = lost + CASE WHEN {_LOST_RUN} THEN 1 ELSE 0 END,
-    {", ".join(f"{name} = CASE WHEN {_LOST_RUN} THEN %s ELSE {name} END" for name in _LOST_ERROR)}
+    {", ".join(f"{name} = CASE WHEN {_LOST_RUN} THEN %s ELSE {name} END" for name in LOST_ERROR)}
 """
-_CAN_BE_TAKEN = f"""
+CAN_BE_TAKEN = f"""
     (state IN ('{State.PENDING}', '{State.FAILED}') OR (state = '{State.RUNNING}' AND lease_until < statement_timestamp()))
     AND NOT ({_LOST_RUN} AND lost >= {{most}} - 1)
     AND (order_digest IS NULL OR NOT EXISTS (
@@ -73,46 +74,14 @@ _CAN_BE_TAKEN = f"""
             AND earlier.state IN ({_OPEN}) AND earlier.id < delivery.id
     ))
 """
-_IS_DUE = "(not_before IS NULL OR not_before <= statement_timestamp())"
-_WAITED = "CASE WHEN deferred THEN statement_timestamp() - waiting_since END"
+IS_DUE = "(not_before IS NULL OR not_before <= statement_timestamp())"
+WAITED = "CASE WHEN deferred THEN statement_timestamp() - waiting_since END"
 _CLAIM_ONE = _both(f"""
 UPDATE {DELIVERIES} AS delivery
-SET max_attempts = %s, token = %s::uuid, lease_until = {_LEASE}, started_at = statement_timestamp(), {_TAKEN}
-WHERE id = %s AND (%s OR {_IS_DUE}) AND {_CAN_BE_TAKEN.format(most="%s")}
-RETURNING attempts, lost, {_WAITED}{{sync}}
+SET max_attempts = %s, token = %s::uuid, lease_until = {_LEASE}, started_at = statement_timestamp(), {TAKEN}
+WHERE id = %s AND (%s OR {IS_DUE}) AND {CAN_BE_TAKEN.format(most="%s")}
+RETURNING attempts, lost, {WAITED}{{sync}}
 """)
-# It passes over what others have locked. The first delivery begins; the others do so when their turn comes.
-_CLAIM_SEVERAL = f"""
-WITH due AS MATERIALIZED (
-    SELECT delivery.id AS number, wanted.max_attempts AS most, wanted.lease
-    FROM unnest(%s::bigint[], %s::integer[], %s::float8[], %s::integer[]) AS wanted (id, max_attempts, lease, max_lost)
-    JOIN {DELIVERIES} AS delivery ON delivery.id = wanted.id
-    WHERE deferred AND {_IS_DUE} AND {_CAN_BE_TAKEN.format(most="wanted.max_lost")}
-    FOR UPDATE OF delivery SKIP LOCKED
-), first AS MATERIALIZED (
-    SELECT min(number) AS number FROM due
-)
-UPDATE {DELIVERIES} AS delivery
-SET max_attempts = due.most, token = gen_random_uuid(),
-    lease_until = statement_timestamp()
-        + make_interval(secs => CASE WHEN id = first.number THEN due.lease ELSE least(due.lease, %s) END),
-    started_at = CASE WHEN id = first.number THEN statement_timestamp() END, {_TAKEN}
-FROM due, first, {EVENTS} AS event
-WHERE id = due.number AND event.key = event_id
-RETURNING id, token, attempts, lost, {_WAITED}, handler, order_digest, {{columns}}{{sync}}
-"""
-# Those that have not begun; or all of them, if their worker itself gives them back.
-_RELEASE = f"""
-UPDATE {DELIVERIES}
-SET state = '{State.PENDING}', attempts = attempts - 1, token = NULL, lease_until = NULL, started_at = NULL, running_digest = NULL
-WHERE id IN (
-    SELECT delivery.id
-    FROM unnest(%s::bigint[], %s::uuid[]) AS held (id, token)
-    JOIN {DELIVERIES} AS delivery ON delivery.id = held.id AND delivery.token = held.token
-    WHERE %s OR started_at IS NULL
-    FOR UPDATE OF delivery SKIP LOCKED
-)
-"""
 _READ = Statement(f"""
 SELECT
     digest, statement_timestamp(), id, handler, state, token, attempts, lost, max_attempts, deferred, order_digest, lease_until,
@@ -188,9 +157,9 @@ class _Ending(NamedTuple):
         )
 
 
-_END = _Ending.make()
+END = _Ending.make()
 _END_WITH_KEY = _Ending.make(_WIN_KEY, ", once_key = won.text FROM won")
-_END_AND_BEGIN = _Ending.make(_BEGIN_NEXT, following="(SELECT id FROM begun)")
+END_AND_BEGIN = _Ending.make(_BEGIN_NEXT, following="(SELECT id FROM begun)")
 
 
 def insert_new(request: ClaimRequest) -> dict[str, Claim]:
@@ -206,10 +175,11 @@ def insert_new(request: ClaimRequest) -> dict[str, Claim]:
             parameters += [str(token), terms.lease.total_seconds()]
     forms = tuple((terms.deferred, terms.handler in request.order_keys) for terms in request.wanted)
     # a deferred event is answered after this commit; and an outer transaction belongs to somebody else
-    sync = any(deferred for deferred, _ in forms) or not connections[request.alias].get_autocommit()
+    is_deferred = any(deferred for deferred, _ in forms)
+    sync = is_deferred or not connections[request.alias].get_autocommit()
+    statement = _new_statement(forms, begun=request.begun, sync=sync, notify=is_deferred and waking.is_on())
     claims: dict[str, Claim] = {}
-    statement = _new_statement(forms, begun=request.begun, sync=sync)
-    for pk, handler in _fetch(request.alias, statement, parameters, _END.marked):
+    for pk, handler, *_ in fetch(request.alias, statement, parameters, END.marked):
         terms = next(terms for terms in request.wanted if terms.handler == handler)
         is_ordered = handler in request.order_keys
         if terms.deferred or is_ordered:
@@ -223,34 +193,18 @@ def insert_new(request: ClaimRequest) -> dict[str, Claim]:
 
 def read_rows(request: ClaimRequest) -> list[tuple[Any, ...]]:
     """Read a stored event with its deliveries, as `claims` reads them on other databases."""
-    return _fetch(request.alias, _READ, [str(request.row.key)])
+    return fetch(request.alias, _READ, [str(request.row.key)])
 
 
 def claim_one(alias: str, delivery: int, terms: DeliveryTerms, token: UUID, *, early: bool) -> Claim | None:
     """Claim a delivery that is open, due unless it runs early, was not lost too often, and whose turn has come."""
     sync = not connections[alias].get_autocommit()  # as in insert_new()
     times = [terms.max_attempts, str(token), terms.lease.total_seconds()]
-    parameters = [*times, *_LOST_ERROR.values(), delivery, early, terms.max_lost]
-    for attempts, lost, waited, *_ in _fetch(alias, _CLAIM_ONE[sync], parameters, _END.marked):
+    parameters = [*times, *LOST_ERROR.values(), delivery, early, terms.max_lost]
+    for attempts, lost, waited, *_ in fetch(alias, _CLAIM_ONE[sync], parameters, END.marked):
         since: timedelta = waited or timedelta()
         return Claim(delivery, State.RUNNING, token, attempts, lost, terms.max_attempts, waited=since)
     return None
-
-
-def claim_several(
-    alias: str, wanted: Mapping[int, DeliveryTerms], held_for: timedelta, columns: Sequence[str]
-) -> list[tuple[Any, ...]]:
-    """Do `claimed_batches.claim`. A row has number, token, attempts, lost, waited, handler, order, and columns of the event."""
-    by_column = [(terms.max_attempts, terms.lease.total_seconds(), terms.max_lost) for terms in wanted.values()]
-    parameters = [list(wanted), *map(list, zip(*by_column, strict=True)), held_for.total_seconds(), *_LOST_ERROR.values()]
-    names = ", ".join(f"event.{name}" for name in columns)
-    return _fetch(alias, _several(names), parameters, _END.marked, _END_AND_BEGIN.marked)
-
-
-def release(alias: str, held: Mapping[int, UUID | None], *, begun: bool) -> None:
-    """Do `claimed_batches.release`."""
-    with connections[alias].cursor() as cursor:
-        cursor.execute(_RELEASE, [list(held), [str(token) for token in held.values()], begun])
 
 
 def hold_key(alias: str, request: KeyRequest, digest: UUID, text: str) -> int | None:
@@ -258,14 +212,14 @@ def hold_key(alias: str, request: KeyRequest, digest: UUID, text: str) -> int | 
     times = [min(time, LONGEST).total_seconds() for time in (request.lease, request.kept_for)]
     parameters = [request.handler, str(digest), text, *times, request.delivery, str(request.token)]
     sync = not connections[alias].get_autocommit()  # as in insert_new()
-    rows = _fetch(alias, _HOLD_KEY[sync], parameters, _END_WITH_KEY.marked)
+    rows = fetch(alias, _HOLD_KEY[sync], parameters, _END_WITH_KEY.marked)
     return rows[0][0] if rows else None
 
 
 def finish(alias: str, held: Claim) -> bool:
     """Do `endings.finish`."""
     ending, parameters = _ending(held)
-    rows = _fetch(alias, ending.plain, [*parameters, held.delivery, str(held.token)])
+    rows = fetch(alias, ending.plain, [*parameters, held.delivery, str(held.token)])
     if rows and held.successor is not None:
         held.successor.is_begun = rows[0][0] is not None
     return bool(rows)
@@ -299,11 +253,11 @@ def _ending(held: Claim) -> tuple[_Ending, list[Any]]:
         return _END_WITH_KEY, [min(held.key.kept_for, LONGEST).total_seconds(), held.key.number, str(held.token)]
     if held.successor is not None:
         following = held.successor
-        return _END_AND_BEGIN, [following.lease.total_seconds(), following.delivery, str(following.token)]
-    return _END, []
+        return END_AND_BEGIN, [following.lease.total_seconds(), following.delivery, str(following.token)]
+    return END, []
 
 
-def _fetch(alias: str, statement: Statement, parameters: Sequence[Any], *later: Statement) -> list[tuple[Any, ...]]:
+def fetch(alias: str, statement: Statement, parameters: Sequence[Any], *later: Statement) -> list[tuple[Any, ...]]:
     """Execute a statement, and prepare it together with those that follow in a transaction."""
     connection = connections[alias]
     is_alone = connection.get_autocommit()  # in a transaction, an error would undo more
@@ -321,12 +275,7 @@ def _fetch(alias: str, statement: Statement, parameters: Sequence[Any], *later: 
 
 
 @cache
-def _several(columns: str) -> Statement:
-    return Statement(_CLAIM_SEVERAL.format(columns=columns, sync=_NO_SYNC))
-
-
-@cache
-def _new_statement(forms: tuple[tuple[bool, bool], ...], *, begun: bool, sync: bool) -> Statement:
+def _new_statement(forms: tuple[tuple[bool, bool], ...], *, begun: bool, sync: bool, notify: bool) -> Statement:
     """Write the statement for deliveries that are deferred, ordered, both or neither."""
     claimed = _CLAIMED.format(begun="statement_timestamp()" if begun else "NULL::timestamptz")
     deliveries = [
@@ -335,4 +284,5 @@ def _new_statement(forms: tuple[tuple[bool, bool], ...], *, begun: bool, sync: b
         else claimed
         for deferred, ordered in forms
     ]
-    return Statement(_NEW.format(sync="" if sync else _NO_SYNC, wanted=", ".join(deliveries)))
+    woken = f", {waking.NOTIFICATION}" if notify else ""
+    return Statement(_NEW.format(sync="" if sync else NO_SYNC, wanted=", ".join(deliveries), notify=woken))

@@ -13,6 +13,7 @@ from .._boxes.states import SETTLED, State
 from .._boxes.stored_errors import StoredError
 from . import once_keys
 from .models import Delivery
+from .waking import wake_workers
 
 
 @retry_conflicts
@@ -26,7 +27,10 @@ def reopen(alias: str, delivery: Delivery) -> bool:
 def leave(alias: str, deliveries: Collection[int]) -> int:
     """Leave open deliveries to the workers. Returns how many were not deferred before."""
     rows = Delivery.objects.using(alias).filter(pk__in=deliveries, deferred=False).exclude(state__in=SETTLED)
-    return rows.update(deferred=True)
+    left = rows.update(deferred=True)
+    if left:
+        wake_workers(alias)
+    return left
 
 
 @retry_conflicts

@@ -20,6 +20,7 @@ from ..._boxes.display import printable
 from ..._boxes.printing import DRY_RUN, KIND, print_dry_run, print_number, summary
 from ..._boxes.selecting import idle
 from ..._boxes.states import State
+from ..._boxes.wakeups import wakeups
 from ..._dispatch.store import Result
 from ..._shutdown import StopFlag, stop_flag
 from ...management.arguments import age, positive, refuse
@@ -34,6 +35,7 @@ from ..names import Names
 from ..purge import PURGEABLE, PURGED, purge
 from ..renaming import renamable, rename
 from ..replay import DISCARDED, REPLAYED, SUCCEEDED, discard, replay
+from ..waking import CHANNEL
 from ..workers import process
 from .reports import NOUNS, filters, handler_name, selection
 
@@ -128,13 +130,14 @@ def purge_events(out: OutputWrapper, *, older_than: timedelta | None, dry_run: b
 @subcommand(
     "Run the deferred deliveries that are due.",
     argument("--loop", action="store_true", help="continue until SIGTERM or Ctrl-C"),
-    argument("--interval", type=age, default=timedelta(seconds=5), metavar="AGE", help="between two rounds (default: 5s)"),
+    argument("--interval", type=age, default=timedelta(seconds=5), metavar="AGE", help="the longest wait (default: 5s)"),
     *FORMAT,
 )
 def process_deliveries(out: OutputWrapper, *, err: OutputWrapper, loop: bool, interval: timedelta, json: bool, **_: Any) -> None:
     """Work once, or until the command is stopped."""
     alias = database()
-    with stop_flag() as stop:
+    channel = CHANNEL if loop and conf.current().INBOX.NOTIFY else None
+    with stop_flag() as stop, wakeups(alias, channel, stop) as wakeup:
         while True:
             try:
                 outcomes = _run(out, process(alias, err.write), 0, stop, json=json)
@@ -145,9 +148,10 @@ def process_deliveries(out: OutputWrapper, *, err: OutputWrapper, loop: bool, in
             else:
                 if not json and (outcomes or not loop):
                     out.write(_summary("Processed", outcomes))
-            if not loop or stop.wait(interval.total_seconds()):
+            if not loop or wakeup.wait(interval.total_seconds()):
                 return
             close_old_connections()  # as Django does between requests; a handler may have broken one
+            wakeup.listen()
 
 
 def _run(

@@ -10,16 +10,18 @@ from typing import Any
 from django.core.management.base import OutputWrapper
 from django.db import close_old_connections
 
+from ... import conf
 from ..._boxes.conflicts import AWAY
+from ..._boxes.wakeups import wakeups
 from ..._shutdown import stop_flag
 from ...management.arguments import age
 from ...management.output import counted
 from ...management.subcommands import FORMAT, argument, subcommand
 from ..database import database
+from ..puts_postgresql import CHANNEL
 from ..relay import Tally, relay
 from ..taking import time_until_due
 from ..transports.configured import opened_transport
-from ..wakeups import wakeups
 
 
 @subcommand(
@@ -31,7 +33,8 @@ from ..wakeups import wakeups
 def relay_events(out: OutputWrapper, *, err: OutputWrapper, loop: bool, interval: timedelta, json: bool, **_: Any) -> None:
     """Send once, or until the command is stopped."""
     alias = database()
-    with stop_flag() as stop, opened_transport() as transport, wakeups(alias, stop) as wakeup:
+    channel = CHANNEL if conf.current().OUTBOX.NOTIFY else None
+    with stop_flag() as stop, opened_transport() as transport, wakeups(alias, channel, stop) as wakeup:
         while True:
             pause: timedelta | None = None
             try:

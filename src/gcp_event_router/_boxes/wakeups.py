@@ -1,4 +1,4 @@
-"""Waits until somebody publishes, as far as the database can tell: PostgreSQL, through psycopg 3.2 or newer, with NOTIFY."""
+"""Waits until somebody stores a row, as far as the database can tell: PostgreSQL, through psycopg 3.2 or newer, with NOTIFY."""
 
 from __future__ import annotations
 
@@ -10,39 +10,38 @@ from typing import Any, Final
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from .. import conf
-from .._boxes.conflicts import AWAY
 from .._shutdown import StopFlag
-from .puts_postgresql import CHANNEL
+from .conflicts import AWAY
 
 #: How often a wait looks at the flag, in seconds: a signal does not end the driver's own wait.
 _LOOK: Final = 0.5
 
 
 class Wakeups:
-    """Notifications of a database, from the moment when this object is made, on a connection of its own."""
+    """Notifications on a channel, if any, from the moment when this object is made, on a connection of its own."""
 
-    def __init__(self, alias: str, stop: StopFlag) -> None:
+    def __init__(self, alias: str, channel: str | None, stop: StopFlag) -> None:
         self._alias = alias
+        self._channel = channel
         self._stop = stop
         self._listening: BaseDatabaseWrapper | None = None
         self.listen()
 
     def listen(self) -> None:
         """Begin to listen, unless it does, or the database cannot."""
-        if self._listening is not None or not (conf.current().OUTBOX.NOTIFY and _notifies(self._alias)):
+        if self._listening is not None or self._channel is None or not _notifies(self._alias):
             return
         connection = connections[self._alias].copy()
         try:
             with connection.cursor() as cursor:
-                cursor.execute(f"LISTEN {CHANNEL}")
+                cursor.execute(f"LISTEN {self._channel}")
         except AWAY:
             connection.close()
         else:
             self._listening = connection
 
     def wait(self, seconds: float) -> bool:
-        """Wait until somebody publishes, the flag is set, or for some seconds; return whether the flag is set."""
+        """Wait for a notification, until the flag is set, or for some seconds; return whether the flag is set."""
         if self._listening is None:
             return self._stop.wait(seconds)
         until = monotonic() + seconds
@@ -66,9 +65,9 @@ class Wakeups:
 
 
 @contextmanager
-def wakeups(alias: str, stop: StopFlag) -> Generator[Wakeups]:
+def wakeups(alias: str, channel: str | None, stop: StopFlag) -> Generator[Wakeups]:
     """Listen in the block."""
-    made = Wakeups(alias, stop)
+    made = Wakeups(alias, channel, stop)
     try:
         yield made
     finally:
