@@ -9,7 +9,7 @@ unexport DJANGO_SETTINGS_MODULE
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help typing demo demo-emulator serve screenshots test proofs coverage sentry check types lint asyncapi wheel matrix bench chaos million google clean
+.PHONY: help typing demo demo-emulator serve screenshots test proofs coverage sentry check types lint asyncapi wheel matrix bench benchmarks chaos million growth google clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -111,11 +111,23 @@ bench: $(VENV)/.dev ## Print the cost of a dispatch, a token and both boxes, com
 	$(BIN)/python -u benchmarks/outbox.py
 	$(BIN)/python -u benchmarks/typing_plugin.py
 
+benchmarks: .venvs/benchmarks/.installed ## Compare with other packages, side by side, and write docs/benchmarks.md; ARGUMENTS="--rounds 3".
+	.venvs/benchmarks/bin/python -u benchmarks/side_by_side.py $(ARGUMENTS)
+
+.venvs/benchmarks/.installed: pyproject.toml
+	$(PYTHON) -m venv .venvs/benchmarks
+	.venvs/benchmarks/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	.venvs/benchmarks/bin/python -m pip install --quiet --editable . --group benchmarks
+	touch $@
+
 chaos: $(VENV)/.test $(VENV)/.mariadb ## Kill processes while they publish, send and deliver thousands of events, and check that each took effect once.
 	$(BIN)/python -u benchmarks/chaos.py
 
-million: $(VENV)/.test ## Print the duration of the admin's list and of a purge, among a million events.
-	$(BIN)/python -u benchmarks/million.py
+million: $(VENV)/.test ## Print the duration of the admin's list and of a purge, among a million events; ARGUMENTS="--events 10000000".
+	$(BIN)/python -u benchmarks/million.py $(ARGUMENTS)
+
+growth: $(VENV)/.test ## Print how the inbox's tables grow while a million deliveries fail once and are done.
+	$(BIN)/python -u benchmarks/growth.py $(ARGUMENTS)
 
 google: $(VENV)/.test ## Write the models of Google's payloads from the definitions in google-events.
 	$(BIN)/python scripts/google_models.py
