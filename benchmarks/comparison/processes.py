@@ -39,9 +39,8 @@ def cpu(pid: int, *without: int) -> float:
 
 
 def environment(bench: str, source: Path | None = None) -> dict[str, str]:
-    """The environment of a contestant; `source` is a checkout whose package it uses instead of this one."""
-    folders = [source / "src"] if source else []
-    path = os.pathsep.join(map(str, [*folders, BENCHMARKS]))
+    """The environment of a contestant; `source` is a checkout whose package it uses instead of this one's."""
+    path = os.pathsep.join(map(str, [(source or BENCHMARKS.parent) / "src", BENCHMARKS]))
     return {**os.environ, "PYTHONPATH": path, "DJANGO_SETTINGS_MODULE": "contestants.settings", "BENCH": bench}
 
 
