@@ -102,7 +102,8 @@ wheel: $(VENV)/.dev ## Build the wheel, and use it in an empty environment, as a
 matrix: ## Run the tests on every supported Python that exists here, with every Django; PAIRS=--few uses each only once.
 	$(PYTHON) -m tests.matrix $(PAIRS)
 
-bench: $(VENV)/.dev ## Print the cost of a dispatch, a token and both boxes, compared with handwritten code, and of the mypy plugin.
+bench: $(VENV)/.dev ## Print the cost of a start, a dispatch, a token and both boxes, compared with handwritten code, and of the mypy plugin.
+	$(BIN)/python -u benchmarks/startup.py
 	$(BIN)/python -u benchmarks/calls.py
 	$(BIN)/python -u benchmarks/dispatch.py
 	$(BIN)/python -u benchmarks/observability.py

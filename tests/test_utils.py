@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 
 from gcp_event_router import utils
+from gcp_event_router.event import SUBSCRIPTION
 from gcp_event_router.exceptions import ConfigurationError, InvalidPubSubMessageError
-from gcp_event_router.utils import SUBSCRIPTION, decode_pubsub_message, get_event_url, make_pubsub_message
+from gcp_event_router.utils import decode_pubsub_message, get_event_url, make_pubsub_message
 
 
 class Model(BaseModel):

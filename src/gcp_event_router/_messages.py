@@ -27,7 +27,8 @@ from pydantic.dataclasses import dataclass
 
 from .envelopes import read_json
 from .envelopes.cloudevents import is_json
-from .utils import SUBSCRIPTION, make_pubsub_message
+from .event import SUBSCRIPTION
+from .utils import make_pubsub_message
 
 #: The names of the envelopes, as in `event.envelope.form`.
 Form: TypeAlias = Literal[

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from inspect import currentframe
+from typing import Any
 
 from django.apps import AppConfig
 from django.core import checks
 from django.utils.module_loading import autodiscover_modules
 from typing_extensions import override
 
-from . import auth, conf
-from .checks import check_deployment, check_project
+from . import conf
 from .router import events
 
 
@@ -32,9 +32,23 @@ class GCPEventRouterConfig(AppConfig):
         for signal in signals:
             events.listen(signal)
         if not _is_command():
-            auth.configured()
-        checks.register(check_project)
-        checks.register(check_deployment, checks.Tags.security, deploy=True)
+            from .auth.loading import configured  # noqa: PLC0415 -- commands that check nothing need no authenticators
+
+            configured()
+        checks.register(_check_project)
+        checks.register(_check_deployment, checks.Tags.security, deploy=True)
+
+
+def _check_project(**options: Any) -> list[checks.CheckMessage]:
+    from .checks import check_project  # noqa: PLC0415 -- a server runs no checks
+
+    return check_project(**options)
+
+
+def _check_deployment(**options: Any) -> list[checks.CheckMessage]:
+    from .checks import check_deployment  # noqa: PLC0415 -- as above
+
+    return check_deployment(**options)
 
 
 def _is_command() -> bool:

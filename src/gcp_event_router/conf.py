@@ -181,7 +181,10 @@ _Origin = Annotated[str, StringConstraints(to_lower=True), AfterValidator(_check
 
 
 class _Section(BaseModel):
-    model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="forbid", strict=True, hide_input_in_errors=True)
+    # a project without settings of ours never builds the validators
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        frozen=True, extra="forbid", strict=True, hide_input_in_errors=True, defer_build=True
+    )
 
 
 class InboxSettings(_Section):
@@ -251,8 +254,8 @@ class Settings(_Section):
     FAILURE_STATUS: int = Field(default=400, ge=400, le=599)
     #: The dotted paths of the signals to which `events` listens.
     SIGNALS: Annotated[tuple[str, ...], _IS_LIST] = Field(default=(OWN_SIGNAL,), min_length=1, strict=False)
-    INBOX: InboxSettings = InboxSettings()
-    OUTBOX: OutboxSettings = OutboxSettings()
+    INBOX: InboxSettings = InboxSettings.model_construct()
+    OUTBOX: OutboxSettings = OutboxSettings.model_construct()
     #: Whether events are reported to OpenTelemetry.
     TRACING: Annotated[bool, AfterValidator(_check_tracing)] = False
     #: The URL of a line of source code, such as "https://github.com/me/shop/blob/main/{path}#L{line}".
@@ -264,8 +267,9 @@ class Settings(_Section):
 @cache
 def current() -> Settings:
     """Validate the project's settings. Raises `ConfigurationError` for a key or a value that cannot be used."""
+    given: object = getattr(settings, NAME, {})
     try:
-        return Settings.model_validate(getattr(settings, NAME, {}))
+        return Settings.model_construct() if given == {} else Settings.model_validate(given)
     except ValidationError as error:
         raise ConfigurationError("\n".join(map(_describe, error.errors()))) from None
 

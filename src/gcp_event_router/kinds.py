@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future
 from datetime import datetime, timedelta
 from types import FrameType
-from typing import Any, Final, Generic, Never, TypeAlias, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, Final, Generic, Never, TypeAlias, Unpack, cast, overload
 from uuid import UUID
 
 from pydantic import TypeAdapter
@@ -27,15 +27,15 @@ from ._dispatch.handler import Handler
 from ._dispatch.options import Keyed, Options
 from ._dispatch.payload import payload_reader
 from ._dispatch.signature import NO_SOURCE
-from ._event_urls import get_event_url
 from ._globs.attributes import AttributeGlobs
 from ._globs.glob import Glob, escape
 from ._schema.json_schema import bare
 from ._schema.type_names import type_text
-from .event import LABEL_LENGTH, Event, is_label
+from .event import LABEL_LENGTH, SUBSCRIPTION, Event, is_label
 from .exceptions import InvalidEventError, RegistrationError
-from .publishing import Publication, Publisher, PublishOptions, apublish, publish
-from .utils import SUBSCRIPTION, make_pubsub_message
+
+if TYPE_CHECKING:
+    from .publishing import Publication, Publisher, PublishOptions
 
 __all__ = [
     "HandlerDecorator",
@@ -147,6 +147,8 @@ class Kind(Generic[PayloadT]):
         single_use: bool = False,
     ) -> str:
         """Return the URL to which events of this kind are sent; see `utils.get_event_url`."""
+        from ._event_urls import get_event_url  # noqa: PLC0415 -- Django's URLs are not needed at start
+
         return get_event_url(
             self.name, reference, parameters, base_url=base_url, signed=signed, max_age=max_age, single_use=single_use
         )
@@ -169,6 +171,8 @@ class Kind(Generic[PayloadT]):
         subscription: str = SUBSCRIPTION,
     ) -> bytes:
         """Make the body of a push of this kind, for tests; see `utils.make_pubsub_message`."""
+        from .utils import make_pubsub_message  # noqa: PLC0415 -- for tests
+
         return make_pubsub_message(self.data(payload), subscription, attributes, message_id, ordering_key, publish_time)
 
     @overload
@@ -200,6 +204,8 @@ class Kind(Generic[PayloadT]):
             pydantic.ValidationError: The payload is invalid.
 
         """
+        from .publishing import publish  # noqa: PLC0415 -- many processes only handle events
+
         return publish(*self._publication(*given, **options))
 
     @overload
@@ -210,6 +216,8 @@ class Kind(Generic[PayloadT]):
 
     async def apublish(self, *given: Any, **options: Any) -> str:
         """Publish a payload, as `publish` does, and await the event's id."""
+        from .publishing import apublish  # noqa: PLC0415 -- as above
+
         return await apublish(*self._publication(*given, **options))
 
     @override
@@ -248,6 +256,8 @@ class Kind(Generic[PayloadT]):
         client: Publisher | None = None,
         **options: Any,
     ) -> tuple[Publication, Publisher | None]:
+        from .publishing import Publication  # noqa: PLC0415 -- as above
+
         data, read = self._serialised(payload)
         publication = Publication(kind=self.name, topic=topic, data=data, payload=read, attributes=attributes or {}, **options)
         return publication, client

@@ -10,11 +10,12 @@ import json
 from base64 import b64encode
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from typing_extensions import TypedDict
 
 from .envelopes import from_payload, read_json, read_wrapped
+from .event import SUBSCRIPTION
 from .exceptions import EnvelopeError, InvalidPubSubMessageError
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ else:
     from ._event_urls import get_event_url
 
 __all__ = ["DecodedPubSubMessage", "decode_pubsub_message", "get_event_url", "make_pubsub_message"]
-
-#: The subscription of a message for tests, unless the caller names one.
-SUBSCRIPTION: Final = "projects/my-project/subscriptions/my-subscription"
 
 
 class DecodedPubSubMessage(TypedDict):

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .._log import log_event, logger, trail
-from ..envelopes import lacks_subscription
 from ..exceptions import InvalidEventError, NotDueError, RefusalError
 from ..outcomes import Outcome
 from .handler import Handler
-from .raw_event import RawEvent
 from .store import HANDLED, Result
+
+if TYPE_CHECKING:
+    from .raw_event import RawEvent
 
 #: All other outcomes are logged as errors.
 _LEVELS: Final = {
@@ -45,8 +46,10 @@ def log_line(
 ) -> None:
     """Write the line of an event or of a handler's run; the arguments are those of `_log.log_event`."""
     trace = raw_event.trace
-    if outcome in _REFUSED and lacks_subscription(raw_event.envelope):
-        problem += _NO_PUSH
+    if outcome in _REFUSED:
+        from ..envelopes import lacks_subscription  # noqa: PLC0415 -- no form of an envelope is needed at start
+
+        problem += _NO_PUSH if lacks_subscription(raw_event.envelope) else ""
     log_event(
         level,
         outcome.value,

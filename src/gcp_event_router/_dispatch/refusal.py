@@ -5,18 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .._flow import Flow, either
 from .._log import log_event, logger, trail
-from ..envelopes.trace_context import trace_headers
 from ..event import Principal
 from ..exceptions import BodyTooLargeError, ConfigurationError, DocumentError, EnvelopeError, RefusalError
 from ..lifecycle import event_rejected
 from ..outcomes import Outcome, classify
 from .log_line import log_line
-from .raw_event import RawEvent
 from .store import event_store
+
+if TYPE_CHECKING:
+    from .raw_event import RawEvent
 
 #: Faults of senders, which are logged as warnings; all others are errors.
 _SENDERS_FAULTS: Final = (EnvelopeError, BodyTooLargeError, RefusalError)
@@ -28,6 +29,8 @@ def refuse_request(
     """Announce and log a request that did not become an event."""
     rejection = describe_rejection(error, classify(error), kind, reference, principal)
     yield either(partial(event_rejected.tell, None, **rejection), partial(event_rejected.atell, None, **rejection))
+    from ..envelopes.trace_context import trace_headers  # noqa: PLC0415 -- no form of an envelope is needed at start
+
     headers = trace_headers(meta)
     trace = headers and headers.read()
     level, problem = _describe(error)

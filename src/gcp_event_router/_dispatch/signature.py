@@ -181,7 +181,7 @@ def _inner(function: Any) -> Any:
     if isinstance(function, AsyncToSync):
         return function.awaitable
     if inspect.ismethod(function):
-        return function.__self__ if isinstance(function.__self__, _ASGIREF) else function.__func__
+        return getattr(function, "__self__" if isinstance(function.__self__, _ASGIREF) else "__func__")
     wrapped = getattr(function, "__wrapped__", None)
     if wrapped is not None or inspect.isroutine(function) or isinstance(function, type):
         return wrapped

@@ -7,23 +7,24 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
-from ..envelopes import Handshake, Provider
+from .._late import late_attribute
 from ..exceptions import ConfigurationError
 from .base import Authenticator, BodyAuthenticator, CurlHint
 from .chain import AuthenticatorChain, SignedBody
 from .loading import configured, load
-from .shared_token import SharedToken
-from .signatures.hmac_signature import HMACSignature
-from .signatures.providers import GitHub, Linear, Paddle, PagerDuty, Shopify, Slack, Square, Stripe, Zendesk
-from .signatures.scheme import SignatureScheme
-from .signatures.standard_webhooks import StandardWebhooks, Svix
-from .signatures.twilio import Twilio
-from .signed_url import SignedURL
 
 if TYPE_CHECKING:
+    from ..envelopes import Handshake, Provider
     from .oidc import OIDC
+    from .shared_token import SharedToken
+    from .signatures.hmac_signature import HMACSignature
+    from .signatures.providers import GitHub, Linear, Paddle, PagerDuty, Shopify, Slack, Square, Stripe, Zendesk
+    from .signatures.scheme import SignatureScheme
+    from .signatures.standard_webhooks import StandardWebhooks, Svix
+    from .signatures.twilio import Twilio
+    from .signed_url import SignedURL
 
 __all__ = [
     "OIDC",
@@ -55,15 +56,32 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    """Import OIDC on demand, since only it needs the packages of the extra `oidc`."""
-    if name != "OIDC":
-        msg = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(msg)
-    for needed in ("jwt", "cryptography"):
+#: The modules of the authenticators and of what they are made of: a project needs one or two of them.
+_MODULES: Final = {
+    "Handshake": "..envelopes",
+    "HMACSignature": ".signatures.hmac_signature",
+    "OIDC": ".oidc",
+    "Provider": "..envelopes",
+    "SharedToken": ".shared_token",
+    "SignatureScheme": ".signatures.scheme",
+    "SignedURL": ".signed_url",
+    "StandardWebhooks": ".signatures.standard_webhooks",
+    "Svix": ".signatures.standard_webhooks",
+    "Twilio": ".signatures.twilio",
+    **dict.fromkeys(
+        ("GitHub", "Linear", "Paddle", "PagerDuty", "Shopify", "Slack", "Square", "Stripe", "Zendesk"), ".signatures.providers"
+    ),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import an authenticator when it is used; OIDC needs the packages of the extra `oidc`, too."""
+    for needed in ("jwt", "cryptography") if name == "OIDC" else ():
         if find_spec(needed) is None:
             msg = f"gcp_event_router.auth.OIDC needs {needed}, which is not installed. pip install 'gcp-event-router[oidc]'."
             raise ConfigurationError(msg)
-    from .oidc import OIDC  # noqa: PLC0415 -- see above
+    return late_attribute(__name__, _MODULES, name)
 
-    return OIDC
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Iterator
 from contextlib import suppress
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
@@ -14,9 +14,11 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, QueryDict
 
 from .. import _check_ids as check_ids
-from ..envelopes import Provider
 from ..event import Principal
 from ..exceptions import AuthenticationError
+
+if TYPE_CHECKING:
+    from ..envelopes import Provider
 
 __all__ = [
     "Authenticator",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import cached_property
 from operator import attrgetter
 from types import MappingProxyType
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
@@ -34,8 +35,29 @@ CREDENTIAL_HEADERS: Final[frozenset[str]] = frozenset(
     }
 )
 _NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
-_TIME: Final = TypeAdapter(datetime)
 ValueT = TypeVar("ValueT")
+
+
+class Validator(Generic[ValueT]):
+    """Validates a type, and is built when it is needed: at start, all of them would take longer than the rest of the package."""
+
+    def __init__(self, declared: Any) -> None:
+        self._declared = declared
+
+    @cached_property
+    def adapter(self) -> TypeAdapter[ValueT]:
+        """Pydantic's adapter."""
+        return TypeAdapter(self._declared)
+
+    @cached_property
+    def json(self) -> Callable[[bytes | str], ValueT]:
+        """Read JSON, in one call into pydantic's core."""
+        validate: Callable[[bytes | str], ValueT] = self.adapter.validator.validate_json
+        return validate
+
+
+#: For times as text.
+TIME: Final = Validator[datetime](datetime)
 
 
 def read_only(slot: str) -> Any:
@@ -218,7 +240,7 @@ def text_of(header: str) -> str:
 def parse_time(text: str) -> datetime | None:
     """Parse a time from a header; None if it is malformed. Without an offset, it is in UTC."""
     try:
-        return aware(_TIME.validate_strings(text))
+        return aware(TIME.adapter.validate_strings(text))
     except ValidationError:
         return None
 

@@ -11,11 +11,11 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final, Never
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from typing_extensions import override
 
 from ..exceptions import EnvelopeError
-from .base import Envelope, read_only
+from .base import TIME, Envelope, read_only
 from .outbox_ids import CAUSE_EXTENSION, read_cause
 from .pubsub import PubSubPush, read_wrapped
 from .pubsub_unwrapped import AnyCase, PubSubUnwrapped
@@ -38,7 +38,6 @@ _MEDIA_TYPE: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+/[!#$%&'*+.^_`|~0-9
 _RFC3339: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.ASCII | re.IGNORECASE)
 #: A leap second, which `datetime` does not have; it is read as the next second.
 _LEAP: Final = re.compile(r"(?<=:59:)60")
-_TIME: Final = TypeAdapter(datetime)
 
 
 def _attribute(name: str) -> Any:
@@ -218,7 +217,7 @@ def _time(text: str) -> datetime | None:
         return None
     try:
         common, leaps = _LEAP.subn("59", text)
-        return _TIME.validate_strings(common).astimezone(UTC) + timedelta(seconds=leaps)
+        return TIME.adapter.validate_strings(common).astimezone(UTC) + timedelta(seconds=leaps)
     except (ValidationError, OverflowError):
         return None
 

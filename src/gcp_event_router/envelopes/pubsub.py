@@ -10,12 +10,12 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Annotated, Any, Final, Literal, Required, cast
 
-from pydantic import AliasChoices, ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic import AliasChoices, ConfigDict, Field, ValidationError, with_config
 from pydantic_core import to_json
 from typing_extensions import TypedDict, override
 
 from ..exceptions import EnvelopeError
-from .base import Envelope, aware
+from .base import Envelope, Validator, aware
 from .outbox_ids import CAUSE_ATTRIBUTE, ID_ATTRIBUTE, read_cause, read_outbox_id
 
 # unlike `b64decode`, pydantic never drops characters that are not base64
@@ -51,8 +51,8 @@ class _Shape(TypedDict):
     message: dict[str, Any]
 
 
-_validate_push = TypeAdapter(_Push).validator.validate_json
-_validate_shape = TypeAdapter(_Shape).validator.validate_json
+_PUSH: Final = Validator[_Push](_Push)
+_SHAPE: Final = Validator[_Shape](_Shape)
 
 
 class PubSubPush(Envelope):
@@ -152,14 +152,14 @@ def read_wrapped(body: bytes, needs: Literal["subscription"] | None = "subscript
         return None
     malformed: tuple[str, ...] = ()
     try:
-        push = _validate_push(body)
+        push = _PUSH.json(body)
     except ValidationError:
         fields = shape_of(body)
         if fields is None or (needs and not isinstance(fields.get(needs), str)):
             return None
         repaired, malformed = _repair(fields)
         try:
-            push = _validate_push(repaired)
+            push = _PUSH.json(repaired)
         except ValidationError:
             msg = "The body is a Pub/Sub push, but its message.data is not base64."
             raise EnvelopeError(msg) from None
@@ -171,10 +171,9 @@ def read_wrapped(body: bytes, needs: Literal["subscription"] | None = "subscript
 def shape_of(body: bytes) -> dict[str, Any] | None:
     """Return a JSON object with an object `message`, which may be a push; None for all others."""
     try:
-        push: dict[str, Any] = _validate_shape(body)
+        return cast("dict[str, Any]", _SHAPE.json(body))
     except ValidationError:
         return None
-    return push
 
 
 def lacks_subscription(envelope: Envelope) -> bool:
@@ -203,7 +202,7 @@ def _repair(push: dict[str, Any]) -> tuple[bytes, tuple[str, ...]]:
 
 def _is_valid(push: object) -> bool:
     try:
-        _validate_push(to_json(push, inf_nan_mode="constants"))
+        _PUSH.json(to_json(push, inf_nan_mode="constants"))
     except ValidationError:
         return False
     return True

@@ -15,11 +15,11 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, Final, cast
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from typing_extensions import TypedDict, override
 
 from ..exceptions import ConfigurationError, EnvelopeError
-from .base import Envelope, parse_time, read_json, text_of
+from .base import Envelope, Validator, parse_time, read_json, text_of
 
 #: The key of a provider's description in `request.META`, and among stored headers. The names of headers have no dot.
 DESCRIPTION: Final = "gcp_event_router.webhook"
@@ -34,7 +34,7 @@ class _Description(TypedDict):
     attributes: dict[str, str]
 
 
-_DESCRIPTION: Final = TypeAdapter(_Description)
+_DESCRIPTION: Final = Validator[_Description](_Description)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +165,7 @@ class Webhook(Envelope):
         """Hold the body, and read the description that `Provider.describe` made. Raises `EnvelopeError` if it cannot be read."""
         super().__init__(body, content_type)
         try:
-            facts = _DESCRIPTION.validate_json(description)
+            facts = _DESCRIPTION.json(description)
         except ValidationError as error:  # somebody has changed the row of the inbox
             msg = "The stored description of this webhook cannot be read."
             raise EnvelopeError(msg) from error

@@ -22,7 +22,7 @@ from django.utils import timezone
 from .._boxes.clock import LONGEST, ahead
 from .._boxes.conflicts import refuse_uncommitted
 from ..publishing import AnyTransport, KeptEvent, Publication
-from . import for_tests, ordering_keys, puts_postgresql
+from . import ordering_keys, puts_postgresql
 from .causes import cause_and_trace
 from .database import database
 from .enqueueing import enqueue_relay
@@ -69,10 +69,14 @@ class OutboxStore:
 
     def stored(self, ids: Collection[str]) -> list[KeptEvent]:
         """Return those of the events that exist."""
+        from . import for_tests  # noqa: PLC0415 -- only tests need it
+
         return for_tests.stored(ids)
 
     def relay(self, transport: AnyTransport | None) -> tuple[list[KeptEvent], list[BaseException]]:
         """Send what is due, in this thread, and return what was sent, and the exceptions of failed attempts."""
+        from . import for_tests  # noqa: PLC0415 -- as above
+
         return for_tests.relay_here(transport)
 
 

@@ -15,7 +15,7 @@ from ...support.signatures import EXAMPLES, Signed, each_example, refusal, stop_
 
 PROVIDERS = {
     name
-    for name, value in vars(auth).items()
+    for name, value in ((name, getattr(auth, name)) for name in auth.__all__)
     if isinstance(value, type) and issubclass(value, HMACSignature) and value is not HMACSignature
 }
 
