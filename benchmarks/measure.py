@@ -18,38 +18,46 @@ SLICE = float(os.environ.get("BENCH_SLICE", "0.05"))
 def header(*more: str) -> None:
     """Print the machine and the versions; `more` are further packages whose versions matter."""
     names = ", ".join(f"{name} {version(name)}" for name in ("Django", "pydantic", *more))
-    print(f"Python {platform.python_version()}, {names}; {os.cpu_count()} cores; median of {ROUNDS} rounds\n")
+    load = "/".join(f"{load:.1f}" for load in os.getloadavg())
+    machine = f"{os.cpu_count()} cores, load {load}"
+    print(f"Python {platform.python_version()}, {names}; {machine}; median of {ROUNDS} rounds and quartiles of their ratios\n")
 
 
-def compare(title: str, contestants: Mapping[str, Callable[[], object]]) -> dict[str, float]:
-    """Print a table and return, for each contestant, the median ratio of its time to the first one's in the same round."""
-    loops = {name: _loops(call) for name, call in contestants.items()}
-    rounds = [{name: _time(call, loops[name]) / loops[name] for name, call in contestants.items()} for _ in range(ROUNDS)]
+def compare(
+    title: str, contestants: Mapping[str, Callable[[], object]], clock: Callable[[], float] = perf_counter
+) -> dict[str, float]:
+    """Print a table and return, for each contestant, the median ratio of its time to the first one's in the same round.
+
+    What waits for nothing is measured with `process_time`, of which other processes take less.
+    """
+    loops = {name: _loops(call, clock) for name, call in contestants.items()}
+    rounds = [{name: _time(call, loops[name], clock) / loops[name] for name, call in contestants.items()} for _ in range(ROUNDS)]
     first = next(iter(contestants))
-    ratios = {name: statistics.median(each[name] / each[first] for each in rounds) for name in contestants}
-    print(f"{title:<64} {'median':>12} {'ratio':>7}\n{'-' * 85}")
-    for name, ratio in ratios.items():
+    ratios = {name: [each[name] / each[first] for each in rounds] for name in contestants}
+    print(f"{title:<64} {'median':>12} {'ratio':>7} {'quartiles':>11}\n{'-' * 97}")
+    for name, all_ratios in ratios.items():
         median = statistics.median(each[name] for each in rounds)
-        print(f"{name:<64} {median * 1e6:>9.2f} µs {ratio:>7.2f}")
+        low, ratio, high = statistics.quantiles(all_ratios, n=4)
+        print(f"{name:<64} {median * 1e6:>9.2f} µs {ratio:>7.2f} {low:>5.2f}-{high:<5.2f}")
     print()
-    return ratios
+    return {name: statistics.median(all_ratios) for name, all_ratios in ratios.items()}
 
 
-def _time(call: Callable[[], object], times: int) -> float:
+def _time(call: Callable[[], object], times: int, clock: Callable[[], float]) -> float:
     gc.collect()
     gc.disable()
     try:
-        start = perf_counter()
+        start = clock()
         for _ in range(times):
             call()
-        return perf_counter() - start
+        return clock() - start
     finally:
         gc.enable()
 
 
-def _loops(call: Callable[[], object]) -> int:
+def _loops(call: Callable[[], object], clock: Callable[[], float]) -> int:
     call()  # what is done once, such as building an index, is not what is measured
     times = 1
-    while (spent := _time(call, times)) < SLICE / 5:
+    while (spent := _time(call, times, clock)) < SLICE / 5:
         times *= 4 if spent < SLICE / 50 else 2
     return max(1, round(times * SLICE / spent))

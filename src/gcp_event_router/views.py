@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from types import FunctionType
 from typing import Any, Final, cast
 
 from django.contrib.auth.decorators import login_not_required
@@ -13,14 +14,14 @@ from django.db import connections, transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
-from django.views.generic import View
+from django.views.generic import View, base
 from typing_extensions import override
 
 from ._concurrency import NOT_WITH_GEVENT, is_served_by_gevent
 from ._dispatch.refusal import refuse_request, reject
 from ._endpoint.request import body_limit, is_received_long, read_body, read_events
 from ._endpoint.response import EventResponse, failure, handshake, permission
-from ._flow import REST_IN_THREAD, Flow, arun, either, in_thread, on_loop, run
+from ._flow import REST_IN_THREAD, Flow, arun, in_thread, on_loop, run
 from .auth import Authenticator, AuthenticatorChain, SignedBody, configured
 from .envelopes import SignedRequest
 from .event import UNKNOWN, Principal, is_label
@@ -56,9 +57,26 @@ class EventView(View):
         view = login_not_required(csrf_exempt(super().as_view(**initkwargs)))
         for alias in connections:
             view = transaction.non_atomic_requests(using=alias)(view)
-        if cls.setup is View.setup and cls.dispatch is View.dispatch and cls.post in {EventView.post, AsyncEventView.post}:
+        if cls.setup is _SETUP and cls.dispatch is _DISPATCH and cls.post in {EventView.post, AsyncEventView.post}:
+            view = cls._straight(view, cls(**initkwargs))
             setattr(view, _MARK, view)
         return view
+
+    @classmethod
+    def _straight(cls, view: Callable[..., HttpResponseBase], instance: EventView) -> Callable[..., HttpResponseBase]:
+        """Make a view function that calls `post` of one instance for all requests, since nothing of a request is kept in it.
+
+        Other methods, and what other software has patched in the meantime, are left to Django's `view`.
+        """
+
+        def straight(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if request.method == "POST" and cls.dispatch is _DISPATCH and cls.setup is _SETUP:
+                return instance.post(request, *args, **kwargs)
+            return view(request, *args, **kwargs)
+
+        straight.__dict__.update(view.__dict__)
+        straight.__doc__, straight.__module__ = view.__doc__, view.__module__
+        return straight
 
     @override
     def http_method_not_allowed(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -97,7 +115,6 @@ class EventView(View):
         except Exception as error:  # noqa: BLE001 -- each becomes an answer
             yield from refuse_request(error, kind, reference, principal, meta)
             return failure(error, kind, reference)
-        sender, deliver, adeliver = type(self), event_received.deliver, event_received.adeliver
         outcomes: list[Outcome] = []
         errors: list[Exception] = []
         for event_kind, event_reference, raw_event in events:
@@ -105,7 +122,8 @@ class EventView(View):
                 try:
                     if raw_event.problem is not None:
                         raise DocumentError(raw_event.problem)  # noqa: TRY301 -- as a receiver does
-                    outcomes.append((yield either(deliver, adeliver, sender, event_kind, event_reference, raw_event)))
+                    event = type(self), event_kind, event_reference, raw_event
+                    outcomes.append((yield event_received.deliver, event_received.adeliver, event))
                 except DocumentError as error:
                     outcomes.append((yield in_thread(reject, event_kind, event_reference, raw_event, error)))
             except Exception as error:  # noqa: BLE001 -- as above; the handlers' failures are logged already
@@ -145,6 +163,11 @@ async def _awaited(response: HttpResponse) -> HttpResponse:
     return response
 
 
+#: Django's own methods; None if other software replaced them before this module was imported.
+_SETUP, _DISPATCH = (
+    method if type(method) is FunctionType and getattr(method, "__globals__", None) is vars(base) else None
+    for method in (View.setup, View.dispatch)
+)
 #: The attribute of a view function that refers to the function itself, unless it is wrapped.
 _MARK: Final = "_gcp_event_router_view"
 
@@ -158,7 +181,7 @@ def _labels(kind: object, reference: object) -> tuple[str, str]:
     """The kind and the reference in the URL, if it has them."""
     if kind is None and reference is None:
         return UNKNOWN, UNKNOWN
-    labels = str(kind), str(reference)
-    if not is_label(*labels):
+    kind, reference = str(kind), str(reference)
+    if not (is_label(kind) and is_label(reference)):
         raise Http404
-    return labels
+    return kind, reference

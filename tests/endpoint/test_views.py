@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
+from unittest import mock
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.test import override_settings
+from django.urls import path
 from pydantic import BaseModel
+from typing_extensions import override
 
 from gcp_event_router import Event, EventRouter, Principal
 from gcp_event_router.utils import make_pubsub_message
+from gcp_event_router.views import EventView
 
-from ..conftest import Post
+from ..conftest import Post, post_asgi, post_wsgi
 
 UNABLE = "Unable to handle event of kind k with reference r"
 Lines = Callable[[], list[str]]
@@ -124,3 +130,63 @@ def test_principal_reaches_the_handler(router: EventRouter, post: Post) -> None:
 
     assert post("/events/k/r").status_code == 201
     assert [event.principal for event in seen] == [Principal("guard", email="a@example.com")]
+
+
+@pytest.mark.parametrize("step", ["setup", "dispatch", "post"])
+def test_a_step_that_is_patched_later_is_taken(router: EventRouter, step: str) -> None:
+    """Software that patches a method of the view, although the URLs exist already, sees each request."""
+    seen: list[Event[Any]] = []
+    router.on("k", payload=dict)(seen.append)
+
+    with mock.patch.object(EventView, step, autospec=True, side_effect=getattr(EventView, step)) as patched:
+        response = post_wsgi("/events/k/r")
+
+    assert (told(response), len(seen), patched.call_count) == ((201, {}), 1, 1)
+
+
+class Stepping(EventView):
+    """A view that notes its steps."""
+
+    steps: ClassVar[list[object]] = []
+
+    @override
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        self.steps.append((self.request is request, self.kwargs))
+        return super().dispatch(request, *args, **kwargs)
+
+
+def test_a_view_of_ones_own_has_the_request(router: EventRouter) -> None:
+    """A subclass that overrides a step gets an instance for each request, as from Django."""
+    del router
+    urls = (path("own/<event_kind>/<event_reference>", Stepping.as_view()),)
+
+    with override_settings(ROOT_URLCONF=urls):
+        answers = [told(post_wsgi(f"/own/k/{number}")) for number in range(2)]
+
+    assert answers == [(201, {}), (201, {})]
+    assert Stepping.steps == [(True, {"event_kind": "k", "event_reference": str(number)}) for number in range(2)]
+
+
+@pytest.mark.parametrize(("kinds", "hops"), [(["async", "async"], 0), (["def", "def"], 1), (["async", "def", "async"], 1)])
+def test_the_event_loop_needs_a_thread_for_sync_handlers_only(
+    router: EventRouter, monkeypatch: pytest.MonkeyPatch, kinds: list[str], hops: int
+) -> None:
+    """All sync handlers of an event run in one thread; without any, the whole request stays on the event loop."""
+    calls: list[object] = []
+
+    def counted(function: Callable[..., Any]) -> Any:
+        calls.append(function)
+        return sync_to_async(function)
+
+    for kind in kinds:
+
+        async def ahandler(event: Event[Any]) -> None: ...
+
+        def handler(event: Event[Any]) -> None: ...
+
+        router.on("k")(ahandler if kind == "async" else handler)
+    monkeypatch.setattr("gcp_event_router._concurrency.sync_to_async", counted)
+
+    response = post_asgi("/events/k/r")
+
+    assert (told(response), len(calls)) == ((201, {}), hops)

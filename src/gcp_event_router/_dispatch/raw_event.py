@@ -88,6 +88,8 @@ class _UnreadEnvelope(Envelope):
         return dict(self._meta)
 
 
+#: The arguments of `RawEvent` after the envelope.
+_Origin: TypeAlias = "tuple[Mapping[str, list[str]] | None, Principal | None, str | None, TraceHeaders | None]"
 #: An event with its kind and its reference.
 LabelledEvent: TypeAlias = tuple[str, str, RawEvent]
 
@@ -108,21 +110,21 @@ def read_raw_events(
     `UNKNOWN` if the event provides them. The other arguments are those of `RawEvent`.
     """
     origin = query, principal, kept_as, headers
-    parts: list[tuple[bytes, Mapping[str, Any]]] = [(body, meta)]
-    if is_batch(meta):
-        try:
-            bodies = split_batch(body, meta, conf.current().MAX_BATCH)
-        except EnvelopeError as error:
-            return [(kind, reference, UnreadableEvent(error, body, meta, *origin))]
-        part_meta = event_meta(meta)
-        parts = [(part, part_meta) for part in bodies]
-    events: list[LabelledEvent] = []
-    for part, part_meta in parts:
-        try:
-            envelope = read(part, part_meta)
-            labels = labels_of(envelope) if kind is UNKNOWN else (kind, reference)
-        except EnvelopeError as error:
-            events.append((kind, reference, UnreadableEvent(error, part, part_meta, *origin)))
-        else:
-            events.append((*labels, RawEvent(envelope, *origin)))
-    return events
+    if not is_batch(meta):
+        return [_read_event(body, meta, kind, reference, origin)]
+    try:
+        bodies = split_batch(body, meta, conf.current().MAX_BATCH)
+    except EnvelopeError as error:
+        return [(kind, reference, UnreadableEvent(error, body, meta, *origin))]
+    part_meta = event_meta(meta)
+    return [_read_event(part, part_meta, kind, reference, origin) for part in bodies]
+
+
+def _read_event(body: bytes, meta: Mapping[str, Any], kind: str, reference: str, origin: _Origin) -> LabelledEvent:
+    try:
+        envelope = read(body, meta)
+        if kind is UNKNOWN:
+            kind, reference = labels_of(envelope)
+    except EnvelopeError as error:
+        return kind, reference, UnreadableEvent(error, body, meta, *origin)
+    return kind, reference, RawEvent(envelope, *origin)

@@ -23,7 +23,7 @@ from .._log import log_malformed
 from ..auth import AuthenticatorChain, SignedBody
 from ..auth.base import parsed_query
 from ..envelopes import DESCRIPTION, EVENTARC_MODE
-from ..envelopes.trace_context import TRACE_HEADERS, trace_headers
+from ..envelopes.trace_context import trace_headers
 from ..event import Principal
 from ..exceptions import BodyTooLargeError, ConfigurationError, EnvelopeError
 from .pending_body import BROKEN, PENDING, PendingBody
@@ -59,12 +59,11 @@ def read_events(
     if secret and not meta.keys().isdisjoint(secret):
         meta = {name: value for name, value in meta.items() if name not in secret}
     query = _parameters(request, chain.secret_parameters) if meta.get("QUERY_STRING") else None
-    headers = None if meta.keys().isdisjoint(TRACE_HEADERS) else trace_headers(meta)
-    events = read_raw_events(body, meta, kind, reference, query, principal, None, headers)
-    for labelled in events:
-        envelope = labelled[2].envelope
+    events = read_raw_events(body, meta, kind, reference, query, principal, None, trace_headers(meta))
+    for event_kind, event_reference, raw_event in events:
+        envelope = raw_event.envelope
         if envelope.malformed:
-            log_malformed(*labelled[:2], envelope.message_id, envelope.malformed)
+            log_malformed(event_kind, event_reference, envelope.message_id, envelope.malformed)
     return events
 
 
@@ -86,7 +85,7 @@ def read_body(request: HttpRequest, limit: int) -> bytes:
     `ConfigurationError` if something has read it before.
     """
     state: Any = request
-    if PENDING in getattr(state, "scope", ()):
+    if not isinstance(request, WSGIRequest) and PENDING in getattr(state, "scope", ()):
         wait_for(partial(_receive_body, request, limit))
     length = _length(request, limit)
     body: bytes = getattr(state, "_body", b"")
@@ -96,6 +95,7 @@ def read_body(request: HttpRequest, limit: int) -> bytes:
             read = _server_reader(request, has_length=length is not None)
         if read is not None:
             length = None  # chunks mark their own end, so a Content-Length beside them means nothing
+            _forget_parsed(request)
         body = _read_and_keep(state, read, limit + 1 if length is None else length, limit)
     if len(body) > limit:
         raise BodyTooLargeError
@@ -113,6 +113,7 @@ async def _receive_body(request: HttpRequest, limit: int) -> None:
         return
     _length(request, limit)
     _keep(request, await pending.read(limit))
+    _forget_parsed(request)
 
 
 async def is_received_long(request: HttpRequest, limit: int) -> bool:
@@ -198,7 +199,12 @@ def _read_on(read: _Read, begin: bytes, enough: int, limit: int) -> bytes:
 
 def _keep(request: Any, body: bytes) -> None:
     """Leave a body with its request, as if `request.body` had been read."""
-    request._stream.close()  # noqa: SLF001 -- as Django does; under ASGI, it holds the body a second time
+    if not isinstance(request, WSGIRequest):
+        request._stream.close()  # noqa: SLF001 -- as Django does: under ASGI, it holds the body a second time
     request._stream, request._body = BytesIO(body), body  # noqa: SLF001 -- as above
-    for parsed in ("_post", "_files"):  # from a body that seemed to be empty
+
+
+def _forget_parsed(request: HttpRequest) -> None:
+    """Drop what Django has parsed of a body that seemed to be empty."""
+    for parsed in ("_post", "_files"):
         request.__dict__.pop(parsed, None)

@@ -78,6 +78,8 @@ class AuthenticatorChain:
 
     def ask(self, request: HttpRequest) -> Flow[Principal | SignedBody | None]:
         """Return what `authenticate` does, as part of a flow; or, if only the body can prove the sender, how to verify it."""
+        if self.authenticators == ():
+            return None
         refusals: list[RefusalError] = []
         for step in self._steps:
             principal = yield from step.ask(refusals, request)
@@ -90,7 +92,7 @@ class AuthenticatorChain:
         return None
 
     def _admit_or_raise(self, refusals: list[RefusalError]) -> None:
-        """Admit a request that no authenticator accepted if there are none; otherwise raise the most telling refusal."""
+        """Admit a request without any authenticator configured under `DEBUG`; otherwise raise the most telling refusal."""
         if self.authenticators is None:
             if settings.DEBUG:
                 return
@@ -100,8 +102,7 @@ class AuthenticatorChain:
                 'or {"AUTHENTICATION": []} to open it on purpose.'
             )
             raise ForbiddenError(reason="no authentication is configured")
-        if self.authenticators:
-            raise _most_telling(refusals)
+        raise _most_telling(refusals)
 
 
 class SignedBody:

@@ -12,7 +12,8 @@ from typing import Any, Final, NamedTuple
 from . import CloudEvent, Envelope
 
 #: The headers that may hold a trace, by their names in `request.META`.
-TRACE_HEADERS: Final = ("HTTP_TRACEPARENT", "HTTP_X_CLOUD_TRACE_CONTEXT")
+_TRACEPARENT_KEY: Final = "HTTP_TRACEPARENT"
+_CLOUD_KEY: Final = "HTTP_X_CLOUD_TRACE_CONTEXT"
 _TRACEPARENT: Final = re.compile(
     r"(?!ff)([0-9a-f]{2})-((?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2})(-.*)?", re.DOTALL
 )
@@ -51,10 +52,10 @@ class TraceHeaders(NamedTuple):
 
 def trace_headers(meta: Mapping[str, Any]) -> TraceHeaders | None:
     """Take the headers from Django's `request.META`; None if it has none of them."""
-    if meta.keys().isdisjoint(TRACE_HEADERS):
+    if _TRACEPARENT_KEY not in meta and _CLOUD_KEY not in meta:
         return None
     get = meta.get
-    return TraceHeaders(get("HTTP_TRACEPARENT", ""), get("HTTP_TRACESTATE", ""), get("HTTP_X_CLOUD_TRACE_CONTEXT", ""))
+    return TraceHeaders(get(_TRACEPARENT_KEY, ""), get("HTTP_TRACESTATE", ""), get(_CLOUD_KEY, ""))
 
 
 def trace_of(envelope: Envelope) -> Trace | None:
