@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connections
 from django.db.models import F
 from django.db.models.functions import Now
 from django.test import override_settings
@@ -33,6 +33,7 @@ from ..support.deliveries import (
     register,
     rows,
     session,
+    settings_of,
     sync_or_async,
     take_effect,
     with_databases,
@@ -380,3 +381,56 @@ def test_without_zones(inbox: str, router: EventRouter) -> None:
         assert outcomes(inbox) == ["handled"] * 3
     connections[inbox].close()
     assert effects(inbox) == ["h"] * 3
+
+
+def test_a_session_that_is_ended_in_a_batch(inbox: str, router: EventRouter) -> None:
+    """If the database ends a worker's session, that run does not count, and the worker runs the rest in another session."""
+
+    def work(event: Event[Any]) -> None:
+        if event.reference == "1":
+            with connections[inbox].cursor() as cursor, session(inbox) as other, other.cursor() as killer:
+                cursor.execute("SELECT pg_backend_pid()")
+                killer.execute("SELECT pg_terminate_backend(%s)", cursor.fetchone())
+        take_effect(inbox, "h", event.reference)
+
+    register(router, work, is_async=False, deferred=True)
+    keep(4)
+
+    assert outcomes(inbox) == ["handled", "unavailable", "handled", "handled"]
+    assert rows(inbox) == [DONE, PENDING, DONE, DONE]
+    assert references(inbox) == ["0", "2", "3"]
+
+
+def test_a_database_that_is_away_in_a_batch(inbox: str, router: EventRouter) -> None:
+    """If a worker cannot reach the database, it fails, and others can claim the rest of its batch ten seconds later."""
+
+    def work(event: Event[Any]) -> None:
+        stack.enter_context(settings_of(inbox, HOST="/nowhere"))
+
+    register(router, work, is_async=False, deferred=True)
+    keep(3)
+
+    with ExitStack() as stack, pytest.raises(OperationalError):
+        outcomes(inbox)
+    connections[inbox].close()
+    assert rows(inbox) == [("h", "running", 1)] * 3
+    end_leases(inbox)
+    with router.isolated(empty=True):
+        register(router, effect_of(inbox), is_async=False, deferred=True)
+        assert outcomes(inbox) == ["handled"] * 3
+    assert list(Delivery.objects.using(inbox).order_by("pk").values_list("attempts", "lost")) == [(2, 1), (1, 0), (1, 0)]
+
+
+@pytest.mark.parametrize("binding", [False, True], ids=["by the client", "by the server"])
+def test_parameters_bound(inbox: str, router: EventRouter, binding: bool) -> None:
+    """Batches are claimed and released, wherever psycopg binds parameters."""
+    register(router, effect_of(inbox), is_async=False, deferred=True)
+    keep(20)
+    options = {**connections[inbox].settings_dict["OPTIONS"], "server_side_binding": binding}
+    with settings_of(inbox, OPTIONS=options):
+        with closing(process(inbox)) as results:
+            for _ in range(3):
+                next(results)
+        assert rows(inbox) == [*[DONE] * 3, *[PENDING] * 17]
+        assert outcomes(inbox) == ["handled"] * 17
+    assert references(inbox) == [str(number) for number in range(20)]

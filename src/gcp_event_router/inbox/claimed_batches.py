@@ -101,7 +101,7 @@ class Batch:
     def __exit__(self, *_: object) -> None:
         if self._timer is not None:
             self._timer.cancel()
-            self._timer.join()
+            self._timer.join(_PATIENCE.total_seconds())  # it may wait for a connection for long, and changes nothing later
         if (rest := self._claimed[self._next :]) and not self._is_released:
             try:
                 release(self._alias, rest, begun=True)
