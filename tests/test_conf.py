@@ -10,7 +10,8 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
 
-from gcp_event_router.conf import InboxSetting, InboxSettings, RouterSettings, Settings, current
+from gcp_event_router import conf
+from gcp_event_router.conf import InboxSetting, InboxSettings, OutboxSetting, OutboxSettings, RouterSettings, Settings, current
 
 KEYS = (
     "AUTHENTICATION, FAILURE_STATUS, INBOX, MAX_BATCH, MAX_BODY_SIZE, OUTBOX, SIGNALS, SOURCE_URL, TRACING, UNHANDLED, "
@@ -41,9 +42,22 @@ def test_settings_are_read_once_and_again_after_a_change() -> None:
 
 
 def test_every_key_is_typed_read_and_filled_in() -> None:
-    """The types for users and the models name the same keys."""
-    assert list(RouterSettings.__annotations__) == list(Settings.model_fields)
-    assert list(InboxSetting.__annotations__) == list(InboxSettings.model_fields)
+    """The types for users, the values and what validates them name the same keys."""
+    for typed, made, validated in (
+        (RouterSettings, Settings, conf.ROUTER_KEYS),
+        (InboxSetting, InboxSettings, conf.INBOX_KEYS),
+        (OutboxSetting, OutboxSettings, conf.OUTBOX_KEYS),
+    ):
+        assert (list(typed.__annotations__), set(validated)) == (list(made._fields), set(made._fields))
+
+
+def test_defaults_are_valid() -> None:
+    """The settings accept their own defaults, if a project writes them."""
+    given: dict[str, Any] = Settings()._asdict() | {"WEBHOOK_ORIGINS": []}
+    for name in ("INBOX", "OUTBOX"):
+        given[name] = given[name]._asdict()
+    with override_settings(GCP_EVENT_ROUTER=given):
+        assert current() == Settings()
 
 
 @pytest.mark.parametrize(

@@ -7,29 +7,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from difflib import get_close_matches
 from functools import cache
 from importlib.util import find_spec
 from types import NoneType
-from typing import Annotated, Any, ClassVar, Final, Literal, NotRequired
+from typing import Any, Final, Literal, NamedTuple, NotRequired, cast
 
 from django.apps import apps
 from django.conf import settings
 from django.core.signals import setting_changed
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    InstanceOf,
-    StringConstraints,
-    ValidationError,
-    with_config,
-)
-from pydantic_core import ErrorDetails, PydanticCustomError
+from pydantic_core import CoreSchema, ErrorDetails, PydanticCustomError, SchemaValidator, ValidationError
+from pydantic_core import core_schema as core
 from typing_extensions import TypedDict
 
 from .backoff import Backoff
@@ -56,7 +46,6 @@ _ORIGIN: Final = re.compile(r"[a-z0-9._-]+|\*")
 _SOURCE_URL: Final = re.compile(r"https?://([^{}\s]|\{line\})*\{path\}([^{}\s]|\{line\}|\{path\})*")
 
 
-@with_config(ConfigDict(extra="forbid"))
 class AuthenticatorSetting(TypedDict):
     """One entry of `AUTHENTICATION`, in Django's usual form."""
 
@@ -64,7 +53,6 @@ class AuthenticatorSetting(TypedDict):
     OPTIONS: NotRequired[dict[str, Any]]
 
 
-@with_config(ConfigDict(extra="forbid"))
 class TransportSetting(TypedDict):
     """The entry `TRANSPORT` of `OUTBOX`, in the same form."""
 
@@ -73,7 +61,7 @@ class TransportSetting(TypedDict):
 
 
 class InboxSetting(TypedDict, total=False):
-    """The type of the entry `INBOX`. `InboxSettings` validates it, and a new key goes into both."""
+    """The type of the entry `INBOX`. A new key goes into `InboxSettings` and `INBOX_KEYS`, too."""
 
     DATABASE: str
     LEASE: timedelta
@@ -89,7 +77,7 @@ class InboxSetting(TypedDict, total=False):
 
 
 class OutboxSetting(TypedDict, total=False):
-    """The type of the entry `OUTBOX`. `OutboxSettings` validates it, and a new key goes into both."""
+    """The type of the entry `OUTBOX`. A new key goes into `OutboxSettings` and `OUTBOX_KEYS`, too."""
 
     DATABASE: str
     TRANSPORT: TransportSetting
@@ -105,7 +93,7 @@ class OutboxSetting(TypedDict, total=False):
 class RouterSettings(TypedDict, total=False):
     """The type of `GCP_EVENT_ROUTER`, for projects that check the types of their settings.
 
-    `Settings` validates it, and a new key goes into both.
+    A new key goes into `Settings` and `ROUTER_KEYS`, too.
     """
 
     AUTHENTICATION: list[AuthenticatorSetting] | tuple[AuthenticatorSetting, ...]
@@ -165,111 +153,164 @@ def _meta_keys(names: frozenset[str]) -> frozenset[str]:
     return frozenset(f"HTTP_{name.upper().replace('-', '_')}" for name in names)
 
 
+def _check_section(value: Any) -> Any:
+    if type(value) is not dict:
+        raise PydanticCustomError("section", "Input should be a dict")
+    return cast("object", value)
+
+
 #: Replace messages of pydantic that name Python types which settings do not use.
 _MESSAGES: Final = {
     "tuple_type": "Input should be a list",
     "frozen_set_type": "Input should be a list",
-    "model_type": "Input should be a dict",
     "too_short": "Input should have at least one item",
 }
-_Count = Annotated[int, Field(ge=1, le=MAX_ATTEMPTS)]
-_Duration = Annotated[timedelta, Field(gt=timedelta(0))]
-_IS_LIST: Final = BeforeValidator(_check_list)
-_Policy = InstanceOf[Backoff]
-_Header = Annotated[str, StringConstraints(pattern="^[A-Za-z0-9-]+$")]
-_Origin = Annotated[str, StringConstraints(to_lower=True), AfterValidator(_check_origin)]
 
 
-class _Section(BaseModel):
-    # a project without settings of ours never builds the validators
-    model_config: ClassVar[ConfigDict] = ConfigDict(
-        frozen=True, extra="forbid", strict=True, hide_input_in_errors=True, defer_build=True
-    )
-
-
-class InboxSettings(_Section):
+class InboxSettings(NamedTuple):
     """`GCP_EVENT_ROUTER["INBOX"]`, with its defaults."""
 
     #: The alias of the inbox's database; None for the default of its model.
-    DATABASE: Annotated[str, AfterValidator(_check_alias)] | None = None
+    DATABASE: str | None = None
     #: One run of a handler ends within this time.
-    LEASE: _Duration = timedelta(minutes=5)
+    LEASE: timedelta = timedelta(minutes=5)
     #: How many runs of a delivery may fail.
-    MAX_ATTEMPTS: _Count = 10
+    MAX_ATTEMPTS: int = 10
     #: How many runs may be lost, because the worker or the database is gone. None: three times `MAX_ATTEMPTS`, ten at least.
-    MAX_LOST: _Count | None = None
+    MAX_LOST: int | None = None
     #: How long workers retry a handler.
-    MAX_WAIT: _Duration = timedelta(days=1)
+    MAX_WAIT: timedelta = timedelta(days=1)
     #: Whether handlers run after the sender is answered.
     DEFERRED: bool = False
     #: How long finished events are kept, and duplicates recognised.
-    RETENTION: _Duration = timedelta(days=14)
+    RETENTION: timedelta = timedelta(days=14)
     #: Whether the text and the traceback of a handler's exception are kept.
     ERROR_TEXT: bool = True
     #: The headers to keep of unwrapped pushes and unreadable requests; as keys of `request.META`.
-    KEEP_HEADERS: Annotated[frozenset[_Header], AfterValidator(_meta_keys)] = Field(default=frozenset(), strict=False)
+    KEEP_HEADERS: frozenset[str] = frozenset()
     #: When a handler that has failed is tried again, unless it has a policy of its own.
-    RETRY: _Policy = Backoff()
+    RETRY: Backoff = Backoff()
     #: Whether storing a deferred delivery wakes the workers at once, on PostgreSQL.
     NOTIFY: bool = True
 
 
-class OutboxSettings(_Section):
+class OutboxSettings(NamedTuple):
     """`GCP_EVENT_ROUTER["OUTBOX"]`, with its defaults."""
 
     #: The alias of the outbox's database; None for the default of its model.
-    DATABASE: Annotated[str, AfterValidator(_check_alias)] | None = None
+    DATABASE: str | None = None
     #: What sends the events. The default handles them in this project.
-    TRANSPORT: TransportSetting = Field(
-        default=TransportSetting(BACKEND="gcp_event_router.outbox.transports.Local"), strict=False
-    )
+    TRANSPORT: TransportSetting = TransportSetting(BACKEND="gcp_event_router.outbox.transports.Local")
     #: A relay that is gone keeps its events for this long.
-    LEASE: _Duration = timedelta(minutes=1)
+    LEASE: timedelta = timedelta(minutes=1)
     #: How many events a relay takes at once.
-    BATCH: int = Field(default=200, gt=0, le=10_000)
+    BATCH: int = 200
     #: How many attempts to send an event may fail.
-    MAX_ATTEMPTS: _Count = 50
+    MAX_ATTEMPTS: int = 50
     #: When an event that could not be sent is tried again.
-    RETRY: _Policy = Backoff(first=timedelta(seconds=1), cap=timedelta(minutes=5))
+    RETRY: Backoff = Backoff(first=timedelta(seconds=1), cap=timedelta(minutes=5))
     #: How long events are kept after they were sent.
-    RETENTION: _Duration = timedelta(days=7)
+    RETENTION: timedelta = timedelta(days=7)
     #: Whether the text and the traceback of a transport's exception are kept.
     ERROR_TEXT: bool = True
     #: Whether publishing wakes the relays at once, on PostgreSQL.
     NOTIFY: bool = True
 
 
-class Settings(_Section):
+class Settings(NamedTuple):
     """`GCP_EVENT_ROUTER`, with its defaults."""
 
     #: One of them must accept a request. None: nobody may send, unless DEBUG is on. Empty: everybody may.
-    AUTHENTICATION: Annotated[tuple[AuthenticatorSetting, ...] | None, _IS_LIST] = Field(default=None, strict=False)
+    AUTHENTICATION: tuple[AuthenticatorSetting, ...] | None = None
     #: In bytes. Pub/Sub's largest message, 10 MB, is a body of 13.4 MB.
-    MAX_BODY_SIZE: int = Field(default=15 * 1024 * 1024, gt=0)
+    MAX_BODY_SIZE: int = 15 * 1024 * 1024
     #: How many events a batch may have. All of them are handled before the answer.
-    MAX_BATCH: int = Field(default=1_000, gt=0)
+    MAX_BATCH: int = 1_000
     #: How to treat an event without a handler: answer 201, answer 400, or store it in the inbox.
-    UNHANDLED: Annotated[Literal["accept", "error", "keep"], AfterValidator(_check_unhandled)] = "accept"
+    UNHANDLED: Literal["accept", "error", "keep"] = "accept"
     #: The HTTP status for an unexpected exception.
-    FAILURE_STATUS: int = Field(default=400, ge=400, le=599)
+    FAILURE_STATUS: int = 400
     #: The dotted paths of the signals to which `events` listens.
-    SIGNALS: Annotated[tuple[str, ...], _IS_LIST] = Field(default=(OWN_SIGNAL,), min_length=1, strict=False)
-    INBOX: InboxSettings = InboxSettings.model_construct()
-    OUTBOX: OutboxSettings = OutboxSettings.model_construct()
+    SIGNALS: tuple[str, ...] = (OWN_SIGNAL,)
+    INBOX: InboxSettings = InboxSettings()
+    OUTBOX: OutboxSettings = OutboxSettings()
     #: Whether events are reported to OpenTelemetry.
-    TRACING: Annotated[bool, AfterValidator(_check_tracing)] = False
+    TRACING: bool = False
     #: The URL of a line of source code, such as "https://github.com/me/shop/blob/main/{path}#L{line}".
-    SOURCE_URL: Annotated[str, AfterValidator(_check_source_url)] = ""
+    SOURCE_URL: str = ""
     #: The senders of CloudEvents that may send here if they ask for it by OPTIONS, such as "eventgrid.azure.net"; "*" for all.
-    WEBHOOK_ORIGINS: Annotated[frozenset[_Origin], _IS_LIST] = Field(default=frozenset(), strict=False)
+    WEBHOOK_ORIGINS: frozenset[str] = frozenset()
+
+
+def _section(made: Callable[..., object], keys: Mapping[str, CoreSchema]) -> CoreSchema:
+    fields = {key: core.typed_dict_field(schema, required=False) for key, schema in keys.items()}
+    given = core.no_info_before_validator_function(_check_section, core.typed_dict_schema(fields, extra_behavior="forbid"))
+    return core.no_info_after_validator_function(lambda values: made(**values), given)
+
+
+def _listed(schema: CoreSchema) -> CoreSchema:
+    return core.no_info_before_validator_function(_check_list, schema)
+
+
+# What each key takes, in the schemas of pydantic's core: its models would take most of the time of a start.
+_TEXT: Final = core.str_schema(strict=True)
+_SWITCH: Final = core.bool_schema(strict=True)
+_COUNT: Final = core.int_schema(ge=1, le=MAX_ATTEMPTS, strict=True)
+_DURATION: Final = core.timedelta_schema(gt=timedelta(0), strict=True)
+_BACKEND: Final = core.typed_dict_schema(
+    {
+        "BACKEND": core.typed_dict_field(core.str_schema(), required=True),
+        "OPTIONS": core.typed_dict_field(core.dict_schema(core.str_schema(), core.any_schema()), required=False),
+    },
+    extra_behavior="forbid",
+)
+_BOX: Final[Mapping[str, CoreSchema]] = {
+    "DATABASE": core.nullable_schema(core.no_info_after_validator_function(_check_alias, _TEXT)),
+    "LEASE": _DURATION,
+    "MAX_ATTEMPTS": _COUNT,
+    "RETRY": core.is_instance_schema(Backoff),
+    "RETENTION": _DURATION,
+    "ERROR_TEXT": _SWITCH,
+    "NOTIFY": _SWITCH,
+}
+_HEADER: Final = core.str_schema(pattern="^[A-Za-z0-9-]+$", strict=True)
+INBOX_KEYS: Final[Mapping[str, CoreSchema]] = {
+    **_BOX,
+    "MAX_LOST": core.nullable_schema(_COUNT),
+    "MAX_WAIT": _DURATION,
+    "DEFERRED": _SWITCH,
+    "KEEP_HEADERS": core.no_info_after_validator_function(_meta_keys, core.frozenset_schema(_HEADER)),
+}
+OUTBOX_KEYS: Final[Mapping[str, CoreSchema]] = {
+    **_BOX,
+    "TRANSPORT": _BACKEND,
+    "BATCH": core.int_schema(gt=0, le=10_000, strict=True),
+}
+_UNHANDLED: Final = core.literal_schema(["accept", "error", "keep"])
+_ORIGINS: Final = core.frozenset_schema(
+    core.no_info_after_validator_function(_check_origin, core.str_schema(to_lower=True, strict=True))
+)
+ROUTER_KEYS: Final[Mapping[str, CoreSchema]] = {
+    "AUTHENTICATION": _listed(core.nullable_schema(core.tuple_schema([_BACKEND], variadic_item_index=0))),
+    "MAX_BODY_SIZE": core.int_schema(gt=0, strict=True),
+    "MAX_BATCH": core.int_schema(gt=0, strict=True),
+    "UNHANDLED": core.no_info_after_validator_function(_check_unhandled, _UNHANDLED),
+    "FAILURE_STATUS": core.int_schema(ge=400, le=599, strict=True),
+    "SIGNALS": _listed(core.tuple_schema([_TEXT], variadic_item_index=0, min_length=1)),
+    "INBOX": _section(InboxSettings, INBOX_KEYS),
+    "OUTBOX": _section(OutboxSettings, OUTBOX_KEYS),
+    "TRACING": core.no_info_after_validator_function(_check_tracing, _SWITCH),
+    "SOURCE_URL": core.no_info_after_validator_function(_check_source_url, _TEXT),
+    "WEBHOOK_ORIGINS": _listed(_ORIGINS),
+}
 
 
 @cache
 def current() -> Settings:
     """Validate the project's settings. Raises `ConfigurationError` for a key or a value that cannot be used."""
-    given: object = getattr(settings, NAME, {})
     try:
-        return Settings.model_construct() if given == {} else Settings.model_validate(given)
+        validator = SchemaValidator(_section(Settings, ROUTER_KEYS))
+        return cast("Settings", validator.validate_python(getattr(settings, NAME, {})))
     except ValidationError as error:
         raise ConfigurationError("\n".join(map(_describe, error.errors()))) from None
 
