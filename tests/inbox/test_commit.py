@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connections, transaction
+from django.db import connections, transaction
+from psycopg import OperationalError
 
 from gcp_event_router import Event, EventRouter
-from gcp_event_router.inbox.models import Delivery
+from gcp_event_router.inbox import endings_postgresql, messages
+from gcp_event_router.inbox.models import Delivery, StoredEvent
 from gcp_event_router.signals import event_received
 
 from ..conftest import Post, post_wsgi
@@ -21,6 +23,7 @@ from ..support.deliveries import (
     both_doors,
     effects,
     on_postgresql,
+    push,
     rows,
     session,
     take_effect,
@@ -51,6 +54,18 @@ def at_commit(alias: str, what: str) -> Generator[None]:
             cursor.execute("DROP TRIGGER at_commit ON effects_effect")
             cursor.execute("DROP FUNCTION at_commit")
             cursor.execute("DROP SEQUENCE effects_commits")
+
+
+@pytest.fixture(autouse=True)
+def warm(inbox: str, router: EventRouter) -> None:
+    """The connection of this thread has prepared its statements; those of the other door are new."""
+
+    @router.on("warm", name="warm")
+    def _(event: Event[Any]) -> None: ...
+
+    for number in (1, 2):
+        assert post_wsgi("/events/warm/r", push(number)).status_code == 201
+    StoredEvent.objects.using(inbox).all().delete()
 
 
 @pytest.fixture
@@ -108,18 +123,17 @@ def test_a_connection_that_is_lost_at_the_commit(inbox: str, runs: list[str], po
     assert (len(runs), rows(inbox), effects(inbox)) == (2, [("h", "done", 1)], ["h"])
 
 
-def test_an_answer_to_the_commit_that_is_lost(inbox: str, runs: list[str]) -> None:
+def test_an_answer_to_the_commit_that_is_lost(inbox: str, runs: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """If the connection breaks after the commit, but before its answer, the delivery is done: 409, and then it is a duplicate."""
 
-    def lose(execute: Callable[..., Any], sql: str, *args: Any) -> Any:
-        result = execute(sql, *args)
-        if sql.endswith("; COMMIT"):
-            connections[inbox].connection.close()
-            msg = "server closed the connection unexpectedly"
-            raise OperationalError(msg)
-        return result
+    def lose(raw: Any, text: str) -> list[Any]:
+        messages.send(raw, text)
+        raw.close()
+        msg = "server closed the connection unexpectedly"
+        raise OperationalError(msg)
 
-    with connections[inbox].execute_wrapper(lose):
+    with monkeypatch.context() as patch:
+        patch.setattr(endings_postgresql, "send", lose)
         assert post_wsgi(PATH, PUSH).status_code == 409
     assert (rows(inbox), effects(inbox)) == ([("h", "done", 1)], ["h"])
     assert [post_wsgi(PATH, PUSH).status_code for _ in range(2)] == [200, 200]

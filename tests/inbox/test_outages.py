@@ -11,7 +11,7 @@ from django.db import close_old_connections, connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from gcp_event_router import Event, EventRouter
-from gcp_event_router.inbox import claims_postgresql, endings
+from gcp_event_router.inbox import endings, endings_postgresql
 from gcp_event_router.inbox.models import Delivery, OnceKey, StoredEvent
 
 from ..conftest import Post, post_wsgi
@@ -113,7 +113,7 @@ def test_e4_a_handler_that_loses_its_database_is_undone(
         return False
 
     if point == "at the commit":  # which is a message of its own with OPTIONS["server_side_binding"]
-        monkeypatch.setattr(claims_postgresql, "binds_on_client", binds_on_server)
+        monkeypatch.setattr(endings_postgresql, "binds_on_client", binds_on_server)
         monkeypatch.setattr(endings, "finish_run", finish_late)
 
     assert [post(PATH, PUSH).status_code for _ in range(2)] == [503, 503]

@@ -12,10 +12,11 @@ from django.db import connections
 
 from .._boxes.states import State
 from . import waking
-from .claims_postgresql import CAN_BE_TAKEN, END, END_AND_BEGIN, IS_DUE, LOST_ERROR, NO_SYNC, TAKEN, WAITED, fetch
+from .claims_postgresql import CAN_BE_TAKEN, IS_DUE, LOST_ERROR, NO_SYNC, TAKEN, WAITED
+from .endings_postgresql import END, END_AND_BEGIN
 from .leases import DeliveryTerms
 from .models import DELIVERIES, EVENTS
-from .prepared import Statement
+from .prepared import Statement, fetch
 
 # ruff: noqa: S608 -- the names and states in the statements are our own; values are parameters
 # It passes over what others have locked. The first delivery begins; the others do so when their turn comes.

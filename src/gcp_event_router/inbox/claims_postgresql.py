@@ -1,4 +1,4 @@
-"""Statements for PostgreSQL: for a new event with its deliveries, the end of a marked run, and a business key.
+"""Statements for PostgreSQL: for a new event with its deliveries, for deliveries that workers claim, and for a business key.
 
 PostgreSQL takes longer to plan a statement than to execute it, so there are few, and those of each request are prepared.
 """
@@ -8,20 +8,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import Any
 from uuid import UUID
 
 from django.db import DatabaseError, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from .._boxes.clock import LONGEST
 from .._boxes.states import OPEN, State
 from .._boxes.stored_errors import StoredError
 from . import waking
-from .errors import RolledBackError
+from .endings_postgresql import END, END_WITH_KEY
 from .leases import LOST, Claim, ClaimRequest, DeliveryTerms, KeyRequest
-from .marks import SETTING
+from .messages import Parameter, send_prepared, unwatched
 from .models import DELIVERIES, EVENTS, KEYS
-from .prepared import Statement, binds_on_client, forget, prepare, sql_of
+from .prepared import Statement, fetch, forget, has
 
 # ruff: noqa: S608 -- the names and states in the statements are our own; values are parameters
 _EVENT = ("key", "kind", "reference", "message_id", "parameters", "body", "form", "meta", "principal", "digest")
@@ -91,28 +92,6 @@ LEFT JOIN {DELIVERIES} ON event_id = key
 WHERE key = %s::uuid
 """)
 
-_FINISH = f"""
-UPDATE {DELIVERIES} AS delivery
-SET state = '{State.DONE}', finished_at = statement_timestamp(), token = NULL, lease_until = NULL, running_digest = NULL,
-    error_type = '', error = '', error_text = ''
-"""
-# If another delivery has taken the key, the caller undoes the end of its delivery.
-_WIN_KEY = f"""
-won AS (
-    UPDATE {KEYS}
-    SET token = NULL, lease_until = NULL, done_at = statement_timestamp(),
-        kept_until = statement_timestamp() + make_interval(secs => %s)
-    WHERE id = %s AND token = %s::uuid
-    RETURNING text
-)
-"""
-_BEGIN_NEXT = f"""
-begun AS (
-    UPDATE {DELIVERIES} SET started_at = statement_timestamp(), lease_until = {_LEASE}
-    WHERE id = %s AND token = %s::uuid
-    RETURNING id
-)
-"""
 _HOLD_KEY = _both(f"""
 INSERT INTO {KEYS} AS stored (handler, digest, text, delivery, token, lease_until, kept_until)
 SELECT
@@ -130,64 +109,42 @@ WHERE stored.delivery = excluded.delivery
         AND (stored.done_at IS NULL OR stored.kept_until < statement_timestamp()))
 RETURNING id{{sync}}
 """)
-_MARK = f"nullif(current_setting('{SETTING}', true), '')"  # the token
-_NO_MARK: Final = "gcp_event_router: the transaction has ended before"
-_NOT_HELD: Final = "gcp_event_router: another worker has the claim"
-# If a marked run may not end as done, this is an error: the transaction is undone, even if the message goes on with COMMIT.
-_IS_ENDED = f"CASE WHEN {_MARK} IS NULL THEN '{_NO_MARK}' WHEN count(*) = 0 THEN '{_NOT_HELD}' ELSE '1' END::integer"
-
-
-class _Ending(NamedTuple):
-    """The statement that ends a run as done; it returns the next delivery, if it begins that one."""
-
-    plain: Statement
-    #: In a transaction that is marked with the claim's token.
-    marked: Statement
-
-    @classmethod
-    def make(cls, also: str = "", changes: str = "", following: str = "NULL") -> _Ending:
-        """Make the statements from what they do in addition."""
-        end = f"{_FINISH}{changes} WHERE delivery.id = %s"
-        return cls(
-            Statement(f"{also and f'WITH {also}'}{end} AND delivery.token = %s::uuid RETURNING {following}"),
-            Statement(
-                f"WITH {also and f'{also}, '}ended AS ({end} AND delivery.token = {_MARK}::uuid RETURNING 1) "
-                f"SELECT {_IS_ENDED}, {following} FROM ended"
-            ),
-        )
-
-
-END = _Ending.make()
-_END_WITH_KEY = _Ending.make(_WIN_KEY, ", once_key = won.text FROM won")
-END_AND_BEGIN = _Ending.make(_BEGIN_NEXT, following="(SELECT id FROM begun)")
 
 
 def insert_new(request: ClaimRequest) -> dict[str, Claim]:
     """Insert a new event, and claim it for all its handlers but ordered ones; returns nothing for an existing event."""
-    row, token = request.row, request.token
-    parameters = [str(row.key), *(getattr(row, name) for name in _EVENT[1:]), request.sender_attempt]
+    row, token, connection = request.row, str(request.token), connections[request.alias]
+    parameters: list[Parameter] = [
+        *(str(row.key), row.kind, row.reference, row.message_id, row.parameters, bytes(row.body), row.form, row.meta),
+        *(row.principal, bytes(row.digest), request.sender_attempt),
+    ]
+    forms: list[tuple[bool, bool]] = []
     for terms in request.wanted:
         key = request.order_keys.get(terms.handler)
-        parameters += [terms.handler, terms.max_attempts]
+        forms.append((terms.deferred, key is not None))
+        parameters += (terms.handler, terms.max_attempts)
         if key is not None:
-            parameters += [str(key.digest), key.text]
+            parameters += (str(key.digest), key.text)
         elif not terms.deferred:
-            parameters += [str(token), terms.lease.total_seconds()]
-    forms = tuple((terms.deferred, terms.handler in request.order_keys) for terms in request.wanted)
+            parameters += (token, terms.lease.total_seconds())
     # a deferred event is answered after this commit; and an outer transaction belongs to somebody else
-    is_deferred = any(deferred for deferred, _ in forms)
-    sync = is_deferred or not connections[request.alias].get_autocommit()
-    statement = _new_statement(forms, begun=request.begun, sync=sync, notify=is_deferred and waking.is_on())
+    is_deferred = any(terms.deferred for terms in request.wanted)
+    sync = is_deferred or not connection.get_autocommit()
+    notify = is_deferred and waking.is_on()
+    statement = _new_statement(tuple(forms), begun=request.begun, sync=sync, notify=notify)
+    rows = _insert_prepared(connection, statement, parameters)
+    if rows is None:
+        rows = fetch(request.alias, statement, parameters, END.marked)
+    wanted = {terms.handler: terms for terms in request.wanted}
     claims: dict[str, Claim] = {}
-    for pk, handler, *_ in fetch(request.alias, statement, parameters, END.marked):
-        terms = next(terms for terms in request.wanted if terms.handler == handler)
-        is_ordered = handler in request.order_keys
+    for number, handler, *_ in rows:
+        terms, is_ordered = wanted[handler], handler in request.order_keys
         if terms.deferred or is_ordered:
             claims[handler] = Claim(
-                pk, State.PENDING, max_attempts=terms.max_attempts, is_new=terms.deferred, is_ordered=is_ordered
+                number, State.PENDING, max_attempts=terms.max_attempts, is_new=terms.deferred, is_ordered=is_ordered
             )
         else:
-            claims[handler] = Claim(pk, State.RUNNING, token, 1, max_attempts=terms.max_attempts)
+            claims[handler] = Claim(number, State.RUNNING, request.token, 1, max_attempts=terms.max_attempts)
     return claims
 
 
@@ -212,66 +169,28 @@ def hold_key(alias: str, request: KeyRequest, digest: UUID, text: str) -> int | 
     times = [min(time, LONGEST).total_seconds() for time in (request.lease, request.kept_for)]
     parameters = [request.handler, str(digest), text, *times, request.delivery, str(request.token)]
     sync = not connections[alias].get_autocommit()  # as in insert_new()
-    rows = fetch(alias, _HOLD_KEY[sync], parameters, _END_WITH_KEY.marked)
+    rows = fetch(alias, _HOLD_KEY[sync], parameters, END_WITH_KEY.marked)
     return rows[0][0] if rows else None
 
 
-def finish(alias: str, held: Claim) -> bool:
-    """Do `endings.finish`."""
-    ending, parameters = _ending(held)
-    rows = fetch(alias, ending.plain, [*parameters, held.delivery, str(held.token)])
-    if rows and held.successor is not None:
-        held.successor.is_begun = rows[0][0] is not None
-    return bool(rows)
-
-
-def finish_marked(alias: str, held: Claim, *, commit: bool) -> bool:
-    """Do the same in a transaction that is marked with the claim's token, and commit it, if that takes no message of its own.
-
-    If it returns False or raises an error, the transaction is undone. Raises `RolledBackError` if it is not marked any more.
-    """
-    connection = connections[alias]
-    ending, parameters = _ending(held)
-    sql = sql_of(connection, ending.marked)
-    with connection.cursor() as cursor:
-        try:
-            cursor.execute(f"{sql}; COMMIT" if commit and binds_on_client(connection) else sql, [*parameters, held.delivery])
-        except DatabaseError as error:
-            if _NOT_HELD in str(error):
-                return False
-            if _NO_MARK in str(error):
-                raise RolledBackError from None
-            raise
-        if held.successor is not None:
-            held.successor.is_begun = cursor.fetchone()[1] is not None
-    return True
-
-
-def _ending(held: Claim) -> tuple[_Ending, list[Any]]:
-    """Choose the statement that ends a run, with the parameters of what it does in addition."""
-    if held.key is not None:
-        return _END_WITH_KEY, [min(held.key.kept_for, LONGEST).total_seconds(), held.key.number, str(held.token)]
-    if held.successor is not None:
-        following = held.successor
-        return END_AND_BEGIN, [following.lease.total_seconds(), following.delivery, str(following.token)]
-    return END, []
-
-
-def fetch(alias: str, statement: Statement, parameters: Sequence[Any], *later: Statement) -> list[tuple[Any, ...]]:
-    """Execute a statement, and prepare it together with those that follow in a transaction."""
-    connection = connections[alias]
-    is_alone = connection.get_autocommit()  # in a transaction, an error would undo more
-    if is_alone:
-        prepare(connection, statement, *later)
-    with connection.cursor() as cursor:
-        try:
-            cursor.execute(sql_of(connection, statement) if is_alone else statement.text, parameters)
-        except DatabaseError as error:
-            if not (is_alone and forget(connection, error)):
-                raise
-            cursor.execute(statement.text, parameters)
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-    return rows
+def _insert_prepared(
+    connection: BaseDatabaseWrapper, statement: Statement, parameters: Sequence[Parameter]
+) -> list[tuple[Any, ...]] | None:
+    """Do what `fetch` does with a prepared insertion, without a cursor; None if that is impossible."""
+    if not (connection.get_autocommit() and has(connection, statement)):
+        return None
+    raw = unwatched(connection)
+    if raw is None or not has(connection, statement) or any("\0" in each for each in parameters if isinstance(each, str)):
+        return None
+    try:
+        with connection.wrap_database_errors:
+            (result,) = send_prepared(raw, statement.name, parameters)
+    except DatabaseError as error:
+        if forget(connection, error):
+            return None
+        raise
+    rows = range(result.ntuples)
+    return [(int(result.get_value(row, 0) or 0), (result.get_value(row, 1) or b"").decode()) for row in rows]
 
 
 @cache

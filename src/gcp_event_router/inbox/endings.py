@@ -16,7 +16,7 @@ from .._boxes.clock import ahead
 from .._boxes.conflicts import retry_conflicts
 from .._boxes.states import State
 from .._boxes.stored_errors import StoredError
-from . import claims_postgresql as postgresql
+from . import endings_postgresql as postgresql
 from . import once_keys
 from .leases import KEY_IS_HELD, Claim, StandingKey
 from .marks import Mark

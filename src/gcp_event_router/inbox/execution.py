@@ -47,16 +47,17 @@ def run(alias: str, claim: Claim, policy: Backoff, call: Callable[[], None]) -> 
         tried += 1
         is_ours = has_returned = False
         try:
-            is_ours = connections[alias].get_autocommit()  # otherwise, an outer transaction is open
+            connection = connections[alias]
+            is_ours = connection.get_autocommit()  # otherwise, an outer transaction is open
             with transaction.atomic(using=alias):
                 if tried > 1 and not claims.holds(alias, claim):
                     raise LeaseLostError  # noqa: TRY301 -- rolls back
-                mark = Mark(alias, str(claim.token))
+                mark = Mark(connection, str(claim.token))
                 with mark.guarded():
                     call()
                 has_returned = True
                 if is_ours:
-                    _isolate_hooks(connections[alias])
+                    _isolate_hooks(connection)
                 if not endings.finish_run(alias, claim, mark, commit=is_ours):
                     raise LeaseLostError  # noqa: TRY301 -- as above
         except LeaseLostError:

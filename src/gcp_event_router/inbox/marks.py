@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from functools import cache
 from typing import Any, Final
 
 from django.db import DatabaseError, connections
@@ -20,9 +19,12 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from .._database_errors import code
 from .errors import RolledBackError
+from .messages import connection_of, send
 
 #: Its value is the token of the claim, until the transaction ends; then it is empty.
 SETTING: Final = "gcp_event_router.run"
+#: libpq's PQTRANS_IDLE.
+_IDLE: Final = 0
 #: The codes of MySQL, MariaDB and PostgreSQL for a missing savepoint, and for a missing transaction.
 _NO_SAVEPOINT: Final = frozenset({"1305", "3B001", "25P01"})
 
@@ -30,9 +32,8 @@ _NO_SAVEPOINT: Final = frozenset({"1305", "3B001", "25P01"})
 class Mark:
     """The mark of one run, set at the beginning of its transaction."""
 
-    def __init__(self, alias: str, token: str) -> None:
-        self._alias = alias
-        self._connection = connections[alias]
+    def __init__(self, connection: BaseDatabaseWrapper, token: str) -> None:
+        self._connection = connection
         #: Whether it is a setting, which `endings.finish_marked` has to check, and not a savepoint.
         self.is_setting: bool = self._connection.vendor == "postgresql" and _begin_with(self._connection, token)
         self._savepoint: str = "" if self.is_setting else self._connection.savepoint() or ""
@@ -43,7 +44,7 @@ class Mark:
 
     def require(self) -> None:
         """Raise `RolledBackError` if the marked transaction has ended, as far as a savepoint shows that."""
-        if connections[self._alias] is not self._connection or self._connection.get_rollback():
+        if connections[self._connection.alias] is not self._connection or self._connection.get_rollback():
             raise RolledBackError
         if self.is_setting:
             return
@@ -69,35 +70,16 @@ class Mark:
 
 def _begin_with(connection: BaseDatabaseWrapper, token: str) -> bool:
     """Begin the transaction with the mark, instead of leaving that to psycopg 3. Returns False if that is impossible."""
-    begin = _psycopg()
-    if begin is None:
+    raw = connection_of(connection)
+    if raw is None or raw.pgconn.transaction_status != _IDLE:
         return False
+    words = ["BEGIN"]
+    if raw.isolation_level is not None:
+        words.append(f"ISOLATION LEVEL {raw.isolation_level.name.replace('_', ' ')}")
+    if raw.read_only is not None:
+        words.append("READ ONLY" if raw.read_only else "READ WRITE")
+    if raw.deferrable is not None:
+        words.append("DEFERRABLE" if raw.deferrable else "NOT DEFERRABLE")
     with connection.wrap_database_errors:
-        return begin(connection.connection, token)
-
-
-@cache
-def _psycopg() -> Callable[[object, str], bool] | None:
-    try:
-        from psycopg import Connection, IsolationLevel, errors, generators  # noqa: PLC0415 -- Django may use psycopg2
-        from psycopg.pq import ExecStatus, TransactionStatus  # noqa: PLC0415 -- as above
-    except ImportError:
-        return None
-
-    def begin(connection: object, token: str) -> bool:
-        if not isinstance(connection, Connection) or connection.info.transaction_status != TransactionStatus.IDLE:
-            return False
-        words = ["BEGIN"]
-        if connection.isolation_level is not None:
-            words.append(f"ISOLATION LEVEL {IsolationLevel(connection.isolation_level).name.replace('_', ' ')}")
-        if connection.read_only is not None:
-            words.append("READ ONLY" if connection.read_only else "READ WRITE")
-        if connection.deferrable is not None:
-            words.append("DEFERRABLE" if connection.deferrable else "NOT DEFERRABLE")
-        connection.pgconn.send_query(f"{' '.join(words)}; SET LOCAL {SETTING} = '{token}'".encode())
-        for result in connection.wait(generators.execute(connection.pgconn)):
-            if result.status != ExecStatus.COMMAND_OK:
-                raise errors.error_from_result(result)
-        return True
-
-    return begin
+        send(raw, f"{' '.join(words)}; SET LOCAL {SETTING} = '{token}'")
+    return True

@@ -9,6 +9,7 @@ instead, from then on.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -17,7 +18,7 @@ from itertools import count
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from django.db import DatabaseError
+from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from .._database_errors import code
@@ -35,6 +36,7 @@ class Statement:
         numbers = count(1)
         name = f"gcp_event_router_{sha256(text.encode()).hexdigest()[:16]}"
         self.text: Final = text
+        self.name: Final = name
         self.preparation: Final = f"PREPARE {name} AS {re.sub('%s', lambda _: f'${next(numbers)}', text)}"
         self.execution: Final = f"EXECUTE {name}({', '.join(['%s'] * text.count('%s'))})"
 
@@ -78,8 +80,13 @@ def prepare(connection: BaseDatabaseWrapper, first: Statement, *others: Statemen
 
 def sql_of(connection: BaseDatabaseWrapper, statement: Statement) -> str:
     """Return the shortest text that executes a statement in the connection's session."""
-    session = _sessions.get(connection.connection)
-    return statement.execution if session is not None and statement in session.prepared else statement.text
+    return statement.execution if has(connection, statement) else statement.text
+
+
+def has(connection: BaseDatabaseWrapper, statement: Statement) -> bool:
+    """Whether a statement is prepared in the connection's session."""
+    session = None if connection.connection is None else _sessions.get(connection.connection)
+    return session is not None and statement in session.prepared
 
 
 def forget(connection: BaseDatabaseWrapper, error: Exception) -> bool:
@@ -98,6 +105,23 @@ def binds_on_client(connection: BaseDatabaseWrapper) -> bool:
     """Whether psycopg 3 makes parameters part of a statement's text: only then may it be `EXECUTE`, or one of several."""
     cursor = _client_cursor()
     return cursor is not None and issubclass(getattr(connection.connection, "cursor_factory", object), cursor)
+
+
+def fetch(alias: str, statement: Statement, parameters: Sequence[Any], *later: Statement) -> list[tuple[Any, ...]]:
+    """Execute a statement, and return its rows; prepare it together with those that follow in a transaction."""
+    connection = connections[alias]
+    is_alone = connection.get_autocommit()  # in a transaction, an error would undo more
+    if is_alone:
+        prepare(connection, statement, *later)
+    with connection.cursor() as cursor:
+        try:
+            cursor.execute(sql_of(connection, statement) if is_alone else statement.text, parameters)
+        except DatabaseError as error:
+            if not (is_alone and forget(connection, error)):
+                raise
+            cursor.execute(statement.text, parameters)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
 
 
 def _is_own(connection: BaseDatabaseWrapper) -> bool:

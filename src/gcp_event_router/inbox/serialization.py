@@ -16,6 +16,7 @@ from ..event import UNKNOWN, Principal
 from .models import StoredEvent
 
 _LENGTH: Final = 255
+_ENCODER: Final = json.JSONEncoder(default=str)
 #: The largest number that a column holds on every database.
 _LARGEST: Final = 2**31 - 1
 
@@ -80,7 +81,7 @@ def _make_row(
 
 def _dump(value: Any) -> str:
     """Write JSON in ASCII, which every database stores unchanged."""
-    return json.dumps(value, default=str)
+    return _ENCODER.encode(value)
 
 
 def sender_attempt_of(raw_event: RawEvent) -> int | None:
