@@ -36,6 +36,8 @@ class AuthenticatorChain:
             msg = f"authentication is of type {what}, which is not a list. Give a list of authenticators; [] lets everybody in."
             raise ConfigurationError(msg)
         self.authenticators: tuple[Authenticator, ...] | None = None if authenticators is None else tuple(authenticators)
+        #: Whether everybody may send, since the list of authenticators is empty on purpose.
+        self.is_open: Final = self.authenticators == ()
         self._steps: list[_Step] = []
         self._body_steps: list[_BodyAuthentication] = []
         parameters: set[str] = set()
@@ -71,25 +73,23 @@ class AuthenticatorChain:
         return await arun(self._ask_with_body(request))
 
     def _ask_with_body(self, request: HttpRequest) -> Flow[Principal | None]:
-        sender = yield from self.ask(request)
-        if isinstance(sender, SignedBody):
-            sender = (yield from sender.verify(request.body))[0]
-        return sender
+        principal, signed = yield from self.ask(request)
+        return principal if signed is None else (yield from signed.verify(request.body))[0]
 
-    def ask(self, request: HttpRequest) -> Flow[Principal | SignedBody | None]:
-        """Return what `authenticate` does, as part of a flow; or, if only the body can prove the sender, how to verify it."""
-        if self.authenticators == ():
-            return None
+    def ask(self, request: HttpRequest) -> Flow[tuple[Principal | None, SignedBody | None]]:
+        """Return what `authenticate` does, as part of a flow; and, if only the body can prove the sender, how to verify it."""
+        if self.is_open:
+            return None, None
         refusals: list[RefusalError] = []
         for step in self._steps:
             principal = yield from step.ask(refusals, request)
             if principal is not None:
-                return principal
+                return principal, None
         signed = [step for step in self._body_steps if step.is_signed(request, refusals)]
         if signed:
-            return SignedBody(request, signed, refusals)
+            return None, SignedBody(request, signed, refusals)
         self._admit_or_raise(refusals)
-        return None
+        return None, None
 
     def _admit_or_raise(self, refusals: list[RefusalError]) -> None:
         """Admit a request without any authenticator configured under `DEBUG`; otherwise raise the most telling refusal."""

@@ -22,7 +22,8 @@ from .outbox_ids import CAUSE_ATTRIBUTE, ID_ATTRIBUTE, read_cause, read_outbox_i
 _STRICT: Final = ConfigDict(val_json_bytes="base64", strict=True)
 #: What the body of a push almost always begins with, after its brace.
 _BEGIN: Final = b'"message"'
-_METADATA: Final = ("attributes", "messageId", "message_id", "publishTime", "publish_time", "orderingKey", "ordering_key")
+_IDS: Final = ("messageId", "message_id")
+_METADATA: Final = ("attributes", *_IDS, "publishTime", "publish_time", "orderingKey", "ordering_key")
 _FIELDS: Final = frozenset({"data", *_METADATA})
 
 
@@ -31,7 +32,7 @@ class _Message(TypedDict, total=False):
     data: bytes
     attributes: dict[str, str]
     # Pub/Sub writes both spellings; reading only the first takes less time
-    messageId: Annotated[str, Field(validation_alias=AliasChoices("messageId", "message_id"))]
+    messageId: Annotated[str, Field(min_length=1, validation_alias=AliasChoices(*_IDS))]
     publishTime: Annotated[datetime, Field(validation_alias=AliasChoices("publishTime", "publish_time"))]
     orderingKey: Annotated[str, Field(validation_alias=AliasChoices("orderingKey", "ordering_key"))]
 
@@ -83,7 +84,7 @@ class PubSubPush(Envelope):
     @property
     @override
     def message_id(self) -> str | None:
-        return self._message.get("messageId") or None
+        return self._message.get("messageId")
 
     @property
     @override
@@ -183,10 +184,13 @@ def lacks_subscription(envelope: Envelope) -> bool:
 
 
 def _repair(push: dict[str, Any]) -> tuple[bytes, tuple[str, ...]]:
-    """Remove malformed metadata from a push, or turn it into text, and remove nulls; returns the JSON and the names."""
+    """Remove malformed metadata from a push, or turn it into text, and remove what is empty; returns the JSON and the names."""
     malformed: list[str] = []
     push = {name: value for name, value in push.items() if value is not None}
     push["message"] = message = {name: value for name, value in push["message"].items() if value is not None}
+    for name in _IDS:
+        if message.get(name) == "":
+            del message[name]
     for name in _METADATA:
         if name in message and not _is_valid({"message": {name: message[name]}}):
             malformed.append(f"message.{name}")
@@ -213,7 +217,7 @@ def _as_text(name: str, value: object) -> object:
     if name == "attributes" and isinstance(value, dict):
         attributes = cast("dict[str, object]", value)
         return {key: item if isinstance(item, str) else _json(item) for key, item in attributes.items()}
-    return str(value) if name in {"messageId", "message_id"} and type(value) is int else None
+    return str(value) if name in _IDS and type(value) is int else None
 
 
 def _json(value: object) -> str:
