@@ -53,7 +53,7 @@ OURS = str(Path(gcp_event_router.__file__).parent)
 #: Python 3.11 calls these, newer releases do not.
 COMPREHENSIONS = {"<listcomp>", "<dictcomp>", "<setcomp>", "<genexpr>"}
 #: The maximum of calls and, if it has one, of files.
-BARS = {"plain": (45, 16), "with the inbox": (95, None), "traced": (90, None)}
+BARS = {"plain": (40, 16), "with the inbox": (95, None), "traced": (90, None)}
 urlpatterns = [path("", include("gcp_event_router.urls"))]
 
 

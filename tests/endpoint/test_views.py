@@ -9,6 +9,7 @@ from unittest import mock
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.dispatch import Signal
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.test import override_settings
@@ -171,7 +172,12 @@ def test_a_view_of_ones_own_has_the_request(router: EventRouter) -> None:
 def test_the_event_loop_needs_a_thread_for_sync_handlers_only(
     router: EventRouter, monkeypatch: pytest.MonkeyPatch, kinds: list[str], hops: int
 ) -> None:
-    """All sync handlers of an event run in one thread; without any, the whole request stays on the event loop."""
+    """All sync handlers of an event run in one thread; without any, the whole request stays on the event loop.
+
+    What wraps the router's receiver, as Sentry does, runs in a thread in any case.
+    """
+    finder: Any = Signal._live_receivers
+    is_wrapped = finder.__globals__["__name__"] != "django.dispatch.dispatcher"
     calls: list[object] = []
 
     def counted(function: Callable[..., Any]) -> Any:
@@ -189,4 +195,4 @@ def test_the_event_loop_needs_a_thread_for_sync_handlers_only(
 
     response = post_asgi("/events/k/r")
 
-    assert (told(response), len(calls)) == ((201, {}), hops)
+    assert (told(response), len(calls)) == ((201, {}), 1 if is_wrapped else hops)
