@@ -19,6 +19,7 @@ from .._concurrency import wait_for
 from .._log import logger
 from .._receivers.base import RouterReceiver
 from .._receivers.event_broadcast import find_broadcast
+from ..event import LABEL_LENGTH
 from ..exceptions import DocumentError, EnvelopeError, UnhandledEventError
 from ..lifecycle import event_rejected
 from ..outcomes import Outcome, classify, worst
@@ -242,11 +243,12 @@ class Dispatch:
 
         Plain receivers may take it, if the project has no handlers at all.
         """
-        if self._kind in warned or len(warned) >= _MAX_WARNED or is_handled(self._kind, self._raw_event):
+        kind = self._kind[:LABEL_LENGTH]  # the type of a CloudEvent may be as long as a body
+        if kind in warned or len(warned) >= _MAX_WARNED or is_handled(self._kind, self._raw_event):
             return False
         if next(registered_everywhere(), None) is None and any(router.has_plain_company() for router in tuple(LISTENING)):
             return False
-        warned.add(self._kind)
+        warned.add(kind)
         return True
 
     def _is_rejection(self, error: Exception) -> bool:
