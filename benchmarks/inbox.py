@@ -3,7 +3,8 @@
 The handler writes one row. Without an inbox it uses `transaction.atomic`, as careful code would; nothing else differs. Every
 call is a push with a new message id, except for the duplicates. PostgreSQL is a real server, on a socket, with the settings of
 its wheel. The benchmark prints the settings that matter, and the number of commits of a call, since each commit of a change
-waits for the disk. It prints figures without asserting them: on a shared machine, only the ratios mean something.
+waits for the disk. It prints figures without asserting them: on a shared machine, only the ratios mean something, and a busy
+disk makes all contestants alike. So it prints the processor's time, too: this process's and that of its server process.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from io import BytesIO
 from itertools import count
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent)]
@@ -64,7 +66,7 @@ from gcp_event_router.inbox.store import InboxStore
 from gcp_event_router.signals import event_received
 from gcp_event_router.utils import make_pubsub_message
 
-BAR = 2.4
+BARS = {"(b)": 1.7, "(c)": 0.7}
 SETTINGS = ("server_version", "fsync", "synchronous_commit", "full_page_writes", "wal_sync_method", "shared_buffers")
 META = {"CONTENT_TYPE": "application/json"}
 INBOX = InboxStore()
@@ -147,7 +149,8 @@ def statements() -> None:
     """Print the statements and commits of one call of each."""
     print(f"{'Statements of one call':<64} {'':>12} {'COMMITs':>7}\n{'-' * 85}")
     for name, call in contestants(dispatch).items():
-        call()
+        for _ in range(3):  # which prepare the statements
+            call()
         with CaptureQueriesContext(connection) as captured:
             call()
         asked = [query["sql"].split(None, 1)[0] for query in captured]
@@ -156,6 +159,20 @@ def statements() -> None:
         inside = asked[asked.index("BEGIN") : asked.index("COMMIT")] if "BEGIN" in asked else []
         commits = asked.count("COMMIT") + len(own) - (len(inside) - 1 if inside else 0)
         print(f"{name:<64} {len(own):>12} {commits:>7}")
+    print()
+
+
+def processor_time() -> float:
+    """The seconds that this process and its server process have been running (Linux, proc(5))."""
+    schedule = Path(f"/proc/{connection.connection.info.backend_pid}/schedstat").read_text()
+    return process_time() + int(schedule.split()[0]) / 1e9
+
+
+def tell(ratios: dict[str, float]) -> None:
+    """Print the ratios with their bars."""
+    for name, ratio in ratios.items():
+        if name[:3] in BARS:
+            print(f"{name[:3]} is {ratio:.2f} times (a), and ought to be at most {BARS[name[:3]]}")
     print()
 
 
@@ -168,10 +185,13 @@ def main() -> None:
             call_command("migrate", run_syncdb=True, verbosity=0)
             describe()
             statements()
-            ratios = compare("event_received.send of a push, one handler, one row", contestants(dispatch))
-            print(f"(b) is {ratios[NEW]:.2f} times (a), and ought to be at most {BAR}\n")
-            ratios = compare("A whole request through Django's WSGI handler", contestants(request))
-            print(f"(b) is {ratios[NEW]:.2f} times (a)")
+            for title, make in (
+                ("event_received.send of a push, one handler, one row", dispatch),
+                ("A whole request through Django's WSGI handler", request),
+            ):
+                tell(compare(title, contestants(make)))
+            if Path("/proc/self/schedstat").exists():
+                compare("The same event_received.send, time of processors only", contestants(dispatch), processor_time)
         finally:
             connection.close()
 
