@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from gcp_event_router import EventRouter
 from gcp_event_router.exceptions import UnavailableError
-from gcp_event_router.inbox import claims_postgresql, endings_postgresql
+from gcp_event_router.inbox import endings_postgresql, prepared
 from gcp_event_router.signals import event_received
 
 from ..conftest import post_wsgi
@@ -55,7 +55,7 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
         return send
 
-    for module, name in ((claims_postgresql, "send_prepared"), (endings_postgresql, "send")):
+    for module, name in ((prepared, "send_prepared"), (endings_postgresql, "send")):
         monkeypatch.setattr(module, name, recording(name, getattr(module, name)))
     return sent
 
@@ -63,7 +63,9 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_what_is_prepared_needs_no_cursor(handled: str, sent: list[str]) -> None:
     """Once they are prepared, the claim and the end of a run are sent without a cursor; a duplicate's claim, too."""
     assert [post_wsgi(PATH, push(number)).status_code for number in (1, 2, 3, 3)] == [201, 201, 201, 200]
-    assert sent == ["send", "send_prepared", "send", "send_prepared"]
+    assert sent == ["send_prepared", "send"] * 2 + ["send_prepared"]
+    assert [post_wsgi(PATH, push(3)).status_code for _ in range(2)] == [200] * 2
+    assert sent[5:] == ["send_prepared"] * 4
     assert (rows(handled), effects(handled)) == ([("h", "done", 1)] * 3, ["h"] * 3)
 
 

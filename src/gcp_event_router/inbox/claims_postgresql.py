@@ -5,14 +5,13 @@ PostgreSQL takes longer to plan a statement than to execute it, so there are few
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
 from typing import Any
 from uuid import UUID
 
-from django.db import DatabaseError, connections
-from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db import connections
 
 from .._boxes.clock import LONGEST
 from .._boxes.states import OPEN, State
@@ -20,9 +19,8 @@ from .._boxes.stored_errors import StoredError
 from . import waking
 from .endings_postgresql import END, END_WITH_KEY
 from .leases import LOST, Claim, ClaimRequest, DeliveryTerms, KeyRequest
-from .messages import Parameter, send_prepared, unwatched
 from .models import DELIVERIES, EVENTS, KEYS
-from .prepared import Statement, fetch, forget, has
+from .prepared import Statement, fetch
 
 # ruff: noqa: S608 -- the names and states in the statements are our own; values are parameters
 _EVENT = ("key", "kind", "reference", "message_id", "parameters", "body", "form", "meta", "principal", "digest")
@@ -114,7 +112,7 @@ RETURNING id{{sync}}
 def insert_new(request: ClaimRequest) -> dict[str, Claim]:
     """Insert a new event, and claim it for all its handlers but ordered ones; returns nothing for an existing event."""
     row, token, connection = request.row, str(request.token), connections[request.alias]
-    parameters: list[Parameter] = [
+    parameters: list[Any] = [
         *(str(row.key), row.kind, row.reference, row.message_id, row.parameters, bytes(row.body), row.form, row.meta),
         *(row.principal, bytes(row.digest), request.sender_attempt),
     ]
@@ -132,9 +130,7 @@ def insert_new(request: ClaimRequest) -> dict[str, Claim]:
     sync = is_deferred or not connection.get_autocommit()
     notify = is_deferred and waking.is_on()
     statement = _new_statement(tuple(forms), begun=request.begun, sync=sync, notify=notify)
-    rows = _insert_prepared(connection, statement, parameters)
-    if rows is None:
-        rows = fetch(request.alias, statement, parameters, END.marked)
+    rows = fetch(request.alias, statement, parameters, END.marked)
     wanted = {terms.handler: terms for terms in request.wanted}
     claims: dict[str, Claim] = {}
     for number, handler, *_ in rows:
@@ -171,26 +167,6 @@ def hold_key(alias: str, request: KeyRequest, digest: UUID, text: str) -> int | 
     sync = not connections[alias].get_autocommit()  # as in insert_new()
     rows = fetch(alias, _HOLD_KEY[sync], parameters, END_WITH_KEY.marked)
     return rows[0][0] if rows else None
-
-
-def _insert_prepared(
-    connection: BaseDatabaseWrapper, statement: Statement, parameters: Sequence[Parameter]
-) -> list[tuple[Any, ...]] | None:
-    """Do what `fetch` does with a prepared insertion, without a cursor; None if that is impossible."""
-    if not (connection.get_autocommit() and has(connection, statement)):
-        return None
-    raw = unwatched(connection)
-    if raw is None or not has(connection, statement) or any("\0" in each for each in parameters if isinstance(each, str)):
-        return None
-    try:
-        with connection.wrap_database_errors:
-            (result,) = send_prepared(raw, statement.name, parameters)
-    except DatabaseError as error:
-        if forget(connection, error):
-            return None
-        raise
-    rows = range(result.ntuples)
-    return [(int(result.get_value(row, 0) or 0), (result.get_value(row, 1) or b"").decode()) for row in rows]
 
 
 @cache

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from django.db.backends import utils
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from psycopg import Connection
     from psycopg.pq.abc import PGresult
 
-Parameter: TypeAlias = str | bytes | int | float | None
 #: libpq's PGRES_COMMAND_OK and PGRES_TUPLES_OK.
 _OK: Final = (1, 2)
 
@@ -31,17 +30,19 @@ class _Driver(NamedTuple):
     cursor: Any
     execute: Any
     error: Any
+    transformer: Any
 
 
 @cache
 def _driver() -> _Driver | None:
     try:
         from psycopg import Connection, errors, generators  # noqa: PLC0415 -- Django may use psycopg2
+        from psycopg.adapt import Transformer  # noqa: PLC0415 -- as above
     except ImportError:
         return None
     from django.db.backends.postgresql.base import Cursor  # noqa: PLC0415 -- as above
 
-    return _Driver(Connection, Cursor, generators.execute, errors.error_from_result)
+    return _Driver(Connection, Cursor, generators.execute, errors.error_from_result, Transformer)
 
 
 def connection_of(connection: BaseDatabaseWrapper) -> Connection[Any] | None:
@@ -76,11 +77,27 @@ def send(raw: Connection[Any], text: str) -> list[PGresult]:
     return _results(raw)
 
 
-def send_prepared(raw: Connection[Any], name: str, parameters: Sequence[Parameter]) -> list[PGresult]:
+def can_send(parameter: object) -> bool:
+    """Whether a value can be sent without a cursor. A text with NUL would end there."""
+    if isinstance(parameter, str):
+        return "\0" not in parameter
+    return parameter is None or isinstance(parameter, bytes | int | float)
+
+
+def send_prepared(raw: Connection[Any], name: str, parameters: Sequence[Any]) -> PGresult:
     """Send the values of a prepared statement. Raises the driver's error if it fails."""
     values = [each if isinstance(each, bytes) or each is None else str(each).encode() for each in parameters]
     raw.pgconn.send_query_prepared(name.encode(), values, [isinstance(each, bytes) for each in parameters])
-    return _results(raw)
+    return _results(raw)[0]
+
+
+def rows_of(raw: Connection[Any], result: PGresult) -> list[tuple[Any, ...]]:
+    """Return the rows of a result, as a cursor would."""
+    driver: Any = _driver()
+    transformer = driver.transformer(raw)
+    transformer.set_pgresult(result)
+    rows: list[tuple[Any, ...]] = transformer.load_rows(0, result.ntuples, tuple)
+    return rows
 
 
 def _results(raw: Connection[Any]) -> list[PGresult]:

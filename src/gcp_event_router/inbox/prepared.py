@@ -22,6 +22,7 @@ from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from .._database_errors import code
+from .messages import can_send, rows_of, send_prepared, unwatched
 
 #: No such statement; its result has other columns after a migration.
 _GONE: Final = frozenset({"26000", "0A000"})
@@ -113,6 +114,9 @@ def fetch(alias: str, statement: Statement, parameters: Sequence[Any], *later: S
     is_alone = connection.get_autocommit()  # in a transaction, an error would undo more
     if is_alone:
         prepare(connection, statement, *later)
+        sent = _fetch_unwatched(connection, statement, parameters)
+        if sent is not None:
+            return sent
     with connection.cursor() as cursor:
         try:
             cursor.execute(sql_of(connection, statement) if is_alone else statement.text, parameters)
@@ -122,6 +126,24 @@ def fetch(alias: str, statement: Statement, parameters: Sequence[Any], *later: S
             cursor.execute(statement.text, parameters)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows
+
+
+def _fetch_unwatched(
+    connection: BaseDatabaseWrapper, statement: Statement, parameters: Sequence[Any]
+) -> list[tuple[Any, ...]] | None:
+    """Do it without a cursor; returns None if that is impossible."""
+    if not has(connection, statement) or not all(map(can_send, parameters)):
+        return None
+    raw = unwatched(connection)
+    if raw is None or not has(connection, statement):  # it may be connected anew
+        return None
+    try:
+        with connection.wrap_database_errors:
+            return rows_of(raw, send_prepared(raw, statement.name, parameters))
+    except DatabaseError as error:
+        if forget(connection, error):
+            return None
+        raise
 
 
 def _is_own(connection: BaseDatabaseWrapper) -> bool:

@@ -65,17 +65,17 @@ def _make_row(
     if principal is not None:
         sender = {name: getattr(principal, name) for name in ("method", "email", "subject")}
         sender["claims"] = dict(principal.claims)
-    return StoredEvent(
-        key=key,
-        kind=kind[:_LENGTH],
-        reference=reference[:_LENGTH],
-        message_id=ascii_text(message_id),
-        parameters=_dump(dict(raw_event.query)) if raw_event.query else "",
-        body=envelope.body,
-        form=form,
-        meta=_dump(storable_headers(envelope.meta, conf.current().INBOX.KEEP_HEADERS)),
-        principal=_dump(sender) if sender else "",
-        digest=sha256(payload).digest(),
+    return StoredEvent(  # in the order of the fields, which takes Django half the time
+        key,
+        kind[:_LENGTH],
+        reference[:_LENGTH],
+        ascii_text(message_id),
+        _dump(dict(raw_event.query)) if raw_event.query else "",
+        envelope.body,
+        form,
+        _dump(storable_headers(envelope.meta, conf.current().INBOX.KEEP_HEADERS)),
+        _dump(sender) if sender else "",
+        sha256(payload).digest(),
     )
 
 
