@@ -60,7 +60,8 @@ def test_statements(inbox: str, router: EventRouter) -> None:
     for _post in range(2):
         with CaptureQueriesContext(connections[inbox]) as queries:
             post_wsgi(PATH, PUSH)
-        counts.append(len([query for query in queries.captured_queries if query["sql"] not in {"BEGIN", "COMMIT"}]))
+        others = ("BEGIN", "COMMIT", "PREPARE", "SELECT pg_backend_pid")  # a connection prepares statements once
+        counts.append(len([query for query in queries.captured_queries if not query["sql"].startswith(others)]))
     assert counts == [2 + 1, 2]
 
 
