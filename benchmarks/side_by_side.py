@@ -11,6 +11,7 @@ import argparse
 import json
 import signal
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,18 +35,27 @@ def main() -> None:
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no server is left behind
     file = options.page or RESULTS / f"{datetime.now(tz=UTC):%Y-%m-%d}.json"
-    RESULTS.mkdir(exist_ok=True)
-    if not options.page:
-        file.write_text(json.dumps(measure(options), indent=1) + "\n")
+    if options.page:
+        write_page(file)
+    else:
+        RESULTS.mkdir(exist_ok=True)
+        for results in measure(options):
+            file.write_text(json.dumps(results, indent=1) + "\n")
+            write_page(file)
+
+
+def write_page(file: Path) -> None:
+    """Write the page and its plot."""
     text, plot = page.write(json.loads(file.read_text()), file.stem)
     (ROOT / "docs" / "benchmarks.md").write_text(text)
     (ROOT / "docs" / "images" / "benchmarks.svg").write_text(plot)
 
 
-def measure(options: argparse.Namespace) -> dict[str, Any]:
-    """Measure everything, as the file of results keeps it."""
-    with postgresql() as server:
-        return {
+def measure(options: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """Measure everything, as the file of results keeps it; yields after each round, so that a run can be stopped."""
+    with postgresql() as server, work.redis() as (broker, redis_pid):
+        durable, requests = work.Work(server, broker, redis_pid, options.before), ingestion.Ingestion(server)
+        results: dict[str, Any] = {
             "date": f"{datetime.now(tz=UTC):%Y-%m-%d %H:%M} UTC",
             "commit": machine.commit(ROOT),
             "before": options.before and machine.commit(options.before),
@@ -53,16 +63,20 @@ def measure(options: argparse.Namespace) -> dict[str, Any]:
             "versions": machine.versions(),
             "postgresql": server.settings(),
             "options": {
-                "rounds": options.rounds,
                 "jobs": options.jobs,
                 "seconds": options.seconds,
                 "connections": ingestion.CONNECTIONS,
                 "body": len(load.body()),
             },
-            "promises": {engine.name: engine.promise for engine in work.engines(before=options.before is not None)},
-            "work": work.measure(server, jobs=options.jobs, rounds=options.rounds, before=options.before),
-            "requests": ingestion.measure(server, seconds=options.seconds, rounds=options.rounds),
+            "promises": {engine.name: engine.promise for engine in durable.engines},
+            "work": [],
+            "requests": [],
         }
+        for number in range(1, options.rounds + 1):
+            results["work"] += durable.measure(number, options.jobs)
+            results["requests"] += requests.measure(number, options.seconds)
+            results["options"]["rounds"] = number
+            yield results
 
 
 if __name__ == "__main__":

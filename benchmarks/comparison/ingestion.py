@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.util import find_spec
@@ -76,25 +76,29 @@ def endpoints() -> list[Endpoint]:
     return [each for each in found if each.name != "django-gcp" or find_spec("django_gcp")]
 
 
-def measure(server: Server, *, seconds: float, rounds: int) -> list[dict[str, Any]]:
-    """Send to all contestants on all servers in each round."""
-    found = endpoints()
-    databases = {apps: Database(server, name, apps) for name, apps in (("plain", found[0].apps), ("kept", INBOX))}
-    for database in databases.values():
-        database.create()
-    runs: list[dict[str, Any]] = []
-    for number in range(1, rounds + 1):
+class Ingestion:
+    """All contestants; those without an inbox share a database, and those with it."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._endpoints = endpoints()
+        plain = self._endpoints[0].apps
+        self._databases = {plain: Database(server, "plain", plain), INBOX: Database(server, "kept", INBOX)}
+        for database in self._databases.values():
+            database.create()
+
+    def measure(self, number: int, seconds: float) -> Iterator[dict[str, Any]]:
+        """Send to each contestant on each server once."""
         for name, command in SERVERS.items():
-            for apps, database in databases.items():
+            for apps, database in self._databases.items():
                 port = free_port()
                 with started(python(*(part.format(port=port) for part in command)), database.environ) as process:
                     wait_until(partial(answers, port))
-                    for endpoint in (each for each in found if each.apps == apps):
+                    for endpoint in (each for each in self._endpoints if each.apps == apps):
                         _send(port, endpoint, 0.5)  # imports, connections
-                        run = _run(server, process.pid, port, endpoint, name, number, seconds)
-                        runs.append(asdict(run))
+                        run = _run(self._server, process.pid, port, endpoint, name, number, seconds)
                         _print(run)
-    return runs
+                        yield asdict(run)
 
 
 def _run(server: Server, pid: int, port: int, endpoint: Endpoint, name: str, number: int, seconds: float) -> Requests:

@@ -9,7 +9,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -70,7 +70,7 @@ def engines(*, before: bool) -> list[Engine]:
         for number in (1, 2, 4)
     ]
     if before:
-        found += [replace(each, name=f"{each.name}, before", before=True) for each in found if each.processes != 2]
+        found += [replace(each, name=f"{each.name}, before", before=True) for each in found if each.processes == 1]
     found += [
         Engine(
             f"django-tasks-db, {_workers(number)}",
@@ -105,7 +105,7 @@ def engines(*, before: bool) -> list[Engine]:
                 concurrency=number,
                 promise=ACKS_LATE if acks == "late" else ACKS_EARLY,
             )
-            for acks, number in (("early", 1), ("early", 4), ("late", 1), ("late", 4))
+            for acks, number in (("early", 1), ("early", 4), ("late", 1))
         ]
     return found
 
@@ -129,26 +129,27 @@ def redis() -> Generator[tuple[str, int | None]]:
         yield f"redis://127.0.0.1:{port}/0", process.pid
 
 
-def measure(server: Server, *, jobs: int, rounds: int, before: Path | None) -> list[dict[str, Any]]:
-    """Run all contestants in each round."""
-    found = engines(before=before is not None)
-    runs: list[dict[str, Any]] = []
-    with redis() as (broker, redis_pid):
-        databases = {
-            each.name: Database(server, f"work{number}", each.apps, broker, before if each.before else None)
-            for number, each in enumerate(found)
-        }
-        for database in databases.values():
+class Work:
+    """All contestants, each with its database."""
+
+    def __init__(self, server: Server, broker: str, redis_pid: int | None, before: Path | None) -> None:
+        self._redis_pid = redis_pid
+        self.engines = engines(before=before is not None)
+        self._databases = [
+            Database(server, f"work{number}", each.apps, broker, before if each.before else None)
+            for number, each in enumerate(self.engines)
+        ]
+        for database in self._databases:
             database.create()
-        for number in range(1, rounds + 1):
-            for engine in found:
-                run = _run(engine, databases[engine.name], number, jobs, redis_pid)
-                runs.append(asdict(run))
-                per = run.jobs / (run.worker_cpu + run.server_cpu)
-                print(
-                    f"{number} {run.load:>5.1f} {engine.name:<48} {run.jobs / run.seconds:>7.0f}/s {per:>7.0f}/CPU s", flush=True
-                )
-    return runs
+
+    def measure(self, number: int, jobs: int) -> Iterator[dict[str, Any]]:
+        """Run each contestant once."""
+        for engine, database in zip(self.engines, self._databases, strict=True):
+            run = _run(engine, database, number, jobs, self._redis_pid)
+            per = run.jobs / (run.worker_cpu + run.server_cpu)
+            rates = f"{run.jobs / run.seconds:>7.0f}/s {per:>7.0f}/CPU s"
+            print(f"{number} {run.load:>5.1f} {engine.name:<48} {rates}", flush=True)
+            yield asdict(run)
 
 
 def _run(engine: Engine, database: Database, number: int, jobs: int, redis_pid: int | None) -> Run:
