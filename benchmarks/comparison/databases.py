@@ -8,8 +8,10 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
+from psycopg.sql import SQL, Identifier
 from tests.support.postgres import server
 
 from .processes import cpu, environment, python
@@ -28,18 +30,22 @@ class Server:
         """The process whose children are all others."""
         return int((Path(self.host) / "postmaster.pid").read_text().split()[0])
 
-    def connect(self, name: str) -> psycopg.Connection[tuple[int]]:
+    def connect(self, name: str) -> psycopg.Connection[Any]:
         """Connect to one of its databases."""
         return psycopg.connect(host=self.host, user="postgres", dbname=name, autocommit=True)
 
-    def cpu(self, *without: psycopg.Connection[tuple[int]]) -> float:
+    def cpu(self, *without: psycopg.Connection[Any]) -> float:
         """CPU seconds of all its processes but those of some connections."""
         return cpu(self.pid, *(connection.info.backend_pid for connection in without))
 
     def settings(self) -> dict[str, str]:
         """The settings that the figures depend on."""
         with self.connect("postgres") as connection:
-            return {name: str((connection.execute(f"SHOW {name}").fetchone() or ("?",))[0]) for name in SETTINGS}
+            rows = connection.execute(
+                "SELECT name, current_setting(name) FROM pg_settings WHERE name = ANY(%s)", [list(SETTINGS)]
+            )
+            found = dict(rows.fetchall())
+        return {name: found[name] for name in SETTINGS}
 
 
 @dataclass
@@ -61,7 +67,7 @@ class Database:
     def create(self) -> None:
         """Create it with all its tables."""
         with self.server.connect("postgres") as connection:
-            connection.execute(f"CREATE DATABASE {self.name}")
+            connection.execute(SQL("CREATE DATABASE {}").format(Identifier(self.name)))
         subprocess.run(python("django", "migrate", "--run-syncdb", "-v", "0"), env=self.environ, check=True)
 
 

@@ -51,9 +51,14 @@ def versions() -> dict[str, str]:
 
 
 def commit(checkout: Path) -> str:
-    """The commit of a checkout, and whether it has changes."""
-    described = ["git", "-C", str(checkout), "describe", "--always", "--dirty", "--exclude=*", "--abbrev=8"]
-    return subprocess.run(described, check=True, capture_output=True, text=True).stdout.strip()
+    """The last commit that changed the package of a checkout, and whether it has other changes."""
+    last = _git(checkout, "log", "-1", "--abbrev=8", "--format=%h", "--", "src")
+    return f"{last} with changes" if _git(checkout, "status", "--porcelain", "--", "src") else last
+
+
+def _git(checkout: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(checkout), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def _field(path: str, name: str, sign: str) -> str:
