@@ -34,7 +34,7 @@ from gcp_event_router._dispatch.raw_event import RawEvent
 from gcp_event_router._dispatch.store import Result, event_store, record_of
 from gcp_event_router._log import logger
 from gcp_event_router.envelopes import read
-from gcp_event_router.envelopes.trace_context import TRACE_HEADERS, trace_headers
+from gcp_event_router.envelopes.trace_context import trace_headers
 from gcp_event_router.outcomes import Outcome, classify
 from gcp_event_router.signals import EventSignal
 
@@ -107,8 +107,7 @@ def with_hooks(router: EventRouter) -> Callable[[], object]:
     router.listen(signal)
 
     def send() -> object:
-        headers = None if META.keys().isdisjoint(TRACE_HEADERS) else trace_headers(META)
-        raw_event = RawEvent(read(body, META), None, None, None, headers)
+        raw_event = RawEvent(read(body, META), None, None, None, trace_headers(META))
         return signal.deliver(None, pushes.KIND, "1", raw_event)
 
     return send

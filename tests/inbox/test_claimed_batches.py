@@ -16,7 +16,7 @@ from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
 from gcp_event_router import Event, EventRouter, Reject, Retry
-from gcp_event_router.inbox import claimed_batches, claims, workers
+from gcp_event_router.inbox import claimed_batches, claims, names, workers
 from gcp_event_router.inbox.leases import terms_of
 from gcp_event_router.inbox.models import Delivery, State, StoredEvent
 from gcp_event_router.inbox.workers import process
@@ -321,8 +321,11 @@ def test_a_handler_that_closes_the_connection(inbox: str, router: EventRouter) -
     assert rows(inbox)[0:1] + rows(inbox)[2:] == [DONE] * 3
 
 
-def test_a_handler_that_is_unregistered_meanwhile(inbox: str, router: EventRouter, lines: Callable[[], list[str]]) -> None:
+def test_a_handler_that_is_unregistered_meanwhile(
+    inbox: str, router: EventRouter, lines: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What was claimed for it is pending again, without an attempt."""
+    monkeypatch.setattr(names, "logged", set[object]())  # as in a new process
     with ExitStack() as stack:
 
         def work(event: Event[Any]) -> None:

@@ -8,10 +8,8 @@ from math import ceil
 from typing import Any
 
 import pytest
-from django.db import connections
 from django.db.models import DurationField, ExpressionWrapper, F
 from django.test import override_settings
-from django.test.utils import CaptureQueriesContext
 
 from gcp_event_router import Event, EventRouter, Reject, Retry
 from gcp_event_router.inbox.models import Delivery, StoredEvent
@@ -30,6 +28,7 @@ from ..support.deliveries import (
     take_effect,
     with_databases,
 )
+from ..support.statements import count_statements
 
 pytestmark = with_databases
 
@@ -56,13 +55,7 @@ def test_statements(inbox: str, router: EventRouter) -> None:
     def _(event: Event[Any]) -> None:
         take_effect(inbox, "h")
 
-    counts: list[int] = []
-    for _post in range(2):
-        with CaptureQueriesContext(connections[inbox]) as queries:
-            post_wsgi(PATH, PUSH)
-        others = ("BEGIN", "COMMIT", "PREPARE", "SELECT pg_backend_pid")  # a connection prepares statements once
-        counts.append(len([query for query in queries.captured_queries if not query["sql"].startswith(others)]))
-    assert counts == [2 + 1, 2]
+    assert [count_statements(inbox, lambda: post_wsgi(PATH, PUSH)) for _ in range(2)] == [2 + 1, 2]
 
 
 @pytest.mark.parametrize("path", [PATH, f"{PATH}?page=x"])

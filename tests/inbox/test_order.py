@@ -40,6 +40,7 @@ from ..support.deliveries import (
     where_handlers_overlap,
     with_databases,
 )
+from ..support.statements import count_statements
 
 pytestmark = with_databases
 
@@ -489,23 +490,15 @@ def test_an_engine_runs_the_next_one(inbox: str, router: EventRouter, log: Log, 
     assert enqueued == pks[1:]
 
 
-def statements(alias: str, call: Callable[[], object]) -> int:
-    """How many statements a call takes, without those that begin or end transactions, or prepare statements."""
-    with CaptureQueriesContext(connections[alias]) as captured:
-        call()
-    marks = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "PREPARE", "SELECT pg_backend_pid")
-    return sum(not query["sql"].startswith(marks) for query in captured.captured_queries)
-
-
 @on_postgresql
 def test_the_statements_of_an_ordered_event(inbox: str, router: EventRouter, log: Log) -> None:
     """On PostgreSQL, a new event takes two statements without `order_by`, and one more with it."""
     register(router, log, order_by=None)
-    assert statements(inbox, lambda: post_wsgi(PATH, order(1))) == 2
+    assert count_statements(inbox, lambda: post_wsgi(PATH, order(1))) == 2
 
     with router.isolated(empty=True):
         register(router, log)
-        assert statements(inbox, lambda: post_wsgi(PATH, order(2))) == 3
+        assert count_statements(inbox, lambda: post_wsgi(PATH, order(2))) == 3
 
 
 @pytest.mark.proof

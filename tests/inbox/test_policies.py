@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from io import StringIO
 from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import connections
 from django.db.models.functions import Now
 from django.http import HttpResponse
 from django.test import override_settings
-from django.test.utils import CaptureQueriesContext
 
 from gcp_event_router import Backoff, Event, EventRouter, Retry
 from gcp_event_router._boxes.clock import as_shown
@@ -24,6 +23,7 @@ from gcp_event_router.outcomes import Outcome
 
 from ..conftest import AT_ONCE, Post, post_wsgi
 from ..support.deliveries import PATH, PUSH, end_leases, pass_time, push, register, rows, sync_or_async, with_databases
+from ..support.statements import count_statements
 
 pytestmark = with_databases
 
@@ -221,9 +221,7 @@ def test_only_a_failure_of_a_policy_with_within_costs_a_statement(inbox: str, ro
     counts: list[int] = []
     for number, option in enumerate([Backoff(), policy]):
         fail(router, RuntimeError(), name=f"h{number}", retry=option)
-        with CaptureQueriesContext(connections[inbox]) as queries:
-            post_wsgi(PATH, push(number))
-        counts.append(len(queries))
+        counts.append(count_statements(inbox, partial(post_wsgi, PATH, push(number))))
         router._entries.clear()  # pyright: ignore[reportPrivateUsage] -- the next handler is alone, too
         router._forget()  # pyright: ignore[reportPrivateUsage] -- as above
     assert counts[1] - counts[0] == (policy.within is not None)

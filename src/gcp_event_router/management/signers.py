@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from inspect import isclass
 
-from .. import auth
 from ..auth import AuthenticatorChain, HMACSignature
+from ..auth.signatures import providers, standard_webhooks, twilio
 from .arguments import refuse
 
 
@@ -51,4 +51,9 @@ def _is_provider(value: object) -> bool:
 
 
 #: The providers of this package by name.
-_PROVIDERS: dict[str, type[HMACSignature]] = {value.provider.name: value for value in vars(auth).values() if _is_provider(value)}
+_PROVIDERS: dict[str, type[HMACSignature]] = {
+    value.provider.name: value
+    for module in (providers, standard_webhooks, twilio)
+    for value in vars(module).values()
+    if _is_provider(value)
+}

@@ -132,7 +132,7 @@ def due(alias: str, after: int) -> QuerySet[OutgoingEvent]:
 
 def _fitting(alias: str, found: Sequence[tuple[int, str]], room: int) -> Sequence[int]:
     """Return the numbers of the first events that fit, up to the first one whose relay is gone, or of that one alone."""
-    waiting = list(takewhile(lambda row: row[1] != State.RUNNING, found))
+    waiting = list(takewhile(lambda row: State(row[1]) is not State.RUNNING, found))
     numbers = [number for number, _ in waiting or found[:1]]
     # not in the first query, for which some databases sort all due events
     sizes = dict(OutgoingEvent.objects.using(alias).filter(pk__in=numbers).values_list("pk", Length("data")))

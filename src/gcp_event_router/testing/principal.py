@@ -61,6 +61,6 @@ def _replace_ask(ask: object) -> None:
     setattr(AuthenticatorChain, "ask", ask)  # noqa: B010 -- type checkers forbid assigning to a method
 
 
-def _ask(chain: AuthenticatorChain, request: HttpRequest) -> Flow[Principal | SignedBody | None]:
+def _ask(chain: AuthenticatorChain, request: HttpRequest) -> Flow[tuple[Principal | None, SignedBody | None]]:
     principal = _principals.get(bearer(request) or "")
-    return (yield from _original(chain, request)) if principal is None else principal
+    return (yield from _original(chain, request)) if principal is None else (principal, None)
