@@ -67,7 +67,7 @@ A Pub/Sub push of {body}, with an order of five lines, is sent over loopback to 
 {connections} connections. "CPU" is that of the server's processes and of PostgreSQL together. It does not include the load
 generator, which runs on the same machine and used {client:.0%} of the CPU time; requests per second depend on it, too.
 
-Nobody checks tokens here: django-gcp's endpoint and the handwritten view do not, and ours is told not to. A deferred event is
+No contestant checks tokens: django-gcp's endpoint and the handwritten view never do, and ours is set not to. A deferred event is
 only stored, and `inbox process` does its work later.
 """
 

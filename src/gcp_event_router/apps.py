@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from inspect import currentframe
-from typing import Any
 
 from django.apps import AppConfig
 from django.core import checks
@@ -11,6 +10,7 @@ from django.utils.module_loading import autodiscover_modules
 from typing_extensions import override
 
 from . import conf
+from ._late import late_check
 from .router import events
 
 
@@ -35,20 +35,8 @@ class GCPEventRouterConfig(AppConfig):
             from .auth.loading import configured  # noqa: PLC0415 -- commands that check nothing need no authenticators
 
             configured()
-        checks.register(_check_project)
-        checks.register(_check_deployment, checks.Tags.security, deploy=True)
-
-
-def _check_project(**options: Any) -> list[checks.CheckMessage]:
-    from .checks import check_project  # noqa: PLC0415 -- a server runs no checks
-
-    return check_project(**options)
-
-
-def _check_deployment(**options: Any) -> list[checks.CheckMessage]:
-    from .checks import check_deployment  # noqa: PLC0415 -- as above
-
-    return check_deployment(**options)
+        checks.register(late_check(self.name, "check_project"))
+        checks.register(late_check(self.name, "check_deployment"), checks.Tags.security, deploy=True)
 
 
 def _is_command() -> bool:

@@ -93,7 +93,7 @@ class CloudEvent(Envelope):
         `malformed` names attributes that the caller omits; `may_be_json` applies to data without a datacontenttype. Raises
         `EnvelopeError` if a required attribute is missing or malformed.
         """
-        message = read_wrapped(data, needs=None) if attributes.get("type") == MESSAGE_PUBLISHED else None
+        message = read_wrapped(data, needs_subscription=False) if attributes.get("type") == MESSAGE_PUBLISHED else None
         if message is not None:
             data, push, may_be_json = message.data, message, True
         super().__init__(body, meta.get("CONTENT_TYPE", ""), data=data)

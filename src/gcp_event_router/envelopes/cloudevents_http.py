@@ -80,8 +80,7 @@ def read_binary(body: bytes, meta: Mapping[str, Any]) -> CloudEvent | None:
 
 def is_batch(meta: Mapping[str, Any]) -> bool:
     """Whether a request is a batch of CloudEvents; a webhook is none, whatever its Content-Type, which nobody signed."""
-    media_type = cloudevents_type(meta.get("CONTENT_TYPE"))
-    return media_type != "" and media_type.startswith(_BATCH) and DESCRIPTION not in meta
+    return cloudevents_type(meta.get("CONTENT_TYPE")).startswith(_BATCH) and DESCRIPTION not in meta
 
 
 def event_meta(meta: Mapping[str, Any]) -> Mapping[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Literal, Required, cast
+from typing import Annotated, Any, Final, Required, cast
 
 from pydantic import AliasChoices, ConfigDict, Field, ValidationError, with_config
 from pydantic_core import to_json
@@ -143,7 +143,7 @@ def identity_of(push: Envelope) -> tuple[str, ...] | None:
     return ("pubsub", push.subscription or "", push.message_id) if push.message_id else None
 
 
-def read_wrapped(body: bytes, needs: Literal["subscription"] | None = "subscription") -> PubSubPush | None:
+def read_wrapped(body: bytes, *, needs_subscription: bool = True) -> PubSubPush | None:
     """Read a Pub/Sub push: an object with an object `message` and a string `subscription`; None for any other body.
 
     Both spellings of a name are read; unknown names are ignored, and so is malformed metadata. The data of a `messagePublished`
@@ -156,7 +156,7 @@ def read_wrapped(body: bytes, needs: Literal["subscription"] | None = "subscript
         push = _PUSH.json(body)
     except ValidationError:
         fields = shape_of(body)
-        if fields is None or (needs and not isinstance(fields.get(needs), str)):
+        if fields is None or (needs_subscription and not isinstance(fields.get("subscription"), str)):
             return None
         repaired, malformed = _repair(fields)
         try:
@@ -164,7 +164,7 @@ def read_wrapped(body: bytes, needs: Literal["subscription"] | None = "subscript
         except ValidationError:
             msg = "The body is a Pub/Sub push, but its message.data is not base64."
             raise EnvelopeError(msg) from None
-    if needs and needs not in push:
+    if needs_subscription and "subscription" not in push:
         return None
     return PubSubPush(body, push, malformed)
 

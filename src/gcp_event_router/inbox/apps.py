@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.apps import AppConfig
 from django.core import checks
 from typing_extensions import override
 
 from .._boxes.lineage import register
 from .._dispatch.store import set_history, set_store
+from .._late import late_check
 
 
 class InboxConfig(AppConfig):
@@ -30,24 +29,7 @@ class InboxConfig(AppConfig):
         set_store(InboxStore())
         set_history(InboxHistory())
         register("inbox", InboxRelatives())
-        checks.register(_check_inbox)
-        checks.register(_check_deliveries, checks.Tags.database)
-        checks.register(_check_tables, checks.Tags.database, deploy=True)  # not for `migrate`, which creates the tables
-
-
-def _check_inbox(**options: Any) -> list[checks.CheckMessage]:
-    from .checks import check_inbox  # noqa: PLC0415 -- a server runs no checks
-
-    return check_inbox(**options)
-
-
-def _check_deliveries(**options: Any) -> list[checks.CheckMessage]:
-    from .checks import check_deliveries  # noqa: PLC0415 -- as above
-
-    return check_deliveries(**options)
-
-
-def _check_tables(**options: Any) -> list[checks.CheckMessage]:
-    from .checks import check_tables  # noqa: PLC0415 -- as above
-
-    return check_tables(**options)
+        checks.register(late_check(self.name, "check_inbox"))
+        checks.register(late_check(self.name, "check_deliveries"), checks.Tags.database)
+        # not for `migrate`, which creates the tables
+        checks.register(late_check(self.name, "check_tables"), checks.Tags.database, deploy=True)

@@ -79,7 +79,6 @@ class Batch:
         #: The place of the next one.
         self._next = 0
         self._left: list[Claimed] = []
-        self._is_released = False
         self._has_begun = True
         self._successor: Successor | None = None
         shortest = min((one.lease for one in claimed), default=_PATIENCE)
@@ -102,7 +101,7 @@ class Batch:
         if self._timer is not None:
             self._timer.cancel()
             self._timer.join(_PATIENCE.total_seconds())  # it may wait for a connection for long, and changes nothing later
-        if (rest := self._claimed[self._next :]) and not self._is_released:
+        if rest := self._claimed[self._next :]:
             try:
                 release(self._alias, rest, begun=True)
             except AWAY:
@@ -144,7 +143,6 @@ class Batch:
         try:
             with suppress(*AWAY):  # then they are claimable a little later
                 release(self._alias, self._claimed[self._next :])
-                self._is_released = True
         finally:
             connections[self._alias].close()  # that of this thread
 

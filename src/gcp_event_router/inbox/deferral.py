@@ -23,7 +23,7 @@ def enqueue(alias: str, deliveries: Iterable[int]) -> None:
 def enqueue_next(alias: str, delivery: Delivery) -> None:
     """Enqueue the next delivery with the key of one that has ended, if any."""
     following = next_of(alias, delivery)
-    if following is not None and following.number > delivery.pk:  # otherwise, it has failed, and is tried again later
+    if following is not None:
         enqueue(alias, [following.number])
 
 

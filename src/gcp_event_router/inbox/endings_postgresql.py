@@ -117,7 +117,7 @@ def _execute_and_commit(
     """Execute the end of a run, together with COMMIT if that is possible. Returns whether it has begun the next delivery."""
     raw = unwatched(connection) if commit and has(connection, statement) else None
     if raw is not None:
-        values = ", ".join(f"'{each}'" for each in parameters)  # numbers and UUIDs
+        values = ", ".join(f"'{value}'" for value in parameters)  # numbers and UUIDs
         with connection.wrap_database_errors:
             ended, _ = send(raw, f"EXECUTE {statement.name}({values}); COMMIT")
         return ended.get_value(0, 1) is not None

@@ -86,8 +86,8 @@ def can_send(parameter: object) -> bool:
 
 def send_prepared(raw: Connection[Any], name: str, parameters: Sequence[Any]) -> PGresult:
     """Send the values of a prepared statement. Raises the driver's error if it fails."""
-    values = [each if isinstance(each, bytes) or each is None else str(each).encode() for each in parameters]
-    raw.pgconn.send_query_prepared(name.encode(), values, [isinstance(each, bytes) for each in parameters])
+    values = [value if isinstance(value, bytes) or value is None else str(value).encode() for value in parameters]
+    raw.pgconn.send_query_prepared(name.encode(), values, [isinstance(value, bytes) for value in parameters])
     return _results(raw)[0]
 
 

@@ -88,14 +88,14 @@ def join(alias: str, held: Claim, key: OrderKey) -> bool:
 
 
 def next_of(alias: str, delivery: Delivery) -> Waiting | None:
-    """Return the first waiting delivery with the key of one that has ended, if any."""
+    """Return the first waiting delivery with the key of one that has ended, if any; None if that one waits again itself."""
     if delivery.order_digest is None:
         return None
     key = [_DIGEST.get_db_prep_value(delivery.order_digest, connections[alias]), delivery.handler]
     with connections[alias].cursor() as cursor:
         cursor.execute(_NEXT, [*key, *[State.PENDING] * 2, *key, *[State.FAILED] * 2])
         following = cursor.fetchone()
-    return following and Waiting(*following)
+    return Waiting(*following) if following is not None and following[0] > delivery.pk else None
 
 
 def waits_for(alias: str, delivery: Delivery) -> int | None:

@@ -99,7 +99,7 @@ def process(alias: str, tell: Callable[[str], None] | None = None) -> Generator[
             for delivery, run in claimed:
                 yield delivery, run if isinstance(run, Result) else run()
                 following = next_of(alias, delivery)
-                if following is not None and following.number > delivery.pk:  # otherwise, it has failed, and is tried again later
+                if following is not None:
                     queue.push(following)
         number = queue.number
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.apps import AppConfig
 from django.core import checks
 from typing_extensions import override
 
 from .._boxes.lineage import register
+from .._late import late_check
 from ..publishing import set_outbox
 
 
@@ -28,24 +27,7 @@ class OutboxConfig(AppConfig):
 
         set_outbox(OutboxStore())
         register("outbox", OutboxRelatives())
-        checks.register(_check_outbox)
-        checks.register(_check_events, checks.Tags.database)
-        checks.register(_check_outbox_tables, checks.Tags.database, deploy=True)  # not for `migrate`, which creates the tables
-
-
-def _check_outbox(**options: Any) -> list[checks.CheckMessage]:
-    from .checks import check_outbox  # noqa: PLC0415 -- a server runs no checks
-
-    return check_outbox(**options)
-
-
-def _check_events(**options: Any) -> list[checks.CheckMessage]:
-    from .checks import check_events  # noqa: PLC0415 -- as above
-
-    return check_events(**options)
-
-
-def _check_outbox_tables(**options: Any) -> list[checks.CheckMessage]:
-    from .checks import check_outbox_tables  # noqa: PLC0415 -- as above
-
-    return check_outbox_tables(**options)
+        checks.register(late_check(self.name, "check_outbox"))
+        checks.register(late_check(self.name, "check_events"), checks.Tags.database)
+        # not for `migrate`, which creates the tables
+        checks.register(late_check(self.name, "check_outbox_tables"), checks.Tags.database, deploy=True)
