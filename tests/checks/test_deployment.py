@@ -145,6 +145,20 @@ def test_e007_audience_that_is_not_https(audience: str, what: str) -> None:
     ]
 
 
+def test_e016_keys_of_this_machine() -> None:
+    """In production, nobody on the machine may be able to sign tokens, as `events issuer` does in development."""
+    authenticator = OIDC(service_accounts=["a@b.example"], audience="https://shop.example", certs_url="http://[::1]:8099/certs")
+
+    assert deployed(own(authenticator)) == [
+        (
+            Error,
+            "gcp_event_router.E016",
+            "Leave certs_url out in production, to use Google's keys.",
+            "OIDC takes the keys from this machine, at http://[::1]:8099/certs, so whoever listens there can sign tokens.",
+        )
+    ]
+
+
 SECURE = {"SECURE_SSL_REDIRECT": True, "MIDDLEWARE": ["django.middleware.security.SecurityMiddleware"]}
 
 

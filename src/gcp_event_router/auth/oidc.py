@@ -14,7 +14,7 @@ from threading import Lock
 from time import time
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Never, TypeAlias, TypeGuard, overload
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
@@ -59,7 +59,7 @@ class OIDC:
         audience: The audience with which the senders are configured; one or several. `"event-url"` is the event's own URL,
             with or without its query, built from `BASE_URL`.
         leeway: How much clocks may differ, as a `timedelta` or in seconds; at most five minutes.
-        certs_url: The URL of the keys, a JWK set.
+        certs_url: The URL of the keys, a JWK set; on your machine, that of `manage.py events issuer`.
 
     Raises:
         ConfigurationError: An option is missing or invalid.
@@ -123,7 +123,13 @@ class OIDC:
         return CurlHint("with a token of Google's", "You have to be allowed to impersonate that service account.", header)
 
     def check_deployment(self) -> Iterator[CheckMessage]:
-        """Check that every audience is an https URL."""
+        """Check that every audience is an https URL, and that the keys are not this machine's."""
+        if urlsplit(self.certs_url).scheme == "http":
+            yield Error(
+                f"OIDC takes the keys from this machine, at {self.certs_url}, so whoever listens there can sign tokens.",
+                hint="Leave certs_url out in production, to use Google's keys.",
+                id=check_ids.LOCAL_KEYS,
+            )
         for audience in self.audience:
             url = getattr(settings, "BASE_URL", "") if audience == EVENT_URL else audience
             if not url.startswith("https://"):

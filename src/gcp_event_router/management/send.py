@@ -10,7 +10,6 @@ from dataclasses import replace
 from functools import partial
 from http import HTTPStatus
 from http.client import HTTPException
-from importlib import import_module
 from json import dumps
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -36,6 +35,7 @@ from ..testing.webhooks import webhook, with_metadata
 from ..views import EventView
 from .answer import DEFERRED, HANDLED, HERE, RESULTS, EndpointAnswer
 from .arguments import ATTRIBUTE, kind_and_type, label, pair, printable, refuse, similar_kind
+from .identity import identity_token
 from .signers import signer_of
 from .subcommands import FORMAT, argument, exclusive, subcommand
 
@@ -72,7 +72,7 @@ def _header(text: str) -> tuple[str, str]:
     argument("--secret-env", metavar="VARIABLE", help="with --as and --url, the environment variable with that site's secret"),
     argument("--url", metavar="URL", help="post to URL/events/KIND/REFERENCE, or to URL itself if it has a path"),
     argument("--header", type=_header, action="append", default=[], metavar="'NAME: VALUE'", help="of the request to the URL"),
-    argument("--identity", action="store_true", help="send an OIDC token of your Google credentials to the URL"),
+    argument("--identity", action="store_true", help="send an OIDC token of your Google credentials, or of `events issuer`"),
     argument("--audience", help="the audience of this token (default: that of auth.OIDC in the settings)"),
     argument("--expect", choices=RESULTS, default=HANDLED, metavar="OUTCOME", help="fail for others (default: handled)"),
     *FORMAT,
@@ -273,7 +273,7 @@ def _post(
     if message.content_type:
         headers.insert(0, ("Content-Type", message.content_type))
     if identity or audience:
-        headers.append(("Authorization", f"Bearer {_identity_token(audience, place)}"))
+        headers.append(("Authorization", f"Bearer {identity_token(audience, place)}"))
     try:
         answer = client.post(path, message.body, {name.title(): value for name, value in headers})
     except (OSError, HTTPException) as error:
@@ -285,26 +285,6 @@ def _post(
             "Write it in ASCII, or choose --envelope pubsub."
         )
     return EndpointAnswer(place, answer.status, answer.body, answer.retry_after)
-
-
-def _identity_token(audience: str | None, url: str) -> str:
-    """Get a token of this machine's Google credentials, by default for the audience of `auth.OIDC` in the settings."""
-    if not audience:
-        authenticators = configured().authenticators or ()
-        audiences = [name for authenticator in authenticators for name in getattr(authenticator, "audience", ())]
-        if not audiences:
-            refuse("The settings have no auth.OIDC, so the token has no audience. Give --audience.")
-        audience = url if audiences[0] == "event-url" else audiences[0]
-    try:
-        request: Any = import_module("google.auth.transport.requests").Request()
-        return str(import_module("google.oauth2.id_token").fetch_id_token(request, audience))
-    except Exception as error:  # an ImportError, and whatever the library and the network raise
-        msg = (
-            f"Google issues no token for the audience {audience!r} ({type(error).__name__}). Install "
-            "gcp-event-router[pubsub], and set GOOGLE_APPLICATION_CREDENTIALS to a service account's key file; or get a token "
-            'from gcloud auth print-identity-token, and give --header "Authorization: Bearer TOKEN".'
-        )
-        raise CommandError(msg) from error
 
 
 def _reason(error: Exception) -> str:

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from ..check import check
 from ..explain import explain
+from ..issuer import issuer
 from ..list import list_handlers
 from ..pull import pull
 from ..schema import schema
@@ -28,4 +29,5 @@ class Command(CommandGroup):
         "check": check,
         "stubs": stubs,
         "pull": pull,
+        "issuer": issuer,
     }
