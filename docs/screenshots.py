@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
 import tempfile
 from contextlib import closing
@@ -22,10 +21,9 @@ HERE: Final = Path(__file__).resolve().parent
 sys.path.append(str(HERE.parent / "example"))
 
 from cases import CASES, TOKEN  # noqa: E402 -- as the demo's own scripts
-from servers import PATIENCE, Google, Shop, running  # noqa: E402 -- as above
+from servers import PATIENCE, STAFF, Google, Shop, running  # noqa: E402 -- as above
 
-NAME, PASSWORD = "staff", "a picture's password"
-SIZES: Final = (ViewportSize(width=1280, height=860), ViewportSize(width=360, height=740))
+SIZES: Final = (ViewportSize(width=1280, height=860), ViewportSize(width=390, height=844))
 SCHEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
 INBOX: Final = "/admin/gcp_event_inbox/storedevent/"
 PAGES: Final = {
@@ -60,9 +58,7 @@ def main() -> int:
 
 def fill(shop: Shop, google: Google) -> None:
     """Create a member of the staff, and send the shop the demo's events and a few payments."""
-    environment = {**shop.environment, "DJANGO_SUPERUSER_PASSWORD": PASSWORD}
-    command = [sys.executable, "manage.py", "createsuperuser", "--noinput", "--username", NAME, "--email", "staff@shop.example"]
-    subprocess.run(command, cwd=HERE.parent / "example", env=environment, check=True, stdout=subprocess.DEVNULL, timeout=120)
+    shop.add_staff()
     signature = shop.signature()
     for case in CASES:
         post(shop, case.path.format(signature=signature), case.body, google.headers(case))
@@ -85,8 +81,8 @@ def take(browser: Browser, size: ViewportSize, site: str, images: Path) -> None:
     context = browser.new_context(base_url=site, viewport=size)
     page = context.new_page()
     page.goto("/admin/")
-    page.get_by_label("Username:").fill(NAME)
-    page.get_by_label("Password:").fill(PASSWORD)
+    page.get_by_label("Username:").fill(STAFF.name)
+    page.get_by_label("Password:").fill(STAFF.password)
     page.get_by_role("button", name="Log in").click()
     page.get_by_role("link", name="Events", exact=True).first.wait_for()
     for scheme in SCHEMES:

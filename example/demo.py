@@ -24,7 +24,7 @@ from types import FrameType
 import incidents
 import outgoing
 from cases import CASES, TOKEN, Case
-from servers import HERE, PATIENCE, Google, Server, Shop, running
+from servers import HERE, PATIENCE, STAFF, Google, Server, Shop, running
 
 ACKNOWLEDGED = {102, 200, 201, 202, 204}
 """The statuses that acknowledge a message, by Pub/Sub's documentation."""
@@ -105,10 +105,27 @@ def demo() -> int:
     return 1 if failed else 0
 
 
-def curl(port: int) -> str:
+def guide(site: str) -> str:
+    """What the shop at an address has for people, and a command that sends it its first order."""
+    return f"""\
+The shop listens on {site}; Ctrl-C ends it.
+
+  {site}/           says what there is
+  {site}/catalogue/ shows the events that it takes, with commands that send them
+  {site}/admin/     shows what became of them: the inbox and the outbox
+
+Log in as {STAFF.name} with the password {STAFF.password}, which only this shop knows.
+
+Send it an order:
+
+{curl(site)}
+"""
+
+
+def curl(site: str) -> str:
     """The command that sends the shop its first order."""
     return (
-        f"curl -i http://127.0.0.1:{port}/events/order-placed/1 \\\n"
+        f"curl -i {site}/events/order-placed/1 \\\n"
         f"  -H 'X-Shop-Token: {TOKEN}' -H 'Content-Type: application/json' \\\n"
         '  -d \'{"message": {"data": "eyJvcmRlcl9pZCI6IDEsICJ0b3RhbCI6ICIxMi41MCJ9", "messageId": "17"}, '
         '"subscription": "projects/p/subscriptions/s"}\''
@@ -119,10 +136,8 @@ def serve(port: int) -> int:
     """Leave the server running until Ctrl-C."""
     try:
         with running(Path(os.environ.get("SHOP_DATABASE", HERE / "db.sqlite3")).resolve(), port) as shop:
-            print(
-                f"The shop listens on http://127.0.0.1:{shop.port}; Ctrl-C ends it. Send it an order:\n\n{curl(shop.port)}\n",
-                flush=True,
-            )
+            shop.add_staff()
+            print(guide(f"http://127.0.0.1:{shop.port}"), flush=True)
             while (line := shop.server.lines.get()) is not None:
                 print(line, end="", flush=True)
     except KeyboardInterrupt:

@@ -66,7 +66,7 @@ def replayed(shop: Shop, google: Google) -> Incident:
     finally:
         again.server.stop()
     command = [sys.executable, "manage.py", "inbox", "replay", "--state", "rejected", "--kind", "shipment-*"]
-    subprocess.run(command, cwd=HERE, env=shop.environment, check=True, stdout=subprocess.DEVNULL, timeout=120)
+    subprocess.run(command, cwd=HERE, env=shop.environment, check=True, capture_output=True, timeout=120)
     shipped = one(shop, "select shipped from shop_order where id = 99")
     return Incident("the order is there now: replay its shipment", ", ".join([*answers, "inbox replay"]), shipped, 1)
 

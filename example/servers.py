@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from typing_extensions import override
 
@@ -25,6 +25,17 @@ HERE = Path(__file__).resolve().parent
 AUDIENCE = "https://shop.example"
 PATIENCE = 60.0
 """Seconds to wait for an immediate reaction of the server."""
+
+
+class Login(NamedTuple):
+    """A user's name and password."""
+
+    name: str
+    password: str
+
+
+STAFF = Login("staff", "local")
+"""For shops on this machine, which nobody else reaches."""
 
 
 class Server:
@@ -146,6 +157,17 @@ class Shop:
         self.server.stop()
         server = Server(self.environment)
         return Shop(server, server.port(), self.database, self.environment)
+
+    def add_staff(self) -> None:
+        """Let `STAFF` see everything, also in a database of an earlier start."""
+        script = (
+            "import django, sys; django.setup(); from django.contrib.auth.models import User; "
+            "user, _ = User.objects.update_or_create("
+            "username=sys.argv[1], defaults={'is_active': True, 'is_staff': True, 'is_superuser': True}); "
+            "user.set_password(sys.argv[2]); user.save()"
+        )
+        command = [sys.executable, "-c", script, *STAFF]
+        subprocess.run(command, cwd=HERE, env=self.environment, check=True, timeout=120)
 
     def signature(self) -> str:
         """Sign the URL for the label of parcel twelve, for an hour."""

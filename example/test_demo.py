@@ -13,8 +13,10 @@ from collections.abc import Generator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from http.client import HTTPConnection
+from http.cookiejar import CookieJar
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
+from urllib.request import HTTPCookieProcessor, build_opener
 
 import pydantic
 import pytest
@@ -60,6 +62,7 @@ def test_demo_shows_every_event_as_expected() -> None:
         "it was killed, and sends all again",
     ]
     assert run.stdout.splitlines()[-1] == "24 of 24 as expected"
+    assert run.stderr == ""  # no line of a log between the tables
 
 
 def test_demo_tells_what_is_not_as_expected() -> None:
@@ -124,8 +127,8 @@ def test_emulator_is_skipped_where_there_is_none(tmp_path: Path) -> None:
 
 
 @contextmanager
-def serving(database: Path) -> Generator[tuple[subprocess.Popen[str], list[str]]]:
-    """`make serve` on a free port; yields the process and the words of the curl command that it prints."""
+def serving(database: Path) -> Generator[tuple[subprocess.Popen[str], str]]:
+    """`make serve` on a free port; yields the process and what it says at first."""
     command = [sys.executable, "demo.py", "--serve", "--port", "0"]
     process = subprocess.Popen(
         command,
@@ -139,11 +142,18 @@ def serving(database: Path) -> Generator[tuple[subprocess.Popen[str], list[str]]
     assert process.stdout is not None
     with limited(process):
         try:
-            _, _, *lines = (process.stdout.readline() for _ in range(5))
-            yield process, shlex.split("".join(lines).replace("\\\n", ""))
+            said = ""
+            while "\n  -d " not in said:
+                said += process.stdout.readline()
+            yield process, said
         finally:
             process.terminate()
             process.wait(60)
+
+
+def words_of(said: str) -> list[str]:
+    """The words of the curl command that `make serve` prints."""
+    return shlex.split(said[said.index("curl -i") :].replace("\\\n", ""))
 
 
 def send(curl: list[str]) -> int:
@@ -159,9 +169,9 @@ def send(curl: list[str]) -> int:
 
 def test_serve_takes_the_curl_that_it_prints_and_ends_at_ctrl_c(tmp_path: Path) -> None:
     """`make serve` prints a command that works, and Ctrl-C ends it without a traceback."""
-    with serving(tmp_path / "db.sqlite3") as (process, curl):
+    with serving(tmp_path / "db.sqlite3") as (process, said):
         assert process.stdout is not None
-        status = send(curl)
+        status = send(words_of(said))
         os.killpg(process.pid, signal.SIGINT)  # a terminal tells the whole group
         rest = process.stdout.read()
         process.wait(60)
@@ -172,14 +182,45 @@ def test_serve_takes_the_curl_that_it_prints_and_ends_at_ctrl_c(tmp_path: Path) 
     assert process.returncode == 0
 
 
+def test_serve_says_what_there_is_and_who_may_see_it() -> None:
+    """`make serve` names its pages, and the user who may see them."""
+    site = "http://127.0.0.1:8000"
+
+    assert demo.guide(site) == (
+        f"The shop listens on {site}; Ctrl-C ends it.\n\n"
+        f"  {site}/           says what there is\n"
+        f"  {site}/catalogue/ shows the events that it takes, with commands that send them\n"
+        f"  {site}/admin/     shows what became of them: the inbox and the outbox\n\n"
+        "Log in as staff with the password local, which only this shop knows.\n\n"
+        f"Send it an order:\n\n{demo.curl(site)}\n"
+    )
+
+
+def test_serve_shows_its_pages_to_the_user_whom_it_names(tmp_path: Path) -> None:
+    """The first page leads to the others, and whoever logs in as printed sees them, also in a database of an earlier start."""
+    for _ in range(2):
+        with serving(tmp_path / "db.sqlite3") as (_, said):
+            site = words_of(said)[2].partition("/events")[0]
+            browser = build_opener(HTTPCookieProcessor(cookies := CookieJar()))
+            links = re.findall('href="(.*?)"', browser.open(f"{site}/").read().decode())
+            browser.open(f"{site}/admin/login/").read()
+            token = next(str(cookie.value) for cookie in cookies if cookie.name == "csrftoken")
+            form = {"username": "staff", "password": "local", "csrfmiddlewaretoken": token}
+            browser.open(f"{site}/admin/login/?next=/", urlencode(form).encode()).read()
+            seen = [browser.open(site + link) for link in links]
+
+        assert links == ["/catalogue/", "/admin/gcp_event_inbox/storedevent/", "/admin/gcp_event_outbox/outgoingevent/"]
+        assert [response.url.removeprefix(site) for response in seen] == links
+
+
 def test_serve_takes_its_server_along_when_it_is_terminated(tmp_path: Path) -> None:
     """Whoever ends `make serve` by SIGTERM leaves no server behind."""
-    with serving(tmp_path / "db.sqlite3") as (process, curl):
+    with serving(tmp_path / "db.sqlite3") as (process, said):
         assert process.stdout is not None
         process.terminate()
         process.stdout.read()
         process.wait(60)
-        url = urlsplit(curl[2])
+        url = urlsplit(words_of(said)[2])
         assert url.hostname is not None
         assert url.port is not None
         with socket.socket() as probe:

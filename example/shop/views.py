@@ -1,4 +1,4 @@
-"""The shop's own pages: the till, where customers bring orders back."""
+"""The shop's own pages: what there is, and the till, where customers bring orders back."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownArgumentType=false
 # as in models.py
@@ -8,12 +8,43 @@ from __future__ import annotations
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
+from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from .kinds import OrderReturned
 from .models import Order, Return
 from .payloads import Returned
+
+WHAT_THERE_IS = """\
+<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>The example shop</title>
+<main>
+<h1>The example shop</h1>
+<ul>
+<li><a href="{catalogue}">The catalogue</a> shows the events that the shop takes, with commands that send them.</li>
+<li><a href="{inbox}">The inbox</a> shows what became of events that came.</li>
+<li><a href="{outbox}">The outbox</a> shows what became of events that the shop published.</li>
+</ul>
+<p>Events go to <code>/events/&lt;kind&gt;/&lt;reference&gt;</code>, and CloudEvents to <code>/events/</code>.</p>
+</main>
+</html>
+"""
+
+
+@require_safe
+def what_there_is(request: HttpRequest) -> HttpResponse:
+    """Name the pages for the staff; `make serve` prints who may log in."""
+    pages = {
+        "catalogue": reverse("gcp-catalogue:list"),
+        "inbox": reverse("admin:gcp_event_inbox_storedevent_changelist"),
+        "outbox": reverse("admin:gcp_event_outbox_outgoingevent_changelist"),
+    }
+    return HttpResponse(WHAT_THERE_IS.format(**pages))
 
 
 @csrf_exempt  # tills call it, and not browsers
