@@ -112,7 +112,7 @@ bench: $(VENV)/.dev ## Print the cost of a start, a dispatch, a token and both b
 	$(BIN)/python -u benchmarks/outbox.py
 	$(BIN)/python -u benchmarks/typing_plugin.py
 
-benchmarks: .venvs/benchmarks/.installed ## Compare with other packages, side by side, and write docs/benchmarks.md; ARGUMENTS="--rounds 3".
+benchmarks: .venvs/benchmarks/.installed ## Compare with other packages, side by side, and write docs/explanation/benchmarks.md; ARGUMENTS="--rounds 3".
 	.venvs/benchmarks/bin/python -u benchmarks/side_by_side.py $(ARGUMENTS)
 
 .venvs/benchmarks/.installed: pyproject.toml

@@ -3,7 +3,7 @@
 The events are written in bulk, and each delivery then has the row versions that a worker makes: claimed in a batch, begun,
 failed, and later claimed, begun and done. One statement does so for a thousand deliveries. PostgreSQL is a real server with the
 settings of its wheel, so autovacuum runs meanwhile. All of it runs twice: with PostgreSQL's defaults, and with the settings for
-the table that docs/inbox.md advises. The benchmark prints figures without asserting them.
+the table that docs/guides/inbox.md advises. The benchmark prints figures without asserting them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Compares this package with others that do the same work, on one PostgreSQL, and writes docs/benchmarks.md: `make benchmarks`.
+"""Compares this package with others that do the same work, on one PostgreSQL: `make benchmarks`.
 
-The figures of all rounds go to benchmarks/results, in a file named by the date. The contestants are in the folder `contestants`,
-and `comparison` measures them.
+It writes docs/explanation/benchmarks.md. The figures of all rounds go to benchmarks/results, in a file named by the date. The
+contestants are in the folder `contestants`, and `comparison` measures them.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def main() -> None:
 def write_page(file: Path) -> None:
     """Write the page and its plot."""
     text, plot = page.write(json.loads(file.read_text()), file.stem)
-    (ROOT / "docs" / "benchmarks.md").write_text(text)
+    (ROOT / "docs" / "explanation" / "benchmarks.md").write_text(text)
     (ROOT / "docs" / "images" / "benchmarks.svg").write_text(plot)
 
 

@@ -265,13 +265,13 @@ def test_shop_has_written_its_document(tmp_path: Path) -> None:
     assert (checked.returncode, checked.stderr) == (0, "")
 
 
-PAGE = (HERE.parent / "docs" / "commands.md").read_text()
+PAGE = (HERE.parent / "docs" / "reference" / "commands.md").read_text()
 BLOCKS = re.findall(r"^```console\n\$ (.*)\n((?:.*\n)*?)```$", PAGE, re.MULTILINE)
 
 
 @pytest.mark.parametrize(("command", "shown"), BLOCKS, ids=[command for command, _ in BLOCKS])
 def test_the_page_about_commands_shows_what_the_shop_prints(command: str, shown: str, tmp_path: Path) -> None:
-    """Each command of `docs/commands.md` prints in the shop what the page shows below it, but for the times that it takes."""
+    """Each command of the page prints in the shop what the page shows below it, but for the times that it takes."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = ENVIRONMENT | {"PATH": path, "SHOP_DATABASE": str(tmp_path / "db.sqlite3")}
     python("manage.py", "migrate", "-v0", SHOP_DATABASE=str(tmp_path / "db.sqlite3"))

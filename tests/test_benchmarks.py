@@ -22,10 +22,10 @@ def written(monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
 
 
 def test_page_shows_the_newest_results(written: tuple[str, str]) -> None:
-    """Nobody has edited docs/benchmarks.md or its plot by hand, or forgotten to write them again."""
+    """Nobody has edited docs/explanation/benchmarks.md or its plot by hand, or forgotten to write them again."""
     docs = ROOT / "docs"
 
-    assert written == ((docs / "benchmarks.md").read_text(), (docs / "images" / "benchmarks.svg").read_text())
+    assert written == ((docs / "explanation" / "benchmarks.md").read_text(), (docs / "images" / "benchmarks.svg").read_text())
 
 
 def test_medians_and_ratios_are_of_the_rounds(written: tuple[str, str]) -> None:

@@ -30,7 +30,7 @@ from .mypy_plugin.runs import run_mypy
 from .support import telemetry as telemetry  # noqa: PLC0414 -- sets up the SDK of which a process has one, before a page would
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 BLOCK = re.compile(r"^```(python|output)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -80,7 +80,7 @@ def _logging() -> Iterator[None]:
 
 @pytest.mark.usefixtures("_logging")
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_python_blocks_run_and_print_what_the_page_shows(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every Python block of a page runs, and prints exactly the output block that follows it."""
     page = Page(path)
@@ -97,7 +97,7 @@ def test_python_blocks_run_and_print_what_the_page_shows(path: Path, monkeypatch
         page.run(monkeypatch)
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_links_lead_somewhere(path: Path) -> None:
     """Every relative link of a page names a file that exists."""
     links = re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text())

@@ -90,7 +90,7 @@ def _shared(names: Iterable[str]) -> set[str]:
 
 
 def _imports() -> Iterator[tuple[str, str]]:
-    pages = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")]
+    pages = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]
     code = [*(ROOT / "tests" / "typing").glob("*.py"), *(ROOT / "example").rglob("*.py")]
     for path in [*pages, *code]:
         for module, names in re.findall(r"from (gcp_event_router[\w.]*) import (\([^)]*\)|[^\n]+)", path.read_text()):

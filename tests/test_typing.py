@@ -109,8 +109,8 @@ def test_bar(checker: str) -> None:
 
 
 def test_each_documented_payload_of_google_has_a_good_and_a_bad_use() -> None:
-    """Every model in the tables of docs/google.md is among the good uses, and among those that are an error."""
-    tables = [line for line in (ROOT / "docs" / "google.md").read_text().splitlines() if line.startswith("| ")]
+    """Every model in the tables of docs/guides/google.md is among the good uses, and among those that are an error."""
+    tables = [line for line in (ROOT / "docs" / "guides" / "google.md").read_text().splitlines() if line.startswith("| ")]
     models = set(re.findall(r"\b[A-Z]\w+(?:Data|DataV2|Entry|Notification|Attributes)\b", "\n".join(tables)))
     uses = {place: line for place, line in lines().items() if place[0] == "googles_payloads.py" and " import " not in line}
     bad = "\n".join(line for place, line in uses.items() if place in marked("bad"))

@@ -1,4 +1,4 @@
-"""Writes docs/benchmarks.md and its plot from a file of results."""
+"""Writes docs/explanation/benchmarks.md and its plot from a file of results."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ rounds, with the lowest and the highest in parentheses. In each round, every con
 {facts}
 
 The load average before each measurement was between {least_load:.1f} and {most_load:.1f}. [All figures of all
-rounds](../benchmarks/results/{name}.json) are in the repository.
+rounds](../../benchmarks/results/{name}.json) are in the repository.
 """
 
 WORK = """
@@ -36,7 +36,7 @@ WORK = """
 keeps all workers from their first row until the last of them has started, so their start is not measured. "CPU" is that of the
 workers, of PostgreSQL and of Redis together.
 
-![Jobs for each CPU second](images/benchmarks.svg)
+![Jobs for each CPU second](../images/benchmarks.svg)
 
 | contestant | jobs per CPU second | times `{first}` | ms of CPU per job: worker + servers | jobs per second |
 |---|---|---|---|---|

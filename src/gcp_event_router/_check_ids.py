@@ -1,4 +1,4 @@
-"""The id of each system check, written down once. `docs/checks.md` says what each means.
+"""The id of each system check, written down once. `docs/reference/checks.md` says what each means.
 
 A new check takes one more than the highest number of its letter. Most checks are in `checks`; others are in
 `auth`, `inbox`, `outbox` and `_boxes`.

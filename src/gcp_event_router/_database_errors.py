@@ -1,7 +1,7 @@
 """Decides which database errors mean that the database is unavailable, so that a later attempt may succeed.
 
 Then the answer is 503 and the attempt does not count. All other errors concern the statement and would recur, so they are
-failures like any other, whatever class the driver gives them. docs/outcomes.md has the tables in words.
+failures like any other, whatever class the driver gives them. docs/reference/outcomes.md has the tables in words.
 """
 
 from __future__ import annotations

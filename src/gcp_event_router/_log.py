@@ -38,7 +38,7 @@ def log_event(
     problem: str = "",
     traceparent: str | None = None,
 ) -> None:
-    """Write the line of one event; docs/observability.md lists the attributes of its record.
+    """Write the line of one event; docs/guides/observability.md lists the attributes of its record.
 
     `duration` is in seconds, from the first handler's start to the last one's end. `problem` consists of safe parts only.
     """

@@ -1,4 +1,4 @@
-"""The ids of all checks, compared with the table of them in docs/checks.md."""
+"""The ids of all checks, compared with the table of them in docs/reference/checks.md."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gcp_event_router import _check_ids
 
 _ID = re.compile(r"gcp_event_router\.[EWI]\d{3}\b")
 _SOURCE = Path(gcp_event_router.__file__).parent
-_DOCS = Path(__file__).parents[2] / "docs" / "checks.md"
+_DOCS = Path(__file__).parents[2] / "docs" / "reference" / "checks.md"
 
 
 def _rows() -> list[str]:
@@ -19,7 +19,7 @@ def _rows() -> list[str]:
 
 
 def test_ids_are_documented() -> None:
-    """Every id has a row in docs/checks.md, and every row has an id of the source."""
+    """Every id has a row in docs/reference/checks.md, and every row has an id of the source."""
     ids = [value for name, value in vars(_check_ids).items() if name.isupper()]
 
     assert sorted(ids) == sorted(_rows())

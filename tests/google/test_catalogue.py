@@ -106,8 +106,8 @@ def test_every_model_is_exported() -> None:
 
 
 def test_page_has_all_types() -> None:
-    """docs/google-types.md lists each type with its module and its model, and no other."""
-    listed = types_on("google-types.md")
+    """docs/reference/google-types.md lists each type with its module and its model, and no other."""
+    listed = types_on("reference/google-types.md")
 
     assert listed == {
         event_type: f"{model.__module__.rpartition('.')[2]}.{model.__name__}" for event_type, model in models_of_types()
@@ -115,11 +115,11 @@ def test_page_has_all_types() -> None:
 
 
 def test_page_has_the_table() -> None:
-    """docs/google.md lists the types that it shows with the same models."""
-    listed = types_on("google.md")
+    """docs/guides/google.md lists the types that it shows with the same models."""
+    listed = types_on("guides/google.md")
 
     assert listed.keys() == TYPES.keys()
-    assert listed.items() <= types_on("google-types.md").items()
+    assert listed.items() <= types_on("reference/google-types.md").items()
 
 
 def types_on(page: str) -> dict[str, str]:

@@ -19,7 +19,7 @@ def test_files_are_what_the_script_writes() -> None:
 
 def test_generated_files_say_so() -> None:
     """A module or page carries the script's header if the script writes it, and only then."""
-    files = [*(google_models.ROOT / google_models.FOLDER).glob("*.py"), *(google_models.ROOT / "docs").glob("*.md")]
+    files = [*(google_models.ROOT / google_models.FOLDER).glob("*.py"), *(google_models.ROOT / "docs").rglob("*.md")]
     marked = {path.relative_to(google_models.ROOT) for path in files if google_models.HEADER in path.read_text()}
 
     assert marked == generated().keys()

@@ -72,7 +72,7 @@ def test_sample_names_its_source(sample: Sample) -> None:
 
 
 def test_each_model_of_the_catalogue_has_a_sample() -> None:
-    """Every model that docs/google.md shows has a sample; random messages stand in for samples of the others."""
+    """Every model that docs/guides/google.md shows has a sample; random messages stand in for samples of the others."""
     assert {model_of(event_type) for event_type in TYPES} <= {model(sample) for sample in SAMPLES.values()}
 
 

@@ -325,7 +325,7 @@ def test_what_cannot_be_resolved(router: EventRouter) -> None:
 
 
 def test_the_page(router: EventRouter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What docs/commands.md shows of a change that breaks senders is what is said."""
+    """What docs/reference/commands.md shows of a change that breaks senders is what is said."""
     monkeypatch.chdir(tmp_path)
     before = create_model("OrderPlaced", order_id=(int, ...), total=(Decimal, ...))
     after = create_model("OrderPlaced", order_id=(int, ...), total=(int, ...), currency=(str, ...))
@@ -334,7 +334,7 @@ def test_the_page(router: EventRouter, tmp_path: Path, monkeypatch: pytest.Monke
         run("--output", "asyncapi.json")
     router.on("order-placed", payload=after)(lambda event: None)
 
-    page = (Path(__file__).parents[2] / "docs" / "commands.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "commands.md").read_text()
 
     assert f"```\n{run('--check', 'asyncapi.json')[1]}```" in page
 

@@ -1,4 +1,4 @@
-"""docs/typing.md: mypy says of its examples what the page shows."""
+"""docs/guides/typing.md: mypy says of its examples what the page shows."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gcp_event_router.mypy._codes import CODES
 from .runs import ROOT, run_mypy
 from .test_cases import sorted_findings
 
-PAGE = (ROOT / "docs" / "typing.md").read_text()
+PAGE = (ROOT / "docs" / "guides" / "typing.md").read_text()
 
 pytestmark = pytest.mark.proof
 

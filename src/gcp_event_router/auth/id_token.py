@@ -49,7 +49,9 @@ def key_id(token: str) -> str:
     Stricter than PyJWT, whose leniency differs between releases: a token has one spelling, and its header is JSON.
     """
     if token.endswith(_REMOVED):
-        raise AuthenticationError(reason="Cloud Run took the signature off the token; see docs/authentication.md on Cloud Run")
+        raise AuthenticationError(
+            reason="Cloud Run took the signature off the token; see the guide to authentication on Cloud Run"
+        )
     if not _SHAPE.fullmatch(token):
         raise AuthenticationError(reason="the token is not a JWT")
     try:

@@ -1,4 +1,4 @@
-"""The codes of the plugin's errors; docs/typing.md shows an example of each."""
+"""The codes of the plugin's errors; docs/guides/typing.md shows an example of each."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The outbox: a Django app that keeps published events until they are sent. `docs/outbox.md` describes it."""
+"""The outbox: a Django app that keeps published events until they are sent. `docs/guides/outbox.md` describes it."""

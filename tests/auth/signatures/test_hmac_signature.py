@@ -439,7 +439,7 @@ def test_check(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 class Shop(HMACSignature):
-    """A project's own provider, as docs/authentication.md shows it."""
+    """A project's own provider, as docs/guides/authentication.md shows it."""
 
     scheme = SignatureScheme(header="X-Shop-Signature", signed="{timestamp}.{body}", prefix="v1=", timestamp="X-Shop-Time")
     provider = Provider(name="shop", delivery_id="X-Shop-Id", event="/type", attributes={"region": "X-Shop-Region"})

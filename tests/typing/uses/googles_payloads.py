@@ -1,4 +1,4 @@
-"""Google's own payloads: each model that docs/google.md lists, with a good and a bad use."""
+"""Google's own payloads: each model that docs/guides/google.md lists, with a good and a bad use."""
 
 from __future__ import annotations
 
