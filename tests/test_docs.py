@@ -107,7 +107,7 @@ def test_links_lead_somewhere(path: Path) -> None:
 
 def test_readme_shows_the_curl_that_the_shop_prints() -> None:
     """The README's curl is the command that `make serve` prints, and that example/test_demo.py sends."""
-    assert f"$ {demo.curl(8000)}\n" in (ROOT / "README.md").read_text()
+    assert f"$ {demo.curl('http://127.0.0.1:8000')}\n" in (ROOT / "README.md").read_text()
 
 
 def test_readme_shows_the_webhook_of_the_shop() -> None:
