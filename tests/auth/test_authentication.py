@@ -18,6 +18,7 @@ from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 
 from gcp_event_router import Event, EventRouter
+from gcp_event_router.auth.keys import GOOGLE
 
 from ..conftest import Post
 from ..support.deliveries import PUSH, with_databases
@@ -280,7 +281,7 @@ def test_a13_unknown_kind_without_keys(world: Google, called: list[str], post: P
 )
 def test_a13_no_verification(world: Google, settings: dict[str, Any] | None, said: list[str]) -> None:
     """`check --deploy` calls an endpoint that is guarded by nobody an error, and says nothing of one that OIDC guards."""
-    given = {"AUTHENTICATION": [world.backend()]} if settings is None else settings
+    given = {"AUTHENTICATION": [world.backend(certs_url=GOOGLE)]} if settings is None else settings
 
     with override_settings(GCP_EVENT_ROUTER=given, DEBUG=False):
         found = checked(deploy=True)

@@ -70,6 +70,15 @@ def test_only_in_its_block(router: EventRouter, post: Post) -> None:
     assert statuses == [503, 201, 503]
 
 
+def test_no_other_keys_count_in_its_block(router: EventRouter, post: Post) -> None:
+    """A block also replaces the keys of a project that takes them from elsewhere, such as from the issuer of a laptop."""
+    options = {**OPTIONS, "certs_url": "http://127.0.0.1:8099/certs"}
+    backend = {"BACKEND": "gcp_event_router.auth.OIDC", "OPTIONS": options}
+
+    with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [backend]}), TokenSigner() as signer:
+        assert post("/events/k/r", **signer.headers(**SENDER)).status_code == 201
+
+
 def test_nested_blocks(router: EventRouter, post: Post) -> None:
     """The inner signer's key takes the place of the outer one's, until its block ends."""
     with TokenSigner() as outer:

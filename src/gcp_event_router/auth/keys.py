@@ -63,8 +63,8 @@ class _CertificateDocument(TypedDict):
 
 
 _DOCUMENT = TypeAdapter(_CertificateDocument)
-#: Documents that `testing` serves instead of the URLs.
-_SERVED: dict[str, bytes] = {}
+#: Documents that `testing` serves instead of every URL; the last one counts.
+_SERVED: list[bytes] = []
 
 
 class KeySet:
@@ -126,7 +126,7 @@ class KeySet:
     def _fetch(self, flight: Future[None]) -> None:
         keys: Mapping[str, PyJWK] | None = None
         try:
-            keys = _read(_SERVED.get(self.url) or _download(self.url))
+            keys = _read(_SERVED[-1] if _SERVED else _download(self.url))
         except Exception as error:  # noqa: BLE001 -- after any exception, there are no keys
             self._complain(error)
         finally:  # all waiters must be woken
@@ -166,15 +166,13 @@ def is_acceptable(url: str) -> bool:
 
 
 @contextmanager
-def serve_document(url: str, document: bytes) -> Generator[None]:
-    """Replace the document of a URL, for `testing`."""
-    before = dict(_SERVED)
-    _SERVED[url] = document
+def serve_document(document: bytes) -> Generator[None]:
+    """Replace the document of every URL, for `testing`."""
+    _SERVED.append(document)
     try:
         yield
     finally:
-        _SERVED.clear()
-        _SERVED.update(before)
+        _SERVED.pop()
 
 
 class _NoRedirect(HTTPRedirectHandler):

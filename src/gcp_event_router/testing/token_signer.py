@@ -12,7 +12,7 @@ from uuid import uuid4
 
 
 class TokenSigner:
-    """Signs identity tokens. In its `with` block, `auth.OIDC` verifies tokens with its key instead of Google's.
+    """Signs identity tokens. In its `with` block, `auth.OIDC` verifies tokens with its key instead of those at `certs_url`.
 
     Everything else about a token is checked as usual. Needs the extra `oidc`. A nested block replaces the key of the outer one
     until it ends.
@@ -26,16 +26,16 @@ class TokenSigner:
         self._served = ExitStack()
 
     def __enter__(self) -> Self:
-        """Serve the key instead of Google's."""
-        from ..auth.keys import GOOGLE, key_set, serve_document  # noqa: PLC0415 -- an extra
+        """Serve the key instead of others."""
+        from ..auth.keys import key_set, serve_document  # noqa: PLC0415 -- an extra
 
-        self._served.enter_context(serve_document(GOOGLE, self.jwks()))
+        self._served.enter_context(serve_document(self.jwks()))
         key_set.cache_clear()
         self._served.callback(key_set.cache_clear)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Serve Google's keys again, and forget the tokens that were accepted."""
+        """Serve other keys again, and forget the tokens that were accepted."""
         self._served.close()
 
     def token(self, *, email: str, audience: str, expires_in: timedelta = timedelta(hours=1), **claims: object) -> str:
