@@ -50,17 +50,16 @@ def retried(shop: Shop, emulator: Emulator) -> Incident:
 
 
 def given_up(shop: Shop, emulator: Emulator) -> Incident:
-    """Push a shipment that is never paid, until it is in the dead-letter topic."""
+    """Push a shipment that is never paid, until it is in the dead-letter topic, and park it when it comes from there."""
     do(shop, "insert into shop_order values (2, 1, false, false)")
     dead = emulator.topic("dead-letters")
     dead_letters = emulator.subscription("dead-letters", dead)
     emulator.publish(_topic(shop, emulator, "lost", "shipment-ready", dead_letters=dead), b'{"order_id": 2}')
     told = [_outcome(shop, "lost") for _ in range(5)]
-    _pull(shop, emulator, dead_letters, "--kind", "label-printed", "--reference", "lost-shipment")
-    found = one(shop, "select image from shop_label where parcel = 'lost-shipment'")
-    return Incident(
-        "Retry, five times: a dead letter", f"{told.count('retry')} times retry, events pull", found, b'{"order_id": 2}'
-    )
+    _pull(shop, emulator, dead_letters, "--kind", "shipment-ready", "--reference", "lost")
+    event = "gcp_event_inbox_event e on e.key = d.event_id where reference = 'lost'"
+    found = one(shop, f"select state from gcp_event_inbox_delivery d join {event}")
+    return Incident("Retry, five times: a dead letter", f"{told.count('retry')} times retry, events pull", found, "parked")
 
 
 def pulled(shop: Shop, emulator: Emulator) -> Incident:

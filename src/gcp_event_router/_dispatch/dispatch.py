@@ -231,7 +231,7 @@ class Dispatch:
             self._raw_event.document()  # an undecodable body is rejected, although nothing reads it
         except EnvelopeError as error:
             raise DocumentError(error) from error
-        if conf.current().UNHANDLED == "error":
+        if conf.current().UNHANDLED == "error" and self._record is None:
             self._log(logging.WARNING, Outcome.UNHANDLED)
             msg = "nothing handles this kind of event"
             raise UnhandledEventError(msg)

@@ -116,10 +116,15 @@ def event_store() -> EventStore | None:
 
 
 def record_of(store: EventStore, kind: str, reference: str, raw_event: RawEvent, handlers: HandlersFound) -> EventRecord | None:
-    """Return the record of an event; None for one that nothing handles, unless `UNHANDLED` is `"keep"`."""
-    if not any(handlers) and (conf.current().UNHANDLED != "keep" or is_handled(kind, raw_event)):
+    """Return the record of an event; None for one that nothing handles, unless it is to be kept."""
+    if not any(handlers) and (not _is_kept(raw_event) or is_handled(kind, raw_event)):
         return None
     return store.record(kind, reference, raw_event, handlers)
+
+
+def _is_kept(raw_event: RawEvent) -> bool:
+    """Whether an event that nothing handles is stored: always if Pub/Sub has given it up, since nobody sends it again."""
+    return conf.current().UNHANDLED == "keep" or raw_event.envelope.dead_letter is not None
 
 
 def is_handled(kind: str, raw_event: RawEvent) -> bool:

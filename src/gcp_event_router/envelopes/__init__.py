@@ -28,6 +28,7 @@ from .cloudevents_http import (
     read_structured,
     split_batch,
 )
+from .dead_letter import DeadLetter
 from .pubsub import PubSubPush, lacks_subscription, read_wrapped
 from .pubsub_unwrapped import PubSubUnwrapped, read_unwrapped
 from .stored_headers import identify_unreadable, storable_headers
@@ -40,6 +41,7 @@ __all__ = [
     "MESSAGE_PUBLISHED",
     "CloudEvent",
     "CloudTask",
+    "DeadLetter",
     "Envelope",
     "Handshake",
     "Provider",

@@ -16,6 +16,7 @@ from typing_extensions import TypedDict, override
 
 from ..exceptions import EnvelopeError
 from .base import Envelope, Validator, aware
+from .dead_letter import SUBSCRIPTION_ATTRIBUTE, DeadLetter, read_dead_letter
 from .outbox_ids import CAUSE_ATTRIBUTE, ID_ATTRIBUTE, read_cause, read_outbox_id
 
 # unlike `b64decode`, pydantic never drops characters that are not base64
@@ -126,6 +127,11 @@ class PubSubPush(Envelope):
     @override
     def delivery_attempt(self) -> int | None:
         return self._push.get("deliveryAttempt")
+
+    @property
+    @override
+    def dead_letter(self) -> DeadLetter | None:
+        return read_dead_letter(self.carried.get) if self.carried and SUBSCRIPTION_ATTRIBUTE in self.carried else None
 
     @property
     @override

@@ -14,6 +14,7 @@ from typing import Any, Final
 from typing_extensions import override
 
 from .base import CREDENTIAL_HEADERS, HeaderEnvelope, header_name, parse_time, text_of
+from .dead_letter import DeadLetter, read_dead_letter
 from .outbox_ids import read_cause, read_outbox_id
 from .pubsub import identity_of
 
@@ -135,6 +136,11 @@ class PubSubUnwrapped(HeaderEnvelope):
     @override
     def subscription(self) -> str | None:
         return self._text(_SUBSCRIPTION)
+
+    @property
+    @override
+    def dead_letter(self) -> DeadLetter | None:
+        return read_dead_letter(lambda name: self._text(f"HTTP_{name.upper()}"))
 
     @property
     @override

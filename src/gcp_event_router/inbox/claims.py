@@ -144,7 +144,7 @@ def _claim_open(request: ClaimRequest) -> dict[str, Claim]:
     if claims:
         _take_turns(request, claims)
     else:
-        claims, claimable = _read(request)
+        claims, claimable = read(request)
         if claimable:  # otherwise, there is nothing to write; on SQLite, a writer would wait for all other writers
             claims = _take_open(request, claimable, [terms for terms in claimable if not claims[terms.handler].delivery])
     return claims
@@ -161,7 +161,7 @@ def _take_turns(request: ClaimRequest, claims: dict[str, Claim]) -> None:
             claims[terms.handler] = replace(claim, state=State.RUNNING, token=request.token, attempts=1)
 
 
-def _read(request: ClaimRequest) -> tuple[dict[str, Claim], list[DeliveryTerms]]:
+def read(request: ClaimRequest) -> tuple[dict[str, Claim], list[DeliveryTerms]]:
     """Read the state of each wanted delivery, and which of them can be claimed or inserted."""
     claims: dict[str, Claim] = {}
     can_be_taken: dict[str, bool] = {}
@@ -213,7 +213,7 @@ def _take_open(request: ClaimRequest, claimable: Sequence[DeliveryTerms], missin
             )
         if any(terms.deferred for terms in missing if terms.handler in new):
             wake_workers(alias)
-        claims, _ = _read(request)
+        claims, _ = read(request)
     for handler in new & claims.keys():
         claim = claims[handler]  # a worker may already run a deferred delivery that another process has stored
         claims[handler] = replace(claim, is_new=claim.is_deferred and State(claim.state) is State.PENDING)
@@ -223,7 +223,7 @@ def _take_open(request: ClaimRequest, claimable: Sequence[DeliveryTerms], missin
 def _insert_missing(request: ClaimRequest, missing: Sequence[DeliveryTerms], same: QuerySet[StoredEvent]) -> set[str]:
     """Insert the event and its missing deliveries, unless it has another payload. Returns the handlers of the new ones."""
     alias, row = request.alias, request.row
-    _insert(alias, row)
+    insert(alias, row)
     if connections[alias].vendor == "postgresql":  # where the insertion locks nothing
         list(same.select_for_update().values_list("key"))
     # read again after the insertion: on MySQL, concurrent insertions of existing rows end in a deadlock
@@ -275,11 +275,11 @@ def _replace_payload(alias: str, row: StoredEvent, replaceable: Q) -> Payload | 
 def _keep(alias: str, row: StoredEvent, **columns: Any) -> None:
     """Store an event unless it exists, with a delivery without a handler."""
     with transaction.atomic(using=alias):
-        _insert(alias, row)
+        insert(alias, row)
         Delivery.objects.using(alias).bulk_create([Delivery(event_id=row.key, **columns)], ignore_conflicts=True)
 
 
-def _insert(alias: str, row: StoredEvent) -> None:
+def insert(alias: str, row: StoredEvent) -> None:
     """Insert an event unless it exists."""
     if _needs_parts(alias, row):
         mysql.insert_body(alias, row)

@@ -18,6 +18,7 @@ from .._dispatch.raw_event import UNREAD
 from ..envelopes import CloudEvent, Envelope
 from .database import database
 from .models import StoredEvent
+from .parking import gave_up
 from .serialization import raw_event_of
 
 #: The attributes of CloudEvents 1.0.2, in its own order; extensions follow.
@@ -40,6 +41,7 @@ def data_of(event: StoredEvent, envelope: Envelope | None) -> bytes:
 def facts_of(event: StoredEvent, envelope: Envelope | None) -> Iterator[tuple[str, str | datetime]]:
     """Describe the envelope and the sender, with names that `gettext` translates."""
     principal = _read(event.principal)
+    letter = envelope and envelope.dead_letter
     form = event.form if envelope is not None else f"{event.form}, which can no longer be read"
     for name, value in (
         (gettext_noop("Form"), "could not be read" if event.form == UNREAD else form),
@@ -50,6 +52,7 @@ def facts_of(event: StoredEvent, envelope: Envelope | None) -> Iterator[tuple[st
         (gettext_noop("Cause"), envelope and envelope.cause),
         (gettext_noop("Subscription"), envelope and envelope.subscription),
         (gettext_noop("Published"), envelope and envelope.publish_time),
+        (gettext_noop("Dead letter"), letter and gave_up(letter)),
         (gettext_noop("Ordering key"), envelope and envelope.ordering_key),
         (gettext_noop("Authenticated by"), principal.get("method")),
         (gettext_noop("Sender"), principal.get("email")),

@@ -24,7 +24,7 @@ from .._log import logger
 from ..envelopes import CloudTask
 from ..exceptions import BodyTooLargeError, EnvelopeError, UnavailableError
 from ..outcomes import Outcome
-from . import claims, decisions, endings, execution, once_keys, orders
+from . import claims, decisions, endings, execution, once_keys, orders, parking
 from . import claims_mysql as mysql
 from .database import database
 from .deferral import enqueue
@@ -47,6 +47,8 @@ class InboxStore:
 
     def record(self, kind: str, reference: str, raw_event: RawEvent, handlers: HandlersFound) -> InboxRecord:
         """Make the record of an event, with or without handlers."""
+        if raw_event.envelope.dead_letter is not None and raw_event.kept_as is None and any(handlers):
+            return DeadLetterRecord(database(), kind, reference, raw_event, delivery_terms(handlers), alone=False)
         if not any(handlers):
             return UnhandledRecord(database(), kind, reference, raw_event, {}, alone=False)
         return InboxRecord(database(), kind, reference, raw_event, delivery_terms(handlers), sum(map(len, handlers)) == 1)
@@ -188,6 +190,23 @@ class InboxRecord:
     def _log_other_payload(self, what: str) -> None:
         message = "A redelivery of an event of kind %r with reference %r has another payload, which %s"
         logger.error(message, self.kind, self.reference, what)
+
+
+class DeadLetterRecord(InboxRecord):
+    """The record of a message that Pub/Sub has given up: it is parked, and no handler runs."""
+
+    __slots__ = ()
+
+    @override
+    def open(self) -> None:
+        """Park the event. Raises `UnavailableError` if the database is unavailable."""
+        terms, envelope = list(self.terms.values()), self.raw_event.envelope
+        if not terms:
+            return
+        try:
+            self.claims = parking.park(self.alias, self._row(), terms, envelope)
+        except AWAY as error:
+            raise _not_stored(self.alias, self.kind, self.reference, self.raw_event) from error
 
 
 class UnhandledRecord(InboxRecord):
