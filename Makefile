@@ -9,7 +9,7 @@ unexport DJANGO_SETTINGS_MODULE
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help typing demo demo-emulator serve screenshots test proofs coverage sentry check types lint asyncapi wheel matrix bench benchmarks chaos million growth google clean
+.PHONY: help typing demo demo-emulator serve screenshots test proofs coverage sentry check types lint asyncapi wheel matrix bench benchmarks chaos million growth google docs docs-links clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,7 +67,7 @@ ENDPOINT := auth dispatch endpoint envelopes receivers google/test_handlers.py \
 sentry: $(VENV)/.test ## Run the endpoint's tests in a project that Sentry watches.
 	$(BIN)/python -m pytest --ds=tests.support.sentry_settings -m "not proof" --hypothesis-profile=few $(PARALLEL) $(ENDPOINT:%=tests/%)
 
-check: lint types asyncapi wheel ## Check style, types, layers, the shop's AsyncAPI document and the wheel.
+check: lint types asyncapi wheel docs ## Check style, types, layers, the shop's AsyncAPI document, the wheel and the documentation.
 
 typing: $(VENV)/.dev $(OTHER_MYPYS) ## Check the uses in tests/typing with five type checkers, and test the plugin of three versions of mypy.
 	$(BIN)/python -m pytest tests/test_typing.py tests/mypy_plugin
@@ -133,5 +133,14 @@ growth: $(VENV)/.test ## Print how the inbox's tables grow while a million deliv
 google: $(VENV)/.test ## Write the models of Google's payloads from the definitions in google-events.
 	$(BIN)/python scripts/google_models.py
 
+SITE := $(BIN)/sphinx-build --quiet -W --keep-going -n -d docs/_build/doctrees docs
+
+docs: $(VENV)/.docs ## Build the documentation into docs/_build/html; a warning is an error.
+	$(SITE) docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+docs-links: $(VENV)/.docs ## Ask the links to other sites whether they lead somewhere. It needs the network, so CI leaves it out.
+	$(SITE) docs/_build/linkcheck -b linkcheck
+
 clean: ## Remove what the other targets made.
-	rm -rf $(VENV) .venvs tests/asyncapi/node_modules build dist .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venvs tests/asyncapi/node_modules build dist docs/_build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 import io
 import logging
 import re
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, redirect_stdout
-from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,13 +18,10 @@ from django.test import Client, override_settings
 import demo
 from gcp_event_router import events
 from gcp_event_router._dispatch.store import set_store
-from gcp_event_router.conf import Settings, current
 from gcp_event_router.inbox.store import InboxStore
 from gcp_event_router.outbox.store import OutboxStore
 from gcp_event_router.publishing import set_outbox
-from shop.payloads import PullRequest, PullRequestClosed
 
-from .mypy_plugin.runs import run_mypy
 from .support import telemetry as telemetry  # noqa: PLC0414 -- sets up the SDK of which a process has one, before a page would
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -108,47 +103,3 @@ def test_links_lead_somewhere(path: Path) -> None:
 def test_readme_shows_the_curl_that_the_shop_prints() -> None:
     """The README's curl is the command that `make serve` prints, and that example/test_demo.py sends."""
     assert f"$ {demo.curl('http://127.0.0.1:8000')}\n" in (ROOT / "README.md").read_text()
-
-
-def test_readme_shows_the_webhook_of_the_shop() -> None:
-    """The README's handler of a webhook is one that `make demo` runs."""
-    text = (ROOT / "README.md").read_text()
-    sources = [inspect.getsource(shown) for shown in (PullRequest, PullRequestClosed)]
-    handlers = (ROOT / "example" / "shop" / "event_handlers.py").read_text()
-    sources += re.findall(r'^@events\.on\("github".*?\n\n(?=\n)', handlers, re.MULTILINE | re.DOTALL)
-
-    assert [source.strip() in text for source in sources] == [True] * 3
-
-
-def test_readme_names_every_setting() -> None:
-    """The README's table has a row for each key of GCP_EVENT_ROUTER, in order."""
-    rows = re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
-
-    assert rows == list(Settings._fields)
-
-
-@override_settings(GCP_EVENT_ROUTER={"SIGNALS": ["gcp_event_router.signals.event_received"]})
-def test_documented_settings_are_accepted() -> None:
-    """The form of settings that the README shows is read without complaint."""
-    assert current().SIGNALS == ("gcp_event_router.signals.event_received",)
-
-
-@pytest.mark.proof
-@pytest.mark.skipif(find_spec("mypy") is None, reason="mypy is not installed here; `make check` installs it")
-def test_mypy_prints_what_the_readme_shows(tmp_path: Path) -> None:
-    """The README's mypy.ini and modules make mypy report the typo, and nothing once it is corrected."""
-    text = (ROOT / "README.md").read_text()
-    files = re.findall(
-        r"^```(?:python|ini)\n(# (mypy\.ini|shop/kinds\.py|shop/refunds\.py)\n.*?)^```$", text, re.MULTILINE | re.DOTALL
-    )
-    shown = re.findall(r"^```console\n\$ mypy shop\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
-    (tmp_path / "shop").mkdir()
-    (tmp_path / "shop" / "__init__.py").touch()
-    for content, name in files:
-        (tmp_path / name).write_text(content)
-
-    before = run_mypy(tmp_path, "shop")
-    handlers = tmp_path / "shop" / "refunds.py"
-    handlers.write_text(handlers.read_text().replace("refund-payed", "refund-paid"))
-
-    assert [before, run_mypy(tmp_path, "shop")] == shown

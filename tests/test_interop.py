@@ -252,7 +252,7 @@ def encoded(data: bytes) -> str:
     return b64encode(data).decode()
 
 
-#: What README's "Coming from django-gcp" says of each: a call, what it gives here, and what it gives there.
+#: What docs/guides/django-gcp.md says of each: a call, what it gives here, and what it gives there.
 DIFFERENCES: list[tuple[str, tuple[Any, ...], Any, Any]] = [
     ("decode_pubsub_message", (push(),), {"data": None}, theirs_errors.InvalidPubSubMessageError),
     ("decode_pubsub_message", (push(data=""),), {"data": None}, {"data": ""}),
@@ -315,7 +315,7 @@ DIFFERENCES: list[tuple[str, tuple[Any, ...], Any, Any]] = [
 
 @pytest.mark.parametrize(("name", "arguments", "ours", "others"), DIFFERENCES, ids=str)
 def test_differences(name: str, arguments: tuple[Any, ...], ours: Any, others: Any) -> None:
-    """Each difference that the README names is one."""
+    """Each difference that the page names is one."""
     with override_settings(ROOT_URLCONF=__name__, BASE_URL="https://a.example"):
         for module, expected in ((utils, ours), (theirs, others)):
             call = getattr(module, name)

@@ -179,7 +179,7 @@ def levels(caplog: pytest.LogCaptureFixture) -> list[tuple[str, str]]:
 def test_the_first_event_of_a_kind_that_nothing_takes_is_a_warning(
     router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The first event of an unhandled kind is a WARNING, later ones are INFO; an audit changes nothing (README)."""
+    """The first event of an unhandled kind is a WARNING, later ones are INFO; an audit changes nothing."""
     event_received.connect(plain, weak=False)
     register(router, None)
 
@@ -214,7 +214,7 @@ def test_what_another_router_takes_is_no_warning(router: EventRouter, post: Post
 
 
 def test_plain_receivers_alone_may_take_everything(router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture) -> None:
-    """A project with plain receivers only, as with django-gcp, gets no warnings of unhandled kinds (README)."""
+    """A project with plain receivers only, as with django-gcp, gets no warnings of unhandled kinds."""
     event_received.connect(plain, weak=False)
 
     with caplog.at_level("INFO"):

@@ -206,7 +206,7 @@ def test_send_is_kept(inbox: str, router: EventRouter) -> None:
 
 
 def test_what_another_router_handles_is_not_kept_as_unhandled(inbox: str, router: EventRouter, post: Post) -> None:
-    """With two routers at one signal (README, `SIGNALS`), the inbox stores no unhandled event if one of them handles it."""
+    """With two routers at one signal (`SIGNALS`), the inbox stores no unhandled event if one of them handles it."""
     other = EventRouter(signal=event_received)
     other.on("k", name="h")(nothing)
     try:
