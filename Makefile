@@ -9,7 +9,7 @@ unexport DJANGO_SETTINGS_MODULE
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help typing demo demo-emulator serve screenshots test proofs coverage sentry check types lint asyncapi wheel matrix bench benchmarks chaos million growth google docs docs-links clean
+.PHONY: help typing demo demo-emulator serve screenshots test proofs coverage sentry check types lint asyncapi wheel matrix bench benchmarks chaos fuzz reliability million growth google docs docs-links clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -123,6 +123,12 @@ benchmarks: .venvs/benchmarks/.installed ## Compare with other packages, side by
 
 chaos: $(VENV)/.test $(VENV)/.mariadb ## Kill processes while they publish, send and deliver thousands of events, and check that each took effect once.
 	$(BIN)/python -u benchmarks/chaos.py
+
+fuzz: $(VENV)/.fuzz ## Look for bytes from strangers that break a promise, a million of them; ARGUMENTS="--inputs 50000 --target globs".
+	$(BIN)/python -u benchmarks/fuzz.py $(ARGUMENTS)
+
+reliability: $(VENV)/.fuzz $(VENV)/.mariadb ## Run chaos and fuzz for an hour and a half, and write docs/explanation/reliability.md.
+	$(BIN)/python -u benchmarks/reliability.py $(ARGUMENTS)
 
 million: $(VENV)/.test ## Print the duration of the admin's list and of a purge, among a million events; ARGUMENTS="--events 10000000".
 	$(BIN)/python -u benchmarks/million.py $(ARGUMENTS)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 # ruff: noqa: E402 -- Django's settings come before its imports
 import argparse
+import json
 import sys
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -45,11 +46,14 @@ django.setup()
 from django.core.management import call_command
 from django.db import connections
 from tests.support import postgres
-from tests.support.chaos import PROCESSES, run
-from tests.support.relay_chaos import run_relays
-from tests.support.worker_chaos import WORKERS, run_workers
+from tests.support.chaos import Figures, run
+from tests.support.relay_chaos import RelayFigures, run_relays
+from tests.support.worker_chaos import WorkerFigures, run_workers
 
 import local_pubsub
+
+#: The parts: databases that take events from a server, workers, and the whole way.
+PARTS = ("postgresql", "mariadb", "workers", "relays")
 
 
 def main() -> int:
@@ -59,76 +63,65 @@ def main() -> int:
     parser.add_argument("--copies", type=int, default=3)
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, help="decides the order of the copies, and when processes are killed")
-    parser.add_argument("--only", choices=["postgresql", "mariadb", "workers", "relays"], action="append", help="this part alone")
+    parser.add_argument("--only", choices=PARTS, action="append", help="this part alone")
     parser.add_argument("--deferred", type=int, default=10_000, help="how many deferred deliveries, for the workers")
     parser.add_argument("--published", type=int, default=5000, help="how many transactions publish, for the relays")
     parser.add_argument("--restarts", type=int, default=5, help="how often PostgreSQL is restarted, for the relays")
-    options = vars(parser.parse_args())
-    parts = options.pop("only") or ["postgresql", "mariadb", "workers", "relays"]
-    published, restarts, deferred = options.pop("published"), options.pop("restarts"), options.pop("deferred")
-    are_sound = [_is_sound(part, **options) for part in parts if part in {"postgresql", "mariadb"}]
-    if "workers" in parts:
-        are_sound.append(_workers_are_sound(deferred, options["kills"], options["seed"]))
-    if "relays" in parts:
-        are_sound.append(_relays_are_sound(published, options["kills"], restarts, options["seed"]))
-    return 0 if all(are_sound) else 1
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there, too")
+    options = parser.parse_args()
+    all_figures: dict[str, dict[str, Any]] = {}
+    for part in options.only or PARTS:
+        lacks = _lacks(part)
+        if lacks:
+            print(f"{part}: skipped: {lacks}\n", flush=True)
+            continue
+        figures = _figures(part, options)
+        all_figures[part] = {**asdict(figures), "is_sound": figures.is_sound}
+        print(part)
+        for name, value in asdict(figures).items():
+            print(f"{name.replace('_', ' '):<20} {_words(value)}")
+        print("each took effect once\n" if figures.is_sound else "NOT each took effect once\n", flush=True)
+    if options.json is not None:
+        options.json.write_text(json.dumps(all_figures, indent=1) + "\n")
+    return 0 if all(figures["is_sound"] for figures in all_figures.values()) else 1
 
 
-def _workers_are_sound(deferred: int, kills: int, seed: int | None) -> bool:
-    """Print the figures of workers; returns whether they are right."""
-    with postgres.server() as host:
-        connections["postgresql"].settings_dict["HOST"] = host
+def _lacks(part: str) -> str | None:
+    """What a part needs that is not to be had here."""
+    if part == "mariadb":
+        return mariadb.missing()
+    if part == "relays":
         try:
-            call_command("migrate", database="postgresql", run_syncdb=True, verbosity=0)
-            figures = run_workers("postgresql", deliveries=deferred, kills=kills, seed=seed)
-        finally:
-            connections["postgresql"].close()
-    print(f"{'workers':<20} {WORKERS}")
-    _print(asdict(figures) | {"seconds": f"{figures.seconds:.1f}"})
-    print("each took effect once\n" if figures.is_sound else "NOT each took effect once\n", flush=True)
-    return figures.is_sound
+            local_pubsub.command()
+        except local_pubsub.NoEmulatorError as error:
+            return str(error)
+    return None
 
 
-def _relays_are_sound(published: int, kills: int, restarts: int, seed: int | None) -> bool:
-    """Print the figures of the whole way; returns whether they are right, or the emulator cannot run here."""
-    try:
-        local_pubsub.command()
-    except local_pubsub.NoEmulatorError as error:
-        print(f"skipped: {error}")
-        return True
-    with local_pubsub.running() as emulator:
-        figures = run_relays(emulator, events=published, kills=kills, restarts=restarts, seed=seed)
-    killed = ", ".join(f"{name}: {count}" for name, count in figures.kills.items())
-    _print(asdict(figures) | {"kills": killed, "seconds": f"{figures.seconds:.1f}"})
-    print(
-        "each took effect once, in its order\n" if figures.is_sound else "NOT each took effect once, in its order\n", flush=True
-    )
-    return figures.is_sound
-
-
-def _is_sound(alias: str, **options: Any) -> bool:
-    """Print the figures of one database; returns whether they are right, or the database cannot run here."""
-    if alias == "mariadb" and (lacks := mariadb.missing()):
-        print(f"skipped: {lacks}")
-        return True
+def _figures(part: str, options: argparse.Namespace) -> Figures | WorkerFigures | RelayFigures:
+    """Kill processes, and return what came of it."""
+    if part == "relays":
+        with local_pubsub.running() as emulator:
+            return run_relays(
+                emulator, events=options.published, kills=options.kills, restarts=options.restarts, seed=options.seed
+            )
+    alias = "mariadb" if part == "mariadb" else "postgresql"
     with ExitStack() as stack:
-        host = stack.enter_context(mariadb.server()).host if alias == "mariadb" else stack.enter_context(postgres.server())
+        host = stack.enter_context(mariadb.server()).host if part == "mariadb" else stack.enter_context(postgres.server())
         connections[alias].settings_dict["HOST"] = host
         try:
             call_command("migrate", database=alias, run_syncdb=True, verbosity=0)
-            figures = run(alias, **options)
+            if part == "workers":
+                return run_workers(alias, deliveries=options.deferred, kills=options.kills, seed=options.seed)
+            return run(alias, events=options.events, copies=options.copies, kills=options.kills, seed=options.seed)
         finally:
             connections[alias].close()
-    print(f"{'database':<20} {alias}\n{'processes':<20} {PROCESSES}")
-    answers = ", ".join(f"{status or 'none'}: {count}" for status, count in figures.answers.items())
-    _print(asdict(figures) | {"answers": answers, "seconds": f"{figures.seconds:.1f}"})
-    print("each took effect once\n" if figures.is_sound else "NOT each took effect once\n", flush=True)
-    return figures.is_sound
 
 
-def _print(figures: dict[str, Any]) -> None:
-    for name, value in figures.items():
-        print(f"{name.replace('_', ' '):<20} {value}")
+def _words(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key or 'none'}: {count}" for key, count in value.items())
+    return f"{value:.1f}" if isinstance(value, float) else str(value)
 
 
 if __name__ == "__main__":

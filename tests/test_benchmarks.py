@@ -17,7 +17,7 @@ def written(monkeypatch: pytest.MonkeyPatch) -> tuple[str, str]:
     monkeypatch.setattr(sys, "path", [str(ROOT / "benchmarks"), *sys.path])
     from comparison import page  # noqa: PLC0415 -- the folder is on the path now
 
-    newest = max((ROOT / "benchmarks" / "results").glob("*.json"))
+    newest = max((ROOT / "benchmarks" / "results").glob("[0-9]*.json"))
     return page.write(json.loads(newest.read_text()), newest.stem)
 
 
