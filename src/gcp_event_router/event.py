@@ -12,10 +12,8 @@ from typing import TYPE_CHECKING, Any, Final, Generic, cast, overload
 
 from typing_extensions import TypeVar
 
+from .envelopes.base import Envelope
 from .exceptions import EnvelopeError
-
-if TYPE_CHECKING:
-    from .envelopes import Envelope
 
 #: The longest kind or reference, in characters.
 LABEL_LENGTH: Final = 255
@@ -48,12 +46,6 @@ def labels_of(envelope: Envelope) -> tuple[str, str]:
     if subject and is_label(subject.replace("/", "_")):
         return kind, subject
     return kind, envelope.message_id or UNKNOWN
-
-
-def _plain_envelope() -> Envelope:
-    from .envelopes import Envelope  # noqa: PLC0415 -- no form of an envelope is needed at start
-
-    return Envelope()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +122,7 @@ class Event(Generic[PayloadT, ParametersT]):
         ) -> None:
             """Make an event. By default, the parameters are an empty dict and the envelope is a plain one."""
             parameters = {} if parameters is None else parameters
-            values = kind, reference, payload, parameters, _plain_envelope() if envelope is None else envelope, principal
+            values = kind, reference, payload, parameters, Envelope() if envelope is None else envelope, principal
             for attribute, value in zip(fields(Event), values, strict=True):
                 object.__setattr__(self, attribute.name, value)
 

@@ -7,7 +7,7 @@ receivers run, even if some fail; and routers get the raw event, even if other s
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any, Final, Generic
+from typing import Any, Final, Generic
 from weakref import ReferenceType
 
 from django.dispatch import Signal, dispatcher
@@ -16,14 +16,12 @@ from typing_extensions import TypeVar, override
 
 from ._concurrency import in_thread
 from ._dispatch.lookup import LISTENING, Router
+from ._dispatch.raw_event import RawEvent
 from ._receivers.base import Receiver, Responses, RouterReceiver, is_router_receiver, unwrapped
 from ._receivers.event_broadcast import EventBroadcast, find_broadcast
 from ._receivers.kwargs_adapter import adapted, original
 from .exceptions import ConfigurationError, DocumentError, EnvelopeError
 from .outcomes import Outcome, of_responses
-
-if TYPE_CHECKING:
-    from ._dispatch.raw_event import RawEvent
 
 __all__ = ["EventSignal", "event_received", "find_signal"]
 

@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ..event import Event
-
-if TYPE_CHECKING:
-    from .raw_event import RawEvent
+from .raw_event import RawEvent
 
 
 class RunState(Protocol):

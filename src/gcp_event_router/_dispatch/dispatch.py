@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Mapping
 from contextvars import copy_context
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from typing_extensions import override
 
@@ -27,11 +27,9 @@ from .handler import Handler
 from .log_line import describe_error, describe_problem, level_of, log_line
 from .lookup import LISTENING, HandlersFound, Traits, registered_everywhere
 from .pipeline import BUILT, Pipeline, Run, build
+from .raw_event import RawEvent
 from .refusal import describe_rejection
 from .store import HANDLED, EventRecord, Result, is_handled, record_of
-
-if TYPE_CHECKING:
-    from .raw_event import RawEvent
 
 #: Unhandled kinds that this process has warned of; bounded, since strangers may choose them.
 warned: Final[set[str]] = set()
@@ -299,7 +297,6 @@ class Dispatcher(RouterReceiver):
 
     @override
     def read(self, event_payload: object = None, event_parameters: Mapping[str, str] | None = None, **_: Any) -> RawEvent:
-        from ..envelopes import from_payload  # noqa: PLC0415 -- no form of an envelope is needed at start
-        from .raw_event import RawEvent  # noqa: PLC0415 -- as above
+        from ..envelopes.reading import from_payload  # noqa: PLC0415 -- no form of an envelope is needed at start
 
         return RawEvent(from_payload(event_payload), {name: [value] for name, value in (event_parameters or {}).items()})

@@ -11,7 +11,7 @@ from contextlib import suppress
 from contextvars import copy_context
 from copy import copy
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
+from typing import Any, Final, Protocol, TypeVar, cast
 
 from pydantic import TypeAdapter
 from pydantic.errors import PydanticUserError
@@ -29,10 +29,8 @@ from .event_types import UNSET, check_is_type, declared_types, event_text, type_
 from .middleware import RegisteredMiddleware, check_result, surround
 from .options import DEFAULTS, Options
 from .payload import ParametersReader, PayloadReader, may_hold_names, parameters_reader, payload_reader
+from .raw_event import RawEvent
 from .signature import HOW, RegisteredFunction, annotation_of, code_of, event_parameter, refuse
-
-if TYPE_CHECKING:
-    from .raw_event import RawEvent
 
 #: The exceptions of an unknown name in an annotation.
 _UNKNOWN = (NameError, AttributeError)

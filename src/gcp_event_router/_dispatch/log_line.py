@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from .._log import log_event, logger, trail
 from ..exceptions import InvalidEventError, NotDueError, RefusalError
 from ..outcomes import Outcome
 from .handler import Handler
+from .raw_event import RawEvent
 from .store import HANDLED, Result
-
-if TYPE_CHECKING:
-    from .raw_event import RawEvent
 
 #: All other outcomes are logged as errors.
 _LEVELS: Final = {
@@ -47,7 +45,7 @@ def log_line(
     """Write the line of an event or of a handler's run; the arguments are those of `_log.log_event`."""
     trace = raw_event.trace
     if outcome in _REFUSED:
-        from ..envelopes import lacks_subscription  # noqa: PLC0415 -- no form of an envelope is needed at start
+        from ..envelopes.pubsub import lacks_subscription  # noqa: PLC0415 -- no form of an envelope is needed at start
 
         problem += _NO_PUSH if lacks_subscription(raw_event.envelope) else ""
     log_event(

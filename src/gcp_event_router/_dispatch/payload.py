@@ -16,6 +16,7 @@ from pydantic_core import SchemaValidator
 from pydantic_core.core_schema import dict_schema
 
 from .._schema.json_schema import LenientSchema, bare
+from ..envelopes.base import read_json
 from ..exceptions import MAX_ERRORS, ErrorDetail, InvalidEventError, too_many
 
 PayloadReader: TypeAlias = Callable[[bytes], Any]
@@ -171,17 +172,11 @@ def _failing_fast(node: Any) -> Any:
     return {**changed, "fail_fast": True} if isinstance(kind, str) and kind in _FAIL_FAST else changed
 
 
-def _read_json(data: bytes) -> object:
-    from ..envelopes import read_json  # noqa: PLC0415 -- no form of an envelope is needed at start
-
-    return read_json(data)
-
-
 def _decode(data: bytes) -> str:
     try:
         if data.startswith(b'"'):
             with suppress(ValueError):  # text that merely begins with a quote
-                return str(_read_json(data))
+                return str(read_json(data))
         return data.decode()
     except UnicodeDecodeError as error:
         raise InvalidEventError(_PAYLOAD, [_NOT_UTF8], 1) from error
@@ -190,7 +185,7 @@ def _decode(data: bytes) -> str:
 def _refuse_non_finite(data: bytes) -> None:
     """Raise for a non-finite number, unless the word is part of a string. Other errors are left to the validator."""
     try:
-        _read_json(data)
+        read_json(data)
     except ValueError as error:
         raise InvalidEventError(_PAYLOAD, [_NOT_FINITE], 1) from error
 

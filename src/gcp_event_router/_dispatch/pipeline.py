@@ -26,11 +26,11 @@ from ..outcomes import classify
 from .context import enter
 from .event_key import ORDERING_KEY, KeyFunction, key_text
 from .handler import Handler
+from .raw_event import RawEvent
 from .store import HANDLED, EventStore, Result, RunRecord, event_store, store_changed
 
 if TYPE_CHECKING:
     from .opentelemetry import Tracer
-    from .raw_event import RawEvent
 
 
 @dataclass(slots=True, eq=False)

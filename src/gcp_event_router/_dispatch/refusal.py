@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from .._flow import Flow, either
 from .._log import log_event, logger, trail
@@ -14,10 +14,8 @@ from ..exceptions import BodyTooLargeError, ConfigurationError, DocumentError, E
 from ..lifecycle import event_rejected
 from ..outcomes import Outcome, classify
 from .log_line import log_line
+from .raw_event import RawEvent
 from .store import event_store
-
-if TYPE_CHECKING:
-    from .raw_event import RawEvent
 
 #: Faults of senders, which are logged as warnings; all others are errors.
 _SENDERS_FAULTS: Final = (EnvelopeError, BodyTooLargeError, RefusalError)

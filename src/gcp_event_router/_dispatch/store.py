@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from django.dispatch import Signal
 
@@ -17,9 +17,7 @@ from ..exceptions import EnvelopeError
 from ..outcomes import Outcome
 from .handler import Handler
 from .lookup import HandlersFound, find_everywhere
-
-if TYPE_CHECKING:
-    from .raw_event import RawEvent
+from .raw_event import RawEvent
 
 
 class Result(NamedTuple):

@@ -18,7 +18,7 @@ from django.http import HttpRequest
 
 from .. import conf
 from .._concurrency import LONG, wait_for
-from .._dispatch.raw_event import LabelledEvent, read_raw_events
+from .._dispatch.bodies import LabelledEvent, read_raw_events
 from .._log import log_malformed
 from ..auth import AuthenticatorChain, SignedBody
 from ..auth.base import parsed_query

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Iterator
 from contextlib import suppress
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
@@ -14,11 +14,9 @@ from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, QueryDict
 
 from .. import _check_ids as check_ids
+from .. import envelopes
 from ..event import Principal
 from ..exceptions import AuthenticationError
-
-if TYPE_CHECKING:
-    from ..envelopes import Provider
 
 __all__ = [
     "Authenticator",
@@ -73,7 +71,7 @@ class BodyAuthenticator(ABC):
     #: The most bytes of a body that is read to verify it.
     max_body: int = 2**20
     #: Where the sender puts the metadata of `envelopes.Webhook`. Without it, the event has a plain envelope.
-    provider: Provider | None = None
+    provider: envelopes.Provider | None = None
 
     def authenticate(self, request: HttpRequest) -> Principal | Awaitable[Principal | None] | None:
         """Return None: nothing but the body proves the sender."""

@@ -1,38 +1,26 @@
-"""Reads an `Envelope` from bytes and headers, in any of the forms in which an event arrives.
+"""The forms in which an event arrives, each an `Envelope`: `read` reads whichever it is.
 
-`_endpoint.request` calls it for each request, `_dispatch` for events that are sent through the signal without a request. A form
-is a function, `(body, meta) -> Envelope | None`: to add one, write a module here and call the function in `read`.
+They are imported when they are used: the declaration of a handler needs `base` alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from pydantic_core import to_json
-
-from ..exceptions import EnvelopeError
+from .._late import late_attribute
 from .base import Envelope, read_json
-from .cloud_scheduler import SchedulerJob, read_job
-from .cloud_tasks import CloudTask, read_task
-from .cloudevents import MESSAGE_PUBLISHED, CloudEvent
-from .cloudevents_http import (
-    CE_ID,
-    EVENT_META,
-    cloudevents_type,
-    event_meta,
-    is_batch,
-    read_binary,
-    read_push,
-    read_structured,
-    split_batch,
-)
-from .dead_letter import DeadLetter
-from .pubsub import PubSubPush, lacks_subscription, read_wrapped
-from .pubsub_unwrapped import PubSubUnwrapped, read_unwrapped
-from .stored_headers import identify_unreadable, storable_headers
-from .webhook import DESCRIPTION, Handshake, Provider, SignedRequest, Webhook, read_webhook
+
+if TYPE_CHECKING:
+    from .cloud_scheduler import SchedulerJob
+    from .cloud_tasks import CloudTask
+    from .cloudevents import MESSAGE_PUBLISHED, CloudEvent
+    from .cloudevents_http import EVENT_META, EVENTARC_MODE, event_meta, is_batch, split_batch
+    from .dead_letter import DeadLetter
+    from .pubsub import PubSubPush, lacks_subscription, read_wrapped
+    from .pubsub_unwrapped import PubSubUnwrapped
+    from .reading import from_payload, read
+    from .stored_headers import identify_unreadable, storable_headers
+    from .webhook import DESCRIPTION, Handshake, Provider, SignedRequest, Webhook
 
 __all__ = [
     "DESCRIPTION",
@@ -62,38 +50,38 @@ __all__ = [
     "storable_headers",
 ]
 
+#: The modules of what a start does not need.
+_MODULES: Final = {
+    "CloudEvent": ".cloudevents",
+    "CloudTask": ".cloud_tasks",
+    "DESCRIPTION": ".webhook",
+    "DeadLetter": ".dead_letter",
+    "EVENTARC_MODE": ".cloudevents_http",
+    "EVENT_META": ".cloudevents_http",
+    "Handshake": ".webhook",
+    "MESSAGE_PUBLISHED": ".cloudevents",
+    "Provider": ".webhook",
+    "PubSubPush": ".pubsub",
+    "PubSubUnwrapped": ".pubsub_unwrapped",
+    "SchedulerJob": ".cloud_scheduler",
+    "SignedRequest": ".webhook",
+    "Webhook": ".webhook",
+    "event_meta": ".cloudevents_http",
+    "from_payload": ".reading",
+    "identify_unreadable": ".stored_headers",
+    "is_batch": ".cloudevents_http",
+    "lacks_subscription": ".pubsub",
+    "read": ".reading",
+    "read_wrapped": ".pubsub",
+    "split_batch": ".cloudevents_http",
+    "storable_headers": ".stored_headers",
+}
 
-#: The query parameter that Eventarc adds to the URLs of some pushes; it does not belong to the event.
-EVENTARC_MODE: Final = "__GCP_CloudEventsMode"
-_NO_HEADERS: Final[Mapping[str, Any]] = MappingProxyType({})
+
+def __getattr__(name: str) -> Any:
+    """Import a form when it is used."""
+    return late_attribute(__name__, _MODULES, name)
 
 
-def read(body: bytes, meta: Mapping[str, Any] = _NO_HEADERS) -> Envelope:
-    """Read the envelope of a request.
-
-    Args:
-        body: The bytes of the request.
-        meta: Django's `request.META`, whose CGI names (`HTTP_X_GOOG_…`, `CONTENT_TYPE`) the forms read.
-
-    Raises:
-        EnvelopeError: The body violates its form, such as a push whose data is not base64.
-
-    """
-    content_type = meta.get("CONTENT_TYPE", "")
-    if DESCRIPTION in meta:  # before forms that headers announce, since the signature does not cover these
-        return read_webhook(body, meta)
-    if cloudevents_type(content_type):
-        return read_structured(body, meta)
-    envelope = (CE_ID in meta and read_binary(body, meta)) or read_push(body)
-    return envelope or read_unwrapped(body, meta) or read_task(body, meta) or read_job(body, meta) or Envelope(body, content_type)
-
-
-def from_payload(payload: object) -> Envelope:
-    """Make the envelope of an event that was sent through the signal; its payload is decoded JSON, or bytes."""
-    if not isinstance(payload, bytes):
-        try:
-            payload = to_json(payload, inf_nan_mode="constants")
-        except ValueError as error:
-            msg = f"The event_payload, of type {type(payload).__name__}, cannot be written as JSON. Send decoded JSON, or bytes."
-            raise EnvelopeError(msg) from error
-    return read(payload)
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

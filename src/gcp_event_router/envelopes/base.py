@@ -7,16 +7,14 @@ from datetime import UTC, datetime
 from functools import cached_property
 from operator import attrgetter
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import from_json
 from typing_extensions import override
 
+from .. import envelopes
 from ..exceptions import UndecodableBodyError
-
-if TYPE_CHECKING:
-    from .dead_letter import DeadLetter
 
 #: The keys of headers with credentials in `request.META`. Envelopes omit them, since they may be stored.
 CREDENTIAL_HEADERS: Final[frozenset[str]] = frozenset(
@@ -157,7 +155,7 @@ class Envelope:
         return None if self._carrier is None else self._carrier.delivery_attempt
 
     @property
-    def dead_letter(self) -> DeadLetter | None:
+    def dead_letter(self) -> envelopes.DeadLetter | None:
         """What Pub/Sub says about a message that it has forwarded to a dead-letter topic; None for any other event."""
         return None if self._carrier is None else self._carrier.dead_letter
 

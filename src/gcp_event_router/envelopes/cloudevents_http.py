@@ -28,6 +28,8 @@ _PREFIX: Final = "HTTP_CE_"
 _REQUIRED: Final = tuple(f"{_PREFIX}{name.upper()}" for name in REQUIRED)
 #: One of these headers, which only CloudEvents have.
 CE_ID: Final = f"{_PREFIX}ID"
+#: The query parameter that Eventarc adds to the URLs of some pushes; it does not belong to the event.
+EVENTARC_MODE: Final = "__GCP_CloudEventsMode"
 #: The headers for `read`, for an event of a batch.
 EVENT_META: Final[Mapping[str, str]] = MappingProxyType({"CONTENT_TYPE": "application/cloudevents+json"})
 _NO_JSON: Final = "The body is not JSON, although its Content-Type says that it contains CloudEvents."

@@ -9,7 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from . import CloudEvent, Envelope
+from .base import Envelope
+from .cloudevents import CloudEvent
 
 #: The headers that may hold a trace, by their names in `request.META`.
 _TRACEPARENT_KEY: Final = "HTTP_TRACEPARENT"

@@ -10,7 +10,8 @@ from uuid import UUID, uuid4
 
 from .. import conf
 from .._boxes.exact_text import ascii_text
-from .._dispatch.raw_event import UNREAD, LabelledEvent, RawEvent, read_raw_events
+from .._dispatch.bodies import LabelledEvent, read_raw_events
+from .._dispatch.raw_event import UNREAD, RawEvent
 from ..envelopes import identify_unreadable, read, storable_headers
 from ..event import UNKNOWN, Principal
 from .models import StoredEvent

@@ -18,6 +18,8 @@ from .result import Pushed
 
 if TYPE_CHECKING:
     from gcp_event_router_kinds import Pusher
+else:
+    from .client import Pusher
 
 PayloadT = TypeVar("PayloadT")
 ParametersT = TypeVar("ParametersT")
