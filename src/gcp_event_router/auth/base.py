@@ -10,7 +10,6 @@ from typing import NamedTuple, Protocol
 from django.conf import settings
 from django.core.checks import CheckMessage, Error
 from django.core.exceptions import SuspiciousOperation
-from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, QueryDict
 
 from .. import _check_ids as check_ids
@@ -136,8 +135,8 @@ def query(request: HttpRequest) -> dict[str, list[str]]:
 def parsed_query(request: HttpRequest) -> dict[str, list[str]]:
     """Do the same as `query`, but raise `SuspiciousOperation`."""
     text: str = request.META.get("QUERY_STRING", "")
-    # WSGI passes bytes as Latin-1. request.GET would use the encoding that the sender writes into Content-Type
-    encoded = text.encode("latin-1") if isinstance(request, WSGIRequest) else text
+    # WSGI, whose requests have `environ`, passes bytes as Latin-1. request.GET would use the encoding that the sender names
+    encoded = text.encode("latin-1") if hasattr(request, "environ") else text
     return dict(QueryDict(encoded, encoding="utf-8").lists())
 
 
