@@ -1,0 +1,67 @@
+"""docs/tutorial.md, followed to the letter in an empty directory, with the wheel of this tree."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from .support.followed_page import Reader
+
+pytestmark = [pytest.mark.proof, pytest.mark.timeout(600)]
+
+ROOT = Path(__file__).resolve().parent.parent
+#: What differs from run to run, and what pip says of a machine with indexes of its own.
+MASKS = {
+    r"^WARNING: Location .*\n": "",
+    r"\d+\.\d+ ms": "0.0 ms",
+    r"in \d+\.\d+s\b": "in 0.00s",
+    r"\b\d+ s\b": "0 s",
+    r"  +": "  ",
+}
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def wheel(folder: Path) -> Path:
+    """Build the wheel of this tree."""
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(ROOT)]
+    subprocess.run(command, check=True, capture_output=True)
+    return next(folder.glob("*.whl"))
+
+
+def masked(text: str) -> str:
+    for pattern, instead in MASKS.items():
+        text = re.sub(pattern, instead, text, flags=re.MULTILINE)
+    return text
+
+
+def test_every_command_prints_what_the_tutorial_shows(tmp_path: Path) -> None:
+    """A reader ends with an authenticated event that was handled once, passing tests, and types that mypy checks."""
+    names = ("VIRTUAL_ENV", "PYTHONPATH", "DJANGO_SETTINGS_MODULE")
+    environment = {name: value for name, value in os.environ.items() if name not in names and not name.startswith("PYTEST")}
+    environment |= {"PYTHONUNBUFFERED": "1", "COLUMNS": "80", "PATH": f"{Path(sys.base_prefix) / 'bin'}:{os.environ['PATH']}"}
+    site = str(free_port())
+    replaced = {
+        "runserver": f"runserver {site}",
+        "8000": site,
+        "8099": str(free_port()),
+        "../gcp-event-router": str(wheel(tmp_path / "wheel")),
+    }
+    page = (ROOT / "docs" / "tutorial.md").read_text()
+    (tmp_path / "empty").mkdir()
+
+    with ExitStack() as until_end:
+        reader = Reader(until_end, tmp_path / "empty", environment, replaced)
+        shown, printed = zip(*reader.follow(page), strict=True)
+
+    assert [*map(masked, printed)] == [*map(masked, shown)]
