@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import ExitStack, closing
 from datetime import timedelta
+from threading import Timer
 from typing import Any
 from uuid import uuid4
 
@@ -162,6 +163,29 @@ def test_a_worker_that_is_stopped_releases_the_rest(inbox: str, router: EventRou
     waiting = Delivery.objects.using(inbox).filter(state=State.PENDING)
     assert set(waiting.values_list("token", "lease_until", "started_at")) == {(None, None, None)}
     assert outcomes(inbox) == ["handled"] * 2
+
+
+def test_a_worker_that_is_stopped_after_a_release(inbox: str, router: EventRouter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It gives back the delivery that had begun when the others of its batch were released."""
+    timers: list[Timer] = []
+
+    def hold(timer: Timer) -> None:
+        timers.append(timer)
+
+    register(router, effect_of(inbox), is_async=False, deferred=True)
+    keep(3)
+
+    with closing(process(inbox)) as results:
+        with monkeypatch.context() as patch:
+            patch.setattr(Timer, "start", hold)
+            next(results)
+        (timer,) = timers
+        timer.interval = 0
+        timer.start()
+        timer.join()
+        assert rows(inbox) == [DONE, ("h", "running", 1), PENDING]
+
+    assert rows(inbox) == [DONE, PENDING, PENDING]
 
 
 def test_a_handler_that_ends_its_worker(inbox: str, router: EventRouter) -> None:
