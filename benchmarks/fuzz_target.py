@@ -50,7 +50,11 @@ def _fuzz(target: Target, inputs: int, seed: int, folder: Path) -> None:
     verdicts: Counter[str] = Counter()
 
     def take(data: bytes) -> None:
-        verdicts[target.take(data)] += 1
+        try:
+            verdicts[target.take(data)] += 1
+        except BaseException:
+            (folder / "crash-input").write_bytes(data)  # atheris keeps none on its own
+            raise
         if verdicts.total() == inputs:
             (folder / "verdicts").write_text(json.dumps(verdicts))
             os._exit(0)  # libFuzzer ends no other way that is not an error

@@ -25,7 +25,7 @@ from pydantic import BaseModel
 from typing_extensions import override
 
 from gcp_event_router import Event, events
-from gcp_event_router._dispatch.raw_event import read_raw_events
+from gcp_event_router._dispatch.bodies import read_raw_events
 from gcp_event_router._dispatch.store import event_store, set_store
 from gcp_event_router._globs.glob import Glob, GlobIndex
 from gcp_event_router._globs.overlaps import KINDS, covers, intersects
@@ -78,7 +78,7 @@ class _Told(logging.Handler):
 
 
 def _request(data: bytes) -> WSGIRequest:
-    """Read an input as a request; whatever is no header is left out."""
+    """Read an input as a request, without lines that are no header and those that a server refuses."""
     head, _, body = data.partition(b"\n\n")
     target, *lines = head.decode("latin-1").split("\n")
     path, _, query = target.partition("?")
@@ -95,7 +95,7 @@ def _request(data: bytes) -> WSGIRequest:
     for line in lines:
         name, found, value = line.partition(":")
         key = name.strip().upper().replace("-", "_")
-        if found and key:
+        if found and key and value.isprintable():
             environ[key if key == "CONTENT_TYPE" else f"HTTP_{key}"] = value.strip()
     return WSGIRequest(environ)
 
