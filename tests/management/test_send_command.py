@@ -32,6 +32,7 @@ from typing_extensions import override
 
 from gcp_event_router import Event, EventRouter, Reject, Retry
 from gcp_event_router._messages import FORMS
+from gcp_event_router.envelopes import CloudEvent
 from gcp_event_router.inbox.models import Delivery, State
 from gcp_event_router.signals import event_received
 from gcp_event_router.testing import TokenSigner
@@ -703,6 +704,28 @@ def test_type(uploads: list[Event[Any, Any]]) -> None:
     )
 
 
+def test_eventarc(uploads: list[Event[Any, Any]], router: EventRouter) -> None:
+    """Without a kind, the options have the names of the CloudEvent's attributes, and those select handlers."""
+    source = "//storage.googleapis.com/projects/_/buckets/photos"
+    router.on(ce_type=TYPE, attributes={"source": "*/buckets/photos"}, name="shop.photo", payload=object)(lambda event: None)
+
+    code, printed = run("--ce-type", TYPE, "--source", source, "--subject", "objects/cats/1.jpg", "--data", "{}")
+
+    handled = ["shop.upload", "shop.audit", "shop.photo"]
+    assert (code, printed.splitlines()[1:]) == (0, [f"  {name}: handled in 0.0 ms" for name in handled])
+    (event,) = uploads
+    assert isinstance(event.envelope, CloudEvent)
+    assert (event.kind, event.reference, event.envelope.source) == (TYPE, "objects/cats/1.jpg", source)
+
+
+def test_subject_beside_a_kind(uploads: list[Event[Any, Any]]) -> None:
+    """At `/events/KIND/REFERENCE`, a CloudEvent has a subject beside the reference."""
+    assert run("photo", "7", "--ce-type", TYPE, "--subject", "objects/cats/1.jpg", "--data", "{}")[0] == 0
+    (event,) = uploads
+    assert isinstance(event.envelope, CloudEvent)
+    assert (event.kind, event.reference, event.envelope.subject) == ("photo", "7", "objects/cats/1.jpg")
+
+
 @override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [{"BACKEND": "gcp_event_router.auth.SignedURL"}]})
 def test_type_over_http(uploads: list[Event[Any, Any]]) -> None:
     """It is posted to `/events/`, signed where the settings say so."""
@@ -751,6 +774,16 @@ def test_kind_before_type(uploads: list[Event[Any, Any]], router: EventRouter) -
             f"The envelope cloud-task cannot carry the CloudEvents type {TYPE!r}. Omit --envelope, or choose a cloudevents one.",
         ),
         (["k", "a/b"], "'a/b' cannot be part of an event's URL. Write 1 to 255 printable characters without a slash."),
+        ([], "There is no KIND. Write one, such as order-placed; or --ce-type for a CloudEvent whose type is its kind."),
+        (
+            ["k", "--subject", "a/b"],
+            "The envelope pubsub has no --subject or --source. Name the type of a CloudEvent with --ce-type, or leave them out.",
+        ),
+        (
+            [TYPE, "a", "--subject", "b"],
+            "The subject of a CloudEvent that is sent to /events/ is its REFERENCE, but there are two: 'a' and 'b'. "
+            "Leave one out.",
+        ),
         (
             ["a/b", "--ce-type", "c.d"],
             "'a/b' cannot be part of an event's URL, so it must be the type of a CloudEvent, but --ce-type is another type. "

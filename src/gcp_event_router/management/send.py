@@ -6,13 +6,13 @@ import sys
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from http import HTTPStatus
 from http.client import HTTPException
 from json import dumps
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 from urllib.parse import urlencode
 
 from django.core.management.base import CommandError, OutputWrapper
@@ -39,6 +39,7 @@ from .identity import identity_token
 from .signers import signer_of
 from .subcommands import FORMAT, argument, exclusive, subcommand
 
+_REFERENCE: Final = "1"
 #: A payload, and the parameters of the URL.
 _Content: TypeAlias = tuple[bytes, Mapping[str, Sequence[str]]]
 
@@ -53,16 +54,18 @@ def _header(text: str) -> tuple[str, str]:
 
 @subcommand(
     "Send a test event to the handlers of this process, or to a URL, and show the answer.",
-    argument("kind", type=printable, metavar="KIND", help="such as order-placed; or the type of a CloudEvent"),
-    argument(
-        "reference", type=printable, metavar="REFERENCE", nargs="?", default="1", help="or a CloudEvent's subject; default: 1"
-    ),
+    argument("kind", type=printable, metavar="KIND", nargs="?", help="such as order-placed; or the type of a CloudEvent"),
+    argument("reference", type=printable, metavar="REFERENCE", nargs="?", help="or a CloudEvent's subject; default: 1"),
     exclusive(
         argument("--data", metavar="JSON", help="the payload (default: an example that the handlers accept)"),
         argument("--file", metavar="PATH", help="a file with the payload; - reads the standard input"),
     ),
     argument("--envelope", choices=FORMS, help="default: pubsub; cloudevents-binary for a CloudEvents type"),
-    argument("--ce-type", metavar="TYPE", help="the type of a CloudEvent"),
+    argument(
+        "--ce-type", type=printable, metavar="TYPE", help="the type of a CloudEvent; without KIND, send it as Eventarc does"
+    ),
+    argument("--subject", type=printable, metavar="SUBJECT", help="of the CloudEvent, such as objects/cats/1.jpg"),
+    argument("--source", type=printable, metavar="SOURCE", help="of the CloudEvent"),
     argument("--message-id", metavar="ID", help="repeat an id to send a duplicate (default: a new id)"),
     argument("--ordering-key", metavar="KEY", help="of the Pub/Sub message"),
     ATTRIBUTE,
@@ -89,35 +92,84 @@ def send(out: OutputWrapper, *, expect: str, json: bool, **options: Any) -> None
     answer.require(expect)
 
 
-def _send(out: OutputWrapper | None, *, kind: str, reference: str, url: str | None, **options: Any) -> EndpointAnswer:
-    kind, ce_type = kind_and_type(kind, options["ce_type"])
-    form: Form = options["envelope"] or ("cloudevents-binary" if ce_type else "pubsub")
-    if ce_type is not None and not form.startswith("cloudevents"):
+@dataclass(frozen=True, slots=True)
+class _Target:
+    """Where an event goes, and the envelope that carries it."""
+
+    kind: str
+    #: Its reference; at `/events/`, that is the subject.
+    reference: str
+    #: For the URL of the event; None for `/events/`, where the type of a CloudEvent is its kind.
+    url_kind: str | None
+    ce_type: str | None
+    form: Form
+    #: The attributes of a CloudEvent by their own names.
+    cloudevent: Mapping[str, str]
+
+
+def _target(
+    kind: str | None,
+    reference: str | None,
+    *,
+    ce_type: str | None,
+    envelope: Form | None,
+    subject: str | None,
+    source: str | None,
+    **_: Any,
+) -> _Target:
+    if kind is None and ce_type is None:
+        refuse("There is no KIND. Write one, such as order-placed; or --ce-type for a CloudEvent whose type is its kind.")
+    kind, ce_type = kind_and_type(kind or ce_type or "", ce_type)
+    form: Form = envelope or ("cloudevents-binary" if ce_type else "pubsub")
+    is_cloudevent = form.startswith("cloudevents")
+    if ce_type is not None and not is_cloudevent:
         refuse(
             f"The envelope {form} cannot carry the CloudEvents type {ce_type!r}. Omit --envelope, or choose a cloudevents one."
         )
-    if url is None and (options["header"] or options["identity"] or options["audience"]):
-        refuse("--header, --identity and --audience need --url. Without it, the handlers run in this process.")
-    url_kind = None if ce_type == kind else kind  # at /events/, the type of a CloudEvent is its kind
-    if url_kind is not None:
+    if (subject or source) and not is_cloudevent:
+        refuse(
+            f"The envelope {form} has no --subject or --source. Name the type of a CloudEvent with --ce-type, or leave them out."
+        )
+    url_kind = None if ce_type == kind else kind
+    if url_kind is None:
+        if reference and subject:
+            refuse(
+                "The subject of a CloudEvent that is sent to /events/ is its REFERENCE, but there are two: "
+                f"{reference!r} and {subject!r}. Leave one out."
+            )
+        reference = subject = reference or subject or _REFERENCE
+    else:
+        reference = reference or _REFERENCE
         try:
             label(reference)
         except ArgumentTypeError as error:
             refuse(str(error))
+    given = {"type": ce_type, "subject": subject, "source": source}
+    return _Target(kind, reference, url_kind, ce_type, form, {name: text for name, text in given.items() if text})
+
+
+def _send(
+    out: OutputWrapper | None, *, kind: str | None, reference: str | None, url: str | None, **options: Any
+) -> EndpointAnswer:
+    if url is None and (options["header"] or options["identity"] or options["audience"]):
+        refuse("--header, --identity and --audience need --url. Without it, the handlers run in this process.")
+    target = _target(kind, reference, **options)
+    url_kind, reference = target.url_kind, target.reference
     _check_webhook(url, url_kind, **options)
     client = None if url is None else _client(url, **options)
     attributes = dict(options["attribute"]) | ({"event": options["event"]} if options["event"] else {})
-    content = partial(_content, out, kind, channel_of(events, kind, ce_type, attributes), **options)
-    if options["signer"] is not None:
-        return _send_webhook(client, kind, reference, attributes, content, **options)
+    channel = channel_of(events, target.kind, target.ce_type, {**attributes, **target.cloudevent})
+    content = partial(_content, out, target.kind, channel, **options)
+    if options["signer"] is not None and url_kind is not None:
+        return _send_webhook(client, url_kind, reference, attributes, content, **options)
     data, parameters = content()
-    optional = {"message_id": options["message_id"], "ce_type": ce_type, "ce_subject": None if url_kind else reference}
-    fields: dict[str, Any] = {name: value for name, value in optional.items() if value}
+    fields: dict[str, Any] = {f"ce_{name}": text for name, text in target.cloudevent.items()}
+    fields |= {"message_id": options["message_id"]} if options["message_id"] else {}
     message = EventMessage(data, attributes=attributes, ordering_key=options["ordering_key"], **fields)
     if client is None:
         path = f"/?{urlencode(parameters, doseq=True)}"
-        return _handle_here(url_kind, reference, path, message.written(form), AuthenticatorChain([]))
-    return _post(client, client.path(url_kind, reference, parameters), message.written(form), **options)
+        return _handle_here(url_kind, reference, path, message.written(target.form), AuthenticatorChain([]))
+    return _post(client, client.path(url_kind, reference, parameters), message.written(target.form), **options)
 
 
 def _check_webhook(
