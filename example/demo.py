@@ -50,7 +50,8 @@ def send(case: Case, shop: Shop, google: Google, signature: str) -> Result:
     with closing(HTTPConnection("127.0.0.1", shop.port, timeout=PATIENCE)) as connection:
         connection.request("POST", case.path.format(signature=signature), case.body, google.headers(case))
         status = connection.getresponse().status
-    said = [found.groups() for line in shop.server.lines_until(Server.ANSWERED) if (found := Server.EVENT.search(line))]
+    found = map(Server.EVENT.search, shop.server.lines_until(Server.ANSWERED))
+    said = [line.groups("no handler") for line in found if line]
     handlers = " and ".join(_who(case, *event) for event in said) or "nothing in the log"
     with closing(sqlite3.connect(shop.database)) as opened:
         rows = tuple(opened.execute(case.query)) if case.query else ()

@@ -42,7 +42,7 @@ class Server:
     """The shop on a real server, as a child process."""
 
     STARTED = re.compile(r"Uvicorn running on http://127\.0\.0\.1:(\d+)")
-    EVENT = re.compile(r"Event of kind '.*?' with reference '(.*?)' .*?: ([\w ]+) by (.*?) in [\d.]+ ms")
+    EVENT = re.compile(r"Event of kind '.*?' with reference '(.*?)' .*?: ([\w ]+?)(?: by (.*?) in [\d.]+ ms)?(?::|$)")
     #: uvicorn's own line, the last one of every request.
     ANSWERED = re.compile(r'"POST \S+ HTTP/1\.1" \d{3}')
 

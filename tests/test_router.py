@@ -132,7 +132,7 @@ def test_router_is_a_collection() -> None:
     assert [each.handler.function for each in router] == [one, two]
     assert [str(glob) for each in router for glob in each.globs] == ["a", "b-*", "c"]
     assert (len(router), one in router, two in router, three in router, bool(EventRouter())) == (2, True, True, False, True)
-    assert repr(router) == "<EventRouter with 2 registration(s)>"
+    assert repr(router) == "<EventRouter with 2 registrations>"
 
 
 def test_explain() -> None:
@@ -154,7 +154,7 @@ def test_explain() -> None:
         (False, "another handler matches"),
     ]
     lines = str(other).splitlines()
-    assert lines[0] == "'weather' is handled by 1 handler(s)"
+    assert lines[0] == "'weather' is handled by 1 handler"
     assert lines[-1] == f"runs  {next(reversed(list(router))).handler}: it is a fallback, and nothing else matches"
 
 

@@ -117,7 +117,7 @@ class EndpointTests(EventTestMixin, TestCase):
         self.push("order-placed", "1", {"order_id": 1})
 
         error = self.recording.assert_outcome(record_order, Outcome.REJECTED).error
-        self.assertEqual(str(error), "invalid payload: 1 error(s)")
+        self.assertEqual(str(error), "invalid payload: 1 error")
         self.assertFalse(Order.objects.exists())
 
 

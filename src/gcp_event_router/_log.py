@@ -41,18 +41,18 @@ def log_event(
     """Write the line of one event; docs/guides/observability.md lists the attributes of its record.
 
     `duration` is in seconds, from the first handler's start to the last one's end. `problem` consists of safe parts only.
+    Without handlers, the line names neither.
     """
     if not logger.isEnabledFor(level):
         return
     logger.log(
         level,
-        "Event of kind %r with reference %r (message %r): %s by %s in %.1f ms%s",
+        "Event of kind %r with reference %r (message %r): %s%s%s",
         _short(kind),
         _short(reference),
         _short(message_id),
         outcome,
-        ", ".join(handlers) or "no handler",
-        duration * 1000,
+        f" by {', '.join(handlers)} in {duration * 1000:.1f} ms" if handlers else "",
         f": {problem}" if problem else "",
         extra={
             "event_kind": kind,

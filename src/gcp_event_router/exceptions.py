@@ -12,6 +12,8 @@ from copy import copy
 from django.core.exceptions import ImproperlyConfigured
 from typing_extensions import TypedDict
 
+from ._words import counted
+
 __all__ = [
     "MAX_ERRORS",
     "Answer",
@@ -100,7 +102,7 @@ class InvalidEventError(SenderError):
     """
 
     def __init__(self, part: str, errors: Sequence[ErrorDetail], count: int) -> None:
-        super().__init__(f"invalid {part}: {count} error(s)")
+        super().__init__(f"invalid {part}: {counted(count, 'error')}")
         self.part = part
         self.errors: tuple[ErrorDetail, ...] = tuple(errors)
         self.count = count

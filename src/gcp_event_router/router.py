@@ -27,16 +27,9 @@ from ._dispatch.options import HandlerOptions, Keyed, KeyedFallback, OnOptions, 
 from ._globs.attributes import NO_ATTRIBUTES, AttributeGlobs
 from ._globs.glob import Glob, check_prefix, glob_of
 from ._globs.kinds_by_name import KindsByName
+from ._words import counted
 from .exceptions import GlobError, RegistrationError
-from .kinds import (
-    HandlerDecorator,
-    Kind,
-    PayloadDecorator,
-    TakesAnEventAndReturnsNone,
-    TypeOf,
-    callers_place,
-    callers_scope,
-)
+from .kinds import HandlerDecorator, Kind, PayloadDecorator, TakesAnEventAndReturnsNone, TypeOf, callers_place, callers_scope
 from .signals import SignalListener
 
 if TYPE_CHECKING:
@@ -306,7 +299,7 @@ class EventRouter(SignalListener):
 
     @override
     def __repr__(self) -> str:
-        return f"<EventRouter with {len(self)} registration(s)>"
+        return f"<EventRouter with {counted(len(self), 'registration')}>"
 
     def _register(self, handler: Handler) -> None:
         is_fallback = not handler.globs and handler.ce_type is None

@@ -319,42 +319,42 @@ IT_HAS = "it has account 'sender@my-project.iam.gserviceaccount.com' and audienc
     [
         (
             {"email": "other@example.com"},
-            "forbidden by no handler: ForbiddenError, the token's account is not in service_accounts: "
+            "forbidden: ForbiddenError, the token's account is not in service_accounts: "
             "it has account 'other@example.com' and audience 'https://shop.example'",
         ),
         (
             {"email": None},
-            "forbidden by no handler: ForbiddenError, the token's account is not in service_accounts: "
+            "forbidden: ForbiddenError, the token's account is not in service_accounts: "
             "it has no account and audience 'https://shop.example'",
         ),
         (
             {"email": [ACCOUNT]},
-            "forbidden by no handler: ForbiddenError, the token's account is not in service_accounts: "
+            "forbidden: ForbiddenError, the token's account is not in service_accounts: "
             "it has no account and audience 'https://shop.example'",
         ),
         (
             {"email_verified": False},
-            f"forbidden by no handler: ForbiddenError, the token's address is not verified: {IT_HAS}",
+            f"forbidden: ForbiddenError, the token's address is not verified: {IT_HAS}",
         ),
         (
             {"aud": "https://other.example/\nERROR forged"},
-            "unauthenticated by no handler: AuthenticationError, the token is for another audience than 'https://shop.example': "
+            "unauthenticated: AuthenticationError, the token is for another audience than 'https://shop.example': "
             f"it has account '{ACCOUNT}' and audience 'https://other.example/\\nERROR forged'",
         ),
         (
             {"aud": "x" * 1000, "email": "y" * 1000},
-            "unauthenticated by no handler: AuthenticationError, the token is for another audience than 'https://shop.example': "
+            "unauthenticated: AuthenticationError, the token is for another audience than 'https://shop.example': "
             f"it has account '{'y' * 255}...' and audience '{'x' * 255}...'",
         ),
-        ({"exp": NOW - 10}, f"unauthenticated by no handler: AuthenticationError, the token has expired: {IT_HAS}"),
+        ({"exp": NOW - 10}, f"unauthenticated: AuthenticationError, the token has expired: {IT_HAS}"),
         (
             {"iat": NOW + 11},
-            f"unauthenticated by no handler: AuthenticationError, the token is not valid yet; do the clocks differ? {IT_HAS}",
+            f"unauthenticated: AuthenticationError, the token is not valid yet; do the clocks differ? {IT_HAS}",
         ),
-        ({"iat": 0}, f"unauthenticated by no handler: AuthenticationError, the token is valid for longer than a day: {IT_HAS}"),
+        ({"iat": 0}, f"unauthenticated: AuthenticationError, the token is valid for longer than a day: {IT_HAS}"),
         (
             {"iss": "https://issuer.example", "email": "other@example.com"},
-            "unauthenticated by no handler: AuthenticationError, the token's claims are not those of a Google token",
+            "unauthenticated: AuthenticationError, the token's claims are not those of a Google token",
         ),
     ],
 )

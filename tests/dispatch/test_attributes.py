@@ -137,7 +137,7 @@ def test_explain() -> None:
         "it is a fallback, and nothing else matches",
     ]
     assert explanation.attributes == {"eventType": "DELETE"}
-    assert str(explanation).splitlines()[0] == "'gcs' with eventType='DELETE' is handled by 1 handler(s)"
+    assert str(explanation).splitlines()[0] == "'gcs' with eventType='DELETE' is handled by 1 handler"
     matching = router.explain("gcs", FINALIZED, {"eventType": "OBJECT_X", "bucketId": "photos"})
     assert [entry.reason for entry in matching.consulted] == [
         "'gcs' and bucketId='photos' and eventType='OBJECT_*' match",
@@ -146,7 +146,7 @@ def test_explain() -> None:
         "another handler matches",
     ]
     assert str(matching).splitlines()[0] == (
-        f"'gcs' of the type {FINALIZED!r} with eventType='OBJECT_X' and bucketId='photos' is handled by 2 handler(s)"
+        f"'gcs' of the type {FINALIZED!r} with eventType='OBJECT_X' and bucketId='photos' is handled by 2 handlers"
     )
     assert [handler.kinds for handler in (registration.handler for registration in router)] == [
         "'gcs', attributes={'bucketId': 'photos', 'eventType': 'OBJECT_*'}",

@@ -93,7 +93,7 @@ def test_explain() -> None:
         "it is a fallback, and nothing else matches",
     ]
     assert str(router.explain("gcs-a", FINALIZED)).splitlines()[0] == (
-        f"'gcs-a' of the type {FINALIZED!r} is handled by 1 handler(s)"
+        f"'gcs-a' of the type {FINALIZED!r} is handled by 1 handler"
     )
     assert [handler.kinds for handler in (registration.handler for registration in router)] == [
         f"ce_type={STORAGE!r}",

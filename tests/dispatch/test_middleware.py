@@ -262,7 +262,7 @@ def test_explain_shows_it(router: EventRouter) -> None:
     router.use(first)
     where = {function: f"({__file__}:{function.__code__.co_firstlineno})" for function in (first, second, handler_of_all)}
     assert str(router.explain("a")).splitlines() == [
-        "'a' is handled by 1 handler(s)",
+        "'a' is handled by 1 handler",
         f"runs  {__name__}.handler_of_all {where[handler_of_all]}: 'a' matches; "
         f"within {__name__}.first {where[first]}, {__name__}.second {where[second]}",
     ]

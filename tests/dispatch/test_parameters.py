@@ -138,7 +138,7 @@ def test_invalid_parameters_are_told_by_place_and_kind(
         read(declared, query)
 
     assert [(error["loc"], error["msg"], error["type"]) for error in caught.value.errors] == errors
-    assert str(caught.value) == f"invalid parameters: {len(errors)} error(s)"
+    assert str(caught.value) == f"invalid parameters: {len(errors)} error{'s' * (len(errors) > 1)}"
 
 
 @pytest.mark.parametrize(

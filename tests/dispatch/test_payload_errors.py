@@ -71,7 +71,7 @@ def test_errors_beyond_number_are_only_counted(count: int, calls: int) -> None:
         sys.setprofile(before)
 
     assert (called.count("errors"), called.count("__str__"), caught.value.__cause__ is None) == (calls, 0, not calls)
-    assert (caught.value.count, str(caught.value)) == (count, f"invalid payload: {count} error(s)")
+    assert (caught.value.count, str(caught.value)) == (count, f"invalid payload: {count} error{'s' * (count > 1)}")
 
 
 @pytest.mark.parametrize(

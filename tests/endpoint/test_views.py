@@ -94,7 +94,7 @@ def test_malformed_push_is_refused_before_anybody_sees_it(router: EventRouter, p
 
     assert told(response) == (400, {"error": UNABLE})
     assert [line.partition(" in ")[0] for line in lines()] == [
-        "WARNING Event of kind 'k' with reference 'r' (message None): invalid by no handler"
+        "WARNING Event of kind 'k' with reference 'r' (message None): invalid"
     ]
     assert lines()[0].endswith(": The body is a Pub/Sub push, but its message.data is not base64.")
 

@@ -136,7 +136,7 @@ def test_what_a_payload_is_not_is_kept(inbox: str, router: EventRouter) -> None:
 
     delivery = Delivery.objects.using(inbox).get()
     assert [detail["loc"] for detail in json.loads(delivery.error)] == [["order_id"]]
-    assert delivery.error_text.startswith("gcp_event_router.exceptions.InvalidEventError: invalid payload: 1 error(s)")
+    assert delivery.error_text.startswith("gcp_event_router.exceptions.InvalidEventError: invalid payload: 1 error")
     assert "  File " not in delivery.error_text
 
 

@@ -39,7 +39,7 @@ def test_nothing_wrong(router: EventRouter) -> None:
     """What is in order is said so, and succeeds."""
     router.on("a")(handler)
 
-    assert run() == (0, "1 registration(s), 0 message(s).\n")
+    assert run() == (0, "1 registration, 0 messages.\n")
 
 
 @override_settings(BASE_URL="https://shop.example")
@@ -50,12 +50,12 @@ def test_levels(twice: EventRouter) -> None:
     assert (code, lines[0].startswith("warning gcp_event_router.W002: twice ("), lines[-1]) == (
         0,
         True,
-        "2 registration(s), 1 message(s).",
+        "2 registrations, 1 message.",
     )
     assert lines[1] == "    Remove 'a': the function runs once for an event in any case."
     assert run("--fail-level", "WARNING")[0] == 1
     with override_settings(SILENCED_SYSTEM_CHECKS=["gcp_event_router.W002"]):
-        assert run("--fail-level", "WARNING") == (0, "2 registration(s), 0 message(s), 1 silenced.\n")
+        assert run("--fail-level", "WARNING") == (0, "2 registrations, 0 messages, 1 silenced.\n")
 
 
 @override_settings(BASE_URL="https://shop.example", GCP_EVENT_ROUTER={"AUTHENTICATION": []})

@@ -143,7 +143,7 @@ def test_list_nothing(router: EventRouter) -> None:
 def test_explain(shop: EventRouter) -> None:
     """Every registration has its reason; plain receivers and authenticators follow."""
     assert run("explain", "gcs-photos", "--ce-type", FINALIZED) == (
-        f"'gcs-photos' of the type {FINALIZED!r} is handled by 1 handler(s)\n"
+        f"'gcs-photos' of the type {FINALIZED!r} is handled by 1 handler\n"
         f"  skips tests.management.test_list_command.one ({HERE}:0)\n"
         "        'gcs-photos' does not match 'order-*' or 'invoice-paid'\n"
         f"  runs  storage ({HERE}:0)\n"
@@ -178,7 +178,7 @@ def test_attributes(router: EventRouter, monkeypatch: pytest.MonkeyPatch) -> Non
     assert [handler["attributes"] for handler in handlers] == [{"bucketId": "a", "eventType": "OBJECT_*"}, {"source": "//shop/*"}]
     given = ("--attribute", "eventType=OBJECT_A=B", "--attribute", "bucketId=a")
     assert run("explain", "gcs-photos", *given).splitlines()[:3] == [
-        "'gcs-photos' with eventType='OBJECT_A=B' and bucketId='a' is handled by 1 handler(s)",
+        "'gcs-photos' with eventType='OBJECT_A=B' and bucketId='a' is handled by 1 handler",
         f"  runs  {NAME}.one ({HERE}:0)",
         "        'gcs-*' and bucketId='a' and eventType='OBJECT_*' match",
     ]
@@ -222,7 +222,7 @@ def test_explain_what_no_url_holds(router: EventRouter) -> None:
     router.on("com.example/*")(one)
     router.on(ce_type="com.example/t*")(three)
     assert run("explain", "com.example/thing").splitlines()[:5] == [
-        "'com.example/thing' of the type 'com.example/thing' is handled by 2 handler(s)",
+        "'com.example/thing' of the type 'com.example/thing' is handled by 2 handlers",
         f"  runs  tests.management.test_list_command.one ({HERE}:0)",
         "        'com.example/*' matches",
         f"  runs  tests.management.test_list_command.three ({HERE}:0)",

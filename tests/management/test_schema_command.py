@@ -78,7 +78,7 @@ def test_of_attributes(router: EventRouter) -> None:
 def file(shop: EventRouter, tmp_path: Path) -> str:
     """A document that was written before."""
     written = str(tmp_path / "asyncapi.json")
-    assert run("--output", written) == (0, "")
+    assert run("--output", written) == (0, f"Written: {written}, 2 channels.\n")
     return written
 
 
@@ -299,12 +299,12 @@ def test_wrong_schemas(shop: EventRouter, file: str, payload: object) -> None:
     [
         (["a", "--check", "f"], "--check compares the document of all kinds. Omit the kinds."),
         (["a", "--check", ""], "--check compares the document of all kinds. Omit the kinds."),
-        (["--output", ""], "The file '' cannot be written: Is a directory."),
+        (["--output", ""], "The file '' cannot be written: Is a directory. Name another: --output."),
         (["--attribute", "a=b"], "--mode and --attribute are only for the JSON Schemas of kinds. Name the kinds."),
         (["--mode", "validation"], "--mode and --attribute are only for the JSON Schemas of kinds. Name the kinds."),
         (
             ["--output", "/nowhere/asyncapi.json"],
-            "The file '/nowhere/asyncapi.json' cannot be written: No such file or directory.",
+            "The file '/nowhere/asyncapi.json' cannot be written: No such file or directory. Name another: --output.",
         ),
     ],
 )

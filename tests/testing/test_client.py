@@ -91,7 +91,7 @@ def test_assert_handled(router: EventRouter) -> None:
     assert str(raised.value) == (
         f"{here}.one should have handled it:\n"
         "<Pushed: 400 invalid\n"
-        f"  {here}.one for 'k', '1': invalid, by InvalidEventError('invalid payload: 1 error(s)')\n"
+        f"  {here}.one for 'k', '1': invalid, by InvalidEventError('invalid payload: 1 error')\n"
         f"  {here}.two for 'k', '1': handled, with the payload {{'orderId': None}}>"
     )
 

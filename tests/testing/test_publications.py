@@ -131,14 +131,14 @@ def test_assertions(placed: Kind[Order], counted: Kind[int]) -> None:
         (lambda: recorded.assert_published(placed, payload=order(2)), "should have been published, payload Order(order_id=2)"),
         (lambda: recorded.assert_published(placed, topic="x"), "should have been published, topic 'x'"),
         (lambda: recorded.assert_published(placed, ordering_key=""), "should have been published, ordering key ''"),
-        (lambda: recorded.assert_published(placed, times=2), "should have been published 2 time(s), not 1"),
+        (lambda: recorded.assert_published(placed, times=2), "should have been published 2 times, not 1"),
         (lambda: recorded.assert_not_published(placed), "should not have been published"),
     ):
         with pytest.raises(AssertionError) as caught:
             problem()
         assert str(caught.value) == f"'order-placed' {expected}. Published:\n{said}"
-    assert repr(recorded) == f"<Published: 2 event(s)\n{said}>"
-    assert repr(Published()) == "<Published: 0 event(s)\n  nothing>"
+    assert repr(recorded) == f"<Published: 2 events\n{said}>"
+    assert repr(Published()) == "<Published: 0 events\n  nothing>"
 
 
 def test_wrong_questions(placed: Kind[Order]) -> None:

@@ -63,7 +63,7 @@ def test_failed_assertions_say_what_was_recorded(shop: EventRouter) -> None:
     recorded = (
         "  tests.testing.test_recording.store for 'order-placed', '1': handled, with the payload Order(order_id=1)\n"
         "  tests.testing.test_recording.store for 'order-placed', '2': invalid, "
-        "by InvalidEventError('invalid payload: 1 error(s)')\n"
+        "by InvalidEventError('invalid payload: 1 error')\n"
         "  tests.testing.test_recording.fail for 'broken', '1': failed, with the payload None, by KeyError()\n"
         "  rejected: 'k', '1': invalid, by EnvelopeError('The body is not JSON, although its Content-Type says that it contains "
         "CloudEvents.')"
@@ -73,7 +73,7 @@ def test_failed_assertions_say_what_was_recorded(shop: EventRouter) -> None:
         f"store should have handled an event, payload Order(order_id=7), reference '1'. Recorded:\n{recorded}"
     )
     assert message(recording.assert_handled, store, times=2) == (
-        f"store should have handled an event 2 time(s), not 1. Recorded:\n{recorded}"
+        f"store should have handled an event 2 times, not 1. Recorded:\n{recorded}"
     )
     for ask in (recording.assert_handled, recording.assert_not_called, recording.of, push("k").assert_handled):
         with pytest.raises(TypeError) as refused:
@@ -93,7 +93,7 @@ def test_failed_assertions_say_what_was_recorded(shop: EventRouter) -> None:
     assert recording.assert_rejected(Outcome.INVALID) is recording.assert_rejected()
     assert recording.assert_outcome(store, Outcome.INVALID).event is None
     assert [each.reference for each in recording.of(store)] == ["1", "2"]
-    assert repr(recording) == "<Recording of 3 delivery(s), 1 rejection(s)>"
+    assert repr(recording) == "<Recording of 3 deliveries, 1 rejection>"
 
 
 def test_all_threads(shop: EventRouter) -> None:

@@ -10,8 +10,9 @@ from typing import Any, Final
 from django.core.management.base import CommandError
 from django.db.models import Count, QuerySet
 
+from .._words import counted
 from ..management.arguments import age, positive
-from ..management.output import age_text, counted, table
+from ..management.output import age_text, table
 from ..management.subcommands import argument
 from .clock import now
 from .states import OPEN, State

@@ -10,9 +10,9 @@ from typing import Any, Final
 from django.core.management.base import OutputWrapper
 from django.db.models import Count, QuerySet
 
+from .._words import counted
 from ..management.arguments import age, glob
 from ..management.arguments import printable as text
-from ..management.output import counted
 from ..management.subcommands import argument
 from .display import error_details, printable
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing_extensions import override
 
 from .._globs.attributes import NO_ATTRIBUTES
+from .._words import counted
 from .handler import Handler
 from .lookup import GivenTraits, HandlersFound, Registration
 
@@ -48,7 +49,7 @@ class Explanation:
     def __str__(self) -> str:
         subject = repr(self.kind) if self.ce_type is None else f"{self.kind!r} of the type {self.ce_type!r}"
         subject += " with " * bool(self.attributes) + " and ".join(f"{name}={value!r}" for name, value in self.attributes.items())
-        return "\n".join([f"{subject} is handled by {len(self.handlers)} handler(s)", *map(str, self.consulted)])
+        return "\n".join([f"{subject} is handled by {counted(len(self.handlers), 'handler')}", *map(str, self.consulted)])
 
 
 def explain(kind: str, traits: GivenTraits, registrations: tuple[Registration, ...], handlers: HandlersFound) -> Explanation:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from .._log import log_event, logger, trail
+from .._words import counted
 from ..exceptions import InvalidEventError, NotDueError, RefusalError
 from ..outcomes import Outcome
 from .handler import Handler
@@ -78,7 +79,7 @@ def describe_problem(handler: Handler, result: Result) -> str:
         part = "an invalid payload" if error.part == "payload" else f"invalid {error.part}"
         first = error.errors[0]
         where = ".".join(map(str, first["loc"])) or "its root"
-        return f"{handler.name} got {part}: {error.count} error(s), first {first['type']} at {where}"
+        return f"{handler.name} got {part}: {counted(error.count, 'error')}, first {first['type']} at {where}"
     if isinstance(error, NotDueError):
         return f"{handler.name} is not due for another {error.after} s"
     if outcome is Outcome.RETRY:

@@ -10,8 +10,8 @@ from django.core import checks
 from django.core.management.base import CommandError, OutputWrapper
 from django.db import connections
 
+from .._words import counted
 from ..router import events
-from .output import counted
 from .subcommands import FORMAT, argument, subcommand
 
 _LEVELS: Final = {"INFO": checks.INFO, "WARNING": checks.WARNING, "ERROR": checks.ERROR}
@@ -51,7 +51,7 @@ def _text(messages: Sequence[checks.CheckMessage]) -> str:
     for message in shown:
         lines += [f"{_level(message)} {message.id}: {message.msg}", *([f"    {message.hint}"] if message.hint else [])]
     silenced = f", {len(messages) - len(shown)} silenced" if len(messages) > len(shown) else ""
-    return "\n".join([*lines, f"{len(events)} registration(s), {len(shown)} message(s){silenced}."])
+    return "\n".join([*lines, f"{counted(len(events), 'registration')}, {counted(len(shown), 'message')}{silenced}."])
 
 
 def _fields(message: checks.CheckMessage) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from .._globs.glob import GlobIndex
 from .._schema.type_names import type_words
 from ..router import EventRouter, events
 from ..signals import event_received
-from .output import place, receiver_name, table
+from .output import place, receiver_name, table, width_of
 from .subcommands import FORMAT, subcommand
 
 
@@ -21,16 +21,16 @@ from .subcommands import FORMAT, subcommand
 def list_handlers(out: OutputWrapper, *, json: bool, **_: Any) -> None:
     """Write the registrations in order, then the plain receivers, then the declared kinds without a handler, and the topics."""
     receivers = [receiver_name(receiver) for receiver in event_received.plain_receivers()]
-    out.write(dumps(_fields(events, receivers), indent=2) if json else _text(events, receivers))
+    out.write(dumps(_fields(events, receivers), indent=2) if json else _text(events, receivers, width_of(out)))
 
 
-def _text(router: EventRouter, receivers: list[str]) -> str:
+def _text(router: EventRouter, receivers: list[str], width: int | None) -> str:
     rows = [
         (_kinds(registration), declared_words(handler), handler.name, place(handler.location), ", ".join(manner(handler)))
         for registration, handler in ((registration, registration.handler) for registration in router)
     ]
     titles = ("kind", "payload", "handler", "where", "how")
-    parts = [table(rows, titles) if rows else "No handlers. Register one in an app's event_handlers.py."]
+    parts = [table(rows, titles, head=2, width=width) if rows else "No handlers. Register one in an app's event_handlers.py."]
     index = GlobIndex((glob, glob) for registration in router for glob in registration.globs)
     unhandled = [name for name in router.kinds if not index.find(name)]
     topics = [f"{name} to {topic}" for name, topic in _topics(router).items()]

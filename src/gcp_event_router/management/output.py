@@ -8,22 +8,61 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
+from shutil import get_terminal_size
+from textwrap import wrap
 from typing import Any, Final, TextIO
 
 from django.core.management.base import OutputWrapper
 
 from .._dispatch.signature import location_of, name_of
 
+#: Between two columns, and before the columns that do not fit.
+_GAP: Final = "  "
+_INDENT: Final = "    "
 _UNITS: Final = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
 #: The characters of a progress bar.
 _BAR: Final = 30
 
 
-def table(rows: Iterable[Sequence[str]], titles: Sequence[str]) -> str:
-    """Align rows in columns under their titles."""
+def width_of(out: OutputWrapper) -> int | None:
+    """Return the width of a terminal; None for a pipe or a file, where other programs expect a row in each line."""
+    return get_terminal_size().columns if out.isatty() else None
+
+
+def table(rows: Iterable[Sequence[str]], titles: Sequence[str], *, head: int = 0, width: int | None = None) -> str:
+    """Align rows in columns under their titles.
+
+    If the columns do not fit the width, only the first ones, `head`, are aligned; the others follow below.
+    """
     lines = [titles, *rows]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
+    if width is None or sum(widths) + len(_GAP) * (len(widths) - 1) <= width:
+        return "\n".join(_aligned(line, widths).rstrip() for line in lines)
+    most = width // max(head, 1) - len(_GAP)
+    widths = [max((len(cell) for cell in column if len(cell) <= most), default=0) for column in zip(*lines, strict=True)]
+    stacked: list[str] = []
+    for line in lines:
+        first = [cell.ljust(length) for cell, length in zip(line[:head], widths, strict=False)]
+        stacked += _flowing(first, width, "")
+        stacked += _flowing(line[head:], width, _INDENT)
+    return "\n".join(stacked)
+
+
+def _aligned(cells: Iterable[str], widths: Iterable[int]) -> str:
+    return _GAP.join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+
+
+def _flowing(cells: Iterable[str], width: int, indent: str) -> list[str]:
+    """Break lines between cells, or between the words of a cell that is too long; a long word stays whole."""
+    lines: list[str] = []
+    for cell in cells:
+        if lines and len(f"{lines[-1]}{_GAP}{cell}".rstrip()) <= width:
+            lines[-1] += _GAP + cell
+        else:
+            start = _INDENT if lines else indent
+            words = wrap(cell, width - len(_INDENT), break_long_words=False, break_on_hyphens=False)
+            lines += [start + cell] if len(start + cell) <= width else [start + words[0], *(_INDENT + word for word in words[1:])]
+    return [line.rstrip() for line in lines]
 
 
 def age_text(age: timedelta) -> str:
@@ -31,11 +70,6 @@ def age_text(age: timedelta) -> str:
     seconds = max(0, int(age.total_seconds()))
     unit, length = next((unit for unit in _UNITS if seconds >= unit[1]), _UNITS[-1])
     return f"{seconds // length} {unit}"
-
-
-def counted(number: int, one: str, several: str) -> str:
-    """Format a number with its noun."""
-    return f"{number} {one if number == 1 else several}"
 
 
 def place(location: str) -> str:

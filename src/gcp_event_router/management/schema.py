@@ -13,6 +13,7 @@ from .._contract.asyncapi import asyncapi
 from .._contract.channels import channel_of
 from .._contract.compatibility import document_changes
 from .._log import logger
+from .._words import counted
 from ..auth import configured
 from ..exceptions import ConfigurationError, DocumentFileError
 from ..router import events
@@ -57,7 +58,9 @@ def schema(
         try:
             Path(output).write_text(_text(document, "utf-8") + "\n", encoding="utf-8")
         except OSError as error:
-            refuse(f"The file {output!r} cannot be written: {error.strerror}.")
+            refuse(f"The file {output!r} cannot be written: {error.strerror}. Name another: --output.")
+        if not json:
+            out.write(f"Written: {output}, {counted(len(kinds or document['channels']), 'kind' if kinds else 'channel')}.")
 
 
 def _text(document: object, encoding: str) -> str:

@@ -11,10 +11,11 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.management.base import CommandError, OutputWrapper
 
+from .._words import counted
 from ..router import events
 from .arguments import refuse
 from .kinds_stub import MODULE, kinds_stub
-from .output import counted, place
+from .output import place
 from .subcommands import argument, subcommand
 
 _FILE: Final = f"{MODULE}.pyi"
@@ -35,7 +36,7 @@ def stubs(out: OutputWrapper, *, check: bool, output: str | None, **_: Any) -> N
     path = _path(output)
     shown = place(f"{path}:").rstrip(":")
     text, old = kinds_stub(events), _read(path, shown)
-    what = f"{shown}: {counted(len(events.kinds), 'kind', 'kinds')}, {counted(len(events), 'registration', 'registrations')}."
+    what = f"{shown}: {counted(len(events.kinds), 'kind')}, {counted(len(events), 'registration')}."
     if old == text:
         out.write(f"Up to date: {what}")
     elif check:

@@ -17,8 +17,9 @@ from .. import conf
 from .._boxes.clock import LONGEST, ago, now
 from .._boxes.database_checks import BoxTerms, check_collation, check_rows, check_session, check_settings
 from .._boxes.states import OPEN, State
+from .._words import counted
 from ..exceptions import ConfigurationError
-from ..management.output import age_text, counted
+from ..management.output import age_text
 from ..router import events
 from .database import database
 from .models import ORDERING, OUTGOING, RELAYS, OutgoingEvent

@@ -19,6 +19,7 @@ from typing_extensions import TypeVar, override
 from .. import publishing
 from .._dispatch.lookup import LISTENING
 from .._dispatch.payload import payload_reader
+from .._words import counted
 from ..exceptions import ConfigurationError
 from ..kinds import Kind
 from ..outcomes import Reject, Retry
@@ -111,7 +112,7 @@ class Published:
         ]
         if not found or times not in {None, len(found)}:
             facts = "".join(f", {name} {value!r}" for name, value in expected.items() if value is not UNSET)
-            count = "" if times is None else f" {times} time(s), not {len(found)}"
+            count = "" if times is None else f" {counted(times, 'time')}, not {len(found)}"
             self._fail(f"{kind.name!r} should have been published{facts}{count}")
         return found[-1]
 
@@ -145,7 +146,7 @@ class Published:
 
     @override
     def __repr__(self) -> str:
-        return f"<Published: {len(self)} event(s)\n{self}>"
+        return f"<Published: {counted(len(self), 'event')}\n{self}>"
 
     def _fail(self, expectation: str) -> None:
         __tracebackhide__ = True

@@ -17,6 +17,7 @@ from typing import Any, Final, Generic
 from typing_extensions import TypeVar, override
 
 from .._dispatch.signature import name_of
+from .._words import counted
 from ..event import Event
 from ..lifecycle import event_rejected, handler_finished, handler_started
 from ..outcomes import Outcome
@@ -129,7 +130,7 @@ class Recording:
         if not handled or times not in {None, len(handled)}:
             expected = {"payload": payload, "parameters": parameters, "reference": reference}
             event = "".join(f", {name} {value!r}" for name, value in expected.items() if value is not UNSET)
-            count = "" if times is None else f" {times} time(s), not {len(handled)}"
+            count = "" if times is None else f" {counted(times, 'time')}, not {len(handled)}"
             self._fail(f"{_short_name(handler)} should have handled an event{event}{count}")
         return handled[-1]
 
@@ -165,7 +166,8 @@ class Recording:
 
     @override
     def __repr__(self) -> str:
-        return f"<Recording of {len(self.deliveries)} delivery(s), {len(self.rejections)} rejection(s)>"
+        deliveries = counted(len(self.deliveries), "delivery", "deliveries")
+        return f"<Recording of {deliveries}, {counted(len(self.rejections), 'rejection')}>"
 
     def _fail(self, expectation: str) -> None:
         __tracebackhide__ = True

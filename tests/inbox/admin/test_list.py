@@ -159,7 +159,7 @@ def test_types_of_one_name_are_told_apart(shop: Shop, pages: Pages) -> None:
         (
             "g.InvalidEventError",
             '[{"loc": ["items", 3, "price"], "msg": "no", "type": "decimal_parsing"}, {"loc": ["' + "x" * 500,
-            "g.InvalidEventError: invalid payload: 2 error(s)",
+            "g.InvalidEventError: invalid payload: 2 errors",
             "InvalidEventError: items.3.price (decimal_parsing)",
         ),
         ("g.InvalidEventError", '[{"loc": [], "msg": "no", "type": "missing"}]', "", "InvalidEventError: (missing)"),

@@ -20,7 +20,7 @@ from ..._boxes.states import OPEN, State
 from ...backoff import Backoff
 from ...management.arguments import glob, positive
 from ...management.arguments import printable as text
-from ...management.output import age_text, table
+from ...management.output import age_text, table, width_of
 from ...management.subcommands import FORMAT, Argument, argument, subcommand
 from ..database import database
 from ..facts import attributes_of, cloudevent_of, data_of, envelope_of, facts_of
@@ -71,15 +71,16 @@ def selection(options: Mapping[str, Any], states: Collection[State] = (), *, idl
 )
 def list_deliveries(out: OutputWrapper, *, limit: int, json: bool, **options: Any) -> None:
     """Write a table, or a JSON object in each line."""
-    rows = selection(options).deliveries().order_by("-pk").select_related("event")
-    deliveries = list(rows.defer("error_text", "event__body", "event__meta")[: limit + 1])
+    found = selection(options).deliveries().order_by("-pk").select_related("event")
+    deliveries = list(found.defer("error_text", "event__body", "event__meta")[: limit + 1])
     if json:
         for delivery in deliveries[:limit]:
             out.write(_json_line(delivery))
     elif deliveries:
         time = now(database())
         titles = ("id", "state", "attempts", "age", "event", "handler", "error")
-        out.write(table([_row(delivery, time) for delivery in deliveries[:limit]], titles))
+        rows = [_row(delivery, time) for delivery in deliveries[:limit]]
+        out.write(table(rows, titles, head=titles.index("handler"), width=width_of(out)))
         if len(deliveries) > limit:
             out.write(f"There are more; these are the newest {limit}.")
     else:

@@ -16,7 +16,7 @@ from ..._boxes.printing import ERROR, KIND, NEWER_THAN, OLDER_THAN, columns, err
 from ..._boxes.states import State
 from ...management.arguments import glob, positive
 from ...management.arguments import printable as text
-from ...management.output import age_text, table
+from ...management.output import age_text, table, width_of
 from ...management.subcommands import FORMAT, Argument, argument, subcommand
 from ..database import database
 from ..models import OutgoingEvent
@@ -61,15 +61,16 @@ def selection(options: Mapping[str, Any], states: Collection[State] = ()) -> Out
 )
 def list_events(out: OutputWrapper, *, limit: int, json: bool, **options: Any) -> None:
     """Write a table, or a JSON object in each line."""
-    rows = with_predecessors(selection(options).events()).order_by("-pk")
-    events = list(rows.defer("error_text", "data")[: limit + 1])
+    found = with_predecessors(selection(options).events()).order_by("-pk")
+    events = list(found.defer("error_text", "data")[: limit + 1])
     if json:
         for event in events[:limit]:
             out.write(_json_line(event))
     elif events:
         time = now(database())
         titles = ("id", "state", "attempts", "age", "due", "kind", "topic", "ordering key", "error")
-        out.write(table([_row(event, time) for event in events[:limit]], titles))
+        rows = [_row(event, time) for event in events[:limit]]
+        out.write(table(rows, titles, head=titles.index("topic"), width=width_of(out)))
         if len(events) > limit:
             out.write(f"There are more; these are the newest {limit}.")
     else:

@@ -14,8 +14,8 @@ from ... import conf
 from ..._boxes.conflicts import AWAY
 from ..._boxes.wakeups import wakeups
 from ..._shutdown import stop_flag
+from ..._words import counted
 from ...management.arguments import age
-from ...management.output import counted
 from ...management.subcommands import FORMAT, argument, subcommand
 from ..database import database
 from ..puts_postgresql import CHANNEL
@@ -55,4 +55,4 @@ def relay_events(out: OutputWrapper, *, err: OutputWrapper, loop: bool, interval
 
 def _summary(tally: Tally) -> str:
     others = "".join(f", {number} {name}" for name, number in (("failed", tally.failed), ("parked", tally.parked)) if number)
-    return f"Sent {counted(tally.sent, 'event', 'events')}{others}."
+    return f"Sent {counted(tally.sent, 'event')}{others}."

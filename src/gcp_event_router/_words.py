@@ -1,0 +1,8 @@
+"""Words of messages for people."""
+
+from __future__ import annotations
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Format a number with its noun, such as `"1 error"` or `"2 deliveries"`; the plural has an s unless it is given."""
+    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
