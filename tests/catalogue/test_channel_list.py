@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from html import unescape
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import override_settings
 from django.urls import include, path
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, Discriminator, Tag, TypeAdapter
 
 from gcp_event_router import Event, EventRouter
+from gcp_event_router.catalogue import channel_list
 from gcp_event_router.signals import event_received
 
 from ..support.admin_pages import Pages, text
@@ -25,7 +27,15 @@ class Order(BaseModel):
     order_id: int
 
 
-def record(event: Event[Order]) -> None: ...
+class Place(BaseModel):
+    warehouse: int = 1
+
+
+def record(event: Event[Order]) -> None:
+    """Record an `order`.
+
+    The list has no room for more.
+    """
 
 
 async def bill(event: Event[Order]) -> None: ...
@@ -54,8 +64,8 @@ def shop(router: EventRouter) -> EventRouter:
 
 
 def listed(html: str) -> list[list[str]]:
-    """The rows of the table, with line numbers left out."""
-    found = re.findall(r'<tr role="row">(.*?)</tr>', html, re.DOTALL)[1:]
+    """The rows of all tables, with line numbers left out."""
+    found = [row for row in re.findall(r'<tr role="row">(.*?)</tr>', html, re.DOTALL) if "columnheader" not in row]
     cells = [re.findall(r"<t[hd] [^>]*>(.*?)</t[hd]>", row, re.DOTALL) for row in found]
     return [[re.sub(r"\.py:\d+", ".py:0", text(cell)) for cell in row] for row in cells]
 
@@ -65,17 +75,32 @@ def kinds(html: str) -> list[str]:
 
 
 def test_list(shop: EventRouter) -> None:
-    """Each channel has its payload, and the handlers that run for all that it takes, by kind; fallbacks stand last."""
+    """Each channel has its payload, and the handlers that run for all that it takes: kinds, types of CloudEvents, fallbacks."""
     html = Pages().get("/catalogue/")
 
+    record_line = f"tests.catalogue.test_channel_list.record {HERE}:0 Record an order ."
     assert listed(html) == [
-        ["com.example.* a type of CloudEvents", "bytes", f"tests.catalogue.test_channel_list.of_bytes {HERE}:0"],
         ["gcs-* of the type google.cloud.storage.*", "bytes", f"tests.catalogue.test_channel_list.of_bytes {HERE}:0"],
-        ["invoice-due", "Order", f"billing.bill {HERE}:0"],
+        ["invoice-due", "Order", f"billing.bill {HERE}:0 async"],
         ["never", "Order", "nothing here handles it"],
-        ["order-*", "Order", f"tests.catalogue.test_channel_list.record {HERE}:0"],
-        ["order-placed", "Order", f"tests.catalogue.test_channel_list.record {HERE}:0 billing.bill {HERE}:0"],
-        ["* all other events", "bytes", f"tests.catalogue.test_channel_list.of_bytes {HERE}:0"],
+        ["order-*", "Order", record_line],
+        ["order-placed", "Order", f"{record_line} billing.bill {HERE}:0 async"],
+        ["com.example.*", "bytes", f"tests.catalogue.test_channel_list.of_bytes {HERE}:0"],
+        ["*", "bytes", f"tests.catalogue.test_channel_list.of_bytes {HERE}:0"],
+    ]
+    assert re.findall('<h2 id="(.*?)">(.*?)</h2>', html) == [
+        ("kinds", "Kinds"),
+        ("types", "CloudEvents types"),
+        ("others", "All other events"),
+        ("doors", "Who may send"),
+        ("receivers", "Plain receivers, which see every event"),
+    ]
+    assert re.findall('<a href="#([a-z]+)">(.*?)</a>', html) == [
+        ("kinds", "Kinds"),
+        ("types", "CloudEvents types"),
+        ("others", "All other events"),
+        ("doors", "Who may send"),
+        ("receivers", "Plain receivers"),
     ]
     assert "7 in all" in html
     assert "tests.catalogue.test_channel_list.plain" in html
@@ -91,12 +116,52 @@ def test_attributes(router: EventRouter) -> None:
     html = pages.get("/catalogue/")
 
     assert [row[0] for row in listed(html)] == [
-        f"com.* a type of CloudEvents with source={HOSTILE}",
         "gcs-*",
         "gcs-* with bucketId=a and eventType=OBJECT_*",
+        f"com.* with source={HOSTILE}",
     ]
     assert HOSTILE not in html
     assert kinds(pages.get("/catalogue/", q="object_")) == ["gcs-*"]
+
+
+def test_marks(router: EventRouter, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is special about a handler is marked; with the inbox also whether its effects happen once."""
+
+    async def later(event: Event[Order, Place]) -> None: ...
+
+    router.on("a", deferred=True)(later)
+    router.on("b", once=False)(of_bytes)
+    router.on("c", once_key=lambda event: event.reference)(record)
+    router.on("d")(of_bytes)
+
+    def marks() -> list[list[str]]:
+        handlers = re.findall(r'<div class="handler">(.*?)</div>', Pages().get("/catalogue/"), re.DOTALL)
+        return [re.findall('<span class="mark">(.*?)</span>', handler) for handler in handlers]
+
+    without = marks()
+    monkeypatch.setattr(channel_list, "event_store", lambda: "an inbox")
+    User.objects.all().delete()
+
+    assert without == [["async", "deferred", "parameters Place"], ["every delivery"], [], []]
+    assert marks() == [["async", "deferred", "once", "parameters Place"], ["every delivery"], ["once for each key"], ["once"]]
+
+
+def test_long_names_may_be_broken(router: EventRouter) -> None:
+    """Names have places behind their separators where a browser may break them."""
+    router.on(ce_type="google.cloud.storage.object.v1.finalized", name="shop.event_handlers.resize")(of_bytes)
+
+    html = Pages().client.get("/catalogue/").content.decode()
+
+    assert ">google.<wbr>cloud.<wbr>storage.<wbr>object.<wbr>v1.<wbr>finalized</a>" in html
+    assert '<span class="name">shop.<wbr>event_<wbr>handlers.<wbr>resize</span>' in html
+
+
+def test_unions_have_short_names(router: EventRouter) -> None:
+    """The payload of a tagged union is written with its members' names."""
+    tagged = Annotated[Annotated[Order, Tag("order")] | Annotated[Place, Tag("place")], Discriminator(str)]
+    router.on("tagged", payload=tagged)(lambda event: None)
+
+    assert listed(Pages().get("/catalogue/"))[0][1] == "Order | Place"
 
 
 @pytest.mark.parametrize(
@@ -105,7 +170,7 @@ def test_attributes(router: EventRouter) -> None:
         ("ORDER", ["invoice-due", "never", "order-*", "order-placed"]),
         ("invoice", ["invoice-due"]),
         ("billing.bill", ["invoice-due", "order-placed"]),
-        ("bytes", ["com.example.*", "gcs-*", "*"]),
+        ("bytes", ["gcs-*", "com.example.*", "*"]),
         ("order-shipped", ["order-*"]),
         ("com.example.thing", ["com.example.*"]),
         ("storage", ["gcs-*"]),

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import pytest
 from django.test import override_settings
-from pydantic import BaseModel, Field, SecretStr, field_validator
+from pydantic import BaseModel, Discriminator, Field, SecretStr, Tag, field_validator
 
 from gcp_event_router import Event, EventRouter
+from gcp_event_router.google.storage import StorageObjectData
 
 from ..support.admin_pages import Pages, text
 from ..support.catalogue_handlers import HOSTILE, ODD
@@ -41,11 +42,24 @@ class Where(BaseModel):
     warehouse: int = 1
 
 
+class OrderV2(BaseModel):
+    """The same with a currency, see `Order`."""
+
+    order_id: int
+    currency: str = Field("EUR", description="As in\n`ISO 4217`.")
+
+
 class Strange:
     """What pydantic has no schema for."""
 
 
-def record(event: Event[Order]) -> None: ...
+def record(event: Event[Order]) -> None:
+    """Record an `order`.
+
+    It does that
+    once:
+    - and no more
+    """
 
 
 def tell(event: Event[Order]) -> None: ...
@@ -69,7 +83,8 @@ def test_page(router: EventRouter) -> None:
     html = Pages().get(CHANNEL, kind="order-placed")
 
     assert re.sub(r"\d+", "0", section(html, "handlers")) == (
-        "Handlers shop.record tests/catalogue/test_channel_page.py:0 sync, deferred, at most 0 attempts"
+        "Handlers shop.record tests/catalogue/test_channel_page.py:0 sync, deferred, at most 0 attempts "
+        "Record an order . It does that once: and no more"
     )
     assert section(html, "payload").startswith(
         "Payload Order What somebody ordered. The fields of Order Field Type Required Details "
@@ -81,6 +96,87 @@ def test_page(router: EventRouter) -> None:
         """--data-raw '{"order_id": 4711, "note": ""}'"""
     )
     assert section(html, "security") == "Who may send it open Open to everybody: no authenticator is configured."
+
+
+def test_jumps(router: EventRouter) -> None:
+    """Links lead to each section of the page."""
+    router.on("order-placed")(record)
+
+    html = Pages().get(CHANNEL, kind="order-placed")
+
+    jumps = re.findall('<a href="#([a-z]+)">(.*?)</a>', html)
+    assert jumps == re.findall('<h2 id="(.*?)">(.*?)</h2>', html)
+    assert [name for _, name in jumps][:5] == ["Handlers", "Payload", "Example", "Send it", "Who may send it"]
+
+
+def test_docstrings_are_paragraphs(router: EventRouter) -> None:
+    """What models, fields and handlers say is written without the line breaks and the back-ticks of the source."""
+
+    def record_new(event: Event[OrderV2]) -> None: ...
+
+    router.on("new")(record)
+    router.on("new")(record_new)
+
+    html = Pages().get(CHANNEL, kind="new")
+
+    assert re.findall('<div class="prose">(.*?)</div>', html) == [
+        "<p>Record an <code>order</code>.</p><p>It does that once:</p><ul><li>and no more</li></ul>",
+        "<p>What somebody ordered.</p>",
+        "<p>The same with a currency, see <code>Order</code>.</p>",
+        "<p>As in <code>ISO 4217</code>.</p>",
+    ]
+
+
+def test_each_member_of_a_union_has_an_example(router: EventRouter) -> None:
+    """A handler of a union has an example of each member, which its own reader accepts; the commands send the first."""
+
+    def version(value: Any) -> str:
+        return "v2" if "currency" in value else "v1"
+
+    tagged = Annotated[Annotated[Order, Tag("v1")] | Annotated[OrderV2, Tag("v2")], Discriminator(version)]
+    router.on("tagged", payload=tagged)(lambda event: None)
+    html = Pages().get(CHANNEL, kind="tagged")
+
+    assert section(html, "example") == (
+        'Example Order { "order_id": 4711, "note": "" } Copy the example of Order '
+        'OrderV2 { "order_id": 1, "currency": "EUR" } Copy the example of OrderV2'
+    )
+    assert """--data-raw '{"order_id": 4711, "note": ""}'""" in commands(html)[0]
+    assert "x-chosen-by-function" not in section(html, "payload").partition("JSON Schema")[0]
+
+
+def test_long_payload_stands_once(router: EventRouter) -> None:
+    """A payload that would hide the commands comes before them, and they read it; the example is a real one."""
+
+    def resize(event: Event[StorageObjectData]) -> None: ...
+
+    router.on(ce_type="google.cloud.storage.object.v1.finalized")(resize)
+
+    html = Pages().get(CHANNEL, kind="*", type="google.cloud.storage.object.v1.finalized")
+
+    first, curl, gcloud, own = commands(html)
+    assert first.startswith("""PAYLOAD='{"bucket": "photos", "contentType": "image/jpeg", """)
+    assert "Enter this first: the commands read it." in section(html, "send")
+    assert curl.endswith('--data-raw "$PAYLOAD"')
+    assert '--message="$PAYLOAD"' in gcloud
+    assert own.endswith('--data "$PAYLOAD" google.cloud.storage.object.v1.finalized')
+
+
+def test_local_commands(router: EventRouter) -> None:
+    """Beside a command with `BASE_URL` stands the same for the server that shows the page."""
+    router.on("order-placed")(record)
+
+    pages = Pages()
+
+    html = pages.get(CHANNEL, kind="order-placed")
+
+    site, local = (text(each) for each in re.findall(r'<pre id="(?:line|local)-1".*?</pre>', html, re.DOTALL))
+    assert site.startswith("curl -i https://shop.example/events/order-placed/1 ")
+    assert local == site.replace("https://shop.example", "http://testserver")
+    assert "To this server, http://testserver" in section(html, "send")
+    assert len(re.findall('<pre id="local-', html)) == 1
+    with override_settings(BASE_URL="http://testserver/"):
+        assert "To this server" not in pages.get(CHANNEL, kind="order-placed")
 
 
 @pytest.mark.parametrize("kind", [*ODD, HOSTILE.replace("/", ""), "ünïcødé-💥", "a+b", "[]]", "..", "a\\b", "kind=a&type=b", "#"])

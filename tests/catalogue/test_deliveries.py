@@ -66,16 +66,34 @@ def shown(html: str) -> list[list[str]]:
 
 @override_settings(TIME_ZONE="UTC")
 def test_deliveries(shop: str) -> None:
-    """The last ten, from the newest, with state, reference, handler, attempts and time; each leads to its page in the admin."""
+    """The last ten, from the newest, with all that is known of them; each leads to its page in the admin."""
     html = Pages(VIEW).get(CHANNEL, kind="order-*")
 
     assert [row[1] for row in shown(html)] == [
         *("order-paid/100", "order-paid/100"),
         *(f"order-placed/{number}" for number in range(11, 3, -1)),
     ]
-    assert shown(html)[2] == ["rejected", "order-placed/11", "shop.record", "1 of 10", "2026-01-01 12:11:00 UTC"]
+    assert shown(html)[2] == ["rejected", "order-placed/11", "shop.record", "1 of 10", "2026-01-01 12:11:00 UTC", "Reject"]
+    assert shown(html)[3][-1] == "—"
     key = StoredEvent.objects.using(shop).get(reference="11").pk
     assert f'href="/admin/gcp_event_inbox/storedevent/{key}/change/"' in html
+
+
+def test_all_deliveries(router: EventRouter, shop: str) -> None:
+    """Below the last ones, a link leads to all of the kind, or to all of the only handler of a pattern or a type."""
+    router.on("never-*", ce_type="com.*", name="one")(bill)
+    router.on("never-*", ce_type="com.*", name="other")(record)
+    pages = Pages(VIEW)
+
+    def link(**query: str) -> list[tuple[str, str]]:
+        return re.findall('<a href="([^"]*)">(All deliveries [a-z ]*)</a>', pages.get(CHANNEL, **query))
+
+    where = "/admin/gcp_event_inbox/storedevent/"
+    assert link(kind="order-paid") == [(f"{where}?kind=order-paid", "All deliveries of this kind")]
+    assert link(kind="*", type="com.*") == [(f"{where}?handler=shop.typed", "All deliveries to its handler")]
+    assert link(kind="order-*") == [(f"{where}?handler=shop.record", "All deliveries to its handler")]
+    assert link(kind="never-*", type="com.*") == []
+    assert pages.get(f"{where}?kind=order-paid").count('class="field-kind') == 1
 
 
 def test_deliveries_of_one_kind(router: EventRouter, shop: str) -> None:
@@ -138,7 +156,7 @@ def test_without_an_inbox_the_page_is_there(router: EventRouter) -> None:
 
     html = Pages(VIEW).get(CHANNEL, kind="a")
 
-    assert "Last deliveries" not in html
+    assert "Last deliveries" not in html  # nor is there a link to it
     assert "Who may send it" in html
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from django.urls import include, path
 from gcp_event_router import Event, EventRouter
 from gcp_event_router.exceptions import ConfigurationError
 
-from ..support.admin_pages import Pages
+from ..support.admin_pages import Pages, text
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("admin_site")]
 
@@ -90,7 +91,23 @@ def test_without_the_admin_the_site_has_its_own_login() -> None:
         assert Client().get(CHANNEL)["Location"] == (
             "https://login.example/?from=shop&next=/catalogue/channel/%3Fkind%3Dorder-placed"
         )
-    assert ">Admin<" not in Pages().get(LIST)
+    html = Pages().get(LIST)
+    assert "Admin site" not in html
+    assert "Log out" not in html
+
+
+@pytest.mark.django_db(databases="__all__")
+def test_logging_out() -> None:
+    """The top says who is logged in, apart from the link to the admin, and has a button that ends that."""
+    pages = Pages()
+
+    (top,) = re.findall('<div class="who">(.*?)</div>', pages.get(LIST), re.DOTALL)
+    assert text(top) == "Admin site Logged in as staff Log out"
+    assert re.findall('<form method="post" action="(.*?)"><input type="hidden" name="csrfmiddlewaretoken"', top) == [
+        "/admin/logout/"
+    ]
+    pages.client.post("/admin/logout/")
+    assert pages.client.get(LIST).status_code == 302
 
 
 @override_settings(MIDDLEWARE=[])

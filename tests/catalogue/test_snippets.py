@@ -193,7 +193,7 @@ def test_attributes(ce_type: str, expected: str) -> None:
     """A CloudEvent in a message has its attributes, between delimiters that none of them holds."""
     found = read(sending(ce_type=ce_type).lines()[1].text)[-1]
 
-    assert re.sub(r"\d+-\d+", "ID", found) == f"--attribute={expected}"
+    assert re.sub(r"\d+-\d+-\d+", "ID", found) == f"--attribute={expected}"
 
 
 def test_attributes_that_no_header_carries() -> None:
@@ -210,7 +210,7 @@ def test_id_of_each_event() -> None:
     command = sending(ce_type="com.example").lines()[0].text
 
     first, second = (headers(read(command))["ce-id"] for _ in range(2))
-    assert re.fullmatch(r"\d+-\d+", first)
+    assert re.fullmatch(r"\d+-\d+-\d+", first)
     assert first != second
 
 

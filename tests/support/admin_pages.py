@@ -92,10 +92,10 @@ class Pages:
         self.client.force_login(self.user)
 
     def get(self, path: str = LIST, /, **query: object) -> str:
-        """What a page says, as HTML."""
+        """What a page says, as HTML, without the places where names may be broken."""
         response = self.client.get(path, {name: str(value) for name, value in query.items()})
         assert response.status_code == 200, response
-        return response.content.decode()
+        return response.content.decode().replace("<wbr>", "")
 
     def post(self, path: str, /, **data: Any) -> tuple[int, list[str]]:
         """Send a form; returns the status, and what the user is told."""
@@ -115,7 +115,7 @@ def page_of(event: StoredEvent) -> str:
 
 def text(html: str) -> str:
     """What is written in a piece of HTML, in a line."""
-    return " ".join(unescape(re.sub(r"<[^>]*>", " ", html)).split())
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", html.replace("<wbr>", ""))).split())
 
 
 def rows(html: str) -> list[list[str]]:

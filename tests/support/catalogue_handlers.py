@@ -10,6 +10,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from gcp_event_router import Event, EventRouter
+from gcp_event_router.google.storage import StorageObjectData
 
 #: Of its own, so that other tests have nothing of it; `tests.support.admin_server` includes it.
 ROUTER = EventRouter()
@@ -56,6 +57,22 @@ def hostile(event: Event[bytes]) -> None: ...
 @ROUTER.on("ce-*", ce_type="com.example.*")
 @ROUTER.on(ce_type="com.example.ce.v1")
 def of_type(event: Event[dict[str, Node]]) -> None: ...
+
+
+@ROUTER.on(ce_type="google.cloud.storage.object.v1.finalized", once=False)
+async def resize(event: Event[StorageObjectData, Turn]) -> None:
+    """Make a `thumbnail`.
+
+    It has:
+    - the same name
+    - 200 pixels
+
+        convert cats/1.jpg
+    """
+
+
+@ROUTER.on("tagged")
+def tagged(event: Event[Node | Turn]) -> None: ...
 
 
 @ROUTER.on("broken-description")

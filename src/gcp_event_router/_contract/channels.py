@@ -22,7 +22,7 @@ from .._schema.type_names import type_words
 from ..exceptions import ConfigurationError
 from ..kinds import Kind
 from ..router import EventRouter
-from .examples import Example, example_of
+from .examples import Example, example_of, member_examples
 
 _ALL = Glob("*")
 #: All registrations, a pair for each of their globs.
@@ -118,6 +118,10 @@ class Channel:
     def example(self) -> Example:
         """An event that all handlers read; examples that types declare come first. Raises as `payload_schemas` does."""
         return example_of(self.payloads, self.parameters)
+
+    def member_examples(self) -> list[tuple[str, object]]:
+        """A payload of each member, with its name, if the handlers read a union. Raises as `payload_schemas` does."""
+        return member_examples(self.payloads)
 
     @override
     def __str__(self) -> str:

@@ -6,13 +6,15 @@ The handlers' own readers read an example before anybody sees it. If there is no
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 from pydantic import TypeAdapter, ValidationError
 
 from .._dispatch.payload import PayloadReader, parameters_reader, payload_reader
 from .._log import logger
+from .._schema.definitions import Definitions
 from .._schema.json_schema import Schema, bare, payload_schemas
 from .._schema.sample_schema import SampleSchema
 from .._schema.samples import NoSampleError, Place, find_sample
@@ -23,6 +25,8 @@ from ..exceptions import InvalidEventError
 Typed: TypeAlias = tuple[object, TypeAdapter[Any]]
 _Write: TypeAlias = Callable[[object], Any]
 
+#: How many members of a union have an example.
+_MOST_MEMBERS: Final = 20
 _PAYLOAD: Final = "payload"
 _PARAMETERS: Final = "URL's parameters"
 
@@ -50,6 +54,15 @@ def example_of(payloads: Sequence[Typed], parameters: Sequence[Typed]) -> Exampl
     return Example(value, data, query, problem, query_problem, tuple(notes))
 
 
+def member_examples(payloads: Sequence[Typed]) -> list[tuple[str, object]]:
+    """Create an example of each member of a union, with the member's name; none if the payload has one type, or several."""
+    if len(payloads) != 1:
+        return []
+    ((declared, adapter),) = payloads
+    search = _Search(_PAYLOAD, payloads, [payload_reader(adapter, declared)], _json, {})
+    return [*search.members()]
+
+
 def common_payload(payloads: Sequence[Typed], readers: Sequence[PayloadReader]) -> tuple[bytes | None, bool]:
     """A payload that all readers read, if the search finds one, and whether there may be one that it did not find."""
     _, data, _, gave_up = _payload(payloads, readers, {})
@@ -64,12 +77,16 @@ def _payload(
     is_text = bool(deciding) and bare(deciding[0][0]) is bytes
 
     def written(value: object) -> bytes:
-        text = "" if value is None else str(value) if is_text else json.dumps(value, ensure_ascii=False)
-        return text.encode(errors="replace")
+        return str(value).encode(errors="replace") if is_text and value is not None else _json(value)
 
     search = _Search(_PAYLOAD, deciding, readers, written, notes)
     value = search.run(brief=False)
     return value, None if search.problem else written(value), search.problem, search.gave_up
+
+
+def _json(value: object) -> bytes:
+    """A payload as JSON; None is no payload."""
+    return b"" if value is None else json.dumps(value, ensure_ascii=False).encode(errors="replace")
 
 
 def _query(parameters: Sequence[Typed], notes: dict[str, None]) -> tuple[Mapping[str, Sequence[str]] | None, str]:
@@ -109,6 +126,17 @@ class _Search:
             logger.debug("Making an example failed", exc_info=True)
             self.problem = self._describe(f"its JSON Schema is unusable ({type(error).__name__})")
         return None
+
+    def members(self) -> Iterator[tuple[str, object]]:
+        """A value of each member of a union that has a name, as far as there is one."""
+        schema = self._schema()
+        definitions = Definitions(schema["$defs"])
+        union = definitions.resolve(schema)
+        for member in (union.get("oneOf") or union.get("anyOf") or ())[:_MOST_MEMBERS]:
+            title = definitions.resolve(member).get("title")
+            with suppress(NoSampleError):
+                if title:
+                    yield str(title), find_sample({**member, "$defs": schema["$defs"]}, self._refused)
 
     def _schema(self) -> Schema:
         noted = type("NotedSchema", (SampleSchema,), {"refused": self._notes})

@@ -238,6 +238,12 @@ def location_of(function: Callable[..., Any]) -> str:
     return f"{code.co_filename}:{code.co_firstlineno}" if code else NO_SOURCE
 
 
+def documentation_of(function: Callable[..., Any]) -> str:
+    """Return its docstring, or that of the function inside it; "" if there is none."""
+    functions = (layer for layer in _layers(function) if isinstance(layer, FunctionType | MethodType))
+    return next((text for layer in functions if (text := inspect.getdoc(layer))), "")
+
+
 def code_of(function: Callable[..., Any]) -> CodeType | None:
     """Return its code; None if it is not written in Python."""
     code = getattr(_unwrapped(function), "__code__", None)

@@ -146,6 +146,8 @@ class Delivered(NamedTuple):
     received_at: datetime
     #: Of the page with the details, if there is one.
     url: str
+    #: The type of its error and the beginning of its text; empty without an error.
+    error: str = ""
 
 
 class History(Protocol):
@@ -164,6 +166,10 @@ class History(Protocol):
         `kind_only` is the kind if `kind` matches no other; otherwise old deliveries may be left out. Raises
         `django.db.DatabaseError` if the database cannot be read.
         """
+        ...
+
+    def url_of_all(self, kind: str | None, handler: str | None) -> str:
+        """Return the URL of the page with all deliveries of a kind, or to a handler; "" if there is none."""
         ...
 
 

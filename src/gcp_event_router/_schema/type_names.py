@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from types import NoneType
-from typing import Annotated, get_args, get_origin
+from types import EllipsisType, NoneType, UnionType
+from typing import Annotated, Literal, Union, cast, get_args, get_origin
 
 _MODULE = re.compile(r"(?:\w+\.)+(?=\w)")
 
@@ -18,6 +18,16 @@ def type_text(annotation: object) -> str:
 
 def type_words(declared: object) -> str:
     """A type in short, without modules and without the metadata of `Annotated`: for lists and documents."""
-    if get_origin(declared) is Annotated:
-        declared = get_args(declared)[0]
-    return _MODULE.sub("", type_text(declared))
+    origin, arguments = get_origin(declared), get_args(declared)
+    if origin is Annotated:
+        return type_words(arguments[0])
+    if origin is Literal:
+        return f"Literal[{', '.join(map(repr, arguments))}]"
+    words = [*map(type_words, arguments)]
+    if origin is Union or origin is UnionType:
+        return " | ".join(dict.fromkeys(words))
+    if isinstance(declared, list):  # the parameters of a `Callable`
+        return f"[{', '.join(map(type_words, cast('list[object]', declared)))}]"
+    if isinstance(origin, type) and words:
+        return f"{origin.__name__}[{', '.join(words)}]"
+    return "..." if isinstance(declared, EllipsisType) else _MODULE.sub("", type_text(declared))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable, Iterator
+from itertools import groupby
+from typing import Any, Final, NamedTuple
 
 from django.http import QueryDict
 
 from .._contract.channels import Channel, Key, channels, declared_words, key_by, keys, manner
 from .._dispatch.handler import Handler
+from .._dispatch.signature import documentation_of, location_of, name_of
+from .._dispatch.store import event_store
 from .._globs.attributes import AttributeGlobs
 from .._globs.glob import Glob, escape
 from .._schema.type_names import type_words
@@ -19,17 +22,33 @@ from .source_links import SourceLink, place_of
 
 #: The most characters of a search.
 LONGEST: Final = 200
+#: The parts of the list: anchors and titles.
+_GROUPS: Final = (("kinds", "Kinds"), ("types", "CloudEvents types"), ("others", "All other events"))
+#: The parameters of a handler that declares none.
+_ANY_PARAMETERS: Final = "dict[str, str]"
 #: Begins the names of attributes in the query string of a channel's page.
 _ATTRIBUTE: Final = "attribute."
 
 
 class HandlerLine(NamedTuple):
-    """One handler, on either page."""
+    """One handler, or a plain receiver, on either page."""
 
     name: str
     place: SourceLink
-    #: Such as `"async, deferred"`.
-    manner: str
+    #: What its docstring says.
+    documentation: str
+    #: What is special about it in a few words, such as `"async"`, `"deferred"` and `"once"`.
+    marks: tuple[str, ...] = ()
+    #: The same in full, such as `"async, deferred, at most 3 attempts"`.
+    manner: str = ""
+
+
+class ChannelGroup(NamedTuple):
+    """A part of the list."""
+
+    anchor: str
+    title: str
+    lines: list[ChannelLine]
 
 
 class ChannelLine(NamedTuple):
@@ -46,7 +65,7 @@ class ChannelLine(NamedTuple):
 
 
 def search(router: EventRouter, words: str) -> list[Key]:
-    """The channels that a search finds, by kind, and fallbacks last.
+    """The channels that a search finds: by kind, then by CloudEvents type where only that counts, and fallbacks last.
 
     It finds channels with the words in the kind, the type, the attributes, or the name of a handler or a payload; and channels
     for that kind.
@@ -54,12 +73,13 @@ def search(router: EventRouter, words: str) -> list[Key]:
     wanted = words.strip()[:LONGEST]
     texts = _texts(router) if wanted else {}
     fitting = [key for key in keys(router) if not wanted or _fits(key, texts.get(key, ()), wanted)]
-    return sorted(fitting, key=lambda key: (key.is_fallback, key.kind.pattern, str(key.ce_type or ""), key.attributes.words))
+    return sorted(fitting, key=lambda key: (_group(key), key.kind.pattern, str(key.ce_type or ""), key.attributes.words))
 
 
-def entries(router: EventRouter, wanted_keys: Iterable[Key]) -> list[ChannelLine]:
-    """The lines of the channels with these keys."""
-    return [_entry(channel) for channel in channels(router, wanted_keys)]
+def groups(router: EventRouter, wanted_keys: Iterable[Key]) -> list[ChannelGroup]:
+    """The lines of the channels with these keys, kinds and CloudEvents types apart."""
+    found = groupby(channels(router, wanted_keys), lambda channel: _group(channel.key))
+    return [ChannelGroup(*_GROUPS[number], [*map(_entry, members)]) for number, members in found]
 
 
 def handler_line(handler: Handler) -> HandlerLine:
@@ -68,7 +88,13 @@ def handler_line(handler: Handler) -> HandlerLine:
     parts = manner(handler)
     parts += [f"at most {options.max_attempts} attempts"] if options.max_attempts else []
     parts += [f"lease of {options.lease}"] if options.lease else []
-    return HandlerLine(handler.name, place_of(handler.location), ", ".join(parts))
+    text = documentation_of(handler.function)
+    return HandlerLine(handler.name, place_of(handler.location), text, tuple(_marks(handler)), ", ".join(parts))
+
+
+def receiver_line(receiver: Callable[..., Any]) -> HandlerLine:
+    """Describe a plain receiver."""
+    return HandlerLine(name_of(receiver), place_of(location_of(receiver)), documentation_of(receiver))
 
 
 def title_of(key: Key) -> str:
@@ -98,6 +124,25 @@ def key_of(query: QueryDict) -> Key | None:
         return Key(kind, None if ce_type is None else Glob(ce_type), query.get("fallback") == "yes", attributes)
     except (GlobError, RegistrationError):
         return None
+
+
+def _group(key: Key) -> int:
+    """The number of the part of the list to which a channel belongs."""
+    return 2 if key.is_fallback else 1 if key.ce_type and key.kind.pattern == "*" else 0
+
+
+def _marks(handler: Handler) -> Iterator[str]:
+    options = handler.options
+    if handler.is_async:
+        yield "async"
+    if options.deferred:
+        yield "deferred"
+    if not options.once:
+        yield "every delivery"
+    elif event_store() is not None:
+        yield "once for each key" if options.once_key else "once"
+    if (parameters := declared_words(handler, "parameters_type")) != _ANY_PARAMETERS:
+        yield f"parameters {parameters}"
 
 
 def _entry(channel: Channel) -> ChannelLine:

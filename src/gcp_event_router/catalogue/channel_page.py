@@ -39,8 +39,8 @@ class PayloadDetails(NamedTuple):
     table: PayloadTable
     schema: str
     example: Example
-    #: The payload of the example, formatted.
-    sample: str
+    #: The payload of the example, formatted; those of a union are by the names of its members.
+    samples: Sequence[tuple[str, str]]
     is_json: bool
 
 
@@ -56,6 +56,9 @@ class Lately(NamedTuple):
 
     rows: Sequence[Delivered]
     problem: str = ""
+    #: The URL of a page with all of them, if there is one, and the words of the link.
+    url: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,8 @@ class Details:
     kind: str
 
 
-def details_of(channel: Channel, base_url: str) -> Details:
-    """Describe a channel whose events are sent to `base_url`."""
+def details_of(channel: Channel, base_url: str, here: str = "") -> Details:
+    """Describe a channel whose events are sent to `base_url`, or to the server that shows the page."""
     types = channel.sole_type or channel.ce_type
     ce_type = None if types is None else text_of(types, TYPES)
     kind = _kind(channel, ce_type)
@@ -86,16 +89,17 @@ def details_of(channel: Channel, base_url: str) -> Details:
     sending = Sending(
         kind, ce_type, example.data, is_json, base_url.rstrip("/"), path, security, example.query, attributes, topic
     )
-    lines = [*sending.lines(), *_publication(channel.declared, example.data)]
+    lines = [*sending.lines(here.rstrip("/")), *_publication(channel.declared, sending)]
     problem = "" if payload else _NO_SCHEMA
     return Details(payload, problem, list(_parameters(channel)), security, lines, kind)
 
 
-def _publication(kind: Kind[Any] | None, data: bytes | None) -> Iterator[Line]:
+def _publication(kind: Kind[Any] | None, sending: Sending) -> Iterator[Line]:
     """The Python code that publishes a declared kind."""
     if kind is None:
         return
-    if data is None:
+    data = sending.data
+    if data is None or sending.is_long:
         payload = "payload"
     elif bare(kind.payload_type) is bytes:
         payload = repr(data)
@@ -116,10 +120,14 @@ def lately(channel: Channel, user: object) -> Lately | None:
     is_part = channel.ce_type or channel.is_fallback or channel.attributes
     handlers = [handler.name for handler in channel.handlers] if is_part else None
     try:
-        return Lately(keeper.last(channel.kind, channel.kind.only_text, handlers, DELIVERIES))
+        rows = keeper.last(channel.kind, channel.kind.only_text, handlers, DELIVERIES)
     except DatabaseError:
         logger.debug("The catalogue cannot read the last deliveries", exc_info=True)
         return Lately((), "The database cannot be read now.")
+    kind = None if is_part else channel.kind.only_text
+    handler = channel.handlers[0].name if kind is None and len(channel.handlers) == 1 else None
+    link = "All deliveries of this kind" if handler is None else "All deliveries to its handler"
+    return Lately(rows, url=keeper.url_of_all(kind, handler), link=link)
 
 
 def _kind(channel: Channel, ce_type: str | None) -> str:
@@ -146,8 +154,13 @@ def _payload(channel: Channel) -> PayloadDetails | None:
         return None
     is_json = not any(bare(declared) is bytes for declared, _ in payloads)
     data = example.data or b""
-    shown = json.dumps(example.value, indent=2, ensure_ascii=False) if is_json and data else data.decode(errors="replace")
-    return PayloadDetails(table, json.dumps(schema, indent=2, ensure_ascii=False, default=str), example, shown, is_json)
+    shown = _indented(example.value) if is_json and data else data.decode(errors="replace")
+    samples = [(name, _indented(value)) for name, value in channel.member_examples()] if is_json else []
+    return PayloadDetails(table, _indented(schema), example, samples if len(samples) > 1 else [("", shown)], is_json)
+
+
+def _indented(value: object) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str)
 
 
 def _parameters(channel: Channel) -> list[Parameters]:

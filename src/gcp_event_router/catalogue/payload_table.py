@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, cast
 
-from .._schema.json_schema import Schema
+from .._schema.json_schema import CHOSEN_BY_FUNCTION, Schema
 
 #: The most objects, and the most fields of each.
 SECTIONS: Final = 60
@@ -22,7 +22,9 @@ _LENGTH: Final = 120
 #: The most values of an enumeration.
 _CHOICES: Final = 20
 #: Keywords that are not notes on a type.
-_SHOWN_ELSEWHERE: Final = frozenset({"type", "title", "description", "default", "format", "const", "additionalProperties"})
+_SHOWN_ELSEWHERE: Final = frozenset(
+    {"type", "title", "description", "default", "format", "const", "additionalProperties", CHOSEN_BY_FUNCTION}
+)
 
 
 class Part(NamedTuple):

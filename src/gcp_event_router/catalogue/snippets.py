@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from shlex import quote
 from typing import Final, NamedTuple
 from urllib.parse import quote as url_quote
@@ -26,9 +26,12 @@ REFERENCE: Final = "1"
 _SOURCE: Final = "//example.com/you"
 _BREAK: Final = " \\\n  "
 _SIGNED: Final = "The command signs it with the first secret in the settings. Add --url to send it to a site."
+#: More bytes would hide the command.
+_LONG: Final = 200
+_FIRST: Final = "Enter this first: the commands read it."
 #: Stands for an id; `_ID` lets the shell create it.
 _NEW: Final = "\0"
-_ID: Final = "$(date +%s)-$$"
+_ID: Final = "$(date +%s)-$$-$RANDOM"
 _MESSAGE_ID: Final = "x-goog-pubsub-message-id"
 #: The names of a CloudEvent's attributes.
 _CONTEXT: Final = re.compile("[a-z0-9]+")
@@ -43,6 +46,8 @@ class Line(NamedTuple):
     text: str
     #: Advice for the sender.
     hint: str = ""
+    #: The same for the server that shows the page, if another one is meant.
+    local: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,12 +71,22 @@ class Sending:
     #: To which the kind is published by default.
     topic: str = ""
 
-    def lines(self) -> list[Line]:
-        """Every way to send it."""
+    @property
+    def is_long(self) -> bool:
+        """Whether the payload stands once before all commands, instead of in each of them."""
+        return self.data is not None and len(self.data) > _LONG
+
+    def lines(self, here: str = "") -> list[Line]:
+        """Every way to send it; also those to the server `here`, if that is another one."""
         missing = [name for name, value in (("PAYLOAD", self.data), ("QUERY", self.query)) if value is None]
         hint = "".join(f" Set {name} yourself: there is no example." for name in missing)
         lines = [*self._curls(), *self._gcloud(), self._own()]
-        return [line._replace(hint=(line.hint + hint).strip()) for line in lines] if hint else lines
+        first = [Line("The payload", f"PAYLOAD={self._quoted_data}", _FIRST)] if self.is_long else []
+        lines = first + [line._replace(hint=(line.hint + hint).strip()) for line in lines]
+        if here in {"", self.base_url}:
+            return lines
+        pairs = zip(lines, replace(self, base_url=here).lines(), strict=True)
+        return [line._replace(local=other.text if other.text != line.text else "") for line, other in pairs]
 
     def _curls(self) -> Iterator[Line]:
         if not self.path or (self.ce_type is None and not all(map(_may_be_header, self.attributes))):
@@ -162,7 +177,11 @@ class Sending:
     @property
     def _text(self) -> str:
         """The payload, quoted for the shell."""
-        return '"$PAYLOAD"' if self.data is None else quote(self.data.decode(errors="replace"))
+        return '"$PAYLOAD"' if self.data is None or self.is_long else self._quoted_data
+
+    @property
+    def _quoted_data(self) -> str:
+        return quote((self.data or b"").decode(errors="replace"))
 
 
 def _may_be_header(name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any, Final
 
 from django.conf import settings
@@ -11,19 +12,21 @@ from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
 
 from .._contract.channels import channels, keys
-from .._dispatch.signature import location_of, name_of
 from ..checks.catalogue import APP_NAME
 from ..router import events
 from ..signals import event_received
 from . import channel_list
-from .channel_list import HandlerLine
 from .channel_page import details_of, lately
 from .permissions import StaffView
 from .security import mounted
-from .source_links import place_of
 
 #: How many channels a page of the list has.
 _ON_A_PAGE: Final = 100
+#: Of a channel's page; the last one needs the inbox.
+_SECTIONS: Final = (
+    *(("handlers", "Handlers"), ("payload", "Payload"), ("example", "Example"), ("send", "Send it")),
+    *(("security", "Who may send it"), ("lately", "Last deliveries")),
+)
 _TEMPLATES: Final = "gcp_event_router/catalogue"
 
 
@@ -37,7 +40,8 @@ class Page(StaffView):
         top = {
             "site": _base_url(request).partition("://")[2],
             "user_name": user.get_username(),
-            "admin_url": _admin(),
+            "admin_url": _first_url("admin:index"),
+            "logout_url": _first_url("admin:logout", "logout"),
             # within another namespace, the app's name alone leads nowhere
             "list_url": reverse(f"{namespace}:list"),
             "channel_url": reverse(f"{namespace}:channel"),
@@ -55,18 +59,22 @@ class ListView(Page):
         words = request.GET.get("q", "").strip()[: channel_list.LONGEST]
         found_keys = channel_list.search(events, words)
         page = Paginator(found_keys, _ON_A_PAGE).get_page(request.GET.get("page"))
-        receivers = [
-            HandlerLine(name_of(receiver), place_of(location_of(receiver)), "") for receiver in event_received.plain_receivers()
-        ]
+        groups = channel_list.groups(events, page.object_list)
+        receivers = [*map(channel_list.receiver_line, event_received.plain_receivers())]
         return self.answer(
             request,
             "list",
+            jumps=[
+                *((group.anchor, group.title) for group in groups),
+                ("doors", "Who may send"),
+                *([("receivers", "Plain receivers")] if receivers else []),
+            ],
             words=words,
             longest=channel_list.LONGEST,
             number=len(found_keys),
             total=len(found_keys) if not words else len(keys(events)),
             page=page,
-            entries=channel_list.entries(events, page.object_list),
+            groups=groups,
             endpoints=mounted(_base_url(request)),
             receivers=receivers,
         )
@@ -82,25 +90,34 @@ class ChannelView(Page):
         if key is None or not matching:
             return self.answer(request, "missing", status=404, words=request.GET.get("kind", "")[: channel_list.LONGEST])
         (channel,) = matching
+        last = lately(channel, request.user)
         return self.answer(
             request,
             "channel",
+            jumps=_SECTIONS if last is not None else _SECTIONS[:-1],
             title=channel_list.title_of(key),
             channel=channel,
             handlers=[channel_list.handler_line(handler) for handler in channel.handlers],
-            details=details_of(channel, _base_url(request)),
-            lately=lately(channel, request.user),
+            details=details_of(channel, _base_url(request), _here(request)),
+            here=_here(request),
+            lately=last,
         )
 
 
 def _base_url(request: HttpRequest) -> str:
     """The URL of the site, from the settings or from the request."""
-    base: str = getattr(settings, "BASE_URL", None) or f"{request.scheme}://{request.get_host()}"
+    base: str = getattr(settings, "BASE_URL", None) or _here(request)
     return base
 
 
-def _admin() -> str:
-    try:
-        return reverse("admin:index")
-    except NoReverseMatch:
-        return ""
+def _here(request: HttpRequest) -> str:
+    """The URL of the server that shows the page."""
+    return f"{request.scheme}://{request.get_host()}"
+
+
+def _first_url(*names: str) -> str:
+    """The URL with the first of some names that has one; "" without any."""
+    for name in names:
+        with suppress(NoReverseMatch):
+            return reverse(name)
+    return ""

@@ -17,13 +17,18 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     JsonValue,
     PlainSerializer,
     WithJsonSchema,
     field_validator,
     model_validator,
 )
-from pydantic_core import PydanticKnownError, PydanticUseDefault
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema, PydanticKnownError, PydanticUseDefault
+from typing_extensions import override
+
+from ._examples import EXAMPLES
 
 __all__ = [
     "Attributes",
@@ -39,6 +44,8 @@ __all__ = [
     "UInt32",
     "UInt64",
 ]
+
+_PACKAGE: Final = f"{__package__}."
 
 
 def json_name(name: str) -> str:
@@ -64,6 +71,16 @@ class Model(BaseModel):
         ser_json_bytes="base64",
         ser_json_inf_nan="strings",
     )
+
+    @override
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Add the example of a payload, for people and for senders."""
+        schema = handler(core_schema)
+        example = EXAMPLES.get(f"{cls.__module__.removeprefix(_PACKAGE)}.{cls.__name__}")
+        if example is not None:
+            handler.resolve_ref_schema(schema)["examples"] = [example]
+        return schema
 
     @field_validator("*", mode="before")
     @classmethod

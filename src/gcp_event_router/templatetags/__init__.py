@@ -1,0 +1,1 @@
+"""Filters of the pages in the catalogue and in the admin."""
