@@ -75,12 +75,12 @@ def _logging() -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("_logging")
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.django_db(transaction=True, databases=["default", "other"])
 @pytest.mark.parametrize("path", EXECUTED, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_python_blocks_run_and_print_what_the_page_shows(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every Python block of a page runs, and prints exactly the output block that follows it."""
     page = Page(path)
-    if path.stem in {"dead-letters", "inbox", "outbox", "webhooks"}:
+    if path.stem in {"databases", "dead-letters", "inbox", "outbox", "webhooks"}:
         set_store(InboxStore())
     if path.stem == "outbox":
         set_outbox(OutboxStore())

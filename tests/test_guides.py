@@ -26,8 +26,7 @@ def containers(value: Any) -> Iterator[dict[str, Any]]:
     """The containers in a document of Kubernetes, wherever they are."""
     if isinstance(value, dict) and "image" in value:
         yield value
-    items: Any = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    for item in items:
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():  # pyright: ignore[reportUnknownVariableType] -- YAML has no types
         yield from containers(item)
 
 
