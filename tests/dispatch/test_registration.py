@@ -81,7 +81,27 @@ class Service:
     def of_class(cls, event: Event[Order]) -> None: ...
 
 
+def passing_on(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A decorator without `functools.wraps`."""
+
+    def inner(*args: Any, **kwargs: Any) -> None:
+        function(*args, **kwargs)
+
+    return inner
+
+
+def timed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Another one."""
+
+    def inner(event: Any) -> None:
+        function(event)
+
+    inner.__annotations__.clear()  # as if it had none
+    return inner
+
+
 HOW = "Write it as `def handler(event: Event[Model]) -> None`."
+WRAPS = f"If a decorator made it of {__name__}.good, decorate its `def inner` with `@functools.wraps(function)`."
 HERE = __file__
 
 
@@ -93,6 +113,18 @@ def line(function: Callable[..., Any]) -> str:
 @pytest.mark.parametrize(
     ("function", "payload", "message"),
     [
+        (
+            passing_on(good),
+            None,
+            f"{__name__}.passing_on.<locals>.inner has no parameter for a single positional argument, "
+            f"so it cannot take an event. {HOW} {WRAPS}",
+        ),
+        (
+            timed(good),
+            None,
+            f"{__name__}.timed.<locals>.inner {line(timed(good))} does not annotate its parameter, "
+            f"so its payload's type is unknown. {HOW} {WRAPS}",
+        ),
         (none, None, f"{__name__}.none takes no parameter, so it cannot take an event. {HOW}"),
         *(
             (

@@ -12,7 +12,7 @@ from .._schema.aliases import is_type
 from .._schema.assignability import accepts, members
 from .._schema.type_names import type_text
 from ..event import Event
-from .signature import HOW, refuse
+from .signature import RegisteredFunction, how_to_write, refuse
 
 #: The value of `payload=` if it is left out; None is a type.
 UNSET: Final = object()
@@ -33,7 +33,7 @@ def check_is_type(payload: object, handler: object) -> None:
         )
 
 
-def declared_types(annotation: object, payload: object, handler: object) -> tuple[object, object]:
+def declared_types(annotation: object, payload: object, handler: RegisteredFunction) -> tuple[object, object]:
     """Return the types of payload and parameters, from the annotation and from `payload=`.
 
     With `payload=`, that is the type of the payload, and the annotation has to include it. Where `payload=` leaves open what
@@ -44,7 +44,7 @@ def declared_types(annotation: object, payload: object, handler: object) -> tupl
     if payload is not UNSET:
         return (payload, dict[str, str]) if is_missing else _with_payload(annotation, options, payload, handler)
     if is_missing:
-        refuse(f"{handler} does not annotate its parameter, so its payload's type is unknown. {HOW}")
+        refuse(f"{handler} does not annotate its parameter, so its payload's type is unknown. {how_to_write(handler.function)}")
     if len(options) == 1 and get_origin(options[0]) is Event:
         payload_type, parameters_type = _arguments(options[0])
         if not is_type(payload_type):

@@ -6,6 +6,7 @@ import functools
 import inspect
 from collections import ChainMap
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from types import CodeType, FunctionType, MethodType, NoneType
 from typing import Any, Final, Never, TypeGuard, cast
 
@@ -96,11 +97,11 @@ def event_parameter(function: Callable[..., Any], name: str) -> inspect.Paramete
     positional = [item for item in parameters if item.kind in {item.POSITIONAL_ONLY, item.POSITIONAL_OR_KEYWORD}]
     if not positional:
         lack = "has no parameter for a single positional argument" if parameters else "takes no parameter"
-        refuse(f"{name} {lack}, so it cannot take an event. {HOW}")
+        refuse(f"{name} {lack}, so it cannot take an event. {how_to_write(function)}")
     for other in parameters:
         is_variadic = other.kind in {other.VAR_POSITIONAL, other.VAR_KEYWORD}
         if other is not positional[0] and other.default is other.empty and not is_variadic:
-            hint = HOW
+            hint = how_to_write(function)
             if positional[0].name in {"self", "cls"}:
                 hint = "If it is a method, register the bound method: `events.on(...)(instance.method)`."
             refuse(f"{name} requires the parameter {other.name!r} besides the event, which it would not get. {hint}")
@@ -157,6 +158,19 @@ def _return_annotation(function: Callable[..., Any]) -> object:
     if _is_plain(function):
         return cast("object", function.__annotations__.get("return", inspect.Signature.empty))
     return cast("object", inspect.signature(function).return_annotation)
+
+
+def how_to_write(function: Callable[..., Any]) -> str:
+    """Say how to write a handler, or the decorator that made this one of another function without `functools.wraps`."""
+    closure: dict[str, object] = {}
+    if _is_plain(function):
+        with suppress(ValueError):  # a variable without a value yet
+            closure.update(inspect.getclosurevars(function).nonlocals)
+    for name, wrapped in closure.items():
+        if inspect.isfunction(wrapped):
+            advice = f"decorate its `def {function.__name__}` with `@functools.wraps({name})`."
+            return f"{HOW} If a decorator made it of {name_of(wrapped)}, {advice}"
+    return HOW
 
 
 def refuse(message: str) -> Never:
