@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from threading import Thread
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import parse_qs
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 from wsgiref.types import StartResponse, WSGIApplication
@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.management import CommandError, call_command
 from django.test import override_settings
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Discriminator, Field, Tag, field_validator
 from typing_extensions import override
 
 from gcp_event_router import Event, EventRouter, Reject, Retry
@@ -670,6 +670,37 @@ def test_empty_url(seen: list[Event[Any, Any]]) -> None:
     """An empty URL, as of a variable that is not set, is refused; no handler here is called instead."""
     assert run("order-placed", "--url", "")[0] == 2
     assert seen == []
+
+
+class Old(BaseModel):
+    total: int
+
+
+class New(BaseModel):
+    total: float
+
+    @field_validator("total")
+    @classmethod
+    def check(cls, value: float) -> float:
+        message = f"{value} is not the price"
+        raise ValueError(message)
+
+
+def version(payload: Any) -> str:
+    return "v2" if "version" in payload else "v1"
+
+
+def test_errors_in_full(router: EventRouter) -> None:
+    """The command shows tags of unions and the words of validators, which the answer to a sender hides."""
+    union = Annotated[Annotated[Old, Tag("v1")] | Annotated[New, Tag("v2")], Discriminator(version)]
+    router.on("order", name="shop.h", payload=union)(lambda event: None)
+
+    lines = [run("order", "--data", data)[1].splitlines()[3] for data in ('{"total": "x"}', '{"total": 3, "version": 2}')]
+
+    assert lines == [
+        "    v1.total: Input should be a valid integer, unable to parse string as an integer (int_parsing)",
+        "    v2.total: Value error, 3.0 is not the price (value_error)",
+    ]
 
 
 TYPE = "google.cloud.storage.object.v1.finalized"

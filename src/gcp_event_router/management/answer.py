@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http.client import responses
+from itertools import zip_longest
 from typing import Any, Final
 
 from django.core.management.base import CommandError
@@ -112,13 +113,23 @@ def _statuses(result: str) -> range | set[int]:
 def _handler_fields(delivery: Delivery) -> dict[str, Any]:
     error, problem, errors = delivery.error, "", []
     if isinstance(error, InvalidEventError):
-        problem, errors = f"The declared type rejects the event's {error.part}:", list(error.errors)
+        problem, errors = f"The declared type rejects the event's {error.part}:", _exact_errors(error)
     elif isinstance(error, ConfigurationError):  # its text names the place
         problem = str(error)
     elif error is not None:
         problem = f"{trail(error)}: {error}" if str(error) else trail(error)
     ended = {"outcome": delivery.outcome.value, "duration_ms": round(delivery.duration * 1000, 3)}
     return {"handler": delivery.name, **ended, "problem": problem, "errors": errors}
+
+
+def _exact_errors(error: InvalidEventError) -> list[Mapping[str, Any]]:
+    """Pydantic's own words, with names and tags that the sender's answer hides: the reader has sent the payload."""
+    cause = error.__cause__
+    exact = (
+        cause.errors(include_url=False, include_context=False, include_input=False) if isinstance(cause, ValidationError) else []
+    )
+    pairs = zip_longest(error.errors, exact[: len(error.errors)])
+    return [{**answered, **own} if own and own["type"] == answered["type"] else answered for answered, own in pairs]
 
 
 def _error_line(error: Mapping[str, Any]) -> str:
