@@ -12,7 +12,7 @@ import yaml
 from django.core.management import get_commands, load_command_class
 
 GUIDES = Path(__file__).resolve().parent.parent / "docs" / "guides"
-PAGES = ["alerting", "app-engine", "cloud-run", "gke"]
+PAGES = ["alerting", "app-engine", "cloud-run", "gke", "laptop"]
 #: What the pages run beside Django's own commands and ours.
 OTHERS = {"gunicorn"}
 
