@@ -27,6 +27,7 @@ SHARED_MODULES = {
     "base": "what the other modules of its package build upon",
     "checks": "each box has its own",
     "database": "each box has its own",
+    "erasure": "each box has its own",
     "models": "Django's name",
     "purge": "each box has its own",
     "selections": "each box has its own",

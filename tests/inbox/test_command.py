@@ -93,7 +93,7 @@ def test_list(shop: Shop) -> None:
     ]
     found = json.loads(run("list", "--json", "--state", "done"))
     times = {name: found.pop(name) is not None for name in list(found) if name.endswith("_at")}
-    assert times == {"created_at": True, "started_at": True, "finished_at": True, "received_at": True}
+    assert times == {"created_at": True, "started_at": True, "finished_at": True, "received_at": True, "erased_at": False}
     assert found == {
         "id": first,
         "state": "done",

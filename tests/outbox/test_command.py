@@ -74,6 +74,7 @@ def test_list_as_json(outbox: str) -> None:
         "error_type": "",
         "error": "",
         "message_id": "",
+        "erased_at": None,
     }
 
 

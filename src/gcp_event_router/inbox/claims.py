@@ -33,6 +33,8 @@ from .waking import wake_workers
 #: The states in which the stored payload counts, even if another one arrives under its key.
 _DECIDED = SETTLED - {State.UNHANDLED}
 _MISSING = Claim(0, State.RUNNING, wait=SOON)
+#: The state of a delivery that an erased event does not get any more.
+_ERASED = Claim(0, State.DISCARDED)
 
 
 @retry_conflicts
@@ -91,7 +93,7 @@ def keep_unhandled(alias: str, row: StoredEvent) -> Payload:
     """
     stored = StoredEvent.objects.using(alias).filter(key=row.key, deliveries__isnull=False)
     digest = stored.values_list("digest", flat=True).first()
-    if digest is not None and bytes(digest) == row.digest:
+    if digest is not None and bytes(digest) in {b"", row.digest}:  # an erased event has none
         return Payload.SAME
     if digest is not None:
         with transaction.atomic(using=alias):
@@ -165,10 +167,11 @@ def read(request: ClaimRequest) -> tuple[dict[str, Claim], list[DeliveryTerms]]:
     """Read the state of each wanted delivery, and which of them can be claimed or inserted."""
     claims: dict[str, Claim] = {}
     can_be_taken: dict[str, bool] = {}
-    differs = is_settled = False
+    differs = is_settled = is_erased = False
     for row in _read_rows(request):
         digest, now, pk, handler, state, token, attempts, lost, most, deferred, order, lease_until, not_before = row
-        differs = bytes(digest) != request.row.digest
+        is_erased = not bytes(digest)
+        differs = not is_erased and bytes(digest) != request.row.digest
         is_settled = is_settled or state in _DECIDED
         until = lease_until or not_before
         wait = (until - now).total_seconds() if until else 0.0
@@ -179,8 +182,11 @@ def read(request: ClaimRequest) -> tuple[dict[str, Claim], list[DeliveryTerms]]:
         can_be_taken[handler] = state in OPEN and not is_early and (state != State.RUNNING or wait < 0)
     # a missing delivery was purged meanwhile, or would be for another payload
     payload = (Payload.IGNORED if is_settled else Payload.REFUSED) if differs else Payload.SAME
-    standing = {terms.handler: replace(claims.get(terms.handler, _MISSING), payload=payload) for terms in request.wanted}
-    claimable = [terms for terms in request.wanted if can_be_taken.get(terms.handler, True)]
+    standing = {
+        terms.handler: replace(claims.get(terms.handler, _ERASED if is_erased else _MISSING), payload=payload)
+        for terms in request.wanted
+    }
+    claimable = [terms for terms in request.wanted if can_be_taken.get(terms.handler, not is_erased)]
     return standing, [terms for terms in claimable if not (differs or (terms.deferred and terms.handler in claims))]
 
 

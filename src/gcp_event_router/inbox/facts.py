@@ -26,7 +26,9 @@ _ORDER: Final = ("id", "source", "specversion", "type", "subject", "time", "data
 
 
 def envelope_of(event: StoredEvent) -> Envelope | None:
-    """Return the envelope of an event; None if it cannot be read, or its row was changed by hand."""
+    """Return the envelope of an event; None if it was erased or cannot be read, or its row was changed by hand."""
+    if event.erased_at is not None:
+        return None
     try:
         return raw_event_of(event).envelope
     except (ValueError, LookupError, TypeError, AttributeError):  # `EnvelopeError` is a `ValueError`
@@ -42,11 +44,12 @@ def facts_of(event: StoredEvent, envelope: Envelope | None) -> Iterator[tuple[st
     """Describe the envelope and the sender, with names that `gettext` translates."""
     principal = _read(event.principal)
     letter = envelope and envelope.dead_letter
-    form = event.form if envelope is not None else f"{event.form}, which can no longer be read"
+    form = event.form if envelope is not None or event.erased_at else f"{event.form}, which can no longer be read"
     for name, value in (
         (gettext_noop("Form"), "could not be read" if event.form == UNREAD else form),
         (gettext_noop("Key"), str(event.key)),
         (gettext_noop("Received"), as_shown(database(), event.received_at)),
+        (gettext_noop("Erased"), event.erased_at and as_shown(database(), event.erased_at)),
         (gettext_noop("Message id"), (envelope and envelope.message_id) or event.message_id),
         (gettext_noop("Outbox id"), envelope and envelope.outbox_id),
         (gettext_noop("Cause"), envelope and envelope.cause),

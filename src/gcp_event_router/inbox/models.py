@@ -104,6 +104,10 @@ class StoredEvent(models.Model):
     #: SHA-256 of the payload, to detect another payload under the same key.
     digest: models.BinaryField[bytes, bytes | memoryview] = models.BinaryField(max_length=32)
     received_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(db_default=Now(), editable=False)
+    #: When a person's data was erased: then the body, the parameters, the headers, the sender and the digest are empty.
+    erased_at: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(
+        null=True, blank=True, editable=False
+    )
 
     class Meta:
         """Sorted from the newest; indexed by time, kind, reference and the sender's id."""

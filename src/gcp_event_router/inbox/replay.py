@@ -22,6 +22,7 @@ from .._dispatch.store import Result
 from ..outcomes import Outcome, classify, worst
 from . import decisions
 from .deferral import enqueue_next
+from .errors import ErasedEventError
 from .models import Delivery
 from .serialization import raw_events_of
 from .workers import work
@@ -48,7 +49,7 @@ def replay(deliveries: QuerySet[Delivery], *, force: bool = False) -> Generator[
     Yields:
         Each delivery as it was, and its result. `DUPLICATE`: it is done, and `force` is not set. `UNHANDLED`: its handler is
         not registered, and it is unchanged. `BUSY`: another worker runs it, or an earlier one with its key is open, after which
-        workers run it.
+        workers run it. `REJECTED` with an `ErasedEventError`: the event was erased.
 
     Raises:
         DatabaseError: The database is unavailable.
@@ -56,7 +57,9 @@ def replay(deliveries: QuerySet[Delivery], *, force: bool = False) -> Generator[
     """
     alias = deliveries.db
     for delivery in each(deliveries.select_related("event")):
-        if State(delivery.state) is State.DONE and not force:
+        if delivery.event.erased_at is not None:
+            yield delivery, Result(Outcome.REJECTED, ErasedEventError())
+        elif State(delivery.state) is State.DONE and not force:
             yield delivery, Result(Outcome.DUPLICATE)
         elif delivery.handler:
             yield delivery, work(alias, delivery, rerun=True)

@@ -85,6 +85,10 @@ class OutgoingEvent(models.Model):
     created_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(db_default=Now(), editable=False)
     #: When it was sent, parked or discarded.
     finished_at: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(null=True, blank=True)
+    #: When a person's data was erased: then the payload, the attributes and the keys are empty.
+    erased_at: models.DateTimeField[datetime | None, datetime | None] = models.DateTimeField(
+        null=True, blank=True, editable=False
+    )
 
     class Meta:
         """Sorted from the newest; with indexes for relays, order, causes and a purge."""

@@ -33,6 +33,7 @@ def facts_of(event: OutgoingEvent) -> Iterator[tuple[str, str | datetime]]:
         (gettext_noop("Leased until"), event.lease_until),
         (finished.get(State(event.state), gettext_noop("Discarded")), event.finished_at),
         (gettext_noop("Message id"), event.message_id),
+        (gettext_noop("Erased"), event.erased_at),
     ):
         if value:
             yield name, as_shown(alias, value) if isinstance(value, datetime) else printable(value)

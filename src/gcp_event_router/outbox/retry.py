@@ -31,8 +31,9 @@ _NO_ATTEMPT: Final[dict[str, Any]] = {"token": None, "lease_until": None, "not_b
 
 
 def retriable(rows: QuerySet[OutgoingEvent]) -> QuerySet[OutgoingEvent]:
-    """Select the events that can be retried: they failed, or were parked or discarded, and no relay is sending them."""
-    return rows.filter((IS_OPEN & ~Q(state=State.PENDING)) | Q(state__in=[State.PARKED, State.DISCARDED]))
+    """Select the events that can be retried: they failed, were parked or discarded, and no relay sends them; none is erased."""
+    is_settled = Q(state__in=[State.PARKED, State.DISCARDED])
+    return rows.filter((IS_OPEN & ~Q(state=State.PENDING)) | is_settled, erased_at=None)
 
 
 def discardable(rows: QuerySet[OutgoingEvent]) -> QuerySet[OutgoingEvent]:

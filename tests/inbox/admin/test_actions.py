@@ -13,10 +13,11 @@ from django.db.models import DateTimeField, ExpressionWrapper
 from django.db.models.functions import Now
 
 from gcp_event_router import Event, EventRouter
+from gcp_event_router.inbox.erasure import Match, erase
 from gcp_event_router.inbox.models import Delivery, State, StoredEvent
 
 from ...conftest import post_wsgi
-from ...support.admin_pages import HANDLERS_STATES, LIST, Pages, Shop, page_of, text, with_admin
+from ...support.admin_pages import HANDLERS_STATES, LIST, Pages, Shop, page_of, section, text, with_admin
 from ...support.deliveries import PUSH, effects, end_leases, on_postgresql, rows, session
 
 pytestmark = [with_admin, pytest.mark.usefixtures("admin_site")]
@@ -237,3 +238,20 @@ def test_others_see_that_a_replay_is_at_it(inbox: str, router: EventRouter, page
 
 def _fail(event: Event[Any]) -> None:
     raise RuntimeError
+
+
+def test_an_erased_event_cannot_be_replayed(inbox: str, shop: Shop, pages: Pages) -> None:
+    """Its page has no button for it, and an action says why nothing happens."""
+    event = shop.order(1, RuntimeError)
+    erase([Match("order_id", "1")], dry_run=False)
+
+    html = pages.get(page_of(event))
+    assert ("Replay" in text(html), "Unreadable request" in text(html), "Erased" in section(html, "Envelope")) == (
+        False,
+        False,
+        True,
+    )
+    Delivery.objects.using(inbox).update(state=State.PARKED)
+    assert pages.act("replay", event) == (302, ["Erased events cannot run again."])
+    number = Delivery.objects.using(inbox).get().pk
+    assert pages.post(page_of(event), replay=str(number)) == (302, ["Erased events cannot run again."])

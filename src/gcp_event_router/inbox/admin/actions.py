@@ -21,6 +21,8 @@ _PATIENCE: Final = 20.0
 
 def replay(deliveries: QuerySet[Delivery], *, force: bool = False) -> ActionReport:
     """Replay deliveries for as long as a request may take; with `force` also those that are done."""
+    if deliveries.exclude(event__erased_at=None).exists():
+        return ActionReport(_("Erased events cannot run again."), is_success=False)
     total = deliveries.count()
     outcomes: Counter[Outcome] = Counter()
     end = monotonic() + _PATIENCE

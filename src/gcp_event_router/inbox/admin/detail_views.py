@@ -77,7 +77,7 @@ class EventPages(BoxAdmin):
             "original": printable(str(event)),
             "event": event,
             "details": _details(event, deliveries, request.user),
-            "may_replay": self.has_replay_permission(request),
+            "may_replay": event.erased_at is None and self.has_replay_permission(request),
             "may_discard": self.has_discard_permission(request),
             "has_view_permission": True,
             **(extra_context or {}),
@@ -126,7 +126,8 @@ def _details(event: StoredEvent, deliveries: QuerySet[Delivery], user: Any) -> d
         "causes": causes_of("" if envelope is None else envelope.cause or "", user),
         "effects": effects,
         "has_more_effects": has_more_effects,
-        "is_read": envelope is not None,  # if not, the payload is the request's body, and the attributes are its headers
+        "is_read": envelope is not None
+        or event.erased_at is not None,  # if not, the payload is the request's body, and the attributes are its headers
         "payload": payload(data_of(event, envelope)),
         "attributes": attributes_of(event, envelope),
         "parameters": pairs_of(event.parameters),

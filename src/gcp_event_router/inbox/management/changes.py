@@ -17,12 +17,14 @@ from django.db import close_old_connections
 from ... import conf
 from ..._boxes.conflicts import AWAY
 from ..._boxes.display import printable
+from ..._boxes.erasing import MATCH, YES, Match, print_erased
 from ..._boxes.printing import DRY_RUN, KIND, print_dry_run, print_number, summary
 from ..._boxes.selecting import idle
 from ..._boxes.states import State
 from ..._boxes.wakeups import wakeups
 from ..._dispatch.store import Result
 from ..._shutdown import StopFlag, stop_flag
+from ..._words import counted
 from ...management.arguments import age, positive, refuse
 from ...management.arguments import printable as text
 from ...management.output import Progress
@@ -30,6 +32,7 @@ from ...management.subcommands import FORMAT, argument, subcommand
 from ...outcomes import Outcome
 from ..database import database
 from ..decisions import discardable
+from ..erasure import erase
 from ..models import Delivery
 from ..names import Names
 from ..purge import PURGEABLE, PURGED, purge
@@ -52,7 +55,10 @@ def replay_deliveries(out: OutputWrapper, *, force: bool, dry_run: bool, json: b
     if State.DONE in (options["state"] or ()) and not force:
         refuse("Deliveries that are done are replayed only with --force. Their effects then happen twice.")
     states = [*REPLAYED, State.DONE] if force else REPLAYED
-    deliveries = selection(options, states, idle=True).deliveries()
+    selected = selection(options, states, idle=True).deliveries()
+    deliveries = selected.filter(event__erased_at=None)
+    if not json and (erased := selected.exclude(event__erased_at=None).count()):
+        out.write(f"{counted(erased, *NOUNS)} of erased events cannot run again.")
     if dry_run:
         print_dry_run(out, "replay", deliveries, NOUNS, json=json)
         return
@@ -125,6 +131,12 @@ def purge_events(out: OutputWrapper, *, older_than: timedelta | None, dry_run: b
     limit = older_than or conf.current().INBOX.RETENTION
     deleted = purge(database(), limit, states=options["state"] or PURGED, batch=options["batch"], dry_run=dry_run, **labels)
     print_number(out, "Would purge" if dry_run else "Purged", sum(deleted), ("event", "events"), json=json)
+
+
+@subcommand("Erase a person's payloads, and keep the fact that their events were handled.", MATCH, KIND, YES, *FORMAT)
+def erase_events(out: OutputWrapper, *, match: list[Match], kind: str | None, yes: bool, json: bool, **_: Any) -> None:
+    """Erase the events that have all of the values, or only count them."""
+    print_erased(out, erase(match, kind=kind or "", dry_run=not yes), NOUNS, done=yes, json=json)
 
 
 @subcommand(

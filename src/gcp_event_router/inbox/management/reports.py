@@ -42,7 +42,7 @@ _DELIVERY: Final = (
     *("state", "handler", "deferred", "attempts", "lost", "max_attempts", "sender_attempt", "error_type", "error"),
     *("once_key", "duplicate_of", "order_key", "created_at", "started_at", "finished_at", "lease_until", "not_before"),
 )
-_EVENT: Final = ("kind", "reference", "message_id", "received_at")
+_EVENT: Final = ("kind", "reference", "message_id", "received_at", "erased_at")
 
 
 def filters(states: Collection[str]) -> list[Argument]:
@@ -155,7 +155,7 @@ def _row(delivery: Delivery, time: datetime) -> tuple[str, ...]:
     kind, reference = (name if len(name) <= _LABEL else f"{name[: _LABEL - 3]}..." for name in (event.kind, event.reference))
     return (
         str(delivery.pk),
-        delivery.state,
+        delivery.state if event.erased_at is None else f"{delivery.state}, erased",
         f"{delivery.counted} of {delivery.limit}" + (f", {delivery.lost} lost" if delivery.lost else ""),
         age_text(time - event.received_at),
         printable(f"{kind}/{reference}"),
@@ -176,7 +176,7 @@ def _describe(event: StoredEvent, deliveries: Collection[Delivery]) -> str:
     parts = [
         (printable(str(event)), columns(facts)),
         ("cloudevent", columns(cloudevent_of(envelope))),
-        ("headers" if envelope is None else "attributes", columns(attributes_of(event, envelope))),
+        ("headers" if envelope is None and event.erased_at is None else "attributes", columns(attributes_of(event, envelope))),
         *(
             (
                 f"delivery {row.pk} to {handler_name(row)}: {_state(row)}",

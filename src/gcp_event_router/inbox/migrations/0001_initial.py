@@ -38,6 +38,7 @@ class Migration(migrations.Migration):
                 ("principal", models.TextField(blank=True)),
                 ("digest", models.BinaryField(max_length=32)),
                 ("received_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
+                ("erased_at", models.DateTimeField(blank=True, editable=False, null=True)),
             ],
             options={
                 "verbose_name": "event",

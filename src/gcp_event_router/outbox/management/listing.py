@@ -32,7 +32,7 @@ _ERROR: Final = 30
 #: The fields of an event in JSON.
 _FIELDS: Final = (
     *("kind", "topic", "ordering_key", "attributes", "cause", "state", "attempts", "error_type", "error", "message_id"),
-    *("created_at", "not_before", "lease_until", "finished_at"),
+    *("created_at", "not_before", "lease_until", "finished_at", "erased_at"),
 )
 
 
@@ -111,7 +111,7 @@ def _row(event: OutgoingEvent, time: datetime) -> tuple[str, ...]:
     attempts, most = attempts_of(event)
     return (
         str(event.pk),
-        event.state,
+        event.state if event.erased_at is None else f"{event.state}, erased",
         f"{attempts} of {most}",
         age_text(time - event.created_at),
         _due(event, time),

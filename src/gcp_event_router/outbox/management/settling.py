@@ -8,10 +8,12 @@ from typing import Any
 from django.core.management.base import OutputWrapper
 
 from ... import conf
+from ..._boxes.erasing import MATCH, YES, Match, print_erased
 from ..._boxes.printing import DRY_RUN, KIND, print_dry_run, print_number
 from ...management.arguments import age, positive
 from ...management.subcommands import FORMAT, argument, subcommand
 from ..database import database
+from ..erasure import erase
 from ..purge import PURGED, purge
 from ..retry import DISCARDED, RETRIED, discard, discardable, retriable, retry
 from .listing import NOUNS, TOPIC, filters, selection
@@ -52,3 +54,9 @@ def purge_outgoing(out: OutputWrapper, *, older_than: timedelta | None, dry_run:
     limit = older_than or conf.current().OUTBOX.RETENTION
     deleted = purge(database(), limit, states=options["state"] or PURGED, batch=options["batch"], dry_run=dry_run, **globs)
     print_number(out, "Would purge" if dry_run else "Purged", sum(deleted), NOUNS, json=json)
+
+
+@subcommand("Erase a person's payloads, and keep the fact that their events were sent.", MATCH, KIND, YES, *FORMAT)
+def erase_outgoing(out: OutputWrapper, *, match: list[Match], kind: str | None, yes: bool, json: bool, **_: Any) -> None:
+    """Erase the events that have all of the values, or only count them."""
+    print_erased(out, erase(match, kind=kind or "", dry_run=not yes), NOUNS, done=yes, json=json)

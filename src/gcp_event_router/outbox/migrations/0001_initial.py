@@ -71,6 +71,7 @@ class Migration(migrations.Migration):
                 ("message_id", models.CharField(blank=True, max_length=255)),
                 ("created_at", models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False)),
                 ("finished_at", models.DateTimeField(blank=True, null=True)),
+                ("erased_at", models.DateTimeField(blank=True, editable=False, null=True)),
             ],
             options={
                 "verbose_name": "outgoing event",

@@ -10,14 +10,14 @@ from typing_extensions import override
 from ...._boxes.box_command import BoxCommand
 from ....management.subcommands import Subcommand
 from ...database import database
-from ..changes import discard_deliveries, process_deliveries, purge_events, rename_handler, replay_deliveries
+from ..changes import discard_deliveries, erase_events, process_deliveries, purge_events, rename_handler, replay_deliveries
 from ..reports import list_deliveries, print_stats, show_event
 
 
 class Command(BoxCommand):
     """Exits with 1 if a delivery did not succeed, or the database is unavailable; with 2 for wrong arguments."""
 
-    help: str = "Show the events that the inbox stores, run or discard their deliveries, and delete old events."
+    help: str = "Show the events that the inbox stores, run or discard their deliveries, and delete or erase events."
 
     subcommands: ClassVar[Mapping[str, Subcommand]] = {
         "list": list_deliveries,
@@ -27,6 +27,7 @@ class Command(BoxCommand):
         "rename": rename_handler,
         "stats": print_stats,
         "purge": purge_events,
+        "erase": erase_events,
         "process": process_deliveries,
     }
 

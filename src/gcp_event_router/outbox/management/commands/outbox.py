@@ -12,13 +12,13 @@ from ....management.subcommands import Subcommand
 from ...database import database
 from ..listing import list_events, print_figures, show_outgoing
 from ..relaying import relay_events
-from ..settling import discard_events, purge_outgoing, retry_events
+from ..settling import discard_events, erase_outgoing, purge_outgoing, retry_events
 
 
 class Command(BoxCommand):
     """Exits with 1 if the database is unavailable, or the figures exceed their limits; with 2 for wrong arguments."""
 
-    help: str = "Send the events that the outbox stores, show them, retry or discard them, and delete old ones."
+    help: str = "Send the events that the outbox stores, show them, retry or discard them, and delete or erase old ones."
 
     subcommands: ClassVar[Mapping[str, Subcommand]] = {
         "relay": relay_events,
@@ -28,6 +28,7 @@ class Command(BoxCommand):
         "discard": discard_events,
         "stats": print_figures,
         "purge": purge_outgoing,
+        "erase": erase_outgoing,
     }
 
     @override

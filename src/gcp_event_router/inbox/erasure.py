@@ -1,0 +1,124 @@
+"""Erases a person's payloads, and keeps the fact that the events were handled, so that a redelivery is still a duplicate.
+
+    numbers = erase([Match("customer_id", "42")], dry_run=False)
+
+An erased event has no body, no headers, no parameters and no sender. Nothing can run it again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from functools import partial
+from typing import Any, Final
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from .._boxes.conflicts import retry_conflicts
+from .._boxes.erasing import Erased, Match, erase_matching, json_of, without_values
+from .._boxes.selecting import matching
+from .._boxes.states import State
+from .._globs.glob import Glob
+from ..envelopes.pubsub import shape_of
+from .database import database
+from .decisions import discardable
+from .facts import envelope_of
+from .models import Delivery, OnceKey, StoredEvent
+from .replay import discard
+from .selections import kinds
+
+__all__ = ["Erased", "Match", "erase"]
+
+#: What identifies a task when it comes again, besides its kind and reference.
+_TASK_HEADERS: Final = ("HTTP_X_CLOUDTASKS_", "HTTP_X_APPENGINE_")
+_NOTHING: Final[dict[str, Any]] = {"body": b"", "parameters": "", "principal": "", "digest": b""}
+
+
+def erase(matches: Collection[Match], *, kind: str = "", alias: str | None = None, dry_run: bool = True) -> Erased:
+    """Erase the events that have all of these values, or only count them.
+
+    Their deliveries keep their states, except those that are open or wait for a person, which are discarded. An event that a
+    worker is running stays as it is, and is counted as `in_use`.
+
+    Args:
+        matches: The values; at least one.
+        kind: A glob of kinds; empty for all.
+        alias: The database; by default the inbox's.
+        dry_run: Whether to count only.
+
+    Raises:
+        ValueError: There is no match.
+        GlobError: The glob is malformed.
+        DatabaseError: The database is unavailable.
+
+    """
+    if not matches:
+        msg = "Say what the events to erase have in common: without a match, all events would be erased."
+        raise ValueError(msg)
+    alias = alias or database()
+    rows = StoredEvent.objects.using(alias).filter(erased_at=None)
+    if kind:
+        rows = matching(rows, "kind", Glob(kind), kinds)
+    end = partial(_count, alias) if dry_run else partial(_erase, alias, matches)
+    return erase_matching(rows, "body", partial(_is_match, matches), end)
+
+
+def _is_match(matches: Collection[Match], event: StoredEvent) -> tuple[bool, bool]:
+    """Whether an event has all values, and whether its payload is JSON."""
+    envelope = envelope_of(event)
+    payload = json_of(bytes(event.body) if envelope is None else envelope.data or b"null")
+    attributes: list[object] = []
+    if envelope is not None:
+        attributes = [envelope.attributes, envelope.routed]
+    elif push := shape_of(bytes(event.body)):
+        attributes = [push["message"].get("attributes")]
+    documents = [*payload, *json_of(event.parameters.encode()), *attributes]
+    return all(match.is_in(documents) for match in matches), bool(payload)
+
+
+def _running(alias: str, keys: Collection[UUID]) -> set[UUID]:
+    """The events that a worker is running."""
+    rows = Delivery.objects.using(alias).filter(event__in=keys, state=State.RUNNING, lease_until__gte=Now())
+    return set(rows.values_list("event_id", flat=True))
+
+
+def _count(alias: str, keys: Collection[UUID]) -> Erased:
+    running = _running(alias, keys)
+    idle = set(keys) - running
+    number = discardable(Delivery.objects.using(alias).filter(event__in=idle)).count()
+    return Erased(erased=len(idle), discarded=number, in_use=len(running))
+
+
+@retry_conflicts
+def _erase(alias: str, matches: Collection[Match], keys: Collection[UUID]) -> Erased:
+    with transaction.atomic(using=alias):
+        events = StoredEvent.objects.using(alias).filter(key__in=keys, erased_at=None)
+        number = events.update(erased_at=Now())  # first, since SQLite has one writer, whom this statement makes us
+        events = StoredEvent.objects.using(alias).filter(key__in=keys)
+        deliveries = Delivery.objects.using(alias)
+        list(deliveries.filter(event__in=keys).select_for_update().values_list("pk"))
+        running = _running(alias, keys)
+        if running:
+            number -= events.filter(key__in=running).update(erased_at=None)
+        idle = events.exclude(key__in=running)
+        own = deliveries.filter(event__in=idle.values("key"))
+        discarded = discard(own)
+        names = ("key", "form", "meta", "reference", "message_id")
+        for key, form, meta, *labels in list(idle.values_list(*names)):
+            reference, message_id = (without_values(label, matches) for label in labels)
+            kept = {"meta": _meta_to_keep(form, meta), "reference": reference, "message_id": message_id}
+            events.filter(key=key).update(**_NOTHING, **kept)
+        numbers = list(own.values_list("pk", flat=True))
+        OnceKey.objects.using(alias).filter(delivery__in=numbers).update(text="")
+        deliveries.filter(pk__in=numbers).update(error_text="", once_key="", order_key="", order_digest=None)
+    return Erased(erased=number, discarded=discarded, in_use=len(running))
+
+
+def _meta_to_keep(form: str, meta: str) -> str:
+    """The headers that a task needs to be recognised, since its name may be used again; none of any other event."""
+    if form != "cloud-task":
+        return ""
+    headers: dict[str, str] = json.loads(meta or "{}")
+    return json.dumps({name: value for name, value in headers.items() if name.startswith(_TASK_HEADERS)})
