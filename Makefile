@@ -9,7 +9,7 @@ unexport DJANGO_SETTINGS_MODULE
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help typing demo demo-emulator serve screenshots test proofs coverage sentry check types lint asyncapi wheel matrix bench benchmarks chaos fuzz reliability million growth google docs docs-links clean
+.PHONY: help typing demo demo-emulator serve screenshots test proofs coverage sentry check types lint asyncapi workflows release-check matrix floors bench benchmarks chaos fuzz reliability million growth google docs docs-links clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,7 +67,7 @@ ENDPOINT := auth dispatch endpoint envelopes receivers google/test_handlers.py \
 sentry: $(VENV)/.test ## Run the endpoint's tests in a project that Sentry watches.
 	$(BIN)/python -m pytest --ds=tests.support.sentry_settings -m "not proof" --hypothesis-profile=few $(PARALLEL) $(ENDPOINT:%=tests/%)
 
-check: lint types asyncapi wheel docs ## Check style, types, layers, the shop's AsyncAPI document, the wheel and the documentation.
+check: lint workflows types asyncapi ## Check style, layers, workflows, types and the shop's AsyncAPI document.
 
 typing: $(VENV)/.dev $(OTHER_MYPYS) ## Check the uses in tests/typing with five type checkers, and test the plugin of three versions of mypy.
 	$(BIN)/python -m pytest tests/test_typing.py tests/mypy_plugin
@@ -96,11 +96,18 @@ asyncapi:
 		node tests/asyncapi/validate.mjs example/asyncapi.json; \
 	else echo "skipped: there is no npm, which AsyncAPI's parser needs"; fi
 
-wheel: $(VENV)/.dev ## Build the wheel, and use it in an empty environment, as a new project does.
-	$(BIN)/python -m tests.wheel
+# The workflows of continuous integration, without asking their host.
+workflows: $(VENV)/.dev
+	$(BIN)/zizmor --offline --quiet --strict-collection --persona=pedantic .github
+
+release-check: $(VENV)/.dev ## Rehearse a release: build wheel and sdist, look into them, run the demo from each; TAG=v0.1.0.
+	$(BIN)/python -m tests.release $(TAG:%=--tag=%)
 
 matrix: ## Run the tests on every supported Python that exists here, with every Django; PAIRS=--few uses each only once.
 	$(PYTHON) -m tests.matrix $(PAIRS)
+
+floors: ## Run the tests with exactly the lowest release that pyproject.toml declares of each dependency and extra.
+	$(PYTHON) -m tests.matrix floors
 
 bench: $(VENV)/.dev ## Print the cost of a start, a dispatch, a token and both boxes, compared with handwritten code, and of the mypy plugin.
 	$(BIN)/python -u benchmarks/startup.py
