@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from . import __main__ as command
 from . import announcements
 
 DATED = "# Changelog\n\n## 0.2.0 (2026-12-01)\n\n- Handlers may be methods.\n\n## 0.1.0 (2026-06-01)\n\nThe first release.\n"
@@ -164,3 +166,18 @@ def test_shallow_clone_is_refused(repository: Repository, tmp_path_factory: pyte
     assert announcements.mistakes(clone, None) == [
         "The clone is shallow, so it does not show what changed since the last release. Run git fetch --unshallow --tags.",
     ]
+
+
+def test_command_stops_before_it_builds(
+    repository: Repository, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`make release-check` prints each reason, and fails."""
+    monkeypatch.setattr(command, "ROOT", repository.root)
+    monkeypatch.setattr(sys, "argv", ["release", "--tag", "v0.3.0"])
+
+    assert command.main() == 1
+    assert capsys.readouterr().out == (
+        "CHANGELOG.md calls 0.2.0 unreleased. Give it the date of v0.3.0.\n"
+        "The tag is v0.3.0, and pyproject.toml has 0.2.0. The tag of that version is v0.2.0.\n"
+        "This cannot be released.\n"
+    )
