@@ -53,13 +53,18 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
-autodoc_default_options = {"members": True, "show-inheritance": True, "exclude-members": "__init__, __new__"}
+autodoc_type_aliases = {name: name for name in ("Exceptions", "Leeway", "Middleware", "Strings")}
+autodoc_default_options = {
+    "undoc-members": True,
+    # Django and pydantic add them to each model
+    "exclude-members": "__init__, __new__, DoesNotExist, MultipleObjectsReturned, objects, pk, model_config",
+}
 autodoc_class_signature = "mixed"
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 80
 napoleon_numpy_docstring = False
 # what docstrings write between single backticks: docs/_ext/docstrings.py
-default_role = "name"
+default_role = "code_or_name"
 add_module_names = False
 toc_object_entries_show_parents = "hide"
 

@@ -18,9 +18,13 @@ from gcp_event_router._dispatch.store import set_store
 from gcp_event_router.conf import InboxSettings, OutboxSettings, Settings, current
 from gcp_event_router.inbox.store import InboxStore
 
+from .public import PUBLIC
 from .test_docs import ROOT
 
 REFERENCE: Final = ROOT / "docs" / "reference"
+NAMES: Final = re.compile(r"^```\{names\} gcp_event_router\.?(\S*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+#: The pages name the modules that have them.
+URLS: Final = {"urlpatterns"}
 
 
 def rows_of(page: str, heading: str = "") -> list[list[str]]:
@@ -94,6 +98,25 @@ def test_every_outcome_has_a_row() -> None:
     assert [row for row in rows if row[2][0].isdigit() and status(row[2]) != Outcome(row[1]).status] == [
         next(row for row in rows if row[1] == "parked"),
     ]
+
+
+def test_reference_describes_every_public_name() -> None:
+    """The API reference describes each public name but Google's models, which have a list of their own, and nothing private."""
+    described: dict[str, set[str]] = {}
+    for page in (REFERENCE / "api").glob("*.md"):
+        for module, names in re.findall(
+            r"^```\{names\} gcp_event_router\.?(\S*)\n(.*?)^```$", page.read_text(), re.MULTILINE | re.DOTALL
+        ):
+            described.setdefault(module, set()).update(line.partition(":")[0] for line in names.splitlines())
+    everywhere = set[str]().union(*described.values())
+    public = {module: set(names.split()) for module, names in PUBLIC.items() if not module.startswith("google.")}
+
+    assert {module: missing for module, names in public.items() if (missing := names - everywhere - URLS)} == {}
+    assert {
+        module: others
+        for module, names in described.items()
+        if (others := names - set(import_module(f"gcp_event_router.{module}".rstrip(".")).__all__))
+    } == {}
 
 
 def status(cell: str) -> int:

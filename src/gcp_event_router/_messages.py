@@ -40,6 +40,7 @@ Form: TypeAlias = Literal[
     "scheduler-job",
     "plain",
 ]
+#: The names of the envelopes in which `EventMessage.written` can write an event.
 FORMS: Final[tuple[Form, ...]] = get_args(Form)
 
 _JSON: Final = "application/json"

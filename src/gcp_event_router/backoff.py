@@ -22,7 +22,9 @@ Exceptions: TypeAlias = type[Exception] | tuple[type[Exception], ...]
 class Backoff:
     """A policy of retries: how long to wait after each failure, and when to give up.
 
-        Backoff(first=timedelta(seconds=5), cap=timedelta(minutes=10), give_up_on=ValueError, within=timedelta(hours=6))
+    ```python
+    Backoff(first=timedelta(seconds=5), cap=timedelta(minutes=10), give_up_on=ValueError, within=timedelta(hours=6))
+    ```
 
     The n-th wait is `first * factor ** (n - 1)`, at most `cap`, and differs from that by up to the share `jitter` at random.
     How many failures are allowed is another option: `max_attempts`.

@@ -60,8 +60,9 @@ class TransportSetting(TypedDict):
     OPTIONS: NotRequired[dict[str, Any]]
 
 
+# A new key goes into `InboxSettings` and `INBOX_KEYS`, too.
 class InboxSetting(TypedDict, total=False):
-    """The type of the entry `INBOX`. A new key goes into `InboxSettings` and `INBOX_KEYS`, too."""
+    """The type of the entry `INBOX`."""
 
     DATABASE: str
     LEASE: timedelta
@@ -76,8 +77,9 @@ class InboxSetting(TypedDict, total=False):
     NOTIFY: bool
 
 
+# A new key goes into `OutboxSettings` and `OUTBOX_KEYS`, too.
 class OutboxSetting(TypedDict, total=False):
-    """The type of the entry `OUTBOX`. A new key goes into `OutboxSettings` and `OUTBOX_KEYS`, too."""
+    """The type of the entry `OUTBOX`."""
 
     DATABASE: str
     TRANSPORT: TransportSetting
@@ -90,11 +92,9 @@ class OutboxSetting(TypedDict, total=False):
     NOTIFY: bool
 
 
+# A new key goes into `Settings` and `ROUTER_KEYS`, too.
 class RouterSettings(TypedDict, total=False):
-    """The type of `GCP_EVENT_ROUTER`, for projects that check the types of their settings.
-
-    A new key goes into `Settings` and `ROUTER_KEYS`, too.
-    """
+    """The type of `GCP_EVENT_ROUTER`, for projects that check the types of their settings."""
 
     AUTHENTICATION: list[AuthenticatorSetting] | tuple[AuthenticatorSetting, ...]
     MAX_BODY_SIZE: int

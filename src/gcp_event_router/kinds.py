@@ -196,7 +196,7 @@ class Kind(Generic[PayloadT]):
                 `client`: your own `PublisherClient`, which sends at once, without the outbox.
 
         Returns:
-            A future of the event's id: done, with the outbox; otherwise with Google's exceptions.
+            A future of the event's id, which is done with the outbox; otherwise it has Google's exceptions.
 
         Raises:
             ConfigurationError: The extra `pubsub` is not installed or has no credentials, or a time is given without the outbox.

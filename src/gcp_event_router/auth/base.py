@@ -91,7 +91,7 @@ class BodyAuthenticator(ABC):
 
 
 class CurlHint(NamedTuple):
-    """How `curl` passes an authenticator. The variable `$TOKEN` of the shell stands for a secret."""
+    """How `curl` passes an authenticator. In its texts, the shell's variable `$TOKEN` stands for a secret."""
 
     #: Such as `"with a shared token"`.
     title: str

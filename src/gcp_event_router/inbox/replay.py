@@ -47,9 +47,9 @@ def replay(deliveries: QuerySet[Delivery], *, force: bool = False) -> Generator[
         force: Whether to run deliveries that are done, too.
 
     Yields:
-        Each delivery as it was, and its result. `DUPLICATE`: it is done, and `force` is not set. `UNHANDLED`: its handler is
-        not registered, and it is unchanged. `BUSY`: another worker runs it, or an earlier one with its key is open, after which
-        workers run it. `REJECTED` with an `ErasedEventError`: the event was erased.
+        Each delivery as it was, and its result. `DUPLICATE` if it is done, and `force` is not set. `UNHANDLED` if its handler
+        is not registered, and it is unchanged. `BUSY` if another worker runs it, or an earlier one with its key is open; then
+        workers run it. `REJECTED` with an `ErasedEventError` if the event was erased.
 
     Raises:
         DatabaseError: The database is unavailable.

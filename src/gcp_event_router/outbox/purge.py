@@ -16,6 +16,8 @@ from .._globs.glob import Glob
 from .models import OutgoingEvent
 from .ordering_keys import purge_ordering_keys
 
+__all__ = ["PURGED", "purge"]
+
 #: The states of events that nobody will send.
 PURGED: Final = (State.DONE, State.DISCARDED)
 
