@@ -8,11 +8,12 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
-_BLOCK: Final = re.compile(r"^```(console|python|ini)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK: Final = re.compile(r"^```(console|text|python|ini)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 #: The last line that a command prints once it serves; such a command has a terminal of its own.
 _SERVERS: Final = {"runserver": "Quit the server with", "issuer": "curl -H"}
 _AT_THE_END: Final = ", at the end"
@@ -55,6 +56,11 @@ class Terminal:
         for _ in self._until(text):
             pass
 
+    def event_lines(self) -> Iterator[str]:
+        """Read what a site logs of events."""
+        assert self._shell.stdout
+        return (line for line in self._shell.stdout if line.startswith("Event of kind"))
+
     def _write(self, text: str) -> None:
         assert self._shell.stdin
         self._shell.stdin.write(text)
@@ -89,11 +95,16 @@ class Reader:
         self._site: Terminal | None = None
 
     def follow(self, text: str) -> Iterator[tuple[str, str]]:
-        """Do what the page says; yield each console block, and the same with what was really printed."""
+        """Do what the page says; yield each block of a terminal, and the same with what was really printed.
+
+        A block of text is what the site has logged since the last one.
+        """
         for found in _BLOCK.finditer(text):
             language, block = found.groups()
             if language == "console":
                 yield block, "".join(self._console(block))
+            elif language == "text" and self._site:
+                yield block, "".join(islice(self._site.event_lines(), block.count("\n")))
             else:
                 self._write(block)
 
