@@ -13,6 +13,8 @@ from django.test import override_settings
 from gcp_event_router import conf
 from gcp_event_router.conf import InboxSetting, InboxSettings, OutboxSetting, OutboxSettings, RouterSettings, Settings, current
 
+AUTHENTICATION = '[{"BACKEND": "gcp_event_router.auth.SignedURL"}]'
+EXAMPLES = {"AUTHENTICATION": AUTHENTICATION, "SIGNALS": '["gcp_event_router.signals.event_received"]'}
 KEYS = (
     "AUTHENTICATION, FAILURE_STATUS, INBOX, MAX_BATCH, MAX_BODY_SIZE, OUTBOX, SIGNALS, SOURCE_URL, TRACING, UNHANDLED, "
     "WEBHOOK_ORIGINS"
@@ -63,7 +65,7 @@ def test_defaults_are_valid() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ([], "GCP_EVENT_ROUTER: Input should be a dict."),
+        ([], f'GCP_EVENT_ROUTER is of type list, but must be a dict. Write {{"AUTHENTICATION": {AUTHENTICATION}}}.'),
         (
             {"AUTHENTICATON": []},
             f"GCP_EVENT_ROUTER[\"AUTHENTICATON\"] does not exist. Did you mean 'AUTHENTICATION'? Choose from {KEYS}.",
@@ -71,55 +73,63 @@ def test_defaults_are_valid() -> None:
         ({"x": 1}, f'GCP_EVENT_ROUTER["x"] does not exist. Choose from {KEYS}.'),
         (
             {"MAX_BODY_SIZE": "15MB"},
-            'GCP_EVENT_ROUTER["MAX_BODY_SIZE"]: Input should be a valid integer.',
+            'GCP_EVENT_ROUTER["MAX_BODY_SIZE"] is of type str, but must be an integer. Write 15 * 1024 * 1024.',
         ),
         (
             {"MAX_BODY_SIZE": True},
-            'GCP_EVENT_ROUTER["MAX_BODY_SIZE"]: Input should be a valid integer.',
+            'GCP_EVENT_ROUTER["MAX_BODY_SIZE"] is True, but must be an integer. Write 15 * 1024 * 1024.',
         ),
         (
             {"MAX_BATCH": 0},
-            'GCP_EVENT_ROUTER["MAX_BATCH"]: Input should be greater than 0.',
+            'GCP_EVENT_ROUTER["MAX_BATCH"] is 0, but must be greater than 0. Write 1000.',
         ),
         (
             {"INBOX": {"KEEP_HEADERS": "X-Region"}},
-            'GCP_EVENT_ROUTER["INBOX"]["KEEP_HEADERS"]: Input should be a list.',
+            'GCP_EVENT_ROUTER["INBOX"]["KEEP_HEADERS"] is of type str, but must be a list. Write ["X-Region"].',
         ),
         (
             {"INBOX": {"KEEP_HEADERS": ["X-Region: eu"]}},
-            'GCP_EVENT_ROUTER["INBOX"]["KEEP_HEADERS"][0]: String should match pattern \'^[A-Za-z0-9-]+$\'.',
+            'GCP_EVENT_ROUTER["INBOX"]["KEEP_HEADERS"][0] must be the name of a header. Write "X-Region".',
         ),
         (
             {"UNHANDLED": "raise"},
-            "GCP_EVENT_ROUTER[\"UNHANDLED\"]: Input should be 'accept', 'error' or 'keep'.",
+            "GCP_EVENT_ROUTER[\"UNHANDLED\"] is 'raise', but must be 'accept', 'error' or 'keep'.",
         ),
         (
             {"FAILURE_STATUS": 204},
-            'GCP_EVENT_ROUTER["FAILURE_STATUS"]: Input should be greater than or equal to 400.',
+            'GCP_EVENT_ROUTER["FAILURE_STATUS"] is 204, but must be greater than or equal to 400. Write 400.',
         ),
         (
             {"SIGNALS": []},
-            'GCP_EVENT_ROUTER["SIGNALS"]: Input should have at least one item.',
+            'GCP_EVENT_ROUTER["SIGNALS"] must have at least one item. Write ["gcp_event_router.signals.event_received"].',
         ),
         (
             {"SIGNALS": "a.b"},
-            'GCP_EVENT_ROUTER["SIGNALS"]: Input should be a list.',
+            'GCP_EVENT_ROUTER["SIGNALS"] is of type str, but must be a list. Write ["gcp_event_router.signals.event_received"].',
         ),
         (
             {"TRACING": "yes"},
-            'GCP_EVENT_ROUTER["TRACING"]: Input should be a valid boolean.',
+            'GCP_EVENT_ROUTER["TRACING"] is of type str, but must be True or False.',
         ),
-        ({"AUTHENTICATION": "secret"}, 'GCP_EVENT_ROUTER["AUTHENTICATION"]: Input should be a list.'),
-        ({"AUTHENTICATION": ["secret"]}, 'GCP_EVENT_ROUTER["AUTHENTICATION"][0]: Input should be a valid dictionary.'),
+        (
+            {"AUTHENTICATION": "secret"},
+            f'GCP_EVENT_ROUTER["AUTHENTICATION"] is of type str, but must be a list. Write {AUTHENTICATION}.',
+        ),
+        (
+            {"AUTHENTICATION": ["secret"]},
+            'GCP_EVENT_ROUTER["AUTHENTICATION"][0] is of type str, but must be a dict. '
+            'Write {"BACKEND": "gcp_event_router.auth.SignedURL"}.',
+        ),
         (
             {"AUTHENTICATION": [{"backend": "secret"}]},
-            'GCP_EVENT_ROUTER["AUTHENTICATION"][0]["BACKEND"]: Field required.\n'
+            'GCP_EVENT_ROUTER["AUTHENTICATION"][0]["BACKEND"] is missing. Write "gcp_event_router.auth.SignedURL".\n'
             'GCP_EVENT_ROUTER["AUTHENTICATION"][0]["backend"] does not exist. Did you mean \'BACKEND\'? '
             "Choose from BACKEND, OPTIONS.",
         ),
         (
             {"AUTHENTICATION": [{"BACKEND": int}]},
-            'GCP_EVENT_ROUTER["AUTHENTICATION"][0]["BACKEND"]: Input should be a valid string.',
+            'GCP_EVENT_ROUTER["AUTHENTICATION"][0]["BACKEND"] is of type type, but must be a string. '
+            'Write "gcp_event_router.auth.SignedURL".',
         ),
         (
             {"AUTHENTICATION": [{"BACKEND": "a.B", "OPTION": "secret"}]},
@@ -128,7 +138,8 @@ def test_defaults_are_valid() -> None:
         ),
         (
             {"AUTHENTICATION": [{"BACKEND": "a.B", "OPTIONS": "secret"}]},
-            'GCP_EVENT_ROUTER["AUTHENTICATION"][0]["OPTIONS"]: Input should be a valid dictionary.',
+            'GCP_EVENT_ROUTER["AUTHENTICATION"][0]["OPTIONS"] is of type str, but must be a dict. '
+            'Write a dict of its arguments, such as {"tokens": [...]}.',
         ),
     ],
 )
@@ -147,7 +158,9 @@ def test_only_an_empty_list_or_tuple_is_an_empty_list(key: str, empty: object) -
     with override_settings(GCP_EVENT_ROUTER={key: empty}), pytest.raises(ImproperlyConfigured) as refused:
         current()
 
-    assert str(refused.value) == f'GCP_EVENT_ROUTER["{key}"]: Input should be a list.'
+    message = str(refused.value)
+    assert message.startswith(f'GCP_EVENT_ROUTER["{key}"] is ')
+    assert message.partition(", but ")[2] == f"must be a list. Write {EXAMPLES[key]}."
 
 
 def test_tracing_without_opentelemetry(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -176,7 +189,7 @@ def test_source_url_has_a_place_for_the_path(url: str) -> None:
         current()
 
     assert str(refused.value) == (
-        'GCP_EVENT_ROUTER["SOURCE_URL"]: Input should be a URL with {path}, such as '
+        'GCP_EVENT_ROUTER["SOURCE_URL"] must be a URL with {path}, such as '
         "'https://github.com/me/shop/blob/main/{path}#L{line}'."
     )
 

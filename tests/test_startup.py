@@ -20,7 +20,7 @@ INBOX, OUTBOX = "gcp_event_router.inbox", "gcp_event_router.outbox"
 #: The parts of the package that a start needs, of all that it has.
 NEEDED = {
     "_backends", "_check_ids", "_concurrency", "_database_errors", "_dispatch", "_flow", "_frames", "_globs", "_late",
-    "_log", "_receivers", "_schema", "apps", "auth", "backoff", "conf", "envelopes", "event", "exceptions", "kinds",
+    "_log", "_receivers", "_schema", "_words", "apps", "auth", "backoff", "conf", "envelopes", "event", "exceptions", "kinds",
     "lifecycle", "outcomes", "router", "signals",
 }  # fmt: skip
 #: Packages of others that take long, and that most processes never need.

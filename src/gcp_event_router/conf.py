@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -159,14 +158,6 @@ def _check_section(value: Any) -> Any:
     return cast("object", value)
 
 
-#: Replace messages of pydantic that name Python types which settings do not use.
-_MESSAGES: Final = {
-    "tuple_type": "Input should be a list",
-    "frozen_set_type": "Input should be a list",
-    "too_short": "Input should have at least one item",
-}
-
-
 class InboxSettings(NamedTuple):
     """`GCP_EVENT_ROUTER["INBOX"]`, with its defaults."""
 
@@ -316,11 +307,13 @@ def current() -> Settings:
 
 
 def _describe(error: ErrorDetails) -> str:
-    """Say where a mistake is and what is expected there, without the value, which may be a secret."""
+    """Say where a mistake is and what to write there, without a value that may be a secret."""
+    from ._setting_mistakes import describe_mistake, place_of  # noqa: PLC0415 -- a start without mistakes does not need it
+
     path = error["loc"]
-    place = NAME + "".join(f"[{json.dumps(part)}]" for part in path)
+    place = place_of(NAME, path)
     if error["type"] != "extra_forbidden":
-        return f"{place}: {_MESSAGES.get(error['type'], error['msg'])}."
+        return describe_mistake(place, error)
     section = _SECTIONS[tuple(part for part in path[:-1] if isinstance(part, str))]
     keys = sorted(section.__annotations__)
     close = get_close_matches(str(path[-1]).upper(), keys, n=1)

@@ -68,5 +68,5 @@ def test_impossible_origins(origins: list[str]) -> None:
     with override_settings(GCP_EVENT_ROUTER={"WEBHOOK_ORIGINS": origins}), pytest.raises(ImproperlyConfigured) as raised:
         conf.current()
     assert str(raised.value) == (
-        'GCP_EVENT_ROUTER["WEBHOOK_ORIGINS"][0]: Input should be a name such as "eventgrid.azure.net", or "*" for all senders.'
+        'GCP_EVENT_ROUTER["WEBHOOK_ORIGINS"][0] must be a name such as "eventgrid.azure.net", or "*" for all senders.'
     )

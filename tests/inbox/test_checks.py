@@ -217,7 +217,7 @@ def test_events_are_to_be_kept_without_the_inbox() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ([], '["INBOX"]: Input should be a dict.'),
+        ([], '["INBOX"] is of type list, but must be a dict. Write {"LEASE": timedelta(minutes=5)}.'),
         (
             {"LEASES": 1},
             '["INBOX"]["LEASES"] does not exist. Did you mean \'LEASE\'? Choose from DATABASE, DEFERRED, ERROR_TEXT, '
@@ -225,18 +225,18 @@ def test_events_are_to_be_kept_without_the_inbox() -> None:
         ),
         (
             {"DATABASE": "replica"},
-            '["INBOX"]["DATABASE"]: Input should be one of ALIASES.',
+            '["INBOX"]["DATABASE"] is \'replica\', but must be one of ALIASES.',
         ),
         (
             {"LEASE": 60},
-            '["INBOX"]["LEASE"]: Input should be a valid timedelta.',
+            '["INBOX"]["LEASE"] is 60, but must be a timedelta. Write timedelta(minutes=5).',
         ),
-        ({"MAX_ATTEMPTS": 0}, '["INBOX"]["MAX_ATTEMPTS"]: Input should be greater than or equal to 1.'),
-        ({"MAX_ATTEMPTS": 40_000}, '["INBOX"]["MAX_ATTEMPTS"]: Input should be less than or equal to 32767.'),
-        ({"MAX_ATTEMPTS": True}, '["INBOX"]["MAX_ATTEMPTS"]: Input should be a valid integer.'),
+        ({"MAX_ATTEMPTS": 0}, '["INBOX"]["MAX_ATTEMPTS"] is 0, but must be greater than or equal to 1. Write 10.'),
+        ({"MAX_ATTEMPTS": 40_000}, '["INBOX"]["MAX_ATTEMPTS"] is 40000, but must be less than or equal to 32767. Write 10.'),
+        ({"MAX_ATTEMPTS": True}, '["INBOX"]["MAX_ATTEMPTS"] is True, but must be an integer. Write 10.'),
         (
             {"DEFERRED": "yes"},
-            '["INBOX"]["DEFERRED"]: Input should be a valid boolean.',
+            '["INBOX"]["DEFERRED"] is of type str, but must be True or False.',
         ),
     ],
 )

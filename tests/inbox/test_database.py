@@ -63,7 +63,7 @@ def test_e14_without_its_tables_nothing_is_handled(inbox: str, router: EventRout
     assert runs == []
 
 
-WRONG = 'GCP_EVENT_ROUTER["INBOX"]["DATABASE"]: Input should be one of ALIASES.'
+WRONG = 'GCP_EVENT_ROUTER["INBOX"]["DATABASE"] is \'nowhere\', but must be one of ALIASES.'
 
 
 def test_e14_a_wrong_alias_is_refused(inbox: str, router: EventRouter, post: Post, lines: Callable[[], list[str]]) -> None:

@@ -212,12 +212,22 @@ def test_who_is_let_in(router: EventRouter, settings: dict[str, Any], who: str) 
 
 def test_explain_what_nothing_handles(router: EventRouter) -> None:
     """It fails, for scripts that ask."""
-    assert run("explain", "weather").splitlines()[-1] == "CommandError: No handler runs for 'weather'."
+    router.on("order-placed")(one)
+
+    ends = [run("explain", kind).splitlines()[-1] for kind in ("weather", "ordr-placed")]
+
+    see = "See manage.py events list."
+    assert ends == [
+        f"CommandError: No handler runs for 'weather'. {see}",
+        f"CommandError: No handler runs for 'ordr-placed'. Did you mean 'order-placed'? {see}",
+    ]
 
 
 def test_explain_what_no_url_holds(router: EventRouter) -> None:
     """It is a type, whose events at `/events/` have it as their kind (CloudEvents, spec.md, "type"): any handler may take it."""
-    assert run("explain", "com.example/thing").splitlines()[-1] == "CommandError: No handler runs for 'com.example/thing'."
+    assert run("explain", "com.example/thing").splitlines()[-1] == (
+        "CommandError: No handler runs for 'com.example/thing'. See manage.py events list."
+    )
 
     router.on("com.example/*")(one)
     router.on(ce_type="com.example/t*")(three)

@@ -69,7 +69,11 @@ def test_of_attributes(router: EventRouter) -> None:
     """The schema of a kind is that of the handlers for its attributes."""
     router.on("order", attributes={"tier": "gold"})(store)
 
-    assert run("order") == (1, "CommandError: No handler takes 'order', so it has no schema. See manage.py events list.\n")
+    assert run("order") == (
+        1,
+        "CommandError: No handler takes 'order', so it has no schema. Its handlers want attributes, such as tier='gold': "
+        "give --attribute NAME=VALUE. See manage.py events list.\n",
+    )
     code, text = run("order", "--attribute", "tier=gold")
     assert (code, json.loads(text)["$ref"]) == (0, "#/$defs/Order")
 

@@ -619,7 +619,10 @@ NO_URL = "--header, --identity and --audience need --url. Without it, the handle
         (["--header", "a: b"], NO_URL),
         (["--identity"], NO_URL),
         (["--audience", "a"], NO_URL),
-        (["--file", "missing.json"], "The file 'missing.json' cannot be read: No such file or directory."),
+        (
+            ["--file", "missing.json"],
+            "The file 'missing.json' cannot be read: No such file or directory. Name another, or - for the standard input.",
+        ),
         (["--attribute", "x"], "Error: argument --attribute: 'x' has no name or no '='. Write NAME=VALUE."),
         (
             ["--url", "http://a..b"],

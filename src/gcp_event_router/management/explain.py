@@ -12,7 +12,7 @@ from ..auth import configured
 from ..exceptions import ConfigurationError
 from ..router import events
 from ..signals import event_received
-from .arguments import ATTRIBUTE, kind_and_type, printable
+from .arguments import ATTRIBUTE, kind_and_type, printable, similar_kind
 from .output import place, receiver_name
 from .subcommands import FORMAT, argument, subcommand
 
@@ -32,7 +32,7 @@ def explain(
     receivers = [receiver_name(receiver) for receiver in event_received.plain_receivers()]
     out.write(dumps(_fields(explanation, receivers), indent=2) if json else _text(explanation, receivers))
     if not explanation.handlers:
-        msg = f"No handler runs for {explanation.kind!r}."
+        msg = f"No handler runs for {explanation.kind!r}. {similar_kind(explanation.kind)}See manage.py events list."
         raise CommandError(msg)
 
 

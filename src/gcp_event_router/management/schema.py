@@ -17,7 +17,7 @@ from .._words import counted
 from ..auth import configured
 from ..exceptions import ConfigurationError, DocumentFileError
 from ..router import events
-from .arguments import ATTRIBUTE, kind_and_type, printable, refuse
+from .arguments import ATTRIBUTE, kind_and_type, printable, refuse, similar_kind
 from .subcommands import FORMAT, argument, exclusive, subcommand
 
 
@@ -83,7 +83,7 @@ def _schemas(kinds: list[str], attributes: dict[str, str], mode: Any) -> dict[st
     for kind in kinds:
         channel = channel_of(events, *kind_and_type(kind, None), attributes)
         if not channel.payloads:
-            msg = f"No handler takes {kind!r}, so it has no schema. See manage.py events list."
+            msg = f"No handler takes {kind!r}, so it has no schema. {similar_kind(kind)}See manage.py events list."
             raise CommandError(msg)
         schemas[kind] = channel.schema(mode)
         for note in channel.example().notes:

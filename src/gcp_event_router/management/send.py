@@ -278,7 +278,7 @@ def _read(file: str) -> bytes:
     try:
         return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:
-        refuse(f"The file {file!r} cannot be read: {error.strerror}.")
+        refuse(f"The file {file!r} cannot be read: {error.strerror}. Name another, or - for the standard input.")
 
 
 def _handle_here(
