@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gcp_event_router._globs.glob import Glob, escape
-from gcp_event_router._globs.overlaps import TYPES, example
+from gcp_event_router._globs.overlaps import LABELS, TYPES, example
 from gcp_event_router.exceptions import GlobError
 
 
@@ -20,6 +20,8 @@ from gcp_event_router.exceptions import GlobError
         ("v?", "vx", None),
         ("v[12]", "v1", None),
         ("v[!a]", "vb", None),
+        ("v[!a]*", "vbexample", None),
+        ("v[*]*", "v*example", None),
         ("a[*]b[?]c[[]", "a*b?c[", "a*b?c["),
         ("a[]]", "a]", "a]"),
         ("a]", "a]", "a]"),
@@ -28,6 +30,12 @@ from gcp_event_router.exceptions import GlobError
 def test_examples(pattern: str, readable: str, only: str | None) -> None:
     """An example is a readable text that the glob matches; `only_text` is the text of a glob that matches no other."""
     assert (example(Glob(pattern)), Glob(pattern).only_text) == (readable, only)
+
+
+@pytest.mark.parametrize("pattern", ["[!a-z0-9]", "[!a-z0-9]*"])
+def test_examples_without_letters_and_digits(pattern: str) -> None:
+    """If no letter or digit matches, the example is a shortest text."""
+    assert example(Glob(pattern), LABELS) == " "
 
 
 @given(st.text(alphabet="ab-*?[]!^\\", min_size=1, max_size=12))

@@ -38,6 +38,15 @@ def test_index_finds_what_trying_each_finds(patterns: list[Glob], kind: str) -> 
     assert index.find(kind) == [place for place, glob in enumerate(patterns) if glob.matches(kind)]
 
 
+def test_index_keeps_the_order_of_registration() -> None:
+    """What matches comes in the order in which it was added, whether a literal, a beginning or an ending found it."""
+    patterns = ["*d", "order-placed", "*placed", "order-*", "*", "order-[pq]laced", "x*", "*x"]
+    index = GlobIndex((Glob(pattern), pattern) for pattern in patterns)
+
+    assert index.find("order-placed") == patterns[:6]
+    assert index.find("x") == ["*", "x*", "*x"]
+
+
 @given(KINDS.filter(bool), KINDS)
 def test_escaped_text_matches_itself_only(text: str, other: str) -> None:
     """An escaped text is a glob of that text alone."""

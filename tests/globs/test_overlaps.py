@@ -54,8 +54,25 @@ def test_neighbours(several: list[Glob]) -> None:
     found = list(neighbours(several))
 
     assert len(found) == len(set(found))
+    assert all(first < second for first, second in found)
     for pair in itertools.combinations(range(len(several)), 2):
         assert pair in found or not tried(several[pair[0]]) & tried(several[pair[1]])
+
+
+def test_values_keep_neighbours_apart() -> None:
+    """Globs with two different values are no neighbours; one without a value is a neighbour of all."""
+    assert sorted(neighbours([Glob("a*"), Glob("ab"), Glob("*"), Glob("a?")], ["1", "2", None, "1"])) == [
+        (0, 2),
+        (0, 3),
+        (1, 2),
+        (2, 3),
+    ]
+
+
+def test_each_neighbour_has_a_value() -> None:
+    """Values of another number than that of the globs are a mistake of the caller."""
+    with pytest.raises(ValueError, match=r"^zip\(\) argument 2 is shorter than argument 1$"):
+        list(neighbours([Glob("a"), Glob("b")], ["1"]))
 
 
 printable = st.characters(codec="utf-8").filter(str.isprintable)
@@ -99,6 +116,8 @@ def test_kinds_in_common(one: str, other: str, kind: str | None) -> None:
         ("[.-0]", "[!.0]", None),  # only a slash is between the two
         ("[!\x20-~]", "?", "\xa1"),  # what comes before cannot be printed
         ("a/b", "*", None),
+        ("a" * 255, "*", "a" * 255),
+        ("a" * 256, "*", None),
         ("a" * 200 + "*", "*" + "b" * 55, "a" * 200 + "b" * 55),
         ("a" * 200 + "*", "*" + "b" * 56, None),
     ],
@@ -113,6 +132,7 @@ def test_labels_in_common(one: str, other: str, label: str | None) -> None:
     [
         ("?*", "*", True),  # no kind is empty
         ("[!ab]*", "*", False),
+        ("*a", "?a", True),
         ("[a-z]*", "[a-m]*", True),
         ("[a-m]*", "[a-z]*", False),
         ("*a*", "*[a]b*", True),

@@ -106,7 +106,7 @@ class GlobIndex(Generic[T]):
     def __init__(self, pairs: Iterable[tuple[Glob, T]]) -> None:
         self._literals: dict[str, list[_Candidate[T]]] = {}
         self._prefixes: dict[int, dict[str, list[_Candidate[T]]]] = {}
-        self._suffixes: dict[int, dict[str, list[_Candidate[T]]]] = {}
+        self._suffixes: dict[int, dict[str, list[tuple[int, Glob, T]]]] = {}
         for order, (glob, value) in enumerate(pairs):
             if glob.is_literal:
                 self._literals.setdefault(glob.pattern, []).append((order, None, value))
@@ -116,16 +116,16 @@ class GlobIndex(Generic[T]):
                 table = self._prefixes.setdefault(len(glob.prefix), {})
                 table.setdefault(glob.prefix, []).append((order, rest, value))
             else:
-                table = self._suffixes.setdefault(len(glob.suffix), {})
-                table.setdefault(glob.suffix, []).append((order, glob, value))
+                endings = self._suffixes.setdefault(len(glob.suffix), {})
+                endings.setdefault(glob.suffix, []).append((order, glob, value))
 
     def find(self, kind: str) -> list[T]:
         """The values of all globs that match `kind`, in order."""
         candidates = list(self._literals.get(kind, ()))
         for length, table in self._prefixes.items():
             candidates += [entry for entry in table.get(kind[:length], ()) if entry[1] is None or entry[1].matches(kind)]
-        for length, table in self._suffixes.items():
-            candidates += [entry for entry in table.get(kind[-length:], ()) if entry[1] is None or entry[1].matches(kind)]
+        for length, endings in self._suffixes.items():
+            candidates += [entry for entry in endings.get(kind[-length:], ()) if entry[1].matches(kind)]
         candidates.sort(key=itemgetter(0))
         return [value for _, _, value in candidates]
 

@@ -12,7 +12,7 @@ class KindsByName(dict[str, T]):
     """The declared kinds; the error of an unknown name suggests another one."""
 
     def __missing__(self, name: object) -> Never:
-        close = get_close_matches(name, self, 1) if isinstance(name, str) else []
+        close = get_close_matches(name, self) if isinstance(name, str) else []
         hint = f"Did you mean {close[0]!r}?" if close else "Declare it with `events.kind(name, Model)`."
         msg = f"No kind {name!r} is declared. {hint}"
         raise KeyError(msg)
