@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from django.test import override_settings
 
 from gcp_event_router import Event, EventRouter, Principal
 from gcp_event_router.auth import SharedToken
+from gcp_event_router.auth.base import CurlHint
 from gcp_event_router.signals import event_received
 
 from ..conftest import Post
@@ -70,6 +71,39 @@ def test_parameter(router: EventRouter, post: Post, query: str, status: int) -> 
     """Whoever sends one of the tokens once in the query is let in, and nobody else."""
     with settings(parameter="token"):
         assert post(f"/events/k/r?{query}").status_code == status
+
+
+@pytest.mark.parametrize(
+    ("query", "reason"),
+    [
+        ("token=wrong", "the shared token is not one of ours"),
+        (f"token={NEW}&token={NEW}", "the shared token occurs more than once"),
+        ("&".join("token=x" for _ in range(1001)), "the URL has more parameters than DATA_UPLOAD_MAX_NUMBER_FIELDS"),
+    ],
+)
+def test_the_log_says_why_a_token_is_refused(
+    router: EventRouter, post: Post, lines: Callable[[], list[str]], query: str, reason: str
+) -> None:
+    """Each way to refuse a token has a reason of its own."""
+    with settings(parameter="token"):
+        post(f"/events/k/r?{query}")
+
+    assert [line.partition("AuthenticationError, ")[2] for line in lines()] == [reason]
+
+
+@pytest.mark.parametrize(
+    ("options", "hint"),
+    [
+        ({"header": "X-Shop-Token"}, {"header": "X-Shop-Token: $TOKEN"}),
+        ({"header": "authorization"}, {"header": "authorization: Bearer $TOKEN"}),
+        ({"parameter": "token"}, {"parameter": "token"}),
+    ],
+)
+def test_hint_for_curl(options: dict[str, str], hint: dict[str, str]) -> None:
+    """The catalogue shows where the token goes, and where it comes from."""
+    text = "TOKEN is one of the tokens in the settings: TOKEN=…"
+
+    assert SharedToken(tokens=[NEW], **options).curl_hint("https://shop.example") == CurlHint("with a shared token", text, **hint)
 
 
 def test_a_token_in_the_query_stays_at_the_door(router: EventRouter, post: Post, lines: Any) -> None:

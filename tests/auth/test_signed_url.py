@@ -20,6 +20,7 @@ from typing_extensions import override
 
 from gcp_event_router import Event, EventRouter, Principal
 from gcp_event_router.auth import SignedURL
+from gcp_event_router.auth.base import CurlHint
 from gcp_event_router.utils import get_event_url
 
 from ..conftest import Post, post_asgi, post_wsgi
@@ -116,13 +117,14 @@ def test_the_same_url_written_otherwise_is_accepted(router: EventRouter, post: P
     assert post(url.replace("~", "%7E")).status_code == 201
 
 
-def test_expiry(router: EventRouter, post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_expiry(router: EventRouter, post: Post, monkeypatch: pytest.MonkeyPatch, lines: Callable[[], list[str]]) -> None:
     """A URL is accepted until its last second, and not any more then."""
     clock = iter([1_800_000_000.0, 1_800_003_599.9, 1_800_003_600.0])
     monkeypatch.setattr("gcp_event_router._url_signing.time", lambda: next(clock))
     url = signed(max_age=HOUR)
 
     assert [post(url).status_code, post(url).status_code] == [201, 401]
+    assert lines()[-1].endswith("AuthenticationError, the signed URL has expired")
 
 
 def test_single_use(router: EventRouter, post: Post) -> None:
@@ -136,6 +138,37 @@ def test_single_use(router: EventRouter, post: Post) -> None:
         401,
         401,
     ]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (lambda url: url, "the signed URL was for a single use, and has been used"),
+        (lambda url: url[:-1], "the URL's signature is invalid"),
+        (lambda url: f"{url}&signature=a", "the URL's signature is invalid"),
+    ],
+)
+def test_the_log_says_why_a_url_is_refused(
+    router: EventRouter, post: Post, lines: Callable[[], list[str]], change: Callable[[str], str], reason: str
+) -> None:
+    """Each way to refuse a URL has a reason of its own."""
+    url = signed(max_age=HOUR, single_use=True)
+    post(url)
+    post(change(url))
+
+    assert [line.partition("AuthenticationError, ")[2] for line in lines() if "AuthenticationError" in line] == [reason]
+
+
+def test_eventarc_may_add_its_mode(router: EventRouter, post: Post) -> None:
+    """The parameter with which Eventarc says how it sends is not part of what is signed."""
+    assert post(f"{signed(parameters={'a': 1})}&__GCP_CloudEventsMode=CE_PUBSUB_BINDING").status_code == 201
+
+
+def test_hint_for_curl() -> None:
+    """The catalogue says that the site signs the URL."""
+    text = "The URL is signed by the site itself, for an hour: run this where manage.py is."
+
+    assert SignedURL().curl_hint("https://shop.example") == CurlHint("with a signed URL", text, is_signed=True)
 
 
 def test_a_used_url_is_remembered_as_long_as_it_would_be_accepted(
