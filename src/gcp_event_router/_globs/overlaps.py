@@ -225,8 +225,8 @@ def _letters(one: Glob, other: Glob, texts: Texts) -> dict[int, str]:
     return {1 << number: character for number, character in enumerate(characters)}
 
 
-def _unreadable(character: str) -> tuple[int, bool, str]:
-    return _READABLE.find(character) % _END, not character.isascii(), character
+def _unreadable(character: str) -> tuple[int, str]:
+    return _READABLE.find(character) % _END, character
 
 
 @lru_cache(maxsize=4096)
