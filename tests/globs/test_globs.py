@@ -24,6 +24,21 @@ def globs(draw: st.DrawFn) -> Glob:
         raise
 
 
+@pytest.mark.parametrize(
+    ("pattern", "ends"),
+    [
+        ("order-placed", ("order-placed", "")),
+        ("order-*-placed", ("order-", "-placed")),
+        ("*", ("", "")),
+        ("a?b[cd]ef", ("a", "ef")),
+        ("[a]", ("", "")),
+    ],
+)
+def test_literal_ends(pattern: str, ends: tuple[str, str]) -> None:
+    """A glob knows the literal text at its ends; a literal has no ending beside its beginning."""
+    assert (Glob(pattern).prefix, Glob(pattern).suffix) == ends
+
+
 @given(globs(), KINDS)
 def test_glob_matches_what_fnmatch_matches(glob: Glob, kind: str) -> None:
     """A glob means what Python's fnmatchcase means by it."""

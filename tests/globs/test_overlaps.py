@@ -59,6 +59,11 @@ def test_neighbours(several: list[Glob]) -> None:
         assert pair in found or not tried(several[pair[0]]) & tried(several[pair[1]])
 
 
+def test_ends_keep_neighbours_apart() -> None:
+    """Globs of which each kind begins or ends otherwise are no neighbours."""
+    assert list(neighbours([Glob("*a"), Glob("*b"), Glob("c*a"), Glob("d*a")])) == [(0, 2), (0, 3)]
+
+
 def test_values_keep_neighbours_apart() -> None:
     """Globs with two different values are no neighbours; one without a value is a neighbour of all."""
     assert sorted(neighbours([Glob("a*"), Glob("ab"), Glob("*"), Glob("a?")], ["1", "2", None, "1"])) == [
