@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from asyncio import get_running_loop
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import pytest
@@ -182,6 +183,50 @@ def test_the_text_of_a_refusal_stays_at_debug(
     assert "secret text" not in caplog.text
 
 
+CLOSED = (
+    'The events endpoint is closed to everybody: write GCP_EVENT_ROUTER = {"AUTHENTICATION": [{"BACKEND": '
+    '"gcp_event_router.auth.OIDC", "OPTIONS": {...}}]} in your settings, or {"AUTHENTICATION": []} to open it on purpose.'
+)
+
+
+#: What the log says of a stranger, by the entry in AUTHENTICATION.
+REASONS: list[tuple[tuple[str, dict[str, Any]] | None, list[str]]] = [
+    (("Door", {}), ["unauthenticated: AuthenticationError, it has no credentials that an authenticator reads"]),
+    (("Door", {"refusal": PermissionDenied}), ["forbidden: ForbiddenError, the authenticator denied permission"]),
+    (
+        ("Careless", {"answer": True}),
+        [
+            "The authenticator Careless must return a Principal or None, not an object of type bool.",
+            "unavailable: UnavailableError, an authenticator failed",
+        ],
+    ),
+    (None, [CLOSED, "forbidden: ForbiddenError, no authentication is configured"]),
+]
+
+
+@pytest.mark.parametrize(("backend", "said"), REASONS)
+def test_the_log_says_why_a_stranger_is_refused(
+    router: EventRouter, post: Post, lines: Callable[[], list[str]], backend: tuple[str, dict[str, Any]] | None, said: list[str]
+) -> None:
+    """Each refusal has a reason of its own in the log."""
+    with settings(backend) if backend else override_settings(GCP_EVENT_ROUTER={}):
+        post("/events/k/r")
+
+    assert [line.partition("(message None): ")[2] or line.partition(" ")[2] for line in lines()] == said
+
+
+def test_the_error_of_an_authenticator_that_failed(router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture) -> None:
+    """At ERROR, the log says which authenticator failed and where, and only at DEBUG with what text."""
+    with settings(("Door", {"refusal": RuntimeError})), caplog.at_level("DEBUG"):
+        post("/events/k/r")
+
+    error, debug = [record for record in caplog.records if "failed" in record.msg and record.levelname in {"ERROR", "DEBUG"}]
+    assert re.fullmatch(r"The authenticator Door failed: RuntimeError .*test_access\.py:\d+.*", error.getMessage())
+    assert (debug.levelname, debug.getMessage()) == ("DEBUG", "The authenticator Door failed")
+    assert debug.exc_info is not None
+    assert str(debug.exc_info[1]) == "secret text of a refusal"
+
+
 OVERSIZE = b'"123456789"'
 BROKEN = b'{"a": '
 
@@ -206,12 +251,6 @@ def test_method_then_sender_then_size_then_body(
         response = Client().generic(method, f"{prefix}/events/k/r", body, "application/json", headers={"Door": door})
 
     assert response.status_code == status
-
-
-CLOSED = (
-    'The events endpoint is closed to everybody: write GCP_EVENT_ROUTER = {"AUTHENTICATION": [{"BACKEND": '
-    '"gcp_event_router.auth.OIDC", "OPTIONS": {...}}]} in your settings, or {"AUTHENTICATION": []} to open it on purpose.'
-)
 
 
 @override_settings(GCP_EVENT_ROUTER={})

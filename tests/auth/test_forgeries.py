@@ -204,3 +204,32 @@ def test_a4_missing(world: Google, router: EventRouter, post: Post, name: str, c
     changes: dict[str, Any] = {name: None}
 
     assert status(post, world.issuer.token(**changes)) == code
+
+
+#: What is wrong with a token, as the log says it.
+REASONS: list[tuple[str, Make]] = [
+    ("the token is not a JWT", lambda issuer: issuer.token() + "="),
+    ("the token is not a JWT", lambda issuer: "a.b.c"),
+    ("the token's header is not that of a Google token", header(b"[]")),
+    ("the token's header is not that of a Google token", signed(alg="RS256", crit=["x"], x=1)),
+    ("the token does not name its key", signed(alg="RS256", kid=1)),
+    ("the token's signature is invalid", lambda issuer: STRANGER.token()),
+    ("the token's signature is invalid", by("RS512")),
+    ("the token's claims are not those of a Google token", payload(b"[]")),
+    ("the token's claims are not those of a Google token", payload(b'{"exp": NaN}')),
+    (
+        "Cloud Run took the signature off the token; see the guide to authentication on Cloud Run",
+        lambda issuer: issuer.token().rpartition(".")[0] + ".SIGNATURE_REMOVED_BY_GOOGLE",
+    ),
+]
+
+
+@pytest.mark.parametrize(("reason", "make"), REASONS)
+def test_the_log_says_what_is_wrong_with_a_token(
+    world: Google, router: EventRouter, post: Post, lines: Callable[[], list[str]], reason: str, make: Make
+) -> None:
+    """Each way in which a token can be wrong has its reason in the log; the answer has none."""
+    response = post("/events/k/r", Authorization=f"Bearer {make(world.issuer)}")
+
+    assert whole(response) == UNAUTHORIZED
+    assert [line.partition("AuthenticationError, ")[2] for line in lines()] == [reason]

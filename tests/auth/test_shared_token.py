@@ -99,7 +99,7 @@ def test_the_log_says_why_a_token_is_refused(
         ({"parameter": "token"}, {"parameter": "token"}),
     ],
 )
-def test_hint_for_curl(options: dict[str, str], hint: dict[str, str]) -> None:
+def test_hint_for_curl(options: dict[str, Any], hint: dict[str, Any]) -> None:
     """The catalogue shows where the token goes, and where it comes from."""
     text = "TOKEN is one of the tokens in the settings: TOKEN=…"
 

@@ -140,14 +140,14 @@ def test_single_use(router: EventRouter, post: Post) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        (lambda url: url, "the signed URL was for a single use, and has been used"),
-        (lambda url: url[:-1], "the URL's signature is invalid"),
-        (lambda url: f"{url}&signature=a", "the URL's signature is invalid"),
-    ],
-)
+REASONS: list[tuple[Callable[[str], str], str]] = [
+    (lambda url: url, "the signed URL was for a single use, and has been used"),
+    (lambda url: url[:-1], "the URL's signature is invalid"),
+    (lambda url: f"{url}&signature=a", "the URL's signature is invalid"),
+]
+
+
+@pytest.mark.parametrize(("change", "reason"), REASONS)
 def test_the_log_says_why_a_url_is_refused(
     router: EventRouter, post: Post, lines: Callable[[], list[str]], change: Callable[[str], str], reason: str
 ) -> None:
