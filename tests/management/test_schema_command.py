@@ -71,7 +71,7 @@ def test_of_attributes(router: EventRouter) -> None:
 
     assert run("order") == (
         1,
-        "CommandError: No handler takes 'order', so it has no schema. Its handlers want attributes, such as tier='gold': "
+        "CommandError: No handler takes 'order', so it has no schema. Its handlers want attributes, such as tier=gold: "
         "give --attribute NAME=VALUE. See manage.py events list.\n",
     )
     code, text = run("order", "--attribute", "tier=gold")
