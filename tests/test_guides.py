@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -70,3 +73,16 @@ def test_workers_are_given_the_same_commands_everywhere() -> None:
     wanted = [["inbox", "process", "--loop"], ["outbox", "relay", "--loop"], ["inbox", "purge"], ["outbox", "purge"]]
 
     assert [all(command in list(commands(name)) for command in wanted) for name in ("cloud-run", "gke")] == [True, True]
+
+
+@pytest.mark.proof
+def test_sentry_is_told_once() -> None:
+    """With Sentry's default integrations, too, the page's example sends one issue, with the exception."""
+    page = "\n".join(blocks("sentry", "python")).replace(", default_integrations=False", "")
+    start = "import django; django.setup(); from django.test import Client; client = Client()\n"
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "PYTHONPATH": str(GUIDES.parent.parent)}
+    code = f"{start}from gcp_event_router._dispatch.store import set_store\nset_store(None)\n{page}"
+
+    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60, check=True)
+
+    assert ended.stdout.replace("__main__", "page_sentry") == blocks("sentry", "output")[0]

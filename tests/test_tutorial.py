@@ -9,12 +9,17 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from shutil import which
 
 import pytest
 
 from .support.followed_page import Reader
 
-pytestmark = [pytest.mark.proof, pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.proof,
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(which("curl") is None, reason="there is no curl here"),
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 #: What differs from run to run, and what pip says of a machine with indexes of its own.
