@@ -54,6 +54,7 @@ PUBLIC: Final[dict[str, str]] = {
     "outbox.retry": "discard retry",
     "outbox.selections": "OutgoingSelection",
     "outbox.transports": "HTTP HeldBackError Local NotAcknowledgedError PubSub Transport",
+    "privacy": "Personal",
     "publishing": "Publisher",
     "router": "AsyncCallNext CallNext Consulted EventRouter Explanation Glob Handler Middleware Registration events",
     "signals": "EventSignal event_received",

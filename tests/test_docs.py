@@ -80,7 +80,7 @@ def _logging() -> Iterator[None]:
 def test_python_blocks_run_and_print_what_the_page_shows(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every Python block of a page runs, and prints exactly the output block that follows it."""
     page = Page(path)
-    if path.stem in {"databases", "dead-letters", "erasure", "inbox", "outbox", "webhooks"}:
+    if path.stem in {"databases", "dead-letters", "erasure", "inbox", "outbox", "personal", "webhooks"}:
         set_store(InboxStore())
     if path.stem == "outbox":
         set_outbox(OutboxStore())

@@ -5,20 +5,27 @@ from __future__ import annotations
 import json
 import re
 from datetime import timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from django.core.management import CommandError
 from django.db import OperationalError
 from django.test import override_settings
+from pydantic import BaseModel
 
+from gcp_event_router import EventRouter
 from gcp_event_router.outbox.models import OutgoingEvent, SeenRelay, State
+from gcp_event_router.privacy import Personal
 
 from ..support.kept import STATES, failure, from_now, keep, run, states_of
 from ..support.outboxes import end_leases, on_sqlite, with_outboxes
 
 pytestmark = with_outboxes
 HOUR = timedelta(hours=1)
+
+
+class Signup(BaseModel):
+    email: Annotated[str, Personal()]
 
 
 def test_list(outbox: str) -> None:
@@ -340,3 +347,13 @@ def test_without_a_database(outbox: str, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("gcp_event_router.outbox.management.listing.stats", fail)
 
     assert failure("stats") == ("", "The database 'sqlite' is unavailable (OperationalError). Is it running, and migrated?", 1)
+
+
+def test_personal_fields_are_hidden(outbox: str, router: EventRouter) -> None:
+    """`show` has them if it is asked to."""
+    router.kind("signed-up", Signup)
+    number = str(keep(outbox, kind="signed-up", data=b'{"email": "ada@example.org"}', error_text="no ada@example.org"))
+
+    assert '"email": "[personal]"' in run("show", number)
+    assert "ada@example.org" not in run("show", number)
+    assert run("show", number, "--personal").count("ada@example.org") == 2

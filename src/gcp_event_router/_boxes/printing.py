@@ -23,6 +23,7 @@ KIND: Final = argument("--kind", type=glob, metavar="GLOB", help="such as 'order
 ERROR: Final = argument("--error", type=text, metavar="TEXT", help="a part of the error's type or text")
 OLDER_THAN: Final = argument("--older-than", type=age, metavar="AGE", help="such as 90s, 15m, 2h, 7d or 2w")
 NEWER_THAN: Final = argument("--newer-than", type=age, metavar="AGE", help="the same")
+PERSONAL: Final = argument("--personal", action="store_true", help="also show what fields that are personal hold")
 DRY_RUN: Final = argument("--dry-run", action="store_true", help="only count what the command would change")
 
 

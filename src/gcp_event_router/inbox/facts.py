@@ -6,7 +6,7 @@ All of it comes from outside, so it passes through `printable`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final, cast
 
@@ -14,10 +14,13 @@ from django.utils.translation import gettext_noop
 
 from .._boxes.clock import as_shown
 from .._boxes.display import printable
+from .._boxes.redaction import conceal, shown_parameters, shown_payload
 from .._dispatch.raw_event import UNREAD
+from .._schema.personal import HIDDEN
 from ..envelopes import CloudEvent, Envelope
 from .database import database
-from .models import StoredEvent
+from .models import Delivery, StoredEvent
+from .once_keys import texts_of
 from .parking import gave_up
 from .serialization import raw_event_of
 
@@ -38,6 +41,21 @@ def envelope_of(event: StoredEvent) -> Envelope | None:
 def data_of(event: StoredEvent, envelope: Envelope | None) -> bytes:
     """Return the bytes of an event's payload; without its envelope, those of the request."""
     return bytes(event.body) if envelope is None else envelope.data
+
+
+def shown_of(
+    event: StoredEvent, envelope: Envelope | None, deliveries: Collection[Delivery], *, personal: bool
+) -> tuple[bytes, str, Mapping[int, str]]:
+    """Return what is shown of an event: its payload, its parameters as JSON, and the business keys of its deliveries by number.
+
+    Unless `personal` says so, this hides personal fields, and the texts of the deliveries that may quote them.
+    """
+    data, once_keys = data_of(event, envelope), texts_of(database(), deliveries)
+    if personal:
+        return data, event.parameters, once_keys
+    if conceal(deliveries, event.kind):
+        once_keys = dict.fromkeys(once_keys, HIDDEN)
+    return shown_payload(event.kind, envelope, data), shown_parameters(event.kind, envelope, event.parameters), once_keys
 
 
 def facts_of(event: StoredEvent, envelope: Envelope | None) -> Iterator[tuple[str, str | datetime]]:

@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from .._boxes.clock import as_shown
 from .._boxes.display import error_line, printable
+from .._boxes.redaction import conceal
 from .._boxes.states import State
 from .._dispatch.store import Delivered, History
 from .._globs.glob import Glob
@@ -62,6 +63,7 @@ class InboxHistory(History):
 
 def _describe(delivery: Delivery) -> Delivered:
     event, beginnings = delivery.event, cast("Any", delivery)
+    conceal([delivery], event.kind)
     try:
         url = reverse("admin:gcp_event_inbox_storedevent_change", args=[event.key])
     except NoReverseMatch:

@@ -116,6 +116,7 @@ class StoredEvent(models.Model):
         verbose_name: ClassVar[str] = "event"
         verbose_name_plural: ClassVar[str] = "events"
         ordering: ClassVar[tuple[str, ...]] = ("-received_at",)
+        permissions: ClassVar[tuple[tuple[str, str], ...]] = (("view_personal", "Can see personal fields of events"),)
         # no db_index, which would create two indexes for each text on PostgreSQL
         indexes: ClassVar[tuple[models.Index, ...]] = (
             models.Index(fields=["-received_at"], name="gcp_event_inbox_received"),

@@ -106,6 +106,7 @@ class OutgoingEvent(models.Model):
         permissions: ClassVar[tuple[tuple[str, str], ...]] = (
             ("retry_outgoingevent", "Can send events again"),
             ("discard_outgoingevent", "Can give events up"),
+            ("view_personal", "Can see personal fields of events"),
         )
 
     @override

@@ -18,6 +18,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from typing_extensions import override
 
+from ..redaction import VIEW_PERSONAL
 from .lists import CappedPaginator, without_large
 
 if TYPE_CHECKING:
@@ -75,8 +76,8 @@ class BoxAdmin(AnyModelAdmin):
         """Parse a primary key. Raises `ValueError`."""
         raise NotImplementedError
 
-    def data_of(self, row: Any) -> bytes:
-        """Return the payload of a row."""
+    def data_of(self, row: Any, *, personal: bool) -> bytes:
+        """Return the payload of a row, with what is personal in it or without."""
         raise NotImplementedError
 
     @override
@@ -128,7 +129,8 @@ class BoxAdmin(AnyModelAdmin):
             "Content-Security-Policy": "sandbox",
             "X-Content-Type-Options": "nosniff",
         }
-        return HttpResponse(self.data_of(row), content_type="application/octet-stream", headers=headers)
+        data = self.data_of(row, personal=self.may(request, VIEW_PERSONAL))
+        return HttpResponse(data, content_type="application/octet-stream", headers=headers)
 
     @override
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any) -> Any:

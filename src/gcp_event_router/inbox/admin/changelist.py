@@ -21,6 +21,7 @@ from typing_extensions import override
 
 from ..._boxes.admin.lists import MOST, BoxList, StateCount, count_states, without_large
 from ..._boxes.admin.parts import WORST_FIRST
+from ..._boxes.redaction import VIEW_PERSONAL, conceal
 from ..._boxes.states import State
 from ..database import database
 from ..models import Delivery
@@ -54,6 +55,10 @@ class EventList(BoxList):
         beginnings = {"error_beginning": Left("error", _BEGINNING), "text_beginning": Left("error_text", _BEGINNING)}
         deliveries = without_large(Delivery.objects.using(database())).annotate(**beginnings).order_by("handler")
         self.result_list: Any = self.result_list.annotate(now=Now()).prefetch_related(Prefetch("deliveries", deliveries))
+        user: Any = request.user
+        if not user.has_perm(f"{self.opts.app_label}.{VIEW_PERSONAL}"):
+            for event in self.result_list:
+                conceal(event.deliveries.all(), event.kind)
 
     @property
     def advice(self) -> str:

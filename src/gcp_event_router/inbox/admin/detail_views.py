@@ -17,14 +17,14 @@ from ..._boxes.admin.pages import BoxAdmin, non_atomic
 from ..._boxes.clock import as_shown
 from ..._boxes.display import error_details, payload, printable
 from ..._boxes.lineage import causes_of, effects_of
+from ..._boxes.redaction import VIEW_PERSONAL, shown_payload
 from ..._boxes.selecting import row_number
 from ..._boxes.states import OPEN, State
 from ..database import database
 from ..decisions import discardable
-from ..facts import attributes_of, cloudevent_of, data_of, envelope_of, facts_of, pairs_of
+from ..facts import attributes_of, cloudevent_of, data_of, envelope_of, facts_of, pairs_of, shown_of
 from ..models import Delivery, StoredEvent
 from ..names import policies_of
-from ..once_keys import texts_of
 from ..orders import waits_for
 from . import actions
 
@@ -50,8 +50,10 @@ class EventPages(BoxAdmin):
         return UUID(text)
 
     @override
-    def data_of(self, row: StoredEvent) -> bytes:
-        return data_of(row, envelope_of(row))
+    def data_of(self, row: StoredEvent, *, personal: bool) -> bytes:
+        envelope = envelope_of(row)
+        data = data_of(row, envelope)
+        return data if personal else shown_payload(row.kind, envelope, data)
 
     def has_replay_permission(self, request: HttpRequest) -> bool:
         """Whether the user may replay deliveries; Django calls it for the action."""
@@ -76,7 +78,7 @@ class EventPages(BoxAdmin):
             "subtitle": printable(str(event)),
             "original": printable(str(event)),
             "event": event,
-            "details": _details(event, deliveries, request.user),
+            "details": _details(event, deliveries, request.user, personal=self.may(request, VIEW_PERSONAL)),
             "may_replay": event.erased_at is None and self.has_replay_permission(request),
             "may_discard": self.has_discard_permission(request),
             "has_view_permission": True,
@@ -112,13 +114,13 @@ class EventPages(BoxAdmin):
         return HttpResponseRedirect(request.get_full_path())
 
 
-def _details(event: StoredEvent, deliveries: QuerySet[Delivery], user: Any) -> dict[str, Any]:
+def _details(event: StoredEvent, deliveries: QuerySet[Delivery], user: Any, *, personal: bool) -> dict[str, Any]:
     """An event for the template, as `printable` text."""
     envelope = envelope_of(event)
     can_be_discarded = set(discardable(deliveries).values_list("pk", flat=True))
     rows = list(deliveries)
     policies = policies_of(event.kind, envelope)
-    once_keys = texts_of(database(), rows)
+    data, parameters, once_keys = shown_of(event, envelope, rows, personal=personal)
     done_before = _events_of(delivery.duplicate_of for delivery in rows)
     ids = [event.message_id] if envelope is None else [envelope.outbox_id, envelope.message_id]
     effects, has_more_effects = effects_of(ids, user)
@@ -128,9 +130,9 @@ def _details(event: StoredEvent, deliveries: QuerySet[Delivery], user: Any) -> d
         "has_more_effects": has_more_effects,
         "is_read": envelope is not None
         or event.erased_at is not None,  # if not, the payload is the request's body, and the attributes are its headers
-        "payload": payload(data_of(event, envelope)),
+        "payload": payload(data),
         "attributes": attributes_of(event, envelope),
-        "parameters": pairs_of(event.parameters),
+        "parameters": pairs_of(parameters),
         "cloudevent": cloudevent_of(envelope),
         "facts": [(_(name), value) for name, value in facts_of(event, envelope)],
         "rows": [

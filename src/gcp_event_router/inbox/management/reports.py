@@ -14,7 +14,8 @@ from django.core.management.base import CommandError, OutputWrapper
 from ..._boxes.clock import as_shown, now
 from ..._boxes.counts import alerts, fail
 from ..._boxes.display import payload, printable
-from ..._boxes.printing import ERROR, KIND, NEWER_THAN, OLDER_THAN, columns, error_lines, sections
+from ..._boxes.printing import ERROR, KIND, NEWER_THAN, OLDER_THAN, PERSONAL, columns, error_lines, sections
+from ..._boxes.redaction import conceal
 from ..._boxes.selecting import row_number
 from ..._boxes.states import OPEN, State
 from ...backoff import Backoff
@@ -23,10 +24,10 @@ from ...management.arguments import printable as text
 from ...management.output import age_text, table, width_of
 from ...management.subcommands import FORMAT, Argument, argument, subcommand
 from ..database import database
-from ..facts import attributes_of, cloudevent_of, data_of, envelope_of, facts_of
+from ..facts import attributes_of, cloudevent_of, envelope_of, facts_of, shown_of
 from ..models import Delivery, StoredEvent
 from ..names import policies_of
-from ..once_keys import deliveries_with, texts_of
+from ..once_keys import deliveries_with
 from ..orders import waits_for
 from ..selections import Selection
 from ..stats import stats
@@ -67,15 +68,16 @@ def selection(options: Mapping[str, Any], states: Collection[State] = (), *, idl
     "List deliveries, the newest first.",
     argument("--limit", type=positive, default=50, metavar="N", help="list at most N (default: 50)"),
     *filters(State.values),
+    PERSONAL,
     *FORMAT,
 )
-def list_deliveries(out: OutputWrapper, *, limit: int, json: bool, **options: Any) -> None:
+def list_deliveries(out: OutputWrapper, *, limit: int, personal: bool, json: bool, **options: Any) -> None:
     """Write a table, or a JSON object in each line."""
     found = selection(options).deliveries().order_by("-pk").select_related("event")
     deliveries = list(found.defer("error_text", "event__body", "event__meta")[: limit + 1])
     if json:
         for delivery in deliveries[:limit]:
-            out.write(_json_line(delivery))
+            out.write(_json_line(delivery, personal=personal))
     elif deliveries:
         time = now(database())
         titles = ("id", "state", "attempts", "age", "event", "handler", "error")
@@ -90,9 +92,10 @@ def list_deliveries(out: OutputWrapper, *, limit: int, json: bool, **options: An
 @subcommand(
     "Show everything about an event.",
     argument("id", type=text, help="the number of a delivery, a message id, a business key, or the key of an event"),
+    PERSONAL,
     *FORMAT,
 )
-def show_event(out: OutputWrapper, *, id: str, json: bool, **_: Any) -> None:  # noqa: A002 -- the argument's name
+def show_event(out: OutputWrapper, *, id: str, personal: bool, json: bool, **_: Any) -> None:  # noqa: A002 -- the argument's name
     """Write everything about an event and its deliveries."""
     alias = database()
     events = StoredEvent.objects.using(alias).filter(pk__in=_keys(alias, id))
@@ -103,9 +106,9 @@ def show_event(out: OutputWrapper, *, id: str, json: bool, **_: Any) -> None:  #
         raise CommandError(msg)
     if json:
         for delivery in rows.filter(event__in=list(events)):
-            out.write(_json_line(delivery))
+            out.write(_json_line(delivery, personal=personal))
     else:
-        out.write("\n\n".join(_describe(event, own) for event, own in deliveries.items()))
+        out.write("\n\n".join(_describe(event, own, personal=personal) for event, own in deliveries.items()))
 
 
 @subcommand(
@@ -126,8 +129,10 @@ def handler_name(delivery: Delivery) -> str:
     return printable(delivery.handler) or "-"
 
 
-def _json_line(delivery: Delivery) -> str:
+def _json_line(delivery: Delivery, *, personal: bool) -> str:
     event, alias = delivery.event, database()
+    if not personal:
+        conceal([delivery], event.kind)
     fields = {"id": delivery.pk} | {name: getattr(delivery, name) for name in _DELIVERY}
     fields |= {"event": str(event.key)} | {name: getattr(event, name) for name in _EVENT}
     return dumps(fields, default=lambda time: as_shown(alias, time).isoformat())
@@ -164,13 +169,13 @@ def _row(delivery: Delivery, time: datetime) -> tuple[str, ...]:
     )
 
 
-def _describe(event: StoredEvent, deliveries: Collection[Delivery]) -> str:
+def _describe(event: StoredEvent, deliveries: Collection[Delivery], *, personal: bool) -> str:
     """Describe an event in sections of a title and indented lines."""
     envelope = envelope_of(event)
+    data, parameters, once_keys = shown_of(event, envelope, deliveries, personal=personal)
     facts = [(name.lower(), value) for name, value in facts_of(event, envelope)]
-    facts += [("parameters", printable(event.parameters))] if event.parameters else []
-    content = payload(data_of(event, envelope))
-    once_keys = texts_of(database(), deliveries)
+    facts += [("parameters", printable(parameters))] if parameters else []
+    content = payload(data)
     policies = policies_of(event.kind, envelope)
     left_out = [f"... and {content.left_out} bytes more"] if content.left_out else []
     parts = [

@@ -45,6 +45,7 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "events",
                 "db_table": "gcp_event_inbox_event",
                 "ordering": ("-received_at",),
+                "permissions": (("view_personal", "Can see personal fields of events"),),
                 "indexes": [
                     models.Index(fields=["-received_at"], name="gcp_event_inbox_received"),
                     models.Index(fields=["kind", "-received_at"], name="gcp_event_inbox_kind"),

@@ -18,6 +18,7 @@ from ..._boxes.admin.pages import ActionReport, BoxAdmin, non_atomic
 from ..._boxes.clock import as_shown
 from ..._boxes.display import error_details, payload, printable
 from ..._boxes.lineage import causes_of, effects_of
+from ..._boxes.redaction import VIEW_PERSONAL, conceal, shown_outgoing
 from ..._boxes.selecting import row_number
 from ..._boxes.states import State
 from ..database import database
@@ -63,8 +64,9 @@ class OutgoingEventAdmin(BoxAdmin):
         return number
 
     @override
-    def data_of(self, row: OutgoingEvent) -> bytes:
-        return bytes(row.data)
+    def data_of(self, row: OutgoingEvent, *, personal: bool) -> bytes:
+        data = bytes(row.data)
+        return data if personal else shown_outgoing(row.kind, data)
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
         """Whether the user may retry events; Django calls it for the action."""
@@ -100,7 +102,7 @@ class OutgoingEventAdmin(BoxAdmin):
             "subtitle": printable(str(event)),
             "original": printable(str(event)),
             "event": event,
-            "details": _details(event, request.user),
+            "details": _details(event, request.user, personal=self.may(request, VIEW_PERSONAL)),
             "may_retry": self.has_retry_permission(request),
             "may_discard": self.has_discard_permission(request),
             "has_view_permission": True,
@@ -165,14 +167,18 @@ def _discard(events: QuerySet[OutgoingEvent]) -> ActionReport:
     return ActionReport(ngettext("Discarded %d event.", "Discarded %d events.", number) % number, is_success=True)
 
 
-def _details(event: OutgoingEvent, user: Any) -> dict[str, Any]:
+def _details(event: OutgoingEvent, user: Any, *, personal: bool) -> dict[str, Any]:
     """An event for the template, as `printable` text."""
+    data = bytes(event.data)
+    if not personal:
+        data = shown_outgoing(event.kind, data)
+        conceal([event], event.kind)
     alias, row = database(), _rows([event])
     number, most = attempts_of(event)
     times = [(_("published"), event.created_at), (_("due"), event.not_before), (_("leased until"), event.lease_until)]
     effects, has_more = effects_of([str(event.key), event.message_id], user)
     return {
-        "payload": payload(bytes(event.data)),
+        "payload": payload(data),
         "facts": [(_(name), value) for name, value in facts_of(event)],
         "attributes": pairs_of(event.attributes),
         "trace": pairs_of(event.trace),

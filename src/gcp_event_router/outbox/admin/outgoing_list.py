@@ -20,6 +20,7 @@ from ..._boxes.admin import parts
 from ..._boxes.admin.lists import CHOICES, AgeFilter, BoxList, StateCount, count_states, error_choices, newest
 from ..._boxes.admin.parts import WORST_FIRST, badge, isolated
 from ..._boxes.display import error_line, printable
+from ..._boxes.redaction import VIEW_PERSONAL, conceal
 from ..database import database
 from ..models import OutgoingEvent
 from ..outgoing_facts import attempts_of, is_waiting
@@ -49,6 +50,14 @@ class OutgoingList(BoxList):
         rows: QuerySet[Any] = with_predecessors(super().get_queryset(request, exclude_parameters)).defer(None)
         shown: QuerySet[Any] = rows.defer("data", "error", "error_text").annotate(now=Now(), **beginnings)
         return shown
+
+    @override
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        user: Any = request.user
+        if not user.has_perm(f"{self.opts.app_label}.{VIEW_PERSONAL}"):
+            for event in self.result_list:
+                conceal([event], event.kind)
 
     @property
     def advice(self) -> str:

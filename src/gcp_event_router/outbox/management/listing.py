@@ -12,7 +12,8 @@ from django.core.management.base import CommandError, OutputWrapper
 from ..._boxes.clock import as_shown, now
 from ..._boxes.counts import alerts, fail
 from ..._boxes.display import payload, printable
-from ..._boxes.printing import ERROR, KIND, NEWER_THAN, OLDER_THAN, columns, error_lines, sections
+from ..._boxes.printing import ERROR, KIND, NEWER_THAN, OLDER_THAN, PERSONAL, columns, error_lines, sections
+from ..._boxes.redaction import conceal, shown_outgoing
 from ..._boxes.states import State
 from ...management.arguments import glob, positive
 from ...management.arguments import printable as text
@@ -80,15 +81,16 @@ def list_events(out: OutputWrapper, *, limit: int, json: bool, **options: Any) -
 @subcommand(
     "Show everything about an outgoing event.",
     argument("id", type=text, help="the number of an event, or the id that publish returned"),
+    PERSONAL,
     *FORMAT,
 )
-def show_outgoing(out: OutputWrapper, *, id: str, json: bool, **_: Any) -> None:  # noqa: A002 -- the argument's name
+def show_outgoing(out: OutputWrapper, *, id: str, personal: bool, json: bool, **_: Any) -> None:  # noqa: A002 -- the argument's name
     """Write everything about an event."""
     event = OutgoingEvent.objects.using(database()).filter(identified_by(id)).first()
     if event is None:
         msg = f"The outbox has no event with the number or the id {id!r}. It may have been purged. See `outbox list`."
         raise CommandError(msg)
-    out.write(_json_line(event) if json else _describe(event))
+    out.write(_json_line(event) if json else _describe(event, personal=personal))
 
 
 @subcommand("Count outgoing events by state, with the age of the oldest.", *alerts(*NOUNS), *FORMAT)
@@ -133,8 +135,12 @@ def _shortened(name: str) -> str:
     return printable(name if len(name) <= _LABEL else f"{name[: _LABEL - 3]}...") or "-"
 
 
-def _describe(event: OutgoingEvent) -> str:
-    content = payload(bytes(event.data))
+def _describe(event: OutgoingEvent, *, personal: bool) -> str:
+    data = bytes(event.data)
+    if not personal:
+        data = shown_outgoing(event.kind, data)
+        conceal([event], event.kind)
+    content = payload(data)
     left_out = [f"... and {content.left_out} bytes more"] if content.left_out else []
     attempts, most = attempts_of(event)
     return sections(

@@ -81,6 +81,7 @@ class Migration(migrations.Migration):
                 "permissions": (
                     ("retry_outgoingevent", "Can send events again"),
                     ("discard_outgoingevent", "Can give events up"),
+                    ("view_personal", "Can see personal fields of events"),
                 ),
                 "indexes": [
                     OpenOutgoing(fields=["state", "id"], name="gcp_event_outbox_open"),
