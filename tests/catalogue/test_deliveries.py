@@ -12,8 +12,9 @@ from django.db import connections
 from django.test import override_settings
 
 from gcp_event_router import Event, EventRouter, Reject
-from gcp_event_router._dispatch.store import History, history, set_history
+from gcp_event_router._dispatch.store import History, set_history
 from gcp_event_router._globs.glob import Glob
+from gcp_event_router.inbox.apps import load_history
 from gcp_event_router.inbox.history import InboxHistory
 from gcp_event_router.inbox.models import Delivery, State, StoredEvent
 
@@ -36,9 +37,8 @@ def bill(event: Event[Any]) -> None: ...
 
 @pytest.fixture(autouse=True)
 def _history() -> Iterator[None]:
-    before = history()
     yield
-    set_history(before)
+    set_history(load_history)
 
 
 @pytest.fixture

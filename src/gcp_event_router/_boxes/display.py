@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pydantic_core import from_json
 
@@ -20,8 +19,7 @@ _BYTES_PER_LINE: Final = 16
 _MAX_ERROR: Final = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(NamedTuple):
     """A payload, as it is shown."""
 
     #: `"JSON"`, `"text"`, `"bytes"`, or "" without a payload.

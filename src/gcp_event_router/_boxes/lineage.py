@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple, Protocol
 
@@ -12,8 +11,7 @@ _MOST_CAUSES: Final = 10
 MOST_RELATIVES: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Relative:
+class Relative(NamedTuple):
     """An event in one of the boxes. All texts are for people."""
 
     #: The name of the box.
@@ -51,12 +49,12 @@ class Cause(NamedTuple):
     events: Sequence[Relative]
 
 
-_boxes: Final[dict[str, Relatives]] = {}
+_boxes: Final[dict[str, Callable[[], Relatives]]] = {}
 
 
-def register(name: str, relatives: Relatives) -> None:
-    """Let others find the events of a box."""
-    _boxes[name] = relatives
+def register(name: str, load: Callable[[], Relatives]) -> None:
+    """Let others find the events of a box, through what `load` returns."""
+    _boxes[name] = load
 
 
 def causes_of(cause: str, user: Any) -> list[Cause]:
@@ -80,4 +78,4 @@ def effects_of(ids: Collection[str | None], user: Any) -> tuple[list[Relative], 
 
 
 def _visible(user: Any) -> list[Relatives]:
-    return [box for box in _boxes.values() if user.has_perm(box.permission)]
+    return [box for box in (load() for load in _boxes.values()) if user.has_perm(box.permission)]

@@ -173,15 +173,15 @@ class History(Protocol):
         ...
 
 
-_history: History | None = None
+_load_history: Callable[[], History] | None = None
 
 
-def set_history(new: History | None) -> None:
-    """List deliveries from `new` from now on, or not at all. The inbox's app calls it."""
-    global _history  # noqa: PLW0603 -- as in set_store()
-    _history = new
+def set_history(load: Callable[[], History] | None) -> None:
+    """List deliveries from what `load` returns from now on, or not at all. The inbox's app calls it."""
+    global _load_history  # noqa: PLW0603 -- as in set_store()
+    _load_history = load
 
 
 def history() -> History | None:
     """Return the history of this process, for the catalogue."""
-    return _history
+    return None if _load_history is None else _load_history()

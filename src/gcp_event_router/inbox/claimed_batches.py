@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import timedelta
 from threading import Timer
 from time import monotonic
@@ -134,7 +133,7 @@ class Batch:
             return one
         following = self._claimed[self._next]
         self._successor = Successor(following.claim.delivery, following.claim.token, following.lease)
-        return one._replace(claim=replace(one.claim, successor=self._successor))
+        return one._replace(claim=one.claim._replace(successor=self._successor))
 
     def _is_over(self) -> bool:
         return monotonic() >= self._until

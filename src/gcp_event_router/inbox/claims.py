@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -113,7 +112,7 @@ def claim(alias: str, delivery: int, terms: DeliveryTerms, *, is_ordered: bool =
     if connections[alias].vendor == "postgresql":  # one statement, since workers would spend most of their time on making three
         found = orders.alone(alias, lambda: postgresql.claim_one(alias, delivery, terms, token, early=early))
         if found is not None:
-            return replace(found, is_ordered=is_ordered)
+            return found._replace(is_ordered=is_ordered)
         if not takes.park_lost(open_row, terms, sender_attempt):
             return None
     elif not takes.take(open_row, 1, terms, token, sender_attempt, begun=True, is_ordered=is_ordered):
@@ -160,7 +159,7 @@ def _take_turns(request: ClaimRequest, claims: dict[str, Claim]) -> None:
         claim = claims[terms.handler]
         row = Delivery.objects.using(request.alias).filter(pk=claim.delivery)
         if takes.take(row, 1, terms, request.token, request.sender_attempt, begun=request.begun, is_ordered=True):
-            claims[terms.handler] = replace(claim, state=State.RUNNING, token=request.token, attempts=1)
+            claims[terms.handler] = claim._replace(state=State.RUNNING, token=request.token, attempts=1)
 
 
 def read(request: ClaimRequest) -> tuple[dict[str, Claim], list[DeliveryTerms]]:
@@ -183,7 +182,7 @@ def read(request: ClaimRequest) -> tuple[dict[str, Claim], list[DeliveryTerms]]:
     # a missing delivery was purged meanwhile, or would be for another payload
     payload = (Payload.IGNORED if is_settled else Payload.REFUSED) if differs else Payload.SAME
     standing = {
-        terms.handler: replace(claims.get(terms.handler, _ERASED if is_erased else _MISSING), payload=payload)
+        terms.handler: claims.get(terms.handler, _ERASED if is_erased else _MISSING)._replace(payload=payload)
         for terms in request.wanted
     }
     claimable = [terms for terms in request.wanted if can_be_taken.get(terms.handler, not is_erased)]
@@ -222,7 +221,7 @@ def _take_open(request: ClaimRequest, claimable: Sequence[DeliveryTerms], missin
         claims, _ = read(request)
     for handler in new & claims.keys():
         claim = claims[handler]  # a worker may already run a deferred delivery that another process has stored
-        claims[handler] = replace(claim, is_new=claim.is_deferred and State(claim.state) is State.PENDING)
+        claims[handler] = claim._replace(is_new=claim.is_deferred and State(claim.state) is State.PENDING)
     return claims
 
 
@@ -256,7 +255,7 @@ def _claim_replaced(request: ClaimRequest) -> dict[str, Claim]:
         for terms in request.wanted:
             if terms.is_ordered:
                 rows.filter(handler=terms.handler).update(**_order(request, terms))
-        return {handler: replace(claim, payload=Payload.TAKEN) for handler, claim in _claim_open(request).items()}
+        return {handler: claim._replace(payload=Payload.TAKEN) for handler, claim in _claim_open(request).items()}
 
 
 def _replace_payload(alias: str, row: StoredEvent, replaceable: Q) -> Payload | None:
@@ -301,7 +300,7 @@ def _hand_over(alias: str, claim: Claim) -> Claim:
     """Leave an open delivery to the workers, if its handler was not deferred when it was stored."""
     if claim.is_new or claim.is_deferred or claim.state in SETTLED or claim.payload in {Payload.REFUSED, Payload.IGNORED}:
         return claim
-    return replace(claim, is_new=bool(leave(alias, [claim.delivery])))
+    return claim._replace(is_new=bool(leave(alias, [claim.delivery])))
 
 
 def _order(request: ClaimRequest, terms: DeliveryTerms) -> dict[str, Any]:

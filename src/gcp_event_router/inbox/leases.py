@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, auto
 from functools import lru_cache
@@ -36,8 +36,7 @@ _LOST: Final = 10
 _LOST_PER_ATTEMPT: Final = 3
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryTerms:
+class DeliveryTerms(NamedTuple):
     """The terms on which a handler of an event runs."""
 
     #: Its name in the inbox.
@@ -62,8 +61,7 @@ class OrderKey(NamedTuple):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class ClaimRequest:
+class ClaimRequest(NamedTuple):
     """The arguments of `claims.open_event`, and the token of the deliveries that it claims."""
 
     alias: str
@@ -88,8 +86,7 @@ class Payload(Enum):
     IGNORED = auto()
 
 
-@dataclass(frozen=True, slots=True)
-class KeyRequest:
+class KeyRequest(NamedTuple):
     """The arguments of `once_keys.claim`."""
 
     delivery: int
@@ -101,8 +98,7 @@ class KeyRequest:
     kept_for: timedelta
 
 
-@dataclass(frozen=True, slots=True)
-class HeldKey:
+class HeldKey(NamedTuple):
     """A business key that a claimed delivery holds, with the token of its claim."""
 
     #: The number of the key's row.
@@ -112,8 +108,7 @@ class HeldKey:
     kept_for: timedelta
 
 
-@dataclass(frozen=True, slots=True)
-class StandingKey:
+class StandingKey(NamedTuple):
     """A business key that another delivery holds, or is done with."""
 
     text: str
@@ -135,8 +130,7 @@ class Successor:
     is_begun: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(NamedTuple):
     """The state of a delivery, for the process that asked to run it."""
 
     delivery: int
@@ -162,7 +156,7 @@ class Claim:
     #: Whether the delivery has a key of `order_by`.
     is_ordered: bool = False
     #: What its worker runs next, if it has claimed that, too.
-    successor: Successor | None = field(default=None, compare=False)
+    successor: Successor | None = None
 
     @property
     def is_last(self) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -177,7 +177,7 @@ class InboxRecord:
         held = once_keys.claim(self.alias, request)
         if isinstance(held, StandingKey):
             return execution.give_way(self.alias, claim, terms.retry, held)
-        self.claims[terms.handler] = replace(claim, key=held)
+        self.claims[terms.handler] = claim._replace(key=held)
         return None
 
     def _row(self) -> StoredEvent:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from heapq import heappop, heappush
 from time import perf_counter
@@ -236,7 +235,7 @@ def _claim(alias: str, delivery: Delivery, terms: DeliveryTerms, *, rerun: bool)
         return _TAKEN
     if claim.token is None:
         return Result(Outcome.PARKED)
-    return replace(claim, waited=None) if rerun else claim  # a replay by a person does not count as waiting
+    return claim._replace(waited=None) if rerun else claim  # a replay by a person does not count as waiting
 
 
 def _run(alias: str, delivery: Delivery, raw_event: RawEvent, handler: Handler, terms: DeliveryTerms, claim: Claim) -> Result:

@@ -6,7 +6,7 @@ from django.apps import AppConfig
 from django.core import checks
 from typing_extensions import override
 
-from .._boxes.lineage import register
+from .._boxes.lineage import Relatives, register
 from .._late import late_check
 from ..publishing import set_outbox
 
@@ -22,12 +22,17 @@ class OutboxConfig(AppConfig):
     @override
     def ready(self) -> None:
         """Plug the outbox into `Kind.publish`, and register the checks."""
-        from .outgoing_relatives import OutboxRelatives  # noqa: PLC0415 -- needs models
-        from .store import OutboxStore  # noqa: PLC0415 -- as above
+        from .store import OutboxStore  # noqa: PLC0415 -- needs models
 
         set_outbox(OutboxStore())
-        register("outbox", OutboxRelatives())
+        register("outbox", _load_relatives)
         checks.register(late_check(self.name, "check_outbox"))
         checks.register(late_check(self.name, "check_events"), checks.Tags.database)
         # not for `migrate`, which creates the tables
         checks.register(late_check(self.name, "check_outbox_tables"), checks.Tags.database, deploy=True)
+
+
+def _load_relatives() -> Relatives:
+    from .outgoing_relatives import OutboxRelatives  # noqa: PLC0415 -- needs models, and only the admin needs it
+
+    return OutboxRelatives()
