@@ -24,7 +24,10 @@ NEEDED = {
     "lifecycle", "outcomes", "router", "signals",
 }  # fmt: skip
 #: Packages of others that take long, and that most processes never need.
-OTHERS = {"google", "opentelemetry", "cryptography", "jwt", "hypothesis", "pytest", "grpc", "requests", "urllib3", "django_tasks"}
+OTHERS = {
+    "google", "opentelemetry", "cryptography", "jwt", "hypothesis", "pytest", "grpc", "requests", "urllib3", "django_tasks",
+    "sqlite3",
+}  # fmt: skip
 #: What only a server needs of Django: it imports templates, too.
 SERVING = "django.core.handlers"
 
@@ -112,6 +115,7 @@ def test_a_start_with_both_boxes() -> None:
     assert parts(names) & unneeded == set()
     boxes = {tuple(name.split(".")[1:3]) for name in names if name.startswith((f"{INBOX}.", f"{OUTBOX}."))}
     rare = {"checks", "admin", "management", "purge", "replay", "retry", "stats", "selections", "workers", "for_tests", "relay"}
+    rare |= {"history", "relatives", "outgoing_relatives"}
     assert {part for _, part in boxes} & rare == set()
     assert {name for name in names if name.startswith(f"{OUTBOX}.transports.")} <= {
         f"{OUTBOX}.transports.base",

@@ -6,7 +6,6 @@ failures like any other, whatever class the driver gives them. docs/reference/ou
 
 from __future__ import annotations
 
-import sqlite3
 from typing import Any, Final
 
 from django.db import Error as DjangoError
@@ -40,9 +39,9 @@ _NUMBERS: Final = frozenset(
 #: SQLite's primary result codes, https://www.sqlite.org/rescode.html
 _RESULTS: Final = frozenset(
     {
-        *(sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_SCHEMA),
-        *(sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR),
-        *(sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN),
+        *(5, 6, 15, 17),  # busy, locked, a protocol of locks, a changed schema
+        *(7, 10, 13),  # no memory, an error of the disk, no disk left
+        *(8, 14),  # read only, or it cannot be opened
     }
 )
 
@@ -80,9 +79,9 @@ def code(error: BaseException) -> str:
 def _code(error: BaseException) -> str | int | tuple[int, str] | None:
     """Return the SQLSTATE, the number, or SQLite's result code and its name."""
     driver: Any = error.__cause__ if isinstance(error, DjangoError) and error.__cause__ is not None else error
-    if isinstance(driver, sqlite3.Error):  # the module's own errors have no code, and concern its use
-        return getattr(driver, "sqlite_errorcode", sqlite3.SQLITE_ERROR), getattr(driver, "sqlite_errorname", "SQLITE_ERROR")
     packages = _packages(driver)
+    if "sqlite3" in packages:  # the module's own errors have no code, and concern its use
+        return getattr(driver, "sqlite_errorcode", 1), getattr(driver, "sqlite_errorname", "SQLITE_ERROR")
     is_djangos = driver is error and isinstance(error, DjangoError)  # as some of MySQL's errors are
     if packages & _MYSQL or is_djangos:
         number = getattr(driver, "errno", None) or next(iter(driver.args), None)

@@ -31,7 +31,7 @@ _MAX_FILE: Final = 200
 _MAX_NAME: Final = 80
 
 #: Directories of installed packages on every system, and files that are packages.
-_INSTALLED: Final = re.compile(r"(?:^|[\\/])(?:(?:site|dist)-packages|[^\\/]+\.(?:whl|egg)|python3\d+\.zip)[\\/]", re.IGNORECASE)
+_INSTALLED: Final = r"(?i)(?:^|[\\/])(?:(?:site|dist)-packages|[^\\/]+\.(?:whl|egg)|python3\d+\.zip)[\\/]"
 _STANDARD_LIBRARY: Final = f"{Path(os.__file__).parent}{os.sep}"
 
 #: The file and the first line of each registered handler.
@@ -151,4 +151,4 @@ def _is_library(frame: FrameType) -> bool:
 @lru_cache(maxsize=1024)
 def _is_installed(path: str) -> bool:
     """Whether a file belongs to the standard library or to an installed package, unless that is editable."""
-    return path.startswith(_STANDARD_LIBRARY) or _INSTALLED.search(path) is not None
+    return path.startswith(_STANDARD_LIBRARY) or re.search(_INSTALLED, path) is not None

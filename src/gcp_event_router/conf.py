@@ -41,8 +41,8 @@ NAME: Final = "GCP_EVENT_ROUTER"
 OWN_SIGNAL: Final = "gcp_event_router.signals.event_received"
 #: The highest number that the inbox can count to.
 MAX_ATTEMPTS: Final = 32_767
-_ORIGIN: Final = re.compile(r"[a-z0-9._-]+|\*")
-_SOURCE_URL: Final = re.compile(r"https?://([^{}\s]|\{line\})*\{path\}([^{}\s]|\{line\}|\{path\})*")
+_ORIGIN: Final = r"[a-z0-9._-]+|\*"
+_SOURCE_URL: Final = r"https?://([^{}\s]|\{line\})*\{path\}([^{}\s]|\{line\}|\{path\})*"
 
 
 class AuthenticatorSetting(TypedDict):
@@ -135,14 +135,14 @@ def _check_tracing(tracing: bool) -> bool:
 
 
 def _check_source_url(url: str) -> str:
-    if url and not _SOURCE_URL.fullmatch(url):
+    if url and not re.fullmatch(_SOURCE_URL, url):
         msg = "Input should be a URL with {path}, such as 'https://github.com/me/shop/blob/main/{path}#L{line}'"
         raise PydanticCustomError("source_url", msg)
     return url
 
 
 def _check_origin(origin: str) -> str:
-    if not _ORIGIN.fullmatch(origin):
+    if not re.fullmatch(_ORIGIN, origin):
         msg = 'Input should be a name such as "eventgrid.azure.net", or "*" for all senders'
         raise PydanticCustomError("origin", msg)
     return origin

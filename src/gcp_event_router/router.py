@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from threading import Lock
-from typing import TYPE_CHECKING, Any, TypeAlias, Unpack, cast, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, Unpack, cast, overload
 from weakref import WeakSet
 
 from django.dispatch import Signal
@@ -283,7 +282,7 @@ class EventRouter(SignalListener):
             if isinstance(entry, Registration):
                 yield entry.within(middleware)
             elif isinstance(entry, _Inclusion):
-                yield from (registration.within(middleware) for registration in entry)
+                yield from (registration.within(middleware) for registration in entry.registrations())
 
     def __len__(self) -> int:
         """The number of registrations."""
@@ -324,16 +323,15 @@ class EventRouter(SignalListener):
                 yield from entry.router._included()  # noqa: SLF001 -- an instance of the same class
 
 
-@dataclass(frozen=True, slots=True)
-class _Inclusion:
+class _Inclusion(NamedTuple):
     router: EventRouter
     prefix: str
 
-    def __iter__(self) -> Iterator[Registration]:
+    def registrations(self) -> Iterator[Registration]:
         for registration in self.router:
             globs = registration.globs or ((Glob("*"),) if self.prefix else ())
             prefixed = tuple(glob.prefixed(self.prefix) for glob in globs)
-            yield replace(registration, globs=prefixed)
+            yield registration._replace(globs=prefixed)
 
 
 _Entry: TypeAlias = Registration | _Inclusion | Kind[Any] | RegisteredMiddleware

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import NamedTuple
 
 from typing_extensions import override
 
@@ -14,8 +14,7 @@ from .handler import Handler
 from .lookup import GivenTraits, HandlersFound, Registration
 
 
-@dataclass(frozen=True, slots=True)
-class Consulted:
+class Consulted(NamedTuple):
     """One registration in an `Explanation`."""
 
     registration: Registration
@@ -31,14 +30,13 @@ class Consulted:
         return f"{text}; within {within}" if self.runs and within else text
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(NamedTuple):
     """What a router does with a kind, and why: `str()` of it is for people."""
 
     kind: str
     ce_type: str | None
     consulted: tuple[Consulted, ...]
-    attributes: Mapping[str, str] = field(default_factory=lambda: NO_ATTRIBUTES, hash=False)
+    attributes: Mapping[str, str] = NO_ATTRIBUTES
 
     @property
     def handlers(self) -> tuple[Handler, ...]:

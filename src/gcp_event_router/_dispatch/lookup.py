@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from operator import itemgetter
 from threading import Lock
 from typing import Final, NamedTuple, Protocol, TypeAlias, TypeVar
@@ -21,8 +20,7 @@ MEMORY = 1024
 _LONGEST: Final = 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Registration:
+class Registration(NamedTuple):
     """A handler in a router, or in one that includes its router with a prefix."""
 
     handler: Handler
@@ -39,7 +37,7 @@ class Registration:
 
     def within(self, middleware: tuple[RegisteredMiddleware, ...]) -> Registration:
         """Return the registration with the middleware of a router around it."""
-        return replace(self, middleware=middleware + self.middleware) if middleware else self
+        return self._replace(middleware=middleware + self.middleware) if middleware else self
 
     def matching(self, kind: str) -> Glob | None:
         """Return the first of the globs that matches a kind."""

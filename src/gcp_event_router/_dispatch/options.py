@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from datetime import timedelta
-from typing import Any, Final, Generic, Self, cast
+from typing import Any, Final, Generic, NamedTuple, Self, cast
 
 from typing_extensions import TypedDict
 
@@ -58,9 +57,8 @@ class Keyed(_RouteOptions, _Keys[PayloadT], total=False, closed=True):  # type: 
     """The options of `on`, with the same."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a handler is run. Raises `RegistrationError` for unusable values."""
+class Options(NamedTuple):
+    """How a handler is run."""
 
     #: Identifies the handler in the inbox, and survives a move of its code; by default its module and qualified name.
     name: str | None = None
@@ -83,15 +81,21 @@ class Options:
 
     @classmethod
     def of(cls, arguments: Mapping[str, Any], *others: str) -> Self:
-        """Make the options from the keyword arguments; `others` are the names of what the caller takes besides."""
+        """Make the options from the keyword arguments; `others` are the names of what the caller takes besides.
+
+        Raises `RegistrationError` for unknown names and for unusable values.
+        """
         if not arguments:
             return cast("Self", DEFAULTS)
-        known = [field.name for field in fields(cls)]
         for name in arguments:
-            if name not in known:
-                msg = f"Unknown option {name}=. The options are {'=, '.join([*others, *known])}=."
+            if name not in cls._fields:
+                msg = f"Unknown option {name}=. The options are {'=, '.join([*others, *cls._fields])}=."
                 raise RegistrationError(msg)
-        return cls(**arguments)
+        options = cls(**arguments)
+        problem = options._wrong_value() or options._contradiction()
+        if problem is not None:
+            raise RegistrationError(problem)
+        return options
 
     @property
     def order(self) -> str:
@@ -105,11 +109,6 @@ class Options:
     def needs_inbox(self) -> bool:
         """Whether an option has no effect without the inbox."""
         return bool(self.deferred or self.lease or self.max_attempts or self.retry or self.once_key or self.order_by)
-
-    def __post_init__(self) -> None:
-        msg = self._wrong_value() or self._contradiction()
-        if msg is not None:
-            raise RegistrationError(msg)
 
     def _wrong_value(self) -> str | None:
         name: Any = self.name

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from contextvars import copy_context
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from importlib import import_module
 from threading import RLock
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from django.core.signals import setting_changed
 
@@ -97,8 +97,7 @@ class Run:
         return key
 
 
-@dataclass(frozen=True, slots=True)
-class Pipeline:
+class Pipeline(NamedTuple):
     """A handler's call and what surrounds it, as settings and listeners are now."""
 
     store: EventStore | None
@@ -184,7 +183,7 @@ def _with_store(inner: Pipeline) -> Pipeline:
         early_result = None if run.record is None else await run.record.abegin(run)
         return await inner.arun(run) if early_result is None else early_result
 
-    return replace(inner, run=run, arun=arun)
+    return inner._replace(run=run, arun=arun)
 
 
 def _with_tracing(inner: Pipeline, tracer: Tracer) -> Pipeline:
@@ -204,7 +203,7 @@ def _with_tracing(inner: Pipeline, tracer: Tracer) -> Pipeline:
         span.end(result.outcome, result.error)
         return result
 
-    return replace(inner, run=run, arun=arun)
+    return inner._replace(run=run, arun=arun)
 
 
 def _with_signals(inner: Pipeline) -> Pipeline:
@@ -226,7 +225,7 @@ def _with_signals(inner: Pipeline) -> Pipeline:
         await handler_finished.atell(run.handler.function, **arguments, **_ending(run, result, started))
         return result
 
-    return replace(inner, run=run, arun=arun)
+    return inner._replace(run=run, arun=arun)
 
 
 def _arguments(run: Run) -> dict[str, Any]:
