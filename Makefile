@@ -96,8 +96,12 @@ asyncapi:
 		node tests/asyncapi/validate.mjs example/asyncapi.json; \
 	else echo "skipped: there is no npm, which AsyncAPI's parser needs"; fi
 
-# The workflows of continuous integration, without asking their host.
+# What the host of the repository reads, without asking it.
 workflows: $(VENV)/.dev
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-config .github/ISSUE_TEMPLATE/config.yml
+	$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/feature.yml
 	$(BIN)/zizmor --offline --quiet --strict-collection --persona=pedantic .github
 
 release-check: $(VENV)/.dev ## Rehearse a release: build wheel and sdist, look into them, run the demo from each; TAG=v0.1.0.

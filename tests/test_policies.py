@@ -55,3 +55,16 @@ def test_newest_minor_release_gets_fixes() -> None:
     minor = ".".join(matrix.PROJECT["version"].split(".")[:2])
 
     assert _rows(ROOT / "SECURITY.md", "Supported versions") == {minor: "yes", "older": "no"}
+
+
+def test_readme_names_what_it_runs_with() -> None:
+    """The README names this version, the oldest Python, each Django of the classifiers, and the oldest pydantic."""
+    text = " ".join((ROOT / "README.md").read_text().split())
+    *djangos, newest = matrix.versions("Framework :: Django")
+    (pydantic,) = (floor.removeprefix("pydantic==") for floor in matrix.floors() if floor.startswith("pydantic=="))
+
+    assert f"Version {matrix.PROJECT['version']}, beta" in text
+    assert (
+        f"Python {matrix.versions('Programming Language :: Python')[0]} or newer, "
+        f"Django {', '.join(djangos)} or {newest}, pydantic {pydantic} or newer."
+    ) in text
