@@ -152,7 +152,8 @@ def test_what_is_no_type_is_refused(router: EventRouter) -> None:
     with pytest.raises(RegistrationError) as caught:
         router.on(ce_type=["a", "b"])  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue] -- what is tested
     assert str(caught.value) == (
-        "A kind or type must be a string, not ['a', 'b'], of type list. Name one: `@events.on(\"order-placed\")`."
+        "A kind or type must be a string, not ['a', 'b'], of type list. "
+        'Give each as an argument of its own: `@events.on("order-placed", "order-paid")`.'
     )
 
 
@@ -161,7 +162,8 @@ def test_an_option_that_there_is_not(router: EventRouter) -> None:
     with pytest.raises(RegistrationError) as caught:
         router.on("a", leese=1)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue] -- what is tested
     assert str(caught.value) == (
-        "Unknown option leese=. The options are payload=, ce_type=, attributes=, name=, once=, deferred=, lease=, max_attempts=, "
+        "Unknown option leese=. Did you mean lease=? "
+        "The options are payload=, ce_type=, attributes=, name=, once=, deferred=, lease=, max_attempts=, "
         "retry=, once_key=, once_for=, order_by=."
     )
 

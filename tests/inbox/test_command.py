@@ -349,9 +349,9 @@ def lambda_handler(alias: str) -> Any:
         (("discard", "--state", "done"), "argument --state: invalid choice: 'done'"),
         (("purge", "--state", "running"), "argument --state: invalid choice: 'running'"),
         (("list", "--limit", "00010000009999"), "argument --limit: '00010000009999' is not a positive whole number"),
-        (("list", "--kind", "order-["), "argument --kind: The kind 'order-[' opens a '[' that is never closed"),
-        (("discard", "--kind", ""), "argument --kind: The kind '' is empty"),
-        (("discard", "--handler", ""), "argument --handler: The kind '' is empty"),
+        (("list", "--kind", "order-["), "argument --kind: The glob 'order-[' opens a '[' that is never closed"),
+        (("discard", "--kind", ""), "argument --kind: The glob '' is empty"),
+        (("discard", "--handler", ""), "argument --handler: The glob '' is empty"),
         (("discard", "--reference", ""), "argument --reference: '' must be one or more printable characters."),
         (("discard", "--error", ""), "argument --error: '' must be one or more printable characters."),
         (("list", "--reference", "\udcff"), r"argument --reference: '\udcff' must be one or more printable characters."),
@@ -372,7 +372,7 @@ def test_wrong_arguments(inbox: str, arguments: tuple[str, ...], text: str) -> N
 
 @pytest.mark.parametrize("action", ["list", "replay", "process"])
 def test_without_a_database(inbox: str, action: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It says so in one line, and what to look at."""
+    """It says so in one line, and what to do."""
 
     def fail(*_: object) -> None:
         raise OperationalError
@@ -381,7 +381,37 @@ def test_without_a_database(inbox: str, action: str, monkeypatch: pytest.MonkeyP
     with pytest.raises(CommandError) as raised:
         run(action)
     monkeypatch.undo()
-    assert str(raised.value) == f"The database {inbox!r} is unavailable (OperationalError). Is it running, and migrated?"
+    assert str(raised.value) == (
+        f"The database {inbox!r} is unavailable (OperationalError). Start it, or correct DATABASES[{inbox!r}]."
+    )
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    ("lacks_tables", "problem"),
+    [
+        (True, "lacks the tables of the inbox. Create them: manage.py migrate gcp_event_inbox --database sqlite"),
+        (
+            False,
+            "refuses a statement (OperationalError). Let its user write, and apply all migrations: "
+            "manage.py showmigrations gcp_event_inbox",
+        ),
+    ],
+)
+def test_database_that_refuses(inbox: str, monkeypatch: pytest.MonkeyPatch, lacks_tables: bool, problem: str) -> None:
+    """If the database is there, the message says whether the tables are."""
+
+    def fail(*_: object) -> None:
+        raise OperationalError
+
+    monkeypatch.setattr("gcp_event_router.inbox.management.reports.stats", fail)
+    if lacks_tables:
+        monkeypatch.setattr(connections[inbox].introspection, "table_names", list)
+
+    with pytest.raises(CommandError) as raised:
+        run("stats")
+
+    assert str(raised.value) == f"The database 'sqlite' {problem}"
 
 
 class Terminal(io.StringIO):

@@ -112,14 +112,17 @@ def test_names(name: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
         ([], "the following arguments are required: --kind"),
         (["--kind", "a/b"], "argument --kind: 'a/b' cannot be part of an event's URL."),
         (["--kind", "k", "--reference", ""], "argument --reference: '' cannot be part of an event's URL."),
-        (["--kind", "k", "--workers", "0"], "argument --workers: '0' is not a positive whole number of at most 12 digits."),
+        (
+            ["--kind", "k", "--workers", "0"],
+            "argument --workers: '0' is not a positive whole number of at most 12 digits. Write 1 or more.",
+        ),
         (
             ["--kind", "k", "--max-messages", "x"],
-            "argument --max-messages: 'x' is not a positive whole number of at most 12 digits.",
+            "argument --max-messages: 'x' is not a positive whole number of at most 12 digits. Write 1 or more.",
         ),
         (
             ["--kind", "k", "--max-bytes", "9" * 20],
-            f"argument --max-bytes: '{'9' * 20}' is not a positive whole number of at most 12 digits.",
+            f"argument --max-bytes: '{'9' * 20}' is not a positive whole number of at most 12 digits. Write 1 or more.",
         ),
         (["--kind", "k", "--timeout", "5"], "argument --timeout: '5' is not an age."),
     ],

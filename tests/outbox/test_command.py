@@ -322,7 +322,7 @@ def test_without_time_zones(outbox: str) -> None:
     ("arguments", "text"),
     [
         (("list", "--state", "rejected"), "argument --state: invalid choice: 'rejected'"),
-        (("list", "--kind", "order-["), "argument --kind: The kind 'order-[' opens a '[' that is never closed"),
+        (("list", "--kind", "order-["), "argument --kind: The glob 'order-[' opens a '[' that is never closed"),
         (("list", "--ordering-key", ""), "argument --ordering-key: '' must be one or more printable characters."),
         (("retry", "--state", "done"), "argument --state: invalid choice: 'done'"),
         (("discard", "--state", "done"), "argument --state: invalid choice: 'done'"),
@@ -339,14 +339,19 @@ def test_wrong_arguments(outbox: str, arguments: tuple[str, ...], text: str) -> 
 
 @on_sqlite
 def test_without_a_database(outbox: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It says that the database is away."""
+    """It says that the database refuses."""
 
     def fail(*_: Any) -> Any:
         raise OperationalError
 
     monkeypatch.setattr("gcp_event_router.outbox.management.listing.stats", fail)
 
-    assert failure("stats") == ("", "The database 'sqlite' is unavailable (OperationalError). Is it running, and migrated?", 1)
+    assert failure("stats") == (
+        "",
+        "The database 'sqlite' refuses a statement (OperationalError). Let its user write, and apply all migrations: "
+        "manage.py showmigrations gcp_event_outbox",
+        1,
+    )
 
 
 def test_personal_fields_are_hidden(outbox: str, router: EventRouter) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
+from django.apps import apps
 from django.core.management.base import CommandError
+from django.db import DEFAULT_DB_ALIAS, connections
 from typing_extensions import override
 
 from ..management.subcommands import CommandGroup
@@ -12,7 +14,11 @@ from .conflicts import AWAY
 
 
 class BoxCommand(CommandGroup):
-    """Runs the subcommands of a box, and says in a sentence that its database is unavailable."""
+    """Runs the subcommands of a box, and says in a sentence what is wrong with its database."""
+
+    #: The name of the box for messages, and the label of its app.
+    box: ClassVar[str]
+    app: ClassVar[str]
 
     def alias(self) -> str:
         """Return the alias of the box's database."""
@@ -23,5 +29,20 @@ class BoxCommand(CommandGroup):
         try:
             super().handle(*args, **options)
         except AWAY as error:
-            msg = f"The database {self.alias()!r} is unavailable ({type(error).__name__}). Is it running, and migrated?"
-            raise CommandError(msg) from error
+            raise CommandError(self._problem(type(error).__name__)) from error
+
+    def _problem(self, error: str) -> str:
+        """Describe an error of the database: it is not there, has no tables, or refuses a statement."""
+        alias = self.alias()
+        try:
+            tables = connections[alias].introspection.table_names()
+        except AWAY:
+            return f"The database {alias!r} is unavailable ({error}). Start it, or correct DATABASES[{alias!r}]."
+        needed = {model._meta.db_table for model in apps.get_app_config(self.app).get_models()}  # noqa: SLF001 -- documented
+        if not needed <= {*tables}:
+            option = "" if alias == DEFAULT_DB_ALIAS else f" --database {alias}"
+            return f"The database {alias!r} lacks the tables of the {self.box}. Create them: manage.py migrate {self.app}{option}"
+        return (
+            f"The database {alias!r} refuses a statement ({error}). Let its user write, and apply all migrations: "
+            f"manage.py showmigrations {self.app}"
+        )

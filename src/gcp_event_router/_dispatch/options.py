@@ -89,7 +89,12 @@ class Options(NamedTuple):
             return cast("Self", DEFAULTS)
         for name in arguments:
             if name not in cls._fields:
-                msg = f"Unknown option {name}=. The options are {'=, '.join([*others, *cls._fields])}=."
+                from difflib import get_close_matches  # noqa: PLC0415 -- a start without mistakes does not need it
+
+                known = [*others, *cls._fields]
+                close = get_close_matches(name, known, 1)
+                advice = f"Did you mean {close[0]}=? " if close else ""
+                msg = f"Unknown option {name}=. {advice}The options are {'=, '.join(known)}=."
                 raise RegistrationError(msg)
         options = cls(**arguments)
         problem = options._wrong_value() or options._contradiction()

@@ -135,7 +135,10 @@ def glob_of(pattern: object) -> Glob:
     if not isinstance(pattern, str):
         function = getattr(pattern, "__qualname__", None)
         what = f"the function {function}" if function else f"{pattern!r}, of type {type(pattern).__name__}"
-        msg = f'A kind or type must be a string, not {what}. Name one: `@events.on("order-placed")`.'
+        how = 'Name one: `@events.on("order-placed")`.'
+        if isinstance(pattern, (list, tuple, set, frozenset)):
+            how = 'Give each as an argument of its own: `@events.on("order-placed", "order-paid")`.'
+        msg = f"A kind or type must be a string, not {what}. {how}"
         raise RegistrationError(msg)
     return Glob(pattern)
 

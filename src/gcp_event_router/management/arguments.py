@@ -41,7 +41,7 @@ def positive(text: str) -> int:
     """Parse a positive number of at most twelve digits."""
     number = int(text) if text.isascii() and text.isdecimal() and len(text) <= _MAX_DIGITS else 0
     if number < 1:
-        msg = f"{text!r} is not a positive whole number of at most {_MAX_DIGITS} digits."
+        msg = f"{text!r} is not a positive whole number of at most {_MAX_DIGITS} digits. Write 1 or more."
         raise ArgumentTypeError(msg)
     return number
 
@@ -56,10 +56,14 @@ def label(text: str) -> str:
 
 def glob(text: str) -> str:
     """Accept a glob, as for `events.on`."""
+    if not text:
+        msg = "The glob '' is empty, so it matches nothing. Write one such as 'order-*', or leave the option out."
+        raise ArgumentTypeError(msg)
     try:
         return Glob(text).pattern
     except GlobError as error:
-        raise ArgumentTypeError(str(error)) from error
+        msg = str(error).replace("The kind", "The glob", 1)
+        raise ArgumentTypeError(msg) from error
 
 
 def printable(text: str) -> str:

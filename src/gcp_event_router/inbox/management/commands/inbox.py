@@ -19,6 +19,8 @@ class Command(BoxCommand):
 
     help: str = "Show the events that the inbox stores, run or discard their deliveries, and delete or erase events."
 
+    box: ClassVar[str] = "inbox"
+    app: ClassVar[str] = "gcp_event_inbox"
     subcommands: ClassVar[Mapping[str, Subcommand]] = {
         "list": list_deliveries,
         "show": show_event,

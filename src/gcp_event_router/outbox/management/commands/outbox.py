@@ -20,6 +20,8 @@ class Command(BoxCommand):
 
     help: str = "Send the events that the outbox stores, show them, retry or discard them, and delete or erase old ones."
 
+    box: ClassVar[str] = "outbox"
+    app: ClassVar[str] = "gcp_event_outbox"
     subcommands: ClassVar[Mapping[str, Subcommand]] = {
         "relay": relay_events,
         "list": list_events,
