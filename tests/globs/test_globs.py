@@ -92,6 +92,18 @@ def test_globs_of_one_text_are_equal() -> None:
     assert Glob("a") != "a"
 
 
+def test_an_exclamation_mark_begins_no_range() -> None:
+    """The mark that negates a sequence is not part of a range, even before a hyphen."""
+    glob = Glob("[!- ]")
+
+    assert [glob.matches(text) for text in ("!", "-", " ")] == [True, False, False]
+
+
+def test_a_range_may_hold_one_character() -> None:
+    """A range ends where it begins, or later."""
+    assert [Glob("[a-a]").matches(text) for text in "ab"] == [True, False]
+
+
 CLOSE = "Close the sequence, as in '[ab]', or write '[[]' for the character itself."
 
 
