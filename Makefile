@@ -9,7 +9,7 @@ unexport DJANGO_SETTINGS_MODULE
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help typing demo demo-emulator serve screenshots test proofs coverage sentry check types lint asyncapi workflows release-check matrix floors bench benchmarks chaos fuzz reliability million growth google docs docs-links clean
+.PHONY: help typing demo demo-emulator serve screenshots test proofs coverage sentry check types lint asyncapi workflows release-check matrix floors bench benchmarks chaos fuzz reliability million growth mutation google docs docs-links clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -126,10 +126,10 @@ bench: $(VENV)/.dev ## Print the cost of a start, a dispatch, a token and both b
 benchmarks: .venvs/benchmarks/.installed ## Compare with other packages, side by side, and write docs/explanation/benchmarks.md; ARGUMENTS="--rounds 3".
 	.venvs/benchmarks/bin/python -u benchmarks/side_by_side.py $(ARGUMENTS)
 
-.venvs/benchmarks/.installed: pyproject.toml
-	$(PYTHON) -m venv .venvs/benchmarks
-	.venvs/benchmarks/bin/python -m pip install --quiet --upgrade "pip>=25.1"
-	.venvs/benchmarks/bin/python -m pip install --quiet --editable . --group benchmarks
+.venvs/benchmarks/.installed .venvs/mutation/.installed: .venvs/%/.installed: pyproject.toml
+	$(PYTHON) -m venv .venvs/$*
+	.venvs/$*/bin/python -m pip install --quiet --upgrade "pip>=25.1"
+	.venvs/$*/bin/python -m pip install --quiet --editable . --group $*
 	touch $@
 
 chaos: $(VENV)/.test $(VENV)/.mariadb ## Kill processes while they publish, send and deliver thousands of events, and check that each took effect once.
@@ -147,6 +147,9 @@ million: $(VENV)/.test ## Print the duration of the admin's list and of a purge,
 growth: $(VENV)/.test ## Print how the inbox's tables grow while a million deliveries fail once and are done.
 	$(BIN)/python -u benchmarks/growth.py $(ARGUMENTS)
 
+mutation: .venvs/mutation/.installed ## Change the core in thousands of ways, and count the changes that no test notices; ARGUMENTS="globs secrets".
+	.venvs/mutation/bin/python -u benchmarks/mutation.py $(ARGUMENTS)
+
 google: $(VENV)/.test ## Write the models of Google's payloads from the definitions in google-events.
 	$(BIN)/python scripts/google_models.py
 
@@ -160,4 +163,4 @@ docs-links: $(VENV)/.docs ## Ask the links to other sites whether they lead some
 	$(SITE) docs/_build/linkcheck -b linkcheck
 
 clean: ## Remove what the other targets made.
-	rm -rf $(VENV) .venvs tests/asyncapi/node_modules build dist docs/_build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venvs mutants tests/asyncapi/node_modules build dist docs/_build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache .hypothesis

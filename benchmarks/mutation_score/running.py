@@ -1,0 +1,87 @@
+"""Runs mutmut on one part, in a folder of its own, so that a run can be interrupted and continued."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+
+from tests.support import postgres
+
+from .mutants import KILLED, TIMED_OUT
+from .parts import Part
+
+ROOT = Path(__file__).resolve().parents[2]
+WORK = ROOT / "mutants"
+#: What tests read beside the sources.
+_COPIED = ("example", "stubs", "docs", "benchmarks", "scripts", "README.md", "CONTRIBUTING.md", "CHANGELOG.md")
+
+
+def run(part: Part, children: int) -> None:
+    """Test the mutants of a part: those that no earlier run has tested, and survivors again if the tests have changed."""
+    folder = WORK / part.name
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("src", "tests", *_COPIED):
+        if not (folder / name).exists():
+            (folder / name).symlink_to(ROOT / name)
+    (folder / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text() + configuration(part))
+    _forget_what_changed(folder, part)
+    environment = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "DJANGO_SETTINGS_MODULE"}}
+    with ExitStack() as stack:
+        if part.needs_database:
+            environment[postgres.RUNNING] = stack.enter_context(postgres.server(durable=False))
+            children = 1  # they share its database
+        command = [str(Path(sys.executable).with_name("mutmut")), "run", "--max-children", str(children)]
+        subprocess.run(command, cwd=folder, env=environment, check=True)
+
+
+def configuration(part: Part) -> str:
+    """The section of pyproject.toml that mutmut reads.
+
+    Without a server of its own that forks, mutmut would fork after it has run tests, and so without the threads that asgiref has
+    kept since: async tests would wait for ever.
+    """
+    selection = [f"src/gcp_event_router/{module}.py" for module in part.modules]
+    arguments = ["-p", "no:cacheprovider", "--hypothesis-profile=mutants", "--tb=no", "-m", part.marked]
+    return f"""
+[tool.mutmut]
+source_paths = ["src"]
+only_mutate = {json.dumps(selection)}
+also_copy = {json.dumps(_COPIED)}
+pytest_add_cli_args = {json.dumps(arguments)}
+pytest_add_cli_args_test_selection = {json.dumps(part.tests)}
+process_isolation = "forkserver"
+use_git_change_detection = false
+"""
+
+
+def _forget_what_changed(folder: Path, part: Part) -> None:
+    """Let mutmut test survivors again if a test has changed; it looks for changes in the code itself."""
+    copies = folder / "mutants"
+    mark = folder / "tests.sha256"
+    current = digest(ROOT / "tests" / name.removeprefix("tests/") for name in part.tests)
+    if mark.exists() and mark.read_text() == current:
+        return
+    shutil.rmtree(copies / "tests", ignore_errors=True)
+    (copies / "mutmut-stats.json").unlink(missing_ok=True)
+    for meta in copies.rglob("*.meta"):
+        data = json.loads(meta.read_text())
+        codes = data["exit_code_by_key"]
+        codes.update((name, None) for name, code in codes.items() if code not in KILLED | TIMED_OUT)
+        meta.write_text(json.dumps(data))
+    mark.write_text(current)
+
+
+def digest(paths: Iterable[Path]) -> str:
+    """A hash over the Python files at some paths."""
+    found = hashlib.sha256()
+    for path in paths:
+        for file in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            found.update(file.read_bytes())
+    return found.hexdigest()
