@@ -239,7 +239,7 @@ def _has_mark(schema: Mapping[str, Any]) -> bool:
 def _personal_fields(schema: Mapping[str, Any]) -> frozenset[str]:
     """The fields of a class that are declared as personal, whatever schema another annotation has given them."""
     cls: Any = schema.get("cls") if schema.get("type") in ("model", "dataclass") else None  # or a dict of fields with such names
-    fields = _dict_of(getattr(cls, "__pydantic_fields__", None)) or {}
+    fields = _dict_of(getattr(cls, "__pydantic_fields__", None) or getattr(cls, "model_fields", None)) or {}  # pydantic 2.9
     return frozenset(name for name, field in fields.items() if any(isinstance(item, Personal) for item in field.metadata))
 
 
