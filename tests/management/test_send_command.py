@@ -512,7 +512,8 @@ def test_no_http() -> None:
         )
     with site() as url:
         assert run("k", "--data", "{}", "--url", f"{url.replace('http', 'https')}/x")[1] == (
-            "CommandError: No answer from https://localhost:0/x: SSLError. Is a server running there?\n"
+            "CommandError: No answer from https://localhost:0/x: SSLError. "
+            "Is it https there, with a certificate that this machine trusts?\n"
         )
 
 
@@ -520,6 +521,19 @@ SHARED = {
     "BACKEND": "gcp_event_router.auth.SharedToken",
     "OPTIONS": {"header": "X-Shop-Token", "tokens": ["a long secret token"]},
 }
+
+
+@override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [SHARED]})
+def test_unauthenticated(seen: list[Event[Any, Any]]) -> None:
+    """What authenticates a sender is named to one whom the site does not know."""
+    with site() as url:
+        code, printed = run("order-placed", "--data", '{"order_id": 3}', "--url", url)
+
+    assert (code, printed.splitlines()[-1]) == (
+        1,
+        "CommandError: Expected handled, but got unauthenticated. "
+        "Authenticate as a sender of the site: --identity, --header or --as.",
+    )
 
 
 @override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [SHARED]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import timedelta
 from typing import Any
 
@@ -56,6 +57,16 @@ def test_a_signed_token_is_accepted_for_what_it_claims(router: EventRouter, post
 
     assert statuses == [201, 403, 401, 401, 403, 401]
     assert [(each.method, each.email) for each in seen if each] == [("oidc", SENDER["email"])]
+
+
+def test_signer_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error names what to install."""
+    monkeypatch.setitem(sys.modules, "cryptography.hazmat.primitives.asymmetric", None)
+
+    with pytest.raises(ImportError) as caught:
+        TokenSigner()
+
+    assert str(caught.value) == "TokenSigner needs cryptography, which is not installed. pip install 'gcp-event-router[oidc]'."
 
 
 def test_only_in_its_block(router: EventRouter, post: Post) -> None:

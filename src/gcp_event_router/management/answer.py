@@ -63,9 +63,17 @@ class EndpointAnswer:
         is_foreign = self.result is None and self.body != b"{}"  # another endpoint only has to acknowledge
         if expected in results or (is_foreign and expected == HANDLED and self.status in ACKNOWLEDGED):
             return
-        advice = f" To expect that, give --expect {results[0]}." if self.status in ACKNOWLEDGED else ""
-        msg = f"Expected {expected}, but got {' or '.join(results) or f'the status {self.status}'}.{advice}"
+        if self.status != Outcome.FAILED.status and len(results) > 1:  # other sites rarely have their failures share a status
+            results = [result for result in results if result != Outcome.FAILED.value]
+        msg = f"Expected {expected}, but got {' or '.join(results) or f'the status {self.status}'}.{self._advice(results)}"
         raise CommandError(msg)
+
+    def _advice(self, results: Sequence[str]) -> str:
+        if self.status in ACKNOWLEDGED and results:
+            return f" To expect that, give --expect {results[0]}."
+        if Outcome.UNAUTHENTICATED.value in results:
+            return " Authenticate as a sender of the site: --identity, --header or --as."
+        return ""
 
     def text(self) -> str:
         """Format the answer for a terminal, without control characters."""

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from http.client import HTTPException
 from json import dumps
 from pathlib import Path
+from ssl import SSLError
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlencode
 
@@ -329,7 +330,9 @@ def _post(
     try:
         answer = client.post(path, message.body, {name.title(): value for name, value in headers})
     except (OSError, HTTPException) as error:
-        msg = f"No answer from {place}: {type(error).__name__}. Is a server running there?"
+        is_tls = isinstance(error, SSLError)
+        advice = "Is it https there, with a certificate that this machine trusts?" if is_tls else "Is a server running there?"
+        msg = f"No answer from {place}: {type(error).__name__}. {advice}"
         raise CommandError(msg) from error
     except ValueError:  # http.client refuses a header
         refuse(

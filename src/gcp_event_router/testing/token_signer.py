@@ -16,11 +16,18 @@ class TokenSigner:
 
     Everything else about a token is checked as usual. Needs the extra `oidc`. A nested block replaces the key of the outer one
     until it ends.
+
+    Raises:
+        ImportError: The extra is not installed.
+
     """
 
     def __init__(self) -> None:
-        from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415 -- an extra
-
+        try:
+            from cryptography.hazmat.primitives.asymmetric import rsa  # noqa: PLC0415 -- an extra
+        except ImportError as error:
+            msg = "TokenSigner needs cryptography, which is not installed. pip install 'gcp-event-router[oidc]'."
+            raise ImportError(msg) from error
         self.kid: str = uuid4().hex
         self._key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         self._served = ExitStack()
