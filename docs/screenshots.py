@@ -90,7 +90,7 @@ def take(browser: Browser, size: ViewportSize, site: str, images: Path) -> None:
         for name, path in PAGES.items():
             page.goto(path)
             if name == "inbox-event":
-                page.locator("#result_list .field-kind a").first.click()
+                page.locator("#result_list .field-event a").first.click()
                 page.locator(".gei-event").wait_for()
             write(page, images / f"{name}-{size['width']}-{scheme}.png")
     context.close()

@@ -86,13 +86,13 @@ def test_inbox_admin_has_no_violation(browser: Browser, site: str, size: Viewpor
             assert violations(page, *DJANGOS) == []
         for state in ("parked", "rejected", "done", "running"):
             page.goto(f"{LIST}?state={state}")
-            page.locator("#result_list .field-kind a").first.click()
+            page.locator("#result_list .field-event a").first.click()
             expect(page.locator(".gei-event")).to_be_visible()
             assert violations(page, *DJANGOS) == []
         page.get_by_role("link", name="History").click()
         page.go_back()
         page.goto(f"{LIST}?state=parked")
-        page.locator("#result_list .field-kind a").first.click()
+        page.locator("#result_list .field-event a").first.click()
         page.get_by_role("button", name="Discard").click()
         assert violations(page, *DJANGOS) == []
     assert complaints == []

@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from django.db import connections
 from django.test import override_settings
+from pydantic import BaseModel
 
 from gcp_event_router import Event, EventRouter, Reject
 from gcp_event_router._dispatch.store import History, set_history
 from gcp_event_router._globs.glob import Glob
+from gcp_event_router._schema.personal import HIDDEN
 from gcp_event_router.inbox.apps import load_history
 from gcp_event_router.inbox.history import InboxHistory
 from gcp_event_router.inbox.models import Delivery, State, StoredEvent
+from gcp_event_router.privacy import Personal
 
 from ..conftest import post_wsgi
 from ..support.admin_pages import Pages, text, with_admin
@@ -93,7 +96,7 @@ def test_all_deliveries(router: EventRouter, shop: str) -> None:
     assert link(kind="*", type="com.*") == [(f"{where}?handler=shop.typed", "All deliveries to its handler")]
     assert link(kind="order-*") == [(f"{where}?handler=shop.record", "All deliveries to its handler")]
     assert link(kind="never-*", type="com.*") == []
-    assert pages.get(f"{where}?kind=order-paid").count('class="field-kind') == 1
+    assert pages.get(f"{where}?kind=order-paid").count('class="field-event') == 1
 
 
 def test_deliveries_of_one_kind(router: EventRouter, shop: str) -> None:
@@ -104,6 +107,21 @@ def test_deliveries_of_one_kind(router: EventRouter, shop: str) -> None:
     assert [row[1] for row in shown(pages.get(CHANNEL, kind="order-placed"))] == [str(number) for number in range(11, 1, -1)]
     assert [row[1] for row in shown(pages.get(CHANNEL, kind="order-paid"))] == ["100", "100"]
     assert [row[1] for row in shown(pages.get(CHANNEL, kind="*", type="com.*"))] == ["com.x/300"]
+
+
+def test_errors_quote_nothing_personal(router: EventRouter, shop: str) -> None:
+    """The error of an event with a personal field has its type only, whoever looks."""
+
+    class Customer(BaseModel):
+        name: Annotated[str, Personal()]
+
+    def greet(event: Event[Customer]) -> None:
+        raise Reject(event.payload.name)
+
+    router.on("customer", name="shop.greet")(greet)
+    post_wsgi("/events/customer/1", push(1, {"name": "Ada"}))
+
+    assert [row[-1] for row in shown(Pages(VIEW, "view_personal").get(CHANNEL, kind="customer"))] == [f"Reject: {HIDDEN}"]
 
 
 def test_unread_events_are_there(shop: str, router: EventRouter) -> None:

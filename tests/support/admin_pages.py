@@ -127,7 +127,7 @@ def rows(html: str) -> list[list[str]]:
 
 def references(html: str) -> list[str]:
     """The references of the events in the list."""
-    return [row[2] for row in rows(html)]
+    return [row[1].partition("/")[2] for row in rows(html)]
 
 
 def section(html: str, name: str) -> str:

@@ -13,6 +13,7 @@ def test_names_are_broken_behind_separators() -> None:
         "OBJECT_FINALIZE": "OBJECT_|FINALIZE",
         "projects/p/messagePublished": "projects/|p/|message|Published",
         "InvalidEventError": "Invalid|Event|Error",
+        "InvalidEventError: order_id": "Invalid|Event|Error: order_|id",
         "OrderPlaced | None": "OrderPlaced | None",
         "V1 | V2": "V1 | V2",
         "a__b--c": "a__|b--|c",

@@ -77,7 +77,7 @@ def facts_of(event: StoredEvent, envelope: Envelope | None) -> Iterator[tuple[st
         (gettext_noop("Ordering key"), envelope and envelope.ordering_key),
         (gettext_noop("Authenticated by"), principal.get("method")),
         (gettext_noop("Sender"), principal.get("email")),
-        (gettext_noop("Subject"), principal.get("subject")),
+        (gettext_noop("Token's subject"), principal.get("subject")),
     ):
         if value:
             yield name, value if isinstance(value, datetime) else printable(str(value))

@@ -63,7 +63,7 @@ class InboxHistory(History):
 
 def _describe(delivery: Delivery) -> Delivered:
     event, beginnings = delivery.event, cast("Any", delivery)
-    conceal([delivery], event.kind)
+    conceal([delivery], event.kind)  # the catalogue is for all of the staff
     try:
         url = reverse("admin:gcp_event_inbox_storedevent_change", args=[event.key])
     except NoReverseMatch:

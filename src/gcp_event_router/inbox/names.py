@@ -15,7 +15,6 @@ from .._boxes.states import OPEN
 from .._dispatch.lookup import GivenTraits, find_everywhere, registered_everywhere
 from .._dispatch.options import Options
 from .._log import logger
-from ..backoff import Backoff
 from ..envelopes import Envelope
 from .leases import DeliveryTerms, delivery_terms, numbered, terms_of
 from .models import Delivery
@@ -26,10 +25,10 @@ _MAX_LOGGED: Final = 1_000
 logged: set[tuple[str, str]] = set()
 
 
-def policies_of(kind: str, envelope: Envelope | None) -> Mapping[str, Backoff]:
-    """Return the retry policies of the handlers for an event, by their names in the inbox; none if it cannot be read."""
+def event_terms(kind: str, envelope: Envelope | None) -> Mapping[str, DeliveryTerms]:
+    """Return the terms of the handlers for an event, by their names in the inbox; none if it cannot be read."""
     routers = () if envelope is None else find_everywhere(kind, envelope)
-    return {terms.handler: terms.retry for router in routers for terms in delivery_terms(router).values()}
+    return {terms.handler: terms for router in routers for terms in delivery_terms(router).values()}
 
 
 class Names:

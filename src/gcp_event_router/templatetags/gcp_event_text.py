@@ -22,7 +22,9 @@ _BREAK: Final = mark_safe("<wbr>")
 _BREAKS: Final = re.compile(r"(?<=[._\-/:@,;=&?|+])(?=[^\s._\-/:@,;=&?|+])")
 #: Before a capital within a word that may not fit in a line.
 _HUMPS: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-_LONG_WORD: Final = 16
+_LONG_WORDS: Final = re.compile(r"[^\s\0]{16,}")
+#: Stands for a place where a name may be broken.
+_MARK: Final = "\0"
 #: Code within a text, in one back-tick or in two, with the roles of Sphinx: :class:`~shop.Order`.
 _CODE: Final = re.compile(r"(?::[a-z:]+:)?(?<!`)(`{1,2})~?([^`]+)\1(?!`)")
 _BULLET: Final = re.compile(r"[-*] +(?=\S)")
@@ -33,9 +35,8 @@ _LONGEST: Final = 4_000
 @register.filter
 def breakable(text: object) -> SafeString:
     """A name that may be broken behind its separators; in long words also before a capital."""
-    words = _BREAKS.split(str(text))
-    parts = (_HUMPS.split(word) if len(word) >= _LONG_WORD and " " not in word else [word] for word in words)
-    return format_html_join(_BREAK, "{}", ((piece,) for pieces in parts for piece in pieces))
+    marked = _LONG_WORDS.sub(lambda word: _HUMPS.sub(_MARK, word[0]), _BREAKS.sub(_MARK, str(text)))
+    return format_html_join(_BREAK, "{}", ((part,) for part in marked.split(_MARK)))
 
 
 @register.filter

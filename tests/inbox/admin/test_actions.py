@@ -103,7 +103,12 @@ def test_discard_chosen_events(shop: Shop, pages: Pages) -> None:
     before = states(shop)
     fields = re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', page)
 
-    assert "Discard 4 deliveries?" in text(page)
+    named = "".join(
+        f" order-placed/{number}: shop.record ({state.label})"
+        for number, state in reversed([*enumerate(HANDLERS_STATES)])
+        if str(number) not in {"1", "3", "6"}
+    )
+    assert f"Discard 4 deliveries?{named} Nothing runs discarded deliveries" in text(page)
     assert before == {str(number): state.value for number, state in enumerate(HANDLERS_STATES)}
     assert ("confirmed", "yes") in fields
     chosen = [value for name, value in fields if name == "_selected_action"]
@@ -114,6 +119,15 @@ def test_discard_chosen_events(shop: Shop, pages: Pages) -> None:
         302,
         [NOTHING],
     )
+
+
+def test_question_names_few(shop: Shop, pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A question names the newest deliveries, and counts the others."""
+    monkeypatch.setattr("gcp_event_router.inbox.admin.detail_views.NAMED", 1)
+    events = [shop.order_in(State.PARKED, number) for number in range(3)]
+    page = pages.client.post(LIST, {"action": "discard", "_selected_action": [str(event.pk) for event in events]})
+
+    assert "Discard 3 deliveries? order-placed/2: shop.record (parked) and 2 more Nothing runs" in text(page.content.decode())
 
 
 def test_discard_what_is_running(shop: Shop, pages: Pages) -> None:
@@ -194,7 +208,7 @@ def test_discard_on_an_events_page(shop: Shop, pages: Pages) -> None:
     number = number_of(shop, event)
     page = pages.client.post(page_of(event), {"discard": number}).content.decode()
 
-    assert "Discard 1 delivery? Nothing runs discarded deliveries" in text(page)
+    assert "Discard 1 delivery? order-placed/1: shop.record (parked) Nothing runs discarded deliveries" in text(page)
     assert states(shop) == {"1": "parked"}
     assert pages.post(page_of(event), discard=number, confirmed="yes") == (302, ["Discarded 1 delivery."])
     assert states(shop) == {"1": "discarded"}

@@ -14,7 +14,7 @@ from gcp_event_router import Event, EventRouter
 from gcp_event_router.inbox.models import Delivery, OnceKey, StoredEvent
 
 from ...conftest import post_wsgi
-from ...support.admin_pages import LIST, Pages, page_of, rows, section, with_admin
+from ...support.admin_pages import LIST, Pages, page_of, references, rows, section, with_admin
 from ...support.deliveries import push
 
 pytestmark = [with_admin, pytest.mark.usefixtures("admin_site")]
@@ -66,12 +66,12 @@ def test_the_list(deliveries: list[Delivery], router: EventRouter) -> None:
     first, _ = deliveries
 
     assert rows(pages.get()) == [
-        ["done", "paid", "2", "shop.book", f"{SHOWN} (duplicate of {first.pk})", "-", "0 of 10"],
-        ["done", "paid", "1", "shop.book", SHOWN, "-", "1 of 10"],
+        ["done 0 of 10", "paid/2", "shop.book", f"{SHOWN} (duplicate of {first.pk})", "-"],
+        ["done 1 of 10", "paid/1", "shop.book", SHOWN, "-"],
     ]
-    assert [row[2] for row in rows(pages.get(LIST, q=KEY))] == ["1"]
+    assert references(pages.get(LIST, q=KEY)) == ["1"]
     with router.isolated(empty=True):
-        assert len(rows(pages.get())[0]) == 6
+        assert len(rows(pages.get())[0]) == 4
 
 
 def test_show(inbox: str, deliveries: list[Delivery]) -> None:

@@ -66,23 +66,46 @@ def test_parameters_attributes_and_the_sender(shop: Shop, pages: Pages) -> None:
 
     assert section(page, "Attributes") == "Attributes colour blå size <b>"
     assert section(page, "Parameters") == "Parameters a 1 a 2 b"
-    assert section(page, "Envelope").endswith("Authenticated by oidc Sender push@shop.example Subject 17")
+    assert section(page, "Envelope").endswith("Authenticated by oidc Sender push@shop.example Token's subject 17")
     assert section(page, "Payload") == "Payload None."
 
 
 def test_errors(shop: Shop, pages: Pages) -> None:
     """What was invalid is listed with its place; another error has its type and its trail."""
     invalid, failed = shop.order(1, payload={"order_id": "one"}), shop.order(2, RuntimeError)
-    Delivery.objects.using(shop.alias).filter(event=failed.pk).update(attempts=2, lost=1, sender_attempt=3, deferred=True)
+    Delivery.objects.using(shop.alias).filter(event=failed.pk).update(attempts=2, lost=1, sender_attempt=3)
     listed, trail = (section(pages.get(page_of(event)), "Deliveries") for event in (invalid, failed))
 
     assert (
         "gcp_event_router.exceptions.InvalidEventError order_id : "
         "Input should be a valid integer, unable to parse string as an integer (int_parsing) Text and traceback"
     ) in listed
-    assert "shop.record deferred parked 1 of 1 1 lost 3 by the sender created" in trail
+    assert "shop.record parked 1 of 1 1 lost 3 by the sender created" in trail
     assert "builtins.RuntimeError" in trail
     assert "in record" in trail
+
+
+def test_deferred(inbox: str, router: EventRouter, pages: Pages) -> None:
+    """A deferred handler is marked as such; another one waits for a worker after a replay, and is not deferred."""
+
+    @router.on("k", name="later", deferred=True)
+    def _(event: Event[Any]) -> None: ...
+
+    @router.on("k", name="now")
+    def _(event: Event[Any]) -> None: ...
+
+    post_wsgi(PATH, PUSH)
+    event = StoredEvent.objects.using(inbox).get()
+    deliveries = Delivery.objects.using(inbox)
+
+    def shown() -> str:
+        return re.sub(f" created {TIME}( started {TIME} finished {TIME})?", ",", section(pages.get(page_of(event)), "Deliveries"))
+
+    assert "later deferred pending 0 of 10 retries at once, now done 1 of 10," in shown()
+    deliveries.filter(handler="now").update(deferred=True)
+    assert "later deferred pending 0 of 10 retries at once, now done 1 of 10," in shown()
+    deliveries.filter(handler="now").update(state=State.PENDING)
+    assert "later deferred pending 0 of 10 retries at once, now waits for a worker pending 1 of 10 retries at once" in shown()
 
 
 def test_when_and_how_a_delivery_is_tried_again(inbox: str, router: EventRouter, pages: Pages) -> None:

@@ -35,10 +35,10 @@ def test_each_event_is_listed(outbox: str, pages: Pages) -> None:
     page = pages.get(LIST)
 
     assert rows(page) == [
-        ["pending", "order-placed", "-", "-", "-", "0 of 50", "now"],
-        ["pending", "order-placed", "orders", "customer-1", "-", "0 of 50", f"after {first}"],
-        ["running", "order-placed", "orders", "-", "-", "1 of 50", "-"],
-        ["failed", "order-placed", "orders", "customer-1", "Timeout", "3 of 50", "in 9 minutes"],
+        ["pending 0 of 50", "order-placed", "-", "-", "-", "now"],
+        ["pending 0 of 50", "order-placed", "orders", "customer-1", "-", f"after {first}"],
+        ["running 1 of 50", "order-placed", "orders", "-", "-", "-"],
+        ["failed 3 of 50", "order-placed", "orders", "customer-1", "Timeout", "in 9 minutes"],
     ]
     assert re.findall(r"<time [^>]*>(.*?)</time>", page) == ["0\xa0minutes"] * 4
 
@@ -52,7 +52,7 @@ def test_summary(outbox: str, pages: Pages) -> None:
 
     assert text(summary) == "2 parked 1 failed 1 running 1 pending 1 discarded 1 done"
     assert 'aria-label="Events by state"' in summary
-    assert [row[0] for row in rows(pages.get(LIST, state="parked"))] == ["parked", "parked"]
+    assert [row[0] for row in rows(pages.get(LIST, state="parked"))] == ["parked 0 of 50", "parked 0 of 50"]
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,9 @@ def test_discard_chosen_events(outbox: str, pages: Pages) -> None:
     numbers = [keep(outbox, state) for state in STATES]
     question = pages.client.post(LIST, {"action": "discard", "_selected_action": numbers}).content.decode()
 
-    assert "Discard 3 events? Nothing sends discarded events until you retry them." in text(question)
+    keys = OutgoingEvent.objects.using(outbox).filter(state__in=["parked", "failed", "pending"]).order_by("-pk")
+    named = " ".join(f"order-placed/{event.key} ({State(event.state).label})" for event in keys)
+    assert f"Discard 3 events? {named} Nothing sends discarded events until you retry them." in text(question)
     assert act(pages, "discard", *numbers, confirmed="yes") == (302, ["Discarded 3 events."])
     assert list(states_of(outbox).values()) == ["discarded", "running", "discarded", "done", "discarded", "discarded"]
     assert act(pages, "discard", *numbers) == (302, [NOTHING_DISCARDED])

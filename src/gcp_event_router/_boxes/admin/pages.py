@@ -18,6 +18,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from typing_extensions import override
 
+from ..display import printable
 from ..redaction import VIEW_PERSONAL
 from .lists import CappedPaginator, without_large
 
@@ -31,6 +32,8 @@ Names = list[str] | tuple[str, ...]
 
 #: How many rows an action accepts: a request must end, and has at most 1,000 fields.
 _AT_ONCE: Final = 500
+#: How many rows a question names.
+NAMED: Final = 20
 _TEMPLATES: Final = "admin/gcp_event_router/box"
 
 
@@ -164,10 +167,25 @@ class BoxAdmin(AnyModelAdmin):
         LogEntry.objects.log_actions(user.pk, list(rows), CHANGE, result.text)
 
     def confirm(
-        self, request: HttpRequest, question: str, effect: str, verb: str, fields: Sequence[tuple[str, str]]
+        self,
+        request: HttpRequest,
+        question: str,
+        effect: str,
+        verb: str,
+        fields: Sequence[tuple[str, str]],
+        names: Sequence[str] = (),
+        number: int = 0,
     ) -> HttpResponse:
-        """Ask whether to do something. The form sends the fields again, and `confirmed`."""
-        context = {"title": question, "effect": effect, "verb": verb, "fields": fields, "back": request.get_full_path()}
+        """Ask whether to do something with rows, and name some of them. The form sends the fields again, and `confirmed`."""
+        context = {
+            "title": question,
+            "effect": effect,
+            "verb": verb,
+            "fields": fields,
+            "back": request.get_full_path(),
+            "names": [*map(printable, names)],
+            "more": number - len(names),
+        }
         return self.page(request, f"{_TEMPLATES}/confirm.html", context)
 
     def page(self, request: HttpRequest, template: str, context: dict[str, Any]) -> HttpResponse:

@@ -5,53 +5,46 @@ from __future__ import annotations
 from typing import Any, Final, cast
 
 from django.contrib import admin
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from ..._boxes.admin import parts
-from ..._boxes.admin.parts import WORST_FIRST, badge, isolated
-from ..._boxes.display import error_line, printable
+from ..._boxes.admin.parts import NOTHING, WORST_FIRST, badge, isolated
+from ..._boxes.display import error_line
 from ..._boxes.states import State
 from ..database import database
 from ..models import Delivery, StoredEvent
 
 #: How many handlers of an event are named.
-_NAMED: Final = 2
+_NAMED: Final = 3
 
 
 @admin.display(description=_("state"))
 def state(event: StoredEvent) -> str:
-    """The worst state of its deliveries."""
+    """The worst state of its deliveries, and the attempts of that delivery."""
     worst = next(iter(_worst_first(event)), None)
-    if worst is None:
-        return "-"
-    return badge(worst.state)
+    return NOTHING if worst is None else parts.progress(worst.state, worst.counted, worst.limit)
 
 
-@admin.display(description=_("kind"))
-def kind(event: StoredEvent) -> str:
-    """Its kind."""
-    return isolated(event.kind)
-
-
-@admin.display(description=_("reference"))
-def reference(event: StoredEvent) -> str:
-    """Its reference."""
-    return isolated(event.reference)
+@admin.display(description=_("event"))
+def event(event: StoredEvent) -> str:
+    """Its kind and its reference."""
+    return isolated(str(event))
 
 
 @admin.display(description=_("handlers"))
 def handlers(event: StoredEvent) -> str:
-    """The names of its handlers, or their number. If their states differ, the worst comes first, with its state."""
+    """The names of its handlers, each in a line. If their states differ, each has its own, the worst first."""
     deliveries = [delivery for delivery in _worst_first(event) if delivery.handler]
-    if len({delivery.state for delivery in deliveries}) > 1:
-        named = deliveries if len(deliveries) <= _NAMED else deliveries[:1]
-        text = ", ".join(f"{printable(delivery.handler)} ({State(delivery.state).label})" for delivery in named)
-        more = len(deliveries) - len(named)
-        return text + (ngettext(" and %d more", " and %d more", more) % more if more else "")
-    names = sorted(printable(delivery.handler) for delivery in deliveries)
-    return ", ".join(names) if len(names) <= _NAMED else ngettext("%d handler", "%d handlers", len(names)) % len(names)
+    is_mixed = len({delivery.state for delivery in deliveries}) > 1
+    lines = [
+        format_html("{} {}", isolated(delivery.handler), badge(delivery.state) if is_mixed else "")
+        for delivery in deliveries[:_NAMED]
+    ]
+    more = len(deliveries) - len(lines)
+    lines += [format_html("{}", ngettext("and %d more", "and %d more", more) % more)] if more else []
+    return format_html_join("", '<div class="gei-handler">{}</div>', ((line,) for line in lines)) or NOTHING
 
 
 @admin.display(description=_("error"))
@@ -62,7 +55,7 @@ def error(event: StoredEvent) -> str:
         if delivery.error_type or beginnings.error_beginning:
             line = error_line(delivery.error_type, beginnings.error_beginning, beginnings.text_beginning)
             return isolated(line)
-    return "-"
+    return NOTHING
 
 
 @admin.display(description=_("key"))
@@ -74,14 +67,7 @@ def once_key(event: StoredEvent) -> str:
             if delivery.duplicate_of is None:
                 return line
             return format_html("{} ({})", line, _("duplicate of %d") % delivery.duplicate_of)
-    return "-"
-
-
-@admin.display(description=_("attempts"))
-def attempts(event: StoredEvent) -> str:
-    """The attempts of the worst delivery."""
-    worst = next(iter(_worst_first(event)), None)
-    return "-" if worst is None else _("%(number)d of %(most)d") % {"number": worst.counted, "most": worst.limit}
+    return NOTHING
 
 
 @admin.display(description=_("age"))

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from typing_extensions import override
 
-from ..._boxes.admin.pages import BoxAdmin, non_atomic
+from ..._boxes.admin.pages import NAMED, BoxAdmin, non_atomic
 from ..._boxes.clock import as_shown
 from ..._boxes.display import error_details, payload, printable
 from ..._boxes.lineage import causes_of, effects_of
@@ -24,7 +24,7 @@ from ..database import database
 from ..decisions import discardable
 from ..facts import attributes_of, cloudevent_of, data_of, envelope_of, facts_of, pairs_of, shown_of
 from ..models import Delivery, StoredEvent
-from ..names import policies_of
+from ..names import event_terms
 from ..orders import waits_for
 from . import actions
 
@@ -86,11 +86,16 @@ class EventPages(BoxAdmin):
         }
         return self.page(request, _TEMPLATE, context)
 
-    def confirm_discarding(self, request: HttpRequest, number: int, fields: Sequence[tuple[str, str]]) -> HttpResponse:
-        """Ask whether to discard deliveries."""
+    def confirm_discarding(
+        self, request: HttpRequest, deliveries: QuerySet[Delivery], fields: Sequence[tuple[str, str]]
+    ) -> HttpResponse:
+        """Ask whether to discard deliveries, and name them."""
+        number = deliveries.count()
+        few = deliveries.select_related("event").only("handler", "state", "event__kind", "event__reference").order_by("-pk")
+        names = [f"{delivery.event}: {delivery.handler} ({State(delivery.state).label})" for delivery in few[:NAMED]]
         question = ngettext("Discard %d delivery?", "Discard %d deliveries?", number) % number
         effect = _("Nothing runs discarded deliveries, even if the sender sends the event again, until you replay them.")
-        return self.confirm(request, question, effect, _("Discard"), fields)
+        return self.confirm(request, question, effect, _("Discard"), fields, names, number)
 
     def _decide(self, request: HttpRequest, event: StoredEvent, deliveries: QuerySet[Delivery]) -> HttpResponse:
         """Do what a button says: its name is the decision, and its value the number of a delivery."""
@@ -105,7 +110,7 @@ class EventPages(BoxAdmin):
         is_confirmed = "confirmed" in request.POST
         is_done = State(delivery.state) is State.DONE
         if decision == "discard" and not is_confirmed:
-            return self.confirm_discarding(request, 1, [(decision, number)])
+            return self.confirm_discarding(request, rows, [(decision, number)])
         if decision == "replay" and is_done and not is_confirmed:
             question = _("%s is done. Replay it anyway?") % printable(delivery.handler)
             return self.confirm(request, question, _("Its effects happen again."), _("Replay"), [(decision, number)])
@@ -119,7 +124,7 @@ def _details(event: StoredEvent, deliveries: QuerySet[Delivery], user: Any, *, p
     envelope = envelope_of(event)
     can_be_discarded = set(discardable(deliveries).values_list("pk", flat=True))
     rows = list(deliveries)
-    policies = policies_of(event.kind, envelope)
+    terms = event_terms(event.kind, envelope)
     data, parameters, once_keys = shown_of(event, envelope, rows, personal=personal)
     done_before = _events_of(delivery.duplicate_of for delivery in rows)
     ids = [event.message_id] if envelope is None else [envelope.outbox_id, envelope.message_id]
@@ -138,7 +143,10 @@ def _details(event: StoredEvent, deliveries: QuerySet[Delivery], user: Any, *, p
         "rows": [
             {
                 **_row(delivery),
-                "policy": policies.get(delivery.handler) if State(delivery.state) in OPEN else None,
+                "policy": terms[delivery.handler].retry if delivery.handler in terms and _is_open(delivery) else None,
+                # a replay leaves others to the workers, too
+                "is_deferred": delivery.handler in terms and terms[delivery.handler].deferred,
+                "waits_for_worker": delivery.deferred and _is_open(delivery) and State(delivery.state) is not State.RUNNING,
                 "can_be_discarded": delivery.pk in can_be_discarded,
                 "once_key": printable(once_keys.get(delivery.pk, "")),
                 "order_key": printable(delivery.order_key),
@@ -148,6 +156,11 @@ def _details(event: StoredEvent, deliveries: QuerySet[Delivery], user: Any, *, p
             for delivery in rows
         ],
     }
+
+
+def _is_open(delivery: Delivery) -> bool:
+    """Whether a delivery is still to be run."""
+    return State(delivery.state) in OPEN
 
 
 def _events_of(numbers: Iterable[int | None]) -> Mapping[int | None, UUID]:

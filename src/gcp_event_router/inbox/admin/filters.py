@@ -16,6 +16,7 @@ from ..._boxes.admin.lists import CHOICES, AgeFilter, error_choices, newest
 from ..._boxes.admin.parts import WORST_FIRST
 from ..._boxes.display import printable
 from ..._boxes.states import State
+from ...templatetags.gcp_event_text import breakable
 from ..database import database
 from ..models import Delivery
 from ..selections import kinds
@@ -54,7 +55,7 @@ class HandlerFilter(_DeliveryFilter):
 
     @override
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
-        return [(name, printable(name)) for name in sorted(_newest("handler", State))[:CHOICES]]
+        return [(name, breakable(printable(name))) for name in sorted(_newest("handler", State))[:CHOICES]]
 
 
 class ErrorFilter(_DeliveryFilter):
@@ -65,7 +66,7 @@ class ErrorFilter(_DeliveryFilter):
 
     @override
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
-        return [(name, printable(text)) for name, text in error_choices(_newest("error_type", WITH_ERRORS))]
+        return [(name, breakable(printable(text))) for name, text in error_choices(_newest("error_type", WITH_ERRORS))]
 
 
 class ReceivedFilter(AgeFilter):
@@ -84,7 +85,7 @@ class KindFilter(admin.SimpleListFilter):
 
     @override
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
-        return [(kind, printable(kind)) for kind in islice(kinds(database()), CHOICES)]
+        return [(kind, breakable(printable(kind))) for kind in islice(kinds(database()), CHOICES)]
 
     @override
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:

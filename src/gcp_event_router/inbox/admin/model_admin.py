@@ -41,11 +41,8 @@ _FOUND: Final = 500
 class StoredEventAdmin(EventPages):
     """Shows events, and replays or discards their deliveries. Nobody can add, change or delete an event."""
 
-    list_display: Columns = (
-        *(columns.state, columns.kind, columns.reference, columns.handlers),
-        *(columns.error, columns.attempts, columns.age),
-    )
-    list_display_links: Columns | None = (columns.kind,)
+    list_display: Columns = (*(columns.state, columns.event, columns.handlers, columns.error, columns.age),)
+    list_display_links: Columns | None = (columns.event,)
     list_filter: ClassVar[Filters] = (StateFilter, ReceivedFilter, KindFilter, HandlerFilter, ErrorFilter)  # pyright: ignore[reportIncompatibleVariableOverride] -- never assigned
     search_fields: ClassVar[Names] = ("reference", "message_id", "key")
     search_help_text: ClassVar[StrOrPromise | None] = _("A whole reference, message id, business key or key.")
@@ -59,7 +56,7 @@ class StoredEventAdmin(EventPages):
         """List business keys, too, if a handler has them."""
         shown: Columns = super().get_list_display(request)
         has_keys = any(registration.handler.options.once_key for registration in registered_everywhere())
-        return (*shown[:4], columns.once_key, *shown[4:]) if has_keys else shown
+        return (*shown[:3], columns.once_key, *shown[3:]) if has_keys else shown
 
     @override
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[EventList]:
@@ -93,10 +90,9 @@ class StoredEventAdmin(EventPages):
         """Discard the deliveries that can be discarded, after a confirmation."""
         events = list(queryset)
         rows = discardable(_deliveries(request, events))
-        number = rows.count()
-        if number and "confirmed" not in request.POST:
+        if "confirmed" not in request.POST and rows.exists():
             fields = [(ACTION_CHECKBOX_NAME, str(event.pk)) for event in events]
-            return self.confirm_discarding(request, number, [("action", "discard"), *fields])
+            return self.confirm_discarding(request, rows, [("action", "discard"), *fields])
         self.report(request, events, actions.discard(rows))
         return None
 

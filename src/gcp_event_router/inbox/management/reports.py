@@ -26,7 +26,7 @@ from ...management.subcommands import FORMAT, Argument, argument, subcommand
 from ..database import database
 from ..facts import attributes_of, cloudevent_of, envelope_of, facts_of, shown_of
 from ..models import Delivery, StoredEvent
-from ..names import policies_of
+from ..names import event_terms
 from ..once_keys import deliveries_with
 from ..orders import waits_for
 from ..selections import Selection
@@ -176,7 +176,7 @@ def _describe(event: StoredEvent, deliveries: Collection[Delivery], *, personal:
     facts = [(name.lower(), value) for name, value in facts_of(event, envelope)]
     facts += [("parameters", printable(parameters))] if parameters else []
     content = payload(data)
-    policies = policies_of(event.kind, envelope)
+    policies = {name: terms.retry for name, terms in event_terms(event.kind, envelope).items()}
     left_out = [f"... and {content.left_out} bytes more"] if content.left_out else []
     parts = [
         (printable(str(event)), columns(facts)),

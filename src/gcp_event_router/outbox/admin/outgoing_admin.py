@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from typing_extensions import override
 
-from ..._boxes.admin.pages import ActionReport, BoxAdmin, non_atomic
+from ..._boxes.admin.pages import NAMED, ActionReport, BoxAdmin, non_atomic
 from ..._boxes.clock import as_shown
 from ..._boxes.display import error_details, payload, printable
 from ..._boxes.lineage import causes_of, effects_of
@@ -122,10 +122,10 @@ class OutgoingEventAdmin(BoxAdmin):
     def discard(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponseBase | None:
         """Discard the events that can be discarded, after a confirmation."""
         events = list(queryset)
-        number = discardable(_rows(events)).count()
-        if number and "confirmed" not in request.POST:
+        chosen = list(discardable(_rows(events)).only("kind", "key", "state").order_by("-pk"))
+        if chosen and "confirmed" not in request.POST:
             fields = [(ACTION_CHECKBOX_NAME, str(event.pk)) for event in events]
-            return self._confirm(request, number, [("action", "discard"), *fields])
+            return self._confirm(request, chosen, [("action", "discard"), *fields])
         self.report(request, events, _discard(_rows(events)))
         return None
 
@@ -135,14 +135,16 @@ class OutgoingEventAdmin(BoxAdmin):
         if not self.may(request, f"{decision}_outgoingevent"):
             raise PermissionDenied
         if decision == "discard" and "confirmed" not in request.POST:
-            return self._confirm(request, 1, [(decision, "yes")])
+            return self._confirm(request, [event], [(decision, "yes")])
         self.report(request, [event], (_retry if decision == "retry" else _discard)(_rows([event])))
         return HttpResponseRedirect(request.get_full_path())
 
-    def _confirm(self, request: HttpRequest, number: int, fields: Sequence[tuple[str, str]]) -> HttpResponse:
+    def _confirm(self, request: HttpRequest, events: Sequence[OutgoingEvent], fields: Sequence[tuple[str, str]]) -> HttpResponse:
+        number = len(events)
+        names = [f"{event} ({State(event.state).label})" for event in events[:NAMED]]
         question = ngettext("Discard %d event?", "Discard %d events?", number) % number
         effect = _("Nothing sends discarded events until you retry them. Later events no longer wait for them.")
-        return self.confirm(request, question, effect, _("Discard"), fields)
+        return self.confirm(request, question, effect, _("Discard"), fields, names, number)
 
 
 def _rows(events: Collection[OutgoingEvent]) -> QuerySet[OutgoingEvent]:

@@ -18,9 +18,10 @@ from typing_extensions import override
 
 from ..._boxes.admin import parts
 from ..._boxes.admin.lists import CHOICES, AgeFilter, BoxList, StateCount, count_states, error_choices, newest
-from ..._boxes.admin.parts import WORST_FIRST, badge, isolated
+from ..._boxes.admin.parts import NOTHING, WORST_FIRST, isolated
 from ..._boxes.display import error_line, printable
 from ..._boxes.redaction import VIEW_PERSONAL, conceal
+from ...templatetags.gcp_event_text import breakable
 from ..database import database
 from ..models import OutgoingEvent
 from ..outgoing_facts import attempts_of, is_waiting
@@ -100,7 +101,7 @@ class _ValueFilter(admin.SimpleListFilter):
     @override
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
         values = newest(OutgoingEvent.objects.using(database()), _COLUMNS[self.parameter_name or ""], _STATES)
-        return [(value, printable(text)) for value, text in self.choices_of(values)]
+        return [(value, breakable(printable(text))) for value, text in self.choices_of(values)]
 
     @override
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
@@ -142,8 +143,8 @@ FILTERS: Final = (StateIsFilter, PublishedFilter, OutgoingKindFilter, TopicFilte
 
 @admin.display(description=_("state"))
 def state(event: OutgoingEvent) -> str:
-    """Its state."""
-    return badge(event.state)
+    """Its state and its attempts."""
+    return parts.progress(event.state, *attempts_of(event))
 
 
 @admin.display(description=_("kind"))
@@ -155,13 +156,13 @@ def kind(event: OutgoingEvent) -> str:
 @admin.display(description=_("topic"))
 def topic(event: OutgoingEvent) -> str:
     """The name of its topic, without the project's."""
-    return isolated(event.topic.rpartition("/")[2]) if event.topic else "-"
+    return isolated(event.topic.rpartition("/")[2]) if event.topic else NOTHING
 
 
 @admin.display(description=_("ordering key"))
 def ordering_key(event: OutgoingEvent) -> str:
     """Its ordering key."""
-    return isolated(event.ordering_key) if event.ordering_key else "-"
+    return isolated(event.ordering_key) if event.ordering_key else NOTHING
 
 
 @admin.display(description=_("error"))
@@ -169,22 +170,15 @@ def error(event: OutgoingEvent) -> str:
     """Its last error. Users of the list may see payloads, so they may see its text."""
     beginnings: Any = event
     if not (event.error_type or beginnings.error_beginning):
-        return "-"
+        return NOTHING
     return isolated(error_line(event.error_type, beginnings.error_beginning, beginnings.text_beginning))
-
-
-@admin.display(description=_("attempts"))
-def attempts(event: OutgoingEvent) -> str:
-    """Its attempts."""
-    number, most = attempts_of(event)
-    return gettext("%(number)d of %(most)d") % {"number": number, "most": most}
 
 
 @admin.display(description=_("next attempt"))
 def next_attempt(event: OutgoingEvent) -> str:
     """When it is due, if it waits for a relay."""
     if not is_waiting(event):
-        return "-"
+        return NOTHING
     now: Any = cast("Any", event).now
     behind: int | None = cast("Any", event).behind
     if behind is not None:
@@ -200,4 +194,4 @@ def age(event: OutgoingEvent) -> str:
     return parts.age(database(), event.created_at, cast("Any", event).now)
 
 
-COLUMNS: Final = (state, kind, topic, ordering_key, error, attempts, next_attempt, age)
+COLUMNS: Final = (state, kind, topic, ordering_key, error, next_attempt, age)
