@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from types import NoneType
-from typing import Final, Never, get_args, get_origin
+from typing import Final, Never, get_args
 
 from pydantic import TypeAdapter
 
@@ -40,12 +40,12 @@ def declared_types(annotation: object, payload: object, handler: RegisteredFunct
     the annotation says, as `Any` does, the annotation counts.
     """
     is_missing = annotation is inspect.Parameter.empty
-    options = () if is_missing else members(annotation)
+    options = () if is_missing else (annotation,) if _is_event(annotation) else members(annotation)
     if payload is not UNSET:
         return (payload, dict[str, str]) if is_missing else _with_payload(annotation, options, payload, handler)
     if is_missing:
         refuse(f"{handler} does not annotate its parameter, so its payload's type is unknown. {how_to_write(handler.function)}")
-    if len(options) == 1 and get_origin(options[0]) is Event:
+    if len(options) == 1 and _is_event(options[0]):
         payload_type, parameters_type = _arguments(options[0])
         if not is_type(payload_type):
             refuse(
@@ -60,7 +60,7 @@ def declared_types(annotation: object, payload: object, handler: RegisteredFunct
 
 def _with_payload(annotation: object, options: tuple[object, ...], payload: object, handler: object) -> tuple[object, object]:
     for option in options:
-        if get_origin(option) is Event:
+        if _is_event(option):
             payload_type, parameters_type = _arguments(option)
             if accepts(payload_type, payload, any_fits=False):
                 return payload, parameters_type
@@ -68,7 +68,7 @@ def _with_payload(annotation: object, options: tuple[object, ...], payload: obje
                 return payload_type, parameters_type
         elif accepts(option, Event):
             return payload, dict[str, str]
-    written = next((event_text(*_arguments(option)) for option in options if get_origin(option) is Event), None)
+    written = next((event_text(*_arguments(option)) for option in options if _is_event(option)), None)
     if written is None:
         return _refuse_annotation(handler, annotation, options, event_text(payload, dict[str, str]))
     return refuse(
@@ -78,8 +78,13 @@ def _with_payload(annotation: object, options: tuple[object, ...], payload: obje
 
 
 def _refuse_annotation(handler: object, annotation: object, options: tuple[object, ...], default: str) -> Never:
-    written = next((event_text(*_arguments(option)) for option in options if get_origin(option) is Event), default)
+    written = next((event_text(*_arguments(option)) for option in options if _is_event(option)), default)
     refuse(f"{handler} annotates its parameter {type_text(annotation)}, but it gets an Event. Write {written}.")
+
+
+def _is_event(declared: object) -> bool:
+    """Whether a type is `Event[...]`, and not an alias of it."""
+    return getattr(declared, "__origin__", None) is Event
 
 
 def _arguments(event: object) -> tuple[object, object]:

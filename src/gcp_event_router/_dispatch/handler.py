@@ -30,7 +30,7 @@ from .middleware import RegisteredMiddleware, check_result, surround
 from .options import DEFAULTS, Options
 from .payload import ParametersReader, PayloadReader, may_hold_names, parameters_reader, payload_reader
 from .raw_event import RawEvent
-from .signature import HOW, RegisteredFunction, annotation_of, code_of, event_parameter, refuse
+from .signature import HOW, RegisteredFunction, code_of, event_annotation, refuse, resolved_annotation
 
 #: The exceptions of an unknown name in an annotation.
 _UNKNOWN = (NameError, AttributeError)
@@ -81,7 +81,7 @@ class Handler(RegisteredFunction):
         check_is_type(payload, self)
         self._declared_payload: object = type_of(payload)
         self._adapter: TypeAdapter[Any] | None = payload if isinstance(payload, TypeAdapter) else None
-        self._parameter = event_parameter(function, self.name)
+        self._annotation = event_annotation(function, self.name)
         self.check_declared_result()
         self._types: tuple[object, object] | None = None
         self._readers: tuple[PayloadReader, ParametersReader | None] | None = None
@@ -236,7 +236,7 @@ class Handler(RegisteredFunction):
                 self._types = self._guessed()
                 return self._types
             msg = (
-                f"{self} annotates its parameter {type_text(self._parameter.annotation)}, but the name {error.name!r} is not "
+                f"{self} annotates its parameter {type_text(self._annotation)}, but the name {error.name!r} is not "
                 "known in its module. Import it there, outside `if TYPE_CHECKING`, "
                 "or leave the annotation out and pass the type as `payload=`."
             )
@@ -260,7 +260,7 @@ class Handler(RegisteredFunction):
                 return payload_type, parameters_type
 
     def _resolve(self, scope: Mapping[str, Any] | None) -> tuple[object, object]:
-        annotation = annotation_of(self.function, self._parameter, scope)
+        annotation = resolved_annotation(self.function, self._annotation, scope)
         payload_type, parameters_type = declared_types(annotation, self._declared_payload, self)
         if payload_type is not self._declared_payload:
             self._adapter = None

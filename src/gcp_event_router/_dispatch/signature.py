@@ -80,14 +80,14 @@ def _is_usual(result: object) -> bool:
     return result is NoneType or result is Any
 
 
-def event_parameter(function: Callable[..., Any], name: str) -> inspect.Parameter:
-    """Return the parameter that takes the event; no other may be required."""
+def event_annotation(function: Callable[..., Any], name: str) -> object:
+    """Return the annotation of the parameter that takes the event, as it is written; no other parameter may be required."""
     if isinstance(function, type):
         refuse(f"{name} is a class, so calling it would only make an instance. Register a function, or an instance of it.")
     if is_generator(function):
         refuse(f"{name} is a generator function: calling it would run none of its code. Remove the `yield`.")
-    if _is_plain(function) and (sole := _sole_parameter(function)) is not None:
-        return sole
+    if _is_plain(function) and (parameter := _sole_parameter(function)) is not None:
+        return cast("object", function.__annotations__.get(parameter, inspect.Parameter.empty))
     try:
         signature = inspect.signature(readable(function))
     except (ValueError, RecursionError) as error:
@@ -105,7 +105,8 @@ def event_parameter(function: Callable[..., Any], name: str) -> inspect.Paramete
             if positional[0].name in {"self", "cls"}:
                 hint = "If it is a method, register the bound method: `events.on(...)(instance.method)`."
             refuse(f"{name} requires the parameter {other.name!r} besides the event, which it would not get. {hint}")
-    return positional[0]
+    annotation: object = positional[0].annotation
+    return annotation
 
 
 def _is_plain(function: object) -> TypeGuard[FunctionType]:
@@ -113,22 +114,18 @@ def _is_plain(function: object) -> TypeGuard[FunctionType]:
     return type(function) is FunctionType and not hasattr(function, "__wrapped__") and not hasattr(function, "__signature__")
 
 
-def _sole_parameter(function: FunctionType) -> inspect.Parameter | None:
+def _sole_parameter(function: FunctionType) -> str | None:
     """Return the parameter of a plain function that has one, and no others."""
     code = function.__code__
-    if code.co_argcount != 1 or code.co_kwonlyargcount or code.co_flags & _VARIADIC:
-        return None
-    kind = inspect.Parameter.POSITIONAL_ONLY if code.co_posonlyargcount else inspect.Parameter.POSITIONAL_OR_KEYWORD
-    annotation = function.__annotations__.get(code.co_varnames[0], inspect.Parameter.empty)
-    return inspect.Parameter(code.co_varnames[0], kind, annotation=annotation)
+    return code.co_varnames[0] if code.co_argcount == 1 and not (code.co_kwonlyargcount or code.co_flags & _VARIADIC) else None
 
 
-def annotation_of(function: Callable[..., Any], parameter: inspect.Parameter, scope: Mapping[str, Any] | None) -> object:
-    """Return the parameter's annotation, with its strings resolved. Raises `NameError` or `AttributeError` for unknown names."""
+def resolved_annotation(function: Callable[..., Any], annotation: object, scope: Mapping[str, Any] | None) -> object:
+    """Return an annotation with its strings resolved. Raises `NameError` or `AttributeError` for unknown names."""
     try:
-        return resolved(parameter.annotation, _namespace(function, scope))
+        return resolved(annotation, _namespace(function, scope))
     except (SyntaxError, TypeError) as error:
-        msg = f"{name_of(function)} annotates its parameter {type_text(parameter.annotation)}, which cannot be read. {HOW}"
+        msg = f"{name_of(function)} annotates its parameter {type_text(annotation)}, which cannot be read. {HOW}"
         raise RegistrationError(msg) from error
 
 
@@ -136,7 +133,10 @@ def _namespace(function: Callable[..., Any], scope: Mapping[str, Any] | None) ->
     """Return the names that a function's annotations may use, without a copy: a module may have thousands."""
     code = _unwrapped(function)
     variables = {variable.__name__: variable for variable in getattr(code, "__type_params__", ())}
-    return ChainMap(variables, cast("dict[str, Any]", scope or {}), getattr(code, "__globals__", {}))
+    module: dict[str, Any] = getattr(code, "__globals__", {})
+    if not variables and (not scope or scope is module):  # as in most modules
+        return module
+    return ChainMap(variables, cast("dict[str, Any]", scope or {}), module)
 
 
 def _result_of(function: Callable[..., Any], scope: Mapping[str, Any] | None) -> object:
@@ -204,6 +204,8 @@ def _inner(function: Any) -> Any:
 
 def _unwrapped(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return the function whose code runs in the end."""
+    if _is_plain(function):
+        return function
     return cast("Callable[..., Any]", _layers(function)[-1])
 
 

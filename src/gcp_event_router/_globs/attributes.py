@@ -29,7 +29,7 @@ class AttributeGlobs(tuple[tuple[str, Glob], ...]):
         Raises `RegistrationError` for anything but a mapping of strings to strings, and `GlobError` for a malformed glob.
         """
         if attributes is None:
-            return cls()
+            return cast("Self", ANY_ATTRIBUTES)
         if not isinstance(attributes, Mapping):
             msg = f"attributes={attributes!r} does not say which attribute has to match which glob. {_HOW}"
             raise RegistrationError(msg)

@@ -11,9 +11,8 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable, Iterable
-from itertools import takewhile
 from operator import itemgetter
-from typing import Generic, TypeAlias, TypeVar
+from typing import Final, Generic, TypeAlias, TypeVar
 
 from typing_extensions import override
 
@@ -24,7 +23,9 @@ T = TypeVar("T")
 _Candidate: TypeAlias = tuple[int, "Glob | None", T]
 
 # Possessive, as in fnmatch: a leading ']' belongs to the sequence and does not close it.
-_TOKEN = re.compile(r"\[!?+\]?+[^\]]*\]|.")
+_SEQUENCE: Final = r"\[!?+\]?+[^\]]*\]"
+_TOKEN: Final = re.compile(rf"{_SEQUENCE}|.")
+_SPECIAL: Final = re.compile(rf"{_SEQUENCE}|[*?]")
 
 
 def tokens(pattern: str) -> list[str]:
@@ -47,12 +48,13 @@ class Glob:
 
     def __init__(self, pattern: str, what: str = "") -> None:
         """Read a pattern; `what` names it in errors, if it is not one of kinds."""
-        parts = _parse(pattern, what)
+        _check(pattern, what)
+        texts = _SPECIAL.split(pattern)
         self.pattern: str = pattern
         #: The literal text before the first special token; the whole text if there is none.
-        self.prefix: str = "".join(takewhile(is_literal, parts))
+        self.prefix: str = texts[0]
         #: The literal text after the last special token; empty if there is none.
-        self.suffix: str = "" if len(self.prefix) == len(pattern) else "".join([*takewhile(is_literal, reversed(parts))][::-1])
+        self.suffix: str = texts[-1] if len(texts) > 1 else ""
         self._match: Callable[[str], object] | None = None
 
     @property
@@ -157,8 +159,8 @@ def escape(text: str) -> str:
     return re.sub(r"[*?\[]", r"[\g<0>]", text)
 
 
-def _parse(pattern: str, what: str) -> list[str]:
-    """Split `pattern` into tokens. Raises `GlobError` if it is malformed."""
+def _check(pattern: str, what: str) -> None:
+    """Raise `GlobError` for a malformed pattern."""
     if not pattern:
         msg = "The kind '' is empty, and no event has an empty kind. Write a kind such as 'order-placed', or '*' for all."
         raise GlobError(msg)
@@ -168,8 +170,11 @@ def _parse(pattern: str, what: str) -> list[str]:
             "Write it with printable characters only."
         )
         raise GlobError(msg)
-    parts = tokens(pattern)
-    what = what or f"kind {pattern!r}"
+    if "[" in pattern:
+        _check_sequences(tokens(pattern), what or f"kind {pattern!r}")
+
+
+def _check_sequences(parts: list[str], what: str) -> None:
     if "[" in parts:
         msg = (
             f"The {what} opens a '[' that is never closed, so it would match nothing. "
@@ -180,4 +185,3 @@ def _parse(pattern: str, what: str) -> list[str]:
         if low > high:
             msg = f"The {what} contains the range '{low}-{high}', which runs backwards and matches nothing. Write '{high}-{low}'."
             raise GlobError(msg)
-    return parts
