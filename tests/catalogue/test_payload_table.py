@@ -13,6 +13,7 @@ from typing_extensions import TypedDict
 
 from gcp_event_router._schema.json_schema import LenientSchema
 from gcp_event_router.catalogue.payload_table import ROWS, SECTIONS, FieldRow, PayloadTable, Section, table_of
+from gcp_event_router.privacy import Personal
 
 T = TypeVar("T")
 
@@ -128,6 +129,9 @@ FIELDS: list[tuple[Any, list[str]]] = [
     (Annotated[list[Annotated[int, Field(ge=1)] | str], Field(max_length=2)], ["items.minimum: 1", "maxItems: 2"]),
     (set[int], ["uniqueItems: true"]),
     (list[Tree], list[str]()),
+    (Annotated[str, Field(min_length=1), Personal()], ["minLength: 1", "personal"]),
+    (list[Annotated[str, Personal()]], ["items.personal"]),
+    (Annotated[Tree, Personal()], ["personal"]),
 ]
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, cast
 
 from .._schema.json_schema import CHOSEN_BY_FUNCTION, Schema
+from ..privacy import SCHEMA_MARK
 
 #: The most objects, and the most fields of each.
 SECTIONS: Final = 60
@@ -23,7 +24,7 @@ _LENGTH: Final = 120
 _CHOICES: Final = 20
 #: Keywords that are not notes on a type.
 _SHOWN_ELSEWHERE: Final = frozenset(
-    {"type", "title", "description", "default", "format", "const", "additionalProperties", CHOSEN_BY_FUNCTION}
+    {"type", "title", "description", "default", "format", "const", "additionalProperties", CHOSEN_BY_FUNCTION, SCHEMA_MARK}
 )
 
 
@@ -160,6 +161,8 @@ class _Tables:
 
     def _notes(self, schema: Schema, depth: int = _DEPTH) -> Iterator[str]:
         schema, _ = self._resolve(schema)
+        if schema.get(SCHEMA_MARK):
+            yield "personal"
         if depth < 0 or "properties" in schema:
             return
         for key, value in schema.items():
