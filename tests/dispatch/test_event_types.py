@@ -161,6 +161,15 @@ def test_an_unknown_name_that_counts(annotation: str, payload: object) -> None:
     assert f"annotates its parameter {annotation}, but the name 'Nowhere' is not known in its module." in str(refused.value)
 
 
+def test_an_unknown_name_in_quotes() -> None:
+    """It is shown as it is written."""
+    annotation = Event["Nowhere"]  # type: ignore[name-defined]  # pyright: ignore[reportUndefinedVariable] -- the point
+    with pytest.raises(ConfigurationError) as refused:
+        registered(handler_of(annotation)).prepare()
+
+    assert "annotates its parameter Event[Nowhere], but the name 'Nowhere' is not known in its module." in str(refused.value)
+
+
 @pytest.mark.parametrize(
     ("annotation", "payload"),
     [

@@ -93,6 +93,11 @@ def _arguments(event: object) -> tuple[object, object]:
     return payload_type, parameters_type
 
 
+def annotation_text(annotation: object) -> str:
+    """Return an annotation as it is written in code."""
+    return event_text(*_arguments(annotation)) if _is_event(annotation) else type_text(annotation)
+
+
 def event_text(payload_type: object, parameters_type: object) -> str:
     """Return the type of an event as it is written in code."""
     more = "" if parameters_type == dict[str, str] else f", {type_text(parameters_type)}"

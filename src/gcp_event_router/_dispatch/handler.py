@@ -25,7 +25,7 @@ from .._schema.type_names import type_text
 from ..event import Event, new_event
 from ..exceptions import ConfigurationError, InvalidEventError, RegistrationError, UnsupportedMediaTypeError
 from .context import RunState, enter
-from .event_types import UNSET, check_is_type, declared_types, event_text, type_of
+from .event_types import UNSET, annotation_text, check_is_type, declared_types, event_text, type_of
 from .middleware import RegisteredMiddleware, check_result, surround
 from .options import DEFAULTS, Options
 from .payload import ParametersReader, PayloadReader, may_hold_names, parameters_reader, payload_reader
@@ -235,10 +235,10 @@ class Handler(RegisteredFunction):
             with suppress(RegistrationError, *_UNKNOWN):
                 self._types = self._guessed()
                 return self._types
+            written = annotation_text(self._annotation)
             msg = (
-                f"{self} annotates its parameter {type_text(self._annotation)}, but the name {error.name!r} is not "
-                "known in its module. Import it there, outside `if TYPE_CHECKING`, "
-                "or leave the annotation out and pass the type as `payload=`."
+                f"{self} annotates its parameter {written}, but the name {error.name!r} is not known in its module. "
+                "Import it there, outside `if TYPE_CHECKING`, or leave the annotation out and pass the type as `payload=`."
             )
             raise ConfigurationError(msg) from error
         return self._types

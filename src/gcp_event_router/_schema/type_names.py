@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from types import EllipsisType, NoneType, UnionType
-from typing import Annotated, Literal, Union, cast, get_args, get_origin
+from typing import Annotated, ForwardRef, Literal, Union, cast, get_args, get_origin
 
 _MODULE = re.compile(r"(?:\w+\.)+(?=\w)")
 
@@ -13,6 +13,8 @@ def type_text(annotation: object) -> str:
     """A type as it is written in the code, with the modules of its parts: for messages."""
     if annotation is NoneType:
         return "None"
+    if isinstance(annotation, ForwardRef):
+        return annotation.__forward_arg__
     return annotation.__name__ if isinstance(annotation, type) and not get_args(annotation) else str(annotation)
 
 
