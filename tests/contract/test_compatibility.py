@@ -17,6 +17,7 @@ from pydantic import UUID4, BaseModel, ConfigDict, Discriminator, Field, Json, S
 
 from gcp_event_router._contract.compatibility import changes
 from gcp_event_router._schema.json_schema import payload_schemas
+from gcp_event_router.privacy import Personal
 from gcp_event_router.testing.strategies import SchemaStrategies
 
 
@@ -465,6 +466,14 @@ def test_documents_of_others(old: Any, new: Any, expected: list[str]) -> None:
     found = changes(old, new, DEFINITIONS, DEFINITIONS)
 
     assert [f"{'!' if each.is_breaking else ''}{each}" for each in found] == expected
+
+
+@pytest.mark.parametrize("declared", [str, Node, Node | None, list[Node]])
+def test_a_personal_field_is_the_same_to_senders(declared: Any) -> None:
+    """Marking a field, or no longer marking it, is no change."""
+    plain, marked = (schema_of(model(field=each)) for each in (declared, Annotated[declared, Personal()]))
+
+    assert [changes(one[0], other[0], one[1], other[1]) for one, other in ((plain, marked), (marked, plain))] == [[], []]
 
 
 def test_definitions_that_are_not_compared() -> None:

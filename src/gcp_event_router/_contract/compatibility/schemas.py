@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple, cast
 from typing_extensions import override
 
 from ..._schema.json_schema import CHOSEN_BY_FUNCTION, Schema
+from ...privacy import SCHEMA_MARK
 
 _LOWER_BOUNDS: Final = ("minimum", "exclusiveMinimum", "minLength", "minItems", "minProperties")
 _UPPER_BOUNDS: Final = ("maximum", "exclusiveMaximum", "maxLength", "maxItems", "maxProperties")
@@ -31,7 +32,7 @@ _TYPES: Final[Mapping[type, str]] = {
 #: Keywords that restrict nothing.
 _NOTES: Final = frozenset(
     "title description default examples deprecated readOnly writeOnly $comment discriminator $defs contentEncoding".split()  # noqa: SIM905 -- a list of words
-) | {CHOSEN_BY_FUNCTION}
+) | {CHOSEN_BY_FUNCTION, SCHEMA_MARK}
 #: The keywords that the comparison understands. It cannot know what any other one means.
 _KNOWN: Final = _NOTES.union(
     ("type", "format", "pattern", "contentMediaType", "contentSchema"),
