@@ -36,7 +36,7 @@ def test_looking_and_deciding(browser: Browser, site: str, size: ViewportSize) -
     complaints: list[str] = []
     with looking(browser, site, size, complaints) as page:
         page.get_by_role("link", name="Outgoing events", exact=True).first.click()
-        expect(page.locator("#result_list tbody .field-state")).to_have_text(["failed", "parked", "pending", "done"])
+        expect(page.locator("#result_list tbody .field-state .gei-state")).to_have_text(["failed", "parked", "pending", "done"])
         look(page)
         assert violations(page, *DJANGOS) == []
 
