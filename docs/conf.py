@@ -39,6 +39,7 @@ extensions = [
     "sphinx_copybutton",
     "docstrings",
     "llms",
+    "accessible",
 ]
 exclude_patterns = ["_build", "_ext"]
 
@@ -72,8 +73,10 @@ html_theme = "furo"
 html_title = f"{project} {release}"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
+html_search_scorer = str(Path(__file__).with_name("_static") / "scorer.js")
 html_show_copyright = False
 html_show_sphinx = False
+html_show_sourcelink = False
 html_theme_options = {"navigation_with_keys": False}
 
 # the prompt of a command is not part of it, nor is what the command prints

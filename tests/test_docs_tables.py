@@ -6,6 +6,7 @@ import inspect
 import re
 from collections.abc import Callable
 from importlib import import_module
+from itertools import pairwise
 from typing import Any, Final
 
 import pytest
@@ -117,6 +118,16 @@ def test_reference_describes_every_public_name() -> None:
         for module, names in described.items()
         if (others := names - set(import_module(f"gcp_event_router.{module}".rstrip(".")).__all__))
     } == {}
+
+
+def test_house_has_the_floors_of_the_contract() -> None:
+    """The drawing of the house has the modules that it names on the floors of the contract in pyproject.toml."""
+    contract = (ROOT / "pyproject.toml").read_text().partition("\nlayers = [\n")[2].partition("\n]")[0]
+    floors = {name: floor for floor, line in enumerate(contract.splitlines()) for name in re.findall(r"\w+", line)}
+    drawn = re.findall(r'<text class="name"[^>]*>([^<]+)<', (ROOT / "docs" / "images" / "house.svg").read_text())
+    places = [[floors[name] for name in line.split(" · ")] for line in drawn]
+
+    assert [(above, below) for above, below in pairwise(places) if max(above) >= min(below)] == []
 
 
 def status(cell: str) -> int:
