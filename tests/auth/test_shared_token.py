@@ -106,6 +106,34 @@ def test_hint_for_curl(options: dict[str, Any], hint: dict[str, Any]) -> None:
     assert SharedToken(tokens=[NEW], **options).curl_hint("https://shop.example") == CurlHint("with a shared token", text, **hint)
 
 
+@pytest.mark.parametrize(
+    ("options", "place"),
+    [
+        ({"header": "X-Shop-Token"}, {"in": "header", "name": "X-Shop-Token"}),
+        ({"parameter": "token"}, {"in": "query", "name": "token"}),
+    ],
+)
+def test_security_scheme(options: dict[str, Any], place: dict[str, str]) -> None:
+    """The AsyncAPI document says where the token is."""
+    described = {"type": "httpApiKey", **place, "description": "A secret that sender and site share."}
+
+    assert SharedToken(tokens=[NEW], **options).security_scheme() == ("sharedToken", described)
+
+
+def test_names_of_credentials() -> None:
+    """What handlers must not see is the header or the parameter with the token, and nothing else."""
+    header, parameter = SharedToken(tokens=[NEW], header="X-Shop-Token"), SharedToken(tokens=[NEW], parameter="token")
+
+    assert (header.secret_headers, header.secret_parameters) == (("X-Shop-Token",), ())
+    assert (parameter.secret_headers, parameter.secret_parameters) == ((), ("token",))
+
+
+@pytest.mark.parametrize(("length", "warnings"), [(15, 1), (16, 0)])
+def test_a_token_has_sixteen_characters(length: int, warnings: int) -> None:
+    """`check --deploy` warns of tokens with less than 16 characters."""
+    assert len(list(SharedToken(tokens=["x" * length], header="X-Shop-Token").check_deployment())) == warnings
+
+
 def test_a_token_in_the_query_stays_at_the_door(router: EventRouter, post: Post, lines: Any) -> None:
     """Neither handlers nor plain receivers nor the log see the parameter that holds the token; a second one stays, too."""
     seen: list[object] = []

@@ -208,6 +208,21 @@ def test_a_cache_that_is_away(router: EventRouter, post: Post, lines: Callable[[
     assert lines()[0].endswith("UnavailableError, the cache of used URLs is unavailable")
 
 
+class OwnCache(LocMemCache):
+    """A project's own cache, in a module that is named as one of Django's."""
+
+
+OwnCache.__module__ = "shop.locmem"
+
+
+def test_only_caches_of_django_are_known_to_forget(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`check --deploy` says nothing of a project's own cache, whatever its module is called."""
+    assert [message.id for message in SignedURL().check_deployment()] == ["gcp_event_router.W008"]
+    monkeypatch.setattr("gcp_event_router.auth.signed_url.caches", {"default": OwnCache("", {})})
+
+    assert list(SignedURL().check_deployment()) == []
+
+
 class FullCache(LocMemCache):
     """A cache that does not say that it cannot write, as the database's does not."""
 
@@ -294,12 +309,13 @@ def test_terms_that_cannot_be(arguments: dict[str, Any], message: str) -> None:
     assert str(caught.value) == message
 
 
+@override_settings(CACHES={name: {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"} for name in ("default", "shared")})
 def test_a_cache_that_does_not_exist() -> None:
     """An alias that is not in CACHES is refused when the authenticator is made."""
     with pytest.raises(ImproperlyConfigured) as caught:
         SignedURL(cache="urls")
 
-    assert str(caught.value) == "SignedURL's cache='urls' is not one of CACHES. Choose from 'default'."
+    assert str(caught.value) == "SignedURL's cache='urls' is not one of CACHES. Choose from 'default', 'shared'."
 
 
 LABELS = st.text(
