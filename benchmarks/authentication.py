@@ -64,7 +64,7 @@ def main() -> None:
             )
 
         def first() -> object:
-            forgetful._accepted.clear()
+            forgetful._accepted.clear()  # pyright: ignore[reportPrivateUsage] -- so that each token is new
             return forgetful.authenticate(request)
 
         def repeated() -> object:

@@ -16,7 +16,7 @@ import sys
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 sys.path[:0] = [str(Path(__file__).parent.parent), str(Path(__file__).parent.parent / "example")]
 
@@ -120,7 +120,8 @@ def _figures(part: str, options: argparse.Namespace) -> Figures | WorkerFigures 
 
 def _words(value: object) -> str:
     if isinstance(value, dict):
-        return ", ".join(f"{key or 'none'}: {count}" for key, count in value.items())
+        counts = cast("dict[object, int]", value)
+        return ", ".join(f"{key or 'none'}: {count}" for key, count in counts.items())
     return f"{value:.1f}" if isinstance(value, float) else str(value)
 
 

@@ -13,7 +13,7 @@ import argparse
 import sys
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, Final, LiteralString
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT)]
@@ -23,16 +23,17 @@ import psycopg
 from comparison.databases import Database, Server, postgresql
 from comparison.work import INBOX
 
-DELIVERIES, EVENTS = "gcp_event_inbox_delivery", "gcp_event_inbox_event"
+DELIVERIES: Final = "gcp_event_inbox_delivery"
+EVENTS: Final = "gcp_event_inbox_event"
 BATCH = 1000
 LAG = 20
 """After how many further batches a failed one is tried again."""
-ADVICE = """
-ALTER TABLE {deliveries} SET (
+ADVICE: Final = f"""
+ALTER TABLE {DELIVERIES} SET (
     fillfactor = 85, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 1000
 )
 """
-FILL = f"""
+FILL: Final = f"""
 WITH event AS (
     INSERT INTO {EVENTS} (key, kind, reference, message_id, parameters, body, form, meta, principal, digest, received_at)
     SELECT md5(n::text)::uuid, 'kind-' || lpad((n %% 20)::text, 2, '0'), 'order-' || n, n::text, '',
@@ -47,21 +48,24 @@ INSERT INTO {DELIVERIES} (
 )
 SELECT key, 'shop.handlers.record', 'pending', true, 0, 0, 10, '', '', '', '', '', received_at FROM event
 """
-CLAIM = """state = 'running', attempts = attempts + 1, token = gen_random_uuid(), lease_until = now() + interval '10 s',
+CLAIM: Final = """state = 'running', attempts = attempts + 1, token = gen_random_uuid(), lease_until = now() + interval '10 s',
     started_at = NULL, finished_at = NULL, not_before = NULL"""
-BEGIN = "started_at = now(), lease_until = now() + interval '5 minutes'"
-FAIL = """state = 'failed', token = NULL, lease_until = NULL, finished_at = now(), not_before = now() + interval '10 s',
+BEGIN: Final = "started_at = now(), lease_until = now() + interval '5 minutes'"
+FAIL: Final = """state = 'failed', token = NULL, lease_until = NULL, finished_at = now(), not_before = now() + interval '10 s',
     error_type = 'builtins.ValueError', error = 'ValueError at shop/handlers.py:17 in record',
     error_text = repeat('trace ', 50)"""
-DONE = """state = 'done', token = NULL, lease_until = NULL, finished_at = now(), error_type = '', error = '', error_text = ''"""
-FIRST, SECOND = (CLAIM, BEGIN, FAIL), (CLAIM, BEGIN, DONE)
-SIZES = f"""
+DONE: Final = (
+    "state = 'done', token = NULL, lease_until = NULL, finished_at = now(), error_type = '', error = '', error_text = ''"
+)
+FIRST: Final = (CLAIM, BEGIN, FAIL)
+SECOND: Final = (CLAIM, BEGIN, DONE)
+SIZES: Final = f"""
 SELECT relname, pg_relation_size(oid) FROM pg_class
 WHERE oid IN ('{DELIVERIES}'::regclass, '{EVENTS}'::regclass)
     OR oid IN (SELECT indexrelid FROM pg_index WHERE indrelid IN ('{DELIVERIES}'::regclass, '{EVENTS}'::regclass))
 ORDER BY relkind DESC, relname
 """
-STATISTICS = f"""
+STATISTICS: Final = f"""
 SELECT n_dead_tup, n_tup_upd, n_tup_hot_upd, autovacuum_count FROM pg_stat_user_tables WHERE relname = '{DELIVERIES}'
 """
 
@@ -72,16 +76,16 @@ def main() -> None:
     parser.add_argument("--deliveries", type=int, default=1_000_000)
     options = parser.parse_args()
     with postgresql() as server:
-        for title, advice in (("PostgreSQL's defaults", ""), ("the advised settings", ADVICE.format(deliveries=DELIVERIES))):
+        for title, name in (("PostgreSQL's defaults", "defaults"), ("the advised settings", "advised")):
             print(f"\n{title}, {options.deliveries:,} deliveries", flush=True)
-            _run(server, "advised" if advice else "defaults", advice, options.deliveries)
+            _run(server, name, options.deliveries)
 
 
-def _run(server: Server, name: str, advice: str, deliveries: int) -> None:
+def _run(server: Server, name: str, deliveries: int) -> None:
     Database(server, name, INBOX).create()
     with server.connect(name) as connection:
-        if advice:
-            connection.execute(advice)
+        if name == "advised":
+            connection.execute(ADVICE)
         start, cpu = perf_counter(), server.cpu()
         batches = deliveries // BATCH
         for number in range(batches + LAG):
@@ -106,7 +110,7 @@ def _run(server: Server, name: str, advice: str, deliveries: int) -> None:
         print(f"{'together':<36} {sum(grown.values()) / 2**20:>7,.0f} MB {sum(least.values()) / 2**20:>7,.0f} MB")
 
 
-def _update(connection: psycopg.Connection[tuple[int]], number: int, changes: tuple[str, ...]) -> None:
+def _update(connection: psycopg.Connection[tuple[int]], number: int, changes: tuple[LiteralString, ...]) -> None:
     """Make the row versions of one run for a batch of deliveries."""
     for change in changes:
         connection.execute(
@@ -119,7 +123,7 @@ def _sizes(connection: psycopg.Connection[tuple[int]]) -> dict[str, int]:
     return dict(rows)
 
 
-def _row(connection: psycopg.Connection[tuple[int]], query: str) -> tuple[int, ...]:
+def _row(connection: psycopg.Connection[tuple[int]], query: LiteralString) -> tuple[int, ...]:
     row = connection.execute(query).fetchone()
     assert row
     return row

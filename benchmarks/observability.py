@@ -116,7 +116,7 @@ def with_hooks(router: EventRouter) -> Callable[[], object]:
 def without_hooks(router: EventRouter) -> Callable[[], object]:
     """A dispatch without all of that."""
     signal, body = EventSignal(), pushes.PUSH
-    signal.connect(PlainDispatcher(router._table.find), weak=False)
+    signal.connect(PlainDispatcher(router._table.find), weak=False)  # pyright: ignore[reportPrivateUsage] -- as the router does
 
     def send() -> object:
         raw_event = RawEvent(read(body, META), None, None, None)

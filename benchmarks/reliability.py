@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from comparison import machine
 
@@ -122,7 +122,7 @@ def _run(part: str) -> dict[str, Any]:
         file = Path(folder) / "figures.json"
         command = [sys.executable, "-u", f"benchmarks/{script}", *arguments, f"--json={file}"]
         returned = subprocess.run(command, cwd=ROOT, check=False).returncode
-        figures = json.loads(file.read_text()) if file.exists() else {}
+        figures: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
     return {"arguments": arguments, "returned": returned, "figures": figures if part == "fuzz" else figures.get(part, {})}
 
 
@@ -204,7 +204,8 @@ def _counts(figures: dict[str, Any]) -> str:
 def _words(value: object) -> str:
     match value:
         case dict():
-            return ", ".join(f"{'none' if key == '0' else key}: {count:,}" for key, count in value.items())
+            counts = cast("dict[str, int]", value)
+            return ", ".join(f"{'none' if key == '0' else key}: {count:,}" for key, count in counts.items())
         case int():
             return f"{value:,}"
         case float():

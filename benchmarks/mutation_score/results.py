@@ -45,7 +45,8 @@ class Result:
     @classmethod
     def load(cls, stored: dict[str, Any]) -> Self:
         """Read what `asdict` wrote, as JSON."""
-        return cls(**{**stored, "survivors": [Mutant(*fields) for fields in stored["survivors"]]})
+        fields: dict[str, Any] = {**stored, "survivors": [Mutant(*mutant) for mutant in stored["survivors"]]}
+        return cls(**fields)
 
     def stored(self) -> dict[str, Any]:
         """The fields, for JSON."""
