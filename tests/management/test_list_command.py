@@ -223,6 +223,16 @@ def test_explain_what_nothing_handles(router: EventRouter) -> None:
     ]
 
 
+def test_explain_a_declared_kind_whose_handler_is_misspelt(router: EventRouter) -> None:
+    """The glob of the handler is named, and not the kind itself."""
+    router.kind("order-placed", dict[str, int])
+    router.on("ordr-placed")(one)
+
+    assert run("explain", "order-placed").splitlines()[-1] == (
+        "CommandError: No handler runs for 'order-placed'. Did you mean 'ordr-placed'? See manage.py events list."
+    )
+
+
 def test_explain_what_no_url_holds(router: EventRouter) -> None:
     """It is a type, whose events at `/events/` have it as their kind (CloudEvents, spec.md, "type"): any handler may take it."""
     assert run("explain", "com.example/thing").splitlines()[-1] == (

@@ -307,6 +307,16 @@ def test_nobody(seen: list[Event[Any, Any]], tmp_path: Path) -> None:
     assert plain == [1]
 
 
+def test_misspelt_handler(seen: list[Event[Any, Any]]) -> None:
+    """The glob that the kind resembles is named."""
+    assert run("labl", "--data", "1") == (
+        1,
+        "This process answered 201 Created: Pub/Sub would not send the event again.\n"
+        "  Did you mean 'label'?\n"
+        "CommandError: Expected handled, but got unhandled. To expect that, give --expect unhandled.\n",
+    )
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_envelopes(seen: list[Event[Any, Any]], form: str) -> None:
     """Each form is sent, with what it has a place for."""

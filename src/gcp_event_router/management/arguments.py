@@ -20,6 +20,8 @@ _AGE: Final = re.compile(r"([1-9][0-9]{0,8})([smhdw])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _LONGEST: Final = 36500 * 86400
 _MAX_DIGITS: Final = 12
+#: How similar a kind must be to one that is suggested: `other` is no slip of the pen for `order-*`.
+_ALIKE: Final = 0.7
 
 
 def refuse(message: str) -> NoReturn:
@@ -127,5 +129,5 @@ def similar_kind(kind: str) -> str:
     if wanted:
         return f"Its handlers want attributes, such as {wanted[0].words}: give --attribute NAME=VALUE. "
     kinds = {glob.pattern for registration in events for glob in registration.globs} | events.kinds.keys()
-    matches = get_close_matches(kind, kinds, 1)
+    matches = get_close_matches(kind, kinds - {kind}, 1, _ALIKE)  # a kind may be declared without a handler
     return f"Did you mean {matches[0]!r}? " if matches else ""
