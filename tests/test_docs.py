@@ -101,6 +101,20 @@ def test_links_lead_somewhere(path: Path) -> None:
     assert [link for link in links if not (path.parent / link).exists()] == []
 
 
+@pytest.mark.parametrize("folder", ["guides", "reference", "explanation"])
+def test_each_page_is_in_its_index(folder: str) -> None:
+    """The index of a folder links to each of its pages by title, once in the text and once in the site's navigation, in order."""
+    pages = ROOT / "docs" / folder
+    index = (pages / "index.md").read_text()
+    links = re.findall(r"^- \[(.+)\]\((.+)\.md\)", index, re.MULTILINE)
+    listed = index.partition(":hidden:\n\n")[2].removesuffix("```\n").split()
+    titles = {path.stem: path.read_text().partition("\n")[0].removeprefix("# ") for path in pages.glob("*.md")}
+    titles = {**titles, "api/index": "API"} if folder == "reference" else titles
+
+    assert [name for _, name in links] == listed
+    assert {name: title for title, name in links} == {name: title for name, title in titles.items() if name != "index"}
+
+
 def test_readme_shows_the_curl_that_the_shop_prints() -> None:
     """The README's curl is the command that `make serve` prints, and that example/test_demo.py sends."""
     assert f"$ {demo.curl('http://127.0.0.1:8000')}\n" in (ROOT / "README.md").read_text()
