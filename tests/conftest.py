@@ -25,6 +25,7 @@ from gcp_event_router import Backoff, EventRouter, events
 from gcp_event_router._dispatch.dispatch import warned
 from gcp_event_router._dispatch.lookup import LISTENING
 from gcp_event_router._dispatch.store import set_store
+from gcp_event_router.auth.chain import warn_that_all_may_send
 from gcp_event_router.inbox.store import InboxStore
 from gcp_event_router.lifecycle import event_rejected, handler_finished, handler_started
 from gcp_event_router.outbox.store import OutboxStore
@@ -206,11 +207,12 @@ def router() -> Iterator[EventRouter]:
 def _isolation() -> Iterator[None]:
     """Undo what a test changes in this process.
 
-    Without a fixture of its own, no test has an inbox or an outbox, and each one is the first to log that nothing handles a kind.
+    Without a fixture of its own, no test has an inbox or an outbox, and each one is the first to log what is logged once.
     The receivers that it connects to our signals are removed after it, even if something still refers to them, and so
     are its routers.
     """
     warned.clear()
+    warn_that_all_may_send.cache_clear()
     set_store(None)
     set_outbox(None)
     signals = (event_received, handler_started, handler_finished, event_rejected)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
+from functools import cache, partial
 from inspect import isawaitable, isclass, iscoroutinefunction
 from typing import Any, Final
 
@@ -95,6 +95,7 @@ class AuthenticatorChain:
         """Admit a request without any authenticator configured under `DEBUG`; otherwise raise the most telling refusal."""
         if self.authenticators is None:
             if settings.DEBUG:
+                warn_that_all_may_send()
                 return
             logger.error(
                 "The events endpoint is closed to everybody: write GCP_EVENT_ROUTER = "
@@ -103,6 +104,15 @@ class AuthenticatorChain:
             )
             raise ForbiddenError(reason="no authentication is configured")
         raise _most_telling(refusals)
+
+
+@cache
+def warn_that_all_may_send() -> None:
+    """Log that `DEBUG` alone opens the endpoint; once a process."""
+    logger.warning(
+        "The events endpoint is open to everybody, since DEBUG is on and AUTHENTICATION is not set. Without DEBUG, it "
+        'answers 403 to all: say in GCP_EVENT_ROUTER["AUTHENTICATION"] who may send, or write [] there to open it on purpose.'
+    )
 
 
 class SignedBody:
