@@ -160,6 +160,28 @@ def test_w001_no_base_url(router: EventRouter, base_url: str | None, what: str) 
     ]
 
 
+@pytest.mark.parametrize("name", ["GCP_EVENTS_ROUTER", "GCP_EVENT_ROUTERS", "GPC_EVENT_ROUTER", "EVENT_ROUTER"])
+def test_w049_misspelt_setting(router: EventRouter, name: str) -> None:
+    """The settings under a misspelt name would be ignored without a word."""
+    with override_settings(**{name: {"AUTHENTICATION": []}}):
+        said = told(run_checks())
+
+    assert said == [
+        (
+            Warn,
+            "gcp_event_router.W049",
+            "Write GCP_EVENT_ROUTER; or silence this check, if something else reads it.",
+            f"The setting {name} is not read here, though it resembles GCP_EVENT_ROUTER.",
+        )
+    ]
+
+
+@override_settings(GCP_EVENT_ROUTER_URL="https://shop.example", DJANGO_GCP={"SETTINGS": {}}, MY_EVENT_ROUTERS={})
+def test_settings_of_others(router: EventRouter) -> None:
+    """A setting that is no dict, or has another name, belongs to somebody else."""
+    assert told(run_checks()) == []
+
+
 def test_w002_registered_twice(router: EventRouter) -> None:
     """A function that has a kind twice is told which of them to remove."""
     router.on("order-*", "order-placed")(one)

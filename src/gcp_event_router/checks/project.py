@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from difflib import get_close_matches
+from typing import Any, Final
 
 from django.apps import apps
 from django.conf import settings
@@ -19,12 +20,16 @@ from .handlers import check_router
 from .misspelt_kinds import check_used_kinds
 from .unimported import check_modules
 
+#: How similar its name must be for a setting to be a misspelt one.
+_ALIKE: Final = 0.85
+
 
 def check_project(**_: Any) -> list[CheckMessage]:
     """Check `events` and the settings. Registered by `apps`."""
     return [
         *check_router(events),
         *_authenticators(),
+        *_misspelt_setting(),
         *_base_url(),
         *_inbox(),
         *check_modules(),
@@ -43,6 +48,17 @@ def _authenticators() -> Iterator[CheckMessage]:
             obj='GCP_EVENT_ROUTER["AUTHENTICATION"]',
             id=check_ids.BROKEN_AUTHENTICATOR,
         )
+
+
+def _misspelt_setting() -> Iterator[CheckMessage]:
+    for name in get_close_matches(conf.NAME, {*dir(settings)} - {conf.NAME}, cutoff=_ALIKE):
+        if isinstance(getattr(settings, name), dict):  # a URL or a name under a similar name is the project's own
+            yield Warn(
+                f"The setting {name} is not read here, though it resembles {conf.NAME}.",
+                hint=f"Write {conf.NAME}; or silence this check, if something else reads it.",
+                obj=name,
+                id=check_ids.MISSPELT_SETTING,
+            )
 
 
 def _base_url() -> Iterator[CheckMessage]:
