@@ -157,6 +157,29 @@ def test_of_equal_messages_the_open_one_is_parked(inbox: str, router: EventRoute
     assert rows(inbox) == [("h", "done", 1), ("h", "parked", 1), ("h", "parked", 1)]
 
 
+def test_it_is_found_among_many_with_its_payload(inbox: str, router: EventRouter) -> None:
+    """Those of a clock are equal but for their times."""
+    work_of(inbox, router, "no")
+    for minute in range(12):
+        post_wsgi(PATH, message(str(minute), {"tick": True}, publishTime=f"2026-08-01T12:{minute:02}:00Z"))
+
+    attributes = {**SOURCE, "CloudPubSubDeadLetterSourceTopicPublishTime": "2026-08-01T12:11:00Z"}
+    post_wsgi(PATH, message("900", {"tick": True}, attributes, "dead"))
+
+    assert rows(inbox) == [("h", "failed", 1)] * 11 + [("h", "parked", 1)]
+
+
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00Z", "0001-01-01T10:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_time_with_which_nobody_can_calculate_is_none(inbox: str, router: EventRouter, time: str) -> None:
+    """It would fail each time that the sender tries again."""
+    work_of(inbox, router)
+    attributes = {**SOURCE, "CloudPubSubDeadLetterSourceTopicPublishTime": time}
+
+    assert post_wsgi(PATH, message("900", None, attributes, "dead")).status_code == 200
+
+    assert rows(inbox) == [("h", "parked", 0)]
+
+
 def test_another_payload_under_an_outbox_id_is_another_event(inbox: str, router: EventRouter) -> None:
     """Nothing is lost if an id comes back with another payload."""
     work_of(inbox, router, "no")

@@ -21,6 +21,8 @@ _PUBLISHED: Final = "CloudPubSubDeadLetterSourceTopicPublishTime"
 _NAME: Final = re.compile(r"[A-Za-z][\w.~+%-]{0,254}", re.ASCII)
 _PROJECT_NAME: Final = re.compile(r"[a-z0-9][a-z0-9.:-]{0,99}")
 _NUMBER: Final = re.compile(r"[0-9]{1,6}")
+#: Times are between these years.
+_YEARS: Final = (1970, 9999)
 
 
 class DeadLetter(NamedTuple):
@@ -43,5 +45,11 @@ def read_dead_letter(get: Callable[[str], str | None]) -> DeadLetter | None:
     return DeadLetter(
         f"projects/{project}/subscriptions/{name}",
         int(count) if _NUMBER.fullmatch(count) else None,
-        None if published is None else parse_time(published),
+        None if published is None else _time(published),
     )
+
+
+def _time(text: str) -> datetime | None:
+    """Parse a time; None also near the limits of `datetime`, where one cannot calculate, and where databases have no times."""
+    time = parse_time(text)
+    return time if time is not None and _YEARS[0] < time.year < _YEARS[1] else None

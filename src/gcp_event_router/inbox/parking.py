@@ -33,8 +33,10 @@ DEAD_LETTER: Final = "DeadLetter"
 _SKEW: Final = timedelta(minutes=10)
 #: Pub/Sub may give both times with different precision.
 _PRECISION: Final = timedelta(milliseconds=1)
-#: How many events with the same payload are compared.
-_COMPARED: Final = 10
+#: How many events with the same payload are compared, such as those of a clock: this many, or fewer if they have more bytes.
+_COMPARED: Final = 1_000
+_BYTES: Final = 8_000_000
+_AT_LEAST: Final = 10
 
 
 def gave_up(letter: DeadLetter) -> str:
@@ -84,8 +86,9 @@ def _find_key(alias: str, row: StoredEvent, envelope: Envelope, letter: DeadLett
     if letter.publish_time is None:
         return row.key
     same = events.filter(kind=row.kind, reference=row.reference, digest=row.digest)
-    found = same.filter(received_at__gte=letter.publish_time - _SKEW).order_by("received_at")[:_COMPARED]
-    originals = [event.key for event in found.iterator(chunk_size=1) if _is_original(event, letter)]
+    in_memory = min(_BYTES // (len(row.body) + 1), _COMPARED)  # they have about the size of the copy
+    found = same.filter(received_at__gte=letter.publish_time - _SKEW).order_by("received_at")[: max(in_memory, _AT_LEAST)]
+    originals = [event.key for event in found.iterator(chunk_size=max(in_memory, 1)) if _is_original(event, letter)]
     if len(originals) > 1:  # messages with equal payloads, published at once: one that is done was not given up
         is_open = Delivery.objects.using(alias).filter(event__in=originals, state__in=OPEN).values_list("event", flat=True)
         originals = [*is_open, *originals]
