@@ -57,6 +57,14 @@ def test_it_is_hidden(event: StoredEvent) -> None:
     assert html[2] == '{"number": 1, "email": "[personal]"}'
 
 
+@pytest.mark.parametrize(("permissions", "is_found"), [(["view_personal"], True), ([], False)])
+def test_a_search_does_not_confirm_a_guess(event: StoredEvent, permissions: list[str], is_found: bool) -> None:
+    """The business key is an address."""
+    pages = Pages("view_storedevent", *permissions)
+
+    assert (str(event.pk) in pages.get(f"{LIST}?q={EMAIL}")) is is_found
+
+
 def test_who_has_the_permission_sees_it(event: StoredEvent) -> None:
     """It is a permission of its own, besides the one to see events."""
     pages = Pages("view_storedevent", "view_personal")

@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils.translation import gettext_lazy as _
 from typing_extensions import override
 
+from ..._boxes.redaction import VIEW_PERSONAL, conceal
 from ..._boxes.states import State
 from ..._dispatch.lookup import registered_everywhere
 from ..database import database
@@ -66,12 +67,17 @@ class StoredEventAdmin(EventPages):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[StoredEvent], search_term: str
     ) -> tuple[QuerySet[StoredEvent], bool]:
-        """Find the term itself. A search for a part of a text would read all events."""
+        """Find the term itself. A search for a part of a text would read all events.
+
+        The keys of kinds with personal fields are hidden from most users, who cannot guess them here, either.
+        """
         term = search_term.strip()
         if not term:
             return queryset, False
         condition = Q(reference=term) | Q(message_id=term)
-        keyed = list(deliveries_with(database(), term).values_list("event_id", flat=True)[:_FOUND])
+        found = deliveries_with(database(), term).select_related("event").only("handler", "event__kind")[:_FOUND]
+        is_personal = self.may(request, VIEW_PERSONAL)
+        keyed = [delivery.event.pk for delivery in found if is_personal or not conceal([delivery], delivery.event.kind)]
         condition |= Q(key__in=keyed)
         with suppress(ValueError):
             condition |= Q(key=UUID(term))
