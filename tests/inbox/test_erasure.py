@@ -268,6 +268,12 @@ def test_a_payload_that_is_not_json_is_counted(inbox: str, router: EventRouter) 
     assert erase([Match("id", "1")]).erased == 1
 
 
+@pytest.mark.parametrize("value", ["NaN", "sNaN", "Infinity"])
+def test_what_is_no_finite_number_is_text(value: str) -> None:
+    """A signalling NaN cannot be compared with a number."""
+    assert [Match("n", value).is_in([{"n": stored}]) for stored in (1, 1.5, value)] == [False, False, True]
+
+
 @pytest.mark.parametrize("argument", ["", EMAIL, f"={EMAIL}", "email=", f"a..b={EMAIL}", f".={EMAIL}"])
 def test_a_wrong_match_is_refused_without_repeating_it(argument: str) -> None:
     """A person's value is in no message."""

@@ -49,9 +49,10 @@ class Match:
             msg = "A match needs a name or a path of names, and a value, such as customer.id=42."
             raise ValueError(msg)
         try:
-            self._number: Decimal | None = Decimal(value)
+            number = Decimal(value)
         except InvalidOperation:
-            self._number = None
+            number = Decimal("NaN")
+        self._number: Final = number if number.is_finite() else None  # a signalling NaN cannot be compared
 
     def is_in(self, documents: Iterable[object]) -> bool:
         """Whether one of several documents has the value: decoded JSON, or attributes by their names."""
