@@ -45,6 +45,9 @@ _RESULTS: Final = frozenset(
     }
 )
 
+#: PostgreSQL's undefined_table, and MariaDB's and MySQL's number; SQLite has no code of its own for it.
+_NO_TABLE: Final = frozenset({"42P01", "1146"})
+
 #: The packages of drivers, by the kind of their codes.
 _MYSQL: Final = frozenset({"MySQLdb", "pymysql", "mysql"})
 _POSTGRESQL: Final = frozenset({"psycopg", "psycopg2", "psycopg_pool", "asyncpg"})
@@ -68,6 +71,12 @@ def is_away(error: BaseException) -> bool:
             return result & 0xFF in _RESULTS
         case number:
             return number in _NUMBERS
+
+
+def lacks_table(error: BaseException) -> bool:
+    """Whether a statement failed because a table does not exist."""
+    number = code(error)
+    return number in _NO_TABLE or (number == "SQLITE_ERROR" and str(error).startswith("no such table"))
 
 
 def code(error: BaseException) -> str:

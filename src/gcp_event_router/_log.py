@@ -79,31 +79,45 @@ def _short(text: str | None) -> str | None:
     return text if text is None or len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}..."
 
 
-def trail(error: BaseException) -> str:
+def trail(error: BaseException, *, only_own: bool = False) -> str:
     """Describe an exception by its type, the types of its causes, and the places that it passed; never by its text.
 
-    The project's places come first, from the innermost to the handler's, which is always included; then those in libraries.
-    A group also shows the types and places of the exceptions in it.
+    The project's places come first, from the innermost to the handler's, which is always included; then, unless `only_own`,
+    those in libraries. A group also shows the types and places of the exceptions in it.
     """
     causes = chain(error)
+    types = " from ".join(map(_types, causes))
     all_passed = [Passed(one.__traceback__) for cause in causes for one in (cause, *distinct_leaves(cause))]
+    places = _own(all_passed)
+    if only_own:
+        return _at(types, places)
+    places = places or [passed.first for passed in all_passed if passed.first is not None][:1]
+    if not places:
+        return _at(types, _few(place for passed in all_passed for place in passed.ours))
+    libraries = _few(place for passed in all_passed for place in passed.libraries if place not in places)
+    return _at(types, places) + (f" (libraries: {_join(libraries)})" if libraries else "")
+
+
+def _own(all_passed: Iterable[Passed]) -> list[Place]:
+    """The project's places."""
     own: dict[Place, None] = {}
     for passed in all_passed:
         own.update(dict.fromkeys(passed.project[:_MAX_FURTHER] if own else passed.project))
         if passed.handler is not None:
             own.setdefault(passed.handler)
-    firsts = [passed.first for passed in all_passed if passed.first is not None]
-    places = list(own)[:_MAX_PLACES] or firsts[:1]
-    types = " from ".join(map(_types, causes))
-    if not places:
-        ours = _join(place for passed in all_passed for place in passed.ours)
-        return f"{types} at {ours}" if ours else types
-    libraries = _join(place for passed in all_passed for place in passed.libraries if place not in places)
-    return f"{types} at {' < '.join(map(str, places))}{libraries and f' (libraries: {libraries})'}"
+    return list(own)[:_MAX_PLACES]
 
 
-def _join(places: Iterable[Place]) -> str:
-    return " < ".join(map(str, islice(dict.fromkeys(places), _MAX_LIBRARIES)))
+def _few(places: Iterable[Place]) -> list[Place]:
+    return list(islice(dict.fromkeys(places), _MAX_LIBRARIES))
+
+
+def _at(types: str, places: list[Place]) -> str:
+    return f"{types} at {_join(places)}" if places else types
+
+
+def _join(places: list[Place]) -> str:
+    return " < ".join(map(str, places))
 
 
 def _types(error: BaseException) -> str:

@@ -203,7 +203,7 @@ def test_a_database_that_is_away_is_a_rejection(router: EventRouter, post: Post,
 def test_why_nothing_can_be_kept(
     router: EventRouter, post: Post, inbox: str, lines: Callable[[], list[str]], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The log and `events send` say that the database is unavailable or not migrated."""
+    """The log and `events send` say that the tables are missing, and name the command that creates them."""
     register(router, is_async=False)
     table = StoredEvent._meta.db_table
     rename(inbox, table, "away")
@@ -215,16 +215,17 @@ def test_why_nothing_can_be_kept(
     finally:
         rename(inbox, "away", table)
 
+    advice = f"The database {inbox!r} lacks the tables of the inbox. Create them: manage.py migrate gcp_event_inbox"
+    advice += "" if inbox == "default" else f" --database {inbox}"
     assert re.fullmatch(
         r"ERROR Event of kind 'k' with reference 'r' \(message '17'\): unavailable by shop\.store in \d+\.\d ms: "
-        r"the inbox's database is unavailable or not migrated: "
-        r"UnavailableError from (Operational|Programming)Error from \w+ \(\w+\) at .+",
+        rf"UnavailableError from (Operational|Programming)Error from \w+ \(\w+\), {re.escape(advice)}",
         line,
     )
     assert capsys.readouterr().out == (
         "This process answered 503 Service Unavailable: Pub/Sub would send the event again.\n"
         "  Unable to handle event of kind k with reference r\n"
-        "  UnavailableError, the inbox's database is unavailable or not migrated\n"
+        f"  UnavailableError, {advice}\n"
     )
 
 

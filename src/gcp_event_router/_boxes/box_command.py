@@ -6,11 +6,12 @@ from typing import Any, ClassVar
 
 from django.apps import apps
 from django.core.management.base import CommandError
-from django.db import DEFAULT_DB_ALIAS, connections
+from django.db import connections
 from typing_extensions import override
 
 from ..management.subcommands import CommandGroup
 from .conflicts import AWAY
+from .missing_tables import tables_to_create
 
 
 class BoxCommand(CommandGroup):
@@ -40,8 +41,7 @@ class BoxCommand(CommandGroup):
             return f"The database {alias!r} is unavailable ({error}). Start it, or correct DATABASES[{alias!r}]."
         needed = {model._meta.db_table for model in apps.get_app_config(self.app).get_models()}  # noqa: SLF001 -- documented
         if not needed <= {*tables}:
-            option = "" if alias == DEFAULT_DB_ALIAS else f" --database {alias}"
-            return f"The database {alias!r} lacks the tables of the {self.box}. Create them: manage.py migrate {self.app}{option}"
+            return tables_to_create(alias, self.box, self.app)
         return (
             f"The database {alias!r} refuses a statement ({error}). Let its user write, and apply all migrations: "
             f"manage.py showmigrations {self.app}"

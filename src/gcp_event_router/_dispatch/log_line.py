@@ -90,6 +90,6 @@ def describe_problem(handler: Handler, result: Result) -> str:
 
 
 def describe_error(error: Exception) -> str:
-    """Return the trail of an exception, after the reason of a refusal."""
+    """Return the trail of an exception; a refusal that gives its reason needs no places in libraries."""
     reason = error.reason if isinstance(error, RefusalError) else ""
-    return f"{reason}: {trail(error)}" if reason else trail(error)
+    return f"{trail(error, only_own=True)}, {reason}" if reason else trail(error)

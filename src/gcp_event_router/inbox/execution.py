@@ -20,9 +20,11 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from .. import conf
 from .._boxes.conflicts import AWAY, TRIES, make_way
+from .._boxes.missing_tables import tables_to_create
 from .._boxes.states import State
 from .._boxes.stored_errors import is_conflict
 from .._concurrency import RAISED, as_failure, is_meant
+from .._database_errors import lacks_table
 from .._dispatch.store import HANDLED, Result
 from .._frames import leaves
 from .._log import logger, trail
@@ -89,7 +91,7 @@ def give_way(alias: str, claim: Claim, policy: Backoff, key: StandingKey) -> Res
     try:
         is_ours = endings.give_way(alias, claim, key, after and min(after, timedelta(seconds=key.wait)))
     except AWAY as error:
-        return away(error)
+        return away(alias, error)
     return DUPLICATE if key.is_done and is_ours else busy(key.wait)
 
 
@@ -103,11 +105,18 @@ def not_due(wait: float) -> Result:
     return Result(Outcome.RETRY, NotDueError(ceil(wait)))
 
 
-def away(error: Exception) -> Result:
-    """Return the result if the database is unavailable."""
-    unavailable = UnavailableError(reason="the inbox's database is unavailable or not migrated")
-    unavailable.__cause__ = error
-    return Result(Outcome.UNAVAILABLE, unavailable)
+def away(alias: str, error: Exception, failure: Exception | None = None) -> Result:
+    """Return the result if the database is unavailable, possibly after a handler has failed."""
+    refusal = unavailable(alias, error)
+    refusal.__cause__ = failure or error
+    return Result(Outcome.UNAVAILABLE, refusal)
+
+
+def unavailable(alias: str, error: Exception) -> UnavailableError:
+    """Return the error to raise if the database is unavailable, or refuses a statement of the inbox."""
+    if lacks_table(error):
+        return UnavailableError(reason=tables_to_create(alias, "inbox", "gcp_event_inbox"))
+    return UnavailableError(reason="the inbox's database is unavailable or not migrated")
 
 
 def _isolate_hooks(connection: BaseDatabaseWrapper) -> None:
@@ -134,7 +143,7 @@ def _finish(alias: str, claim: Claim) -> Result:
     try:
         return HANDLED if endings.finish(alias, claim) else busy()
     except AWAY as error:
-        return away(error)
+        return away(alias, error)
 
 
 def _fail(alias: str, claim: Claim, policy: Backoff, error: Exception) -> Result:
@@ -152,8 +161,8 @@ def _fail(alias: str, claim: Claim, policy: Backoff, error: Exception) -> Result
             is_ours = endings.give_back(alias, claim, stored, max(waits, default=_wait_again(claim, policy)))
         else:
             is_ours = endings.give_up(alias, claim, State.FAILED, stored, policy.wait(claim.attempts - claim.lost))
-    except AWAY:
-        return away(error)  # the lease expires by itself
+    except AWAY as refused:
+        return away(alias, refused, error)  # the lease expires by itself
     return Result(outcome, error) if is_ours else busy()
 
 

@@ -58,7 +58,7 @@ class InboxStore:
         try:
             claims.keep_rejected(database(), unread_row(kind, reference, raw_event), describe_error(problem))
         except AWAY as error:
-            raise _not_stored(database(), kind, reference, raw_event) from error
+            raise _not_stored(database(), kind, reference, raw_event, error) from error
 
 
 @dataclass(slots=True, eq=False)
@@ -91,7 +91,7 @@ class InboxRecord:
                 left = [claim for claim in self.claims.values() if claim.token is not None or State(claim.state) is State.PENDING]
                 decisions.leave(self.alias, [claim.delivery for claim in left])
         except AWAY as error:  # even if it refuses, such as without tables: the sender still has the event
-            raise _not_stored(self.alias, self.kind, self.reference, self.raw_event) from error
+            raise _not_stored(self.alias, self.kind, self.reference, self.raw_event, error) from error
         payloads = {claim.payload for claim in self.claims.values()} - {Payload.SAME}
         if payloads:
             self._log_other_payload("is handled instead" if Payload.TAKEN in payloads else "is not handled")
@@ -120,7 +120,7 @@ class InboxRecord:
                 return execution.busy()
             return None if run.handler.options.once_key is None else self._claim_key(run, terms, claim)
         except AWAY as error:
-            return execution.away(error)
+            return execution.away(self.alias, error)
 
     async def abegin(self, run: HandlerRun) -> Result | None:
         """Do the same as `begin` on an event loop, in a thread if it needs the database."""
@@ -206,7 +206,7 @@ class DeadLetterRecord(InboxRecord):
         try:
             self.claims = parking.park(self.alias, self._row(), terms, envelope)
         except AWAY as error:
-            raise _not_stored(self.alias, self.kind, self.reference, self.raw_event) from error
+            raise _not_stored(self.alias, self.kind, self.reference, self.raw_event, error) from error
 
 
 class UnhandledRecord(InboxRecord):
@@ -224,17 +224,19 @@ class UnhandledRecord(InboxRecord):
         try:
             payload = claims.keep_unhandled(self.alias, self._row())
         except AWAY as error:
-            raise _not_stored(self.alias, self.kind, self.reference, self.raw_event) from error
+            raise _not_stored(self.alias, self.kind, self.reference, self.raw_event, error) from error
         if payload is not Payload.SAME:
             self._log_other_payload("is stored instead" if payload is Payload.TAKEN else "is not handled")
 
 
-def _not_stored(alias: str, kind: str, reference: str, raw_event: RawEvent) -> BodyTooLargeError | UnavailableError:
+def _not_stored(
+    alias: str, kind: str, reference: str, raw_event: RawEvent, error: Exception
+) -> BodyTooLargeError | UnavailableError:
     """Explain why the database could not store an event."""
     length = len(raw_event.envelope.body)
     packet = mysql.packet_that_is_too_short(alias, length)
     if not packet:
-        return UnavailableError(reason="the inbox's database is unavailable or not migrated")
+        return execution.unavailable(alias, error)
     message = (
         "An event of kind %r with reference %r has a body of %d bytes, which the database %r cannot store: "
         "its max_allowed_packet is %d bytes. See the system check %s."
