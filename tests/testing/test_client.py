@@ -16,7 +16,7 @@ from pydantic import BaseModel, Field, ValidationError
 from typing_extensions import override
 
 from gcp_event_router import Event, EventRouter, Outcome, Principal, Reject, Retry
-from gcp_event_router.auth import AuthenticatorChain
+from gcp_event_router.auth import AuthenticatorChain, GitHub
 from gcp_event_router.exceptions import ConfigurationError, EnvelopeError, InvalidEventError
 from gcp_event_router.signals import event_received
 from gcp_event_router.testing import FORMS, Form, Pushed, TokenSigner, apush, push
@@ -276,8 +276,48 @@ def test_the_door_is_closed(router: EventRouter, send: Callable[..., Pushed]) ->
     pushed = send("k")
 
     assert (pushed.status, pushed.outcome, pushed.called) == (401, Outcome.UNAUTHENTICATED, ())
-    assert repr(pushed).endswith("\n  The settings require credentials. Pass principal=, signed_by= or headers= to push().>")
+    assert repr(pushed) == (
+        "<Pushed: 401 unauthenticated\n"
+        "  rejected: 'k', '1': unauthenticated, by AuthenticationError(), it has no credentials that an authenticator reads\n"
+        "  The settings require credentials. Pass principal=, signed_by= or headers= to push().>"
+    )
     assert send("k", path=get_event_url("k", "1", base_url="", signed=True)).handled == (handler,)
+
+
+GITHUB = {"BACKEND": "gcp_event_router.auth.GitHub", "OPTIONS": {"secrets": ["a secret of sixteen letters"]}}
+TOKEN = {
+    "BACKEND": "gcp_event_router.auth.SharedToken",
+    "OPTIONS": {"tokens": ["a-token-of-sixteen-letters"], "header": "Shop-Token"},
+}
+
+
+@pytest.mark.parametrize(
+    ("authenticator", "options", "given", "reason"),
+    [
+        (TOKEN, {"headers": {"Shop-Token": "guess"}}, "headers=", "the shared token is not one of ours"),
+        (
+            GITHUB,
+            {"signed_by": GitHub(secrets=["another secret of sixteen letters"])},
+            "signed_by=",
+            "no signature was made with one of our secrets",
+        ),
+    ],
+)
+def test_credentials_that_are_not_accepted(
+    router: EventRouter, send: Callable[..., Pushed], authenticator: Any, options: Any, given: str, reason: str
+) -> None:
+    """A test that gave credentials is told why they do not suffice."""
+    with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [authenticator]}):
+        pushed = send("k", **options)
+
+    with pytest.raises(AssertionError) as raised:
+        pushed.assert_handled(test_principal)
+    assert str(raised.value) == (
+        "tests.testing.test_client.test_principal should have handled it:\n"
+        "<Pushed: 401 unauthenticated\n"
+        f"  rejected: 'k', '1': unauthenticated, by AuthenticationError(), {reason}\n"
+        f"  The settings do not accept what {given} gave. To do without, pass principal= to push().>"
+    )
 
 
 @override_settings(GCP_EVENT_ROUTER=CLOSED)

@@ -157,7 +157,8 @@ def _push(client: Any, kind: Kind[Any] | str | None, reference: object, payload:
         headers = {**request.headers, **options.get("headers", {}), **credentials}
         post = partial(client.post, path, request.body, content_type=request.content_type, headers=headers)
         response: HttpResponse = yield post, post, ()
-    return pushed_of(response, recording, raises=options.get("raises", True))
+    gave = [f"{name}=" for name in ("signed_by", "headers") if options.get(name)]
+    return pushed_of(response, recording, raises=options.get("raises", True), credentials=gave)
 
 
 def _request(data: bytes, path: str, options: PushOptions, form: Form) -> CloudEventRequest:

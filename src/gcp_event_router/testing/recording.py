@@ -19,6 +19,7 @@ from typing_extensions import TypeVar, override
 from .._dispatch.signature import name_of
 from .._words import counted
 from ..event import Event
+from ..exceptions import RefusalError
 from ..lifecycle import event_rejected, handler_finished, handler_started
 from ..outcomes import Outcome
 
@@ -59,7 +60,7 @@ class Delivery(Generic[PayloadT, ParametersT]):
     @override
     def __str__(self) -> str:
         payload = f", with the payload {self.event.payload!r}" if self.event is not None else ""
-        error = f", by {self.error!r}" if self.error is not None else ""
+        error = f", by {_shown(self.error)}" if self.error is not None else ""
         return f"{self.name} for {self.kind!r}, {self.reference!r}: {self.outcome.value}{payload}{error}"
 
 
@@ -74,7 +75,7 @@ class Rejection:
 
     @override
     def __str__(self) -> str:
-        return f"rejected: {self.kind!r}, {self.reference!r}: {self.outcome.value}, by {self.error!r}"
+        return f"rejected: {self.kind!r}, {self.reference!r}: {self.outcome.value}, by {_shown(self.error)}"
 
 
 class Recording:
@@ -236,6 +237,12 @@ def _layers(function: Any) -> Iterator[Any]:
     while function is not None:
         yield function
         function = getattr(function, "__wrapped__", None)
+
+
+def _shown(error: Exception) -> str:
+    """The repr of an exception, with the reason of a refusal."""
+    reason = error.reason if isinstance(error, RefusalError) else ""
+    return f"{error!r}, {reason}" if reason else repr(error)
 
 
 def _short_name(handler: Callable[..., Any]) -> str:

@@ -30,6 +30,8 @@ class Pushed:
     #: The validation errors in the answer.
     details: tuple[ErrorDetail, ...]
     response: HttpResponse
+    #: The options of `push` that gave credentials.
+    _credentials: Sequence[str] = ()
 
     @property
     def acknowledged(self) -> bool:
@@ -66,12 +68,17 @@ class Pushed:
     def __repr__(self) -> str:
         lines = [f"<Pushed: {self.status} {self.outcome.value}", *(f"  {line}" for line in [*self.deliveries, *self.rejections])]
         if self.outcome in {Outcome.FORBIDDEN, Outcome.UNAUTHENTICATED}:
-            lines.append("  The settings require credentials. Pass principal=, signed_by= or headers= to push().")
+            lines.append(f"  {self._advice()} to push().")
         return "\n".join(lines) + ">"
 
+    def _advice(self) -> str:
+        if not self._credentials:
+            return "The settings require credentials. Pass principal=, signed_by= or headers="
+        return f"The settings do not accept what {' and '.join(self._credentials)} gave. To do without, pass principal="
 
-def pushed_of(response: HttpResponse, recording: Recording, *, raises: bool) -> Pushed:
-    """Make the result.
+
+def pushed_of(response: HttpResponse, recording: Recording, *, raises: bool, credentials: Sequence[str] = ()) -> Pushed:
+    """Make the result of a push, which these options gave credentials.
 
     Raises:
         ConfigurationError: The answer is not the endpoint's.
@@ -90,6 +97,7 @@ def pushed_of(response: HttpResponse, recording: Recording, *, raises: bool) -> 
         tuple(recording.rejections),
         tuple(json.loads(response.content).get("errors", ())) if response.outcome is Outcome.INVALID else (),
         response,
+        credentials,
     )
     if raises and response.outcome is Outcome.FAILED:
         failures = [error for error in pushed.errors if classify(error) is Outcome.FAILED]
