@@ -105,7 +105,7 @@ def _of_commits(root: Path, tag: str | None) -> Iterator[str]:
 
 def _commits(root: Path, range_: str) -> Iterator[Commit]:
     form = "%x00%H%x1f%s%x1f%(trailers:key=Changelog,valueonly,separator=%x20)%x1f"
-    for record in _git(root, "log", "--no-merges", "--name-only", f"--format={form}", range_).split("\x00")[1:]:
+    for record in _git(root, "log", "--no-merges", "--no-renames", "--name-only", f"--format={form}", range_).split("\x00")[1:]:
         name, subject, notes, files = record.split("\x1f")
         yield Commit(name, subject, tuple(re.split(r"[\s,]+", notes.strip())), frozenset(files.split("\n")))
 

@@ -137,6 +137,16 @@ def test_unlisted_change_is_refused(repository: Repository) -> None:
     assert repository.mistakes() == [f"CHANGELOG.md does not list {unlisted[:12]} (handlers: allow two methods)."]
 
 
+def test_what_leaves_the_package_is_refused(repository: Repository) -> None:
+    """A file that is moved elsewhere is gone for users."""
+    repository.write("src/helpers.py", "def parse(): ...\n" * 9)
+    repository.commit("helpers: add some\n\nChangelog: none")
+    repository.git("mv", "src/helpers.py", "helpers.py")
+    moved = repository.commit("helpers: keep them for tests")
+
+    assert repository.mistakes() == [f"CHANGELOG.md does not list {moved[:12]} (helpers: keep them for tests)."]
+
+
 def test_change_without_effect_needs_no_line(repository: Repository) -> None:
     """A commit may say that users notice nothing of it."""
     repository.write("src/handlers.py", "methods = bool(1)\n")
