@@ -109,6 +109,21 @@ def test_other_kinds_are_shown(inbox: str, router: EventRouter) -> None:
     assert run("show", "18").count(EMAIL) == 2
 
 
+@with_databases
+@pytest.mark.parametrize("arguments", [["show", "17"], ["show", "17", "--json"], ["list", "--json"]])
+@pytest.mark.parametrize("name", ["shop.record", "shop.place"])
+def test_what_a_handler_got_that_is_gone_is_hidden(inbox: str, router: EventRouter, arguments: list[str], name: str) -> None:
+    """Nothing says any more what is personal, after a kind or its handler has got another name."""
+    place(router)
+
+    with router.isolated(empty=True):
+
+        @router.on("order-made", name=name)
+        def record(event: Event[Order]) -> None: ...
+
+        assert EMAIL not in run(*arguments)
+
+
 def test_what_no_model_takes_is_hidden_as_a_whole(router: EventRouter) -> None:
     """An invalid payload, an unknown version, one that cannot be read, and one whose handler is gone."""
 

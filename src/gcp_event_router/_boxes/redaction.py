@@ -1,7 +1,8 @@
 """Hides personal fields of stored payloads from people who may not see them. It fails closed.
 
 The types that handlers and declared kinds give a payload say what is personal. A payload that one of them refuses is hidden as a
-whole; and so is one that no handler takes, while another one of its kind has personal fields.
+whole; and so is one that no handler takes, while another one of its kind has personal fields, or while the handlers that got it
+are gone.
 """
 
 from __future__ import annotations
@@ -43,12 +44,9 @@ def conceal(rows: Iterable[Any], kind: str) -> bool:
     The rows are of one event, and are not to be saved. Returns whether a handler or a declaration of its kind has such fields.
     """
     shown = list(rows)
-    handlers = [name for row in shown if (name := getattr(row, "handler", ""))]
-    is_personal = any(redact is not None for _, redact in _declared(kind)) or any(
-        _is_personal(one.handler)
-        for one in registered_everywhere()
-        if (not one.is_fallback and _may_take(one, kind, None)) or any(name.startswith(one.handler.name) for name in handlers)
-    )
+    is_declared = any(redact is not None for _, redact in _declared(kind))
+    of_kind = (one.handler for one in registered_everywhere() if not one.is_fallback and _may_take(one, kind, None))
+    is_personal = is_declared or any(map(_is_personal, of_kind)) or _got_personal(getattr(row, "handler", "") for row in shown)
     if is_personal:
         for row in shown:
             values: dict[str, Any] = row.__dict__  # without the columns that were not read
@@ -56,11 +54,11 @@ def conceal(rows: Iterable[Any], kind: str) -> bool:
     return is_personal
 
 
-def shown_payload(kind: str, envelope: Envelope | None, data: bytes) -> bytes:
-    """Return a payload without what is personal in it."""
+def shown_payload(kind: str, envelope: Envelope | None, data: bytes, handlers: Iterable[str] = ()) -> bytes:
+    """Return a payload without what is personal in it. `handlers` are those of its deliveries, which may be gone by now."""
     found = _found(kind, envelope)
     personal = [handler for handler in found if _redactors(handler).payload is not None]
-    if not data or not (personal or _is_personal_elsewhere(kind, envelope, found)):
+    if not data or not (personal or _is_personal_elsewhere(kind, envelope, found, handlers)):
         return data
     try:
         value: Any = from_json(data) if personal else HIDDEN
@@ -100,11 +98,11 @@ def _declared(kind: str) -> list[tuple[Kind[Any], Redactor | None]]:
     return [(declared, _of_kinds[declared]) for declared in found]
 
 
-def shown_parameters(kind: str, envelope: Envelope | None, text: str) -> str:
+def shown_parameters(kind: str, envelope: Envelope | None, text: str, handlers: Iterable[str] = ()) -> str:
     """Return the parameters of a URL, as JSON, without what is personal in them."""
     found = _found(kind, envelope)
     changes = [change for handler in found if (change := _redactors(handler).parameters) is not None]
-    if not text or not (changes or _is_personal_elsewhere(kind, envelope, found)):
+    if not text or not (changes or _is_personal_elsewhere(kind, envelope, found, handlers)):
         return text
     try:
         value: Any = json.loads(text) if changes else HIDDEN
@@ -115,13 +113,21 @@ def shown_parameters(kind: str, envelope: Envelope | None, text: str) -> str:
     return json.dumps(value if isinstance(value, dict) else {HIDDEN: HIDDEN})
 
 
-def _is_personal_elsewhere(kind: str, envelope: Envelope | None, found: list[Handler]) -> bool:
-    """Whether none of the handlers of an event has personal fields, but another one of its kind has."""
+def _is_personal_elsewhere(kind: str, envelope: Envelope | None, found: list[Handler], handlers: Iterable[str] = ()) -> bool:
+    """Whether none of the handlers of an event has personal fields, but another one of its kind has, or had."""
     if any(map(_is_personal, found)):
         return False
     ce_type = None if envelope is None else envelope.type
     others = (one for one in registered_everywhere() if not (found and one.is_fallback) and _may_take(one, kind, ce_type))
-    return any(_is_personal(one.handler) for one in others)
+    return any(_is_personal(one.handler) for one in others) or (not found and _got_personal(handlers))
+
+
+def _got_personal(names: Iterable[str]) -> bool:
+    """Whether a handler with one of these names has personal fields; or any handler, if one of these is gone."""
+    wanted, registered = set(names) - {""}, [one.handler for one in registered_everywhere()]
+    own = [handler for handler in registered if any(name.startswith(handler.name) for name in wanted)]
+    is_gone = any(not any(name.startswith(handler.name) for handler in own) for name in wanted)
+    return any(map(_is_personal, registered if is_gone else own))
 
 
 def _may_take(one: Registration, kind: str, ce_type: str | None) -> bool:

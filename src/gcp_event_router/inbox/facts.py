@@ -55,7 +55,9 @@ def shown_of(
         return data, event.parameters, once_keys
     if conceal(deliveries, event.kind):
         once_keys = dict.fromkeys(once_keys, HIDDEN)
-    return shown_payload(event.kind, envelope, data), shown_parameters(event.kind, envelope, event.parameters), once_keys
+    names = [delivery.handler for delivery in deliveries]
+    parameters = shown_parameters(event.kind, envelope, event.parameters, names)
+    return shown_payload(event.kind, envelope, data, names), parameters, once_keys
 
 
 def facts_of(event: StoredEvent, envelope: Envelope | None) -> Iterator[tuple[str, str | datetime]]:

@@ -53,7 +53,8 @@ class EventPages(BoxAdmin):
     def data_of(self, row: StoredEvent, *, personal: bool) -> bytes:
         envelope = envelope_of(row)
         data = data_of(row, envelope)
-        return data if personal else shown_payload(row.kind, envelope, data)
+        names = Delivery.objects.using(database()).filter(event=row.pk).values_list("handler", flat=True)
+        return data if personal else shown_payload(row.kind, envelope, data, names)
 
     def has_replay_permission(self, request: HttpRequest) -> bool:
         """Whether the user may replay deliveries; Django calls it for the action."""
