@@ -26,13 +26,15 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.management import CommandError, call_command
+from django.http import HttpRequest
 from django.test import override_settings
 from pydantic import BaseModel, Discriminator, Field, Tag, field_validator
 from typing_extensions import override
 
-from gcp_event_router import Event, EventRouter, Reject, Retry
+from gcp_event_router import Event, EventRouter, Principal, Reject, Retry
 from gcp_event_router._messages import FORMS
 from gcp_event_router.envelopes import CloudEvent
+from gcp_event_router.exceptions import UnavailableError
 from gcp_event_router.inbox.models import Delivery, State
 from gcp_event_router.signals import event_received
 from gcp_event_router.testing import TokenSigner
@@ -533,16 +535,29 @@ SHARED = {
 }
 
 
-@override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [SHARED]})
-def test_unauthenticated(seen: list[Event[Any, Any]]) -> None:
-    """What authenticates a sender is named to one whom the site does not know."""
-    with site() as url:
+class Away:
+    """An authenticator that cannot decide."""
+
+    def authenticate(self, request: HttpRequest) -> Principal | None:
+        raise UnavailableError
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"AUTHENTICATION": [SHARED]}, "unauthenticated. Authenticate as a sender of the site: --identity, --header or --as."),
+        ({}, "forbidden."),
+        ({"AUTHENTICATION": [{"BACKEND": f"{__name__}.Away"}]}, "retry or unavailable."),
+    ],
+)
+def test_not_let_in(seen: list[Event[Any, Any]], settings: dict[str, Any], said: str) -> None:
+    """One whom the site does not let in is told what authenticates a sender, and where the reason is."""
+    with override_settings(GCP_EVENT_ROUTER=settings), site() as url:
         code, printed = run("order-placed", "--data", '{"order_id": 3}', "--url", url)
 
     assert (code, printed.splitlines()[-1]) == (
         1,
-        "CommandError: Expected handled, but got unauthenticated. "
-        "Authenticate as a sender of the site: --identity, --header or --as.",
+        f"CommandError: Expected handled, but got {said} The log of the site says why.",
     )
 
 

@@ -21,6 +21,8 @@ DEFERRED: Final = "deferred"
 HANDLED: Final = Outcome.HANDLED.value
 #: All results of an event.
 RESULTS: Final = (HANDLED, DEFERRED, *(outcome.value for outcome in Outcome if outcome is not Outcome.HANDLED))
+#: The results whose reasons are no business of the sender.
+_REFUSED: Final = frozenset({Outcome.UNAUTHENTICATED.value, Outcome.FORBIDDEN.value, Outcome.UNAVAILABLE.value})
 HERE: Final = "this process"
 PUBSUB: Final = "Pub/Sub"
 
@@ -71,9 +73,11 @@ class EndpointAnswer:
     def _advice(self, results: Sequence[str]) -> str:
         if self.status in ACKNOWLEDGED and results:
             return f" To expect that, give --expect {results[0]}."
-        if Outcome.UNAUTHENTICATED.value in results:
-            return " Authenticate as a sender of the site: --identity, --header or --as."
-        return ""
+        if _REFUSED.isdisjoint(results):
+            return ""
+        how = " Authenticate as a sender of the site: --identity, --header or --as."
+        is_stranger = Outcome.UNAUTHENTICATED.value in results
+        return how * is_stranger + " The log of the site says why." * (self.place != HERE)
 
     def text(self) -> str:
         """Format the answer for a terminal, without control characters."""
