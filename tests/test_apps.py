@@ -95,7 +95,7 @@ BROKEN: dict[str, tuple[dict[str, Any], str]] = {
     "a wrong option": (
         {"BACKEND": "gcp_event_router.auth.SharedToken", "OPTIONS": {"token": "s3cr3t", "header": "X"}},
         "The authenticator 'gcp_event_router.auth.SharedToken' cannot be created with its OPTIONS (header, token): "
-        "it raised TypeError. It takes tokens, header, parameter.",
+        "it has no option 'token'. Did you mean 'tokens'? It takes tokens, header, parameter.",
     ),
     "a value that cannot be used": (
         {"BACKEND": "gcp_event_router.auth.OIDC", "OPTIONS": {"service_accounts": ["serviceAccount:a@b.c"], "audience": "x"}},

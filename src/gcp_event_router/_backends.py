@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from inspect import signature
-from typing import Any
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from importlib import import_module
+from inspect import Parameter, signature
+from typing import Any, Final
 
 from django.utils.module_loading import import_string
 
 from .exceptions import ConfigurationError
+
+#: Where our own classes are, by the noun for them.
+_PACKAGES: Final = {"authenticator": "gcp_event_router.auth", "transport": "gcp_event_router.outbox.transports"}
+#: How similar the name of one must be to be suggested.
+_ALIKE: Final = 0.8
 
 
 def import_backend(noun: str, path: str) -> Any:
@@ -18,7 +26,8 @@ def import_backend(noun: str, path: str) -> Any:
         raise
     except Exception as error:
         problem = str(error) if isinstance(error, ImportError) else f"its module raised {type(error).__name__}"
-        msg = f"The {noun} {path!r} cannot be imported: {problem}. Give the dotted path of a class as its BACKEND."
+        advice = _near(noun, path) or "Give the dotted path of a class as its BACKEND."
+        msg = f"The {noun} {path!r} cannot be imported: {problem}. {advice}"
         raise ConfigurationError(msg) from error
 
 
@@ -31,14 +40,36 @@ def create_backend(noun: str, path: str, options: dict[str, Any]) -> Any:
         raise
     except Exception as error:
         names = ", ".join(sorted(map(str, options))) or "none"
-        problem = f"it raised {type(error).__name__}.{_describe_parameters(backend)}"
-        msg = f"The {noun} {path!r} cannot be created with its OPTIONS ({names}): {problem}"
+        msg = f"The {noun} {path!r} cannot be created with its OPTIONS ({names}): {_describe(error, backend, options)}"
         raise ConfigurationError(msg) from error
 
 
-def _describe_parameters(backend: Any) -> str:
+def _near(noun: str, path: str) -> str:
+    """Suggest the class of ours that a path resembles by its last part; or ""."""
+    package = _PACKAGES[noun]
+    names = {name.casefold(): name for name in import_module(package).__all__ if name[0].isupper()}
+    close = get_close_matches(path.rpartition(".")[2].casefold(), names, 1, _ALIKE)
+    ours = f"{package}.{names[close[0]]}" if close else path
+    return "" if ours == path else f"Did you mean {ours!r}?"
+
+
+def _describe(error: Exception, backend: Any, options: Iterable[str]) -> str:
+    """Describe why options do not fit: by one that is unknown, or else by the type of the exception."""
+    problem = f"it raised {type(error).__name__}."
     try:
-        names = ", ".join(signature(backend).parameters)
+        parameters = signature(backend).parameters
     except (TypeError, ValueError):  # not callable, or written in C
+        return problem
+    if isinstance(error, TypeError):
+        problem = _unknown(parameters, options) or problem
+    return f"{problem} It takes {', '.join(parameters) or 'none'}."
+
+
+def _unknown(parameters: Mapping[str, Parameter], options: Iterable[str]) -> str:
+    """Name an option that a signature does not have; or ""."""
+    if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values()):
         return ""
-    return f" It takes {names or 'none'}."
+    for name in sorted(set(options) - parameters.keys()):
+        close = get_close_matches(name, parameters, 1)
+        return f"it has no option {name!r}.{f' Did you mean {close[0]!r}?' if close else ''}"
+    return ""

@@ -194,17 +194,29 @@ def test_event_url_needs_a_base_url(audience: Any, base_url: str | None) -> None
 
 
 @pytest.mark.parametrize(
-    ("options", "names"),
-    [({**GIVEN, "audiences": [AUDIENCE]}, "audience, audiences, service_accounts"), ({"account": [ACCOUNT]}, "account")],
+    ("options", "names", "problem"),
+    [
+        (
+            {**GIVEN, "audiences": [AUDIENCE]},
+            "audience, audiences, service_accounts",
+            "it has no option 'audiences'. Did you mean 'audience'?",
+        ),
+        (
+            {"service_account": [ACCOUNT]},
+            "service_account",
+            "it has no option 'service_account'. Did you mean 'service_accounts'?",
+        ),
+        ({"account": [ACCOUNT]}, "account", "it has no option 'account'. Did you mean 'service_accounts'?"),
+    ],
 )
-def test_unknown_option(options: dict[str, Any], names: str) -> None:
-    """An option with another name is an error, whose message lists the options that OIDC takes."""
+def test_unknown_option(options: dict[str, Any], names: str, problem: str) -> None:
+    """An option with another name is an error, whose message suggests and lists the options that OIDC takes."""
     with pytest.raises(ConfigurationError) as caught:
         load([{"BACKEND": "gcp_event_router.auth.OIDC", "OPTIONS": options}])
 
     assert str(caught.value) == (
         f"The authenticator 'gcp_event_router.auth.OIDC' cannot be created with its OPTIONS ({names}): "
-        "it raised TypeError. It takes service_accounts, audience, leeway, certs_url."
+        f"{problem} It takes service_accounts, audience, leeway, certs_url."
     )
 
 

@@ -95,7 +95,7 @@ def test_e001_unresolvable_handler(router: EventRouter) -> None:
         (
             {"BACKEND": "gcp_event_router.auth.SharedToken", "OPTIONS": {"token": ["x"], "header": "X"}},
             "The authenticator 'gcp_event_router.auth.SharedToken' cannot be created with its OPTIONS (header, token): "
-            "it raised TypeError. It takes tokens, header, parameter.",
+            "it has no option 'token'. Did you mean 'tokens'? It takes tokens, header, parameter.",
         ),
         (
             {"BACKEND": "django.nowhere.Door"},
@@ -108,6 +108,17 @@ def test_e001_unresolvable_handler(router: EventRouter) -> None:
             "Give the dotted path of a class as its BACKEND.",
         ),
         (
+            {"BACKEND": "gcp_event_router.auth.Oidc"},
+            "The authenticator 'gcp_event_router.auth.Oidc' cannot be imported: "
+            'Module "gcp_event_router.auth" does not define a "Oidc" attribute/class. '
+            "Did you mean 'gcp_event_router.auth.OIDC'?",
+        ),
+        (
+            {"BACKEND": "gcp_event_router.authentication.OIDC"},
+            "The authenticator 'gcp_event_router.authentication.OIDC' cannot be imported: "
+            "No module named 'gcp_event_router.authentication'. Did you mean 'gcp_event_router.auth.OIDC'?",
+        ),
+        (
             {"BACKEND": "os.path"},
             "The authenticator 'os.path' cannot be created with its OPTIONS (none): it raised TypeError.",
         ),
@@ -118,13 +129,13 @@ def test_e001_unresolvable_handler(router: EventRouter) -> None:
         ),
         (
             {"BACKEND": "tests.checks.test_checks.Plain", "OPTIONS": {"key": "secret"}},
-            "The authenticator 'tests.checks.test_checks.Plain' cannot be created with its OPTIONS (key): it raised TypeError. "
-            "It takes none.",
+            "The authenticator 'tests.checks.test_checks.Plain' cannot be created with its OPTIONS (key): "
+            "it has no option 'key'. It takes none.",
         ),
         (
             {"BACKEND": "gcp_event_router.auth.SignedURL", "OPTIONS": {"salt": "x"}},
-            "The authenticator 'gcp_event_router.auth.SignedURL' cannot be created with its OPTIONS (salt): it raised TypeError. "
-            "It takes cache.",
+            "The authenticator 'gcp_event_router.auth.SignedURL' cannot be created with its OPTIONS (salt): "
+            "it has no option 'salt'. It takes cache.",
         ),
     ],
 )

@@ -78,6 +78,12 @@ def test_e014_tables_are_missing() -> None:
             "Give the dotted path of a class as its BACKEND.",
         ),
         (
+            {"BACKEND": "gcp_event_router.outbox.PubSub"},
+            "The transport 'gcp_event_router.outbox.PubSub' cannot be imported: "
+            'Module "gcp_event_router.outbox" does not define a "PubSub" attribute/class. '
+            "Did you mean 'gcp_event_router.outbox.transports.PubSub'?",
+        ),
+        (
             {"BACKEND": "decimal.Decimal"},
             "The transport 'decimal.Decimal' is not a class that derives from Transport, so the relay cannot use it. "
             "Name one that does.",

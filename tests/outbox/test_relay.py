@@ -401,7 +401,7 @@ def test_the_transport_of_the_settings(outbox: str) -> None:
         "tests.support.sinks.Callable": "The transport 'tests.support.sinks.Callable' is not a class that derives from "
         "Transport, so the relay cannot use it. Name one that does.",
         "tests.support.sinks.Sink": "The transport 'tests.support.sinks.Sink' cannot be created with its OPTIONS (token): "
-        "it raised TypeError. It takes concurrency, fail.",
+        "it has no option 'token'. It takes concurrency, fail.",
     }
     for path, message in problems.items():
         with (
