@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
 from gcp_event_router import EventRouter
-from gcp_event_router.auth.keys import BOUND, INTERVAL, LIFETIME, LIMIT, TIMEOUT, key_set
+from gcp_event_router.auth.keys import BOUND, GOOGLE, INTERVAL, LIFETIME, LIMIT, TIMEOUT, key_set
+from gcp_event_router.testing import TokenSigner
 
 from ..conftest import Post
 from ..support.issuers import Google, Issuer, fetchers, fresh, google, guarded, settled, status
@@ -214,3 +215,19 @@ def test_each_url_has_its_keys(world: Google, post: Post) -> None:
         settled()
 
     assert (statuses, other.requests, world.server.requests) == ([201, 401], 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("certs_url", "whose"), [(GOOGLE, "Google's keys"), ("https://keys.example:8443/certs", "keys.example's keys")]
+)
+def test_the_log_says_whose_keys_are_meant(
+    world: Google, post: Post, lines: Callable[[], list[str]], certs_url: str, whose: str
+) -> None:
+    """A token with a key that is not there is compared with those of `certs_url`, whose host the log names."""
+    with TokenSigner(), guarded(world.backend(certs_url=certs_url)):
+        assert status(post, NEW.token()) == 401
+
+    assert lines() == [
+        "WARNING Event of kind 'k' with reference 'r' (message None): unauthenticated: AuthenticationError, "
+        f"the token is not signed with one of {whose}"
+    ]

@@ -156,7 +156,7 @@ class OIDC:
         kid, keys = key_id(token), key_set(self.certs_url)
         key = keys.current(kid) or (yield from keys.find(kid))
         if key is None:
-            raise AuthenticationError(reason="the token is not signed with one of Google's keys")
+            raise AuthenticationError(reason=f"the token is not signed with one of {_owner(self.certs_url)} keys")
         if (recalled := self._recall(token, request, key)) is not None:
             return recalled
         claims = claims_of(token, key)
@@ -261,6 +261,11 @@ def _leeway(value: object) -> float:
         advice = "Give a timedelta, or seconds from 0 to 300."
         _refuse(f"leeway={value!r}", "is not a time of at most five minutes", advice)
     return float(seconds)
+
+
+def _owner(certs_url: str) -> str:
+    """Whose keys a URL has, in the genitive."""
+    return "Google's" if certs_url == GOOGLE else f"{urlsplit(certs_url).hostname}'s"
 
 
 def _certs_url(value: object) -> str:
