@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from base64 import b64encode
 from decimal import Decimal
 from typing import Any, cast
 
@@ -164,7 +165,7 @@ def test_unhandled_and_unreadable_events_are_erased(inbox: str, router: EventRou
     for body in bodies:
         post_wsgi("/events/k/r", body)
 
-    assert erase([Match("id", "42")], dry_run=False) == Erased(2, 2, 2)
+    assert erase([Match("id", "42")], dry_run=False) == Erased(2, 2, 2, not_json=1)
     for body in bodies:
         assert post_wsgi("/events/k/r", body).status_code in {200, 201}
 
@@ -331,6 +332,30 @@ def test_numbers_are_compared_by_value(number: int | Decimal) -> None:
     is_exact = Decimal(repr(decoded["n"])) == Decimal(number)  # as a float, it may not be
 
     assert Match("n", f"{number}.0" if isinstance(number, int) else f"{number}0").is_in([decoded]) is is_exact
+
+
+@with_databases
+def test_events_that_cannot_be_read_are_searched_within(inbox: str, router: EventRouter) -> None:
+    """Those of malformed CloudEvents and pushes, however they are wrapped; what cannot be decoded counts as not JSON."""
+    register(router, lambda event: None, is_async=False)
+    data = b64encode(json.dumps(ADA).encode()).decode()
+    event = {"specversion": "1.0", "id": "1"}  # lacks its source and its type
+    structured = "application/cloudevents+json"
+    push_of_event = b64encode(json.dumps({**event, "data": ADA}).encode()).decode()
+    wrapped = {"attributes": {"content-type": structured}, "messageId": "2"}
+    for body in (
+        {**event, "data": ADA},
+        {**event, "id": "3", "data_base64": data},
+        {"message": {**wrapped, "data": push_of_event}, "subscription": "s"},
+        {"message": {"data": f"{data}!", "messageId": "4"}, "subscription": "s"},
+        {"message": {"data": "x", "messageId": "5"}, "subscription": "s"},
+    ):
+        content_type = structured if "specversion" in body else "application/json"
+        assert post_wsgi("/events/k/r", json.dumps(body).encode(), content_type=content_type).status_code == 200
+
+    assert erase([Match("customer.email", EMAIL)], dry_run=False) == Erased(5, 4, 4, not_json=1)
+
+    assert StoredEvent.objects.using(inbox).filter(erased_at=None).count() == 1
 
 
 @with_databases

@@ -8,9 +8,10 @@ An erased event has no body, no headers, no parameters and no sender. Nothing ca
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from base64 import b64decode
+from collections.abc import Collection, Iterator
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 from django.db import transaction
@@ -33,6 +34,10 @@ __all__ = ["Erased", "Match", "erase"]
 
 #: What identifies a task when it comes again, besides its kind and reference.
 _TASK_HEADERS: Final = ("HTTP_X_CLOUDTASKS_", "HTTP_X_APPENGINE_")
+#: The members with the payload in the bodies of pushes and CloudEvents.
+_WRAPPERS: Final = ("message", "data", "data_base64")
+#: Stands for a payload that is not JSON.
+_NOT_JSON: Final = object()
 _NOTHING: Final[dict[str, Any]] = {"body": b"", "parameters": "", "principal": "", "digest": b""}
 
 
@@ -68,14 +73,36 @@ def erase(matches: Collection[Match], *, kind: str = "", alias: str | None = Non
 def _is_match(matches: Collection[Match], event: StoredEvent) -> tuple[bool, bool]:
     """Whether an event has all values, and whether its payload is JSON."""
     envelope = envelope_of(event)
-    payload = json_of(bytes(event.body) if envelope is None else envelope.data or b"null")
+    payload = [*_unread(bytes(event.body))] if envelope is None else json_of(envelope.data or b"null")
     attributes: list[object] = []
     if envelope is not None:
         attributes = [envelope.attributes, envelope.routed]
     elif push := shape_of(bytes(event.body)):
         attributes = [push["message"].get("attributes")]
     documents = [*payload, *json_of(event.parameters.encode()), *attributes]
-    return all(match.is_in(documents) for match in matches), bool(payload)
+    return all(match.is_in(documents) for match in matches), bool(payload) and _NOT_JSON not in payload
+
+
+def _unread(body: bytes) -> Iterator[object]:
+    """Find what may be a payload in a body that cannot be read: the body, and what pushes, CloudEvents and batches wrap."""
+    waiting: list[object] = [*json_of(body)]
+    while waiting:  # a sender could wrap more often than Python can recurse
+        document = waiting.pop()
+        yield document
+        if isinstance(document, list):
+            waiting += cast("list[object]", document)
+        members = cast("dict[str, object]", document) if isinstance(document, dict) else {}
+        for value in (members[name] for name in _WRAPPERS if name in members):
+            inner = json_of(_decoded(value)) if isinstance(value, str) else (value,)
+            waiting += inner or (_NOT_JSON,)
+
+
+def _decoded(text: str) -> bytes:
+    """Decode base64, as far as it can be decoded."""
+    try:
+        return b64decode(text.encode("ascii", "replace") + b"==")
+    except ValueError:
+        return b""
 
 
 def _running(alias: str, keys: Collection[UUID]) -> set[UUID]:
