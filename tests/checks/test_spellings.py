@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -84,6 +85,29 @@ def test_foreign(router: EventRouter, pattern: str, problem: str) -> None:
 
     assert message[:2] == (Warn, "gcp_event_router.W031")
     assert message[3].endswith(f" is registered for {pattern!r}, which {problem}.")
+
+
+@pytest.mark.parametrize("pattern", ["order/placed", "order/*", "*/[ab]"])
+def test_slash(router: EventRouter, pattern: str) -> None:
+    """No URL of an event has a slash in its kind, so only the type of a CloudEvent could match."""
+    router.on(pattern, name="shop.handle")(handle)
+
+    ((kind, identifier, hint, message),) = told(check_router(router))
+
+    assert (kind, identifier) == (Warn, "gcp_event_router.W031")
+    assert hint == f"Write {pattern.replace('/', '-')!r}, and send such a kind; or ce_type={pattern!r}, if a type is meant."
+    assert re.sub(r" \(.*?\)", "", message) == (
+        f"shop.handle is registered for {pattern!r}, but a kind in an event's URL has no slash: only CloudEvents of such a type "
+        "match."
+    )
+
+
+def test_slash_of_a_type(router: EventRouter) -> None:
+    """A slash passes in a pattern of types, in what looks like a type, and where another character may stand for it."""
+    router.on(ce_type="order/placed")(handle)
+    router.on("com.example/order", "order[/-]placed")(handle)
+
+    assert ids(router) == []
 
 
 def test_declared_glob(router: EventRouter) -> None:

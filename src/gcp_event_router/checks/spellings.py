@@ -11,6 +11,9 @@ from django.core.checks import CheckMessage
 from django.core.checks import Warning as Warn
 
 from .. import _check_ids as check_ids
+from .._dispatch.handler import Handler
+from .._globs.glob import Glob
+from .._globs.overlaps import LABELS, example
 from ..google.catalogue import types
 from ..router import EventRouter
 
@@ -51,6 +54,8 @@ def check_spellings(router: EventRouter) -> Iterator[CheckMessage]:
     for registration in router:
         handler = registration.handler
         kinds = () if registration.is_fallback else registration.globs
+        for glob in kinds if registration.ce_type is None else ():
+            yield from _slashed(handler, glob)
         for pattern in [glob.pattern for glob in kinds] + ([registration.ce_type.pattern] if registration.ce_type else []):
             yield from _foreign(f"{handler} is registered for {pattern!r}", pattern, handler.name)
             yield from _unlike_google(f"{handler} is registered for {pattern!r}", pattern, handler.name)
@@ -66,6 +71,19 @@ def check_spellings(router: EventRouter) -> Iterator[CheckMessage]:
                 obj=name,
                 id=check_ids.KIND_LIKE_A_PATTERN,
             )
+
+
+def _slashed(handler: Handler, glob: Glob) -> Iterator[CheckMessage]:
+    """Warn of a kind with a slash, unless it has a dot, as the type of a CloudEvent should: at /events/ the type is the kind."""
+    pattern = glob.pattern
+    if "/" in pattern and "." not in pattern and example(glob, LABELS) is None:
+        yield Warn(
+            f"{handler} is registered for {pattern!r}, but a kind in an event's URL has no slash: only CloudEvents of such a "
+            "type match.",
+            hint=f"Write {pattern.replace('/', '-')!r}, and send such a kind; or ce_type={pattern!r}, if a type is meant.",
+            obj=handler.name,
+            id=check_ids.KIND_LIKE_A_PATTERN,
+        )
 
 
 def _foreign(what: str, pattern: str, name: str, languages: Iterable[_Language] = _FOREIGN) -> Iterator[CheckMessage]:
