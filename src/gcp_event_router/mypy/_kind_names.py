@@ -47,7 +47,8 @@ def check_kind(call: Call, argument: Argument, router: str | None) -> None:
     if kinds.by_name and kinds.are_complete and name not in kinds.by_name:
         names = sorted(kinds.by_name)
         near = _suggested(difflib.get_close_matches(name, names, n=1) or [longer for longer in names if longer.endswith(name)])
-        call.fail(f'No declared kind is named "{name}"{near}', EVENT_KIND, argument.expression)
+        advice = near or f". Declare it with {router.rpartition('.')[2]}.kind(...) in {_module_of_kinds(call)}"
+        call.fail(f'No declared kind is named "{name}"{advice}', EVENT_KIND, argument.expression)
 
 
 def check_declared_name(call: Call, argument: Argument) -> None:
@@ -67,6 +68,10 @@ def check_declared_name(call: Call, argument: Argument) -> None:
             EVENT_GLOB,
             argument.expression,
         )
+
+
+def _module_of_kinds(call: Call) -> str:
+    return next(iter(call.project.config.kinds), call.tree.fullname)
 
 
 def _near(glob: Glob, names: Iterable[str]) -> list[str]:
