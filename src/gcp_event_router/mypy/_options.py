@@ -63,7 +63,7 @@ def check_options(call: Call) -> None:
     known: Any = {name: value for name, value in values.items() if type(value) is _TYPES.get(name)}
     known |= {name: _any_key for name in _KEYS if name in keywords}
     try:
-        Options(**known)
+        Options.of(known)
         AttributeGlobs.of(_texts(keywords.get("attributes")))
     except RegistrationError as error:
         call.fail(str(error).removesuffix("."), EVENT_HANDLER)
