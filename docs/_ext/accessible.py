@@ -14,7 +14,7 @@ _MENDED: Final = (
     # two landmarks of a kind need names
     ('<aside class="sidebar-drawer">', '<aside class="sidebar-drawer" aria-label="All pages">'),
     ('<aside class="toc-drawer">', '<aside class="toc-drawer" aria-label="This page">'),
-    # who has only a keyboard scrolls what has the focus
+    # people without a mouse scroll the element that has the focus
     ('<div class="highlight"><pre>', '<div class="highlight"><pre tabindex="0">'),
     (
         '<div class="table-wrapper colwidths-auto docutils container">',
