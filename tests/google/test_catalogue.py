@@ -77,8 +77,8 @@ def test_nothing_is_imported_before_it_is_asked_for() -> None:
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
 
-    names = [f"gcp_event_router.google.{each}" for each in ("_types", "base", "catalogue", "audit", "enums", "logs")]
-    assert run.stdout == f"{names[:3]} {names[3:]}\n"
+    names = [f"gcp_event_router.google.{each}" for each in ("_examples", "_types", "base", "catalogue", "audit", "enums", "logs")]
+    assert run.stdout == f"{names[:4]} {names[4:]}\n"
 
 
 @pytest.mark.proof
