@@ -204,7 +204,7 @@ class DeadLetterRecord(InboxRecord):
         if not terms:
             return
         try:
-            self.claims = parking.park(self.alias, self._row(), terms, envelope)
+            self.claims.update(parking.park(self.alias, self._row(), terms, envelope))
         except AWAY as error:
             raise _not_stored(self.alias, self.kind, self.reference, self.raw_event, error) from error
 

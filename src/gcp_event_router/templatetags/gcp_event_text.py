@@ -15,7 +15,7 @@ from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
-register = template.Library()
+register: Final[template.Library] = template.Library()
 
 _BREAK: Final = mark_safe("<wbr>")
 #: Behind the separators of names.
