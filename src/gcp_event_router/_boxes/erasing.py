@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentTypeError
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from json import dumps
@@ -123,26 +123,41 @@ def json_of(data: bytes) -> tuple[object, ...]:
         return ()
 
 
+def require_matches(matches: Collection[Match]) -> None:
+    """Raise `ValueError` without a match."""
+    if not matches:
+        msg = "Say what the events to erase have in common: without a match, all events would be erased."
+        raise ValueError(msg)
+
+
 def erase_matching(
+    matches: Collection[Match],
     rows: QuerySet[RowT],
     column: str,
-    is_match: Callable[[RowT], tuple[bool, bool]],
+    read: Callable[[RowT], tuple[Collection[object], bool]],
     erase: Callable[[Sequence[Any]], Erased],
 ) -> Erased:
-    """Read rows by their primary keys, and erase those that match.
+    """Read rows by their primary keys, and erase those that have all values.
 
     Args:
+        matches: The values.
         rows: The rows, in any order.
         column: The name of the column with the body.
-        is_match: Whether a row matches, and whether its payload is JSON.
+        read: Returns the documents in which a row may have a value, and whether its payload is JSON.
         erase: Erases the rows with some primary keys, or only counts them.
 
     """
     total = Erased()
     for page in _pages(rows, column):
-        results = [(row.pk, *is_match(row)) for row in page]
-        total = replace(total, read=total.read + len(page), not_json=total.not_json + sum(not is_json for *_, is_json in results))
-        if keys := [key for key, matches, _ in results if matches]:
+        keys: list[Any] = []
+        not_json = total.not_json
+        for row in page:
+            documents, is_json = read(row)
+            not_json += not is_json
+            if all(match.is_in(documents) for match in matches):
+                keys.append(row.pk)
+        total = replace(total, read=total.read + len(page), not_json=not_json)
+        if keys:
             part = erase(keys)
             counts = {name: getattr(total, name) + getattr(part, name) for name in ("erased", "discarded", "in_use")}
             total = replace(total, **counts)

@@ -18,7 +18,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from .._boxes.conflicts import retry_conflicts
-from .._boxes.erasing import Erased, Match, erase_matching, json_of, without_values
+from .._boxes.erasing import Erased, Match, erase_matching, json_of, require_matches, without_values
 from .._boxes.selecting import matching
 from .._boxes.states import State
 from .._globs.glob import Glob
@@ -54,24 +54,22 @@ def erase(matches: Collection[Match], *, kind: str = "", alias: str | None = Non
         dry_run: Whether to count only.
 
     Raises:
-        ValueError: There is no match.
+        ValueError: `matches` is empty.
         GlobError: The glob is malformed.
         DatabaseError: The database is unavailable.
 
     """
-    if not matches:
-        msg = "Say what the events to erase have in common: without a match, all events would be erased."
-        raise ValueError(msg)
+    require_matches(matches)
     alias = alias or database()
     rows = StoredEvent.objects.using(alias).filter(erased_at=None)
     if kind:
         rows = matching(rows, "kind", Glob(kind), kinds)
     end = partial(_count, alias) if dry_run else partial(_erase, alias, matches)
-    return erase_matching(rows, "body", partial(_is_match, matches), end)
+    return erase_matching(matches, rows, "body", _documents_of, end)
 
 
-def _is_match(matches: Collection[Match], event: StoredEvent) -> tuple[bool, bool]:
-    """Whether an event has all values, and whether its payload is JSON."""
+def _documents_of(event: StoredEvent) -> tuple[Collection[object], bool]:
+    """The documents in which an event may have a value, and whether its payload is JSON."""
     envelope = envelope_of(event)
     payload = [*_unread(bytes(event.body))] if envelope is None else json_of(envelope.data or b"null")
     attributes: list[object] = []
@@ -80,7 +78,7 @@ def _is_match(matches: Collection[Match], event: StoredEvent) -> tuple[bool, boo
     elif push := shape_of(bytes(event.body)):
         attributes = [push["message"].get("attributes")]
     documents = [*payload, *json_of(event.parameters.encode()), *attributes]
-    return all(match.is_in(documents) for match in matches), bool(payload) and _NOT_JSON not in payload
+    return documents, bool(payload) and _NOT_JSON not in payload
 
 
 def _unread(body: bytes) -> Iterator[object]:

@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from .._boxes.conflicts import retry_conflicts
-from .._boxes.erasing import Erased, Match, erase_matching, json_of
+from .._boxes.erasing import Erased, Match, erase_matching, json_of, require_matches
 from .._boxes.selecting import matching
 from .._boxes.states import State
 from .._globs.glob import Glob
@@ -35,22 +35,19 @@ def erase(matches: Collection[Match], *, kind: str = "", alias: str | None = Non
     Events that have not been sent are discarded, except those that a relay is sending, which are counted as `in_use`. The
     arguments and errors are those of `inbox.erasure.erase`.
     """
-    if not matches:
-        msg = "Say what the events to erase have in common: without a match, all events would be erased."
-        raise ValueError(msg)
+    require_matches(matches)
     alias = alias or database()
     rows = OutgoingEvent.objects.using(alias).filter(erased_at=None)
     if kind:
         rows = matching(rows, "kind", Glob(kind))
     end = partial(_count, alias) if dry_run else partial(_erase, alias)
-    return erase_matching(rows, "data", partial(_is_match, matches), end)
+    return erase_matching(matches, rows, "data", _documents_of, end)
 
 
-def _is_match(matches: Collection[Match], event: OutgoingEvent) -> tuple[bool, bool]:
-    """Whether an event has all values, and whether its payload is JSON."""
+def _documents_of(event: OutgoingEvent) -> tuple[Collection[object], bool]:
+    """The documents in which an event may have a value, and whether its payload is JSON."""
     payload = json_of(bytes(event.data) or b"null")
-    documents = [*payload, event.attributes]
-    return all(match.is_in(documents) for match in matches), bool(payload)
+    return [*payload, event.attributes], bool(payload)
 
 
 def _being_sent(rows: QuerySet[OutgoingEvent]) -> set[int]:
