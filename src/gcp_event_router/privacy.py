@@ -1,8 +1,8 @@
 """Marks the personal fields of payloads, which only some people see.
 
 class Customer(BaseModel):
-customer_id: int
-email: Annotated[str, Personal()]
+    customer_id: int
+    email: Annotated[str, Personal()]
 """
 
 from __future__ import annotations

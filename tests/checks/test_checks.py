@@ -189,7 +189,7 @@ def test_w049_misspelt_setting(router: EventRouter, name: str) -> None:
 
 @override_settings(GCP_EVENT_ROUTER_URL="https://shop.example", DJANGO_GCP={"SETTINGS": {}}, MY_EVENT_ROUTERS={})
 def test_settings_of_others(router: EventRouter) -> None:
-    """A setting that is no dict, or has another name, belongs to somebody else."""
+    """The check says nothing of a setting that is not a dict, or whose name is not similar."""
     assert told(run_checks()) == []
 
 

@@ -470,7 +470,7 @@ def test_documents_of_others(old: Any, new: Any, expected: list[str]) -> None:
 
 @pytest.mark.parametrize("declared", [str, Node, Node | None, list[Node]])
 def test_a_personal_field_is_the_same_to_senders(declared: Any) -> None:
-    """Marking a field, or no longer marking it, is no change."""
+    """The comparison ignores the mark of a personal field, added or removed."""
     plain, marked = (schema_of(model(field=each)) for each in (declared, Annotated[declared, Personal()]))
 
     assert [changes(one[0], other[0], one[1], other[1]) for one, other in ((plain, marked), (marked, plain))] == [[], []]

@@ -277,7 +277,7 @@ def test_the_senders_own_count_is_kept(
 @pytest.mark.parametrize("after", [timedelta(0), timedelta(days=3_000_000), timedelta.max])
 @sync_or_async
 def test_any_wait_can_be_asked_for(inbox: str, router: EventRouter, post: Post, is_async: bool, after: timedelta) -> None:
-    """The inbox stores a wait beyond the range of a database or of Python as a time that both can read; zero is no wait."""
+    """A wait beyond the range of a database or of Python is stored as a time that both can read; zero does not wait."""
     asks = [Retry("later", after=after)]
 
     def ask(event: Event[Any]) -> None:

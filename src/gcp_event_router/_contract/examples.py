@@ -85,7 +85,7 @@ def _payload(
 
 
 def _json(value: object) -> bytes:
-    """A payload as JSON; None is no payload."""
+    """Write a payload as JSON; None stands for an event without one."""
     return b"" if value is None else json.dumps(value, ensure_ascii=False).encode(errors="replace")
 
 

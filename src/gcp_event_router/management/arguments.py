@@ -20,7 +20,7 @@ _AGE: Final = re.compile(r"([1-9][0-9]{0,8})([smhdw])")
 _SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _LONGEST: Final = 36500 * 86400
 _MAX_DIGITS: Final = 12
-#: How similar a kind must be to one that is suggested: `other` is no slip of the pen for `order-*`.
+#: How similar a kind must be to one that is suggested: nobody who writes `other` means `order-*`.
 _ALIKE: Final = 0.7
 
 
