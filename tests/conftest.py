@@ -18,6 +18,7 @@ from django.db import close_old_connections, connections
 from django.db.models.signals import post_migrate
 from django.http import HttpResponse
 from django.test import AsyncClient, Client, override_settings
+from django.urls import clear_script_prefix
 from hypothesis import HealthCheck, Phase, settings
 from pytest_django import DjangoDbBlocker
 
@@ -213,6 +214,7 @@ def _isolation() -> Iterator[None]:
     """
     warned.clear()
     warn_that_all_may_send.cache_clear()
+    clear_script_prefix()  # Django's handlers leave that of the last request
     set_store(None)
     set_outbox(None)
     signals = (event_received, handler_started, handler_finished, event_rejected)
