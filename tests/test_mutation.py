@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,6 +37,11 @@ class Sum:
         return 1
     def xǁSumǁof__mutmut_1(self) -> int:
         return 2
+def x_add__mutmut_3(one: int, other: int = 1) -> int:
+    """Add."""
+    if one > other:
+        return one - other
+    return one
 '''
 SPANS = {
     "x_add__mutmut_orig": [1, 5],
@@ -43,6 +49,7 @@ SPANS = {
     "x_add__mutmut_2": [11, 15],
     "xǁSumǁof__mutmut_orig": [17, 18],
     "xǁSumǁof__mutmut_1": [19, 20],
+    "x_add__mutmut_3": [21, 25],
 }
 
 
@@ -136,6 +143,41 @@ def test_a_mutant_has_one_reason(tmp_path: Path) -> None:
 
     with pytest.raises(ValueError, match=r"^reasons\.toml gives two reasons for \[\"a\", \"f\", \"1\", \"2\"\],$"):
         reasons.load(file)
+
+
+@pytest.mark.usefixtures("tested")
+def test_a_mutant_meets_the_tests_that_execute_the_changed_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If it is not known who executes it, the mutant meets all tests that call the function."""
+    from mutation_score import selection  # noqa: PLC0415 -- as above
+
+    monkeypatch.chdir(tmp_path / "mutants")
+    named = ["a.py::test_one", "a.py::test_two", "b.py::test_three"]
+
+    def able() -> list[Sequence[str]]:
+        mutants = ("x_add__mutmut_1", "x_add__mutmut_2", "x_add__mutmut_3", "xǁSumǁof__mutmut_1")
+        return [selection.able_to_notice(f"gcp_event_router.sums.adding.{mutant}", named) for mutant in mutants]
+
+    before = able()
+    executed = {"3": ["a.py::test_two", "b.py::test_three", "b.py::test_another"], "4": ["a.py::test_one"]}
+    selection.LINES.write_text(json.dumps({"src/gcp_event_router/sums/adding.py": executed}))
+
+    assert before == [named] * 4
+    assert able() == [named, ["a.py::test_two", "b.py::test_three"], ["a.py::test_one"], named]
+
+
+def test_each_function_has_its_turn() -> None:
+    """The fastest test of each function comes first, then the second ones."""
+    from mutation_score import selection  # noqa: PLC0415 -- as above
+
+    durations = {"a.py::test_one[x]": 3.0, "a.py::test_one[y]": 1.0, "a.py::test_two": 5.0, "a.py::test_one[z]": 2.0}
+
+    assert selection.ordered([*durations, "b.py::test_new"], durations) == [
+        "b.py::test_new",
+        "a.py::test_one[y]",
+        "a.py::test_two",
+        "a.py::test_one[z]",
+        "a.py::test_one[x]",
+    ]
 
 
 def test_changed_tests_change_the_digest(tmp_path: Path) -> None:

@@ -7,14 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from .mutants import Mutant
 from .parts import PARTS
 from .results import OUTCOMES, Result, score
+from .selection import LIMIT
 
 INTRODUCTION = """\
 # Mutation score
 
 Would a test notice if the core were wrong? `make mutation` asks [mutmut](https://mutmut.readthedocs.io), which makes one small
-change after another in the code, a *mutant*, and runs the tests that reach it: `<` becomes `<=`, an argument becomes `None`, a
-branch is taken always. The score is the share of mutants that fail a test, or make one run for ever. Mutants that no test
-reaches count as survivors. The command fails if a part scores below 90 %, or if a survivor has no reason here.
+change after another in the code, a *mutant*: `<` becomes `<=`, an argument becomes `None`, a branch is taken always. Each mutant
+meets the tests that execute the changed line, at most {limit}. The score is the share of mutants that fail a test, or make one
+run for ever. Mutants that no test reaches count as survivors. The command fails if a part scores below 90 %, or if a survivor
+has no reason here.
 
 Tests marked `proof` take no part: those with real processes, browsers, and MariaDB. They notice more.
 
@@ -48,6 +50,7 @@ def write(results: Sequence[Result], reasons: Mapping[Mutant, str]) -> str:
         parts=_table(
             [f"[{result.part}](#{result.part})", *_counts(result.total), result.date, f"`{result.commit}`"] for result in results
         ),
+        limit=LIMIT,
         score=score(totals),
         mutants=sum(totals.values()),
         missing=f" Not measured yet: {missing}." if missing else "",

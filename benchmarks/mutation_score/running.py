@@ -19,6 +19,8 @@ from .parts import Part
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "mutants"
+#: What chooses the tests that a mutant meets.
+PLUGIN = "mutation_score.selection"
 #: What tests read beside the sources.
 _COPIED = ("example", "stubs", "docs", "benchmarks", "scripts", "README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 
@@ -32,7 +34,8 @@ def run(part: Part, children: int) -> None:
             (folder / name).symlink_to(ROOT / name)
     (folder / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text() + configuration(part))
     _forget_what_changed(folder, part)
-    environment = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "DJANGO_SETTINGS_MODULE"}}
+    environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
+    environment["PYTHONPATH"] = str(ROOT / "benchmarks")  # for the plugin
     with ExitStack() as stack:
         if part.needs_database:
             environment[postgres.RUNNING] = stack.enter_context(postgres.server(durable=False))
@@ -47,12 +50,13 @@ def configuration(part: Part) -> str:
     Without a server of its own that forks, mutmut would fork after it has run tests, and so without the threads that asgiref has
     kept since: async tests would wait for ever.
     """
-    selection = [f"src/gcp_event_router/{module}.py" for module in part.modules]
-    arguments = ["-p", "no:cacheprovider", "--hypothesis-profile=mutants", "--tb=no", "-m", part.marked]
+    changed = [f"src/gcp_event_router/{module}.py" for module in part.modules]
+    arguments = ["-p", "no:cacheprovider", "-p", PLUGIN, "--hypothesis-profile=mutants", "--tb=no", "-m", part.marked]
+    arguments += [f"--deselect={test}" for test in part.left_out]
     return f"""
 [tool.mutmut]
 source_paths = ["src"]
-only_mutate = {json.dumps(selection)}
+only_mutate = {json.dumps(changed)}
 also_copy = {json.dumps(_COPIED)}
 pytest_add_cli_args = {json.dumps(arguments)}
 pytest_add_cli_args_test_selection = {json.dumps(part.tests)}

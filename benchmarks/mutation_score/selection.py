@@ -1,0 +1,107 @@
+"""A pytest plugin that makes a mutant meet the tests that can notice it, and no others.
+
+mutmut names all tests that call the changed function, which for much of a core is nearly all there are. While mutmut takes its
+statistics, this plugin records which test executes which line. A mutant then meets those that execute the changed line, one of
+each test function first and the fast ones before the slow ones; pytest collects their files instead of looking for each name.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Collection, Generator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+#: How many tests a mutant meets at most, so that the score is the least that it can be.
+LIMIT = 400
+#: In the folder in which mutmut runs tests: how long they take, by mutmut, and what lines they execute, by this plugin.
+STATS = Path("mutmut-stats.json")
+LINES = Path("lines.json")
+_wanted = pytest.StashKey[Sequence[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Record lines, or collect the files of the tests that are wanted."""
+    mutant = os.environ.get("MUTANT_UNDER_TEST", "")
+    if mutant == "stats":
+        config.pluginmanager.register(_Recorder())
+    elif config.args and all("::" in name for name in config.args):
+        durations: dict[str, float] = json.loads(STATS.read_text())["duration_by_test"] if STATS.exists() else {}
+        named = ordered(able_to_notice(mutant, config.args), durations)
+        config.stash[_wanted] = named[:LIMIT] if "__mutmut_" in mutant else named
+        config.args[:] = sorted({name.partition("::")[0] for name in config.stash[_wanted]})
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Keep the tests that are wanted, in their order."""
+    if (wanted := config.stash.get(_wanted, None)) is not None:
+        found = {item.nodeid: item for item in items}
+        items[:] = [found[name] for name in wanted if name in found]
+
+
+def ordered(names: Collection[str], durations: Mapping[str, float]) -> list[str]:
+    """Sort the names of tests: the fastest one of each function, then the second ones, and so on."""
+    fast = sorted(names, key=lambda name: (durations.get(name, 0.0), name))
+    seen: dict[str, int] = defaultdict(int)
+    turns: dict[str, int] = {}
+    for name in fast:
+        function = name.partition("[")[0]
+        turns[name] = seen[function]
+        seen[function] += 1
+    return sorted(fast, key=turns.__getitem__)
+
+
+def able_to_notice(mutant: str, names: Sequence[str]) -> Sequence[str]:
+    """Of the tests that call the function of a mutant, those that execute the changed line; all of them if it is not known."""
+    module, _, mangled = mutant.rpartition(".")
+    file = Path("src", *module.split(".")).with_suffix(".py")
+    file = file if file.exists() else file.with_suffix("") / "__init__.py"
+    spans = Path(f"{file}.spans")
+    if not (mangled and spans.exists() and LINES.exists()):
+        return names
+    executed: dict[str, list[str]] = json.loads(LINES.read_text()).get(str(file), {})
+    start, line = changed_line(file.read_text().splitlines(), json.loads(spans.read_text())["spans"], mangled)
+    while line > start and str(line) not in executed:
+        line -= 1  # the statement begins further up
+    able = frozenset(executed.get(str(line), names))
+    return [name for name in names if name in able] or names
+
+
+def changed_line(lines: Sequence[str], spans: Mapping[str, Sequence[int]], mangled: str) -> tuple[int, int]:
+    """The lines on which mutmut's copy of the original function begins, and on which a mutant differs from it."""
+    original = mangled.partition("__mutmut_")[0] + "__mutmut_orig"
+    first, last = spans[original]
+    begin, end = spans[mangled]
+    pairs = zip(lines[first - 1 : last], (line.replace(mangled, original) for line in lines[begin - 1 : end]), strict=False)
+    return first, next((first + place for place, (one, another) in enumerate(pairs) if one != another), last)
+
+
+class _Recorder:
+    """Writes which tests execute which lines of the files that mutmut has changed."""
+
+    def __init__(self) -> None:
+        from coverage import Coverage  # noqa: PLC0415 -- which mutmut installs
+
+        self._files = [str(spans.with_suffix("")) for spans in Path("src").rglob("*.py.spans")]
+        self._coverage = Coverage(data_file=None, config_file=False, include=[str(Path(file).resolve()) for file in self._files])
+
+    def pytest_sessionstart(self) -> None:
+        self._coverage.start()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        self._coverage.switch_context(item.nodeid)
+        return (yield)
+
+    def pytest_sessionfinish(self) -> None:
+        self._coverage.stop()
+        data = self._coverage.get_data()
+        executed: dict[str, dict[int, list[str]]] = {}
+        for file in self._files:
+            contexts = data.contexts_by_lineno(str(Path(file).resolve()))
+            executed[file] = {line: tests for line, names in contexts.items() if (tests := [name for name in names if name])}
+        LINES.write_text(json.dumps(executed))
