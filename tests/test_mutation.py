@@ -158,8 +158,8 @@ def test_a_mutant_meets_the_tests_that_execute_the_changed_line(tmp_path: Path, 
         return [selection.able_to_notice(f"gcp_event_router.sums.adding.{mutant}", named) for mutant in mutants]
 
     before = able()
-    executed = {"3": ["a.py::test_two", "b.py::test_three", "b.py::test_another"], "4": ["a.py::test_one"]}
-    selection.LINES.write_text(json.dumps({"src/gcp_event_router/sums/adding.py": executed}))
+    recorded = {"tests": ["a.py::test_one", "a.py::test_two", "b.py::test_three"], "lines": {"3": [1, 2], "4": [0]}}
+    Path(f"src/gcp_event_router/sums/adding.py{selection.LINES}").write_text(json.dumps(recorded))
 
     assert before == [named] * 4
     assert able() == [named, ["a.py::test_two", "b.py::test_three"], ["a.py::test_one"], named]

@@ -17,9 +17,10 @@ import pytest
 
 #: How many tests a mutant meets at most, so that the score is the least that it can be.
 LIMIT = 400
-#: In the folder in which mutmut runs tests: how long they take, by mutmut, and what lines they execute, by this plugin.
+#: How long tests take, in the folder in which mutmut runs them.
 STATS = Path("mutmut-stats.json")
-LINES = Path("lines.json")
+#: What the name of a file of the code ends with, in which this plugin has written which tests execute which lines.
+LINES = ".lines"
 _wanted = pytest.StashKey[Sequence[str]]()
 
 
@@ -60,14 +61,15 @@ def able_to_notice(mutant: str, names: Sequence[str]) -> Sequence[str]:
     module, _, mangled = mutant.rpartition(".")
     file = Path("src", *module.split(".")).with_suffix(".py")
     file = file if file.exists() else file.with_suffix("") / "__init__.py"
-    spans = Path(f"{file}.spans")
-    if not (mangled and spans.exists() and LINES.exists()):
+    spans, lines = Path(f"{file}.spans"), Path(f"{file}{LINES}")
+    if not (mangled and spans.exists() and lines.exists()):
         return names
-    executed: dict[str, list[str]] = json.loads(LINES.read_text()).get(str(file), {})
+    recorded = json.loads(lines.read_text())
+    executed: dict[str, list[int]] = recorded["lines"]
     start, line = changed_line(file.read_text().splitlines(), json.loads(spans.read_text())["spans"], mangled)
     while line > start and str(line) not in executed:
         line -= 1  # the statement begins further up
-    able = frozenset(executed.get(str(line), names))
+    able = {recorded["tests"][number] for number in executed.get(str(line), [])}
     return [name for name in names if name in able] or names
 
 
@@ -100,8 +102,9 @@ class _Recorder:
     def pytest_sessionfinish(self) -> None:
         self._coverage.stop()
         data = self._coverage.get_data()
-        executed: dict[str, dict[int, list[str]]] = {}
         for file in self._files:
             contexts = data.contexts_by_lineno(str(Path(file).resolve()))
-            executed[file] = {line: tests for line, names in contexts.items() if (tests := [name for name in names if name])}
-        LINES.write_text(json.dumps(executed))
+            tests = sorted({name for names in contexts.values() for name in names if name})
+            numbers = {name: number for number, name in enumerate(tests)}
+            executed = {line: [numbers[name] for name in names if name] for line, names in contexts.items() if any(names)}
+            Path(file + LINES).write_text(json.dumps({"tests": tests, "lines": executed}))
