@@ -15,33 +15,49 @@ from pathlib import Path
 
 import pytest
 
-#: How many tests a mutant meets at most, so that the score is the least that it can be.
+#: How many tests a mutant meets first: most need no more, and are spared the collection of the others.
+FEW = 10
+#: How many it meets at most, so that the score is the least that it can be.
 LIMIT = 400
 #: How long tests take, in the folder in which mutmut runs them.
 STATS = Path("mutmut-stats.json")
 #: What the name of a file of the code ends with, in which this plugin has written which tests execute which lines.
 LINES = ".lines"
-_wanted = pytest.StashKey[Sequence[str]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Record lines, or collect the files of the tests that are wanted."""
-    mutant = os.environ.get("MUTANT_UNDER_TEST", "")
-    if mutant == "stats":
+    """Record lines while mutmut takes its statistics."""
+    if os.environ.get("MUTANT_UNDER_TEST") == "stats":
         config.pluginmanager.register(_Recorder())
-    elif config.args and all("::" in name for name in config.args):
-        durations: dict[str, float] = json.loads(STATS.read_text())["duration_by_test"] if STATS.exists() else {}
-        named = ordered(able_to_notice(mutant, config.args), durations)
-        config.stash[_wanted] = named[:LIMIT] if "__mutmut_" in mutant else named
-        config.args[:] = sorted({name.partition("::")[0] for name in config.stash[_wanted]})
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the tests that are wanted, in their order."""
-    if (wanted := config.stash.get(_wanted, None)) is not None:
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Run tests that are named: a few, and if they pass the others."""
+    named = config.args
+    if not named or not all("::" in name for name in named):
+        return None
+    mutant = os.environ.get("MUTANT_UNDER_TEST", "")
+    durations: dict[str, float] = json.loads(STATS.read_text())["duration_by_test"] if STATS.exists() else {}
+    tests = ordered(able_to_notice(mutant, named), durations)
+    options = [argument for argument in config.invocation_params.args if argument not in named]
+    for turn in (tests[:FEW], tests[FEW : LIMIT if "__mutmut_" in mutant else None]):
+        files = sorted({test.partition("::")[0] for test in turn})
+        if turn and (code := pytest.main([*options, *files], [_Turn(turn)])):
+            return code
+    return 0
+
+
+class _Turn:
+    """Keeps some of the tests of the files that pytest collects, in their order."""
+
+    def __init__(self, tests: Sequence[str]) -> None:
+        self._tests = tests
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         found = {item.nodeid: item for item in items}
-        items[:] = [found[name] for name in wanted if name in found]
+        items[:] = [found[name] for name in self._tests if name in found]
 
 
 def ordered(names: Collection[str], durations: Mapping[str, float]) -> list[str]:
