@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import sys
 from collections import deque
+from inspect import isclass
 from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import override_settings
+from django.utils.module_loading import import_string
 
 from gcp_event_router import conf
 from gcp_event_router.conf import InboxSetting, InboxSettings, OutboxSetting, OutboxSettings, RouterSettings, Settings, current
 
 AUTHENTICATION = '[{"BACKEND": "gcp_event_router.auth.SignedURL"}]'
+TRANSPORT = "gcp_event_router.outbox.transports.PubSub"
 EXAMPLES = {"AUTHENTICATION": AUTHENTICATION, "SIGNALS": '["gcp_event_router.signals.event_received"]'}
 KEYS = (
     "AUTHENTICATION, FAILURE_STATUS, INBOX, MAX_BATCH, MAX_BODY_SIZE, OUTBOX, SIGNALS, SOURCE_URL, TRACING, UNHANDLED, "
@@ -66,6 +69,9 @@ def test_defaults_are_valid() -> None:
     ("given", "message"),
     [
         ([], f'GCP_EVENT_ROUTER is of type list, but must be a dict. Write {{"AUTHENTICATION": {AUTHENTICATION}}}.'),
+        (None, f'GCP_EVENT_ROUTER is None, but must be a dict. Write {{"AUTHENTICATION": {AUTHENTICATION}}}.'),
+        ("secret", f'GCP_EVENT_ROUTER is of type str, but must be a dict. Write {{"AUTHENTICATION": {AUTHENTICATION}}}.'),
+        ({1: 2}, "GCP_EVENT_ROUTER[1]: Keys should be strings."),
         (
             {"AUTHENTICATON": []},
             f"GCP_EVENT_ROUTER[\"AUTHENTICATON\"] does not exist. Did you mean 'AUTHENTICATION'? Choose from {KEYS}.",
@@ -103,6 +109,7 @@ def test_defaults_are_valid() -> None:
             {"SIGNALS": []},
             'GCP_EVENT_ROUTER["SIGNALS"] must have at least one item. Write ["gcp_event_router.signals.event_received"].',
         ),
+        ({"SIGNALS": [1]}, 'GCP_EVENT_ROUTER["SIGNALS"][0] is 1, but must be a string.'),
         (
             {"SIGNALS": "a.b"},
             'GCP_EVENT_ROUTER["SIGNALS"] is of type str, but must be a list. Write ["gcp_event_router.signals.event_received"].',
@@ -141,6 +148,23 @@ def test_defaults_are_valid() -> None:
             'GCP_EVENT_ROUTER["AUTHENTICATION"][0]["OPTIONS"] is of type str, but must be a dict. '
             'Write a dict of its arguments, such as {"tokens": [...]}.',
         ),
+        (
+            {"AUTHENTICATION": [{"BACKEND": "a.B", "OPTIONS": {1: "secret"}}]},
+            'GCP_EVENT_ROUTER["AUTHENTICATION"][0]["OPTIONS"][1]: Keys should be strings.',
+        ),
+        (
+            {"OUTBOX": {"TRANSPORT": TRANSPORT}},
+            f'GCP_EVENT_ROUTER["OUTBOX"]["TRANSPORT"] is of type str, but must be a dict. Write {{"BACKEND": "{TRANSPORT}"}}.',
+        ),
+        (
+            {"OUTBOX": {"TRANSPORT": {}}},
+            f'GCP_EVENT_ROUTER["OUTBOX"]["TRANSPORT"]["BACKEND"] is missing. Write "{TRANSPORT}".',
+        ),
+        (
+            {"OUTBOX": {"TRANSPORT": {"BACKEND": TRANSPORT, "OPTIONS": []}}},
+            'GCP_EVENT_ROUTER["OUTBOX"]["TRANSPORT"]["OPTIONS"] is of type list, but must be a dict. '
+            'Write a dict of its arguments, such as {"project": "my-project"}.',
+        ),
     ],
 )
 def test_mistakes(given: Any, message: str) -> None:
@@ -149,6 +173,12 @@ def test_mistakes(given: Any, message: str) -> None:
         current()
 
     assert str(refused.value) == message
+
+
+@pytest.mark.parametrize("path", [TRANSPORT, "gcp_event_router.auth.SignedURL"])
+def test_the_examples_exist(path: str) -> None:
+    """What the messages say to write can be imported."""
+    assert isclass(import_string(path))
 
 
 @pytest.mark.parametrize("key", ["AUTHENTICATION", "SIGNALS"])

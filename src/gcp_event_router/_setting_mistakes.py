@@ -21,7 +21,6 @@ _MESSAGES: Final = {
     "bool_type": "Input should be True or False",
     "string_type": "Input should be a string",
     "string_pattern_mismatch": "Input should be the name of a header",
-    "too_short": "Input should have at least one item",
 }
 #: What to write at a key, and in a list below it; other messages name all that there is to write.
 _EXAMPLES: Final[Mapping[tuple[str | int, ...], str]] = {
@@ -37,7 +36,9 @@ _EXAMPLES: Final[Mapping[tuple[str | int, ...], str]] = {
     ("WEBHOOK_ORIGINS",): '["eventgrid.azure.net"]',
     ("INBOX",): '{"LEASE": timedelta(minutes=5)}',
     ("OUTBOX",): '{"LEASE": timedelta(minutes=1)}',
-    ("TRANSPORT",): '{"BACKEND": "gcp_event_router.outbox.transports.GooglePubSub"}',
+    ("TRANSPORT",): '{"BACKEND": "gcp_event_router.outbox.transports.PubSub"}',
+    ("TRANSPORT", "BACKEND"): '"gcp_event_router.outbox.transports.PubSub"',
+    ("TRANSPORT", "OPTIONS"): 'a dict of its arguments, such as {"project": "my-project"}',
     ("LEASE",): "timedelta(minutes=5)",
     ("MAX_WAIT",): "timedelta(days=1)",
     ("RETENTION",): "timedelta(days=14)",
@@ -52,6 +53,10 @@ _EXAMPLES: Final[Mapping[tuple[str | int, ...], str]] = {
 _OF_RIGHT_TYPE: Final = frozenset({"source_url", "origin", "string_pattern_mismatch", "too_short"})
 #: Where texts may be quoted; elsewhere, they may be secrets.
 _QUOTED: Final = frozenset({"UNHANDLED", "DATABASE"})
+#: Below these, no value is quoted.
+_SECRET: Final = frozenset({"AUTHENTICATION", "OPTIONS"})
+#: The end of pydantic's path to a key of a dict.
+_OF_KEY: Final = "[key]"
 
 
 def describe_mistake(place: str, error: ErrorDetails) -> str:
@@ -61,6 +66,8 @@ def describe_mistake(place: str, error: ErrorDetails) -> str:
     advice = f" Write {example}." if example else ""
     if error["type"] == "missing":
         return f"{place} is missing.{advice}"
+    if path[-1:] == (_OF_KEY,):
+        return f"{place}: Keys should be strings."
     message = _MESSAGES.get(error["type"], error["msg"])
     if not message.startswith("Input should "):
         return f"{place}: {message}."
@@ -72,16 +79,17 @@ def describe_mistake(place: str, error: ErrorDetails) -> str:
 
 def place_of(name: str, path: tuple[str | int, ...]) -> str:
     """Return where a mistake is, such as `GCP_EVENT_ROUTER["INBOX"]["LEASE"]`."""
-    return name + "".join(f"[{json.dumps(part)}]" for part in path)
+    return name + "".join(f"[{json.dumps(part)}]" for part in path if part != _OF_KEY)
 
 
 def _example(path: tuple[str | int, ...]) -> str:
     ending = tuple(0 if isinstance(part, int) else part for part in path[-2:])
-    return _EXAMPLES.get(ending if 0 in ending[1:] else ending[-1:], "")
+    return _EXAMPLES.get(ending) or _EXAMPLES.get(ending[-1:], "")
 
 
 def _given(path: tuple[str | int, ...], value: Any) -> str:
-    is_shown = isinstance(value, (bool, int, float, timedelta, NoneType)) or (isinstance(value, str) and path[-1] in _QUOTED)
-    if is_shown and path[0] != "AUTHENTICATION" and "OPTIONS" not in path:
+    may_quote_text = not _QUOTED.isdisjoint(path[-1:])  # the path to all settings is empty
+    is_shown = isinstance(value, (bool, int, float, timedelta, NoneType)) or (isinstance(value, str) and may_quote_text)
+    if is_shown and _SECRET.isdisjoint(path):
         return repr(value)
     return f"of type {type(value).__name__}"

@@ -115,6 +115,13 @@ def _check_list(value: Any) -> Any:
     return value
 
 
+def _check_some(value: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Refuse an empty list; pydantic's own limit counts valid items only."""
+    if not value:
+        raise PydanticCustomError("too_short", "Input should have at least one item")
+    return value
+
+
 def _check_alias(alias: str) -> str:
     if alias not in settings.DATABASES:
         aliases = ", ".join(map(repr, settings.DATABASES))
@@ -287,7 +294,7 @@ ROUTER_KEYS: Final[Mapping[str, CoreSchema]] = {
     "MAX_BATCH": core.int_schema(gt=0, strict=True),
     "UNHANDLED": core.no_info_after_validator_function(_check_unhandled, _UNHANDLED),
     "FAILURE_STATUS": core.int_schema(ge=400, le=599, strict=True),
-    "SIGNALS": _listed(core.tuple_schema([_TEXT], variadic_item_index=0, min_length=1)),
+    "SIGNALS": _listed(core.no_info_after_validator_function(_check_some, core.tuple_schema([_TEXT], variadic_item_index=0))),
     "INBOX": _section(InboxSettings, INBOX_KEYS),
     "OUTBOX": _section(OutboxSettings, OUTBOX_KEYS),
     "TRACING": core.no_info_after_validator_function(_check_tracing, _SWITCH),
