@@ -1,4 +1,6 @@
-"""Cancellation: a CancelledError or GeneratorExit of a handler, receiver or listener that nobody cancelled is its failure.
+"""Cancellation: a CancelledError or GeneratorExit of a handler, receiver, listener or authenticator is its failure.
+
+That is, if nobody cancelled it.
 
 asyncio's documentation ("Task Cancellation", `Task.cancelling`) tells a task that is being cancelled from one that is not.
 """
@@ -11,8 +13,12 @@ from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
+from django.http import HttpRequest
+from django.test import override_settings
+from typing_extensions import override
 
 from gcp_event_router import Event, EventRouter
+from gcp_event_router.auth import AuthenticatorChain, BodyAuthenticator
 from gcp_event_router.lifecycle import handler_started
 from gcp_event_router.signals import event_received
 
@@ -103,6 +109,87 @@ def test_a_listener_that_nobody_cancelled_changes_nothing(
     assert (post(PATH).status_code, ran) == (201, ["handler"])
 
     assert "of handler_started failed: StrayCancellationError from " in next(line for line in lines() if "ERROR" in line)
+
+
+class Blocking:
+    """An authenticator that raises something."""
+
+    def __init__(self, make: Callable[[], BaseException]) -> None:
+        self.make = make
+
+    def authenticate(self, request: HttpRequest) -> None:
+        raise self.make()
+
+
+class Awaited(Blocking):
+    """An async one."""
+
+    async def aauthenticate(self, request: HttpRequest) -> None:
+        await asyncio.sleep(0)
+        raise self.make()
+
+
+class Signed(BodyAuthenticator):
+    """One that wants to see the body."""
+
+    def __init__(self, make: Callable[[], BaseException]) -> None:
+        self.make = make
+
+    @override
+    def authenticate_body(self, request: HttpRequest, body: bytes) -> None:
+        raise self.make()
+
+
+class Unsure(Signed):
+    """One that fails before."""
+
+    @override
+    def is_signed(self, request: HttpRequest) -> bool:
+        raise self.make()
+
+
+@strays
+@pytest.mark.parametrize("kind", [Blocking, Awaited, Signed, Unsure])
+def test_an_authenticator_that_nobody_cancelled_has_failed(
+    router: EventRouter, post: Post, lines: Callable[[], list[str]], make: Callable[[], BaseException], kind: type
+) -> None:
+    """Its sender tries again, as after any other failure of an authenticator; its line in the log has its place."""
+    backend = {"BACKEND": f"{__name__}.{kind.__name__}", "OPTIONS": {"make": make}}
+    with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [backend]}):
+        assert post(PATH).status_code == 503
+
+    failed, refused = lines()
+    start = f"ERROR The authenticator {kind.__name__} failed: StrayCancellationError from {type(make()).__name__}"
+    assert failed.startswith(start)
+    assert f" at {__file__}:" in failed
+    assert refused.endswith("(message None): unavailable: UnavailableError, an authenticator failed")
+
+
+class Waiting:
+    """An authenticator that waits for ever."""
+
+    async def authenticate(self, request: HttpRequest) -> None:
+        await asyncio.Event().wait()
+
+
+async def test_a_real_cancellation_of_an_authenticator_cancels(lines: Callable[[], list[str]]) -> None:
+    """As after a client's disconnect, or when the garbage collector closes it, nothing counts as failed."""
+    chain = AuthenticatorChain([Waiting()])
+    task = asyncio.create_task(chain.aauthenticate(HttpRequest()))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    asked = chain.aauthenticate(HttpRequest())
+
+    async def begin() -> None:
+        asked.send(None)
+
+    await asyncio.create_task(begin())
+    asked.close()
+
+    assert lines() == []
 
 
 def test_the_error_says_what_to_do(router: EventRouter) -> None:

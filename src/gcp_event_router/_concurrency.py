@@ -1,14 +1,14 @@
 """Runs sync code in threads and coroutines from sync code, and tells real cancellations from stray ones.
 
-A handler, receiver or listener may raise a `CancelledError` or `GeneratorExit` although nobody cancelled it. That must not end
-a worker, so code that calls them asks `is_meant`.
+A handler, receiver, listener or authenticator may raise a `CancelledError` or `GeneratorExit` although nobody cancelled it. That
+must not end a worker, so code that calls them asks `is_meant`.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar, copy_context
 from typing import Any, Final, TypeAlias, TypeVar, cast
@@ -35,7 +35,7 @@ def is_meant(error: BaseException, task: asyncio.Task[Any] | None = None) -> boo
     """Whether an exception means to end the task or the process, so that it has to be raised again.
 
     Args:
-        error: The exception that a handler, receiver or listener raised.
+        error: The exception that a handler, receiver, listener or authenticator raised.
         task: The task in which that code was first awaited.
 
     """
@@ -61,6 +61,29 @@ def as_failure(error: BaseException) -> Exception:
     failure = StrayCancellationError(type(error).__qualname__).with_traceback(error.__traceback__)
     failure.__cause__ = error
     return failure
+
+
+def call_guarded(function: Callable[..., T], *arguments: Any) -> T:
+    """Call sync code that may raise a stray exception, which becomes an ordinary one."""
+    try:
+        return function(*arguments)
+    except STRAYS as error:
+        if isinstance(error, Exception) or is_meant(error):
+            raise
+        raise as_failure(error) from error
+
+
+async def await_guarded(function: Callable[..., Awaitable[T]], *arguments: Any) -> T:
+    """Do the same with async code."""
+    task = asyncio.current_task()
+    try:
+        return await function(*arguments)
+    except STRAYS as error:
+        if isinstance(error, Exception) or is_meant(error, task):
+            raise
+        raise as_failure(error) from error
+    finally:
+        del task  # which refers to the exception, whose traceback refers to this frame
 
 
 async def in_thread(function: Callable[[], T]) -> T:

@@ -7,12 +7,11 @@ each other; neighbours of the same kind call each other directly, and each chang
 from __future__ import annotations
 
 import inspect
-from asyncio import current_task
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any, Final, TypeAlias
 
-from .._concurrency import STRAYS, as_failure, in_thread, is_meant, wait_for
+from .._concurrency import await_guarded, call_guarded, in_thread, wait_for
 from ..event import Event
 from ..exceptions import Answer
 from .context import note_argument
@@ -100,35 +99,12 @@ def _adapt(run: _Run, run_is_async: bool, want_async: bool) -> _Run:
     if run_is_async == want_async:
         return run
     if not want_async:
-        return lambda event: wait_for(partial(_await_guarded, run, event))
+        return lambda event: wait_for(partial(await_guarded, run, event))
 
     async def arun(event: Event[Any, Any]) -> None:
-        await in_thread(partial(_call_guarded, run, event))
+        await in_thread(partial(call_guarded, run, event))
 
     return arun
-
-
-def _call_guarded(run: _Run, event: Event[Any, Any]) -> None:
-    """Call sync code for async code; a stray cancellation in it becomes an ordinary failure."""
-    try:
-        run(event)
-    except STRAYS as error:
-        if isinstance(error, Exception) or is_meant(error):
-            raise
-        raise as_failure(error) from error
-
-
-async def _await_guarded(run: _Run, event: Event[Any, Any]) -> None:
-    """Do the same for async code that sync code calls."""
-    task = current_task()
-    try:
-        await run(event)
-    except STRAYS as error:
-        if isinstance(error, Exception) or is_meant(error, task):
-            raise
-        raise as_failure(error) from error
-    finally:
-        del task  # which refers to the exception, whose traceback refers to this frame
 
 
 def check_result(declared: RegisteredFunction, result: object) -> None:

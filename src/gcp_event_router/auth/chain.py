@@ -12,7 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.http.request import HttpHeaders
 
-from .._concurrency import in_thread, wait_for
+from .._concurrency import await_guarded, call_guarded, in_thread, wait_for
 from .._flow import Flow, arun, either, run
 from .._log import logger, trail
 from ..event import Principal
@@ -142,8 +142,9 @@ class _Step:
 
     def __init__(self, authenticator: Authenticator, method: str) -> None:
         self.name: Final = type(authenticator).__qualname__
-        self._authenticate: Callable[..., object] = getattr(authenticator, method)
-        self._aauthenticate = _async_method(authenticator, method)
+        # guarded here, since a GeneratorExit that is thrown into a flow ends it
+        self._authenticate: Callable[..., object] = partial(call_guarded, getattr(authenticator, method))
+        self._aauthenticate: Callable[..., Awaitable[object]] = partial(await_guarded, _async_method(authenticator, method))
 
     def ask(self, refusals: list[RefusalError], *arguments: Any) -> Flow[Principal | None]:
         """Return the sender, or None after noting a refusal."""
@@ -168,7 +169,7 @@ class _BodyAuthentication(_Step):
     def is_signed(self, request: HttpRequest, refusals: list[RefusalError]) -> bool:
         """Whether the authenticator wants to see the body."""
         try:
-            return bool(self.authenticator.is_signed(request))
+            return bool(call_guarded(self.authenticator.is_signed, request))
         except Exception as error:  # noqa: BLE001 -- as above
             refusals.append(_refusal(self.name, error))
             return False
@@ -179,7 +180,7 @@ def _wait(answer: Awaitable[object]) -> object:
 
 
 async def _await(answer: Awaitable[object]) -> object:
-    return await answer
+    return await await_guarded(lambda: answer)
 
 
 def _async_method(authenticator: Authenticator, method: str) -> Callable[..., Awaitable[object]]:
@@ -193,7 +194,7 @@ def _async_method(authenticator: Authenticator, method: str) -> Callable[..., Aw
             break
     if iscoroutinefunction(blocking):
         return blocking
-    return lambda *arguments: in_thread(partial(blocking, *arguments))
+    return lambda *arguments: in_thread(partial(call_guarded, blocking, *arguments))
 
 
 def _refusal(name: str, error: Exception) -> RefusalError:
