@@ -190,6 +190,21 @@ def test_a_task_is_recognised_by_its_headers(inbox: str, router: EventRouter) ->
 
 
 @with_databases
+def test_a_value_in_the_name_of_a_task_is_erased(inbox: str, router: EventRouter) -> None:
+    """The headers of such a task go with its name, and its key still finds a redelivery."""
+    register(router, lambda event: take_effect(inbox, "h"), is_async=False)
+
+    def task() -> int:
+        headers = {"x_cloudtasks_queuename": "q", "x_cloudtasks_taskname": "welcome-42", "x_cloudtasks_tasketa": "1000000"}
+        return post_wsgi("/events/k/r", b'{"id": 42}', **headers).status_code
+
+    task()
+    erase([Match("id", "42")], dry_run=False)
+
+    assert ("welcome-42" in dump(inbox), task(), effects(inbox)) == (False, 200, ["h"])
+
+
+@with_databases
 @where_handlers_overlap
 def test_what_is_running_is_left(inbox: str, router: EventRouter, is_async: bool) -> None:
     """An event that a worker runs stays as it is, the command fails, and a later one erases it."""

@@ -133,7 +133,8 @@ def _erase(alias: str, matches: Collection[Match], keys: Collection[UUID]) -> Er
         names = ("key", "form", "meta", "reference", "message_id")
         for key, form, meta, *labels in list(idle.values_list(*names)):
             reference, message_id = (without_values(label, matches) for label in labels)
-            kept = {"meta": _meta_to_keep(form, meta), "reference": reference, "message_id": message_id}
+            # a task's headers have its name, which is its message id
+            kept = {"meta": _meta_to_keep(form, meta) if message_id else "", "reference": reference, "message_id": message_id}
             events.filter(key=key).update(**_NOTHING, **kept)
         numbers = list(own.values_list("pk", flat=True))
         OnceKey.objects.using(alias).filter(delivery__in=numbers).update(text="")
