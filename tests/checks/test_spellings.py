@@ -120,7 +120,7 @@ def test_declared_glob(router: EventRouter) -> None:
         (
             Warn,
             "gcp_event_router.W031",
-            "Declare each kind by its name; a glob such as 'order-*' belongs into `events.on`.",
+            "Declare each kind by its name; a glob such as 'order-*' belongs in `events.on`.",
             f"{kind!r} is declared, and a declared kind is a name, in which the signs of globs stand for themselves.",
         ),
         (Warn, "gcp_event_router.W031", REGEX, "<Kind 'order-.*' of int> is declared, which looks like a regular expression."),

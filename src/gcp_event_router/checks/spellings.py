@@ -67,7 +67,7 @@ def check_spellings(router: EventRouter) -> Iterator[CheckMessage]:
         if not foreign and re.search(r"[*?\[]", name):
             yield Warn(
                 f"{kind!r} is declared, and a declared kind is a name, in which the signs of globs stand for themselves.",
-                hint="Declare each kind by its name; a glob such as 'order-*' belongs into `events.on`.",
+                hint="Declare each kind by its name; a glob such as 'order-*' belongs in `events.on`.",
                 obj=name,
                 id=check_ids.KIND_LIKE_A_PATTERN,
             )

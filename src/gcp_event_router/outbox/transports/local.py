@@ -27,7 +27,7 @@ class Local(Transport):
     project moves to Pub/Sub. If its handlers do not acknowledge it, the relay sends it again; the inbox runs those that are not
     done. Authenticators are not asked: the principal is `Principal("outbox")`.
 
-    The relay's own thread runs one handler after the other, so slow work belongs into deferred handlers.
+    The relay's own thread runs one handler after the other, so slow work belongs in deferred handlers.
     """
 
     concurrency: int = 0
