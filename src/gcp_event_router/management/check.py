@@ -26,7 +26,7 @@ _NAMES: Final = {level: name.lower() for name, level in _LEVELS.items()}
         action="append",
         choices=tuple(connections),
         metavar="ALIAS",
-        help="with --deploy, also check that this database has the inbox's tables; repeatable",
+        help="also check what waits in this database, and with --deploy its tables, for the inbox and the outbox; repeatable",
     ),
     argument("--fail-level", choices=tuple(_LEVELS), default="ERROR", help="fail for messages of this level (default: ERROR)"),
     *FORMAT,
