@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -53,7 +54,7 @@ def message(
 def dead(message_id: str = "900", data: object = None, /, **attributes: str) -> bytes:
     """A push of the copy that Pub/Sub has forwarded, with an id and a time of its own."""
     later = {"publishTime": "2026-08-01T12:07:00Z"}
-    return message(message_id, data, {**attributes, **SOURCE}, "dead", **later)
+    return message(message_id, data, {**SOURCE, **attributes}, "dead", **later)
 
 
 def work_of(alias: str, router: EventRouter, *broken: str, name: str = "h", **options: Any) -> list[str]:
@@ -121,6 +122,18 @@ def test_a_copy_is_the_event_that_failed(inbox: str, router: EventRouter, attrib
     assert run("replay") == "Replayed 1 delivery: 1 handled.\n"
     assert post_wsgi(PATH, dead("901", {"n": 1}, **attributes)).status_code == 200
     assert (effects(inbox), StoredEvent.objects.using(inbox).count()) == (["a", "b"], 1)
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
+def test_a_copy_is_found_without_time_zones(inbox: str, router: EventRouter, zone: str) -> None:
+    """Django's documentation, "Time zones": with `USE_TZ = False`, times are naive; SQLite and MySQL refuse aware ones."""
+    now = datetime.now(UTC).isoformat()
+    with override_settings(USE_TZ=False, TIME_ZONE=zone):
+        work_of(inbox, router, "no stock")
+        assert post_wsgi(PATH, message(publishTime=now)).status_code == 400
+
+        assert post_wsgi(PATH, dead(CloudPubSubDeadLetterSourceTopicPublishTime=now)).status_code == 200
+    assert rows(inbox) == [("h", "parked", 1)]
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,11 @@ def ago(time: timedelta) -> ExpressionWrapper[Any]:
     return ExpressionWrapper(Now() - min(time, LONGEST), output_field=DateTimeField())
 
 
+def at(time: datetime) -> ExpressionWrapper[Any]:
+    """An aware time of somebody else's, by the database's clock: other than a parameter, it fits columns without zones."""
+    return ago(datetime.now(UTC) - time)
+
+
 def now(alias: str) -> datetime:
     """Return the time by the database's clock, as it would be read from a row, to compute ages."""
     if connections[alias].vendor == "mysql":  # its clock is in the session's time zone, which is unknown
@@ -44,6 +49,15 @@ def as_shown(alias: str, time: datetime) -> datetime:
     """Convert a time from a row for people."""
     if _is_naive_utc(alias):
         return timezone.make_naive(time.replace(tzinfo=UTC), timezone.get_default_timezone())
+    return time
+
+
+def shown(time: datetime) -> datetime | str:
+    """Return an aware time of somebody else's for people: as text, if it is so near the limits that it has no local time."""
+    try:
+        timezone.localtime(time)
+    except OverflowError:
+        return time.isoformat()
     return time
 
 

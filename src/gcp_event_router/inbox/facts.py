@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 
 from django.utils.translation import gettext_noop
 
-from .._boxes.clock import as_shown
+from .._boxes.clock import as_shown, shown
 from .._boxes.display import printable
 from .._boxes.redaction import conceal, shown_parameters, shown_payload
 from .._dispatch.raw_event import UNREAD
@@ -63,7 +63,7 @@ def shown_of(
 def facts_of(event: StoredEvent, envelope: Envelope | None) -> Iterator[tuple[str, str | datetime]]:
     """Describe the envelope and the sender, with names that `gettext` translates."""
     principal = _read(event.principal)
-    letter = envelope and envelope.dead_letter
+    letter, published = envelope and envelope.dead_letter, envelope and envelope.publish_time
     form = event.form if envelope is not None or event.erased_at else f"{event.form}, which can no longer be read"
     for name, value in (
         (gettext_noop("Form"), "could not be read" if event.form == UNREAD else form),
@@ -74,7 +74,7 @@ def facts_of(event: StoredEvent, envelope: Envelope | None) -> Iterator[tuple[st
         (gettext_noop("Outbox id"), envelope and envelope.outbox_id),
         (gettext_noop("Cause"), envelope and envelope.cause),
         (gettext_noop("Subscription"), envelope and envelope.subscription),
-        (gettext_noop("Published"), envelope and envelope.publish_time),
+        (gettext_noop("Published"), published and shown(published)),
         (gettext_noop("Dead letter"), letter and gave_up(letter)),
         (gettext_noop("Ordering key"), envelope and envelope.ordering_key),
         (gettext_noop("Authenticated by"), principal.get("method")),

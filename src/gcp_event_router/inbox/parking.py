@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models import F, Value
 from django.db.models.functions import Concat, Now
 
+from .._boxes.clock import at
 from .._boxes.conflicts import retry_conflicts
 from .._boxes.selecting import IS_OPEN
 from .._boxes.states import OPEN, State
@@ -87,7 +88,7 @@ def _find_key(alias: str, row: StoredEvent, envelope: Envelope, letter: DeadLett
         return row.key
     same = events.filter(kind=row.kind, reference=row.reference, digest=row.digest)
     in_memory = min(_BYTES // (len(row.body) + 1), _COMPARED)  # they have about the size of the copy
-    found = same.filter(received_at__gte=letter.publish_time - _SKEW).order_by("received_at")[: max(in_memory, _AT_LEAST)]
+    found = same.filter(received_at__gte=at(letter.publish_time - _SKEW)).order_by("received_at")[: max(in_memory, _AT_LEAST)]
     originals = [event.key for event in found.iterator(chunk_size=max(in_memory, 1)) if _is_original(event, letter)]
     if len(originals) > 1:  # messages with equal payloads, published at once: one that is done was not given up
         is_open = Delivery.objects.using(alias).filter(event__in=originals, state__in=OPEN).values_list("event", flat=True)

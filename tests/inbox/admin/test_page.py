@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.test import override_settings
 from django.utils.html import escape
 
 from gcp_event_router import Backoff, Event, EventRouter, Principal
@@ -164,6 +165,20 @@ def test_the_whole_envelope(inbox: str, router: EventRouter, pages: Pages) -> No
     assert section(page, "CloudEvent") == (
         "CloudEvent id 7 source //shop specversion 1.0 type order.placed subject a<b tenant north"
     )
+
+
+@pytest.mark.parametrize("inbox", ["sqlite"], indirect=True)
+@pytest.mark.parametrize(("time", "zone"), [("0001-01-01T00:00:00", "America/New_York"), ("9999-12-31T23:59:59", "Asia/Tokyo")])
+def test_a_time_that_no_clock_here_can_show(inbox: str, router: EventRouter, pages: Pages, time: str, zone: str) -> None:
+    """Senders write the first or the last time for none; where it has no local time, it stays in UTC."""
+    Shop(inbox, router)
+    headers = {"ce_id": "7", "ce_source": "//shop", "ce_specversion": "1.0", "ce_type": "order.placed", "ce_time": f"{time}Z"}
+    post_wsgi("/events/order-placed/1", **headers)
+
+    with override_settings(TIME_ZONE=zone):
+        page = pages.get(page_of(StoredEvent.objects.using(inbox).get()))
+
+    assert section(page, "Envelope").endswith(f"Message id 7 Published {time}+00:00")
 
 
 @pytest.mark.parametrize("inbox", ["sqlite"], indirect=True)
