@@ -72,6 +72,7 @@ PARTS = (
             "tests/catalogue/test_security.py",
             "tests/catalogue/test_snippets.py",
             "tests/checks/test_deployment.py",
+            "tests/dispatch/test_parameters.py",
             "tests/endpoint/test_guarded_bodies.py",
             "tests/endpoint/test_views.py",
             "tests/test_conf.py",

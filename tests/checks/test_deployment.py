@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.checks import Error, Tags, run_checks
 from django.core.checks import Warning as Warn
 from django.http import HttpRequest
@@ -122,6 +123,14 @@ def test_e006_credentials_in_the_query_over_http(authenticator: Any, base_url: s
             f"and BASE_URL is {base_url or ''!r}, which is not https.",
         )
     ]
+
+
+@override_settings()
+def test_e006_without_a_base_url() -> None:
+    """A setting that is missing is like one that is empty."""
+    del settings.BASE_URL  # type: ignore[misc]  # its plugin knows Django's own settings only
+
+    assert "gcp_event_router.E006" in [check_id for _, check_id, _, _ in deployed(own(SignedURL()))]
 
 
 @pytest.mark.parametrize(

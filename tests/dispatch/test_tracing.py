@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator, Mapping
+from importlib.metadata import version
 from typing import Any
 from uuid import uuid4
 
@@ -14,6 +15,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan
 
 from gcp_event_router import Event, EventRouter, Reject, Retry
+from gcp_event_router._dispatch.opentelemetry import tracer
 from gcp_event_router._dispatch.pipeline import build
 from gcp_event_router.formatters import CloudLoggingFormatter
 from gcp_event_router.signals import event_received
@@ -21,7 +23,7 @@ from gcp_event_router.utils import make_pubsub_message
 
 from ..conftest import Post
 from ..envelopes.test_trace_context import MALFORMED, MALFORMED_STATES, OTHER, PARENT, SPAN_ID, TRACE_ID
-from ..support.telemetry import SPANS, described, measured
+from ..support.telemetry import SPANS, described, instruments, measured
 from ..test_formatters import record
 
 SECRET = "s3cr3t"
@@ -30,6 +32,7 @@ SECRET = "s3cr3t"
 @pytest.fixture(autouse=True)
 def _tracing() -> Iterator[None]:
     SPANS.clear()
+    tracer.cache_clear()
     with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [], "TRACING": True}):
         yield
     SPANS.clear()
@@ -159,6 +162,22 @@ def test_metrics(router: EventRouter, post: Post) -> None:
         )
         for count, outcome in ((1, bad), (2, good))
     ]
+
+
+def test_instruments(router: EventRouter, post: Post) -> None:
+    """Each has a unit, a description and, if it counts seconds, the bounds of the conventions; all name package and version."""
+    register(router)
+    post("/events/order-placed/4711", push())
+
+    bounds = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+    package = ("gcp_event_router", version("gcp-event-router"))
+    assert instruments(package[0]) == {
+        "gcp_event_router.handler.duration": (*package, "s", "Duration of one handler's work on one event.", bounds),
+        "messaging.client.consumed.messages": (*package, "{message}", "Events that were delivered to the handlers.", None),
+        "messaging.process.duration": (*package, "s", "Duration of the processing of an event by all its handlers.", bounds),
+    }
+    scopes = [span.instrumentation_scope for span in spans()]
+    assert [(scope.name, scope.version) for scope in scopes if scope and scope.name != "shop"] == [package, package]
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from opentelemetry import metrics, trace
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import HistogramDataPoint, InMemoryMetricReader, NumberDataPoint
+from opentelemetry.sdk.metrics.export import HistogramDataPoint, InMemoryMetricReader, Metric, NumberDataPoint
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-__all__ = ["READER", "SPANS", "described", "measured"]
+__all__ = ["READER", "SPANS", "described", "instruments", "measured"]
 
 SPANS = InMemorySpanExporter()
 READER = InMemoryMetricReader()
@@ -37,14 +39,28 @@ def described(span: ReadableSpan) -> dict[str, Any]:
 
 def measured() -> list[Point]:
     """All measurements since the process began: the name, how many, and the attributes."""
-    data = READER.get_metrics_data()
     found: list[Point] = []
+    for _, metric in _metrics():
+        for point in metric.data.data_points:
+            if isinstance(point, HistogramDataPoint):
+                found.append((metric.name, point.count, dict(point.attributes or {})))
+            elif isinstance(point, NumberDataPoint):
+                found.append((metric.name, int(point.value), dict(point.attributes or {})))
+    return found
+
+
+def instruments(name: str) -> dict[str, tuple[Any, ...]]:
+    """What a library measures, by its name: by each instrument, the library with its version, unit, description and bounds."""
+    return {
+        metric.name: (scope.name, scope.version, metric.unit, metric.description, getattr(point, "explicit_bounds", None))
+        for scope, metric in _metrics()
+        if scope.name == name
+        for point in metric.data.data_points
+    }
+
+
+def _metrics() -> Iterator[tuple[InstrumentationScope, Metric]]:
+    data = READER.get_metrics_data()
     for resource in data.resource_metrics if data else ():
         for scope in resource.scope_metrics:
-            for metric in scope.metrics:
-                for point in metric.data.data_points:
-                    if isinstance(point, HistogramDataPoint):
-                        found.append((metric.name, point.count, dict(point.attributes or {})))
-                    elif isinstance(point, NumberDataPoint):
-                        found.append((metric.name, int(point.value), dict(point.attributes or {})))
-    return found
+            yield from ((scope.scope, metric) for metric in scope.metrics)

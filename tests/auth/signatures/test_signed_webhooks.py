@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,7 +14,16 @@ from django.test import RequestFactory, override_settings
 from typing_extensions import override
 
 from gcp_event_router import Event, EventRouter, Principal
-from gcp_event_router.auth import AuthenticatorChain, BodyAuthenticator, GitHub, HMACSignature, SignatureScheme, Stripe
+from gcp_event_router._flow import run
+from gcp_event_router.auth import (
+    AuthenticatorChain,
+    BodyAuthenticator,
+    GitHub,
+    HMACSignature,
+    SharedToken,
+    SignatureScheme,
+    Stripe,
+)
 from gcp_event_router.envelopes import Webhook
 from gcp_event_router.signals import event_received
 
@@ -167,6 +177,15 @@ def test_chain_in_a_projects_own_view() -> None:
     assert asyncio.run(chain.aauthenticate(request)) == Principal("github")
 
 
+def test_chain_that_needs_no_body() -> None:
+    """`AuthenticatorChain.authenticate` leaves the body alone if a header is enough."""
+    token = "a shared token of enough length"
+    chain = AuthenticatorChain([SharedToken(tokens=[token], header="X-Token"), GITHUB])
+    request = RequestFactory().post("/", BODY, "application/json", headers={"X-Token": token})
+
+    assert (chain.authenticate(request), "_body" in vars(request)) == (Principal("shared-token"), False)
+
+
 class Own(BodyAuthenticator):
     """A project's own."""
 
@@ -211,12 +230,42 @@ class Failing(Own):
         raise ZeroDivisionError
 
 
+class Small(Own):
+    """One that reads four bytes at most."""
+
+    max_body = 4
+
+
 @pytest.mark.parametrize("name", ["Broken", "Failing"])
-def test_failures(router: EventRouter, post: Post, name: str) -> None:
+def test_failures(router: EventRouter, post: Post, name: str, caplog: pytest.LogCaptureFixture) -> None:
     """A failing authenticator admits nobody, and the sender may try again; the next one is asked."""
     entries = [{"BACKEND": f"{__name__}.{name}"}, {"BACKEND": f"{__name__}.Own"}]
     with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": entries}):
         assert [post("/events/k/r", body, "text/plain").status_code for body in (b"no", b"yes!")] == [503, 201]
+    said = [record.getMessage().partition(" at ")[0] for record in caplog.records if record.levelname == "ERROR"]
+    assert [text for text in said if text.startswith("The authenticator")] == [
+        f"The authenticator {name} failed: ZeroDivisionError"
+    ] * 2
+
+
+def test_an_authenticator_that_fails_before_the_body_does_not_see_it() -> None:
+    """Only those that found a signature verify the body, and no more is read than they allow."""
+    _, signed = run(AuthenticatorChain([Broken(), Small()]).ask(RequestFactory().post("/")))
+
+    assert signed is not None
+    assert signed.max_body == 4
+
+
+def test_a_body_may_be_too_long_for_one_authenticator(router: EventRouter, post: Post, lines: Callable[[], list[str]]) -> None:
+    """It is asked up to its limit, and another one beyond that; the log says whose limit it was."""
+    entries = [{"BACKEND": f"{__name__}.{name}"} for name in ("Small", "Own")]
+    with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": entries[:1]}):
+        statuses = [post("/events/k/r", body, "text/plain").status_code for body in (b"yes!", b"yes!!")]
+    with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": entries}):
+        statuses += [post("/events/k/r", body, "text/plain").status_code for body in (b"yes!", b"yes!!", b"yes, no")]
+
+    assert statuses == [201, 413, 201, 201, 401]
+    assert lines()[-1].partition("AuthenticationError, ")[2] == "the body is too long for Small"
 
 
 @pytest.mark.parametrize("name", ["Own", "Awaited", "Twofold"])
