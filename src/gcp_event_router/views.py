@@ -178,9 +178,8 @@ def reads_nothing_first(view: object) -> bool:
 
 def _labels(kind: object, reference: object) -> tuple[str, str]:
     """The kind and the reference in the URL, if it has them."""
-    if kind is None and reference is None:
-        return UNKNOWN, UNKNOWN
-    kind, reference = str(kind), str(reference)
+    kind = UNKNOWN if kind is None else str(kind)
+    reference = UNKNOWN if reference is None else str(reference)
     if not (is_label(kind) and is_label(reference)):
         raise Http404
     return kind, reference

@@ -168,6 +168,18 @@ def test_a_view_of_ones_own_has_the_request(router: EventRouter) -> None:
     assert Stepping.steps == [(True, {"event_kind": "k", "event_reference": str(number)}) for number in range(2)]
 
 
+def test_a_pattern_without_a_reference(router: EventRouter, lines: Lines) -> None:
+    """A project's own pattern that names the kind alone leaves the reference unknown."""
+    seen: list[Event[Any]] = []
+    router.on("k", payload=object)(seen.append)
+
+    with override_settings(ROOT_URLCONF=(path("own", EventView.as_view(), {"event_kind": "k"}),)):
+        assert told(post_wsgi("/own")) == (201, {})
+
+    assert [(event.kind, event.reference) for event in seen] == [("k", "(unknown)")]
+    assert lines()[0].startswith("INFO Event of kind 'k' with reference '(unknown)' (message None): handled")
+
+
 @pytest.mark.parametrize(("kinds", "hops"), [(["async", "async"], 0), (["def", "def"], 1), (["async", "def", "async"], 1)])
 def test_the_event_loop_needs_a_thread_for_sync_handlers_only(
     router: EventRouter, monkeypatch: pytest.MonkeyPatch, kinds: list[str], hops: int
