@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -16,11 +17,14 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    GetJsonSchemaHandler,
     Json,
     RootModel,
     TypeAdapter,
+    WithJsonSchema,
 )
-from typing_extensions import TypeAliasType, TypedDict
+from pydantic_core import CoreSchema
+from typing_extensions import TypeAliasType, TypedDict, override
 
 from gcp_event_router import Event, EventRouter
 from gcp_event_router._dispatch.payload import _holds_many, parameters_reader  # pyright: ignore[reportPrivateUsage] -- no checker lets such a type be written
@@ -139,6 +143,35 @@ def test_invalid_parameters_are_told_by_place_and_kind(
 
     assert [(error["loc"], error["msg"], error["type"]) for error in caught.value.errors] == errors
     assert str(caught.value) == f"invalid parameters: {len(errors)} error{'s' * (len(errors) > 1)}"
+
+
+class Schemaless(BaseModel):
+    """A type that can be read, but not described."""
+
+    number: int
+    numbers: list[int] = []
+
+    @override
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler, /) -> dict[str, Any]:
+        raise KeyError(cls.__name__)
+
+
+class Referring(BaseModel):
+    """A type with a part that another document describes."""
+
+    number: Annotated[int, WithJsonSchema({"$ref": "https://example.com/schemas/number"})]
+    numbers: list[int] = []
+
+
+@pytest.mark.parametrize(("declared", "place"), [(Schemaless, "[key]"), (Referring, "number")])
+def test_a_type_needs_no_json_schema(router: EventRouter, post: Post, declared: Any, place: str) -> None:
+    """Its parameters and payloads are read, and refused, all the same."""
+    assert read(declared, {"number": ["1"], "numbers": ["1", "2"]}) == declared(number=1, numbers=[1, 2])
+
+    router.on("k", payload=declared)(lambda event: None)
+    response = post("/events/k/r", b'{"number": "s3cr3t"}')
+    assert (response.status_code, [error["loc"] for error in json.loads(response.content)["errors"]]) == (400, [[place]])
 
 
 @pytest.mark.parametrize(

@@ -227,13 +227,17 @@ def _message(detail: Any) -> str:
 
 
 def _schema(adapter: TypeAdapter[Any]) -> dict[str, Any]:
-    schema = adapter.json_schema(schema_generator=LenientSchema)
+    """Return the JSON Schema of a type; an empty one if its own methods fail, since it can be read all the same."""
+    try:
+        schema = adapter.json_schema(schema_generator=LenientSchema)
+    except Exception:  # noqa: BLE001 -- methods of the project
+        return {}
     return _resolved(schema, schema)
 
 
 def _resolved(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
-    reference = schema.get("$ref", "")
-    return {**root["$defs"][reference.rpartition("/")[2]], "$defs": root["$defs"]} if reference else schema
+    name, shared = schema.get("$ref", "").rpartition("/")[2], root.get("$defs", {})
+    return {**shared[name], "$defs": shared} if name in shared else schema  # a project may write a reference to elsewhere
 
 
 def _holds_many(schema: Any, root: dict[str, Any], depth: int = 0) -> bool:

@@ -173,7 +173,7 @@ def test_a_time_that_no_clock_here_can_show(inbox: str, router: EventRouter, pag
     """Senders write the first or the last time for none; where it has no local time, it stays in UTC."""
     Shop(inbox, router)
     headers = {"ce_id": "7", "ce_source": "//shop", "ce_specversion": "1.0", "ce_type": "order.placed", "ce_time": f"{time}Z"}
-    post_wsgi("/events/order-placed/1", **headers)
+    post_wsgi("/events/order-placed/1", b"{}", **headers)
 
     with override_settings(TIME_ZONE=zone):
         page = pages.get(page_of(StoredEvent.objects.using(inbox).get()))
