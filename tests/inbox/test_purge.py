@@ -66,6 +66,14 @@ def test_what_is_purged(inbox: str) -> None:
     assert list(purge(inbox, WEEK)) == []
 
 
+def test_a_large_batch(inbox: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch that no statement could name is split."""
+    monkeypatch.setattr("gcp_event_router._boxes.batches.NAMED", 2)
+    keep(inbox, [], timedelta(days=8), count=3)
+
+    assert list(purge(inbox, WEEK, batch=1_000)) == [2, 1]
+
+
 def test_other_states(inbox: str) -> None:
     """A purge deletes what waits for a person if its state is named, but nothing that may still run."""
     keep(inbox, ["rejected"], timedelta(days=8))

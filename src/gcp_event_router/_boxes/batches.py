@@ -15,6 +15,8 @@ RowT = TypeVar("RowT", bound=Model)
 
 #: How many rows are read at once.
 _READ: Final = 200
+#: How many rows a statement names at most: SQLite has a limit for that.
+NAMED: Final = 10_000
 #: Longer than the precision of times in any database.
 _OVERLAP: Final = timedelta(seconds=1)
 
@@ -52,7 +54,7 @@ def delete_oldest(
     Args:
         rows: What to delete.
         column: The name of the column.
-        batch: How many rows a transaction reads.
+        batch: How many rows a transaction reads; at most 10,000.
         delete: Deletes the rows with some primary keys, which are locked, as far as it can, and returns the keys of those.
 
     Yields:
@@ -66,7 +68,7 @@ def delete_oldest(
         if begin is not None:
             left = left.filter(**{f"{column}__gte": begin})
         with transaction.atomic(using=rows.db):
-            candidates = dict(lock(left.order_by(column)).values_list("pk", column)[:batch])
+            candidates = dict(lock(left.order_by(column)).values_list("pk", column)[: min(batch, NAMED)])
             deleted = delete(list(candidates))
         if not candidates:
             return
@@ -82,7 +84,7 @@ def delete_all(rows: QuerySet[Any], batch: int) -> int:
     deleted = batch
     while deleted:
         with transaction.atomic(using=rows.db):
-            numbers = list(lock(rows).values_list("pk", flat=True)[:batch])
+            numbers = list(lock(rows).values_list("pk", flat=True)[: min(batch, NAMED)])
             deleted, _ = rows.filter(pk__in=numbers).delete()
         total += deleted
     return total

@@ -46,7 +46,7 @@ def purge(
         states: Some of `PURGEABLE`.
         kind: A glob of kinds; empty for all.
         reference: The whole reference; empty for all.
-        batch: How many events one transaction reads.
+        batch: How many events one transaction reads; at most 10,000.
         dry_run: Whether to count only, all at once.
 
     Yields:

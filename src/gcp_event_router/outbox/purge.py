@@ -43,7 +43,7 @@ def purge(
         states: Some of `PURGED`.
         kind: A glob of kinds; empty for all.
         topic: A glob of topics; empty for all.
-        batch: How many events one transaction reads.
+        batch: How many events one transaction reads; at most 10,000.
         dry_run: Whether to count only, all at once.
 
     Yields:

@@ -116,7 +116,13 @@ def rename_handler(out: OutputWrapper, *, old: str, new: str, dry_run: bool, jso
 @subcommand(
     "Delete old events that are finished.",
     argument("--older-than", type=age, metavar="AGE", help="such as 30d (default: the setting RETENTION)"),
-    argument("--batch", type=positive, default=1000, metavar="N", help="delete N events in a transaction (default: 1000)"),
+    argument(
+        "--batch",
+        type=positive,
+        default=1000,
+        metavar="N",
+        help="delete at most N events in a transaction, and 10000 (default: 1000)",
+    ),
     argument(
         "--state", action="append", choices=sorted(map(str, PURGEABLE)), help="of all deliveries (default: done and discarded)"
     ),

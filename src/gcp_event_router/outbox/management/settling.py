@@ -42,7 +42,13 @@ def discard_events(out: OutputWrapper, *, dry_run: bool, json: bool, **options: 
 @subcommand(
     "Delete old events that were sent or discarded.",
     argument("--older-than", type=age, metavar="AGE", help="such as 30d (default: the setting RETENTION)"),
-    argument("--batch", type=positive, default=1000, metavar="N", help="delete N events in a transaction (default: 1000)"),
+    argument(
+        "--batch",
+        type=positive,
+        default=1000,
+        metavar="N",
+        help="delete at most N events in a transaction, and 10000 (default: 1000)",
+    ),
     argument("--state", action="append", choices=list(map(str, PURGED)), help="(default: both)"),
     *(KIND, TOPIC),
     DRY_RUN,
