@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 from importlib import import_module
 from inspect import Parameter, signature
@@ -16,6 +16,8 @@ from .exceptions import ConfigurationError
 _PACKAGES: Final = {"authenticator": "gcp_event_router.auth", "transport": "gcp_event_router.outbox.transports"}
 #: How similar the name of one must be to be suggested.
 _ALIKE: Final = 0.8
+#: The kinds of `*args` and `**kwargs`.
+_STARRED: Final = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 
 
 def import_backend(noun: str, path: str) -> Any:
@@ -53,15 +55,15 @@ def _near(noun: str, path: str) -> str:
     return "" if ours == path else f"Did you mean {ours!r}?"
 
 
-def _describe(error: Exception, backend: Any, options: Iterable[str]) -> str:
-    """Describe why options do not fit: by one that is unknown, or else by the type of the exception."""
+def _describe(error: Exception, backend: Any, options: Collection[str]) -> str:
+    """Describe why options do not fit: by one that is unknown or missing, or else by the type of the exception."""
     problem = f"it raised {type(error).__name__}."
     try:
         parameters = signature(backend).parameters
     except (TypeError, ValueError):  # not callable, or written in C
         return problem
     if isinstance(error, TypeError):
-        problem = _unknown(parameters, options) or problem
+        problem = _unknown(parameters, options) or _missing(parameters, options) or problem
     return f"{problem} It takes {', '.join(parameters) or 'none'}."
 
 
@@ -73,3 +75,13 @@ def _unknown(parameters: Mapping[str, Parameter], options: Iterable[str]) -> str
         close = get_close_matches(name, parameters, 1)
         return f"it has no option {name!r}.{f' Did you mean {close[0]!r}?' if close else ''}"
     return ""
+
+
+def _missing(parameters: Mapping[str, Parameter], options: Collection[str]) -> str:
+    """Name the options that a signature needs, and does not get; or ""."""
+    needed = [
+        repr(name)
+        for name, parameter in parameters.items()
+        if parameter.default is Parameter.empty and parameter.kind not in _STARRED and name not in options
+    ]
+    return f"it needs {', '.join(needed)}." if needed else ""

@@ -98,6 +98,11 @@ def test_e001_unresolvable_handler(router: EventRouter) -> None:
             "it has no option 'token'. Did you mean 'tokens'? It takes tokens, header, parameter.",
         ),
         (
+            {"BACKEND": "gcp_event_router.auth.GitHub"},
+            "The authenticator 'gcp_event_router.auth.GitHub' cannot be created with its OPTIONS (none): it needs 'secrets'. "
+            "It takes secrets, scheme, provider, name, tolerance, max_body, base_url.",
+        ),
+        (
             {"BACKEND": "django.nowhere.Door"},
             "The authenticator 'django.nowhere.Door' cannot be imported: No module named 'django.nowhere'. "
             "Give the dotted path of a class as its BACKEND.",

@@ -494,6 +494,8 @@ def test_urls(url: str, target: str) -> None:
             {"url": "http://a.example", "signed": True},
             "HTTP cannot use signed with a URL of http, which anybody on the way can read. Write https://.",
         ),
+        ({"signed": "secret"}, "HTTP cannot use signed of the type str. Write True or False."),
+        ({"signed": 1}, "HTTP cannot use signed of the type int. Write True or False."),
         (
             {"url": "https://a.example/?signature=1", "signed": True},
             "HTTP cannot sign a URL that has the parameter 'signature'. Leave it out, or leave signed out.",

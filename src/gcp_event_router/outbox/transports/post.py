@@ -87,6 +87,8 @@ class HTTP(Transport):
         for name, value in (("audience", audience), ("source", source), ("secret", secret)):
             if not isinstance(cast("object", value), str) or not value.isprintable():
                 refuse(self, f"needs a printable text for {name}, not what is there", "Is an environment variable wrong?")
+        if type(signed) is not bool:
+            refuse(self, f"cannot use signed of the type {type(signed).__name__}", "Write True or False.")
         if (audience or signed) and self._url.scheme != "https" and self._url.hostname not in _LOOPBACK:
             problem = f"cannot use {'audience' if audience else 'signed'} with a URL of http, which anybody on the way can read"
             refuse(self, problem, "Write https://.")
@@ -95,7 +97,7 @@ class HTTP(Transport):
         self.concurrency: int = concurrency
         #: In seconds.
         self.timeout: float = seconds_to_send(self, timeout)
-        self._signed = signed is True
+        self._signed = signed
         self._headers = self._checked(headers or {})
         if audience and any(name.lower() == "authorization" for name in self._headers):
             refuse(self, "cannot send both an Authorization header and a token for its audience", "Leave one of them out.")
