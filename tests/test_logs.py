@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from gcp_event_router import Event, EventRouter, Reject, Retry
 from gcp_event_router._dispatch.dispatch import warned
 from gcp_event_router._log import log_event, trail
+from gcp_event_router.exceptions import InvalidEventError
 from gcp_event_router.signals import event_received
 from gcp_event_router.utils import make_pubsub_message
 
@@ -85,6 +86,13 @@ def test_a_push_without_a_subscription(
             "WARNING",
             "invalid",
             ": register.<locals>.handler got an invalid payload: 1 error, first model_type at its root",
+        ),
+        (
+            InvalidEventError("payload", [], 0),
+            {"order_id": 1},
+            "WARNING",
+            "invalid",
+            ": register.<locals>.handler invalid: InvalidEventError at PLACE",
         ),
         (KeyError(SECRET), {"order_id": 1}, "ERROR", "failed", ": register.<locals>.handler failed: KeyError at PLACE"),
     ],

@@ -137,6 +137,18 @@ def test_the_longest_wait_counts_in_whole_seconds(waits: list[timedelta | None],
     assert retry_after(retries[0]) == retry_after(ExceptionGroup("g", retries[:1]))
 
 
+class Overloaded(Retry):
+    """A subclass as it is often written: without a call of the other `__init__`."""
+
+    def __init__(self, service: str) -> None:
+        self.service = service
+
+
+def test_a_subclass_need_not_call_the_other_init() -> None:
+    """It asks for no wait."""
+    assert (classify(Overloaded("mail")), retry_after(Overloaded("mail"))) == (Outcome.RETRY, None)
+
+
 def test_other_exceptions_ask_for_no_wait() -> None:
     """Only a Retry has a wait."""
     assert retry_after(KeyError()) is None

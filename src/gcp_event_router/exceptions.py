@@ -160,6 +160,9 @@ class RefusalError(EventRouterError):
 
     """
 
+    #: Why; empty also in a subclass whose `__init__` does not call this one.
+    reason: str = ""
+
     def __init__(self, *args: object, reason: str = "") -> None:
         super().__init__(*args)
         self.reason = reason

@@ -95,6 +95,9 @@ class Retry(Answer):
 
     """
 
+    #: How long the sender should wait; None also in a subclass whose `__init__` does not call this one.
+    after: timedelta | None = None
+
     def __init__(self, reason: str = "", after: timedelta | None = None) -> None:
         super().__init__(reason)
         if isinstance(cast("object", reason), timedelta):

@@ -47,6 +47,13 @@ class Door:
         return None
 
 
+class BlockedError(ForbiddenError):
+    """A subclass as it is often written: without a call of the other `__init__`."""
+
+    def __init__(self, sender: str) -> None:
+        self.sender = sender
+
+
 class WaitingDoor(Door):
     """The same, with a method of its own for the event loop."""
 
@@ -109,6 +116,7 @@ def seen() -> Iterator[list[str]]:
         ([RuntimeError], UNAVAILABLE),
         ([RuntimeError, ForbiddenError], UNAVAILABLE),
         ([PermissionDenied], FORBIDDEN),
+        ([BlockedError], FORBIDDEN),
         ([Reject], UNAVAILABLE),
         ([EnvelopeError], UNAVAILABLE),
         ([ValidationError], UNAVAILABLE),
@@ -169,7 +177,7 @@ def test_a_stranger_costs_no_query_and_no_signal(router: EventRouter, post: Post
     assert (whole(response), queries.captured_queries, seen) == (UNAUTHORIZED, [], [])
 
 
-@pytest.mark.parametrize("refusal", [AuthenticationError, ForbiddenError, UnavailableError, RuntimeError])
+@pytest.mark.parametrize("refusal", [AuthenticationError, ForbiddenError, BlockedError, UnavailableError, RuntimeError])
 def test_the_text_of_a_refusal_stays_at_debug(
     router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture, refusal: type[Exception]
 ) -> None:

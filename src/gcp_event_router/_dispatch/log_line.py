@@ -75,7 +75,7 @@ def log_run(handler: Handler, result: Result, kind: str, reference: str, raw_eve
 def describe_problem(handler: Handler, result: Result) -> str:
     """Describe a handler's failure, without anything that the sender or the exception says."""
     outcome, error = result
-    if isinstance(error, InvalidEventError):
+    if isinstance(error, InvalidEventError) and error.errors:
         part = "an invalid payload" if error.part == "payload" else f"invalid {error.part}"
         first = error.errors[0]
         where = ".".join(map(str, first["loc"])) or "its root"
