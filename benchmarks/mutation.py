@@ -33,6 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(part.name for part in PARTS)}; all by default")
     parser.add_argument("--children", type=int, default=os.cpu_count() or 1, help="processes at a time")
+    parser.add_argument("--sample", action="store_true", help="test about a third of the mutants only")
     parser.add_argument("--page", action="store_true", help="measure nothing, and write the page from the results that there are")
     options = parser.parse_args()
     if unknown := set(options.parts) - {part.name for part in PARTS}:
@@ -40,8 +41,10 @@ def main() -> None:
     RESULTS.mkdir(parents=True, exist_ok=True)
     for part in PARTS:
         if not options.page and part.name in (options.parts or [part.name]):
-            running.run(part, options.children)
-            file(part).write_text(json.dumps(result(part).stored(), indent=1, ensure_ascii=False) + "\n")
+            running.run(part, options.children, is_sample=options.sample)
+            file(part).write_text(
+                json.dumps(result(part, is_sample=options.sample).stored(), indent=1, ensure_ascii=False) + "\n"
+            )
     results = [Result.load(json.loads(file(part).read_text())) for part in PARTS if file(part).exists()]
     known = reasons.load()
     PAGE.write_text(page.write(results, known))
@@ -55,12 +58,13 @@ def file(part: Part) -> Path:
     return RESULTS / f"{part.name}.json"
 
 
-def result(part: Part) -> Result:
+def result(part: Part, *, is_sample: bool) -> Result:
     """What mutmut has found in a part. Raises `LookupError` if it has not finished."""
     folder = running.WORK / part.name
     return Result.of(
         part.name,
         mutants.read(folder),
+        is_sample=is_sample,
         date=f"{datetime.now(tz=UTC):%Y-%m-%d}",
         commit=machine.commit(ROOT),
         versions={"Python": platform.python_version(), **{name: version(name) for name in ("mutmut", "pytest", "Django")}},

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -80,9 +80,9 @@ def test_a_mutant_is_known_by_its_lines(tested: list[Tested]) -> None:
     head = "def add(one: int, other: int = {}) -> int:"
 
     assert tested == [
-        (("sums.adding", "add", head.format(1), head.format(2)), "survived"),
-        (("sums.adding", "add", "if one > other:", "if one >= other:"), "killed"),
-        (("sums.adding", "Sum.of", "return 1", "return 2"), "not reached"),
+        (("sums.adding", "add", head.format(1), head.format(2)), "survived", True),
+        (("sums.adding", "add", "if one > other:", "if one >= other:"), "killed", False),
+        (("sums.adding", "Sum.of", "return 1", "return 2"), "not reached", True),
     ]
 
 
@@ -116,6 +116,22 @@ def test_an_interrupted_run_has_no_result(tested: list[Tested]) -> None:
         Result.of("sums", [*tested, tested[0]._replace(result=None)])
 
     assert str(refused.value) == "sums: not all mutants are tested yet; run the same command again"
+
+
+def test_a_sample_has_mutants_of_each_function(tested: list[Tested]) -> None:
+    """A sample is complete without the others, and says how many they are."""
+    from mutation_score.results import Result  # noqa: PLC0415 -- as above
+
+    about: dict[str, Any] = {"date": "", "commit": "", "versions": {}, "tests": []}
+    assert [each.is_drawn for each in tested] == [True, False, True]
+    result = Result.of("sums", [tested[0], tested[1]._replace(result=None), tested[2]], is_sample=True, **about)
+
+    assert (result.modules["sums.adding"], result.not_drawn) == (
+        {"killed": 0, "timed out": 0, "survived": 1, "not reached": 1},
+        1,
+    )
+    with pytest.raises(LookupError):
+        Result.of("sums", [tested[0]._replace(result=None)], is_sample=True, **about)
 
 
 def test_each_survivor_has_a_reason_and_each_reason_a_survivor(tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ has no reason here.
 
 Tests marked `proof` take no part: those with real processes, browsers, and MariaDB. They notice more.
 
-| part | mutants | killed | timed out | survived | not reached | score | measured | commit |
-|---|---|---|---|---|---|---|---|---|
+| part | mutants | of | killed | timed out | survived | not reached | score | measured | commit |
+|---|---|---|---|---|---|---|---|---|---|
 {parts}
 
 Together: **{score:.1%}** of {mutants:,} mutants.{missing}
@@ -34,10 +34,12 @@ of survivors in `benchmarks/mutation_score/reasons.toml`.
 ```console
 $ make mutation
 $ make mutation ARGUMENTS="globs secrets"
+$ make mutation ARGUMENTS="--sample claims"
 ```
 
-A run takes hours. It can be interrupted: the same command continues. Later runs test functions that have changed and, if a test
-has changed, survivors again. `rm -r mutants` lets them begin anew, as the tests of a release should.
+A run takes hours; with `--sample`, it tests about a third of the mutants of each function. It can be interrupted: the same
+command continues. Later runs test functions that have changed and, if a test has changed, survivors again. `rm -r mutants` lets
+them begin anew, as the tests of a release should.
 """
 
 
@@ -48,7 +50,8 @@ def write(results: Sequence[Result], reasons: Mapping[Mutant, str]) -> str:
     missing = ", ".join(part.name for part in PARTS if part.name not in {result.part for result in results})
     page = INTRODUCTION.format(
         parts=_table(
-            [f"[{result.part}](#{result.part})", *_counts(result.total), result.date, f"`{result.commit}`"] for result in results
+            [f"[{result.part}](#{result.part})", *_counts(result.total, result.not_drawn), result.date, f"`{result.commit}`"]
+            for result in results
         ),
         limit=LIMIT,
         score=score(totals),
@@ -84,8 +87,10 @@ def _diffs(mutants: Iterable[Mutant]) -> str:
     return "\n".join(lines)
 
 
-def _counts(counts: dict[str, int]) -> list[str]:
-    return [str(sum(counts.values())), *(str(counts[outcome]) for outcome in OUTCOMES), f"{score(counts):.1%}"]
+def _counts(counts: dict[str, int], not_drawn: int | None = None) -> list[str]:
+    tested = sum(counts.values())
+    of = [] if not_drawn is None else [str(tested + not_drawn)]
+    return [str(tested), *of, *(str(counts[outcome]) for outcome in OUTCOMES), f"{score(counts):.1%}"]
 
 
 def _table(rows: Iterable[Sequence[str]]) -> str:

@@ -26,13 +26,19 @@ class Result:
     tests: list[str]
     modules: dict[str, dict[str, int]]
     survivors: list[Mutant]
+    #: How many mutants there are beside those that were drawn.
+    not_drawn: int = 0
 
     @classmethod
-    def of(cls, part: str, tested: Iterable[Tested], **about: Any) -> Self:
-        """Count. Raises `LookupError` if mutmut was interrupted before it had tested all."""
+    def of(cls, part: str, tested: Iterable[Tested], *, is_sample: bool = False, **about: Any) -> Self:
+        """Count. Raises `LookupError` if mutmut was interrupted before it had tested all, or all of the sample."""
         modules: dict[str, Counter[str]] = {}
         survivors: set[Mutant] = set()
-        for mutant, outcome in tested:
+        not_drawn = 0
+        for mutant, outcome, is_drawn in tested:
+            if is_sample and not is_drawn:
+                not_drawn += 1
+                continue
             if outcome is None:
                 msg = f"{part}: not all mutants are tested yet; run the same command again"
                 raise LookupError(msg)
@@ -40,7 +46,7 @@ class Result:
             if outcome in OUTCOMES[2:]:
                 survivors.add(mutant)
         counts = {module: {outcome: found[outcome] for outcome in OUTCOMES} for module, found in sorted(modules.items())}
-        return cls(part=part, modules=counts, survivors=sorted(survivors), **about)
+        return cls(part=part, modules=counts, survivors=sorted(survivors), not_drawn=not_drawn, **about)
 
     @classmethod
     def load(cls, stored: dict[str, Any]) -> Self:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.support import postgres
 
-from .mutants import KILLED, TIMED_OUT
+from .mutants import KILLED, SAMPLE, TIMED_OUT
 from .parts import LEFT_OUT, Part
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -25,8 +25,8 @@ PLUGIN = "mutation_score.selection"
 _COPIED = ("example", "stubs", "docs", "benchmarks", "scripts", "README.md", "CONTRIBUTING.md", "CHANGELOG.md")
 
 
-def run(part: Part, children: int) -> None:
-    """Test the mutants of a part: those that no earlier run has tested, and survivors again if the tests have changed."""
+def run(part: Part, children: int, *, is_sample: bool = False) -> None:
+    """Test the mutants of a part, or a sample: those that no earlier run has tested, and survivors if tests have changed."""
     folder = WORK / part.name
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("src", "tests", *_COPIED):
@@ -41,6 +41,7 @@ def run(part: Part, children: int) -> None:
             environment[postgres.RUNNING] = stack.enter_context(postgres.server(durable=False))
             children = 1  # they share its database
         command = [str(Path(sys.executable).with_name("mutmut")), "run", "--max-children", str(children)]
+        command += [SAMPLE] if is_sample else []
         subprocess.run(command, cwd=folder, env=environment, check=True)
 
 
