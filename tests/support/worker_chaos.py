@@ -82,7 +82,8 @@ def working(alias: str, workers: int, lease: float, max_lost: int = 1000) -> Gen
     own = {"DJANGO_SETTINGS_MODULE": "tests.support.inbox_server_settings", "EVENTS_DATABASE": json.dumps(settings, default=str)}
     command = [sys.executable, "-m", "tests.support.batch_worker", str(workers), "1s", str(lease), str(max_lost)]
     forked: list[int] = []
-    with subprocess.Popen(command, cwd=ROOT, env={**os.environ, **own}, stdout=subprocess.PIPE, text=True) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, env={**os.environ, **own}, stdout=pipe, text=True, process_group=0) as process:
         assert process.stdout is not None
         lines = process.stdout
         reader = Thread(target=lambda: forked.extend(int(line) for line in lines))
@@ -90,11 +91,9 @@ def working(alias: str, workers: int, lease: float, max_lost: int = 1000) -> Gen
         try:
             yield process, forked
         finally:
-            if process.poll() is None:
-                process.kill()
-                for number in forked:
-                    with suppress(ProcessLookupError):
-                        os.kill(number, signal.SIGKILL)
+            if process.poll() != 0:
+                with suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)  # what it has forked belongs to its group
             process.wait()
             reader.join()
 
@@ -115,16 +114,16 @@ def run_workers(alias: str, *, deliveries: int, kills: int, seed: int | None = N
     started = time.monotonic()
     rows = Delivery.objects.using(alias)
     waiting: list[int] = []
-    killed: set[int] = set()
+    killed: set[int] = set()  # places in `forked`: the system gives the number of an ended process to another one
     with working(alias, WORKERS, lease=5) as (process, forked):
         for kill in range(1, kills + 1):
             _wait_for(alias, kill * deliveries // (kills + 1), process)
             until(lambda: len(forked) == WORKERS + len(killed))
             time.sleep(chance.uniform(0, 0.02))
             waiting.append(rows.filter(state=State.RUNNING, started_at=None).count())
-            victim = chance.choice([number for number in forked if number not in killed])
+            victim = chance.choice([place for place in range(len(forked)) if place not in killed])
             killed.add(victim)
-            os.kill(victim, signal.SIGKILL)
+            os.kill(forked[victim], signal.SIGKILL)
         process.wait(_PATIENCE)
         assert process.returncode == 0
     seconds = time.monotonic() - started
