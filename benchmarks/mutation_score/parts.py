@@ -25,12 +25,18 @@ LEFT_OUT = (
     *(f"tests/test_logs.py::test_each_event_is_one_line[{door}-error{row}" for door in ("wsgi", "asgi") for row in "25"),
 )
 _DISPATCH = (
+    "tests/auth/test_access.py",
     "tests/dispatch",
+    "tests/endpoint",
+    "tests/envelopes",
     "tests/receivers",
-    "tests/endpoint/test_answers.py",
+    "tests/test_cancellation.py",
     "tests/test_logs.py",
     "tests/test_outcomes.py",
     "tests/test_router.py",
+)
+_WITH_INBOX = tuple(
+    f"tests/inbox/test_{name}.py" for name in ("dispatching", "handlers", "once_keys", "order", "unhandled", "unread")
 )
 _INBOX = ("batches_postgresql", "claim*", "endings*", "leases", "once_keys", "orders", "takes")
 
@@ -113,7 +119,12 @@ PARTS = (
         ),
         needs_database=True,
     ),
-    Part("dispatch", _dispatch("bodies", "dispatch", "log_line", "lookup", "middleware", "raw_event", "refusal"), _DISPATCH),
+    Part(
+        "dispatch",
+        _dispatch("bodies", "dispatch", "log_line", "lookup", "middleware", "raw_event", "refusal"),
+        (*_DISPATCH, *_WITH_INBOX),
+        needs_database=True,
+    ),
     Part(
         "registration",
         _dispatch("event_types", "explanation", "handler", "options", "payload", "signature"),
@@ -123,7 +134,7 @@ PARTS = (
     Part(
         "pipeline",
         _dispatch("context", "event_key", "pipeline", "store"),
-        (*_DISPATCH, "tests/inbox/test_dispatching.py", "tests/inbox/test_once_keys.py", "tests/inbox/test_order.py"),
+        (*_DISPATCH, *_WITH_INBOX),
         needs_database=True,
     ),
 )
