@@ -130,7 +130,12 @@ PARTS = (
         _dispatch("event_types", "explanation", "handler", "options", "payload", "signature"),
         (*_DISPATCH, "tests/contract/test_asyncapi.py", "tests/management/test_list_command.py", "tests/test_memory.py"),
     ),
-    Part("tracing", _dispatch("opentelemetry"), ("tests/dispatch/test_tracing.py", "tests/dispatch/test_contexts.py")),
+    Part(
+        "tracing",
+        _dispatch("opentelemetry"),
+        ("tests/dispatch/test_tracing.py", "tests/inbox/test_watched.py", "tests/outbox/test_causes.py"),
+        needs_database=True,
+    ),
     Part(
         "pipeline",
         _dispatch("context", "event_key", "pipeline", "store"),

@@ -6,12 +6,14 @@ import asyncio
 import json
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
+from time import monotonic
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from django.test import override_settings
 from opentelemetry import trace
+from opentelemetry.sdk.metrics.export import HistogramDataPoint
 from opentelemetry.sdk.trace import ReadableSpan
 
 from gcp_event_router import Event, EventRouter, Reject, Retry
@@ -23,7 +25,7 @@ from gcp_event_router.utils import make_pubsub_message
 
 from ..conftest import Post
 from ..envelopes.test_trace_context import MALFORMED, MALFORMED_STATES, OTHER, PARENT, SPAN_ID, TRACE_ID
-from ..support.telemetry import SPANS, described, instruments, measured
+from ..support.telemetry import SPANS, described, instruments, measured, points_of
 from ..test_formatters import record
 
 SECRET = "s3cr3t"
@@ -180,6 +182,40 @@ def test_instruments(router: EventRouter, post: Post) -> None:
     assert [(scope.name, scope.version) for scope in scopes if scope and scope.name != "shop"] == [package, package]
 
 
+def test_measurements_lead_to_their_spans(router: EventRouter, post: Post) -> None:
+    """The SDK can show an example of each measurement, which is a span; a duration is what has passed since it began."""
+    unique = uuid4().hex
+
+    @router.on(f"{unique}-*", name=unique)
+    def store(event: Event[Any]) -> None: ...
+
+    post(f"/events/{unique}-1/r", push())
+
+    event, handler = spans()
+    points = {name: point for name, point in points_of("gcp_event_router") if unique in str(point.attributes)}
+    examples = {name: [example.span_id for example in point.exemplars] for name, point in points.items()}
+    assert (event.context, handler.context) != (None, None)
+    assert examples == {
+        "gcp_event_router.handler.duration": [handler.context and handler.context.span_id],
+        "messaging.client.consumed.messages": [event.context and event.context.span_id],
+        "messaging.process.duration": [event.context and event.context.span_id],
+    }
+    assert all(0 <= point.sum <= monotonic() / 2 for point in points.values() if isinstance(point, HistogramDataPoint))
+
+
+def test_a_fallback(router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture) -> None:
+    """What has no glob gives the span no template."""
+
+    @router.fallback
+    def keep(event: Event[Any]) -> None: ...
+
+    post("/events/k/r", push())
+
+    assert [span.name for span in spans()] == ["process", f"{__name__}.{keep.__qualname__}"]
+    assert "messaging.destination.template" not in (spans()[0].attributes or {})
+    assert [record.name for record in caplog.records if "opentelemetry" in record.name] == []
+
+
 @pytest.mark.parametrize(
     ("attributes", "headers", "expected"),
     [
@@ -198,7 +234,7 @@ def test_parents(
 
     post("/events/order-placed/4711", push(**attributes), **headers)
 
-    assert parent(spans()[0]) == expected
+    assert (parent(spans()[0]), list(spans()[0].links)) == (expected, [])
 
 
 def test_a_cloudevent(router: EventRouter, post: Post) -> None:

@@ -13,7 +13,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-__all__ = ["READER", "SPANS", "described", "instruments", "measured"]
+__all__ = ["READER", "SPANS", "described", "instruments", "measured", "points_of"]
 
 SPANS = InMemorySpanExporter()
 READER = InMemoryMetricReader()
@@ -57,6 +57,14 @@ def instruments(name: str) -> dict[str, tuple[Any, ...]]:
         if scope.name == name
         for point in metric.data.data_points
     }
+
+
+def points_of(name: str) -> Iterator[tuple[str, HistogramDataPoint | NumberDataPoint]]:
+    """The measurements of a library, each with the name of its instrument."""
+    for scope, metric in _metrics():
+        for point in metric.data.data_points if scope.name == name else ():
+            if isinstance(point, (HistogramDataPoint, NumberDataPoint)):
+                yield metric.name, point
 
 
 def _metrics() -> Iterator[tuple[InstrumentationScope, Metric]]:
