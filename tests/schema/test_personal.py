@@ -21,9 +21,11 @@ from pydantic import (
     Field,
     PlainValidator,
     RootModel,
+    SkipValidation,
     Tag,
     TypeAdapter,
     create_model,
+    field_validator,
 )
 from pydantic.json_schema import SkipJsonSchema
 from typing_extensions import TypeAliasType, TypedDict
@@ -151,6 +153,24 @@ class Named(BaseModel):
     email: Secret = Field(alias="mail")
 
 
+class Plain(BaseModel):
+    """Whose only personal fields have a validator that replaces all else."""
+
+    email: Secret
+    friends: list[Secret] = []
+
+    @field_validator("email", "friends", mode="plain")
+    @classmethod
+    def accept(cls, value: object) -> object:
+        return value
+
+
+class PlainFields(TypedDict, total=False):
+    email: Annotated[str, Personal(), PlainValidator(str)]
+    skipped: Annotated[list[Secret], SkipValidation]
+    id: int
+
+
 class Fields(BaseModel):
     """Whose fields have the names of members of pydantic's schemas."""
 
@@ -200,6 +220,11 @@ SHOWN = {"id": 1, "email": HIDDEN}
         (Paths, {"contact": {"emails": [SECRET]}}, {"contact": HIDDEN}),
         (Named, {"email": SECRET}, {"email": HIDDEN}),
         (Named, {"mail": SECRET}, {"mail": HIDDEN}),
+        (Plain, {"email": SECRET}, {"email": HIDDEN}),
+        (Plain, {"email": SECRET, "friends": [SECRET]}, {"email": HIDDEN, "friends": HIDDEN}),
+        (PlainFields, {"email": SECRET, "skipped": [SECRET], "id": 1}, {"email": HIDDEN, "skipped": HIDDEN, "id": 1}),
+        (list[Annotated[Secret, PlainValidator(str)]], [SECRET], [HIDDEN]),
+        (Annotated[Secret, SkipValidation], SECRET, HIDDEN),
         (Fields, dict.fromkeys(Fields.model_fields, SECRET), dict.fromkeys(Fields.model_fields, HIDDEN)),
     ],
 )

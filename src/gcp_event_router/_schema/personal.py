@@ -30,8 +30,9 @@ _WITHIN: Final = {
 }
 _LISTS: Final = frozenset({"list", "set", "frozenset", "generator"})
 _FIELDS: Final = frozenset({"model-fields", "typed-dict", "dataclass-args"})
-#: Members of core schemas without schemas of values.
-_NOT_SCHEMAS: Final = frozenset({"cls", "config", "default", "expected", "function", "metadata", "serialization"})
+#: Members of core schemas without schemas of values. Their `serialization` may be all that is left of the schema of a value:
+#: `PlainValidator` and `SkipValidation` move it there.
+_NOT_SCHEMAS: Final = frozenset({"cls", "config", "default", "expected", "function", "metadata"})
 
 
 def redactor_of(adapter: TypeAdapter[Any]) -> Redactor | None:
@@ -76,7 +77,7 @@ class _Compiler:
     def _is_marked(self, node: object, seen: set[str]) -> bool:
         """Whether anything of a schema is marked."""
         for part in _parts(node):
-            if _has_mark(part) or _personal_fields(part):
+            if _has_mark(part) or _personal_fields(part) or id(part) in self._declared:
                 return True
             if part.get("type") == "definition-ref":
                 ref = part["schema_ref"]
