@@ -144,7 +144,7 @@ class EventRouter(SignalListener):
             msg = 'Without a kind, no event would ever reach the function. Name one: `@events.on("order-placed")`.'
             raise GlobError(msg)
         globs = tuple(dict.fromkeys(map(glob_of, kinds)))
-        type_glob = None if ce_type is None else glob_of(ce_type)
+        type_glob = None if ce_type is None else glob_of(ce_type, "type")
         attribute_globs = AttributeGlobs.of(options.pop("attributes", None))
         run_options = Options.of(options, "payload", "ce_type", "attributes")
 

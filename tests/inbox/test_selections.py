@@ -83,7 +83,13 @@ def test_whose_worker_is_at_work(kept: str) -> None:
     assert counts == [0, 1]
 
 
-def test_a_malformed_glob(inbox: str) -> None:
-    """A glob that could match nothing is refused."""
-    with pytest.raises(GlobError):
-        Selection(kind="[").deliveries(inbox)
+@pytest.mark.parametrize(("option", "what"), [("kind", "kind"), ("handler", "glob")])
+def test_a_malformed_glob(inbox: str, option: Any, what: str) -> None:
+    """A glob that could match nothing is refused, and a glob of handlers' names is not called a kind."""
+    with pytest.raises(GlobError) as caught:
+        Selection(**{option: "["}).deliveries(inbox)
+
+    assert str(caught.value) == (
+        f"The {what} '[' opens a '[' that is never closed, so it would match nothing. "
+        "Close the sequence, as in '[ab]', or write '[[]' for the character itself."
+    )

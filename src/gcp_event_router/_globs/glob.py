@@ -26,6 +26,8 @@ _Candidate: TypeAlias = tuple[int, "Glob | None", T]
 _SEQUENCE: Final = r"\[!?+\]?+[^\]]*\]"
 _TOKEN: Final = re.compile(rf"{_SEQUENCE}|.")
 _SPECIAL: Final = re.compile(rf"{_SEQUENCE}|[*?]")
+#: What to write instead of an empty pattern.
+_EXAMPLES: Final = {"kind": "order-placed", "type": "google.cloud.storage.object.v1.*"}
 
 
 def tokens(pattern: str) -> list[str]:
@@ -132,7 +134,7 @@ class GlobIndex(Generic[T]):
         return [value for _, _, value in candidates]
 
 
-def glob_of(pattern: object) -> Glob:
+def glob_of(pattern: object, noun: str = "kind") -> Glob:
     """Read a glob. Raises `RegistrationError` for anything but a string, and `GlobError` for a malformed one."""
     if not isinstance(pattern, str):
         function = getattr(pattern, "__qualname__", None)
@@ -142,7 +144,7 @@ def glob_of(pattern: object) -> Glob:
             how = 'Give each as an argument of its own: `@events.on("order-placed", "order-paid")`.'
         msg = f"A kind or type must be a string, not {what}. {how}"
         raise RegistrationError(msg)
-    return Glob(pattern)
+    return Glob(pattern, f"{noun} {pattern!r}")
 
 
 def check_prefix(prefix: object) -> None:
@@ -161,17 +163,18 @@ def escape(text: str) -> str:
 
 def _check(pattern: str, what: str) -> None:
     """Raise `GlobError` for a malformed pattern."""
+    what = what or f"kind {pattern!r}"
+    noun = what.partition(" ")[0]
     if not pattern:
-        msg = "The kind '' is empty, and no event has an empty kind. Write a kind such as 'order-placed', or '*' for all."
+        example = _EXAMPLES.get(noun, "order-*")
+        msg = f"The {what} is empty, and no event has an empty {noun}. Write a {noun} such as {example!r}, or '*' for all."
         raise GlobError(msg)
     if not pattern.isprintable():
-        msg = (
-            f"The kind {pattern!r} holds a character that cannot be printed, and the endpoint answers 404 to such kinds. "
-            "Write it with printable characters only."
-        )
+        why = "and the endpoint answers 404 to such kinds" if noun == "kind" else "so nobody could read it"
+        msg = f"The {what} holds a character that cannot be printed, {why}. Write it with printable characters only."
         raise GlobError(msg)
     if "[" in pattern:
-        _check_sequences(tokens(pattern), what or f"kind {pattern!r}")
+        _check_sequences(tokens(pattern), what)
 
 
 def _check_sequences(parts: list[str], what: str) -> None:

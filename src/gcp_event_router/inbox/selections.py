@@ -51,7 +51,7 @@ class Selection:
         if self.kind:
             rows = matching(rows, "event__kind", Glob(self.kind), kinds)
         if self.handler:
-            rows = matching(rows, "handler", Glob(self.handler))
+            rows = matching(rows, "handler", Glob(self.handler, f"glob {self.handler!r}"))
         if self.reference:
             rows = rows.filter(event__reference=self.reference)
         if self.events:

@@ -62,7 +62,7 @@ def glob(text: str) -> str:
         msg = "The glob '' is empty, so it matches nothing. Write one such as 'order-*', or leave the option out."
         raise ArgumentTypeError(msg)
     try:
-        return Glob(text).pattern
+        return Glob(text, f"glob {text!r}").pattern
     except GlobError as error:
         msg = str(error).replace("The kind", "The glob", 1)
         raise ArgumentTypeError(msg) from error

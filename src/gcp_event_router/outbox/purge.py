@@ -63,7 +63,7 @@ def purge(
     if kind:
         old = matching(old, "kind", Glob(kind))
     if topic:
-        old = matching(old, "topic", Glob(topic))
+        old = matching(old, "topic", Glob(topic, f"glob {topic!r}"))
     return iter([old.count()]) if dry_run else _delete(alias, old, older_than, batch)
 
 

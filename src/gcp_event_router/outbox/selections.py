@@ -50,7 +50,7 @@ class OutgoingSelection:
         if self.kind:
             rows = matching(rows, "kind", Glob(self.kind))
         if self.topic:
-            rows = matching(rows, "topic", Glob(self.topic))
+            rows = matching(rows, "topic", Glob(self.topic, f"glob {self.topic!r}"))
         if self.ordering_key:
             rows = rows.filter(order_key=order_key_of(self.ordering_key))
         if self.keys:
