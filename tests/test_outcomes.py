@@ -164,7 +164,7 @@ def test_other_exceptions_ask_for_no_wait() -> None:
             ValueError,
             (
                 "Retry(after=datetime.timedelta(days=-1, seconds=86399)) is negative, and a sender cannot wait for the past. "
-                "Give a positive timedelta."
+                "Give a timedelta from 0."
             ),
         ),
     ],

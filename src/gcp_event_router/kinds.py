@@ -58,6 +58,10 @@ TakesAnEventAndReturnsNone = TypeVar("TakesAnEventAndReturnsNone", bound=Callabl
 GivenT = TypeVar("GivenT", default=None)
 
 
+#: The options of `publish` that are passed on as they are.
+_OPTIONS: Final = ("ordering_key", "at", "delay")
+
+
 class HandlerDecorator(Generic[GivenT]):
     """To type checkers, the decorator that `events.on(...)` and `events.fallback(...)` return.
 
@@ -262,6 +266,9 @@ class Kind(Generic[PayloadT]):
         publication = Publication(kind=self.name, topic=topic, data=data, payload=read, attributes=attributes or {}, **options)
         return publication, client
 
+        if unknown := sorted(options.keys() - {*_OPTIONS}):
+            msg = f"publish has no option {unknown[0]}=. The options are attributes=, client=, {'=, '.join(_OPTIONS)}=."
+            raise TypeError(msg)
 
 def callers_scope() -> Mapping[str, Any]:
     """The local names of the code that calls this package, which annotations of decorated functions may use."""

@@ -93,6 +93,10 @@ class Retry(Answer):
         reason: For people; logged at DEBUG only and never sent.
         after: How long the sender should wait.
 
+    Raises:
+        TypeError: `after` is not a timedelta, or is given as the reason.
+        ValueError: `after` is negative.
+
     """
 
     #: How long the sender should wait; None also in a subclass whose `__init__` does not call this one.
@@ -107,7 +111,7 @@ class Retry(Answer):
             msg = f"Retry(after={after!r}) is not a timedelta, so its unit is unknown. Write timedelta(seconds={after!r})."
             raise TypeError(msg)
         if after is not None and after < timedelta(0):
-            msg = f"Retry(after={after!r}) is negative, and a sender cannot wait for the past. Give a positive timedelta."
+            msg = f"Retry(after={after!r}) is negative, and a sender cannot wait for the past. Give a timedelta from 0."
             raise ValueError(msg)
         self.after = after
 

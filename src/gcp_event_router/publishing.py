@@ -265,7 +265,7 @@ def _problem_of_times(publication: Publication) -> str | None:
     if at is not None and settings.USE_TZ and timezone.is_naive(at):
         return f"at={at!r} has no time zone, so the moment is unknown. Give an aware time, such as timezone.now() + ..."
     if delay is not None and delay < timedelta(0):
-        return f"delay={delay!r} is negative, and nobody can send into the past. Give a time from 0."
+        return f"delay={delay!r} is negative, and nobody can send into the past. Give a timedelta from 0."
     return None
 
 

@@ -130,7 +130,7 @@ def test_names_of_credentials() -> None:
 
 @pytest.mark.parametrize(("length", "warnings"), [(15, 1), (16, 0)])
 def test_a_token_has_sixteen_characters(length: int, warnings: int) -> None:
-    """`check --deploy` warns of tokens with less than 16 characters."""
+    """`check --deploy` warns of tokens with fewer than 16 characters."""
     assert len(list(SharedToken(tokens=["x" * length], header="X-Shop-Token").check_deployment())) == warnings
 
 
@@ -204,8 +204,9 @@ PRINTABLE = (
             )
             for header, parameter in [(None, None), ("a", "b"), ("", None), ("X_A", None), ("X-A:", None), (None, "")]
         ),
-        ({"header": "a"}, f"needs a list of at least one token, not tokens of type tuple. {LIST}"),
-        ({"tokens": NEW, "header": "a"}, f"needs a list of at least one token, not tokens of type str. {LIST}"),
+        ({"header": "a"}, f"needs a list of at least one token, and tokens is empty. {LIST}"),
+        ({"tokens": [], "header": "a"}, f"needs a list of at least one token, and tokens is empty. {LIST}"),
+        ({"tokens": NEW, "header": "a"}, f"needs a list of at least one token, and tokens is of type str. {LIST}"),
         ({"tokens": [NEW, None], "header": "a"}, f"cannot use tokens[1], {PRINTABLE}"),
         ({"tokens": [""], "header": "a"}, f"cannot use tokens[0], {PRINTABLE}"),
         ({"tokens": [f"{NEW}\n"], "header": "a"}, f"cannot use tokens[0], {PRINTABLE}"),

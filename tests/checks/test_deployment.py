@@ -230,7 +230,7 @@ def test_w007_short_token() -> None:
             Warn,
             "gcp_event_router.W007",
             "Make a longer one: python -c 'import secrets; print(secrets.token_urlsafe())'.",
-            "A token of SharedToken has less than 16 characters, so it can be guessed.",
+            "A token of SharedToken has fewer than 16 characters, so it can be guessed.",
         )
     ]
 

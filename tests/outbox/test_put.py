@@ -191,7 +191,7 @@ NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
         (
             {"delay": timedelta(seconds=-1)},
             "delay=datetime.timedelta(days=-1, seconds=86399) is negative, and nobody can send into the past. "
-            "Give a time from 0.",
+            "Give a timedelta from 0.",
         ),
         (
             {"attributes": {"Event-Router-Id": "1"}},
@@ -221,10 +221,14 @@ def test_what_cannot_be_sent_or_kept_is_refused(outbox: str, placed: Kind[int], 
         ({"at": "2030-01-01"}, "publish cannot use at= of the type str. Write at=timezone.now() + timedelta(hours=1)."),
         ({"attributes": [("a", "b")]}, "publish cannot use attributes= of the type list. Write attributes={'name': 'value'}."),
         ({"topic": 5}, "publish cannot use topic= of the type int. Write topic='my-topic'."),
+        (
+            {"key": "customer-17"},
+            "publish has no option key=. The options are attributes=, client=, ordering_key=, at=, delay=.",
+        ),
     ],
 )
 @on_sqlite
-def test_options_of_other_types(outbox: str, placed: Kind[int], options: Any, message: str) -> None:
+def test_options_that_are_unknown_or_of_other_types(outbox: str, placed: Kind[int], options: Any, message: str) -> None:
     """`publish` says what to write, and nothing is stored."""
     given: dict[str, Any] = {"payload": 1, **options}
     with pytest.raises(TypeError) as caught:

@@ -46,8 +46,9 @@ class SharedToken:
 
     def __init__(self, *, tokens: Sequence[str] = (), header: str | None = None, parameter: str | None = None) -> None:
         if not isinstance(tokens, (list, tuple)) or not tokens:
-            problem = f"needs a list of at least one token, not tokens of type {type(tokens).__name__}"
-            _refuse(problem, 'Write "tokens": [os.environ["SHOP_TOKEN"]].')
+            is_list = isinstance(tokens, (list, tuple))
+            what = "is empty" if is_list else f"is of type {type(tokens).__name__}"
+            _refuse(f"needs a list of at least one token, and tokens {what}", 'Write "tokens": [os.environ["SHOP_TOKEN"]].')
         for number, token in enumerate(tokens):
             if not _is_name(token):  # the message must not quote it
                 problem = f"cannot use tokens[{number}], which is not a string of printable ASCII without spaces around it"
@@ -101,7 +102,7 @@ class SharedToken:
             yield from check_query_credentials(self)
         if any(len(token) < _MIN_LENGTH for token in self._tokens):
             yield Warn(
-                f"A token of SharedToken has less than {_MIN_LENGTH} characters, so it can be guessed.",
+                f"A token of SharedToken has fewer than {_MIN_LENGTH} characters, so it can be guessed.",
                 hint="Make a longer one: python -c 'import secrets; print(secrets.token_urlsafe())'.",
                 id=check_ids.GUESSABLE_CREDENTIAL,
             )
