@@ -19,11 +19,11 @@ from .display import error_details, printable
 #: The least and the greatest width of a column of names.
 _NAMES: Final = (12, 30)
 
-KIND: Final = argument("--kind", type=glob, metavar="GLOB", help="such as 'order-*'")
-ERROR: Final = argument("--error", type=text, metavar="TEXT", help="a part of the error's type or text")
-OLDER_THAN: Final = argument("--older-than", type=age, metavar="AGE", help="such as 90s, 15m, 2h, 7d or 2w")
-NEWER_THAN: Final = argument("--newer-than", type=age, metavar="AGE", help="the same")
-PERSONAL: Final = argument("--personal", action="store_true", help="also show what fields that are personal hold")
+KIND: Final = argument("--kind", type=glob, metavar="GLOB", help="of kinds that match, such as 'order-*'")
+ERROR: Final = argument("--error", type=text, metavar="TEXT", help="a part of the last error's type or description")
+OLDER_THAN: Final = argument("--older-than", type=age, metavar="AGE", help="at least this old: 90s, 15m, 2h, 7d or 2w")
+NEWER_THAN: Final = argument("--newer-than", type=age, metavar="AGE", help="at most this old")
+PERSONAL: Final = argument("--personal", action="store_true", help="also show what personal fields hold")
 DRY_RUN: Final = argument("--dry-run", action="store_true", help="only count what the command would change")
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from argparse import ArgumentTypeError
+from collections.abc import Mapping
 from datetime import timedelta
 from difflib import get_close_matches
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from django.core.management.base import CommandError
 
@@ -64,8 +65,7 @@ def glob(text: str) -> str:
     try:
         return Glob(text, f"glob {text!r}").pattern
     except GlobError as error:
-        msg = str(error).replace("The kind", "The glob", 1)
-        raise ArgumentTypeError(msg) from error
+        raise ArgumentTypeError(str(error)) from error
 
 
 def printable(text: str) -> str:
@@ -109,14 +109,15 @@ def pair(text: str) -> tuple[str, str]:
     return name, value
 
 
+#: The options of an argument that may be repeated.
+REPEATABLE: Final[Mapping[str, Any]] = {"action": "append", "default": []}
 #: Passes pairs as `attribute`.
 ATTRIBUTE: Final = argument(
     "--attribute",
     type=pair,
-    action="append",
-    default=[],
+    **REPEATABLE,
     metavar="NAME=VALUE",
-    help="of the Pub/Sub message, or of the CloudEvent; may be repeated",
+    help="an attribute of the Pub/Sub message or of the CloudEvent; repeatable",
 )
 
 

@@ -28,7 +28,9 @@ _NAMES: Final = {level: name.lower() for name, level in _LEVELS.items()}
         metavar="ALIAS",
         help="also check what waits in this database, and with --deploy its tables, for the inbox and the outbox; repeatable",
     ),
-    argument("--fail-level", choices=tuple(_LEVELS), default="ERROR", help="fail for messages of this level (default: ERROR)"),
+    argument(
+        "--fail-level", choices=tuple(_LEVELS), default="ERROR", help="fail for messages of this level or above (default: ERROR)"
+    ),
     *FORMAT,
 )
 def check(out: OutputWrapper, *, deploy: bool, database: list[str] | None, fail_level: str, json: bool, **_: Any) -> None:

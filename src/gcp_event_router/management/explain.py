@@ -19,7 +19,7 @@ from .subcommands import FORMAT, argument, subcommand
 
 @subcommand(
     "Show why each handler runs for a kind, or does not.",
-    argument("kind", type=printable, metavar="KIND", help="such as order-placed; or a CloudEvents type"),
+    argument("kind", type=printable, metavar="KIND", help="a kind such as order-placed, or a CloudEvents type"),
     argument("--ce-type", metavar="TYPE", help="the type of the CloudEvent"),
     ATTRIBUTE,
     *FORMAT,

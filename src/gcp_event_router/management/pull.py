@@ -28,7 +28,7 @@ _NAME: Final = re.compile(r"(projects/[^/\s]{1,255}/subscriptions/)?[^/\s]{1,255
     "Pull the messages of a Pub/Sub subscription, and handle each as if it had been pushed.",
     argument("subscription", metavar="SUBSCRIPTION", help="projects/P/subscriptions/S, or S"),
     argument("--kind", type=label, required=True, help="the kind of the events"),
-    argument("--reference", type=label, help="their reference (default: each message's id)"),
+    argument("--reference", type=label, help="the reference of the events (default: each message's id)"),
     argument("--project", default="", help="the project of the subscription (default: GOOGLE_CLOUD_PROJECT)"),
     argument("--forward", default="", metavar="URL", help="post to URL/events/KIND/REFERENCE, or to URL itself if it has a path"),
     argument("--workers", type=positive, default=4, metavar="N", help="the number of threads (default: 4)"),

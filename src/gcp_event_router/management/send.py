@@ -35,7 +35,7 @@ from ..testing.recording import record_own
 from ..testing.webhooks import webhook, with_metadata
 from ..views import EventView
 from .answer import DEFERRED, HANDLED, HERE, RESULTS, EndpointAnswer
-from .arguments import ATTRIBUTE, kind_and_type, label, pair, printable, refuse, similar_kind
+from .arguments import ATTRIBUTE, REPEATABLE, kind_and_type, label, pair, printable, refuse, similar_kind
 from .identity import identity_token
 from .signers import signer_of
 from .subcommands import FORMAT, argument, exclusive, subcommand
@@ -56,29 +56,29 @@ def _header(text: str) -> tuple[str, str]:
 @subcommand(
     "Send a test event to the handlers of this process, or to a URL, and show the answer.",
     argument("kind", type=printable, metavar="KIND", nargs="?", help="such as order-placed; or the type of a CloudEvent"),
-    argument("reference", type=printable, metavar="REFERENCE", nargs="?", help="or a CloudEvent's subject; default: 1"),
+    argument("reference", type=printable, metavar="REFERENCE", nargs="?", help="or the CloudEvent's subject (default: 1)"),
     exclusive(
         argument("--data", metavar="JSON", help="the payload (default: an example that the handlers accept)"),
         argument("--file", metavar="PATH", help="a file with the payload; - reads the standard input"),
     ),
-    argument("--envelope", choices=FORMS, help="default: pubsub; cloudevents-binary for a CloudEvents type"),
+    argument("--envelope", choices=FORMS, help="(default: pubsub, or cloudevents-binary for a CloudEvents type)"),
     argument(
         "--ce-type", type=printable, metavar="TYPE", help="the type of a CloudEvent; without KIND, send it as Eventarc does"
     ),
-    argument("--subject", type=printable, metavar="SUBJECT", help="of the CloudEvent, such as objects/cats/1.jpg"),
-    argument("--source", type=printable, metavar="SOURCE", help="of the CloudEvent"),
+    argument("--subject", type=printable, metavar="SUBJECT", help="the CloudEvent's subject, such as objects/cats/1.jpg"),
+    argument("--source", type=printable, metavar="SOURCE", help="the source of the CloudEvent"),
     argument("--message-id", metavar="ID", help="repeat an id to send a duplicate (default: a new id)"),
-    argument("--ordering-key", metavar="KEY", help="of the Pub/Sub message"),
+    argument("--ordering-key", metavar="KEY", help="the ordering key of the Pub/Sub message"),
     ATTRIBUTE,
-    argument("--parameter", type=pair, action="append", default=[], metavar="NAME=VALUE", help="of the event's URL"),
-    argument("--as", dest="signer", metavar="NAME", help="sign it, and send what this provider of webhooks would: github"),
+    argument("--parameter", type=pair, **REPEATABLE, metavar="NAME=VALUE", help="a parameter of the event's URL; repeatable"),
+    argument("--as", dest="signer", metavar="NAME", help="sign and send what this provider of webhooks would, such as github"),
     argument("--event", metavar="TYPE", help="with --as, the provider's type of the event, such as pull_request"),
     argument("--secret-env", metavar="VARIABLE", help="with --as and --url, the environment variable with that site's secret"),
     argument("--url", metavar="URL", help="post to URL/events/KIND/REFERENCE, or to URL itself if it has a path"),
-    argument("--header", type=_header, action="append", default=[], metavar="'NAME: VALUE'", help="of the request to the URL"),
+    argument("--header", type=_header, **REPEATABLE, metavar="'NAME: VALUE'", help="a header of the request; repeatable"),
     argument("--identity", action="store_true", help="send an OIDC token of your Google credentials, or of `events issuer`"),
-    argument("--audience", help="the audience of this token (default: that of auth.OIDC in the settings)"),
-    argument("--expect", choices=RESULTS, default=HANDLED, metavar="OUTCOME", help="fail for others (default: handled)"),
+    argument("--audience", help="send a token for this audience (default: that of auth.OIDC in the settings)"),
+    argument("--expect", choices=RESULTS, default=HANDLED, metavar="OUTCOME", help="fail for any other (default: handled)"),
     *FORMAT,
 )
 def send(out: OutputWrapper, *, expect: str, json: bool, **options: Any) -> None:

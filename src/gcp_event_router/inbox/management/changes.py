@@ -45,8 +45,8 @@ from .reports import NOUNS, filters, handler_name, selection
 
 @subcommand(
     "Run deliveries again, with the current code of their handlers.",
-    argument("--force", action="store_true", help="also those that are done"),
-    *filters(State.values),
+    argument("--force", action="store_true", help="also run deliveries that are done"),
+    *filters(State.values, "all but done and discarded"),
     DRY_RUN,
     *FORMAT,
 )
@@ -115,7 +115,7 @@ def rename_handler(out: OutputWrapper, *, old: str, new: str, dry_run: bool, jso
 
 @subcommand(
     "Delete old events that are finished.",
-    argument("--older-than", type=age, metavar="AGE", help="such as 30d (default: the setting RETENTION)"),
+    argument("--older-than", type=age, metavar="AGE", help="at least this old, such as 30d (default: RETENTION)"),
     argument(
         "--batch",
         type=positive,
@@ -124,7 +124,10 @@ def rename_handler(out: OutputWrapper, *, old: str, new: str, dry_run: bool, jso
         help="delete at most N events in a transaction, and 10000 (default: 1000)",
     ),
     argument(
-        "--state", action="append", choices=sorted(map(str, PURGEABLE)), help="of all deliveries (default: done and discarded)"
+        "--state",
+        action="append",
+        choices=sorted(map(str, PURGEABLE)),
+        help="of all deliveries of an event; repeatable (default: done and discarded)",
     ),
     KIND,
     argument("--reference", type=text, help="the whole reference"),
@@ -148,7 +151,13 @@ def erase_events(out: OutputWrapper, *, match: list[Match], kind: str | None, ye
 @subcommand(
     "Run the deferred deliveries that are due.",
     argument("--loop", action="store_true", help="continue until SIGTERM or Ctrl-C"),
-    argument("--interval", type=age, default=timedelta(seconds=5), metavar="AGE", help="the longest wait (default: 5s)"),
+    argument(
+        "--interval",
+        type=age,
+        default=timedelta(seconds=5),
+        metavar="AGE",
+        help="with --loop, look again after this time at most (default: 5s)",
+    ),
     *FORMAT,
 )
 def process_deliveries(out: OutputWrapper, *, err: OutputWrapper, loop: bool, interval: timedelta, json: bool, **_: Any) -> None:

@@ -46,12 +46,12 @@ _DELIVERY: Final = (
 _EVENT: Final = ("kind", "reference", "message_id", "received_at", "erased_at")
 
 
-def filters(states: Collection[str]) -> list[Argument]:
-    """The arguments for `selection`; `--state` accepts some states."""
+def filters(states: Collection[str], default: str = "all") -> list[Argument]:
+    """The arguments for `selection`; `--state` accepts some states, by default those that `default` describes."""
     return [
-        argument("--state", action="append", choices=list(map(str, states)), help="repeatable"),
+        argument("--state", action="append", choices=list(map(str, states)), help=f"repeatable (default: {default})"),
         KIND,
-        argument("--handler", type=glob, metavar="GLOB", help="such as 'shop.handlers.*'"),
+        argument("--handler", type=glob, metavar="GLOB", help="of handlers' names that match, such as 'shop.handlers.*'"),
         argument("--reference", type=text, help="the whole reference"),
         *(ERROR, OLDER_THAN, NEWER_THAN),
     ]

@@ -26,7 +26,7 @@ from ..selections import OutgoingSelection, identified_by, with_predecessors
 from ..stats import STATES, stats
 
 NOUNS: Final = ("event", "events")
-TOPIC: Final = argument("--topic", type=glob, metavar="GLOB", help="such as '*/orders'")
+TOPIC: Final = argument("--topic", type=glob, metavar="GLOB", help="of topics that match, such as '*/orders'")
 #: The most characters of a name in a list, and of an error.
 _LABEL: Final = 40
 _ERROR: Final = 30
@@ -37,10 +37,10 @@ _FIELDS: Final = (
 )
 
 
-def filters(states: Collection[str]) -> list[Argument]:
-    """The arguments for `selection`; `--state` accepts some states."""
+def filters(states: Collection[str], default: str = "all") -> list[Argument]:
+    """The arguments for `selection`; `--state` accepts some states, by default those that `default` describes."""
     return [
-        argument("--state", action="append", choices=list(map(str, states)), help="repeatable"),
+        argument("--state", action="append", choices=list(map(str, states)), help=f"repeatable (default: {default})"),
         *(KIND, TOPIC),
         argument("--ordering-key", type=text, metavar="KEY", help="the whole ordering key"),
         *(ERROR, OLDER_THAN, NEWER_THAN),

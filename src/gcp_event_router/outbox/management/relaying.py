@@ -27,7 +27,13 @@ from ..transports.configured import opened_transport
 @subcommand(
     "Send the events that are due.",
     argument("--loop", action="store_true", help="continue until SIGTERM or Ctrl-C"),
-    argument("--interval", type=age, default=timedelta(seconds=5), metavar="AGE", help="the longest wait (default: 5s)"),
+    argument(
+        "--interval",
+        type=age,
+        default=timedelta(seconds=5),
+        metavar="AGE",
+        help="with --loop, look again after this time at most (default: 5s)",
+    ),
     *FORMAT,
 )
 def relay_events(out: OutputWrapper, *, err: OutputWrapper, loop: bool, interval: timedelta, json: bool, **_: Any) -> None:

@@ -19,7 +19,7 @@ from ..retry import DISCARDED, RETRIED, discard, discardable, retriable, retry
 from .listing import NOUNS, TOPIC, filters, selection
 
 
-@subcommand("Send events again that failed, or were parked: they are due at once.", *filters(RETRIED), DRY_RUN, *FORMAT)
+@subcommand("Make events that failed or were parked due at once.", *filters(RETRIED, "all but discarded"), DRY_RUN, *FORMAT)
 def retry_events(out: OutputWrapper, *, dry_run: bool, json: bool, **options: Any) -> None:
     """Retry the selected events, except those that a relay is sending. Discarded ones only if `--state` says so."""
     events = selection(options, [state for state in RETRIED if state not in PURGED]).events()
@@ -41,7 +41,7 @@ def discard_events(out: OutputWrapper, *, dry_run: bool, json: bool, **options: 
 
 @subcommand(
     "Delete old events that were sent or discarded.",
-    argument("--older-than", type=age, metavar="AGE", help="such as 30d (default: the setting RETENTION)"),
+    argument("--older-than", type=age, metavar="AGE", help="at least this old, such as 30d (default: RETENTION)"),
     argument(
         "--batch",
         type=positive,
@@ -49,7 +49,7 @@ def discard_events(out: OutputWrapper, *, dry_run: bool, json: bool, **options: 
         metavar="N",
         help="delete at most N events in a transaction, and 10000 (default: 1000)",
     ),
-    argument("--state", action="append", choices=list(map(str, PURGED)), help="(default: both)"),
+    argument("--state", action="append", choices=list(map(str, PURGED)), help="repeatable (default: both)"),
     *(KIND, TOPIC),
     DRY_RUN,
     *FORMAT,
