@@ -37,14 +37,15 @@ def get_event_url(
         url_namespace: The name of the URL pattern, if the project has its own.
         base_url: The beginning of the URL, instead of `settings.BASE_URL`; `""` makes the URL relative.
         signed: Add a signature of the kind, the reference and every parameter, for `auth.SignedURL`.
-        max_age: How long a signed URL is accepted; by default for ever.
-        single_use: Have a signed URL accepted only once. Not for senders that try again, such as Pub/Sub.
+        max_age: How long a signed URL is accepted, at most a hundred years; by default for ever.
+        single_use: Have a signed URL accepted only once; needs `max_age`. Not for senders that try again, such as Pub/Sub.
 
     Raises:
         ConfigurationError: `BASE_URL` is not set, or no URL pattern has the name.
         ValueError: The kind, the reference or a parameter does not fit into the URL, or the terms of the signature exclude each
             other.
         TypeError: A parameter is None.
+        NoReverseMatch: `url_namespace` names a namespace of URLs that does not exist.
 
     """
     if base_url is None:

@@ -113,14 +113,17 @@ class CloudEventMessage:
 
 
 def batch(messages: Iterable[CloudEventMessage]) -> CloudEventRequest:
-    """Write several CloudEvents as one request."""
+    """Write several CloudEvents as one request, a batch. Raises `TypeError` or `ValueError` for data that JSON cannot hold."""
     body = b"[%s]" % b",".join(message.structured().body for message in messages)
     return CloudEventRequest(body, "application/cloudevents-batch+json")
 
 
 @dataclass(frozen=True, slots=True, config=ConfigDict(strict=True))
 class EventMessage:
-    """An event to send; each envelope carries as much of it as it can. Raises pydantic's `ValidationError`, a `ValueError`."""
+    """An event to send; each envelope carries as much of it as it can.
+
+    Raises pydantic's `ValidationError`, a `ValueError`, for a value of another type.
+    """
 
     #: The payload.
     data: bytes

@@ -37,7 +37,7 @@ class Backoff:
 
     #: The wait after the first failure. Zero tries again at once, however often.
     first: timedelta = timedelta(seconds=10)
-    #: How many times as long as the wait before each further wait is.
+    #: How many times as long each wait is as the one before.
     factor: float = 2.0
     #: The longest wait.
     cap: timedelta = timedelta(minutes=10)
@@ -47,7 +47,7 @@ class Backoff:
     on: Exceptions = (Exception,)
     #: The exceptions that give up at once, although they are among `on`.
     give_up_on: Exceptions = ()
-    #: The age of the work from which on a failure is the last one; None for no limit.
+    #: Work of this age is not tried again after a failure; None for no limit.
     within: timedelta | None = None
 
     def __post_init__(self) -> None:

@@ -52,9 +52,12 @@ def labels_of(envelope: Envelope) -> tuple[str, str]:
 class Principal:
     """The sender of an event, as an authenticator verified it."""
 
-    #: How the sender was verified, such as `"oidc"`.
+    #: How the sender was verified: `"oidc"`, `"signed-url"`, `"shared-token"`, the name of a provider of webhooks such as
+    #: `"github"`, or what the project's own authenticator says.
     method: str
+    #: The address of the sender's account, from its token; None without a token.
     email: str | None = None
+    #: The id of the account, from the claim `sub`.
     subject: str | None = None
     #: The verified claims of the sender's token. Left out of the repr.
     claims: Mapping[str, Any] = field(default_factory=lambda: _NO_CLAIMS, repr=False, hash=False)
@@ -68,9 +71,10 @@ class Event(Generic[PayloadT, ParametersT]):
     parameters, so that a logged event does not reveal them.
     """
 
-    #: What happened, such as `"order-placed"`: the first part of the URL, and what globs match.
+    #: What happened, such as `"order-placed"`: the first part of the URL, and what globs match. At `/events/`, it is the type of
+    #: the CloudEvent.
     kind: str
-    #: The thing that it happened to: the second part of the URL.
+    #: The thing that it happened to: the second part of the URL. At `/events/`, it is the CloudEvent's subject, or else its id.
     reference: str
     #: The payload, validated against the type that the handler declares.
     payload: PayloadT = field(repr=False)

@@ -48,15 +48,15 @@ class EventRouterError(Exception):
 
 
 class ConfigurationError(EventRouterError, ImproperlyConfigured):
-    """Raised if a setting, or an object that a setting names, cannot be used."""
+    """Raised if the project has to change: a setting, an object that a setting names, an annotation, or what is installed."""
 
 
 class RegistrationError(EventRouterError, TypeError):
-    """Raised on the line that registers a function which no event could ever be passed to."""
+    """Raised on the line that registers what could never work: a function, an option, a kind, middleware or a router."""
 
 
 class GlobError(EventRouterError, ValueError):
-    """Raised if a pattern of kinds is malformed, or could never match."""
+    """Raised if a pattern, such as one of kinds, is missing or malformed, or could never match."""
 
 
 class SenderError(EventRouterError):
@@ -103,9 +103,12 @@ class InvalidEventError(SenderError):
 
     def __init__(self, part: str, errors: Sequence[ErrorDetail], count: int) -> None:
         super().__init__(f"invalid {part}: {counted(count, 'error')}")
-        self.part = part
+        #: `"payload"` or `"parameters"`.
+        self.part: str = part
+        #: At most 20 errors, and one that says how many more there are.
         self.errors: tuple[ErrorDetail, ...] = tuple(errors)
-        self.count = count
+        #: The number of all errors.
+        self.count: int = count
 
 
 class BusyError(EventRouterError):

@@ -106,6 +106,7 @@ class Kind(Generic[PayloadT]):
                 f"({type(error).__name__}). Give a type that it can validate: a model, a dataclass, a TypedDict, a built-in."
             )
             raise RegistrationError(msg) from error
+        #: The kind itself.
         self.name: Final = name
         #: The topic to which it is published by default; may be empty.
         self.topic: Final = topic
@@ -128,7 +129,8 @@ class Kind(Generic[PayloadT]):
     def on(self, function: Any = None, /, **options: Any) -> Any:
         """Register the decorated function for this kind, and return it unchanged.
 
-        Takes the `attributes` and the options of `EventRouter.on`. Raises `RegistrationError` for a function of another payload.
+        Takes the `attributes` and the options of `EventRouter.on`, and raises as it does; a function of another payload is a
+        `RegistrationError`, too.
         """
         attribute_globs = AttributeGlobs.of(options.pop("attributes", None))
         run_options = Options.of(options, "attributes")
@@ -200,11 +202,13 @@ class Kind(Generic[PayloadT]):
                 `client`: your own `PublisherClient`, which sends at once, without the outbox.
 
         Returns:
-            A future of the event's id, which is done with the outbox; otherwise it has Google's exceptions.
+            A future of the event's id. With the outbox, it is done; without it, it may raise what Google's client raises.
 
         Raises:
             ConfigurationError: The extra `pubsub` is not installed or has no credentials, or a time is given without the outbox.
-            ValueError: The topic is missing or unknown, or Pub/Sub would refuse the message, or handlers could not read it.
+            TypeError: An option is unknown, or has another type.
+            ValueError: The topic is missing or unknown, the options contradict each other, Pub/Sub would refuse the message, or
+                handlers could not read it.
             pydantic.ValidationError: The payload is invalid.
 
         """
@@ -262,13 +266,13 @@ class Kind(Generic[PayloadT]):
     ) -> tuple[Publication, Publisher | None]:
         from .publishing import Publication  # noqa: PLC0415 -- as above
 
+        if unknown := sorted(options.keys() - {*_OPTIONS}):
+            msg = f"publish has no option {unknown[0]}=. The options are attributes=, client=, {'=, '.join(_OPTIONS)}=."
+            raise TypeError(msg)
         data, read = self._serialised(payload)
         publication = Publication(kind=self.name, topic=topic, data=data, payload=read, attributes=attributes or {}, **options)
         return publication, client
 
-        if unknown := sorted(options.keys() - {*_OPTIONS}):
-            msg = f"publish has no option {unknown[0]}=. The options are attributes=, client=, {'=, '.join(_OPTIONS)}=."
-            raise TypeError(msg)
 
 def callers_scope() -> Mapping[str, Any]:
     """The local names of the code that calls this package, which annotations of decorated functions may use."""

@@ -24,8 +24,8 @@ _SHARED: Final = frozenset({"definition-ref", "definitions"})
 class Personal:
     """Marks a field, the items of a list, or a whole model as personal, within `Annotated`. Write it last.
 
-    The boxes show such values only to people with the permission `view_personal`, and JSON Schemas have `x-personal` there. It
-    does not change what is valid.
+    The inbox and the outbox show such values only to people with the permission `view_personal`, and JSON Schemas have
+    `x-personal` there. It does not change what is valid.
     """
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:

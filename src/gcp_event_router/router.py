@@ -137,7 +137,7 @@ class EventRouter(SignalListener):
         Raises:
             RegistrationError: A kind is not a string, `attributes` is not a mapping of strings, an option is invalid, or the
                 function could never be called correctly.
-            GlobError: A kind, a type or an attribute is empty or malformed, or both kind and type are missing.
+            GlobError: A kind, a type or an attribute is empty or malformed, or neither a kind nor a type is given.
 
         """
         if not kinds and ce_type is None:
@@ -166,7 +166,10 @@ class EventRouter(SignalListener):
     def fallback(self, function: Any = None, /, **options: Any) -> Any:
         """Register the decorated function for events that no other handler takes, and return it unchanged.
 
-        It takes the options of `on`. In an included router, it only gets kinds with the router's prefix.
+        It takes the options of `on`, with `once_key` and `order_by`. In an included router, it only gets kinds with the router's
+        prefix.
+
+        Raises `RegistrationError` for an invalid option, and a function that could never be called correctly.
         """
         run_options = Options.of(options)
 
@@ -230,7 +233,8 @@ class EventRouter(SignalListener):
     def include(self, router: EventRouter, prefix: str = "") -> None:
         """Include the handlers of another router, present and future, for kinds that begin with `prefix`.
 
-        Raises `RegistrationError` for anything but a router, and if a router would include itself, directly or through others.
+        Raises `RegistrationError` for anything but a router, for a prefix that is not a string, and if a router would include
+        itself, directly or through others; `GlobError` for a prefix that no kind can have.
         """
         if not isinstance(cast("object", router), EventRouter):
             msg = f"{router!r} is not a router, so it has no handlers to include. Give an EventRouter, not a module that has one."
@@ -243,7 +247,7 @@ class EventRouter(SignalListener):
         self._append(_Inclusion(router, prefix))
 
     def find(self, kind: str, ce_type: str | None = None, attributes: Mapping[str, str] | None = None) -> HandlersFound:
-        """Find the handlers that run for events of a kind, with attributes and, for CloudEvents, a type."""
+        """Find the sync and the async handlers that run for events of a kind, with attributes and, for CloudEvents, a type."""
         return self._table.find(kind, GivenTraits(ce_type, attributes or NO_ATTRIBUTES))
 
     @override

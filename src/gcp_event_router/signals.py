@@ -222,7 +222,7 @@ class SignalListener(Router):
         LISTENING.add(self)
 
     def ignore(self, signal: Signal | str) -> None:
-        """Undo `listen`."""
+        """Undo `listen`. Raises as it does."""
         signal = find_signal(signal)
         signal.disconnect(dispatch_uid=("gcp_event_router", id(self)))
         self._signals.discard(signal)

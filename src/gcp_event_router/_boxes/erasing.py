@@ -37,7 +37,7 @@ class Match:
     """A value that an event has to have: of a member of its payload, of an attribute, or of a parameter.
 
     A path such as `customer.id` names a member of a member; of a list, any item may have the value. A number has it if it is
-    equal, a text only if all characters are.
+    equal, a text only if all characters are. Raises `ValueError` for an empty value, or an empty name in the path.
     """
 
     def __init__(self, path: str, value: str) -> None:
@@ -104,8 +104,9 @@ MATCH: Final = argument(
 class Erased:
     """The numbers of events that were read and erased, or would be."""
 
-    #: Without those that were erased before.
+    #: How many events were read: all of the kind, without those that were erased before.
     read: int = 0
+    #: How many events were erased, or would be.
     erased: int = 0
     #: How many deliveries, or outgoing events, were open or waited for a person, and are discarded.
     discarded: int = 0

@@ -18,7 +18,7 @@ class Consulted(NamedTuple):
     """One registration in an `Explanation`."""
 
     registration: Registration
-    #: Whether it runs for the kind.
+    #: Whether it runs for the event.
     runs: bool
     #: Why it runs, or why not; one clause.
     reason: str
@@ -31,7 +31,7 @@ class Consulted(NamedTuple):
 
 
 class Explanation(NamedTuple):
-    """What a router does with a kind, and why: `str()` of it is for people."""
+    """What a router does with events of a kind, a type and attributes, and why: `str()` of it is for people."""
 
     kind: str
     ce_type: str | None

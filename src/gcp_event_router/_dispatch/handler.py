@@ -108,7 +108,7 @@ class Handler(RegisteredFunction):
 
     @property
     def parameters_type(self) -> object:
-        """The type of the parameters: `dict[str, str]`, or the second argument of `Event[...]`."""
+        """The type of the parameters: `dict[str, str]`, or the second argument of `Event[...]`. Raises as `payload_type`."""
         return self._resolved()[1]
 
     @property

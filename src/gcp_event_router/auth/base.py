@@ -67,7 +67,7 @@ class BodyAuthenticator(ABC):
     `async def aauthenticate_body(self, request, body)`.
     """
 
-    #: The most bytes of a body that is read to verify it.
+    #: The most bytes of a body that is read to verify it; by default 1 MiB.
     max_body: int = 2**20
     #: Where the sender puts the metadata of `envelopes.Webhook`. Without it, the event has a plain envelope.
     provider: envelopes.Provider | None = None

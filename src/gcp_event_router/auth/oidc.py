@@ -58,11 +58,11 @@ class OIDC:
         service_accounts: The addresses of the accounts that may send.
         audience: The audience with which the senders are configured; one or several. `"event-url"` is the event's own URL,
             with or without its query, built from `BASE_URL`.
-        leeway: How much clocks may differ, as a `timedelta` or in seconds; at most five minutes.
-        certs_url: The URL of the keys, a JWK set; on your machine, that of `manage.py events issuer`.
+        leeway: How much clocks may differ, as a `timedelta` or in seconds; at most five minutes, by default ten seconds.
+        certs_url: The URL of the keys, a JWK set, by default Google's; on your machine, that of `manage.py events issuer`.
 
     Raises:
-        ConfigurationError: An option is missing or invalid.
+        ConfigurationError: An option is missing or invalid, or the extra `oidc` is not installed.
 
     """
 
@@ -92,7 +92,10 @@ class OIDC:
         self._lock = Lock()
 
     def authenticate(self, request: HttpRequest) -> Principal | None:
-        """Return the sender of a request with a Google token. Waits at most five seconds for keys."""
+        """Return the sender of a request with a Google token; raises as `Authenticator.authenticate`.
+
+        Waits at most five seconds for keys.
+        """
         token = _token(request)
         if token is None:
             return None

@@ -66,7 +66,7 @@ class SharedToken:
         self.secret_headers: tuple[str, ...] = () if header is None else (header,)
 
     def authenticate(self, request: HttpRequest) -> Principal | None:
-        """Return a principal for a request with one of the tokens."""
+        """Return a principal for a request with one of the tokens; None without any. Raises `AuthenticationError` for another."""
         request_token: str | None = request.META.get(self._key) if self._key else self._read(request)
         if request_token is None:
             return None

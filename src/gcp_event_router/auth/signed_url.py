@@ -51,7 +51,13 @@ class SignedURL:
         self.cache: str = cache
 
     def authenticate(self, request: HttpRequest) -> Principal | None:
-        """Return a principal for a request whose URL is signed."""
+        """Return a principal for a request whose URL is signed; None without a signature.
+
+        Raises:
+            AuthenticationError: The signature is invalid or has expired, or the URL was for a single use, and has been used.
+            UnavailableError: The cache of used URLs fails.
+
+        """
         return run(self._verify(request))
 
     async def aauthenticate(self, request: HttpRequest) -> Principal | None:

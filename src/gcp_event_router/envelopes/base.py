@@ -105,7 +105,10 @@ class Envelope:
 
     @property
     def message_id(self) -> str | None:
-        """The sender's id: the same for every delivery of a message, unique within its topic; a task's name."""
+        """The sender's id, the same for every delivery: unique within the topic of a message, or the source of a CloudEvent.
+
+        Of a task, it is the name; of a job, the name and the scheduled time.
+        """
         return None
 
     @property
@@ -126,12 +129,15 @@ class Envelope:
 
     @property
     def publish_time(self) -> datetime | None:
-        """When Pub/Sub accepted the message, in microseconds; further digits are cut off."""
+        """When Pub/Sub accepted the message, cut off at microseconds; the `time` of a CloudEvent that no message carried."""
         return None
 
     @property
     def attributes(self) -> Mapping[str, str]:
-        """The attributes of the message; of an unwrapped push, all headers except the transport's, in lower case."""
+        """The attributes of the message; of an unwrapped push, all headers except the transport's, in lower case.
+
+        A CloudEvent has its own in `context`; here are those of the push that carried it.
+        """
         return _NOTHING if self._carrier is None else self._carrier.attributes
 
     @property
@@ -151,7 +157,7 @@ class Envelope:
 
     @property
     def delivery_attempt(self) -> int | None:
-        """The approximate number of the delivery. Pub/Sub sends it only if the subscription has a dead-letter topic."""
+        """The approximate number of the delivery, from 1. Pub/Sub sends it only if the subscription has a dead-letter topic."""
         return None if self._carrier is None else self._carrier.delivery_attempt
 
     @property

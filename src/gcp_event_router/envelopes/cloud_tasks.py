@@ -56,11 +56,11 @@ class CloudTask(HeaderEnvelope):
     queue: Final[str] = read_only("_queue")
     #: The task's short name.
     task_name: Final[str] = read_only("_task_name")
-    #: The number of retries, including those that never reached a server; 0 for the first attempt.
+    #: The number of retries, including those after an answer of 5xx, or without one; 0 for the first attempt.
     retry_count: Final[int | None] = read_only("_retry_count")
-    #: The number of answers other than success.
+    #: The number of answers to earlier attempts, of which Cloud Tasks does not count those of 5xx.
     execution_count: Final[int | None] = read_only("_execution_count")
-    #: The scheduled time.
+    #: The scheduled time; aware.
     eta: Final[datetime | None] = read_only("_eta")
 
     def __init__(self, body: bytes, meta: Mapping[str, Any], *, prefix: str = _HTTP) -> None:

@@ -51,7 +51,10 @@ def erase(matches: Collection[Match], *, kind: str = "", alias: str | None = Non
         matches: The values; at least one.
         kind: A glob of kinds; empty for all.
         alias: The database; by default the inbox's.
-        dry_run: Whether to count only.
+        dry_run: Whether to count only, as by default.
+
+    Returns:
+        How many events were erased, or would be, and how many could not be.
 
     Raises:
         ValueError: `matches` is empty.

@@ -47,9 +47,10 @@ def replay(deliveries: QuerySet[Delivery], *, force: bool = False) -> Generator[
         force: Whether to run deliveries that are done, too.
 
     Yields:
-        Each delivery as it was, and its result. `DUPLICATE` if it is done, and `force` is not set. `UNHANDLED` if its handler
-        is not registered, and it is unchanged. `BUSY` if another worker runs it, or an earlier one with its key is open; then
-        workers run it. `REJECTED` with an `ErasedEventError` if the event was erased.
+        Each delivery as it was, and its result: an `outcome` and an `error`. The outcome is `DUPLICATE` if it is done, and
+        `force` is not set; `UNHANDLED` if its handler is not registered, and it is unchanged; `BUSY` if another worker runs it,
+        or an earlier one with its key is open: then workers run it; `REJECTED` with an `ErasedEventError` if the event was
+        erased.
 
     Raises:
         DatabaseError: The database is unavailable.
@@ -68,9 +69,10 @@ def replay(deliveries: QuerySet[Delivery], *, force: bool = False) -> Generator[
 
 
 def discard(deliveries: QuerySet[Delivery]) -> int:
-    """Discard deliveries that are pending, failed, rejected or parked: they never run, and the inbox acknowledges redeliveries.
+    """Discard deliveries that are pending, failed, rejected, parked or without a handler: they never run.
 
-    Running ones are discarded, too, once their lease has expired; their workers then change nothing.
+    The inbox acknowledges their redeliveries. Running ones are discarded, too, once their lease has expired; their workers then
+    change nothing.
 
     Returns:
         The number of discarded deliveries.

@@ -20,10 +20,7 @@ __all__ = ["Selection", "kinds"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """The deliveries that match all options; by default, all of them.
-
-    Raises `GlobError` for a malformed glob.
-    """
+    """The deliveries that match all options; by default, all of them."""
 
     #: One of these states.
     states: Collection[State | StateName] = ()
@@ -35,7 +32,7 @@ class Selection:
     reference: str = ""
     #: The keys of their events.
     events: Collection[UUID] = ()
-    #: A part of the last error's type or text.
+    #: A part of the last error's type or safe description; `error_text` is not searched.
     error: str = ""
     #: The least and the greatest age of the event, by the database's clock.
     older_than: timedelta | None = None
@@ -44,7 +41,7 @@ class Selection:
     idle: bool = False
 
     def deliveries(self, alias: str | None = None) -> QuerySet[Delivery]:
-        """Make the query, by default for the inbox's database."""
+        """Make the query, by default for the inbox's database. Raises `GlobError` for a malformed glob."""
         rows = Delivery.objects.using(alias or database())
         if self.states:
             rows = rows.filter(state__in=self.states)

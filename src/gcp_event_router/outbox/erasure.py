@@ -32,8 +32,8 @@ _NOTHING: Final[dict[str, Any]] = {"data": b"", "metadata": "", "order_key": Non
 def erase(matches: Collection[Match], *, kind: str = "", alias: str | None = None, dry_run: bool = True) -> Erased:
     """Erase the events that have all of these values, or only count them.
 
-    Events that have not been sent are discarded, except those that a relay is sending, which are counted as `in_use`. The
-    arguments and errors are those of `inbox.erasure.erase`.
+    Events that have not been sent are discarded, except those that a relay is sending, which are counted as `in_use`. The other
+    arguments, the result and the errors are those of `inbox.erasure.erase`; `alias` is the outbox's database by default.
     """
     require_matches(matches)
     alias = alias or database()

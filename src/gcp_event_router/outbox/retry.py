@@ -42,7 +42,7 @@ def discardable(rows: QuerySet[OutgoingEvent]) -> QuerySet[OutgoingEvent]:
 
 
 def retry(events: QuerySet[OutgoingEvent]) -> int:
-    """Make events due at once, that failed, or were parked or discarded. They keep their ids, and get all their attempts again.
+    """Make events that failed, or were parked or discarded, due at once. They keep their ids, and get all their attempts again.
 
     If later events with the ordering key of a discarded one have been sent, it arrives after them.
 
@@ -57,7 +57,7 @@ def retry(events: QuerySet[OutgoingEvent]) -> int:
 
 
 def discard(events: QuerySet[OutgoingEvent]) -> int:
-    """Give events up that have not been sent. Later events with their ordering keys no longer wait for them.
+    """Give up events that have not been sent. Later events with their ordering keys no longer wait for them.
 
     Returns:
         The number of discarded events.

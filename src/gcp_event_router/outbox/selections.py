@@ -21,10 +21,7 @@ __all__ = ["OutgoingSelection"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutgoingSelection:
-    """The outgoing events that match all options; by default, all of them.
-
-    Raises `GlobError` for a malformed glob.
-    """
+    """The outgoing events that match all options; by default, all of them."""
 
     #: One of these states.
     states: Collection[State | StateName] = ()
@@ -36,14 +33,14 @@ class OutgoingSelection:
     ordering_key: str = ""
     #: The ids that `publish` returned.
     keys: Collection[UUID] = ()
-    #: A part of the last error's type or text.
+    #: A part of the last error's type or safe description; `error_text` is not searched.
     error: str = ""
     #: The least and the greatest age of the event, by the database's clock.
     older_than: timedelta | None = None
     newer_than: timedelta | None = None
 
     def events(self, alias: str | None = None) -> QuerySet[OutgoingEvent]:
-        """Make the query, by default for the outbox's database."""
+        """Make the query, by default for the outbox's database. Raises `GlobError` for a malformed glob."""
         rows = OutgoingEvent.objects.using(alias or database())
         if self.states:
             rows = rows.filter(state__in=self.states)

@@ -41,7 +41,8 @@ Reference: TypeAlias = str | int | UUID
 class PushOptions(TypedDict, total=False, closed=True):  # type: ignore[call-arg, unused-ignore]
     """The options of `push`."""
 
-    #: Whether to raise exceptions of handlers, and from before any handler; true by default. Never raises `Retry` and `Reject`.
+    #: Whether to raise the exceptions behind the outcome `FAILED`, of handlers and from before any handler: one by itself,
+    #: several in an `ExceptionGroup`; true by default. Other outcomes, such as `INVALID` and `RETRY`, raise nothing.
     raises: bool
     #: `"pubsub"` by default.
     envelope: Form
@@ -103,16 +104,18 @@ def push(
 
     Args:
         kind: The kind, as a string or as it is declared. None posts a CloudEvent to the endpoint where its type is its kind.
-        reference: The reference.
+        reference: The reference in the URL. Without a kind, it is not used: `ce_subject` is the reference.
         payload: A model, a dataclass or another value that JSON can hold; bytes, which stay as they are; None for no payload.
         options: See `PushOptions`.
 
     Raises:
-        ConfigurationError: The endpoint is not in the URLs; `principal` is not a `Principal`, or is used outside of a test; or
-            the first secret of `signed_by` is a public key.
-        TypeError: An option is unknown, or a value has the wrong type.
-        ValueError: A URL cannot contain the kind or the reference, or the envelope or the provider cannot carry an option.
-        pydantic.ValidationError: The payload is not that of the declared kind.
+        ConfigurationError: The endpoint is not in the URLs, or something else answers; `principal` is not a `Principal`, or is
+            used outside of a test; or the first secret of `signed_by` is a public key.
+        TypeError: An option is unknown, or the kind, the reference or `signed_by` has the wrong type.
+        ValueError: A URL cannot contain the kind or the reference, JSON cannot hold the payload, the envelope is unknown, the
+            options exclude each other, or the provider cannot carry one. An envelope leaves out what it cannot carry.
+        pydantic.ValidationError: The payload is not that of the declared kind, or another option has the wrong type.
+        Exception: What a handler raised, by default; see `raises`.
 
     """
     return run(_push(options.get("client") or Client(), kind, reference, payload, options))

@@ -39,7 +39,7 @@ __all__ = [
 
 @pytest.fixture
 def event_principal() -> Principal | None:
-    """Return the sender for the next two fixtures, or None if the settings decide. Define it in your conftest."""
+    """Return the sender of `event_push` and `event_apush`, or None if the settings decide. Define it in your conftest."""
     return None
 
 

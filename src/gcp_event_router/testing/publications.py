@@ -97,6 +97,7 @@ class Published:
 
         Raises:
             AssertionError: It was not. The message lists everything that was published.
+            TypeError: `kind` is not a declared kind, but its name, for example.
             ValueError: `times` is less than 1.
 
         """

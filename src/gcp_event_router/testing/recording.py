@@ -50,7 +50,7 @@ class Delivery(Generic[PayloadT, ParametersT]):
     kind: str
     reference: str
     outcome: Outcome
-    #: The argument of the handler; None if its payload or its parameters were invalid.
+    #: The argument of the handler; None if the handler was not called, for example because its payload was invalid.
     event: Event[PayloadT, ParametersT] | None
     #: The exception of the handler.
     error: Exception | None
@@ -112,6 +112,7 @@ class Recording:
 
         Raises:
             AssertionError: It did not. The message lists everything that was recorded.
+            TypeError: `handler` is not a function, but its name, for example.
             ValueError: `times` is less than 1.
 
         """

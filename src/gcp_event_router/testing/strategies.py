@@ -68,7 +68,8 @@ def examples(
     """Make a strategy of the payloads that a handler, or the handlers of a declared kind, can receive. Needs hypothesis.
 
     Raises:
-        ConfigurationError: The function is not a handler of the router, or its annotation cannot be used.
+        ConfigurationError: The function is not a handler of the router, its annotation cannot be used, or Python's `re` cannot
+            read a pattern in it.
 
     """
     payload_type, adapter = _payload_type(handler, router)

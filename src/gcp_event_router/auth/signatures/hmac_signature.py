@@ -42,9 +42,9 @@ class HMACSignature(BodyAuthenticator):
         scheme: How the provider signs. Subclasses have their own.
         provider: Where the provider puts the id and the type of an event, for `envelopes.Webhook`.
         name: The name of the provider, if one class stands for several senders. Each then has its own ids of events.
-        tolerance: How far the signature's time may be from the time of this machine, if the scheme signs one. Requests outside
-            of it are refused, so a captured request is worthless after it.
-        max_body: The most bytes of a body that is read to verify it.
+        tolerance: How far the signature's time may be from the time of this machine, if the scheme signs one; by default five
+            minutes. After that, a captured request is worthless.
+        max_body: The most bytes of a body that is read to verify it; by default 1 MiB.
         base_url: The beginning of the URLs that the provider calls, if it signs them, instead of `settings.BASE_URL`.
 
     Raises:
@@ -112,7 +112,10 @@ class HMACSignature(BodyAuthenticator):
 
     @override
     def authenticate_body(self, request: HttpRequest, body: bytes) -> Principal | None:
-        """Return a principal for a request with one of the signatures. Raises `AuthenticationError` for any other signature."""
+        """Return a principal for a request with one of the signatures; None without any.
+
+        Raises `AuthenticationError` for any other signature, and for one whose time is out of tolerance.
+        """
         scheme = self.scheme
         text: str = request.META.get(self._key, "")
         if not text:
