@@ -333,6 +333,23 @@ def test_an_async_authenticator_under_wsgi(router: EventRouter, post: Post) -> N
         assert [post("/events/k/r", Door=name).status_code for name in ("own", "other")] == [201, 401]
 
 
+class Later(Door):
+    """A plain method that returns what has to be awaited, as a decorator's wrapper does."""
+
+    @override
+    def authenticate(self, request: HttpRequest) -> Any:
+        async def ask() -> Principal | None:
+            return Door.authenticate(self, request)
+
+        return ask()
+
+
+def test_what_an_authenticator_returns_is_awaited(router: EventRouter, post: Post) -> None:
+    """A plain method may return an awaitable, at either door."""
+    with settings(("Later", {"name": "own"})):
+        assert [post("/events/k/r", Door=name).status_code for name in ("own", "other")] == [201, 401]
+
+
 class Stricter(WaitingDoor):
     """A subclass with a rule of its own, which its base's `aauthenticate` knows nothing of."""
 
@@ -372,6 +389,15 @@ class Careful:
         return None
 
 
+class Cautious:
+    """Does the same with the name of a header."""
+
+    secret_headers = "Key"
+
+    def authenticate(self, request: HttpRequest) -> Principal | None:
+        return None
+
+
 @pytest.mark.parametrize(
     ("authentication", "message"),
     [
@@ -387,6 +413,10 @@ class Careful:
         (
             [Careful()],
             "The secret_parameters of the authenticator Careful must be a collection of names, not a string. Write a tuple.",
+        ),
+        (
+            [Cautious()],
+            "The secret_headers of the authenticator Cautious must be a collection of names, not a string. Write a tuple.",
         ),
     ],
 )

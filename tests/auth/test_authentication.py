@@ -60,6 +60,7 @@ FORMS: dict[str, Callable[[Issuer], str | None]] = {
     "a token, Bearer": lambda issuer: f"{issuer.token()} Bearer",
     "Bearer": lambda issuer: "Bearer",
     "Bearer and spaces": lambda issuer: "Bearer   ",
+    "Bearer and a tab": lambda issuer: f"Bearer \t{issuer.token()}",
     "Bearer twice": lambda issuer: f"Bearer Bearer {issuer.token()}",
     "two tokens": lambda issuer: f"Bearer {issuer.token()} {issuer.token()}",
     "two headers": lambda issuer: f"Bearer {issuer.token()}, Bearer {issuer.token()}",

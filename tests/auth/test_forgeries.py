@@ -154,6 +154,7 @@ HOSTILE: dict[str, Make] = {
     "claims behind a byte order mark": whole_claims(lambda text: b"\xef\xbb\xbf" + text.encode()),
     "claims and more": whole_claims(lambda text: text.encode() + b"x"),
     **{f"claims with {text}": claim("x", text.encode()) for text in ("NaN", "Infinity", "-Infinity")},
+    **{f"a header with {text}": header(HEADER % text.encode()) for text in ("NaN", "Infinity", "-Infinity")},
     "a sub that is a lone surrogate": claim("sub", rb'"\udfff"'),
     "a kid that is a lone surrogate": header(rb'{"alg": "RS256", "kid": "\ud800"}'),
     "NUL": payload(b"\0"),
