@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
-from django.test import TestCase, override_settings
+from django.test import TestCase, modify_settings, override_settings
 
 from gcp_event_router import Event, EventRouter, Principal, Reject, Retry
-from gcp_event_router.exceptions import InvalidEventError, UnhandledEventError
+from gcp_event_router.exceptions import ConfigurationError, InvalidEventError, UnhandledEventError
 from gcp_event_router.inbox.models import Delivery, State, StoredEvent
 from gcp_event_router.inbox.workers import process
 from gcp_event_router.outbox.transports import Local, NotAcknowledgedError, Transport
@@ -46,6 +46,17 @@ def test_the_publishers_own_trace(router: EventRouter) -> None:
     """A publisher's own `traceparent` replaces the one in which the event was published, with its `tracestate`."""
     own = outgoing(attributes={"traceparent": "own"}, trace={"traceparent": TRACE, "tracestate": "a=b"})
     assert own.sent_attributes == {"traceparent": "own", "event-router-id": KEY}
+
+
+@modify_settings(INSTALLED_APPS={"remove": "gcp_event_router"})
+def test_without_handlers() -> None:
+    """Without the app that finds the handlers, events would count as sent."""
+    with pytest.raises(ConfigurationError) as refused:
+        Local()
+
+    assert str(refused.value) == (
+        'Local hands events to handlers, and the app that finds them is not installed. Add "gcp_event_router" to INSTALLED_APPS.'
+    )
 
 
 @override_settings(USE_TZ=False)

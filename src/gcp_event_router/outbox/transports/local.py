@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from django.apps import apps
 from django.db import connections
 from typing_extensions import override
 
@@ -13,6 +14,7 @@ from ...pulling.destinations import deliver_push
 from ..models import OutgoingEvent
 from .base import NotAcknowledgedError, Transport
 from .pushes import push_of
+from .transport_options import refuse
 
 __all__ = ["Local"]
 
@@ -31,6 +33,12 @@ class Local(Transport):
     """
 
     concurrency: int = 0
+
+    def __init__(self) -> None:
+        """Raise `ConfigurationError` if the app `gcp_event_router` is not installed."""
+        if not apps.is_installed("gcp_event_router"):  # each event would count as sent
+            problem = "hands events to handlers, and the app that finds them is not installed"
+            refuse(self, problem, 'Add "gcp_event_router" to INSTALLED_APPS.')
 
     @override
     def send(self, event: OutgoingEvent) -> str:
