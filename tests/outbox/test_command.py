@@ -338,6 +338,19 @@ def test_wrong_arguments(outbox: str, arguments: tuple[str, ...], text: str) -> 
 
 
 @on_sqlite
+def test_without_a_transport(outbox: str) -> None:
+    """It says what is wrong with a setting, in a line."""
+    wrong = {"DATABASE": outbox, "TRANSPORT": {"BACKEND": "gcp_event_router.outbox.transports.HTTP"}}
+    with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [], "OUTBOX": wrong}):
+        assert failure("relay") == (
+            "",
+            "The transport 'gcp_event_router.outbox.transports.HTTP' cannot be created with its OPTIONS (none): it needs 'url'. "
+            "It takes url, envelope, audience, secret, signed, headers, source, timeout, concurrency.",
+            1,
+        )
+
+
+@on_sqlite
 def test_without_a_database(outbox: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """It says that the database refuses."""
 

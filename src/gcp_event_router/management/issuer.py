@@ -13,7 +13,6 @@ from django.core.management.base import CommandError, OutputWrapper
 from typing_extensions import override
 
 from .._shutdown import stop_flag
-from ..exceptions import ConfigurationError
 from ..testing import TokenSigner
 from .arguments import refuse
 from .identity import configured_oidc, local_url
@@ -50,10 +49,7 @@ def _local_oidc() -> tuple[OIDC, SplitResult]:
     """Return the authenticator, and the URL of its keys. Raises `CommandError` unless both are for development."""
     if not settings.DEBUG:
         refuse("DEBUG is off, and the issuer is for development: anybody on this machine gets its tokens. Set DEBUG = True.")
-    try:
-        oidc = configured_oidc()
-    except ConfigurationError as error:
-        raise CommandError(str(error)) from error
+    oidc = configured_oidc()
     if oidc is None:
         refuse(f"AUTHENTICATION has no auth.OIDC, so nothing reads tokens. Name it there. {_ADVICE}")
     place = local_url(oidc)

@@ -14,7 +14,7 @@ from django.core.management.base import CommandError, OutputWrapper
 from .. import conf
 from .._log import logger
 from .._shutdown import stop_flag
-from ..exceptions import ConfigurationError, PostError, PullError
+from ..exceptions import PostError, PullError
 from ..pulling import DeliveryResult, Forward, Here, Puller
 from ..router import is_registered
 from ..signals import event_received
@@ -85,7 +85,7 @@ def pull(
             finally:
                 done, back = puller.acknowledged, puller.given_back
                 say(f"Stopped pulling from {name}: {done} acknowledged, {back} given back.", acknowledged=done, given_back=back)
-    except (PullError, PostError, ConfigurationError) as error:
+    except (PullError, PostError) as error:
         raise CommandError(str(error)) from error
 
 

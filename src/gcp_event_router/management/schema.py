@@ -15,7 +15,7 @@ from .._contract.compatibility import document_changes
 from .._log import logger
 from .._words import counted
 from ..auth import configured
-from ..exceptions import ConfigurationError, DocumentFileError
+from ..exceptions import DocumentFileError
 from ..router import events
 from .arguments import ATTRIBUTE, kind_and_type, printable, refuse, similar_kind
 from .subcommands import FORMAT, argument, exclusive, subcommand
@@ -43,13 +43,10 @@ def schema(
         refuse("--check compares the document of all kinds. Omit the kinds.")
     if (mode or attribute) and not kinds:
         refuse("--mode and --attribute are only for the JSON Schemas of kinds. Name the kinds.")
-    try:
-        if kinds:
-            document = _schemas(kinds, dict(attribute), mode or "validation")
-        else:
-            document = _document(options["title"], options["doc_version"])
-    except ConfigurationError as error:
-        raise CommandError(str(error)) from error
+    if kinds:
+        document = _schemas(kinds, dict(attribute), mode or "validation")
+    else:
+        document = _document(options["title"], options["doc_version"])
     if old_file is not None:
         _check(out, old_file, document, json=json)
     elif output is None:

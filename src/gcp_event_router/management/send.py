@@ -87,8 +87,6 @@ def send(out: OutputWrapper, *, expect: str, json: bool, **options: Any) -> None
         answer = _send(None if json else out, **options)
     except PostError as error:
         refuse(str(error))
-    except ConfigurationError as error:
-        raise CommandError(str(error)) from error
     if answer.result == Outcome.UNHANDLED.value:
         answer = replace(answer, problem=similar_kind(options["kind"] or options["ce_type"]).rstrip())
     out.write(dumps(answer.fields(), indent=2) if json else answer.text())

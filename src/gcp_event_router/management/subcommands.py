@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Protocol, TypeAlias
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from typing_extensions import override
 
+from ..exceptions import ConfigurationError
 from .output import printing
 
 
@@ -61,7 +62,7 @@ class Subcommand:
 
 
 def subcommand(help: str, *arguments: Argument) -> Callable[[Callable[..., None]], Subcommand]:  # noqa: A002 -- as argparse
-    """Make a function a subcommand. It raises `CommandError`, with a return code of 2 for wrong arguments."""
+    """Make a function a subcommand. It raises `CommandError`, for wrong arguments with 2; or `ConfigurationError`."""
     return lambda run: Subcommand(help, arguments, run)
 
 
@@ -85,7 +86,10 @@ class CommandGroup(BaseCommand):
     @override
     def handle(self, *args: Any, action: str, format: str = "text", **options: Any) -> None:
         with printing(self.stdout):
-            self.subcommands[action].run(self.stdout, err=self.stderr, json=format == "json", **options)
+            try:
+                self.subcommands[action].run(self.stdout, err=self.stderr, json=format == "json", **options)
+            except ConfigurationError as error:
+                raise CommandError(str(error)) from error
 
 
 def _django_options() -> CommandParser:
