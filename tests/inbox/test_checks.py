@@ -108,7 +108,7 @@ def test_w009_retention() -> None:
                 Warn,
                 "gcp_event_router.W009",
                 "Write timedelta(days=8) or more.",
-                'GCP_EVENT_ROUTER["INBOX"]["RETENTION"] is 6 days, 0:00:00, but Pub/Sub delivers again for seven '
+                'GCP_EVENT_ROUTER["INBOX"]["RETENTION"] is 6 days, but Pub/Sub delivers again for seven '
                 "days: a redelivery of a purged event is handled once more.",
             )
         ]

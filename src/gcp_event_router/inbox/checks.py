@@ -19,6 +19,7 @@ from .._boxes.exact_text import variables
 from .._boxes.task_backend import IMMEDIATE, framework, idle_engine
 from .._dispatch.handler import Handler
 from .._globs.glob import escape
+from .._words import duration_words
 from ..router import events
 from . import claims_mysql as mysql
 from .database import database
@@ -74,7 +75,7 @@ def _check_settings() -> Iterator[CheckMessage]:
     alias, retention = database(), conf.current().INBOX.RETENTION
     if retention < _REDELIVERY:
         yield Warn(
-            f'GCP_EVENT_ROUTER["INBOX"]["RETENTION"] is {retention}, but Pub/Sub delivers again for seven days: '
+            f'GCP_EVENT_ROUTER["INBOX"]["RETENTION"] is {duration_words(retention)}, but Pub/Sub delivers again for seven days: '
             "a redelivery of a purged event is handled once more.",
             hint="Write timedelta(days=8) or more.",
             id=check_ids.SHORT_RETENTION,
@@ -164,7 +165,8 @@ def _check_purge(alias: str) -> Iterator[CheckMessage]:
     left = Delivery.objects.using(alias).filter(event__in=oldest).exclude(state__in=PURGED).values_list("event_id", flat=True)
     if set(oldest) - set(left):
         yield Warn(
-            f"The inbox has finished events that are older than {limit}, so nothing purges it, and it grows for ever.",
+            f"The inbox has finished events that are older than {duration_words(limit)}, so nothing purges it, "
+            "and it grows for ever.",
             hint="Run manage.py inbox purge every night, by Cloud Scheduler and a Cloud Run job, or by cron.",
             id=check_ids.NOTHING_PURGED,
         )

@@ -17,7 +17,7 @@ from .. import conf
 from .._boxes.clock import LONGEST, ago, now
 from .._boxes.database_checks import BoxTerms, check_collation, check_rows, check_session, check_settings
 from .._boxes.states import OPEN, State
-from .._words import counted
+from .._words import counted, duration_words
 from ..exceptions import ConfigurationError
 from ..management.output import age_text
 from ..router import events
@@ -143,7 +143,7 @@ def _check_age(alias: str) -> Iterator[CheckMessage]:
     past = ago(limit)
     if OutgoingEvent.objects.using(alias).filter(state__in=PURGED, created_at__lt=past, finished_at__lt=past).exists():
         yield Warn(
-            f"The outbox has events that were sent or discarded more than {limit} ago, so nothing purges it, "
+            f"The outbox has events that were sent or discarded more than {duration_words(limit)} ago, so nothing purges it, "
             "and it grows for ever.",
             hint="Run manage.py outbox purge every night, by Cloud Scheduler and a Cloud Run job, or by cron.",
             id=check_ids.OUTBOX_NOT_PURGED,

@@ -523,7 +523,12 @@ def test_urls(url: str, target: str) -> None:
         ({"headers": 5}, 'HTTP needs a dict of headers. Write "headers": {"X-Token": os.environ["TOKEN"]}.'),
         (
             {"headers": {"Host": "a"}},
-            'HTTP cannot send the header \'Host\'. Write "headers": {"X-Token": os.environ["TOKEN"]}.',
+            "HTTP cannot send the header 'Host', which it writes itself. Leave it out.",
+        ),
+        (
+            {"headers": {"X Token": "a"}},
+            "HTTP cannot send the header 'X Token', which is not the name of one. "
+            'Write "headers": {"X-Token": os.environ["TOKEN"]}.',
         ),
         (
             {"headers": {"X-Token": "a secret\n"}},

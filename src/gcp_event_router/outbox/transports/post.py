@@ -200,8 +200,11 @@ class HTTP(Transport):
             refuse(self, "needs a dict of headers", 'Write "headers": {"X-Token": os.environ["TOKEN"]}.')
         pairs = cast("Mapping[object, object]", headers).items()
         for name, value in pairs:
-            if not isinstance(name, str) or not HEADER_NAME.fullmatch(name) or name.lower() in _OWN_HEADERS:
-                refuse(self, f"cannot send the header {name!r}", 'Write "headers": {"X-Token": os.environ["TOKEN"]}.')
+            if not isinstance(name, str) or not HEADER_NAME.fullmatch(name):
+                problem = f"cannot send the header {name!r}, which is not the name of one"
+                refuse(self, problem, 'Write "headers": {"X-Token": os.environ["TOKEN"]}.')
+            if name.lower() in _OWN_HEADERS:
+                refuse(self, f"cannot send the header {name!r}, which it writes itself", "Leave it out.")
             if not isinstance(value, str) or not value.isascii() or not value.isprintable():
                 refuse(self, f"cannot send the value of the header {name!r}", "Write printable ASCII characters.")
         return dict(headers)
