@@ -19,7 +19,7 @@ from .display import error_details, printable
 #: The least and the greatest width of a column of names.
 _NAMES: Final = (12, 30)
 
-KIND: Final = argument("--kind", type=glob, metavar="GLOB", help="of kinds that match, such as 'order-*'")
+KIND: Final = argument("--kind", type=glob, metavar="GLOB", help="kinds that match it, such as 'order-*'")
 ERROR: Final = argument("--error", type=text, metavar="TEXT", help="a part of the last error's type or description")
 OLDER_THAN: Final = argument("--older-than", type=age, metavar="AGE", help="at least this old: 90s, 15m, 2h, 7d or 2w")
 NEWER_THAN: Final = argument("--newer-than", type=age, metavar="AGE", help="at most this old")

@@ -55,7 +55,7 @@ def _header(text: str) -> tuple[str, str]:
 
 @subcommand(
     "Send a test event to the handlers of this process, or to a URL, and show the answer.",
-    argument("kind", type=printable, metavar="KIND", nargs="?", help="such as order-placed; or the type of a CloudEvent"),
+    argument("kind", type=printable, metavar="KIND", nargs="?", help="such as order-placed, or a CloudEvents type"),
     argument("reference", type=printable, metavar="REFERENCE", nargs="?", help="or the CloudEvent's subject (default: 1)"),
     exclusive(
         argument("--data", metavar="JSON", help="the payload (default: an example that the handlers accept)"),

@@ -121,7 +121,7 @@ def rename_handler(out: OutputWrapper, *, old: str, new: str, dry_run: bool, jso
         type=positive,
         default=1000,
         metavar="N",
-        help="delete at most N events in a transaction, and 10000 (default: 1000)",
+        help="delete N events in a transaction, 10000 at most (default: 1000)",
     ),
     argument(
         "--state",

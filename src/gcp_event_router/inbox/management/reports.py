@@ -51,7 +51,7 @@ def filters(states: Collection[str], default: str = "all") -> list[Argument]:
     return [
         argument("--state", action="append", choices=list(map(str, states)), help=f"repeatable (default: {default})"),
         KIND,
-        argument("--handler", type=glob, metavar="GLOB", help="of handlers' names that match, such as 'shop.handlers.*'"),
+        argument("--handler", type=glob, metavar="GLOB", help="handlers whose names match it, such as 'shop.handlers.*'"),
         argument("--reference", type=text, help="the whole reference"),
         *(ERROR, OLDER_THAN, NEWER_THAN),
     ]

@@ -26,7 +26,7 @@ from ..selections import OutgoingSelection, identified_by, with_predecessors
 from ..stats import STATES, stats
 
 NOUNS: Final = ("event", "events")
-TOPIC: Final = argument("--topic", type=glob, metavar="GLOB", help="of topics that match, such as '*/orders'")
+TOPIC: Final = argument("--topic", type=glob, metavar="GLOB", help="topics that match it, such as '*/orders'")
 #: The most characters of a name in a list, and of an error.
 _LABEL: Final = 40
 _ERROR: Final = 30

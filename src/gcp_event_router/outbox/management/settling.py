@@ -47,7 +47,7 @@ def discard_events(out: OutputWrapper, *, dry_run: bool, json: bool, **options: 
         type=positive,
         default=1000,
         metavar="N",
-        help="delete at most N events in a transaction, and 10000 (default: 1000)",
+        help="delete N events in a transaction, 10000 at most (default: 1000)",
     ),
     argument("--state", action="append", choices=list(map(str, PURGED)), help="repeatable (default: both)"),
     *(KIND, TOPIC),
