@@ -22,7 +22,10 @@ listeners_changed: Signal = Signal()
 
 
 class LifecycleSignal(Signal):
-    """A signal whose listeners, sync and async, cannot affect the event."""
+    """A signal whose listeners, sync and async, cannot affect the event, although the package waits for them.
+
+    It logs their exceptions. Where an event loop runs, sync listeners run in a thread.
+    """
 
     def __init__(self, name: str, *arguments: str) -> None:
         super().__init__()
@@ -78,7 +81,8 @@ handler_started: LifecycleSignal = LifecycleSignal("handler_started", *_HANDLER)
 #: `error` (the exception, or None) and `event` (the handler's argument; None if it was not called). Not sent if the process
 #: or the request ends first.
 handler_finished: LifecycleSignal = LifecycleSignal("handler_finished", *_HANDLER, "outcome", "duration", "error", "event")
-#: A request or an event was rejected before any handler: `event_kind`, `event_reference`, `outcome`, `error` and `principal`.
+#: A request or an event was rejected before any handler: `event_kind`, `event_reference`, `outcome`, `error` and `principal`;
+#: `sender` is None.
 event_rejected: LifecycleSignal = LifecycleSignal(
     "event_rejected", "event_kind", "event_reference", "outcome", "error", "principal"
 )

@@ -221,7 +221,10 @@ class EventRouter(SignalListener):
 
     @property
     def kinds(self) -> Mapping[str, Kind[Any]]:
-        """The declared kinds by name, including those of included routers, with their prefix."""
+        """The declared kinds by name, including those of included routers, with their prefix. It is a copy.
+
+        The `KeyError` of another name suggests a declared one.
+        """
         kinds = KindsByName[Kind[Any]]()
         for entry in tuple(self._entries):
             if isinstance(entry, Kind):

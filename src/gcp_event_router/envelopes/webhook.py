@@ -65,7 +65,7 @@ class Provider:
     delivery_id: str = ""
     #: The place of the event's type.
     event: str = ""
-    #: The place of its time: seconds since 1970, or ISO 8601.
+    #: The place of its time: seconds or milliseconds since 1970, or ISO 8601.
     timestamp: str = ""
     #: Further metadata for `envelope.attributes`: its name there, and its place.
     attributes: Mapping[str, str] = field(default_factory=lambda: _NO_PLACES)

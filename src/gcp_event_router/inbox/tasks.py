@@ -13,7 +13,7 @@ __all__ = ["run_delivery"]
 
 
 def run_delivery(delivery: int) -> None:
-    """Run a delivery, unless it is done. The inbox stores a failure, and `manage.py inbox process` tries again."""
+    """Run the delivery with a number, unless it is done. The inbox stores a failure; `manage.py inbox process` tries again."""
     alias = database()
     row = Delivery.objects.using(alias).select_related("event").filter(pk=delivery).first()
     if row is not None and work(alias, row).outcome is Outcome.UNHANDLED:  # None if it was purged meanwhile

@@ -11,7 +11,10 @@ __all__ = ["relay_outbox"]
 
 
 def relay_outbox() -> None:
-    """Send all events that are due. The outbox stores failures; `manage.py outbox relay` tries again."""
+    """Send all events that are due. The outbox stores failures; `manage.py outbox relay` tries again.
+
+    Raises `ConfigurationError` if the transport in the settings cannot be used.
+    """
     with opened_transport() as transport:
         relay(database(), transport)
 

@@ -47,8 +47,9 @@ class Transport(ABC):
     def send(self, event: OutgoingEvent) -> str:
         """Send an event; return the id that the receiver gave it, or "".
 
-        Called in several threads at once. Any exception means that the event has to be sent again; `outcomes.Retry` says after
-        which time. Send `event.sent_attributes` along, which have the id by which an inbox recognises an event sent twice.
+        Called in several threads at once, unless `concurrency` is 0. Any exception means that the event has to be sent again;
+        `outcomes.Retry` says after which time. Send `event.sent_attributes` along, which have the id by which an inbox
+        recognises an event sent twice.
         """
 
     def submit(self, line: Sequence[OutgoingEvent]) -> Iterator[Future[str]]:
