@@ -183,16 +183,19 @@ def test_a_mutant_meets_the_tests_that_execute_the_changed_line(tmp_path: Path, 
     assert able() == [named, ["a.py::test_two", "b.py::test_three"], ["a.py::test_one"], named]
 
 
-@pytest.mark.parametrize(("broken", "run"), [(0, 10), (11, 12), (None, 12)])
-def test_a_mutant_that_a_few_tests_notice_meets_no_others(tmp_path: Path, broken: int | None, run: int) -> None:
-    """Ten tests are run first, of those that are named."""
+@pytest.mark.parametrize(
+    ("marked", "broken", "run"),
+    [("not django_db", 0, 10), ("not django_db", 11, 12), ("not django_db", None, 12), ("not proof", 0, 12)],
+)
+def test_a_mutant_that_a_few_tests_notice_meets_no_others(tmp_path: Path, marked: str, broken: int | None, run: int) -> None:
+    """Of the tests that are named, ten are run first, unless some need a database."""
     test = "import pathlib\ndef test_{0}(): pathlib.Path('ran-{0}').touch(); assert {0} != {1}\n"
     for number in range(13):
         (tmp_path / f"test_{number:02}.py").write_text(test.format(number, broken))
     named = [f"test_{number:02}.py::test_{number}" for number in reversed(range(12))]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "benchmarks"), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
-    command = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "-p", "mutation_score.selection", *named]
+    command = [sys.executable, "-m", "pytest", "-q", "-c", os.devnull, "-p", "mutation_score.selection", "-m", marked, *named]
     result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
 
     assert (result.returncode, len(list(tmp_path.glob("ran-*")))) == (0 if broken is None else 1, run), result.stdout

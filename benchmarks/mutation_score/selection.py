@@ -40,12 +40,20 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     mutant = os.environ.get("MUTANT_UNDER_TEST", "")
     durations: dict[str, float] = json.loads(STATS.read_text())["duration_by_test"] if STATS.exists() else {}
     tests = ordered(able_to_notice(mutant, named), durations)
+    tests = tests[: LIMIT if "__mutmut_" in mutant else None]
+    if "not django_db" not in config.option.markexpr:  # pytest-django, which opens databases, cannot run within itself
+        config.pluginmanager.register(_Turn(tests))
+        config.args[:] = _files(tests)
+        return None
     options = [argument for argument in config.invocation_params.args if argument not in named]
-    for turn in (tests[:FEW], tests[FEW : LIMIT if "__mutmut_" in mutant else None]):
-        files = sorted({test.partition("::")[0] for test in turn})
-        if turn and (code := pytest.main([*options, *files], [_Turn(turn)])):
+    for turn in (tests[:FEW], tests[FEW:]):
+        if turn and (code := pytest.main([*options, *_files(turn)], [_Turn(turn)])):
             return code
     return 0
+
+
+def _files(tests: Sequence[str]) -> list[str]:
+    return sorted({test.partition("::")[0] for test in tests})
 
 
 class _Turn:
