@@ -159,9 +159,10 @@ def test_e002_authenticator(router: EventRouter, entry: dict[str, Any], message:
         ("", "not set"),
         ("shop.example", "'shop.example', which does not begin with 'https://'"),
         ("//shop.example", "'//shop.example', which does not begin with 'https://'"),
+        (("https://shop.example",), "('https://shop.example',), which does not begin with 'https://'"),
     ],
 )
-def test_w001_no_base_url(router: EventRouter, base_url: str | None, what: str) -> None:
+def test_w001_no_base_url(router: EventRouter, base_url: object, what: str) -> None:
     """Without BASE_URL, or with one that is no URL, absolute URLs cannot be made."""
     with override_settings(BASE_URL=base_url):
         said = told(run_checks())

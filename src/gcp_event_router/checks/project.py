@@ -62,8 +62,8 @@ def _misspelt_setting() -> Iterator[CheckMessage]:
 
 
 def _base_url() -> Iterator[CheckMessage]:
-    base: str = getattr(settings, "BASE_URL", None) or ""
-    if not base.startswith(("https://", "http://")):
+    base: object = getattr(settings, "BASE_URL", None) or ""
+    if not (isinstance(base, str) and base.startswith(("https://", "http://"))):
         what = f"{base!r}, which does not begin with 'https://'" if base else "not set"
         yield Warn(
             f"BASE_URL is {what}, so get_event_url() cannot make absolute URLs.",
