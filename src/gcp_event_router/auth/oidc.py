@@ -134,8 +134,8 @@ class OIDC:
                 id=check_ids.LOCAL_KEYS,
             )
         for audience in self.audience:
-            url = getattr(settings, "BASE_URL", "") if audience == EVENT_URL else audience
-            if not url.startswith("https://"):
+            url: object = getattr(settings, "BASE_URL", "") if audience == EVENT_URL else audience
+            if not (isinstance(url, str) and url.startswith("https://")):
                 which = f", which is {url!r}," if audience == EVENT_URL else ""
                 yield Error(
                     f"The audience {audience!r} of OIDC{which} is not an https URL.",
