@@ -39,7 +39,7 @@ Reference: TypeAlias = str | int | UUID
 
 # ty accepts unknown options unless the dict is closed, which old releases of mypy do not know.
 class PushOptions(TypedDict, total=False, closed=True):  # type: ignore[call-arg, unused-ignore]
-    """The options of `push`."""
+    """The options of `push`; `EventMessage` explains those that are its fields, and has their defaults."""
 
     #: Whether to raise the exceptions behind the outcome `FAILED`, of handlers and from before any handler: one by itself,
     #: several in an `ExceptionGroup`; true by default. Other outcomes, such as `INVALID` and `RETRY`, raise nothing.
