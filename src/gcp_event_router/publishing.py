@@ -33,6 +33,11 @@ _MAX_ATTRIBUTES: Final = 100
 _MAX_NAME: Final = 256
 _MAX_VALUE: Final = 1024
 _MAX_ORDERING_KEY: Final = 1024
+#: What PostgreSQL, Python and a time zone of any offset can all write.
+_YEARS: Final = range(2, 9999)
+#: On SQLite, a moment after the year 9999 is none, and so due at once.
+_LONGEST_DELAY: Final = timedelta(days=36_525)
+_NOT_UNICODE: Final = "has half of a character, which UTF-8 cannot encode."
 #: What type checkers ask for, by the names of `Publication`, with an example each.
 _TYPES: Final[Mapping[str, tuple[Any, str]]] = {
     "topic": (str, "'my-topic'"),
@@ -243,6 +248,9 @@ def _check(publication: Publication) -> None:
         if not isinstance(value := getattr(publication, name), types):
             msg = f"publish cannot use {name}= of the type {type(value).__qualname__}. Write {name}={example}."
             raise TypeError(msg)
+    if not _is_unicode(publication.ordering_key):
+        msg = f"The ordering key {publication.ordering_key!r} {_NOT_UNICODE}"
+        raise ValueError(msg)
     if len(publication.ordering_key.encode()) > _MAX_ORDERING_KEY:
         msg = f"The ordering key is too long: Pub/Sub carries {_MAX_ORDERING_KEY} bytes. Give a hash of it."
         raise ValueError(msg)
@@ -264,9 +272,21 @@ def _problem_of_times(publication: Publication) -> str | None:
         )
     if at is not None and settings.USE_TZ and timezone.is_naive(at):
         return f"at={at!r} has no time zone, so the moment is unknown. Give an aware time, such as timezone.now() + ..."
+    if at is not None and at.year not in _YEARS:
+        return f"at={at!r} is in a year that some time zones do not have. Give a time between the years 2 and 9998."
     if delay is not None and delay < timedelta(0):
         return f"delay={delay!r} is negative, and nobody can send into the past. Give a timedelta from 0."
+    if delay is not None and delay > _LONGEST_DELAY:
+        return f"delay={delay!r} is longer than a hundred years. Give a shorter one."
     return None
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _check_attributes(attributes: Mapping[Any, Any]) -> None:
@@ -276,6 +296,8 @@ def _check_attributes(attributes: Mapping[Any, Any]) -> None:
     for key, value in attributes.items():
         if not isinstance(key, str) or not isinstance(value, str):
             problem = "must map a string to a string."
+        elif not (_is_unicode(key) and _is_unicode(value)):
+            problem = _NOT_UNICODE
         elif not 0 < len(key.encode()) <= _MAX_NAME or len(value.encode()) > _MAX_VALUE:
             problem = f"is too long, or has no name: Pub/Sub carries names of {_MAX_NAME} bytes and values of {_MAX_VALUE}."
         elif key.lower().startswith("goog"):

@@ -83,11 +83,11 @@ def test_whose_worker_is_at_work(kept: str) -> None:
     assert counts == [0, 1]
 
 
-@pytest.mark.parametrize(("option", "what"), [("kind", "kind"), ("handler", "glob")])
-def test_a_malformed_glob(inbox: str, option: Any, what: str) -> None:
+@pytest.mark.parametrize(("selection", "what"), [(Selection(kind="["), "kind"), (Selection(handler="["), "glob")])
+def test_a_malformed_glob(inbox: str, selection: Selection, what: str) -> None:
     """A glob that could match nothing is refused, and a glob of handlers' names is not called a kind."""
     with pytest.raises(GlobError) as caught:
-        Selection(**{option: "["}).deliveries(inbox)
+        selection.deliveries(inbox)
 
     assert str(caught.value) == (
         f"The {what} '[' opens a '[' that is never closed, so it would match nothing. "

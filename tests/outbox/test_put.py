@@ -194,6 +194,32 @@ NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
             "Give a timedelta from 0.",
         ),
         (
+            {"at": datetime.max.replace(tzinfo=UTC)},
+            "at=datetime.datetime(9999, 12, 31, 23, 59, 59, 999999, tzinfo=datetime.timezone.utc) is in a year that some time "
+            "zones do not have. Give a time between the years 2 and 9998.",
+        ),
+        (
+            {"at": datetime.min.replace(tzinfo=UTC)},
+            "at=datetime.datetime(1, 1, 1, 0, 0, tzinfo=datetime.timezone.utc) is in a year that some time zones do not have. "
+            "Give a time between the years 2 and 9998.",
+        ),
+        (
+            {"delay": timedelta(days=36_526)},
+            "delay=datetime.timedelta(days=36526) is longer than a hundred years. Give a shorter one.",
+        ),
+        (
+            {"ordering_key": "\ud800"},
+            r"The ordering key '\ud800' has half of a character, which UTF-8 cannot encode.",
+        ),
+        (
+            {"attributes": {"a": "\udfff"}},
+            "The attribute 'a' has half of a character, which UTF-8 cannot encode.",
+        ),
+        (
+            {"attributes": {"\ud800": "a"}},
+            r"The attribute '\ud800' has half of a character, which UTF-8 cannot encode.",
+        ),
+        (
             {"attributes": {"Event-Router-Id": "1"}},
             "The attribute 'Event-Router-Id' has a name that the outbox needs. "
             "Choose one that does not begin with 'event-router-'.",
@@ -203,7 +229,6 @@ NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
             "97 attributes are too many: Pub/Sub carries 96 beside those of the outbox. Put some into the payload.",
         ),
     ],
-    ids=["two times", "at and key", "delay and key", "naive", "negative", "own attribute", "attributes"],
 )
 @on_sqlite
 def test_what_cannot_be_sent_or_kept_is_refused(outbox: str, placed: Kind[int], options: Any, message: str) -> None:
