@@ -79,6 +79,7 @@ PARTS = (
             "tests/catalogue/test_snippets.py",
             "tests/checks/test_deployment.py",
             "tests/dispatch/test_parameters.py",
+            "tests/endpoint/test_content_types.py",
             "tests/endpoint/test_guarded_bodies.py",
             "tests/endpoint/test_views.py",
             "tests/test_conf.py",

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
+from django.test import RequestFactory, override_settings
 
 from gcp_event_router import Event, EventRouter
+from gcp_event_router.views import EventView
 
 from ..conftest import Post
 
@@ -34,17 +36,38 @@ def test_the_content_type_does_not_decide(payloads: list[bytes], post: Post, con
     assert payloads == [body]
 
 
-@pytest.mark.parametrize("charset", ["utf-8", "utf-16", "latin-1", "nonsense"])
-def test_the_charset_does_not_touch_the_parameters(router: EventRouter, post: Post, charset: str) -> None:
-    """The query string is read as UTF-8, whatever charset the body claims to be in."""
-    parameters: list[dict[str, str]] = []
+@pytest.fixture
+def parameters(router: EventRouter) -> list[dict[str, str]]:
+    """The parameters that the handler got."""
+    received: list[dict[str, str]] = []
 
     @router.on("k")
     def handler(event: Event[bytes]) -> None:
-        parameters.append(event.parameters)
+        received.append(event.parameters)
 
-    assert post("/events/k/r?a=%C3%A9", b"{}", f"application/json; charset={charset}").status_code == 201
+    return received
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "utf-16", "latin-1", "nonsense"])
+@pytest.mark.parametrize("default", ["utf-8", "latin-1"])
+def test_the_charset_does_not_touch_the_parameters(
+    parameters: list[dict[str, str]], post: Post, charset: str, default: str
+) -> None:
+    """The query string is read as UTF-8, whatever charset the body claims to be in, and DEFAULT_CHARSET names."""
+    with override_settings(DEFAULT_CHARSET=default):
+        assert post("/events/k/r?a=%C3%A9", b"{}", f"application/json; charset={charset}").status_code == 201
+
     assert parameters == [{"a": "\xe9"}]
+
+
+def test_a_server_may_leave_an_empty_query_out(parameters: list[dict[str, str]]) -> None:
+    """PEP 3333 lets `QUERY_STRING` be absent."""
+    request = RequestFactory().post("/events/k/r", b"{}", "application/json")
+    del request.META["QUERY_STRING"]
+
+    response = EventView.as_view()(request, event_kind="k", event_reference="r")
+
+    assert (response.status_code, parameters) == (201, [{}])
 
 
 def test_a_compressed_body_is_not_guessed_at(router: EventRouter, post: Post) -> None:
