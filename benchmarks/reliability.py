@@ -51,8 +51,8 @@ is killed with `SIGKILL`. Each handler writes a row when it begins and one when 
 |---|{lines}|
 {servers}
 
-"Lost" and "doubled" are events with fewer or more effects than one for each handler, and must be 0. "Runs lost" are runs of
-handlers that a kill ended; the inbox found them by their leases, and ran them again.
+"Lost" and "doubled" are events with fewer or more effects than one for each handler, and must be 0. "Runs lost" are runs that a
+kill ended, some of them claimed and not yet begun; the inbox found them by their leases, and ran them again.
 
 ## Killed workers
 
@@ -198,7 +198,7 @@ _RELAY_ROWS: Final = {
 
 def _counts(figures: dict[str, Any]) -> str:
     verdicts: dict[str, int] = figures["verdicts"]
-    return ", ".join(f"{name} {count:,}" for name, count in sorted(verdicts.items(), key=lambda pair: -pair[1]))
+    return ", ".join(f"{name}: {count:,}" for name, count in sorted(verdicts.items(), key=lambda pair: -pair[1]))
 
 
 def _words(value: object) -> str:

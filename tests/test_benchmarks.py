@@ -28,6 +28,18 @@ def test_page_shows_the_newest_results(written: tuple[str, str]) -> None:
     assert written == ((docs / "explanation" / "benchmarks.md").read_text(), (docs / "images" / "benchmarks.svg").read_text())
 
 
+def test_reliability_is_what_the_newest_run_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody has edited docs/explanation/reliability.md by hand, each part has run, and none lost or doubled anything."""
+    monkeypatch.setattr(sys, "path", [str(ROOT / "benchmarks"), *sys.path])
+    import reliability  # noqa: PLC0415 -- the folder is on the path now
+
+    newest = max((ROOT / "benchmarks" / "results").glob("reliability-*.json"))
+    results = json.loads(newest.read_text())
+
+    assert reliability.page(results, newest.stem) == (ROOT / "docs" / "explanation" / "reliability.md").read_text()
+    assert {name: part["returned"] for name, part in results["parts"].items()} == dict.fromkeys(reliability.PARTS, 0)
+
+
 def test_medians_and_ratios_are_of_the_rounds(written: tuple[str, str]) -> None:
     """A ratio compares two contestants in each round, and only then takes the median."""
     from comparison.figures import Figure, ratio  # noqa: PLC0415 -- as above
