@@ -18,7 +18,7 @@ import pytest
 #: How many tests a mutant meets first: most need no more, and are spared the collection of the others.
 FEW = 10
 #: How many it meets at most, so that the score is the least that it can be.
-LIMIT = 400
+LIMIT = 1000
 #: How long tests take, in the folder in which mutmut runs them.
 STATS = Path("mutmut-stats.json")
 #: What the name of a file of the code ends with, in which this plugin has written which tests execute which lines.

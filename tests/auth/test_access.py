@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from asyncio import get_running_loop
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -331,6 +332,17 @@ def test_an_async_authenticator_under_wsgi(router: EventRouter, post: Post) -> N
     """An `async def authenticate` is awaited under WSGI as well."""
     with settings(("OnlyAsync", {"name": "own"})):
         assert [post("/events/k/r", Door=name).status_code for name in ("own", "other")] == [201, 401]
+
+
+def test_any_object_with_the_method_is_an_authenticator(router: EventRouter) -> None:
+    """The method need not be one of the object's class."""
+
+    def admit(request: HttpRequest) -> Principal:
+        return Principal("own")
+
+    door = SimpleNamespace(authenticate=admit)
+    with override_settings(ROOT_URLCONF=(path("<event_kind>/<event_reference>", EventView.as_view(authentication=[door])),)):
+        assert Client().post("/k/r", b"{}", "application/json").status_code == 201
 
 
 class Later(Door):

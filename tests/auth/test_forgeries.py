@@ -127,6 +127,10 @@ def whole_claims(change: Callable[[str], bytes]) -> Make:
     return lambda issuer: issuer.signed(change(json.dumps(issuer.claims())))
 
 
+def with_header(text: bytes) -> Make:
+    return lambda issuer: issuer.signed(json.dumps(issuer.claims()).encode(), text)
+
+
 def nested(depth: int, left: bytes = b"[", right: bytes = b"]") -> bytes:
     return left * depth + right * depth
 
@@ -154,7 +158,7 @@ HOSTILE: dict[str, Make] = {
     "claims behind a byte order mark": whole_claims(lambda text: b"\xef\xbb\xbf" + text.encode()),
     "claims and more": whole_claims(lambda text: text.encode() + b"x"),
     **{f"claims with {text}": claim("x", text.encode()) for text in ("NaN", "Infinity", "-Infinity")},
-    **{f"a header with {text}": header(HEADER % text.encode()) for text in ("NaN", "Infinity", "-Infinity")},
+    **{f"a header with {text}": with_header(HEADER % text.encode()) for text in ("NaN", "Infinity", "-Infinity")},
     "a sub that is a lone surrogate": claim("sub", rb'"\udfff"'),
     "a kid that is a lone surrogate": header(rb'{"alg": "RS256", "kid": "\ud800"}'),
     "NUL": payload(b"\0"),
