@@ -8,6 +8,7 @@ import pytest
 from django.test import RequestFactory, override_settings
 
 from gcp_event_router import Event, EventRouter
+from gcp_event_router.auth import SharedToken
 from gcp_event_router.views import EventView
 
 from ..conftest import Post
@@ -68,6 +69,8 @@ def test_a_server_may_leave_an_empty_query_out(parameters: list[dict[str, str]])
     response = EventView.as_view()(request, event_kind="k", event_reference="r")
 
     assert (response.status_code, parameters) == (201, [{}])
+    door = SharedToken(tokens=["a token of twenty characters"], parameter="token")
+    assert EventView.as_view(authentication=[door])(request, event_kind="k", event_reference="r").status_code == 401
 
 
 def test_a_compressed_body_is_not_guessed_at(router: EventRouter, post: Post) -> None:
