@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from json import dumps
 from typing import Any, Final
 
@@ -11,9 +11,10 @@ from django.core.management.base import OutputWrapper
 from django.db.models import Count, QuerySet
 
 from .._words import counted
-from ..management.arguments import age, glob
+from ..management.arguments import age, glob, positive
 from ..management.arguments import printable as text
 from ..management.subcommands import argument
+from .batches import NAMED
 from .display import error_details, printable
 
 #: The least and the greatest width of a column of names.
@@ -25,6 +26,28 @@ OLDER_THAN: Final = argument("--older-than", type=age, metavar="AGE", help="at l
 NEWER_THAN: Final = argument("--newer-than", type=age, metavar="AGE", help="at most this old")
 PERSONAL: Final = argument("--personal", action="store_true", help="also show what personal fields hold")
 DRY_RUN: Final = argument("--dry-run", action="store_true", help="only count what the command would change")
+#: How old what is purged has to be, and how much of it at once.
+PURGE: Final = (
+    argument("--older-than", type=age, metavar="AGE", help="at least this old, such as 30d (default: RETENTION)"),
+    argument(
+        "--batch",
+        type=positive,
+        default=1000,
+        metavar="N",
+        help=f"delete N events in a transaction, {NAMED} at most (default: 1000)",
+    ),
+)
+#: How long a worker or a relay goes on.
+LOOP: Final = (
+    argument("--loop", action="store_true", help="continue until SIGTERM or Ctrl-C"),
+    argument(
+        "--interval",
+        type=age,
+        default=timedelta(seconds=5),
+        metavar="AGE",
+        help="with --loop, look again after this time at most (default: 5s)",
+    ),
+)
 
 
 def print_number(out: OutputWrapper, verb: str, number: int, nouns: tuple[str, str], *, json: bool) -> None:

@@ -18,15 +18,15 @@ from ... import conf
 from ..._boxes.conflicts import AWAY
 from ..._boxes.display import printable
 from ..._boxes.erasing import MATCH, YES, Match, print_erased
-from ..._boxes.printing import DRY_RUN, KIND, print_dry_run, print_number, summary
+from ..._boxes.printing import DRY_RUN, KIND, LOOP, PURGE, print_dry_run, print_number, summary
 from ..._boxes.selecting import idle
 from ..._boxes.states import State
 from ..._boxes.wakeups import wakeups
 from ..._dispatch.store import Result
 from ..._shutdown import StopFlag, stop_flag
 from ..._words import counted
-from ...management.arguments import age, positive, refuse
 from ...management.arguments import printable as text
+from ...management.arguments import refuse
 from ...management.output import Progress
 from ...management.subcommands import FORMAT, argument, subcommand
 from ...outcomes import Outcome
@@ -115,14 +115,7 @@ def rename_handler(out: OutputWrapper, *, old: str, new: str, dry_run: bool, jso
 
 @subcommand(
     "Delete old events that are finished.",
-    argument("--older-than", type=age, metavar="AGE", help="at least this old, such as 30d (default: RETENTION)"),
-    argument(
-        "--batch",
-        type=positive,
-        default=1000,
-        metavar="N",
-        help="delete N events in a transaction, 10000 at most (default: 1000)",
-    ),
+    *PURGE,
     argument(
         "--state",
         action="append",
@@ -150,14 +143,7 @@ def erase_events(out: OutputWrapper, *, match: list[Match], kind: str | None, ye
 
 @subcommand(
     "Run the deferred deliveries that are due.",
-    argument("--loop", action="store_true", help="continue until SIGTERM or Ctrl-C"),
-    argument(
-        "--interval",
-        type=age,
-        default=timedelta(seconds=5),
-        metavar="AGE",
-        help="with --loop, look again after this time at most (default: 5s)",
-    ),
+    *LOOP,
     *FORMAT,
 )
 def process_deliveries(out: OutputWrapper, *, err: OutputWrapper, loop: bool, interval: timedelta, json: bool, **_: Any) -> None:

@@ -12,11 +12,11 @@ from django.db import close_old_connections
 
 from ... import conf
 from ..._boxes.conflicts import AWAY
+from ..._boxes.printing import LOOP
 from ..._boxes.wakeups import wakeups
 from ..._shutdown import stop_flag
 from ..._words import counted
-from ...management.arguments import age
-from ...management.subcommands import FORMAT, argument, subcommand
+from ...management.subcommands import FORMAT, subcommand
 from ..database import database
 from ..puts_postgresql import CHANNEL
 from ..relay import Tally, relay
@@ -26,14 +26,7 @@ from ..transports.configured import opened_transport
 
 @subcommand(
     "Send the events that are due.",
-    argument("--loop", action="store_true", help="continue until SIGTERM or Ctrl-C"),
-    argument(
-        "--interval",
-        type=age,
-        default=timedelta(seconds=5),
-        metavar="AGE",
-        help="with --loop, look again after this time at most (default: 5s)",
-    ),
+    *LOOP,
     *FORMAT,
 )
 def relay_events(out: OutputWrapper, *, err: OutputWrapper, loop: bool, interval: timedelta, json: bool, **_: Any) -> None:

@@ -9,8 +9,7 @@ from django.core.management.base import OutputWrapper
 
 from ... import conf
 from ..._boxes.erasing import MATCH, YES, Match, print_erased
-from ..._boxes.printing import DRY_RUN, KIND, print_dry_run, print_number
-from ...management.arguments import age, positive
+from ..._boxes.printing import DRY_RUN, KIND, PURGE, print_dry_run, print_number
 from ...management.subcommands import FORMAT, argument, subcommand
 from ..database import database
 from ..erasure import erase
@@ -41,14 +40,7 @@ def discard_events(out: OutputWrapper, *, dry_run: bool, json: bool, **options: 
 
 @subcommand(
     "Delete old events that were sent or discarded.",
-    argument("--older-than", type=age, metavar="AGE", help="at least this old, such as 30d (default: RETENTION)"),
-    argument(
-        "--batch",
-        type=positive,
-        default=1000,
-        metavar="N",
-        help="delete N events in a transaction, 10000 at most (default: 1000)",
-    ),
+    *PURGE,
     argument("--state", action="append", choices=list(map(str, PURGED)), help="repeatable (default: both)"),
     *(KIND, TOPIC),
     DRY_RUN,
