@@ -39,36 +39,31 @@ def described(span: ReadableSpan) -> dict[str, Any]:
 
 def measured() -> list[Point]:
     """All measurements since the process began: the name, how many, and the attributes."""
-    found: list[Point] = []
-    for _, metric in _metrics():
-        for point in metric.data.data_points:
-            if isinstance(point, HistogramDataPoint):
-                found.append((metric.name, point.count, dict(point.attributes or {})))
-            elif isinstance(point, NumberDataPoint):
-                found.append((metric.name, int(point.value), dict(point.attributes or {})))
-    return found
+    return [
+        (metric.name, point.count if isinstance(point, HistogramDataPoint) else int(point.value), dict(point.attributes or {}))
+        for _, metric, point in _points()
+    ]
 
 
 def instruments(name: str) -> dict[str, tuple[Any, ...]]:
     """What a library measures, by its name: by each instrument, the library with its version, unit, description and bounds."""
     return {
         metric.name: (scope.name, scope.version, metric.unit, metric.description, getattr(point, "explicit_bounds", None))
-        for scope, metric in _metrics()
+        for scope, metric, point in _points()
         if scope.name == name
-        for point in metric.data.data_points
     }
 
 
 def points_of(name: str) -> Iterator[tuple[str, HistogramDataPoint | NumberDataPoint]]:
     """The measurements of a library, each with the name of its instrument."""
-    for scope, metric in _metrics():
-        for point in metric.data.data_points if scope.name == name else ():
-            if isinstance(point, (HistogramDataPoint, NumberDataPoint)):
-                yield metric.name, point
+    return ((metric.name, point) for scope, metric, point in _points() if scope.name == name)
 
 
-def _metrics() -> Iterator[tuple[InstrumentationScope, Metric]]:
+def _points() -> Iterator[tuple[InstrumentationScope, Metric, HistogramDataPoint | NumberDataPoint]]:
     data = READER.get_metrics_data()
     for resource in data.resource_metrics if data else ():
         for scope in resource.scope_metrics:
-            yield from ((scope.scope, metric) for metric in scope.metrics)
+            for metric in scope.metrics:
+                for point in metric.data.data_points:
+                    if isinstance(point, (HistogramDataPoint, NumberDataPoint)):
+                        yield scope.scope, metric, point
