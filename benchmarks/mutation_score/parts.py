@@ -91,7 +91,13 @@ PARTS = (
     Part(
         "tokens",
         ("auth/keys", "auth/oidc"),
-        ("tests/auth", "tests/catalogue/test_security.py", "tests/catalogue/test_snippets.py", "tests/checks/test_deployment.py"),
+        (
+            "tests/auth",
+            "tests/catalogue/test_security.py",
+            "tests/catalogue/test_snippets.py",
+            "tests/checks/test_deployment.py",
+            "tests/contract/test_asyncapi.py",
+        ),
     ),
     Part(
         "signatures",
