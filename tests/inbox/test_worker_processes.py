@@ -22,7 +22,7 @@ from ..conftest import post_wsgi
 from ..effects.models import Effect
 from ..support.deliveries import on_postgresql, push, with_databases
 from ..support.own_postgres import until
-from ..support.worker_chaos import run_workers, store_steps, working
+from ..support.worker_chaos import run_workers, store_steps, wait_for, working
 from ..workers.handlers import convert
 
 pytestmark = [with_databases, on_postgresql, pytest.mark.proof, pytest.mark.timeout(600)]
@@ -41,7 +41,7 @@ def test_a_delivery_that_kills_its_workers(inbox: str) -> None:
     store_steps(inbox, ["poison" if number == 20 else None for number in range(60)])
 
     with working(inbox, 2, lease=1, max_lost=3) as (process, _):
-        assert process.wait(100) == 0
+        wait_for(inbox, 60, process)
 
     found = Counter(Delivery.objects.using(inbox).values_list("state", "attempts", "lost"))
     assert found == {("done", 1, 0): 59, ("parked", 3, 3): 1}

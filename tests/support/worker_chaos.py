@@ -77,19 +77,23 @@ def store_steps(alias: str, payloads: list[object]) -> None:
 
 @contextmanager
 def working(alias: str, workers: int, lease: float, max_lost: int = 1000) -> Generator[tuple[subprocess.Popen[str], list[int]]]:
-    """Run workers; yields the process that forks them, and the numbers of all that it has forked so far."""
+    """Run workers until the block ends; yields the process that forks them, and the numbers of all that it has forked so far."""
     settings = {key: value for key, value in connections[alias].settings_dict.items() if key in _KEPT}
     own = {"DJANGO_SETTINGS_MODULE": "tests.support.inbox_server_settings", "EVENTS_DATABASE": json.dumps(settings, default=str)}
     command = [sys.executable, "-m", "tests.support.batch_worker", str(workers), "1s", str(lease), str(max_lost)]
     forked: list[int] = []
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, cwd=ROOT, env={**os.environ, **own}, stdout=pipe, text=True, process_group=0) as process:
+    environment = {**os.environ, **own}
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdin=pipe, stdout=pipe, text=True, process_group=0) as process:
+        assert process.stdin is not None
         assert process.stdout is not None
         lines = process.stdout
         reader = Thread(target=lambda: forked.extend(int(line) for line in lines))
         reader.start()
         try:
             yield process, forked
+            process.stdin.close()
+            assert process.wait(_PATIENCE) == 0
         finally:
             if process.poll() != 0:
                 with suppress(ProcessLookupError):
@@ -117,15 +121,14 @@ def run_workers(alias: str, *, deliveries: int, kills: int, seed: int | None = N
     killed: set[int] = set()  # places in `forked`: the system gives the number of an ended process to another one
     with working(alias, WORKERS, lease=5) as (process, forked):
         for kill in range(1, kills + 1):
-            _wait_for(alias, kill * deliveries // (kills + 1), process)
+            wait_for(alias, kill * deliveries // (kills + 1), process)
             until(lambda: len(forked) == WORKERS + len(killed))
             time.sleep(chance.uniform(0, 0.02))
             waiting.append(rows.filter(state=State.RUNNING, started_at=None).count())
             victim = chance.choice([place for place in range(len(forked)) if place not in killed])
             killed.add(victim)
             os.kill(forked[victim], signal.SIGKILL)
-        process.wait(_PATIENCE)
-        assert process.returncode == 0
+        wait_for(alias, deliveries, process)
     seconds = time.monotonic() - started
     effects = (
         Effect.objects.using(alias)
@@ -149,7 +152,7 @@ def run_workers(alias: str, *, deliveries: int, kills: int, seed: int | None = N
     )
 
 
-def _wait_for(alias: str, count: int, process: subprocess.Popen[str]) -> None:
+def wait_for(alias: str, count: int, process: subprocess.Popen[str]) -> None:
     """Wait until so many deliveries are no longer open."""
     deadline = time.monotonic() + _PATIENCE
     settled = Delivery.objects.using(alias).exclude(state__in=OPEN)
