@@ -155,6 +155,7 @@ def test_mistakes(make: Callable[[], object], message: str) -> None:
     ("options", "problem"),
     [
         ({"header": "X Sig"}, "header='X Sig', which is not the name of a header. Write one such as X-Hub-Signature-256"),
+        ({"id": "X Id"}, "id='X Id', which is not the name of a header. Write one such as X-Hub-Signature-256"),
         ({"header": 5}, "header=5, which is not a string. Write one, or leave it out"),
         ({"algorithm": "md5"}, "algorithm='md5', which is unknown. Write one of sha256, sha512, sha1"),
         ({"encoding": "hexa"}, "encoding='hexa', which is unknown. Write one of hex, base64"),
@@ -202,6 +203,17 @@ def test_base_url_is_required() -> None:
         "Square verifies a signature over the URL, and needs BASE_URL, which is not set. "
         'Write BASE_URL = "https://your-server.example" in your settings.'
     )
+
+
+def test_base_url_of_the_settings() -> None:
+    """Without an option, the URL begins with BASE_URL, as it is when a request comes."""
+    signed = Signed("Square", "", b"{}", Square(secrets=[SECRET], base_url=HOST).sign(b"{}", url="/events/k/r"))
+    with override_settings(BASE_URL=f"{HOST}/"):
+        square = Square(secrets=[SECRET])
+        assert refusal(signed, square) is None
+        assert square.sign(b"{}", url="/events/k/r") == signed.headers
+    with override_settings(BASE_URL="https://other.example"):
+        assert refusal(signed, square) == "no signature was made with one of our secrets"
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512", "sha1"])
@@ -423,6 +435,7 @@ def test_placeholders() -> None:
         lambda: "correct horse battery staple " + random_secrets.token_hex(2),
     ]
     assert [secret for make in makers for secret in (make() for _ in range(500)) if is_guessable(secret)] == []
+    assert (is_guessable("zqvk" * 8), is_guessable("zqvkj" * 8)) == (True, False)  # four different characters, and five
 
 
 def test_check(capsys: pytest.CaptureFixture[str]) -> None:
