@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.core.checks import Error
-from django.test import override_settings
+from django.test import RequestFactory, override_settings
 
 from gcp_event_router import EventRouter
 from gcp_event_router.auth import OIDC
@@ -126,6 +126,20 @@ def test_a5_whatever_url_is_made_is_the_event_url(
         statuses = [status(send, world.issuer.token(aud=each), path) for each in (url, url.partition("?")[0])]
 
     assert statuses == [201, 201]
+
+
+def test_a5_absent_query(world: Google) -> None:
+    """A WSGI server may leave an empty query out, as PEP 3333 allows."""
+    oidc = OIDC(service_accounts=[ACCOUNT], audience="event-url", certs_url=world.server.url)
+    token = world.issuer.token(aud="https://shop.example/events/k/r?")
+    request = RequestFactory().post("/events/k/r", headers={"Authorization": f"Bearer {token}"})
+    del request.META["QUERY_STRING"]
+
+    with override_settings(BASE_URL="https://shop.example"):
+        principal = oidc.authenticate(request)
+
+    assert principal is not None
+    assert principal.email == ACCOUNT
 
 
 def test_a5_no_audience() -> None:
