@@ -347,6 +347,11 @@ IT_HAS = "it has account 'sender@my-project.iam.gserviceaccount.com' and audienc
             "unauthenticated: AuthenticationError, the token is for another audience than 'https://shop.example': "
             f"it has account '{'y' * 255}...' and audience '{'x' * 255}...'",
         ),
+        (
+            {"aud": "x" * 255},
+            "unauthenticated: AuthenticationError, the token is for another audience than 'https://shop.example': "
+            f"it has account '{ACCOUNT}' and audience '{'x' * 255}'",
+        ),
         ({"exp": NOW - 10}, f"unauthenticated: AuthenticationError, the token has expired: {IT_HAS}"),
         (
             {"iat": NOW + 11},

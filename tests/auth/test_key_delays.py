@@ -19,8 +19,6 @@ from ..support.issuers import FETCHER, Google, Issuer, fetchers, fresh, google, 
 from ..support.key_server import HEAD, PATIENCE, Mode, answered, dripping, hanging, in_turn, with_keys
 from .test_access import UNAVAILABLE, whole
 
-pytestmark = pytest.mark.proof
-
 DOCUMENT = json.dumps({"keys": [Issuer("first").jwk()]}).encode()
 SLOW: dict[str, Mode] = {
     "hangs": hanging(answered(DOCUMENT)),
@@ -56,6 +54,7 @@ def until_accepted(world: Google, post: Post) -> list[int]:
     return statuses
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("slowness", SLOW)
 def test_a10_slow_and_nothing_cached(
     world: Google, post: Post, logged: Callable[[], list[str]], monkeypatch: pytest.MonkeyPatch, slowness: str
@@ -72,6 +71,7 @@ def test_a10_slow_and_nothing_cached(
     assert world.server.requests == 1
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("slowness", SLOW)
 def test_a10_slow_and_back(world: Google, post: Post, monkeypatch: pytest.MonkeyPatch, slowness: str) -> None:
     """When the server is itself again so are the answers, although the connection on which it was slow is as slow as before."""
@@ -116,6 +116,7 @@ def test_a10_silent_name_server(world: Google, post: Post, silence: Silence) -> 
     assert (statuses[0], statuses[-1], silence.is_over) == (503, 201, False)
 
 
+@pytest.mark.proof
 def test_a10_late_end_of_a_fetch(world: Google, post: Post, silence: Silence) -> None:
     """A fetch that ends after later ones have brought the keys takes nothing from them: what they do not hold is 401."""
     until_accepted(world, post)
@@ -127,6 +128,7 @@ def test_a10_late_end_of_a_fetch(world: Google, post: Post, silence: Silence) ->
     assert (before, [status(post, token) for token in (*fresh(world.issuer), *fresh(stranger))]) == (401, [201, 401])
 
 
+@pytest.mark.proof
 @pytest.mark.parametrize("slowness", SLOW)
 @pytest.mark.parametrize("age", [LIFETIME, BOUND - 1])
 def test_a10_slow_and_cached(world: Google, post: Post, monkeypatch: pytest.MonkeyPatch, slowness: str, age: float) -> None:
@@ -161,6 +163,7 @@ def threadless() -> Iterator[pytest.MonkeyPatch]:
         yield patch
 
 
+@pytest.mark.proof
 def test_a10_no_thread_and_nothing_cached(
     world: Google, post: Post, logged: Callable[[], list[str]], threadless: pytest.MonkeyPatch
 ) -> None:
@@ -172,6 +175,7 @@ def test_a10_no_thread_and_nothing_cached(
     assert one(world, post) == 201
 
 
+@pytest.mark.proof
 def test_a10_no_thread_and_cached(
     world: Google, post: Post, logged: Callable[[], list[str]], request: pytest.FixtureRequest
 ) -> None:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
@@ -206,6 +207,15 @@ def test_limit(
     world.server.mode = send(json.dumps({"keys": [RSA]}).encode().ljust(3000 + over))
 
     assert status(post, NEW.token()) == code
+
+
+def test_no_proxy_leads_to_this_machine(world: Google, post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys of this machine are fetched directly, even if the environment names a proxy."""
+    with socket.create_server(("127.0.0.1", 0)) as nobody:
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{nobody.getsockname()[1]}")
+    monkeypatch.delenv("no_proxy", raising=False)
+
+    assert status(post, world.issuer.token()) == 201
 
 
 def test_each_url_has_its_keys(world: Google, post: Post) -> None:

@@ -147,6 +147,7 @@ def test_the_current_span(router: EventRouter, found: list[Found]) -> None:
         with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [], "TRACING": True}):
             assert cause_and_trace() == ("", {"traceparent": ours})
     with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [], "TRACING": True}):
+        assert cause_and_trace() == ("", {})
         push("k", "r", {}, attributes=FROM_OUTBOX)
     SPANS.clear()
     ((cause, headers),) = found
