@@ -147,7 +147,10 @@ million: $(VENV)/.test ## Print the duration of the admin's list and of a purge,
 growth: $(VENV)/.test ## Print how the inbox's tables grow while a million deliveries fail once and are done.
 	$(BIN)/python -u benchmarks/growth.py $(ARGUMENTS)
 
-mutation: .venvs/mutation/.installed ## Change the core in thousands of ways, and count the changes that no test notices; ARGUMENTS="globs secrets".
+.venvs/mutation/.mariadb: pyproject.toml | .venvs/mutation/.installed
+	@.venvs/mutation/bin/python tests/support/mariadb.py $@
+
+mutation: .venvs/mutation/.installed .venvs/mutation/.mariadb ## Change the core in thousands of ways, and count the changes that no test notices; ARGUMENTS="globs secrets".
 	.venvs/mutation/bin/python -u benchmarks/mutation.py $(ARGUMENTS)
 
 google: $(VENV)/.test ## Write the models of Google's payloads from the definitions in google-events.

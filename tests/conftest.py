@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -74,7 +75,8 @@ LONGEST = frozenset(
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave MariaDB to the proofs, and let workers begin with long files, so that none is left with one at the end."""
     for item in items:
-        if isinstance(item, pytest.Function) and "mariadb" in _words(item):
+        if isinstance(item, pytest.Function) and "mariadb" in _words(item) and not item.get_closest_marker("proof"):
+            item.add_marker("mariadb")
             item.add_marker("proof")
     if hasattr(config, "workerinput"):
         counts = Counter(item.path for item in items)
@@ -116,7 +118,8 @@ def django_db_modify_db_settings() -> Iterator[None]:
     with ExitStack() as stack:
         connections["postgresql"].settings_dict["HOST"] = stack.enter_context(postgres.server(durable=False))
         if "mariadb" in connections:
-            connections["mariadb"].settings_dict["HOST"] = stack.enter_context(mariadb.server(durable=False)).host
+            host = os.environ.get(mariadb.RUNNING) or stack.enter_context(mariadb.server(durable=False)).host
+            connections["mariadb"].settings_dict["HOST"] = host
         yield
 
 

@@ -7,18 +7,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from .mutants import Mutant
 from .parts import PARTS
 from .results import OUTCOMES, Result, score
-from .selection import LIMIT
+from .selection import LIMIT, LIMIT_WITH_DATABASE
 
 INTRODUCTION = """\
 # Mutation score
 
 Would a test notice if the core were wrong? `make mutation` asks [mutmut](https://mutmut.readthedocs.io), which makes one small
 change after another in the code, a *mutant*: `<` becomes `<=`, an argument becomes `None`, a branch is taken always. Each mutant
-meets the tests that execute the changed line, at most {limit}. The score is the share of mutants that fail a test, or make one
-run for ever. Mutants that no test reaches count as survivors. The command fails if a part scores below 90 %, or if a survivor
-has no reason here.
+meets the tests that execute the changed line, at most {limit}, or {limit_with_database} where they need a database. The score is
+the share of mutants that fail a test, or make one run for ever. Mutants that no test reaches count as survivors. The command
+fails if a part scores below 90 %, or if a survivor has no reason here.
 
-Tests marked `proof` take no part: those with real processes, browsers, and MariaDB. They notice more.
+Tests marked `proof` take no part: those with real processes and browsers. They notice more. MariaDB has a part of its own.
 
 | part | mutants | of | killed | timed out | survived | not reached | score | measured | commit |
 |---|---|---|---|---|---|---|---|---|---|
@@ -54,6 +54,7 @@ def write(results: Sequence[Result], reasons: Mapping[Mutant, str]) -> str:
             for result in results
         ),
         limit=LIMIT,
+        limit_with_database=LIMIT_WITH_DATABASE,
         score=score(totals),
         mutants=sum(totals.values()),
         missing=f" Not measured yet: {missing}." if missing else "",

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
+
+#: Which tests a part needs, by their markers; a database costs seconds for each mutant.
+NO_DATABASE: Final = "not proof and not django_db"
+DATABASES: Final = "not proof"
+MARIADB: Final = "mariadb"
 
 
 class Part(NamedTuple):
@@ -11,12 +16,7 @@ class Part(NamedTuple):
     name: str
     modules: tuple[str, ...]
     tests: tuple[str, ...]
-    needs_database: bool = False
-
-    @property
-    def marked(self) -> str:
-        """Which of the tests, by their markers: databases cost seconds for each mutant."""
-        return "not proof" if self.needs_database else "not proof and not django_db"
+    marked: str = NO_DATABASE
 
 
 #: Beginnings of the names of tests that see the frames that mutmut adds.
@@ -38,7 +38,17 @@ _DISPATCH = (
 _WITH_INBOX = tuple(
     f"tests/inbox/test_{name}.py" for name in ("dispatching", "handlers", "once_keys", "order", "unhandled", "unread")
 )
-_INBOX = ("batches_postgresql", "claim*", "endings*", "leases", "once_keys", "orders", "takes")
+_CLAIMS = (
+    "batches_postgresql",
+    "claimed_batches",
+    "claims",
+    "claims_postgresql",
+    "endings*",
+    "leases",
+    "once_keys",
+    "orders",
+    "takes",
+)
 
 
 def _dispatch(*names: str) -> tuple[str, ...]:
@@ -112,27 +122,13 @@ PARTS = (
             "tests/testing/test_signed_by.py",
         ),
     ),
-    Part(
-        "claims",
-        tuple(f"inbox/{name}" for name in _INBOX),
-        (
-            "tests/inbox/test_claims.py",
-            "tests/inbox/test_claimed_batches.py",
-            "tests/inbox/test_errors.py",
-            "tests/inbox/test_leases.py",
-            "tests/inbox/test_marks.py",
-            "tests/inbox/test_once_keys.py",
-            "tests/inbox/test_order.py",
-            "tests/inbox/test_policies.py",
-            "tests/inbox/test_replay.py",
-        ),
-        needs_database=True,
-    ),
+    Part("claims", tuple(f"inbox/{name}" for name in _CLAIMS), ("tests/inbox",), marked=DATABASES),
+    Part("claims-mariadb", ("inbox/claims_mysql",), ("tests/inbox",), marked=MARIADB),
     Part(
         "dispatch",
         _dispatch("bodies", "dispatch", "log_line", "lookup", "middleware", "raw_event", "refusal"),
         (*_DISPATCH, *_WITH_INBOX),
-        needs_database=True,
+        marked=DATABASES,
     ),
     Part(
         "registration",
@@ -143,12 +139,12 @@ PARTS = (
         "tracing",
         _dispatch("opentelemetry"),
         ("tests/dispatch/test_tracing.py", "tests/inbox/test_watched.py", "tests/outbox/test_causes.py"),
-        needs_database=True,
+        marked=DATABASES,
     ),
     Part(
         "pipeline",
         _dispatch("context", "event_key", "pipeline", "store"),
         (*_DISPATCH, *_WITH_INBOX),
-        needs_database=True,
+        marked=DATABASES,
     ),
 )

@@ -12,10 +12,10 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.support import postgres
+from tests.support import mariadb, postgres
 
 from .mutants import KILLED, SAMPLE, TIMED_OUT
-from .parts import LEFT_OUT, Part
+from .parts import LEFT_OUT, MARIADB, NO_DATABASE, Part
 
 ROOT = Path(__file__).resolve().parents[2]
 WORK = ROOT / "mutants"
@@ -37,9 +37,11 @@ def run(part: Part, children: int, *, is_sample: bool = False) -> None:
     environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
     environment["PYTHONPATH"] = str(ROOT / "benchmarks")  # for the plugin
     with ExitStack() as stack:
-        if part.needs_database:
+        if part.marked != NO_DATABASE:
             environment[postgres.RUNNING] = stack.enter_context(postgres.server(durable=False))
             children = 1  # they share its database
+        if part.marked == MARIADB:
+            environment[mariadb.RUNNING] = stack.enter_context(mariadb.server(durable=False)).host
         command = [str(Path(sys.executable).with_name("mutmut")), "run", "--max-children", str(children)]
         command += [SAMPLE] if is_sample else []
         subprocess.run(command, cwd=folder, env=environment, check=True)

@@ -17,8 +17,9 @@ import pytest
 
 #: How many tests a mutant meets first: most need no more, and are spared the collection of the others.
 FEW = 10
-#: How many it meets at most, so that the score is the least that it can be.
+#: How many it meets at most, so that the score is the least that it can be; fewer, where they need a database.
 LIMIT = 1000
+LIMIT_WITH_DATABASE = 300
 #: How long tests take, in the folder in which mutmut runs them.
 STATS = Path("mutmut-stats.json")
 #: What the name of a file of the code ends with, in which this plugin has written which tests execute which lines.
@@ -40,8 +41,10 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     mutant = os.environ.get("MUTANT_UNDER_TEST", "")
     durations: dict[str, float] = json.loads(STATS.read_text())["duration_by_test"] if STATS.exists() else {}
     tests = ordered(able_to_notice(mutant, named), durations)
-    tests = tests[: LIMIT if "__mutmut_" in mutant else None]
-    if "not django_db" not in config.option.markexpr:  # pytest-django, which opens databases, cannot run within itself
+    has_database = "not django_db" not in config.option.markexpr
+    if "__mutmut_" in mutant:
+        tests = tests[: LIMIT_WITH_DATABASE if has_database else LIMIT]
+    if has_database:  # pytest-django, which opens it, cannot run within itself
         config.pluginmanager.register(_Turn(tests))
         config.args[:] = _files(tests)
         return None

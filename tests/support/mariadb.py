@@ -19,6 +19,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+#: The environment variable that says where a server for tests runs already: `make mutation` runs pytest thousands of times.
+RUNNING = "TESTS_MARIADB"
 PYPROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
 DATABASE = "events"
 """An empty database that each server has from its start."""
