@@ -144,7 +144,7 @@ PARTS = (
     Part(
         "pipeline",
         _dispatch("context", "event_key", "pipeline", "store"),
-        (*_DISPATCH, *_WITH_INBOX),
+        (*_DISPATCH, *_WITH_INBOX, "tests/catalogue/test_deliveries.py", "tests/outbox/test_causes.py"),
         marked=DATABASES,
     ),
 )

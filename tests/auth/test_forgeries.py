@@ -216,6 +216,7 @@ def test_a4_missing(world: Google, router: EventRouter, post: Post, name: str, c
 REASONS: list[tuple[str, Make]] = [
     ("the token is not a JWT", lambda issuer: issuer.token() + "="),
     ("the token is not a JWT", lambda issuer: "a.b.c"),
+    ("the token is not a JWT", lambda issuer: "a" * 8193),
     ("the token's header is not that of a Google token", header(b"[]")),
     ("the token's header is not that of a Google token", signed(alg="RS256", crit=["x"], x=1)),
     ("the token does not name its key", signed(alg="RS256", kid=1)),

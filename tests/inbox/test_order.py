@@ -308,6 +308,20 @@ def test_a_function_that_fails(inbox: str, router: EventRouter, log: Log, deferr
     assert log.handled == []
 
 
+def test_what_cannot_be_a_key(inbox: str, router: EventRouter, log: Log) -> None:
+    """Another result of `order_by` fails the run, with the option's name."""
+    find: Any = lambda event: 1.5  # noqa: E731 -- whose type is wrong
+    register(router, log, order_by=find)
+
+    assert post_wsgi(PATH, order(1)).status_code == 400
+
+    handler = next(iter(router)).handler
+    assert Delivery.objects.using(inbox).get().error_text.partition("\n")[0] == (
+        f"builtins.TypeError: order_by of {handler} returned an object of type float, which cannot be a key. "
+        "Return a text, an int or a UUID, or None for an event without a key."
+    )
+
+
 def test_a_lost_run_keeps_its_place(inbox: str, router: EventRouter, log: Log) -> None:
     """If a worker is killed, its delivery holds back its key until the lease has ended, and then runs first."""
     register(router, log, deferred=True)
