@@ -22,23 +22,26 @@ from .._boxes.erasing import Erased, Match, erase_matching, json_of, require_mat
 from .._boxes.selecting import matching
 from .._boxes.states import State
 from .._globs.glob import Glob
+from ..envelopes import CloudTask, read
 from ..envelopes.pubsub import shape_of
 from .database import database
 from .decisions import discardable
 from .facts import envelope_of
 from .models import Delivery, OnceKey, StoredEvent
+from .renewals import hash_of_labels
 from .replay import discard
 from .selections import kinds
 
 __all__ = ["Erased", "Match", "erase"]
 
-#: What identifies a task when it comes again, besides its kind and reference.
-_TASK_HEADERS: Final = ("HTTP_X_CLOUDTASKS_", "HTTP_X_APPENGINE_")
+#: The ends of the headers by which a task is recognised, besides its kind and reference.
+_LABELS: Final = ("QUEUENAME", "TASKNAME")
+_TIME: Final = "TASKETA"
 #: The members with the payload in the bodies of pushes and CloudEvents.
 _WRAPPERS: Final = ("message", "data", "data_base64")
 #: Stands for a payload that is not JSON.
 _NOT_JSON: Final = object()
-_NOTHING: Final[dict[str, Any]] = {"body": b"", "parameters": "", "principal": "", "digest": b""}
+_NOTHING: Final[dict[str, Any]] = {"body": b"", "parameters": "", "meta": "", "principal": "", "digest": b""}
 
 
 def erase(matches: Collection[Match], *, kind: str = "", alias: str | None = None, dry_run: bool = True) -> Erased:
@@ -133,21 +136,22 @@ def _erase(alias: str, matches: Collection[Match], keys: Collection[UUID]) -> Er
         idle = events.exclude(key__in=running)
         own = deliveries.filter(event__in=idle.values("key"))
         discarded = discard(own)
-        names = ("key", "form", "meta", "reference", "message_id")
-        for key, form, meta, *labels in list(idle.values_list(*names)):
-            reference, message_id = (without_values(label, matches) for label in labels)
-            # a task's headers have its name, which is its message id
-            kept = {"meta": _meta_to_keep(form, meta) if message_id else "", "reference": reference, "message_id": message_id}
-            events.filter(key=key).update(**_NOTHING, **kept)
+        for event in list(idle.only("kind", "reference", "message_id", "form", "meta")):
+            labels = {name: without_values(getattr(event, name), matches) for name in ("reference", "message_id")}
+            events.filter(key=event.key).update(**{**_NOTHING, **labels, **_task_to_keep(event, matches)})
         numbers = list(own.values_list("pk", flat=True))
         OnceKey.objects.using(alias).filter(delivery__in=numbers).update(text="")
         deliveries.filter(pk__in=numbers).update(error_text="", once_key="", order_key="", order_digest=None)
     return Erased(erased=number, discarded=discarded, in_use=len(running))
 
 
-def _meta_to_keep(form: str, meta: str) -> str:
-    """The headers that a task needs to be recognised, since its name may be used again; none of any other event."""
-    if form != "cloud-task":
-        return ""
-    headers: dict[str, str] = json.loads(meta or "{}")
-    return json.dumps({name: value for name, value in headers.items() if name.startswith(_TASK_HEADERS)})
+def _task_to_keep(event: StoredEvent, matches: Collection[Match]) -> dict[str, str]:
+    """By what an erased task is recognised, since its name may be used again: its time, and its labels or a hash of them."""
+    task = read(b"", json.loads(event.meta)) if event.form == CloudTask.form else None
+    if not isinstance(task, CloudTask) or task.identity is None:
+        return {}
+    labels = {name: text for name, text in task.meta.items() if name.endswith(_LABELS)}
+    times = {name: text for name, text in task.meta.items() if name.endswith(_TIME)}
+    if all(without_values(text, matches) == text for text in (event.reference, task.queue, task.task_name)):
+        return {"meta": json.dumps({**labels, **times})}
+    return {"meta": json.dumps({**dict.fromkeys(labels, ""), **times}), "message_id": hash_of_labels(event, task.identity)}

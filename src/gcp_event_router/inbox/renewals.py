@@ -57,13 +57,20 @@ def key_of_task(alias: str, row: StoredEvent, task: CloudTask) -> UUID:
     return key_of(row.kind, row.reference, (*task.identity, task.eta.isoformat())) if is_new else key
 
 
+def hash_of_labels(row: StoredEvent, identity: tuple[str, ...]) -> str:
+    """Return what an erased task has as its message id, if its queue, its name or its reference must not stay."""
+    return str(key_of(row.kind, row.reference, identity))
+
+
 def _stored_tasks(alias: str, row: StoredEvent, identity: tuple[str, ...]) -> list[tuple[UUID, datetime | None]]:
     """List the keys and times of the stored tasks with that name and URL, the newest first."""
-    rows = StoredEvent.objects.using(alias).filter(message_id=row.message_id, form=row.form).order_by("-received_at")
+    erased = hash_of_labels(row, identity)
+    named = StoredEvent.objects.using(alias).filter(message_id__in=[row.message_id, erased], form=row.form)
+    columns = ("key", "message_id", "kind", "reference", "meta")
     tasks: list[tuple[UUID, datetime | None]] = []
-    for key, kind, reference, meta in rows.values_list("key", "kind", "reference", "meta")[:_MAX_TASKS]:
-        task = read(b"", json.loads(meta)) if (kind, reference) == (row.kind, row.reference) else None
-        if isinstance(task, CloudTask) and task.identity == identity:
+    for key, message_id, *url, meta in named.order_by("-received_at").values_list(*columns)[:_MAX_TASKS]:
+        task = read(b"", json.loads(meta)) if message_id == erased or url == [row.kind, row.reference] else None
+        if isinstance(task, CloudTask) and (message_id == erased or task.identity == identity):
             tasks.append((key, task.eta))
     return tasks
 
