@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import json
 from base64 import b64encode
+from contextlib import ExitStack
 from decimal import Decimal
 from typing import Any, cast
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connections
+from django.db import connections, transaction
 from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,15 +29,19 @@ from gcp_event_router.utils import make_pubsub_message
 from ..conftest import post_wsgi
 from ..support.deliveries import (
     Stall,
+    beside,
     effects,
     end_leases,
+    on_postgresql,
     push,
     register,
     rows,
+    somebody_waits,
     take_effect,
     where_handlers_overlap,
     with_databases,
 )
+from ..support.own_postgres import until
 from .test_dead_letters import dead
 
 EMAIL = "ada@example.org"
@@ -154,6 +159,24 @@ def test_an_erased_event_cannot_run_again(inbox: str, router: EventRouter) -> No
     assert ("erased" in shown, "no payload" in shown, "can no longer be read" in shown) == (True, True, False)
     assert json.loads(run("list", "--json")[0])["erased_at"] is not None
     assert effects(inbox) == ["h"]
+
+
+@on_postgresql
+@pytest.mark.parametrize("state", [State.DONE, State.DISCARDED])
+@with_databases
+def test_a_replay_runs_nothing_that_it_read_before_the_erasure(inbox: str, router: EventRouter, state: State) -> None:
+    """A replay that has read an event while it is erased waits for the erasure, and does not run it."""
+    register(router, lambda event: take_effect(inbox, "h"), is_async=False)
+    post_wsgi("/events/k/r", push("1", ADA))
+    Delivery.objects.using(inbox).update(state=state)
+
+    with ExitStack() as stack, transaction.atomic(using=inbox):
+        assert erase([Match("customer.id", "42")], dry_run=False) == Erased(1, 1)
+        replayed = stack.enter_context(beside(lambda: [*replay(Selection().deliveries(inbox), force=True)]))
+        until(lambda: somebody_waits(inbox))
+
+    assert ([result.outcome for _, result in replayed.result()], effects(inbox)) == ([Outcome.BUSY], ["h"])
+    assert rows(inbox) == [("h", state, 1)]
 
 
 @with_databases

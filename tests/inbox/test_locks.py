@@ -29,6 +29,7 @@ from ..support.deliveries import (
     rows,
     session,
     settings_of,
+    somebody_waits,
     take_effect,
     with_databases,
 )
@@ -70,14 +71,8 @@ def deadlock(alias: str, stack: ExitStack) -> None:
     write(other, "theirs")
     write(connections[alias], "ours")
     stack.enter_context(beside(lambda: write(other, "ours")))
-    until(lambda: _somebody_waits(alias))
+    until(lambda: somebody_waits(alias))
     write(connections[alias], "theirs")
-
-
-def _somebody_waits(alias: str) -> bool:
-    with session(alias) as watcher, watcher.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
-        return bool(cursor.fetchone() != (0,))
 
 
 def serialization_failure(alias: str, stack: ExitStack) -> None:

@@ -187,6 +187,13 @@ def session(alias: str) -> Generator[BaseDatabaseWrapper]:
         other.close()
 
 
+def somebody_waits(alias: str) -> bool:
+    """Whether a session on PostgreSQL waits for a lock."""
+    with session(alias) as watcher, watcher.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_locks WHERE NOT granted")
+        return bool(cursor.fetchone() != (0,))
+
+
 @contextmanager
 def settings_of(alias: str, **changed: Any) -> Generator[None]:
     """Have all connections that are opened in the block be opened with other settings."""

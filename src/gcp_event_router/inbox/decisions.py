@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
@@ -12,15 +13,19 @@ from .._boxes.selecting import IS_OPEN
 from .._boxes.states import SETTLED, State
 from .._boxes.stored_errors import StoredError
 from . import once_keys
-from .models import Delivery
+from .models import Delivery, StoredEvent
 from .waking import wake_workers
 
 
 @retry_conflicts
 def reopen(alias: str, delivery: Delivery) -> bool:
-    """Reopen a settled delivery for a worker. Returns False if it has been run since it was read."""
+    """Reopen a settled delivery for a worker. Returns False if it has been run, or its event erased, since it was read."""
+    event = StoredEvent.objects.using(alias).filter(key=delivery.event.key, erased_at=None)
     rows = Delivery.objects.using(alias).filter(pk=delivery.pk, state=delivery.state, attempts=delivery.attempts)
-    return bool(rows.update(state=State.PENDING, deferred=True, finished_at=None, waiting_since=None, duplicate_of=None))
+    with transaction.atomic(using=alias):
+        if not event.update(erased_at=None):  # locks it, as an erasure does first
+            return False
+        return bool(rows.update(state=State.PENDING, deferred=True, finished_at=None, waiting_since=None, duplicate_of=None))
 
 
 @retry_conflicts
