@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from gcp_event_router._boxes.erasing import Erased, Match
+from gcp_event_router._boxes.exact_text import ascii_text
+from gcp_event_router._boxes.states import State
 from gcp_event_router.outbox.erasure import erase
 from gcp_event_router.outbox.models import OutgoingEvent
 from gcp_event_router.outbox.retry import retry
@@ -48,6 +50,17 @@ def test_nothing_of_a_person_is_left(outbox: str) -> None:
     assert retry(OutgoingSelection().events()) == 0
     assert "done, erased" in run("list")
     assert json.loads(run("show", str(min(states_of(outbox))), "--json"))["erased_at"] is not None
+
+
+def test_ids_with_a_value_are_erased(outbox: str) -> None:
+    """The ids that others gave: that of the event which caused it, and the receiver's."""
+    for text in ("welcome-ada", "\u00e9cole-ada", "adam"):
+        keep(outbox, State.DONE, data=b'{"name": "ada"}', cause=ascii_text(text), message_id=ascii_text(text))
+
+    assert erase([Match("name", "ada")], dry_run=False) == Erased(3, 3)
+
+    found = OutgoingEvent.objects.using(outbox).order_by("pk").values_list("cause", "message_id")
+    assert list(found) == [("", ""), ("", ""), ("adam", "adam")]
 
 
 def test_a_kind_narrows_it_down(outbox: str) -> None:

@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Now
 
 from .._boxes.conflicts import retry_conflicts
-from .._boxes.erasing import Erased, Match, erase_matching, json_of, require_matches
+from .._boxes.erasing import Erased, Match, erase_matching, json_of, require_matches, without_values
 from .._boxes.selecting import matching
 from .._boxes.states import State
 from .._globs.glob import Glob
@@ -40,7 +40,7 @@ def erase(matches: Collection[Match], *, kind: str = "", alias: str | None = Non
     rows = OutgoingEvent.objects.using(alias).filter(erased_at=None)
     if kind:
         rows = matching(rows, "kind", Glob(kind))
-    end = partial(_count, alias) if dry_run else partial(_erase, alias)
+    end = partial(_count, alias) if dry_run else partial(_erase, alias, matches)
     return erase_matching(matches, rows, "data", _documents_of, end)
 
 
@@ -61,7 +61,7 @@ def _count(alias: str, numbers: Collection[int]) -> Erased:
 
 
 @retry_conflicts
-def _erase(alias: str, numbers: Collection[int]) -> Erased:
+def _erase(alias: str, matches: Collection[Match], numbers: Collection[int]) -> Erased:
     with transaction.atomic(using=alias):
         rows = OutgoingEvent.objects.using(alias).filter(pk__in=numbers)
         number = rows.filter(erased_at=None).update(erased_at=Now())  # locks them
@@ -70,5 +70,8 @@ def _erase(alias: str, numbers: Collection[int]) -> Erased:
             number -= rows.filter(pk__in=in_use).update(erased_at=None)
         idle = OutgoingEvent.objects.using(alias).filter(pk__in=set(numbers) - in_use)
         discarded = discard(idle)
+        for name in ("cause", "message_id"):
+            texts = idle.exclude(**{name: ""}).values_list("pk", name)
+            idle.filter(pk__in=[pk for pk, text in texts if not without_values(text, matches)]).update(**{name: ""})
         idle.update(**_NOTHING)
     return Erased(erased=number, discarded=discarded, in_use=len(in_use))
