@@ -24,6 +24,7 @@ from gcp_event_router.inbox.models import Delivery, OnceKey, State, StoredEvent
 from gcp_event_router.inbox.replay import replay
 from gcp_event_router.inbox.selections import Selection
 from gcp_event_router.outcomes import Outcome
+from gcp_event_router.testing import CloudEventMessage
 from gcp_event_router.utils import make_pubsub_message
 
 from ..conftest import post_wsgi
@@ -234,6 +235,18 @@ def test_a_task_is_recognised_without_its_name(inbox: str, router: EventRouter, 
 
     assert (send(1_009_000), send(1_012_000, retries=1), send(1_018_000), send(1_018_000)) == (200, 200, 201, 200)
     assert effects(inbox) == ["h", "h", "h"]
+
+
+@with_databases
+def test_a_value_outside_of_ascii_is_erased_from_an_id(inbox: str, router: EventRouter) -> None:
+    """An id is stored with its characters escaped."""
+    register(router, lambda event: None, is_async=False)
+    event = CloudEventMessage(id="welcome-Zo\u00eb", source="s", type="k", data={"name": "Zo\u00eb"}).structured()
+    assert post_wsgi("/events/k/r", event.body, content_type=event.content_type).status_code == 201
+
+    erase([Match("name", "Zo\u00eb")], dry_run=False)
+
+    assert StoredEvent.objects.using(inbox).get().message_id == ""
 
 
 @with_databases

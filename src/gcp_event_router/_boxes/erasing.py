@@ -21,6 +21,7 @@ from pydantic_core import from_json
 from .._words import counted
 from ..management.arguments import pair
 from ..management.subcommands import argument
+from .exact_text import ascii_text
 
 RowT = TypeVar("RowT", bound=Model)
 
@@ -167,7 +168,8 @@ def erase_matching(
 
 def without_values(text: str, matches: Iterable[Match]) -> str:
     """Return a name in which a value must not stay: empty if one of them is a word of it."""
-    return "" if any(re.search(rf"(?<![^\W_]){re.escape(match.value)}(?![^\W_])", text) for match in matches) else text
+    values = {form for match in matches for form in (match.value, ascii_text(match.value))}  # of an id, the latter is stored
+    return "" if any(re.search(rf"(?<![^\W_]){re.escape(value)}(?![^\W_])", text) for value in values) else text
 
 
 def print_erased(out: OutputWrapper, numbers: Erased, nouns: tuple[str, str], *, done: bool, json: bool) -> None:
