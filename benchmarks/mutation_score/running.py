@@ -54,7 +54,17 @@ def configuration(part: Part) -> str:
     kept since: async tests would wait for ever.
     """
     changed = [f"src/gcp_event_router/{module}.py" for module in part.modules]
-    arguments = ["-p", "no:cacheprovider", "-p", PLUGIN, "--hypothesis-profile=mutants", "--tb=no", "-m", part.marked]
+    arguments = [
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        PLUGIN,
+        "--hypothesis-profile=mutants",
+        "--tb=no",
+        "--timeout=30",
+        "-m",
+        part.marked,
+    ]
     arguments += [f"--deselect={test}" for test in LEFT_OUT]
     return f"""
 [tool.mutmut]
