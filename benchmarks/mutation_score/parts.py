@@ -35,8 +35,16 @@ _DISPATCH = (
     "tests/test_outcomes.py",
     "tests/test_router.py",
 )
-_WITH_INBOX = tuple(
-    f"tests/inbox/test_{name}.py" for name in ("dispatching", "handlers", "once_keys", "order", "unhandled", "unread")
+
+
+def _inbox(*names: str) -> tuple[str, ...]:
+    return tuple(f"tests/inbox/test_{name}.py" for name in names)
+
+
+_WITH_INBOX = _inbox("dispatching", "handlers", "once_keys", "order", "unhandled", "unread")
+_OF_CLAIMS = (
+    *_inbox("claims", "claimed_batches", "commit", "conflicts", "dispatching", "display", "erasure", "errors", "leases", "marks"),
+    *_inbox("once_keys", "order", "policies", "replay", "transactions", "waits"),
 )
 _CLAIMS = (
     "batches_postgresql",
@@ -122,8 +130,8 @@ PARTS = (
             "tests/testing/test_signed_by.py",
         ),
     ),
-    Part("claims", tuple(f"inbox/{name}" for name in _CLAIMS), ("tests/inbox",), marked=DATABASES),
-    Part("claims-mariadb", ("inbox/claims_mysql",), ("tests/inbox",), marked=MARIADB),
+    Part("claims", tuple(f"inbox/{name}" for name in _CLAIMS), _OF_CLAIMS, marked=DATABASES),
+    Part("claims-mariadb", ("inbox/claims_mysql",), _OF_CLAIMS, marked=MARIADB),
     Part(
         "dispatch",
         _dispatch("bodies", "dispatch", "log_line", "lookup", "middleware", "raw_event", "refusal"),
