@@ -12,6 +12,7 @@ from django.core.checks import Warning as Warn
 from django.db import connections
 
 from gcp_event_router import Event, EventRouter
+from gcp_event_router.inbox import claims_mysql
 from gcp_event_router.inbox.checks import check_tables
 from gcp_event_router.inbox.claims_mysql import PART
 from gcp_event_router.inbox.models import Delivery, StoredEvent
@@ -105,6 +106,43 @@ def test_bodies_longer_than_a_packet_once_they_are_escaped(inbox: str, router: E
         unread = b'{"message": {"data": 7}, "subscription": "' + b"\\\\" * (size // 2) + b'"}'
         assert post("/events/k/unread", unread).status_code == 200
         assert bytes(StoredEvent.objects.using(inbox).get(reference="unread").body) == unread
+
+
+@on_mariadb
+@pytest.mark.parametrize("size", [23, 24, 25, 48, 60])
+def test_bodies_in_parts(inbox: str, router: EventRouter, monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    """A long body arrives whole, and so does one that replaces it; what is settled keeps its own."""
+    monkeypatch.setattr(claims_mysql, "PART", 24)
+    router.on("k", name="h", payload=bytes)(refuse_long_ones)
+    bodies = [letter * size for letter in (b"a", b"'", b"c")]
+
+    def send(body: bytes) -> tuple[int, bytes]:
+        status = post_wsgi("/events/k/r", body, "application/octet-stream", **CLOUD_EVENT).status_code
+        return status, bytes(StoredEvent.objects.using(inbox).get(reference="r").body)
+
+    assert [send(body) for body in bodies[:2]] == [(400, bodies[0]), (400, bodies[1])]
+    assert [send(body) for body in (b"short", bodies[2])] == [(201, b"short"), (200, b"short")]
+
+
+def refuse_long_ones(event: Event[bytes]) -> None:
+    if len(event.payload) > len("short"):
+        raise RuntimeError
+
+
+@pytest.mark.parametrize(
+    ("packet", "largest"),
+    [
+        (16 * 2**20, 15 * 2**20),
+        (9 * 2**20 + 1, 8 * 2**20 + 1),
+        (9 * 2**20, 8 * 2**20),
+        (9 * 2**20 - 2, 4 * 2**20 - 1),
+        (2 * 2**20, 2**19),
+        (2**20, 0),
+    ],
+)
+def test_the_largest_body_of_a_packet(packet: int, largest: int) -> None:
+    """Where two parts and the rest fit into a packet, the server joins the parts; else an escaped body has to fit as a whole."""
+    assert claims_mysql.largest_body(packet) == largest
 
 
 def checked(alias: str) -> list[tuple[Any, ...]]:
