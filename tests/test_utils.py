@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import io
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.http import QueryDict
 from django.test import override_settings
 from django.urls import NoReverseMatch
+from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext_lazy
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from gcp_event_router import utils
+from gcp_event_router import EventRouter, utils
+from gcp_event_router.auth import OIDC, Square
 from gcp_event_router.event import SUBSCRIPTION
 from gcp_event_router.exceptions import ConfigurationError, InvalidPubSubMessageError
+from gcp_event_router.outbox.transports import HTTP
 from gcp_event_router.utils import decode_pubsub_message, get_event_url, make_pubsub_message
 
 
@@ -118,6 +126,45 @@ def test_url_without_a_base() -> None:
     assert str(refused.value) == (
         "settings.BASE_URL is not set, so the URL has no beginning. Set it, or pass base_url='' for a relative URL."
     )
+
+
+def schema() -> str:
+    """What `events schema` writes."""
+    call_command("events", "schema", stdout=(out := io.StringIO()))
+    return out.getvalue()
+
+
+READERS: dict[str, Callable[[], object]] = {
+    "get_event_url": lambda: get_event_url("k", "r"),
+    "the command schema": schema,
+    "OIDC": lambda: OIDC(service_accounts=["a@b.example"], audience="event-url"),
+    "Square": lambda: Square(secrets=["s" * 32]),
+    "HTTP": lambda: HTTP(url="https://other.example", envelope="cloudevents"),
+}
+
+
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+@pytest.mark.parametrize("value", [5, ["https://shop.example"], Path("/shop"), SimpleLazyObject(lambda: 5)])
+def test_base_url_that_is_no_string(router: EventRouter, read: Callable[[], object], value: object) -> None:
+    """Whatever reads the setting says so."""
+    with override_settings(BASE_URL=value), pytest.raises((ConfigurationError, CommandError)) as refused:
+        read()
+
+    assert str(refused.value) == (
+        f'settings.BASE_URL is {value!r}, which is not a string. Write BASE_URL = "https://your-server.example".'
+    )
+
+
+@pytest.mark.parametrize("value", [SimpleLazyObject(lambda: "https://lazy.example"), gettext_lazy("https://lazy.example")])
+def test_base_url_that_is_lazy(router: EventRouter, value: object) -> None:
+    """A lazy string is evaluated when it is read."""
+    with override_settings(BASE_URL=value):
+        assert get_event_url("k", "r") == "https://lazy.example/events/k/r"
+        assert "lazy.example" in schema()
+        for name in ("OIDC", "Square", "HTTP"):
+            READERS[name]()
+    with override_settings(BASE_URL=SimpleLazyObject(lambda: None)), pytest.raises(ConfigurationError, match="is not set"):
+        get_event_url("k", "r")
 
 
 @pytest.mark.parametrize("label", ["", "a/b", "a\nb", "x" * 256, None])

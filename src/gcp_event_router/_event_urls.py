@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from types import NoneType
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.urls import NoReverseMatch, reverse
+from django.utils.functional import Promise
 from django.utils.http import urlencode
 
 from . import _url_signing
@@ -41,7 +43,7 @@ def get_event_url(
         single_use: Have a signed URL accepted only once; needs `max_age`. Not for senders that try again, such as Pub/Sub.
 
     Raises:
-        ConfigurationError: `BASE_URL` is not set, or no URL pattern has the name.
+        ConfigurationError: `BASE_URL` is not set or not a string, or no URL pattern has the name.
         ValueError: The kind, the reference or a parameter does not fit into the URL, or the terms of the signature exclude each
             other.
         TypeError: A parameter is None.
@@ -49,7 +51,7 @@ def get_event_url(
 
     """
     if base_url is None:
-        base_url = getattr(settings, "BASE_URL", None)
+        base_url = configured_base_url()
         if base_url is None:
             msg = "settings.BASE_URL is not set, so the URL has no beginning. Set it, or pass base_url='' for a relative URL."
             raise ConfigurationError(msg)
@@ -63,6 +65,17 @@ def get_event_url(
     url = reverse_pattern(url_namespace, event_kind, event_reference)
     url = add_query(url, event_parameters, signed=signed, max_age=max_age, single_use=single_use)
     return base_url.rstrip("/") + url
+
+
+def configured_base_url() -> str | None:
+    """Return `settings.BASE_URL`, which may be lazy; None if it is not set. Raises `ConfigurationError` if it is not a string."""
+    url: object = getattr(settings, "BASE_URL", None)
+    if isinstance(url, str | Promise):
+        return str(url)
+    if isinstance(url, NoneType):
+        return None
+    msg = f'settings.BASE_URL is {url!r}, which is not a string. Write BASE_URL = "https://your-server.example".'
+    raise ConfigurationError(msg)
 
 
 def reverse_pattern(name: str, *args: object) -> str:

@@ -11,6 +11,7 @@ from django.test import override_settings
 from pydantic import BaseModel, Discriminator, Field, SecretStr, Tag, field_validator
 
 from gcp_event_router import Event, EventRouter
+from gcp_event_router.exceptions import ConfigurationError
 from gcp_event_router.google.storage import StorageObjectData
 
 from ..support.admin_pages import Pages, text
@@ -450,6 +451,15 @@ def test_base_url(router: EventRouter) -> None:
     router.on("a")(record)
 
     assert commands(Pages().get(CHANNEL, kind="a"))[0].startswith("curl -i http://testserver/events/a/1 ")
+
+
+@override_settings(BASE_URL=5)
+def test_base_url_that_is_no_string(router: EventRouter) -> None:
+    """The page fails as everything does that needs BASE_URL, and says why."""
+    router.on("a")(record)
+
+    with pytest.raises(ConfigurationError, match=r"settings\.BASE_URL is 5, which is not a string"):
+        Pages().get(CHANNEL, kind="a")
 
 
 @override_settings(ROOT_URLCONF="tests.catalogue.test_permissions")

@@ -159,7 +159,7 @@ def test_e002_authenticator(router: EventRouter, entry: dict[str, Any], message:
         ("", "not set"),
         ("shop.example", "'shop.example', which does not begin with 'https://'"),
         ("//shop.example", "'//shop.example', which does not begin with 'https://'"),
-        (("https://shop.example",), "('https://shop.example',), which does not begin with 'https://'"),
+        (("https://shop.example",), "('https://shop.example',), which is not a string"),
     ],
 )
 def test_w001_no_base_url(router: EventRouter, base_url: object, what: str) -> None:

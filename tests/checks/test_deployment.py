@@ -154,16 +154,6 @@ def test_e007_audience_that_is_not_https(audience: str, what: str) -> None:
     ]
 
 
-@override_settings(BASE_URL=("https://shop.example",))
-def test_e007_base_url_that_is_no_string() -> None:
-    """A comma behind BASE_URL is reported."""
-    messages = deployed(own(OIDC(service_accounts=["a@b.example"], audience="event-url")))
-
-    assert "The audience 'event-url' of OIDC, which is ('https://shop.example',), is not an https URL." in [
-        text for _, _, _, text in messages
-    ]
-
-
 def test_e016_keys_of_this_machine() -> None:
     """In production, nobody on the machine may be able to sign tokens, as `events issuer` does in development."""
     authenticator = OIDC(service_accounts=["a@b.example"], audience="https://shop.example", certs_url="http://[::1]:8099/certs")

@@ -17,9 +17,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, cast
 from urllib.parse import quote, urlencode, urlsplit
 
-from django.conf import settings
 from django.urls import NoReverseMatch, reverse
 
+from .._event_urls import configured_base_url
 from .._globs.glob import Glob, is_literal, tokens
 from .._schema.json_schema import bare, payload_schemas
 from .._schema.type_names import type_words
@@ -241,7 +241,7 @@ def _path(name: str, *arguments: str) -> str:
 
 
 def _servers(security: Mapping[str, Any], *, with_topics: bool) -> dict[str, Any]:
-    parts = urlsplit(getattr(settings, "BASE_URL", None) or "")
+    parts = urlsplit(configured_base_url() or "")
     if not parts.netloc:
         return {}
     server: dict[str, Any] = {"host": parts.netloc, "protocol": parts.scheme}

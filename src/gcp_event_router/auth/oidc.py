@@ -16,12 +16,12 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Never, TypeAlias, TypeGuard, overload
 from urllib.parse import unquote, urlsplit
 
-from django.conf import settings
 from django.core.checks import CheckMessage, Error
 from django.http import HttpRequest
 from jwt import PyJWK
 
 from .. import _check_ids as check_ids
+from .._event_urls import configured_base_url
 from .._flow import Flow, arun, run
 from ..event import Principal
 from ..exceptions import AuthenticationError, ConfigurationError, ForbiddenError
@@ -134,8 +134,8 @@ class OIDC:
                 id=check_ids.LOCAL_KEYS,
             )
         for audience in self.audience:
-            url: object = getattr(settings, "BASE_URL", "") if audience == EVENT_URL else audience
-            if not (isinstance(url, str) and url.startswith("https://")):
+            url = configured_base_url() if audience == EVENT_URL else audience
+            if not (url and url.startswith("https://")):
                 which = f", which is {url!r}," if audience == EVENT_URL else ""
                 yield Error(
                     f"The audience {audience!r} of OIDC{which} is not an https URL.",
@@ -224,7 +224,7 @@ def _digest(token: str) -> bytes:
 
 def _is_event_url(url: str, request: HttpRequest) -> bool:
     """Whether `url` is the URL of a request below `BASE_URL`; the request's own host is ignored."""
-    base: str = (getattr(settings, "BASE_URL", None) or "").rstrip("/")
+    base = (configured_base_url() or "").rstrip("/")
     path, has_query, query = url.removeprefix(base).partition("?")
     if not base or not url.startswith(base) or unquote(path) != request.path:
         return False
@@ -253,7 +253,7 @@ def _audience(value: str | Sequence[object]) -> tuple[str, ...]:
     if not _is_strings(values) or not all(values):
         advice = 'Give the audience of your senders, such as "https://shop.example", or "event-url" for each event\'s own URL.'
         _refuse(option, "is neither a string nor a list of strings", advice)
-    if EVENT_URL in values and not getattr(settings, "BASE_URL", ""):
+    if EVENT_URL in values and not configured_base_url():
         _refuse(option, "needs BASE_URL, which is not set", 'Write BASE_URL = "https://your-server.example" in your settings.')
     return tuple(values)
 

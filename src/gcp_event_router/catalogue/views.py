@@ -5,13 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any, Final
 
-from django.conf import settings
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
 
 from .._contract.channels import channels, keys
+from .._event_urls import configured_base_url
 from ..checks.catalogue import APP_NAME
 from ..router import events
 from ..signals import event_received
@@ -106,8 +106,7 @@ class ChannelView(Page):
 
 def _base_url(request: HttpRequest) -> str:
     """The URL of the site, from the settings or from the request."""
-    base: str = getattr(settings, "BASE_URL", None) or _here(request)
-    return base
+    return configured_base_url() or _here(request)
 
 
 def _here(request: HttpRequest) -> str:

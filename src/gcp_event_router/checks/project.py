@@ -13,6 +13,7 @@ from django.core.checks import Warning as Warn
 
 from .. import _check_ids as check_ids
 from .. import auth, conf
+from .._event_urls import configured_base_url
 from ..exceptions import ConfigurationError
 from ..router import events
 from .catalogue import check_catalogue
@@ -62,9 +63,12 @@ def _misspelt_setting() -> Iterator[CheckMessage]:
 
 
 def _base_url() -> Iterator[CheckMessage]:
-    base: object = getattr(settings, "BASE_URL", None) or ""
-    if not (isinstance(base, str) and base.startswith(("https://", "http://"))):
+    try:
+        base = configured_base_url() or ""
         what = f"{base!r}, which does not begin with 'https://'" if base else "not set"
+    except ConfigurationError:
+        base, what = "", f"{getattr(settings, 'BASE_URL', None)!r}, which is not a string"
+    if not base.startswith(("https://", "http://")):
         yield Warn(
             f"BASE_URL is {what}, so get_event_url() cannot make absolute URLs.",
             hint='Write BASE_URL = "https://your-server.example" in your settings, or silence this check.',

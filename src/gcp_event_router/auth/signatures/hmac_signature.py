@@ -10,7 +10,6 @@ from time import time
 from typing import Any, ClassVar, Final, Never, Self, cast
 from urllib.parse import quote
 
-from django.conf import settings
 from django.core.checks import CheckMessage
 from django.core.checks import Warning as Warn
 from django.http import HttpRequest
@@ -20,6 +19,7 @@ from django.views.decorators.debug import sensitive_variables
 from typing_extensions import override
 
 from ... import _check_ids as check_ids
+from ..._event_urls import configured_base_url
 from ...envelopes import Provider, SignedRequest
 from ...event import Principal
 from ...exceptions import AuthenticationError, ConfigurationError
@@ -92,7 +92,7 @@ class HMACSignature(BodyAuthenticator):
         if name and self.provider is not None:
             self.provider = replace(self.provider, name=name)
         self._signs_url = self.scheme.signs("url")
-        if self._signs_url and not base_url and not getattr(settings, "BASE_URL", None):
+        if self._signs_url and not base_url and not configured_base_url():
             problem = "verifies a signature over the URL, and needs BASE_URL, which is not set"
             self._refuse(problem, 'Write BASE_URL = "https://your-server.example" in your settings.')
         self.max_body = max_body
@@ -230,7 +230,7 @@ class HMACSignature(BodyAuthenticator):
 
     def _url(self, path: str) -> str:
         """The URL that the provider calls. The request's `Host` is its sender's claim, so it is not asked."""
-        base: str = self._base_url or getattr(settings, "BASE_URL", None) or ""
+        base = self._base_url or configured_base_url() or ""
         return base.rstrip("/") + path
 
     def _join(self, fields: Mapping[str, bytes]) -> list[bytes]:

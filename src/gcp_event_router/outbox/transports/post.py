@@ -8,10 +8,10 @@ from datetime import timedelta
 from typing import Final, Literal, TypeAlias, cast, get_args
 from urllib.parse import SplitResult, quote, urlsplit
 
-from django.conf import settings
 from django.views.decorators.debug import sensitive_variables
 from typing_extensions import override
 
+from ..._event_urls import configured_base_url
 from ..._url_signing import PARAMETER, signed_query
 from ...auth import StandardWebhooks
 from ...exceptions import ConfigurationError
@@ -157,7 +157,7 @@ class HTTP(Transport):
         if envelope == "standard-webhooks":
             return self._webhook_writer(secret)
         if envelope in {"cloudevents", "cloudevents-structured"}:
-            source = source or getattr(settings, "BASE_URL", None) or ""
+            source = source or configured_base_url() or ""
             if not source:
                 refuse(self, "needs a source for CloudEvents, and BASE_URL is not set", 'Write "source": "https://shop.example".')
             write = as_cloudevent if envelope == "cloudevents" else as_structured_cloudevent
