@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from datetime import timedelta
 from threading import get_ident
+from typing import Any
 
 import pytest
 from google.api_core.exceptions import NotFound
@@ -71,6 +72,20 @@ def test_a_topic_is_missing(counted: Kind[int]) -> None:
     assert str(caught.value) == (
         "The kind 'counted' has no topic, and Pub/Sub needs one. "
         "Give it to publish, or declare it: events.kind(..., topic='my-topic')."
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "named"), [((), {}), ((), {"topic": "t"}), ((1,), {"topic": "t"}), (("t", 1), {"payload": 1}), (("t", 1, 2), {})]
+)
+def test_arguments_that_are_neither_a_payload_nor_a_topic_and_a_payload(
+    counted: Kind[int], given: tuple[Any, ...], named: dict[str, Any]
+) -> None:
+    """Too few, too many, or a topic by its name behind the payload: `publish` says what it takes."""
+    with pytest.raises(TypeError) as caught:
+        counted.publish(*given, **named)
+    assert str(caught.value) == (
+        "publish takes a payload, or a topic and a payload. Write publish(payload) or publish('my-topic', payload)."
     )
 
 

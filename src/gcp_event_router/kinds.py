@@ -249,26 +249,27 @@ class Kind(Generic[PayloadT]):
             )
             raise ValueError(msg) from error
 
-    def _publication(self, *given: Any, **options: Any) -> tuple[Publication, Publisher | None]:
-        """Read the arguments of `publish`, of which the topic may be left out."""
-        if len(given) + len({"topic", "payload"} & options.keys()) == 1:
-            given = (self.topic, *given)
-        return self._publication_to(*given, **options)
-
-    def _publication_to(
+    def _publication(
         self,
-        topic: str,
-        payload: PayloadT,
-        *,
+        *given: Any,
         attributes: Mapping[str, str] | None = None,
         client: Publisher | None = None,
         **options: Any,
     ) -> tuple[Publication, Publisher | None]:
+        """Read the arguments of `publish`, of which the topic may be left out."""
         from .publishing import Publication  # noqa: PLC0415 -- as above
 
-        if unknown := sorted(options.keys() - {*_OPTIONS}):
+        names = ("topic", "payload")
+        if unknown := sorted(options.keys() - {*names, *_OPTIONS}):
             msg = f"publish has no option {unknown[0]}=. The options are attributes=, client=, {'=, '.join(_OPTIONS)}=."
             raise TypeError(msg)
+        named = {name: options.pop(name) for name in names if name in options}
+        if len(given) + len(named) == 1:
+            given = (self.topic, *given)
+        if len(given) + len(named) != len(names) or (given and "topic" in named):
+            msg = "publish takes a payload, or a topic and a payload. Write publish(payload) or publish('my-topic', payload)."
+            raise TypeError(msg)
+        topic, payload = (*given, *named.values())
         data, read = self._serialised(payload)
         publication = Publication(kind=self.name, topic=topic, data=data, payload=read, attributes=attributes or {}, **options)
         return publication, client
