@@ -208,6 +208,21 @@ def test_body_is_decoded_only_for_plain_receivers(signal: EventSignal) -> None:
     assert raw_event.decoded == 1
 
 
+@pytest.mark.parametrize("name", ["event_kind", "event_reference"])
+def test_what_routers_need_is_named(signal: EventSignal, name: str) -> None:
+    """A router cannot handle an event that is sent without its kind or its reference."""
+    router = EventRouter(signal=signal)
+    router.on("k", payload=bytes)(lambda event: None)
+    sent = {each: value for each, value in SENT.items() if each != name}
+
+    with pytest.raises(TypeError) as raised:
+        signal.send(None, **sent)
+
+    assert str(raised.value) == (
+        f"event_received was sent without {name}=. Give send() event_kind= and event_reference= for routers."
+    )
+
+
 def test_thousand_handlers_and_a_receiver_are_two_receivers(signal: EventSignal) -> None:
     """A project with one plain receiver and a thousand handlers has exactly two receivers connected."""
     router = EventRouter(signal=signal)

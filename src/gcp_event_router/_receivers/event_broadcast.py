@@ -88,7 +88,12 @@ class EventBroadcast(Broadcast):
         named = self.named
         if self.raw_event is None:
             self.raw_event = router.read(named.get("event_payload"), named.get("event_parameters"))
-        return router.split(named["event_kind"], named["event_reference"], self.raw_event)
+        try:
+            kind, reference = named["event_kind"], named["event_reference"]
+        except KeyError as error:
+            msg = f"event_received was sent without {error.args[0]}=. Give send() event_kind= and event_reference= for routers."
+            raise TypeError(msg) from None
+        return router.split(kind, reference, self.raw_event)
 
     def result(self) -> Responses:
         """Return the responses, or raise the receivers' exceptions: one as itself, several as an `ExceptionGroup`."""
