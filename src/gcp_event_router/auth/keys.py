@@ -18,6 +18,7 @@ from math import inf
 from threading import Lock, Thread
 from time import monotonic, perf_counter
 from typing import Final, Literal, NotRequired
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
 
@@ -129,6 +130,8 @@ class KeySet:
             keys = _read(_SERVED[-1] if _SERVED else _download(self.url))
         except Exception as error:  # noqa: BLE001 -- after any exception, there are no keys
             self._complain(error)
+            if isinstance(error, HTTPError):
+                error.close()  # its connection; whoever logs errors may keep it
         finally:  # all waiters must be woken
             with self._lock:
                 if self._flight is flight:  # not abandoned for a later one
