@@ -38,8 +38,8 @@ $ make mutation ARGUMENTS="--sample claims"
 ```
 
 A run takes hours; with `--sample`, it tests about a third of the mutants of each function. It can be interrupted: the same
-command continues. Later runs test functions that have changed and, if a test has changed, survivors again. `rm -r mutants` lets
-them begin anew, as the tests of a release should.
+command continues. Later runs test functions that have changed, and survivors again. `rm -r mutants` lets them begin anew, as the
+tests of a release should.
 """
 
 

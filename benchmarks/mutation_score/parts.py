@@ -43,8 +43,9 @@ def _inbox(*names: str) -> tuple[str, ...]:
 
 _WITH_INBOX = _inbox("dispatching", "handlers", "once_keys", "order", "unhandled", "unread")
 _OF_CLAIMS = (
-    *_inbox("claims", "claimed_batches", "commit", "conflicts", "dispatching", "display", "erasure", "errors", "leases", "marks"),
-    *_inbox("once_keys", "order", "policies", "replay", "transactions", "waits"),
+    "tests/inbox/admin",
+    *_inbox("claims", "claimed_batches", "command", "commit", "conflicts", "deferred", "digests", "dispatching", "erasure"),
+    *_inbox("errors", "leases", "marks", "once_keys", "order", "policies", "replay", "transactions", "waits"),
 )
 _CLAIMS = (
     "batches_postgresql",
@@ -135,7 +136,7 @@ PARTS = (
     Part(
         "dispatch",
         _dispatch("bodies", "dispatch", "log_line", "lookup", "middleware", "raw_event", "refusal"),
-        (*_DISPATCH, *_WITH_INBOX),
+        (*_DISPATCH, *_WITH_INBOX, "tests/pulling"),
         marked=DATABASES,
     ),
     Part(

@@ -26,13 +26,12 @@ _COPIED = ("example", "stubs", "docs", "benchmarks", "scripts", "README.md", "CO
 
 
 def run(part: Part, children: int, *, is_sample: bool = False) -> None:
-    """Test the mutants of a part, or a sample: those that no earlier run has tested, and survivors if tests have changed."""
+    """Test the mutants of a part, or a sample: those that no earlier run has tested, and survivors."""
     folder = WORK / part.name
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("src", "tests", *_COPIED):
         if not (folder / name).exists():
             (folder / name).symlink_to(ROOT / name)
-    (folder / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text() + configuration(part))
     _forget_what_changed(folder, part)
     environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
     environment["PYTHONPATH"] = str(ROOT / "benchmarks")  # for the plugin
@@ -44,11 +43,18 @@ def run(part: Part, children: int, *, is_sample: bool = False) -> None:
             environment[mariadb.RUNNING] = stack.enter_context(mariadb.server(durable=False)).host
         command = [str(Path(sys.executable).with_name("mutmut")), "run", "--max-children", str(children)]
         command += [SAMPLE] if is_sample else []
-        subprocess.run(command, cwd=folder, env=environment, check=True)
+        for warmup in ("collect", "none"):
+            (folder / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text() + configuration(part, warmup))
+            subprocess.run(command, cwd=folder, env=environment, check=True)
+            if warmup == "collect":
+                _forget_survivors(folder)
 
 
-def configuration(part: Part) -> str:
+def configuration(part: Part, warmup: str) -> str:
     """The section of pyproject.toml that mutmut reads.
+
+    Its processes fork after they have collected all tests, and so imported the code. What a module calls while it is imported is
+    then as it was, so survivors meet the tests again in processes that import everything themselves.
 
     Without a server of its own that forks, mutmut would fork after it has run tests, and so without the threads that asgiref has
     kept since: async tests would wait for ever.
@@ -74,6 +80,7 @@ also_copy = {json.dumps(_COPIED)}
 pytest_add_cli_args = {json.dumps(arguments)}
 pytest_add_cli_args_test_selection = {json.dumps(part.tests)}
 process_isolation = "forkserver"
+forkserver_warmup = "{warmup}"
 use_git_change_detection = false
 """
 
@@ -87,12 +94,16 @@ def _forget_what_changed(folder: Path, part: Part) -> None:
         return
     shutil.rmtree(copies / "tests", ignore_errors=True)
     (copies / "mutmut-stats.json").unlink(missing_ok=True)
-    for meta in copies.rglob("*.meta"):
+    _forget_survivors(folder)
+    mark.write_text(current)
+
+
+def _forget_survivors(folder: Path) -> None:
+    for meta in (folder / "mutants").rglob("*.meta"):
         data = json.loads(meta.read_text())
         codes = data["exit_code_by_key"]
         codes.update((name, None) for name, code in codes.items() if code not in KILLED | TIMED_OUT)
         meta.write_text(json.dumps(data))
-    mark.write_text(current)
 
 
 def digest(paths: Iterable[Path]) -> str:

@@ -480,6 +480,21 @@ def test_what_a_delivery_waits_for(inbox: str, router: EventRouter, log: Log) ->
     assert [json.loads(line)["order_key"] for line in listed.getvalue().splitlines()] == ["c1"] * 3
 
 
+def test_what_a_delivery_does_not_wait_for(inbox: str, router: EventRouter, log: Log) -> None:
+    """Neither a delivery with another key nor one that has ended is named."""
+    register(router, log, deferred=True)
+    post_wsgi(PATH, order(1))
+    outcomes(inbox)
+    post_wsgi(PATH, order(2, "another"))
+    post_wsgi(PATH, order(3))
+
+    shown = io.StringIO()
+    call_command("inbox", "show", "3", stdout=shown)
+
+    assert "ordered by c1\n" in shown.getvalue()
+    assert "waits for delivery" not in shown.getvalue()
+
+
 def test_an_engine_runs_the_next_one(inbox: str, router: EventRouter, log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
     """A task whose turn it is not leaves its delivery, which the end of the one before it, or its discard, enqueues again."""
     enqueued: list[int] = []
