@@ -6,14 +6,16 @@ import io
 import json
 import re
 import signal
+import sqlite3
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import OperationalError, connections
+from django.db import OperationalError, ProgrammingError, connections
 from django.db.models import DateTimeField, ExpressionWrapper
 from django.db.models.functions import Now
 from django.test import override_settings
@@ -393,7 +395,7 @@ def test_without_a_database(inbox: str, action: str, monkeypatch: pytest.MonkeyP
         (True, "lacks the tables of the inbox. Create them: manage.py migrate gcp_event_inbox --database sqlite"),
         (
             False,
-            "refuses a statement (OperationalError). Let its user write, and apply all migrations: "
+            "refuses a statement (ProgrammingError). Let its user write, and apply all migrations: "
             "manage.py showmigrations gcp_event_inbox",
         ),
     ],
@@ -402,7 +404,7 @@ def test_database_that_refuses(inbox: str, monkeypatch: pytest.MonkeyPatch, lack
     """If the database is there, the message says whether the tables are."""
 
     def fail(*_: object) -> None:
-        raise OperationalError
+        raise ProgrammingError
 
     monkeypatch.setattr("gcp_event_router.inbox.management.reports.stats", fail)
     if lacks_tables:
@@ -412,6 +414,24 @@ def test_database_that_refuses(inbox: str, monkeypatch: pytest.MonkeyPatch, lack
         run("stats")
 
     assert str(raised.value) == f"The database 'sqlite' {problem}"
+
+
+@on_sqlite
+def test_database_that_is_locked(inbox: str, shop: Shop) -> None:
+    """The message says that it may pass, and does not blame the user's permissions or the migrations."""
+    shop.order(1, problem=ValueError)
+    connection = connections[inbox]
+    with closing(sqlite3.connect(connection.get_connection_params()["database"], uri=True)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        connection.cursor().execute("PRAGMA busy_timeout = 0")
+        with pytest.raises(CommandError) as raised:
+            run("discard")
+    connection.close()  # and its timeout
+
+    assert str(raised.value) == (
+        "The database 'sqlite' cannot run a statement now (OperationalError, SQLITE_BUSY): it is locked, full or read-only, or "
+        "the connection broke. Run the command again."
+    )
 
 
 class Terminal(io.StringIO):

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import pytest
 from django.core.management import CommandError
-from django.db import OperationalError
+from django.db import ProgrammingError
 from django.test import override_settings
 from pydantic import BaseModel
 
@@ -355,13 +355,13 @@ def test_without_a_database(outbox: str, monkeypatch: pytest.MonkeyPatch) -> Non
     """It says that the database refuses."""
 
     def fail(*_: Any) -> Any:
-        raise OperationalError
+        raise ProgrammingError
 
     monkeypatch.setattr("gcp_event_router.outbox.management.listing.stats", fail)
 
     assert failure("stats") == (
         "",
-        "The database 'sqlite' refuses a statement (OperationalError). Let its user write, and apply all migrations: "
+        "The database 'sqlite' refuses a statement (ProgrammingError). Let its user write, and apply all migrations: "
         "manage.py showmigrations gcp_event_outbox",
         1,
     )
