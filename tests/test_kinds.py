@@ -96,7 +96,37 @@ def test_a_function_of_another_payload_is_refused(placed: Kind[Order]) -> None:
     with pytest.raises(RegistrationError) as caught:
         placed.on(cast("Any", record))
     assert str(caught.value).endswith(
-        "annotates its parameter Event[str], but payload= is Order. Leave payload= out, or use the same type."
+        "annotates its parameter Event[str], but is registered for the payload Order. "
+        "Write Event[Order], or register it for what it takes."
+    )
+
+
+def test_the_advice_keeps_the_parameters(placed: Kind[Order]) -> None:
+    """A function that takes parameters of its own gets an annotation with them."""
+
+    def record(event: Event[str, Order]) -> None: ...
+
+    with pytest.raises(RegistrationError) as caught:
+        placed.on(cast("Any", record))
+    assert str(caught.value).endswith(" Write Event[Order, Order], or register it for what it takes.")
+
+
+def test_a_kind_in_place_of_its_name_is_refused(placed: Kind[Order], router: EventRouter) -> None:
+    """The message says which decorator a declared kind has."""
+    with pytest.raises(RegistrationError) as caught:
+        router.on(cast("str", placed))
+    assert str(caught.value) == (
+        "A kind or type must be a string, not <Kind 'order-placed' of Order>, of type Kind. "
+        "A declared kind registers its handlers itself: `@OrderPlaced.on`."
+    )
+
+
+def test_a_topic_that_is_not_a_string_is_refused(router: EventRouter) -> None:
+    """It is refused where it is declared, since the environment may lack it, and not at the first publication."""
+    with pytest.raises(RegistrationError) as caught:
+        router.kind("order-paid", int, topic=cast("str", None))
+    assert str(caught.value) == (
+        "The kind 'order-paid' has topic=None, which is not a string. Write topic='my-topic', or leave it out."
     )
 
 

@@ -94,9 +94,12 @@ class Kind(Generic[PayloadT]):
         location: str = NO_SOURCE,
         topic: str = "",
     ) -> None:
-        """Declare a kind. Raises `RegistrationError` for an impossible name, or a payload that pydantic cannot validate."""
+        """Declare a kind. Raises `RegistrationError` for an impossible name or topic, or a payload that pydantic cannot read."""
         if not isinstance(cast("object", name), str) or not is_label(name):
             msg = f"No event can have the kind {name!r}. Give 1 to {LABEL_LENGTH} printable characters, without a slash."
+            raise RegistrationError(msg)
+        if not isinstance(cast("object", topic), str):
+            msg = f"The kind {name!r} has topic={topic!r}, which is not a string. Write topic='my-topic', or leave it out."
             raise RegistrationError(msg)
         try:
             adapter = payload if isinstance(payload, TypeAdapter) else TypeAdapter(payload)

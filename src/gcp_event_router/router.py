@@ -207,8 +207,8 @@ class EventRouter(SignalListener):
             topic: The topic to which `Kind.publish` publishes it, unless the call names one.
 
         Raises:
-            RegistrationError: No event can have the name, pydantic cannot validate the payload, or the kind is already declared
-                with another payload.
+            RegistrationError: No event can have the name, the topic is not a string, pydantic cannot validate the payload, or the
+                kind is already declared with another payload.
 
         """
         declared = Kind(name, payload, self._register, callers_place(), topic)

@@ -264,7 +264,8 @@ def test_narrower_annotations(annotated: Any, payload: object, text: str) -> Non
 
     written = annotated.__name__ if type(annotated) in {type, type(BaseModel)} else str(annotated)
     assert str(refused.value).partition(") ")[2] == (
-        f"annotates its parameter Event[{written}], but payload= is {text}. Leave payload= out, or use the same type."
+        f"annotates its parameter Event[{written}], but is registered for the payload {text}. "
+        f"Write Event[{text}], or register it for what it takes."
     )
 
 

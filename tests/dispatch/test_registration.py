@@ -101,6 +101,8 @@ def timed(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 HOW = "Write it as `def handler(event: Event[Model]) -> None`."
+#: What `@events.on` above `@classmethod` gets.
+CLASS_METHOD: Any = classmethod(cast("Any", good))
 WRAPS = f"If a decorator made it of {__name__}.good, decorate its `def inner` with `@functools.wraps(function)`."
 HERE = __file__
 
@@ -197,10 +199,16 @@ def line(function: Callable[..., Any]) -> str:
         ),
         (5, None, f"5, of type int, cannot be called. {HOW}"),
         (
+            CLASS_METHOD,
+            None,
+            f"{CLASS_METHOD!r}, of type classmethod, cannot be called. "
+            "If it is a method, register the bound method: `events.on(...)(instance.method)`.",
+        ),
+        (
             good,
             Where,
-            f"{__name__}.good {line(good)} annotates its parameter Event[Order], but payload= is Where. "
-            "Leave payload= out, or use the same type.",
+            f"{__name__}.good {line(good)} annotates its parameter Event[Order], but is registered for the payload Where. "
+            "Write Event[Where], or register it for what it takes.",
         ),
     ],
 )
@@ -231,7 +239,7 @@ def test_none_is_a_type() -> None:
         router.on("d", payload=None)(cast("Any", other))
 
     assert [registration.handler.payload_type for registration in router] == [type(None)] * 3
-    assert "but payload= is None. Leave payload= out, or use the same type." in str(refused.value)
+    assert "but is registered for the payload None. Write Event[None], or register it for what it takes." in str(refused.value)
 
 
 def test_a_fallback_of_a_kind_is_refused(router: EventRouter) -> None:

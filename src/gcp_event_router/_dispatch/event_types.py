@@ -68,12 +68,12 @@ def _with_payload(annotation: object, options: tuple[object, ...], payload: obje
                 return payload_type, parameters_type
         elif accepts(option, Event):
             return payload, dict[str, str]
-    written = next((event_text(*_arguments(option)) for option in options if _is_event(option)), None)
+    written = next((_arguments(option) for option in options if _is_event(option)), None)
     if written is None:
         return _refuse_annotation(handler, annotation, options, event_text(payload, dict[str, str]))
     return refuse(
-        f"{handler} annotates its parameter {written}, but payload= is {type_text(payload)}. "
-        "Leave payload= out, or use the same type."
+        f"{handler} annotates its parameter {event_text(*written)}, but is registered for the payload {type_text(payload)}. "
+        f"Write {event_text(payload, written[1])}, or register it for what it takes."
     )
 
 

@@ -30,7 +30,7 @@ from .middleware import RegisteredMiddleware, check_result, surround
 from .options import DEFAULTS, Options
 from .payload import ParametersReader, PayloadReader, may_hold_names, parameters_reader, payload_reader
 from .raw_event import RawEvent
-from .signature import HOW, RegisteredFunction, code_of, event_annotation, refuse, resolved_annotation
+from .signature import BOUND, HOW, RegisteredFunction, code_of, event_annotation, refuse, resolved_annotation
 
 #: The exceptions of an unknown name in an annotation.
 _UNKNOWN = (NameError, AttributeError)
@@ -64,6 +64,7 @@ class Handler(RegisteredFunction):
         """
         how = HOW if globs or ce_type else "A fallback takes no kinds: write `@events.fallback` above a function."
         if not callable(function):
+            how = BOUND if isinstance(cast("object", function), classmethod) else how
             refuse(f"{function!r}, of type {type(function).__name__}, cannot be called. {how}")
         super().__init__(function, options.name, scope)
         #: The function, or the middleware around it.

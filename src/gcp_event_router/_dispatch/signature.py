@@ -22,6 +22,7 @@ from ..exceptions import Answer, RegistrationError
 #: The location of a function that is not written in Python.
 NO_SOURCE: Final = "no source"
 HOW: Final = "Write it as `def handler(event: Event[Model]) -> None`."
+BOUND: Final = "If it is a method, register the bound method: `events.on(...)(instance.method)`."
 #: As decorators of a method, they give a partial of their own `__call__`.
 _ASGIREF: Final = (AsyncToSync, SyncToAsync)
 #: The most functions in each other; two may wrap one another.
@@ -103,7 +104,7 @@ def event_annotation(function: Callable[..., Any], name: str) -> object:
         if other is not positional[0] and other.default is other.empty and not is_variadic:
             hint = how_to_write(function)
             if positional[0].name in {"self", "cls"}:
-                hint = "If it is a method, register the bound method: `events.on(...)(instance.method)`."
+                hint = BOUND
             refuse(f"{name} requires the parameter {other.name!r} besides the event, which it would not get. {hint}")
     annotation: object = positional[0].annotation
     return annotation
