@@ -36,6 +36,10 @@ def import_backend(noun: str, path: str) -> Any:
 def create_backend(noun: str, path: str, options: dict[str, Any]) -> Any:
     """Create what a setting names. Raises `ConfigurationError`, which names its options, but no values: they may be secrets."""
     backend = import_backend(noun, path)
+    if not callable(backend):
+        advice = "Give the dotted path of a class as its BACKEND."
+        msg = f"The {noun} {path!r} is of type {type(backend).__name__}, not a class. {advice}"
+        raise ConfigurationError(msg)
     try:
         return backend(**options)
     except ConfigurationError:

@@ -125,7 +125,7 @@ def test_e001_unresolvable_handler(router: EventRouter) -> None:
         ),
         (
             {"BACKEND": "os.path"},
-            "The authenticator 'os.path' cannot be created with its OPTIONS (none): it raised TypeError.",
+            "The authenticator 'os.path' is of type module, not a class. Give the dotted path of a class as its BACKEND.",
         ),
         (
             {"BACKEND": "tests.checks.test_checks.Choosy", "OPTIONS": {"key": "secret"}},
