@@ -285,6 +285,11 @@ def test_attributes_that_handlers_want(router: EventRouter) -> None:
         "eventType=OBJECT_*: give --attribute NAME=VALUE. Give --data or --file.\n",
     )
     assert run("gcs-a", "--attribute", "eventType=OBJECT_X")[0] == 0
+    assert run("gcs-a", "--data", "{}", "--expect", "unhandled") == (
+        0,
+        "This process answered 201 Created: Pub/Sub would not send the event again.\n"
+        "  Its handlers want attributes, such as eventType=OBJECT_*: give --attribute NAME=VALUE.\n",
+    )
 
 
 def test_nobody(seen: list[Event[Any, Any]], tmp_path: Path) -> None:
@@ -300,6 +305,7 @@ def test_nobody(seen: list[Event[Any, Any]], tmp_path: Path) -> None:
         "CommandError: Expected handled, but got unhandled. To expect that, give --expect unhandled.\n"
     )
     assert run("other", "--data", "1") == (1, unhandled)
+    assert "\n  Did you mean 'label'?\nCommandError: " in run("labl", "--data", "1")[1]
 
     def receiver(sender: object, event_payload: Any, **_: object) -> None:
         plain.append(event_payload)

@@ -297,6 +297,7 @@ def _handle_here(
             response = HttpResponse(status=outcome.status)
     result = DEFERRED if outcome is Outcome.HANDLED and not recording.deliveries else outcome.value
     problem = "; ".join(_reason(rejection.error) for rejection in recording.rejections)
+    problem = problem or (similar_kind(kind).strip() if kind and outcome is Outcome.UNHANDLED else "")
     wait = response.get("Retry-After")
     return EndpointAnswer(HERE, response.status_code, response.content, wait, problem, recording.deliveries, result)
 
