@@ -142,7 +142,14 @@ PARTS = (
     Part(
         "registration",
         _dispatch("event_types", "explanation", "handler", "options", "payload", "signature"),
-        (*_DISPATCH, "tests/contract/test_asyncapi.py", "tests/management/test_list_command.py", "tests/test_memory.py"),
+        (
+            *_DISPATCH,
+            "tests/catalogue/test_channel_page.py",
+            "tests/checks/test_overlap_checks.py",
+            "tests/checks/test_payload_checks.py",
+            "tests/contract/test_asyncapi.py",
+            "tests/management/test_list_command.py",
+        ),
     ),
     Part(
         "tracing",

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import sys
 from types import FrameType
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
 from gcp_event_router import EventRouter
+from gcp_event_router._dispatch.payload import _FAIL_FAST  # pyright: ignore[reportPrivateUsage] -- what this pydantic can do
 from gcp_event_router.exceptions import MAX_ERRORS, InvalidEventError
 
 from ..conftest import Post
@@ -88,3 +89,77 @@ def test_errors_that_are_not_listed_are_counted(count: int, listed: int, last: s
     errors = refused(list[int], json.dumps(["x"] * count).encode())
 
     assert (len(errors), errors[-1]["msg"]) == (listed, last)
+
+
+class Item(BaseModel):
+    number: int
+
+
+class Items(BaseModel):
+    #: Named and given values as parts of schemas are.
+    type: Literal["list"] = "list"
+    items_schema: list[Item] = []
+    default: dict[str, int] = {}
+
+
+class Strict(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    numbers: list[int] = []
+
+
+WRONG = ["x"] * 10
+DICTS: list[Any] = [dict[str, int], dict[str, Annotated[int, Field(gt=0)]]]
+IN_DICT = {str(number): "x" for number in range(10)}
+LONG: list[Any] = [
+    pytest.param(list[int], WRONG, (1, 10), id="list"),
+    pytest.param(tuple[int, ...], WRONG, (1, 10), id="tuple"),
+    pytest.param(set[int], WRONG, (1, 10), id="set"),
+    pytest.param(frozenset[int], WRONG, (1, 10), id="frozenset"),
+    pytest.param(list[list[int]], [WRONG], (1, 10), id="list of lists"),
+    pytest.param(list[Item], [{"number": "x"}] * 10, (1, 10), id="models"),
+    pytest.param(Items, {"items_schema": [{"number": "x"}] * 10}, (1, 10), id="list in a model"),
+    pytest.param(list[Items], [{"items_schema": [{"number": "x"}] * 10}], (1, 10), id="list in a list of models"),
+    pytest.param(Strict, {"numbers": ["1"] * 10}, (1, 10), id="strict"),
+    pytest.param(Node, {"children": [{"number": "x"}] * 10}, (1, 10), id="recursive model"),
+    pytest.param(list[int] | set[int], WRONG, (2, 20), id="union"),
+    pytest.param(Annotated[list[Item] | Items, Field(union_mode="left_to_right")], [{"number": "x"}] * 10, (2, 11), id="labels"),
+]
+
+
+@pytest.mark.parametrize(("declared", "wrong", "counts"), LONG)
+def test_a_long_payload_is_refused_for_the_first_wrong_item(declared: Any, wrong: object, counts: tuple[int, int]) -> None:
+    """From one MiB on, validation ends with the first wrong item of each list; before, all of them count."""
+    text = json.dumps(wrong).encode()
+
+    assert (errors_of(declared, text.ljust(2**20)), errors_of(declared, text.ljust(2**20 - 1))) == counts
+
+
+@pytest.mark.skipif("dict" not in _FAIL_FAST, reason="this pydantic cannot stop at the first wrong item of a dict")
+@pytest.mark.parametrize("declared", DICTS)
+def test_a_long_dict_is_refused_for_its_first_wrong_value(declared: Any) -> None:
+    """A dict is refused like a list."""
+    text = json.dumps(IN_DICT).encode()
+
+    assert [errors_of(declared, text.ljust(size)) for size in (2**20, 2**20 - 1)] == [1, 10]
+
+
+@pytest.mark.parametrize(
+    ("declared", "value"),
+    [
+        (Items, {"items_schema": [{"number": 1}], "default": {"a": 1}}),
+        (list[Items], [{"type": "list"}]),
+        (Node, {"children": [{}]}),
+    ],
+)
+def test_a_long_payload_is_read_as_a_short_one(declared: Any, value: object) -> None:
+    """What is valid is the same object, however long it is."""
+    text = json.dumps(value).encode()
+
+    assert read(declared, text.ljust(2**20)) == read(declared, text)
+
+
+def errors_of(declared: Any, body: bytes) -> int:
+    with pytest.raises(InvalidEventError) as caught:
+        read(declared, body)
+    return caught.value.count

@@ -310,8 +310,8 @@ def test_a_function_that_fails(inbox: str, router: EventRouter, log: Log, deferr
 
 def test_what_cannot_be_a_key(inbox: str, router: EventRouter, log: Log) -> None:
     """Another result of `order_by` fails the run, with the option's name."""
-    find: Any = lambda event: 1.5  # noqa: E731 -- whose type is wrong
-    register(router, log, order_by=find)
+    key: Any = 1.5
+    register(router, log, order_by=lambda event: key)
 
     assert post_wsgi(PATH, order(1)).status_code == 400
 
