@@ -63,8 +63,8 @@ class Handler(RegisteredFunction):
         local names to which annotations may refer.
         """
         how = HOW if globs or ce_type else "A fallback takes no kinds: write `@events.fallback` above a function."
+        how = BOUND if isinstance(cast("object", function), classmethod) else how
         if not callable(function):
-            how = BOUND if isinstance(cast("object", function), classmethod) else how
             refuse(f"{function!r}, of type {type(function).__name__}, cannot be called. {how}")
         super().__init__(function, options.name, scope)
         #: The function, or the middleware around it.

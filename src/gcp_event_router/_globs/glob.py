@@ -140,10 +140,10 @@ def glob_of(pattern: object, noun: str = "kind") -> Glob:
         function = getattr(pattern, "__qualname__", None)
         what = f"the function {function}" if function else f"{pattern!r}, of type {type(pattern).__name__}"
         how = 'Name one: `@events.on("order-placed")`.'
-        if isinstance(pattern, (list, tuple, set, frozenset)):
-            how = 'Give each as an argument of its own: `@events.on("order-placed", "order-paid")`.'
         if callable(getattr(pattern, "on", None)):
             how = "A declared kind registers its handlers itself: `@OrderPlaced.on`."
+        if isinstance(pattern, (list, tuple, set, frozenset)):
+            how = 'Give each as an argument of its own: `@events.on("order-placed", "order-paid")`.'
         msg = f"A kind or type must be a string, not {what}. {how}"
         raise RegistrationError(msg)
     return Glob(pattern, f"{noun} {pattern!r}")
