@@ -144,14 +144,14 @@ def test_a_long_dict_is_refused_for_its_first_wrong_value(declared: Any) -> None
     assert [errors_of(declared, text.ljust(size)) for size in (2**20, 2**20 - 1)] == [1, 10]
 
 
-@pytest.mark.parametrize(
-    ("declared", "value"),
-    [
-        (Items, {"items_schema": [{"number": 1}], "default": {"a": 1}}),
-        (list[Items], [{"type": "list"}]),
-        (Node, {"children": [{}]}),
-    ],
-)
+VALID: list[Any] = [
+    (Items, {"items_schema": [{"number": 1}], "default": {"a": 1}}),
+    (list[Items], [{"type": "list"}]),
+    (Node, {"children": [{}]}),
+]
+
+
+@pytest.mark.parametrize(("declared", "value"), VALID)
 def test_a_long_payload_is_read_as_a_short_one(declared: Any, value: object) -> None:
     """What is valid is the same object, however long it is."""
     text = json.dumps(value).encode()
