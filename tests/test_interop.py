@@ -113,8 +113,8 @@ def test_plain_receivers_stay_as_they_are(router: EventRouter) -> None:
     their_signal.disconnect(receive)
 
 
-def test_failing_router_is_named_by_djangos_robust_send(router: EventRouter) -> None:
-    """Django's own send_robust can log the router's failure by a name."""
+def test_failing_router_is_named_by_djangos_robust_send(router: EventRouter, caplog: pytest.LogCaptureFixture) -> None:
+    """Django's own send_robust logs the router's failure by a name."""
 
     @router.on("*")
     def handler(event: Event[Any]) -> None:
@@ -124,6 +124,8 @@ def test_failing_router_is_named_by_djangos_robust_send(router: EventRouter) -> 
     ((_, response),) = their_signal.send_robust(None, **sent)
 
     assert isinstance(response, KeyError)
+    said = [record.getMessage() for record in caplog.records if record.name == "django.dispatch"]
+    assert said == ["Error calling EventRouter in Signal.send_robust() ()"]
 
 
 @override_settings(ROOT_URLCONF=__name__, BASE_URL="https://a.example")

@@ -41,7 +41,7 @@ def _inbox(*names: str) -> tuple[str, ...]:
     return tuple(f"tests/inbox/test_{name}.py" for name in names)
 
 
-_WITH_INBOX = _inbox("dispatching", "handlers", "once_keys", "order", "unhandled", "unread")
+_WITH_INBOX = _inbox("deferred", "dispatching", "handlers", "once_keys", "order", "unhandled", "unread", "watched")
 _OF_CLAIMS = (
     "tests/inbox/admin",
     *_inbox("claims", "claimed_batches", "command", "commit", "conflicts", "deferred", "digests", "dispatching", "erasure"),

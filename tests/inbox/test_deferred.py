@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -221,3 +222,29 @@ def test_one_handler_is_deferred_and_another_is_not(inbox: str, router: EventRou
     assert post("/events/video-up/r", PUSH).status_code == 201
     assert standing(inbox) == [("now", "done", 1), ("convert", "pending", 0)]
     assert effects(inbox) == [("now", "r")]
+
+
+@pytest.mark.parametrize("inbox", ["sqlite"], indirect=True)
+def test_the_log_of_a_worker(inbox: str, router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture) -> None:
+    """Each run has the line of an event; at DEBUG, and only there, the exception of a failed one follows."""
+
+    @router.on("video-up", name="h", deferred=True, max_attempts=1)
+    def handle(event: Event[dict[str, Any]]) -> None:
+        if event.payload.get("fails"):
+            raise KeyError
+
+    for body in (PUSH, FAILS):
+        post("/events/video-up/r", body)
+    caplog.clear()
+    with caplog.at_level("DEBUG", "gcp_event_router"):
+        list(process(inbox))
+
+    said = [
+        (record.levelname, re.sub(r"\d+\.\d ms", "N ms", record.getMessage()).partition(" at ")[0]) for record in caplog.records
+    ]
+    assert said == [
+        ("INFO", "Event of kind 'video-up' with reference 'r' (message '17'): handled by h in N ms"),
+        ("ERROR", "Event of kind 'video-up' with reference 'r' (message '18'): parked by h in N ms: h parked: KeyError"),
+        ("DEBUG", "Handler h did not finish"),
+    ]
+    assert [record.exc_info and record.exc_info[0] for record in caplog.records] == [None, None, KeyError]
