@@ -35,13 +35,13 @@ def no_key() -> str:
 
 def test_options_are_kept(router: EventRouter) -> None:
     """The handler has the options of its registration, and the function stays the same object."""
-    decorated = router.on("a", name="one", once=False, lease=timedelta(minutes=1), max_attempts=3)(handler)
+    decorated = router.on("a", name="one", once=False, lease=timedelta(minutes=1), max_attempts=32_767)(handler)
     assert decorated is handler
     assert router.fallback(deferred=True, retry=Backoff(jitter=0))(handler) is handler
     assert router.fallback(handler) is handler
 
     assert [registration.handler.options for registration in router] == [
-        Options("one", False, None, timedelta(minutes=1), 3),
+        Options("one", False, None, timedelta(minutes=1), 32_767),
         Options(deferred=True, retry=Backoff(jitter=0)),
         Options(),
     ]
@@ -72,7 +72,7 @@ TIME = "lease must be a positive timedelta, not"
         ({"max_attempts": 2.5}, f"{NUMBER} 2.5."),
         ({"max_attempts": True}, f"{NUMBER} True."),
         ({"max_attempts": 0}, f"{NUMBER} 0."),
-        ({"max_attempts": 40_000}, f"{NUMBER} 40000."),
+        ({"max_attempts": 32_768}, f"{NUMBER} 32768."),
         ({"retry": 5}, f"retry=5 {POLICY}"),
         ({"retry": timedelta(seconds=5)}, f"retry=datetime.timedelta(seconds=5) {POLICY}"),
         ({"retry": Backoff}, f"retry={Backoff!r} {POLICY}"),

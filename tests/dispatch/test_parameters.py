@@ -86,6 +86,10 @@ class Size(TypedDict, total=False):
     tags: list[str]
 
 
+Texts = TypeAliasType("Texts", str | list[str])
+NumberOrTexts = TypeAliasType("NumberOrTexts", int | Texts)
+
+
 def read(declared: Any, query: dict[str, list[str]]) -> Any:
     return parameters_reader(TypeAdapter(declared))(query)
 
@@ -113,6 +117,9 @@ def read(declared: Any, query: dict[str, list[str]]) -> Any:
         (Size, {"width": ["1"], "tags": ["a"]}, {"width": 1, "tags": ["a"]}),
         (dict[str, int], {"a": ["1", "2"]}, {"a": 2}),
         (dict[str, list[int]], {"a": ["1", "2"]}, {"a": [1, 2]}),
+        (dict[str, str | list[str]], {"a": ["1", "2"], "b": ["1"]}, {"a": ["1", "2"], "b": ["1"]}),
+        (dict[str, Texts], {"a": ["1", "2"]}, {"a": ["1", "2"]}),
+        (dict[str, NumberOrTexts], {"a": ["x", "y"]}, {"a": ["x", "y"]}),
     ],
 )
 def test_parameters_are_read_as_their_type(declared: Any, query: dict[str, list[str]], parameters: object) -> None:
