@@ -19,7 +19,7 @@ import pytest
 from django.db import connections
 from django.test import override_settings
 
-from gcp_event_router import Event, EventRouter, Retry
+from gcp_event_router import Event, EventRouter, Principal, Retry, testing
 from gcp_event_router.inbox.models import Delivery, State
 from gcp_event_router.inbox.workers import process
 from gcp_event_router.outcomes import Outcome
@@ -248,3 +248,17 @@ def test_the_log_of_a_worker(inbox: str, router: EventRouter, post: Post, caplog
         ("DEBUG", "Handler h did not finish"),
     ]
     assert [record.exc_info and record.exc_info[0] for record in caplog.records] == [None, None, KeyError]
+
+
+@override_settings(TASKS=DUMMY_ENGINE)
+def test_a_push_says_why_no_handler_ran(inbox: str, videos: EventRouter) -> None:
+    """A test that asserts that a deferred handler ran within its push is told what runs it."""
+    pushed = testing.push("video-up", "r", {"a": 1}, principal=Principal("test"))
+
+    with pytest.raises(AssertionError) as raised:
+        pushed.assert_handled(convert)
+    assert str(raised.value) == (
+        f"{convert.__module__}.convert should have handled it:\n"
+        "<Pushed: 201 handled\n"
+        "  No handler ran in the request; call_command('inbox', 'process') runs those that are deferred.>"
+    )

@@ -69,6 +69,8 @@ class Pushed:
         lines = [f"<Pushed: {self.status} {self.outcome.value}", *(f"  {line}" for line in [*self.deliveries, *self.rejections])]
         if self.outcome in {Outcome.FORBIDDEN, Outcome.UNAUTHENTICATED}:
             lines.append(f"  {self._advice()} to push().")
+        if self.status == Outcome.HANDLED.status and self.outcome is Outcome.HANDLED and not self.deliveries:
+            lines.append("  No handler ran in the request; call_command('inbox', 'process') runs those that are deferred.")
         return "\n".join(lines) + ">"
 
     def _advice(self) -> str:
