@@ -211,6 +211,24 @@ def test_the_first_event_of_a_kind_that_nothing_takes_is_a_warning(
     assert levels(caplog) == [("WARNING", "q"), ("INFO", "q"), ("WARNING", "p"), ("INFO", "q"), ("INFO", "k")]
 
 
+def test_the_warning_names_the_attributes_that_handlers_want(
+    router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An event of a kind with handlers that lacks their attributes, such as a webhook in a wrong format, is told why."""
+    router.on("k", attributes={"action": "opened", "event": "pull_*"}, payload=bytes)(lambda event: None)
+
+    with caplog.at_level("INFO"):
+        for kind in ("k", "k", "other"):
+            post(f"/events/{kind}/r", b"{}")
+
+    because = ": its handlers want attributes, such as action=opened and event=pull_*"
+    assert [message(record) for record in ours(caplog)] == [
+        f"Event of kind 'k' with reference 'r' (message None): unhandled{because}",
+        "Event of kind 'k' with reference 'r' (message None): unhandled",
+        "Event of kind 'other' with reference 'r' (message None): unhandled",
+    ]
+
+
 def test_strangers_cannot_fill_the_log_with_warnings(router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture) -> None:
     """After 1,024 warnings, further kinds are logged at INFO, since senders choose the kinds."""
     register(router, None)

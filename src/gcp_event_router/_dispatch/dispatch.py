@@ -230,11 +230,20 @@ class Dispatch:
         except EnvelopeError as error:
             raise DocumentError(error) from error
         if conf.current().UNHANDLED == "error" and self._record is None:
-            self._log(logging.WARNING, Outcome.UNHANDLED)
+            self._log(logging.WARNING, Outcome.UNHANDLED, self._wanted())
             msg = "nothing handles this kind of event"
             raise UnhandledEventError(msg)
-        self._log(logging.WARNING if self._must_warn() else logging.INFO, Outcome.UNHANDLED)
+        if self._must_warn():
+            self._log(logging.WARNING, Outcome.UNHANDLED, self._wanted())
+        else:
+            self._log(logging.INFO, Outcome.UNHANDLED)
         return Outcome.UNHANDLED
+
+    def _wanted(self) -> str:
+        """Name the attributes that a handler of the kind wants, such as those of a webhook that is a form in place of JSON."""
+        wanted = (entry.attributes for entry in registered_everywhere() if entry.attributes and entry.matching(self._kind))
+        attributes = next(wanted, None)
+        return f"its handlers want attributes, such as {attributes.words}" if attributes else ""
 
     def _must_warn(self) -> bool:
         """Whether to warn of an unhandled kind, which may be misspelt here or by its sender: once for each kind.
