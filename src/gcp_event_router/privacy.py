@@ -28,8 +28,11 @@ class Personal:
     `x-personal` there. It does not change what is valid.
     """
 
-    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any]) -> Any:
+    def __get_pydantic_core_schema__(self, source: Any, handler: Callable[[Any], Any] | None = None) -> Any:
         """Mark pydantic's schema; one that several places share is wrapped, since a mark would be on all of them."""
+        if handler is None:  # pydantic calls the class, not an instance
+            msg = "Personal marks nothing without parentheses. Write Annotated[str, Personal()]."
+            raise TypeError(msg)
         schema: dict[str, Any] = handler(source)
         if "ref" in schema or schema["type"] in _SHARED:
             return {"type": "chain", "steps": [schema], "metadata": {MARK: True}}

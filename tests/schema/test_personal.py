@@ -46,6 +46,15 @@ def redacted(declared: Any, value: Any) -> Any:
     return value if redact is None else redact(value)
 
 
+@pytest.mark.parametrize("declared", [Annotated[str, Personal], Personal])
+def test_a_mark_without_parentheses_is_refused(declared: Any) -> None:
+    """It would mark nothing, so it is refused where the type is declared."""
+    with pytest.raises(TypeError) as raised:
+        create_model("Customer", email=(declared, ...))
+
+    assert str(raised.value) == "Personal marks nothing without parentheses. Write Annotated[str, Personal()]."
+
+
 class Sample(NamedTuple):
     """A type, a value of it, and the value as it is shown."""
 
