@@ -189,6 +189,25 @@ def test_type_that_pydantic_cannot_validate_is_a_configuration_error() -> None:
     )
 
 
+class Invoice(BaseModel):
+    total: Decimal
+
+
+def charge(event: Event[list[Invoice]]) -> None: ...
+
+
+def test_name_in_a_model_that_only_type_checkers_know() -> None:
+    """The error of a model whose own annotations cannot be resolved names what is missing there."""
+    with pytest.raises(ConfigurationError) as refused:
+        registered(charge).prepare()
+
+    assert str(refused.value).startswith(f"{__name__}.charge {line(charge)} declares Event[list[")
+    assert str(refused.value).partition("which pydantic ")[2] == (
+        "cannot validate (PydanticUserError). Its annotations use the name 'Decimal', which is not known in its module. "
+        "Import it there, outside `if TYPE_CHECKING`."
+    )
+
+
 class Moved(TypedDict):
     warehouse: int
 

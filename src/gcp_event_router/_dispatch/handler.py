@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, Final, Protocol, TypeVar, cast
 
 from pydantic import TypeAdapter
-from pydantic.errors import PydanticUserError
+from pydantic.errors import PydanticUndefinedAnnotation, PydanticUserError
 from typing_extensions import override
 
 from .._concurrency import LONG, STRAYS, as_failure, in_thread, is_meant
@@ -32,6 +32,8 @@ from .payload import ParametersReader, PayloadReader, may_hold_names, parameters
 from .raw_event import RawEvent
 from .signature import BOUND, HOW, RegisteredFunction, code_of, event_annotation, refuse, resolved_annotation
 
+#: Pydantic's codes for a type whose own annotations have an unknown name.
+_INCOMPLETE = frozenset({"class-not-fully-defined", "undefined-annotation"})
 #: The exceptions of an unknown name in an annotation.
 _UNKNOWN = (NameError, AttributeError)
 
@@ -210,6 +212,10 @@ class Handler(RegisteredFunction):
             how = "Declare a model, a dataclass, a TypedDict or a built-in type."
             if getattr(error, "code", None) == "typed-dict-version":
                 how = "Import TypedDict from typing_extensions: pydantic reads typing.TypedDict from Python 3.12 on."
+            if getattr(error, "code", None) in _INCOMPLETE:
+                name = _unknown_name(self._adapter, error)
+                what = f"the name {name!r}, which" if name else "a name that"
+                how = f"Its annotations use {what} is not known in its module. Import it there, outside `if TYPE_CHECKING`."
             msg = (
                 f"{self} declares {event_text(payload_type, parameters_type)}, which pydantic cannot validate "
                 f"({type(error).__name__}). {how}"
@@ -284,3 +290,13 @@ def _take_made(run: RunState) -> Event[Any, Any] | None:
 
 def _adapter(declared: object) -> TypeAdapter[Any]:
     return TypeAdapter(cast("type[Any]", declared))  # or another form of type; pydantic raises an exception for anything else
+
+
+def _unknown_name(adapter: TypeAdapter[Any] | None, error: Exception) -> str | None:
+    """Return the name that the annotations of a type use, and that is not known, as far as pydantic can tell."""
+    try:
+        if adapter is not None:
+            adapter.rebuild(force=True)
+    except Exception as again:  # noqa: BLE001 -- whatever a schema raises; pydantic 2.9 has no such method
+        error = again
+    return error.name if isinstance(error, PydanticUndefinedAnnotation) else None
