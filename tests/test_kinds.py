@@ -159,6 +159,16 @@ def test_a_payload_is_a_type(router: EventRouter, payload: type[Any], text: str)
     )
 
 
+def test_the_name_of_a_type_is_no_payload(router: EventRouter) -> None:
+    """It is refused, as `payload=` of a handler is: nobody could say where to look it up."""
+    with pytest.raises(RegistrationError) as caught:
+        router.kind("a", cast("Any", "Order"))
+
+    assert str(caught.value) == (
+        "The kind 'a' has the payload 'Order', a string, and strings are not looked up. Give the type itself."
+    )
+
+
 def lambda_handler(event: Event[int]) -> None: ...
 
 

@@ -101,6 +101,9 @@ class Kind(Generic[PayloadT]):
         if not isinstance(cast("object", topic), str):
             msg = f"The kind {name!r} has topic={topic!r}, which is not a string. Write topic='my-topic', or leave it out."
             raise RegistrationError(msg)
+        if isinstance(cast("object", payload), str):
+            msg = f"The kind {name!r} has the payload {payload!r}, a string, and strings are not looked up. Give the type itself."
+            raise RegistrationError(msg)
         try:
             adapter = payload if isinstance(payload, TypeAdapter) else TypeAdapter(payload)
         except (PydanticUserError, NameError) as error:
