@@ -309,7 +309,7 @@ def test_matches_and_a_kind_narrow_it_down(inbox: str, router: EventRouter) -> N
     ]
     assert counts == [3, 1, 1, 0, 1]
     out, _ = run("erase", "--match", "customer.id=42", "--kind", "order-gone", "--json")
-    assert json.loads(out) == {"read": 1, "would_erase": 1, "discarded": 0, "in_use": 0, "not_json": 0}
+    assert json.loads(out) == {"read": 1, "would_erase": 1, "would_discard": 0, "in_use": 0, "not_json": 0}
 
 
 def _nothing(event: Event[bytes]) -> None: ...

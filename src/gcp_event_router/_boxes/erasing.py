@@ -175,7 +175,7 @@ def without_values(text: str, matches: Iterable[Match]) -> str:
 def print_erased(out: OutputWrapper, numbers: Erased, nouns: tuple[str, str], *, done: bool, json: bool) -> None:
     """Write the numbers. Fails if events are left because they are in use."""
     if json:
-        names = {"erased": "erased" if done else "would_erase"}
+        names = {} if done else {"erased": "would_erase", "discarded": "would_discard"}
         out.write(dumps({names.get(name, name): getattr(numbers, name) for name in Erased.__slots__}))
     else:
         verb, discarded = ("Erased", "Discarded") if done else ("Would erase", "Would discard")
