@@ -9,12 +9,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import override_settings
 from pydantic import BaseModel
 
 from gcp_event_router import Event, EventRouter, Reject, Retry
 from gcp_event_router._dispatch.dispatch import warned
 from gcp_event_router._log import log_event, trail
-from gcp_event_router.exceptions import EnvelopeError, InvalidEventError
+from gcp_event_router.exceptions import BodyTooLargeError, EnvelopeError, InvalidEventError
 from gcp_event_router.signals import event_received
 from gcp_event_router.utils import make_pubsub_message
 
@@ -177,17 +178,24 @@ def test_an_event_without_handlers_is_one_line_too(
     assert message(record) == f"Event of kind 'k' with reference 'r' (message None): {outcome}{problem}"
 
 
-def test_a_request_that_is_refused_is_one_line(post: Post, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [(b'{"message": {"data": 7}, "subscription": ""}', EnvelopeError), (b"{}" * 50, BodyTooLargeError)],
+)
+@override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [], "MAX_BODY_SIZE": 64})
+def test_a_request_that_is_refused_is_one_line(
+    post: Post, caplog: pytest.LogCaptureFixture, body: bytes, error: type[Exception]
+) -> None:
     """It has the trace of the request; at DEBUG, and only there, the exception follows."""
     traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
     with caplog.at_level("DEBUG", "gcp_event_router"):
-        post("/events/k/r", b'{"message": {"data": 7}, "subscription": ""}', traceparent=traceparent)
+        post("/events/k/r", body, traceparent=traceparent)
 
     line, debug = ours(caplog)
     assert (line.__dict__["event_trace"], line.exc_info) == (traceparent, None)
     assert (debug.levelname, debug.getMessage()) == ("DEBUG", "The request was refused")
     assert debug.exc_info is not None
-    assert debug.exc_info[0] is EnvelopeError
+    assert debug.exc_info[0] is error
 
 
 def plain(**_: Any) -> None: ...

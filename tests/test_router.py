@@ -13,7 +13,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from gcp_event_router import Event, EventRouter, events
-from gcp_event_router._dispatch.lookup import MEMORY, GivenTraits, find_everywhere
+from gcp_event_router._dispatch.lookup import MEMORY, GivenTraits, find_everywhere, is_registered
 from gcp_event_router.exceptions import ConfigurationError, GlobError, RegistrationError
 from gcp_event_router.signals import EventSignal
 
@@ -279,3 +279,19 @@ def test_threads_register_while_others_send() -> None:
 
     assert len(heard) == 8 * 300
     assert len(router) == 201
+
+
+@pytest.mark.parametrize(("kind", "found"), [("order-placed", True), ("refund", False), ("", False)])
+def test_registered_kinds(router: EventRouter, kind: str, found: bool) -> None:
+    """A kind is registered if a handler of a listening router takes it, whatever else the handler wants of an event."""
+    router.on("order-*", attributes={"country": "CH"})(one)
+    EventRouter().on("refund")(two)
+
+    assert is_registered(kind) is found
+
+
+def test_a_fallback_registers_every_kind(router: EventRouter) -> None:
+    """Whatever comes, a fallback takes it."""
+    router.fallback(one)
+
+    assert is_registered("refund")

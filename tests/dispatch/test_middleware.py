@@ -215,6 +215,22 @@ def test_answers_are_raised(calls: Calls, router: EventRouter) -> None:
         send()
 
 
+@MODES
+def test_a_handler_below_middleware_raises_its_answers(mode: str, calls: Calls, router: EventRouter) -> None:
+    """A handler that returns an answer fails within middleware as without."""
+
+    def blocking(event: Event[Any]) -> Any:
+        return Reject()
+
+    async def awaited(event: Event[Any]) -> Any:
+        return Reject()
+
+    router.use(noting(calls, "outer", mode))
+    router.on("a")(blocking if mode == "sync" else awaited)
+    with pytest.raises(TypeError, match=r"(blocking|awaited) .* returned Reject instead of raising it"):
+        send()
+
+
 def test_included_routers_inherit(calls: Calls, router: EventRouter, post: Post) -> None:
     """The outer router's middleware surrounds the inner one's, and only handlers of the inner router have the latter."""
     inner = EventRouter(middleware=[noting(calls, "inner")])
@@ -306,6 +322,7 @@ def yields(event: Event[Any], call_next: CallNext) -> Iterator[None]:
     ("function", "message"),
     [
         (None, f"Middleware must be callable, not None, of type NoneType. {HOW}"),
+        (5, f"Middleware must be callable, not 5, of type int. {HOW}"),
         (one, f"The middleware {__name__}.one cannot be called with an event and `call_next`. {HOW}"),
         (
             Around,

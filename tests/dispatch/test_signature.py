@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Never, NoReturn, Optional
 
@@ -17,6 +18,7 @@ from typing_extensions import TypeAliasType
 
 from gcp_event_router import Event, EventRouter, Reject, Retry
 from gcp_event_router._dispatch.handler import Handler
+from gcp_event_router._dispatch.signature import documentation_of, readable
 from gcp_event_router.exceptions import RegistrationError
 from gcp_event_router.signals import event_received
 
@@ -311,3 +313,55 @@ def test_functions_that_wrap_each_other() -> None:
     one.__wrapped__, other.__wrapped__ = other, one
 
     assert "has no signature" in refusal(one)
+
+
+class Documented:
+    """Of the class."""
+
+    def __call__(self, event: Event[Any]) -> None:
+        """Of the call."""
+
+    def method(self, event: Event[Any]) -> None:
+        """Of the method."""
+
+
+def documented(event: Event[Any], more: int = 0) -> None:
+    """Of the function."""
+
+
+@functools.wraps(documented)
+def around(*arguments: Any) -> None: ...
+
+
+around.__doc__ = None
+
+
+@pytest.mark.parametrize(
+    ("function", "text"),
+    [
+        (documented, "Of the function."),
+        (functools.partial(documented, more=1), "Of the function."),
+        (async_to_sync(sync_to_async(documented)), "Of the function."),
+        (around, "Of the function."),
+        (Documented().method, "Of the method."),
+        (Documented(), "Of the call."),
+        (lambda event: None, ""),
+        (print, ""),
+    ],
+)
+def test_documentation_is_that_of_the_function_inside(function: Callable[..., Any], text: str) -> None:
+    """Wrappers, partials and instances speak of themselves, not of what a handler does."""
+    assert documentation_of(function) == text
+
+
+def test_a_signature_of_ones_own_counts() -> None:
+    """A decorator may say what its function takes, other than the function inside."""
+
+    def inner(event: int) -> None: ...
+
+    @functools.wraps(inner)
+    def outer(event: str) -> None: ...
+
+    assert readable(outer) is inner
+    vars(outer)["__signature__"] = inspect.Signature()
+    assert readable(outer) is outer
