@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
 
@@ -232,13 +233,22 @@ def test_several_failures_are_one_group(signal: EventSignal, router: EventRouter
     assert [type(error) for error in raised.value.exceptions] == [KeyError, ValueError]
 
 
-def test_sync_function_that_returns_an_awaitable_fails(signal: EventSignal, router: EventRouter) -> None:
-    """A coroutine that nothing awaits is a failure with a clear message, and is closed."""
+class Waiting:
+    """An awaitable that cannot be closed."""
 
-    async def coroutine() -> None: ...
+    def __await__(self) -> Iterator[None]:
+        yield
+
+
+async def coroutine() -> None: ...
+
+
+@pytest.mark.parametrize("make", [coroutine, Waiting])
+def test_sync_function_that_returns_an_awaitable_fails(signal: EventSignal, router: EventRouter, make: Callable[[], Any]) -> None:
+    """An awaitable that nothing awaits is a failure with a clear message, and a coroutine is closed."""
 
     def handler(event: Event[Any]) -> Any:
-        return coroutine()
+        return make()
 
     router.on("k")(handler)
     with pytest.raises(TypeError) as failed:

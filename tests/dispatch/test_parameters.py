@@ -90,6 +90,16 @@ Texts = TypeAliasType("Texts", str | list[str])
 NumberOrTexts = TypeAliasType("NumberOrTexts", int | Texts)
 
 
+class Tree(BaseModel):
+    names: Texts = ""
+    children: list[Tree] = []
+
+
+class StrictChoices(BaseModel):
+    model_config = ConfigDict(strict=True)
+    many: Annotated[list[int], Field(validation_alias=AliasChoices("first", "second"))] = []
+
+
 def read(declared: Any, query: dict[str, list[str]]) -> Any:
     return parameters_reader(TypeAdapter(declared))(query)
 
@@ -120,6 +130,8 @@ def read(declared: Any, query: dict[str, list[str]]) -> Any:
         (dict[str, str | list[str]], {"a": ["1", "2"], "b": ["1"]}, {"a": ["1", "2"], "b": ["1"]}),
         (dict[str, Texts], {"a": ["1", "2"]}, {"a": ["1", "2"]}),
         (dict[str, NumberOrTexts], {"a": ["x", "y"]}, {"a": ["x", "y"]}),
+        (Tree, {"names": ["x", "y"]}, Tree(names=["x", "y"])),
+        (StrictChoices, {"second": ["1", "2"]}, StrictChoices.model_construct(many=[1, 2])),
     ],
 )
 def test_parameters_are_read_as_their_type(declared: Any, query: dict[str, list[str]], parameters: object) -> None:

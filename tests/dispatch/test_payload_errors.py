@@ -8,10 +8,13 @@ from types import FrameType
 from typing import Annotated, Any, Literal
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from gcp_event_router import EventRouter
-from gcp_event_router._dispatch.payload import _FAIL_FAST  # pyright: ignore[reportPrivateUsage] -- what this pydantic can do
+from gcp_event_router._dispatch.payload import (
+    _FAIL_FAST,  # pyright: ignore[reportPrivateUsage] -- what this pydantic can do
+    payload_reader,
+)
 from gcp_event_router.exceptions import MAX_ERRORS, InvalidEventError
 
 from ..conftest import Post
@@ -157,6 +160,16 @@ def test_a_long_payload_is_read_as_a_short_one(declared: Any, value: object) -> 
     text = json.dumps(value).encode()
 
     assert read(declared, text.ljust(2**20)) == read(declared, text)
+
+
+@pytest.mark.parametrize("size", [2**20, 2**20 - 1])
+def test_a_long_payload_is_read_by_an_adapter_as_it_is_configured(size: int) -> None:
+    """A TypeAdapter with a configuration of its own keeps it."""
+    reads = payload_reader(TypeAdapter(list[int], config=ConfigDict(strict=True)), list[int])
+
+    assert reads(b"[1]".ljust(size)) == [1]
+    with pytest.raises(InvalidEventError):
+        reads(b'["1"]'.ljust(size))
 
 
 def errors_of(declared: Any, body: bytes) -> int:

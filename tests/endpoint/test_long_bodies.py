@@ -100,6 +100,19 @@ async def post(body: bytes, places: Places, *, must_not_block: bool) -> int:
     return response.status_code
 
 
+@pytest.mark.parametrize("body", [SHORT_BODY, LONG_BODY], ids=["short", "long"])
+def test_an_async_handler_gets_the_same_event(router: EventRouter, body: bytes) -> None:
+    """Where its payload is validated changes nothing of the event."""
+    seen: list[Event[Order]] = []
+
+    @router.on("k")
+    async def handle(event: Event[Order]) -> None:
+        seen.append(event)
+
+    assert post_asgi("/events/k/r", body).status_code == 201
+    assert [(event.kind, event.reference, event.payload.order_id) for event in seen] == [("k", "r", 1)]
+
+
 async def test_a_long_body_leaves_the_loop(router: EventRouter) -> None:
     """A long body is read, parsed and validated in the thread of the sync handlers, and the loop runs meanwhile."""
     places = Places(asyncio.get_running_loop())

@@ -8,7 +8,6 @@ from __future__ import annotations
 from asyncio import CancelledError, create_task, current_task
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from contextvars import copy_context
 from copy import copy
 from functools import partial
 from typing import Any, Final, Protocol, TypeVar, cast
@@ -166,7 +165,7 @@ class Handler(RegisteredFunction):
     async def acall(self, kind: str, reference: str, raw_event: RawEvent, run: RunState | None = None) -> None:
         """Do the same with an async handler, in a context of its own."""
         try:
-            await create_task(self._acall(kind, reference, raw_event, run), context=copy_context())
+            await create_task(self._acall(kind, reference, raw_event, run))
         except CancelledError as error:  # the handler may have cancelled its own task, but not this one
             if is_meant(error):
                 raise
