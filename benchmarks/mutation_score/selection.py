@@ -19,7 +19,7 @@ import pytest
 FEW = 10
 #: How many it meets at most, so that the score is the least that it can be; fewer, where they need a database.
 LIMIT = 1000
-LIMIT_WITH_DATABASE = 200
+LIMIT_WITH_DATABASE = 400
 #: How long tests take, in the folder in which mutmut runs them.
 STATS = Path("mutmut-stats.json")
 #: What the name of a file of the code ends with, in which this plugin has written which tests execute which lines.

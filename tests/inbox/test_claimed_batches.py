@@ -151,12 +151,14 @@ def test_each_run_ends_in_its_own_way(inbox: str, router: EventRouter, is_async:
     assert states == [done, ("parked", 1), done, ("pending", 0), ("rejected", 1), done, done]
 
 
-def test_a_worker_that_is_stopped_releases_the_rest(inbox: str, router: EventRouter) -> None:
+@pytest.mark.parametrize("notify", [True, False])
+def test_a_worker_that_is_stopped_releases_the_rest(inbox: str, router: EventRouter, notify: bool) -> None:
     """What a worker has claimed, but not run, is pending again, without an attempt, and without a beginning."""
     register(router, effect_of(inbox), is_async=False, deferred=True)
     keep(4)
 
-    with closing(process(inbox)) as results:
+    given = {"AUTHENTICATION": [], "INBOX": {"DATABASE": inbox, "NOTIFY": notify}}
+    with override_settings(GCP_EVENT_ROUTER=given), closing(process(inbox)) as results:
         next(results)
         next(results)
 

@@ -16,7 +16,8 @@ from django.db import connections
 from django.test import AsyncClient
 
 from gcp_event_router import Event, EventRouter
-from gcp_event_router.inbox.leases import LOST_TOO_OFTEN
+from gcp_event_router.inbox import claims
+from gcp_event_router.inbox.leases import LOST_TOO_OFTEN, terms_of
 from gcp_event_router.inbox.models import Delivery
 
 from ..conftest import Post, post_wsgi
@@ -179,3 +180,18 @@ def test_e12_a_handler_that_was_never_begun_is_not_parked(
 
     assert post(PATH, PUSH).status_code == (200 if once else 201)
     assert effects(inbox) == ["behind"]
+
+
+def test_who_holds_a_claim(inbox: str, router: EventRouter) -> None:
+    """A claim is held until its lease has ended and another worker has claimed the delivery."""
+    register(router, lambda event: None, is_async=False, deferred=True)
+    assert post_wsgi(PATH, PUSH).status_code == 201
+    terms, delivery = terms_of("h"), Delivery.objects.using(inbox).get().pk
+
+    first = claims.claim(inbox, delivery, terms)
+    assert first is not None
+    assert claims.holds(inbox, first)
+    end_leases(inbox)
+    second = claims.claim(inbox, delivery, terms)
+    assert second is not None
+    assert (claims.holds(inbox, first), claims.holds(inbox, second)) == (False, True)
