@@ -15,6 +15,7 @@ from uuid import uuid4
 
 from django.conf import settings
 from django.core import mail
+from django.core.exceptions import SynchronousOnlyOperation
 from django.utils import timezone
 from typing_extensions import TypedDict
 
@@ -150,12 +151,17 @@ def publish(publication: Publication, client: Publisher | None) -> Future[str]:
         ConfigurationError: Google's client is not installed or has no credentials, or a time is given without the outbox.
         TypeError: An option has another type.
         ValueError: The topic has no full path, or Pub/Sub would refuse the message, or a time or an order cannot be kept.
+        SynchronousOnlyOperation: An event loop runs in this thread, which the outbox would block.
 
     """
     _check(publication)
-    if _outbox is not None and client is None:
+    if _outbox is None or client is not None:
+        return _send(publication, client)
+    try:
         return _done(_put(_outbox, publication))
-    return _send(publication, client)
+    except SynchronousOnlyOperation as error:
+        msg = "In async code, publish would block the event loop until the database has answered. Write await and apublish."
+        raise SynchronousOnlyOperation(msg) from error
 
 
 async def apublish(publication: Publication, client: Publisher | None) -> str:

@@ -7,6 +7,7 @@ from threading import Event as Flag
 from typing import Any
 
 import pytest
+from django.core.exceptions import SynchronousOnlyOperation
 from django.db import connections, transaction
 from django.db.models.functions import Now
 from django.test import override_settings
@@ -79,6 +80,17 @@ async def test_apublish(outbox: str, placed: Kind[int]) -> None:
     key = await placed.apublish(1, ordering_key="k")
 
     assert [str(row.key) async for row in OutgoingEvent.objects.using(outbox)] == [key]
+
+
+@on_sqlite
+async def test_publish_in_async_code(outbox: str, placed: Kind[int]) -> None:
+    """It is refused, with the name of what to write; Django alone would advise a thread."""
+    with pytest.raises(SynchronousOnlyOperation) as raised:
+        placed.publish(1)
+
+    assert str(raised.value) == (
+        "In async code, publish would block the event loop until the database has answered. Write await and apublish."
+    )
 
 
 def minutes(alias: str) -> list[int]:
