@@ -113,6 +113,10 @@ def test_e8_a_rollback_that_a_handler_asks_for_is_no_success(inbox: str, router:
     assert (answer.status_code, answer.content, effects(inbox)) == (400, ERROR, [])
     assert rows(inbox) == [("h", "failed", 1)]
     assert error_type(inbox) == "gcp_event_router.inbox.errors.RolledBackError"
+    assert Delivery.objects.using(inbox).get().error_text.splitlines()[0] == (
+        "gcp_event_router.inbox.errors.RolledBackError: When the handler returned, its transaction had ended, or could only be "
+        "rolled back. Leave its end to the inbox, and catch an error of the database only around an atomic block of your own."
+    )
 
 
 def test_e8_what_fails_after_the_commit_is_logged(

@@ -17,6 +17,13 @@ class LeaseLostError(EventRouterError):
 class RolledBackError(EventRouterError):
     """Raised if a handler returned, but its transaction has ended or will be rolled back, as after a caught error."""
 
+    def __init__(self) -> None:
+        """Explain what handlers do to a transaction."""
+        super().__init__(
+            "When the handler returned, its transaction had ended, or could only be rolled back. Leave its end to the inbox, "
+            "and catch an error of the database only around an atomic block of your own."
+        )
+
 
 class ErasedEventError(EventRouterError):
     """The result of a replay of an erased event, of which nothing is left that could run."""
