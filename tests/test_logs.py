@@ -198,6 +198,17 @@ def test_a_request_that_is_refused_is_one_line(
     assert debug.exc_info[0] is error
 
 
+def test_a_body_that_is_too_long_names_the_limit(router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture) -> None:
+    """The line has the limit that applied, since a signature has one of its own."""
+    with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [], "MAX_BODY_SIZE": 32}), caplog.at_level("INFO"):
+        assert post("/events/k/r", b"{}" * 20).status_code == 413
+
+    assert [message(record) for record in ours(caplog)] == [
+        "Event of kind 'k' with reference 'r' (message None): too large: "
+        "The body is longer than 32 bytes: see MAX_BODY_SIZE, and max_body of a signature."
+    ]
+
+
 def plain(**_: Any) -> None: ...
 
 

@@ -80,7 +80,7 @@ class InvalidPubSubMessageError(EnvelopeError):
 
 
 class BodyTooLargeError(SenderError):
-    """Raised if a body is longer than `GCP_EVENT_ROUTER["MAX_BODY_SIZE"]`."""
+    """Raised if a body is longer than `GCP_EVENT_ROUTER["MAX_BODY_SIZE"]`, or than a signature's `max_body`."""
 
 
 class UnhandledEventError(SenderError):

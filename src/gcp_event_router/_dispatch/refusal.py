@@ -19,6 +19,8 @@ from .store import event_store
 
 #: Faults of senders, which are logged as warnings; all others are errors.
 _SENDERS_FAULTS: Final = (EnvelopeError, BodyTooLargeError, RefusalError)
+#: Errors whose texts are our own.
+_OWN_TEXTS: Final = (EnvelopeError, BodyTooLargeError, ConfigurationError)
 
 
 def refuse_request(
@@ -68,7 +70,7 @@ def describe_rejection(
 def _describe(error: Exception) -> tuple[int, str]:
     """Return the level and the problem of a log line."""
     level = logging.WARNING if isinstance(error, _SENDERS_FAULTS) else logging.ERROR
-    if isinstance(error, (EnvelopeError, ConfigurationError)):  # our own texts; an authenticator's may hold anything
+    if isinstance(error, _OWN_TEXTS) and str(error):  # an authenticator's may hold anything
         return level, str(error)
     problem = type(error).__name__ if level == logging.WARNING else trail(error)
     return level, f"{problem}, {error.reason}" if isinstance(error, RefusalError) and error.reason else problem

@@ -50,7 +50,12 @@ class PendingBody:
                 raise EnvelopeError(BROKEN)
             body += message.get("body", b"")
             if len(body) > limit:
-                raise BodyTooLargeError
+                raise too_large(limit)
             has_more = message.get("more_body", False)
         self._is_over.set()
         return bytes(body)
+
+
+def too_large(limit: int) -> BodyTooLargeError:
+    """Return the error of a body that is over a limit."""
+    return BodyTooLargeError(f"The body is longer than {limit} bytes: see MAX_BODY_SIZE, and max_body of a signature.")

@@ -25,8 +25,8 @@ from ..auth.base import parsed_query
 from ..envelopes import DESCRIPTION, EVENTARC_MODE
 from ..envelopes.trace_context import trace_headers
 from ..event import Principal
-from ..exceptions import BodyTooLargeError, ConfigurationError, EnvelopeError
-from .pending_body import BROKEN, PENDING, PendingBody
+from ..exceptions import ConfigurationError, EnvelopeError
+from .pending_body import BROKEN, PENDING, PendingBody, too_large
 
 _Read: TypeAlias = Callable[[int], bytes]
 #: More digits of a Content-Length than any limit has.
@@ -98,7 +98,7 @@ def read_body(request: HttpRequest, limit: int) -> bytes:
             _forget_parsed(request)
         body = _read_and_keep(state, read, limit + 1 if length is None else length, limit)
     if len(body) > limit:
-        raise BodyTooLargeError
+        raise too_large(limit)
     if length is not None and len(body) < length:
         msg = "The body ends before its Content-Length."
         raise EnvelopeError(msg)
@@ -141,7 +141,7 @@ def _length(request: HttpRequest, limit: int) -> int | None:
         raise EnvelopeError(msg)
     length = int(text[:_DIGITS])
     if length > limit:
-        raise BodyTooLargeError
+        raise too_large(limit)
     return length
 
 
