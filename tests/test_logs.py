@@ -230,13 +230,15 @@ def test_the_first_event_of_a_kind_that_nothing_takes_is_a_warning(
     assert levels(caplog) == [("WARNING", "q"), ("INFO", "q"), ("WARNING", "p"), ("INFO", "q"), ("INFO", "k")]
 
 
+@pytest.mark.parametrize("unhandled", ["accept", "error"])
 def test_the_warning_names_the_attributes_that_handlers_want(
-    router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture
+    router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture, unhandled: str
 ) -> None:
     """An event of a kind with handlers that lacks their attributes, such as a webhook in a wrong format, is told why."""
     router.on("k", attributes={"action": "opened", "event": "pull_*"}, payload=bytes)(lambda event: None)
 
-    with caplog.at_level("INFO"):
+    settings = {"AUTHENTICATION": [], "UNHANDLED": unhandled}
+    with override_settings(GCP_EVENT_ROUTER=settings), caplog.at_level("INFO"):
         for kind in ("k", "k", "other"):
             post(f"/events/{kind}/r", b"{}")
 

@@ -229,14 +229,13 @@ class Dispatch:
             self._raw_event.document()  # an undecodable body is rejected, although nothing reads it
         except EnvelopeError as error:
             raise DocumentError(error) from error
+        must_warn = self._must_warn()
+        problem = self._wanted() if must_warn else ""  # once for each kind, since it looks at all handlers
         if conf.current().UNHANDLED == "error" and self._record is None:
-            self._log(logging.WARNING, Outcome.UNHANDLED, self._wanted())
+            self._log(logging.WARNING, Outcome.UNHANDLED, problem)
             msg = "nothing handles this kind of event"
             raise UnhandledEventError(msg)
-        if self._must_warn():
-            self._log(logging.WARNING, Outcome.UNHANDLED, self._wanted())
-        else:
-            self._log(logging.INFO, Outcome.UNHANDLED)
+        self._log(logging.WARNING if must_warn else logging.INFO, Outcome.UNHANDLED, problem)
         return Outcome.UNHANDLED
 
     def _wanted(self) -> str:
