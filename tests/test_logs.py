@@ -237,8 +237,7 @@ def test_the_warning_names_the_attributes_that_handlers_want(
     """An event of a kind with handlers that lacks their attributes, such as a webhook in a wrong format, is told why."""
     router.on("k", attributes={"action": "opened", "event": "pull_*"}, payload=bytes)(lambda event: None)
 
-    settings = {"AUTHENTICATION": [], "UNHANDLED": unhandled}
-    with override_settings(GCP_EVENT_ROUTER=settings), caplog.at_level("INFO"):
+    with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [], "UNHANDLED": unhandled}), caplog.at_level("INFO"):
         for kind in ("k", "k", "other"):
             post(f"/events/{kind}/r", b"{}")
 
