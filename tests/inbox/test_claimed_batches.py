@@ -157,7 +157,7 @@ def test_a_worker_that_is_stopped_releases_the_rest(inbox: str, router: EventRou
     register(router, effect_of(inbox), is_async=False, deferred=True)
     keep(4)
 
-    given = {"AUTHENTICATION": [], "INBOX": {"DATABASE": inbox, "NOTIFY": notify}}
+    given: dict[str, Any] = {"AUTHENTICATION": [], "INBOX": {"DATABASE": inbox, "NOTIFY": notify}}
     with override_settings(GCP_EVENT_ROUTER=given), closing(process(inbox)) as results:
         next(results)
         next(results)
