@@ -168,6 +168,21 @@ def test_a_worker_that_is_stopped_releases_the_rest(inbox: str, router: EventRou
     assert outcomes(inbox) == ["handled"] * 2
 
 
+def test_a_worker_that_is_stopped_after_its_session(inbox: str, router: EventRouter) -> None:
+    """It releases the rest of its batch in a new session."""
+    register(router, effect_of(inbox), is_async=False, deferred=True)
+    keep(3)
+
+    with closing(process(inbox)) as results:
+        next(results)
+        with connections[inbox].cursor() as cursor, session(inbox) as other, other.cursor() as killer:
+            cursor.execute("SELECT pg_backend_pid()")
+            killer.execute("SELECT pg_terminate_backend(%s)", cursor.fetchone())
+
+    assert rows(inbox) == [DONE, PENDING, PENDING]
+    assert outcomes(inbox) == ["handled"] * 2
+
+
 def test_a_worker_that_is_stopped_after_a_release(inbox: str, router: EventRouter, monkeypatch: pytest.MonkeyPatch) -> None:
     """It gives back the delivery that had begun when the others of its batch were released."""
     timers: list[Timer] = []

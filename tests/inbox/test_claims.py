@@ -8,25 +8,30 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from contextlib import nullcontext
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from asgiref.sync import ThreadSensitiveContext, sync_to_async
-from django.db import connections
+from django.db import connections, transaction
 from django.test import AsyncClient
+from django.test.utils import CaptureQueriesContext
 
 from gcp_event_router import Event, EventRouter
-from gcp_event_router.inbox import claims
+from gcp_event_router.inbox import claims, endings
 from gcp_event_router.inbox.leases import LOST_TOO_OFTEN, terms_of
-from gcp_event_router.inbox.models import Delivery
+from gcp_event_router.inbox.models import Delivery, State, StoredEvent
 
 from ..conftest import Post, post_wsgi
 from ..support.deliveries import (
     PATH,
     PUSH,
+    ahead,
     both_doors,
     effects,
     end_leases,
+    on_postgresql,
     push,
     register,
     rows,
@@ -39,6 +44,7 @@ from ..support.deliveries import (
 pytestmark = with_databases
 
 COPIES = 50
+HOUR = timedelta(hours=1)
 
 
 @pytest.mark.proof
@@ -190,8 +196,43 @@ def test_who_holds_a_claim(inbox: str, router: EventRouter) -> None:
 
     first = claims.claim(inbox, delivery, terms)
     assert first is not None
+    assert (first.state, first.attempts, first.waited) == (State.RUNNING, 1, timedelta())
     assert claims.holds(inbox, first)
     end_leases(inbox)
     second = claims.claim(inbox, delivery, terms)
     assert second is not None
     assert (claims.holds(inbox, first), claims.holds(inbox, second)) == (False, True)
+
+
+def test_the_age_of_an_event(inbox: str, router: EventRouter) -> None:
+    """It is what the database's clock says; an event that was purged has none."""
+    register(router, lambda event: None, is_async=False, deferred=True)
+    assert post_wsgi(PATH, PUSH).status_code == 201
+    held = claims.claim(inbox, Delivery.objects.using(inbox).get().pk, terms_of("h"))
+    assert held is not None
+
+    StoredEvent.objects.using(inbox).update(received_at=ahead(-1))
+    age = endings.age(inbox, held)
+    assert age is not None
+    assert HOUR <= age < 2 * HOUR
+    StoredEvent.objects.using(inbox).all().delete()
+    assert endings.age(inbox, held) is None
+
+
+@on_postgresql
+@pytest.mark.parametrize(
+    ("deferred", "within", "waits"), [(False, False, False), (True, False, True), (False, True, True), (True, True, True)]
+)
+def test_which_claims_wait_for_the_disk(inbox: str, router: EventRouter, deferred: bool, within: bool, waits: bool) -> None:
+    """An event that workers run is acknowledged after its commit, and a transaction of the caller's stays as the caller has it.
+
+    A crash may undo other claims, since their sender has no answer yet, and sends the event again.
+    """
+    register(router, lambda event: None, is_async=False, deferred=deferred)
+    connections[inbox].close()  # another session has prepared nothing yet
+
+    with CaptureQueriesContext(connections[inbox]) as captured, transaction.atomic(using=inbox) if within else nullcontext():
+        assert post_wsgi(PATH, PUSH).status_code == 201
+
+    insertion = next(query["sql"] for query in captured.captured_queries if "INSERT INTO gcp_event_inbox_event" in query["sql"])
+    assert ("synchronous_commit" not in insertion) is waits

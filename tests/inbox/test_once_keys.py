@@ -17,6 +17,7 @@ from pydantic import BaseModel, field_validator
 from gcp_event_router import Backoff, Event, EventRouter, Reject, Retry
 from gcp_event_router._dispatch.event_key import KeyOf
 from gcp_event_router.inbox.models import Delivery, OnceKey, StoredEvent
+from gcp_event_router.inbox.once_keys import digest_of
 from gcp_event_router.inbox.purge import purge
 from gcp_event_router.inbox.renaming import rename
 from gcp_event_router.inbox.replay import discard, replay
@@ -197,6 +198,32 @@ def test_while_another_message_runs(inbox: str, router: EventRouter, is_async: b
     assert [post_wsgi(PATH, paid(number)).status_code for number in (2, 1)] == [200, 200]
     assert (duplicates(inbox), effects(inbox)) == ([("done", 1, "p1", False), ("done", 0, "p1", True)], ["h"])
     assert Delivery.objects.using(inbox).get(pk=two.pk).error == ""
+
+
+def test_a_free_key_is_not_another_one(inbox: str, router: EventRouter) -> None:
+    """A key that a failure has freed does not stand for a busy one, and whoever takes it holds it for a lease."""
+    fails = [RuntimeError()]
+    inner: list[int] = []
+
+    def work(event: Event[Payment]) -> None:
+        if fails:
+            raise fails.pop()
+        if event.payload.payment_id == "b":
+            inner.append(post_wsgi(PATH, paid(3, "b")).status_code)
+        held = OnceKey.objects.using(inbox).get(text=str(event.payload.payment_id))
+        assert held.lease_until is not None
+        assert held.kept_until > held.lease_until
+
+    register(router, work)
+
+    assert [post_wsgi(PATH, paid(*each)).status_code for each in [(1, "a"), (2, "b"), (4, "a")]] == [400, 201, 201]
+    assert inner == [409]
+
+
+def test_keys_stay_the_same() -> None:
+    """The hash of a key is in databases, so no release may change it: the beginning of SHA-256, as a UUID of version 5."""
+    assert digest_of("p1") == UUID("f64551fc-d6f0-5823-8b87-971cfb914464")
+    assert digest_of("\ud800") == UUID("91a681b9-9855-5fb4-b547-9817b126c94e")
 
 
 @where_handlers_overlap

@@ -308,6 +308,17 @@ def test_a_function_that_fails(inbox: str, router: EventRouter, log: Log, deferr
     assert log.handled == []
 
 
+def test_the_first_run_is_the_first_attempt(inbox: str, router: EventRouter, log: Log) -> None:
+    """An ordered delivery has as many attempts as another one."""
+    register(router, log, max_attempts=2)
+    log.failing["1"] = ValueError("no")
+
+    assert [(post_wsgi(PATH, order(1)).status_code, *rows(inbox)) for _ in range(2)] == [
+        (400, ("h", "failed", 1)),
+        (200, ("h", "parked", 2)),
+    ]
+
+
 def test_what_cannot_be_a_key(inbox: str, router: EventRouter, log: Log) -> None:
     """Another result of `order_by` fails the run, with the option's name."""
     key: Any = 1.5
