@@ -32,7 +32,7 @@ def test_security_scheme_of_tokens() -> None:
         (GitHub(secrets=SECRETS), "githubSignature", "X-Hub-Signature-256", "{body}"),
         (Slack(secrets=SECRETS), "slackSignature", "X-Slack-Signature", "v0:{timestamp}:{body}"),
     ],
-    ids=str,
+    ids=["own", "github", "slack"],
 )
 def test_security_scheme_of_signatures(signature: HMACSignature, name: str, header: str, signed: str) -> None:
     """A signature is named after its provider, and stands in a header."""
