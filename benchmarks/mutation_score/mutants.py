@@ -60,6 +60,14 @@ def read(folder: Path) -> Iterator[Tested]:
             yield Tested(Mutant(module, function, *difference(*both)), result_of(code), fnmatchcase(name, SAMPLE))
 
 
+def alive(folder: Path, *, is_sample: bool) -> list[str] | None:
+    """Return mutmut's names of those mutants, or of the sample, that no test has killed so far; None if there are none yet."""
+    metas = sorted((folder / "mutants").rglob("*.meta"))
+    codes = {name: code for meta in metas for name, code in json.loads(meta.read_text())["exit_code_by_key"].items()}
+    drawn = (name for name in codes if not is_sample or fnmatchcase(name, SAMPLE))
+    return [name for name in drawn if codes[name] not in KILLED | TIMED_OUT] if codes else None
+
+
 def result_of(code: int | None) -> str | None:
     """What an exit code means."""
     if code is None:

@@ -38,7 +38,7 @@ $ make mutation ARGUMENTS="--sample claims"
 ```
 
 A run takes hours; with `--sample`, it tests about a third of the mutants of each function. It can be interrupted: the same
-command continues. Later runs test functions that have changed, and survivors again. `rm -r mutants` lets them begin anew, as the
+command continues, and tests survivors again. It begins anew if the code of the part has changed, or after `rm -r mutants`, as the
 tests of a release should.
 """
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tests.support import mariadb, postgres
 
-from .mutants import KILLED, SAMPLE, TIMED_OUT
+from .mutants import SAMPLE, alive
 from .parts import LEFT_OUT, MARIADB, NO_DATABASE, Part
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,7 +26,7 @@ _COPIED = ("example", "stubs", "docs", "benchmarks", "scripts", "README.md", "CO
 
 
 def run(part: Part, children: int, *, is_sample: bool = False) -> None:
-    """Test the mutants of a part, or a sample: those that no earlier run has tested, and survivors."""
+    """Test the mutants of a part, or a sample: those that no earlier run has killed."""
     folder = WORK / part.name
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("src", "tests", *_COPIED):
@@ -42,12 +42,14 @@ def run(part: Part, children: int, *, is_sample: bool = False) -> None:
         if part.marked == MARIADB:
             environment[mariadb.RUNNING] = stack.enter_context(mariadb.server(durable=False)).host
         command = [str(Path(sys.executable).with_name("mutmut")), "run", "--max-children", str(children)]
-        command += [SAMPLE] if is_sample else []
         for warmup in ("collect", "none"):
             (folder / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text() + configuration(part, warmup))
-            subprocess.run(command, cwd=folder, env=environment, check=True)
-            if warmup == "collect":
-                _forget_survivors(folder)
+            names = alive(folder, is_sample=is_sample)  # mutmut tests all that a pattern names again
+            if names is None:
+                names = [SAMPLE] if is_sample else []
+            elif not names:
+                break
+            subprocess.run([*command, *names], cwd=folder, env=environment, check=True)
 
 
 def configuration(part: Part, warmup: str) -> str:
@@ -86,24 +88,21 @@ use_git_change_detection = false
 
 
 def _forget_what_changed(folder: Path, part: Part) -> None:
-    """Let mutmut test survivors again if a test has changed; it looks for changes in the code itself."""
+    """Begin anew if the code has changed, and read and watch the tests again if these have."""
     copies = folder / "mutants"
-    mark = folder / "tests.sha256"
-    current = digest(ROOT / "tests" / name.removeprefix("tests/") for name in part.tests)
-    if mark.exists() and mark.read_text() == current:
-        return
-    shutil.rmtree(copies / "tests", ignore_errors=True)
-    (copies / "mutmut-stats.json").unlink(missing_ok=True)
-    _forget_survivors(folder)
-    mark.write_text(current)
-
-
-def _forget_survivors(folder: Path) -> None:
-    for meta in (folder / "mutants").rglob("*.meta"):
-        data = json.loads(meta.read_text())
-        codes = data["exit_code_by_key"]
-        codes.update((name, None) for name, code in codes.items() if code not in KILLED | TIMED_OUT)
-        meta.write_text(json.dumps(data))
+    sources = (path for module in part.modules for path in sorted((ROOT / "src" / "gcp_event_router").glob(f"{module}.py")))
+    marks = {
+        "code.sha256": digest(sources),
+        "tests.sha256": digest(ROOT / "tests" / test.removeprefix("tests/") for test in part.tests),
+    }
+    changed = {name for name, mark in marks.items() if not (folder / name).exists() or (folder / name).read_text() != mark}
+    if "code.sha256" in changed:
+        shutil.rmtree(copies, ignore_errors=True)
+    elif changed:
+        shutil.rmtree(copies / "tests", ignore_errors=True)
+        (copies / "mutmut-stats.json").unlink(missing_ok=True)
+    for name, mark in marks.items():
+        (folder / name).write_text(mark)
 
 
 def digest(paths: Iterable[Path]) -> str:
