@@ -13,7 +13,7 @@ from django.db import connections
 from django.test import override_settings
 from opentelemetry import trace
 
-from gcp_event_router import Event, EventRouter, Outcome
+from gcp_event_router import Event, EventRouter, Outcome, Principal
 from gcp_event_router._dispatch.context import current_event
 from gcp_event_router.inbox.models import Delivery, StoredEvent
 from gcp_event_router.inbox.workers import process
@@ -187,9 +187,10 @@ def test_the_span_has_the_outcome_that_the_inbox_noted(router: EventRouter, post
         assert (span.status.status_code.name, attributes["gcp_event_router.outcome"]) == ("ERROR", "parked")
 
 
-def test_a_database_that_is_away_is_a_rejection(router: EventRouter, post: Post, inbox: str, told: Told) -> None:
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_database_that_is_away_is_a_rejection(router: EventRouter, post: Post, inbox: str, told: Told, is_async: bool) -> None:
     """An event that cannot be stored, here without a table, is rejected, and there are no signals for its handlers."""
-    register(router, is_async=False)
+    register(router, is_async=is_async)
     table = StoredEvent._meta.db_table
     rename(inbox, table, "away")
     try:
@@ -241,3 +242,27 @@ def test_a_body_that_cannot_be_read_is_kept_and_rejected(router: EventRouter, po
 
     assert told == [("event_rejected", Outcome.REJECTED, False)]
     assert Delivery.objects.using(inbox).count() == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [(b'{"message": {"data": 7}, "subscription": ""}', "application/json"), (b"{", "application/cloudevents-batch+json")],
+    ids=["push", "batch"],
+)
+def test_who_sent_what_cannot_be_read(router: EventRouter, post: Post, inbox: str, body: bytes, content_type: str) -> None:
+    """`event_rejected` has the labels and the sender, also of a batch that cannot be split."""
+    rejections: list[tuple[object, ...]] = []
+
+    def listen(**named: Any) -> None:
+        rejections.append((named["event_kind"], named["event_reference"], named["principal"]))
+
+    token = "t" * 32
+    entry = {"BACKEND": "gcp_event_router.auth.SharedToken", "OPTIONS": {"header": "X-Shop-Token", "tokens": [token]}}
+    event_rejected.connect(listen)
+    try:
+        with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [entry], "INBOX": {"DATABASE": inbox}}):
+            assert post("/events/k/r", body, content_type, x_shop_token=token).status_code == 200
+    finally:
+        event_rejected.disconnect(listen)
+
+    assert rejections == [("k", "r", Principal("shared-token"))]

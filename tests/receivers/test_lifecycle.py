@@ -160,6 +160,16 @@ def test_what_does_not_reach_a_handler(
     assert only(told, error) == rejection(outcome)
 
 
+def test_why_an_unhandled_event_is_an_error(router: EventRouter) -> None:
+    """Whoever sends the signal without a request reads it in the exception."""
+    sent: dict[str, Any] = {"event_kind": "k", "event_reference": "r", "event_payload": {}, "event_parameters": {}}
+    router.listen(event_received)
+    with override_settings(GCP_EVENT_ROUTER={"UNHANDLED": "error"}), pytest.raises(UnhandledEventError) as caught:
+        event_received.send(None, **sent)
+
+    assert str(caught.value) == "nothing handles this kind of event"
+
+
 def test_a_broken_document_is_told_of_once(router: EventRouter, post: Post, told: Told) -> None:
     """With a plain receiver and a router, an undecodable body is one rejection."""
 
