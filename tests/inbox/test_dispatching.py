@@ -6,6 +6,7 @@ Row D4, clients that hang up, is about real servers: test_inbox_processes.py. Ro
 from __future__ import annotations
 
 import asyncio
+import re
 from asyncio import CancelledError
 from collections.abc import Callable
 from datetime import timedelta
@@ -40,6 +41,24 @@ pytestmark = with_databases
 
 SECRET = "s3cr3t"
 SENT: dict[str, Any] = {"event_kind": "k", "event_reference": "r", "event_parameters": {}}
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (["a"], "duplicate by a in N ms"),
+        (["a", "b"], "duplicate by a, b in N ms: a duplicate; b duplicate"),
+    ],
+)
+def test_the_log_names_duplicates_where_there_are_several_handlers(
+    inbox: str, router: EventRouter, post: Post, lines: Callable[[], list[str]], names: list[str], said: str
+) -> None:
+    """The line of one handler has its outcome already."""
+    for name in names:
+        register(router, lambda event: None, is_async=False, name=name)
+
+    assert [post(PATH, PUSH).status_code for _ in range(2)] == [201, 200]
+    assert re.sub(r"\d+\.\d ms", "N ms", lines()[-1]) == f"INFO Event of kind 'k' with reference 'r' (message '17'): {said}"
 
 
 def test_d1_what_a_failing_handler_did_is_undone_and_the_next_one_runs(
