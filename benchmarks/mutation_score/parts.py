@@ -22,6 +22,7 @@ class Part(NamedTuple):
 #: Beginnings of the names of tests that see the frames that mutmut adds.
 LEFT_OUT = (
     "tests/dispatch/test_trails.py::test_a_recursion_names_the_handler_and_each_place_once",
+    "tests/inbox/test_watched.py::test_a_deferred_handler_has_a_line_when_it_runs",
     *(f"tests/test_logs.py::test_each_event_is_one_line[{door}-error{row}" for door in ("wsgi", "asgi") for row in "256"),
 )
 _DISPATCH = (
