@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from django.db import DatabaseError, InterfaceError, connections
-from django.db.models import BinaryField, F, Func, IntegerField, Value
+from django.db.models import F, Func, IntegerField, Value
 
 from .._boxes.exact_text import variables
 from .models import StoredEvent
@@ -48,10 +48,10 @@ def insert_body(alias: str, row: StoredEvent) -> None:
 def append_parts(alias: str, row: StoredEvent) -> None:
     """Append the missing parts to the body of an event that has the first part; inside a transaction."""
     body = bytes(row.body)
-    number, binary = cast("Any", IntegerField()), cast("Any", BinaryField())
-    length = Func(F("body"), function="LENGTH", output_field=number)
+    integer: Any = IntegerField()
+    length = Func(F("body"), function="LENGTH", output_field=integer)
     # an event that existed before has its whole body, and stays unchanged
     mine = StoredEvent.objects.using(alias).filter(pk=row.pk, digest=row.digest).alias(length=length)
     for start in range(PART, len(body), PART):
-        longer = Func(F("body"), Value(body[start : start + PART], binary), function="CONCAT", output_field=binary)
+        longer = Func(F("body"), Value(body[start : start + PART]), function="CONCAT")
         mine.filter(length=start).update(body=longer)
