@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django.db import DatabaseError, InterfaceError, connections
 from django.db.models import F, Func, IntegerField, Value
@@ -48,8 +48,7 @@ def insert_body(alias: str, row: StoredEvent) -> None:
 def append_parts(alias: str, row: StoredEvent) -> None:
     """Append the missing parts to the body of an event that has the first part; inside a transaction."""
     body = bytes(row.body)
-    integer: Any = IntegerField()
-    length = Func(F("body"), function="LENGTH", output_field=integer)
+    length = Func(F("body"), function="LENGTH", output_field=cast("Any", IntegerField()))
     # an event that existed before has its whole body, and stays unchanged
     mine = StoredEvent.objects.using(alias).filter(pk=row.pk, digest=row.digest).alias(length=length)
     for start in range(PART, len(body), PART):
