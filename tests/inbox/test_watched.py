@@ -230,6 +230,24 @@ def test_why_nothing_can_be_kept(
     )
 
 
+def test_why_what_cannot_be_read_is_not_kept_either(
+    router: EventRouter, post: Post, inbox: str, lines: Callable[[], list[str]]
+) -> None:
+    """Its line has the types of all errors, as that of any other event."""
+    table = StoredEvent._meta.db_table
+    rename(inbox, table, "away")
+    try:
+        assert post("/events/k/r", b'{"message": {"data": 7}, "subscription": ""}').status_code == 503
+    finally:
+        rename(inbox, "away", table)
+
+    assert re.match(
+        r"ERROR Event of kind 'k' with reference 'r' \(message None\): unavailable: "
+        r"UnavailableError from (Operational|Programming)Error from \w+ \(\w+\)",
+        lines()[0],
+    )
+
+
 def rename(alias: str, table: str, name: str) -> None:
     quote = connections[alias].ops.quote_name
     with connections[alias].cursor() as cursor:

@@ -13,7 +13,7 @@ from ..event import Principal
 from ..exceptions import BodyTooLargeError, ConfigurationError, DocumentError, EnvelopeError, RefusalError
 from ..lifecycle import event_rejected
 from ..outcomes import Outcome, classify
-from .log_line import log_line
+from .log_line import describe_error, log_line
 from .raw_event import RawEvent
 from .store import event_store
 
@@ -51,7 +51,8 @@ def reject(kind: str, reference: str, raw_event: RawEvent, error: DocumentError)
         store.reject(kind, reference, raw_event, error.reason)
     except Exception as failure:
         event_rejected.tell(None, **describe_rejection(failure, classify(failure), kind, reference, principal))
-        level, problem = _describe(failure)
+        # no sender is at fault if the inbox cannot store it
+        level, problem = _describe(failure) if store is None else (logging.ERROR, describe_error(failure))
         log_line(level, classify(failure), kind, reference, raw_event, problem)
         logger.debug("The request was refused", exc_info=failure)
         raise
