@@ -5,11 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import cache
 from inspect import signature
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias, TypeGuard, cast
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import SchemaValidator
@@ -152,23 +152,22 @@ def _fail_fast(adapter: TypeAdapter[Any]) -> Any:
     """
     validator: Any = adapter.validator
     schema: Any = adapter.core_schema
-    if type(validator) is not SchemaValidator or not isinstance(schema, dict) or vars(adapter).get("_config") is not None:
+    if type(validator) is not SchemaValidator or not _is_dict(schema) or vars(adapter).get("_config") is not None:
         return validator
     make: Any = SchemaValidator
     # nested models would bring validators of their own, which list all errors
     options = {"_use_prebuilt": False} if "_use_prebuilt" in (make.__text_signature__ or "") else {}
-    return make(_failing_fast(cast("object", schema)), **options)
+    return make(_failing_fast(schema), **options)
 
 
 def _failing_fast(node: Any) -> Any:
     """Return a core schema with `fail_fast` wherever it is possible."""
     if type(node) in {list, tuple}:  # a tuple is a choice of a union, with its label
         return type(node)(map(_failing_fast, node))
-    if not isinstance(node, dict):
+    if not _is_dict(node):
         return node
-    schema = cast("dict[str, Any]", node)
-    changed = {name: part if name in _NOT_SCHEMAS else _failing_fast(part) for name, part in schema.items()}
-    kind = schema.get("type")
+    changed = {name: part if name in _NOT_SCHEMAS else _failing_fast(part) for name, part in node.items()}
+    kind = node.get("type")
     return {**changed, "fail_fast": True} if isinstance(kind, str) and kind in _FAIL_FAST else changed
 
 
@@ -241,9 +240,9 @@ def _resolved(schema: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
 
 
 def _holds_many(schema: Any, root: dict[str, Any], depth: int = 0) -> bool:
-    if not isinstance(schema, dict) or depth > _MAX_DEPTH:  # a type alias may refer to itself
+    if not _is_dict(schema) or depth > _MAX_DEPTH:  # a type alias may refer to itself
         return False
-    whole = _resolved(cast("dict[str, Any]", schema), root)
+    whole = _resolved(schema, root)
     return whole.get("type") == "array" or any(_holds_many(option, root, depth + 1) for option in whole.get("anyOf", []))
 
 
@@ -256,9 +255,13 @@ def _words(schema: Any) -> set[str]:
     """Return all words of a schema: the only ones in the location of an error that the sender did not choose."""
     if isinstance(schema, str):
         return {schema}
-    parts: list[Any] = []
-    if isinstance(schema, dict):
-        parts = [*cast("dict[str, Any]", schema).items()]
+    parts: Iterable[Any] = ()
+    if _is_dict(schema):
+        parts = schema.items()
     elif isinstance(schema, (list, tuple)):
-        parts = [*cast("list[Any]", schema)]
+        parts = cast("list[Any]", schema)
     return set[str]().union(*map(_words, parts))
+
+
+def _is_dict(value: object) -> TypeGuard[dict[str, Any]]:
+    return isinstance(value, dict)
