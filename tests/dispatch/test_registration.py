@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import functools
 import traceback
 from collections.abc import Callable
 from typing import Any, cast
@@ -181,6 +182,17 @@ def line(function: Callable[..., Any]) -> str:
             None,
             f"{__name__}.Service.method requires the parameter 'event' besides the event, which it would not get. "
             "If it is a method, register the bound method: `events.on(...)(instance.method)`.",
+        ),
+        (
+            vars(Service)["of_class"].__func__,
+            None,
+            f"{__name__}.Service.of_class requires the parameter 'event' besides the event, which it would not get. "
+            "If it is a method, register the bound method: `events.on(...)(instance.method)`.",
+        ),
+        (
+            functools.partial(async_generator),
+            None,
+            f"{__name__}.async_generator is a generator function: calling it would run none of its code. Remove the `yield`.",
         ),
         (
             generator,

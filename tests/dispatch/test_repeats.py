@@ -12,6 +12,7 @@ from gcp_event_router import Event, EventRouter
 from gcp_event_router.checks import check_router
 
 from ..checks.test_checks import handler_of, told
+from ..conftest import Post
 
 
 def one(event: Event[Any]) -> None: ...
@@ -168,3 +169,21 @@ def test_a_fallback_covers_nothing(router: EventRouter) -> None:
     router.on("a")(one)
 
     assert check_router(router) == []
+
+
+class Shop:
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def handle(self, event: Event[Any]) -> None:
+        self.seen.append(event.kind)
+
+
+def test_methods_of_two_objects_are_two_handlers(router: EventRouter, post: Post) -> None:
+    """A method that is registered twice runs once; the same method of another object is another handler."""
+    first, second = Shop(), Shop()
+    for shop in (first, second, first):
+        router.on("k")(shop.handle)
+
+    assert post("/events/k/r", b"{}").status_code == 201
+    assert (first.seen, second.seen) == (["k"], ["k"])
