@@ -32,7 +32,6 @@ def run(part: Part, children: int, *, is_sample: bool = False) -> None:
     for name in ("src", "tests", *_COPIED):
         if not (folder / name).exists():
             (folder / name).symlink_to(ROOT / name)
-    (folder / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text() + configuration(part))
     _forget_what_changed(folder, part)
     environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
     environment["PYTHONPATH"] = str(ROOT / "benchmarks")  # for the plugin
@@ -43,16 +42,21 @@ def run(part: Part, children: int, *, is_sample: bool = False) -> None:
         if part.marked == MARIADB:
             environment[mariadb.RUNNING] = stack.enter_context(mariadb.server(durable=False)).host
         command = [str(Path(sys.executable).with_name("mutmut")), "run", "--max-children", str(children)]
-        names = alive(folder, is_sample=is_sample)  # mutmut tests all that a pattern names again
-        if names is None:
-            names = [SAMPLE] if is_sample else []
-        elif not names:
-            return
-        subprocess.run([*command, *names], cwd=folder, env=environment, check=True)
+        for warmup in ("collect", "none"):
+            (folder / "pyproject.toml").write_text((ROOT / "pyproject.toml").read_text() + configuration(part, warmup))
+            names = alive(folder, is_sample=is_sample)  # mutmut tests all that a pattern names again
+            if names is None:
+                names = [SAMPLE] if is_sample else []
+            elif not names:
+                break
+            subprocess.run([*command, *names], cwd=folder, env=environment, check=True)
 
 
-def configuration(part: Part) -> str:
+def configuration(part: Part, warmup: str) -> str:
     """The section of pyproject.toml that mutmut reads.
+
+    Its processes fork after they have collected all tests, and so imported the code. What a module calls while it is imported is
+    then as it was, so survivors meet the tests again in processes that import everything themselves.
 
     Without a server of its own that forks, mutmut would fork after it has run tests, and so without the threads that asgiref has
     kept since: async tests would wait for ever.
@@ -78,6 +82,7 @@ also_copy = {json.dumps(_COPIED)}
 pytest_add_cli_args = {json.dumps(arguments)}
 pytest_add_cli_args_test_selection = {json.dumps(part.tests)}
 process_isolation = "forkserver"
+forkserver_warmup = "{warmup}"
 use_git_change_detection = false
 """
 

@@ -20,6 +20,8 @@ FEW = 10
 #: How many it meets at most, so that the score is the least that it can be; fewer, where they need a database.
 LIMIT = 1000
 LIMIT_WITH_DATABASE = 400
+#: A function that at most so many tests call may be called by its module, which the first of them has imported.
+AT_IMPORT = 2
 #: How long tests take, in the folder in which mutmut runs them.
 STATS = Path("mutmut-stats.json")
 #: What the name of a file of the code ends with, in which this plugin has written which tests execute which lines.
@@ -84,7 +86,10 @@ def ordered(names: Collection[str], durations: Mapping[str, float]) -> list[str]
 
 
 def able_to_notice(mutant: str, names: Sequence[str]) -> Sequence[str]:
-    """Of the tests that call the function of a mutant, those that execute the changed line; all of them if it is not known."""
+    """Of the tests that call the function of a mutant, those that execute the changed line; all of them if it is not known.
+
+    What runs at import may be noticed by every test that executes the module.
+    """
     module, _, mangled = mutant.rpartition(".")
     file = Path("src", *module.split(".")).with_suffix(".py")
     file = file if file.exists() else file.with_suffix("") / "__init__.py"
@@ -97,7 +102,9 @@ def able_to_notice(mutant: str, names: Sequence[str]) -> Sequence[str]:
     while line > start and str(line) not in executed:
         line -= 1  # the statement begins further up
     able = {recorded["tests"][number] for number in executed.get(str(line), [])}
-    return [name for name in names if name in able] or names
+    found = [name for name in names if name in able] or names
+    tests: list[str] = recorded["tests"]
+    return found if len(found) > AT_IMPORT else tests
 
 
 def changed_line(lines: Sequence[str], spans: Mapping[str, Sequence[int]], mangled: str) -> tuple[int, int]:
