@@ -15,6 +15,7 @@ from django.db.models import F
 from pydantic import BaseModel, field_validator
 
 from gcp_event_router import Backoff, Event, EventRouter, Reject, Retry
+from gcp_event_router._dispatch.context import current_event
 from gcp_event_router._dispatch.event_key import KeyOf
 from gcp_event_router.inbox.models import Delivery, OnceKey, StoredEvent
 from gcp_event_router.inbox.once_keys import digest_of
@@ -218,6 +219,19 @@ def test_a_free_key_is_not_another_one(inbox: str, router: EventRouter) -> None:
 
     assert [post_wsgi(PATH, paid(*each)).status_code for each in [(1, "a"), (2, "b"), (4, "a")]] == [400, 201, 201]
     assert inner == [409]
+
+
+def test_what_a_key_can_be_made_of(inbox: str, router: EventRouter) -> None:
+    """The function has the whole event, which is the current one for what it calls and logs."""
+
+    def whole(event: Event[Payment]) -> str:
+        current = current_event()
+        return f"{event.kind} {event.reference} {event.payload.payment_id} {current and current[:2]}"
+
+    register(router, lambda event: None, once_key=whole)
+
+    assert post_wsgi(PATH, paid(1)).status_code == 201
+    assert Delivery.objects.using(inbox).get().once_key == "k r p1 ('k', 'r')"
 
 
 def test_keys_stay_the_same() -> None:
