@@ -88,7 +88,7 @@ def event_annotation(function: Callable[..., Any], name: str) -> object:
     if is_generator(function):
         refuse(f"{name} is a generator function: calling it would run none of its code. Remove the `yield`.")
     if _is_plain(function) and (parameter := _sole_parameter(function)) is not None:
-        return cast("object", function.__annotations__.get(parameter, inspect.Parameter.empty))
+        return function.__annotations__.get(parameter, inspect.Parameter.empty)
     try:
         signature = inspect.signature(readable(function))
     except (ValueError, RecursionError) as error:
@@ -157,8 +157,8 @@ def _result_of(function: Callable[..., Any], scope: Mapping[str, Any] | None) ->
 
 def _return_annotation(function: Callable[..., Any]) -> object:
     if _is_plain(function):
-        return cast("object", function.__annotations__.get("return", inspect.Signature.empty))
-    return cast("object", inspect.signature(function).return_annotation)
+        return function.__annotations__.get("return", inspect.Signature.empty)
+    return inspect.signature(function).return_annotation
 
 
 def how_to_write(function: Callable[..., Any]) -> str:
