@@ -124,6 +124,7 @@ PARTS = (
         ("auth/signatures/*",),
         (
             "tests/auth/signatures",
+            "tests/auth/test_descriptions.py",
             "tests/catalogue/test_security.py",
             "tests/catalogue/test_snippets.py",
             "tests/checks/test_deployment.py",
