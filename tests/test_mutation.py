@@ -171,16 +171,17 @@ def test_a_mutant_meets_the_tests_that_execute_the_changed_line(tmp_path: Path, 
     monkeypatch.chdir(tmp_path / "mutants")
     named = ["a.py::test_one", "a.py::test_two", "b.py::test_three", "b.py::test_four"]
 
-    def able() -> list[Sequence[str]]:
+    def able(*callers: str) -> list[Sequence[str]]:
         mutants = ("x_add__mutmut_1", "x_add__mutmut_2", "x_add__mutmut_3", "xǁSumǁof__mutmut_1")
-        return [selection.able_to_notice(f"gcp_event_router.sums.adding.{mutant}", named) for mutant in mutants]
+        return [selection.able_to_notice(f"gcp_event_router.sums.adding.{mutant}", callers) for mutant in mutants]
 
-    before = able()
+    before = able(*named)
     recorded = {"tests": [*named, "c.py::test_five"], "lines": {"3": [1, 2, 3], "4": [0]}}
     Path(f"src/gcp_event_router/sums/adding.py{selection.LINES}").write_text(json.dumps(recorded))
 
-    assert before == [named] * 4
-    assert able() == [named, named[1:], recorded["tests"], named]
+    assert before == [tuple(named)] * 4
+    assert able(*named) == [tuple(named), named[1:], named[:1], tuple(named)]
+    assert able(*named[:1]) == [recorded["tests"]] * 4
 
 
 @pytest.mark.parametrize(

@@ -104,7 +104,7 @@ def able_to_notice(mutant: str, names: Sequence[str]) -> Sequence[str]:
     able = {recorded["tests"][number] for number in executed.get(str(line), [])}
     found = [name for name in names if name in able] or names
     tests: list[str] = recorded["tests"]
-    return found if len(found) > AT_IMPORT else tests
+    return found if len(names) > AT_IMPORT else tests
 
 
 def changed_line(lines: Sequence[str], spans: Mapping[str, Sequence[int]], mangled: str) -> tuple[int, int]:
