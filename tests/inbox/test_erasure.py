@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from base64 import b64encode
+from collections.abc import Callable
 from contextlib import ExitStack
 from decimal import Decimal
 from typing import Any, cast
@@ -110,8 +111,8 @@ def test_nothing_of_a_person_is_left(inbox: str, router: EventRouter) -> None:
 
 
 @with_databases
-def test_an_erased_event_is_still_a_duplicate(inbox: str, router: EventRouter) -> None:
-    """The sender gets 200, whatever handlers there are by now, and nothing is stored again."""
+def test_an_erased_event_is_still_a_duplicate(inbox: str, router: EventRouter, lines: Callable[[], list[str]]) -> None:
+    """The sender gets 200, whatever handlers there are by now, nothing is stored again, and nothing is an error."""
     register(router, lambda event: take_effect(inbox, "h"), is_async=False)
     first, outbox_id = push("1", ADA), {"event-router-id": "0198c9a1-5c1e-7d21-8a0e-0a5c2f3b4d5e"}
     copy = dead("900", ADA, **outbox_id)
@@ -126,6 +127,7 @@ def test_an_erased_event_is_still_a_duplicate(inbox: str, router: EventRouter) -
 
     assert (rows(inbox), effects(inbox)) == ([("h", "done", 1), ("h", "done", 1)], ["h", "h"])
     assert EMAIL not in dump(inbox)
+    assert {line.split()[0] for line in lines()} == {"INFO"}
 
 
 @with_databases
