@@ -9,6 +9,7 @@ import asyncio
 import functools
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator, Iterator
+from operator import itemgetter
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Never, NoReturn, Optional
 
 import pytest
@@ -18,7 +19,7 @@ from typing_extensions import TypeAliasType
 
 from gcp_event_router import Event, EventRouter, Reject, Retry
 from gcp_event_router._dispatch.handler import Handler
-from gcp_event_router._dispatch.signature import documentation_of, readable
+from gcp_event_router._dispatch.signature import documentation_of, name_of, readable
 from gcp_event_router.exceptions import RegistrationError
 from gcp_event_router.signals import event_received
 
@@ -365,3 +366,8 @@ def test_a_signature_of_ones_own_counts() -> None:
     assert readable(outer) is inner
     vars(outer)["__signature__"] = inspect.Signature()
     assert readable(outer) is outer
+
+
+def test_a_callable_that_is_not_written_in_python_has_a_name() -> None:
+    """Its type's; the module is not known."""
+    assert name_of(itemgetter(0)) == "?.itemgetter.__call__"
