@@ -24,7 +24,7 @@ Tests marked `proof` take no part: those with real processes and browsers. They 
 |---|---|---|---|---|---|---|---|---|---|
 {parts}
 
-Together: **{score:.1%}** of {mutants:,} mutants.{missing}
+Together: **{score:.1%}** of {mutants:,} mutants.{missing} Where a part has more (*of*), a sample was tested.
 
 {versions}. The raw data are in the repository, in the folder `benchmarks/results/mutation`, and the reasons
 of survivors in `benchmarks/mutation_score/reasons.toml`.
