@@ -234,7 +234,7 @@ def test_the_first_event_of_a_kind_that_nothing_takes_is_a_warning(
 def test_the_warning_names_the_attributes_that_handlers_want(
     router: EventRouter, post: Post, caplog: pytest.LogCaptureFixture, unhandled: str
 ) -> None:
-    """An event of a kind with handlers that lacks their attributes, such as a webhook in a wrong format, is told why."""
+    """The log names the attributes that handlers of an unhandled kind want, which a webhook in a wrong format lacks."""
     router.on("k", attributes={"action": "opened", "event": "pull_*"}, payload=bytes)(lambda event: None)
 
     with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [], "UNHANDLED": unhandled}), caplog.at_level("INFO"):

@@ -252,7 +252,7 @@ def test_the_log_of_a_worker(inbox: str, router: EventRouter, post: Post, caplog
 
 @override_settings(TASKS=DUMMY_ENGINE)
 def test_a_push_says_why_no_handler_ran(inbox: str, videos: EventRouter) -> None:
-    """A test that asserts that a deferred handler ran within its push is told what runs it."""
+    """If a deferred handler has not run within its push, the failed assertion says what runs it."""
     pushed = testing.push("video-up", "r", {"a": 1}, principal=Principal("test"))
 
     with pytest.raises(AssertionError) as raised:
