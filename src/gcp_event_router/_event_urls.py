@@ -72,7 +72,7 @@ def configured_base_url() -> str | None:
     url: object = getattr(settings, "BASE_URL", None)
     if isinstance(url, str | Promise):
         return str(url)
-    if isinstance(url, NoneType):
+    if isinstance(url, NoneType):  # also a lazy object of None
         return None
     msg = f'settings.BASE_URL is {url!r}, which is not a string. Write BASE_URL = "https://your-server.example".'
     raise ConfigurationError(msg)
