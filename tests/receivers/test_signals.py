@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.dispatch import Signal
 
 from gcp_event_router import Event, EventRouter, Outcome
 from gcp_event_router._dispatch.raw_event import RawEvent
@@ -208,19 +209,42 @@ def test_body_is_decoded_only_for_plain_receivers(signal: EventSignal) -> None:
     assert raw_event.decoded == 1
 
 
-@pytest.mark.parametrize("name", ["event_kind", "event_reference"])
-def test_what_routers_need_is_named(signal: EventSignal, name: str) -> None:
-    """A router cannot handle an event that is sent without its kind or its reference."""
+@pytest.mark.parametrize("make", [Signal, EventSignal])
+@pytest.mark.parametrize(
+    ("sent", "problem"),
+    [
+        ({"event_reference": "r"}, "without event_kind="),
+        ({"event_kind": "k"}, "without event_reference="),
+        ({"event_kind": 3, "event_reference": "r"}, "with event_kind= of type int"),
+    ],
+)
+def test_what_routers_need_is_named(make: type[Signal], sent: dict[str, Any], problem: str) -> None:
+    """A router cannot handle an event without a kind or a reference, whichever signal sends it."""
+    signal = make()
     router = EventRouter(signal=signal)
     router.on("k", payload=bytes)(lambda event: None)
-    sent = {each: value for each, value in SENT.items() if each != name}
 
     with pytest.raises(TypeError) as raised:
         signal.send(None, **sent)
 
     assert str(raised.value) == (
-        f"event_received was sent without {name}=. Give send() event_kind= and event_reference= for routers."
+        f"A signal was sent to a router {problem}. Give send() the strings event_kind= and event_reference=."
     )
+
+
+@pytest.mark.parametrize("change", [{"event_kind": 3}, {"event_payload": {object}}, {"event_parameters": 3}], ids=list)
+def test_an_event_that_no_router_can_read_is_logged(
+    signal: EventSignal, lines: Callable[[], list[str]], change: dict[str, Any]
+) -> None:
+    """`send_robust` does not raise, so that the log alone tells of it: once, with a type and no text."""
+    router = EventRouter(signal=signal)
+    router.on("k", payload=bytes)(lambda event: None)
+
+    ((_, error),) = signal.send_robust(None, **{**SENT, **change})
+
+    (line,) = lines()
+    assert line.startswith(f"ERROR Receiver EventRouter of event_received failed: {type(error).__name__} ")
+    assert str(error) not in line
 
 
 def test_thousand_handlers_and_a_receiver_are_two_receivers(signal: EventSignal) -> None:

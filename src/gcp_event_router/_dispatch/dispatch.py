@@ -17,7 +17,7 @@ from typing_extensions import override
 from .. import conf
 from .._concurrency import wait_for
 from .._log import logger
-from .._receivers.base import RouterReceiver
+from .._receivers.base import RouterReceiver, labels
 from .._receivers.event_broadcast import find_broadcast
 from ..event import LABEL_LENGTH
 from ..exceptions import DocumentError, EnvelopeError, UnhandledEventError
@@ -279,13 +279,13 @@ class Dispatcher(RouterReceiver):
         self.__qualname__ = "EventRouter"  # the name by which Django's send_robust logs a failing receiver
 
     @override
-    def __call__(self, *, event_kind: str, event_reference: str, **named: Any) -> object:
+    def __call__(self, **named: Any) -> object:
         """Handle an event and return its outcome, or raise the handlers' exceptions."""
-        broadcast = find_broadcast({"event_kind": event_kind, "event_reference": event_reference, **named})
+        broadcast = find_broadcast(named)
         if broadcast is not None and named.get("signal", broadcast.signal) is broadcast.signal:  # a wrapper calls this receiver
             return broadcast.through(self)
         raw_event = broadcast and broadcast.raw_event  # another signal passes it on
-        return self.handle(event_kind, event_reference, raw_event or self.read(**named))
+        return self.handle(*labels(named), raw_event or self.read(**named))
 
     @override
     def handle(self, kind: str, reference: str, raw_event: RawEvent) -> Outcome:

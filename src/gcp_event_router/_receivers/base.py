@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeAlias
 
 from ..outcomes import Outcome
@@ -40,7 +40,7 @@ class TwoPhase(Protocol):
 class RouterReceiver:
     """The receiver of a router. Called as a plain receiver, by a wrapper, it gets the raw event from `find_broadcast`."""
 
-    def __call__(self, *, event_kind: str, event_reference: str, **named: Any) -> object:
+    def __call__(self, **named: Any) -> object:
         """Handle an event from the arguments of a plain receiver."""
         raise NotImplementedError
 
@@ -55,6 +55,20 @@ class RouterReceiver:
     def read(self, event_payload: object = None, event_parameters: Any = None) -> Any:
         """Make the raw event from the arguments of a project's own `send`."""
         raise NotImplementedError
+
+
+def labels(named: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the kind and the reference among the arguments of `send`. Raises `TypeError` if a router cannot use them."""
+    try:
+        kind, reference = named["event_kind"], named["event_reference"]
+    except KeyError as error:
+        problem = f"without {error.args[0]}="
+    else:
+        if isinstance(kind, str):
+            return kind, reference
+        problem = f"with event_kind= of type {type(kind).__name__}"
+    msg = f"A signal was sent to a router {problem}. Give send() the strings event_kind= and event_reference=."
+    raise TypeError(msg)
 
 
 def is_router_receiver(receiver: object) -> bool:

@@ -69,6 +69,9 @@ class Broadcast:
     def _failed(self, receiver: Receiver, error: Exception) -> None:
         """Keep a failure, and log it."""
         self._answered(receiver, error)
+        self._log_failure(receiver, error)
+
+    def _log_failure(self, receiver: Receiver, error: Exception) -> None:
         name = getattr(receiver, "__qualname__", type(receiver).__qualname__)
         level, ending = (logging.INFO, "answered") if isinstance(error, Answer) else (logging.ERROR, "failed")
         logger.log(level, "Receiver %s of %s %s: %s", name, self._name, ending, trail(error), extra={"handler": name})

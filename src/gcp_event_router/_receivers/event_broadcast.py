@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from .._concurrency import RAISED, as_failure, is_meant
 from ..exceptions import take_error
-from .base import Receiver, Responses, RouterReceiver, TwoPhase, is_router_receiver
+from .base import Receiver, Responses, RouterReceiver, TwoPhase, is_router_receiver, labels
 from .broadcast import Broadcast
 from .kwargs_adapter import SENT
 
@@ -86,14 +86,13 @@ class EventBroadcast(Broadcast):
 
     def _split(self, router: RouterReceiver) -> TwoPhase:
         named = self.named
-        if self.raw_event is None:
-            self.raw_event = router.read(named.get("event_payload"), named.get("event_parameters"))
         try:
-            kind, reference = named["event_kind"], named["event_reference"]
-        except KeyError as error:
-            msg = f"event_received was sent without {error.args[0]}=. Give send() event_kind= and event_reference= for routers."
-            raise TypeError(msg) from None
-        return router.split(kind, reference, self.raw_event)
+            if self.raw_event is None:
+                self.raw_event = router.read(named.get("event_payload"), named.get("event_parameters"))
+            return router.split(*labels(named), self.raw_event)
+        except Exception as error:  # the arguments are wrong, and no dispatch has begun that would log it
+            self._log_failure(router, error)
+            raise
 
     def result(self) -> Responses:
         """Return the responses, or raise the receivers' exceptions: one as itself, several as an `ExceptionGroup`."""
