@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from inspect import getattr_static
 from types import FunctionType
 from typing import Any, Final, cast
 
@@ -57,7 +58,7 @@ class EventView(View):
         view = login_not_required(csrf_exempt(super().as_view(**initkwargs)))
         for alias in connections:
             view = transaction.non_atomic_requests(using=alias)(view)
-        if cls.setup is _SETUP and cls.dispatch is _DISPATCH and cls.post in {EventView.post, AsyncEventView.post}:
+        if _overrides_nothing(cls):
             view = cls._straight(view, cls(**initkwargs))
             setattr(view, _MARK, view)
         return view
@@ -171,8 +172,16 @@ _SETUP, _DISPATCH = (
 _MARK: Final = "_gcp_event_router_view"
 
 
-def reads_nothing_first(view: object) -> bool:
+def _overrides_nothing(cls: type[EventView]) -> bool:
+    """Whether a class has Django's and our own methods, even if other software has wrapped those."""
+    steps = (getattr_static(cls, name) is getattr_static(View, name) for name in ("setup", "dispatch"))
+    return all(steps) and any(getattr_static(cls, "post") is vars(own)["post"] for own in (EventView, AsyncEventView))
+
+
+def reads_nothing_first(view: Any) -> bool:
     """Whether a view function is our own without changes, so that nothing reads a body before its sender is known."""
+    if type(view).__name__ == "DjangoViewProxy":  # ddtrace's, which passes the request on
+        view = view.__wrapped__
     return getattr(view, _MARK, None) is view
 
 

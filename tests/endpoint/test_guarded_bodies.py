@@ -13,6 +13,7 @@ from django.db import connections, transaction
 from django.http import HttpRequest, HttpResponse
 from django.test import override_settings
 from django.urls import include, path
+from django.views.generic import View
 from typing_extensions import override
 
 from gcp_event_router import Event, EventRouter
@@ -235,6 +236,48 @@ def test_own_views_have_their_own_authentication(router: EventRouter, url: str) 
 def test_all_else_is_left_alone(url: str) -> None:
     """Other views, views that do more before they authenticate, and decorated views get their body as without the guard."""
     assert Client().post(part(b"{", more=True), part(b"}"), path=url, headers=[NOBODY]) == (200, b"{}")
+
+
+class Traced:
+    """Wraps a method of Django's `View`, as New Relic's agent does (newrelic/hooks/framework_django.py, wrap_view_dispatch)."""
+
+    def __init__(self, method: Callable[..., Any]) -> None:
+        self.method = method
+        self.calls = 0
+
+    def __get__(self, instance: View | None, owner: type[View]) -> Callable[..., Any]:
+        def traced(*args: Any, **kwargs: Any) -> Any:
+            self.calls += 1
+            return self.method.__get__(instance, owner)(*args, **kwargs)
+
+        return traced
+
+
+class DjangoViewProxy:
+    """Wraps the view of a URL, as ddtrace does (ddtrace/contrib/internal/django/utils.py): it has all attributes of the view."""
+
+    def __init__(self, view: Callable[..., Any]) -> None:
+        self.__wrapped__ = view
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__wrapped__, name)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.__wrapped__(*args, **kwargs)
+
+
+@pytest.mark.parametrize("view", [AsyncEventView, EventView, Named])
+def test_software_that_watches_views_leaves_the_guard_on(monkeypatch: pytest.MonkeyPatch, view: type[EventView]) -> None:
+    """New Relic and ddtrace wrap views and Django's methods of them; they see the request, and its body is held back."""
+    traced = [Traced(vars(View)[step]) for step in ("setup", "dispatch")]
+    monkeypatch.setattr(View, "setup", traced[0])
+    monkeypatch.setattr(View, "dispatch", traced[1])
+    stranger = Client()
+
+    with override_settings(ROOT_URLCONF=(path("own", DjangoViewProxy(view.as_view(authentication=own))),)):
+        answer = stranger.post(part(b"{}"), path="/own", headers=[NOBODY])
+
+    assert (answer, stranger.taken, [each.calls for each in traced]) == (UNAUTHORIZED, 0, [1, 1])
 
 
 def test_an_unknown_url_is_answered_by_django() -> None:
