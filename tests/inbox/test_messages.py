@@ -136,7 +136,24 @@ def test_who_watches_statements_sees_all(handled: str, sent: list[str], watch: A
         assert post_wsgi(PATH, push(3)).status_code == 201
     assert sent == [] or watch is exchanged
     told = [text.split("(")[0].split()[0] + text[-8:] * text.endswith("; COMMIT") for text in seen]
-    assert [each for each in told if each not in {"BEGIN", "COMMIT"}] == ["EXECUTE", "INSERT", "EXECUTE; COMMIT"]
+    end = "EXECUTE" if watch is wrapped else "EXECUTE; COMMIT"
+    assert [each for each in told if each not in {"BEGIN", "COMMIT"}] == ["EXECUTE", "INSERT", end]
+
+
+def test_a_wrapper_may_send_a_statement_of_its_own_first(handled: str) -> None:
+    """`pghistory.context` sends each statement behind one of its own, and moves on to the last result (pghistory/runtime.py)."""
+
+    def inject(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: dict[str, Any]) -> Any:
+        if sql.startswith("SELECT"):
+            return execute(sql, params, many, context)
+        result = execute(f"SELECT set_config('pghistory.context_id', %s, true); {sql}", ("7", *(params or ())), many, context)
+        while context["cursor"].nextset():
+            pass
+        return result
+
+    with connections[handled].execute_wrapper(inject):
+        assert [post_wsgi(PATH, push(number)).status_code for number in (1, 2, 3, 3)] == [201, 201, 201, 200]
+    assert (rows(handled), effects(handled)) == ([("h", "done", 1)] * 3, ["h"] * 3)
 
 
 def test_a_cursor_that_may_not_be_used(handled: str, sent: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

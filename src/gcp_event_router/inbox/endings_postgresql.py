@@ -122,6 +122,8 @@ def _execute_and_commit(
             ended, _ = send(raw, f"EXECUTE {statement.name}({values}); COMMIT")
         return ended.get_value(0, 1) is not None
     sql = sql_of(connection, statement)
+    if commit and binds_on_client(connection) and not connection.execute_wrappers:  # which may read the last result
+        sql += "; COMMIT"
     with connection.cursor() as cursor:
-        cursor.execute(f"{sql}; COMMIT" if commit and binds_on_client(connection) else sql, parameters)
+        cursor.execute(sql, parameters)
         return cursor.fetchone()[1] is not None
