@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gcp_event_router.envelopes import CloudEvent, Envelope, from_payload, read
+from gcp_event_router.envelopes.base import Validator
 from gcp_event_router.exceptions import EnvelopeError, UndecodableBodyError
 
 from ..endpoint.test_pushes import DATA, NOTHING, SUBSCRIPTION, push
@@ -20,6 +23,23 @@ from ..endpoint.test_unwrapped import HEADERS
 def test_an_event_sent_through_the_signal_has_its_envelope_too(payload: object) -> None:
     """Decoded JSON and bytes that somebody sends by the signal are read as if they had come over HTTP."""
     assert (from_payload(payload).form, from_payload(payload).data) == ("pubsub", b'{"a": 1}')
+
+
+class FakeDatetime(datetime):
+    """What freezegun puts in the place of `datetime` in each module while it freezes the clock (freezegun/api.py)."""
+
+
+def test_a_test_may_freeze_the_clock_before_the_first_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is built for the first event does not see the class that stands for `datetime` meanwhile."""
+    modules = [module for name, module in sys.modules.items() if name.startswith("gcp_event_router.envelopes")]
+    validators: set[Validator[Any]] = {value for module in modules for value in vars(module).values() if type(value) is Validator}
+    for module in modules:
+        if vars(module).get("datetime") is datetime:
+            monkeypatch.setattr(module, "datetime", FakeDatetime)
+
+    adapters = [Validator[Any](validator.declared).adapter for validator in validators]
+
+    assert len(adapters) == 4
 
 
 @pytest.mark.parametrize("payload", [object(), "\ud800", {"a": b"\xff"}])

@@ -43,12 +43,12 @@ class Validator(Generic[ValueT]):
     """Validates a type, and is built when it is needed: at start, all of them would take longer than the rest of the package."""
 
     def __init__(self, declared: Any) -> None:
-        self._declared = declared
+        self.declared: Any = declared
 
     @cached_property
     def adapter(self) -> TypeAdapter[ValueT]:
         """Pydantic's adapter."""
-        return TypeAdapter(self._declared)
+        return TypeAdapter(self.declared)
 
     @cached_property
     def json(self) -> Callable[[bytes | str], ValueT]:

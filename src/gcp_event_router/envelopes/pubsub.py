@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Required, cast
+from typing import Annotated, Any, Final, Required, TypeAlias, cast
 
 from pydantic import AliasChoices, ConfigDict, Field, ValidationError, with_config
 from pydantic_core import to_json
@@ -28,13 +28,17 @@ _METADATA: Final = ("attributes", *_IDS, "publishTime", "publish_time", "orderin
 _FIELDS: Final = frozenset({"data", *_METADATA})
 
 
+#: Named here, since the annotations below are read at the first push, when a test may have put another class in datetime's place.
+_PublishTime: TypeAlias = Annotated[datetime, Field(validation_alias=AliasChoices("publishTime", "publish_time"))]
+
+
 @with_config(_STRICT)
 class _Message(TypedDict, total=False):
     data: bytes
     attributes: dict[str, str]
     # Pub/Sub writes both spellings; reading only the first takes less time
     messageId: Annotated[str, Field(min_length=1, validation_alias=AliasChoices(*_IDS))]
-    publishTime: Annotated[datetime, Field(validation_alias=AliasChoices("publishTime", "publish_time"))]
+    publishTime: _PublishTime
     orderingKey: Annotated[str, Field(validation_alias=AliasChoices("orderingKey", "ordering_key"))]
 
 
