@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar, copy_context
 from typing import Any, Final, TypeAlias, TypeVar, cast
 
-from asgiref.sync import async_to_sync, sync_to_async
+from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
 
 from ._log import logger
 from .exceptions import ConfigurationError, StrayCancellationError
@@ -164,6 +164,9 @@ def _threads_are_greenlets() -> bool:
     monkey = sys.modules.get("gevent.monkey")
     return monkey is not None and bool(monkey.is_module_patched("threading"))
 
+
+#: Whether calling a function returns something to await; unlike inspect's before Python 3.12, it sees what is only marked so.
+is_async_function: Final = iscoroutinefunction  # pyright: ignore[reportDeprecated] -- from Python 3.12 on
 
 #: A body of this many bytes takes about as long to parse as a call to a thread; longer ones are parsed in a thread.
 LONG: Final = 65536

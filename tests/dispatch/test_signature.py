@@ -136,9 +136,10 @@ def test_a_function_that_returns_an_awaitable_is_async(result: object, router: E
     assert [registration.handler.is_async for registration in router] == [True]
 
 
-def test_a_function_that_is_marked_as_async() -> None:
-    """It returns something to await, as its annotation says."""
-    marked: Any = markcoroutinefunction(returning(Awaitable[None]))
+@pytest.mark.parametrize("result", [Awaitable[None], Any], ids=str)
+def test_a_function_that_is_marked_as_async(result: object) -> None:
+    """It returns something to await, whether its annotation says so or not."""
+    marked: Any = markcoroutinefunction(returning(result))
 
     assert registered(marked).is_async
 

@@ -9,6 +9,7 @@ import gc
 from collections.abc import Callable, Iterator
 from functools import partial, wraps
 from typing import Any
+from unittest import mock
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -144,6 +145,24 @@ def test_a_decorator_may_give_more_arguments(signal: EventSignal) -> None:
     handler_started.disconnect(receive)
 
     assert seen == [("shop", "k"), ("Receivers", "k")]
+
+
+def test_a_receiver_that_is_only_marked_as_async_is_awaited(signal: EventSignal) -> None:
+    """`sync_to_async` and a mock's autospec mark what they make, which `inspect` does not see before Python 3.12."""
+    seen: list[str] = []
+
+    async def receive(event_kind: str) -> None: ...
+
+    @sync_to_async
+    def note(event_kind: str) -> None:
+        seen.append(event_kind)
+
+    mocked = mock.create_autospec(receive)
+    signal.connect(mocked, weak=False)
+    signal.connect(note)
+    signal.send(None, **SENT)
+
+    assert (mocked.await_args_list, seen) == ([mock.call(event_kind="k")], ["k"])
 
 
 @pytest.mark.usefixtures("debug")

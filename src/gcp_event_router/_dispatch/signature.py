@@ -13,7 +13,7 @@ from typing import Any, Final, Never, TypeGuard, cast
 from asgiref.sync import AsyncToSync, SyncToAsync
 from typing_extensions import override
 
-from .._concurrency import NOT_WITH_GEVENT, is_served_by_gevent
+from .._concurrency import NOT_WITH_GEVENT, is_async_function, is_served_by_gevent
 from .._schema.aliases import resolved
 from .._schema.assignability import accepts
 from .._schema.type_names import type_text
@@ -237,9 +237,9 @@ def is_async(function: Callable[..., Any]) -> bool:
     """Whether calling it returns something to await."""
     while isinstance(function, functools.partial):
         function = function.func
-    if inspect.iscoroutinefunction(function):
+    if is_async_function(function):
         return True
-    return type(function) is not FunctionType and inspect.iscoroutinefunction(getattr(function, "__call__", None))  # noqa: B004 -- asks whether it is async, not whether it exists
+    return type(function) is not FunctionType and is_async_function(getattr(function, "__call__", None))  # noqa: B004 -- asks whether it is async, not whether it exists
 
 
 def name_of(function: Callable[..., Any]) -> str:

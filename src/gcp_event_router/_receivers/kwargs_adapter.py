@@ -10,6 +10,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
+from .._concurrency import is_async_function
 from ..exceptions import RegistrationError
 from .base import Receiver, is_router_receiver
 
@@ -58,7 +59,7 @@ def _adapter(receiver: Receiver, names: frozenset[str], target: Callable[[], Rec
         awaitable = call(**named)
         return None if awaitable is None else await awaitable
 
-    adapter = acall if inspect.iscoroutinefunction(receiver) else call
+    adapter = acall if is_async_function(receiver) else call
     adapter.__qualname__ = _name(receiver)
     setattr(adapter, _TARGET, target)
     return adapter
