@@ -48,7 +48,7 @@ class EventSignal(Signal):
     def __setattr__(self, name: str, value: object) -> None:
         """Notice what other software replaces: libraries mute signals by a new list of receivers."""
         super().__setattr__(name, value)
-        if name != "_sole":
+        if name not in {"_sole", "_dead_receivers"}:  # Django sets the latter even while the interpreter shuts down
             self._remember_sole()
 
     @override

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import gc
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +14,7 @@ from typing import Any
 import pytest
 from django.dispatch import Signal
 
-from gcp_event_router import Event, EventRouter, Outcome
+from gcp_event_router import Event, EventRouter, Outcome, signals
 from gcp_event_router._dispatch.raw_event import RawEvent
 from gcp_event_router.envelopes import Envelope
 from gcp_event_router.signals import EventSignal
@@ -245,6 +247,29 @@ def test_an_event_that_no_router_can_read_is_logged(
     (line,) = lines()
     assert line.startswith(f"ERROR Receiver EventRouter of event_received failed: {type(error).__name__} ")
     assert str(error) not in line
+
+
+def test_a_receiver_may_die_while_the_interpreter_shuts_down(signal: EventSignal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Modules have lost their names by then, and an error could be told to nobody."""
+
+    class Receiver:
+        def __call__(self, **named: object) -> None: ...
+
+    errors: list[BaseException | None] = []
+
+    def keep(error: sys.UnraisableHookArgs) -> None:
+        errors.append(error.exc_value)
+
+    monkeypatch.setattr(sys, "unraisablehook", keep)
+    receiver = Receiver()
+    signal.connect(receiver)
+    with monkeypatch.context() as patch:
+        for name in [name for name in vars(signals) if not name.startswith("__")]:
+            patch.setattr(signals, name, None)
+        del receiver
+        gc.collect()
+
+    assert (errors, vars(signal)["_dead_receivers"]) == ([], True)
 
 
 def test_thousand_handlers_and_a_receiver_are_two_receivers(signal: EventSignal) -> None:
