@@ -8,13 +8,15 @@ asyncio's documentation ("Task Cancellation", `Task.cancelling`) tells a task th
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import gc
+import sys
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.http import HttpRequest
-from django.test import override_settings
+from django.test import AsyncClient, override_settings
 from typing_extensions import override
 
 from gcp_event_router import Event, EventRouter
@@ -24,6 +26,8 @@ from gcp_event_router.signals import event_received
 
 from .conftest import Post
 
+#: How long a test waits at most, in seconds.
+PATIENCE = 30
 PATH = "/events/order-placed/1"
 SENT: dict[str, Any] = {"event_kind": "order-placed", "event_reference": "1", "event_payload": {}, "event_parameters": {}}
 #: For functions that may be receivers and handlers.
@@ -270,3 +274,43 @@ async def test_a_real_cancellation_cancels(router: EventRouter, lines: Callable[
 
     assert [line for line in lines() if not line.startswith("INFO")] == []
     assert ran == ([] if role != "receiver" else ["next"])
+
+
+@pytest.mark.parametrize(
+    "send",
+    [lambda: event_received.asend(None, **SENT), lambda: AsyncClient().generic("POST", f"/async{PATH}", b"{}")],
+    ids=["asend", "asgi"],
+)
+@pytest.mark.parametrize("has_company", [False, True], ids=["alone", "beside"])
+def test_a_handler_whose_loop_has_ended_is_ended_quietly(
+    router: EventRouter, monkeypatch: pytest.MonkeyPatch, send: Callable[[], Coroutine[Any, Any, object]], has_company: bool
+) -> None:
+    """The garbage collector closes it: its GeneratorExit is no failure, which nobody could be told."""
+    ended: list[str] = []
+    errors: list[BaseException | None] = []
+
+    def keep(error: sys.UnraisableHookArgs) -> None:
+        errors.append(error.exc_value)
+
+    monkeypatch.setattr(sys, "unraisablehook", keep)
+
+    @router.on("order-*")
+    async def handle(event: Event[Any]) -> None:
+        try:
+            asyncio.get_running_loop().stop()
+            await asyncio.Future()
+        finally:
+            ended.append(event.kind)
+
+    if has_company:
+        event_received.connect(print)
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda loop, context: None)  # which says that a task was pending
+    task = loop.create_task(send())
+    loop.call_later(PATIENCE, loop.stop)
+    loop.run_forever()
+    loop.close()
+    del task
+    gc.collect()
+
+    assert (ended, errors) == (["order-placed"], [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from functools import partial
 from typing import Any, Final, Self
@@ -55,7 +56,8 @@ class EventBroadcast(Broadcast):
         return self
 
     def __exit__(self, *_: object) -> None:
-        _current.reset(self._token)
+        with suppress(ValueError):  # the garbage collector closes a coroutine that nobody awaits any more in another context
+            _current.reset(self._token)
         if self._key is not None:
             del _broadcasts[self._key]
             if self._outer is not None:
