@@ -144,6 +144,39 @@ def test_a_function_that_is_marked_as_async(result: object) -> None:
     assert registered(marked).is_async
 
 
+@pytest.mark.parametrize("around", [lambda function: function, sync_to_async], ids=["sync", "async"])
+def test_async_to_sync_awaits_what_a_function_returns(around: Callable[[Any], Any]) -> None:
+    """It is marked as async and annotated to return something to await, and asgiref awaits it."""
+    registered(around(async_to_sync(markcoroutinefunction(returning(Awaitable[None])))))
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        sync_to_async(returning(Awaitable[None])),
+        async_to_sync(sync_to_async(returning(Awaitable[None]))),
+        async_to_sync(returning(Awaitable[None], is_async=True)),
+    ],
+    ids=["in a thread", "in a thread, waited for", "async"],
+)
+def test_nobody_awaits_what_an_awaited_function_returns(function: Any) -> None:
+    """What is awaited is the call of the function, and then nobody looks at its result."""
+    assert "is annotated to return collections.abc.Awaitable[None], and nobody uses" in refusal(function)
+
+
+def test_a_result_whose_name_the_scope_knows() -> None:
+    """A local name is looked up where the handler is registered."""
+
+    class Local: ...
+
+    def returns(event: Event[Order]) -> Local:
+        return Local()
+
+    on: Any = EventRouter().on("a")
+    with pytest.raises(RegistrationError, match=r"is annotated to return .*Local, and nobody uses what it returns"):
+        on(returns)
+
+
 def test_an_async_function_does_not_return_an_awaitable() -> None:
     """Nobody would await what is in the awaited result."""
     assert "is annotated to return collections.abc.Awaitable[None], and" in refusal(returning(Awaitable[None], is_async=True))
@@ -367,6 +400,30 @@ def test_a_signature_of_ones_own_counts() -> None:
     assert readable(outer) is inner
     vars(outer)["__signature__"] = inspect.Signature()
     assert readable(outer) is outer
+
+
+def test_a_plain_function_with_a_signature_of_its_own() -> None:
+    """A decorator may say what its function takes without naming the function inside."""
+
+    def outer(event: Any) -> None: ...
+
+    def inner(event: Event[Order]) -> None: ...
+
+    vars(outer)["__signature__"] = inspect.signature(inner)
+
+    assert registered(outer).payload_type is Order
+
+
+def test_an_object_that_wraps_itself_has_a_name() -> None:
+    """Its type's."""
+
+    class Endless:
+        def __call__(self) -> None: ...
+
+    endless = Endless()
+    vars(endless)["__wrapped__"] = endless
+
+    assert name_of(endless) == f"{__name__}.{Endless.__qualname__}"
 
 
 def test_a_callable_that_is_not_written_in_python_has_a_name() -> None:

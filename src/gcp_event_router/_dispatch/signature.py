@@ -51,12 +51,11 @@ class RegisteredFunction:
         """Refuse a function whose annotation says that it returns something. Unknown names pass."""
         if _is_usual(self._result):
             return
-        layers = _layers(self.function)
         code = code_of(self.function)  # what is only marked as async may well return something to await
         is_coroutine = code is not None and bool(code.co_flags & inspect.CO_COROUTINE)
-        is_awaited = is_coroutine or any(isinstance(layer, SyncToAsync) for layer in layers)
-        is_awaited_inside = any(isinstance(layer, AsyncToSync) for layer in layers)
-        expected = None if is_awaited and not is_awaited_inside else _NOTHING
+        wrappers: list[Any] = [layer for layer in _layers(self.function) if isinstance(layer, _ASGIREF)]
+        is_in_thread = bool(wrappers) and isinstance(wrappers[-1], SyncToAsync)  # the innermost one calls the function
+        expected = None if is_coroutine or is_in_thread else _NOTHING
         if not accepts(expected, self._result):
             text = type_text(self._result)
             advice = "Return None, and raise an exception if the event cannot be handled."
