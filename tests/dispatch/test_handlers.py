@@ -202,9 +202,8 @@ def test_name_in_a_model_that_only_type_checkers_know() -> None:
         registered(charge).prepare()
 
     assert str(refused.value).startswith(f"{__name__}.charge {line(charge)} declares Event[list[")
-    assert str(refused.value).partition("which pydantic ")[2] == (
-        "cannot validate (PydanticUserError). Its annotations use the name 'Decimal', which is not known in its module. "
-        "Import it there, outside `if TYPE_CHECKING`."
+    assert str(refused.value).partition("which pydantic cannot validate (Pydantic")[2].partition("). ")[2] == (  # by its release
+        "Its annotations use the name 'Decimal', which is not known in its module. Import it there, outside `if TYPE_CHECKING`."
     )
 
 
