@@ -116,6 +116,21 @@ def test_a10_silent_name_server(world: Google, post: Post, silence: Silence) -> 
     assert (statuses[0], statuses[-1], silence.is_over) == (503, 201, False)
 
 
+def test_a10_how_long_a_silent_fetch_holds_the_others(
+    world: Google, post: Post, silence: Silence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three timeouts; only then, the next one begins, even if the interval is shorter."""
+    monkeypatch.setattr("gcp_event_router.auth.keys.INTERVAL", 0.5)
+    began = world.steady.now
+
+    statuses: list[int] = []
+    for seconds in (0.0, 0.8, 1.0):
+        world.steady.now = began + seconds
+        statuses.append(one(world, post))
+
+    assert statuses == [503, 503, 201]
+
+
 @pytest.mark.proof
 def test_a10_late_end_of_a_fetch(world: Google, post: Post, silence: Silence) -> None:
     """A fetch that ends after later ones have brought the keys takes nothing from them: what they do not hold is 401."""

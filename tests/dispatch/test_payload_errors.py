@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic.plugin import SchemaTypePath
+from pydantic.plugin._schema_validator import PluggableSchemaValidator
 
 from gcp_event_router import EventRouter
 from gcp_event_router._dispatch.payload import (
@@ -160,6 +162,32 @@ def test_a_long_payload_is_read_as_a_short_one(declared: Any, value: object) -> 
     text = json.dumps(value).encode()
 
     assert read(declared, text.ljust(2**20)) == read(declared, text)
+
+
+class Watcher:
+    """A plugin of pydantic, which makes validators of another type."""
+
+    def __init__(self) -> None:
+        self.saw: list[int] = []
+
+    def new_schema_validator(self, *arguments: object) -> tuple[None, Watcher, None]:
+        return None, self, None
+
+    def on_enter(self, data: bytes, **options: object) -> None:
+        self.saw.append(len(data))
+
+
+@pytest.mark.parametrize("size", [2**20, 2**20 - 1])
+def test_a_plugin_of_pydantic_sees_a_long_payload(size: int) -> None:
+    """A validator that a plugin watches stays the only one, however long the payload is."""
+    adapter, watcher = TypeAdapter(list[int]), Watcher()
+    make: Any = PluggableSchemaValidator
+    adapter.validator = make(
+        adapter.core_schema, list[int], SchemaTypePath(__name__, "adapter"), "TypeAdapter", None, [watcher], {}
+    )
+
+    assert payload_reader(adapter, list[int])(b"[1]".ljust(size)) == [1]
+    assert watcher.saw == [size]
 
 
 @pytest.mark.parametrize("size", [2**20, 2**20 - 1])

@@ -208,3 +208,15 @@ def test_the_event_loop_needs_a_thread_for_sync_handlers_only(
     response = post_asgi("/events/k/r")
 
     assert (told(response), len(calls)) == ((201, {}), 1 if is_wrapped else hops)
+
+
+def test_a_request_whose_reading_fails_for_another_reason(post: Post, lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as a fault of a project's own subclass: the log tells its type and place, and nothing of its text."""
+    monkeypatch.setattr("gcp_event_router.views.read_events", mock.Mock(side_effect=[ZeroDivisionError("secret text")]))
+
+    answer = post("/events/k/r")
+
+    assert told(answer) == (400, {"error": UNABLE})
+    (line,) = lines()
+    assert line.startswith("ERROR Event of kind 'k' with reference 'r' (message None): failed: ZeroDivisionError at ")
+    assert "secret" not in line

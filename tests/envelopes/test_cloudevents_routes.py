@@ -316,7 +316,9 @@ def test_each_form_is_replayed(inbox: str, router: EventRouter, post: Post, mode
 
 
 @pytest.mark.parametrize("content_type", ["application/protobuf", "text/plain"])
-def test_data_in_another_format(router: EventRouter, post: Post, content_type: str, lines: Callable[[], list[str]]) -> None:
+def test_data_in_another_format(
+    router: EventRouter, post: Post, content_type: str, lines: Callable[[], list[str]], caplog: pytest.LogCaptureFixture
+) -> None:
     """Protobuf reaches a handler of bytes; to one of a model it is 415, and not the sender's broken JSON."""
     message = CloudEventMessage(id="1", source="s", type="t", data=b"\n\x01", datacontenttype=content_type)
     seen: list[bytes] = []
@@ -330,6 +332,8 @@ def test_data_in_another_format(router: EventRouter, post: Post, content_type: s
     assert (answer.status_code, seen) == (415, [b"\n\x01"] * 2)
     assert json.loads(answer.content) == {"error": "Unable to handle event of kind model with reference r"}
     assert lines()[-1].startswith("WARNING Event of kind 'model' with reference 'r' (message '1'): unsupported by ")
+    problem = "The handler reads its payload from JSON, but the sender says that the payload has another format."
+    assert f"UnsupportedMediaTypeError: {problem}\n" in caplog.text  # at DEBUG
 
 
 @with_databases
