@@ -180,8 +180,8 @@ def _overrides_nothing(cls: type[EventView]) -> bool:
 
 def reads_nothing_first(view: Any) -> bool:
     """Whether a view function is our own without changes, so that nothing reads a body before its sender is known."""
-    if type(view).__name__ == "DjangoViewProxy":  # ddtrace's, which passes the request on
-        view = view.__wrapped__
+    while type(view).__name__ == "DjangoViewProxy" or str(type(view).__module__).startswith("newrelic."):
+        view = view.__wrapped__  # ddtrace and New Relic's agent pass the request on
     return getattr(view, _MARK, None) is view
 
 

@@ -253,8 +253,8 @@ class Traced:
         return traced
 
 
-class DjangoViewProxy:
-    """Wraps the view of a URL, as ddtrace does (ddtrace/contrib/internal/django/utils.py): it has all attributes of the view."""
+class Proxy:
+    """Has all attributes of a view."""
 
     def __init__(self, view: Callable[..., Any]) -> None:
         self.__wrapped__ = view
@@ -266,6 +266,11 @@ class DjangoViewProxy:
         return self.__wrapped__(*args, **kwargs)
 
 
+#: ddtrace/contrib/internal/django/utils.py and newrelic/common/object_wrapper.py.
+DjangoViewProxy: Any = type("DjangoViewProxy", (Proxy,), {"__module__": property(lambda self: self.__wrapped__.__module__)})
+FunctionWrapper: Any = type("FunctionWrapper", (Proxy,), {"__module__": "newrelic.common.object_wrapper"})
+
+
 @pytest.mark.parametrize("view", [AsyncEventView, EventView, Named])
 def test_software_that_watches_views_leaves_the_guard_on(monkeypatch: pytest.MonkeyPatch, view: type[EventView]) -> None:
     """New Relic and ddtrace wrap views and Django's methods of them; they see the request, and its body is held back."""
@@ -274,7 +279,8 @@ def test_software_that_watches_views_leaves_the_guard_on(monkeypatch: pytest.Mon
     monkeypatch.setattr(View, "dispatch", traced[1])
     stranger = Client()
 
-    with override_settings(ROOT_URLCONF=(path("own", DjangoViewProxy(view.as_view(authentication=own))),)):
+    watched = DjangoViewProxy(FunctionWrapper(view.as_view(authentication=own)))
+    with override_settings(ROOT_URLCONF=(path("own", watched),)):
         answer = stranger.post(part(b"{}"), path="/own", headers=[NOBODY])
 
     assert (answer, stranger.taken, [each.calls for each in traced]) == (UNAUTHORIZED, 0, [1, 1])
