@@ -16,6 +16,7 @@ from typing_extensions import override
 from gcp_event_router import EventRouter
 from gcp_event_router.exceptions import UnavailableError
 from gcp_event_router.inbox import endings_postgresql, prepared
+from gcp_event_router.inbox.models import DELIVERIES, EVENTS
 from gcp_event_router.signals import event_received
 
 from ..conftest import post_wsgi
@@ -171,6 +172,36 @@ def test_a_cursor_that_may_not_be_used(handled: str, sent: list[str], monkeypatc
         with pytest.raises(AssertionError, match="not allowed"):
             event_received.send(None, event_kind="k", event_reference="r", event_payload=PUSH, event_parameters={})
     assert (sent, len(rows(handled))) == ([], 2)
+
+
+def test_a_schema_that_is_chosen_for_each_cursor(handled: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A tenant's inbox has its events if the backend sets the schema when it makes a cursor, as django-tenants does."""
+    connection: Any = connections[handled]
+    make, tenant = connection._cursor, "public"
+
+    def _cursor(name: str | None = None) -> Any:
+        cursor = make(name)
+        cursor.execute(f"SET search_path = {tenant}, public")
+        return cursor
+
+    for number in (1, 2):
+        post_wsgi(PATH, push(number))
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE SCHEMA blue")
+        for table in (EVENTS, DELIVERIES):
+            cursor.execute(f"CREATE TABLE blue.{table} (LIKE public.{table} INCLUDING ALL)")
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(connection, "_cursor", _cursor)
+            post_wsgi(PATH, push(3))
+            tenant = "blue"
+            assert [post_wsgi(PATH, push(number)).status_code for number in (4, 4)] == [201, 200]
+            assert rows(handled) == [("h", "done", 1)]
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("SET search_path = public")
+            cursor.execute("DROP SCHEMA blue CASCADE")
+    assert rows(handled) == [("h", "done", 1)] * 3
 
 
 @pytest.mark.parametrize("warm", [False, True], ids=["first", "prepared"])

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 _OK: Final = (1, 2)
 
 
+#: Django's own methods that make cursors; django-tenants overrides the second, and chooses the schema there.
+_METHODS: Final = {name: vars(BaseDatabaseWrapper)[name] for name in ("cursor", "_cursor")}
+
+
 class _Driver(NamedTuple):
     """What is used of psycopg 3."""
 
@@ -58,7 +62,7 @@ def unwatched(connection: BaseDatabaseWrapper) -> Connection[Any] | None:
     execute = utils.CursorWrapper.execute  # which libraries replace, as tests replace `cursor` to forbid a database
     if type(execute) is not FunctionType or execute.__code__.co_filename != utils.__file__:
         return None
-    if getattr(connection.cursor, "__func__", None) is not BaseDatabaseWrapper.cursor:
+    if any(getattr(getattr(connection, name), "__func__", None) is not method for name, method in _METHODS.items()):
         return None
     connection.close_if_health_check_failed()
     connection.ensure_connection()
