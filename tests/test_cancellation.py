@@ -14,7 +14,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, sync_to_async
 from django.http import HttpRequest
 from django.test import AsyncClient, override_settings
 from typing_extensions import override
@@ -243,8 +243,16 @@ def test_what_ends_the_process_ends_it(router: EventRouter, error: type[BaseExce
         event_received.send(None, **SENT)
 
 
-@pytest.mark.parametrize("role", ["handler", "receiver", "listener", "thread"])
-async def test_a_real_cancellation_cancels(router: EventRouter, lines: Callable[[], list[str]], role: str) -> None:
+ROLES = ["handler", "handler beside a receiver", "receiver", "listener"]
+IN_THREAD = sync_to_async(event_received.send)  # as Django calls a sync view
+#: A handler that waits in a thread learns of the cancellation if the thread is ours.
+CANCELLED = [(role, event_received.asend) for role in [*ROLES, "thread"]] + [(role, IN_THREAD) for role in ROLES]
+
+
+@pytest.mark.parametrize(("role", "send"), CANCELLED, ids=lambda value: value if isinstance(value, str) else "")
+async def test_a_real_cancellation_cancels(
+    router: EventRouter, lines: Callable[[], list[str]], role: str, send: Callable[..., Coroutine[Any, Any, object]]
+) -> None:
     """As after a client's disconnect under ASGI, nothing more runs or counts as failed; also in a thread that awaits."""
     started, ran = asyncio.Event(), list[str]()
 
@@ -260,13 +268,15 @@ async def test_a_real_cancellation_cancels(router: EventRouter, lines: Callable[
     elif role == "listener":
         handler_started.connect(wait, weak=False)
     else:
-        router.on("order-*")(wait if role == "handler" else wait_in_thread)
+        router.on("order-*")(wait_in_thread if role == "thread" else wait)
+    if role.endswith("receiver"):
+        event_received.connect(print)
 
     @router.on("order-*")
     async def next_one(event: Event[object]) -> None:
         ran.append("next")
 
-    task = asyncio.create_task(event_received.asend(None, **SENT))
+    task = asyncio.create_task(send(None, **SENT))
     await started.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -27,6 +27,9 @@ STRAYS: Final = (asyncio.CancelledError, GeneratorExit, BaseExceptionGroup)
 #: All possible failures: catch these, ask `is_meant`, and keep the result of `as_failure`.
 RAISED: Final = (Exception, *STRAYS)
 
+#: The attribute of an exception that means to end the task or the process, and leaves its event loop.
+_MEANT: Final = "_gcp_event_router_is_meant"
+
 #: The task that waits for this thread's code; emptied when it stops waiting, since the context may live on.
 _waiting: ContextVar[list[asyncio.Task[Any] | None] | None] = ContextVar("gcp_event_router.waiting", default=None)
 
@@ -41,6 +44,8 @@ def is_meant(error: BaseException, task: asyncio.Task[Any] | None = None) -> boo
     """
     if isinstance(error, Exception):
         return False
+    if hasattr(error, _MEANT):
+        return True
     loop = _running_loop()
     current = (loop and asyncio.current_task(loop)) or next(iter(_waiting.get() or ()), None)
     is_closed = task is not None and current is not task  # from outside, as the garbage collector does
@@ -140,6 +145,9 @@ def wait_for(start: Callable[[], Coroutine[Any, Any, T]]) -> T:
             ended.append((await start(), None))
         except Exception as error:  # noqa: BLE001 -- raised below
             ended.append((None, error))
+        except BaseException as error:
+            setattr(error, _MEANT, True)  # since it was let through on the loop; this thread cannot know
+            raise
 
     if _running_loop() is not None:
         with ThreadPoolExecutor(1) as executor:  # send() on a loop blocks it, but must not fail
