@@ -74,7 +74,9 @@ class Passed:
             if _is_library(frame):
                 _add(libraries, place)
             else:
-                outermost = outermost or place
+                if outermost is None:
+                    libraries.clear()  # such as Sentry's wrapper of each receiver: not where it failed
+                    outermost = place
                 _add(project, place)
         #: The handler's line; without a handler, the project's outermost line.
         self.handler: Place | None = registered or outermost

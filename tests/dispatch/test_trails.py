@@ -97,6 +97,16 @@ def test_an_error_of_the_orm_names_the_handler_and_the_function_that_asked(probl
     assert ["/site-packages/django/db/" in place for place in libraries] == [True] * 3
 
 
+def test_a_library_that_only_calls_the_project_is_not_named() -> None:
+    """Such as Sentry's wrapper of each receiver: it passes the exception on, and is in the way of the libraries further in."""
+    project, library = caller(PROJECT), caller(LIBRARY)
+
+    assert trail(caught(library, [project])) == f"KeyError at {PROJECT}:3 in step"
+    assert trail(caught(library, [project, library, project])) == (
+        f"KeyError at {PROJECT}:3 in step < {PROJECT}:4 in step (libraries: {LIBRARY}:4 in step)"
+    )
+
+
 def test_a_handler_of_an_installed_app_is_named(
     problem: Callable[[Function], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
