@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 from datetime import timedelta
+from threading import current_thread, main_thread
+from time import monotonic
 from typing import Any
 
 import jwt
@@ -88,6 +90,19 @@ def test_no_other_keys_count_in_its_block(router: EventRouter, post: Post) -> No
 
     with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [backend]}), TokenSigner() as signer:
         assert post("/events/k/r", **signer.headers(**SENDER)).status_code == 201
+
+
+def test_a_frozen_clock(router: EventRouter, post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Freezegun freezes `monotonic`, except for what `threading` calls (freezegun/config.py); a later time needs new keys."""
+    frozen = [1e9]
+    monkeypatch.setattr(keys, "monotonic", lambda: frozen[0] if current_thread() is main_thread() else monotonic())
+
+    statuses: list[int] = []
+    with TokenSigner() as signer:
+        for frozen[0] in (1e9, 2e9, 1e9):
+            statuses.append(post("/events/k/r", **signer.headers(**SENDER)).status_code)
+
+    assert statuses == [201, 201, 201]
 
 
 def test_nested_blocks(router: EventRouter, post: Post) -> None:
