@@ -62,7 +62,7 @@ coverage: $(VENV)/.dev $(VENV)/.mariadb ## Run all tests in one process, and pri
 
 # The tests of everything that a request passes on its way to the handlers.
 ENDPOINT := auth dispatch endpoint envelopes receivers google/test_handlers.py \
-	test_apps.py test_logs.py test_outcomes.py test_router.py test_utils.py
+	test_apps.py test_cancellation.py test_logs.py test_outcomes.py test_router.py test_utils.py
 
 sentry: $(VENV)/.test ## Run the endpoint's tests in a project that Sentry watches.
 	$(BIN)/python -m pytest --ds=tests.support.sentry_settings -m "not proof" --hypothesis-profile=few $(PARALLEL) $(ENDPOINT:%=tests/%)
