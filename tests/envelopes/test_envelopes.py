@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
-from datetime import datetime
 from typing import Any
 
 import pytest
@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gcp_event_router.envelopes import CloudEvent, Envelope, from_payload, read
-from gcp_event_router.envelopes.base import Validator
 from gcp_event_router.exceptions import EnvelopeError, UndecodableBodyError
 
 from ..endpoint.test_pushes import DATA, NOTHING, SUBSCRIPTION, push
 from ..endpoint.test_unwrapped import HEADERS
+
+NOW, READ = "2026-01-02T03:04:05Z", "2026-01-02 03:04:05+00:00"
 
 
 @pytest.mark.parametrize("payload", [{"message": {"data": DATA}, "subscription": "s"}, push({"data": DATA})])
@@ -25,21 +26,25 @@ def test_an_event_sent_through_the_signal_has_its_envelope_too(payload: object) 
     assert (from_payload(payload).form, from_payload(payload).data) == ("pubsub", b'{"a": 1}')
 
 
-class FakeDatetime(datetime):
-    """What freezegun puts in the place of `datetime` in each module while it freezes the clock (freezegun/api.py)."""
+@pytest.mark.proof
+def test_a_test_may_freeze_the_clock_before_the_first_event() -> None:
+    """Freezegun replaces `datetime` in modules, and while they are imported (freezegun/api.py); times are read all the same."""
+    code = f"""
+import datetime, pydantic
+real = datetime.datetime
+pydantic.TypeAdapter(real)
+class FakeDatetime(real): pass
+datetime.datetime = FakeDatetime
+from gcp_event_router.envelopes import read
+headers = {{"HTTP_CE_ID": "1", "HTTP_CE_SOURCE": "/", "HTTP_CE_TYPE": "t", "HTTP_CE_SPECVERSION": "1.0"}}
+for _ in range(2):
+    print(read({push({"data": DATA, "publishTime": NOW})!r}, {{}}).publish_time, end=" ")
+    print(read(b"", headers | {{"HTTP_CE_TIME": {NOW!r}}}).time)
+    datetime.datetime = real
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
 
-
-def test_a_test_may_freeze_the_clock_before_the_first_event(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is built for the first event does not see the class that stands for `datetime` meanwhile."""
-    modules = [module for name, module in sys.modules.items() if name.startswith("gcp_event_router.envelopes")]
-    validators: set[Validator[Any]] = {value for module in modules for value in vars(module).values() if type(value) is Validator}
-    for module in modules:
-        if vars(module).get("datetime") is datetime:
-            monkeypatch.setattr(module, "datetime", FakeDatetime)
-
-    adapters = [Validator[Any](validator.declared).adapter for validator in validators]
-
-    assert len(adapters) == 4
+    assert (ended.stdout, ended.stderr) == (f"{READ} {READ}\n" * 2, "")
 
 
 @pytest.mark.parametrize("payload", [object(), "\ud800", {"a": b"\xff"}])

@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from functools import cached_property
 from operator import attrgetter
 from types import MappingProxyType
-from typing import Any, Final, Generic, TypeVar
+from typing import Annotated, Any, Final, Generic, TypeAlias, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import GetPydanticSchema, TypeAdapter, ValidationError
 from pydantic_core import from_json
+from pydantic_core.core_schema import datetime_schema
 from typing_extensions import override
 
 from .. import envelopes
@@ -57,8 +58,10 @@ class Validator(Generic[ValueT]):
         return validate
 
 
+#: A time, with its schema: a test that freezes the clock may have put another class in the place of `datetime`.
+Time: TypeAlias = Annotated[datetime, GetPydanticSchema(lambda _source, _handler: datetime_schema())]
 #: For times as text.
-TIME: Final = Validator[datetime](datetime)
+TIME: Final = Validator[datetime](Time)
 
 
 def read_only(slot: str) -> Any:

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Annotated, Any, Final, Required, TypeAlias, cast
+from typing import Annotated, Any, Final, Required, cast
 
 from pydantic import AliasChoices, ConfigDict, Field, ValidationError, with_config
 from pydantic_core import to_json
 from typing_extensions import TypedDict, override
 
 from ..exceptions import EnvelopeError
-from .base import Envelope, Validator, aware
+from .base import Envelope, Time, Validator, aware
 from .dead_letter import SUBSCRIPTION_ATTRIBUTE, DeadLetter, read_dead_letter
 from .outbox_ids import CAUSE_ATTRIBUTE, ID_ATTRIBUTE, read_cause, read_outbox_id
 
@@ -28,17 +28,13 @@ _METADATA: Final = ("attributes", *_IDS, "publishTime", "publish_time", "orderin
 _FIELDS: Final = frozenset({"data", *_METADATA})
 
 
-#: Named here, since the annotations below are read at the first push, when a test may have put another class in datetime's place.
-_PublishTime: TypeAlias = Annotated[datetime, Field(validation_alias=AliasChoices("publishTime", "publish_time"))]
-
-
 @with_config(_STRICT)
 class _Message(TypedDict, total=False):
     data: bytes
     attributes: dict[str, str]
     # Pub/Sub writes both spellings; reading only the first takes less time
     messageId: Annotated[str, Field(min_length=1, validation_alias=AliasChoices(*_IDS))]
-    publishTime: _PublishTime
+    publishTime: Annotated[Time, Field(validation_alias=AliasChoices("publishTime", "publish_time"))]
     orderingKey: Annotated[str, Field(validation_alias=AliasChoices("orderingKey", "ordering_key"))]
 
 
