@@ -89,7 +89,7 @@ def run(*arguments: str) -> tuple[int, str]:
         out.write(f"CommandError: {error}\n")
         code = error.returncode
     text = re.sub(r"\d+\.\d+ ms", "0.0 ms", out.getvalue())
-    return code, re.sub(r"/\S+\.py:\d+", "file.py:0", re.sub(r"127\.0\.0\.1:\d+", "localhost:0", text))
+    return code, re.sub(rf"{re.escape(__file__)}:\d+", "file.py:0", re.sub(r"127\.0\.0\.1:\d+", "localhost:0", text))
 
 
 def test_example(seen: list[Event[Any, Any]]) -> None:

