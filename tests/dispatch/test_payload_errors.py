@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from types import FrameType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -167,27 +167,43 @@ def test_a_long_payload_is_read_as_a_short_one(declared: Any, value: object) -> 
 class Watcher:
     """A plugin of pydantic, which makes validators of another type."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, watches: bool = True) -> None:
         self.saw: list[int] = []
+        self._watches = watches
 
-    def new_schema_validator(self, *arguments: object) -> tuple[None, Watcher, None]:
-        return None, self, None
+    def new_schema_validator(self, *arguments: object) -> tuple[None, Watcher | None, None]:
+        return None, self if self._watches else None, None
 
     def on_enter(self, data: bytes, **options: object) -> None:
         self.saw.append(len(data))
 
 
-@pytest.mark.parametrize("size", [2**20, 2**20 - 1])
-def test_a_plugin_of_pydantic_sees_a_long_payload(size: int) -> None:
-    """A validator that a plugin watches stays the only one, however long the payload is."""
-    adapter, watcher = TypeAdapter(list[int]), Watcher()
-    make: Any = PluggableSchemaValidator
+def with_plugin(watcher: Watcher) -> TypeAdapter[list[int]]:
+    """An adapter as pydantic makes it where a plugin is installed."""
+    adapter, make = TypeAdapter(list[int]), cast("Any", PluggableSchemaValidator)
     adapter.validator = make(
         adapter.core_schema, list[int], SchemaTypePath(__name__, "adapter"), "TypeAdapter", None, [watcher], {}
     )
+    return adapter
 
-    assert payload_reader(adapter, list[int])(b"[1]".ljust(size)) == [1]
+
+@pytest.mark.parametrize("size", [2**20, 2**20 - 1])
+def test_a_plugin_of_pydantic_sees_a_long_payload(size: int) -> None:
+    """A validator that a plugin watches stays the only one, however long the payload is."""
+    watcher = Watcher()
+
+    assert payload_reader(with_plugin(watcher), list[int])(b"[1]".ljust(size)) == [1]
     assert watcher.saw == [size]
+
+
+@pytest.mark.parametrize(("size", "count"), [(2**20, 1), (2**20 - 1, 3)])
+def test_a_plugin_of_pydantic_that_watches_nothing(size: int, count: int) -> None:
+    """Where logfire is installed, and `instrument_pydantic` is not called, a long payload is refused as without it."""
+    reads = payload_reader(with_plugin(Watcher(watches=False)), list[int])
+
+    with pytest.raises(InvalidEventError) as caught:
+        reads(b'["x", "y", "z"]'.ljust(size))
+    assert caught.value.count == count
 
 
 @pytest.mark.parametrize("size", [2**20, 2**20 - 1])

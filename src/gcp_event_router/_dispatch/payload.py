@@ -152,7 +152,8 @@ def _fail_fast(adapter: TypeAdapter[Any]) -> Any:
     """
     validator: Any = adapter.validator
     schema: Any = adapter.core_schema
-    if type(validator) is not SchemaValidator or not _is_dict(schema) or vars(adapter).get("_config") is not None:
+    is_watched = type(getattr(validator.validate_json, "__self__", None)) is not SchemaValidator
+    if is_watched or not _is_dict(schema) or vars(adapter).get("_config") is not None:
         return validator
     make: Any = SchemaValidator
     # nested models would bring validators of their own, which list all errors
