@@ -36,7 +36,11 @@ class Emulator:
     def __init__(self, port: int) -> None:
         address = f"127.0.0.1:{port}"
         #: The environment with which Google's clients in other processes use the emulator.
-        self.environment: Mapping[str, str] = {"PUBSUB_EMULATOR_HOST": address, "GOOGLE_CLOUD_PROJECT": PROJECT}
+        self.environment: Mapping[str, str] = {
+            "PUBSUB_EMULATOR_HOST": address,
+            "GOOGLE_CLOUD_PROJECT": PROJECT,
+            "no_grpc_proxy": "127.0.0.1",  # else they would ask a proxy that the environment names
+        }
         with patch.dict(os.environ, self.environment):  # only read when a client is created
             self._publisher = PublisherClient(publisher_options=PublisherOptions(enable_message_ordering=True))
             self.subscriber = SubscriberClient()

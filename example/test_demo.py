@@ -110,8 +110,8 @@ def test_demo_tells_an_event_that_nothing_logged(monkeypatch: pytest.MonkeyPatch
 
 
 def test_emulator_shows_what_became_of_every_message() -> None:
-    """`make demo-emulator` prints a row for each message, and succeeds; without an emulator it says that it is skipped."""
-    run = python("emulator.py")
+    """`make demo-emulator` prints a row for each message, even beside a proxy; without an emulator it says that it is skipped."""
+    run = python("emulator.py", http_proxy="http://127.0.0.1:9", no_proxy="")
 
     assert run.returncode == 0, run.stdout + run.stderr
     if run.stdout.startswith("skipped: "):
