@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-_ELSEWHERE = ("GIT_", "GOOGLE_", "OTEL_", "PG", "PUBSUB_")
+_ELSEWHERE = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GOOGLE_", "OTEL_", "PG", "PUBSUB_")
 
 for _name in [name for name in os.environ if name.startswith(_ELSEWHERE)]:
     del os.environ[_name]
