@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import sys
+import threading
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -324,3 +325,31 @@ def test_a_handler_whose_loop_has_ended_is_ended_quietly(
     gc.collect()
 
     assert (ended, errors) == (["order-placed"], [])
+
+
+@pytest.mark.parametrize("has_company", [False, True], ids=["alone", "beside"])
+def test_a_thread_whose_loop_has_ended_is_left_quietly(
+    router: EventRouter, lines: Callable[[], list[str]], has_company: bool
+) -> None:
+    """The garbage collector closes the coroutine that waits for the thread, in another context than its own."""
+    loop, may_end = asyncio.new_event_loop(), threading.Event()
+
+    @router.on("order-*")
+    def handle(event: Event[Any]) -> None:
+        loop.call_soon_threadsafe(loop.stop)
+        may_end.wait(PATIENCE)
+
+    if has_company:
+        event_received.connect(print)
+    loop.set_exception_handler(lambda loop, context: None)  # as above
+    sending = event_received.asend(None, **SENT)
+    task = loop.create_task(sending)
+    loop.run_forever()
+    loop.close()
+    try:
+        sending.close()
+    finally:
+        may_end.set()
+    del task
+
+    assert lines() == []

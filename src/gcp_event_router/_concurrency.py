@@ -10,7 +10,8 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from contextvars import ContextVar, copy_context
+from contextlib import suppress
+from contextvars import ContextVar, Token, copy_context
 from typing import Any, Final, TypeAlias, TypeVar, cast
 
 from asgiref.sync import async_to_sync, iscoroutinefunction, sync_to_async
@@ -111,8 +112,14 @@ async def in_thread(function: Callable[[], T]) -> T:
         await sync_to_async(run)()
     finally:
         waiting.clear()
-        _waiting.reset(token)
+        reset(token)
     return _result(ended)
+
+
+def reset(token: Token[Any]) -> None:
+    """Reset a context variable, unless the garbage collector closes an abandoned coroutine, which it does in another context."""
+    with suppress(ValueError):
+        token.var.reset(token)
 
 
 def _result(ended: list[_Ended[T]]) -> T:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from contextvars import ContextVar
 from functools import partial
 from typing import Any, Final, Self
 
 from typing_extensions import override
 
-from .._concurrency import RAISED, as_failure, is_meant
+from .._concurrency import RAISED, as_failure, is_meant, reset
 from ..exceptions import take_error
 from .base import Receiver, Responses, RouterReceiver, TwoPhase, is_router_receiver, labels
 from .broadcast import Broadcast
@@ -56,8 +55,7 @@ class EventBroadcast(Broadcast):
         return self
 
     def __exit__(self, *_: object) -> None:
-        with suppress(ValueError):  # the garbage collector closes a coroutine that nobody awaits any more in another context
-            _current.reset(self._token)
+        reset(self._token)
         if self._key is not None:
             del _broadcasts[self._key]
             if self._outer is not None:
