@@ -59,14 +59,11 @@ class RouterReceiver:
 
 def labels(named: Mapping[str, Any]) -> tuple[str, str]:
     """Return the kind and the reference among the arguments of `send`. Raises `TypeError` if a router cannot use them."""
-    try:
-        kind, reference = named["event_kind"], named["event_reference"]
-    except KeyError as error:
-        problem = f"without {error.args[0]}="
-    else:
-        if isinstance(kind, str):
-            return kind, reference
-        problem = f"with event_kind= of type {type(kind).__name__}"
+    kind, reference = named.get("event_kind"), named.get("event_reference")
+    if isinstance(kind, str) and isinstance(reference, str):
+        return kind, reference
+    name, value = ("event_reference", reference) if isinstance(kind, str) else ("event_kind", kind)
+    problem = f"with {name}= of type {type(value).__name__}" if name in named else f"without {name}="
     msg = f"A signal was sent to a router {problem}. Give send() the strings event_kind= and event_reference=."
     raise TypeError(msg)
 
