@@ -22,6 +22,7 @@ from typing_extensions import override
 
 from gcp_event_router import Event, EventRouter
 from gcp_event_router.auth import AuthenticatorChain, BodyAuthenticator
+from gcp_event_router.exceptions import StrayCancellationError
 from gcp_event_router.lifecycle import handler_started
 from gcp_event_router.signals import event_received
 
@@ -248,6 +249,29 @@ ROLES = ["handler", "handler beside a receiver", "receiver", "listener"]
 IN_THREAD = sync_to_async(event_received.send)  # as Django calls a sync view
 #: A handler that waits in a thread learns of the cancellation if the thread is ours.
 CANCELLED = [(role, event_received.asend) for role in [*ROLES, "thread"]] + [(role, IN_THREAD) for role in ROLES]
+
+
+@pytest.mark.parametrize("send", [event_received.asend, IN_THREAD], ids=["asend", "thread"])
+async def test_a_handler_that_cancels_an_event_of_its_own_has_failed(
+    router: EventRouter, send: Callable[..., Coroutine[Any, Any, object]]
+) -> None:
+    """The event that it sent was cancelled, but its own was not."""
+    started = asyncio.Event()
+
+    @router.on("bill-*")
+    async def wait(event: Event[Any]) -> None:
+        started.set()
+        await asyncio.Event().wait()
+
+    @router.on("order-*")
+    async def handle(event: Event[Any]) -> None:
+        task = asyncio.create_task(send(None, **{**SENT, "event_kind": "bill-sent"}))
+        await started.wait()
+        task.cancel()
+        await task
+
+    with pytest.raises(StrayCancellationError):
+        await event_received.asend(None, **SENT)
 
 
 @pytest.mark.parametrize(("role", "send"), CANCELLED, ids=lambda value: value if isinstance(value, str) else "")

@@ -28,7 +28,7 @@ STRAYS: Final = (asyncio.CancelledError, GeneratorExit, BaseExceptionGroup)
 #: All possible failures: catch these, ask `is_meant`, and keep the result of `as_failure`.
 RAISED: Final = (Exception, *STRAYS)
 
-#: The attribute of an exception that means to end the task or the process, and leaves its event loop.
+#: The attribute of an exception that means to end the task or the process, for the thread that waits for its event loop.
 _MEANT: Final = "_gcp_event_router_is_meant"
 
 #: The task that waits for this thread's code; emptied when it stops waiting, since the context may live on.
@@ -45,9 +45,9 @@ def is_meant(error: BaseException, task: asyncio.Task[Any] | None = None) -> boo
     """
     if isinstance(error, Exception):
         return False
-    if hasattr(error, _MEANT):
-        return True
     loop = _running_loop()
+    if loop is None and hasattr(error, _MEANT):
+        return True
     current = (loop and asyncio.current_task(loop)) or next(iter(_waiting.get() or ()), None)
     is_closed = task is not None and current is not task  # from outside, as the garbage collector does
     return not _is_stray(error) or is_closed or (current is not None and current.cancelling() > 0)
