@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.dispatch import Signal
 
 from gcp_event_router import Event, EventRouter, Outcome, signals
@@ -54,6 +55,39 @@ class Failures:
         for each in (function, coroutine):
             self.receivers.append(each)
             signal.connect(each)
+
+
+class AsyncObject:
+    """A receiver that Django takes for a sync one."""
+
+    async def __call__(self, event_kind: str) -> None:
+        """Do nothing."""
+
+
+@pytest.mark.parametrize(
+    ("receiver", "name"),
+    [(AsyncObject(), "AsyncObject"), (lambda **named: AsyncObject()(named["event_kind"]), "<lambda>")],
+    ids=["object", "lambda"],
+)
+async def test_a_receiver_whose_coroutine_nobody_awaits_has_failed(
+    signal: EventSignal, receiver: Callable[..., Any], name: str
+) -> None:
+    """The event would be lost, and count as handled."""
+    ran: list[str] = []
+    signal.connect(receiver, weak=False)
+
+    def works(event_kind: str) -> None:
+        ran.append(event_kind)
+
+    signal.connect(works)
+    for send in (sync_to_async(signal.send), signal.asend):
+        with pytest.raises(TypeError) as failed:
+            await send(None, **SENT)
+        assert str(failed.value) == (
+            f"The receiver {name!r} returned a coroutine, although it is not an async function, so nothing awaited it. "
+            "Connect a function or a method that is declared with `async def`."
+        )
+    assert ran == ["k", "k"]
 
 
 async def test_one_failure_is_raised_as_itself_after_all_ran(signal: EventSignal) -> None:

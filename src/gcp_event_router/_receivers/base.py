@@ -73,6 +73,11 @@ def is_router_receiver(receiver: object) -> bool:
     return issubclass(type(receiver), RouterReceiver)
 
 
+def name_of(receiver: Receiver) -> str:
+    """Return the name of a receiver for messages."""
+    return getattr(receiver, "__qualname__", type(receiver).__qualname__)
+
+
 def unwrapped(receiver: Any) -> Any:
     """Return the receiver in a wrapper of Sentry's SDK, which passes all arguments on; any other receiver as it is."""
     module = str(getattr(receiver, "__globals__", {}).get("__name__"))

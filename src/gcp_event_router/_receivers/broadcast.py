@@ -6,12 +6,13 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from inspect import iscoroutine
 from typing import Any
 
 from .._concurrency import RAISED, as_failure, in_thread, is_meant, wait_for
 from .._log import logger, trail
 from ..exceptions import Answer
-from .base import Receiver, Responses, unwrapped
+from .base import Receiver, Responses, name_of, unwrapped
 from .kwargs_adapter import original
 
 
@@ -44,13 +45,25 @@ class Broadcast:
     def call(self, receiver: Receiver) -> None:
         """Call one sync receiver."""
         try:
-            response = receiver(**self.named)
+            response = self._response(receiver)
         except RAISED as error:  # kept, so that the others run
             if is_meant(error):
                 raise
             self._failed(receiver, as_failure(error))
         else:
             self._answered(receiver, response)
+
+    def _response(self, receiver: Receiver) -> object:
+        """Return what a sync receiver returns. Raises `TypeError` for a coroutine: nobody awaits it, and the event is lost."""
+        response = receiver(**self.named)
+        if iscoroutine(response):
+            response.close()
+            msg = (
+                f"The receiver {name_of(receiver)!r} returned a coroutine, although it is not an async function, "
+                "so nothing awaited it. Connect a function or a method that is declared with `async def`."
+            )
+            raise TypeError(msg)
+        return response
 
     async def _await(self, receiver: Receiver, call: Callable[[], Awaitable[Any]]) -> None:
         task = asyncio.current_task()
@@ -72,7 +85,7 @@ class Broadcast:
         self._log_failure(receiver, error)
 
     def _log_failure(self, receiver: Receiver, error: Exception) -> None:
-        name = getattr(receiver, "__qualname__", type(receiver).__qualname__)
+        name = name_of(receiver)
         level, ending = (logging.INFO, "answered") if isinstance(error, Answer) else (logging.ERROR, "failed")
         logger.log(level, "Receiver %s of %s %s: %s", name, self._name, ending, trail(error), extra={"handler": name})
         logger.debug("Receiver %s of %s failed", name, self._name, exc_info=error)

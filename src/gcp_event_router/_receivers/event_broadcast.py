@@ -118,7 +118,7 @@ class EventBroadcast(Broadcast):
     @override
     def call(self, receiver: Any) -> None:
         try:
-            response = self.through(receiver) if is_router_receiver(receiver) else receiver(**self.named)
+            response = self.through(receiver) if is_router_receiver(receiver) else self._response(receiver)
         except RAISED as error:
             if is_meant(error):
                 raise
