@@ -44,12 +44,12 @@ class Validator(Generic[ValueT]):
     """Validates a type, and is built when it is needed: at start, all of them would take longer than the rest of the package."""
 
     def __init__(self, declared: Any) -> None:
-        self.declared: Any = declared
+        self._declared = declared
 
     @cached_property
     def adapter(self) -> TypeAdapter[ValueT]:
         """Pydantic's adapter."""
-        return TypeAdapter(self.declared)
+        return TypeAdapter(self._declared)
 
     @cached_property
     def json(self) -> Callable[[bytes | str], ValueT]:

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 #: libpq's PGRES_COMMAND_OK and PGRES_TUPLES_OK.
 _OK: Final = (1, 2)
-
-
 #: Django's own methods that make cursors; django-tenants overrides the second, and chooses the schema there.
 _METHODS: Final = {name: vars(BaseDatabaseWrapper)[name] for name in ("cursor", "_cursor")}
 
