@@ -368,6 +368,7 @@ def test_a_thread_whose_loop_has_ended_is_left_quietly(
     loop.set_exception_handler(lambda loop, context: None)  # as above
     sending = event_received.asend(None, **SENT)
     task = loop.create_task(sending)
+    loop.call_later(PATIENCE, loop.stop)
     loop.run_forever()
     loop.close()
     try:

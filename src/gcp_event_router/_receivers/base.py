@@ -73,7 +73,7 @@ def is_router_receiver(receiver: object) -> bool:
     return issubclass(type(receiver), RouterReceiver)
 
 
-def name_of(receiver: Receiver) -> str:
+def receiver_name(receiver: Receiver) -> str:
     """Return the name of a receiver for messages."""
     return getattr(receiver, "__qualname__", type(receiver).__qualname__)
 

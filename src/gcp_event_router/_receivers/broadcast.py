@@ -12,7 +12,7 @@ from typing import Any
 from .._concurrency import RAISED, as_failure, in_thread, is_meant, wait_for
 from .._log import logger, trail
 from ..exceptions import Answer
-from .base import Receiver, Responses, name_of, unwrapped
+from .base import Receiver, Responses, receiver_name, unwrapped
 from .kwargs_adapter import original
 
 
@@ -59,7 +59,7 @@ class Broadcast:
         if iscoroutine(response):
             response.close()
             msg = (
-                f"The receiver {name_of(receiver)!r} returned a coroutine, although it is not an async function, "
+                f"The receiver {receiver_name(receiver)!r} returned a coroutine, although it is not an async function, "
                 "so nothing awaited it. Connect a function or a method that is declared with `async def`."
             )
             raise TypeError(msg)
@@ -85,7 +85,7 @@ class Broadcast:
         self._log_failure(receiver, error)
 
     def _log_failure(self, receiver: Receiver, error: Exception) -> None:
-        name = name_of(receiver)
+        name = receiver_name(receiver)
         level, ending = (logging.INFO, "answered") if isinstance(error, Answer) else (logging.ERROR, "failed")
         logger.log(level, "Receiver %s of %s %s: %s", name, self._name, ending, trail(error), extra={"handler": name})
         logger.debug("Receiver %s of %s failed", name, self._name, exc_info=error)

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 from .._concurrency import is_async_function
 from ..exceptions import RegistrationError
-from .base import Receiver, is_router_receiver, name_of
+from .base import Receiver, is_router_receiver, receiver_name
 
 #: The arguments that a receiver can take: Django's two, and the four of the event.
 SENT: Final = ("signal", "sender", "event_kind", "event_reference", "event_payload", "event_parameters")
@@ -60,7 +60,7 @@ def _adapter(receiver: Receiver, names: frozenset[str], target: Callable[[], Rec
         return None if awaitable is None else await awaitable
 
     adapter = acall if is_async_function(receiver) else call
-    adapter.__qualname__ = name_of(receiver)
+    adapter.__qualname__ = receiver_name(receiver)
     setattr(adapter, _TARGET, target)
     return adapter
 
@@ -74,7 +74,7 @@ def check_takes_all(receiver: Receiver, signal: str, sent: Sequence[str]) -> Non
     for name in () if _takes_any(parameters) else sent:
         if name not in parameters or parameters[name].kind in _BY_PLACE:
             msg = (
-                f"The receiver {name_of(receiver)!r} does not take the argument {name!r}, with which {signal} calls it, "
+                f"The receiver {receiver_name(receiver)!r} does not take the argument {name!r}, with which {signal} calls it, "
                 "so every call would fail. Add **kwargs."
             )
             raise RegistrationError(msg)
@@ -98,7 +98,7 @@ def _check_required(receiver: Receiver, parameters: _Parameters, signal: str, se
         is_sent = parameter.name in sent and parameter.kind is not parameter.POSITIONAL_ONLY
         if parameter.default is parameter.empty and not is_variadic and not is_sent:
             msg = (
-                f"The receiver {name_of(receiver)!r} requires the argument {parameter.name!r}, "
+                f"The receiver {receiver_name(receiver)!r} requires the argument {parameter.name!r}, "
                 f"which {signal} cannot give it by name. Take any of {', '.join(sent)}, or **kwargs."
             )
             raise RegistrationError(msg)
