@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.test import SimpleTestCase, override_settings
 from pydantic import BaseModel
 from typing_extensions import override
@@ -96,6 +97,19 @@ async def test_isolated_decorates_async_functions() -> None:
     @isolated(empty=True)
     async def decorated() -> int:
         await asyncio.sleep(0)
+        events.on("k")(store)
+        return len(events)
+
+    assert (await decorated(), await decorated(), len(events)) == (1, 1, before)
+
+
+async def test_isolated_decorates_what_is_only_marked_as_async() -> None:
+    """A function that asgiref runs in a thread finds the registrations of its block there, too."""
+    before = len(events)
+
+    @isolated(empty=True)
+    @sync_to_async
+    def decorated() -> int:
         events.on("k")(store)
         return len(events)
 

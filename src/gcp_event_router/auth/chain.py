@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import cache, partial
-from inspect import isawaitable, isclass, iscoroutinefunction
+from inspect import isawaitable, isclass
 from typing import Any, Final
 
 from django.conf import settings
@@ -12,7 +12,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.http.request import HttpHeaders
 
-from .._concurrency import await_guarded, call_guarded, in_thread, wait_for
+from .._concurrency import await_guarded, call_guarded, in_thread, is_async_function, wait_for
 from .._flow import Flow, arun, either, run
 from .._log import logger, trail
 from ..event import Principal
@@ -192,7 +192,7 @@ def _async_method(authenticator: Authenticator, method: str) -> Callable[..., Aw
             return awaited
         if method in vars(base):
             break
-    if iscoroutinefunction(blocking):
+    if is_async_function(blocking):
         return blocking
     return lambda *arguments: in_thread(partial(call_guarded, blocking, *arguments))
 

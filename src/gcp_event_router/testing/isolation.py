@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from typing_extensions import TypeVar
 
+from .._concurrency import is_async_function
 from ..router import EventRouter, events
 
 FunctionT = TypeVar("FunctionT", bound=Callable[..., Any])
@@ -57,4 +58,4 @@ class Isolation:
             with self._isolated():
                 return await function(*arguments, **named)
 
-        return cast("FunctionT", acall if inspect.iscoroutinefunction(function) else call)
+        return cast("FunctionT", acall if is_async_function(function) else call)
