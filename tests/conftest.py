@@ -6,6 +6,7 @@ import asyncio
 import gc
 import logging
 import os
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -261,6 +262,18 @@ def post_asgi(
         return response
 
     return asyncio.run(send())
+
+
+@pytest.fixture
+def unraisable(monkeypatch: pytest.MonkeyPatch) -> list[BaseException | None]:
+    """The exceptions that Python can raise to nobody, such as those of the garbage collector."""
+    errors: list[BaseException | None] = []
+
+    def keep(error: sys.UnraisableHookArgs) -> None:
+        errors.append(error.exc_value)
+
+    monkeypatch.setattr(sys, "unraisablehook", keep)
+    return errors
 
 
 @pytest.fixture

@@ -160,7 +160,7 @@ def test_async_to_sync_awaits_what_a_function_returns(around: Callable[[Any], An
     ids=["in a thread", "in a thread, waited for", "async"],
 )
 def test_nobody_awaits_what_an_awaited_function_returns(function: Any) -> None:
-    """What is awaited is the call of the function, and then nobody looks at its result."""
+    """The wrapper awaits the call of the function, and nobody looks at its result."""
     assert "is annotated to return collections.abc.Awaitable[None], and nobody uses" in refusal(function)
 
 

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import gc
-import sys
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -286,18 +285,14 @@ def test_an_event_that_no_router_can_read_is_logged(
     assert str(error) not in line
 
 
-def test_a_receiver_may_die_while_the_interpreter_shuts_down(signal: EventSignal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_receiver_may_die_while_the_interpreter_shuts_down(
+    signal: EventSignal, monkeypatch: pytest.MonkeyPatch, unraisable: list[BaseException | None]
+) -> None:
     """Modules have lost their names by then, and an error could be told to nobody."""
 
     class Receiver:
         def __call__(self, **named: object) -> None: ...
 
-    errors: list[BaseException | None] = []
-
-    def keep(error: sys.UnraisableHookArgs) -> None:
-        errors.append(error.exc_value)
-
-    monkeypatch.setattr(sys, "unraisablehook", keep)
     receiver = Receiver()
     signal.connect(receiver)
     with monkeypatch.context() as patch:
@@ -306,7 +301,7 @@ def test_a_receiver_may_die_while_the_interpreter_shuts_down(signal: EventSignal
         del receiver
         gc.collect()
 
-    assert (errors, vars(signal)["_dead_receivers"]) == ([], True)
+    assert (unraisable, vars(signal)["_dead_receivers"]) == ([], True)
 
 
 def test_thousand_handlers_and_a_receiver_are_two_receivers(signal: EventSignal) -> None:
