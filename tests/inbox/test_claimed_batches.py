@@ -66,6 +66,13 @@ def keep(count: int) -> None:
         assert post_wsgi(f"/events/k/{number}", push(number)).status_code == 201
 
 
+def store(alias: str, count: int) -> None:
+    """Store events, without the endpoint."""
+    events = [StoredEvent(key=uuid4(), kind="k", reference="r", form="raw", body=b"1", digest=b"") for _ in range(count)]
+    StoredEvent.objects.using(alias).bulk_create(events)
+    Delivery.objects.using(alias).bulk_create([Delivery(event=event, handler="h", deferred=True) for event in events])
+
+
 def references(alias: str) -> list[str]:
     """Whose effects were made, in their order."""
     return list(Effect.objects.using(alias).order_by("pk").values_list("reference", flat=True))
@@ -98,9 +105,7 @@ def test_statements(inbox: str, router: EventRouter) -> None:
 def test_batches_grow(inbox: str, router: EventRouter) -> None:
     """While handlers are quick, each batch is twice as large as the one before, up to fifty."""
     register(router, effect_of(inbox), is_async=False, deferred=True)
-    events = [StoredEvent(key=uuid4(), kind="k", reference="r", form="raw", body=b"1", digest=b"") for _ in range(203)]
-    StoredEvent.objects.using(inbox).bulk_create(events)
-    Delivery.objects.using(inbox).bulk_create([Delivery(event=event, handler="h", deferred=True) for event in events])
+    store(inbox, 203)
     sizes: list[int] = []
 
     def claim(alias: str, wanted: Any) -> Any:
@@ -113,6 +118,17 @@ def test_batches_grow(inbox: str, router: EventRouter) -> None:
         assert len(outcomes(inbox)) == 203
 
     assert sizes == [8, 16, 32, 50, 50, 47]
+
+
+def test_plans_are_made_anew_after_a_hundred_deliveries(inbox: str, router: EventRouter) -> None:
+    """A batch counts as many times as it has deliveries: each of them is ended by a prepared statement."""
+    register(router, effect_of(inbox), is_async=False, deferred=True)
+    store(inbox, 160)
+
+    with CaptureQueriesContext(connections[inbox]) as captured:
+        assert len(outcomes(inbox)) == 160
+
+    assert [query["sql"] for query in captured].count("DISCARD PLANS") == 1
 
 
 def test_what_has_not_begun_is_claimed_without_an_attempt(inbox: str, router: EventRouter) -> None:

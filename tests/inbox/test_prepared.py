@@ -11,9 +11,10 @@ from django.db import connections, transaction
 from django.test.utils import CaptureQueriesContext
 
 from gcp_event_router import Event, EventRouter
-from gcp_event_router.inbox.models import DELIVERIES, EVENTS
+from gcp_event_router.inbox.models import DELIVERIES, EVENTS, State
 
 from ..conftest import post_wsgi
+from ..support.commands import keep
 from ..support.deliveries import (
     PATH,
     effects,
@@ -140,20 +141,29 @@ def test_a_handler_that_discards_statements_is_called_again(inbox: str, router: 
     assert (len(runs), rows(inbox), effects(inbox)) == (5, [("h", "done", 1)] * 4, ["h"] * 4)
 
 
-def test_plans_that_are_made_for_empty_tables_use_indexes(handled: str) -> None:
-    """A session keeps its plans, so those that it makes when the tables are empty have to be good for full ones."""
-    with connections[handled].cursor() as cursor:
-        cursor.execute(f"TRUNCATE {EVENTS}, {DELIVERIES}")
+def plans(alias: str) -> str:
+    """How the session executes the statements that it has prepared, whatever their parameters are."""
+    with connections[alias].cursor() as cursor:
         cursor.execute("SET plan_cache_mode = force_generic_plan")
-        for number in (1, 2, 1, 1):
-            send(number)()
         cursor.execute("SELECT name, parameter_types FROM pg_prepared_statements")
-        prepared = cursor.fetchall()
-        plans: list[str] = []
-        for name, types in prepared:
+        told: list[str] = []
+        for name, types in cursor.fetchall():
             cursor.execute(f"EXPLAIN EXECUTE {name}({', '.join(['NULL'] * len(types))})")
-            plans.append("\n".join(line for (line,) in cursor.fetchall()))
+            told += [line for (line,) in cursor.fetchall()]
+    return "\n".join(told)
+
+
+def test_plans_are_made_anew_after_a_hundred_rows(handled: str) -> None:
+    """A session keeps its plans, so one that suits a table of few rows would be executed for many, too."""
+    for number in (1, 2):
+        send(number)()
+    with connections[handled].cursor() as cursor:
+        cursor.execute(f"ANALYZE {EVENTS}, {DELIVERIES}")
+    assert "Seq Scan" in plans(handled)
+    keep(handled, 1000, State.DONE)
+
+    assert [say(handled, send(number))[0] for number in range(3, 102)] == ["EXECUTE"] * 98 + ["DISCARD"]
+    told = plans(handled)
+    assert "Index Scan using gcp_event_inbox_delivery_pkey" in told
+    assert "Seq Scan" not in told
     connections[handled].close()
-    assert len(plans) == 3
-    assert "Seq Scan" not in "\n".join(plans)
-    assert sum("Index Scan" in plan for plan in plans) == 2

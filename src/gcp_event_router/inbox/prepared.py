@@ -28,6 +28,9 @@ from .messages import can_send, rows_of, send_prepared, unwatched
 _GONE: Final = frozenset({"26000", "0A000"})
 #: How many statements a connection prepares: one or two of each combination of handlers.
 _MOST: Final = 50
+#: After how many rows a session makes its plans anew. For a table of few rows, a plan reads all of them, and PostgreSQL keeps it
+#: until autovacuum has counted the rows again: for a minute, in which a hundred thousand may arrive.
+_ROWS: Final = 100
 
 
 class Statement:
@@ -48,6 +51,8 @@ class _Session:
 
     seen: set[Statement] = field(default_factory=set[Statement])
     prepared: set[Statement] = field(default_factory=set[Statement])
+    #: How many rows were fetched since its plans were made.
+    rows: int = 0
     #: Whether the session is the connection's own; None until somebody asks.
     is_own: bool | None = None
 
@@ -55,9 +60,12 @@ class _Session:
 _sessions: Final[WeakKeyDictionary[Any, _Session]] = WeakKeyDictionary()
 
 
-def prepare(connection: BaseDatabaseWrapper, first: Statement, *others: Statement) -> None:
-    """Prepare statements that are often executed together, from the second time on. Outside of transactions only."""
-    session = _sessions.setdefault(connection.connection, _Session())
+def _prepare(connection: BaseDatabaseWrapper, session: _Session, first: Statement, *others: Statement) -> None:
+    """Prepare statements that are often executed together, from the second time on; from time to time, have them planned anew."""
+    if session.prepared and session.rows >= _ROWS:
+        session.rows = 0
+        with suppress(DatabaseError), connection.cursor() as cursor:  # as below
+            cursor.execute("DISCARD PLANS")
     if first in session.prepared or session.is_own is False:
         return
     if first not in session.seen:
@@ -111,19 +119,25 @@ def binds_on_client(connection: BaseDatabaseWrapper) -> bool:
 def fetch(alias: str, statement: Statement, parameters: Sequence[Any], *later: Statement) -> list[tuple[Any, ...]]:
     """Execute a statement, and return its rows; prepare it together with those that follow in a transaction."""
     connection = connections[alias]
-    is_alone = connection.get_autocommit()  # in a transaction, an error would undo more
-    if is_alone:
-        prepare(connection, statement, *later)
-        sent = _fetch_unwatched(connection, statement, parameters)
-        if sent is not None:
-            return sent
-    with connection.cursor() as cursor:
+    if not connection.get_autocommit():  # an error would undo more
+        return _fetch_watched(connection, statement.text, parameters)
+    session = _sessions.setdefault(connection.connection, _Session())
+    _prepare(connection, session, statement, *later)
+    rows = _fetch_unwatched(connection, statement, parameters)
+    if rows is None:
         try:
-            cursor.execute(sql_of(connection, statement) if is_alone else statement.text, parameters)
+            rows = _fetch_watched(connection, sql_of(connection, statement), parameters)
         except DatabaseError as error:
-            if not (is_alone and forget(connection, error)):
+            if not forget(connection, error):
                 raise
-            cursor.execute(statement.text, parameters)
+            rows = _fetch_watched(connection, statement.text, parameters)
+    session.rows += len(rows)
+    return rows
+
+
+def _fetch_watched(connection: BaseDatabaseWrapper, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows
 
