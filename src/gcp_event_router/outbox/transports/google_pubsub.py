@@ -86,7 +86,7 @@ class PubSub(Transport):
                 results.fail_from(number, HeldBackError())
                 break
             try:
-                published = self._publish(event)
+                published = self._publish(event, begins=number == 0)
             except Exception as error:  # noqa: BLE001 -- the relay stores it
                 results.fail_from(number, error)
                 break
@@ -101,8 +101,8 @@ class PubSub(Transport):
         """Publish what the client still has, and end it."""
         client, self._client = self._client, None
         if client is not None:
+            wait(tuple(self._outstanding), self.timeout)  # `stop` would cancel all batches of a key but the first
             client.stop()
-            wait(tuple(self._outstanding), self.timeout)
             client.transport.close()
         if self._overseer is not None:
             self._overseer.end()
@@ -113,10 +113,11 @@ class PubSub(Transport):
         self._client = None
         self._outstanding.clear()
 
-    def _publish(self, event: OutgoingEvent) -> Future[str]:
+    def _publish(self, event: OutgoingEvent, *, begins: bool) -> Future[str]:
+        """Hand an event to the client. Only the one that begins a line resumes its key: others may follow one that has failed."""
         self.open()
         topic, key = topic_path(event.topic, self._project), event.ordering_key
-        if (topic, key) in self._paused:
+        if begins and (topic, key) in self._paused:
             self._paused.discard((topic, key))
             with suppress(RuntimeError):  # it is not paused
                 self._client.resume_publish(topic, key)
