@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from gcp_event_router.pulling import DeliveryResult, Forward
 from gcp_event_router.utils import make_pubsub_message
 
 from ..conftest import post_wsgi
+from ..support.scripted_server import nobody_there
 
 PUSH = make_pubsub_message({"order_id": 1}, message_id="17")
 SIGNED = {"AUTHENTICATION": [{"BACKEND": "gcp_event_router.auth.SignedURL"}]}
@@ -89,9 +89,8 @@ def test_no_answer() -> None:
     with server(Answers(0)) as url:
         assert forward(url) == DeliveryResult(acknowledged=False, result="no answer (RemoteDisconnected)")
         assert forward(url.replace("http:", "https:")).result in {"no answer (SSLError)", "no answer (SSLEOFError)"}
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    assert forward(url) == DeliveryResult(acknowledged=False, result="no answer (ConnectionRefusedError)")
+    with nobody_there() as url:
+        assert forward(url) == DeliveryResult(acknowledged=False, result="no answer (ConnectionRefusedError)")
 
 
 def test_pause(monkeypatch: pytest.MonkeyPatch) -> None:

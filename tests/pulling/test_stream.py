@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from gcp_event_router.pulling.stream import pull
 
 from ..support.deliveries import PATIENCE, Stall
 from ..support.pubsub_server import NAME, PubSubServer, received
+from ..support.scripted_server import nobody_there
 
 
 class Called(Destination):
@@ -205,9 +205,8 @@ def test_push_subscription() -> None:
 
 def test_nobody_answers() -> None:
     """Where Pub/Sub cannot be reached at the start, that is said at once, and not waited for."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
-    with client_of(address), pytest.raises(PullError, match=r"^Cannot pull from .* Google's client says: ServiceUnavailable: "):
+    refusal = r"^Cannot pull from .* Google's client says: ServiceUnavailable: "
+    with nobody_there() as url, client_of(url.removeprefix("http://")), pytest.raises(PullError, match=refusal):
         pull(NAME, lambda _: True, StopFlag(), workers=1, max_messages=1, max_bytes=1)
 
 

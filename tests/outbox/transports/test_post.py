@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from base64 import b64encode
 from collections.abc import Callable, Generator
 from concurrent.futures import Future
@@ -14,6 +13,7 @@ from http.client import BadStatusLine, HTTPException, RemoteDisconnected
 from pathlib import Path
 from ssl import SSLError
 from threading import Barrier
+from time import monotonic
 from typing import Any, get_args
 from uuid import uuid4
 
@@ -29,7 +29,8 @@ from gcp_event_router.envelopes import CloudEvent, read
 from gcp_event_router.exceptions import ConfigurationError
 from gcp_event_router.inbox.models import StoredEvent
 from gcp_event_router.outbox.models import OutgoingEvent
-from gcp_event_router.outbox.transports import HTTP, NotAcknowledgedError
+from gcp_event_router.outbox.transports import HTTP, NotAcknowledgedError, keep_alive
+from gcp_event_router.outbox.transports.keep_alive import Reply
 from gcp_event_router.outbox.transports.post import OutgoingForm
 from gcp_event_router.outbox.transports.written import as_cloudevent, as_structured_cloudevent
 
@@ -38,7 +39,8 @@ from ...support.deliveries import PATIENCE, with_databases
 from ...support.issuers import ACCOUNT, AUDIENCE, google
 from ...support.loopback_endpoint import serving
 from ...support.outgoing import CREATED, KEY, TRACE, outgoing
-from ...support.scripted_server import OK, Act, ScriptedServer, status
+from ...support.own_postgres import until
+from ...support.scripted_server import OK, Act, ScriptedServer, nobody_there, status
 
 SECRET = "whsec_" + b64encode(b"a secret of at least 24 bytes").decode()
 WEBHOOKS = {"BACKEND": "gcp_event_router.auth.StandardWebhooks", "OPTIONS": {"secrets": [SECRET]}}
@@ -326,19 +328,30 @@ def test_a_new_connection_that_closes() -> None:
         (Act(b"HTTP/1.1 200 " + b"a" * 65537), HTTPException),
     ],
 )
-def test_servers_that_misbehave(act: Act, error: type[Exception]) -> None:
+def test_servers_that_misbehave(act: Act, error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that hangs, drips or answers something else fails the attempt within the timeout, and not the next one."""
-    with ScriptedServer(act) as server, posting(server.url, timeout=timedelta(seconds=0.3)) as transport:
+    passed = iter([PATIENCE - 0.5] if error is TimeoutError else [])  # the first attempt alone has half a second
+    monkeypatch.setattr(keep_alive, "monotonic", lambda: monotonic() - next(passed, 0))
+    with ScriptedServer(act) as server, posting(server.url) as transport:
         with pytest.raises(error):
             transport.send(outgoing())
+        until(lambda: server.connections == [1])  # so that the second one is answered as such
         transport.send(outgoing())
     assert server.connections == [1, 2]
 
 
-def test_a_body_that_drips() -> None:
+def test_a_body_that_drips(monkeypatch: pytest.MonkeyPatch) -> None:
     """The status has arrived, so the rest of an answer cannot undo it, however long it takes."""
     drips = Act(b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n", drips=True)
-    with ScriptedServer(drips) as server, posting(server.url, timeout=timedelta(seconds=0.3)) as transport:
+    passed = [0.0]
+
+    def reply(*args: Any) -> Reply:
+        passed.append(passed[-1] + PATIENCE)  # before the rest is read
+        return Reply(*args)
+
+    monkeypatch.setattr(keep_alive, "monotonic", lambda: monotonic() + passed[-1])
+    monkeypatch.setattr(keep_alive, "Reply", reply)
+    with ScriptedServer(drips) as server, posting(server.url) as transport:
         transport.send(outgoing())
         transport.send(outgoing())
     assert server.connections == [1, 2]
@@ -348,9 +361,7 @@ def test_no_server() -> None:
     """A server that is not there, or that speaks no TLS, has not taken the event."""
     with serving() as url, posting(url.replace("http:", "https:")) as transport, pytest.raises(SSLError):
         transport.send(outgoing())
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    with posting(url) as transport, pytest.raises(ConnectionRefusedError):
+    with nobody_there() as url, posting(url) as transport, pytest.raises(ConnectionRefusedError):
         transport.send(outgoing())
 
 
