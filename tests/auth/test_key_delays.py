@@ -124,7 +124,8 @@ def test_a10_how_long_a_silent_fetch_holds_the_others(
     began = world.steady.now
 
     statuses: list[int] = []
-    for seconds in (0.0, 0.8, 1.0):
+    for timeout, seconds in ((0.3, 0.0), (0.3, 0.8), (PATIENCE, 3 * PATIENCE + 0.1)):
+        monkeypatch.setattr("gcp_event_router.auth.keys.TIMEOUT", timeout)
         world.steady.now = began + seconds
         statuses.append(one(world, post))
 
@@ -146,10 +147,10 @@ def test_a10_late_end_of_a_fetch(world: Google, post: Post, silence: Silence) ->
 @pytest.mark.proof
 @pytest.mark.parametrize("slowness", SLOW)
 @pytest.mark.parametrize("age", [LIFETIME, BOUND - 1])
-def test_a10_slow_and_cached(world: Google, post: Post, monkeypatch: pytest.MonkeyPatch, slowness: str, age: float) -> None:
+def test_a10_slow_and_cached(world: Google, post: Post, slowness: str, age: float) -> None:
     """Who has a key that can be used does not wait for a slow server, which is asked in the background."""
     assert one(world, post) == 201
-    monkeypatch.setattr("gcp_event_router.auth.keys.TIMEOUT", PATIENCE)
+    settled()
     world.server.mode = SLOW[slowness]
     world.steady.now += age
 

@@ -24,9 +24,8 @@ CROWD = 100
 
 
 @pytest.fixture
-def world(router: EventRouter, monkeypatch: pytest.MonkeyPatch) -> Iterator[Google]:
-    """OIDC guards the endpoint, and nobody gives up waiting for keys."""
-    monkeypatch.setattr("gcp_event_router.auth.keys.TIMEOUT", PATIENCE)
+def world(router: EventRouter) -> Iterator[Google]:
+    """OIDC guards the endpoint."""
     with google() as made:
         yield made
 
@@ -128,6 +127,7 @@ async def test_first_requests_on_the_loop(world: Google) -> None:
 async def test_refresh_on_the_loop(world: Google) -> None:
     """Keys that are refreshed are used meanwhile, by many at once, with one thread that fetches."""
     assert await statuses(world.issuer.token()) == [201]
+    settled()
     world.server.mode = hanging(with_keys(world.issuer))
     world.steady.now += LIFETIME
 

@@ -100,6 +100,7 @@ def test_a8_many_rotations(world: Google, post: Post) -> None:
 def test_keys_are_refreshed(world: Google, post: Post) -> None:
     """Keys are fetched again when they are an hour old, without anybody waiting for it, and not sooner."""
     assert status(post, world.issuer.token()) == 201
+    settled()
     world.server.mode = hanging(with_keys(NEW))
 
     world.steady.now += LIFETIME - 0.25

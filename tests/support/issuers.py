@@ -122,12 +122,16 @@ class Google:
 
 @contextmanager
 def google(**options: Any) -> Generator[Google]:
-    """Have OIDC guard the endpoint, with these options besides; its keys are on a server of the tests' own."""
+    """Have OIDC guard the endpoint, with these options besides; its keys are on a server of the tests' own.
+
+    However busy the machine is, nobody gives up waiting for keys, unless a test says so.
+    """
     issuer = Issuer("first")
     with KeyServer(with_keys(issuer)) as server, pytest.MonkeyPatch.context() as patch:
         made = Google(server, issuer)
         patch.setattr("gcp_event_router.auth.oidc.time", made.wall)
         patch.setattr("gcp_event_router.auth.keys.monotonic", made.steady)
+        patch.setattr("gcp_event_router.auth.keys.TIMEOUT", PATIENCE)
         key_set.cache_clear()
         with guarded(made.backend(**options)):
             yield made
