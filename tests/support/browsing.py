@@ -25,6 +25,8 @@ ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 in_browser = pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium here; apt-get install chromium")
 
+expect.set_options(timeout=PATIENCE * 1000)  # five seconds by default, however busy the machine is
+
 SCREEN, PHONE = ViewportSize(width=1280, height=900), ViewportSize(width=360, height=740)
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
@@ -57,7 +59,7 @@ def serving(folder: Path) -> Generator[str]:
 def browsing() -> Generator[Browser]:
     """A browser without a window."""
     with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], timeout=PATIENCE * 1000)
         yield running
         running.close()
 
