@@ -34,7 +34,15 @@ def start(alias: str, *arguments: str, **environ: str) -> AbstractContextManager
     environment = {**inherited, **environ, **worker}
     command = [sys.executable, "-m", "django", "inbox", *arguments]
     return limited(
-        subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            pipesize=4096,  # few lines: a command with many waits for its reader, and so can be stopped in the middle
+        )
     )
 
 
