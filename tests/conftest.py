@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 Post = Callable[..., HttpResponse]
 #: The inbox's policy in tests: what has failed may run again at once.
 AT_ONCE = Backoff(first=timedelta(0))
+#: The outbox's policy in tests: however long one takes, what has failed is not due again.
+LATER = Backoff(first=timedelta(hours=1), cap=timedelta(hours=1), jitter=0)
 
 # A busy machine may take as long as it needs. The examples of a test are the same in each run, so that no run fails by bad luck;
 # `--hypothesis-profile=random` draws others. `make test` draws few of them, and `make proofs` as many as hypothesis would.
@@ -175,7 +177,7 @@ def outbox(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[s
     """Store what a test publishes in a database, and yield its alias. The test has to be marked for all databases."""
     alias: str = request.param
     set_outbox(OutboxStore())
-    with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [], "OUTBOX": {"DATABASE": alias}}):
+    with override_settings(GCP_EVENT_ROUTER={"AUTHENTICATION": [], "OUTBOX": {"DATABASE": alias, "RETRY": LATER}}):
         yield alias
 
 

@@ -54,8 +54,14 @@ def _no_engine() -> Any:
         yield
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine is, workers run what they have claimed."""
+    monkeypatch.setattr(claimed_batches, "_PATIENCE", timedelta(minutes=5))
+
+
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+def impatient(monkeypatch: pytest.MonkeyPatch, patient: None) -> None:
     """Workers release at once what they do not run."""
     monkeypatch.setattr(claimed_batches, "_PATIENCE", timedelta(milliseconds=20))
 
@@ -114,7 +120,6 @@ def test_batches_grow(inbox: str, router: EventRouter) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(workers, "claim_batch", claim)
-        patch.setattr(claimed_batches, "_PATIENCE", timedelta(minutes=1))  # however busy the machine is
         assert len(outcomes(inbox)) == 203
 
     assert sizes == [8, 16, 32, 50, 50, 47]
