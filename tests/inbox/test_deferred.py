@@ -6,10 +6,9 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
-import time
+import tempfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -28,6 +27,8 @@ from gcp_event_router.utils import make_pubsub_message
 from ..conftest import Post
 from ..effects.models import Effect
 from ..support.deliveries import end_leases
+from ..support.own_postgres import until
+from ..support.processes import listens
 from ..workers.handlers import convert, mail
 
 pytestmark = pytest.mark.django_db(transaction=True, databases="__all__")
@@ -94,24 +95,18 @@ def test_a_worker_of_the_database_engine_runs_them(inbox: str, videos: EventRout
 
 
 @contextmanager
-def redis() -> Generator[int]:
-    """A Redis server on a free port."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    try:
-        until = time.monotonic() + 100
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
-                assert time.monotonic() < until, "Redis does not start"
-        yield port
-    finally:
-        process.terminate()
-        process.wait(100)
+def redis() -> Generator[str]:
+    """A Redis server on a socket of its own, unlike a port, which somebody else may be given before it listens."""
+    with tempfile.TemporaryDirectory(prefix="gcp_event_router_") as folder:
+        path = Path(folder) / "redis"
+        command = ["redis-server", "--port", "0", "--unixsocket", str(path), "--save", "", "--appendonly", "no"]
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        try:
+            until(lambda: listens(path))
+            yield str(path)
+        finally:
+            process.terminate()
+            process.wait(100)
 
 
 @pytest.mark.proof
@@ -119,8 +114,8 @@ def redis() -> Generator[int]:
 @pytest.mark.parametrize("inbox", ["postgresql"], indirect=True)
 def test_a_worker_of_rq_runs_them(inbox: str, videos: EventRouter, post: Post) -> None:
     """The same with another engine, RQ on a real Redis."""
-    with redis() as port:
-        queues = {"default": {"HOST": "127.0.0.1", "PORT": port, "DB": 0}}
+    with redis() as path:
+        queues = {"default": {"UNIX_SOCKET_PATH": path, "DB": 0}}
         with override_settings(TASKS=RQ_ENGINE, RQ_QUEUES=queues):
             assert post("/events/video-up/r", PUSH).status_code == 201
 

@@ -9,7 +9,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from socket import AF_UNIX, socket
 from typing import Any
 
 import pytest
@@ -37,6 +36,7 @@ from ..support.deliveries import (
     with_databases,
 )
 from ..support.own_postgres import until
+from ..support.processes import listens
 
 pytestmark = with_databases
 
@@ -63,17 +63,12 @@ def pooled(inbox: str) -> Iterator[None]:
             command += ["--user", owner]
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
         try:
-            until(lambda: _listens(path))
+            until(lambda: listens(path))
             with settings_of(inbox, HOST=folder, PORT="6432"):
                 yield
         finally:
             process.terminate()
             process.wait(100)
-
-
-def _listens(path: Path) -> bool:
-    with socket(AF_UNIX) as client:
-        return client.connect_ex(str(path)) == 0
 
 
 @pytest.fixture

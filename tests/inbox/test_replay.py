@@ -43,7 +43,7 @@ from ..support.deliveries import (
     where_handlers_overlap,
     with_databases,
 )
-from ..support.processes import limited
+from ..support.processes import AHEAD, limited
 
 pytestmark = with_databases
 ROOT = Path(__file__).resolve().parents[2]
@@ -192,7 +192,7 @@ def test_h2_a_crash_in_the_middle(inbox: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "django", "inbox", "replay", "--handler", name]
 
     def run() -> AbstractContextManager[subprocess.Popen[bytes]]:
-        return limited(subprocess.Popen([*command, "--json"], cwd=ROOT, env=environment, stdout=subprocess.PIPE))
+        return limited(subprocess.Popen([*command, "--json"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, pipesize=AHEAD))
 
     for kill_after in (20, 150, 80):
         with run() as killed:

@@ -20,7 +20,7 @@ from gcp_event_router.inbox.models import Delivery, State
 
 from ..conftest import post_wsgi
 from ..effects.models import Effect
-from ..support.deliveries import on_postgresql, push, with_databases
+from ..support.deliveries import ahead, on_postgresql, push, with_databases
 from ..support.own_postgres import until
 from ..support.worker_chaos import run_workers, store_steps, wait_for, working
 from ..workers.handlers import convert
@@ -39,8 +39,12 @@ def test_workers_that_are_killed_in_batches(inbox: str) -> None:
 def test_a_delivery_that_kills_its_workers(inbox: str) -> None:
     """It is parked after MAX_LOST runs; the others of its batches are done, in one attempt each."""
     store_steps(inbox, ["poison" if number == 20 else None for number in range(60)])
+    poison = Delivery.objects.using(inbox).filter(event__reference="20", state=State.RUNNING)
 
-    with working(inbox, 2, lease=1, max_lost=3) as (process, _):
+    with working(inbox, 2, lease=3600, max_lost=3) as (process, forked):
+        for lost in range(1, 4):
+            until(lambda: len(forked) == 2 + lost)  # noqa: B023 -- called at once
+            assert poison.update(lease_until=ahead(-1)) == 1
         wait_for(inbox, 60, process)
 
     found = Counter(Delivery.objects.using(inbox).values_list("state", "attempts", "lost"))

@@ -80,7 +80,7 @@ def test_sigterm(outbox: str, placed: Kind[int], tmp_path: Path) -> None:
     sink = tmp_path / "sink"
     for number in range(100):
         placed.publish(number)
-    with relaying(outbox, sink, "1h", concurrency=0, seconds=0.05) as process:
+    with relaying(outbox, sink, "1h", concurrency=0, seconds=0.5) as process:
         wait_for(sink, 1)
         assert stop(process) == 0
     sent = len(lines(sink))
@@ -94,7 +94,7 @@ def test_kill(outbox: str, placed: Kind[int], tmp_path: Path) -> None:
     sink = tmp_path / "sink"
     for number in range(30):
         placed.publish(number, ordering_key="k")
-    with relaying(outbox, sink, "1s", seconds=0.05) as process:
+    with relaying(outbox, sink, "1s", seconds=1) as process:
         wait_for(sink, 1)
         process.kill()
         process.wait()

@@ -18,7 +18,7 @@ from gcp_event_router.inbox.models import Delivery, State, StoredEvent
 from gcp_event_router.inbox.serialization import row_of
 
 from .deliveries import push
-from .processes import limited
+from .processes import AHEAD, limited
 
 ROOT = Path(__file__).resolve().parents[2]
 HANDLER = "tests.workers.handlers.convert"
@@ -33,17 +33,8 @@ def start(alias: str, *arguments: str, **environ: str) -> AbstractContextManager
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     environment = {**inherited, **environ, **worker}
     command = [sys.executable, "-m", "django", "inbox", *arguments]
-    return limited(
-        subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            pipesize=4096,  # few lines: a command with many waits for its reader, and so can be stopped in the middle
-        )
-    )
+    pipe = subprocess.PIPE
+    return limited(subprocess.Popen(command, cwd=ROOT, env=environment, stdout=pipe, stderr=pipe, text=True, pipesize=AHEAD))
 
 
 def keep(alias: str, count: int, state: State, reference: str = "") -> None:

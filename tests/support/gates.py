@@ -21,7 +21,9 @@ ROOT = Path(__file__).resolve().parents[2]
 COMMANDS = {
     "gunicorn": "gunicorn tests.support.inbox_server:wsgi --preload --bind fd://{fd} --workers 2 --threads 8"
     " --log-level critical",
-    "uvicorn": "uvicorn tests.support.inbox_server:asgi --fd {fd} --workers 2 --log-level critical",
+    # by default, it kills workers that do not answer within five seconds
+    "uvicorn": "uvicorn tests.support.inbox_server:asgi --fd {fd} --workers 2 --log-level critical"
+    " --timeout-worker-healthcheck 30",
 }
 _KEPT = ("ENGINE", "NAME", "HOST", "USER", "OPTIONS", "ATOMIC_REQUESTS")
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
+from socket import AF_UNIX, socket
 from threading import Timer
 from typing import AnyStr
 
 #: Seconds that a process may take.
 LIMIT = 120.0
+#: How many bytes a process may write, at most, before anybody reads them, on Linux: it is not over before its reader stops it.
+AHEAD = 4096
 
 
 @contextmanager
@@ -31,3 +35,9 @@ def rest(process: subprocess.Popen[str]) -> tuple[str, str]:
     written = process.stdout.read(), process.stderr.read()
     process.wait()
     return written
+
+
+def listens(path: Path) -> bool:
+    """Whether a process listens on a socket."""
+    with socket(AF_UNIX) as client:
+        return client.connect_ex(str(path)) == 0
