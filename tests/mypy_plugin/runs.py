@@ -11,6 +11,8 @@ from typing import Final
 
 from coverage import Coverage
 
+#: Seconds: without its cache, and beside other work, mypy takes long.
+LIMIT: Final = 600
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 #: A cache for each configuration, kept between runs, since mypy needs long to read Django and pydantic.
 _CACHE: Final = ROOT / ".mypy_cache" / "plugin"
@@ -30,6 +32,6 @@ def run_mypy(folder: Path, *arguments: str) -> str:
         capture_output=True,
         text=True,
         check=False,
-        timeout=240,
+        timeout=LIMIT,
     )
     return run.stdout + run.stderr

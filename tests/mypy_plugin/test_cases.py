@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from .runs import run_mypy
+from .runs import LIMIT, run_mypy
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.txt"))
 CONFIG = """\
@@ -21,6 +21,7 @@ kinds = shop.kinds, shop.billing
 
 pytestmark = [
     pytest.mark.skipif(find_spec("mypy") is None, reason="mypy is not installed here; `make check` installs it"),
+    pytest.mark.timeout(LIMIT + 60),
     pytest.mark.proof,
 ]
 

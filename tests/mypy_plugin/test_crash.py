@@ -10,9 +10,9 @@ pytest.importorskip("mypy", reason="mypy is not installed here; `make check` ins
 
 from mypy.version import __version__
 
-from .runs import run_mypy
+from .runs import LIMIT, run_mypy
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.timeout(LIMIT + 60), pytest.mark.proof]
 
 FILES = {
     "mypy.ini": "[mypy]\nplugins = broken.py\n",

@@ -11,12 +11,12 @@ pytest.importorskip("mypy", reason="mypy is not installed here; `make check` ins
 
 from gcp_event_router.mypy._codes import CODES
 
-from .runs import ROOT, run_mypy
+from .runs import LIMIT, ROOT, run_mypy
 from .test_cases import sorted_findings
 
 PAGE = (ROOT / "docs" / "guides" / "typing.md").read_text()
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.timeout(LIMIT + 60), pytest.mark.proof]
 
 
 def test_examples_print_what_the_page_shows(tmp_path: Path) -> None:

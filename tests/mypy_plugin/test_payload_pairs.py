@@ -7,13 +7,13 @@ import re
 import pytest
 
 from ..support.payload_pairs import GOOGLE_UNREADABLE, UNDECIDED, UNREADABLE, Pair, modules, pair_at
-from .runs import run_mypy
+from .runs import LIMIT, run_mypy
 from .test_cases import CONFIG
 
 #: The plugin does not call the functions of a project, such as an alias_generator. At run time, the checks do.
 SILENT = {"GeneratedCamel as Reference"}
 
-pytestmark = pytest.mark.proof
+pytestmark = [pytest.mark.timeout(LIMIT + 60), pytest.mark.proof]
 
 
 @pytest.fixture(scope="module")
