@@ -9,9 +9,10 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.contrib.contenttypes.management import create_contenttypes
@@ -54,6 +55,16 @@ settings.register_profile("few", settings.get_profile("same"), max_examples=25)
 # a mutant that fails need not fail in the shortest way
 settings.register_profile("mutants", settings.get_profile("few"), phases=[Phase.explicit, Phase.generate])
 settings.load_profile("same")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have hypothesis draw no constants of imported modules, which differ with each commit, and with a worker's other tests."""
+    if config.getoption("hypothesis_profile") != "random":
+        with suppress(ImportError, AttributeError):  # there is no setting for it
+            providers: Any = import_module("hypothesis.internal.conjecture.providers")
+            none = providers._local_constants
+            providers._get_local_constants = lambda: none
+
 
 gc.disable()  # until all tests are collected: hardly anything of theirs is garbage
 
