@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -14,6 +13,7 @@ from shutil import which
 import pytest
 
 from .support.followed_page import Reader
+from .support.ports import reserved_port
 
 pytestmark = [
     pytest.mark.proof,
@@ -30,11 +30,6 @@ MASKS = {
     r"\b\d+ s\b": "0 s",
     r"  +": "  ",
 }
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 def wheel(folder: Path) -> Path:
@@ -55,17 +50,17 @@ def test_every_command_prints_what_the_tutorial_shows(tmp_path: Path) -> None:
     names = ("VIRTUAL_ENV", "PYTHONPATH", "DJANGO_SETTINGS_MODULE")
     environment = {name: value for name, value in os.environ.items() if name not in names and not name.startswith("PYTEST")}
     environment |= {"PYTHONUNBUFFERED": "1", "COLUMNS": "80", "PATH": f"{Path(sys.base_prefix) / 'bin'}:{os.environ['PATH']}"}
-    site = str(free_port())
-    replaced = {
-        "runserver": f"runserver {site}",
-        "8000": site,
-        "8099": str(free_port()),
-        "../gcp-event-router": str(wheel(tmp_path / "wheel")),
-    }
     page = (ROOT / "docs" / "tutorial.md").read_text()
     (tmp_path / "empty").mkdir()
 
     with ExitStack() as until_end:
+        site, issuer = (str(until_end.enter_context(reserved_port())) for _ in range(2))
+        replaced = {
+            "runserver": f"runserver {site}",
+            "8000": site,
+            "8099": issuer,
+            "../gcp-event-router": str(wheel(tmp_path / "wheel")),
+        }
         reader = Reader(until_end, tmp_path / "empty", environment, replaced)
         shown, printed = zip(*reader.follow(page), strict=True)
 

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from http.client import HTTPConnection
@@ -28,6 +28,7 @@ from gcp_event_router.utils import make_pubsub_message
 
 from ..support.http2 import Exchange
 from ..support.outgoing import outgoing
+from ..support.ports import reserved_port
 from ..support.server_settings import GCP_EVENT_ROUTER
 from ..support.server_urls import github
 
@@ -45,7 +46,7 @@ PATIENCE = 100.0
 """Seconds to wait for what should come at once."""
 JSON = {"Content-Type": "application/json"}
 HTTP2 = ["--http-protocols", "h1,h2", "--http2-cleartext", "both"]
-BIND = ["--bind", "fd://{fd}"]
+BIND = ["--bind", "fd://{fds[0]}"]
 #: A worker of granian that waits for the rest of a stream of HTTP/2 that ended halfway may not end by itself.
 GRANIAN = ["--port", "{port}", "--no-log", "--workers-kill-timeout", "5"]
 COMMANDS = {
@@ -53,10 +54,10 @@ COMMANDS = {
     "gunicorn, gthread": ["gunicorn", "tests.support.server:wsgi", *BIND, "--worker-class", "gthread", "--threads", "2", *HTTP2],
     "granian, WSGI": ["granian", "tests.support.server:wsgi", "--interface", "wsgi", *GRANIAN],
     "hypercorn, WSGI": ["hypercorn", "wsgi:tests.support.server:wsgi", *BIND],
-    "uvicorn": ["uvicorn", "tests.support.server:asgi", "--fd", "{fd}", "--log-level", "warning"],
+    "uvicorn": ["uvicorn", "tests.support.server:asgi", "--fd", "{fds[0]}", "--log-level", "warning"],
     "granian, ASGI": ["granian", "tests.support.server:asgi", "--interface", "asgi", *GRANIAN],
     "hypercorn, ASGI": ["hypercorn", "asgi:tests.support.server:asgi", *BIND],
-    "uvicorn, guarded": ["uvicorn", "tests.support.server:guarded", "--fd", "{fd}", "--log-level", "warning"],
+    "uvicorn, guarded": ["uvicorn", "tests.support.server:guarded", "--fd", "{fds[0]}", "--log-level", "warning"],
     "granian, guarded": ["granian", "tests.support.server:guarded", "--interface", "asgi", *GRANIAN],
     "hypercorn, guarded": ["hypercorn", "asgi:tests.support.server:guarded", *BIND],
 }
@@ -139,33 +140,36 @@ class Server:
 def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """One server for all tests here. Most are given a socket that listens already, so whoever connects waits until they serve."""
     file = tmp_path_factory.mktemp("server") / "written"
-    with socket.create_server(("127.0.0.1", 0), backlog=16) as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)  # so that little waits unread
-        fd, port = listening.fileno(), listening.getsockname()[1]
-        opens_its_own = "--port" in COMMANDS[request.param]
-        if opens_its_own:
-            listening.close()
-        command = [part.format(fd=fd, port=port) for part in COMMANDS[request.param]]
-        environment = {
-            **os.environ,
-            "DJANGO_SETTINGS_MODULE": "tests.support.server_settings",
-            "EVENTS_WRITTEN_TO": str(file),
-            "XDG_RUNTIME_DIR": str(file.parent),  # where gunicorn puts its control socket
-        }
-        fds = [] if opens_its_own else [fd]
-        process = subprocess.Popen(
-            [sys.executable, "-m", *command], cwd=ROOT, env=environment, pass_fds=fds, start_new_session=True
-        )
-    try:
-        wait_for(port, process)
-        yield Server(request.param, port, file)
-    finally:
-        process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(PATIENCE)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)  # its workers, too, which would keep a core busy until the end of the run
-        process.wait()
+    environment = {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "tests.support.server_settings",
+        "EVENTS_WRITTEN_TO": str(file),
+        "XDG_RUNTIME_DIR": str(file.parent),  # where gunicorn puts its control socket
+    }
+    with reserved_port() as port:
+        process = start(request.param, port, environment)
+        try:
+            wait_for(port, process)
+            yield Server(request.param, port, file)
+        finally:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(PATIENCE)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # its workers, too, which would keep a core busy until the end of the run
+            process.wait()
+
+
+def start(name: str, port: int, environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    """Start a server; give it a socket that listens at the port, unless it opens its own."""
+    with ExitStack() as stack:
+        fds: list[int] = []
+        if "--port" not in COMMANDS[name]:
+            listening = stack.enter_context(socket.create_server(("127.0.0.1", port), backlog=16))
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)  # so that little waits unread
+            fds.append(listening.fileno())
+        command = [sys.executable, "-m", *(part.format(port=port, fds=fds) for part in COMMANDS[name])]
+        return subprocess.Popen(command, cwd=ROOT, env=environment, pass_fds=fds, start_new_session=True)
 
 
 def wait_for(port: int, process: subprocess.Popen[bytes]) -> None:

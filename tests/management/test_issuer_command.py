@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import socket
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from threading import Thread
 from typing import Any
 from urllib.error import HTTPError
@@ -23,14 +23,11 @@ from gcp_event_router.auth.keys import key_set
 
 from ..conftest import Post
 from ..support.issuers import status
+from ..support.key_server import PATIENCE
+from ..support.ports import reserved_port
 from .test_send_command import run, site
 
 ACCOUNT = "sender@shop.iam.gserviceaccount.com"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def oidc(certs_url: str, **options: Any) -> dict[str, Any]:
@@ -57,8 +54,11 @@ class Lines(io.StringIO):
 @contextmanager
 def issuing(**options: Any) -> Generator[tuple[str, Lines]]:
     """Run the command in a thread, under DEBUG; yields the URL of its tokens, and what it prints."""
-    base, stop, out = f"http://127.0.0.1:{free_port()}", StopFlag(), Lines()
-    with pytest.MonkeyPatch.context() as patch, override_settings(DEBUG=True, GCP_EVENT_ROUTER=oidc(f"{base}/certs", **options)):
+    stop, out = StopFlag(), Lines()
+    with ExitStack() as stack:
+        base = f"http://127.0.0.1:{stack.enter_context(reserved_port())}"
+        patch = stack.enter_context(pytest.MonkeyPatch.context())
+        stack.enter_context(override_settings(DEBUG=True, GCP_EVENT_ROUTER=oidc(f"{base}/certs", **options)))
 
         @contextmanager
         def flag() -> Generator[StopFlag]:
@@ -68,7 +68,7 @@ def issuing(**options: Any) -> Generator[tuple[str, Lines]]:
         thread = Thread(target=call_command, args=["events", "issuer"], kwargs={"stdout": out})
         thread.start()
         try:
-            assert out.first_two.wait(10)
+            assert out.first_two.wait(PATIENCE)
             yield f"{base}/token", out
         finally:
             stop.set()
@@ -78,7 +78,7 @@ def issuing(**options: Any) -> Generator[tuple[str, Lines]]:
 
 def get(url: str, **parameters: str) -> str:
     query = f"?{urlencode(parameters)}" if parameters else ""
-    with build_opener(ProxyHandler({})).open(f"{url}{query}", timeout=10) as response:
+    with build_opener(ProxyHandler({})).open(f"{url}{query}", timeout=PATIENCE) as response:
         return str(response.read(), "ascii")
 
 
@@ -184,7 +184,7 @@ def test_port_in_use() -> None:
 
 def test_no_issuer(router: EventRouter) -> None:
     """`--identity` says that the issuer of the settings has to be started."""
-    with override_settings(GCP_EVENT_ROUTER=oidc(f"http://127.0.0.1:{free_port()}/certs")):
+    with reserved_port() as port, override_settings(GCP_EVENT_ROUTER=oidc(f"http://127.0.0.1:{port}/certs")):
         printed = run("order-placed", "--data", "{}", "--identity", "--url", "http://127.0.0.1:9")
 
     assert printed == (

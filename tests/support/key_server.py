@@ -8,13 +8,15 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Condition, Thread
 from threading import Event as Flag
 from typing import Any, Protocol, Self
 
 from typing_extensions import override
+
+from .ports import reserved_port
 
 #: Seconds to wait for what should come at once.
 PATIENCE = 100.0
@@ -164,7 +166,8 @@ class KeyServer:
         self._requests = 0
         self._listener: Listener | None = None
         self._thread: Thread | None = None
-        self.port = 0
+        self._until_end = ExitStack()
+        self.port = self._until_end.enter_context(reserved_port())
         self.revive()
         self.url = f"http://127.0.0.1:{self.port}/certs"
 
@@ -197,7 +200,6 @@ class KeyServer:
         """Listen on the same port as before."""
         self._released = Flag()
         self._listener = Listener(self, self.port)
-        self.port = self._listener.server_port
         self._thread = Thread(target=self._listener.serve_forever, args=(0.01,), name="key server")
         self._thread.start()
 
@@ -213,4 +215,5 @@ class KeyServer:
 
     def __exit__(self, *_: object) -> None:
         self.die()
+        self._until_end.close()
         assert self.errors == []
