@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 from queue import Queue
-from threading import Event
+from threading import Condition, Event
 from typing import Any
 
 import pytest
@@ -60,7 +61,32 @@ def client_of(address: str) -> Generator[None]:
         yield
 
 
-def test_told_to_stop() -> None:
+@pytest.fixture
+def begin_with(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Let no worker begin before so many messages are in their hands: only from there, each is given back in the end."""
+    arrived: list[object] = []
+    wanted: list[int] = []
+    changed = Condition()
+
+    class Waiting(ThreadPoolExecutor):
+        @override
+        def submit(self, fn: Callable[..., Any], /, *args: Any, **named: Any) -> Any:
+            def begin() -> Any:
+                with changed:
+                    assert changed.wait_for(lambda: len(arrived) >= wanted[0], PATIENCE)
+                return fn(*args, **named)
+
+            submitted = super().submit(begin)
+            with changed:
+                arrived.append(submitted)
+                changed.notify_all()
+            return submitted
+
+    monkeypatch.setattr(stream, "ThreadPoolExecutor", Waiting)
+    return wanted.append
+
+
+def test_told_to_stop(begin_with: Callable[[int], None]) -> None:
     """What waits is given back at once; what is under way is finished, and then acknowledged; nothing else is begun."""
     stall, stop, begun = Stall(), StopFlag(), list[str]()
 
@@ -68,6 +94,7 @@ def test_told_to_stop() -> None:
         begun.append(reference)
         stall()
 
+    begin_with(3)
     with PubSubServer(received(1), received(2), received(3)) as server, stall.during(lambda: run(server, work, stop)):
         stop.set()
         assert sorted(server.told(2)) == ["nack 2", "nack 3"]
@@ -106,10 +133,11 @@ def test_nothing_that_is_raised_ends_the_stream(error: type[BaseException]) -> N
         assert sorted(server.told(2)) == ["ack 2", "nack 1"]
 
 
-def test_limit() -> None:
+def test_limit(begin_with: Callable[[int], None]) -> None:
     """So many messages are delivered as it is told, and no more, by however many workers; the others are given back."""
     delivered: list[str] = []
 
+    begin_with(9)
     with PubSubServer(*map(received, range(9))) as server:
         run(server, delivered.append, limit=3, workers=4)
         told = server.told(9)
