@@ -60,7 +60,7 @@ settings.load_profile("same")
 def pytest_configure(config: pytest.Config) -> None:
     """Have hypothesis draw no constants of imported modules, which differ with each commit, and with a worker's other tests."""
     if config.getoption("hypothesis_profile") != "random":
-        with suppress(ImportError, AttributeError):  # there is no setting for it
+        with suppress(ImportError, AttributeError):  # Hypothesis has no setting for this, so another release may lack these names
             providers: Any = import_module("hypothesis.internal.conjecture.providers")
             none = providers._local_constants
             providers._get_local_constants = lambda: none

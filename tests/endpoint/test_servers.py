@@ -388,7 +388,7 @@ def send_without_end(server: Server, path: str, head: str = "", most: int = ENDL
     with server.connect() as client, suppress(ConnectionError):
         client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
         client.sendall(f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{head}\r\n\r\n".encode())
-        with suppress(ConnectionError):  # whoever is no longer heard may still have been answered
+        with suppress(ConnectionError):  # the server may have answered before it closed the connection
             while sent < most:
                 readable, _, _ = select([client], [client], [], PATIENCE)
                 if readable:

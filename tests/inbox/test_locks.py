@@ -68,8 +68,8 @@ def deadlock(alias: str, stack: ExitStack) -> None:
     begin(alias, "LOCAL deadlock_timeout = '10ms'")
     other = stack.enter_context(open_transaction(alias))
     other.inc_thread_sharing()
-    with other.cursor() as cursor:
-        cursor.execute("SET LOCAL deadlock_timeout = '1h'")  # whoever looks for a deadlock once, and then waits, is no victim
+    with other.cursor() as cursor:  # PostgreSQL ends the session that finds the deadlock, so this one does not look for it
+        cursor.execute("SET LOCAL deadlock_timeout = '1h'")
     write(other, "theirs")
     write(connections[alias], "ours")
     stack.enter_context(beside(lambda: write(other, "ours")))

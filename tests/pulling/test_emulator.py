@@ -26,7 +26,7 @@ from servers import HERE, Shop, running
 pytestmark = pytest.mark.proof
 
 _numbers = count(1)
-#: The shop takes a tenth of a second to count each: for so long, a busy machine may take to stop it in the middle.
+#: The shop takes a tenth of a second to count each, so even a busy machine has the time to stop it in the middle.
 PIECES = 40
 
 

@@ -12,7 +12,7 @@ from typing import AnyStr
 
 #: Seconds that a process may take.
 LIMIT = 120.0
-#: How many bytes a process may write, at most, before anybody reads them, on Linux: it is not over before its reader stops it.
+#: The size of the pipe that a test gives to a process, in bytes (on Linux). Writing more, the process waits for its reader.
 AHEAD = 4096
 
 
