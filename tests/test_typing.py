@@ -32,7 +32,7 @@ LEAST = {
 }
 
 pytestmark = [
-    pytest.mark.timeout(LIMIT + 60),  # without their caches, and beside other work, checkers take long
+    pytest.mark.timeout(LIMIT + 60),
     pytest.mark.proof,
 ]
 

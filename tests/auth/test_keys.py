@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import json
-import socket
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from typing import Any
@@ -22,6 +21,7 @@ from gcp_event_router.testing import TokenSigner
 from ..conftest import Post
 from ..support.issuers import Google, Issuer, fetchers, fresh, google, guarded, settled, status
 from ..support.key_server import KeyServer, answered, chunked, documented, hanging, with_keys
+from ..support.ports import reserved_port
 
 NEW = Issuer("second")
 
@@ -212,11 +212,11 @@ def test_limit(
 
 def test_no_proxy_leads_to_this_machine(world: Google, post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keys of this machine are fetched directly, even if the environment names a proxy."""
-    with socket.create_server(("127.0.0.1", 0)) as nobody:
-        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{nobody.getsockname()[1]}")
     monkeypatch.delenv("no_proxy", raising=False)
+    with reserved_port() as port:
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{port}")
 
-    assert status(post, world.issuer.token()) == 201
+        assert status(post, world.issuer.token()) == 201
 
 
 def test_each_url_has_its_keys(world: Google, post: Post) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import socket
 from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from threading import Thread
 from typing import Any
 from urllib.error import HTTPError
@@ -55,10 +55,11 @@ class Lines(io.StringIO):
 def issuing(**options: Any) -> Generator[tuple[str, Lines]]:
     """Run the command in a thread, under DEBUG; yields the URL of its tokens, and what it prints."""
     stop, out = StopFlag(), Lines()
-    with ExitStack() as stack:
-        base = f"http://127.0.0.1:{stack.enter_context(reserved_port())}"
-        patch = stack.enter_context(pytest.MonkeyPatch.context())
-        stack.enter_context(override_settings(DEBUG=True, GCP_EVENT_ROUTER=oidc(f"{base}/certs", **options)))
+    with (
+        reserved_port() as port,
+        pytest.MonkeyPatch.context() as patch,
+        override_settings(DEBUG=True, GCP_EVENT_ROUTER=oidc(f"http://127.0.0.1:{port}/certs", **options)),
+    ):
 
         @contextmanager
         def flag() -> Generator[StopFlag]:
@@ -69,7 +70,7 @@ def issuing(**options: Any) -> Generator[tuple[str, Lines]]:
         thread.start()
         try:
             assert out.first_two.wait(PATIENCE)
-            yield f"{base}/token", out
+            yield f"http://127.0.0.1:{port}/token", out
         finally:
             stop.set()
             thread.join()

@@ -13,11 +13,11 @@ from typing import Final
 import pytest
 
 from ..support import stub_project
+from ..support.checkers import LIMIT
 from ..support.large_projects import SHAPES
 from ..support.payload_pairs import GOOGLE_UNREADABLE, UNDECIDED, UNREADABLE, modules, pair_at
 
 SOURCES: Final = Path(__file__).resolve().parents[2] / "src"
-LIMIT: Final = 600
 #: The arguments of each checker. It finds the library in `lib`, beside the project, as if it were installed there.
 CHECKERS: Final = {
     "mypy": ("--python-executable", sys.executable, "--config-file", "mypy.ini", "."),

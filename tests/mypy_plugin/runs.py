@@ -11,8 +11,8 @@ from typing import Final
 
 from coverage import Coverage
 
-#: Seconds: without its cache, and beside other work, mypy takes long.
-LIMIT: Final = 600
+from ..support.checkers import LIMIT
+
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 #: A cache for each configuration, kept between runs, since mypy needs long to read Django and pydantic.
 _CACHE: Final = ROOT / ".mypy_cache" / "plugin"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from .runs import LIMIT, run_mypy
+from ..support.checkers import LIMIT
+from .runs import run_mypy
 
 CASES = sorted((Path(__file__).parent / "cases").glob("*.txt"))
 CONFIG = """\

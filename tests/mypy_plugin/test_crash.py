@@ -10,7 +10,8 @@ pytest.importorskip("mypy", reason="mypy is not installed here; `make check` ins
 
 from mypy.version import __version__
 
-from .runs import LIMIT, run_mypy
+from ..support.checkers import LIMIT
+from .runs import run_mypy
 
 pytestmark = [pytest.mark.timeout(LIMIT + 60), pytest.mark.proof]
 

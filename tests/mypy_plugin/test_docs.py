@@ -11,7 +11,8 @@ pytest.importorskip("mypy", reason="mypy is not installed here; `make check` ins
 
 from gcp_event_router.mypy._codes import CODES
 
-from .runs import LIMIT, ROOT, run_mypy
+from ..support.checkers import LIMIT
+from .runs import ROOT, run_mypy
 from .test_cases import sorted_findings
 
 PAGE = (ROOT / "docs" / "guides" / "typing.md").read_text()

@@ -6,8 +6,9 @@ import re
 
 import pytest
 
+from ..support.checkers import LIMIT
 from ..support.payload_pairs import GOOGLE_UNREADABLE, UNDECIDED, UNREADABLE, Pair, modules, pair_at
-from .runs import LIMIT, run_mypy
+from .runs import run_mypy
 from .test_cases import CONFIG
 
 #: The plugin does not call the functions of a project, such as an alias_generator. At run time, the checks do.

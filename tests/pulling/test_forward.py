@@ -20,7 +20,7 @@ from gcp_event_router.pulling import DeliveryResult, Forward
 from gcp_event_router.utils import make_pubsub_message
 
 from ..conftest import post_wsgi
-from ..support.scripted_server import nobody_there
+from ..support.ports import reserved_port
 
 PUSH = make_pubsub_message({"order_id": 1}, message_id="17")
 SIGNED = {"AUTHENTICATION": [{"BACKEND": "gcp_event_router.auth.SignedURL"}]}
@@ -89,7 +89,8 @@ def test_no_answer() -> None:
     with server(Answers(0)) as url:
         assert forward(url) == DeliveryResult(acknowledged=False, result="no answer (RemoteDisconnected)")
         assert forward(url.replace("http:", "https:")).result in {"no answer (SSLError)", "no answer (SSLEOFError)"}
-    with nobody_there() as url:
+    with reserved_port() as port:
+        url = f"http://127.0.0.1:{port}"
         assert forward(url) == DeliveryResult(acknowledged=False, result="no answer (ConnectionRefusedError)")
 
 

@@ -22,8 +22,8 @@ from gcp_event_router.pulling import DeliveryResult, Destination, Puller, stream
 from gcp_event_router.pulling.stream import pull
 
 from ..support.deliveries import PATIENCE, Stall
+from ..support.ports import reserved_port
 from ..support.pubsub_server import NAME, PubSubServer, received
-from ..support.scripted_server import nobody_there
 
 
 class Called(Destination):
@@ -234,7 +234,7 @@ def test_push_subscription() -> None:
 def test_nobody_answers() -> None:
     """Where Pub/Sub cannot be reached at the start, that is said at once, and not waited for."""
     refusal = r"^Cannot pull from .* Google's client says: ServiceUnavailable: "
-    with nobody_there() as url, client_of(url.removeprefix("http://")), pytest.raises(PullError, match=refusal):
+    with reserved_port() as port, client_of(f"127.0.0.1:{port}"), pytest.raises(PullError, match=refusal):
         pull(NAME, lambda _: True, StopFlag(), workers=1, max_messages=1, max_bytes=1)
 
 

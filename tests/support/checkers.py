@@ -17,6 +17,7 @@ TYPING: Final = ROOT / "tests" / "typing"
 USES: Final = sorted((TYPING / "uses").glob("*.py"))
 #: Only a mypy that runs on Python 3.12 reads this file.
 NEWER_SYNTAX: Final = "newer_syntax.py"
+#: In seconds: without its cache, and beside other work, a checker takes long.
 LIMIT: Final = 600
 
 #: A file's name, and the number of a line.

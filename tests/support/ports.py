@@ -1,4 +1,4 @@
-"""Ports for servers that are told where to listen, and for those that a test stops and starts."""
+"""Ports for servers that are told where to listen, for those that a test stops and starts, and for none."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def reserved_port() -> Generator[int]:
-    """A port at which nobody listens until a server is told of it.
+    """Reserve a port of this machine. Connections are refused until a server listens at it.
 
-    Linux gives a port that is bound to nobody who asks for any, and to a server that asks for this one with SO_REUSEADDR.
+    Linux gives no bound port to a process that asks for any. A server that asks for this one gets it, if it sets SO_REUSEADDR.
     """
     with socket.socket() as holder:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event as Flag
 from threading import Lock, Thread
@@ -31,14 +31,6 @@ def status(code: int, *headers: str, body: bytes = b"{}") -> Act:
     """An answer with a status."""
     head = [f"HTTP/1.1 {code} Some words", f"Content-Length: {len(body)}", *headers]
     return Act("\r\n".join(head).encode() + b"\r\n\r\n" + body)
-
-
-@contextmanager
-def nobody_there() -> Generator[str]:
-    """The URL of a port where nobody listens, and which nobody else is given in the block."""
-    with socket.socket() as bound:
-        bound.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
 
 
 class ScriptedServer:

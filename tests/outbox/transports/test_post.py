@@ -40,7 +40,8 @@ from ...support.issuers import ACCOUNT, AUDIENCE, google
 from ...support.loopback_endpoint import serving
 from ...support.outgoing import CREATED, KEY, TRACE, outgoing
 from ...support.own_postgres import until
-from ...support.scripted_server import OK, Act, ScriptedServer, nobody_there, status
+from ...support.ports import reserved_port
+from ...support.scripted_server import OK, Act, ScriptedServer, status
 
 SECRET = "whsec_" + b64encode(b"a secret of at least 24 bytes").decode()
 WEBHOOKS = {"BACKEND": "gcp_event_router.auth.StandardWebhooks", "OPTIONS": {"secrets": [SECRET]}}
@@ -361,7 +362,7 @@ def test_no_server() -> None:
     """A server that is not there, or that speaks no TLS, has not taken the event."""
     with serving() as url, posting(url.replace("http:", "https:")) as transport, pytest.raises(SSLError):
         transport.send(outgoing())
-    with nobody_there() as url, posting(url) as transport, pytest.raises(ConnectionRefusedError):
+    with reserved_port() as port, posting(f"http://127.0.0.1:{port}") as transport, pytest.raises(ConnectionRefusedError):
         transport.send(outgoing())
 
 
